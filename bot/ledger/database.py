@@ -1,7 +1,7 @@
-"""Open the database: the driver's settings, one process per SQLite file, and the schema brought up to date.
+"""Open the database: driver settings, one process per SQLite file, and schema migrations.
 
-SQLite writes through to the disk at every commit (WAL, synchronous=FULL). Its files are nobody's but their owner's,
-whatever the umask; those that it makes beside a database get the rights of that. Sources: sqlite.org/pragma.html;
+SQLite syncs to disk at every commit (WAL, synchronous=FULL). Only the owner can read its files, whatever the umask;
+the side files get the mode of the database file. Sources: sqlite.org/pragma.html;
 sqlite.org/src, findCreateFileMode; postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connection
 Control Functions".
 """
@@ -25,8 +25,12 @@ from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 BUSY_SECONDS = 1.5
-"""For so long SQLite waits for whoever writes to the file."""
-_PASSING = ("08", "53", "57")  # no connection, not enough of something, somebody's intervention
+"""How long SQLite waits for another writer's lock."""
+_TRANSIENT = (
+    "08",
+    "53",
+    "57",
+)  # connection exception, insufficient resources, operator intervention
 _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
@@ -35,15 +39,15 @@ _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
 
-# Milliseconds. A lock is waited for shortly, because others wait behind whoever waits; a replica that froze within
-# a transaction loses it.
+# Milliseconds. The lock timeout is short, since others queue behind a waiter; a replica that froze within a transaction
+# is disconnected.
 POSTGRESQL = {
     "statement_timeout": "1500",
     "lock_timeout": "700",
     "idle_in_transaction_session_timeout": "5000",
     "default_transaction_isolation": r"read\ committed",
 }
-# A server that is gone without a word is noticed after two seconds; Unix sockets ignore this.
+# Detects a server that is gone without closing the connection after two seconds; ignored on Unix sockets.
 _TCP = {
     "tcp_user_timeout": 2000,
     "keepalives_idle": 1,
@@ -54,7 +58,7 @@ _TCP = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An engine on a database with the current schema; `exclusive` where no other process can be on it."""
+    """An engine on a database with the current schema; `exclusive` if no other process can use the database."""
 
     engine: Engine
     exclusive: bool
@@ -70,7 +74,7 @@ def open_database(url: str) -> Opened:
         try:
             with engine.begin() as connection:
                 _migrate(connection)
-                # A database that may only be read would open all the same.
+                # Fails on a read-only database, which opens without an error.
                 connection.execute(delete(replicas).where(false()))
         except Exception:
             engine.dispose()
@@ -98,27 +102,27 @@ def remedy(path: Path | None, why: str) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the driver's first line, without SQLAlchemy's statement and parameters, which hold people's words."""
+    """Return the first line of the driver's error, without SQLAlchemy's statement and its parameters, which are private."""
     lines = str(getattr(error, "orig", None) or error).splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def _is_transient(error: Exception) -> bool:
-    """Tell whether the server is not there, not yet, or busy, rather than the address wrong; in doubt, yes.
+    """Tell whether the server is away, starting or busy, rather than the address wrong; True if in doubt.
 
-    Before there is a connection libpq gives no code, only words: the server's own, or its own about the way there.
+    Without a connection libpq gives no SQLSTATE, only the server's message or its own.
     """
     if not isinstance(error, OperationalError):
         return False
     if name := getattr(error.orig, "sqlite_errorname", None):
         return str(name).startswith(("SQLITE_BUSY", "SQLITE_FULL"))
     if state := getattr(error.orig, "sqlstate", None):
-        return str(state).startswith(_PASSING)
+        return str(state).startswith(_TRANSIENT)
     return not _WRONG_ADDRESS.search(str(error.orig))
 
 
 def _lock_file(url: URL) -> Callable[[], None]:
-    """Lock the SQLite file against other processes until that is undone, and against other users for good."""
+    """Lock the SQLite file against other processes, and take its rights from other users; return what unlocks it."""
     path = file_of(url)
     if path is None:
         return lambda: None
@@ -138,38 +142,38 @@ def _lock_file(url: URL) -> Callable[[], None]:
             f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas.",
             transient=True,
         ) from error
-    with suppress(OSError):  # SQLite says better what is wrong
+    with suppress(OSError):  # SQLite reports it better
         _make(path)
     _restrict(path, guard, *side_files(path))
     return lock.close
 
 
 def _make(path: Path) -> None:
-    """Make a file unless it is there; raises OSError."""
+    """Create a file with the owner's rights only, unless it exists; raises OSError."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNERS))
-        path.chmod(_OWNERS)  # a umask may have taken even that
+        path.chmod(_OWNERS)  # the umask may have removed some of them
 
 
 def _restrict(*paths: Path) -> None:
-    """Take all rights from others; a file that is not there, or is somebody else's, stays as it is."""
+    """Take all rights from other users; skips files that are missing or belong to another user."""
     for path in paths:
         with suppress(OSError):
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
 
 
 def side_files(path: Path) -> list[Path]:
-    """Return the files that SQLite has beside a database."""
+    """Return SQLite's side files of a database."""
     return [Path(f"{path}-wal"), Path(f"{path}-shm")]
 
 
 def options_for(*names: str) -> str:
-    """Return those of the settings that PostgreSQL takes, for libpq's `options`."""
+    """Return these POSTGRESQL settings as the value of libpq's `options`."""
     return " ".join(f"-c {name}={POSTGRESQL[name]}" for name in names)
 
 
 def engine_of(url: URL) -> Engine:
-    """Return an engine with one connection, since only the writer's thread uses it."""
+    """Return an engine with one connection, which only the writer's thread uses."""
     if url.get_backend_name() == "postgresql":
         options = options_for(*POSTGRESQL)
         return create_engine(
@@ -195,16 +199,16 @@ def engine_of(url: URL) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()
 
-    # The driver itself would begin only at the first change, and not at all for a new table or a WITH … UPDATE.
+    # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", lambda on: on.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
 def _migrate(connection: Connection) -> None:
-    """Bring the schema up to date, one process at a time, unless a newer version of the bot has been here."""
+    """Create or upgrade the schema, one process at a time; raises CannotOpenError if a newer version wrote it."""
     if connection.dialect.name == "postgresql":
-        # A step may take longer than any statement of the bot's, and whoever comes second waits for it.
+        # A migration, and another process that waits for it, may take longer than the usual timeouts allow.
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {name} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -218,7 +222,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _create_schema(connection: Connection) -> None:
-    """Make a new database as the newest step leaves it, without loading Alembic and its nine megabytes."""
+    """Create the newest schema in an empty database, without loading Alembic, which takes nine megabytes."""
     metadata.create_all(connection)
     column = "version_num VARCHAR(32) NOT NULL"
     key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
@@ -227,8 +231,8 @@ def _create_schema(connection: Connection) -> None:
 
 
 def upgrade(connection: Connection, current: str | None) -> None:
-    """Take every step from the schema `current` to the newest one."""
-    # Imported here: most starts have nothing to migrate.
+    """Run every migration from revision `current` to the newest one."""
+    # Imported here, since most starts have nothing to migrate.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

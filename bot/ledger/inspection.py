@@ -1,4 +1,4 @@
-"""Look at a ledger that a bot may be using, and leave it as it is, to the byte: no migration, no commit.
+"""Read-only inspection of a ledger that a bot may be using: no migration, no commit, no byte changed.
 
 Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames" (immutable).
 """
@@ -25,7 +25,7 @@ _POSTGRESQL = {
 
 
 def path_problem(path: Path) -> tuple[str, str] | None:
-    """Return why there can be no ledger at a path, and the fix; None where one is, or could be made."""
+    """Return why there can be no ledger at a path, and the fix; None if there is one, or it could be created."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             fix = "Let DATABASE_URL name a file, such as sqlite:///share-env.db."
@@ -41,10 +41,10 @@ def path_problem(path: Path) -> tuple[str, str] | None:
 
 @contextmanager
 def open_read_only(url: URL) -> Iterator[Engine]:
-    """Give an engine that only reads; the engine's use raises SQLAlchemyError.
+    """Yield a read-only engine; using it raises SQLAlchemyError.
 
-    On SQLite, hold it open for as long as `try_to_write` runs: whoever closes the file last tidies it up, unless
-    they may only read.
+    On SQLite, keep it open while `try_to_write` runs: the last connection to close checkpoints the file, unless it is
+    read-only.
     """
     path = file_of(url)
     engine = _file_engine(path, _read_mode(path)) if path else _server_engine(url)
@@ -55,7 +55,7 @@ def open_read_only(url: URL) -> Iterator[Engine]:
 
 
 def _read_mode(path: Path) -> str:
-    """Return the mode in which to read a file; without a log beside it nobody has it open, and reading would make one."""
+    """Return the query of the file's URI: without a write-ahead log nobody has it open, and a plain read would create one."""
     return "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
 
 
@@ -78,7 +78,7 @@ def _server_engine(url: URL) -> Engine:
 
 
 def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
-    """Return the step of the migrations that the ledger is at, and which tables it lacks."""
+    """Return the ledger's migration revision, and the names of missing tables."""
     tables = inspect(engine).get_table_names()
     missing = sorted(set(metadata.tables) - set(tables))
     with engine.connect() as connection:
@@ -88,14 +88,14 @@ def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
 
 
 def live_replicas(engine: Engine) -> int:
-    """Return how many bots hold a lease just now, by the database's clock."""
+    """Return the number of replicas with a current lease, by the database's clock."""
     alive = replicas.c.lease_until > NOW
     with engine.connect() as connection:
         return connection.scalar(select(func.count()).where(alive)) or 0
 
 
 def try_to_write(url: URL) -> None:
-    """Add no rows to each table and roll that back; raises SQLAlchemyError where a bot could not write."""
+    """Insert zero rows into each table and roll back; raises SQLAlchemyError if a bot could not write."""
     path = file_of(url)
     engine = _file_engine(path, "mode=rw") if path else _server_engine(url)
     try:

@@ -1,8 +1,7 @@
-"""The one lane in which batches run, across replicas: one at a time, in the order in which they were asked for.
+"""The lane: across all replicas one batch runs at a time, in the order of the commands.
 
-A person's second batch comes after everybody's first: it waits as if it had been asked for when the one before it was
-through. A batch that waits for people, or pauses, blocks nobody; neither does one whose replica is gone, until another has
-taken it over.
+Everybody's first batch comes before anybody's second: a person's next batch queues as if it had been asked for when
+the one before it ended. A batch does not block others while it waits for people, pauses, or has no live replica.
 """
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
@@ -17,10 +16,12 @@ from bot.ledger.writer import Writer
 _r = requests.c
 
 
-# The batch whose turn it is: the one that has the lane counts for its person.
+# The batch that is next. The one in the lane counts as its person's first.
 _ONE = requests.alias("one").c
 _HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
-_WHO = _ONE.team.concat(" ").concat(_ONE.user)  # an index by either goes through all that has ended
+_WHO = _ONE.team.concat(" ").concat(
+    _ONE.user
+)  # concatenated, so that no index is used that covers ended requests
 _NTH = func.row_number().over(partition_by=_WHO, order_by=(_ONE.created, _ONE.id))
 _WANTING = (
     select(
@@ -61,13 +62,13 @@ _LEAVE = update(requests).where(MINE).values(lane=None, paused=True)
 
 
 class Lane:
-    """Writes who has the lane; it is left when the batch is answered."""
+    """Takes and leaves the lane; an answered batch has left it."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     async def take(self, batch: Entry) -> bool:
-        """Take the lane; False while another batch has it or comes first."""
+        """Take the lane; False while another batch has it or is next."""
 
         def work(on: Connection) -> bool:
             on.execute(_WANT, key_of(batch))
@@ -80,11 +81,11 @@ class Lane:
         return await self._writer.run(work)
 
     async def leave(self, batch: Entry) -> None:
-        """Let other batches run, until this one wants the lane again."""
+        """Leave the lane to other batches, until this one takes it again."""
         await self._writer.run(lambda on: on.execute(_LEAVE, key_of(batch)))
 
 
 def requeue_others(on: Connection, batch: Entry) -> None:
-    """Let the other batches of the same person wait anew, if this one had the lane and is about to be through."""
+    """Put the same person's other batches at the end of the queue, if this one has the lane and is about to end."""
     whose = {"the_team": batch.request.origin.team_id, "the_user": batch.request.origin.user_id}
     on.execute(_REQUEUE_OTHERS, {**key_of(batch), **whose})

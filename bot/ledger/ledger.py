@@ -1,6 +1,6 @@
-"""The ledger: what was asked and what became of it, durable before anybody is told.
+"""The ledger: one replica's access to the durable record of requests and events.
 
-Requests change state; events only ever grow in number.
+Requests change state; events are append-only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,12 +46,12 @@ _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _SETTLED = _WAITS.values(**NOTHING_OWED)
 _ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
 
-# Newest first; a batch is one line but where an appid is asked about.
+# Newest first. A batch is one line, except in the history of an appid, which lists items.
 _NEWEST = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
 _HISTORY = _NEWEST.where(ASKED_BY, _r.batch.is_(None))
 _HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
 _HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))
-# From one env to the next by the index, since there are few of them and many requests for each.
+# A loose index scan from env to env, since there are few of them and many requests for each.
 _FIRST = select(func.min(_r.env).label("env")).cte("known", recursive=True)
 _NEXT = select(func.min(_r.env)).where(_r.env > _FIRST.c.env).scalar_subquery()
 _KNOWN = _FIRST.union_all(select(_NEXT).where(_FIRST.c.env.is_not(None)))
@@ -65,9 +65,9 @@ _ENVS = (
 
 
 class Ledger:
-    """One replica's way to the ledger; every method raises LedgerDownError if the database does not take it.
+    """One replica's access to the ledger; every method raises LedgerDownError if the database fails or is too slow.
 
-    What raised may be tried again: a move that was recorded after all is not recorded twice.
+    Every method can be retried after that: a move that was recorded nevertheless is not recorded twice.
     """
 
     def __init__(  # noqa: PLR0913  # a test may bring its own clock
@@ -102,21 +102,21 @@ class Ledger:
         return cls(open_database(url), holder, lease, on_event, transacted)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
-        """Return the tokens of a third-party platform, given its component appid."""
+        """Return the tokens of the third-party platform with this component appid."""
         return Tokens(self._writer, platform, seal)
 
     @property
     def exclusive(self) -> bool:
-        """Whether no other process can be on this ledger."""
+        """Whether no other process can use this database."""
         return self._opened.exclusive
 
     async def start(self) -> None:
-        """Begin to hold requests; free what this replica held before or, where nobody else can be, all."""
+        """Send the first heartbeat, and release this replica's old requests or, if it is exclusive, all."""
         await self.replica.start()
 
     @property
     def queued(self) -> int:
-        """How many pieces of work wait for the database."""
+        """The number of jobs that wait for the database."""
         return self._writer.queued
 
     @property
@@ -125,8 +125,8 @@ class Ledger:
         return self._writer.alive
 
     async def close(self) -> None:
-        """Release all requests and close."""
-        with suppress(LedgerDownError):  # the leases run out by themselves
+        """Release all requests and close the database."""
+        with suppress(LedgerDownError):  # the leases expire anyway
             await self.replica.stop()
         await self._writer.close()
         self._opened.release()
@@ -139,13 +139,13 @@ class Ledger:
         patience: float | None = None,
         retry: Retry | None = None,
     ) -> Acceptance:
-        """Record a new request, unless it is known, under way or was shared before, or was retried already.
+        """Record a new request, or return the conflict that kept it from being recorded.
 
-        CONFIRMING and WAITING end after `patience` seconds; nobody holds what is to be confirmed.
+        CONFIRMING and WAITING expire after `patience` seconds; a request in CONFIRMING is leased to no replica.
         """
         holder = None if state is State.CONFIRMING else self._holder
         new = NewRequest(request, state, holder, patience, retry)
-        # Whoever asked is told that nothing was done, so nothing may come of it.
+        # On an error the requester is told that nothing was done, so the request must not stand.
         with self._writer.undo_on_failure(partial(withdraw, new), request=request.id):
             found = await self._writer.run(partial(accept, new))
         if isinstance(found, Accepted) and holder:
@@ -153,16 +153,16 @@ class Ledger:
         return found
 
     async def place(self, entry: Entry, place: str) -> bool:
-        """Record where the answer goes; False if somebody else holds the request now."""
+        """Record where the answer goes; False if another replica holds the request."""
         if entry.state is State.WAITING:
             return self._held(entry, await self._fill(entry, _SETTLED, place=place))
         work = partial(move, entry, State.PLACED, [("placed", {})], {"place": place})
         return self._held(entry, await self._writer.run(work))
 
     async def asked(self, entry: Entry, where: str) -> bool:
-        """Record where the approvers are asked, and release the request until half of its time is over.
+        """Record where the approvers were asked, and release the request until half of its time is over.
 
-        False if somebody else holds it now, or it waits no more.
+        False if another replica holds it, or it no longer waits.
         """
         asked = await self._fill(entry, _ASKED, asked=where)
         self.lease.released(entry)
@@ -177,17 +177,17 @@ class Ledger:
         *,
         called_again: bool = False,
     ) -> Entry | None:
-        """Record how the call ended and what was done for it; None if somebody else holds the request now.
+        """Record the outcome and the steps towards it; None if another replica holds the request.
 
-        `called_again` if WeChat was asked once more, since a replica stopped before it recorded the answer.
+        `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
         """
         work = partial(answer, entry, outcome, seconds, steps, called_again)
         return self._held(entry, await self._writer.run(work))
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
-        """Record that the request is over: `how` is delivered, not delivered or the like, and `why` not.
+        """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
-        Of what was delivered, `why` is that the env is ready to use, and so no steps were told.
+        The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
         """
         work = partial(move, entry, State.ENDED, [(how, {"detail": why})], {})
         ended = await self._writer.run(work)
@@ -195,11 +195,11 @@ class Ledger:
         return ended
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
-        """Record an event that moves no request."""
+        """Record an event that changes no request."""
         await self._writer.run(lambda on: note(on, kind, origin, facts))
 
     async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
-        """Return the newest requests of (team, user) or, with `about`, anybody's about this env or appid."""
+        """Return the newest requests of `mine`, a (team, user), or with `about` everybody's for this env or appid."""
         say, asked = _HISTORY, {"the_team": mine[0], "the_user": mine[1]}
         if about is not None:
             of_appid = is_appid(about)
@@ -208,20 +208,20 @@ class Ledger:
         return await self._writer.run(lambda on: read_entries(on, say, {**asked, "most": limit}))
 
     async def told_steps(self, request: Request, outcome: Outcome) -> bool | None:
-        """Tell whether others of this owner's answers told all receivers what to do after a share; None if there was none."""
+        """Tell whether earlier answers told all receivers the remaining steps; None if nothing was shared."""
         return await self._writer.run(lambda on: told_steps(on, request, outcome))
 
     async def envs(self, limit: int) -> list[str]:
-        """Return the envs of past requests, the one asked for last first."""
+        """Return the envs of past requests, the most recent first."""
         return await self._writer.run(lambda on: list(on.scalars(_ENVS, {"most": limit})))
 
     async def _fill(self, entry: Entry, statement: Update, **columns: str) -> bool:
-        """Fill columns of a request that waits; False if somebody else holds it now or it waits no more."""
+        """Fill columns of a waiting request; False if another replica holds it or it no longer waits."""
         fill = {**key_of(entry), **columns}
         return await self._writer.run(lambda on: on.execute(statement, fill).rowcount == 1)
 
     def _held(self, entry: Entry, written: T) -> T:
-        """Return what a write returned, having noted if it says that somebody else holds the request."""
+        """Return a write's result; a falsy one means that another replica holds the request, so the lease drops it."""
         if not written:
             self.lease.released(entry)
         return written

@@ -1,4 +1,4 @@
-"""Take a request from state to state, in the transaction of whoever holds it."""
+"""Moves of a request between states, each within a transaction of the replica that holds it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,17 +34,17 @@ def move(
     columns: Mapping[str, object],
     on: Connection,
 ) -> bool:
-    """Change the state and note the events, if the fence and the move are good."""
+    """Change the state and add the events; False if the fence is old or the move is not lawful."""
     mine = key_of(entry)
     if _MOVE[to].run(on, {**columns, **mine}).rowcount != 1:
-        # Recorded already, by a try that was never told so?
+        # An earlier try may have been committed without learning so.
         return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
     for kind, facts in happened:
         record(on, kind, entry.request, facts)
     return True
 
 
-def answer(  # noqa: PLR0913, PLR0917  # all that is known of it
+def answer(  # noqa: PLR0913, PLR0917  # one column or event each
     entry: Entry,
     outcome: Outcome,
     seconds: float,
@@ -52,7 +52,7 @@ def answer(  # noqa: PLR0913, PLR0917  # all that is known of it
     called_again: bool,  # as the column
     on: Connection,
 ) -> Entry | None:
-    """Record how the call ended and what was done for it; None if somebody else holds the request now."""
+    """Record the outcome and the steps towards it; None if another replica holds the request."""
     if entry.request.is_batch:
         requeue_others(on, entry)
     columns = {**columns_of_outcome(outcome), "called_again": called_again}

@@ -1,4 +1,4 @@
-"""How an outcome stands in the ledger: as JSON in one column of `requests`, and in the events that tell of it."""
+"""How the ledger stores an outcome: as JSON in one column of `requests`, and in the columns of events."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _MOST = 2**63 - 1
 
 
 class OutcomeJson(TypeDecorator[Outcome]):
-    """An outcome as JSON; its `kind` stands in the column `outcome` too, where conditions and indexes find it."""
+    """An outcome as JSON; the column `outcome` repeats its `kind` for conditions and indexes."""
 
     impl = Text
     cache_ok = True
@@ -49,7 +49,7 @@ class OutcomeJson(TypeDecorator[Outcome]):
 
 
 def written(outcome: Outcome) -> str:
-    """Return an outcome as JSON, in ASCII, since databases refuse some characters."""
+    """Return an outcome as JSON in ASCII, since databases refuse some characters."""
     return json.dumps({"kind": name_of(outcome), **_facts(outcome)})
 
 
@@ -83,7 +83,7 @@ def _facts(outcome: Outcome) -> dict[str, object]:  # noqa: C901  # one case eac
 
 
 def read(text: str) -> Outcome | None:  # noqa: C901  # one case each
-    """Return the outcome that JSON holds; None for a kind that only another version knows."""
+    """Return the outcome from its JSON; None for a kind that only another version of the bot knows."""
     facts = json.loads(text)
     match facts.pop("kind"):
         case "shared":
@@ -117,35 +117,35 @@ def _called(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ground(facts: Mapping[str, Any]) -> Ground:
-    """Return what in the policy ended it; that it is not allowed where another version wrote what this one does not know."""
+    """Return the ground of a Denied; NOT_ALLOWED for one that only another version of the bot knows."""
     return next((known for known in Ground if known.value == facts["ground"]), Ground.NOT_ALLOWED)
 
 
 def _link(facts: Mapping[str, Any]) -> Link | None:
-    """Return the link that broke; None also if another version wrote one that this one does not know."""
+    """Return the link that broke, if any; None for one that only another version of the bot knows."""
     return next((known for known in Link if known.value == facts.get("link")), None)
 
 
 def name_of(outcome: Outcome) -> str:
-    """Return what an outcome is called in the ledger."""
+    """Return an outcome's name in the ledger."""
     return type(outcome).__name__.lower()
 
 
 def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
-    """Return the columns of `requests` that an outcome fills; a batch that is through lets others run."""
+    """Return the columns of `requests` that an outcome fills; a finished batch leaves the lane."""
     lane = {"lane": None} if isinstance(outcome, Finished) else {}
     return {"outcome": name_of(outcome), "ending": outcome, **lane}
 
 
 def columns_of_words(said: Said) -> dict[str, object]:
-    """Return the columns by which WeChat's words are found again; a code beyond 64 bits becomes the nearest within."""
+    """Return the event columns for WeChat's error, with its code clamped to 64 bits."""
     return {"errcode": max(-_MOST - 1, min(said.errcode, _MOST)), "rid": said.rid}
 
 
 def answer_events(
     outcome: Outcome, seconds: float, steps: Sequence[Step]
 ) -> list[tuple[str, dict[str, object]]]:
-    """Return the kinds and columns of the events that tell of an answer."""
+    """Return the kind and columns of each event that records an answer: one per step, then the answer."""
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
     words = columns_of_words(said) if said else dict.fromkeys(("errcode", "rid"))
     facts = {"outcome": name_of(outcome), **words, "seconds": seconds, "detail": _detail(outcome)}
@@ -153,7 +153,7 @@ def answer_events(
 
 
 def _detail(outcome: Outcome) -> str | None:
-    """Return the one word that tells an outcome from others of its kind."""
+    """Return the detail that distinguishes outcomes of one kind."""
     match outcome:
         case Failed(guidance) | Unknown(guidance):
             return guidance.key

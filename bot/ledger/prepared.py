@@ -1,6 +1,6 @@
-"""Statements that are compiled once: SQLAlchemy takes longer to find what it has compiled than SQLite to carry it out.
+"""Statements that are compiled once: SQLAlchemy's cache lookup takes longer than SQLite's execution.
 
-Only those of each share and each item of a batch are worth it.
+Worth it only for the statements of every share and every item of a batch.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ _Row = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A statement in one database's SQL, and how its parameters are made of a row."""
+    """A statement in one database's SQL, and how its parameters are built from a row."""
 
     sql: str
     names: tuple[str, ...] | None
-    """Its parameters in order; None where they go by name."""
+    """The names of positional parameters, in order; None if the driver takes them by name."""
     fixed: Mapping[str, object]
-    """Those that no row fills."""
+    """The parameters with a constant value."""
     processors: Mapping[str, Callable[[Any], Any]]
 
     def parameters(self, row: _Row) -> Any:
-        """Return what the driver takes."""
+        """Return the parameters for the driver."""
         values = {**self.fixed, **row}
         for name, process in self.processors.items():
             values[name] = process(values[name])
@@ -34,9 +34,9 @@ class _Compiled:
 
 
 class Prepared:
-    """A statement, compiled once for each kind of database and each set of columns that it fills.
+    """A statement, compiled once per database and set of columns.
 
-    None of its parameters is a list, and what it returns comes as the driver has it.
+    It takes no list parameters, and its results are the driver's raw values.
     """
 
     def __init__(self, statement: ClauseElement) -> None:
@@ -44,7 +44,7 @@ class Prepared:
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def run(self, on: Connection, row: _Row) -> CursorResult[Any]:
-        """Run it with the parameters that a row names."""
+        """Execute it with a row of parameters."""
         key = (on.dialect.name, *row)
         compiled = self._compiled.get(key)
         if compiled is None:
@@ -54,7 +54,7 @@ class Prepared:
 
 def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:
     compiled = statement.compile(dialect=dialect, column_keys=[*row])
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101  # as it is of every statement
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101  # true of every SQL statement
     binds = compiled.binds
     made = {
         name: bind.type.dialect_impl(dialect).bind_processor(dialect)

@@ -1,6 +1,6 @@
-"""This replica among the others: it beats while it lives, holds what it works on, and takes over what nobody holds.
+"""This replica's leases: it sends heartbeats, holds the requests it works on, and takes over those that are free.
 
-Whoever takes a request over raises its fence, so that the former holder can no longer write.
+A take-over raises the request's fence, so that the former holder can no longer write.
 """
 
 import math
@@ -37,7 +37,7 @@ from bot.ledger.statements import (
 )
 from bot.ledger.writer import LedgerDownError, Writer
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before what is owed is said again
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before an owed message is retried
 
 _r = requests.c
 
@@ -74,7 +74,7 @@ _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 
 _ME = bindparam("me", type_=_r.holder.type)
 _ALIVE = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > NOW)
-_CRASHED = case((_r.wake.is_(None), 1), else_=0)  # else its time has come
+_CRASHED = case((_r.wake.is_(None), 1), else_=0)  # with `wake` it was released on purpose
 _FREE = (
     select(_r.id)
     .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= NOW))
@@ -90,13 +90,13 @@ _TAKE_OVER = (
     .values(holder=_ME, fence=_r.fence + 1, taken_over=_r.taken_over + _CRASHED)
     .returning(requests, READ_AT)
 )
-# If that was rolled back, a click may have the same fence and holder; it leaves another state.
+# If a take-over was rolled back, a click may have got the same fence and holder, but not the same state.
 _RELEASE = update(requests).where(STANDS, compared(_r.holder)).values(holder=None)
 _RELEASE_ALL = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
 class Replica:
-    """Holds requests for leases of so many seconds; `exclusive` where no other process can be on the ledger."""
+    """Holds requests by leases of `seconds`; `exclusive` if no other process can use the ledger."""
 
     def __init__(  # a test may bring its own clock
         self,
@@ -114,12 +114,12 @@ class Replica:
         self._holder = holder
         self._exclusive = exclusive
         self._beaten: float | None = None
-        """By `clock`; None while the last beat was not taken."""
+        """When the ledger last took a heartbeat, by `clock`; None after a failed one."""
         self.owed_seconds = 0.0
-        """For how long the oldest answer was owed at the last beat, by whichever replica."""
+        """The age of the oldest owed answer at the last heartbeat, of all replicas."""
 
     async def start(self) -> None:
-        """Begin to hold requests; free what this replica held before or, if it is alone, all."""
+        """Send the first heartbeat, and release this replica's old requests or, if it is exclusive, all."""
 
         def work(on: Connection) -> None:
             self._release_all(on)
@@ -133,11 +133,11 @@ class Replica:
         self._beaten = self._clock()
 
     async def stop(self) -> None:
-        """Release all requests."""
+        """Release all requests and delete the lease."""
         await self._writer.run(self._release_all)
 
     async def beat(self) -> None:
-        """Hold this replica's requests for another lease."""
+        """Send a heartbeat, which renews the lease."""
 
         def work(on: Connection) -> float:
             self._beat(on)
@@ -154,11 +154,11 @@ class Replica:
 
     @property
     def writable(self) -> bool:
-        """Whether the ledger took this replica's last beat, and lately: known without asking the database."""
+        """Whether the ledger took the last heartbeat, less than a lease ago; does not ask the database."""
         return self._beaten is not None and self._clock() - self._beaten < LEASE
 
     async def hold(self, entry: Entry) -> bool:
-        """Tell whether this replica holds a request; asks the database only if its lease ran out since it took it."""
+        """Tell whether this replica holds a request; asks the database only if the lease has expired meanwhile."""
         if self.lease.covers(entry):
             return True
 
@@ -175,16 +175,16 @@ class Replica:
         return held
 
     async def release_waiting(self, entry: Entry) -> bool:
-        """Release a request that waits for its approvers: until half of its time is over, and after that until all of it is."""
+        """Release a request that waits for its approvers: until half of its time is over, the second time until all is."""
         await self._writer.run(lambda on: on.execute(_RELEASE_WAITING, key_of(entry)))
         self.lease.released(entry)
         return True
 
     async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> bool:
-        """Let go of a request whose message Slack does not take for now, because of `why`.
+        """Release a request whose next message Slack refuses for now; `why` becomes the detail of the event `owed`.
 
-        It is due again after a third of the time that it has been owed, 2 to 300 seconds, or `at_least` seconds; any
-        replica may then take it.
+        Any replica may take it over after a third of the time for which it has been owed, at least 2 and at most 300
+        seconds, and no sooner than `at_least` seconds from now.
         """
         owing = {**key_of(entry), "the_state": entry.state.value, "at_least": at_least}
 
@@ -197,7 +197,7 @@ class Replica:
         return True
 
     async def take_over(self, limit: int) -> list[Entry]:
-        """Take up to `limit` requests that nobody holds any more; the oldest first."""
+        """Take over up to `limit` requests that no live replica holds; the oldest first."""
         taken: list[Entry] = []
 
         def work(on: Connection) -> list[Entry]:

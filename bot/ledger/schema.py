@@ -1,6 +1,6 @@
-"""The tables: requests as they stand, events as they happened, replicas and their leases, WeChat's tokens.
+"""The tables: requests with their current state, events, the replicas' leases, and WeChat's tokens.
 
-Times are Unix seconds by the database's own clock, so that a replica whose clock is off does no harm.
+Times are Unix seconds by the database's clock, so that a replica with a wrong clock does no harm.
 """
 
 from sqlalchemy import (
@@ -23,20 +23,20 @@ from sqlalchemy import (
 from bot.ledger.outcomes import OutcomeJson
 
 HEAD = "0007"
-"""The newest step in `migrations/versions`."""
+"""The newest revision in `migrations/versions`."""
 
-# Written out in queries too, not bound: only so does a database see that a partial index serves.
+# Literal in queries too, not bound parameters: only then does a database use the partial indexes.
 OPEN = text("state <> 'ended'")
 CARRIED = text("state in ('accepted', 'queued', 'placed') and appid <> ''")
 SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
 
 LANE = "batches"
-"""What stands in `lane` of the one batch that runs."""
+"""The value of `lane` for the one batch that runs."""
 
 
 class StorableText(TypeDecorator[str]):
-    """Text from outside: what a database refuses to hold (NUL, half a surrogate pair) becomes a �."""
+    """Text from outside: characters that a database refuses (NUL, lone surrogates) become �."""
 
     impl = Text
     cache_ok = True
@@ -60,7 +60,7 @@ requests = Table(
     Column("user", String(32), nullable=False),
     Column("channel", String(32), nullable=False),
     Column("channel_name", String(255), nullable=False),
-    Column("response_url", Text),  # a key to the conversation for half an hour; gone when it ends
+    Column("response_url", Text),  # a credential for half an hour; deleted when the request ends
     Column("appid", String(18), nullable=False),  # empty for a batch
     Column("env", String(64), nullable=False),
     Column("owner", String(18), nullable=False),
@@ -68,7 +68,7 @@ requests = Table(
     Column("reason", StorableText),
     Column("state", String(16), nullable=False),
     Column("place", Text),
-    Column("outcome", String(16)),  # what kind it is
+    Column("outcome", String(16)),  # its kind
     Column("holder", String(32)),
     Column("fence", Integer, nullable=False, server_default="1"),
     Column("taken_over", Integer, nullable=False, server_default="0"),
@@ -76,8 +76,8 @@ requests = Table(
     Column("ended", Float),
     Column("language", String(8), nullable=False, server_default="en"),
     Column("thread_ts", String(32), nullable=False, server_default=text("''")),
-    Column("until", Float),  # when a confirmation or an approval comes too late
-    Column("wake", Float),  # when a request that waits for people is to be looked at
+    Column("until", Float),  # when waiting for a confirmation or an approval ends
+    Column("wake", Float),  # when a released request may be taken over
     Column("asked", Text),  # where the approvers are asked
     Column("decided", Float),
     Column("decided_by", String(32)),
@@ -85,14 +85,18 @@ requests = Table(
     Column("retried_by", String(32)),
     Column("appids", Text),  # of a batch, with spaces between
     Column("again", Boolean, nullable=False, server_default=false()),
-    Column("batch", String(32)),  # whose item this is
+    Column("batch", String(32)),  # the id of the batch that this is an item of
     Column("begun", Boolean, nullable=False, server_default=false()),
     Column("lane", String(16)),  # held by the one batch that runs
-    Column("owed", Float),  # since when Slack has not taken what is to be said next
-    # WeChat was called once more, after a crash.
+    Column("owed", Float),  # since when Slack has refused the next message
+    # WeChat was called twice, because of a crash.
     Column("called_again", Boolean, nullable=False, server_default=false()),
-    Column("paused", Boolean, nullable=False, server_default=false()),  # and wants no lane
-    Column("turn", Float),  # since when it waits, where another batch of this person ran meanwhile
+    Column(
+        "paused", Boolean, nullable=False, server_default=false()
+    ),  # does not queue for the lane
+    Column(
+        "turn", Float
+    ),  # since when it queues, if another batch of this person has run meanwhile
     Column("ending", OutcomeJson),  # the whole outcome
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
@@ -150,8 +154,8 @@ tokens = Table(
     Column("issued", Float),
     Column("expires", Float),
     Column("told", Float),  # WeChat's CreateTime of the newest push that counted
-    Column("told_marks", Text),  # of all of that second, in the order in which they came
-    Column("error", String(64)),  # the guidance of the last try, if it failed
+    Column("told_marks", Text),  # of all pushes of that second, in order of arrival
+    Column("error", String(64)),  # the guidance of the last renewal, if it failed
     Column("error_at", Float),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False, server_default="0"),

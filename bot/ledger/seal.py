@@ -1,4 +1,4 @@
-"""How secrets stand in the ledger: encrypted where there is a key, else as they are.
+"""How the ledger stores secrets: encrypted if there is a key, else in plain text.
 
 Source: cryptography.io, "Fernet (symmetric encryption)", MultiFernet.
 """
@@ -14,7 +14,7 @@ _PLAIN, _FERNET = "plain:", "fernet:"
 
 
 class Sealed(Enum):
-    """How a stored secret is protected; the value is what `doctor` says of it."""
+    """How a stored secret is protected; `doctor` prints the value."""
 
     NEWEST = "encrypted with the newest key"
     OLDER = "still encrypted with an older key"
@@ -23,20 +23,20 @@ class Sealed(Enum):
 
 
 class Seal:
-    """Closes and opens what is stored; without keys, secrets are kept as they are."""
+    """Encrypts and decrypts what is stored; without keys, secrets are stored in plain text."""
 
     def __init__(self, newest: "Fernet | None" = None, every: "MultiFernet | None" = None) -> None:
         self._newest = newest
         self._every = every
 
     def close(self, secret: str) -> str:
-        """Return what to store for `secret`."""
+        """Return the text to store for a secret."""
         if self._every is None:
             return f"{_PLAIN}{secret}"
         return f"{_FERNET}{self._every.encrypt(secret.encode()).decode()}"
 
     def open(self, stored: str | None) -> str | None:
-        """Return the secret, None if nothing is stored or no key opens it."""
+        """Return the secret; None if nothing is stored or no key decrypts it."""
         if stored is None or stored.startswith(_PLAIN):
             return stored and stored.removeprefix(_PLAIN)
         return _opened(self._every, stored)
@@ -54,7 +54,7 @@ def seal_of(keys: Sequence[str]) -> Seal:
     """Return the Seal with these Fernet keys, the newest first."""
     if not keys:
         return Seal()
-    # Imported here: it is three megabytes, and many bots have no keys.
+    # Imported here, since it takes three megabytes and many bots have no keys.
     from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
 
     fernets = [Fernet(key) for key in keys]
@@ -68,5 +68,5 @@ def _opened(fernet: "Fernet | MultiFernet | None", stored: str) -> str | None:
 
     try:
         return fernet.decrypt(stored.removeprefix(_FERNET)).decode()
-    except (InvalidToken, ValueError):  # ValueError: no ASCII
+    except (InvalidToken, ValueError):  # ValueError: not ASCII
         return None

@@ -1,7 +1,7 @@
-"""What the ledger's statements are made of, on both databases; each stands as a constant beside what it is for.
+"""The building blocks of the ledger's statements, for both databases.
 
-Building one costs more than running it. Parameters that a condition compares are named `the_…`; the others are the
-columns that they fill.
+Statements are constants beside their use, since building one costs more than running it. Parameters of conditions are
+named `the_…`; all others have the name of the column that they fill.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,14 +25,14 @@ from bot.ledger.prepared import Prepared
 from bot.ledger.schema import OPEN, requests
 
 upsert = postgresql.insert
-"""An insert that can meet a row that is there; SQLite took over its ON CONFLICT, and is told it in the same words."""
+"""An insert with ON CONFLICT; SQLite has the same syntax as PostgreSQL."""
 
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
-"""The columns of a request once it has moved on, so that nothing is owed of what was to be said before."""
+"""The columns that every move resets, since it supersedes an owed message."""
 
 
 class _Now(FunctionElement[float]):
-    """The database's own time."""
+    """The database's current time."""
 
     inherit_cache = True
     type = Float()
@@ -45,26 +45,28 @@ def _sqlite_now(*_: object, **_kw: object) -> str:
 
 @compiles(_Now, "postgresql")
 def _postgresql_now(*_: object, **_kw: object) -> str:
-    return "cast(extract(epoch from clock_timestamp()) as float)"  # else it comes as a Decimal
+    return (
+        "cast(extract(epoch from clock_timestamp()) as float)"  # without the cast it is a Decimal
+    )
 
 
 NOW = _Now()
-"""The database's own time, in Unix seconds."""
+"""The database's current time, in Unix seconds."""
 
 HALF_TIME = (NOW + requests.c.until) / 2
-"""When half of the time is over for which a request waits from now on."""
+"""The middle between now and the end of a request's wait."""
 
 READ_AT = NOW.label("read_at")
-"""When a row was read, for its Entry."""
+"""When a row was read, for `Entry.at`."""
 
 
 def compared(column: Column[Any]) -> ColumnElement[bool]:
-    """Return the condition that a column equals its parameter `the_…`."""
+    """Return the condition that a column equals the parameter `the_` plus its name."""
     return column == bindparam(f"the_{column.name}", type_=column.type)
 
 
 def unindexed(column: Column[Any]) -> ColumnElement[bool]:
-    """Return what `compared` does for what is open: no index by this column is used, which finds all that has ended too."""
+    """Return the same condition, but without an index on this column, which would cover ended requests too."""
     return column.concat("") == bindparam(f"the_{column.name}", type_=column.type)
 
 
@@ -79,25 +81,25 @@ def seconds(name: str) -> ColumnElement[float]:
 
 
 def among(states: Iterable[State]) -> ColumnElement[bool]:
-    """Return the condition that a request is in one of these states, written out: fewer parameters, and indexes serve."""
+    """Return the condition that a request is in one of these states; literals, so that partial indexes are used."""
     return requests.c.state.in_([literal_column(f"'{state.value}'") for state in states])
 
 
 PAIR = and_(compared(requests.c.env), compared(requests.c.appid))
-"""That a request shares this env with this appid."""
+"""The request shares this env with this appid."""
 
 ASKED_BY = and_(compared(requests.c.team), compared(requests.c.user))
-"""That a request is this person's."""
+"""The request is this person's."""
 
 OF_TEAM = unindexed(requests.c.team)
 OPEN_OF = and_(OPEN, OF_TEAM, unindexed(requests.c.user))
-"""That a request is this person's and has not ended."""
+"""The request is this person's and has not ended."""
 
 MINE = and_(compared(requests.c.id), compared(requests.c.fence))
-"""That it is this request, and nobody else has taken it over; see `key_of`."""
+"""It is this request, and no other replica has taken it over; parameters from `key_of`."""
 
 STANDS = and_(MINE, compared(requests.c.state))
-"""That it is also in this state."""
+"""It is also in this state."""
 
 FIND_STANDING = Prepared(select(requests.c.id).where(STANDS).with_for_update())
-"""Finds it only so; whoever is just taking it over is waited for."""
+"""Finds and locks the request if STANDS is true; waits for a take-over that has not committed yet."""

@@ -1,4 +1,4 @@
-"""Whether people were told before what is left to do after a share."""
+"""Whether earlier answers told the receivers the remaining steps after a share."""
 
 from sqlalchemy import Connection, bindparam, exists, func, or_, select
 
@@ -10,15 +10,15 @@ from bot.ledger.statements import among, compared
 
 _r = requests.c
 
-# The detail of `delivered` says where the answer was just that the env is ready to use; an older ledger has none, and
-# counts as having told the steps.
+# The event `delivered` has the detail "ready" if the answer had no steps. Events of older versions have no detail, and
+# count as answers with steps.
 _told = events.c
 _STEPS_TOLD = ~exists().where(
     _told.request == func.coalesce(_r.batch, _r.id),
     _told.kind == "delivered",
     _told.detail == Readiness.READY.value,
 )
-# Told: the answer to it has been delivered, or nobody waits for it any more.
+# A share counts once it has ended: its answer was delivered, or given up.
 _TOLD = Prepared(
     select(_r.id)
     .where(compared(_r.owner), compared(_r.appid), SHARED)
@@ -42,9 +42,9 @@ _FIRST_UNTOLD = (
 
 
 def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | None:
-    """Tell whether the answers to other shares told all receivers what to do after one of this owner's.
+    """Tell whether answers to earlier shares of this owner told all receivers the remaining steps.
 
-    None where nothing was shared, so that there are no steps.
+    None if nothing was shared, so that there are no steps.
     """
     match outcome:
         case Shared():

@@ -1,4 +1,4 @@
-"""The statements about tokens, as constants; parameters are named as in `statements`: `the_…` is compared."""
+"""The statements on the table `tokens`; parameters are named as in `statements`."""
 
 from sqlalchemy import Text, and_, bindparam, case, func, not_, or_, select, update
 
@@ -30,7 +30,7 @@ ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
 ONE = ALL.where(compared(_t.name))
 MAKE = upsert(tokens).on_conflict_do_nothing()
 _UNTIL = NOW + seconds("seconds")
-# A claim that ends later than any made now was made before the clock was set back.
+# A claim that ends later than a new one would was made before the clock was set back, so it is void.
 CLAIM = (
     update(tokens)
     .where(_ONE, or_(_t.lease_until <= NOW, _t.lease_until > _UNTIL))
@@ -42,7 +42,7 @@ FAILED = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_TROUBLE)
 NOTED = update(tokens).where(_CLAIMED).values(_TROUBLE)
 RELEASE = update(tokens).where(_CLAIMED).values(lease_until=0.0)
 
-# What WeChat pushes counts more than a renewal under way, which loses its claim.
+# A push from WeChat takes precedence over a renewal under way, which loses its claim.
 _NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
 NEW_TICKET = update(tokens).where(_ONE, _NEWER).values(told=_TOLD, **_FRESH)
 HEAR = update(tokens).where(_UNHEARD).values(_HEARD)

@@ -1,7 +1,7 @@
-"""The platform's ticket and tokens in the ledger, sealed; and the lease that lets one replica renew one of them.
+"""The platform's ticket and tokens in the ledger, encrypted; and the claim by which one replica renews a token.
 
-A renewal is claimed by compare and set, which raises the token's fence; what it brings is saved only if the fence is
-still the same. Times are by the database's clock, and what is left of a token is handed out in seconds.
+A claim is made by compare-and-set, which raises the token's fence; the new token is saved only if the fence is still
+the same. Times are by the database's clock, and the remaining life of a token is returned in seconds.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from bot.ledger.seal import Seal, Sealed
 from bot.ledger.writer import LedgerDownError, Writer
 
 TICKET, COMPONENT = "ticket", "component"
-"""The names of what belongs to the platform itself; all others are the owners' appids."""
+"""The names of the platform's own ticket and token; all other names are owners' appids."""
 
 TICKET_LIFE = 12 * 3600.0
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A ticket or token as the ledger has it; `left` and `life` are in seconds, times in Unix seconds."""
+    """A stored ticket or token; `left` and `life` in seconds, times in Unix seconds."""
 
     name: str
     value: str | None = field(repr=False)
@@ -42,7 +42,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A push about an owner: WeChat's CreateTime, and a mark that tells it from others of the same second."""
+    """A push about an owner: WeChat's CreateTime, and a mark that distinguishes pushes of the same second."""
 
     owner: str
     created: float
@@ -50,7 +50,7 @@ class News:
 
 
 class Tokens:
-    """One platform's tokens; every method raises LedgerDownError if the database does not take it."""
+    """One platform's tokens; every method raises LedgerDownError if the database fails or is too slow."""
 
     def __init__(self, writer: Writer, platform: str, seal: Seal) -> None:
         self._writer = writer
@@ -58,7 +58,7 @@ class Tokens:
         self._seal = seal
 
     async def all(self) -> Mapping[str, Kept]:
-        """Return everything that is kept, by name."""
+        """Return the ticket and all tokens, by name."""
 
         def work(on: Connection) -> Mapping[str, Kept]:
             rows = on.execute(say.ALL, {"the_platform": self._platform}).mappings()
@@ -76,7 +76,7 @@ class Tokens:
         return await self._writer.run(work)
 
     async def claim(self, name: str, seconds: float) -> Kept | None:
-        """Return the token for the one who may renew it for `seconds`; None while that is somebody else."""
+        """Claim the renewal of a token for `seconds`, and return the token; None while another replica has the claim."""
 
         def work(on: Connection) -> Kept | None:
             self._make(on, name)
@@ -87,21 +87,21 @@ class Tokens:
         return await self._writer.run(work)
 
     async def save(self, claim: Kept, value: str, refresh_token: str | None, life: float) -> bool:
-        """Keep what a renewal brought and end the claim; False if somebody else has claimed it since.
+        """Save a renewed token and end the claim; False if another replica has claimed it since.
 
-        What WeChat gave cannot be had again, so it is written even if nobody waits for it any more.
+        WeChat does not return the same token again, so it is written even if the caller is cancelled.
         """
         sealed = self._sealed(value, refresh_token, life)
 
         def work(on: Connection) -> bool:
             return on.execute(say.SAVE, {**self._held(claim), **sealed}).rowcount == 1
 
-        return await self._surely(work, claim.name)
+        return await self._run_even_if_cancelled(work, claim.name)
 
     async def failed(self, claim: Kept, error: str, *, free: bool = True) -> bool:
-        """Keep why a renewal failed; end the claim, unless it is to hold others off (`free`).
+        """Record why a renewal failed; end the claim, or without `free` keep it, so that others do not try yet.
 
-        False if somebody else has claimed it since.
+        False if another replica has claimed it since.
         """
         how = say.FAILED if free else say.NOTED
         fill = {**self._held(claim), "error": error}
@@ -112,43 +112,43 @@ class Tokens:
         await self._writer.run(lambda on: on.execute(say.RELEASE, self._held(claim)))
 
     def let_go(self, claim: Kept) -> None:
-        """End a claim without waiting for it, for whoever is cut short in a renewal."""
+        """End a claim in the background, for a renewal that is being cancelled."""
         fill = self._held(claim)
         self._writer.run_later(lambda on: on.execute(say.RELEASE, fill), token=claim.name)
 
     async def ticket(self, value: str, created: float) -> bool:
-        """Keep the newest ticket; False if a push of then or later counted before."""
+        """Save a pushed ticket; False if a push of the same second or later was saved before."""
         told = {**self._key(TICKET), "the_told": created}
         fill = {**told, **self._sealed(value, None, TICKET_LIFE)}
         return await self._writer.run(lambda on: self._changes(on, TICKET, say.NEW_TICKET, fill))
 
     async def hear(self, news: News) -> bool:
-        """Take note of news; False if they were heard before, or later ones."""
+        """Record that a push arrived; False if it, or a later one, was recorded before."""
         return await self._writer.run(
             lambda on: self._changes(on, news.owner, say.HEAR, self._news(news))
         )
 
     async def is_latest(self, news: News) -> bool:
-        """Tell whether nothing was heard of the owner after this."""
+        """Tell whether this is the last push about its owner."""
         fill = self._news(news)
         return await self._writer.run(
             lambda on: on.execute(say.FIND_LATEST, fill).first() is not None
         )
 
     async def replace(self, news: News, value: str, refresh_token: str, life: float) -> bool:
-        """Keep the tokens that an owner granted, whatever renewal is under way with the old ones.
+        """Save the tokens that an owner granted, and void any renewal under way.
 
-        False if something was heard of the owner after that.
+        False if a later push about the owner was recorded.
         """
         fill = {**self._news(news), **self._sealed(value, refresh_token, life)}
 
         def work(on: Connection) -> bool:
             return self._changes(on, news.owner, say.REPLACE, fill)
 
-        return await self._surely(work, news.owner)
+        return await self._run_even_if_cancelled(work, news.owner)
 
     async def forget(self, news: News, error: str) -> bool:
-        """Drop an owner's tokens, whatever renewal is under way with them; False as for `hear`."""
+        """Delete an owner's tokens, and void any renewal under way; False as for `hear`."""
         fill = {**self._news(news), "error": error}
         return await self._writer.run(lambda on: self._changes(on, news.owner, say.FORGET, fill))
 
@@ -156,7 +156,7 @@ class Tokens:
         self._make(on, name)
         return on.execute(how, fill).rowcount == 1
 
-    async def _surely(self, work: Callable[[Connection], T], name: str) -> T:
+    async def _run_even_if_cancelled(self, work: Callable[[Connection], T], name: str) -> T:
         try:
             return await self._writer.run(work)
         except (asyncio.CancelledError, LedgerDownError):
@@ -173,7 +173,7 @@ class Tokens:
         return {**self._key(claim.name), "the_fence": claim.fence}
 
     def _news(self, news: News) -> dict[str, object]:
-        # Marks are of one length, so that none is found astride two others.
+        # Marks have one length, so that none matches across two others.
         mark = f"{news.mark} "
         return {**self._key(news.owner), "the_told": news.created, "the_mark": mark}
 
@@ -183,7 +183,7 @@ class Tokens:
 
 
 def kept_of(row: RowMapping, seal: Seal) -> Kept:
-    """Return what a row of `tokens` holds, opened."""
+    """Return the token in a row of `tokens`, decrypted."""
     issued, expires = row["issued"], row["expires"]
     return Kept(
         row["name"],

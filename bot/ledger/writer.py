@@ -1,6 +1,6 @@
-"""One thread that talks to the database; writes that come together are committed together.
+"""The writer: one thread that talks to the database, and commits queued writes in groups.
 
-Synchronous SQLAlchemy in a thread was measured faster than the asynchronous drivers, on both databases.
+Synchronous SQLAlchemy in a thread measured faster than the asynchronous drivers, on both databases.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from bot.runtime.observers import Transacted, no_op
 T = TypeVar("T")
 
 PATIENCE = 2.0
-"""Seconds after which whoever waits is told that the database does not answer."""
+"""Seconds after which a waiting caller gets LedgerDownError."""
 
-_TOGETHER = 100
-# No retry mends these: the value itself is in the way, or a row, such as another request for the same, accepted since.
-# Anything else may be mended: a server that is away, a full disk, a right or a table that is missing.
-_FOR_GOOD = (IntegrityError, DataError, UnicodeEncodeError)
-# Another replica had the row: no lock in time, and a deadlock. Source: postgresql.org, "PostgreSQL Error Codes".
+_GROUP = 100  # the most jobs in one transaction
+# Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
+# a server that is away, a full disk, a missing privilege or table.
+_PERMANENT = (IntegrityError, DataError, UnicodeEncodeError)
+# Another replica has the row: lock timeout, deadlock. Source: postgresql.org, "PostgreSQL Error Codes".
 _LOCKED = ("55P03", "40P01")
 
 _How = Callable[[asyncio.Future[Any], Any], None]
@@ -38,16 +38,16 @@ _log = logging.getLogger(__name__)
 
 
 class LedgerDownError(Exception):
-    """The database did not take it, or did not say in time; the text is why, in the driver's words."""
+    """The database failed, or did not answer in time; the text is the driver's error."""
 
 
 @dataclass(slots=True)
 class _Job(Generic[T]):
     work: Callable[[Connection], T]
     done: asyncio.Future[T] | None
-    """Who waits; None if nobody does but it must happen."""
-    about: Mapping[str, object] = field(default_factory=dict)
-    """What the log says of it if it is given up."""
+    """The caller's future; None for a job that must be done although nobody waits for it."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """The extras of the log line if it is given up."""
     since: float = field(default_factory=time.monotonic)
     timer: asyncio.TimerHandle | None = None
 
@@ -60,9 +60,9 @@ _Waiting = tuple[_Job[Any], asyncio.Future[Any], Any]
 
 
 class Writer:
-    """Runs pieces of work in transactions, in the order in which they come; `on_event` gets the events in them.
+    """Runs jobs in transactions, in order; `on_event` is called with each event after its commit.
 
-    It hears that in the writer's thread, and `transacted` does too, but for what came too late.
+    Both callbacks run in the writer's thread, except `transacted` for a job that timed out.
     """
 
     def __init__(
@@ -78,16 +78,16 @@ class Writer:
         self._on_event = on_event
         self._closed = False
         self._connection: Connection | None = None
-        """Kept from one transaction to the next; only the thread uses it."""
+        """Kept open between transactions; used by the thread only."""
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
     def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-        """Return what `work` will have returned once it is committed; raises LedgerDownError once its patience is over.
+        """Return a future with the result of `work`, resolved after its commit; raises LedgerDownError on a timeout.
 
-        Whoever stops waiting before the work has begun has taken it back. If the connection breaks or the time
-        is up during the commit, the work may be done all the same.
+        Cancelling the future before the work has begun drops it. If the connection breaks or the time is up during the
+        commit, the work may be done nevertheless.
         """
         if self._closed:
             raise LedgerDownError("the ledger is closed")
@@ -100,27 +100,27 @@ class Writer:
         self._jobs.put(job)
         return done
 
-    def run_later(self, work: Callable[[Connection], object], **about: object) -> None:
-        """Run `work` after what is queued, without waiting for it; if the database fails, again before what comes next.
+    def run_later(self, work: Callable[[Connection], object], **facts: object) -> None:
+        """Queue `work` without waiting for it; if the database fails, it is retried before the jobs that follow.
 
-        What can never be done is given up, and logged with what it is `about`.
+        After a permanent error it is given up, and logged with these `facts`.
         """
-        self._jobs.put(_Job(work, None, about))
+        self._jobs.put(_Job(work, None, facts))
 
     @contextmanager
     def undo_on_failure(
-        self, undo: Callable[[Connection], object], **about: object
+        self, undo: Callable[[Connection], object], **facts: object
     ) -> Iterator[None]:
-        """Undo what may have been written if whoever asked has gone or is told that it was not; `about` as in `run_later`."""
+        """Queue `undo` if the body is cancelled or raises LedgerDownError, since it may have written nevertheless."""
         try:
             yield
         except (asyncio.CancelledError, LedgerDownError):
-            self.run_later(undo, **about)
+            self.run_later(undo, **facts)
             raise
 
     @property
     def queued(self) -> int:
-        """How many pieces of work have not begun."""
+        """The number of jobs that have not begun."""
         return self._jobs.qsize()
 
     @property
@@ -129,7 +129,7 @@ class Writer:
         return self._thread.is_alive()
 
     async def close(self) -> None:
-        """Finish what is queued, and return once the connections are closed; or sooner, where the database hangs."""
+        """Finish the queued jobs and close the connection; returns after twice the patience if the database hangs."""
         self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, 2 * self._patience)
@@ -138,18 +138,18 @@ class Writer:
         owed, stopping = list[_Job[Any]](), False
         while not stopping:
             jobs: list[_Job[Any] | None] = [*owed, self._jobs.get()]
-            while len(jobs) < _TOGETHER and not self._jobs.empty():
+            while len(jobs) < _GROUP and not self._jobs.empty():
                 jobs.append(self._jobs.get())
             stopping = None in jobs
             failed = self._carry_out([job for job in jobs if job is not None])
             owed = [job for job in failed if job.done is None]
         for job in owed:
-            _log.error("the ledger stops and leaves this undone", extra=dict(job.about))
+            _log.error("the ledger stops and leaves this undone", extra=dict(job.facts))
         self._disconnect()
         self._engine.dispose()
 
     def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
-        """Run jobs together or, where one of them spoils it, one by one; return those the database did not take."""
+        """Run jobs in one transaction or, if that fails, one by one; return those to retry."""
         wanted = [job for job in jobs if not job.abandoned]
         if not wanted:
             return []
@@ -158,42 +158,42 @@ class Writer:
             connection = self._connection = self._connection or self._engine.connect()
             with connection.begin():
                 begun = True
-                # Others may have held the lock until nobody waited any more.
+                # Callers may have timed out while this waited for the lock.
                 wanted = [job for job in wanted if not job.abandoned]
                 discard(connection)
                 results = [job.work(connection) for job in wanted]
                 events = flush(connection)
                 worked = True
-        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked
+        except Exception as error:  # noqa: BLE001  # raised to the caller
             self._disconnect()
             lost = getattr(error, "connection_invalidated", False)
             if lost and kept and not worked:
                 return self._carry_out(jobs)  # over a new connection: nothing was committed
-            # After one that is lost in the commit nobody knows what was, so nothing is done twice.
+            # A connection lost during the commit leaves that in doubt, so nothing is run again.
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
             if _is_locked(error) and not self._closed:
                 return self._requeue(wanted)
             return self._failed(wanted, error)
         self._resolve(wanted, results, asyncio.Future.set_result)
-        # Whoever waits for the commit does not wait for its lines in the log too.
+        # The callers need not wait for the log lines.
         for event in events:
             self._on_event(event)
         return []
 
     def _requeue(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
-        """Queue behind all others what waits for another replica's row, while whoever asked waits; return the rest."""
+        """Requeue the jobs that another replica's lock blocked and whose callers wait; return the others."""
         for job in jobs:
             if job.done is not None:
                 self._jobs.put(job)
         return [job for job in jobs if job.done is None]
 
     def _failed(self, jobs: Sequence[_Job[Any]], error: Exception) -> list[_Job[Any]]:
-        """Tell whoever waits, and return the jobs if they may be done later; else give up what must happen."""
+        """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""
         down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
         said = LedgerDownError(reason_of(error)) if down else error
         self._resolve(jobs, [said] * len(jobs), asyncio.Future.set_exception)
-        if down and not isinstance(error, _FOR_GOOD):
+        if down and not isinstance(error, _PERMANENT):
             return [*jobs]
         for job in jobs:
             if job.done is None:
@@ -201,20 +201,20 @@ class Writer:
         return []
 
     def _resolve(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
-        """Tell those who wait, all of a loop in one go, and then whoever observes."""
+        """Resolve the futures of waiting callers, all of one loop in one call, and then report to the observer."""
         on_event = zip(jobs, what, strict=True)
         waiting = [
             (job, job.done, each) for job, each in on_event if job.done and not job.abandoned
         ]
         for loop in {done.get_loop() for _, done, _ in waiting}:
-            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_resolve_on, loop, waiting, how)
         now, taken = time.monotonic(), how is asyncio.Future.set_result
         for job, *_ in waiting:
             self._transacted(now - job.since, taken)
 
     def _disconnect(self) -> None:
-        """Give the connection back; one that broke is replaced."""
+        """Return the connection to the pool, which replaces a broken one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -235,7 +235,7 @@ def _resolve_on(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], ho
 
 
 def _give_up(job: _Job[Any], error: Exception) -> None:
-    """Log it once: of a database error the driver's words only, of a mistake of the bot's own the traceback too."""
+    """Log a job that is given up: with the driver's error only, or with the traceback of a bug in the bot."""
     own = None if isinstance(error, SQLAlchemyError) else error
-    said = {**job.about, "reason": reason_of(error)}
+    said = {**job.facts, "reason": reason_of(error)}
     _log.error("the ledger gives up what it cannot do", extra=said, exc_info=own)
