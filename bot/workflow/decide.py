@@ -7,7 +7,7 @@ from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.policy import Unreadable, may_approve
-from bot.workflow.context import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
+from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
 from bot.workflow.ruling import Review, review
 
 
