@@ -8,6 +8,7 @@ from string import Formatter
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.guidance import all_guidance
+from bot.guidance.codes import RECEIVER_ROWS
 from bot.messages.words import NOBODY_NAMED, PLACES
 
 ROOT = Path(__file__).parent.parent
@@ -121,6 +122,6 @@ def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]
 
 
 def _guidance() -> Iterator[str]:
-    for row in all_guidance():
+    for row in (*all_guidance(), *RECEIVER_ROWS):
         yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
     yield NOBODY_NAMED

@@ -1,6 +1,13 @@
 """Guidance: for each error that can end a share, what it means, who can fix it and what to do next."""
 
-from bot.guidance.lookup import CODES, all_guidance, by_key, for_code, for_trouble
+from bot.guidance.lookup import (
+    CODES,
+    all_guidance,
+    by_key,
+    for_code,
+    for_trouble,
+    where_others_were_shared,
+)
 from bot.guidance.types import AUTHORISE_ANEW, AutoRetry, Fixer, Guidance, RetryHelps, Trouble
 
 __all__ = [
@@ -15,4 +22,5 @@ __all__ = [
     "by_key",
     "for_code",
     "for_trouble",
+    "where_others_were_shared",
 ]

@@ -32,6 +32,19 @@ _NO_PROXY_CHANGES = "Check that no proxy changes, drops or splits what the bot s
 
 # Unformatted, so that a row reads as one block.
 # fmt: off
+RECEIVER_ROWS: Final[tuple[Guidance, ...]] = (
+    row("40097", Fixer.REQUESTER, RetryHelps.NEVER, "WeChat rejected the appid",
+        "Others were shared from this env, so the env is right.",
+        "Compare the appid with where you got it.",
+        SAME_COMPANY,
+        "If that is right, send this message to {contact}."),
+    row("85088", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "CloudBase (云开发) is off for the receiver",
+        "Others were shared from this env, so its owner has it on.",
+        "The receiver's admin enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
+        "Wait ten minutes."),
+)
+"""What these codes mean where others were shared from the same env: nothing is wrong with that or its owner."""
+
 ROWS: Final[tuple[Guidance, ...]] = (
     # The codes that api_shareenv lists.
     row("-1", Fixer.WECHAT, RetryHelps.LATER, "WeChat is overloaded",

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS, CLOUDBASE_SAME_ADVICE
-from bot.guidance.codes import ROWS, SAME_ADVICE, UNKNOWN
+from bot.guidance.codes import RECEIVER_ROWS, ROWS, SAME_ADVICE, UNKNOWN
 from bot.guidance.platform import PLATFORM_ROWS, PLATFORM_SAME_ADVICE
 from bot.guidance.troubles import TROUBLE_ROWS
 from bot.guidance.types import Guidance, Trouble
@@ -34,6 +34,11 @@ def for_code(errcode: int) -> Guidance:
     if errcode in CODES:
         return CODES[errcode]
     return CLOUDBASE if errcode in _CLOUDBASE_CODES else UNKNOWN
+
+
+def where_others_were_shared(guidance: Guidance) -> Guidance:
+    """Return what an error means where others were shared from the same env, so that only the receiver differs."""
+    return next((row for row in RECEIVER_ROWS if row.key == guidance.key), guidance)
 
 
 def for_trouble(trouble: Trouble) -> Guidance:

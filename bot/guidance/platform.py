@@ -63,7 +63,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "The admin opens the platform's authorisation link and ticks 云开发管理权限 (49) and 开发管理与数据分析权限 (18).",
         doctor=True),
     row("61004", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "The bot's IP address is not on the platform's list",
-        "WeChat refuses all others.",
+        "WeChat refuses calls from elsewhere.",
         "Add it to the platform's 白名单IP at open.weixin.qq.com, through 修改 (编辑 needs 全网发布).",
         "Give the bot a fixed address.",
         doctor=True,

@@ -1,6 +1,7 @@
 """Batches: the parent message with its progress bar, and the summary, which groups appids that ended alike."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import assert_never
 
@@ -21,6 +22,7 @@ from bot.domain.outcome import (
     retry_may_help,
 )
 from bot.domain.request import Request
+from bot.guidance import where_others_were_shared
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
@@ -106,7 +108,7 @@ def answer(
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
-    told = [_group(words, request, group) for group in groups[:_GROUPS]]
+    told = [_group(words, request, group, tally.shared) for group in groups[:_GROUPS]]
     more = words(
         "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
@@ -140,9 +142,13 @@ def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
     )
 
 
-def _group(words: Words, request: Request, group: Group) -> str:
+def _group(words: Words, request: Request, group: Group, shared: int) -> str:
+    """Return how some appids ended; `shared` is how many others got the env."""
     outcome, count = group.outcome, len(group.appids)
     match outcome:
+        case Failed(guidance) if shared:
+            others = where_others_were_shared(guidance)
+            title, advice = _failed(words, request, replace(outcome, guidance=others))
         case Failed() | Unknown():
             title, advice = _failed(words, request, outcome)
         case Skipped(why):

@@ -16,7 +16,9 @@ from bot.guidance import (
     by_key,
     for_code,
     for_trouble,
+    where_others_were_shared,
 )
+from bot.guidance.codes import RECEIVER_ROWS
 from tests.checking import checks
 
 SEED = (-1, -1000, 40014, 40097, 40101, 41001, 42001, 43002, 44002, 47001, 85088)
@@ -258,6 +260,14 @@ SETTINGS = {
 def settings_are_named_as_they_are_spelt(row: Guidance) -> None:
     named = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", " ".join(texts(row)))
     assert set(named) <= SETTINGS
+
+
+@pytest.mark.parametrize("row", RECEIVER_ROWS, ids=lambda row: row.key)
+def test_where_others_were_shared_neither_the_env_nor_its_owner_is_blamed(row: Guidance) -> None:
+    assert where_others_were_shared(for_code(int(row.key))) is row
+    assert not re.search("{owner}|{env}|the env's|enough", " ".join(texts(row)))
+    assert row.fixer is for_code(int(row.key)).fixer
+    assert row.retry_helps is for_code(int(row.key)).retry_helps
 
 
 @pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
