@@ -32,6 +32,7 @@ def logging_as_in_earnest(log_format: str) -> Iterator[None]:
     try:
         yield
     finally:
+        root.handlers[0].close()  # when all is written
         root.handlers[:] = handlers
         root.setLevel(level)
 
