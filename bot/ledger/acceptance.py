@@ -54,8 +54,8 @@ _ACCEPT = Prepared(
         ).where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
-            or_(bindparam("anew", type_=Boolean), ~exists().where(_UNDELIVERED)),
-            or_(bindparam("regardless", type_=Boolean), ~exists().where(PAIR, SHARED)),
+            or_(bindparam("ignore_undelivered", type_=Boolean), ~exists().where(_UNDELIVERED)),
+            or_(bindparam("ignore_shared", type_=Boolean), ~exists().where(PAIR, SHARED)),
         ),
     )
     .on_conflict_do_nothing()
@@ -103,8 +103,10 @@ class NewRequest:
         request, confirming = self.request, self.state is State.CONFIRMING
         return {
             **columns_of(request, self.state, self.holder),
-            "regardless": request.again or request.is_batch,
-            "anew": request.again or self.retry is not None or request.batch is not None,
+            "ignore_shared": request.again or request.is_batch,
+            "ignore_undelivered": request.again
+            or self.retry is not None
+            or request.batch is not None,
             "patience": self.patience,
             "nap": self.patience if confirming else None,
         }
@@ -169,11 +171,11 @@ def accept(new: NewRequest, on: Connection) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
     fill = new.columns
     find = {f"the_{name}": fill[name] for name in _FOUND_BY}
-    again, anew = new.request.again, bool(fill["anew"])
+    ignore_shared, ignore_undelivered = new.request.again, bool(fill["ignore_undelivered"])
     if new.request.is_batch and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING:
-        return _find_conflict(on, find, again=True, anew=True) or TooManyBatches()
+        return _find_conflict(on, find) or TooManyBatches()
     if new.retry and not on.execute(_RETRY, new.retried).rowcount:
-        return _find_conflict(on, find, again=True, anew=True) or AlreadyRetried()
+        return _find_conflict(on, find) or AlreadyRetried()
     while True:
         created = _ACCEPT.run(on, {**fill, **find}).scalar()
         if created is not None:
@@ -183,7 +185,9 @@ def accept(new: NewRequest, on: Connection) -> Acceptance:
                 record(on, "retried", new.request, asked)
             until = None if new.patience is None else created + new.patience
             return Accepted(Entry(new.request, new.state, 1, created, at=created, until=until))
-        standing = _find_conflict(on, find, again=again, anew=anew)
+        standing = _find_conflict(
+            on, find, ignore_shared=ignore_shared, ignore_undelivered=ignore_undelivered
+        )
         if standing is not None:
             if new.retry:
                 on.execute(_NOT_RETRIED, new.retried)
@@ -200,11 +204,15 @@ def withdraw(new: NewRequest, on: Connection) -> None:
 
 
 def _find_conflict(
-    on: Connection, find: Mapping[str, object], *, again: bool, anew: bool
+    on: Connection,
+    find: Mapping[str, object],
+    *,
+    ignore_shared: bool = True,
+    ignore_undelivered: bool = True,
 ) -> Duplicate | UnderWay | Undelivered | SharedBefore | None:
     """Return the request that a new one conflicts with; None if it has ended since.
 
-    `again` ignores earlier shares, and `anew` ignores undelivered answers.
+    `ignore_shared` and `ignore_undelivered` skip the checks for an earlier share and an undelivered answer.
     """
 
     def first(query: Select[Any]) -> Entry | None:
@@ -214,8 +222,8 @@ def _find_conflict(
         return Duplicate(known)
     if under_way := first(_FIND_UNDER_WAY):
         return UnderWay(under_way)
-    if not anew and (undelivered := first(_FIND_UNDELIVERED)):
+    if not ignore_undelivered and (undelivered := first(_FIND_UNDELIVERED)):
         return Undelivered(undelivered)
-    if not again and (shared := first(_FIND_SHARED)):
+    if not ignore_shared and (shared := first(_FIND_SHARED)):
         return SharedBefore(shared)
     return None

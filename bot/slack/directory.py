@@ -53,25 +53,25 @@ class Directory:
         self._asked_to_wait_until = 0.0
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
     ) -> Person | Unreadable:
         """Return one person, as `several` does."""
-        known = await self.several(team_id, [user_id], groups, anew=anew)
+        known = await self.several(team_id, [user_id], groups, fresh=fresh)
         return known[user_id]
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
     ) -> Mapping[str, Person | Unreadable]:
         """Return who these are, each with those of `groups` that hold them; within the deadline, whatever Slack does.
 
-        `anew` past what is remembered, where a click decides.
+        `fresh` past what is remembered, where a click decides.
         """
         if team_id != self._team_id:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
         all_groups = (
-            [self._groups.reread(_ALL) if anew else self._groups.get(_ALL)] if groups else []
+            [self._groups.reread(_ALL) if fresh else self._groups.get(_ALL)] if groups else []
         )
-        read = self._people.reread if anew else self._people.get
+        read = self._people.reread if fresh else self._people.get
         people = {user_id: read(user_id) for user_id in user_ids}
         reading: list[_Reading] = [*people.values(), *all_groups]
         if late := [each for each in reading if not each.done()]:

@@ -1,1 +1,1 @@
-"""The use cases, from what somebody asks for to the answer. Knows ports, not Slack and not HTTP."""
+"""The use cases, from a command to its answer. Uses ports; knows neither Slack nor HTTP."""

@@ -1,6 +1,6 @@
-"""Requests that wait for their approvers: ask, remind once at half time, give up when the time is over.
+"""Requests that wait for people: ask the approvers, remind them once at half time, expire.
 
-What Slack does not take for now raises AwayError.
+Every message raises AwayError while Slack is away.
 """
 
 import logging
@@ -15,7 +15,7 @@ from bot.ledger import Entry, Ledger, answered
 from bot.workflow.leased import LeasedSteps, Write
 from bot.workflow.ports import Approvals
 
-_PAST = 50  # requests, among which the shares are
+_PAST = 50  # requests in which earlier shares are looked for
 _NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
 
 _log = logging.getLogger(__name__)
@@ -23,14 +23,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WaitingRequests:
-    """Takes on what waits for people; a click, or its time, takes it further."""
+    """Runs the steps of requests that wait for people; a click or the deadline ends the wait."""
 
     ledger: Ledger
     leased: LeasedSteps
     approvals: Approvals
 
     async def step(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        """Take a request that waits, and whose place is settled, on by one state; None once all is done but to wait."""
+        """Take one step for a waiting request whose place is recorded; None when there is nothing to do but wait."""
         if entry.state is State.CONFIRMING:
             return await self._over(entry, backlog, Expired("confirmation"))
         if entry.overdue:
@@ -53,14 +53,14 @@ class WaitingRequests:
             return await self._over(entry, backlog, _NO_APPROVER)
         if await self.leased.keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
-        # Somebody clicked on one question before the others stood, and those are to show it too.
+        # Somebody clicked on the first question before all were posted; the others have to show the decision too.
         find = partial(self.ledger.clicks.find, entry.request.id)
         if moved := await self.leased.keep_trying(find):
             await self.approvals.settle(replace(moved, asked=asked))
         return None
 
     async def _past(self, entry: Entry) -> Sequence[Entry]:
-        """Return the last shares of the env, newest first."""
+        """Return earlier shares of the env, newest first."""
         request, history = entry.request, self.ledger.history
         mine = request.origin.team_id, request.origin.user_id
         found = await self.leased.keep_trying(partial(history, mine, request.env, _PAST))

@@ -1,7 +1,7 @@
-"""Run the items of a batch: some at a time, in one lane for all batches, pausing where WeChat asks for it.
+"""Run the items of a batch: several at a time, one batch at a time, with pauses at WeChat's rate limits.
 
-Every answer is recorded before the next item begins, so whoever takes a batch over asks for nothing twice
-that was answered.
+Every answer is recorded before the next item begins, so a replica that takes a batch over calls WeChat only for items
+without an answer.
 """
 
 import asyncio
@@ -35,15 +35,15 @@ from bot.workflow.leased import LeasedSteps, LeaseLostError
 from bot.workflow.ports import AwayError, Owners, Place
 
 AT_ONCE = 20
-_TURNS = 2  # answers in one transaction, so that single requests need not wait for long
-_APART = 0.005  # seconds between the first items, so that they do not march in step
+_TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
+_APART = 0.005  # seconds between the starts of the workers, so that their calls are spread out
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What it takes to run batches; `now` in Unix seconds."""
+    """Runs batches; `now` in Unix seconds."""
 
     ledger: Ledger
     leased: LeasedSteps
@@ -51,16 +51,16 @@ class Batches:
     brake: Brake
     now: Callable[[], float]
     tick: float = 3.0
-    """Seconds between two edits that show progress: Slack takes some fifty edits a minute from the whole bot (chat.update, tier 3)."""
+    """Seconds between two progress edits: Slack allows the bot some fifty edits a minute (chat.update, tier 3)."""
     _runs: "set[_Run]" = field(default_factory=set)
 
     @property
     def waiting(self) -> int:
-        """How many items of the batches under way here have not begun."""
+        """The number of items of this replica's batches that have not begun."""
         return sum(len(run.todo) for run in self._runs)
 
     async def run(self, batch: Entry, place: Place) -> Finished | None:
-        """Run what is left of a batch to its end and return what came of it; None once somebody else holds it."""
+        """Run the rest of a batch and return its outcome; None once another replica holds it."""
         items, leased = self.ledger.batches, self.leased
         run = _Run(batch, place, items, leased, self.owners)
         run.gate = Gate(batch, self.ledger, leased, self.brake, self.now, run.left, run.stop)
@@ -87,12 +87,12 @@ class Batches:
         return None if lost else await self.finished(batch.request)
 
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
-        """End with `outcome` what has not ended; None if somebody else holds the batch."""
+        """End all open items with `outcome`, and return the batch's; None if another replica holds the batch."""
         write = partial(self.ledger.batches.give_up, batch, outcome)
         return await self.finished(batch.request) if await self.leased.keep_trying(write) else None
 
     async def finished(self, request: Request) -> Finished:
-        """Return what came of a batch, from its items."""
+        """Return a batch's outcome, computed from its items."""
         ends = await self.leased.keep_trying(partial(self.ledger.batches.ends, request.id))
         outcomes = [(end.appid, end.outcome) for end in ends]
         again = tuple(end.appid for end in ends if end.called_again)
@@ -100,14 +100,14 @@ class Batches:
 
 
 class _Ends:
-    """How the items of one batch ended; counted as they end, since a batch of hundreds is shown every few seconds."""
+    """How the items of one batch ended; counted incrementally, since hundreds are shown every few seconds."""
 
     def __init__(self) -> None:
         self._outcomes: dict[str, Outcome | None] = {}
         self._kinds = Counter[type]()
 
     def note(self, item: Entry, outcome: Outcome | None) -> None:
-        """Take note of how an item ended; None while it has not."""
+        """Record how an item ended; None while it is open."""
         if item.request.id in self._outcomes:
             self._kinds[type(self._outcomes[item.request.id])] -= 1
         self._outcomes[item.request.id] = outcome
@@ -115,7 +115,7 @@ class _Ends:
 
     @property
     def tally(self) -> Tally:
-        """How far the batch has come."""
+        """The current numbers."""
         return tally_of_kinds(self._kinds)
 
 
@@ -132,16 +132,16 @@ class _Run:
     todo: deque[Entry] = field(default_factory=deque)
     ends: _Ends = field(default_factory=_Ends)
     begun: set[str] = field(default_factory=set)
-    """The items for which a replica that stopped may have asked WeChat."""
+    """The ids of items for which a replica that stopped may have called WeChat."""
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     stopped: bool = False
 
     def left(self) -> list[str]:
-        """Return the appids that have not begun."""
+        """Return the appids whose items have not begun."""
         return [item.request.appid for item in self.todo]
 
     async def stop(self) -> None:
-        """End what has not begun, since the policy does not allow it any more; what is under way comes to its end."""
+        """End the items that have not begun, since the policy no longer allows them; calls under way are finished."""
         left = [*self.todo]
         self.todo.clear()
         self.stopped = True
@@ -155,7 +155,7 @@ class _Run:
         _log.warning("the policy stops a batch", extra={"items": len(left)})
 
     async def queue(self) -> None:
-        """Record the items, and take up those that have not ended."""
+        """Record the items, and queue the open ones; raises LeaseLostError."""
         keep_trying = self.leased.keep_trying
         if not await keep_trying(partial(self.items.queue, self.batch)):
             raise LeaseLostError
@@ -166,7 +166,7 @@ class _Run:
                 self.begun |= {item.request.id} if item.begun else set()
 
     async def work(self) -> None:
-        """Take one item after the other; raises LeaseLostError once somebody else holds the batch."""
+        """Process one item after the other; raises LeaseLostError once another replica holds the batch."""
         done: ItemAnswered | None = None
         while True:
             await self.leased.turn()
@@ -182,7 +182,10 @@ class _Run:
                 self.ends.note(item, Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: ItemAnswered | None) -> tuple[Entry | None, bool]:
-        """Record an answer and begin the next item, if there is one and the gate is open; False if it was cancelled."""
+        """Record an answer and begin the next item, if there is one and the gate is open.
+
+        Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
+        """
         async with self.turns:
             item = self.todo.popleft() if self.todo and self.gate.is_open.is_set() else None
             if done is None and item is None:
@@ -196,7 +199,7 @@ class _Run:
         return item, may
 
     async def _call(self, item: Entry) -> ItemAnswered | None:
-        """Ask WeChat; None if it wants to be left alone, and the item is to be asked for later."""
+        """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
         request, steps, began = item.request, list[Step](), time.monotonic()
         with log_request(request.id):
             outcome = await self.leased.share(self.owners, self.batch, request, steps.append)
@@ -212,7 +215,7 @@ class _Run:
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 
     async def _put_back(self, item: Entry, limit: Said) -> None:
-        """Let an item wait for as long as WeChat wants to be left alone; whoever is the first to hear of it waits for all."""
+        """Return an item to the queue at a rate limit; the first worker to reach it waits on behalf of all."""
         first = self.gate.shut(limit)
         put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)
         if not await self.leased.keep_trying(put):
@@ -222,7 +225,7 @@ class _Run:
             await self.gate.wait(limit)
 
     async def show(self, tick: float) -> None:
-        """Show every `tick` seconds how far it has come, until cancelled; less often if Slack wants that."""
+        """Show the progress every `tick` seconds until cancelled; less often if Slack asks for that."""
         shown: tuple[Tally, Pause | None] | None = None
         pause = tick
         while True:
@@ -232,5 +235,5 @@ class _Run:
                 try:
                     await self.place.progress(self.batch.request, *now)
                     shown = now
-                except AwayError as away:  # shown with a later look
+                except AwayError as away:  # shown at a later tick
                     pause = max(pause, away.after)

@@ -1,4 +1,4 @@
-"""The brake: what was accepted is carried out only as far as the policy of now still allows it."""
+"""The brake: the policy is checked again before an accepted request is carried out, and may stop it."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -28,73 +28,75 @@ from bot.workflow.ports import People
 from bot.workflow.ruling import Decided, decide_all
 
 LOOK_AGAIN = 1.0
-"""Seconds until Slack is asked again for what it did not tell."""
+"""Seconds until the next attempt while Slack does not answer."""
 
-_LATE = 60.0  # seconds
+_LATE = 60.0  # seconds after which the last check is too old
 
 _log = logging.getLogger(__name__)
 
 STOPPED_MIDWAY = Unknown(for_trouble(Trouble.STOPPED), tries=0)
-"""How it ends where an earlier call may have shared it, and the policy allows no further one."""
+"""The outcome if an earlier call may have succeeded, and the policy allows no further one."""
 
 
 class BrakeVerdict(Enum):
-    """Whether what was accepted may go on."""
+    """Whether an accepted request may go on."""
 
     GO = auto()
     STOP = auto()
     IN_DOUBT = auto()
-    """Slack does not tell who somebody is, or who is in a group: to be asked again shortly."""
+    """Slack does not answer who the requester is or who is in a group: check again shortly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """Asks the policy in force once more about the requester, as Slack knows them now."""
+    """Checks a request against the policy in force, with the requester's current groups."""
 
     in_force: InForce
     people: People
     now: Callable[[], float]
     """In Unix seconds."""
     every: float = 5.0
-    """Seconds between two looks while a batch runs."""
+    """Seconds between two checks while a batch runs."""
 
     def is_due(self, entry: Entry) -> bool:
-        """Tell whether the policy is to be asked once more before a request is carried out.
+        """Tell whether a request has to be checked again: after a take-over, or a minute after the last decision.
 
-        Where that follows at once on the question or the click, one policy decides from beginning to end.
+        Within that minute the policy that decided at the command or the click applies to the end.
         """
         asked = entry.decided or entry.created
         return entry.taken_over > 0 or max(entry.at, self.now()) - asked > _LATE
 
     async def allows(self, entry: Entry, leased: LeasedSteps) -> bool:
-        """Tell whether the policy of now still allows a request, once Slack tells; raises LeaseLostError."""
-        anew = True
-        while (found := await self.look(entry, anew=anew)) is BrakeVerdict.IN_DOUBT:
-            if anew:
+        """Tell whether the current policy allows a request; waits until Slack answers. Raises LeaseLostError."""
+        fresh = True
+        while (found := await self.look(entry, fresh=fresh)) is BrakeVerdict.IN_DOUBT:
+            if fresh:
                 _log.warning("a request waits: Slack does not tell whether it is still allowed")
             await leased.sleep(LOOK_AGAIN)
             if not await leased.holds(entry):
                 raise LeaseLostError
-            anew = False
+            fresh = False
         return found is BrakeVerdict.GO
 
     async def look(
-        self, entry: Entry, appids: Sequence[str] | None = None, *, anew: bool = False
+        self, entry: Entry, appids: Sequence[str] | None = None, *, fresh: bool = False
     ) -> BrakeVerdict:
-        """Return whether a request may go on, or with `appids`, what is left of a batch.
+        """Return whether a request may go on or, with `appids`, the rest of a batch.
 
-        What Slack told a moment ago, a minute at most, counts as now; `anew` reads past that. Every few seconds would be
-        more than Slack lets us ask for the members of a group.
+        People and groups come from a cache of at most a minute, since Slack's rate limit does not allow reading groups
+        every few seconds; `fresh` bypasses it.
         """
         policy, request = self.in_force.policy, entry.request
         origin = request.origin
-        person = await self.people.person(origin.team_id, origin.user_id, policy.groups, anew=anew)
+        person = await self.people.person(
+            origin.team_id, origin.user_id, policy.groups, fresh=fresh
+        )
         receivers = request.receivers if appids is None else appids
         return verdict(policy, entry, decide_all(policy, origin, person, receivers, request.env))
 
 
 def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:
-    """Return what the `decisions` of now mean for a request as it was accepted; one rule and one owner for all of it."""
+    """Return the verdict of the current `decisions` on an accepted request; one rule and the same owner must cover it."""
     found = [decision for _, decision in decisions]
     denied = [decision for decision in found if isinstance(decision, Deny)]
     if any(not _is_transient(decision) for decision in denied):
@@ -109,7 +111,7 @@ def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Brake
 
 
 def _is_transient(denied: Deny) -> bool:
-    """Tell whether it is a no only for as long as Slack is away or busy; a group that is gone stays gone."""
+    """Tell whether a denial may be due to Slack being away or busy; a deleted group is permanent."""
     match denied.because:
         case PersonUnreadable(trouble) | GroupUnreadable(trouble=trouble):
             return trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
@@ -118,10 +120,9 @@ def _is_transient(denied: Deny) -> bool:
 
 
 def _is_covered(entry: Entry, decision: Decision) -> bool:
-    """Tell whether what people said to the request is what the policy asks for now.
+    """Tell whether the request has the confirmation or approval that the current policy requires.
 
-    An approval counts for the rule by which it was given. Whoever confirmed or approved was sure; where nobody was asked and
-    a rule wants that now, it does not go on.
+    An approval counts only for the rule under which it was given, and also as a confirmation.
     """
     match decision:
         case Allow():
@@ -137,5 +138,5 @@ def _is_covered(entry: Entry, decision: Decision) -> bool:
 
 
 def stopped(*, begun: bool) -> Stopped | Unknown:
-    """Return how it ends where the brake stops it; `begun` where an earlier call may have shared it."""
+    """Return the outcome of a request that the brake stops; `begun` if an earlier call may have succeeded."""
     return STOPPED_MIDWAY if begun else Stopped()

@@ -1,4 +1,4 @@
-"""Whoever asked, whoever may approve and the operators take back what has not begun. Pure."""
+"""Cancel a request that has not begun: by its requester, its approvers and the operators. Pure."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from bot.workflow.ruling import deciding_rules
 
 
 def cancel(context: ClickContext) -> ClickStep:
-    """Take back a request that waits for people, or what has not begun of a batch."""
+    """Cancel a request that waits for people, or the items of a batch that have not begun."""
     words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
     if not context.own and (no := _refused(context)):
         return Reply(no)
@@ -23,7 +23,7 @@ def cancel(context: ClickContext) -> ClickStep:
     if entry.state not in {State.CONFIRMING, State.WAITING}:
         told = late(words, context.click, entry)
         return replace(told, settles=told.settles and not begun)
-    # Whoever takes back what they are asked to confirm knows it; of anything else somebody is to be told.
+    # A requester who cancels instead of confirming needs no further answer; all other cancellations are delivered.
     silent = context.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED
     move = Move(to, by, "cancelled", outcome=Cancelled(by), place=context.click.message)
@@ -31,7 +31,7 @@ def cancel(context: ClickContext) -> ClickStep:
 
 
 def _refused(context: ClickContext) -> Message | None:
-    """Return why whoever clicked may not cancel what somebody else asked for; None if they may."""
+    """Return why the user who clicked may not cancel another person's request; None if they may."""
     words, policy, person = context.words, context.policy, context.clicker
     if isinstance(person, Unreadable):
         return say.cannot_tell_who(words)

@@ -1,4 +1,4 @@
-"""What a click is decided by, and what it can come to. Pure."""
+"""The context in which a click is decided, and the closed set of steps that can result. Pure."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from bot.workflow.ruling import Decided, decide_all
 
 @dataclass(frozen=True, slots=True)
 class ClickContext:
-    """All that a click is decided by, read once; `failed` are the receivers whom a new try would be for."""
+    """All that a click is decided by, read once; `failed` are the receivers that a retry would be for."""
 
     click: Click
     entry: Entry
@@ -29,7 +29,7 @@ class ClickContext:
 
     @property
     def request(self) -> Request:
-        """The request that the button is about."""
+        """The button's request."""
         return self.entry.request
 
     @property
@@ -47,9 +47,9 @@ class ClickContext:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Tell whoever clicked, alone; `settles` where it takes the place of the message with the button.
+    """Reply to the user who clicked, privately; with `settles` in place of the message with the button.
 
-    `spent` where the message stays, and its buttons are of no more use to anybody.
+    With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody.
     """
 
     message: Message
@@ -58,15 +58,15 @@ class Reply:
 
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
-    """Say that a click came too late, and what became of the request."""
+    """Reply that a click came too late, and how the request ended."""
     told = too_late(words, entry.request, entry.outcome)
-    return Reply(told, settles=click.message is None, spent=_is_left_over(click, entry))
+    return Reply(told, settles=click.message is None, spent=_is_orphan(click, entry))
 
 
-def _is_left_over(click: Click, entry: Entry) -> bool:
-    """Tell whether nobody edits the message that was clicked: what became of the request is shown in others, if at all.
+def _is_orphan(click: Click, entry: Entry) -> bool:
+    """Tell whether the clicked message is no recorded one, so that the bot does not edit it when the request ends.
 
-    It is a question to confirm that was asked directly, or was posted twice, since a crash left nobody who knew of it.
+    Such are the direct question for a confirmation, and a duplicate that was posted because of a crash.
     """
     if entry.state is not State.ENDED and entry.outcome != Expired("confirmation"):
         return False
@@ -75,13 +75,13 @@ def _is_left_over(click: Click, entry: Entry) -> bool:
 
 
 def _where(ref: str) -> list[str]:
-    """Return the channel and the time of a message, without the thread that it is in."""
+    """Return the channel and timestamp of a message's reference, without its thread."""
     return ref.split("/")[:2]
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Tell whoever clicked why not, and record that they tried: `kind` is that of the event."""
+    """Refuse the click in words, and record the attempt; `kind` is the event's."""
 
     kind: str
     message: Message
@@ -89,7 +89,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class ApplyMove:
-    """Move the request, and then say so; where it does not wait like that any more, that is said instead."""
+    """Move the request, and then reply; if its state has changed meanwhile, the reply says that instead."""
 
     move: Move
     message: Message
@@ -98,7 +98,7 @@ class ApplyMove:
 
 @dataclass(frozen=True, slots=True)
 class CancelRest:
-    """End what has not begun of a batch."""
+    """Cancel the items of a batch that have not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +113,4 @@ class Resubmit:
 
 
 ClickStep = Reply | Refuse | ApplyMove | CancelRest | Resubmit
-"""What a click comes to."""
+"""What can result from a click."""

@@ -1,6 +1,6 @@
-"""Every click: read what it is about and who clicked, decide, carry that out, and say what came of it.
+"""Handle every click: read the request and the people, decide, apply the decision, and reply.
 
-Whoever clicks is known by the click alone; who they are, and who is in which group, is read again, once.
+A click is trusted for the user's id only; their standing and groups are read anew, once per click.
 """
 
 import asyncio
@@ -49,9 +49,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DecisionModal:
-    """What an approver's modal opens with: the request to decide about, or why there is nothing to decide.
+    """The content of an approver's modal: the request to decide, or the reply if there is nothing to decide.
 
-    `clicker` is None where Slack is slow to tell who that is.
+    `clicker` is None if Slack did not answer in time who clicked.
     """
 
     policy: Policy
@@ -61,7 +61,7 @@ class DecisionModal:
 
 
 def step_of(act: Act, context: ClickContext) -> ClickStep:
-    """Return what a click on this button comes to."""
+    """Return what to do for a click on this button."""
     match act:
         case Act.CONFIRM:
             return confirm(context)
@@ -88,7 +88,7 @@ class ClickHandler:
         self._ledger = ports.ledger
 
     async def answer(self, act: Act, click: Click) -> Reply:
-        """Do what a click comes to, and return what to tell whoever clicked."""
+        """Handle a click, and return the reply to the user who clicked."""
         policy = self._intake.policy
         try:
             entry = await self._find(click)
@@ -96,17 +96,17 @@ class ClickHandler:
                 return Reply(say.no_such_request(await self._words(click)))
             failed = await self._failed(entry) if act is Act.RETRY else ()
             own = click.user_id == entry.request.origin.user_id
-            # To cancel what they asked for themselves nobody needs a right.
-            anew = not (act is Act.CANCEL and own)
-            context = await self._read_context(policy, click, entry, anew=anew)
+            # Cancelling one's own request needs no permission, so the cached groups will do.
+            fresh = not (act is Act.CANCEL and own)
+            context = await self._read_context(policy, click, entry, fresh=fresh)
             return await self._carry_out(context, step_of(act, replace(context, failed=failed)))
         except LedgerDownError as error:
             return _down(await self._words(click), click, error)
 
     async def opening(self, click: Click) -> DecisionModal:
-        """Return what an approver's modal opens with.
+        """Return the content of an approver's modal.
 
-        Nobody's rights are looked at, which may take Slack longer than a modal may wait.
+        Permissions are not checked yet, since reading groups may take longer than the trigger is valid.
         """
         policy, clicker = self._intake.policy, None
         try:
@@ -122,14 +122,14 @@ class ClickHandler:
         return DecisionModal(policy, clicker, words, found)
 
     async def may_not(self, click: Click, opening: DecisionModal, entry: Entry) -> Message | None:
-        """Return why whoever clicked may not decide about a request; None if they may.
+        """Return why the user who clicked may not decide about a request; None if they may.
 
-        Read as it is remembered, since a decision reads it anew; but nobody is refused by that.
+        The cache may permit, since the decision itself reads anew; a refusal is checked against fresh data first.
         """
         context = await self._read_context(opening.policy, click, entry, opening.clicker)
         if may_not_decide(context) is None:
             return None
-        context = await self._read_context(opening.policy, click, entry, anew=True)
+        context = await self._read_context(opening.policy, click, entry, fresh=True)
         step = may_not_decide(context)
         try:
             return (await self._carry_out(context, step)).message if step else None
@@ -137,9 +137,9 @@ class ClickHandler:
             return _down(context.words, click, error).message
 
     async def _find(self, click: Click) -> Entry | None:
-        """Return the request of a button; a button of another workspace is of no request here.
+        """Return the entry of a button's request; None if unknown, or from another workspace.
 
-        What waits but whose time is over counts as expired, also before that is recorded.
+        A request whose time is over counts as expired, even if that is not recorded yet.
         """
         entry = await self._ledger.clicks.find(click.request_id)
         if entry is None or entry.request.origin.team_id != click.team_id:
@@ -149,7 +149,7 @@ class ClickHandler:
         return replace(entry, state=State.ANSWERED, outcome=Expired(_WAITED_FOR[entry.state]))
 
     async def _failed(self, entry: Entry) -> tuple[str, ...]:
-        """Return the receivers whom a new try would be for."""
+        """Return the receivers that a retry would be for."""
         if not isinstance(entry.outcome, Finished):
             return entry.request.receivers  # a batch that ended otherwise did so before any item
         ends = await self._ledger.batches.ends(entry.request.id)
@@ -162,14 +162,14 @@ class ClickHandler:
         entry: Entry,
         clicker: Person | Unreadable | None = None,
         *,
-        anew: bool = False,
+        fresh: bool = False,
     ) -> ClickContext:
-        """Return what a click is decided by; those who are not known yet are read, `anew` past what is remembered."""
+        """Return the context of a click; reads the people not given, and with `fresh` bypasses the cache."""
         asked_by = entry.request.origin.user_id
         known = {click.user_id: clicker} if clicker else {}
         unknown = [each for each in dict.fromkeys((click.user_id, asked_by)) if each not in known]
         read = self._ports.people.several
-        known |= await read(click.team_id, unknown, policy.groups, anew=anew)
+        known |= await read(click.team_id, unknown, policy.groups, fresh=fresh)
         clicker = known[click.user_id]
         return ClickContext(
             click, entry, policy, self._intake.words(clicker), clicker, known[asked_by]
@@ -194,7 +194,7 @@ class ClickHandler:
                 assert_never(step)
 
     async def _take(self, context: ClickContext, take: ApplyMove) -> Reply:
-        """Move the request and take it on, or say that somebody was faster, and what they did."""
+        """Move the request and start processing it, or reply that somebody else was faster, and what they did."""
         words = context.words
         moved = await self._ledger.clicks.move(context.entry, take.move)
         if moved is None:
@@ -224,7 +224,7 @@ class ClickHandler:
         )
 
     async def _is_retried(self, context: ClickContext) -> bool:
-        """Tell whether the button has done what it was for; what was asked stands, whether that is known or not."""
+        """Tell whether the request has been retried, so that the button is spent; False if the ledger is down."""
         try:
             now = await self._find(context.click)
         except LedgerDownError:
@@ -232,13 +232,13 @@ class ClickHandler:
         return bool(now and now.retried_by)
 
     async def _note(self, context: ClickContext, kind: str) -> None:
-        """Record who tried what they may not."""
+        """Record that somebody tried what they may not."""
         who = {"user": context.click.user_id, "channel": context.click.channel_id}
         said = {**facts_of(context.request), **who}
         await self._intake.note(kind, context.request.origin, said, within(PATIENCE))
 
     async def _words(self, click: Click) -> Words:
-        """Return the words of whoever clicked."""
+        """Return the words in the language of the user who clicked."""
         policy = self._intake.policy
         return self._intake.words(await self._person(policy, click.team_id, click.user_id))
 
@@ -247,14 +247,14 @@ class ClickHandler:
 
 
 def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:
-    """Return the request to be decided about, or why there is nothing to decide."""
+    """Return the entry to decide about, or the reply if there is nothing to decide."""
     if entry is None:
         return Reply(say.no_such_request(words))
     return entry if entry.state is State.WAITING else late(words, click, entry)
 
 
 def _down(words: Words, click: Click, error: LedgerDownError) -> Reply:
-    """Say that the ledger did not take it."""
+    """Log that the ledger is down, and return the reply that says so."""
     told = {"request": click.request_id, "reason": str(error)}
-    _log.error("the ledger does not take a click", extra=told)  # no trace
+    _log.error("the ledger does not take a click", extra=told)
     return Reply(say.click_not_recorded(words))

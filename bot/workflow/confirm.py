@@ -1,4 +1,4 @@
-"""Whoever asked confirms what they are sure of. The policy is asked anew. Pure."""
+"""The requester confirms their request, and the policy is checked again. Pure."""
 
 from bot.domain.outcome import Denied
 from bot.domain.request import State
@@ -14,7 +14,7 @@ from bot.workflow.ruling import ground_against, in_doubt, strictest
 
 
 def confirm(context: ClickContext) -> ClickStep:
-    """Let a request go on that its requester is sure of."""
+    """Let a request go on that its requester confirms, if the current policy still allows it."""
     words, entry, request = context.words, context.entry, context.request
     if not context.own:
         return Reply(say.not_yours(words, request))

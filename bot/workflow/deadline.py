@@ -1,4 +1,4 @@
-"""How long an answer waits for the ledger, and for whether an env can be used; it goes on without what is not told."""
+"""Deadlines: how long an answer waits for the ledger and for an env's readiness, before it goes on without them."""
 
 import asyncio
 import logging
@@ -11,11 +11,11 @@ from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.workflow.ports import ReadinessCheck
 
 PATIENCE = 20.0
-"""Seconds for what goes on behind an ack: a click, a form."""
+"""Seconds for work after the ack: a click, a form."""
 
 _LEDGER_SECONDS = 2.0
 _LOOK_SECONDS = 2.0
-_SPARE = 0.4  # seconds of an ack, for the answer itself
+_SPARE = 0.4  # seconds before the deadline, kept for the answer itself
 
 _Answer = TypeVar("_Answer")
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 def within(seconds: float) -> float:
-    """Return when an answer has to be there that may take so long from now, by the loop's clock."""
+    """Return the deadline `seconds` from now, by the loop's clock."""
     return asyncio.get_running_loop().time() + seconds
 
 
@@ -34,9 +34,9 @@ async def in_time(
     *,
     until: float = math.inf,
 ) -> _Answer | None:
-    """Return what the ledger answers; None if it does not in time, which is logged as `missing`, with what `facts` returns.
+    """Return what the ledger answers within two seconds and by `until`, a deadline of the loop's clock.
 
-    In time for an answer that has to be there by `until` of the loop's clock.
+    None if it is down or too slow, which is logged as `missing`, with the extras that `facts` returns.
     """
     try:
         async with asyncio.timeout_at(min(until, within(_LEDGER_SECONDS))):
@@ -50,13 +50,13 @@ async def in_time(
 async def readiness_in_time(
     look: ReadinessCheck, owner: str, env: str, until: float = math.inf
 ) -> Readiness:
-    """Return what `look` tells within two seconds, and for an answer that has to be there by `until`; never raises."""
+    """Return an env's readiness if it is known within two seconds and before `until`, else UNKNOWN; never raises."""
     try:
         async with asyncio.timeout_at(min(until - _SPARE, within(_LOOK_SECONDS))):
             return await look(owner, env)
     except TimeoutError:
         return Readiness.UNKNOWN
-    except Exception:  # noqa: BLE001  # an answer does not fail for want of this
+    except Exception:  # noqa: BLE001  # the answer does not depend on it
         _log.exception("unforeseen error")
         return Readiness.UNKNOWN
 
@@ -64,7 +64,7 @@ async def readiness_in_time(
 async def after_share(
     look: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
 ) -> AfterShare:
-    """Return what the answer to a request, or to a batch, has to say of a share beyond that."""
+    """Return what else the answer to a share or a batch says: the env's readiness, and whether the steps are known."""
     if not (
         isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
     ):

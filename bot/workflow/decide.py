@@ -1,4 +1,4 @@
-"""Approvers approve or reject what waits for them. The policy is asked anew. Pure."""
+"""An approver approves or rejects a request, and the policy is checked again. Pure."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from bot.workflow.ruling import Review, review
 
 
 def may_not_decide(context: ClickContext) -> ClickStep | None:
-    """Return what an approver is answered before they have decided; None if they may decide."""
+    """Return the refusal for somebody who opens the modal and may not decide; None if they may."""
     stands = review(context.policy, context.request, context.requester)
     if no := _refused(context, stands):
         return no
@@ -20,7 +20,7 @@ def may_not_decide(context: ClickContext) -> ClickStep | None:
 
 
 def decide(context: ClickContext, *, approved: bool) -> ClickStep:
-    """Let a request go on that an approver agrees to, or end one that they do not agree to."""
+    """Apply an approver's decision: the request goes on, or ends as rejected or denied."""
     words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
     if entry.state is not State.WAITING:
         return late(words, context.click, entry)
@@ -41,7 +41,7 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
 
 
 def _over(context: ClickContext, stands: Review) -> ApplyMove:
-    """End what the policy of now does not let go on."""
+    """End a request that the current policy does not allow."""
     ground = stands.ground or Ground.NOT_ALLOWED
     move = Move(State.ANSWERED, context.click.user_id, "denied", outcome=Denied(ground))
     return ApplyMove(
@@ -50,7 +50,7 @@ def _over(context: ClickContext, stands: Review) -> ApplyMove:
 
 
 def _said(context: ClickContext, move: Move) -> Move:
-    """Return the move with what the approver wrote, and where they were asked."""
+    """Return the move with the approver's comment, and the message that they clicked."""
     return replace(move, comment=context.click.comment, asked=context.click.message)
 
 

@@ -1,6 +1,6 @@
-"""The use cases of the form: in which words it opens, which envs it offers, and what comes of it once it is sent.
+"""The use cases of the form: its language, the envs that it offers, and its submission.
 
-Knows ports, not Slack and not WeChat. The policy is asked when the form is sent, whatever it offered before.
+The policy decides when the form is submitted, whatever it offered before.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from bot.workflow.deadline import PATIENCE, in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
-_WORDS_SECONDS = 0.5  # of the three for which a trigger is good
+_WORDS_SECONDS = 0.5  # of the three for which a trigger is valid
 _WECHAT_SECONDS = 1.5  # of the three that Slack waits for options
 _PAST = 200
-_MOST_OWNERS = 20  # who are asked for their envs; each asking counts against an owner's own quota
+_MOST_OWNERS = 20  # whose envs are read; each call counts against the owner's own quota
 
 
 class Owned(Protocol):
-    """Remembers for a while which envs an owner has."""
+    """A cache of the envs of each owner."""
 
     def get(self, key: str) -> Awaitable[tuple[str, ...]]:
         """Return the envs of the owner with this appid."""
@@ -34,7 +34,7 @@ class Owned(Protocol):
 
 
 class FormHandler:
-    """What is behind the form."""
+    """The use cases behind the form."""
 
     def __init__(self, intake: Intake, ports: Ports, owned: Owned) -> None:
         self._intake = intake
@@ -42,7 +42,7 @@ class FormHandler:
         self._owned = owned
 
     async def words(self, origin: Origin) -> Words:
-        """Return the words of whoever asks; the channel's where Slack does not say at once who that is."""
+        """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
                 person = await self._person(origin, self._intake.policy)
@@ -56,10 +56,10 @@ class FormHandler:
             self._owned.prefetch(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
-        """Return the envs with `text` in them that this person may share, and the one typed if they may share it.
+        """Return the envs that contain `text` and that this person may share, and the env typed if they may share it.
 
-        In time for Slack, whatever the ledger and WeChat do; what they do not tell is left out. Whom Slack does not
-        know just now may type an env, since without one the form could not be sent.
+        Answers in time for Slack, without the envs that the ledger or WeChat do not return in time. If Slack does not
+        answer who somebody is, any env may be typed, since the form could not be submitted without one.
         """
         policy, typed = self._intake.policy, env_in(text)
         owners = _asked(policy)
@@ -86,13 +86,13 @@ class FormHandler:
         return found, typed if typed and may(typed) else None
 
     async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
-        """Return what to tell whoever sent the form; the policy decides by who they are now."""
+        """Submit the form's request, and return the answer to the user."""
         until, policy = within(PATIENCE), self._intake.policy
         person = await self._person(origin, policy)
         return await self._intake.submit(policy, origin, share, person, until)
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:
-        """Record that a form was sent that asks for nothing that can be done."""
+        """Record that a form with mistakes was submitted."""
         kinds = dict.fromkeys(type(mistake).__name__ for mistake in mistakes.all)
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
         await self._intake.note("mistake", origin, wrong, within(PATIENCE))
@@ -106,7 +106,7 @@ class FormHandler:
         return await in_time(asking, "the ledger does not tell past envs") or []
 
     async def _envs_of(self, owner: str) -> tuple[str, ...]:
-        """Return an owner's envs, or none for now; what comes later is there for the next who asks."""
+        """Return an owner's envs, or none if they are not read in time; the cache has them for the next caller."""
         try:
             async with asyncio.timeout(_WECHAT_SECONDS):
                 return await self._owned.get(owner)
@@ -115,5 +115,5 @@ class FormHandler:
 
 
 def _asked(policy: Policy) -> tuple[str, ...]:
-    """Return the owners who are asked for their envs."""
+    """Return the owners whose envs are read."""
     return policy.all_owners[:_MOST_OWNERS]

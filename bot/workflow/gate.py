@@ -1,4 +1,4 @@
-"""When the items of a batch may begin: in its turn, while WeChat takes calls and the policy is known to allow it."""
+"""The gate of a batch: its items may begin in its turn, while WeChat takes calls and the policy allows it."""
 
 import asyncio
 import logging
@@ -17,9 +17,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Gate:
-    """Opens and shuts for one batch; `left` are the appids that have not begun, and `stop` ends those.
+    """Opens and shuts for one batch; `left` returns the appids that have not begun, and `stop` ends those.
 
-    What waits here raises LeaseLostError once somebody else holds the batch.
+    Every method that waits raises LeaseLostError once another replica holds the batch.
     """
 
     batch: Entry
@@ -31,7 +31,7 @@ class Gate:
     stop: Callable[[], Awaitable[None]]
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while the policy is asked and what it stops is recorded."""
+    """Held while the policy is checked and the items it stops are recorded."""
     _at_limit: AtLimit | None = None
     _in_doubt: InDoubt | None = None
 
@@ -41,9 +41,9 @@ class Gate:
         return self._at_limit or self._in_doubt
 
     async def open(self) -> None:
-        """Open in the batch's turn, or if nothing is left; the policy is asked anew, since it may be long since it was."""
+        """Wait for the lane, or until nothing is left, check the policy with fresh data, and open."""
         await self._take_lane()
-        await self._look(anew=True)
+        await self._look(fresh=True)
         self._at_limit = None
         self._go_on()
 
@@ -58,14 +58,14 @@ class Gate:
         await self.leased.keep_trying(partial(self.ledger.lane.leave, self.batch))
 
     async def watch(self) -> None:
-        """Ask the policy every few seconds, until cancelled."""
+        """Check the policy every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(self.brake.every)
             if self.is_open.is_set():
                 await self._look()
 
     def shut(self, limit: Said) -> bool:
-        """Let nothing begin for as long as WeChat wants to be left alone; False if that is known already."""
+        """Shut the gate at a rate limit; False if it is shut for that already."""
         self.is_open.clear()
         if self._at_limit:
             return False
@@ -76,7 +76,7 @@ class Gate:
         return True
 
     async def wait(self, limit: Said) -> None:
-        """Wait until WeChat may take calls again, or nothing is left to do, and open; at the daily limit, let others run meanwhile."""
+        """Wait until WeChat may take calls again, or nothing is left, and open; at the daily limit, leave the lane."""
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left()) > 0:
@@ -92,15 +92,15 @@ class Gate:
         if not self.pause:
             self.is_open.set()
 
-    async def _look(self, *, anew: bool = False) -> None:
-        """Stop what the policy does not allow any more; while Slack does not tell, let other batches run."""
+    async def _look(self, *, fresh: bool = False) -> None:
+        """Stop what the policy no longer allows; while Slack does not answer, leave the lane to other batches."""
         async with self.looking:
-            verdict = await self.brake.look(self.batch, self.left(), anew=anew)
+            verdict = await self.brake.look(self.batch, self.left(), fresh=fresh)
             while verdict is BrakeVerdict.IN_DOUBT:
                 verdict = await self._until_known()
                 if verdict is not BrakeVerdict.GO:
                     break
-                if not self._at_limit:  # else once that is over
+                if not self._at_limit:  # else `wait` takes the lane
                     await self._take_lane()
                 verdict = await self.brake.look(self.batch, self.left())
             if verdict is BrakeVerdict.STOP:
@@ -108,7 +108,7 @@ class Gate:
         self._go_on()
 
     async def _until_known(self) -> BrakeVerdict:
-        """Return what comes out once Slack tells; in doubt still, if nothing is left to do."""
+        """Return the verdict once Slack answers; IN_DOUBT if nothing is left to do before that."""
         told = {"request": self.batch.request.id}
         _log.warning("a batch pauses: Slack does not tell who asked for it", extra=told)
         self._in_doubt = InDoubt()
@@ -122,7 +122,7 @@ class Gate:
         return verdict
 
     async def _is_left(self) -> bool:
-        """Tell whether anything is left to do."""
+        """Tell whether any item is open; raises LeaseLostError."""
         if not await self.leased.holds(self.batch):
             raise LeaseLostError
         return await self.leased.keep_trying(

@@ -1,4 +1,4 @@
-"""The use case of the App Home: what one person's page says, and which changes it would show."""
+"""The use case of the App Home: a person's page, and which changes it shows."""
 
 import asyncio
 import logging
@@ -15,14 +15,14 @@ from bot.workflow.ruling import approving_rule
 from bot.workflow.slash_command import line_of
 from bot.workflow.submit import Intake
 
-_LEDGER_SECONDS = 5.0  # nobody waits for an ack, but somebody looks at the page
+_LEDGER_SECONDS = 5.0  # no ack depends on it, but somebody looks at the page
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What to show somebody, and whom they were taken for."""
+    """A person's page, and who they were when it was made."""
 
     message: Message
     viewer: Person | Unreadable
@@ -38,7 +38,7 @@ class Home:
         self._version = version
 
     async def page(self, team_id: str, user_id: str) -> Page:
-        """Return somebody's page as of now; what cannot be found out is said so on it."""
+        """Return a person's current page; it says what could not be read."""
         policy = self._intake.policy
         person = await self._ports.people.person(team_id, user_id, policy.groups)
         words = self._intake.words(person)
@@ -47,13 +47,13 @@ class Home:
         return Page(home(words, person, mine, records, self._version), person)
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
-        """Tell whether a request stands, stood or will stand on the page of somebody other than its requester."""
+        """Tell whether a request may be on the page of this viewer, who did not ask for it."""
         return _concerns(self._intake.policy, request, viewer)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
     ) -> Records | None:
-        """Return what the ledger says; None while it does not."""
+        """Return the page's records; None if the ledger is down or too slow."""
         link = self._ports.link
         try:
             async with asyncio.timeout(_LEDGER_SECONDS):
@@ -65,7 +65,7 @@ class Home:
             _log.warning(
                 "an App Home without records: the ledger does not tell them",
                 extra={"reason": str(error)},
-            )  # no trace
+            )
             return None
         lines, stop = ([line_of(entry, link) for entry in some] for some in (past, stoppable))
         return Records(lines, waiting, links, stop)
@@ -80,7 +80,7 @@ class Home:
         ]
 
     async def _stoppable(self, policy: Policy, person: Person | Unreadable) -> Sequence[Entry]:
-        """Return what this person may cancel: an operator all, an approver the batches under way that they may approve."""
+        """Return what this person may cancel: an operator everything, an approver the running batches that they approve."""
         if isinstance(person, Unreadable):
             return ()
         operator = is_operator(policy, person)
@@ -109,5 +109,5 @@ def _decides(policy: Policy, request: Request, viewer: Person) -> bool:
 
 
 def _approves(policy: Policy, person: Person) -> bool:
-    """Tell whether there is any rule by which this person decides about others."""
+    """Tell whether any rule makes this person an approver of others' requests."""
     return any(may_approve(rule, person, "") for rule in policy.rules)

@@ -1,4 +1,4 @@
-"""What every step of a request needs: write however often it takes; speak and call only while this replica holds it."""
+"""The steps of a leased request: writes are retried; messages and calls need the lease."""
 
 import logging
 import time
@@ -24,28 +24,28 @@ Write = Callable[[], Awaitable[object]]
 
 
 class LeaseLostError(Exception):
-    """Somebody else holds the request now."""
+    """Another replica holds the request now."""
 
 
 class LeaseExpiredError(Exception):
-    """The lease ran out in the midst of saying something, which may stand now; somebody else may hold the request."""
+    """The lease expired while a message was being sent; it may have been posted, and another replica may hold the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedSteps:
-    """What a replica does for the requests that it holds."""
+    """What a replica does for the requests it holds."""
 
     ledger: Ledger
     sleep: Callable[[float], Awaitable[None]]
     turn: Callable[[], Awaitable[None]]
-    """Returns when a step, or an item of a batch, may begin: acks go first."""
+    """Waits until a step or an item of a batch may begin, since acks go first."""
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
-        """Let the body say something while this replica holds a request; raises LeaseLostError and LeaseExpiredError.
+        """Run a body that posts messages, under the lease; raises LeaseLostError and LeaseExpiredError.
 
-        What it gives is since when that may have been said, so that the body looks back. A replica that was frozen
-        wakes up in the midst of it, long after somebody else has said it.
+        Yields since when the messages may have been posted already, in Unix seconds, so that the body looks for them;
+        None if they cannot have been. A replica that was frozen may wake up in the body, after another has posted them.
         """
         if not await self.holds(entry):
             raise LeaseLostError
@@ -59,32 +59,32 @@ class LeasedSteps:
             raise
 
     async def share(
-        self, owners: Owners, held: Entry, request: Request, told: Callable[[Step], None]
+        self, owners: Owners, held: Entry, request: Request, on_step: Callable[[Step], None]
     ) -> Called:
-        """Return how WeChat's call for a request ended; never raises, since the requester is told whatever went wrong.
+        """Call WeChat for a request and return the outcome; never raises.
 
-        `held` is the request or its batch: no further try is made once somebody else may have begun anew.
+        `held` is the entry of the request or of its batch: without its lease there is no further try.
         """
         may_retry = partial(self.holds, held)
         try:
-            return await owners.share(request.owner, request.env, request.appid, told, may_retry)
-        except Exception:  # noqa: BLE001  # the requester is told whatever went wrong
+            return await owners.share(request.owner, request.env, request.appid, on_step, may_retry)
+        except Exception:  # noqa: BLE001  # the requester has to get an answer
             _log.exception("unforeseen error", extra={"request": request.id})
             return Unknown(for_trouble(Trouble.BUG))
 
     async def holds(self, entry: Entry) -> bool:
-        """Tell whether this replica still holds a request, however long it takes to find out."""
+        """Tell whether this replica still holds a request; waits until the ledger answers."""
         covered = self.ledger.lease.covers(entry)
         return covered or await self.keep_trying(partial(self.ledger.replica.hold, entry))
 
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
     ) -> None:
-        """Record the end, however long that takes; until then another replica may deliver the answer again."""
+        """Record the end, with retries; until then another replica may deliver the answer again."""
         await self.write_in_order(backlog, partial(self.ledger.end, entry, how, why))
 
     async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
-        """Let go of a request whose next words Slack does not take; whoever takes it over later says them."""
+        """Release a request whose next message Slack refuses for now; a later take-over posts it."""
         told = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=told)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
@@ -96,10 +96,10 @@ class LeasedSteps:
         write: Callable[[], Awaitable[T]],
         unwritten: Callable[[], T] | None = None,
     ) -> T | None:
-        """Write the backlog and then `write`, and return what that returns; None if somebody else holds the request.
+        """Write the backlog and then `write`, and return its result; None if another replica holds the request.
 
-        It takes as long as it takes. But where nobody else can take the request over, an answer is worth more than its
-        record: after some seconds it goes on as `unwritten` returns, with a longer backlog.
+        Retries until the ledger takes it. But if no other process can take the request over, the answer comes before
+        its record: after five seconds `write` joins the backlog, and the result is that of `unwritten`.
         """
         pause, waited = 0.1, _PATIENCE_ALONE if backlog else 0.0
         while True:
@@ -120,7 +120,7 @@ class LeasedSteps:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def keep_trying(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Return what the ledger answers, however long it takes; nothing goes on without it."""
+        """Return what the ledger answers; retries while it is down."""
         pause = 0.1
         while True:
             try:

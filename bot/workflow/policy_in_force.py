@@ -1,4 +1,4 @@
-"""The policy in force: the newest one without a mistake, and why a newer one is not in force."""
+"""The policy in force: the newest valid one, and why a newer one was refused."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,14 +8,14 @@ from bot.runtime.observers import Topic
 
 
 class InForce:
-    """Holds the policy in force. Whoever decides takes it once, and decides all of one ask or one click by it."""
+    """Holds the policy in force; a handler reads it once, and decides all of one command or click by it."""
 
     def __init__(self, policy: Policy, now: Callable[[], float] = time.time) -> None:
         self.policy = policy
         self.since = now()
         """When it came into force, in Unix seconds."""
         self.trouble: tuple[str, ...] | None = None
-        """A sentence for each reason why the newest one was refused; None where it is the one in force."""
+        """A sentence per reason why the newest policy was refused; None if it is in force."""
         self._now = now
         self._swapped = Topic[Policy]()
 
@@ -24,7 +24,7 @@ class InForce:
         self._swapped.subscribe(listener)
 
     def swap(self, policy: Policy) -> None:
-        """Put a policy into force, and tell whoever listens if it is another one; no listener can get in its way."""
+        """Put a policy into force, and publish it if it differs; a listener's error is logged only."""
         self.trouble = None
         if policy == self.policy:
             return
@@ -32,5 +32,5 @@ class InForce:
         self._swapped.publish(policy)
 
     def refuse(self, problems: Sequence[str]) -> None:
-        """Leave the policy in force as it is, for these reasons."""
+        """Record why a newer policy was refused; the policy in force stays."""
         self.trouble = tuple(problems)

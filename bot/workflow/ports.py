@@ -1,4 +1,4 @@
-"""What the use cases need from Slack, from WeChat and from each other: ports, so that they know neither."""
+"""The ports: what the use cases need from Slack, WeChat and each other, as protocols."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from bot.runtime.observers import no_op
 
 
 class AwayError(Exception):
-    """Slack takes nothing for now: what was to be said is owed, and said later; `after` is how long Slack asks to wait.
+    """Slack is away or busy, so the message is owed; `after` is how many seconds Slack asks to wait.
 
-    Whoever says it then looks first, since it may stand all the same.
+    The message may have been posted nevertheless, so the retry has to look for it first.
     """
 
     def __init__(self, why: str, after: float = 0.0) -> None:
@@ -31,10 +31,10 @@ class Place(Protocol):
 
     @property
     def ref(self) -> str:
-        """The place in words that `Places.reopen` understands."""
+        """The reference that `Places.reopen` reads."""
 
     async def go_on(self, request: Request) -> None:
-        """Show that a request waits for people no more, and what is under way instead."""
+        """Show that a request no longer waits for people, and what is under way instead."""
 
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show how far a batch has come, and why it pauses."""
@@ -48,22 +48,23 @@ class Place(Protocol):
         called_again: bool,
         after: AfterShare,
     ) -> bool:
-        """Deliver how the request ended; False where every way is closed for good.
+        """Deliver the outcome; False if Slack permanently refuses every way.
 
-        With `look_since` the answer may stand already, if no longer than since then; with `called_again` it says that WeChat was asked twice.
+        With `look_since`, in Unix seconds, the answer may have been posted since then; with `called_again` it says that
+        WeChat was called twice.
         """
 
 
 class Places(Protocol):
-    """Settles where answers go; `open` and `find` raise AwayError."""
+    """Opens the places for answers; `open` and `find` raise AwayError."""
 
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Place | None:
-        """Return the place, having said there what is under way or waited for; None if there is none."""
+        """Post what is under way or waited for, and return that place; None if there is none."""
 
     def reopen(self, request: Request, ref: str | None) -> Place:
-        """Return a place that was settled before or, without one, the requester's own."""
+        """Return the place of a reference or, without one, a private answer to the requester."""
 
     async def find(self, request: Request, since: float) -> Place:
         """Return the place that was settled `since` then without being recorded or, without one, the requester's own."""
@@ -75,13 +76,13 @@ class Approvals(Protocol):
     async def ask(
         self, request: Request, past: Sequence[Entry], *, look_since: float | None, until: float
     ) -> str | None:
-        """Return where the approvers were asked, or None if none of them can be reached; `past` are earlier shares of the env."""
+        """Ask the approvers, and return the reference; None if none can be reached. `past` are earlier shares of the env."""
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, once."""
 
     async def settle(self, entry: Entry) -> None:
-        """Show where they were asked who decided and when, and how it ended."""
+        """Show in the question who decided and when, and how it ended."""
 
 
 class Owners(Protocol):
@@ -92,42 +93,42 @@ class Owners(Protocol):
         owner: str,
         env: str,
         appid: str,
-        told: Callable[[Step], None],
+        on_step: Callable[[Step], None],
         may_retry: Callable[[], Awaitable[bool]],
     ) -> Called:
-        """Return how sharing the owner's `env` with `appid` ended; `told` hears of each step, and what it raises ends it.
+        """Share the owner's `env` with `appid` and return the outcome.
 
-        Without the leave of `may_retry` there is no further try.
+        `on_step` is called after each step, and ends the share if it raises; `may_retry` can forbid each further try.
         """
 
 
 class People(Protocol):
-    """Tells who somebody is, in time for the ack."""
+    """Looks up people and their groups, in time for the ack."""
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
     ) -> Person | Unreadable:
-        """Return the person with those of `groups` that hold them, or why Slack did not tell; `anew` past what is remembered.
+        """Return the person with those of `groups` that they are in, or why Slack did not answer.
 
-        A group that was not asked about would count as one that does not hold them, so `groups` are those of the policy
-        that is to decide.
+        `groups` are all groups of the policy that is going to decide, since a group not named here counts as one that
+        they are not in. `fresh` bypasses the cache.
         """
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
     ) -> Mapping[str, Person | Unreadable]:
-        """Return these people, each as `person` does: for one decision, which reads the groups once."""
+        """Return these people, each as `person` does; reads the groups once."""
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
+        """Tell whether anybody may decide about this requester's request; True if in doubt."""
 
 
 ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
-"""Tells whether an owner's env can be used by others."""
+"""Returns the readiness of an owner's env."""
 
 
 async def not_checked(owner: str, env: str) -> Readiness:
-    """Look at nothing."""
+    """Return UNKNOWN without a look-up."""
     del owner, env
     return Readiness.UNKNOWN
 
@@ -140,13 +141,13 @@ class Ports:
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]
     link: Callable[[str | None], str | None]
-    """Returns the address of an entry's `place` or of what it has `asked`."""
+    """Returns the URL of an entry's `place` or `asked`, if there is one."""
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
     tongues: Tongues
     tell_privately: Callable[[Origin, Message], Awaitable[None]]
-    """Tells whoever asked, alone, where they asked."""
+    """Posts a message that only the requester sees, where they asked."""
     changed: Callable[[Request], None] = no_op
-    """Hears of each move of a request, once it is recorded."""
+    """Called after each recorded move of a request."""
     look: ReadinessCheck = not_checked

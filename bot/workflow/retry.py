@@ -1,4 +1,4 @@
-"""Ask once more: for what failed, on behalf of whoever asked; or for what was shared before, all the same. Pure."""
+"""Submit a request again: what failed, on the requester's behalf, or what was shared before. Pure."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from bot.workflow.ruling import approving_rule
 
 
 def retry(context: ClickContext) -> ClickStep:
-    """Ask once more for what failed, on behalf of whoever asked; once."""
+    """Retry what failed, on the requester's behalf; a request can be retried once."""
     words, entry, request, click = context.words, context.entry, context.request, context.click
     if entry.outcome is None or not retry_may_help(entry.outcome):
         return Reply(say.no_such_request(words))
@@ -27,7 +27,7 @@ def retry(context: ClickContext) -> ClickStep:
     share = _what_failed(context)
     if share is None:
         return Reply(say.no_such_request(words))
-    here = click.channel_id == origin.channel_id  # and not where they were told alone
+    here = click.channel_id == origin.channel_id  # not in a direct message
     clicked = replace(
         origin,
         trigger_id=click.trigger_id,
@@ -38,7 +38,7 @@ def retry(context: ClickContext) -> ClickStep:
 
 
 def _what_failed(context: ClickContext) -> Share | ShareMany | None:
-    """Return what to ask for once more."""
+    """Return the command for what failed; None if nothing did."""
     request = context.request
     more = request.reason, False, request.again
     match context.failed:
@@ -51,7 +51,7 @@ def _what_failed(context: ClickContext) -> Share | ShareMany | None:
 
 
 def again(context: ClickContext) -> ClickStep:
-    """Ask for what was shared before, all the same: for the reason given now, else for one's own of before."""
+    """Share again what was shared before; the reason is the one given now, else the requester's own earlier one."""
     request, click = context.request, context.click
     if request.is_batch:
         return Reply(say.no_such_request(context.words))

@@ -1,4 +1,4 @@
-"""What the policy says to one ask or to all of a batch: a step to begin with, or a refusal in words."""
+"""The policy's ruling on a request or a whole batch: the decision to begin with, or a refusal in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Decided = tuple[Ask, Decision]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing begins: the kind of its event, what the requester is told, and a word for the record."""
+    """A refusal: the kind of its event, the message to the requester, and the event's detail."""
 
     kind: str
     message: Message
@@ -46,7 +46,7 @@ class Refusal:
 def decide_all(
     policy: Policy, origin: Origin, person: Person | Unreadable, appids: Sequence[str], env: str
 ) -> list[Decided]:
-    """Return what was asked about each appid, and what the policy says; whoever is not known may nothing."""
+    """Return the policy's question and decision for each appid; a person whom Slack does not know is denied."""
     if isinstance(person, Unreadable):
         nobody = Person(origin.team_id, origin.user_id)
         no = Deny(PersonUnreadable(person))
@@ -56,14 +56,14 @@ def decide_all(
 
 
 def in_doubt(decision: Decision) -> bool:
-    """Tell whether it is a no only because Slack did not tell who somebody is, or who is in a group."""
+    """Tell whether it is a denial only because Slack did not answer who somebody is, or who is in a group."""
     return isinstance(decision, Deny) and isinstance(
         decision.because, PersonUnreadable | GroupUnreadable
     )
 
 
 def strictest(decisions: Sequence[Decided]) -> Decided:
-    """Return what decides about a batch: the first sure no, else the first in doubt, else the first approval."""
+    """Return the decision that counts for a batch: the first sure denial, else one in doubt, else an approval."""
 
     def rank(decided: Decided) -> int:
         if isinstance(decided[1], Deny):
@@ -74,7 +74,7 @@ def strictest(decisions: Sequence[Decided]) -> Decided:
 
 
 def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided]) -> Ground | None:
-    """Return why a recorded request cannot go on by the `decisions` of now; None if one rule and its owner let it."""
+    """Return why a recorded request cannot go on under the current `decisions`; None if one rule and its owner let it."""
     if any(isinstance(decision, Deny) for _, decision in decisions):
         return Ground.NOT_ALLOWED
     if len({deciding_rule(decision) for _, decision in decisions}) > 1:
@@ -85,7 +85,7 @@ def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided
 
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
-    """Return the rule that let a request through, if it still asks for an approval."""
+    """Return the rule that a request was accepted under, if it still requires an approval."""
     rule = policy.rule(request.rule)
     return rule if rule and rule.approvers else None
 
@@ -93,10 +93,10 @@ def approving_rule(policy: Policy, request: Request) -> Rule | None:
 def deciding_rules(
     policy: Policy, request: Request, decisions: Sequence[Decided]
 ) -> tuple[Rule, ...]:
-    """Return the rules whose approvers may click: the one that asks for an approval of all by the `decisions` of now.
+    """Return the rules whose approvers may click: the one rule that currently requires an approval for all of it.
 
-    Where there is no such one rule, nobody can approve it, and each approver by any of them, or by the rule that let it
-    through, can end it.
+    If there is no such rule, nobody can approve the request. Then approvers of any rule that requires an approval, or
+    of the rule it was accepted under, can end it.
     """
     asking = {each.rule: None for _, each in decisions if isinstance(each, NeedsApproval)}
     if len(asking) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
@@ -107,7 +107,7 @@ def deciding_rules(
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """How a request fares by the policy of now: by which rules its approvers click, and why it cannot go on."""
+    """A recorded request under the current policy: whose approvers may click, and why it cannot go on, if so."""
 
     rules: tuple[Rule, ...]
     in_doubt: bool
@@ -115,17 +115,17 @@ class Review:
 
     @property
     def is_several(self) -> bool:
-        """Whether nobody can speak for all of it, not even to say no."""
+        """Whether several rules decide, so that nobody can approve or reject all of it."""
         return self.ground is Ground.SEVERAL_RULES
 
     @property
     def may_be_rejected(self) -> bool:
-        """Whether somebody can say no to all of it."""
+        """Whether an approver can reject all of it."""
         return bool(self.rules) and not self.is_several
 
 
 def review(policy: Policy, request: Request, requester: Person | Unreadable) -> Review:
-    """Return what the policy says now to what was asked then."""
+    """Return how the current policy decides about a recorded request."""
     decisions = decide_all(policy, request.origin, requester, request.receivers, request.env)
     return Review(
         deciding_rules(policy, request, decisions),
@@ -142,9 +142,9 @@ def ruling(
     *,
     own: bool = True,
 ) -> Refusal | Passed:
-    """Return the one decision about all of it, or why it does not begin; a batch needs one rule for all.
+    """Return the one decision for all appids, or the refusal; a batch needs one rule for all of it.
 
-    Told to the requester or, where it is not their `own` click, to whoever tries again for them.
+    The refusal is worded for the requester or, unless it is their `own` click, for the user who retries for them.
     """
     by_rule: dict[str, list[str]] = {}
     for ask, decision in decisions:
@@ -184,7 +184,7 @@ def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
 
 
 def first_state(passed: Passed) -> tuple[State, float | None]:
-    """Return the state in which a request begins, and for how many seconds it may stay there."""
+    """Return a request's first state, and after how many seconds it expires there."""
     match passed:
         case Allow():
             return State.ACCEPTED, None

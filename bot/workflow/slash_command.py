@@ -1,6 +1,6 @@
-"""The use case of the slash command: what to say to each, and which of them become requests.
+"""The use case of the slash command: answer each command, and submit those that ask for a share.
 
-Knows ports, not Slack and not HTTP. In order: parse, who is it, may they, record; the worker does the rest.
+In order: parse, look up the person, ask the policy, record; the worker does the rest.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,12 +26,12 @@ from bot.workflow.ports import Ports
 from bot.workflow.ruling import decide_all
 from bot.workflow.submit import Intake
 
-_LOOKED_THROUGH = 50  # requests, of which those that may be seen are shown
-_ACK_SECONDS = 2.6  # for everything together; Slack waits three for the ack
+_LOOKED_THROUGH = 50  # requests, of which the visible ones are shown
+_ACK_SECONDS = 2.6  # for all of it; Slack waits three for the ack
 
 
 class SlashCommands:
-    """Answers commands; what takes longer than an ack goes on in the background."""
+    """Answers commands within the time for an ack; the rest goes on in the background."""
 
     def __init__(self, intake: Intake, ports: Ports) -> None:
         self._intake = intake
@@ -87,7 +87,7 @@ class SlashCommands:
         may_see: Callable[[Entry], bool],
         until: float,
     ) -> Message:
-        """List what this requester asked for or, with `about`, what they may also share themselves."""
+        """List this requester's requests or, with `about`, everybody's that they may see."""
         mine = (origin.team_id, origin.user_id)
         asking = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
         found = await in_time(asking, "the ledger does not tell the history", until=until)
@@ -97,7 +97,7 @@ class SlashCommands:
         return history(words, [line_of(entry, self._ports.link) for entry in seen], about)
 
     async def _token_states(self, until: float) -> Sequence[LinkState]:
-        """Return how the tokens stand; nothing while the ledger does not tell."""
+        """Return the states of the tokens; none if the ledger is down or too slow."""
         missing = "the ledger does not tell how the tokens stand"
         return await in_time(self._ports.token_states(), missing, until=until) or ()
 

@@ -1,4 +1,4 @@
-"""From what somebody asks for to a request in the ledger: decide, record, start; or say why not.
+"""Submit a share: decide by the policy, record the request and start the worker, or answer why not.
 
 Commands, forms and buttons all go through here.
 """
@@ -49,12 +49,12 @@ from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
 
-_RECORDING_SECONDS = 0.5  # of those until an answer has to be there, kept for the ledger
-_NOT_RECORDED = "not recorded"  # what the ledger does not take stands in the log
+_RECORDING_SECONDS = 0.5  # before the deadline, kept for the ledger
+_NOT_RECORDED = "not recorded"  # the log line that replaces a record
 
 
 class Intake:
-    """Takes requests on; `stop` lets no more begin."""
+    """Accepts requests until `stop`."""
 
     def __init__(self, in_force: InForce, ports: Ports) -> None:
         self._in_force = in_force
@@ -63,19 +63,19 @@ class Intake:
 
     @property
     def policy(self) -> Policy:
-        """The policy in force: to be taken once for all that one command, form or click comes to."""
+        """The policy in force; read it once per command, form or click."""
         return self._in_force.policy
 
     def takes(self) -> bool:
-        """Tell whether it takes requests on."""
+        """Tell whether it accepts requests."""
         return not self.stopping
 
     def stop(self) -> None:
-        """Take no more requests on; say so to whoever asks."""
+        """Accept no more requests; the answer to each says so."""
         self.stopping = True
 
     def words(self, person: Person | Unreadable) -> Words:
-        """Return the words of a person's language; of the channel's where it is not known."""
+        """Return the words in a person's language, or in the channel's if theirs is not known."""
         tongues = self._ports.tongues
         return tongues.of[person.language] if isinstance(person, Person) else tongues.channel
 
@@ -90,10 +90,10 @@ class Intake:
         retry: Retry | None = None,
         words: Words | None = None,
     ) -> Message:
-        """Record a request and start it, or say why there is none; `until` is by the loop's clock.
+        """Record a request and start it, or answer why not; `until` is a deadline of the loop's clock.
 
-        `policy` decides, and `person` was read with its groups. `words` are those of whoever clicked, where somebody did.
-        Nobody confirms for somebody else, so what an approver tries again is asked of the requester.
+        `person` was read with the groups of `policy`. `words` are in the language of the user who clicked, if it was a
+        click. If an approver retries a request that needs a confirmation, its requester is asked for it.
         """
         theirs = self.words(person)
         words = words or theirs
@@ -135,14 +135,14 @@ class Intake:
             return await self._record(words, request, first_state(ruled), until, retry)
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
-        """Return whether a share of the env could be used; nothing where that is not told in time."""
+        """Return a sentence on the env's readiness; an empty message if it is not known in time."""
         ready = await readiness_in_time(self._ports.look, owner, env, until)
         return message(beforehand(words, env, ready))
 
     async def _reachable(
         self, words: Words, ruled: NeedsApproval, origin: Origin, until: float
     ) -> Refusal | NeedsApproval:
-        """Return the ruling, or a refusal at once if nobody can give the approval; not known in time, somebody can."""
+        """Return the ruling, or a refusal if nobody can give the approval; if that is not known in time, the ruling."""
         try:
             async with asyncio.timeout_at(until - _RECORDING_SECONDS):
                 if await self._ports.people.has_approver(ruled.rule, origin.user_id):
@@ -159,7 +159,7 @@ class Intake:
         until: float,
         retry: Retry | None,
     ) -> Message:
-        """Put the request into the ledger and say so; what the ledger does not take does not happen."""
+        """Record the request and return the answer; if the ledger is down, nothing happens."""
         state, patience = first
         own = _own(retry, request.origin)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
@@ -177,7 +177,7 @@ class Intake:
                     self._ports.start(self._ask_requester(entry, retry.by))
                 return _taken_on(words, entry, own=own)
             case Duplicate(Entry(state=State.ENDED, outcome=None)):
-                return not_recorded(words)  # it was withdrawn, and whoever asked was told so
+                return not_recorded(words)  # it was withdrawn
             case Duplicate(entry):
                 return _taken_on(words, entry, own=own)
             case UnderWay() | Undelivered() | SharedBefore():
@@ -212,18 +212,18 @@ class Intake:
                 assert_never(found)
 
     async def _ask_requester(self, entry: Entry, by: str) -> None:
-        """Ask the requester whether they are sure of what somebody else tries again for them."""
+        """Ask the requester to confirm a request that somebody else retries for them."""
         request = entry.request
         words = self._ports.tongues.of[request.language]
         asked = confirmation(words, request, entry.until or 0.0, by)
-        # Directly: where it was clicked, Slack shows it to nobody who is not looking.
+        # In a direct message: where the button is, Slack would show it only if they are looking there now.
         directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
         await self._ports.tell_privately(directly, asked)
 
     async def note(
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float
     ) -> None:
-        """Record what is no request; an answer does not fail for want of its record."""
+        """Record an event that changes no request; if the ledger is down, only log it."""
         noting = self._ports.ledger.note(what, origin, facts)
         told = partial(_told, what, origin, lambda: facts)
         await in_time(noting, _NOT_RECORDED, told, until=until)
@@ -232,12 +232,12 @@ class Intake:
 def _told(
     what: str, origin: Origin, facts: Callable[[], Mapping[str, object]]
 ) -> dict[str, object]:
-    """Return what the log says of what the ledger does not take."""
+    """Return the extras of the log line for an event that the ledger does not take."""
     return {"what": what, **who_of(origin), **facts()}
 
 
 def _own(retry: Retry | None, origin: Origin) -> bool:
-    """Tell whether it is the requester who asks, and nobody for them."""
+    """Tell whether the requester asks themselves, rather than somebody who retries for them."""
     return retry is None or retry.by == origin.user_id
 
 

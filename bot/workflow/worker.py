@@ -1,6 +1,6 @@
-"""Take requests from the ledger to their end: settle the place, ask WeChat, deliver; also after a crash.
+"""The worker: takes each request from state to state to its end: open the place, call WeChat, deliver.
 
-Each step is recorded before the next one begins, so whoever takes a request over goes on from its state.
+Each step is recorded before the next one begins, so a replica that takes a request over continues from its state.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ MOST_TAKE_OVERS = 5
 _LOOKS_PER_LEASE = 12
 _LOOKS_PER_BEAT = 3
 _TAKEN_AT_ONCE = 50
-_PAUSE = 3.0  # seconds, after something that nobody foresaw
+_PAUSE = 3.0  # seconds after an unforeseen error
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
@@ -62,19 +62,19 @@ class Worker:
     start: Callable[[Coroutine[None, None, None]], None]
     lease: float = LEASE
     changed: Callable[[Request], None] = no_op
-    """Hears of each move of a request, once it is recorded."""
+    """Called after each recorded move of a request."""
     look: ReadinessCheck = not_checked
 
     @property
     def items_waiting(self) -> int:
-        """How many items of the batches under way here have not begun."""
+        """The number of items of this replica's batches that have not begun."""
         return self.batches.waiting
 
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
-        """Take a request on from its state to its end; stop silently once somebody else holds it.
+        """Take a request from its state to its end; stop silently once another replica holds it.
 
-        After an exception that nobody foresaw it goes on from the state that was reached, as after a take-over. `taken`
-        where it was just taken over, so that whoever held it may have asked WeChat.
+        After an unforeseen error it continues from the state it has reached, as after a take-over. `taken` if it was
+        just taken over, so that the former holder may have called WeChat.
         """
         backlog = list[Write]()
         begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
@@ -91,7 +91,7 @@ class Worker:
             except AwayError as away:
                 await self.leased.owe(entry, backlog, away)
                 return
-            except Exception:  # noqa: BLE001  # nobody else would take it on while this replica lives
+            except Exception:  # noqa: BLE001  # no other replica takes it over while this one lives
                 _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
                     await self.leased.end(entry, backlog, "given up")
@@ -108,7 +108,7 @@ class Worker:
     async def _step(
         self, entry: Entry, backlog: list[Write], *, called_again: bool
     ) -> Entry | None:
-        """Take a request on by one state; None once there is nothing more to do."""
+        """Take a request one state further; None once there is nothing more to do."""
         if entry.state is State.WAITING and entry.place is None and not entry.overdue:
             return await self._settle(entry, backlog)
         if entry.state in {State.CONFIRMING, State.WAITING}:
@@ -130,11 +130,11 @@ class Worker:
     async def _deliver(
         self, entry: Entry, outcome: Outcome, backlog: list[Write], *, called_again: bool
     ) -> None:
-        """Tell the requester how it ended, and then the approvers."""
+        """Deliver the outcome to the requester, and then show it to the approvers."""
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
             outcome = await self.batches.finished(request)
-        # While it waited, Slack or a crash may have cut short whoever asked, before it was recorded where.
+        # A crash or an error of Slack's may have come between posting the question and recording where it is.
         unrecorded = isinstance(outcome, Cancelled | Expired) and outcome != _UNCONFIRMED
         if entry.place is None and unrecorded:
             place = await self.places.find(request, entry.created)
@@ -157,32 +157,32 @@ class Worker:
         await self.leased.end(entry, backlog, "not delivered", "refused")
 
     def _show_decided(self, entry: Entry, where: str) -> None:
-        """Show that it was decided, to whoever asked and to the approvers."""
+        """Show the decision to the requester and to the approvers."""
         request = entry.request
         self.start(_for_now(self.waiting.approvals.settle(entry)))
-        if not (request.is_batch and entry.taken_over):  # else it shows how far it came
+        if not (request.is_batch and entry.taken_over):  # else it shows the progress
             self.start(_for_now(self.places.reopen(request, where).go_on(request)))
 
     async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        """Settle where the answer goes, having said there what is under way or waited for, and record it."""
+        """Open the place for the answer, where it says what is under way or waited for, and record it."""
         request, waits = entry.request, entry.state is State.WAITING
         async with self.leased.while_held(entry) as since:
             place = await self.places.open(request, look_since=since, waiting=waits)
-        if place is None:  # nobody would hear of it
+        if place is None:
             told = {"request": request.id}
             _log.error("Slack leaves nowhere to answer, so the request ends", extra=told)
             await self.leased.end(entry, backlog, "nowhere to answer")
             return None
         state, ref = State.WAITING if waits else State.PLACED, place.ref
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
-        # Never in the backlog, where an answer may be: after a crash nobody would know that WeChat may have been asked.
+        # Never in the backlog: after a crash it would be unknown that WeChat may have been called.
         settled = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
         return placed if settled else None
 
     async def _call(
         self, entry: Entry, backlog: list[Write], *, called_again: bool
     ) -> Entry | None:
-        """Ask WeChat, and record what came of it."""
+        """Call WeChat, and record the outcome."""
         began, steps = time.monotonic(), list[Step]()
         outcome = await self._outcome(entry, steps, called_again=called_again)
         seconds = round(time.monotonic() - began, 3)
@@ -193,17 +193,17 @@ class Worker:
         return await self.leased.write_in_order(backlog, write, unwritten)
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
-        """Ask WeChat, if that is still to be done."""
+        """Return the outcome: of the call, or without one if the policy stops it or it was taken over too often."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self.brake.allows(entry, self.leased):
             return stopped(begun=called_again)
         outcome = await self.leased.share(self.owners, entry, entry.request, steps.append)
-        # Nobody knows what came of the call before this one.
+        # An earlier call may have succeeded.
         return doubted(outcome) if called_again else outcome
 
     async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
-        """Run a batch, and record that it is through."""
+        """Run a batch to its end, and record its outcome."""
         if entry.taken_over > MOST_TAKE_OVERS:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
         else:
@@ -214,9 +214,10 @@ class Worker:
         return await self.leased.write_in_order(backlog, write, partial(answered, entry, outcome))
 
     async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
-        """Hold this replica's requests and, while it may, take over what nobody holds; runs until cancelled.
+        """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.
 
-        It looks more often than it beats: who is told to stop lets go of all at once, and people wait for that look.
+        It looks for free requests more often than it sends heartbeats: a replica that stops releases all at once, and
+        people wait for another to take them over.
         """
         healthy_since = -math.inf
         for look in count():
@@ -226,15 +227,15 @@ class Worker:
                 if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:
-                # Once it is back, every replica must have had the time to hold on to its own.
+                # Once the ledger is back, every replica must have had time for a heartbeat.
                 healthy_since = time.monotonic()
                 _log.warning("the ledger is down", extra={"reason": str(error)})
-            except Exception:  # noqa: BLE001  # without its beats a replica would lose everything
+            except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
                 _log.exception("unforeseen error")
             await asyncio.sleep(self.lease / _LOOKS_PER_LEASE)
 
     async def _take_over(self) -> None:
-        """Take over all that nobody holds, some at a time, so that other replicas get their share."""
+        """Take over all free requests, a few at a time, so that other replicas get their share."""
         while True:
             taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
             for entry in taken:
@@ -245,6 +246,6 @@ class Worker:
 
 
 async def _for_now(showing: Awaitable[None]) -> None:
-    """Show that it is decided; how it ends is shown in the same place in any case, and after this."""
+    """Show the decision; skipped while Slack is away, since the outcome will be shown in the same place."""
     with suppress(AwayError):
         await showing

@@ -243,7 +243,7 @@ async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
     slack: LocalSlack, directory: Directory
 ) -> None:
     groups = OURS | {"S0APPROVERS"}
-    known = await directory.several(TEAM, [REQUESTER, "U0APPROVER"], groups, anew=True)
+    known = await directory.several(TEAM, [REQUESTER, "U0APPROVER"], groups, fresh=True)
     assert known == {
         REQUESTER: Known(TEAM, REQUESTER, groups=OURS),
         "U0APPROVER": Known(TEAM, "U0APPROVER", groups=frozenset({"S0APPROVERS"})),
@@ -251,16 +251,16 @@ async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
     assert calls(slack, "users.info") == 2
     assert calls(slack, "usergroups.list") == 1
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
-    assert await directory.person(TEAM, REQUESTER, OURS, anew=True) == Known(TEAM, REQUESTER)
+    assert await directory.person(TEAM, REQUESTER, OURS, fresh=True) == Known(TEAM, REQUESTER)
 
 
-@pytest.mark.parametrize("anew", [False, True], ids=["as remembered", "as of now"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["as remembered", "as of now"])
 async def test_the_groups_are_read_beside_the_person(
-    slack: LocalSlack, api: SlackApi, clock: Clock, *, anew: bool
+    slack: LocalSlack, api: SlackApi, clock: Clock, *, fresh: bool
 ) -> None:
     directory = Directory(api, TEAM, clock, deadline=0.2)
     slack.fail("users.info", Slow(30))
-    assert await directory.person(TEAM, REQUESTER, OURS, anew=anew) is Unreadable.SLACK_DOWN
+    assert await directory.person(TEAM, REQUESTER, OURS, fresh=fresh) is Unreadable.SLACK_DOWN
     assert calls(slack, "usergroups.list") == 1
 
 
@@ -280,7 +280,7 @@ async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rat
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
         directory = Directory(api, TEAM, clock)
         for _ in range(30):
-            known = await directory.several(TEAM, [REQUESTER, "U0APPROVER"], names, anew=True)
+            known = await directory.several(TEAM, [REQUESTER, "U0APPROVER"], names, fresh=True)
             assert not any(isinstance(k, Unreadable) or k.unreadable for k in known.values())
             clock.now += 4
 
@@ -295,7 +295,7 @@ async def test_a_rate_limit_leaves_a_membership_good_for_as_long_as_it_was(
     await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
     await time_passes(api)
     assert await directory.person(TEAM, REQUESTER, OURS) == ours
-    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
+    now = await directory.person(TEAM, REQUESTER, OURS, fresh=True)
     limited = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
     assert now == limited
     slack.fail("usergroups.list", RateLimited(20))
@@ -311,7 +311,7 @@ async def test_a_rate_limit_is_respected_to_its_end(
     clock.now += 29.9
     unknown = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
     assert await directory.person(TEAM, REQUESTER, OURS) == unknown
-    assert await directory.person(TEAM, REQUESTER, OURS, anew=True) == unknown
+    assert await directory.person(TEAM, REQUESTER, OURS, fresh=True) == unknown
     await time_passes(api)
     assert calls(slack, "usergroups.list") == 1
     clock.now += 0.1
@@ -417,7 +417,7 @@ async def test_what_is_wanted_anew_is_read_past_the_memory(
     slack.people[REQUESTER] = replace(slack.people[REQUESTER], is_restricted=True)
     remembered = await directory.person(TEAM, REQUESTER, OURS)
     assert remembered == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
+    now = await directory.person(TEAM, REQUESTER, OURS, fresh=True)
     assert now == Known(TEAM, REQUESTER, Standing.GUEST)
     assert await directory.person(TEAM, REQUESTER, OURS) == now
 
@@ -428,7 +428,7 @@ async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
     slack.fail(method, Status(503))
-    now = await directory.person(TEAM, REQUESTER, OURS, anew=True)
+    now = await directory.person(TEAM, REQUESTER, OURS, fresh=True)
     unread = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.SLACK_DOWN})
     assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
 

@@ -72,19 +72,19 @@ class Members:
     """Everybody is in every group; it takes some turns of the loop to tell."""
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
     ) -> Person:
         """Return a member of all the groups that are asked about."""
-        del anew
+        del fresh
         for _ in range(3):
             await asyncio.sleep(0)
         return Person(team_id, user_id, groups=groups)
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Person]:
         """Return each of them."""
-        return {each: await self.person(team_id, each, groups, anew=anew) for each in user_ids}
+        return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Say yes."""

@@ -716,18 +716,18 @@ class Everybody:
     asked = 0
 
     async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
     ) -> Person:
         """Return a member."""
-        del groups, anew
+        del groups, fresh
         self.asked += 1
         return Person(team_id, user_id)
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, anew: bool = False
+        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Person]:
         """Return each of them."""
-        return {each: await self.person(team_id, each, groups, anew=anew) for each in user_ids}
+        return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Say yes."""

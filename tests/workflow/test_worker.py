@@ -461,9 +461,11 @@ class During:
         self._owners = owners
         self._happens = [happens]
 
-    async def share(self, owner: str, env: str, appid: str, told: Told, may_retry: May) -> Called:
+    async def share(
+        self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
+    ) -> Called:
         """Share, and let it happen before anybody knows."""
-        called = await self._owners.share(owner, env, appid, told, may_retry)
+        called = await self._owners.share(owner, env, appid, on_step, may_retry)
         while self._happens:
             self._happens.pop()()
         return called
@@ -784,9 +786,11 @@ async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
 class Broken:
     """An owner whose call breaks."""
 
-    async def share(self, owner: str, env: str, appid: str, told: Told, may_retry: May) -> Called:
+    async def share(
+        self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
+    ) -> Called:
         """Break."""
-        raise RuntimeError(f"{owner} {env} {appid} {told} {may_retry}")
+        raise RuntimeError(f"{owner} {env} {appid} {on_step} {may_retry}")
 
 
 async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
@@ -809,11 +813,13 @@ class Between:
         self._owners = owners
         self._happens = happens
 
-    async def share(self, owner: str, env: str, appid: str, told: Told, may_retry: May) -> Called:
+    async def share(
+        self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
+    ) -> Called:
         """Share, and let it happen once the first try is over."""
 
         def hear(step: Step) -> None:
-            told(step)
+            on_step(step)
             if step.result != "done":
                 self._happens()
 
