@@ -1,1 +1,1 @@
-"""Slack: commands in, threads out, people and groups, the connection."""
+"""Slack: listeners, the Web API, places for answers, people and groups, the connection."""

@@ -1,4 +1,4 @@
-"""Call one method of Slack's Web API, and tell a no from a maybe."""
+"""The client for Slack's Web API, which distinguishes a refusal from a doubtful result."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ from bot.workflow.ports import AwayError
 
 NOT_SENT = "not sent"
 RESPONSE_URL = "response_url"
-"""What stands for a method where there is none."""
+"""The method's name for calls to a response_url, in the log and the metrics."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
-"""How calls end, for whoever counts them."""
+"""The labels of the metrics for how calls end."""
 SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 """Seconds for one call."""
 DOCTOR_PATIENCE, REAL_PATIENCE, BLOCKS_PATIENCE = 3.0, 30.0, 60.0
@@ -28,18 +28,18 @@ DOCTOR_PATIENCE, REAL_PATIENCE, BLOCKS_PATIENCE = 3.0, 30.0, 60.0
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
-"""What Slack says of itself; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
+"""Slack's internal errors; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
 NOT_SLACKS = "not Slack's answer"
-"""What stands for an answer that cannot be read."""
+"""The reason of a Doubtful for an unreadable response."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Slack said ok; `scopes` are those of the token, where it names them."""
+    """Slack said ok; `scopes` are the token's, if the response has them."""
 
     data: Mapping[str, object]
     scopes: frozenset[str] | None = field(default=None, compare=False)
@@ -48,9 +48,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Slack said no: `error` as in the method reference; nothing happened.
+    """Slack refused, so nothing happened: `error` as in the method reference.
 
-    `pointers` are the places of what it does not take, as JSON pointers, where it names any.
+    `pointers` are JSON pointers to the invalid parts, if Slack names them.
     """
 
     error: str
@@ -58,13 +58,13 @@ class Refused:
 
     @property
     def how(self) -> str:
-        """Which of RESULTS it is."""
+        """Its label of RESULTS."""
         return NOT_SENT if self.error == NOT_SENT else "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A 5xx, a dropped connection or silence: it may have happened."""
+    """A 5xx, a dropped connection or a timeout: it may have happened."""
 
     why: str
     how: ClassVar[str] = "doubtful"
@@ -79,7 +79,7 @@ BAD_TOKEN = {
     "token_expired",
     "not_allowed_token_type",
 }
-"""What Slack refuses because of the token, whatever it is asked."""
+"""The errors that mean a bad token."""
 
 
 class _Way(TypedDict):
@@ -89,7 +89,7 @@ class _Way(TypedDict):
 
 _Send = Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
 _Read = Callable[[int, Mapping[str, str], bytes], Result]
-"""Reads status, headers and body of an answer."""
+"""Reads a response's status, headers and body."""
 
 
 def web_client(
@@ -105,10 +105,10 @@ def web_client(
 
 
 class SlackApi:
-    """The Web API with one rule: wait as long as Slack asks, and repeat nothing that may have happened.
+    """The Web API; it waits as long as a rate limit asks, and never repeats a call that may have happened.
 
-    Of the SDK's `client` it takes the way to Slack, that is address, token, session and proxy. It calls over that
-    session by itself: what the SDK does around each call takes half as long again as the call.
+    Base URL, token, session and proxy come from the SDK's `client`. Calls use that session directly, since the SDK's
+    own work around a call takes half as long again as the call.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class SlackApi:
     async def read(
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
     ) -> Result:
-        """Return what a reading method answers, waiting up to `patience` seconds for a rate limit."""
+        """Call a reading method, waiting up to `patience` seconds for rate limits."""
         query = {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in arguments.items()
@@ -141,13 +141,13 @@ class SlackApi:
         return await self._patiently(method, get, _read, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
-        """Return what a writing method answers, waiting up to `patience` seconds for a rate limit."""
+        """Call a writing method, waiting up to `patience` seconds for rate limits."""
         body = json.dumps(arguments).encode()
         post = partial(self._session.post, self._base_url + method, data=body, **self._signed)
         return await self._patiently(method, post, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
-        """Return what a response_url answers; it has no body to speak of."""
+        """Post to a response_url, waiting up to `patience` seconds for rate limits."""
         said = json.dumps(body).encode()
         post = partial(self._session.post, url, data=said, **self._plain)
         return await self._patiently(RESPONSE_URL, post, _read_response_url, patience)
@@ -181,23 +181,23 @@ class _Limited(Refused):
 
 
 def retry_after(result: Result) -> float | None:
-    """Return how long Slack asks to wait, if that is what it answered."""
+    """Return the seconds that Slack asks to wait, if the result is a rate limit."""
     return result.retry_after if isinstance(result, _Limited) else None
 
 
 def is_transient(no: Refused | Doubtful) -> bool:
-    """Tell whether Slack may take the same later, since it was away or is busy."""
+    """Tell whether a retry may succeed, since Slack was away or is busy."""
     return isinstance(no, Doubtful) or no.error == NOT_SENT or retry_after(no) is not None
 
 
 def away(no: Refused | Doubtful) -> AwayError:
-    """Return the error that says so."""
+    """Return the AwayError for a transient result."""
     why = no.why if isinstance(no, Doubtful) else no.error
     return AwayError(why, retry_after(no) or 0.0)
 
 
 def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
-    """Read what a method answers."""
+    """Read the response of a method."""
     data = _object(body) or {}
     if status == _OK and data.get("ok"):
         granted = headers.get("x-oauth-scopes")
@@ -212,14 +212,14 @@ def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
 
 
 def _pointers(data: Mapping[str, object]) -> tuple[str, ...]:
-    """Read where Slack finds something wrong. Source: docs.slack.dev, blocks.validate (errors)."""
+    """Return the pointers to invalid parts. Source: docs.slack.dev, blocks.validate (errors)."""
     errors = data.get("errors")
     listed = errors if isinstance(errors, list) else []
     return tuple(str(each.get("pointer")) for each in listed if isinstance(each, dict))
 
 
 def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> Result:
-    """Read what a response_url answers, a plain “ok”; a page of whoever stands between is no answer of Slack's."""
+    """Read the response of a response_url, a plain “ok”; any other page, such as a proxy's, is not Slack's."""
     if status == _TOO_MANY:
         return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
     if status >= _SERVER_ERROR:
@@ -235,7 +235,7 @@ def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> 
 
 
 def _object(body: bytes) -> dict[str, object] | None:
-    """Return the JSON object that a body is, if it is one."""
+    """Return a body's JSON object; None if it is anything else."""
     try:
         data = json.loads(body.decode())
     except (ValueError, RecursionError):
@@ -244,7 +244,7 @@ def _object(body: bytes) -> dict[str, object] | None:
 
 
 def _seconds(header: str | None) -> float:
-    """Return what Retry-After asks for; never less than a second, or trying again would know no end."""
+    """Return the seconds of Retry-After, at least one, so that retries always use up patience."""
     try:
         return max(_DEFAULT_RETRY_AFTER, float(header or _DEFAULT_RETRY_AFTER))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The question to the approvers: asked in their channel or directly, reminded of once, edited in place when it is decided."""
+"""The question to the approvers: posted in their channel or directly, with one reminder, and edited when it is decided."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,7 @@ from bot.workflow.policy_in_force import InForce
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
-"""Approvers who are asked directly about one request; any of them settles it for all."""
+"""The most approvers who are asked directly about one request; any of them decides it for all."""
 
 _NAMED = 5
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Audience:
-    """Finds the conversations for a question; `why_private` tells why details may not stand in a channel."""
+    """Finds the conversations for a question; `why_private` returns why details may not be posted in a channel."""
 
     def __init__(
         self, why_private: Callable[[str], Awaitable[NoThread | None]], people: Directory
@@ -38,12 +38,12 @@ class Audience:
         self._people = people
 
     async def where(self, rule: Rule, requester_id: str) -> Sequence[str]:
-        """Return the approvers' channel, else the ids of approvers, which stand for the conversations with them."""
+        """Return the approvers' channel, or the user ids of approvers for direct messages."""
         if rule.approvers is None:
             return ()
         channel = rule.approvers.channel
         why = None if is_direct(channel) else await self._why_private(channel)
-        # Without the bot in it a channel refuses the question by itself.
+        # A channel without the bot refuses the question anyway.
         if why is None or why is NoThread.NOT_INVITED:
             return (channel,)
         told = {"channel": channel, "reason": why.name.lower()}
@@ -52,10 +52,10 @@ class Audience:
 
 
 class ApproverMessages:
-    """Talks to the approvers of a request's rule.
+    """Posts and edits the messages to the approvers of a request's rule.
 
-    `link` gives the address of an earlier request's thread, and `where` the conversations in which a rule's approvers
-    are asked about a request of this requester's.
+    `link` returns the URL of an earlier request's thread, `where` the conversations for a rule's approvers and a
+    requester.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ApproverMessages:
         look_since: float | None = None,
         until: float,
     ) -> str | None:
-        """Return where the approvers were asked, or None if that is not possible."""
+        """Ask the approvers, and return the reference of the questions; None if none could be posted."""
         rule = approving_rule(self._in_force.policy, request)
         if rule is None or rule.approvers is None:
             return None
@@ -101,7 +101,7 @@ class ApproverMessages:
         return None
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
-        """Remind the approvers, below the question, unless somebody did who has died."""
+        """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
         reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
         mark = f"{request.id}-reminder"
@@ -137,7 +137,7 @@ class ApproverMessages:
         *,
         look_since: float | None,
     ) -> Posted | Refused | Doubtful:
-        """Post it; where nobody can see whether it stands, a second one replaces it."""
+        """Post a message; if it cannot be verified, post a second one that says it replaces the first."""
         again = partial(replacing, self._tongues.channel, asked)
         return await self._posts.post_at_least_once(
             channel, asked, again, mark, thread_ts, look_since=look_since
@@ -149,7 +149,7 @@ def _mark(request: Request) -> str:
 
 
 def _who(rule: Rule | None, request: Request) -> str:
-    """Return mentions of the approvers, so that Slack tells them."""
+    """Return mentions of the approvers, so that Slack notifies them."""
     if rule is None or rule.approvers is None:
         return ""
     own = set() if rule.self_approval else {request.origin.user_id}

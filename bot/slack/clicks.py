@@ -1,4 +1,4 @@
-"""Bolt's wiring of the buttons: ack at once, do what the click says behind it, and tell whoever clicked, alone."""
+"""Bolt's listeners for the buttons: ack at once, handle the click after that, and reply privately."""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
@@ -28,9 +28,9 @@ _log = logging.getLogger(__name__)
 
 
 class ClickListeners:
-    """Hands clicks to the use cases; the same click twice is one, and is answered once.
+    """Hands clicks to the use cases; a click that is delivered twice is handled once.
 
-    `looks` hears of whoever (team, user) clicked on their App Home.
+    `looks` is called with (team, user) for a click on an App Home.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ClickListeners:
         return submitted
 
     def _begin(self, key: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Start what a click asks for; Bolt sends the ack once its listener has returned, so not in it."""
+        """Handle a click in the background: Bolt sends the ack only when the listener has returned."""
         self._start(self._once.do(key, work))
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
@@ -84,7 +84,7 @@ class ClickListeners:
             await self._reply(click, await self._handler.answer(act, click), body)
 
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
-        """Tell whoever clicked, and take buttons away that are spent."""
+        """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
         await self.tell(click, replace(reply, settles=reply.settles or alone))
         if not click.channel_id:
@@ -93,9 +93,9 @@ class ClickListeners:
             await self._api.write("chat.update", _PATIENCE, **without)
 
     async def _open(self, act: Act, click: Click, body: Body) -> None:
-        """Open the modal, and only then look whether this person may decide.
+        """Open the modal, and only then check whether this person may decide.
 
-        Its trigger is good for three seconds, and may expire before that is told.
+        The trigger is valid for three seconds, which that check may exceed.
         """
         with log_request(click.request_id):
             opening = await self._handler.opening(click)
@@ -116,7 +116,7 @@ class ClickListeners:
             await self.tell(click, Reply(not_opened(words)))
 
     async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
-        """Say in the modal, else alone, why somebody may not decide; nowhere once they have closed or sent it."""
+        """Show the refusal in the modal, or privately if that fails; nowhere if they have closed or submitted it."""
         replaced: Result = opened
         if isinstance(opened, Answered):
             view_id = text_if_any(opened.data, "view", "id")
@@ -125,7 +125,7 @@ class ClickListeners:
             await self.tell(click, Reply(no))
 
     async def tell(self, click: Click, reply: Reply) -> None:
-        """Tell whoever clicked, alone."""
+        """Reply privately to the user who clicked."""
         await self._alone.tell(click, reply.message, settles=reply.settles, about=click.request_id)
 
 
@@ -135,7 +135,7 @@ def click_of(body: Body) -> Click:
     channel_id = text_if_any(body, "channel", "id") or text_if_any(body, "container", "channel_id")
     root = text_if_any(body, "message", "thread_ts") or text_if_any(body, "container", "thread_ts")
     ts = "" if ephemeral else text_if_any(body, "message", "ts")
-    # Slack hands a message's texts back escaped (bolt-python, issue 513), and does not say whether a value is one.
+    # Slack returns a message's texts escaped (bolt-python, issue 513); whether also a button's value is not documented.
     request_id, reason = read_value(as_typed(text_if_any(body["actions"][0], "value")))
     return Click(
         team_id=team_of(body),
@@ -152,7 +152,7 @@ def click_of(body: Body) -> Click:
 
 
 def without_buttons(body: Body) -> dict[str, object] | None:
-    """Return the message that was clicked on as it is without its buttons; None where it is for one person alone."""
+    """Return the arguments that update the clicked message to one without buttons; None if it is ephemeral."""
     message = body.get("message") or {}
     channel, ts = text_if_any(body, "channel", "id"), text_if_any(body, "message", "ts")
     if not channel or not ts or (body.get("container") or {}).get("is_ephemeral"):
@@ -162,12 +162,12 @@ def without_buttons(body: Body) -> dict[str, object] | None:
 
 
 def _packed(click: Click) -> str:
-    """Return what a modal has to remember of the click that opened it: the request, and where its button stood."""
+    """Return a modal's metadata: the request's id and the reference of the clicked message."""
     return value_of(click.request_id, click.message)
 
 
 def decision_of(body: Body) -> Click:
-    """Read view_submission of a modal that decides, as a click where its button stood."""
+    """Read the view_submission of a decision's modal, as a click on the message with the button."""
     request_id, message = read_value(text_at(body, "view", "private_metadata"))
     at = next(iter(read_ref(message)), None)
     written = body["view"]["state"]["values"]

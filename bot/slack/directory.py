@@ -1,6 +1,6 @@
-"""Who somebody is and which user groups hold them; what Slack does not tell in time counts against them.
+"""The directory: people and their user groups, cached; what Slack does not answer in time counts as unreadable.
 
-All groups are read by one call, since of those there may be some twenty a minute.
+All groups are read with one call, since Slack allows some twenty of them a minute.
 Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 """
 
@@ -17,10 +17,10 @@ _GOOD_FOR, _BAD_FOR = 60.0, 5.0
 _ALL = "all groups"
 Known = tuple[Standing, Language]
 Groups = Mapping[str, frozenset[str]] | Unreadable
-"""Who is in which group, of all that are not disabled."""
+"""The members of each enabled group, by group id."""
 _Reading = asyncio.Future[Known | Unreadable] | asyncio.Future[Groups]
 
-_AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)  # what passes
+_AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)  # transient
 _ERRORS = {
     "missing_scope": Unreadable.MISSING_SCOPE,
     "plan_upgrade_required": Unreadable.PAID_PLAN,
@@ -34,7 +34,7 @@ _ERRORS = {
 
 
 class Directory:
-    """People of one workspace, and its user groups."""
+    """The people and user groups of one workspace."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Directory:
         }
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Tell whether anybody may decide about a request of this requester's; in doubt, yes."""
+        """Tell whether anybody may decide about this requester's request; True if in doubt."""
         try:
             async with asyncio.timeout(self._deadline):
                 named, in_doubt = await self._named_in(rule, requester_id)
@@ -102,9 +102,9 @@ class Directory:
         return in_doubt
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
-        """Return up to `most` who may decide about a request of this requester's; in doubt, also whom Slack does not tell about.
+        """Return up to `most` user ids who may decide about this requester's request, including those who are unreadable.
 
-        Raises AwayError while Slack does not tell who is in their groups.
+        Raises AwayError while Slack does not answer who is in their groups.
         """
         able = list[str]()
         if rule.approvers and rule.approvers.groups and await self._groups.get(_ALL) in _AWAY:
@@ -120,7 +120,7 @@ class Directory:
         return able
 
     async def _named_in(self, rule: Rule, requester_id: str) -> tuple[list[str], bool]:
-        """Return whom a rule names as approvers of a request, and whether there may be others."""
+        """Return the user ids that a rule names as approvers of a request, and whether there may be more."""
         if (approvers := rule.approvers) is None:
             return [], False
         groups = await self._groups.get(_ALL) if approvers.groups else {}
@@ -131,13 +131,13 @@ class Directory:
         return sorted(named - {ANYONE}), in_doubt
 
     def prefetch(self, groups: frozenset[str]) -> None:
-        """Begin to read who is in the groups of a policy that comes into force, which saves the first command the wait."""
+        """Begin to read the groups of a policy that comes into force, so that the first command need not wait."""
         new, self._named = groups - self._named, groups
         if new:
             self._groups.prefetch(_ALL)
 
     async def close(self) -> None:
-        """Give up what is being read."""
+        """Cancel the reads under way."""
         await self._people.close()
         await self._groups.close()
 
@@ -149,7 +149,7 @@ class Directory:
         return trouble_of(result)
 
     async def _read_groups(self, _: str) -> tuple[Groups, float]:
-        """Return who is in which group; not asked for while Slack wants to be left alone."""
+        """Return the members of all groups; makes no call during a rate limit."""
         if (left := self._asked_to_wait_until - self._clock()) > 0:
             return Unreadable.RATE_LIMITED, 2 * left
         result = await self._api.read("usergroups.list", include_users=True, include_disabled=True)
@@ -186,14 +186,15 @@ def _person(
 
 
 def _says_nothing(told: object) -> bool:
-    """Tell whether Slack was only asked too often, which leaves what is remembered as good as it was."""
+    """Tell whether a read hit the rate limit, so that the cached value stays."""
     return told is Unreadable.RATE_LIMITED
 
 
 def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
-    """Return how a user of users.info belongs to the workspace; absent is_stranger does not mean internal, so the team counts too.
+    """Return the standing of a users.info user in the workspace; the team is checked too, since is_stranger may be absent.
 
-    `is_app_user` is whoever has authorised this app, and Slackbot is no `is_bot`. Source: docs.slack.dev, "User object".
+    `is_app_user` means that the user has authorised this app, and Slackbot has no `is_bot`. Source: docs.slack.dev,
+    "User object".
     """
     if user.get("deleted"):
         return Standing.DEACTIVATED
@@ -210,10 +211,10 @@ def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
 
 
 def trouble_of(result: Result) -> tuple[Unreadable, float]:
-    """Return why Slack did not tell, and for how many seconds not to ask again."""
+    """Return why a read failed, and for how many seconds to cache that."""
     match result:
         case Refused(error):
-            # Past half of its time a value is read again, and Slack wants to be left alone for all of it.
+            # Doubled, since the cache reads a value again after half of its time.
             wait = 2 * (retry_after(result) or 0)
             return _ERRORS.get(error, Unreadable.SLACK_DOWN), wait or _BAD_FOR
         case Doubtful() | Answered():
@@ -221,7 +222,7 @@ def trouble_of(result: Result) -> tuple[Unreadable, float]:
 
 
 def _active(told: Sequence[object]) -> Mapping[str, frozenset[str]]:
-    """Return who is in which group of usergroups.list; a disabled one counts as none. Source: docs.slack.dev, usergroups.list (date_delete)."""
+    """Return the members of each enabled group of usergroups.list. Source: docs.slack.dev, usergroups.list (date_delete)."""
     groups = [group for group in told if isinstance(group, dict) and not group.get("date_delete")]
     return {str(group.get("id")): _users_of(group) for group in groups}
 
@@ -232,5 +233,5 @@ def _users_of(group: Mapping[str, object]) -> frozenset[str]:
 
 
 def _members_of(groups: Groups, name: str) -> frozenset[str] | Unreadable:
-    """Return who is in the group of this name, or why that was not told."""
+    """Return the members of the group with this id, or why they are unreadable."""
     return groups if isinstance(groups, Unreadable) else groups.get(name, Unreadable.NOT_FOUND)

@@ -21,13 +21,13 @@ from bot.slack.payloads import kind_of
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"
 BODY_LIMIT = 1 << 20
-"""Bytes; a click brings the whole message along that it was made on."""
+"""Bytes; a click's payload contains the whole clicked message."""
 
 _STALE_AFTER = 300.0  # seconds, as in the SDK's verifier
 
 
 class NotSlacks(Enum):
-    """Why a request is not believed to be Slack's; the value is what the log says."""
+    """Why a request is rejected as not Slack's; the value goes to the log."""
 
     UNSIGNED = "it has no signature, so it is not from Slack"
     STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
@@ -44,10 +44,10 @@ _HEADERS = {
 def slack_events(
     app: AsyncApp, signing_secret: str, acked: Acked = no_op, refused: Refused = no_op
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the handler that hands Slack's signed requests to Bolt.
+    """Return the handler that passes Slack's signed requests to Bolt.
 
-    `acked` hears of those that get their ack, `refused` of those that are not believed.
-    Bolt reads a body before it looks at the signature, and a long one takes its time, so it is looked at here.
+    `acked` is called for each ack, `refused` for each rejected request. The signature is checked here, since Bolt
+    parses a body before it checks the signature, which takes long for a large one.
     """
     verifier = SignatureVerifier(signing_secret)
 
@@ -70,7 +70,7 @@ def slack_events(
             return no(401, _why_unsigned(request), _UNSIGNED)
         try:
             bolt_request = AsyncBoltRequest(body=body, headers=dict(request.headers))
-        except Exception:  # noqa: BLE001  # whatever Bolt cannot read
+        except Exception:  # noqa: BLE001  # Bolt cannot parse it
             return no(400, NotSlacks.UNREADABLE, _UNREADABLE)
         mended = _mended(bolt_request)
         response = await app.async_dispatch(mended)
@@ -82,13 +82,13 @@ def slack_events(
 
 
 def _why_unsigned(request: web.Request) -> NotSlacks:
-    """Return why the verifier does not take a signature that has its form."""
+    """Return why the verifier rejects a well-formed signature."""
     sent = float(request.headers["X-Slack-Request-Timestamp"])
     return NotSlacks.STALE if abs(time.time() - sent) > _STALE_AFTER else NotSlacks.SIGNATURE
 
 
 def _may_be_signed(request: web.Request) -> bool:
-    """Tell whether there is one signature, in its form; over another form Bolt breaks, and answers 200."""
+    """Tell whether there is exactly one well-formed signature; with any other, Bolt raises and answers 200."""
     return all(
         len(values) == 1 and form.fullmatch(values[0])
         for name, form in _HEADERS.items()

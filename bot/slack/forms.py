@@ -1,4 +1,4 @@
-"""Bolt's wiring of the form: opened by the bare command and the shortcuts, its envs, and what is sent with it."""
+"""Bolt's listeners for the form: opened by the bare command and the shortcuts, its env options, and its submission."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class FormListeners:
-    """Opens forms and takes them; `start` runs what goes on behind an ack."""
+    """Opens the form and handles its submission; `start` runs what follows an ack."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class FormListeners:
         app.view_submission(say.FORM)(self._submitted)
 
     async def open(self, origin: Origin) -> None:
-        """Open the form once the ack is out, and nobody waits for it; the same trigger twice opens one."""
+        """Open the form in the background, after the ack; the same trigger opens only one."""
         self._start(self._opened.do(origin.trigger_id, lambda: self._open(origin)))
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
@@ -99,7 +99,7 @@ class FormListeners:
 
     async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
         told = await self._handler.submit(origin, asked)
-        # It has begun by now: what follows would be there first.
+        # An announcement is not posted: the request's own messages follow.
         if not isinstance(told, Announcement):
             self._start(self._alone.tell(origin, told))
 
@@ -109,7 +109,7 @@ async def _end_of(task: asyncio.Task[None]) -> None:
 
 
 def _packed(origin: Origin) -> str:
-    """Return what the form has to remember of where it was asked for."""
+    """Return the form's metadata: where it was opened."""
     packed = json.dumps([getattr(origin, name) for name in _REMEMBERED])
     if len(packed) <= _METADATA_LIMIT:
         return packed
@@ -117,9 +117,10 @@ def _packed(origin: Origin) -> str:
 
 
 def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
-    """Return where the answer to a form goes: directly, where the form does not remember.
+    """Return the origin of a form: where it was opened, or a direct message if its metadata is missing.
 
-    The same form sent twice is one request; sent again with other words, after an ack that was lost, it is another.
+    The trigger id identifies the form and its fields: the same submission twice is one request, and one with other
+    fields, after a lost ack, is another.
     """
     view = body.get("view") or {}
     words = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]

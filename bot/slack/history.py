@@ -1,7 +1,7 @@
-"""Look for a message of the bot's own that may stand: where it would be, and no further back than when it was sent.
+"""Search a conversation for a message of the bot's own that may have been posted, from the time of the first attempt.
 
-Sources: docs.slack.dev, conversations.history, conversations.replies (a thread's pages begin with its oldest), both of
-which take no person's id; conversations.open.
+Sources: docs.slack.dev, conversations.history, conversations.replies (pages begin with a thread's oldest reply), neither
+of which accepts a user id; conversations.open.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, i
 _PAGE = 200  # messages
 _PAGES = 10
 NO_THREAD = Refused("thread_not_found")
-_PERSON = ("U", "W")  # how a person's id begins
-_CLOCKS_DIFFER = 120.0  # seconds, between Slack and whoever recorded the time
+_PERSON = ("U", "W")  # the prefixes of user ids
+_CLOCKS_DIFFER = 120.0  # seconds between Slack's clock and the ledger's
 
 
 class MessageSearch:
-    """Finds the bot's messages; it remembers which conversation stands behind a person's id."""
+    """Finds the bot's messages; remembers the direct conversation of each user id."""
 
     def __init__(self, api: SlackApi, bot_user_id: str) -> None:
         self._api = api
@@ -28,10 +28,10 @@ class MessageSearch:
     async def find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
     ) -> Posted | Refused | Doubtful | None:
-        """Look for the bot's own message with `mark`: where it stands, None if it does not, Doubtful where one cannot look.
+        """Return the bot's message with `mark`; None if there is none, NO_THREAD if the thread is gone.
 
-        NO_THREAD where the thread is gone. It looks only at what was said `since` then, in Unix seconds: the pages of
-        a thread begin with its oldest replies.
+        Doubtful if the conversation cannot be read. Only messages `since` then, in Unix seconds, are read, as the pages
+        of a thread begin with its oldest reply. Raises AwayError.
         """
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
@@ -59,7 +59,7 @@ class MessageSearch:
         return Doubtful("cannot look at everything")
 
     async def _conversation(self, channel: str) -> str:
-        """Return the id under which a conversation can be read: to post, a person's id is enough.
+        """Return the id by which a conversation can be read; a user id is enough only for posting.
 
         Source: docs.slack.dev, conversations.open.
         """
@@ -74,13 +74,13 @@ class MessageSearch:
         return channel
 
     def remember(self, channel: str, there: str) -> None:
-        """Remember the conversation that stands behind a person's id."""
+        """Remember the direct conversation of a user id."""
         if channel.startswith(_PERSON) and there:
             self._direct[channel] = there
 
 
 def _is_marked(message: Mapping[str, object], mark: str) -> bool:
-    """Tell whether a message is about `mark`, by its metadata or, where Slack keeps that back, by its text."""
+    """Tell whether a message has `mark` in its metadata or, if Slack does not return metadata, in its text."""
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
     if isinstance(payload, dict) and "request" in payload:

@@ -1,4 +1,4 @@
-"""Bolt's wiring of the App Home: published when it is opened, and again when what it shows has changed.
+"""The App Home: published when it is opened, and again when something on it has changed.
 
 Source: docs.slack.dev, app_home_opened and views.publish (tier 4: some 100 calls a minute).
 """
@@ -20,9 +20,9 @@ from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.workflow.home import Page
 
 LATELY = 3600.0
-"""Seconds after its opening for which a page is kept up to date."""
+"""Seconds for which a page is kept up to date after it was opened."""
 
-_MOST = 500  # pages kept up to date
+_MOST = 500  # pages kept up to date at once
 _TRIES = 3
 _PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
 
@@ -35,15 +35,15 @@ class Pages(Protocol):
     """The use case behind the App Home."""
 
     async def page(self, team_id: str, user_id: str) -> Page:
-        """Return somebody's page as of now."""
+        """Return a person's current page."""
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
-        """Tell whether a request of somebody else may stand on this person's page."""
+        """Tell whether somebody else's request may be on this person's page."""
 
 
 @dataclass(slots=True)
 class _Viewer:
-    """Somebody who opened their page lately; `stale` once it should be shown anew."""
+    """A person who opened their page lately; `stale` once it has to be published again."""
 
     team_id: str
     user_id: str
@@ -54,7 +54,7 @@ class _Viewer:
 
 
 class Homes:
-    """Shows pages, never in the way of a command: no more often than every `pause`, and one each `gap` seconds."""
+    """Publishes pages: refreshes at most every `pause` seconds, and one page every `gap` seconds."""
 
     def __init__(  # noqa: PLR0913  # times in seconds; a test need not wait for them
         self,
@@ -82,7 +82,7 @@ class Homes:
         app.event("app_home_opened")(self._opened)
 
     def changed(self, request: Request) -> None:
-        """Show the pages anew on which this request stands, soon and with all that changes until then."""
+        """Refresh the pages with this request soon, together with later changes."""
         origin = request.origin
 
         def shows(viewer: _Viewer) -> bool:
@@ -93,13 +93,13 @@ class Homes:
         self._show_anew(shows)
 
     def all_changed(self) -> None:
-        """Show every page anew, soon and with all that changes until then."""
+        """Refresh every page soon, together with later changes."""
         self._show_anew(lambda _: True)
 
     def _show_anew(self, wanted: Callable[[_Viewer], bool]) -> None:
         stale = False
         for _, viewer in self._lately():
-            if viewer.stale or wanted(viewer):  # what is stale need not be asked about at each move
+            if viewer.stale or wanted(viewer):  # a stale page need not be checked again
                 viewer.stale = stale = True
         if stale and not self._refreshing:
             self._refreshing = True
@@ -107,20 +107,20 @@ class Homes:
                 self._start(self._refresh())
 
     def close(self) -> None:
-        """Show nothing more."""
+        """Publish nothing more, and cancel what is under way."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
 
     async def _opened(self, body: Body) -> None:
-        """Note who looks, and show them their page after the ack."""
+        """Publish the page of the person who opened it, after the ack."""
         event = body["event"]
         if event.get("tab") != "home":
             return
         self.look(str(body["team_id"]), str(event["user"]))
 
     def look(self, team_id: str, user_id: str) -> None:
-        """Show somebody their page who looks at it, as whoever clicks there does; another replica may have shown it."""
+        """Publish the page of a person who opened it or clicked on it, maybe with another replica, and keep it fresh."""
         key = (team_id, user_id)
         viewer = self._viewers.pop(key, None) or _Viewer(*key, self._clock())
         viewer.opened, viewer.stale = self._clock(), True
@@ -130,7 +130,7 @@ class Homes:
         self._start(self._show(viewer))
 
     def _lately(self) -> list[tuple[tuple[str, str], _Viewer]]:
-        """Forget those who opened their page long ago, and return the others."""
+        """Drop viewers who opened their page too long ago, and return the others."""
         while self._viewers:
             key, oldest = next(iter(self._viewers.items()))
             if self._clock() - oldest.opened <= LATELY:
@@ -139,7 +139,7 @@ class Homes:
         return [*self._viewers.items()]
 
     async def _refresh(self) -> None:
-        """Show what is stale, in rounds, until nothing is."""
+        """Publish stale pages, in rounds, until none is left."""
         try:
             while any(viewer.stale for _, viewer in self._lately()):
                 await self._sleep(self._pause)
@@ -151,7 +151,7 @@ class Homes:
             self._refreshing = False
 
     async def _show(self, viewer: _Viewer) -> None:
-        """Show a page, unless it was shown while this waited its turn: an older one never follows a newer one."""
+        """Publish a page unless it is no longer stale; one at a time per viewer, so that no older page comes last."""
         async with viewer.turn:
             if not viewer.stale:
                 return
@@ -160,11 +160,11 @@ class Homes:
                 page = await self._pages.page(viewer.team_id, viewer.user_id)
                 viewer.taken_for = page.viewer
                 await self._publish(viewer.user_id, page)
-            except Exception:  # noqa: BLE001  # the pages of the others come all the same
+            except Exception:  # noqa: BLE001  # the other pages are not affected
                 _log.exception("unforeseen error")
 
     async def _publish(self, user_id: str, page: Page) -> None:
-        """Publish a page; repeated as needed, since publishing twice is publishing once."""
+        """Publish a page, with retries, since views.publish is idempotent."""
         shown = view(page.message)
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write("views.publish", _PATIENCE, user_id=user_id, view=shown)

@@ -1,4 +1,4 @@
-"""Bolt's wiring: which payload goes to which use case, and the ack that comes back."""
+"""Bolt's app and its listeners: which payload goes to which use case, and the ack that comes back."""
 
 import logging
 import math
@@ -31,21 +31,21 @@ _log = logging.getLogger(__name__)
 
 
 class Room(Protocol):
-    """A room with listeners."""
+    """A part of this room that has listeners."""
 
     def listen(self, app: AsyncApp) -> None:
-        """Add them to Bolt's app."""
+        """Add its listeners to Bolt's app."""
 
 
 class CommandUseCase(Protocol):
     """The use case behind the slash command."""
 
     def command(self, origin: Origin, text: str) -> Awaitable[Message | OpenForm]:
-        """Return what to say at once, to the requester alone, or that the form is wanted."""
+        """Return the private reply for the ack, or OpenForm."""
 
 
 class FormOpener(Protocol):
-    """What opens the form."""
+    """The port that opens the form."""
 
     async def open(self, origin: Origin) -> None:
         """Open the form for a command without words."""
@@ -73,14 +73,14 @@ class Commands:
 
 
 class UnheardPayloads:
-    """Logs what Slack sends and nobody listens to, once an hour for each type."""
+    """Logs payloads without a listener, once an hour per type."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._logged: dict[str, tuple[float, str]] = {}
 
     def reference_for(self, body: Mapping[str, object]) -> str:
-        """Return the reference by which the log has this type of payload."""
+        """Return the reference under which this type of payload is in the log."""
         of, now = _type_of(body), self._clock()
         at, reference = self._logged.get(of, (-math.inf, ""))
         if now - at >= _HOUR:
@@ -91,7 +91,7 @@ class UnheardPayloads:
 
 
 def _type_of(body: Mapping[str, object]) -> str:
-    """Return what a payload is, in Slack's terms: a command by its name, an event by its type."""
+    """Return a payload's type in Slack's terms, with a command's name or an event's type."""
     match body:
         case {"command": str(command)}:
             return f"command {command}"
@@ -104,17 +104,17 @@ def _type_of(body: Mapping[str, object]) -> str:
 
 
 class _App(AsyncApp):
-    """Bolt's app, which is no match for some payloads: over them its own handling of errors breaks as well."""
+    """Bolt's app, with an ack for payloads on which Bolt's own error handling raises."""
 
     unforeseen: Callable[[Exception, AsyncBoltRequest], Awaitable[BoltResponse]]
     acks: AcksFirst
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Return the ack, whatever the payload is like; it is sent before the loop turns to anything else."""
+        """Return an ack for any payload; it is sent before the event loop runs other work."""
         with self.acks.pending():
             try:
                 return await super().async_dispatch(req)
-            except Exception as error:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
+            except Exception as error:  # noqa: BLE001  # Slack has to get an ack
                 return await self.unforeseen(error, req)
 
 
@@ -127,13 +127,13 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     unheard: Callable[[str], None] = no_op,
     acks: AcksFirst | None = None,
 ) -> AsyncApp:
-    """Return Bolt's app with every listener of the manifest; `identity` is what auth.test answered.
+    """Return Bolt's app with every listener of the manifest; `identity` is the result of auth.test.
 
-    `words` are for what goes wrong before it is known who asked; `unheard` hears of each payload that nobody listens to.
+    `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
 
-    Without a name Bolt looks through the whole stack for one, which takes longer than all the rest of a start.
-    With process_before_response the ack goes out when the listener returns, not on Bolt's next 10 ms poll.
-    An own `authorize` spares auth.test, and keeps SLACK_CLIENT_ID in the environment from meaning OAuth.
+    Without a name Bolt searches the whole stack for one, which takes longer than the rest of a start.
+    With process_before_response the ack is sent when the listener returns, not at Bolt's next 10 ms poll.
+    The custom `authorize` saves a call of auth.test, and prevents OAuth if SLACK_CLIENT_ID is in the environment.
     """
 
     async def authorize() -> AuthorizeResult:
@@ -143,7 +143,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
 
     logger = logging.getLogger("slack_bolt")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # Bolt warns of the tokens that it does not use, as meant here
+    logger.setLevel(logging.ERROR)  # Bolt warns that it ignores the token, which is intended
     app = _App(
         name="share-env-bot",
         client=client,
@@ -151,7 +151,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
         signing_secret=signing_secret or "",
         process_before_response=True,
         raise_error_for_unhandled_request=True,
-        # What HTTP alone needs, and what this app has none of, is not looked for in every request.
+        # Middleware that only HTTP needs, or nothing in this app, is off.
         ssl_check_enabled=bool(signing_secret),
         request_verification_enabled=bool(signing_secret),
         url_verification_enabled=bool(signing_secret),
@@ -183,7 +183,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
 
 
 def _apology(body: Mapping[str, object], words: Words, reference: str) -> dict[str, object] | str:
-    """Return what the ack says of an error, where one can: a click and an event have no room for words."""
+    """Return the ack's body after an error; the acks of clicks and events cannot show a text."""
     if "command" in body:
         return as_response(broken(words, reference))
     match body.get("type"):

@@ -1,4 +1,4 @@
-"""What Slack sends, read: of which kind it is, its words, where it comes from, and where a message stands. Pure."""
+"""Read Slack's payloads: their kind, texts and origin; and the references of messages. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ _KINDS = {
     "view_submission": "form",
 }
 KINDS = ("command", *sorted(set(_KINDS.values())), "other")
-"""All that `kind_of` returns."""
+"""The values that `kind_of` returns."""
 
 
 def kind_of(payload: Mapping[str, object]) -> str:
-    """Return what a payload is: a command, a click, a form that was sent, or the like."""
+    """Return the kind of a payload, one of KINDS."""
     if "command" in payload:
         return "command"
     return _KINDS.get(str(payload.get("type")), "other")
 
 
 def text_at(body: Body, *path: str) -> str:
-    """Return the text at a path of keys; raises KeyError or TypeError where there is none."""
+    """Return the text at a path of keys; raises KeyError or TypeError if there is none."""
     held: Any = body
     for key in path:
         held = held[key]
@@ -39,7 +39,7 @@ def text_at(body: Body, *path: str) -> str:
 
 
 def text_if_any(body: Body, *path: str) -> str:
-    """Return the text at a path of keys, empty where nothing is; raises TypeError where something else is."""
+    """Return the text at a path of keys, empty if there is nothing; raises TypeError for anything but a text."""
     held: Any = body
     for key in path:
         if held is None:
@@ -53,16 +53,17 @@ def text_if_any(body: Body, *path: str) -> str:
 
 
 def team_of(body: Body) -> str:
-    """Return the workspace that the app is installed in, which on Enterprise Grid need not be that of whoever acts.
+    """Return the workspace that the app is installed in; on Enterprise Grid the user may be from another one.
 
-    Who is of another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js, issue 1875.
+    Whether the user is from another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js,
+    issue 1875.
     """
     ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
     return next(filter(None, (text_if_any(body, *way) for way in ways)), "")
 
 
 def command_origin(body: Body) -> Origin:
-    """Read where a slash command was typed."""
+    """Return the origin of a slash command."""
     return Origin(
         team_id=text_at(body, "team_id"),
         user_id=text_at(body, "user_id"),
@@ -74,7 +75,7 @@ def command_origin(body: Body) -> Origin:
 
 
 def shortcut_origin(body: Body) -> Origin:
-    """Read where a shortcut was used: one on a message is answered in that message's thread, one on nothing directly."""
+    """Return the origin of a shortcut: the message's thread, or for a global shortcut a direct message."""
     user = text_at(body, "user", "id")
     active = text_if_any(body, "message", "thread_ts")
     return Origin(
@@ -101,10 +102,10 @@ def is_shared_outside(channel: Mapping[str, object]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message that stands; `channel` is the id that Slack gave, also for a direct message.
+    """A posted message; `channel` is the conversation's id, also for a direct message.
 
-    `root` is the thread that it stands in, where it began none of its own. `found` is one that was there before, and may
-    say something else.
+    `root` is the thread that it is a reply in, else empty. `found` if it was posted by an earlier attempt, and so may
+    have another text.
     """
 
     channel: str
@@ -114,11 +115,11 @@ class Posted:
 
 
 def ref_of(*stand: Posted) -> str:
-    """Return the words for where messages stand: channel/ts, and /root where one stands in a thread of another."""
+    """Return the reference of posted messages: channel/ts, or channel/ts/root for a reply, joined by spaces."""
     return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
 
 
 def read_ref(ref: str | None) -> list[Posted]:
-    """Return the messages that stand where these words say; none for the place of an answer that has no message."""
+    """Return the posted messages of a reference; none for a private place."""
     found = (word.split("/") for word in (ref or "").split() if "/" in word)
     return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]

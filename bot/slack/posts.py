@@ -1,8 +1,8 @@
-"""Post a message exactly once, also when Slack leaves it open whether the first attempt arrived.
+"""Post each message exactly once, even if Slack does not confirm the first attempt.
 
-A doubtful message is looked for in the conversation before it is posted again; every message carries its request's id,
-in its metadata and in its text. What Slack does not take for now raises AwayError. Sources: docs.slack.dev,
-chat.postMessage, chat.update, "Message metadata".
+A doubtful message is searched for in the conversation before it is posted again, by the request's id in its metadata
+and text. A transient refusal raises AwayError. Sources: docs.slack.dev, chat.postMessage, chat.update, "Message
+metadata".
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"
 _TRIES = 3
-_PAUSE = 1.0  # before looking: Slack may still be at it
-_EDITS_APART = 1.0  # seconds between two edits of a message; Slack wants no more
+_PAUSE = 1.0  # seconds before the search, since Slack may still be posting
+_EDITS_APART = 1.0  # seconds between two edits of one message, Slack's limit
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Posts:
         self._now = now
         self._edited = OrderedDict[Posted, float]()
         self._editing = WeakValueDictionary[Posted, asyncio.Lock]()
-        self._lasting = 0  # edits under way that nothing replaces
+        self._lasting = 0  # final edits under way, which no later one replaces
 
     async def post(
         self,
@@ -120,7 +120,7 @@ class Posts:
         return await self._take_back(at)
 
     async def _take_back(self, at: Posted) -> Refused:
-        """Delete a reply whose thread is gone."""
+        """Delete a reply whose thread is gone, and return NO_THREAD."""
         no = await self._repeat("chat.delete", channel=at.channel, ts=at.ts)
         if no not in {None, Refused("message_not_found")}:
             told = {"channel": at.channel, "reason": str(no)}
@@ -137,16 +137,16 @@ class Posts:
         *,
         look_since: float | None = None,
     ) -> Posted | Refused | Doubtful:
-        """Post a message and, where nobody can see whether it stands, what `again` words: twice is better than never."""
+        """Post a message and, if that cannot be verified, the one that `again` returns: twice is better than never."""
         posted = await self.post(channel, message, mark, thread_ts, look_since=look_since)
         if isinstance(posted, Doubtful):
             posted = await self.post(channel, again(), mark, thread_ts)
         return posted
 
     async def edit(self, at: Posted, message: Message) -> bool:
-        """Replace a message, a second after its last edit; False where Slack refuses that for good.
+        """Edit a message, at least a second after its last edit; False if Slack permanently refuses.
 
-        Repeated as needed, since editing twice is editing once; one edit after the other, so that the last stays.
+        Retried, since an edit is idempotent; edits of one message are made in order, so that the last one stays.
         """
         self._lasting += 1
         try:
@@ -176,7 +176,7 @@ class Posts:
             raise away(result)
 
     def _too_soon(self, at: Posted) -> float:
-        """Return for how many seconds a message may not be edited again."""
+        """Return after how many seconds a message may be edited again."""
         now = asyncio.get_running_loop().time()
         while self._edited and next(iter(self._edited.values())) <= now - _EDITS_APART:
             self._edited.popitem(last=False)
@@ -187,7 +187,7 @@ class Posts:
         self._edited.move_to_end(at)
 
     async def _repeat(self, method: str, **arguments: object) -> Refused | Doubtful | None:
-        """Do what is the same done twice, repeated as needed; return the refusal where that is for good."""
+        """Call an idempotent method with retries; return a permanent refusal, else None. Raises AwayError."""
         no: Refused | Doubtful = Doubtful("not tried")
         for attempt in range(1, _TRIES + 1):
             result = await self._api.write(method, PATIENCE, **arguments)
@@ -206,7 +206,7 @@ def _edit(at: Posted, message: Message) -> dict[str, object]:
 
 
 def _posted(data: Mapping[str, object], channel: str) -> Posted | None:
-    """Read where a message stands, which may be in another channel: for a person's id, the direct message."""
+    """Return the posted message; its channel differs from the argument for a user id, which becomes the conversation's."""
     there, ts = data.get("channel") or channel, data.get("ts")
     return Posted(there, ts) if isinstance(there, str) and isinstance(ts, str) and ts else None
 
@@ -217,10 +217,10 @@ def as_arguments(message: Message) -> dict[str, object]:
 
 
 def as_post(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.postMessage, which alone can unfurl, and is not to."""
+    """Return a message as arguments of chat.postMessage, without unfurling."""
     return as_arguments(message) | {"unfurl_links": False, "unfurl_media": False}
 
 
 def as_response(message: Message) -> dict[str, object]:
-    """Return a message as the body of an ack or a response_url: for the requester's eyes only."""
+    """Return a message as the body of an ack or a response_url, visible to the user only."""
     return {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}

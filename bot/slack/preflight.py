@@ -1,4 +1,4 @@
-"""Whether Slack can be used: both tokens checked before anything else, and what does not work without a scope."""
+"""The preflight: checks both tokens before the bot starts, and says what does not work without a scope."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -23,29 +23,29 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Both tokens work: who the bot is, as auth.test tells, the address of its socket, if asked for, and its scopes."""
+    """Both tokens work: the bot's identity from auth.test, the URL of its socket in Socket Mode, and its scopes."""
 
     identity: Mapping[str, object]
     socket_url: str | None
     scopes: frozenset[str] | None = None
 
     def told(self, what: str) -> str:
-        """Return one thing that auth.test told of the bot; empty if it did not."""
+        """Return one field of auth.test; empty if it is missing."""
         return str(self.identity.get(what) or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Slack cannot be used: a sentence for each thing wrong, and whether the setup is to blame."""
+    """Slack cannot be used: a sentence per problem, and whether the setup is to blame."""
 
     problems: tuple[str, ...]
     wrong_setup: bool
 
 
 async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
-    """Check the bot token and, with Socket Mode, the app token, at once; return what they open or what is wrong.
+    """Check the bot token and, in Socket Mode, the app token concurrently.
 
-    Bolt would find a bad bot token at the first command, and try a bad app token for ever.
+    Without this, Bolt would notice a bad bot token at the first command, and retry a bad app token for ever.
     """
     identity, opened = await asyncio.gather(
         bot.read("auth.test", _PATIENCE),
@@ -63,13 +63,13 @@ async def _unasked() -> Result:
 
 
 def _is_no(result: Result) -> bool:
-    """Tell whether Slack said no, rather than nothing or “later”."""
+    """Tell whether Slack refused permanently, rather than being away or busy."""
     later = retry_after(result) is not None
     return isinstance(result, Refused) and result.error != NOT_SENT and not later
 
 
 def problem_of_bot(result: Result) -> str | None:
-    """Return what is wrong with the bot token, or with the way to Slack, in a sentence and its fix."""
+    """Return what is wrong with the bot token or the connection to Slack, and its fix; None if nothing is."""
     match result:
         case Answered():
             return None
@@ -83,7 +83,7 @@ def problem_of_bot(result: Result) -> str | None:
 
 
 def problem_of_app(result: Result) -> str | None:
-    """Return what is wrong with the app-level token, or with the way to Slack, in a sentence and its fix."""
+    """Return what is wrong with the app-level token or the connection to Slack, and its fix; None if nothing is."""
     match result:
         case Answered():
             return None
@@ -135,11 +135,11 @@ def _unreachable(result: Result) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One scope of the bot token; without a `vital` one the bot is of no use."""
+    """One scope of the bot token; the bot is useless without a `vital` one."""
 
     name: str
     without: str
-    """What does not work if it is not granted."""
+    """What does not work without it."""
     vital: bool = False
 
 
@@ -160,7 +160,7 @@ SCOPES = (
     Scope("im:history", f"{_NOT_SEEN} direct messages"),
     Scope("im:write", "a direct message that Slack did not confirm may come twice"),
 )
-"""In the order in which they matter."""
+"""The most important first."""
 
 
 REINSTALL = (
@@ -171,5 +171,5 @@ REINSTALL = (
 
 
 def missing(granted: Collection[str] | None) -> list[Scope]:
-    """Return the scopes that are not granted; none where Slack did not say which are."""
+    """Return the scopes that are not granted; none if Slack did not say which are."""
     return [scope for scope in SCOPES if granted is not None and scope.name not in granted]

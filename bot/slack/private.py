@@ -1,4 +1,4 @@
-"""What one person alone is told: a reply to what they did, and the answer to their request where no thread can be.
+"""Private messages: replies to a command or click, and the answer to a request that cannot have a thread.
 
 Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
 """
@@ -30,35 +30,35 @@ from bot.slack.history import PATIENCE
 from bot.slack.payloads import Posted
 from bot.slack.posts import Posts, as_arguments, as_post, as_response
 
-_PATIENCE = 30.0  # seconds that Slack's rate limits may take of it
-# Seconds while Slack is away: to hear it twice is better than never.
+_PATIENCE = 30.0  # seconds to wait for rate limits
+# Seconds between the tries while Slack is away: twice is better than never.
 _PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
 
 _log = logging.getLogger(__name__)
 
 
 class Addressee(Protocol):
-    """Who is to be told, and from where they asked; a channel that is a person's id stands for the bot's own with them."""
+    """The person to tell, and where they acted; a user id as the channel means their conversation with the bot."""
 
     @property
     def user_id(self) -> str:
-        """Their id."""
+        """Their user id."""
 
     @property
     def channel_id(self) -> str:
-        """The conversation; empty where there is none."""
+        """The conversation; empty if there is none."""
 
     @property
     def active_thread(self) -> str:
-        """The thread in it where Slack shows what is for one person; empty where there is none."""
+        """The thread in which Slack shows ephemeral messages; empty if there is none."""
 
     @property
     def response_url(self) -> str:
-        """What Slack gave to answer at; good for half an hour, and empty where it gave none."""
+        """Slack's URL for replies, valid for half an hour; empty if there is none."""
 
 
 class PrivateAnswers:
-    """Says what is meant for one person."""
+    """Sends messages to one person."""
 
     def __init__(self, api: SlackApi, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._api = api
@@ -67,9 +67,9 @@ class PrivateAnswers:
     async def tell(
         self, whom: Addressee, message: Message, *, settles: bool = False, about: str = ""
     ) -> None:
-        """Say it in the first way that works, again while Slack is away; `settles` where it takes the place of what was clicked.
+        """Send a message in the first way that works, with retries while Slack is away.
 
-        `about` is the request's id, for the log.
+        `settles` if it replaces the clicked message; `about` is the request's id, for the log.
         """
         for pause in (*_PAUSES, None):
             no = await self._tell(whom, message, settles=settles)
@@ -86,7 +86,7 @@ class PrivateAnswers:
     async def _tell(
         self, whom: Addressee, message: Message, *, settles: bool
     ) -> Refused | Doubtful | None:
-        """Try each way once; return the last refusal, or None once it is said."""
+        """Try each way once; return the last failure, or None once it is sent."""
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
             body = as_response(message) | {"replace_original": settles}
@@ -107,7 +107,7 @@ class PrivateAnswers:
 
 
 class Private:
-    """The requester alone as the place for an answer: what is under way through the command's response_url, the answer in a direct message."""
+    """A private place for an answer: the start goes to the command's response_url, the answer into a direct message."""
 
     def __init__(self, api: SlackApi, posts: Posts, words: Words) -> None:
         self._api = api
@@ -117,9 +117,9 @@ class Private:
     async def begin(
         self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
     ) -> "Posted | Private | None":
-        """Say what is under way and why there is no thread; return where that worked.
+        """Say what is under way and why there is no thread; return the place, or None if nothing was accepted.
 
-        With `look_since` it may have been said already; nobody can look, so it says that this replaces it.
+        With `look_since` it may have been said before, which cannot be verified, so it says that it replaces that.
         """
         said = begun(self._words, request, waiting=waiting)
         start, direct = only_you(self._words, said, why), elsewhere(self._words, said)
@@ -139,14 +139,14 @@ class Private:
 
     @property
     def ref(self) -> str:
-        """Nothing more than that: the request knows its response_url."""
+        """A constant, since the request has its response_url."""
         return "private"
 
     async def go_on(self, request: Request) -> None:
-        """Show nothing: nobody can edit what only one person sees."""
+        """Do nothing: an ephemeral message cannot be edited."""
 
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
-        """Show nothing: a response_url has only five uses."""
+        """Do nothing: a response_url can be used only five times."""
 
     async def close(
         self,
@@ -157,10 +157,10 @@ class Private:
         called_again: bool = False,
         after: AfterShare = NOTHING_KNOWN,
     ) -> bool:
-        """Tell the requester how the request ended: directly, since what only they see may be seen by nobody.
+        """Deliver the outcome in a direct message, since an ephemeral one may go unseen.
 
-        Slack shows an ephemeral message to whoever is there to look, and not once they load the page again
-        (docs.slack.dev, chat.postEphemeral).
+        Slack shows an ephemeral message only while the user is there, and not after a reload (docs.slack.dev,
+        chat.postEphemeral).
         """
         whole = answer(self._words, request, outcome, called_again=called_again, after=after)
         direct = alone(self._words, request, outcome, whole)
@@ -191,7 +191,7 @@ class Private:
 
 
 def _owe_if_open(*ways: Result) -> None:
-    """Raise AwayError if one of the ways that were refused may open again, by itself or by an operator."""
+    """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (
             isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN)

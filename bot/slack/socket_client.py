@@ -1,11 +1,11 @@
-"""The SDK's Socket Mode client with five rules more: one attempt at a time, a new address for each try, no gap, no haste, no queue.
+"""The SDK's Socket Mode client with five changes: one attempt at a time, a new URL per attempt, no gap, back-off, no queue.
 
-On its own it tries one address for ever, also once the ticket in it has expired; of two attempts that overlap it
-loses the connection of one, to which Slack goes on sending commands; it closes the connection that Slack warns of
-before there is another, though Slack sends commands over it for some ten seconds more; and where Slack has ten
-connections of the app already, and opens another only to say so, it asks for the next at once; what comes goes through
-its queue and two tasks, each of which waits for all else that is ready. Sources: slack_sdk 3.48, socket_mode/aiohttp;
-docs.slack.dev, apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
+The SDK retries one URL for ever, even after its ticket has expired. Of two overlapping attempts it loses one
+connection, to which Slack goes on sending commands. It closes a connection that Slack warns of before there is
+another, though Slack sends commands over it for some ten seconds more. If the app has ten connections already, Slack
+opens another only to say so, and the SDK asks for the next at once. And it passes each message through a queue and two
+tasks, each of which waits for all other ready work. Sources: slack_sdk 3.48, socket_mode/aiohttp; docs.slack.dev,
+apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
 """
 
 import asyncio
@@ -24,24 +24,24 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.runtime.observers import Observers
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 
-_PATIENCE = 3600.0  # seconds that a rate limit may take: there is nothing else to do
-_FAREWELL = 1.0  # seconds; aiohttp would wait ten for the other side to close
+_PATIENCE = 3600.0  # seconds to wait for a rate limit
+_FAREWELL = 1.0  # seconds for the closing handshake; aiohttp's own limit is ten
 _TOO_MANY = "too_many_websockets"
 
 Envelope = Mapping[str, object]
 Take = Callable[[Envelope, ClientWebSocketResponse], Coroutine[None, None, None]]
-"""Takes what Slack sent over a connection, by which its ack goes back."""
+"""Handles an envelope; the ack goes back over the same connection."""
 
 FIRST, LONGEST = 1.0, 60.0
 HELD = 60.0
-"""Seconds after its greeting from which a connection counts as one that holds."""
+"""Seconds after its hello from which a connection counts as stable."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class BackOff:
-    """The pauses after refusals; times in seconds of `clock`."""
+    """The exponential back-off after refused connections; times in seconds of `clock`."""
 
     clock: Callable[[], float]
     refused: bool = field(default=False, init=False)
@@ -51,11 +51,11 @@ class BackOff:
     _greeted: float | None = field(default=None, init=False)
 
     def greet(self) -> None:
-        """Take note of Slack's hello."""
+        """Record Slack's hello."""
         self.refused, self._greeted = False, self.clock()
 
     def refuse(self) -> float:
-        """Take note of a refusal, and return for how long to leave Slack alone."""
+        """Record a refusal, and return the pause before the next attempt, in seconds."""
         now = self.clock()
         held = self._greeted is not None and now - self._greeted >= HELD
         self._pause = min(2 * self._pause, LONGEST) if self._pause and not held else FIRST
@@ -64,14 +64,14 @@ class BackOff:
 
     @property
     def left(self) -> float:
-        """For how long Slack is still to be left alone."""
+        """The rest of the pause, in seconds."""
         return max(0.0, self._until - self.clock())
 
 
 class SocketClient(SocketModeClient):
-    """Connects until it is connected; a try takes at most `one_try` seconds. `take` gets every envelope.
+    """Retries until it is connected; an attempt takes at most `one_try` seconds. `take` handles every envelope.
 
-    A connection that Slack warned of is left to Slack to close for `linger` seconds once there is another.
+    Once it is replaced, a connection that Slack warned of stays open for Slack to close, at most `linger` seconds.
     """
 
     def __init__(  # noqa: PLR0913  # as the SDK's
@@ -101,14 +101,14 @@ class SocketClient(SocketModeClient):
 
     @property
     def moving(self) -> bool:
-        """Whether the next connection is being made while the one that Slack warned of goes on."""
+        """Whether a connection that Slack warned of is being replaced while it still works."""
         return self.current_session is None and any(not each.closed for each in self._leaving)
 
     async def connect(self) -> None:
-        """Connect, however many tries it takes, unless the client is closed."""
+        """Connect, with retries until the client is closed."""
         while not self.closed:
             if left := self.back_off.left:
-                await self.disconnect()  # first, as it counts among those that are too many
+                await self.disconnect()  # first, since it counts towards the limit
                 await asyncio.sleep(left)
             try:
                 self.wss_uri = self.wss_uri or await self.issue_new_wss_url()
@@ -116,16 +116,16 @@ class SocketClient(SocketModeClient):
                     await super().connect()  # type: ignore[no-untyped-call]  # the SDK's
             except TimeoutError:
                 _log.warning("no connection to Slack yet; asking for a new address")
-            except Exception as error:  # noqa: BLE001  # whatever Slack answers, there is a next try
+            except Exception as error:  # noqa: BLE001  # the loop must go on
                 _log.warning("no address from Slack yet", extra={"error": repr(error)})
                 await asyncio.sleep(self._one_try)
             else:
                 return
             finally:
-                self.wss_uri = None  # the ticket in it is good for one try
+                self.wss_uri = None  # its ticket is valid for one attempt
 
     async def issue_new_wss_url(self) -> str:
-        """Return a new address; raises ConnectionError with what Slack said instead."""
+        """Return a new URL; raises ConnectionError with Slack's error."""
         match await self._api.write("apps.connections.open", _PATIENCE):
             case Answered({"url": str(url)}):
                 return url
@@ -135,14 +135,14 @@ class SocketClient(SocketModeClient):
                 raise ConnectionError(why)
 
     async def disconnect(self) -> None:
-        """Say goodbye, without waiting long for a Slack that does not."""
+        """Close the connection, without waiting long for Slack's side."""
         if self.current_session is not None:
             await _part(self.current_session)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
-        """Replace the connection that there is, unless that is done while this waits its turn.
+        """Replace the connection, unless another task does so while this one waits for the lock.
 
-        Without `force`, only one that is down.
+        Without `force`, only if it is down.
         """
         before = self.current_session
         async with self.connect_operation_lock:
@@ -150,14 +150,14 @@ class SocketClient(SocketModeClient):
                 await self.connect()
 
     async def receive_messages(self) -> None:
-        """Read the newest connection to its end; unless this client has ended it, make the next."""
+        """Read the newest connection to its end, then open the next, unless the client itself ended it."""
         if (session := self.current_session) is not None:
             await self._read(session)
             if session is self.current_session and self.auto_reconnect_enabled:
                 await self.connect_to_new_endpoint(force=True)
 
     async def _read(self, session: ClientWebSocketResponse) -> None:
-        """Take up what comes by a connection as it comes, beside what is in hand."""
+        """Handle the messages of a connection concurrently, as they arrive."""
         with suppress(ConnectionError):
             async for message in session:
                 if message.type is WSMsgType.TEXT:
@@ -168,7 +168,7 @@ class SocketClient(SocketModeClient):
                     self.last_ping_pong_time = time.time()
 
     def _hear(self, text: str, session: ClientWebSocketResponse) -> None:
-        """Follow what Slack says of the connection; all else has an envelope, and is for `take`."""
+        """Handle hello and disconnect; start `take` for every envelope."""
         try:
             told = json.loads(text)
         except (ValueError, RecursionError):
@@ -191,7 +191,7 @@ class SocketClient(SocketModeClient):
                 pass
 
     async def send(self, message: str, session: ClientWebSocketResponse) -> None:
-        """Send by the connection that brought what this answers; once that is closed, by the newest."""
+        """Send over the connection that the envelope came by or, once that is closed, over the newest."""
         if not session.closed:
             with suppress(ConnectionError):
                 await session.send_str(message)
@@ -212,7 +212,7 @@ class SocketClient(SocketModeClient):
             _log.error("unforeseen error", exc_info=error)
 
     async def _parted(self, session: ClientWebSocketResponse, reason: str) -> None:
-        """Follow what Slack says of the end of a connection, unless it is the newest no more."""
+        """Replace a connection that Slack is about to end or has ended, if it is the newest."""
         if session is self.current_session:
             if reason == "warning":
                 await self._move_on(session)
@@ -220,7 +220,7 @@ class SocketClient(SocketModeClient):
                 await self.connect_to_new_endpoint(force=True)
 
     async def _move_on(self, session: ClientWebSocketResponse) -> None:
-        """Open the next connection while this one goes on, and close this one unless Slack has."""
+        """Open the next connection while this one is still read, then close this one unless Slack has."""
         async with self.connect_operation_lock:
             if session is not self.current_session or session.closed:
                 return
@@ -237,7 +237,7 @@ class SocketClient(SocketModeClient):
     async def _read_on(
         self, session: ClientWebSocketResponse, receiver: asyncio.Future[None] | None
     ) -> None:
-        """Read a connection to its end, in the place of what read it as the newest."""
+        """Read a replaced connection to its end, in place of its former receiver."""
         if receiver is not None:
             receiver.cancel()
             await asyncio.wait([receiver])

@@ -1,4 +1,4 @@
-"""The bot's line to Slack: one Socket Mode connection, kept alive."""
+"""The bot's Socket Mode connection, kept alive."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class SocketMode:
-    """One Socket Mode connection: opened with the preflight's address, watched, and closed."""
+    """One Socket Mode connection: opened with the preflight's URL, watched, and closed."""
 
     def __init__(  # noqa: PLR0913, PLR0917  # times in seconds; a test need not wait for them
         self,
@@ -54,7 +54,7 @@ class SocketMode:
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
-        """Connect; False if Slack did not greet in time."""
+        """Connect; False if Slack's hello did not come in time."""
         self._watch = asyncio.create_task(self._watch_over())
         try:
             async with asyncio.timeout(self._connect_within):
@@ -65,20 +65,20 @@ class SocketMode:
         return True
 
     async def close(self) -> None:
-        """Take no more commands."""
+        """Stop watching, and close the connection."""
         if self._watch is not None:
             self._watch.cancel()
         await self._client.close()  # type: ignore[no-untyped-call]  # the SDK's
 
     async def _take(self, envelope: Envelope, session: ClientWebSocketResponse) -> None:
-        """Hand an envelope to Bolt, and send the ack; what Bolt cannot read is answered as what it says it is."""
+        """Pass an envelope to Bolt and send the ack; if Bolt raises, pass only its type, for an ack with an apology."""
         began, request = time.monotonic(), SocketModeRequest.from_dict(dict(envelope))
         if request is None:
             return
         kind = kind_of(request.payload)
         try:
             response = await run_async_bolt_app(self._app, request)
-        except Exception:  # noqa: BLE001  # whoever waits for the ack is not to wait in vain
+        except Exception:  # noqa: BLE001  # Slack has to get an ack
             _log.exception("unforeseen error")
             said = ((name, request.payload.get(name)) for name in ("type", "command"))
             request.payload = {name: value for name, value in said if isinstance(value, str)}
@@ -89,25 +89,25 @@ class SocketMode:
 
     @property
     def connected(self) -> bool:
-        """Whether a connection stands, as far as is known here: pings find a silent one within half a minute."""
+        """Whether there is a connection, as far as is known: pings detect a dead one within half a minute."""
         session = self._client.current_session
         newest = session is not None and not session.closed and not self._client.stale
         return (newest and not self.refused) or self._client.moving
 
     @property
     def refused(self) -> bool:
-        """Whether Slack has too many connections of this app to let it have this one."""
+        """Whether Slack refused the connection, since the app has too many."""
         return self._client.back_off.refused
 
     @property
     def alive(self) -> bool:
-        """Whether envelopes are read: while what watches over the connection runs, another follows each that ends."""
+        """Whether the watch task runs, which replaces each connection that ends."""
         return not self._client.closed and not (self._watch and self._watch.done())
 
     async def _watch_over(self) -> None:
-        """Connect anew whenever the connection is down for two checks in a row.
+        """Reconnect whenever the connection is down for two checks in a row.
 
-        The SDK looks only once in `ping_every`, and not at all after an attempt that was cut short.
+        The SDK checks only every `ping_every` seconds, and not at all after a cancelled attempt.
         """
         down = 0
         while True:
@@ -120,7 +120,7 @@ class SocketMode:
 
 
 def _ack(envelope_id: str, response: BoltResponse) -> str:
-    """Return the ack as it is sent: Bolt has written its body already, as JSON or as the plain words of a text."""
+    """Return the ack's JSON; Bolt's body is JSON already, or a plain text."""
     envelope, said = json.dumps(envelope_id), response.body
     if not said:
         return f'{{"envelope_id":{envelope}}}'

@@ -1,7 +1,7 @@
-"""Where an answer goes: a thread under the bot's own message or, where it may not post, to the requester directly.
+"""The place for an answer: a thread under the bot's own message or, where it may not post, a private message.
 
-A slash command has no message to reply to, so the bot posts a parent first; a button or a shortcut may have come
-from a thread, and then the parent stands there. Source: docs.slack.dev, chat.postMessage (errors).
+A slash command has no message to reply to, so the bot posts a parent first. For a button or a shortcut used in a
+thread, the parent is a reply there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
 import logging
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A parent message of the bot's, and the replies under it."""
+    """A parent message of the bot's and its replies."""
 
     _posts: Posts
     _at: Posted
@@ -41,11 +41,11 @@ class Thread:
 
     @property
     def ref(self) -> str:
-        """The parent's place and, where it stands in another thread, that thread."""
+        """The parent's reference."""
         return ref_of(self._at)
 
     async def go_on(self, request: Request) -> None:
-        """Show in the parent what is under way, without a button that would come too late."""
+        """Show in the parent what is under way, without the button to cancel."""
         words = words_in(self._at.channel, request, self._tongues)
         await self._posts.edit(self._at, endings.begun(words, request, waiting=False))
 
@@ -63,18 +63,18 @@ class Thread:
         called_again: bool = False,
         after: AfterShare = NOTHING_KNOWN,
     ) -> bool:
-        """Reply with the answer, then bring the parent to its final state."""
+        """Reply with the answer, then edit the parent to its final state."""
         words = words_in(self._at.channel, request, self._tongues)
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
         mark = f"{request.id}-answer" if self._at.root else request.id
         thread = self._at.root or self._at.ts
         reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
         if called_again and isinstance(reply, Posted) and reply.found:
-            # It stood already without having been recorded, and the second call may have ended otherwise.
+            # An unrecorded earlier answer was found, and the second call may have ended differently.
             await self._posts.edit(reply, whole)
         final = endings.parent(words, request, outcome)
         if isinstance(reply, Doubtful):
-            # Nobody can see whether the reply stands, but an edit can be repeated until it does.
+            # The reply cannot be verified, so the parent shows the answer too: an edit can be retried.
             final += unconfirmed(words, whole)
         edited = await self._posts.edit(self._at, final)
         delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
@@ -84,7 +84,7 @@ class Thread:
 
 
 class Threads:
-    """Opens the place for each request's answer; `workspace_url` is what auth.test says."""
+    """Opens the place for each request's answer; `workspace_url` is from auth.test."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Threads:
         self._channels = Cache(self._read_channel, clock)
 
     def reopen(self, request: Request, ref: str | None) -> Thread | Private:
-        """Return a place that was settled before or, without one, the requester's own."""
+        """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
             return Thread(self._posts, parent, self._tongues, self._private)
         return self._private(request)
@@ -117,7 +117,7 @@ class Threads:
         return self._private(request)
 
     def link(self, ref: str | None) -> str | None:
-        """Return the address of a thread in Slack, that of an answer or of a question; a private place has none."""
+        """Return the URL of an answer's or a question's thread in Slack; None for a private place."""
         stand = read_ref(ref)
         if len(stand) != 1:
             return None
@@ -147,7 +147,7 @@ class Threads:
         return Thread(self._posts, parent, self._tongues, self._private)
 
     async def why_private(self, channel: str) -> NoThread | None:
-        """Return why details may not be posted in `channel`, as far as that is known before it is tried; None if they may.
+        """Return why details may not be posted in `channel`, as far as conversations.info tells; None if they may.
 
         Raises AwayError.
         """
@@ -159,7 +159,7 @@ class Threads:
     async def _parent(
         self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Posted | NoThread:
-        """Post the parent; where nobody can see whether one stands, a second one replaces it."""
+        """Post the parent; if it cannot be verified, post a second one that says it replaces the first."""
         origin = request.origin
         why = None if is_direct(origin.channel_id) else await self.why_private(origin.channel_id)
         if why is not None:
@@ -183,15 +183,15 @@ class Threads:
         return Private(self._api, self._posts, self._tongues.of[request.language])
 
     async def close(self) -> None:
-        """Give up what is being read."""
+        """Cancel the reads under way."""
         await self._channels.close()
 
     async def _read_channel(
         self, channel: str
     ) -> tuple[NoThread | Refused | Doubtful | None, float]:
-        """Return why details may not be posted in `channel`, or None; what can never be read counts against it.
+        """Return why details may not be posted in `channel`, or None if they may; an unreadable channel counts as no.
 
-        Where Slack is away, what it said instead.
+        Returns Slack's failure instead while Slack is away. With it come the seconds to cache it.
         """
         result = await self._api.read("conversations.info", PATIENCE, channel=channel)
         match result:
