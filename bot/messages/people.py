@@ -9,11 +9,13 @@ from bot.messages.blocks import Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import (
     LISTED_RULES,
+    PASSING,
     STANDINGS,
     UNREADABLE,
     right,
     rule_name,
     under,
+    who_can_fix,
 )
 from bot.messages.words import (
     Words,
@@ -43,6 +45,7 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
         return message(
             words("You are {who}: user {user}, workspace {team}.", who=who, user=user, team=team),
             words("I could not find out more: {trouble}.", trouble=words(UNREADABLE[person])),
+            who_can_fix(words, person),
         )
     groups = listed(words, [group_name(group) for group in sorted(person.groups)], 20)
     applies = listed(words, [rule_name(rule) for rule in rules], LISTED_RULES)
@@ -72,7 +75,11 @@ def _unread(words: Words, person: Person) -> str | None:
         words("{group}: {trouble}", group=group_name(group), trouble=words(UNREADABLE[why]))
         for group, why in person.unreadable.items()
     ]
-    return under(words, words("*Groups I could not read*"), lines) if lines else None
+    if not lines:
+        return None
+    worst = max(person.unreadable.values(), key=lambda why: why not in PASSING)
+    told = under(words, words("*Groups I could not read*"), lines)
+    return f"{told}\n{who_can_fix(words, worst)}"
 
 
 def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> Message:
@@ -82,6 +89,7 @@ def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) ->
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
     return message(
         may_share(words, person, rules),
+        who_can_fix(words, person) if isinstance(person, Unreadable) else None,
         f"{words('*What you can type*')}\n{typed}",
         small(words(FOR_GOOD)) if rules else None,
     )

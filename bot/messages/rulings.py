@@ -11,6 +11,7 @@ from bot.messages.rules import (
     might,
     rule_name,
     under,
+    who_can_fix,
 )
 from bot.messages.words import Words, code, group_name, sentences
 from bot.policy import (
@@ -29,7 +30,6 @@ from bot.policy import (
     Verdict,
     may_see,
 )
-from bot.policy.kinds import Unreadable
 
 
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
@@ -188,8 +188,6 @@ def who_can(words: Words, no: Deny) -> str | None:
         case Deny(NotEntitled()):
             return None
         case Deny(GroupUnreadable(trouble=trouble) | PersonUnreadable(trouble)):
-            if trouble in {Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN}:
-                return words("If this goes on, tell {contact}.")
-            return words("*Who can fix it:* {contact}.")
+            return who_can_fix(words, trouble)
         case _:
             return words("*Who can grant it:* {contact}.")

@@ -126,6 +126,16 @@ def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
                 assert helps or "may never share" in said.text
 
 
+def test_whoever_is_told_that_the_bot_could_not_find_out_learns_whom_to_tell() -> None:
+    with checks() as check:
+        for name, said in those("whoami|help|why").items():
+            with check(name):
+                unread = re.search(r"I could not (find out|read)", said.text)
+                assert not unread or re.search(
+                    r"\*Who can \w+ it:\* |If this goes on, tell ", said.text
+                )
+
+
 def test_a_dry_run_never_looks_like_a_success() -> None:
     with checks() as check:
         for name, said in those("dry run").items():
