@@ -23,7 +23,7 @@ from bot.messages.blocks import (
     message,
     small,
 )
-from bot.messages.words import Words, code, msgid, name, reason, steps
+from bot.messages.words import Words, code, msgid, name, reason, sentences, steps
 
 
 def accepted(words: Words, request: Request) -> Announcement:
@@ -120,7 +120,7 @@ def _shared(say: Words, request: Request, after: AfterShare) -> tuple[str | Butt
             assert_never(after.readiness)
     lacks = _lacking(say, request.env, after.readiness)
     if after.told_before:
-        return headline, lacks, _left_to_do(say, request)
+        return headline, lacks and _deployed(say, lacks), _left_to_do(say, request)
     return headline, lacks, _what_is_left(say, say("*What is left to do*"))
 
 
@@ -153,6 +153,8 @@ def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | B
         ready = say("The env is ready to use: its cloud function `cloudbase_auth` is active.")
         return ready, f"{title}\n{say(_IN_CODE)}"
     lacks = _lacking(say, request.env, after.readiness)
+    if lacks and after.told_before:
+        lacks = _deployed(say, lacks)
     unusable = lacks and say("*Not usable yet:* {lacking}", lacking=lacks)
     if after.told_before:
         return unusable, _left_to_do(say, request)
@@ -178,9 +180,16 @@ def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
             assert_never(readiness)
 
 
+def _deployed(words: Words, lacks: str) -> str:
+    """Return what an env lacks and who mends that, where the steps do not stand below."""
+    return sentences(words, lacks, words("Its owner's developers deploy it."))
+
+
 def beforehand(words: Words, env: str, readiness: Readiness) -> str | None:
     """Return whether a share of the env could be used, for whoever may share it."""
     if readiness is Readiness.READY:
         return words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
     lacks = _lacking(words, env, readiness)
-    return lacks and words("Once shared, it would not be usable yet. {lacking}", lacking=lacks)
+    return lacks and words(
+        "Once shared, it would not be usable yet. {lacking}", lacking=_deployed(words, lacks)
+    )
