@@ -188,7 +188,7 @@ class Envs:
             if NEEDED in page.statuses:
                 active = page.statuses[NEEDED] == _ACTIVE
                 return Readiness.READY if active else Readiness.INACTIVE
-            seen += api.PAGE
+            seen += len(page.statuses)  # a page may hold fewer than were asked for
             if seen >= page.total:
                 return Readiness.MISSING
         return Readiness.UNKNOWN

@@ -188,6 +188,17 @@ async def test_that_an_env_is_ready_is_believed_for_five_minutes_and_anything_el
     await envs.close()
 
 
+@pytest.mark.parametrize(("most", "found"), [(20, Readiness.READY), (2, Readiness.UNKNOWN)])
+async def test_a_function_on_a_later_page_is_not_missing_however_short_the_pages_are(
+    make: Maker, wechat: LocalWeChat, most: int, found: Readiness
+) -> None:
+    wechat.functions["prod-1"] = {f"f{number}": "Active" for number in range(60)} | {
+        NEEDED: "Active"
+    }
+    wechat.owners_envs.most_listed = most
+    assert await make().readiness(OWNER, "prod-1") is found
+
+
 async def test_what_wechat_does_not_tell_of_an_env_is_not_asked_for_again_within_a_minute(
     make: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:

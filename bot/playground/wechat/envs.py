@@ -22,11 +22,12 @@ _FUNCTION: JsonObject = {"runtime": "Nodejs16.13", "add_time": _AT, "mod_time": 
 
 
 class OwnersEnvs:
-    """Each owner's envs and their states, and each env's functions and theirs."""
+    """Each owner's envs and their states, and each env's functions and theirs, so many at once at most."""
 
     def __init__(self, tokens: IssuedTokens, note: Callable[[str], None]) -> None:
         self.envs: dict[str, dict[str, str]] = {OWNER: {}}
         self.functions: dict[str, dict[str, str]] = {}
+        self.most_listed = 100
         self._tokens = tokens
         self._note = note
         self.endpoints = {
@@ -67,7 +68,7 @@ class OwnersEnvs:
     def _listed(self, owner: str, asked: Asked) -> JsonObject:
         """Return a part of an env's functions and their states; which code another's env has is a guess."""
         env = asked.named("env", 40101)
-        limit, offset = asked.number("limit"), asked.number("offset")
+        limit, offset = min(asked.number("limit"), self.most_listed), asked.number("offset")
         if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:
             raise CodedError(40097)
         listed: list[Json] = [

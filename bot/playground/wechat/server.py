@@ -66,7 +66,7 @@ class LocalWeChat(Watched):
         self._tokens = IssuedTokens("made-up-token", self._clock, _TOKEN)
         self._lines: list[str] = []
         self._answers = 0
-        owners_envs = OwnersEnvs(self._tokens, self._note)
+        self.owners_envs = owners_envs = OwnersEnvs(self._tokens, self._note)
         self.envs, self.functions = owners_envs.envs, owners_envs.functions
         self.add_env = owners_envs.add
         self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
