@@ -63,7 +63,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     slack = _slack(stack, resources)
     wechat = _wechat(resources, source)
-    envs = Envs(wechat, runtime.clock)
+    envs = Envs(wechat, runtime.clock, runtime.ready_for)
     stack.push_async_callback(envs.close)
     worker = _worker(resources, wechat, envs, slack, changes)
     ports = Ports(

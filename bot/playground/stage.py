@@ -5,7 +5,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -134,7 +134,9 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
             rules.settings = settings
-            async with running(settings, runtime, rules.reload, lambda _: rules.taken.set()):
+            # Whoever takes an env's function away wants to see it at once.
+            eager = replace(runtime or Runtime(), ready_for=0.0)
+            async with running(settings, eager, rules.reload, lambda _: rules.taken.set()):
                 await wechat.until(_has_a_token)
                 yield Stage(slack, wechat, rules, database_url)
 

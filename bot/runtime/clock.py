@@ -28,3 +28,5 @@ class Runtime:
     brake: float = 5.0
     """Seconds between two checks of the policy while a batch runs."""
     new_id: Callable[[], str] = new_id
+    ready_for: float = 300.0
+    """Seconds for which an env that was ready for others is taken to be so."""

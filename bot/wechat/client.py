@@ -24,7 +24,6 @@ _MOST_PAGES = 5
 _ACTIVE = "Active"
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
-_BELIEVED_FOR = {Readiness.READY: _GOOD_FOR, Readiness.UNKNOWN: _BAD_FOR}
 
 _Read = TypeVar("_Read")
 
@@ -150,8 +149,11 @@ class Envs:
     since that function is rarely removed, and "unknown" for one. "Not ready" is not cached: it may be fixed at any time.
     """
 
-    def __init__(self, wechat: WeChat, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, wechat: WeChat, clock: Callable[[], float], ready_for: float = _GOOD_FOR
+    ) -> None:
         self._wechat = wechat
+        self._believed_for = {Readiness.READY: ready_for, Readiness.UNKNOWN: _BAD_FOR}
         self._readiness = Cache(self._looked, clock)
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
@@ -174,7 +176,7 @@ class Envs:
 
     async def _looked(self, owner_and_env: str) -> tuple[Readiness, float]:
         found = await self._look(*owner_and_env.split(" "))
-        return found, _BELIEVED_FOR.get(found, 0.0)
+        return found, self._believed_for.get(found, 0.0)
 
     async def _look(self, owner: str, env: str) -> Readiness:
         seen = 0

@@ -121,6 +121,8 @@ async def test_wechat_and_the_policy_are_changed_with_a_line(
     assert "2 tries" in await prompt.play(f"/share-env {APPID} prod-1")
     await prompt.play(":wechat 85088", f"/share-env {APPID} prod-4")
     assert "✅ @requester shared prod-4" in await prompt.play(":click Try again")
+    said = await prompt.play(":wechat no-function", f"/share-env {APPID} prod-1 --again")
+    assert "Shared, not usable yet" in said
     await prompt.play(":wechat 85088", ":wechat 48001", ":wechat no-function", ":wechat revoked")
     assert "cloudbase_auth" not in wechat.functions["prod-1"]
     assert wechat.platform.authorized == {}
