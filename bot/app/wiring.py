@@ -67,6 +67,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     stack.push_async_callback(envs.close)
     worker = _worker(resources, wechat, envs, slack, changes)
     ports = Ports(
+        resources.in_force,
         slack.people,
         resources.ledger,
         worker.process,
@@ -79,7 +80,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         changes.publish,
         envs.readiness,
     )
-    intake = Intake(resources.in_force, ports)
+    intake = Intake(ports)
     homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
     stack.callback(homes.close)
     changes.subscribe(homes.changed)

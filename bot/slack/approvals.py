@@ -93,7 +93,8 @@ class ApproverMessages:
             asked += asked_directly(words) if direct else message()
             posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
             if isinstance(posted, Posted):
-                await list_appids(self._posts, words, request, posted, look_since=look_since)
+                if request.appids:
+                    await list_appids(self._posts, words, request, posted, look_since=look_since)
                 stand.append(posted)
         if stand:
             return ref_of(*stand)

@@ -5,7 +5,7 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.language import Language, language_of
 from bot.policy import ANYONE, Person, Rule, Standing, Unreadable
@@ -60,7 +60,7 @@ class Directory:
         return known[user_id]
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
+        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
     ) -> Mapping[str, Person | Unreadable]:
         """Return who these are, each with those of `groups` that hold them; within the deadline, whatever Slack does.
 
@@ -72,7 +72,7 @@ class Directory:
             [self._groups.reread(_ALL) if fresh else self._groups.get(_ALL)] if groups else []
         )
         read = self._people.reread if fresh else self._people.get
-        people = {user_id: read(user_id) for user_id in user_ids}
+        people = dict(zip(user_ids, map(read, user_ids), strict=True))
         reading: list[_Reading] = [*people.values(), *all_groups]
         if late := [each for each in reading if not each.done()]:
             await asyncio.wait(late, timeout=self._deadline)

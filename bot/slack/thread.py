@@ -140,7 +140,7 @@ class Threads:
             if not isinstance(place, Posted):
                 return place
             parent = place
-        if request.is_batch:
+        if request.appids:
             words = words_in(parent.channel, request, self._tongues)
             thread = Posted(parent.channel, parent.root or parent.ts)
             await list_appids(self._posts, words, request, thread, look_since=look_since)

@@ -166,9 +166,9 @@ class Envs:
         _log.warning("WeChat does not list the envs of an owner", extra=why)
         return (), _BAD_FOR
 
-    async def readiness(self, owner: str, env: str) -> Readiness:
+    def readiness(self, owner: str, env: str) -> Awaitable[Readiness]:
         """Return whether other mini programs can use an env; UNKNOWN if WeChat does not list all of its functions."""
-        return await self._readiness.get(f"{owner} {env}")
+        return self._readiness.get(f"{owner} {env}")
 
     async def close(self) -> None:
         """Cancel pending reads."""

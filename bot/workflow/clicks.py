@@ -89,7 +89,7 @@ class ClickHandler:
 
     async def answer(self, act: Act, click: Click) -> Reply:
         """Handle a click, and return the reply to the user who clicked."""
-        policy = self._intake.policy
+        policy = self._ports.in_force.policy
         try:
             entry = await self._find(click)
             if entry is None:
@@ -108,7 +108,7 @@ class ClickHandler:
 
         Permissions are not checked yet, since reading groups may take longer than the trigger is valid.
         """
-        policy, clicker = self._intake.policy, None
+        policy, clicker = self._ports.in_force.policy, None
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
                 clicker = await self._person(policy, click.team_id, click.user_id)
@@ -239,7 +239,7 @@ class ClickHandler:
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""
-        policy = self._intake.policy
+        policy = self._ports.in_force.policy
         return self._intake.words(await self._person(policy, click.team_id, click.user_id))
 
     async def _person(self, policy: Policy, team_id: str, user_id: str) -> Person | Unreadable:

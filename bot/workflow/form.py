@@ -45,14 +45,14 @@ class FormHandler:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
-                person = await self._person(origin, self._intake.policy)
+                person = await self._person(origin, self._ports.in_force.policy)
         except TimeoutError:
             return self._ports.tongues.channel
         return self._intake.words(person)
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
-        for owner in _asked(self._intake.policy):
+        for owner in _asked(self._ports.in_force.policy):
             self._owned.prefetch(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
@@ -61,7 +61,7 @@ class FormHandler:
         Answers in time for Slack, without the envs that the ledger or WeChat do not return in time. If Slack does not
         answer who somebody is, any env may be typed, since the form could not be submitted without one.
         """
-        policy, typed = self._intake.policy, env_in(text)
+        policy, typed = self._ports.in_force.policy, env_in(text)
         owners = _asked(policy)
         person, past, owned = await asyncio.gather(
             self._person(origin, policy),
@@ -87,7 +87,7 @@ class FormHandler:
 
     async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
         """Submit the form's request, and return the answer to the user."""
-        until, policy = within(PATIENCE), self._intake.policy
+        until, policy = within(PATIENCE), self._ports.in_force.policy
         person = await self._person(origin, policy)
         return await self._intake.submit(policy, origin, share, person, until)
 

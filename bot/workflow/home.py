@@ -39,7 +39,7 @@ class Home:
 
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return a person's current page; it says what could not be read."""
-        policy = self._intake.policy
+        policy = self._ports.in_force.policy
         person = await self._ports.people.person(team_id, user_id, policy.groups)
         words = self._intake.words(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
@@ -48,7 +48,7 @@ class Home:
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether a request may be on the page of this viewer, who did not ask for it."""
-        return _concerns(self._intake.policy, request, viewer)
+        return _concerns(self._ports.in_force.policy, request, viewer)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable

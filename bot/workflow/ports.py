@@ -1,6 +1,6 @@
 """The ports: what the use cases need from Slack, WeChat and each other, as protocols."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.policy import Person, Rule, Unreadable
 from bot.runtime.observers import no_op
+from bot.workflow.policy_in_force import InForce
 
 
 class AwayError(Exception):
@@ -115,7 +116,7 @@ class People(Protocol):
         """
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
+        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
     ) -> Mapping[str, Person | Unreadable]:
         """Return these people, each as `person` does; reads the groups once."""
 
@@ -137,6 +138,7 @@ async def not_checked(owner: str, env: str) -> Readiness:
 class Ports:
     """What the use cases need from outside."""
 
+    in_force: InForce
     people: People
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]

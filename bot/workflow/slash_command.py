@@ -48,7 +48,7 @@ class SlashCommands:
     async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
         if isinstance(command, OpenForm):
             return command
-        until, policy = within(_ACK_SECONDS), self._intake.policy
+        until, policy = within(_ACK_SECONDS), self._ports.in_force.policy
         person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
         words = self._intake.words(person)
         if isinstance(command, Misread):

@@ -45,7 +45,6 @@ from bot.policy import (
 )
 from bot.runtime.tasks import log_request
 from bot.workflow.deadline import in_time, readiness_in_time
-from bot.workflow.policy_in_force import InForce
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
 
@@ -56,15 +55,9 @@ _NOT_RECORDED = "not recorded"  # the log line that replaces a record
 class Intake:
     """Accepts requests until `stop`."""
 
-    def __init__(self, in_force: InForce, ports: Ports) -> None:
-        self._in_force = in_force
+    def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self.stopping = False
-
-    @property
-    def policy(self) -> Policy:
-        """The policy in force; read it once per command, form or click."""
-        return self._in_force.policy
 
     def takes(self) -> bool:
         """Tell whether it accepts requests."""
@@ -104,7 +97,8 @@ class Intake:
         decided_by = deciding_rule(decision)
         rule_name = decided_by.name if decided_by else None
         facts = partial(facts_asked, appids, share.env, rule_name)
-        ruled = ruling(words, policy, decisions, owner, own=_own(retry, origin))
+        own = retry is None or retry.by == origin.user_id  # and nobody for them
+        ruled = ruling(words, policy, decisions, owner, own=own)
         if share.dry_run:
             await self.note("dry run", origin, facts(), until)
             if isinstance(ruled, Refusal):
@@ -132,7 +126,7 @@ class Intake:
             again=share.again,
         )
         with log_request(request.id):
-            return await self._record(words, request, first_state(ruled), until, retry)
+            return await self._record(words, request, first_state(ruled), until, retry, own=own)
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
         """Return a sentence on the env's readiness; an empty message if it is not known in time."""
@@ -151,17 +145,18 @@ class Intake:
             return ruled
         return Refusal("denied", no_approver(words, ruled.rule), "NoApprover")
 
-    async def _record(
+    async def _record(  # noqa: PLR0913  # as `submit`
         self,
         words: Words,
         request: Request,
         first: tuple[State, float | None],
         until: float,
         retry: Retry | None,
+        *,
+        own: bool,
     ) -> Message:
         """Record the request and return the answer; if the ledger is down, nothing happens."""
         state, patience = first
-        own = _own(retry, request.origin)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
         facts = partial(facts_of, request)
         told = partial(_told, "accepted", request.origin, facts)
@@ -234,11 +229,6 @@ def _told(
 ) -> dict[str, object]:
     """Return the extras of the log line for an event that the ledger does not take."""
     return {"what": what, **who_of(origin), **facts()}
-
-
-def _own(retry: Retry | None, origin: Origin) -> bool:
-    """Tell whether the requester asks themselves, rather than somebody who retries for them."""
-    return retry is None or retry.by == origin.user_id
 
 
 def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:

@@ -1,7 +1,7 @@
 """Which policy is in force, who hears of another one, and that nothing is decided by two of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count, cycle
@@ -81,7 +81,7 @@ class Members:
         return Person(team_id, user_id, groups=groups)
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
+        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Person]:
         """Return each of them."""
         return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
@@ -113,6 +113,7 @@ async def ports() -> AsyncIterator[Ports]:
         return f"request{next(numbers)}"
 
     yield Ports(
+        InForce(ALPHA),
         Members(),
         ledger,
         carried,
@@ -156,7 +157,8 @@ async def test_each_command_is_answered_by_one_policy_however_often_it_changes(
         return str(await sharing.command(replace(origin, trigger_id=str(number)), text))
 
     async def answers(in_force: InForce) -> set[str]:
-        sharing = SlashCommands(Intake(in_force, ports), ports)
+        by = replace(ports, in_force=in_force)
+        sharing = SlashCommands(Intake(by), by)
         return set(await asyncio.gather(*(answer(sharing) for _ in range(50))))
 
     [alpha], [beta] = await answers(InForce(ALPHA)), await answers(InForce(BETA))

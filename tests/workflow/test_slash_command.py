@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -724,7 +724,7 @@ class Everybody:
         return Person(team_id, user_id)
 
     async def several(
-        self, team_id: str, user_ids: Iterable[str], groups: frozenset[str], *, fresh: bool = False
+        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Person]:
         """Return each of them."""
         return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
@@ -783,14 +783,22 @@ def people() -> Everybody:
 def ports(
     people: Everybody, ledger: Ledger, carried: Carried, runtime: Runtime, tasks: Tasks
 ) -> Ports:
-    start, new_id = tasks.start, runtime.new_id
     return Ports(
-        people, ledger, carried, lambda ref: ref, no_states, new_id, start, TONGUES, untold
+        InForce(POLICY),
+        people,
+        ledger,
+        carried,
+        lambda ref: ref,
+        no_states,
+        runtime.new_id,
+        tasks.start,
+        TONGUES,
+        untold,
     )
 
 
 async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
-    sharing = SlashCommands(Intake(InForce(POLICY), ports), ports)
+    sharing = SlashCommands(Intake(ports), ports)
     for number in [*range(REDELIVERED), 0, REDELIVERED, 0]:
         await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
     assert people.asked == REDELIVERED + 2
@@ -799,7 +807,7 @@ async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Po
 async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
     slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
 ) -> None:
-    sharing = SlashCommands(Intake(InForce(POLICY), ports), ports)
+    sharing = SlashCommands(Intake(ports), ports)
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
     assert people.asked == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
@@ -808,7 +816,7 @@ async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
 async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
 ) -> None:
-    intake = Intake(InForce(POLICY), ports)
+    intake = Intake(ports)
     sharing = SlashCommands(intake, ports)
     intake.stop()
     answers = [
@@ -827,7 +835,7 @@ async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
-    intake = Intake(InForce(policy), replace(ports, people=Unhurried()))
+    intake = Intake(replace(ports, in_force=InForce(policy), people=Unhurried()))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(30):
         told = await intake.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
