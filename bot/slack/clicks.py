@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
@@ -13,7 +14,7 @@ from bot.messages.blocks import Block
 from bot.messages.clicks import not_opened
 from bot.messages.modals import COMMENT, decision, refusal
 from bot.messages.words import as_typed
-from bot.runtime.cache import REDELIVERED, SingleFlight
+from bot.runtime.cache import REDELIVERED, Recent
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
@@ -45,7 +46,7 @@ class ClickListeners:
         self._looks = looks
         self._alone = PrivateAnswers(api, sleep)
         self._start = start
-        self._once = SingleFlight[None](REDELIVERED)
+        self._recent = Recent(REDELIVERED)
         self._handler = handler
 
     def listen(self, app: AsyncApp) -> None:
@@ -63,7 +64,7 @@ class ClickListeners:
         async def clicked(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = click_of(body)
-            self._begin(f"{act.value} {click.trigger_id}", lambda: work(act, click, body))
+            self._begin(f"{act.value} {click.trigger_id}", partial(work, act, click, body))
 
         return clicked
 
@@ -71,13 +72,14 @@ class ClickListeners:
         async def submitted(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = decision_of(body)
-            self._begin(f"decision {click.trigger_id}", lambda: self._answer(act, click, body))
+            self._begin(f"decision {click.trigger_id}", partial(self._answer, act, click, body))
 
         return submitted
 
     def _begin(self, key: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Handle a click in the background: Bolt sends the ack only when the listener has returned."""
-        self._start(self._once.do(key, work))
+        if self._recent.add(key):
+            self._start(work())
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
         with log_request(click.request_id):

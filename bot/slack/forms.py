@@ -15,7 +15,7 @@ from bot.command.form import Fields, Mistakes, read
 from bot.domain.request import Origin
 from bot.messages import modals as say
 from bot.messages.blocks import Announcement
-from bot.runtime.cache import REDELIVERED, SingleFlight
+from bot.runtime.cache import REDELIVERED, Recent, SingleFlight
 from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateAnswers
@@ -45,7 +45,7 @@ class FormListeners:
         self._alone = PrivateAnswers(api, sleep)
         self._handler = handler
         self._start = start
-        self._opened = SingleFlight[None](REDELIVERED)
+        self._opened = Recent(REDELIVERED)
         self._sent = SingleFlight[None](REDELIVERED)
 
     def listen(self, app: AsyncApp) -> None:
@@ -57,7 +57,8 @@ class FormListeners:
 
     async def open(self, origin: Origin) -> None:
         """Open the form in the background, after the ack; the same trigger opens only one."""
-        self._start(self._opened.do(origin.trigger_id, lambda: self._open(origin)))
+        if self._opened.add(origin.trigger_id):
+            self._start(self._open(origin))
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from bot.playground.loopback import Watched
-from bot.runtime.cache import Cache
+from bot.runtime.cache import Cache, Recent
 from tests.conftest import Clock
 
 
@@ -177,3 +177,8 @@ async def test_memory_has_a_bound(clock: Clock) -> None:
     assert readings == ["a", "b", "c", "d"]
     await memory.get("a")
     assert readings == ["a", "b", "c", "d", "a"]
+
+
+def test_a_recent_key_is_new_once_and_again_after_so_many_others() -> None:
+    recent = Recent(2)
+    assert [recent.add(key) for key in "aabbaca"] == [True, False, True, False, False, True, True]
