@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -131,7 +130,7 @@ class Cache(Generic[T]):
         self._says_nothing = says_nothing
         self._most = most
         self._kept: dict[str, _Kept[T]] = {}
-        self._readings: SingleFlight[T] = SingleFlight()
+        self._reading: dict[str, asyncio.Task[T]] = {}
 
     def get(self, key: str) -> asyncio.Future[T]:
         """Return a future of the value of `key`: done if a valid one is cached, else that of a reading that has begun."""
@@ -146,22 +145,33 @@ class Cache(Generic[T]):
 
     def reread(self, key: str) -> asyncio.Future[T]:
         """Return a future of a value read after this call: neither cached nor from a reading that is already running."""
-        return asyncio.create_task(self._after_running_read(key))
+        running = self._reading.get(key)
+        if running is None:
+            return asyncio.shield(self.prefetch(key))
+        return asyncio.create_task(self._read_after(running, key))
 
     def prefetch(self, key: str) -> asyncio.Future[T]:
-        """Start reading `key` in the background."""
-        return self._readings.begin(key, partial(self._fetch, key))
+        """Start reading `key` in the background, unless that is running."""
+        if key not in self._reading:
+            self._reading[key] = asyncio.create_task(self._fetch(key))
+        return self._reading[key]
 
     async def close(self) -> None:
         """Cancel pending reads."""
-        await self._readings.close()
+        reading = [*self._reading.values()]
+        for each in reading:
+            each.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
 
-    async def _after_running_read(self, key: str) -> T:
-        await self._readings.wait(key)
+    async def _read_after(self, running: asyncio.Task[T], key: str) -> T:
+        await asyncio.wait([running])
         return await asyncio.shield(self.prefetch(key))
 
     async def _fetch(self, key: str) -> T:
-        value, seconds = await self._read(key)
+        try:
+            value, seconds = await self._read(key)
+        finally:
+            del self._reading[key]
         now, before = self._clock(), self._kept.get(key)
         if before and now < before.expires and self._says_nothing(value):
             self._kept[key] = _Kept(before.value, now + seconds / 2, before.expires)
