@@ -119,8 +119,10 @@ class ApproverMessages:
     async def _all_asked(self, entry: Entry) -> list[Posted]:
         """Return where the question stands: whoever asked it may have stopped midway, because of Slack or a crash."""
         request, known = entry.request, read_ref(entry.asked)
+        if not all(is_direct(at.channel) for at in known):
+            return known  # in the approvers' channel it stands once
         rule = approving_rule(self._in_force.policy, request)
-        if rule is None or not all(is_direct(at.channel) for at in known):
+        if rule is None:
             return known
         where = await self._where(rule, request.origin.user_id)
         if len(known) >= len(where):
