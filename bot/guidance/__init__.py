@@ -8,7 +8,15 @@ from bot.guidance.lookup import (
     for_trouble,
     where_others_were_shared,
 )
-from bot.guidance.types import AUTHORISE_ANEW, AutoRetry, Fixer, Guidance, RetryHelps, Trouble
+from bot.guidance.types import (
+    AUTHORISE_ANEW,
+    AutoRetry,
+    Fixer,
+    Guidance,
+    RetryHelps,
+    Trouble,
+    in_general,
+)
 
 __all__ = [
     "AUTHORISE_ANEW",
@@ -22,5 +30,6 @@ __all__ = [
     "by_key",
     "for_code",
     "for_trouble",
+    "in_general",
     "where_others_were_shared",
 ]

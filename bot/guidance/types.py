@@ -123,6 +123,12 @@ class Guidance:
         return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
+def in_general(text: str) -> str:
+    """Return a meaning or a step for whoever runs the bot, and sees beside it which owner and env it is about."""
+    told = text.format(owner="the owner", env="the env", contact="the people who run this bot")
+    return told[0].upper() + told[1:]
+
+
 POST_RID: Final = "If it keeps failing, send this message to {contact}: they post the rid at developers.weixin.qq.com (服务商专区)."
 STILL_FAILING: Final = "If it keeps failing, send this message to {contact}."
 RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, POLICY_FILE)."

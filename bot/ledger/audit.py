@@ -36,19 +36,24 @@ class Wanted:
     outcome: str | None = None
     request: str | None = None
     """A request's id; of a batch, its items match too."""
+    batch: str | None = None
+    """The batch that the request is an item of: what happened to all of it matches too."""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions on a row of `events`."""
         equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
         if self.request is not None:
-            named.append(_is_part_of(events.c.request, self.request))
+            named.append(_is_part_of(events.c.request, self.request, self.batch))
         return [*named, *([events.c.at >= self.since.timestamp()] if self.since else [])]
 
 
-def _is_part_of(column: ColumnElement[str | None], request: str) -> ColumnElement[bool]:
-    """Return the condition that a column holds the id of a request or of one of its items."""
-    return or_(column == request, column.startswith(f"{request}-", autoescape=True))
+def _is_part_of(
+    column: ColumnElement[str | None], request: str, batch: str | None
+) -> ColumnElement[bool]:
+    """Return the condition that a column holds the id of a request, of one of its items, or of its batch."""
+    items = column.startswith(f"{request}-", autoescape=True)
+    return or_(column.in_([request, batch or request]), items)
 
 
 def open_for_audit(url: str) -> Engine:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from bot.domain.outcome import Failed, Unknown
+from bot.guidance import in_general
 from bot.ledger import Entry
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import Wanted, delete_before, find, open_for_audit, read
@@ -15,7 +16,7 @@ from bot.ops.visible import FAILED, FINE, complain, visible, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import DATABASE_URL
-from bot.slack.payloads import read_ref
+from bot.slack.payloads import link_to, read_ref
 
 _PATIENCE = 3.0  # seconds; without an answer there are no links
 _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
@@ -60,14 +61,16 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
     try:
         engine = open_for_audit(parts.database_url)
         entry = find(engine, request)
-        events = list(read(engine, Wanted(request=request), words=True))
+        batch = find(engine, entry.request.batch) if entry and entry.request.batch else None
+        wanted = Wanted(request=request, batch=batch.request.id if batch else None)
+        events = list(read(engine, wanted, words=True))
     except CannotOpenError as error:
         return complain([str(error)], parts.secrets)
     if entry is None:
         found = f"No request “{request}” is in the ledger. Its id is in the answer in Slack and in the log."
         complain([found], parts.secrets)
         return FAILED
-    for line in story(entry, events, asyncio.run(_workspace(parts))):
+    for line in story(entry, batch or entry, events, asyncio.run(_workspace(parts))):
         print(line)
     return FINE
 
@@ -90,24 +93,29 @@ async def _workspace(parts: Parts) -> str | None:
 
 
 def story(
-    entry: Entry, events: Sequence[Mapping[str, object]], workspace: str | None
+    entry: Entry, whole: Entry, events: Sequence[Mapping[str, object]], workspace: str | None
 ) -> Iterator[str]:
-    """Yield the lines; `workspace` is the address of Slack's workspace, for links, if anybody knows it."""
+    """Yield the lines; `whole` is what was asked for together, which has the messages.
+
+    `workspace` is the address of Slack's workspace, for links, if anybody knows it.
+    """
     comments = (str(event["comment"]) for event in events if event.get("comment"))
     for name, value in (*_about(entry), ("comment", next(comments, ""))):
         if value:
             yield f"{name:<9} {visible(value)}"
     yield ""
     yield from map(_step, events)
-    stands = [*_links("answer", entry.place, workspace), *_links("asked", entry.asked, workspace)]
+    stands = [*_links("answer", whole.place, workspace), *_links("asked", whole.asked, workspace)]
     if stands:
         yield ""
         yield from stands
     if isinstance(entry.outcome, Failed | Unknown):
         guidance = entry.outcome.guidance
         yield ""
-        yield f"{guidance.title}. {guidance.meaning}"
-        yield from (f"{number}. {step}" for number, step in enumerate(guidance.steps, 1))
+        yield f"{guidance.title}. {in_general(guidance.meaning)}"
+        yield from (
+            f"{number}. {in_general(step)}" for number, step in enumerate(guidance.steps, 1)
+        )
 
 
 def _about(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -116,6 +124,7 @@ def _about(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "who", f"{origin.user_id} of {origin.team_id}"
     yield "where", " ".join(filter(None, (origin.channel_id, _hash(origin.channel_name))))
     yield "env", f"{request.env}, owned by {request.owner}"
+    yield "batch", request.batch or ""
     yield "appid", request.appid or f"{len(request.appids)} of a batch"
     yield "rule", request.rule
     yield "reason", request.reason or ""
@@ -140,4 +149,4 @@ def _links(name: str, ref: str | None, workspace: str | None) -> Iterator[str]:
         if workspace is None:
             yield f"{name:<9} {at.channel}, message {at.ts}"
         else:
-            yield f"{name:<9} {workspace}archives/{at.channel}/p{at.ts.replace('.', '')}"
+            yield f"{name:<9} {link_to(workspace, at)}"

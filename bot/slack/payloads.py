@@ -123,3 +123,9 @@ def read_ref(ref: str | None) -> list[Posted]:
     """Return the posted messages of a reference; none for a private place."""
     found = (word.split("/") for word in (ref or "").split() if "/" in word)
     return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]
+
+
+def link_to(workspace: str, at: Posted) -> str:
+    """Return the address of a message, given that of its workspace; of a reply, where it stands in its thread."""
+    inside = f"?thread_ts={at.root}&cid={at.channel}" if at.root else ""
+    return f"{workspace}archives/{at.channel}/p{at.ts.replace('.', '')}{inside}"

@@ -20,7 +20,7 @@ from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient
 from bot.slack.history import PATIENCE
-from bot.slack.payloads import Posted, is_direct, is_shared_outside, read_ref, ref_of
+from bot.slack.payloads import Posted, is_direct, is_shared_outside, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import Private
 
@@ -121,9 +121,7 @@ class Threads:
         stand = read_ref(ref)
         if len(stand) != 1:
             return None
-        (at,) = stand
-        inside = f"?thread_ts={at.root}&cid={at.channel}" if at.root else ""
-        return f"{self._workspace_url}archives/{at.channel}/p{at.ts.replace('.', '')}{inside}"
+        return link_to(self._workspace_url, *stand)
 
     async def open(
         self, request: Request, *, look_since: float | None = None, waiting: bool = False

@@ -7,8 +7,8 @@ from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, RELEASES, REQUESTER, ended
-from tests.scenes import ALLOW, Scene
+from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows
+from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, Scene
 
 
 async def told(
@@ -44,6 +44,45 @@ async def test_a_request_is_told_from_who_asked_to_what_to_do(
     assert links.endswith(f"/archives/{RELEASES}/p{parent.ts.replace('.', '')}")
     assert links.split()[1].startswith("https://")
     assert what.splitlines()[1].startswith("1. ")
+
+
+async def test_the_story_of_a_batch_s_item_has_what_happened_to_the_batch_and_no_other_item(
+    scene: Scene, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wechat.fail("shareenv", *[Code(40097)] * 2)
+    async with scene.bot(APPROVE):
+        await scene.ask(f"{APPID} {OWNER} {ENV}")
+        question = await scene.question()
+        await scene.decide(APPROVER, "approve", "go on", question)
+        await slack.until(ended)
+        (parent,) = slack.parents(RELEASES)
+    _, out, _ = await told(scene, "request1-2", capsys)
+    about, steps, links, what = out.strip().split("\n\n")
+    for words in ("batch     request1\n", f"appid     {OWNER}\n", "comment   go on"):
+        assert words in about
+    kinds = [line.split()[2:4] for line in steps.splitlines()]
+    assert kinds == [
+        ["request1", "accepted"],
+        ["request1", "approved"],
+        *[["request1-2", "call"], ["request1-2", "answered"]],
+        *[["request1", "answered"], ["request1", "delivered"]],
+    ]
+    answer, asked = links.splitlines()
+    assert answer.endswith(f"/archives/{RELEASES}/p{parent.ts.replace('.', '')}")
+    assert f"/archives/{APPROVALS}/" in asked
+    assert "the people who run this bot" in what
+    assert "{" not in what
+
+
+async def test_the_link_to_an_answer_in_a_thread_leads_there(
+    scene: Scene, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with scene.bot(ALLOW):
+        await scene.ask()
+        await slack.until(ended)
+    rows(scene.database, f"UPDATE requests SET place = '{RELEASES}/1.5/1.25'")  # noqa: S608  # words of ours
+    _, out, _ = await told(scene, "request1", capsys)
+    assert f"/archives/{RELEASES}/p15?thread_ts=1.25&cid={RELEASES}\n" in out
 
 
 async def test_without_slack_the_story_has_the_channel_and_the_message(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from bot.domain.link import Link, LinkState
-from bot.guidance import AUTHORISE_ANEW
+from bot.guidance import AUTHORISE_ANEW, in_general
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, Kept
 from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
@@ -12,7 +12,7 @@ from bot.ops.doctor.ledger import KeptTokens
 from bot.ops.doctor.listener import check_deliveries
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.ops.doctor.wechat import AT_ONCE, about_owner, failed, of_all
+from bot.ops.doctor.wechat import AT_ONCE, failed, first_step, of_all
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
@@ -70,7 +70,7 @@ def _link(state: LinkState, where: str) -> Finding:
     """Return how a link stands; `where` to look if nothing is known to have failed."""
     name = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
-    fix = state.trouble.steps[0] if state.trouble else where
+    fix = first_step(state.trouble) if state.trouble else where
     why = (
         f"; the last try failed{_at(state.trouble_at)}: {state.trouble.title}"
         if state.trouble
@@ -126,7 +126,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         if _CLOUDBASE in told.granted:
             return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
         lacking = "permission set 49 (CloudBase management) is not granted"
-        return wrong(_PERMISSIONS, lacking, about_owner(AUTHORISE_ANEW))
+        return wrong(_PERMISSIONS, lacking, in_general(AUTHORISE_ANEW))
 
     found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
     return of_all(_PERMISSIONS, owners, found)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from bot.domain.outcome import Said
-from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble
+from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble, in_general
 from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import Looked
 from bot.ops.doctor.setup import Setup
@@ -150,10 +150,4 @@ def first_step(guidance: Guidance) -> str:
     """Return what to do first about what went wrong with an owner, in the same words for each."""
     step = guidance.steps[0]
     # What sends a requester to the people who run this bot would send them to themselves.
-    return _LATER if "{contact}" in step else about_owner(step)
-
-
-def about_owner(step: str) -> str:
-    """Return a step of a guidance, which is about an owner and perhaps an env, without naming them."""
-    said = step.format(owner="the owner", env="the env")
-    return said[0].upper() + said[1:]
+    return _LATER if "{contact}" in step else in_general(step)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 
-from bot.guidance import Fixer, Guidance, by_key
+from bot.guidance import Fixer, Guidance, by_key, in_general
 from bot.ledger import Event
 
 _IN_A_ROW = 3
@@ -51,7 +51,7 @@ class Repeated:
                 "cause": guidance.key,
                 "in_a_row": self._times,
                 "why": guidance.title,
-                "fix": guidance.steps[0],
+                "fix": in_general(guidance.steps[0]),
                 "request": event.facts.get("request"),
             },
         )

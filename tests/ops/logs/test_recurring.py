@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.ledger import Event
 from bot.ops.logs.recurring import Refusals, Repeated
 from bot.slack.events import PATH, NotSlacks
@@ -83,6 +83,15 @@ def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> 
     told = vars(line)
     assert (told["why"], told["fix"]) == (guidance.title, guidance.steps[0])
     assert (told["in_a_row"], told["request"]) == (3, "r1")
+
+
+def test_a_warning_has_no_place_left_open(caplog: pytest.LogCaptureFixture) -> None:
+    repeated = Repeated(Clock())
+    for guidance in all_guidance():
+        for _ in range(3):
+            repeated.told(failed(guidance.key))
+    assert len(caplog.records) > 20
+    assert not [line for line in caplog.records if "{" in vars(line)["fix"]]
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[object, ...]]:
