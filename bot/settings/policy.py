@@ -29,11 +29,13 @@ def file_of(read: Reader) -> Path | None:
     """Return where the policy file is, if there is one."""
     named = table.POLICY_FILE.value(read)
     path = Path(named or "policy.toml")
-    return path if named or path.is_file() else None
+    # A folder, or a link that leads nowhere, is there as well, and cannot be read: as a mount that found no file leaves it.
+    return path if named or os.path.lexists(path) else None
 
 
 def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Tested | None:
     """Return the policy, also where its own tests fail; None if it cannot be read, or there is none."""
+    before = len(read.problems)
     users = table.SHARE_ENV_ALLOWED_USERS.value(read)
     groups = table.SHARE_ENV_ALLOWED_GROUPS.value(read)
     channels = table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
@@ -47,6 +49,8 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
             return tested
         read.problems += tested
         return None
+    if len(read.problems) > before:
+        return None  # nobody is to be looked for by what is no id
     if not users and not groups:
         read.problems.append(
             "Nobody may share anything yet. Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or "

@@ -121,6 +121,13 @@ def without_scope(name: str) -> Callable[[Around], Change]:
 
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
+    "a bot token in quotes": Broken(
+        "settings",
+        "SLACK_BOT_TOKEN holds a value in quotes",
+        "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
+        "SLACK_BOT_TOKEN holds a value in quotes",
+        lambda a: {"SLACK_BOT_TOKEN": f'"{a.slack.world.bot_token}"'},
+    ),
     "no bot token": Broken(
         "settings",
         "SLACK_BOT_TOKEN is missing",

@@ -250,6 +250,15 @@ def test_a_policy_file_is_read(directory: Path, name: str, given: str, mark: byt
     assert (policy.contact, policy.owners) == ("Zoë", (Owner(A, ("a-*",)),))
 
 
+def test_a_folder_that_a_mount_made_in_its_place_is_named_as_what_is_wrong(directory: Path) -> None:
+    (directory / "policy.toml").mkdir()
+    said = (
+        "The policy file “policy.toml” cannot be read: it is not a file. "
+        "Correct the path: it has to name the file itself."
+    )
+    assert load(without_people()) == [said]
+
+
 def test_a_named_policy_file_wins_over_the_usual_one(directory: Path) -> None:
     (directory / "policy.toml").write_text("no TOML at all")
     (directory / "other.toml").write_text(RULE)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.ops.doctor.findings import by_cause
 from bot.ops.doctor.run import examine
 from tests.conftest import free_port
 from tests.ops.doctors import asked, level, one, rule, with_policy
@@ -55,6 +56,23 @@ async def test_two_that_are_swapped_are_named(
     environ[one_setting], environ[other] = environ[other], environ[one_setting]
     found = await one(environ, "settings")
     assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"SHARE_ENV_ALLOWED_GROUPS": "@platform"}, {"SHARE_ENV_ALLOWED_USERS": "@mei U0REQUESTER"}],
+    ids=str,
+)
+async def test_a_word_that_is_no_id_is_one_finding_and_nobody_is_looked_for_by_it(
+    environ: dict[str, str], change: dict[str, str]
+) -> None:
+    told = by_cause(await examine(environ | change))
+    (wrong,) = [each for each in told if each.finding.level == "wrong"]
+    assert wrong.names == ("settings",)
+    assert "policy-tests" in wrong.unchecked
+    assert not [
+        each for each in told if "policy-reach" in each.names or "slack-people" in each.names
+    ]
 
 
 async def test_a_dotenv_that_others_may_read_is_told(
