@@ -48,12 +48,12 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
     }
     where = await listen(stack, listener.host, listener.port, posts, gets, observers.refused)
     looks = ready.look, alive.look, metrics.refusals.look
-    stack.callback(asyncio.create_task(watch.keep(*looks)).cancel)
+    stack.callback(asyncio.create_task(watch.run(*looks)).cancel)
     return where
 
 
 def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
-    """Return the readiness check: major parts, without which nobody is served, and minor ones that only need attention."""
+    """Return the readiness check: major parts, which the bot needs to work, and minor ones that only need attention."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, Trouble] = {
         "commands": unless(parts.intake.takes, "the bot is stopping"),

@@ -50,7 +50,7 @@ class PolicyWatcher:
         self._seen: Content | None = None
         self._judged: Content | None = None
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Poll the file until cancelled; without a file, only log that a requested reload has nothing to read."""
         path = self._settings.policy_file
         while True:

@@ -46,9 +46,9 @@ async def running(
             sleep=runtime.sleep,
             reloaded=on_reload,
         )
-        work = parts.worker.keep(parts.intake.takes)
+        work = parts.worker.run(parts.intake.takes)
         # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
-        for keep in (source.keep(), work, watcher.keep()):
+        for keep in (source.run(), work, watcher.run()):
             stack.callback(resources.tasks.keep(keep).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
         stack.callback(source.stop)

@@ -40,7 +40,7 @@ class Source:
     tokens: TokenSource
     states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
     pushes: "Handler | None" = None
-    keep: Callable[[], Coroutine[None, None, None]] = _nothing
+    run: Callable[[], Coroutine[None, None, None]] = _nothing
     stop: Callable[[], None] = lambda: None
     """Ends retries that would delay the stop."""
     left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
@@ -104,7 +104,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
         chain,
         upkeep.states,
         pushes,
-        upkeep.keep,
+        upkeep.run,
         handler.stop,
         upkeep.left,
         lambda: chain_trouble(upkeep.left()),

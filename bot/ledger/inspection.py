@@ -55,7 +55,7 @@ def open_read_only(url: URL) -> Iterator[Engine]:
 
 
 def _read_mode(path: Path) -> str:
-    """Return the query of the file's URI: without a write-ahead log nobody has it open, and a plain read would create one."""
+    """Return the query of the file's URI; without a write-ahead log no bot has it open, and a plain read would create one."""
     return "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
 
 

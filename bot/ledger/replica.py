@@ -157,7 +157,7 @@ class Replica:
         """Whether the ledger took the last heartbeat, less than a lease ago; does not ask the database."""
         return self._beaten is not None and self._clock() - self._beaten < LEASE
 
-    async def hold(self, entry: Entry) -> bool:
+    async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if the lease has expired meanwhile."""
         if self.lease.covers(entry):
             return True

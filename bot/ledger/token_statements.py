@@ -11,12 +11,12 @@ _CLAIMED = and_(_ONE, compared(_t.fence))
 _TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=Text)
 _NEWER = or_(_t.told.is_(None), _t.told < _TOLD)
 _SAME_SECOND = and_(_t.told == _TOLD, not_(_t.told_marks.contains(_MARK)))
-_UNHEARD = and_(_ONE, or_(_NEWER, _SAME_SECOND))
+_IS_NEW = and_(_ONE, or_(_NEWER, _SAME_SECOND))
 _LATEST = and_(_ONE, _t.told == _TOLD, _t.told_marks.endswith(_MARK))
 _MARKS = case((_t.told == _TOLD, _t.told_marks + _MARK), else_=_MARK)
-_HEARD = {"told": _TOLD, "told_marks": _MARKS}
+_RECORDED = {"told": _TOLD, "told_marks": _MARKS}
 _TROUBLE = {"error": value_of(_t.error), "error_at": NOW}
-_HELD_OFF = {"fence": _t.fence + 1, "lease_until": 0.0}
+_VOID_CLAIM = {"fence": _t.fence + 1, "lease_until": 0.0}
 _FRESH = {
     "value": value_of(_t.value),
     "refresh_token": func.coalesce(value_of(_t.refresh_token), _t.refresh_token),
@@ -45,7 +45,7 @@ RELEASE = update(tokens).where(_CLAIMED).values(lease_until=0.0)
 # A push from WeChat takes precedence over a renewal under way, which loses its claim.
 _NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
 NEW_TICKET = update(tokens).where(_ONE, _NEWER).values(told=_TOLD, **_FRESH)
-HEAR = update(tokens).where(_UNHEARD).values(_HEARD)
+RECORD_PUSH = update(tokens).where(_IS_NEW).values(_RECORDED)
 FIND_LATEST = select(_t.name).where(_LATEST)
-REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_HELD_OFF)
-FORGET = update(tokens).where(_UNHEARD).values(**_HEARD, **_NOTHING, **_TROUBLE, **_HELD_OFF)
+REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_VOID_CLAIM)
+REVOKE = update(tokens).where(_IS_NEW).values(**_RECORDED, **_NOTHING, **_TROUBLE, **_VOID_CLAIM)

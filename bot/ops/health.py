@@ -144,7 +144,7 @@ class Watch:
         self._sleep = sleep
         self._lags = deque[float](maxlen=_IN_A_ROW)
 
-    async def keep(self, *looks: Callable[[], object]) -> None:
+    async def run(self, *looks: Callable[[], object]) -> None:
         """Look over and over, also at what else is to be looked at; runs until cancelled."""
         while True:
             due = self._clock() + _EVERY

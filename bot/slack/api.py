@@ -43,7 +43,7 @@ class Answered:
 
     data: Mapping[str, object]
     scopes: frozenset[str] | None = field(default=None, compare=False)
-    how: ClassVar[str] = "ok"
+    label: ClassVar[str] = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Refused:
     pointers: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
-    def how(self) -> str:
+    def label(self) -> str:
         """Its label of RESULTS."""
         return NOT_SENT if self.error == NOT_SENT else "refused"
 
@@ -67,7 +67,7 @@ class Doubtful:
     """A 5xx, a dropped connection or a timeout: it may have happened."""
 
     why: str
-    how: ClassVar[str] = "doubtful"
+    label: ClassVar[str] = "doubtful"
 
 
 Result = Answered | Refused | Doubtful
@@ -82,7 +82,7 @@ BAD_TOKEN = {
 """The errors that mean a bad token."""
 
 
-class _Way(TypedDict):
+class _Options(TypedDict):
     headers: Mapping[str, str]
     proxy: str | None
 
@@ -124,8 +124,8 @@ class SlackApi:
         self._base_url = client.base_url
         plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
         signed = {**plain, "Authorization": f"Bearer {client.token}"}
-        self._plain = _Way(headers=plain, proxy=client.proxy)
-        self._signed = _Way(headers=signed, proxy=client.proxy)
+        self._plain = _Options(headers=plain, proxy=client.proxy)
+        self._signed = _Options(headers=signed, proxy=client.proxy)
         self._sleep = sleep
         self._called = called
 
@@ -138,26 +138,26 @@ class SlackApi:
             for name, value in arguments.items()
         }
         get = partial(self._session.get, self._base_url + method, params=query, **self._signed)
-        return await self._patiently(method, get, _read, patience)
+        return await self._call(method, get, _read, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
         body = json.dumps(arguments).encode()
         post = partial(self._session.post, self._base_url + method, data=body, **self._signed)
-        return await self._patiently(method, post, _read, patience)
+        return await self._call(method, post, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits."""
         said = json.dumps(body).encode()
         post = partial(self._session.post, url, data=said, **self._plain)
-        return await self._patiently(RESPONSE_URL, post, _read_response_url, patience)
+        return await self._call(RESPONSE_URL, post, _read_response_url, patience)
 
-    async def _patiently(self, name: str, send: _Send, read: _Read, patience: float) -> Result:
+    async def _call(self, name: str, send: _Send, read: _Read, patience: float) -> Result:
         while True:
             result = await _once(send, read)
             wait = retry_after(result)
-            _log.debug("called Slack", extra={"method": name, "result": result.how})
-            self._called(name, result.how)
+            _log.debug("called Slack", extra={"method": name, "result": result.label})
+            self._called(name, result.label)
             if wait is None or wait > patience:
                 return result
             patience -= wait
@@ -177,7 +177,7 @@ async def _once(send: _Send, read: _Read) -> Result:
 @dataclass(frozen=True, slots=True)
 class _Limited(Refused):
     retry_after: float = field(default=_DEFAULT_RETRY_AFTER, kw_only=True)
-    how: ClassVar[str] = "ratelimited"
+    label: ClassVar[str] = "ratelimited"
 
 
 def retry_after(result: Result) -> float | None:
@@ -190,7 +190,7 @@ def is_transient(no: Refused | Doubtful) -> bool:
     return isinstance(no, Doubtful) or no.error == NOT_SENT or retry_after(no) is not None
 
 
-def away(no: Refused | Doubtful) -> AwayError:
+def away_error(no: Refused | Doubtful) -> AwayError:
     """Return the AwayError for a transient result."""
     why = no.why if isinstance(no, Doubtful) else no.error
     return AwayError(why, retry_after(no) or 0.0)

@@ -85,7 +85,7 @@ class ApproverMessages:
         if rule is None or rule.approvers is None:
             return None
         before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
-        words, stand = self._tongues.channel, list[Posted]()
+        words, posted_questions = self._tongues.channel, list[Posted]()
         for conversation in await self._where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
@@ -95,9 +95,9 @@ class ApproverMessages:
             if isinstance(posted, Posted):
                 if request.appids:
                     await list_appids(self._posts, words, request, posted, look_since=look_since)
-                stand.append(posted)
-        if stand:
-            return ref_of(*stand)
+                posted_questions.append(posted)
+        if posted_questions:
+            return ref_of(*posted_questions)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return None
 
@@ -110,17 +110,17 @@ class ApproverMessages:
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
     async def settle(self, entry: Entry) -> None:
-        """Replace the question by who decided, when, and how it ended; also where it stands without being recorded."""
+        """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
         for asked in await self._all_asked(entry):
             await self._posts.edit(asked, shown)
 
     async def _all_asked(self, entry: Entry) -> list[Posted]:
-        """Return where the question stands: whoever asked it may have stopped midway, because of Slack or a crash."""
+        """Return the posted question, which may not be recorded because of a crash or an error of Slack's."""
         request, known = entry.request, read_ref(entry.asked)
         if not all(is_direct(at.channel) for at in known):
-            return known  # in the approvers' channel it stands once
+            return known  # the channel has only one
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
             return known

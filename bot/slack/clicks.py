@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class ClickListeners:
     """Hands clicks to the use cases; a click that is delivered twice is handled once.
 
-    `looks` is called with (team, user) for a click on an App Home.
+    `on_home_click` is called with (team, user) for a click on an App Home.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class ClickListeners:
         handler: ClickHandler,
         start: Callable[[Coroutine[None, None, None]], None],
         sleep: Callable[[float], Awaitable[None]],
-        looks: Callable[[str, str], None] = no_op,
+        on_home_click: Callable[[str, str], None] = no_op,
     ) -> None:
         self._api = api
-        self._looks = looks
-        self._alone = PrivateAnswers(api, sleep)
+        self._on_home_click = on_home_click
+        self._private = PrivateAnswers(api, sleep)
         self._start = start
         self._recent = Recent(REDELIVERED)
         self._handler = handler
@@ -90,7 +90,7 @@ class ClickListeners:
         alone = reply.spent and click.message is None
         await self.tell(click, replace(reply, settles=reply.settles or alone))
         if not click.channel_id:
-            self._looks(click.team_id, click.user_id)
+            self._on_home_click(click.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
             await self._api.write("chat.update", _PATIENCE, **without)
 
@@ -108,7 +108,7 @@ class ClickListeners:
 
     async def _decide(self, act: Act, click: Click, opening: DecisionModal, entry: Entry) -> None:
         words = opening.words
-        view = decision(words, entry.request, act, _packed(click))
+        view = decision(words, entry.request, act, _metadata_of(click))
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
@@ -128,7 +128,9 @@ class ClickListeners:
 
     async def tell(self, click: Click, reply: Reply) -> None:
         """Reply privately to the user who clicked."""
-        await self._alone.tell(click, reply.message, settles=reply.settles, about=click.request_id)
+        await self._private.tell(
+            click, reply.message, settles=reply.settles, about=click.request_id
+        )
 
 
 def click_of(body: Body) -> Click:
@@ -163,7 +165,7 @@ def without_buttons(body: Body) -> dict[str, object] | None:
     return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
 
 
-def _packed(click: Click) -> str:
+def _metadata_of(click: Click) -> str:
     """Return a modal's metadata: the request's id and the reference of the clicked message."""
     return value_of(click.request_id, click.message)
 

@@ -48,8 +48,8 @@ class Directory:
         self._clock = clock
         self._named = frozenset[str]()
         self._deadline = deadline
-        self._people = Cache(self._read_person, clock, _says_nothing)
-        self._groups = Cache(self._read_groups, clock, _says_nothing)
+        self._people = Cache(self._read_person, clock, _is_rate_limited)
+        self._groups = Cache(self._read_groups, clock, _is_rate_limited)
         self._asked_to_wait_until = 0.0
 
     async def person(
@@ -64,7 +64,7 @@ class Directory:
     ) -> Mapping[str, Person | Unreadable]:
         """Return who these are, each with those of `groups` that hold them; within the deadline, whatever Slack does.
 
-        `fresh` past what is remembered, where a click decides.
+        `fresh` bypasses the cache, for the decision of a click.
         """
         if team_id != self._team_id:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
@@ -185,7 +185,7 @@ def _person(
     return Person(team_id, user_id, standing, held, unreadable, language)
 
 
-def _says_nothing(told: object) -> bool:
+def _is_rate_limited(told: object) -> bool:
     """Tell whether a read hit the rate limit, so that the cached value stays."""
     return told is Unreadable.RATE_LIMITED
 

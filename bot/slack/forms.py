@@ -42,7 +42,7 @@ class FormListeners:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
-        self._alone = PrivateAnswers(api, sleep)
+        self._private = PrivateAnswers(api, sleep)
         self._handler = handler
         self._start = start
         self._opened = Recent(REDELIVERED)
@@ -66,13 +66,13 @@ class FormListeners:
 
     async def _open(self, origin: Origin) -> None:
         words = await self._handler.words(origin)
-        view = say.form(words, origin, _packed(origin))
+        view = say.form(words, origin, _metadata_of(origin))
         opened = await self._api.write("views.open", 0.0, trigger_id=origin.trigger_id, view=view)
         if isinstance(opened, Answered):
             self._handler.prefetch()
             return
         _log.warning("the form did not open", extra={"reason": str(opened)})
-        await self._alone.tell(origin, say.not_opened(words))
+        await self._private.tell(origin, say.not_opened(words))
 
     async def _options(self, ack: AsyncAck, body: Body) -> None:
         origin, typed = _sent_from(body), str(body.get("value") or "")
@@ -102,14 +102,14 @@ class FormListeners:
         told = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(told, Announcement):
-            self._start(self._alone.tell(origin, told))
+            self._start(self._private.tell(origin, told))
 
 
 async def _end_of(task: asyncio.Task[None]) -> None:
     await task
 
 
-def _packed(origin: Origin) -> str:
+def _metadata_of(origin: Origin) -> str:
     """Return the form's metadata: where it was opened."""
     packed = json.dumps([getattr(origin, name) for name in _REMEMBERED])
     if len(packed) <= _METADATA_LIMIT:

@@ -6,7 +6,7 @@ of which accepts a user id; conversations.open.
 
 from collections.abc import Mapping
 
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
 from bot.slack.payloads import Posted, text_if_any
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
@@ -41,7 +41,7 @@ class MessageSearch:
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
             if isinstance(result, Refused | Doubtful) and is_transient(result):
-                raise away(result)
+                raise away_error(result)
             if thread_ts and result == NO_THREAD:
                 return NO_THREAD
             messages = result.data.get("messages") if isinstance(result, Answered) else None
@@ -70,7 +70,7 @@ class MessageSearch:
             self.remember(channel, text_if_any(opened.data, "channel", "id"))
             return self._direct.get(channel, channel)
         if is_transient(opened):
-            raise away(opened)
+            raise away_error(opened)
         return channel
 
     def remember(self, channel: str, there: str) -> None:

@@ -8,7 +8,7 @@ from bot.domain.request import Origin
 
 Body = Mapping[str, Any]
 
-_DIRECT = ("D", "U", "W")  # a user's id stands for the conversation with the bot
+_DIRECT = ("D", "U", "W")  # a user id means the conversation with the bot
 _KINDS = {
     "block_actions": "click",
     "block_suggestion": "options",

@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from weakref import WeakValueDictionary
 
 from bot.messages import Message
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient, retry_after
+from bot.slack.api import (
+    Answered,
+    Doubtful,
+    Refused,
+    SlackApi,
+    away_error,
+    is_transient,
+    retry_after,
+)
 from bot.slack.history import NO_THREAD, PATIENCE, MessageSearch
 from bot.slack.payloads import Posted
 from bot.workflow.ports import AwayError
@@ -53,10 +61,10 @@ class Posts:
         *,
         look_since: float | None = None,
     ) -> Posted | Refused | Doubtful:
-        """Return where the message stands, or a refusal for good; Doubtful where it may stand and nobody can look.
+        """Return the posted message, or a permanent refusal; Doubtful if it may be posted and cannot be verified.
 
         `mark` is a word of the message that no other message of the bot in this conversation has. With
-        `look_since`, in Unix seconds, it may stand already, posted after that by somebody who has died.
+        `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed.
         """
         if look_since is not None:
             found = await self._find(channel, mark, thread_ts, look_since)
@@ -71,7 +79,7 @@ class Posts:
             result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
             if isinstance(result, Answered):
                 if posted := _posted(result.data, channel):
-                    return await self._stands(channel, posted, result.data, thread_ts)
+                    return await self._verify_thread(channel, posted, result.data, thread_ts)
                 no = Doubtful("it does not say where the message stands")
             else:
                 no = result
@@ -84,42 +92,42 @@ class Posts:
                 found = await self._find(channel, mark, thread_ts, began)
                 if found is not None:
                     return found
-        raise away(no)
+        raise away_error(no)
 
     async def find(
         self, channel: str, mark: str, since: float, thread_ts: str | None = None
     ) -> Posted | None:
-        """Return the message with this `mark`, posted `since` then; None if nobody can see one."""
+        """Return the message with this `mark`, posted `since` then; None if none is found."""
         found = await self._search.find(channel, mark, thread_ts, since)
         return found if isinstance(found, Posted) else None
 
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
     ) -> Posted | Refused | Doubtful | None:
-        """Return what `MessageSearch.find` does; where the thread is gone, what Slack has put beside it is taken back."""
+        """Search as `MessageSearch.find`; if the thread is gone, delete a reply that Slack put into the channel instead."""
         found = await self._search.find(channel, mark, thread_ts, since)
         if found == NO_THREAD:
             beside = await self._search.find(channel, mark, None, since)
             if isinstance(beside, Posted):
-                return await self._take_back(beside)
+                return await self._delete_stray(beside)
         return found
 
-    async def _stands(
+    async def _verify_thread(
         self, channel: str, at: Posted, data: Mapping[str, object], thread_ts: str | None
     ) -> Posted | Refused:
-        """Return where a new message to a channel or person stands; one that Slack put beside its thread is taken back.
+        """Return a new message, or NO_THREAD having deleted a reply that Slack put into the channel instead.
 
-        A reply to a message that is gone is refused, or stands in the channel, and then only its answer lacks the
-        `thread_ts` (slack-go, issue 1571; bolt-js, issue 2307).
+        Slack refuses a reply to a deleted message, or posts it into the channel; then the response lacks `thread_ts`
+        (slack-go, issue 1571; bolt-js, issue 2307).
         """
         if at.channel != channel:
             self._search.remember(channel, at.channel)
         shown = data.get("message")
         if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
             return at
-        return await self._take_back(at)
+        return await self._delete_stray(at)
 
-    async def _take_back(self, at: Posted) -> Refused:
+    async def _delete_stray(self, at: Posted) -> Refused:
         """Delete a reply whose thread is gone, and return NO_THREAD."""
         no = await self._repeat("chat.delete", channel=at.channel, ts=at.ts)
         if no not in {None, Refused("message_not_found")}:
@@ -164,7 +172,7 @@ class Posts:
             self._edit_ended(at)
 
     async def show(self, at: Posted, message: Message) -> None:
-        """Replace a message by what is soon out of date; raises AwayError where Slack is busy, or an edit that lasts comes first.
+        """Edit a message with a transient text; raises AwayError if Slack is busy or a final edit is under way.
 
         Slack counts the edits of all messages together. Source: docs.slack.dev, chat.update (tier 3).
         """
@@ -173,7 +181,7 @@ class Posts:
         result = await self._api.write("chat.update", 0.0, **_edit(at, message))
         self._edit_ended(at)
         if not isinstance(result, Answered) and is_transient(result):
-            raise away(result)
+            raise away_error(result)
 
     def _too_soon(self, at: Posted) -> float:
         """Return after how many seconds a message may be edited again."""
@@ -198,7 +206,7 @@ class Posts:
             if retry_after(no) is not None:
                 break
             await self._sleep(_PAUSE * attempt)
-        raise away(no)
+        raise away_error(no)
 
 
 def _edit(at: Posted, message: Message) -> dict[str, object]:

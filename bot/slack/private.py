@@ -22,7 +22,7 @@ from bot.slack.api import (
     Refused,
     Result,
     SlackApi,
-    away,
+    away_error,
     is_transient,
     retry_after,
 )
@@ -196,4 +196,4 @@ def _owe_if_open(*ways: Result) -> None:
         if isinstance(no, Doubtful) or (
             isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN)
         ):
-            raise away(no)
+            raise away_error(no)

@@ -100,7 +100,7 @@ class SocketClient(SocketModeClient):
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def moving(self) -> bool:
+    def is_replacing(self) -> bool:
         """Whether a connection that Slack warned of is being replaced while it still works."""
         return self.current_session is None and any(not each.closed for each in self._leaving)
 
@@ -137,7 +137,7 @@ class SocketClient(SocketModeClient):
     async def disconnect(self) -> None:
         """Close the connection, without waiting long for Slack's side."""
         if self.current_session is not None:
-            await _part(self.current_session)
+            await _close_connection(self.current_session)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         """Replace the connection, unless another task does so while this one waits for the lock.
@@ -161,13 +161,13 @@ class SocketClient(SocketModeClient):
         with suppress(ConnectionError):
             async for message in session:
                 if message.type is WSMsgType.TEXT:
-                    self._hear(message.data, session)
+                    self._handle(message.data, session)
                 elif message.type is WSMsgType.PING:
                     await session.pong(message.data)
                 elif message.type is WSMsgType.PONG:
                     self.last_ping_pong_time = time.time()
 
-    def _hear(self, text: str, session: ClientWebSocketResponse) -> None:
+    def _handle(self, text: str, session: ClientWebSocketResponse) -> None:
         """Handle hello and disconnect; start `take` for every envelope."""
         try:
             told = json.loads(text)
@@ -186,7 +186,7 @@ class SocketClient(SocketModeClient):
                     pause = {"pause": self.back_off.refuse()}
                     _log.warning("Slack has too many connections of this app", extra=pause)
                 self._observers.disconnected(reason)
-                self._start(self._parted(session, reason))
+                self._start(self._on_disconnect(session, reason))
             case _:
                 pass
 
@@ -211,15 +211,15 @@ class SocketClient(SocketModeClient):
         if not task.cancelled() and (error := task.exception()):
             _log.error("unforeseen error", exc_info=error)
 
-    async def _parted(self, session: ClientWebSocketResponse, reason: str) -> None:
+    async def _on_disconnect(self, session: ClientWebSocketResponse, reason: str) -> None:
         """Replace a connection that Slack is about to end or has ended, if it is the newest."""
         if session is self.current_session:
             if reason == "warning":
-                await self._move_on(session)
+                await self._replace_while_read(session)
             else:
                 await self.connect_to_new_endpoint(force=True)
 
-    async def _move_on(self, session: ClientWebSocketResponse) -> None:
+    async def _replace_while_read(self, session: ClientWebSocketResponse) -> None:
         """Open the next connection while this one is still read, then close this one unless Slack has."""
         async with self.connect_operation_lock:
             if session is not self.current_session or session.closed:
@@ -230,7 +230,7 @@ class SocketClient(SocketModeClient):
             await self.connect()
         try:
             await asyncio.wait([reading], timeout=self._linger)
-            await _part(session)
+            await _close_connection(session)
         finally:
             self._leaving.discard(session)
 
@@ -244,7 +244,7 @@ class SocketClient(SocketModeClient):
         await self._read(session)
 
 
-async def _part(session: ClientWebSocketResponse) -> None:
+async def _close_connection(session: ClientWebSocketResponse) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_FAREWELL):
             await session.close()

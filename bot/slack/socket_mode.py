@@ -34,7 +34,7 @@ class SocketMode:
         one_try: float = 5.0,
         connect_within: float = 30.0,
         linger: float = 15.0,
-        observers: Observers = Observers(),  # noqa: B008  # frozen, and tells nobody
+        observers: Observers = Observers(),  # noqa: B008  # frozen
     ) -> None:
         self._app = app
         self._check_every = check_every
@@ -92,7 +92,7 @@ class SocketMode:
         """Whether there is a connection, as far as is known: pings detect a dead one within half a minute."""
         session = self._client.current_session
         newest = session is not None and not session.closed and not self._client.stale
-        return (newest and not self.refused) or self._client.moving
+        return (newest and not self.refused) or self._client.is_replacing
 
     @property
     def refused(self) -> bool:
@@ -112,7 +112,7 @@ class SocketMode:
         down = 0
         while True:
             await asyncio.sleep(self._check_every)
-            up = self._client.moving or await self._client.is_connected()
+            up = self._client.is_replacing or await self._client.is_connected()
             down = 0 if up else down + 1
             if down > 1:
                 _log.warning("not connected to Slack; connecting anew")

@@ -18,7 +18,7 @@ from bot.messages.notices import NoThread, replacing, unconfirmed
 from bot.messages.request import replies
 from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away, is_transient
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
 from bot.slack.history import PATIENCE
 from bot.slack.payloads import Posted, is_direct, is_shared_outside, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
@@ -118,17 +118,17 @@ class Threads:
 
     def link(self, ref: str | None) -> str | None:
         """Return the URL of an answer's or a question's thread in Slack; None for a private place."""
-        stand = read_ref(ref)
-        if len(stand) != 1:
+        messages = read_ref(ref)
+        if len(messages) != 1:
             return None
-        return link_to(self._workspace_url, *stand)
+        return link_to(self._workspace_url, *messages)
 
     async def open(
         self, request: Request, *, look_since: float | None = None, waiting: bool = False
     ) -> Thread | Private | None:
-        """Return the place for the answer, having said there what is under way; None if there is none.
+        """Post what is under way, and return that place for the answer; None if there is none.
 
-        With `look_since`, in Unix seconds, a parent may stand already, posted by somebody who has died. While
+        With `look_since`, in Unix seconds, a crashed replica may have posted a parent already. While
         `waiting` for an approval it says so.
         """
         parent = await self._parent(request, look_since=look_since, waiting=waiting)
@@ -151,7 +151,7 @@ class Threads:
         """
         why = await self._channels.get(channel)
         if isinstance(why, Refused | Doubtful):
-            raise away(why)
+            raise away_error(why)
         return why
 
     async def _parent(

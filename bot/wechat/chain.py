@@ -13,7 +13,7 @@ from typing import TypeVar
 from bot.domain.link import Link
 from bot.guidance import Trouble, by_key, for_trouble
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
+from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
@@ -152,7 +152,7 @@ class Chain:
 
         return await self.with_platform_token(renew)
 
-    async def _make_platform(self, claim: Kept) -> Issued | NoToken:
+    async def _make_platform(self, claim: StoredToken) -> Issued | NoToken:
         del claim
         ticket = await self._cache.load(TICKET)
         if ticket is None:
@@ -176,7 +176,7 @@ class Chain:
         known = by_key(kept.error) if kept and kept.error else None
         return NoToken(known or for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
 
-    async def _make_owner(self, platform: str, claim: Kept) -> Issued | NoToken:
+    async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoToken:
         """Renew an owner's token with the stored refresh token; if that is lost, with the one from WeChat or the settings."""
         owner, tried = claim.name, claim.refresh_token or self._seeds.get(claim.name)
         got: Issued | NoToken | None = None

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import assert_never
 
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import TICKET, News, Tokens
+from bot.ledger.tokens import TICKET, OwnerPush, Tokens
 from bot.runtime.signals import cancel_on
 from bot.wechat.chain import Chain
 from bot.wechat.push import Authorized, HandledPush, Ticket, Unauthorized
@@ -78,7 +78,7 @@ class PushHandler:
         If that fails it is retried in the background; meanwhile a renewal may find the refresh token in WeChat's list.
         """
         news = _news(push.owner, push.created, push.code)
-        if not await self._tokens.hear(news):
+        if not await self._tokens.record_push(news):
             return
         settled = await self._exchange(news, push)
         self._invalidate(push.owner)
@@ -88,11 +88,11 @@ class PushHandler:
     async def _unauthorized(self, push: Unauthorized) -> None:
         """Delete the owner's tokens, unless this push or a later one of that owner was applied."""
         news = _news(push.owner, push.created, "")
-        if await self._tokens.forget(news, _NOT_AUTHORISED):
+        if await self._tokens.revoke(news, _NOT_AUTHORISED):
             _log.warning("authorisation withdrawn", extra={"owner": push.owner})
             self._invalidate(push.owner)
 
-    async def _exchange(self, news: News, push: Authorized) -> bool:
+    async def _exchange(self, news: OwnerPush, push: Authorized) -> bool:
         """Exchange a push's code once; return False if it failed and should be retried."""
         got = await self._chain.exchange_code(push.code)
         if isinstance(got, NoToken):
@@ -113,7 +113,7 @@ class PushHandler:
             _log_ignored(news, "there is newer news")
         return True
 
-    async def _retry(self, news: News, push: Authorized) -> None:
+    async def _retry(self, news: OwnerPush, push: Authorized) -> None:
         """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
         end = min(push.code_until, self._now() + EXCHANGE_TIMEOUT)
         for pause in pauses(end - self._now()):
@@ -126,7 +126,7 @@ class PushHandler:
                 return
         _log_ignored(news, "the code's time is over")
 
-    async def _is_wanted(self, news: News) -> bool:
+    async def _is_wanted(self, news: OwnerPush) -> bool:
         try:
             if await self._tokens.is_latest(news):
                 return True
@@ -145,10 +145,10 @@ class PushHandler:
         self._wake()
 
 
-def _news(owner: str, created: float, code: str) -> News:
-    """Return a push as News. WeChat's times are whole seconds, so a hash of the code tells two pushes apart."""
+def _news(owner: str, created: float, code: str) -> OwnerPush:
+    """Return the OwnerPush. WeChat's times are whole seconds, so a hash of the code tells two pushes apart."""
     mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
-    return News(owner, created, mark)
+    return OwnerPush(owner, created, mark)
 
 
 def pauses(seconds: float) -> Iterator[float]:
@@ -160,5 +160,5 @@ def pauses(seconds: float) -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _log_ignored(news: News, reason: str) -> None:
+def _log_ignored(news: OwnerPush, reason: str) -> None:
     _log.warning("authorisation not taken in", extra={"owner": news.owner, "reason": reason})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import Kept, Tokens
+from bot.ledger.tokens import StoredToken, Tokens
 from bot.wechat.component_api import Issued
 from bot.wechat.tokens import NoToken
 
@@ -25,7 +25,7 @@ _CACHED_FOR = 60.0
 _MARGIN = 10.0
 _POLL = 0.25
 
-Make = Callable[[Kept], Awaitable[Issued | NoToken]]
+Make = Callable[[StoredToken], Awaitable[Issued | NoToken]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class TokenCache:
             except (
                 BaseException
             ):  # also when cancelled: other replicas need not wait for the lease to expire
-                self._tokens.let_go(claim)
+                self._tokens.release_later(claim)
                 raise
             if isinstance(issued, NoToken):
                 if await self._tokens.failed(claim, issued.guidance.key):
@@ -99,7 +99,7 @@ class TokenCache:
                 return issued.token
             # The lease expired and another replica renewed the token, so its token is the valid one: try again.
 
-    def _usable(self, kept: Kept, refused: str | None) -> str | None:
+    def _usable(self, kept: StoredToken, refused: str | None) -> str | None:
         if kept.value is None or kept.value == refused or kept.left <= _MARGIN:
             return None
         self._store(kept.name, kept.value, kept.left)

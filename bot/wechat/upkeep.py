@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import COMPONENT, TICKET, Kept, Tokens
+from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.chain import Chain
 from bot.wechat.tokens import NoToken
 
@@ -53,7 +53,7 @@ class Upkeep:
         self._skipping.clear()
         self._woken.set()
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Renew what is due, in a loop that runs until it is cancelled."""
         while True:
             self._woken.clear()
@@ -82,7 +82,7 @@ class Upkeep:
             link: [max(0.0, left - passed) for left in each] for link, each in self._left.items()
         }
 
-    def _note(self, kept: Mapping[str, Kept]) -> None:
+    def _note(self, kept: Mapping[str, StoredToken]) -> None:
         self._seen, self._renewals = time.monotonic(), 0
         self._left = {link: [] for link in Link}
         for name in (TICKET, COMPONENT, *self._owners()):
@@ -103,7 +103,7 @@ class Upkeep:
 
         await asyncio.gather(*map(in_turn, self._owners()))
 
-    async def _renewed(self, name: str, kept: Kept | None) -> bool:
+    async def _renewed(self, name: str, kept: StoredToken | None) -> bool:
         """Renew a token if it is due; False if that failed, or is skipped after repeated failures."""
         if not self._is_due(kept):
             return True
@@ -118,18 +118,18 @@ class Upkeep:
         self._renewals += 1
         return True
 
-    def _is_due(self, kept: Kept | None) -> bool:
+    def _is_due(self, kept: StoredToken | None) -> bool:
         if kept is None or kept.value is None:
             return True
         return kept.left <= kept.life * (_AT_LEFT + _SPREAD * self._jitter())
 
 
-def link_states(kept: Mapping[str, Kept], owners: Sequence[str]) -> list[LinkState]:
+def link_states(kept: Mapping[str, StoredToken], owners: Sequence[str]) -> list[LinkState]:
     """Return the state of each link, from the tokens in the ledger."""
     return [_state(name, kept.get(name)) for name in (TICKET, COMPONENT, *owners)]
 
 
-def _state(name: str, kept: Kept | None) -> LinkState:
+def _state(name: str, kept: StoredToken | None) -> LinkState:
     link = _LINKS.get(name, Link.OWNER)
     owner = name if link is Link.OWNER else None
     if kept is None:

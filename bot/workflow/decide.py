@@ -13,10 +13,10 @@ from bot.workflow.ruling import Review, review
 
 def may_not_decide(context: ClickContext) -> ClickStep | None:
     """Return the refusal for somebody who opens the modal and may not decide; None if they may."""
-    stands = review(context.policy, context.request, context.requester)
-    if no := _refused(context, stands):
+    reviewed = review(context.policy, context.request, context.requester)
+    if no := _refused(context, reviewed):
         return no
-    return _over(context, stands) if stands.is_several else None
+    return _deny(context, reviewed) if reviewed.is_several else None
 
 
 def decide(context: ClickContext, *, approved: bool) -> ClickStep:
@@ -24,37 +24,39 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
     if entry.state is not State.WAITING:
         return late(words, context.click, entry)
-    stands = review(context.policy, context.request, context.requester)
-    if no := _refused(context, stands):
+    reviewed = review(context.policy, context.request, context.requester)
+    if no := _refused(context, reviewed):
         return no
-    if approved and stands.in_doubt:
+    if approved and reviewed.in_doubt:
         return Reply(say.cannot_tell_requester(words, request.origin.user_id))
-    if stands.ground and (approved or not stands.may_be_rejected):
-        return _over(context, stands)
+    if reviewed.ground and (approved or not reviewed.may_be_rejected):
+        return _deny(context, reviewed)
     told = say.decision_taken(words, request, approved=approved)
     if not approved:
         end = Rejected(by, context.click.comment)
-        return ApplyMove(_said(context, Move(State.ANSWERED, by, "rejected", outcome=end)), told)
+        return ApplyMove(
+            _with_comment(context, Move(State.ANSWERED, by, "rejected", outcome=end)), told
+        )
     to = State.PLACED if entry.place else State.ACCEPTED
-    rule = stands.rules[0].name if stands.rules else None
-    return ApplyMove(_said(context, Move(to, by, "approved", rule=rule)), told)
+    rule = reviewed.rules[0].name if reviewed.rules else None
+    return ApplyMove(_with_comment(context, Move(to, by, "approved", rule=rule)), told)
 
 
-def _over(context: ClickContext, stands: Review) -> ApplyMove:
+def _deny(context: ClickContext, reviewed: Review) -> ApplyMove:
     """End a request that the current policy does not allow."""
-    ground = stands.ground or Ground.NOT_ALLOWED
+    ground = reviewed.ground or Ground.NOT_ALLOWED
     move = Move(State.ANSWERED, context.click.user_id, "denied", outcome=Denied(ground))
     return ApplyMove(
-        _said(context, move), say.over_by_policy(context.words, context.request, ground)
+        _with_comment(context, move), say.over_by_policy(context.words, context.request, ground)
     )
 
 
-def _said(context: ClickContext, move: Move) -> Move:
+def _with_comment(context: ClickContext, move: Move) -> Move:
     """Return the move with the approver's comment, and the message that they clicked."""
     return replace(move, comment=context.click.comment, asked=context.click.message)
 
 
-def _refused(context: ClickContext, stands: Review) -> Reply | Refuse | None:
+def _refused(context: ClickContext, reviewed: Review) -> Reply | Refuse | None:
     """Return why this person may not decide; None if they may.
 
     Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.
@@ -62,14 +64,14 @@ def _refused(context: ClickContext, stands: Review) -> Reply | Refuse | None:
     words, person, asked_by = context.words, context.clicker, context.request.origin.user_id
     if isinstance(person, Unreadable):
         return Reply(say.cannot_tell_who(words))
-    if not stands.rules and stands.ground and not stands.in_doubt:
+    if not reviewed.rules and reviewed.ground and not reviewed.in_doubt:
         return None
-    if any(may_approve(rule, person, asked_by) for rule in stands.rules):
+    if any(may_approve(rule, person, asked_by) for rule in reviewed.rules):
         return None
     if any(
-        rule.approvers and rule.approvers.groups & set(person.unreadable) for rule in stands.rules
+        rule.approvers and rule.approvers.groups & set(person.unreadable) for rule in reviewed.rules
     ):
         return Reply(say.cannot_tell_who(words))
-    alone = (replace(rule, self_approval=True) for rule in stands.rules)
+    alone = (replace(rule, self_approval=True) for rule in reviewed.rules)
     own = any(may_approve(rule, person, asked_by) for rule in alone)
     return Refuse("not an approver", say.not_an_approver(words, own=own))

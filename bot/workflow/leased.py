@@ -75,7 +75,7 @@ class LeasedSteps:
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request; waits until the ledger answers."""
         covered = self.ledger.lease.covers(entry)
-        return covered or await self.keep_trying(partial(self.ledger.replica.hold, entry))
+        return covered or await self.keep_trying(partial(self.ledger.replica.holds, entry))
 
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None

@@ -110,7 +110,7 @@ class Worker:
     ) -> Entry | None:
         """Take a request one state further; None once there is nothing more to do."""
         if entry.state is State.WAITING and entry.place is None and not entry.overdue:
-            return await self._settle(entry, backlog)
+            return await self._open_place(entry, backlog)
         if entry.state in {State.CONFIRMING, State.WAITING}:
             return await self.waiting.step(entry, backlog)
         if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
@@ -120,7 +120,7 @@ class Worker:
             await self._deliver(entry, entry.outcome, backlog, called_again=called_again)
             return None
         if entry.place is None:
-            return await self._settle(entry, backlog)
+            return await self._open_place(entry, backlog)
         if entry.asked:
             self._show_decided(entry, entry.place)
         if entry.request.is_batch:
@@ -163,7 +163,7 @@ class Worker:
         if not (request.is_batch and entry.taken_over):  # else it shows the progress
             self.start(_for_now(self.places.reopen(request, where).go_on(request)))
 
-    async def _settle(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+    async def _open_place(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Open the place for the answer, where it says what is under way or waited for, and record it."""
         request, waits = entry.request, entry.state is State.WAITING
         async with self.leased.while_held(entry) as since:
@@ -213,7 +213,7 @@ class Worker:
         write = partial(self.ledger.answer, entry, outcome)
         return await self.leased.write_in_order(backlog, write, partial(answered, entry, outcome))
 
-    async def keep(self, may_take: Callable[[], bool] = lambda: True) -> None:
+    async def run(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.
 
         It looks for free requests more often than it sends heartbeats: a replica that stops releases all at once, and

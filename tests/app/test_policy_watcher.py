@@ -99,7 +99,7 @@ REFUSED = "ERROR policy refused, the old one stays in force"
 
 @asynccontextmanager
 async def keeping(stage: Stage) -> AsyncIterator[None]:
-    task = asyncio.create_task(stage.watcher.keep())
+    task = asyncio.create_task(stage.watcher.run())
     try:
         yield
     finally:

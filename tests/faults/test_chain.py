@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.seal import seal_of
-from bot.ledger.tokens import Kept, at_rest
+from bot.ledger.tokens import StoredToken, at_rest
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
@@ -84,7 +84,7 @@ class Replicas:
             aged = "UPDATE tokens SET issued = issued - :s, expires = expires - :s"
             connection.execute(text(aged), {"s": seconds})
 
-    def kept(self) -> Kept:
+    def kept(self) -> StoredToken:
         """Return the owner's token as it stands in the ledger."""
         engine = create_engine(self.database, poolclass=NullPool)
         found = at_rest(engine, self.wechat.platform.component_appid, seal_of([KEY]))

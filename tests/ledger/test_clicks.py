@@ -77,7 +77,7 @@ async def test_what_a_click_takes_on_is_held_without_asking_the_database(
     moved = await ledger.clicks.move(await asked(ledger), Move(State.PLACED, "U2", "approved"))
     assert moved
     database.statements.clear()
-    assert await ledger.replica.hold(moved)
+    assert await ledger.replica.holds(moved)
     assert database.statements == []
 
 

@@ -246,7 +246,7 @@ async def test_what_is_surely_held_is_not_asked_of_the_database(
 ) -> None:
     entry = await accepted(ledger)
     database.statements.clear()
-    assert await ledger.replica.hold(entry)
+    assert await ledger.replica.holds(entry)
     assert database.statements == []
 
 
@@ -279,8 +279,8 @@ async def test_after_a_gap_in_the_lease_the_database_says_who_holds(
     await on_postgresql.lease_over("gone")
     await gone.end(kept, "withdrawn")
     assert ids(await ledger.replica.take_over(9)) == ids([lost])
-    assert not await gone.replica.hold(lost)
-    assert await gone.replica.hold(replace(kept, state=State.ENDED))
+    assert not await gone.replica.holds(lost)
+    assert await gone.replica.holds(replace(kept, state=State.ENDED))
 
 
 async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Database) -> None:
@@ -290,10 +290,10 @@ async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Datab
     entry = await accepted(gone)
     await on_postgresql.lease_over("gone")
     awake = on_postgresql.ledger("gone")  # the same replica, with a lease that lasts
-    assert await awake.replica.hold(entry)
+    assert await awake.replica.holds(entry)
     assert await ledger.replica.take_over(9) == []
     on_postgresql.statements.clear()
-    assert await awake.replica.hold(entry)
+    assert await awake.replica.holds(entry)
     assert on_postgresql.statements == []
 
 
@@ -344,7 +344,7 @@ async def test_a_machine_that_was_suspended_does_not_believe_its_lease(
     assert ids(await ledger.replica.take_over(9)) == ids([entry])
     assert not woken.replica.lease.covers(entry)
     assert not woken.replica.writable
-    assert not await woken.replica.hold(entry)
+    assert not await woken.replica.holds(entry)
     assert not woken.replica.lease.covers(entry)
 
 
@@ -393,7 +393,7 @@ async def test_alone_no_lease_ever_ends_and_none_has_a_timer(sqlite: Database) -
     running = ledger.replica.lease.timeout
     async with running() as lease, running() as another:
         assert (lease.when(), another.when()) == (None, None)
-    assert await ledger.replica.hold(entry)
+    assert await ledger.replica.holds(entry)
 
 
 async def test_who_closes_hands_everything_back_at_once(

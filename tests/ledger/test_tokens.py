@@ -13,7 +13,15 @@ from cryptography.fernet import Fernet
 
 from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.seal import Seal, Sealed, seal_of
-from bot.ledger.tokens import COMPONENT, TICKET, TICKET_LIFE, Kept, News, Tokens, at_rest
+from bot.ledger.tokens import (
+    COMPONENT,
+    TICKET,
+    TICKET_LIFE,
+    OwnerPush,
+    StoredToken,
+    Tokens,
+    at_rest,
+)
 from tests.databases import Database
 from tests.ledger.conftest import SOON, within
 from tests.processes import fork
@@ -23,7 +31,7 @@ OWNER, ANOTHER_OWNER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 KEY, OLD_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 LEASE, LIFE = 60.0, 7200.0
 
-Late = Callable[[Tokens, Kept], Awaitable[object]]
+Late = Callable[[Tokens, StoredToken], Awaitable[object]]
 
 
 @pytest.fixture
@@ -38,36 +46,36 @@ def others(other: Ledger) -> Tokens:
     return other.tokens(PLATFORM, Seal())
 
 
-async def claimed(tokens: Tokens, name: str = OWNER) -> Kept:
+async def claimed(tokens: Tokens, name: str = OWNER) -> StoredToken:
     claim = await tokens.claim(name, LEASE)
     assert claim is not None
     return claim
 
 
-async def found(tokens: Tokens, name: str = OWNER) -> Kept:
+async def found(tokens: Tokens, name: str = OWNER) -> StoredToken:
     kept = await tokens.find(name)
     assert kept is not None
     return kept
 
 
-async def saved(tokens: Tokens, value: str, refresh: str | None, name: str = OWNER) -> Kept:
+async def saved(tokens: Tokens, value: str, refresh: str | None, name: str = OWNER) -> StoredToken:
     """Renew a token, and return it as it is kept."""
     assert await tokens.save(await claimed(tokens, name), value, refresh, LIFE)
     return await found(tokens, name)
 
 
-def news(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> News:
-    return News(owner, at, mark)
+def news(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> OwnerPush:
+    return OwnerPush(owner, at, mark)
 
 
-async def granted(tokens: Tokens, token: str, refresh: str, said: News | None = None) -> bool:
+async def granted(tokens: Tokens, token: str, refresh: str, said: OwnerPush | None = None) -> bool:
     """Hear of an owner, and keep what they granted."""
     said = said or news()
-    await tokens.hear(said)
+    await tokens.record_push(said)
     return await tokens.replace(said, token, refresh, LIFE)
 
 
-def secrets(kept: Kept) -> tuple[str | None, str | None]:
+def secrets(kept: StoredToken) -> tuple[str | None, str | None]:
     return kept.value, kept.refresh_token
 
 
@@ -343,9 +351,9 @@ async def test_a_new_ticket_ends_the_trouble_and_leaves_the_claim_to_ask_for_one
     assert await others.claim(TICKET, LEASE) is None
 
 
-HEAR: dict[str, Callable[[Tokens, News], Awaitable[bool]]] = {
-    "a grant": lambda tokens, said: tokens.hear(said),
-    "a withdrawal": lambda tokens, said: tokens.forget(said, "61003"),
+HEAR: dict[str, Callable[[Tokens, OwnerPush], Awaitable[bool]]] = {
+    "a grant": lambda tokens, said: tokens.record_push(said),
+    "a withdrawal": lambda tokens, said: tokens.revoke(said, "61003"),
 }
 HEARD = pytest.mark.parametrize("hear", HEAR.values(), ids=HEAR.keys())
 
@@ -357,9 +365,9 @@ async def test_only_newer_news_of_an_owner_counts(
     tokens: Tokens,
     at: float,
     counts: bool,
-    hear: Callable[[Tokens, News], Awaitable[bool]],
+    hear: Callable[[Tokens, OwnerPush], Awaitable[bool]],
 ) -> None:
-    assert await tokens.hear(news(100.0))
+    assert await tokens.record_push(news(100.0))
     before = rows(database)
     assert await hear(tokens, news(at)) is counts
     assert (rows(database) != before) is counts
@@ -369,7 +377,7 @@ async def test_only_newer_news_of_an_owner_counts(
 
 @HEARD
 async def test_each_news_of_one_second_counts_once(
-    database: Database, tokens: Tokens, hear: Callable[[Tokens, News], Awaitable[bool]]
+    database: Database, tokens: Tokens, hear: Callable[[Tokens, OwnerPush], Awaitable[bool]]
 ) -> None:
     marks = [str(number) * 16 for number in range(5)]
     for number, mark in enumerate(marks):
@@ -384,19 +392,19 @@ async def test_each_news_of_one_second_counts_once(
 
 async def test_no_mark_is_found_astride_two_others(tokens: Tokens) -> None:
     for mark in ("0123456789abcdef", "89abcdef01234567"):
-        assert await tokens.hear(news(100.0, mark))
-        assert await tokens.hear(news(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
+        assert await tokens.record_push(news(100.0, mark))
+        assert await tokens.record_push(news(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
 
 
 @pytest.mark.parametrize(
     "later", [news(101.0), news(100.0, "1" * 16)], ids=["a later second", "the same second"]
 )
 async def test_what_was_granted_is_not_kept_once_there_is_newer_news(
-    database: Database, tokens: Tokens, others: Tokens, later: News
+    database: Database, tokens: Tokens, others: Tokens, later: OwnerPush
 ) -> None:
-    assert await tokens.hear(news())
+    assert await tokens.record_push(news())
     assert await tokens.is_latest(news())
-    assert await others.forget(later, "61003")
+    assert await others.revoke(later, "61003")
     before = rows(database)
     assert not await tokens.is_latest(news())
     assert not await tokens.replace(news(), "late", "late", LIFE)
@@ -406,9 +414,9 @@ async def test_what_was_granted_is_not_kept_once_there_is_newer_news(
 async def test_what_was_granted_is_kept_though_older_news_and_replays_come_in_between(
     tokens: Tokens, others: Tokens
 ) -> None:
-    assert await tokens.hear(news())
-    assert not await others.forget(news(99.0, "1" * 16), "61003")
-    assert not await others.hear(news())
+    assert await tokens.record_push(news())
+    assert not await others.revoke(news(99.0, "1" * 16), "61003")
+    assert not await others.record_push(news())
     assert await tokens.is_latest(news())
     assert await tokens.replace(news(), "token-1", "refresh-1", LIFE)
     assert secrets(await found(tokens)) == ("token-1", "refresh-1")
@@ -417,7 +425,7 @@ async def test_what_was_granted_is_kept_though_older_news_and_replays_come_in_be
 async def test_of_the_same_news_that_reaches_many_replicas_one_counts(database: Database) -> None:
     replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
     for at in range(1, 10):
-        heard = await asyncio.gather(*(replica.hear(news(at)) for replica in replicas))
+        heard = await asyncio.gather(*(replica.record_push(news(at)) for replica in replicas))
         assert sorted(heard) == [False] * 5 + [True]
 
 
@@ -425,7 +433,7 @@ async def test_hearing_of_an_owner_alone_lets_a_renewal_go_on(
     tokens: Tokens, others: Tokens
 ) -> None:
     claim = await claimed(tokens)
-    assert await others.hear(news())
+    assert await others.record_push(news())
     assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
 
 
@@ -457,7 +465,7 @@ async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
     claim = await claimed(tokens)
-    assert await others.forget(news(), "61003")
+    assert await others.revoke(news(), "61003")
     before = rows(database)
     assert not await late(tokens, claim)
     assert rows(database) == before
@@ -467,7 +475,7 @@ async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
 
 
 async def test_an_owner_that_grants_again_is_well_again(tokens: Tokens) -> None:
-    assert await tokens.forget(news(), "61003")
+    assert await tokens.revoke(news(), "61003")
     assert await granted(tokens, "token-2", "refresh-2", news(101.0))
     kept = await found(tokens)
     assert (*secrets(kept), kept.error, kept.error_at) == ("token-2", "refresh-2", None, None)
@@ -487,7 +495,7 @@ async def test_what_wechat_gave_while_the_ledger_was_down_is_kept_once_it_is_up(
     database: Database, tokens: Tokens, give: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
-    await tokens.hear(news())
+    await tokens.record_push(news())
     claim = await claimed(tokens)
     with database.locked(), within(SOON), pytest.raises(LedgerDownError):
         await give(tokens, claim)
@@ -499,7 +507,7 @@ async def test_what_wechat_gave_is_kept_also_if_whoever_asked_is_cut_short(
     database: Database, tokens: Tokens, give: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
-    await tokens.hear(news())
+    await tokens.record_push(news())
     claim = await claimed(tokens)
     with database.locked():
         giving = asyncio.ensure_future(give(tokens, claim))
@@ -551,9 +559,9 @@ async def test_every_way_to_ask_says_so_when_the_ledger_is_down(
         "failed": lambda: tokens.failed(claim, "61004"),
         "release": lambda: tokens.release(claim),
         "ticket": lambda: tokens.ticket("ticket-1", 100),
-        "hear": lambda: tokens.hear(news()),
+        "record_push": lambda: tokens.record_push(news()),
         "is_latest": lambda: tokens.is_latest(news()),
-        "forget": lambda: tokens.forget(news(), "61003"),
+        "revoke": lambda: tokens.revoke(news(), "61003"),
     }
     with database.locked():
         said = await asyncio.gather(*(way() for way in ways.values()), return_exceptions=True)
@@ -571,12 +579,12 @@ async def test_two_platforms_in_one_ledger_do_not_see_each_other(
     assert await theirs.find(OWNER) is None
     held, before = await claimed(tokens), rows(database)
 
-    assert await theirs.forget(news(40), "61003")
+    assert await theirs.revoke(news(40), "61003")
     claim = await claimed(theirs)
     assert secrets(claim) == (None, None)
     assert await theirs.save(claim, "token-2", "refresh-2", LIFE)
     assert await theirs.ticket("ticket-2", 50)
-    assert await theirs.hear(news(50))
+    assert await theirs.record_push(news(50))
     await theirs.failed(held, "61004")
     assert await theirs.replace(news(50), "token-3", "refresh-3", LIFE)
     assert rows(database)[: len(before)] == before

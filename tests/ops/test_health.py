@@ -171,7 +171,7 @@ async def test_the_loop_is_ill_if_it_is_late_again_and_again(lags: list[float], 
     looks = list[bool]()
     watch = Watch(told.append, clock, sleep)
     with pytest.raises(asyncio.CancelledError):
-        await watch.keep(lambda: looks.append(True))
+        await watch.run(lambda: looks.append(True))
     assert told == lags
     assert len(looks) == len(lags)
     assert watch.trouble() == ("the loop does not keep up" if ill else None)
@@ -193,7 +193,7 @@ async def test_whoever_looks_and_fails_keeps_nobody_else_from_looking(
 
     watch = Watch(fails, clock, sleep)
     with pytest.raises(asyncio.CancelledError):
-        await watch.keep(fails, lambda: looks.append(True))
+        await watch.run(fails, lambda: looks.append(True))
     assert looks == [True] * 3
     assert [record.message for record in caplog.records] == ["unforeseen error"] * 6
     assert watch.trouble() == "the loop does not keep up"

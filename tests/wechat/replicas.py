@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from bot.ledger import Ledger
 from bot.ledger.seal import seal_of
-from bot.ledger.tokens import Kept, Tokens
+from bot.ledger.tokens import StoredToken, Tokens
 from bot.playground.wechat.pushes import Push, Stamp, event, sealed
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
@@ -56,7 +56,7 @@ class Replica:
     renewals: list[tuple[str, str]]
     """What was told of renewals: link and result."""
 
-    async def kept(self, name: str) -> Kept:
+    async def kept(self, name: str) -> StoredToken:
         """Return what the ledger has of this name, which must be there."""
         found = await self.tokens.find(name)
         assert found is not None

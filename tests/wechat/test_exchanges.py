@@ -241,7 +241,7 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
     await replica.handler.handle(granted(wechat, 10.0, time.time() + 600, OWNER))
     assert (await replica.kept(OWNER)).refresh_token is None
     after = await replicas.restarted()
-    keeping = asyncio.create_task(after.upkeep.keep())
+    keeping = asyncio.create_task(after.upkeep.run())
     await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
     async with asyncio.timeout(30):
         while (await after.kept(OWNER)).value is None:  # noqa: ASYNC110  # it is kept by itself

@@ -6,7 +6,7 @@ import pytest
 from bot.domain.link import Link
 from bot.guidance import for_code
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import Kept, News
+from bot.ledger.tokens import OwnerPush, StoredToken
 from bot.wechat.component_api import Issued
 from bot.wechat.token_cache import LEASE, TokenCache
 from bot.wechat.tokens import NoToken
@@ -20,10 +20,10 @@ class Maker:
     """Makes tokens, each another one; `meanwhile` happens while one is made."""
 
     def __init__(self, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
-        self.claims: list[Kept] = []
+        self.claims: list[StoredToken] = []
         self._meanwhile = meanwhile
 
-    async def __call__(self, claim: Kept) -> Issued | NoToken:
+    async def __call__(self, claim: StoredToken) -> Issued | NoToken:
         """Make one."""
         self.claims.append(claim)
         if self._meanwhile:
@@ -151,7 +151,7 @@ async def test_only_the_refused_token_is_replaced(cache: TokenCache) -> None:
 async def test_why_nothing_was_made_is_kept_and_the_next_may_try(
     cache: TokenCache, replica: Replica
 ) -> None:
-    async def refuse(_: Kept) -> Issued | NoToken:
+    async def refuse(_: StoredToken) -> Issued | NoToken:
         return REFUSED
 
     assert await cache.renew(OWNER, Link.OWNER, refuse) == REFUSED
@@ -194,8 +194,8 @@ async def test_whoever_was_taken_for_dead_gives_what_the_others_brought(
 async def test_an_authorisation_during_a_renewal_is_what_counts(
     cache: TokenCache, replica: Replica
 ) -> None:
-    news = News(OWNER, 10.0, "0" * 16)
-    await replica.tokens.hear(news)
+    news = OwnerPush(OWNER, 10.0, "0" * 16)
+    await replica.tokens.record_push(news)
     make = Maker(lambda: replica.tokens.replace(news, "pushed", "pushed too", LIFE))
     assert await renewed(cache, make) == "pushed"
     found = await replica.kept(OWNER)
@@ -206,7 +206,7 @@ async def test_after_a_withdrawal_during_a_renewal_nothing_old_is_kept(
     cache: TokenCache, replica: Replica
 ) -> None:
     await renewed(cache, Maker())
-    make = Maker(lambda: replica.tokens.forget(News(OWNER, 10.0, "0" * 16), "61003"))
+    make = Maker(lambda: replica.tokens.revoke(OwnerPush(OWNER, 10.0, "0" * 16), "61003"))
     assert await renewed(cache, make, "made-1") == "made-2"
     first, second = make.claims
     assert (first.refresh_token, second.refresh_token) == ("refresh-1", None)

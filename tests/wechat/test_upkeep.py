@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble, for_code, for_trouble
-from bot.ledger.tokens import Kept
+from bot.ledger.tokens import StoredToken
 from bot.playground.faults import Code, Slow
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.upkeep import Upkeep, link_states
@@ -20,7 +20,7 @@ from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints, serving
 @asynccontextmanager
 async def keeping(*replicas: Replica) -> AsyncIterator[None]:
     """Let replicas look after their tokens."""
-    tasks = [asyncio.create_task(replica.upkeep.keep()) for replica in replicas]
+    tasks = [asyncio.create_task(replica.upkeep.run()) for replica in replicas]
     try:
         yield
     finally:
@@ -215,7 +215,7 @@ async def test_upkeep_outlives_a_ledger_that_is_down(
     replica = await two_owners(replicas, wechat, 0.5)
     replicas.later(LIFE * 0.95, OWNER)
     with replicas.down():
-        keep = asyncio.create_task(replica.upkeep.keep())
+        keep = asyncio.create_task(replica.upkeep.run())
         while not caplog.records:  # noqa: ASYNC110  # it says so by itself
             await asyncio.sleep(0.005)
     assert {each.getMessage() for each in caplog.records} == {"the ledger is down"}
@@ -235,7 +235,7 @@ async def test_upkeep_outlives_what_nobody_foresaw(
     await two_owners(replicas, wechat, 0.5)
     replica = replicas.make(jitter=broken_at_first)
     replicas.later(LIFE * 0.95, OWNER)
-    keep = asyncio.create_task(replica.upkeep.keep())
+    keep = asyncio.create_task(replica.upkeep.run())
     while not caplog.records:  # noqa: ASYNC110  # it says so by itself
         await asyncio.sleep(0.005)
     assert {each.getMessage() for each in caplog.records} == {"unforeseen error"}
@@ -244,9 +244,11 @@ async def test_upkeep_outlives_what_nobody_foresaw(
     await cancelled(keep)
 
 
-def kept(name: str, left: float, error: str | None = None, value: str | None = "s3cret") -> Kept:
+def kept(
+    name: str, left: float, error: str | None = None, value: str | None = "s3cret"
+) -> StoredToken:
     error_at = 500.0 if error else None
-    return Kept(name, value, "s3cret", 3, left, LIFE, 100.0, 100.0 + LIFE, error, error_at)
+    return StoredToken(name, value, "s3cret", 3, left, LIFE, 100.0, 100.0 + LIFE, error, error_at)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +269,9 @@ def kept(name: str, left: float, error: str | None = None, value: str | None = "
         ),
     ],
 )
-def test_how_a_link_stands_is_read_from_what_is_kept(found: Kept | None, state: LinkState) -> None:
+def test_how_a_link_stands_is_read_from_what_is_kept(
+    found: StoredToken | None, state: LinkState
+) -> None:
     states = link_states({OWNER: found} if found else {}, [OWNER])
     assert states[2] == state
     assert "s3cret" not in repr(states)

@@ -867,7 +867,7 @@ def lease_until(database: Path, holder: str) -> float:
 @asynccontextmanager
 async def kept(worker: Worker) -> AsyncIterator[None]:
     """Keep a replica's requests for as long as the context is open."""
-    task = asyncio.create_task(worker.keep())
+    task = asyncio.create_task(worker.run())
     yield
     task.cancel()
     await asyncio.wait([task])
@@ -933,7 +933,7 @@ async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(
     opened = replace(opened, exclusive=False)
     async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
         with ledger_down(database):
-            task = asyncio.create_task(make(ledger, lease=0.4).keep())
+            task = asyncio.create_task(make(ledger, lease=0.4).run())
             await soon(lambda: "the ledger is down" in caplog.messages)
         back = time.monotonic()
         await accepted(dead, request_of(slack))

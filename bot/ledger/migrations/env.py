@@ -1,4 +1,4 @@
-"""Alembic's entry: run the steps on the connection that `opening` hands over."""
+"""Alembic's entry point: run the migrations on the connection that `bot.ledger.database` passes."""
 
 from alembic import context
 

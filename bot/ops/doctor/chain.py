@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from bot.domain.link import Link, LinkState
 from bot.guidance import AUTHORISE_ANEW, in_general
 from bot.ledger.seal import Sealed
-from bot.ledger.tokens import COMPONENT, TICKET, Kept
+from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.ledger import KeptTokens
+from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import check_deliveries
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
@@ -47,14 +47,14 @@ async def check_chain(setup: Setup) -> list[Finding]:
     return [_callback(ticket), *links, *_encryption(kept)]
 
 
-def _encryption(kept: KeptTokens) -> Iterator[Finding]:
+def _encryption(kept: StoredTokens) -> Iterator[Finding]:
     for state in Sealed:
         names = sorted(name for name, (_, found) in kept.items() if state in found)
         if names:
             yield _sealed(state, names)
 
 
-def _callback(ticket: Kept | None) -> Finding:
+def _callback(ticket: StoredToken | None) -> Finding:
     fix = (
         "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
         "look for “delivery refused” in the bot's log."

@@ -21,13 +21,13 @@ from bot.ledger.inspection import (
 )
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
-from bot.ledger.tokens import Kept, at_rest
+from bot.ledger.tokens import StoredToken, at_rest
 from bot.ops.doctor.findings import Finding, listed, ok, others_may_read, warning, wrong, wrong_by
 from bot.settings.tokens import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
 
-KeptTokens = Mapping[str, tuple[Kept, set[Sealed]]]
+StoredTokens = Mapping[str, tuple[StoredToken, set[Sealed]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Looked:
     """What a look at the ledger found, and what other checks build on; None where it could not be read."""
 
     findings: tuple[Finding, ...]
-    kept: KeptTokens | None = None
+    kept: StoredTokens | None = None
     replicas: int | None = None
 
     def good(self, name: str) -> str | None:
@@ -130,7 +130,7 @@ def _disk(folder: Path) -> Finding:
     return ok("disk", left)
 
 
-def _kept(engine: Engine, tokens: TokenSettings | None) -> KeptTokens | None:
+def _kept(engine: Engine, tokens: TokenSettings | None) -> StoredTokens | None:
     if not isinstance(tokens, PlatformSettings):
         return None
     return at_rest(engine, tokens.appid, seal_of(tokens.encryption_keys))

@@ -1,4 +1,4 @@
-"""Answers that are owed until they stand."""
+"""Answers that are owed until they are delivered."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add since when something is owed and how batches take turns; let what waits for people hold nobody else up."""
+    """Add the columns for owed messages and the lane; requests that wait for people block no others."""
     for column in (
         sa.Column("owed", sa.Float),
         sa.Column("called_again", sa.Boolean, nullable=False, server_default=sa.false()),

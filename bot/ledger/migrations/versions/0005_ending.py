@@ -18,7 +18,7 @@ _requests = sa.table(
 
 
 def upgrade() -> None:
-    """Write each outcome into the new column, and drop those in which its parts stood."""
+    """Copy each outcome into the new column, and drop the columns that held its parts."""
     op.add_column("requests", sa.Column("ending", sa.Text))
     on, row = op.get_bind(), _requests.c
     ended = sa.select(_requests).where(row.outcome.is_not(None)).order_by(row.id).limit(_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Where messages stand is spelt in one way: channel/ts, and /root where one stands in a thread of another."""
+"""References of messages in one format: channel/ts, or channel/ts/root for a reply."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _requests = sa.table("requests", *map(sa.column, ("id", "place", "asked")))
 
 
 def upgrade() -> None:
-    """Write the place of each answer, and where each question stands, in that way."""
+    """Rewrite the references of answers and questions in that format."""
     on, row = op.get_bind(), _requests.c
     stand = sa.or_(row.place.like("thread %"), row.asked.is_not(None))
     some = sa.select(_requests).where(stand).order_by(row.id).limit(_AT_ONCE)
