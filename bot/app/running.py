@@ -54,7 +54,7 @@ async def running(
         stack.callback(source.stop)
         stack.callback(parts.intake.stop)
         ready = resources.slack.ready
-        where = f"{ready.told('team')} as {ready.told('user')}"
+        where = f"{ready.field('team')} as {ready.field('user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
 
 

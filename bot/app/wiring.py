@@ -76,7 +76,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         runtime.new_id,
         start,
         slack.tongues,
-        PrivateAnswers(api, runtime.sleep).tell,
+        PrivateAnswers(api, runtime.sleep).send,
         changes.publish,
         envs.readiness,
     )
@@ -109,10 +109,10 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     api, ready = resources.slack.api, resources.slack.ready
     runtime, in_force = resources.runtime, resources.in_force
     spoken = tongues(resources.settings.language, lambda: in_force.policy.contact)
-    posts = Posts(api, ready.told("user_id"), runtime.sleep, runtime.now)
-    places = Threads(api, posts, runtime.clock, spoken, ready.told("url"))
+    posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now)
+    places = Threads(api, posts, runtime.clock, spoken, ready.field("url"))
     stack.push_async_callback(places.close)
-    people = Directory(api, ready.told("team_id"), runtime.clock)
+    people = Directory(api, ready.field("team_id"), runtime.clock)
     stack.push_async_callback(people.close)
     people.prefetch(in_force.policy.groups)
     in_force.subscribe(lambda policy: people.prefetch(policy.groups))

@@ -58,5 +58,5 @@ def answer(  # noqa: PLR0913, PLR0917  # one column or event each
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
     if not move(entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns, on):
         return None
-    told = told_steps(on, entry.request, outcome)
-    return answered(entry, outcome, called_again=called_again, told_steps=told)
+    steps_known = told_steps(on, entry.request, outcome)
+    return answered(entry, outcome, called_again=called_again, told_steps=steps_known)

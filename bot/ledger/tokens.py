@@ -120,8 +120,8 @@ class Tokens:
 
     async def ticket(self, value: str, created: float) -> bool:
         """Save a pushed ticket; False if a push of the same second or later was saved before."""
-        told = {**self._key(TICKET), "the_told": created}
-        fill = {**told, **self._sealed(value, None, TICKET_LIFE)}
+        key = {**self._key(TICKET), "the_told": created}
+        fill = {**key, **self._sealed(value, None, TICKET_LIFE)}
         return await self._writer.run(
             lambda on: self._changes(on, TICKET, statements.NEW_TICKET, fill)
         )

@@ -46,8 +46,8 @@ class Audience:
         # A channel without the bot refuses the question anyway.
         if why is None or why is NoThread.NOT_INVITED:
             return (channel,)
-        told = {"channel": channel, "reason": why.name.lower()}
-        _log.warning("approvers are asked directly, and not in their channel", extra=told)
+        facts = {"channel": channel, "reason": why.name.lower()}
+        _log.warning("approvers are asked directly, and not in their channel", extra=facts)
         return await self._people.approvers(rule, requester_id, MOST)
 
 

@@ -88,7 +88,7 @@ class ClickListeners:
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
         """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
-        await self.tell(click, replace(reply, settles=reply.settles or alone))
+        await self.reply_privately(click, replace(reply, settles=reply.settles or alone))
         if not click.channel_id:
             self._on_home_click(click.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
@@ -115,7 +115,7 @@ class ClickListeners:
         if no := await self._handler.may_not(click, opening, entry):
             await self._refuse(click, opened, refusal(words, act, no), no)
         elif not isinstance(opened, Answered):
-            await self.tell(click, Reply(not_opened(words)))
+            await self.reply_privately(click, Reply(not_opened(words)))
 
     async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
         """Show the refusal in the modal, or privately if that fails; nowhere if they have closed or submitted it."""
@@ -124,11 +124,11 @@ class ClickListeners:
             view_id = text_if_any(opened.data, "view", "id")
             replaced = await self._api.write("views.update", _PATIENCE, view_id=view_id, view=view)
         if not isinstance(replaced, Answered) and replaced != Refused("not_found"):
-            await self.tell(click, Reply(no))
+            await self.reply_privately(click, Reply(no))
 
-    async def tell(self, click: Click, reply: Reply) -> None:
+    async def reply_privately(self, click: Click, reply: Reply) -> None:
         """Reply privately to the user who clicked."""
-        await self._private.tell(
+        await self._private.send(
             click, reply.message, settles=reply.settles, about=click.request_id
         )
 

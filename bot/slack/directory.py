@@ -80,10 +80,10 @@ class Directory:
             return dict.fromkeys(people, Unreadable.SLACK_DOWN)
         members = _members(all_groups[0].result() if all_groups else {}, groups)
         return {
-            user_id: _person(team_id, user_id, told.result(), members)
-            if told.done()
+            user_id: _person(team_id, user_id, user.result(), members)
+            if user.done()
             else Unreadable.SLACK_DOWN
-            for user_id, told in people.items()
+            for user_id, user in people.items()
         }
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
@@ -169,13 +169,13 @@ def _members(
 def _person(
     team_id: str,
     user_id: str,
-    told: Known | Unreadable,
+    found: Known | Unreadable,
     members: Mapping[str, frozenset[str] | Unreadable],
 ) -> Person | Unreadable:
     """Return who this is by what Slack told of them, and of the groups that the policy names."""
-    if isinstance(told, Unreadable):
-        return told
-    standing, language = told
+    if isinstance(found, Unreadable):
+        return found
+    standing, language = found
     unreadable = {name: users for name, users in members.items() if isinstance(users, Unreadable)}
     held = frozenset(
         name
@@ -185,9 +185,9 @@ def _person(
     return Person(team_id, user_id, standing, held, unreadable, language)
 
 
-def _is_rate_limited(told: object) -> bool:
+def _is_rate_limited(found: object) -> bool:
     """Tell whether a read hit the rate limit, so that the cached value stays."""
-    return told is Unreadable.RATE_LIMITED
+    return found is Unreadable.RATE_LIMITED
 
 
 def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
@@ -221,9 +221,9 @@ def trouble_of(result: Result) -> tuple[Unreadable, float]:
             return Unreadable.SLACK_DOWN, _BAD_FOR
 
 
-def _active(told: Sequence[object]) -> Mapping[str, frozenset[str]]:
+def _active(found: Sequence[object]) -> Mapping[str, frozenset[str]]:
     """Return the members of each enabled group of usergroups.list. Source: docs.slack.dev, usergroups.list (date_delete)."""
-    groups = [group for group in told if isinstance(group, dict) and not group.get("date_delete")]
+    groups = [group for group in found if isinstance(group, dict) and not group.get("date_delete")]
     return {str(group.get("id")): _users_of(group) for group in groups}
 
 

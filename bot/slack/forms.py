@@ -72,7 +72,7 @@ class FormListeners:
             self._handler.prefetch()
             return
         _log.warning("the form did not open", extra={"reason": str(opened)})
-        await self._private.tell(origin, say.not_opened(words))
+        await self._private.send(origin, say.not_opened(words))
 
     async def _options(self, ack: AsyncAck, body: Body) -> None:
         origin, typed = _sent_from(body), str(body.get("value") or "")
@@ -99,10 +99,10 @@ class FormListeners:
             self._start(_end_of(task))  # so that a stop waits for it
 
     async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
-        told = await self._handler.submit(origin, asked)
+        answer = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
-        if not isinstance(told, Announcement):
-            self._start(self._private.tell(origin, told))
+        if not isinstance(answer, Announcement):
+            self._start(self._private.send(origin, answer))
 
 
 async def _end_of(task: asyncio.Task[None]) -> None:

@@ -131,8 +131,8 @@ class Posts:
         """Delete a reply whose thread is gone, and return NO_THREAD."""
         no = await self._repeat("chat.delete", channel=at.channel, ts=at.ts)
         if no not in {None, Refused("message_not_found")}:
-            told = {"channel": at.channel, "reason": str(no)}
-            _log.error("a reply stands outside of its thread", extra=told)
+            facts = {"channel": at.channel, "reason": str(no)}
+            _log.error("a reply stands outside of its thread", extra=facts)
         return NO_THREAD
 
     async def post_at_least_once(  # noqa: PLR0913  # as `post`

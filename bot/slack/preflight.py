@@ -29,9 +29,9 @@ class Ready:
     socket_url: str | None
     scopes: frozenset[str] | None = None
 
-    def told(self, what: str) -> str:
+    def field(self, name: str) -> str:
         """Return one field of auth.test; empty if it is missing."""
-        return str(self.identity.get(what) or "")
+        return str(self.identity.get(name) or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class PrivateAnswers:
         self._api = api
         self._sleep = sleep
 
-    async def tell(
+    async def send(
         self, whom: Addressee, message: Message, *, settles: bool = False, about: str = ""
     ) -> None:
         """Send a message in the first way that works, with retries while Slack is away.
@@ -72,7 +72,7 @@ class PrivateAnswers:
         `settles` if it replaces the clicked message; `about` is the request's id, for the log.
         """
         for pause in (*_PAUSES, None):
-            no = await self._tell(whom, message, settles=settles)
+            no = await self._send(whom, message, settles=settles)
             if no is None:
                 return
             if pause is None or not is_transient(no):
@@ -83,7 +83,7 @@ class PrivateAnswers:
             extra={"user": whom.user_id, "request": about, "reason": str(no)},
         )
 
-    async def _tell(
+    async def _send(
         self, whom: Addressee, message: Message, *, settles: bool
     ) -> Refused | Doubtful | None:
         """Try each way once; return the last failure, or None once it is sent."""

@@ -170,18 +170,18 @@ class SocketClient(SocketModeClient):
     def _handle(self, text: str, session: ClientWebSocketResponse) -> None:
         """Handle hello and disconnect; start `take` for every envelope."""
         try:
-            told = json.loads(text)
+            payload = json.loads(text)
         except (ValueError, RecursionError):
             return
-        match told:
+        match payload:
             case {"envelope_id": str()}:
-                self._start(self._take(told, session))
+                self._start(self._take(payload, session))
             case {"type": "hello"}:
                 self.back_off.greet()
                 self.greeted.set()
                 self._observers.connected()
             case {"type": "disconnect"}:
-                reason = str(told.get("reason"))
+                reason = str(payload.get("reason"))
                 if reason == _TOO_MANY:
                     pause = {"pause": self.back_off.refuse()}
                     _log.warning("Slack has too many connections of this app", extra=pause)

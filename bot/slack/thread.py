@@ -237,8 +237,8 @@ async def list_appids(
             thread.channel, reply, again, mark, thread.ts, look_since=look_since
         )
         if not isinstance(posted, Posted):
-            told = {"request": request.id, "reason": str(posted)}
-            _log.error("the appids of a batch are not listed", extra=told)
+            facts = {"request": request.id, "reason": str(posted)}
+            _log.error("the appids of a batch are not listed", extra=facts)
             return
 
 

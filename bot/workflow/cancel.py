@@ -21,8 +21,8 @@ def cancel(context: ClickContext) -> ClickStep:
     if begun and request.is_batch:
         return CancelRest()
     if entry.state not in {State.CONFIRMING, State.WAITING}:
-        told = late(words, context.click, entry)
-        return replace(told, settles=told.settles and not begun)
+        reply = late(words, context.click, entry)
+        return replace(reply, settles=reply.settles and not begun)
     # A requester who cancels instead of confirming needs no further answer; all other cancellations are delivered.
     silent = context.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED

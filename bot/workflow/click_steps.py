@@ -59,8 +59,8 @@ class Reply:
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
     """Reply that a click came too late, and how the request ended."""
-    told = too_late(words, entry.request, entry.outcome)
-    return Reply(told, settles=click.message is None, spent=_is_orphan(click, entry))
+    message = too_late(words, entry.request, entry.outcome)
+    return Reply(message, settles=click.message is None, spent=_is_orphan(click, entry))
 
 
 def _is_orphan(click: Click, entry: Entry) -> bool:

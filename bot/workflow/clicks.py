@@ -179,9 +179,9 @@ class ClickHandler:
         match step:
             case Reply():
                 return step
-            case Refuse(kind, told):
+            case Refuse(kind, message):
                 await self._note(context, kind)
-                return Reply(told)
+                return Reply(message)
             case ApplyMove():
                 return await self._take(context, step)
             case CancelRest():
@@ -210,7 +210,7 @@ class ClickHandler:
         return Reply(take.message, take.settles)
 
     async def _ask_again(self, context: ClickContext, asked: Resubmit) -> Reply:
-        told = await self._intake.submit(
+        message = await self._intake.submit(
             context.policy,
             asked.origin,
             asked.share,
@@ -220,7 +220,7 @@ class ClickHandler:
             words=context.words,
         )
         return Reply(
-            told, asked.settles, spent=bool(asked.retry) and await self._is_retried(context)
+            message, asked.settles, spent=bool(asked.retry) and await self._is_retried(context)
         )
 
     async def _is_retried(self, context: ClickContext) -> bool:
@@ -255,6 +255,6 @@ def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply
 
 def _down(words: Words, click: Click, error: LedgerDownError) -> Reply:
     """Log that the ledger is down, and return the reply that says so."""
-    told = {"request": click.request_id, "reason": str(error)}
-    _log.error("the ledger does not take a click", extra=told)
+    facts = {"request": click.request_id, "reason": str(error)}
+    _log.error("the ledger does not take a click", extra=facts)
     return Reply(say.click_not_recorded(words))

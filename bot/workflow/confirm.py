@@ -34,10 +34,10 @@ def _confirmed(context: ClickContext) -> ClickStep:
         return Reply(denied(words, decision, ask, policy))
     if ground := ground_against(policy, request, decisions):
         over = Denied(ground)
-        told = ended(words, request, over)
+        message = ended(words, request, over)
         if isinstance(decision, Deny):
-            told = denied(words, decision, ask, policy)
-        return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), told, settles=True)
+            message = denied(words, decision, ask, policy)
+        return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), message, settles=True)
     if isinstance(decision, NeedsApproval) and decision.rule.approvers:
         move = Move(
             State.WAITING,

@@ -69,11 +69,11 @@ async def after_share(
         isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
     ):
         return AfterShare()
-    request, told = entry.request, entry.told_steps
+    request, told_before = entry.request, entry.told_steps
     readiness = await readiness_in_time(look, request.owner, request.env)
     if readiness is Readiness.READY:
         return AfterShare(readiness)  # nothing is left to do
-    if told is None:
+    if told_before is None:
         asking = ledger.told_steps(request, outcome)
-        told = await in_time(asking, "the ledger does not tell of earlier shares")
-    return AfterShare(readiness, told_before=bool(told))
+        told_before = await in_time(asking, "the ledger does not tell of earlier shares")
+    return AfterShare(readiness, told_before=bool(told_before))

@@ -31,15 +31,15 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
         return Reply(say.cannot_tell_requester(words, request.origin.user_id))
     if reviewed.ground and (approved or not reviewed.may_be_rejected):
         return _deny(context, reviewed)
-    told = say.decision_taken(words, request, approved=approved)
+    message = say.decision_taken(words, request, approved=approved)
     if not approved:
         end = Rejected(by, context.click.comment)
         return ApplyMove(
-            _with_comment(context, Move(State.ANSWERED, by, "rejected", outcome=end)), told
+            _with_comment(context, Move(State.ANSWERED, by, "rejected", outcome=end)), message
         )
     to = State.PLACED if entry.place else State.ACCEPTED
     rule = reviewed.rules[0].name if reviewed.rules else None
-    return ApplyMove(_with_comment(context, Move(to, by, "approved", rule=rule)), told)
+    return ApplyMove(_with_comment(context, Move(to, by, "approved", rule=rule)), message)
 
 
 def _deny(context: ClickContext, reviewed: Review) -> ApplyMove:

@@ -71,8 +71,8 @@ class Gate:
             return False
         self._at_limit = AtLimit(next_try(limit, self.now()))
         why = {"errcode": limit.errcode, "rid": limit.rid}
-        told = {"request": self.batch.request.id, **why, "seconds": round(self._seconds_left())}
-        _log.warning("a batch pauses: WeChat takes no more calls for now", extra=told)
+        facts = {"request": self.batch.request.id, **why, "seconds": round(self._seconds_left())}
+        _log.warning("a batch pauses: WeChat takes no more calls for now", extra=facts)
         return True
 
     async def wait(self, limit: Said) -> None:
@@ -109,8 +109,8 @@ class Gate:
 
     async def _until_known(self) -> BrakeVerdict:
         """Return the verdict once Slack answers; IN_DOUBT if nothing is left to do before that."""
-        told = {"request": self.batch.request.id}
-        _log.warning("a batch pauses: Slack does not tell who asked for it", extra=told)
+        facts = {"request": self.batch.request.id}
+        _log.warning("a batch pauses: Slack does not tell who asked for it", extra=facts)
         self._in_doubt = InDoubt()
         self.is_open.clear()
         await self._leave_lane()

@@ -85,8 +85,8 @@ class LeasedSteps:
 
     async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
         """Release a request whose next message Slack refuses for now; a later take-over posts it."""
-        told = {"request": entry.request.id, "reason": str(away)}
-        _log.warning("Slack takes no message for now, so it is owed", extra=told)
+        facts = {"request": entry.request.id, "reason": str(away)}
+        _log.warning("Slack takes no message for now, so it is owed", extra=facts)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
         await self.write_in_order(backlog, owe)
 

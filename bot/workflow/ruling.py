@@ -149,12 +149,12 @@ def ruling(
     by_rule: dict[str, list[str]] = {}
     for ask, decision in decisions:
         if isinstance(decision, Deny):
-            told = (
+            message = (
                 _denied(words, policy, decisions, ask, decision)
                 if own
                 else _denied_for_them(words, decisions, ask, decision)
             )
-            return Refusal("denied", told, type(decision.because).__name__)
+            return Refusal("denied", message, type(decision.because).__name__)
         by_rule.setdefault(decision.rule.name, []).append(ask.appid)
         passed = decision
     if len(by_rule) > 1:

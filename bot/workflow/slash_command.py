@@ -68,11 +68,11 @@ class SlashCommands:
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Why(appid, env):
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
-                told = why(words, decision, ask, policy, explain(policy, ask))
+                message = why(words, decision, ask, policy, explain(policy, ask))
                 owner = owner_of(policy, env)
                 if isinstance(decision, Deny) or owner is None:
-                    return told
-                return told + await self._intake.beforehand(words, owner, env, until)
+                    return message
+                return message + await self._intake.beforehand(words, owner, env, until)
             case History(about):
                 may_see = partial(_may_see, policy, person, origin)
                 return await self._history(words, origin, about, may_see, until)

@@ -103,8 +103,8 @@ class Intake:
             await self.note("dry run", origin, facts(), until)
             if isinstance(ruled, Refusal):
                 return as_dry_run(words, ruled.message)
-            told = dry_run(words, ruled, ask, how_many(words, appids), owner)
-            return told + await self.beforehand(words, owner, share.env, until)
+            answered = dry_run(words, ruled, ask, how_many(words, appids), owner)
+            return answered + await self.beforehand(words, owner, share.env, until)
         if isinstance(ruled, NeedsApproval):
             ruled = await self._reachable(words, ruled, origin, until)
         if isinstance(ruled, Refusal):
@@ -159,8 +159,8 @@ class Intake:
         state, patience = first
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
         facts = partial(facts_of, request)
-        told = partial(_told, "accepted", request.origin, facts)
-        found = await in_time(accepting, _NOT_RECORDED, told, until=until)
+        log_facts = partial(_log_facts, "accepted", request.origin, facts)
+        found = await in_time(accepting, _NOT_RECORDED, log_facts, until=until)
         match found:
             case None:
                 return not_recorded(words)
@@ -198,8 +198,8 @@ class Intake:
                 return under_way(words, earlier, link)
             case Undelivered():
                 assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
-                told = answer(words, earlier, entry.outcome, called_again=entry.called_again)
-                return untold(words, earlier, told)
+                answered = answer(words, earlier, entry.outcome, called_again=entry.called_again)
+                return untold(words, earlier, answered)
             case SharedBefore():
                 ended = entry.ended or entry.created
                 return shared_before(words, earlier, ended, link, reason)
@@ -220,11 +220,11 @@ class Intake:
     ) -> None:
         """Record an event that changes no request; if the ledger is down, only log it."""
         noting = self._ports.ledger.note(what, origin, facts)
-        told = partial(_told, what, origin, lambda: facts)
-        await in_time(noting, _NOT_RECORDED, told, until=until)
+        log_facts = partial(_log_facts, what, origin, lambda: facts)
+        await in_time(noting, _NOT_RECORDED, log_facts, until=until)
 
 
-def _told(
+def _log_facts(
     what: str, origin: Origin, facts: Callable[[], Mapping[str, object]]
 ) -> dict[str, object]:
     """Return the extras of the log line for an event that the ledger does not take."""

@@ -152,8 +152,8 @@ class Worker:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
             await self.leased.end(entry, backlog, "delivered", ready)
             return
-        told = {"request": request.id, "outcome": type(outcome).__name__.lower()}
-        _log.error("Slack takes the answer nowhere", extra=told)
+        facts = {"request": request.id, "outcome": type(outcome).__name__.lower()}
+        _log.error("Slack takes the answer nowhere", extra=facts)
         await self.leased.end(entry, backlog, "not delivered", "refused")
 
     def _show_decided(self, entry: Entry, where: str) -> None:
@@ -169,8 +169,8 @@ class Worker:
         async with self.leased.while_held(entry) as since:
             place = await self.places.open(request, look_since=since, waiting=waits)
         if place is None:
-            told = {"request": request.id}
-            _log.error("Slack leaves nowhere to answer, so the request ends", extra=told)
+            facts = {"request": request.id}
+            _log.error("Slack leaves nowhere to answer, so the request ends", extra=facts)
             await self.leased.end(entry, backlog, "nowhere to answer")
             return None
         state, ref = State.WAITING if waits else State.PLACED, place.ref
