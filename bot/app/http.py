@@ -56,7 +56,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     """Return the readiness check: major parts, which the bot needs to work, and minor ones that only need attention."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, Trouble] = {
-        "commands": unless(parts.intake.takes, "the bot is stopping"),
+        "commands": unless(parts.intake.accepts, "the bot is stopping"),
         "ledger": unless(lambda: replica.writable, "it did not take the last sign of life"),
     }
     minor: dict[str, Trouble] = {

@@ -15,7 +15,7 @@ from bot.policy import Policy
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings, policy_of
 from bot.settings.policy import Content, NoText, content_of
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
 _APART = 0.1  # seconds between the two reads of a requested reload
@@ -30,7 +30,7 @@ class PolicyWatcher:
 
     def __init__(  # noqa: PLR0913  # what tests bring their own of
         self,
-        in_force: InForce,
+        in_force: PolicyInForce,
         settings: Settings,
         reload: asyncio.Event,
         *,

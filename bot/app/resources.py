@@ -28,7 +28,7 @@ from bot.settings.slack import SlackSettings
 from bot.slack.api import SLACK_TIMEOUT, SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.transport import Transport, WeChatApi
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 
 if TYPE_CHECKING:
     from bot.ops.metrics import Metrics
@@ -64,7 +64,7 @@ class Resources:
     runtime: Runtime
     metrics: "Metrics | None"
     observers: Observers
-    in_force: InForce
+    in_force: PolicyInForce
     tasks: Tasks
     acks: AcksFirst
     wechat: WeChatApi
@@ -81,7 +81,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
     ledger = await _ledger(stack, settings, observers, *listeners)
-    in_force = InForce(settings.policy, runtime.now)
+    in_force = PolicyInForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
     tasks, acks = Tasks(), AcksFirst()

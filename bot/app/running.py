@@ -46,7 +46,7 @@ async def running(
             sleep=runtime.sleep,
             reloaded=on_reload,
         )
-        work = parts.worker.run(parts.intake.takes)
+        work = parts.worker.run(parts.intake.accepts)
         # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
         for keep in (source.run(), work, watcher.run()):
             stack.callback(resources.tasks.keep(keep).cancel)

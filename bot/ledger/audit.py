@@ -26,7 +26,7 @@ _PAUSE = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """The filter of an audit; None means any."""
 
     since: datetime | None = None
@@ -69,7 +69,9 @@ def open_for_audit(url: str) -> Engine:
     return create_engine(parsed, hide_parameters=True, poolclass=NullPool)
 
 
-def read(engine: Engine, wanted: Wanted, *, words: bool = False) -> Iterator[Mapping[str, object]]:
+def read(
+    engine: Engine, wanted: EventFilter, *, words: bool = False
+) -> Iterator[Mapping[str, object]]:
     """Yield the events, oldest first, with their time as ISO 8601 in UTC; raises CannotOpenError.
 
     With `words`, each also has the WORDS of its request.

@@ -68,7 +68,7 @@ _WHY_UNDER_WAY, _WHY_BEFORE = (
     literal(Skipped(why), _r.ending.type)
     for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)
 )
-_LEAVE_OUT = (
+_SKIP = (
     upsert(requests)
     .from_select(
         [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
@@ -104,15 +104,15 @@ def record_items(on: Connection, batch: Request) -> None:
         for id_ in on.scalars(_QUEUE, new).all():
             del missing[id_]
         if missing:
-            _leave_out(on, missing, new)
+            _skip_items(on, missing, new)
         # The requests that the remaining items conflicted with have ended since, so try again.
 
 
-def _leave_out(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
-    left_out: dict[Skipped, list[Request]] = {}
-    for id_, outcome in on.execute(_LEAVE_OUT, {**new, "state": State.ENDED.value}):
-        left_out.setdefault(outcome, []).append(missing.pop(id_))
-    for outcome, items in left_out.items():
+def _skip_items(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
+    skipped: dict[Skipped, list[Request]] = {}
+    for id_, outcome in on.execute(_SKIP, {**new, "state": State.ENDED.value}):
+        skipped.setdefault(outcome, []).append(missing.pop(id_))
+    for outcome, items in skipped.items():
         record_each(on, "left out", items, {"detail": outcome.why.value})
 
 

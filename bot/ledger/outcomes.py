@@ -40,15 +40,15 @@ class OutcomeJson(TypeDecorator[Outcome]):
     def process_bind_param(self, value: Outcome | None, dialect: Dialect) -> str | None:
         """Return the JSON."""
         del dialect
-        return None if value is None else written(value)
+        return None if value is None else to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Outcome | None:
         """Return the outcome."""
         del dialect
-        return None if value is None else read(value)
+        return None if value is None else from_json(value)
 
 
-def written(outcome: Outcome) -> str:
+def to_json(outcome: Outcome) -> str:
     """Return an outcome as JSON in ASCII, since databases refuse some characters."""
     return json.dumps({"kind": name_of(outcome), **_facts(outcome)})
 
@@ -82,7 +82,7 @@ def _facts(outcome: Outcome) -> dict[str, object]:  # noqa: C901  # one case eac
             return {"tally": asdict(tally)}
 
 
-def read(text: str) -> Outcome | None:  # noqa: C901  # one case each
+def from_json(text: str) -> Outcome | None:  # noqa: C901  # one case each
     """Return the outcome from its JSON; None for a kind that only another version of the bot knows."""
     facts = json.loads(text)
     match facts.pop("kind"):
@@ -137,7 +137,7 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
     return {"outcome": name_of(outcome), "ending": outcome, **lane}
 
 
-def columns_of_words(said: Said) -> dict[str, object]:
+def columns_of_error(said: Said) -> dict[str, object]:
     """Return the event columns for WeChat's error, with its code clamped to 64 bits."""
     return {"errcode": max(-_MOST - 1, min(said.errcode, _MOST)), "rid": said.rid}
 
@@ -147,7 +147,7 @@ def answer_events(
 ) -> list[tuple[str, dict[str, object]]]:
     """Return the kind and columns of each event that records an answer: one per step, then the answer."""
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
-    words = columns_of_words(said) if said else dict.fromkeys(("errcode", "rid"))
+    words = columns_of_error(said) if said else dict.fromkeys(("errcode", "rid"))
     facts = {"outcome": name_of(outcome), **words, "seconds": seconds, "detail": _detail(outcome)}
     return [*map(_step_event, steps), ("answered", facts)]
 
@@ -168,5 +168,5 @@ def _detail(outcome: Outcome) -> str | None:
 
 
 def _step_event(step: Step) -> tuple[str, dict[str, object]]:
-    said = columns_of_words(step.said) if step.said else {}
+    said = columns_of_error(step.said) if step.said else {}
     return step.kind, {"seconds": step.seconds, "detail": step.result, **said}

@@ -68,7 +68,9 @@ _OWE = (
 _OWED = select(NOW - func.min(_r.owed)).where(OPEN)
 
 _UNTIL = {"lease_until": NOW + seconds("seconds")}
-_BEAT = upsert(replicas).values(_UNTIL).on_conflict_do_update(index_elements=["id"], set_=_UNTIL)
+_HEARTBEAT = (
+    upsert(replicas).values(_UNTIL).on_conflict_do_update(index_elements=["id"], set_=_UNTIL)
+)
 _DELETE_REPLICAS = delete(replicas)
 _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 
@@ -113,7 +115,7 @@ class Replica:
         self.lease = Lease(math.inf if exclusive else seconds, clock)
         self._holder = holder
         self._exclusive = exclusive
-        self._beaten: float | None = None
+        self._last_heartbeat: float | None = None
         """When the ledger last took a heartbeat, by `clock`; None after a failed one."""
         self.owed_seconds = 0.0
         """The age of the oldest owed answer at the last heartbeat, of all replicas."""
@@ -125,37 +127,37 @@ class Replica:
             self._release_all(on)
             if self._exclusive:
                 on.execute(_DELETE_REPLICAS)
-            self._beat(on)
+            self._heartbeat(on)
 
         began = self._clock()
         await self._writer.run(work)
         self.lease.renew(began)
-        self._beaten = self._clock()
+        self._last_heartbeat = self._clock()
 
     async def stop(self) -> None:
         """Release all requests and delete the lease."""
         await self._writer.run(self._release_all)
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """Send a heartbeat, which renews the lease."""
 
         def work(on: Connection) -> float:
-            self._beat(on)
+            self._heartbeat(on)
             return on.scalar(_OWED) or 0.0
 
         began = self._clock()
         try:
             self.owed_seconds = await self._writer.run(work)
         except LedgerDownError:
-            self._beaten = None
+            self._last_heartbeat = None
             raise
-        self._beaten = self._clock()
+        self._last_heartbeat = self._clock()
         self.lease.renew(began)
 
     @property
     def writable(self) -> bool:
         """Whether the ledger took the last heartbeat, less than a lease ago; does not ask the database."""
-        return self._beaten is not None and self._clock() - self._beaten < LEASE
+        return self._last_heartbeat is not None and self._clock() - self._last_heartbeat < LEASE
 
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if the lease has expired meanwhile."""
@@ -163,7 +165,7 @@ class Replica:
             return True
 
         def work(on: Connection) -> bool:
-            self._beat(on)
+            self._heartbeat(on)
             stands = {**key_of(entry), "the_state": entry.state.value}
             return FIND_STANDING.run(on, stands).scalar() is not None
 
@@ -219,8 +221,8 @@ class Replica:
             self.lease.acquired(entry)
         return taken
 
-    def _beat(self, on: Connection) -> None:
-        on.execute(_BEAT, {"id": self._holder, "seconds": self._seconds})
+    def _heartbeat(self, on: Connection) -> None:
+        on.execute(_HEARTBEAT, {"id": self._holder, "seconds": self._seconds})
 
     def _release_all(self, on: Connection) -> None:
         on.execute(_RELEASE_ALL, {"the_holder": self._holder})

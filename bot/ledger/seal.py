@@ -29,25 +29,25 @@ class Seal:
         self._newest = newest
         self._every = every
 
-    def close(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """Return the text to store for a secret."""
         if self._every is None:
             return f"{_PLAIN}{secret}"
         return f"{_FERNET}{self._every.encrypt(secret.encode()).decode()}"
 
-    def open(self, stored: str | None) -> str | None:
+    def decrypt(self, stored: str | None) -> str | None:
         """Return the secret; None if nothing is stored or no key decrypts it."""
         if stored is None or stored.startswith(_PLAIN):
             return stored and stored.removeprefix(_PLAIN)
-        return _opened(self._every, stored)
+        return _decrypted(self._every, stored)
 
     def state(self, stored: str) -> Sealed:
         """Return how `stored` is protected."""
         if stored.startswith(_PLAIN):
             return Sealed.PLAIN
-        if _opened(self._newest, stored) is not None:
+        if _decrypted(self._newest, stored) is not None:
             return Sealed.NEWEST
-        return Sealed.LOST if _opened(self._every, stored) is None else Sealed.OLDER
+        return Sealed.LOST if _decrypted(self._every, stored) is None else Sealed.OLDER
 
 
 def seal_of(keys: Sequence[str]) -> Seal:
@@ -61,7 +61,7 @@ def seal_of(keys: Sequence[str]) -> Seal:
     return Seal(fernets[0], MultiFernet(fernets))
 
 
-def _opened(fernet: "Fernet | MultiFernet | None", stored: str) -> str | None:
+def _decrypted(fernet: "Fernet | MultiFernet | None", stored: str) -> str | None:
     if fernet is None:
         return None
     from cryptography.fernet import InvalidToken  # noqa: PLC0415  # loaded with the keys

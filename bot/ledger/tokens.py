@@ -184,8 +184,8 @@ class Tokens:
         return {**self._key(push.owner), "the_told": push.created, "the_mark": mark}
 
     def _sealed(self, value: str, refresh_token: str | None, life: float) -> dict[str, object]:
-        refresh = self._seal.close(refresh_token) if refresh_token else None
-        return {"value": self._seal.close(value), "refresh_token": refresh, "life": life}
+        refresh = self._seal.encrypt(refresh_token) if refresh_token else None
+        return {"value": self._seal.encrypt(value), "refresh_token": refresh, "life": life}
 
 
 def read_stored_token(row: RowMapping, seal: Seal) -> StoredToken:
@@ -193,8 +193,8 @@ def read_stored_token(row: RowMapping, seal: Seal) -> StoredToken:
     issued, expires = row["issued"], row["expires"]
     return StoredToken(
         row["name"],
-        seal.open(row["value"]),
-        seal.open(row["refresh_token"]),
+        seal.decrypt(row["value"]),
+        seal.decrypt(row["refresh_token"]),
         row["fence"],
         (expires or 0.0) - row["now"],
         (expires or 0.0) - (issued or 0.0),

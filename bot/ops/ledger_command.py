@@ -11,7 +11,7 @@ from bot.domain.outcome import Failed, Unknown
 from bot.guidance import in_general
 from bot.ledger import Entry
 from bot.ledger.address import CannotOpenError
-from bot.ledger.audit import Wanted, delete_before, find, open_for_audit, read
+from bot.ledger.audit import EventFilter, delete_before, find, open_for_audit, read
 from bot.ops.visible import FAILED, FINE, complain, visible, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
@@ -35,7 +35,7 @@ def audit(
             requests, events = delete_before(engine, before)
             print(f"Deleted {requests} requests and {events} events from before {before:%Y-%m-%d}.")
             return FINE
-        rows = read(engine, Wanted(**about), words=shape != "table")
+        rows = read(engine, EventFilter(**about), words=shape != "table")
         if (first := next(rows, None)) is None:
             print("No events match.", file=sys.stderr)
         else:
@@ -62,7 +62,7 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         engine = open_for_audit(parts.database_url)
         entry = find(engine, request)
         batch = find(engine, entry.request.batch) if entry and entry.request.batch else None
-        wanted = Wanted(request=request, batch=batch.request.id if batch else None)
+        wanted = EventFilter(request=request, batch=batch.request.id if batch else None)
         events = list(read(engine, wanted, words=True))
     except CannotOpenError as error:
         return complain([str(error)], parts.secrets)

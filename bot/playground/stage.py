@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bot.app.running import running
 from bot.domain.request import State
-from bot.ledger.audit import Wanted, open_for_audit, read
+from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
@@ -79,7 +79,7 @@ class Stage:
         """Yield what the ledger recorded, oldest first: all of it, or what is about one request."""
         engine = open_for_audit(self.database_url)
         try:
-            for event in read(engine, Wanted()):
+            for event in read(engine, EventFilter()):
                 if request in {None, event["request"]}:
                     yield {name: value for name, value in event.items() if value is not None}
         finally:

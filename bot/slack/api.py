@@ -31,7 +31,7 @@ MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailabl
 """Slack's internal errors; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _DEFAULT_RETRY_AFTER = 1.0
-NOT_SLACKS = "not Slack's answer"
+NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
 
 _log = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
     if status == _TOO_MANY or code in _RATE_LIMITED:
         return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
     if status >= _SERVER_ERROR or not code or code in MAYBE:
-        return Doubtful(code or (NOT_SLACKS if status == _OK else f"HTTP {status}"))
+        return Doubtful(code or (NOT_FROM_SLACK if status == _OK else f"HTTP {status}"))
     return Refused(code, _pointers(data))
 
 
@@ -230,8 +230,8 @@ def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> 
         return Answered({})
     data = _object(body)
     if data is None:
-        return Doubtful(NOT_SLACKS)
-    return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_SLACKS))
+        return Doubtful(NOT_FROM_SLACK)
+    return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_FROM_SLACK))
 
 
 def _object(body: bytes) -> dict[str, object] | None:

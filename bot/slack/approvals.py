@@ -17,7 +17,7 @@ from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, is_direct, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.thread import list_appids
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
@@ -61,7 +61,7 @@ class ApproverMessages:
     def __init__(
         self,
         posts: Posts,
-        in_force: InForce,
+        in_force: PolicyInForce,
         tongues: Tongues,
         link: Callable[[str | None], str | None],
         where: Callable[[Rule, str], Awaitable[Sequence[str]]],

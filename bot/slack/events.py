@@ -26,7 +26,7 @@ BODY_LIMIT = 1 << 20
 _STALE_AFTER = 300.0  # seconds, as in the SDK's verifier
 
 
-class NotSlacks(Enum):
+class NotFromSlack(Enum):
     """Why a request is rejected as not Slack's; the value goes to the log."""
 
     UNSIGNED = "it has no signature, so it is not from Slack"
@@ -51,27 +51,27 @@ def slack_events(
     """
     verifier = SignatureVerifier(signing_secret)
 
-    def no(status: int, why: NotSlacks | Unread, text: str) -> web.Response:
+    def no(status: int, why: NotFromSlack | Unread, text: str) -> web.Response:
         refused(PATH, why)
         return web.Response(status=status, text=text)
 
     async def events(request: web.Request) -> web.Response:
         began = time.monotonic()
         if not _may_be_signed(request):
-            return no(401, NotSlacks.UNSIGNED, _UNSIGNED)
+            return no(401, NotFromSlack.UNSIGNED, _UNSIGNED)
         raw = await read_body(request, BODY_LIMIT)
         if isinstance(raw, Unread):
             return no(raw.status, raw, raw.value)
         try:
             body = raw.decode()
         except UnicodeDecodeError:
-            return no(400, NotSlacks.UNREADABLE, _UNREADABLE)
+            return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         if not verifier.is_valid_request(body, request.headers):
             return no(401, _why_unsigned(request), _UNSIGNED)
         try:
             bolt_request = AsyncBoltRequest(body=body, headers=dict(request.headers))
         except Exception:  # noqa: BLE001  # Bolt cannot parse it
-            return no(400, NotSlacks.UNREADABLE, _UNREADABLE)
+            return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         mended = _mended(bolt_request)
         response = await app.async_dispatch(mended)
         if response.status == HTTPStatus.OK:
@@ -81,10 +81,10 @@ def slack_events(
     return events
 
 
-def _why_unsigned(request: web.Request) -> NotSlacks:
+def _why_unsigned(request: web.Request) -> NotFromSlack:
     """Return why the verifier rejects a well-formed signature."""
     sent = float(request.headers["X-Slack-Request-Timestamp"])
-    return NotSlacks.STALE if abs(time.time() - sent) > _STALE_AFTER else NotSlacks.SIGNATURE
+    return NotFromSlack.STALE if abs(time.time() - sent) > _STALE_AFTER else NotFromSlack.SIGNATURE
 
 
 def _may_be_signed(request: web.Request) -> bool:

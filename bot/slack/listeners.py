@@ -30,8 +30,8 @@ _HOUR = 3600.0
 _log = logging.getLogger(__name__)
 
 
-class Room(Protocol):
-    """A part of this room that has listeners."""
+class HasListeners(Protocol):
+    """A part that adds its own listeners, such as the form."""
 
     def listen(self, app: AsyncApp) -> None:
         """Add its listeners to Bolt's app."""
@@ -123,7 +123,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     identity: Mapping[str, object],
     signing_secret: str | None,
     words: Words,
-    *rooms: Room,
+    *rooms: HasListeners,
     unheard: Callable[[str], None] = no_op,
     acks: AcksFirst | None = None,
 ) -> AsyncApp:

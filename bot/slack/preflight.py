@@ -8,8 +8,8 @@ from bot.domain.problem import Problem
 from bot.slack.api import (
     BAD_TOKEN,
     MAYBE,
+    NOT_FROM_SLACK,
     NOT_SENT,
-    NOT_SLACKS,
     Answered,
     Doubtful,
     Refused,
@@ -114,7 +114,7 @@ def _unreachable(result: Result) -> str:
                 f"Slack answers that it is in trouble itself ({error}). "
                 "Look at slack-status.com, wait, then start again."
             )
-        case Doubtful(error) if error == NOT_SLACKS:
+        case Doubtful(error) if error == NOT_FROM_SLACK:
             return (
                 "What answers at SLACK_API_URL is not Slack, but a web page perhaps. "
                 "Check whether a proxy or a sign-in page of the network stands in between, then start again."

@@ -133,7 +133,7 @@ class Private:
             user, direct, lambda: direct, request.id, look_since=look_since
         )
         if not isinstance(posted, Posted):
-            _owe_if_open(posted, responded)
+            _raise_if_transient(posted, responded)
             return None
         return posted
 
@@ -176,7 +176,7 @@ class Private:
         responded = await self._respond(request, whole if look_since is None else again())
         if isinstance(responded, Answered):
             return True
-        _owe_if_open(posted, responded)
+        _raise_if_transient(posted, responded)
         return False
 
     async def _respond(self, request: Request, message: Message) -> Result:
@@ -190,7 +190,7 @@ class Private:
         return result
 
 
-def _owe_if_open(*ways: Result) -> None:
+def _raise_if_transient(*ways: Result) -> None:
     """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (

@@ -23,7 +23,7 @@ from bot.policy import (
     owner_of,
 )
 from bot.workflow.leased import LeasedSteps, LeaseLostError
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
 from bot.workflow.ruling import Decided, decide_all
 
@@ -51,7 +51,7 @@ class BrakeVerdict(Enum):
 class Brake:
     """Checks a request against the policy in force, with the requester's current groups."""
 
-    in_force: InForce
+    in_force: PolicyInForce
     people: People
     now: Callable[[], float]
     """In Unix seconds."""

@@ -34,7 +34,7 @@ from bot.workflow.confirm import confirm
 from bot.workflow.deadline import PATIENCE, within
 from bot.workflow.decide import decide, may_not_decide
 from bot.workflow.ports import Ports
-from bot.workflow.retry import again, retry
+from bot.workflow.retry import retry, share_again
 from bot.workflow.submit import Intake
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
@@ -72,7 +72,7 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
         case Act.RETRY:
             return retry(context)
         case Act.SHARE_AGAIN:
-            return again(context)
+            return share_again(context)
         case Act.STEPS:
             return Reply(steps_left(context.words, context.request))
         case _:

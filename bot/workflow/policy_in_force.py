@@ -7,7 +7,7 @@ from bot.policy import Policy
 from bot.runtime.observers import Topic
 
 
-class InForce:
+class PolicyInForce:
     """Holds the policy in force; a handler reads it once, and decides all of one command or click by it."""
 
     def __init__(self, policy: Policy, now: Callable[[], float] = time.time) -> None:

@@ -13,7 +13,7 @@ from bot.messages import Message
 from bot.messages.words import Tongues
 from bot.policy import Person, Rule, Unreadable
 from bot.runtime.observers import no_op
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 
 
 class AwayError(Exception):
@@ -138,7 +138,7 @@ async def not_checked(owner: str, env: str) -> Readiness:
 class Ports:
     """What the use cases need from outside."""
 
-    in_force: InForce
+    in_force: PolicyInForce
     people: People
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]

@@ -50,7 +50,7 @@ def _what_failed(context: ClickContext) -> Share | ShareMany | None:
             return ShareMany(failed, request.env, *more)
 
 
-def again(context: ClickContext) -> ClickStep:
+def share_again(context: ClickContext) -> ClickStep:
     """Share again what was shared before; the reason is the one given now, else the requester's own earlier one."""
     request, click = context.request, context.click
     if request.is_batch:

@@ -59,7 +59,7 @@ class Intake:
         self._ports = ports
         self.stopping = False
 
-    def takes(self) -> bool:
+    def accepts(self) -> bool:
         """Tell whether it accepts requests."""
         return not self.stopping
 

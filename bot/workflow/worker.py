@@ -37,7 +37,7 @@ from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck, not_ch
 
 MOST_TAKE_OVERS = 5
 _LOOKS_PER_LEASE = 12
-_LOOKS_PER_BEAT = 3
+_LOOKS_PER_HEARTBEAT = 3
 _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds after an unforeseen error
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
@@ -222,8 +222,8 @@ class Worker:
         healthy_since = -math.inf
         for look in count():
             try:
-                if look % _LOOKS_PER_BEAT == 0:
-                    await self.ledger.replica.beat()
+                if look % _LOOKS_PER_HEARTBEAT == 0:
+                    await self.ledger.replica.heartbeat()
                 if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from tests.conftest import Clock, examples, settings_of, soon
 
 APPID, OTHER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
@@ -42,7 +42,7 @@ class Stage:
         self.path = path
         self.path.write_text(FIRST, encoding="utf-8")
         self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
-        self.in_force = InForce(self.settings.policy, clock or Clock())
+        self.in_force = PolicyInForce(self.settings.policy, clock or Clock())
         self.asked = asyncio.Event()
         self.meanwhile: Callable[[], object] = list  # between the two readings for whoever asks
         self.watcher = self.anew()
@@ -384,7 +384,7 @@ async def test_where_there_is_no_file_that_is_said_each_time_and_no_more(
     monkeypatch.chdir(tmp_path)
     stage = Stage(tmp_path / "other.toml")
     without = settings_of(ENVIRON | {"SHARE_ENV_ALLOWED_USERS": "U012ABCDEF"})
-    stage.in_force = InForce(without.policy)
+    stage.in_force = PolicyInForce(without.policy)
     stage.watcher = PolicyWatcher(stage.in_force, without, stage.asked, every=0.001)
     async with keeping(stage):
         stage.asked.set()

@@ -141,7 +141,7 @@ def stalled(says: bytes) -> Act:
 
 NOT_SIGNED = "401 no good signature"
 LATE, TOO_LONG = "408 its body came too slowly", "413 its body is too long"
-NOT_SLACKS = "400 the body is not what Slack sends"
+NOT_FROM_SLACK = "400 the body is not what Slack sends"
 
 FIRES: dict[Fault, Act] = rows_of(
     "HTTP mode",
@@ -167,10 +167,10 @@ FIRES: dict[Fault, Act] = rows_of(
     ("a broken chunk", "400 Invalid character", lambda p: p.say(request(LINE, signed() | CHUNKED, b"zz\r\n"))),
     ("no body", "200", lambda p: p.whole(signed(b""), b"")),
     ("a command as text/plain", "200", lambda p: p.whole(signed(kind="text/plain"))),
-    ("a command as application/json", NOT_SLACKS, lambda p: p.whole(signed(kind="application/json"))),
-    ("a body that is not UTF-8", NOT_SLACKS, lambda p: p.whole(signed(b"\xff"), b"\xff")),
+    ("a command as application/json", NOT_FROM_SLACK, lambda p: p.whole(signed(kind="application/json"))),
+    ("a body that is not UTF-8", NOT_FROM_SLACK, lambda p: p.whole(signed(b"\xff"), b"\xff")),
     ("a charset that nobody knows", "200", lambda p: p.whole(signed(kind=f"{FORM}; charset=made-up"))),
-    ("a packed body", NOT_SLACKS, lambda p: p.whole(signed() | {"Content-Encoding": "gzip"}, gzip.compress(HELP))),
+    ("a packed body", NOT_FROM_SLACK, lambda p: p.whole(signed() | {"Content-Encoding": "gzip"}, gzip.compress(HELP))),
     ("GET", "405", lambda p: p.whole(signed(), line=LINE.replace("POST", "GET"))),
     ("a method that nobody knows", "400 Invalid method", lambda p: p.whole(signed(), line=LINE.replace("POST", "BREW"))),
     ("another path", "404", lambda p: p.whole(signed(), line=LINE.replace("events", "event"))),

@@ -57,7 +57,7 @@ async def other(database: Database, ledger: Ledger) -> Ledger:
     """Return the ledger of the replica `b`, beside `a`."""
     del ledger  # it comes first
     other = database.ledger("b")
-    await other.replica.beat()  # on SQLite, a start would take it for the only one
+    await other.replica.heartbeat()  # on SQLite, a start would take it for the only one
     return other
 
 

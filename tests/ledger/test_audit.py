@@ -11,12 +11,12 @@ from bot.domain.outcome import Failed, Shared
 from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.address import CannotOpenError
-from bot.ledger.audit import COLUMNS, WORDS, Wanted, delete_before, open_for_audit, read
+from bot.ledger.audit import COLUMNS, WORDS, EventFilter, delete_before, open_for_audit, read
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
 APPID = "wx00000000000000aa"
-EVERYTHING = Wanted()
+EVERYTHING = EventFilter()
 LONG = "x" * 300
 
 
@@ -90,19 +90,19 @@ async def test_times_are_told_to_the_millisecond_in_utc(database: Database, engi
     ("wanted", "kinds"),
     [
         (EVERYTHING, ["first", "second", "third", "fourth"]),
-        (Wanted(user="U2"), ["second"]),
-        (Wanted(env="prod-1"), ["first", "third"]),
-        (Wanted(appid=APPID), ["second", "third"]),
-        (Wanted(outcome="denied"), ["third", "fourth"]),
-        (Wanted(env="prod-1", outcome="denied"), ["third"]),
-        (Wanted(env="prod-1", user="U2"), []),
-        (Wanted(env="prod-%"), []),
-        (Wanted(user=""), []),
+        (EventFilter(user="U2"), ["second"]),
+        (EventFilter(env="prod-1"), ["first", "third"]),
+        (EventFilter(appid=APPID), ["second", "third"]),
+        (EventFilter(outcome="denied"), ["third", "fourth"]),
+        (EventFilter(env="prod-1", outcome="denied"), ["third"]),
+        (EventFilter(env="prod-1", user="U2"), []),
+        (EventFilter(env="prod-%"), []),
+        (EventFilter(user=""), []),
     ],
     ids=str,
 )
 async def test_an_audit_is_about_what_is_wanted(
-    ledger: Ledger, engine: Engine, wanted: Wanted, kinds: list[str]
+    ledger: Ledger, engine: Engine, wanted: EventFilter, kinds: list[str]
 ) -> None:
     origin = new_request().origin
     other = type(origin)("T1", "U2", "C1", "releases", "trigger", "")
@@ -126,7 +126,7 @@ async def test_an_audit_of_a_request_has_its_items_and_nothing_of_others(
 ) -> None:
     for request in ("b1", "b1-1", "b1-12", "b10", "b10-1"):
         events_at(database, 1.0, request=request)
-    assert [event["request"] for event in read(engine, Wanted(request=wanted))] == requests
+    assert [event["request"] for event in read(engine, EventFilter(request=wanted))] == requests
 
 
 async def test_an_audit_for_programs_has_what_people_wrote(ledger: Ledger, engine: Engine) -> None:
@@ -138,11 +138,11 @@ async def test_an_audit_for_programs_has_what_people_wrote(ledger: Ledger, engin
 
 async def test_an_audit_begins_when_it_is_told_to(database: Database, engine: Engine) -> None:
     events_at(database, 1000, 2000, 3000.5)
-    assert len(list(read(engine, Wanted(since=moment(2000))))) == 2
-    assert len(list(read(engine, Wanted(since=moment(2000.5))))) == 1
+    assert len(list(read(engine, EventFilter(since=moment(2000))))) == 2
+    assert len(list(read(engine, EventFilter(since=moment(2000.5))))) == 1
     beijing = moment(3000).astimezone(timezone(timedelta(hours=8)))
-    assert len(list(read(engine, Wanted(since=beijing)))) == 1
-    assert list(read(engine, Wanted(since=moment(3001)))) == []
+    assert len(list(read(engine, EventFilter(since=beijing)))) == 1
+    assert list(read(engine, EventFilter(since=moment(3001)))) == []
 
 
 async def test_deleting_leaves_what_is_open_or_newer(

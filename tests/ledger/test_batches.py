@@ -202,7 +202,7 @@ async def test_batches_of_one_env_do_not_stand_in_each_other_s_way(ledger: Ledge
 
 async def test_items_are_not_taken_over_by_themselves(database: Database, ledger: Ledger) -> None:
     gone = database.ledger("gone", SHORT)
-    await gone.replica.beat()
+    await gone.replica.heartbeat()
     batch = await queued(gone, 3)
     await database.lease_over("gone")
     (taken,) = await ledger.replica.take_over(99)
@@ -690,7 +690,7 @@ async def test_whoever_listens_hears_of_each_item_that_is_left_out_or_given_up(
 ) -> None:
     heard: list[Event] = []
     listening = database.ledger("b", on_event=heard.append)
-    await listening.replica.beat()
+    await listening.replica.heartbeat()
     await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
     batch = await placed(listening, new_batch(3, env="env"))
     await soon(lambda: [event.kind for event in heard] == ["accepted", "placed"])

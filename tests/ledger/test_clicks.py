@@ -421,7 +421,7 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
         clicking.cancel()
         await asyncio.wait([clicking])
         assert clicking.cancelled()
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     after = only(database)
     assert database.kinds()[-2:] == ["decided", "taken back"]
     assert after.pop("fence") == entry.fence + 1
@@ -448,7 +448,7 @@ async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_sinc
         await asyncio.wait([clicking])
     found = await asking
     assert isinstance(found, Accepted)
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     now = await stands(ledger, entry)
     assert (now.state, now.outcome) == (State.CONFIRMING, None)
     assert database.kinds().count("taken back") == 1
@@ -536,7 +536,7 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
         await soon(reached)
         clicking.cancel()
         await asyncio.wait([clicking])
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert moved == await stands(ledger, entry)
     assert "taken back" not in database.kinds()
 
@@ -567,7 +567,7 @@ async def test_a_click_that_was_rolled_back_takes_back_no_other(
         before = database.now()
         await soon(lambda: database.now() > before + 0.001)  # SQLite counts in milliseconds
     moved = await second
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert moved == await stands(ledger, entry)
     assert "taken back" not in database.kinds()
 
@@ -588,7 +588,7 @@ async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
         taking.cancel()
         await asyncio.wait([taking])
     assert await clicking
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert only(database, "holder") == {"holder": "a"}
 
 
@@ -599,7 +599,7 @@ async def test_what_the_ledger_does_not_take_in_time_is_not_done(
     entry = await asked(ledger)
     with database.locked(), pytest.raises(LedgerDownError):
         await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert (await stands(ledger, entry)).state is State.WAITING
 
 
@@ -660,6 +660,6 @@ async def test_a_retry_whose_person_hears_nothing_is_given_back(
         await soon(reached)
         asking.cancel()
         await asyncio.wait([asking])
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert database.kinds()[-1] == "withdrawn"
     assert (await stands(ledger, first)).retried_by is None

@@ -28,7 +28,7 @@ async def gone(database: Database, ledger: Ledger) -> Ledger:
     """Return the ledger of a replica that beats once and never again."""
     del ledger  # it comes first
     gone = database.ledger("gone", SHORT)
-    await gone.replica.beat()
+    await gone.replica.heartbeat()
     return gone
 
 
@@ -37,9 +37,9 @@ async def test_a_replica_that_beats_keeps_its_requests(
 ) -> None:
     await accepted(gone)
     await database.lease_over("gone")
-    await gone.replica.beat()
+    await gone.replica.heartbeat()
     lasting = database.ledger("gone")  # the same replica, with a lease that lasts
-    await lasting.replica.beat()
+    await lasting.replica.heartbeat()
     assert await ledger.replica.take_over(9) == []
 
 
@@ -99,7 +99,7 @@ async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
     await database.lease_over("gone")
     for count in range(1, 8):
         taker = database.ledger(f"taker-{count}", SHORT)
-        await taker.replica.beat()
+        await taker.replica.heartbeat()
         (entry,) = await taker.replica.take_over(9)
         assert (entry.taken_over, entry.fence) == (count, count + 1)
         await database.lease_over(f"taker-{count}")
@@ -311,7 +311,7 @@ async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> No
     await gone.start()
     async with gone.replica.lease.timeout() as lease:
         before = lease.when()
-        await gone.replica.beat()
+        await gone.replica.heartbeat()
         after = lease.when()
     assert before is not None
     assert after is not None
@@ -428,7 +428,7 @@ async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
 
 
 async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) -> None:
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
     assert lease["lease_until"] == pytest.approx(database.now() + LEASE, abs=5)
 
@@ -445,7 +445,7 @@ async def test_a_request_whose_requester_is_gone_does_not_stay_open(
         asking.cancel()
         await asyncio.wait([asking])
         assert asking.cancelled()
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     (entry,) = await everything(ledger)
     assert (entry.state, entry.request.origin.response_url) == (State.ENDED, "")
     assert entry.ended is not None
@@ -465,7 +465,7 @@ async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
         await soon(reached)
         asking.cancel()
         await asyncio.wait([asking])
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert (await stands(ledger, earlier)).retried_by is None
     once_more = Retry(earlier.request.id, "U1")
     more = await ledger.accept(new_request(env=retry.env), retry=once_more)
@@ -476,14 +476,14 @@ async def test_a_request_that_was_taken_back_in_time_was_never_there(
     database: Database, ledger: Ledger
 ) -> None:
     with database.holding() as reached:
-        beating = asyncio.create_task(ledger.replica.beat())
+        beating = asyncio.create_task(ledger.replica.heartbeat())
         await soon(reached)
         asking = asyncio.create_task(ledger.accept(new_request()))
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
     await beating
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert await everything(ledger) == []
     assert database.kinds() == []
 
@@ -496,7 +496,7 @@ async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert (await stands(ledger, entry)).state is State.PLACED
 
 
@@ -510,7 +510,7 @@ async def test_what_was_taken_over_for_nobody_is_put_back(
         await soon(reached)
         taking.cancel()
         await asyncio.wait([taking])
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert [(taken.request.id, taken.taken_over) for taken in await other.replica.take_over(9)] == [
         (entry.request.id, 2)
     ]
@@ -573,12 +573,12 @@ async def test_it_is_writable_while_the_last_beat_was_taken(
     database: Database, ledger: Ledger
 ) -> None:
     assert ledger.replica.writable  # its start was written down
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert ledger.replica.writable
     with database.locked(), pytest.raises(LedgerDownError):
-        await ledger.replica.beat()
+        await ledger.replica.heartbeat()
     assert not ledger.replica.writable
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     assert ledger.replica.writable
     assert ledger.alive
     assert ledger.queued == 0

@@ -495,7 +495,7 @@ async def test_the_key_to_the_conversation_is_gone_at_the_end(
 async def test_no_time_comes_from_the_replica_s_clock(database: Database, ledger: Ledger) -> None:
     await live(ledger, new_request(), FAILED)
     await ledger.note("denied", new_request().origin, {})
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     await ledger.replica.take_over(9)
     numbers = [
         value

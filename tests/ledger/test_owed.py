@@ -80,12 +80,12 @@ async def test_every_replica_knows_for_how_long_the_oldest_has_been_owed(
     entry = await answered(ledger)
     assert await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET owed = :at", at=database.now() - 400.0)
-    await other.replica.beat()
+    await other.replica.heartbeat()
     assert other.replica.owed_seconds == pytest.approx(400.0, abs=5)
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await other.replica.take_over(9)
     assert await other.end(taken, "delivered")
-    await other.replica.beat()
+    await other.replica.heartbeat()
     assert other.replica.owed_seconds == 0.0
 
 

@@ -15,14 +15,14 @@ PLAIN, OLDER, NEWEST = Seal(), seal_of([OLD]), seal_of([NEW, OLD])
 @pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
 @given(secret=SECRETS)
 def test_what_is_closed_opens_again(seal: Seal, secret: str) -> None:
-    assert seal.open(seal.close(secret)) == secret
+    assert seal.decrypt(seal.encrypt(secret)) == secret
 
 
 @given(secret=SECRETS.filter(lambda secret: len(secret) > 5))
 def test_what_is_closed_with_a_key_can_be_read_by_nobody_else(secret: str) -> None:
-    closed = OLDER.close(secret)
+    closed = OLDER.encrypt(secret)
     assert secret not in closed
-    assert closed != OLDER.close(secret)
+    assert closed != OLDER.encrypt(secret)
     assert closed.isascii()
 
 
@@ -47,37 +47,37 @@ def test_no_seal_shows_its_keys() -> None:
 def test_a_secret_opens_as_long_as_its_key_is_there(
     closed: Seal, by: Seal, secret: str | None, state: Sealed
 ) -> None:
-    stored = closed.close(SECRET)
-    assert by.open(stored) == secret
+    stored = closed.encrypt(SECRET)
+    assert by.decrypt(stored) == secret
     assert by.state(stored) is state
 
 
 @pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
 def test_nothing_stored_is_no_secret(seal: Seal) -> None:
-    assert seal.open(None) is None
+    assert seal.decrypt(None) is None
 
 
 @given(at=st.integers(0, 80), letter=st.characters(exclude_categories=["Cs"]))
 def test_a_corrupted_secret_is_no_secret(at: int, letter: str) -> None:
-    stored = NEWEST.close(SECRET)
+    stored = NEWEST.encrypt(SECRET)
     at += len("fernet:")
     same = {frozenset(stored[at]), frozenset("-+"), frozenset("_/")}  # two alphabets of base64
     assume(frozenset({letter, stored[at]}) not in same)
     corrupted = stored[:at] + letter + stored[at + 1 :]
-    assert NEWEST.open(corrupted) is None
+    assert NEWEST.decrypt(corrupted) is None
     assert NEWEST.state(corrupted) is Sealed.LOST
 
 
 @pytest.mark.parametrize("seal", [OLDER, NEWEST], ids=["one key", "two keys"])
 @given(length=st.integers(0, 200))
 def test_a_secret_that_was_cut_short_is_no_secret(seal: Seal, length: int) -> None:
-    stored = NEWEST.close(SECRET)
+    stored = NEWEST.encrypt(SECRET)
     assume(length < len(stored))
-    assert seal.open(stored[:length]) is None
+    assert seal.decrypt(stored[:length]) is None
 
 
 @pytest.mark.parametrize("seal", [PLAIN, OLDER], ids=["no key", "a key"])
 @given(stored=st.text().filter(lambda text: not text.startswith("plain:")))
 def test_whatever_somebody_else_put_there_is_no_secret(seal: Seal, stored: str) -> None:
-    assert seal.open(stored) is None
+    assert seal.decrypt(stored) is None
     assert seal.state(stored) is Sealed.LOST

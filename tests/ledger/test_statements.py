@@ -54,7 +54,7 @@ _OF_ALL_TIMES = re.compile(
 async def test_no_command_and_no_click_goes_through_what_has_ended(sqlite: Database) -> None:
     ledger = sqlite.ledger("a")
     await ledger.start()
-    await ledger.replica.beat()
+    await ledger.replica.heartbeat()
     sqlite.statements.clear()
     entry = await accepted(ledger)
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), UnderWay)

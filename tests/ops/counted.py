@@ -9,7 +9,7 @@ from bot.domain.link import Link
 from bot.ledger import Event
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
-from bot.slack.events import NotSlacks
+from bot.slack.events import NotFromSlack
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 
@@ -31,7 +31,7 @@ def exercised() -> Metrics:
     observers.called_wechat("shareenv", "0", 0.1)
     observers.renewed("owner", "renewed")
     observers.renewed("platform", "no-ticket")
-    observers.refused("/slack/events", NotSlacks.SIGNATURE)
+    observers.refused("/slack/events", NotFromSlack.SIGNATURE)
     observers.transacted(0.01, False)  # noqa: FBT003  # what it hears has no names
     observers.reloaded(True)  # noqa: FBT003  # what it hears has no names
     observers.lagged(0.0)

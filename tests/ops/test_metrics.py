@@ -26,7 +26,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
 from bot.runtime.bodies import Unread
 from bot.runtime.clock import Runtime
-from bot.slack.events import PATH, NotSlacks
+from bot.slack.events import PATH, NotFromSlack
 from bot.wechat.push import PushRefusal
 from tests.conftest import (
     RELEASES,
@@ -101,7 +101,7 @@ def test_nothing_from_outside_becomes_a_label(
         tell.disconnected(one)
         tell.called_wechat(one, other, 0.1)
         tell.renewed(one, other)
-        tell.refused(one, NotSlacks.STALE)
+        tell.refused(one, NotFromSlack.STALE)
         for known in (kind, "denied", "mistake", "answered"):
             metrics.told(event(known, detail=detail, outcome=outcome))
             metrics.told(event(known, detail=detail, outcome=outcome, request="r1"))
@@ -131,7 +131,7 @@ def test_every_method_that_is_called_is_counted_by_its_name() -> None:
 
 
 def test_every_reason_for_refusing_a_post_is_counted_by_its_name() -> None:
-    reasons = (*NotSlacks, *PushRefusal, *Unread, *Nowhere)
+    reasons = (*NotFromSlack, *PushRefusal, *Unread, *Nowhere)
     assert {why.name.lower() for why in reasons} == set(labels.REFUSALS)
     assert labels.PATHS == (PATH, PUSHES, ELSEWHERE)
 

@@ -18,7 +18,7 @@ from bot.policy import Effect, Policy, Rule
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.posts import Posts
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import AwayError
 from tests.conftest import Sleep, in_their_channel, request_of
 from tests.languages import TONGUES
@@ -36,7 +36,7 @@ def posts(api: SlackApi, sleep: Sleep) -> Posts:
 
 
 def approvals(posts: Posts, rule: Rule = RULE) -> ApproverMessages:
-    in_force = InForce(Policy((rule,)))
+    in_force = PolicyInForce(Policy((rule,)))
     link = lambda ref: ref and f"https://x/{ref}"  # noqa: E731  # two lines would say no more
     return ApproverMessages(posts, in_force, TONGUES, link, in_their_channel)
 

@@ -272,7 +272,7 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
 ) -> None:
     ledger, other = either.ledger("a"), either.ledger("b")
     await ledger.start()
-    await other.replica.beat()
+    await other.replica.heartbeat()
     origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
     request = Request("r1", origin, "wx5fe6bb43205e9e70", "e", "wx0123456789abcdef", "four eyes")
     found = await ledger.accept(request, State.WAITING, patience=100)

@@ -13,7 +13,7 @@ from bot.ledger import Ledger
 from bot.playground.slack.server import LocalSlack
 from bot.policy import Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
@@ -30,14 +30,14 @@ BETA = Policy(
 
 
 def test_the_first_policy_is_in_force_from_the_start(clock: Clock) -> None:
-    in_force = InForce(ALPHA, clock)
+    in_force = PolicyInForce(ALPHA, clock)
     assert (in_force.policy, in_force.since, in_force.trouble) == (ALPHA, clock.now, None)
 
 
 def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it(
     clock: Clock,
 ) -> None:
-    in_force, heard = InForce(ALPHA, clock), list[Policy]()
+    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
     in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
     clock.now += 5
@@ -47,7 +47,7 @@ def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it
 
 
 def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> None:
-    in_force, heard = InForce(ALPHA, clock), list[Policy]()
+    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
     in_force.subscribe(heard.append)
     clock.now += 5
     in_force.refuse(["It is wrong.", "Put it right."])
@@ -57,7 +57,7 @@ def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> 
 
 
 def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock) -> None:
-    in_force, heard = InForce(ALPHA, clock), list[Policy]()
+    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
     in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
     clock.now += 5
@@ -113,7 +113,7 @@ async def ports() -> AsyncIterator[Ports]:
         return f"request{next(numbers)}"
 
     yield Ports(
-        InForce(ALPHA),
+        PolicyInForce(ALPHA),
         Members(),
         ledger,
         carried,
@@ -129,7 +129,7 @@ async def ports() -> AsyncIterator[Ports]:
 
 
 @asynccontextmanager
-async def flipping(in_force: InForce, *policies: Policy) -> AsyncIterator[None]:
+async def flipping(in_force: PolicyInForce, *policies: Policy) -> AsyncIterator[None]:
     """Put these into force in turn, another one at each turn of the loop."""
 
     async def flip() -> None:
@@ -156,14 +156,14 @@ async def test_each_command_is_answered_by_one_policy_however_often_it_changes(
             await asyncio.sleep(0)
         return str(await sharing.command(replace(origin, trigger_id=str(number)), text))
 
-    async def answers(in_force: InForce) -> set[str]:
+    async def answers(in_force: PolicyInForce) -> set[str]:
         by = replace(ports, in_force=in_force)
         sharing = SlashCommands(Intake(by), by)
         return set(await asyncio.gather(*(answer(sharing) for _ in range(50))))
 
-    [alpha], [beta] = await answers(InForce(ALPHA)), await answers(InForce(BETA))
+    [alpha], [beta] = await answers(PolicyInForce(ALPHA)), await answers(PolicyInForce(BETA))
     assert alpha != beta
-    in_force, said = InForce(ALPHA), set[str]()
+    in_force, said = PolicyInForce(ALPHA), set[str]()
     async with flipping(in_force, ALPHA, BETA):
         while len(said) < 2:
             said |= await answers(in_force)

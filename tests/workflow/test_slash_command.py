@@ -29,7 +29,7 @@ from bot.runtime.cache import REDELIVERED
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
@@ -784,7 +784,7 @@ def ports(
     people: Everybody, ledger: Ledger, carried: Carried, runtime: Runtime, tasks: Tasks
 ) -> Ports:
     return Ports(
-        InForce(POLICY),
+        PolicyInForce(POLICY),
         people,
         ledger,
         carried,
@@ -835,7 +835,7 @@ async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
-    intake = Intake(replace(ports, in_force=InForce(policy), people=Unhurried()))
+    intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=Unhurried()))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(30):
         told = await intake.submit(policy, origin, Share(APPID, ENV), me, within(1.0))

@@ -38,7 +38,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.leased import LeasedSteps
-from bot.workflow.policy_in_force import InForce
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import Owners, Place, Places
 from bot.workflow.worker import Worker
 from tests.conftest import (
@@ -106,7 +106,7 @@ def make(
     slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
 ) -> Make:
     """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
-    in_force = InForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
+    in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     approvals = ApproverMessages(posts, in_force, TONGUES, places.link, in_their_channel)
     brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time)

@@ -11,7 +11,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
-from bot.slack.events import PATH, NotSlacks
+from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import ASK, RELEASES, REQUESTER, settings_of
 from tests.ops.doctors import asked
 from tests.ops.served import Served
@@ -74,7 +74,7 @@ async def test_another_apps_signing_secret_is_named_by_what_the_bot_that_runs_re
     assert found.found.startswith("the bot that runs refused 2 posts to /slack/events")
     assert "Basic Information" in str(found.fix)
     (line,) = (each for each in caplog.records if each.msg == "delivery refused")
-    assert (vars(line)["times"], vars(line)["reason"]) == (2, NotSlacks.SIGNATURE.value)
+    assert (vars(line)["times"], vars(line)["reason"]) == (2, NotFromSlack.SIGNATURE.value)
 
 
 async def test_a_stranger_alone_is_no_finding(

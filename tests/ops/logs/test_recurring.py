@@ -7,7 +7,7 @@ import pytest
 from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.ledger import Event
 from bot.ops.logs.recurring import Refusals, Repeated
-from bot.slack.events import PATH, NotSlacks
+from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import Clock
 from tests.ops.counted import event
 
@@ -108,12 +108,12 @@ def test_what_is_refused_is_logged_at_once_and_then_once_a_minute_with_how_many(
     refusals = Refusals(clock)
     refusals.look()
     assert lines(caplog) == []
-    refusals.refused(PATH, NotSlacks.SIGNATURE)
+    refusals.refused(PATH, NotFromSlack.SIGNATURE)
     refusals.look()
     assert lines(caplog) == [("delivery refused", PATH, 1)]
     for _ in range(59):
         clock.now += 1
-        refusals.refused(PATH, NotSlacks.SIGNATURE)
+        refusals.refused(PATH, NotFromSlack.SIGNATURE)
         refusals.look()
     assert lines(caplog) == []
     clock.now += 1
@@ -128,7 +128,7 @@ def test_each_reason_has_its_own_line_and_says_what_to_look_at(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     refusals = Refusals(Clock())
-    for why in NotSlacks:
+    for why in NotFromSlack:
         refusals.refused(PATH, why)
     refusals.look()
-    assert [vars(line)["reason"] for line in caplog.records] == [why.value for why in NotSlacks]
+    assert [vars(line)["reason"] for line in caplog.records] == [why.value for why in NotFromSlack]
