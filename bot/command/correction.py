@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from bot.command.everyday import Sense, sense
 from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
@@ -36,12 +37,10 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.command.vocabulary import (
-    Sense,
     bare,
     envs_in,
     meant_as_appid,
     named_in,
-    sense,
     subcommand,
     without_fillers,
     without_reasons,

@@ -3,25 +3,21 @@
 Pure. A likely correction is only offered as a line to copy; it is never executed.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import assert_never
 
 from bot.command.correction import (
     BLANK_REASON,
     corrected_line,
     nearest,
-    nearest_option,
     wrong_batch,
     wrong_name,
     wrong_pair,
 )
+from bot.command.everyday import sense
 from bot.command.grammar import (
     FIRST_WORDS,
-    FLAGS,
     MOST_APPIDS,
-    OPTIONS,
-    REASON_LIMIT,
     Alone,
     Command,
     Help,
@@ -42,21 +38,17 @@ from bot.command.mistake import (
     MistakeError,
     NotUnderstood,
     OptionNotHere,
-    OptionTwice,
-    OptionWithoutValue,
-    ReasonTooLong,
     UnclosedQuote,
-    UnknownOption,
     UnknownWord,
 )
-from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
+from bot.command.options import Split, split_options
+from bot.command.tokenizer import tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
     bare,
     meant_as_appid,
     misspelt_opposite,
     not_understood,
     objection_in,
-    sense,
     split_chinese,
     subcommand,
     without_fillers,
@@ -67,15 +59,12 @@ from bot.command.vocabulary import (
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help"}
 
-Split = tuple[list[str], Options] | MistakeError
-"""The words without the options, and the options; or the mistake in the options."""
-
 
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
     plain = [word.text for word in words]
-    split = _split(words, plain)
+    split = split_options(words, plain)
     try:
         exact = _exact(*split) if closed and not isinstance(split, MistakeError) else None
         return exact or _understood(text, plain, split, closed=closed)
@@ -211,48 +200,3 @@ def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]
     if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
         return words[0], words[1]
     raise wrong_pair(words, options, verb)
-
-
-def _split(words: Sequence[Word], plain: list[str]) -> Split:
-    """Separate words and options; `plain` has the text of all words, for corrections."""
-    options = Options()
-    rest = iter(words)
-    found: list[str] = []
-    for word in rest:
-        if word.quoted or not word.text.startswith("-"):
-            found.append(word.text)
-            continue
-        name, _, value = word.text.partition("=")
-        if name not in OPTIONS or (name in FLAGS and value):
-            near = nearest_option(name)
-            guess = Options(
-                BLANK_REASON if near == "reason" else options.reason,
-                near == "dry-run",
-                near == "again",
-            )
-            # `prod -1` is `prod-1`, and not `prod`.
-            part = name.lstrip("-")[:1].isdigit() and not subcommand(plain[0])
-            right = corrected_line([each for each in plain if not (part and is_env(each))], guess)
-            return MistakeError(UnknownOption(word.text, near and f"--{near}"), right)
-        if name in options.given():
-            return MistakeError(OptionTwice(name), corrected_line(plain, options))
-        if name == "--dry-run":
-            options = replace(options, dry_run=True)
-        elif name == "--again":
-            options = replace(options, again=True)
-        elif reason := value or _value_behind(rest):
-            options = replace(options, reason=reason)
-        else:
-            guess = replace(options, reason=BLANK_REASON)
-            return MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
-    if options.reason is not None and len(options.reason) > REASON_LIMIT:
-        return MistakeError(
-            ReasonTooLong(len(options.reason), REASON_LIMIT), corrected_line(found, options)
-        )
-    return found, options
-
-
-def _value_behind(rest: Iterator[Word]) -> str | None:
-    """Take the word after an option, if it can be the option's value."""
-    word = next(rest, None)
-    return word.text if word and (word.quoted or word.text not in OPTIONS) else None

@@ -3,112 +3,28 @@
 A command whose words ask for the opposite of a share gets no corrected line.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from itertools import pairwise, takewhile
 
+from bot.command.everyday import RUNS, Sense, nearly_reverse, sense, stands_for
 from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
     FIRST_WORDS,
     SUBCOMMANDS,
-    Help,
     History,
     Subcommand,
-    Whoami,
     Why,
     is_appid,
     is_env,
 )
 from bot.command.mistake import OnlyShares, UnclearReceiver, UnknownWord
 
-
-class Sense(Enum):
-    """What an everyday word means in a command."""
-
-    REVERSE = "asks for the opposite of a share, or for none"
-    LOOK = "asks what was shared: `history`"
-    FILLER = "neither an env nor a reason"
-
-
-_WORDS = {
-    Sense.REVERSE: """
-        unshare unshared unsharing un undo undoing undone unlink unlinked unlinking unbind revoke revoked revoking
-        remove removed removing removal delete deleted deleting deletion rm del stop stopped stopping
-        cancel canceled cancelled canceling cancelling withdraw withdrawn withdrawing retract recall rescind
-        detach disconnect disable disabled deny block ban forbid reject refuse prevent avoid drop kill end abort
-        terminate take reverse revert rollback erase purge close lock without except instead never not no
-        dont doesnt didnt cannot cant wont shouldnt mustnt neednt isnt arent
-        off kick eject evict expel exclude restrict suspend pause hold cut strip reset nuke deauth quit
-        取消 撤销 撤回 撤 收回 删除 删 移除 去掉 停止 停用 停 终止 中止 解除 解绑 关闭 断开 禁止 拒绝 不 别 勿 没 无需 除了
-        踢 移出 移走 回收 收走 注销 清除 清空 作废 失效 剔除 拉黑 退出 吊销 剥夺 去除 排除 屏蔽 冻结 暂停 关掉 拿掉
-        撤銷 刪除 關閉 終止 斷開 別 無需
-    """,
-    Sense.LOOK: """
-        list lists listing status show check query find is are was were has does did shared already whether
-        who whom whose what when where which how
-        列表 列出 状态 历史 记录 查询 查看 查 是否 有没有 吗 谁 哪 什么 多少 已 狀態 歷史 記錄 查詢 嗎 誰
-    """,
-    Sense.FILLER: """
-        a an the this that these those it its am i we you me us our your my their
-        to with for from of by in on at into onto via as and or also plus
-        please pls plz kindly thanks thank hi hey hello ok okay yes now asap today just so
-        share shares sharing share-env give gives grant grants add allow permit enable assign invite authorize authorise let make do use access
-        can could would will shall may must should want wants need needs like
-        env envs environment environments cloud app apps mini program programs receiver receivers owner
-        请 麻烦 帮 帮忙 一下 谢谢 谢 你好 我 我们 你 它 这个 这 那个 那 把 将 给 向 到 对 从 由 来自 的 和 与 及 以及 或 用 使用
-        让 要 想 需要 可以 能 能不能 可不可以 能否 共享 分享 授权 访问 权限 环境 云环境 云开发 小程序 应用 現在 现在 马上 吧 了 個 个
-        請 麻煩 幫 謝謝 我們 這個 將 給 從 與 共用 環境
-    """,
-}
-SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
-_STAND_FOR = {
-    Help.word: re.compile("帮助|怎么|如何|how$", re.IGNORECASE),
-    Whoami.word: re.compile("我是谁"),
-    Why.word: re.compile("为什么|为何"),
-}
-_BACKWARDS = re.compile(r"(?:un|de|dis)-?([a-z]{3,})")
-_MISSPELT = ("unshare", "revoke", "remove", "delete", "cancel", "unlink", "withdraw", "stop")
-_SHORTEST_MISSPELT = 5
-
 JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
 _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
-
-# Chinese has no spaces between words: they are found in a run of characters, longest first.
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
-_ALL_HAN = re.compile(f"[{_HAN}]+")
-_SIGNS = re.compile(r"[^\w<>-]|_")
-_HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_HAN}]"]))
-
-
-def sense(word: str) -> Sense | None:
-    """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
-    if word and not any(map(str.isalnum, word)):
-        return Sense.FILLER
-    plain = _SIGNS.sub("", word.lower()).strip("-")
-    if plain in SENSES:
-        return SENSES[plain]
-    if _ALL_HAN.fullmatch(plain):
-        said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
-        return next(
-            (each for each in (Sense.REVERSE, Sense.LOOK, None) if each in said), Sense.FILLER
-        )
-    backwards = _BACKWARDS.fullmatch(plain)
-    if backwards and SENSES.get(backwards[1]) is Sense.FILLER:
-        return Sense.REVERSE
-    parts = {SENSES.get(part) for part in plain.split("-")}
-    return Sense.REVERSE if Sense.REVERSE in parts and None not in parts else None
-
-
-def nearly_reverse(word: str) -> bool:
-    """Return whether a word may be a misspelling of one that asks for the opposite of a share."""
-    long = len(word) >= _SHORTEST_MISSPELT and word.isalpha() and sense(word) is None
-    return long and bool(difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.82))
 
 
 def names_an_owner(before: str, after: str) -> bool:
@@ -119,7 +35,7 @@ def names_an_owner(before: str, after: str) -> bool:
 
 def split_chinese(words: Iterable[str]) -> list[str]:
     """Return `words` with Chinese separated from other text that is attached without a space."""
-    return [run for word in words for run in _RUNS.findall(word) or [word]]
+    return [run for word in words for run in RUNS.findall(word) or [word]]
 
 
 def meaning(words: Iterable[str], meant: Sense) -> list[str]:
@@ -151,12 +67,8 @@ def single_words(words: Iterable[str]) -> list[str]:
 
 def subcommand(word: str) -> Subcommand | None:
     """Return the subcommand that `word` is, or stands for."""
-    means = _stands_for(word) or (History.word if sense(word) is Sense.LOOK else word.lower())
+    means = stands_for(word) or (History.word if sense(word) is Sense.LOOK else word.lower())
     return next((row for row in SUBCOMMANDS if row.word == means), None)
-
-
-def _stands_for(word: str) -> str | None:
-    return next((first for first, said in _STAND_FOR.items() if said.match(word)), None)
 
 
 def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
@@ -223,23 +135,27 @@ def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
 
 
 def not_understood(words: Iterable[str], line: str) -> str | None:
-    """Return the first word in front of appid and env that may ask for anything, where `line` would share."""
-    kept = line.lower().split()[1:]
-    if not kept or not is_appid(kept[0]) or BLANK_ENV in kept:
+    """Return the first word before the end of appid and env that may ask for anything, where `line` would share."""
+    parts = line.lower().split()[1:]
+    if not parts or not is_appid(parts[0]) or {BLANK_ENV, "--dry-run"} & {*parts}:
         return None
-    front = takewhile(lambda word: bare(word).lower() not in kept, split_chinese(words))
-    return next((word for word in front if _may_ask(word)), None)
+    ids = {*takewhile(lambda part: not part.startswith("--"), parts)}
+    said = split_chinese(words)
+    names = [bare(word).lower() for word in said]
+    last = max((names.index(each) for each in ids if each in names), default=0)
+    return next((word for word in said[:last] if _may_ask(word, ids)), None)
 
 
-def _may_ask(word: str) -> bool:
+def _may_ask(word: str, ids: set[str]) -> bool:
     plain = _KINDS.sub("", bare(word))
     known = sense(plain) is Sense.FILLER or meant_as_appid(plain.removesuffix("'s"))
-    return not (known or word.startswith("-")) and re.sub("[-'’]", "", plain).isalpha()
+    letters = re.sub("[-'’]", "", plain).isalpha()
+    return letters and not known and plain.lower() not in ids and not word.startswith("-")
 
 
 def _asks(said: Sequence[str]) -> bool:
     return any(
-        word.lower() in FIRST_WORDS or _stands_for(word) == Why.word
+        word.lower() in FIRST_WORDS or stands_for(word) == Why.word
         for word in without_fillers(said)[:1]
     )
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.command import Command, Share, ShareMany, parse
+from bot.command.everyday import SENSES, Sense, nearly_reverse, sense
 from bot.command.grammar import Help, Whoami, Why
 from bot.command.mistake import Misread, NotUnderstood, OnlyShares
-from bot.command.vocabulary import SENSES, Sense, nearly_reverse, sense
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
@@ -127,10 +127,15 @@ swap A B prod-1                            | nothing                    | NotUnd
 test A prod-1                              | nothing                    | NotUnderstood
 preview A prod-1                           | nothing                    | NotUnderstood
 if approved, A prod-1                      | nothing                    | NotUnderstood
-lose A prod-1                              | nothing                    | NotUnderstood
+lose A prod-1                              | nothing                    | OnlyShares
+A 用完了 prod-1                               | nothing                    | NotUnderstood
+grant A read access to prod-1              | nothing                    | NotUnderstood
 释放 A prod-1                                | nothing                    | NotUnderstood
 转让 prod-1 给 A                              | nothing                    | NotUnderstood
-等等再共享 A prod-1                             | nothing                    | NotUnderstood
+等等再共享 A prod-1                             | nothing                    | OnlyShares
+make A lose prod-1                         | nothing                    | OnlyShares
+A leaves prod-1                            | nothing                    | OnlyShares
+A prod-1 wait                              | nothing                    | OnlyShares
 模拟共享 A prod-1                              | nothing                    | NotUnderstood
 
 -- sentences
@@ -167,6 +172,10 @@ share A & B prod-1                         | A B prod-1                 | ExtraW
 把prod-1共享给A和B                         | A B prod-1                 | Swapped
 请将 prod-1 分享给 A。                     | A prod-1                   | Swapped
 請將prod-1共用給A                          | A prod-1                   | Swapped
+share prod-1 between A and B               | A B prod-1                 | Swapped
+give A full access to prod-1               | A prod-1                   | ExtraWords
+帮我把 prod-1 开放给 A                           | A prod-1                   | Swapped
+share all envs with A                      | A <env>                    | MissingEnv
 把测试环境prod-1共享给A                            | A prod-1                   | NotAnAppid
 authorize A prod-1                         | A prod-1                   | ExtraWords
 assign prod-1 to A                         | A prod-1                   | Swapped
@@ -182,6 +191,7 @@ please                                     | <appid> <env>              | Missin
 share prod-1                               | <appid> prod-1             | MissingAppid
 A prod-1 please                            | A prod-1                   | ExtraWords
 A prod-1 now                               | A prod-1                   | ExtraWords
+A prod-1 to release prod-1                 | A prod-1 --reason "to release prod-1" | ExtraWords
 A prod-1 谢谢                              | A prod-1                   | ExtraWords
 A prod-1 for QA                            | A prod-1 --reason "for QA" | ExtraWords
 A prod-1 给测试用                          | A prod-1 --reason "给测试用" | ExtraWords
@@ -195,7 +205,7 @@ share prod-1 and prod-2 with A             | A <env>                    | WhichE
 A B prod-1 prod-2                          | A B <env>                  | WhichEnv
 A test staging                             | A <env>                    | WhichEnv
 why A prod-1 prod-2                        | why A <env>                | WhichEnv
-A nice prod-1                              | A prod-1                   | ExtraWords
+A nice prod-1                              | nothing                    | NotUnderstood
 A prod-1 nice                              | A prod-1 --reason "nice"   | ExtraWords
 A prod-1 prod-1                            | A prod-1 --reason "prod-1" | ExtraWords
 
@@ -230,6 +240,12 @@ why can't I share A prod-1                 | why A prod-1               | NotAnA
 -- options
 A prod-1 -n                                | A prod-1 --dry-run         | UnknownOption
 A prod-1 --preview                         | A prod-1 --dry-run         | UnknownOption
+A prod-1 dry-run                           | A prod-1 --dry-run         | UnknownOption
+A prod-1 dry run please                    | A prod-1 --dry-run         | UnknownOption
+dry-run A prod-1                           | A prod-1 --dry-run         | UnknownOption
+just a dry run: A prod-1                   | A prod-1 --dry-run         | UnknownOption
+A prod-1 试运行                               | A prod-1 --dry-run         | UnknownOption
+试运行 A prod-1                               | A prod-1 --dry-run         | UnknownOption
 A prod -1                                  | A <env>                    | UnknownOption
 """
 

@@ -19,6 +19,7 @@ from bot.command import (
     is_env,
     parse,
 )
+from bot.command.everyday import sense
 from bot.command.grammar import FIRST_WORDS, OPTIONS, Help, History, Whoami, Why
 from bot.command.mistake import (
     AppidFault,
@@ -45,7 +46,7 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.command.parse import RECEIVED_LIMIT
-from bot.command.vocabulary import sense, subcommand
+from bot.command.vocabulary import subcommand
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
