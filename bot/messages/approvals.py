@@ -6,10 +6,17 @@ from bot.domain.click import Act
 from bot.domain.outcome import (
     Cancelled,
     Expired,
+    Failed,
+    Finished,
     Outcome,
     Rejected,
+    Shared,
+    Skipped,
+    SkipReason,
+    Unknown,
 )
 from bot.domain.request import Request
+from bot.messages.batches import mark
 from bot.messages.blocks import (
     Button,
     Buttons,
@@ -137,14 +144,35 @@ def decided(words: Words, request: Request, outcome: Outcome | None, at: float) 
     )
 
 
+def _mark(outcome: Outcome) -> str:
+    """Return the sign of how an approved request ended, the same as everywhere."""
+    match outcome:
+        case Shared() | Skipped(SkipReason.SHARED_BEFORE):
+            return "✅"
+        case Failed():
+            return "❌"
+        case Unknown():
+            return "❔"
+        case Finished(tally):
+            return mark(tally)
+        case _:
+            return "🚫"
+
+
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     if request.approval:
         by, comment = request.approval.by, request.approval.comment
         if outcome is None:
-            told = words("✅ <@{by}> approved this, {when}.", by=by, when=when(at))
+            told = words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))
         else:
             end = became(words, request, outcome)
-            told = words("✅ <@{by}> approved this, {when}: {end}", by=by, when=when(at), end=end)
+            told = words(
+                "{mark} <@{by}> approved this, {when}: {end}",
+                mark=_mark(outcome),
+                by=by,
+                when=when(at),
+                end=end,
+            )
         return with_comment(words, told, comment)
     match outcome:
         case Rejected(by, comment):

@@ -115,8 +115,8 @@ def became(words: Words, request: Request, outcome: Outcome | None) -> str:  # n
             return words(
                 "the policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
             )
-        case Finished():
-            return words("the batch is done.")
+        case Finished(tally):
+            return words("the batch ended with {counts}.", counts=batches.counts(words, tally))
         case Unknown():
             return words(
                 "it may or may not have been shared; the answer to the requester says more."

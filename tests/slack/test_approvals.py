@@ -252,7 +252,7 @@ async def test_a_decision_takes_the_place_of_the_question(
     assert ref
     await asking.settle(entry_of(request_, ref))
     (question,) = slack.parents(APPROVALS)
-    assert question.text.startswith(f"✅ <@{APPROVER}> approved this")
+    assert question.text.startswith(f"⏳ <@{APPROVER}> approved this")
     assert not has_button(question, "approve")
     await asking.settle(entry_of(request_, ref, Shared()))
     assert "it was shared." in slack.parents(APPROVALS)[0].text
