@@ -109,7 +109,7 @@ def details(words: Words, request: Request) -> str:
 
 def _before(words: Words, past: Sequence[Past]) -> str:
     if not past:
-        return words("*This env was never shared before.*")
+        return words("*I have not shared this env before.*")
     lines = [_earlier(words.about(earlier), ended, link) for earlier, ended, link in past[:_PAST]]
     shown = [*lines, *([words("and earlier ones")] if len(past) > _PAST else [])]
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"

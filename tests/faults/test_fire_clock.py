@@ -141,7 +141,7 @@ async def confirmed(it: Shifted) -> str:
 async def undecided(it: Shifted) -> str:
     """Let the clock jump ahead while an approval is waited for."""
     await it.ask("core")
-    await it.told("This env was never shared before.")
+    await it.told("I have not shared this env before.")
     it.shift(3)
     return await it.told("No approver decided")
 

@@ -92,7 +92,7 @@ async def test_a_question_without_a_reason_or_a_past_says_so(scene: Scene) -> No
         await scene.ask()
         question = await scene.question()
     assert "no reason was given" in question.text
-    assert "never shared before" in question.text
+    assert "have not shared this env before" in question.text
 
 
 async def test_what_only_failed_before_was_not_shared_before(scene: Scene) -> None:
@@ -102,7 +102,7 @@ async def test_what_only_failed_before_was_not_shared_before(scene: Scene) -> No
         await scene.over()
     async with scene.bot(APPROVE):
         await scene.ask()
-        assert "never shared before" in (await scene.question()).text
+        assert "have not shared this env before" in (await scene.question()).text
 
 
 async def test_a_question_to_everybody_names_nobody(scene: Scene) -> None:
