@@ -64,7 +64,7 @@ class ClickListeners:
         async def clicked(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = click_of(body)
-            self._begin(f"{act.value} {click.trigger_id}", partial(work, act, click, body))
+            self._begin(act.value, click, partial(work, act, click, body))
 
         return clicked
 
@@ -72,18 +72,20 @@ class ClickListeners:
         async def submitted(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = decision_of(body)
-            self._begin(f"decision {click.trigger_id}", partial(self._answer, act, click, body))
+            self._begin("decision", click, partial(self._answer, act, click, body))
 
         return submitted
 
-    def _begin(self, key: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _begin(
+        self, kind: str, click: Click, work: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
         """Handle a click in the background: Bolt sends the ack only when the listener has returned."""
-        if self._recent.add(key):
-            self._start(work())
+        if self._recent.add(f"{kind} {click.trigger_id}"):
+            with log_request(click.request_id):  # inherited by the task
+                self._start(work())
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
-        with log_request(click.request_id):
-            await self._reply(click, await self._handler.answer(act, click), body)
+        await self._reply(click, await self._handler.answer(act, click), body)
 
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
         """Reply to the user who clicked, and remove spent buttons."""
@@ -99,11 +101,10 @@ class ClickListeners:
 
         The trigger is valid for three seconds, which that check may exceed.
         """
-        with log_request(click.request_id):
-            opening = await self._handler.opening(click)
-            if isinstance(opening.found, Reply):
-                await self._reply(click, opening.found, body)
-                return
+        opening = await self._handler.opening(click)
+        if isinstance(opening.found, Reply):
+            await self._reply(click, opening.found, body)
+        else:
             await self._decide(act, click, opening, opening.found)
 
     async def _decide(self, act: Act, click: Click, opening: DecisionModal, entry: Entry) -> None:

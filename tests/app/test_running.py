@@ -23,7 +23,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime, new_id
-from bot.runtime.tasks import Tasks
+from bot.runtime.tasks import Tasks, current_request_id, log_request
 from bot.slack.events import PATH
 from tests.conftest import (
     ASK,
@@ -464,6 +464,25 @@ async def test_work_that_fails_is_in_the_log_and_holds_nothing(
     tasks.start(fails())
     await tasks.drain(5)
     assert caplog.messages == ["unforeseen error"]
+
+
+async def test_work_that_fails_is_logged_with_the_request_that_it_was_started_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails() -> None:
+        raise RuntimeError("made up")
+
+    named, tasks = list[str | None](), Tasks()
+
+    def name(_: logging.LogRecord) -> bool:
+        named.append(current_request_id())
+        return True
+
+    caplog.handler.addFilter(name)
+    with log_request("7kq2mhx4"):
+        tasks.start(fails())
+    await tasks.drain(5)
+    assert (caplog.messages, named) == (["unforeseen error"], ["7kq2mhx4"])
 
 
 async def test_after_the_stop_no_work_begins() -> None:
