@@ -24,6 +24,7 @@ from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
+_PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
 BUSY_SECONDS = 1.5
 """How long SQLite waits for another writer's lock."""
 _TRANSIENT = (
@@ -197,6 +198,7 @@ def engine_of(url: URL) -> Engine:
         cursor = raw.cursor()  # type: ignore[attr-defined]  # the driver's own connection
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA cache_size=-{_PAGE_CACHE}")
         cursor.close()
 
     # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.

@@ -731,4 +731,5 @@ def test_every_connection_is_set_up(sqlite: Database) -> None:
     engine.dispose()
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA cache_size").scalar() == -1000
     assert len(fresh) == 1
