@@ -140,7 +140,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """The same requester asked for the same, and its answer is not delivered yet."""
+    """The same pair has an undelivered answer: this requester's, or anybody's if it was shared or is unknown."""
 
     entry: Entry
 

@@ -103,7 +103,7 @@ class ClickMoves:
         self._holder = holder
 
     async def find(self, request_id: str) -> Entry | None:
-        """Return the current entry of a request, if there is one; databases refuse some texts, which are no ids."""
+        """Return the current entry of a request; None if there is none, or for a text that databases refuse."""
         if not (request_id.isascii() and request_id.isprintable()):
             return None
         found = await self._read(_FIND, the_id=request_id)

@@ -135,15 +135,15 @@ class Writer:
         await asyncio.to_thread(self._thread.join, 2 * self._patience)
 
     def _serve(self) -> None:
-        owed, stopping = list[_Job[Any]](), False
+        retries, stopping = list[_Job[Any]](), False
         while not stopping:
-            jobs: list[_Job[Any] | None] = [*owed, self._jobs.get()]
+            jobs: list[_Job[Any] | None] = [*retries, self._jobs.get()]
             while len(jobs) < _GROUP and not self._jobs.empty():
                 jobs.append(self._jobs.get())
             stopping = None in jobs
             failed = self._carry_out([job for job in jobs if job is not None])
-            owed = [job for job in failed if job.done is None]
-        for job in owed:
+            retries = [job for job in failed if job.done is None]
+        for job in retries:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.facts))
         self._disconnect()
         self._engine.dispose()

@@ -101,19 +101,19 @@ class ClickListeners:
 
         The trigger is valid for three seconds, which that check may exceed.
         """
-        opening = await self._handler.opening(click)
-        if isinstance(opening.found, Reply):
-            await self._reply(click, opening.found, body)
+        modal = await self._handler.decision_modal(click)
+        if isinstance(modal.found, Reply):
+            await self._reply(click, modal.found, body)
         else:
-            await self._decide(act, click, opening, opening.found)
+            await self._decide(act, click, modal, modal.found)
 
-    async def _decide(self, act: Act, click: Click, opening: DecisionModal, entry: Entry) -> None:
-        words = opening.words
+    async def _decide(self, act: Act, click: Click, modal: DecisionModal, entry: Entry) -> None:
+        words = modal.words
         view = decision(words, entry.request, act, _metadata_of(click))
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
-        if no := await self._handler.may_not(click, opening, entry):
+        if no := await self._handler.why_refused(click, modal, entry):
             await self._refuse(click, opened, refusal(words, act, no), no)
         elif not isinstance(opened, Answered):
             await self.reply_privately(click, Reply(not_opened(words)))

@@ -1,6 +1,6 @@
 """Handle every click: read the request and the people, decide, apply the decision, and reply.
 
-A click is trusted for the user's id only; their standing and groups are read anew, once per click.
+A click is trusted for the user's id only; their standing and groups are read again, once per click.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
 
 
 class ClickHandler:
-    """Answers clicks."""
+    """Handles clicks and the modals of decisions."""
 
     def __init__(self, intake: Intake, ports: Ports) -> None:
         self._intake = intake
@@ -94,16 +94,16 @@ class ClickHandler:
             entry = await self._find(click)
             if entry is None:
                 return Reply(say.no_such_request(await self._words(click)))
-            failed = await self._failed(entry) if act is Act.RETRY else ()
+            failed = await self._failed_receivers(entry) if act is Act.RETRY else ()
             own = click.user_id == entry.request.origin.user_id
             # Cancelling one's own request needs no permission, so the cached groups will do.
             fresh = not (act is Act.CANCEL and own)
             context = await self._read_context(policy, click, entry, fresh=fresh)
             return await self._carry_out(context, step_of(act, replace(context, failed=failed)))
         except LedgerDownError as error:
-            return _down(await self._words(click), click, error)
+            return _ledger_down(await self._words(click), click, error)
 
-    async def opening(self, click: Click) -> DecisionModal:
+    async def decision_modal(self, click: Click) -> DecisionModal:
         """Return the content of an approver's modal.
 
         Permissions are not checked yet, since reading groups may take longer than the trigger is valid.
@@ -118,23 +118,23 @@ class ClickHandler:
         try:
             found = _to_decide(words, click, await self._find(click))
         except LedgerDownError as error:
-            found = _down(words, click, error)
+            found = _ledger_down(words, click, error)
         return DecisionModal(policy, clicker, words, found)
 
-    async def may_not(self, click: Click, opening: DecisionModal, entry: Entry) -> Message | None:
+    async def why_refused(self, click: Click, modal: DecisionModal, entry: Entry) -> Message | None:
         """Return why the user who clicked may not decide about a request; None if they may.
 
-        The cache may permit, since the decision itself reads anew; a refusal is checked against fresh data first.
+        Cached data may permit, since the decision itself reads fresh data; a refusal is verified with fresh data first.
         """
-        context = await self._read_context(opening.policy, click, entry, opening.clicker)
+        context = await self._read_context(modal.policy, click, entry, modal.clicker)
         if may_not_decide(context) is None:
             return None
-        context = await self._read_context(opening.policy, click, entry, fresh=True)
+        context = await self._read_context(modal.policy, click, entry, fresh=True)
         step = may_not_decide(context)
         try:
             return (await self._carry_out(context, step)).message if step else None
         except LedgerDownError as error:
-            return _down(context.words, click, error).message
+            return _ledger_down(context.words, click, error).message
 
     async def _find(self, click: Click) -> Entry | None:
         """Return the entry of a button's request; None if unknown, or from another workspace.
@@ -148,7 +148,7 @@ class ClickHandler:
             return entry
         return replace(entry, state=State.ANSWERED, outcome=Expired(_WAITED_FOR[entry.state]))
 
-    async def _failed(self, entry: Entry) -> tuple[str, ...]:
+    async def _failed_receivers(self, entry: Entry) -> tuple[str, ...]:
         """Return the receivers that a retry would be for."""
         if not isinstance(entry.outcome, Finished):
             return entry.request.receivers  # a batch that ended otherwise did so before any item
@@ -253,7 +253,7 @@ def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply
     return entry if entry.state is State.WAITING else late(words, click, entry)
 
 
-def _down(words: Words, click: Click, error: LedgerDownError) -> Reply:
+def _ledger_down(words: Words, click: Click, error: LedgerDownError) -> Reply:
     """Log that the ledger is down, and return the reply that says so."""
     facts = {"request": click.request_id, "reason": str(error)}
     _log.error("the ledger does not take a click", extra=facts)
