@@ -24,7 +24,7 @@ RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 """Seconds for one call."""
 DOCTOR_PATIENCE, REAL_PATIENCE, BLOCKS_PATIENCE = 3.0, 30.0, 60.0
-"""Seconds that a rate limit may take of a call of the doctor's: to look, to try the real Slack, to have blocks validated, of which no page tells the limit."""
+"""Seconds for rate limits in calls of the doctor's: to look, to try the real Slack, to have blocks validated."""
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
@@ -107,8 +107,7 @@ def web_client(
 class SlackApi:
     """The Web API; it waits as long as a rate limit asks, and never repeats a call that may have happened.
 
-    Base URL, token, session and proxy come from the SDK's `client`. Calls use that session directly, since the SDK's
-    own work around a call takes half as long again as the call.
+    Base URL, token, session and proxy are the SDK's `client`'s; its own work takes half as long again as a call.
     """
 
     def __init__(

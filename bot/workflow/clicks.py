@@ -104,10 +104,7 @@ class ClickHandler:
             return _ledger_down(await self._words(click), click, error)
 
     async def decision_modal(self, click: Click) -> DecisionModal:
-        """Return the content of an approver's modal.
-
-        Permissions are not checked yet, since reading groups may take longer than the trigger is valid.
-        """
+        """Return the content of an approver's modal; permissions are checked later, as that may outlast the trigger."""
         policy, clicker = self._ports.in_force.policy, None
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
@@ -122,10 +119,7 @@ class ClickHandler:
         return DecisionModal(policy, clicker, words, found)
 
     async def why_refused(self, click: Click, modal: DecisionModal, entry: Entry) -> Message | None:
-        """Return why the user who clicked may not decide about a request; None if they may.
-
-        Cached data may permit, since the decision itself reads fresh data; a refusal is verified with fresh data first.
-        """
+        """Return why the user who clicked may not decide, verified with fresh data; None if they may by cached data."""
         context = await self._read_context(modal.policy, click, entry, modal.clicker)
         if may_not_decide(context) is None:
             return None
@@ -171,9 +165,8 @@ class ClickHandler:
         read = self._ports.people.several
         known |= await read(click.team_id, unknown, policy.groups, fresh=fresh)
         clicker = known[click.user_id]
-        return ClickContext(
-            click, entry, policy, self._intake.words(clicker), clicker, known[asked_by]
-        )
+        words = self._intake.words(clicker)
+        return ClickContext(click, entry, policy, words, clicker, known[asked_by])
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:
@@ -183,45 +176,42 @@ class ClickHandler:
                 await self._note(context, kind)
                 return Reply(message)
             case ApplyMove():
-                return await self._take(context, step)
+                return await self._apply(context, step)
             case CancelRest():
                 by = context.click.user_id
                 count = await self._ledger.batches.cancel(context.request, by)
                 return Reply(say.rest_cancelled(context.words, count))
             case Resubmit():
-                return await self._ask_again(context, step)
+                return await self._resubmit(context, step)
             case _:
                 assert_never(step)
 
-    async def _take(self, context: ClickContext, take: ApplyMove) -> Reply:
+    async def _apply(self, context: ClickContext, step: ApplyMove) -> Reply:
         """Move the request and start processing it, or reply that somebody else was faster, and what they did."""
         words = context.words
-        moved = await self._ledger.clicks.move(context.entry, take.move)
+        moved = await self._ledger.clicks.move(context.entry, step.move)
         if moved is None:
             now = await self._find(context.click)
-            if now is None:
-                return Reply(say.no_such_request(words))
-            return late(words, context.click, now)
+            return late(words, context.click, now) if now else Reply(say.no_such_request(words))
         self._ports.changed(moved.request)
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.process(moved))
         if isinstance(moved.outcome, Skipped):
-            return Reply(say.skipped(words, context.request, moved.outcome.why), take.settles)
-        return Reply(take.message, take.settles)
+            return Reply(say.skipped(words, context.request, moved.outcome.why), step.settles)
+        return Reply(step.message, step.settles)
 
-    async def _ask_again(self, context: ClickContext, asked: Resubmit) -> Reply:
+    async def _resubmit(self, context: ClickContext, step: Resubmit) -> Reply:
         message = await self._intake.submit(
             context.policy,
-            asked.origin,
-            asked.share,
-            asked.requester,
+            step.origin,
+            step.share,
+            step.requester,
             within(PATIENCE),
-            retry=asked.retry,
+            retry=step.retry,
             words=context.words,
         )
-        return Reply(
-            message, asked.settles, spent=bool(asked.retry) and await self._is_retried(context)
-        )
+        spent = step.retry is not None and await self._is_retried(context)
+        return Reply(message, step.settles, spent)
 
     async def _is_retried(self, context: ClickContext) -> bool:
         """Tell whether the request has been retried, so that the button is spent; False if the ledger is down."""
@@ -233,9 +223,9 @@ class ClickHandler:
 
     async def _note(self, context: ClickContext, kind: str) -> None:
         """Record that somebody tried what they may not."""
-        who = {"user": context.click.user_id, "channel": context.click.channel_id}
-        said = {**facts_of(context.request), **who}
-        await self._intake.note(kind, context.request.origin, said, within(PATIENCE))
+        request, click = context.request, context.click
+        facts = facts_of(request) | {"user": click.user_id, "channel": click.channel_id}
+        await self._intake.note(kind, request.origin, facts, within(PATIENCE))
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""

@@ -73,8 +73,8 @@ class Worker:
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request from its state to its end; stop silently once another replica holds it.
 
-        After an unforeseen error it continues from the state it has reached, as after a take-over. `taken` if it was
-        just taken over, so that the former holder may have called WeChat.
+        After an unforeseen error it continues from the state it has reached. `taken` after a take-over: WeChat may
+        have been called by the former holder.
         """
         backlog = list[Write]()
         begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
@@ -216,8 +216,7 @@ class Worker:
     async def run(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.
 
-        It looks for free requests more often than it sends heartbeats: a replica that stops releases all at once, and
-        people wait for another to take them over.
+        It looks more often than it sends heartbeats, since people wait for the requests of a replica that has stopped.
         """
         healthy_since = -math.inf
         for look in count():
