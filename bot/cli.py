@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.setup import log_uncaught, set_up
-from bot.ops.visible import FAILED, FINE
+from bot.ops.output import FAILED, FINE
 from bot.settings.environ import environment
 
 _INTERRUPTED = 130

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 
 from bot import __version__
 from bot.ops.logs.setup import set_up
-from bot.ops.visible import FAILED, FINE, WRONG_SETUP, complain
+from bot.ops.output import FAILED, FINE, WRONG_SETUP, complain
 from bot.runtime.signals import cancel_on, ignore_signals, on_first_signal, setter_of
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.tokens import PlatformSettings

@@ -16,7 +16,7 @@ from bot.ledger import Ledger, LedgerDownError
 from bot.ledger.address import CannotOpenError, in_memory, parse
 from bot.ledger.events import EventListener, fan_out
 from bot.ops.logs.event_log import log_event
-from bot.ops.logs.recurring import Repeated
+from bot.ops.logs.recurring import RepeatedFailures
 from bot.policy import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
@@ -79,7 +79,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
     slack = await _slack(settings.slack, session, runtime, observers)
-    listeners = [log_event, Repeated(runtime.clock).told, *([metrics.told] if metrics else [])]
+    listeners = [log_event, RepeatedFailures(runtime.clock).told, *([metrics.told] if metrics else [])]
     ledger = await _ledger(stack, settings, observers, *listeners)
     in_force = PolicyInForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)

@@ -13,13 +13,13 @@ DOMAIN = "share_env_bot"
 
 
 def tongues(channel: Language, contact: Callable[[], str] = lambda: NOBODY_NAMED) -> Tongues:
-    """Return all languages; a whole channel is spoken to in `channel`, and people are sent to `contact`."""
+    """Return all languages; `channel` is the one for whole channels, and `contact` the policy's contact."""
     spoken = {language: _words(language, contact) for language in Language}
     return Tongues(MappingProxyType(spoken), spoken[channel])
 
 
 def _words(language: Language, contact: Callable[[], str]) -> Words:
-    """Return one language. English has no catalogue: its sentences are the keys of the others."""
+    """Return one language. English has no catalogue: its sentences are the keys."""
     own = language is Language.ENGLISH
     catalogue = translation(DOMAIN, LOCALES, [language.value.replace("-", "_")], fallback=own)
     return Words(language, catalogue.gettext, catalogue.ngettext, contact)

@@ -1,4 +1,4 @@
-"""What a guidance says in an answer: what happened, who acts, and what they do."""
+"""The guidance in an answer: what happened, who acts, and what they do."""
 
 from typing import assert_never
 
@@ -15,7 +15,7 @@ LINK_NAMES = {
 
 
 def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
-    """Return what happened, with the HTTP status if that is all that came back."""
+    """Return what happened, with the HTTP status if the response had nothing else."""
     title = words.escaped(outcome.guidance.title)
     if outcome.status is None:
         return title
@@ -23,7 +23,7 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 
 
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
-    """Return who acts, and whether the requester may try again; `say` knows the request."""
+    """Return who acts, and whether the requester may try again; `say` is bound to the request."""
     who = _who(say, outcome.guidance)
     if isinstance(outcome, Failed) or outcome.guidance.fixer is Fixer.REQUESTER:
         return who
@@ -75,7 +75,7 @@ def _handed_on(say: Words, helps: RetryHelps) -> Mrkdwn:
 
 
 def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
-    """Return what it means, and what whoever acts does; `said` is what WeChat said, if this message shows it."""
+    """Return what the error means and what its fixer does; `said` is WeChat's answer, if this message shows it."""
     for_them = guidance.fixer in {Fixer.OPERATOR, Fixer.ADMIN}
     doctor = [say("Run `share-env-bot doctor`.")] if guidance.doctor else []
     how = [*doctor, *map(say, guidance.steps_with(said.errmsg if said else ""))]
@@ -96,5 +96,5 @@ def told(words: Words, said: Said) -> str:
 
 
 def where_it_broke(words: Words, link: Link) -> str:
-    """Return which link of the chain broke."""
+    """Return which link of the token chain broke."""
     return words("*What broke:* {link}.", link=words(LINK_NAMES[link]))

@@ -1,4 +1,4 @@
-"""The answer to a request that WeChat was asked about: the parent message, the reply in its thread, and what is left to do."""
+"""The answer to a request after the call to WeChat: the parent message, the reply in its thread, the steps after a share."""
 
 from typing import assert_never
 
@@ -60,9 +60,9 @@ def answer(
     called_again: bool = False,
     after: AfterShare = NOTHING_KNOWN,
 ) -> Message:
-    """Tell how the request ended, who acts, what they do, and whether trying again helps.
+    """Say how the request ended, who acts, what they do, and whether trying again helps.
 
-    `called_again`: the bot restarted and called WeChat once more. Not told where no call came about (no token, given up).
+    `called_again`: the bot restarted and called WeChat a second time. Ignored if there was no call (no token, given up).
     """
     say = words.about(request)
     whole = _shared(say, request, after) if isinstance(outcome, Shared) else _failed(say, outcome)
@@ -107,7 +107,7 @@ _IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
 
 
 def _shared(say: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
-    """Return the parts that tell of a share."""
+    """Return the parts of the answer after a share."""
     match after.readiness:
         case Readiness.READY:
             headline = say("✅ *Shared, ready to use.* {env} of {owner} with {appid}.")
@@ -125,7 +125,7 @@ def _shared(say: Words, request: Request, after: AfterShare) -> tuple[str | Butt
 
 
 def _what_is_left(say: Words, title: str) -> str:
-    """Return what the developers on both sides do after a share, under a title."""
+    """Return what the developers on both sides do after a share, below a title."""
     lines = [
         say(
             "The developers of {owner} deploy a cloud function `cloudbase_auth` in {env}: without it the receiver's `init()` fails."
@@ -140,13 +140,13 @@ def _what_is_left(say: Words, title: str) -> str:
 
 
 def steps_left(words: Words, request: Request) -> Message:
-    """Tell whoever asks by the button what is left to do after a share."""
+    """Answer the button that asks for the steps after a share."""
     say = words.about(request)
     return message(_what_is_left(say, say("*What is left to do*")), small(name(words, request)))
 
 
 def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
-    """Return what is left to do for each of a batch that was shared."""
+    """Return the steps after a batch of shares."""
     say = words.about(request)
     title = say("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
@@ -166,7 +166,7 @@ def _left_to_do(words: Words, request: Request) -> Buttons:
 
 
 def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
-    """Return what keeps others from using an env."""
+    """Return why other mini programs cannot use an env yet, if that is known."""
     match readiness:
         case Readiness.MISSING:
             return words("{env} has no cloud function `cloudbase_auth`.", env=code(env))
@@ -186,7 +186,7 @@ def _deployed(words: Words, lacks: str) -> str:
 
 
 def beforehand(words: Words, env: str, readiness: Readiness) -> str | None:
-    """Return whether a share of the env could be used, for whoever may share it."""
+    """Return whether the env could be used after a share, for a dry run."""
     if readiness is Readiness.READY:
         return words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
     lacks = _lacking(words, env, readiness)

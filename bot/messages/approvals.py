@@ -133,7 +133,7 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
 
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
-    """Replace the question: who decided and when and, once known, how it ended."""
+    """Replace the question: who decided, when and, once known, how the request ended."""
     verdict, say = _verdict(words, request, outcome, at), words.about(request)
     return message(
         verdict,

@@ -1,4 +1,4 @@
-"""Batches: the parent message with its progress bar, and the summary, which groups appids that ended alike."""
+"""Batches: the parent message with its progress bar, and the summary, grouped by outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,9 +35,9 @@ _APPIDS = 20
 
 
 def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) -> Message:
-    """Tell the channel how far the batch has come, and why it pauses.
+    """Tell the channel how far the batch is, and why it pauses.
 
-    Where something of it was cancelled or stopped, so was all that had not begun.
+    If one item was cancelled or stopped, so were all that had not begun.
     """
     say = words.about(request)
     cancel = Button(words("Cancel the rest"), Act.CANCEL, request.id)
@@ -131,7 +131,7 @@ def _totals(words: Words, tally: Tally) -> str:
 
 
 def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
-    """Return all appids that WeChat was asked about twice: about twenty per crash at most."""
+    """Return the appids that were sent to WeChat twice: about twenty per crash at most."""
     if not appids:
         return None
     return small(
@@ -165,7 +165,7 @@ def _group(words: Words, request: Request, group: Group, shared: int) -> str:
 
 
 def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str, str]:
-    """Return what happened, with WeChat's code, and who does what about it."""
+    """Return what happened, with WeChat's code, and who does what."""
     say, guidance = words.about(request), outcome.guidance
     mark = "❌" if isinstance(outcome, Failed) else "❔"
     code = words("WeChat said {code}", code=outcome.said.errcode) if outcome.said else None
@@ -241,7 +241,7 @@ def _some(words: Words, appids: Sequence[str]) -> str:
 
 
 def mark(tally: Tally) -> str:
-    """Return the sign of the worst that happened."""
+    """Return the emoji of the worst outcome."""
     if tally.failed:
         return "❌"
     if tally.unknown:

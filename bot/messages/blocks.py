@@ -1,7 +1,7 @@
-"""A message and its parts: each part becomes one block, and their texts together become the message's text.
+"""A message and its parts: each part becomes one block, and the parts' texts together become the message's text.
 
-Screen readers and notifications read only the text, so it says all that the blocks say. Sources: docs.slack.dev,
-"Formatting message text" (escaping) and "Block Kit" (limits).
+Screen readers and notifications use only the text, so it must contain everything that the blocks show. Sources:
+docs.slack.dev, "Formatting message text" (escaping) and "Block Kit" (limits).
 """
 
 import re
@@ -23,7 +23,7 @@ _LABEL_LIMIT = 75
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One paragraph of mrkdwn. `small`: a context block. `drawn` stands before it where it is seen, and is not read."""
+    """One paragraph of mrkdwn. `small`: a context block. `drawn` is shown before it in the block, but left out of the text."""
 
     text: str
     small: bool = False
@@ -38,7 +38,7 @@ class Part:
         text = {"type": "mrkdwn", "text": seen, "verbatim": True}
         if self.small:
             return {"type": "context", "elements": [text]}
-        # Never folded behind Slack's “see more”, so that no step is hidden.
+        # `expand`: otherwise Slack folds long sections behind “see more”, which would hide steps.
         return {"type": "section", "text": text, "expand": True}
 
 
@@ -48,14 +48,14 @@ small = partial(Part, small=True)
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A line to copy: it stands apart and as it is, so that nothing but the line is copied."""
+    """A line to copy, in a block of its own, so that nothing else is copied with it."""
 
     line: str
     most: int
 
     @property
     def text(self) -> str:
-        """The line for readers who do not see blocks."""
+        """The line for the message's text."""
         return code(self.line, self.most)
 
     def block(self) -> Block:
@@ -69,9 +69,9 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button for one request; `reason` is that of the new request, if the button makes one.
+    """A button for one request; `reason` is the reason of the new request, if the button makes one.
 
-    `about` tells readers who hear the page which of several such buttons it is.
+    `about` tells users of screen readers which of several such buttons it is.
     """
 
     label: str
@@ -84,7 +84,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """A row of buttons; `text` is for readers who cannot see them."""
+    """A row of buttons; `text` stands for them in the message's text."""
 
     row: tuple[Button, ...]
     text: str = ""
@@ -106,7 +106,7 @@ class Buttons:
 
 
 def _heard(button: Button) -> str:
-    # Nobody is to be called by it, wherever it is shown.
+    # Without mentions, so that it notifies nobody.
     return _cut(f"{button.label} {re.sub('[<>]', '', button.about)}", _LABEL_LIMIT)
 
 
@@ -132,7 +132,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Announcement(Message):
-    """A message that only says that an answer follows; pointless once the answer is there."""
+    """A message that only announces an answer; it is not needed once the answer is there."""
 
 
 def message(*parts: str | Part | Copied | Buttons | None) -> Message:
@@ -152,5 +152,5 @@ def plain(text: str) -> Block:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return mrkdwn, cut to `most` characters, but not inside an entity or a mention."""
+    """Return mrkdwn cut to `most` characters, but not within an entity or a mention."""
     return text if len(text) <= most else re.sub(r"[&<][^;>]*\Z", "", text[: most - 1]) + "…"

@@ -1,4 +1,4 @@
-"""What only the person who clicked reads: why the click did nothing, what it did, or that it came too late."""
+"""What only the person who clicked sees: why the click did nothing, what it did, or that it came too late."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -95,7 +95,7 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
 
 
 def cannot_tell_requester(words: Words, user_id: str) -> Message:
-    """Say that Slack did not tell who the requester is, or who is in a group."""
+    """Say that Slack did not return the requester, or the members of a group."""
     return message(
         words(
             "I could not find out from Slack who {who} is, so I did nothing. Please click again in a minute.",
@@ -105,7 +105,7 @@ def cannot_tell_requester(words: Words, user_id: str) -> Message:
 
 
 def cannot_tell_who(words: Words) -> Message:
-    """Say that Slack did not tell who clicked."""
+    """Say that Slack did not return the person who clicked."""
     return message(
         words(
             "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
@@ -114,7 +114,7 @@ def cannot_tell_who(words: Words) -> Message:
 
 
 def not_opened(words: Words) -> Message:
-    """Say that Slack may not have opened the form for a decision."""
+    """Say that the decision's form may not have opened."""
     return message(
         words(
             "Slack did not confirm that the form opened. If you do not see it, please click again; "
@@ -137,7 +137,7 @@ def cancelled(words: Words, request: Request) -> Message:
 
 
 def skipped(words: Words, request: Request, why: SkipReason) -> Message:
-    """Say that another request does the same, or did it."""
+    """Say that another request makes the same share, or made it."""
     say = words.about(request)
     if why is SkipReason.SHARED_BEFORE:
         return message(
@@ -170,7 +170,7 @@ def decision_taken(words: Words, request: Request, *, approved: bool) -> Message
 
 
 def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
-    """Tell an approver why the policy, as it is now, leaves nothing to decide."""
+    """Tell an approver why the current policy leaves nothing to decide."""
     say = words.about(request)
     match ground:
         case Ground.NOT_ALLOWED:
@@ -191,5 +191,5 @@ def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Say that the click came too late, and what became of the request."""
+    """Say that the click came too late, and how the request ended."""
     return message(words("That came too late: {end}", end=became(words, request, outcome)))

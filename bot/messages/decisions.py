@@ -1,4 +1,4 @@
-"""What the requester and the channel read while a request waits for people, and if it ends before WeChat is asked."""
+"""What the requester and the channel see while a request waits for people, and if it ends before WeChat is called."""
 
 from typing import assert_never
 
@@ -33,15 +33,15 @@ from bot.messages.words import Words, appids, code, name, reason, sentences, whe
 from bot.policy import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
-"""How a request can end before WeChat is asked."""
+"""The ways in which a request can end before WeChat is called."""
 
 
 def confirmation(
     words: Words, request: Request, until: float, retried_by: str | None = None
 ) -> Message:
-    """Ask the requester to confirm, and say until when, since nobody can take the buttons away then.
+    """Ask the requester to confirm, and say until when: the bot cannot remove the buttons after that.
 
-    `retried_by` is the user who tries it again for them.
+    `retried_by` is the user who retries the request for them.
     """
     say = words.about(request)
     return message(
@@ -69,7 +69,7 @@ def confirmation(
 
 
 def sent_to_approvers(words: Words, request: Request) -> Announcement:
-    """Tell the requester at once that the bot is asking the approvers."""
+    """Tell the requester at once that the approvers are being asked."""
     say = words.about(request)
     said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
@@ -79,7 +79,7 @@ def sent_to_approvers(words: Words, request: Request) -> Announcement:
 
 
 def no_approver(words: Words, rule: Rule) -> Message:
-    """Say that nobody can approve the request, so nothing was done."""
+    """Say that the request has no possible approver, so nothing was done."""
     return message(
         words(
             "🚫 Rule “{rule}” asks for an approval, and nobody can give it. Nothing was done.",

@@ -1,4 +1,4 @@
-"""How any request ended: the parent in the channel, the answer in its thread, and a clause for those who come later."""
+"""How any request ended: the parent in the channel, the answer in its thread, and a clause for those who come too late."""
 
 from typing import assert_never
 
@@ -58,7 +58,7 @@ def answer(
     called_again: bool = False,
     after: AfterShare = NOTHING_KNOWN,
 ) -> Message:
-    """Tell how it ended, what that means and what to do next, with a button if trying again can help."""
+    """Say how the request ended, what that means and what to do next, with a button if trying again can help."""
     match outcome:
         case Shared() | Failed() | Unknown():
             whole = answers.answer(words, request, outcome, called_again=called_again, after=after)
@@ -76,7 +76,7 @@ def answer(
 
 
 def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:
-    """Return the answer `whole` for one person, below what its parent would say; the request's id stands once."""
+    """Return the answer `whole` for one person, below the parent's text; the request's id appears once."""
     above = parent(words, request, outcome).parts
     return Message(tuple(part for part in above if part != small(name(words, request)))) + whole
 
@@ -89,7 +89,7 @@ def _approved(words: Words, approval: Approval) -> Part:
 
 
 def became(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901, PLR0912  # one case for each outcome
-    """Return what became of a request, as the end of a sentence."""
+    """Return how a request ended, as the end of a sentence."""
     match outcome:
         case None if request.approval:
             return words("<@{by}> approved it already.", by=request.approval.by)

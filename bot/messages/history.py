@@ -1,4 +1,4 @@
-"""What the ledger knows: the same share under way or done before, and lists of past requests."""
+"""Earlier requests: the same share running or already made, and lists of past requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _LIST_ROOM = 2700  # characters of one section's 3000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One past request: its outcome, its time (Unix seconds), its thread's address; `waiting`: for people."""
+    """One past request: its outcome, its time (Unix seconds), the URL of its thread; `waiting` for people."""
 
     request: Request
     outcome: Outcome | None
@@ -43,7 +43,7 @@ class Line:
 
 
 def under_way(words: Words, running: Request, link: str | None) -> Message:
-    """Say that the same share is under way already, for whom and where."""
+    """Say that the same share is running already, for whom and where."""
     say = words.about(running)
     return message(
         say("{who} is already sharing {env} with {appid}, or waiting to. Nothing more was done."),
@@ -54,7 +54,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
 
 
 def untold(words: Words, earlier: Request, answer: Message) -> Message:
-    """Give the answer to an earlier request, which Slack has not accepted yet."""
+    """Give the answer to an earlier request that Slack has not accepted yet."""
     say = words.about(earlier)
     told = say("{who} asked for this already. The answer has not reached Slack yet, so here it is:")
     return message(told) + answer
@@ -63,7 +63,7 @@ def untold(words: Words, earlier: Request, answer: Message) -> Message:
 def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
-    """Say that the same share was done before, and how to do it again; `reason` is that of the new request."""
+    """Say that the same share was made before, and how to repeat it; `reason` is the new request's."""
     line = Copied(again_line(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
     say = words.about(earlier)
     return message(
@@ -81,7 +81,7 @@ def shared_before(
 
 
 def history(words: Words, lines: Sequence[Line], about: str | None, most: int = _LISTED) -> Message:
-    """List past requests, the newest first; `about` is the env or appid that they have in common."""
+    """List past requests, newest first; `about` is the env or appid that they share."""
     if not lines:
         return message(_none(words, about))
     shown = _as_many_as_fit([in_a_line(words, line, own=not about) for line in lines[:most]])
@@ -134,7 +134,7 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
 
 
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
-    """Return one request in one line, with who asked for it if it is not the reader's `own`."""
+    """Return one request as one line; with its requester unless it is the reader's `own`."""
     request, say = line.request, words.about(line.request)
     told = [
         when(line.created),

@@ -1,4 +1,4 @@
-"""The App Home: the bot's health, what somebody may share, what waits for them, and what they asked for."""
+"""The App Home: the bot's health, what a person may share, what waits for them, and their requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from bot.messages.words import Words, appids, code, listed, msgid, sentences, sh
 from bot.policy import Person, Rule, Unreadable
 
 LISTED = 10
-"""The most requests in each list of the page, since Slack takes 100 blocks."""
+"""The most requests in one list of the page: Slack allows 100 blocks."""
 
 _REASON_LIMIT = 300  # characters; a page may have 250,000 bytes
 _BROKEN = {
@@ -25,14 +25,14 @@ _BROKEN = {
 
 
 ToDecide = tuple[Request, float, str | None]
-"""A request that waits for a decision: when it expires (Unix seconds), and the address of the question."""
+"""A request that waits for a decision: when it expires (Unix seconds), and the URL of the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the ledger holds for one person: their requests, those that wait for their decision, and the tokens.
+    """One person's part of the ledger: their requests, those that wait for their decision, and the tokens.
 
-    `stoppable` are requests that they may cancel as an operator or an approver.
+    `stoppable` are the requests that they may cancel as an operator or an approver.
     """
 
     lines: Sequence[Line]
@@ -113,7 +113,7 @@ def _undecided(words: Words, request: Request, until: float, link: str | None) -
 def _health(
     words: Words, person: Person | Unreadable, records: Records | None, version: str
 ) -> str:
-    """Return one line: the bot is healthy, or what is wrong."""
+    """Return one line: that the bot is healthy, or what is wrong."""
     wrong = [
         *([words("I could not find out who you are")] if isinstance(person, Unreadable) else []),
         *([] if records else [words("the ledger does not answer")]),
@@ -137,7 +137,7 @@ def _good(words: Words, records: Records | None) -> list[str]:
 
 
 def _broken(words: Words, links: Sequence[LinkState]) -> list[str]:
-    """Return which links of the token chain have trouble; for owners' tokens, only how many."""
+    """Return which links of the token chain have trouble; for owners' tokens only their number."""
     bad = sum(state.link is Link.OWNER and not is_well(state) for state in links)
     told = words.count(
         "the token of {count} owner is not good",

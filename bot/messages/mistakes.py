@@ -49,7 +49,7 @@ def misread(words: Words, wrong: Misread) -> Message:
 
 
 def _way_on(words: Words, wrong: Misread) -> tuple[str | Copied, ...]:
-    """Return the line to copy, if all of it fits; if no command can do it, who can."""
+    """Return the line to copy if it fits as a whole; without such a command, who can do it."""
     if wrong.instead and len(escape(wrong.instead)) <= _COPIED_LIMIT:
         return words("Try this instead:"), Copied(wrong.instead, _COPIED_LIMIT)
     match wrong.mistake:
@@ -68,7 +68,7 @@ def _taken_away(words: Words) -> str:
 
 
 def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # one case for each mistake
-    """Say what is wrong, as mrkdwn."""
+    """Return what is wrong, as mrkdwn."""
     match mistake:
         case UnclosedQuote():
             return words("A quotation mark is never closed.")

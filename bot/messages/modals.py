@@ -1,4 +1,4 @@
-"""The modals: the form to ask for a share, with what is wrong in its fields, and an approver's decision."""
+"""The modals: the form for a share, with the mistakes in its fields, and an approver's decision."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _CODE = re.compile(r"`([^`]*)`")
 
 
 def form(words: Words, origin: Origin, private_metadata: str) -> Block:
-    """Return the modal; Slack ASKS for the envs only when somebody opens their menu."""
+    """Return the modal; Slack requests the envs only when a person opens their menu."""
     told = message(
         _where(words, origin),
         small(words(FOR_GOOD)),
@@ -43,7 +43,7 @@ def form(words: Words, origin: Origin, private_metadata: str) -> Block:
 
 
 def _where(words: Words, origin: Origin) -> str | None:
-    """Say where the answer will come, if not in the channel."""
+    """Return where the answer will come, if not in the channel."""
     if origin.thread_ts:
         return words("The answer comes in the thread of the message that you chose.")
     if origin.channel_id == origin.user_id:
@@ -86,7 +86,7 @@ def _field(
 
 
 def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]:
-    """Return the envs to choose from and, last, what was typed if it is not among them."""
+    """Return the envs to choose from; the typed one comes last if it is not among them."""
     listed = envs[: MOST_OPTIONS - 1]
     offered: list[Block] = [{"text": plain(env), "value": env} for env in listed]
     if typed and typed not in listed:
@@ -96,7 +96,7 @@ def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]
 
 
 def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
-    """Return what is wrong with each field, in plain text, since Slack shows no markup there."""
+    """Return the mistakes by field, as plain text: Slack shows no markup there."""
     found = {
         ENV: [mistakes.env] if mistakes.env else [],
         APPIDS: list(mistakes.appids),
@@ -163,7 +163,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
 
 
 def refusal(words: Words, act: Act, why: Message) -> Block:
-    """Replace the modal of somebody who may not decide; `why` tells the reason."""
+    """Replace the modal of a person who may not decide; `why` is the reason."""
     return _modal(words, _title(words, act), why)
 
 

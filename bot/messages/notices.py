@@ -1,4 +1,4 @@
-"""What the bot says about itself: where it may answer, that it stops, that it is broken."""
+"""What the bot says about itself: where it can answer, that it is stopping, that it failed."""
 
 from enum import Enum
 
@@ -8,7 +8,7 @@ from bot.messages.words import Words, code, msgid
 
 
 class NoThread(Enum):
-    """Why the bot opens no thread; the value is what the requester reads."""
+    """Why the bot opens no thread; the value is the sentence for the requester."""
 
     NOT_INVITED = msgid(
         "I am not in this conversation, so only you can see this. For a thread that everybody here can "
@@ -46,7 +46,7 @@ def stopping(words: Words) -> Message:
 
 
 def unknown_command(words: Words, command: str) -> Message:
-    """Say that Slack knows the bot's command by a name that it does not answer to."""
+    """Say that Slack calls the bot by a command name that it does not have."""
     return message(
         words(
             "Nothing was done: in Slack my command is set up as {command}, and I answer to {known} only.",
@@ -73,13 +73,13 @@ def broken(words: Words, reference: str) -> Message:
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Add to `begun` why there is no thread, and where the answer will come."""
+    """Add to `begun` why there is no thread, and where the answer will be."""
     there = words("The answer comes by direct message. {why}", why=words(why.value))
     return begun + message(small(there))
 
 
 def elsewhere(words: Words, begun: Message) -> Message:
-    """Add to `begun` why it comes by direct message."""
+    """Add to `begun` why it comes as a direct message."""
     place = words("I could not answer where you asked, so the answer comes in this thread.")
     return begun + message(small(place))
 
@@ -91,6 +91,6 @@ def unconfirmed(words: Words, answered: Message) -> Message:
 
 
 def replacing(words: Words, under_way: Message) -> Message:
-    """Add to a parent message that it may replace an earlier one, which the bot cannot find."""
+    """Add to a parent message that it may replace an earlier one that the bot cannot find."""
     note = words("If there is another message about this request above, this one replaces it.")
     return under_way + message(small(note))

@@ -1,4 +1,4 @@
-"""The answers to `whoami` and `help`, which only the requester reads: rights, rules, and how the tokens stand."""
+"""The answers to `whoami` and `help`, which only the requester sees: rights, rules, and the state of the tokens."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
     rules: tuple[Rule, ...],
     links: Sequence[LinkState] = (),
 ) -> Message:
-    """Tell the requester who they are to the bot and which rules apply; if any do, also the state of the tokens."""
+    """Say who the requester is to the bot and which rules apply; if any do, also the state of the tokens."""
     who, user, team = mention(user_id), code(user_id), code(team_id)
     if isinstance(person, Unreadable):
         return message(
@@ -83,7 +83,7 @@ def _unread(words: Words, person: Person) -> str | None:
 
 
 def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> Message:
-    """Tell the requester what they may share, and what they can type."""
+    """Say what the requester may share, and what can be typed."""
     to_share = SHARE_HELP if rules else ()
     lines = [words(line) for line in (*to_share, *(row.help for row in SUBCOMMANDS))]
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
@@ -96,7 +96,7 @@ def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) ->
 
 
 def may_share(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> str:
-    """Return what somebody may share, or who can grant it."""
+    """Return what a person may share, or who can grant it."""
     if isinstance(person, Unreadable):
         return words(
             "I could not find out what you may share: {trouble}.",
@@ -112,16 +112,16 @@ _ROOM = 1500  # characters of one message's 4000
 
 
 def tokens(words: Words, states: Sequence[LinkState]) -> Message:
-    """List the state of each owner's token; the ticket and the platform's token only if something is wrong with them."""
+    """List the state of each owner's token; the ticket and the platform token only if something is wrong with them."""
     told = [state for state in states if state.link is Link.OWNER or not is_well(state)]
-    # Trouble comes first, because a long list is cut.
+    # Problems first, because a long list is cut.
     lines = [_line(words, state) for state in sorted(told, key=is_well)]
     title = words("*Tokens kept by the bot*")
     return message(f"{title}\n{some(words, lines, _ROOM)}" if lines else None)
 
 
 def is_well(state: LinkState) -> bool:
-    """Tell whether a link is good and its last renewal did not fail."""
+    """Return whether a link is valid and its last renewal succeeded."""
     return state.good_until is not None and state.trouble is None
 
 

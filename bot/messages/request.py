@@ -1,4 +1,4 @@
-"""What all messages about a request have in common: who asks for what, all its appids, its command."""
+"""The parts that messages about a request have in common: the sentence, its appids, its command."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ _IN_REPLY = 2  # sections; more would not fit into the text of a message
 
 
 def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
-    """Return the appids of a batch of more than ten, in the order of the command, one per line to fit a phone."""
+    """Return a batch's appids if they are more than ten, in order, one per line to fit a phone."""
     total = len(request.appids)
     starts = range(0, total, _IN_SECTION) if total > FEW_APPIDS else ()
     return tuple(_section(words, request.appids, start) for start in starts)
@@ -36,11 +36,11 @@ def _section(words: Words, listed: tuple[str, ...], start: int) -> Part:
 
 
 def replies(words: Words, request: Request) -> list[Message]:
-    """Return the appids of a batch of more than ten as messages for a thread."""
+    """Return a batch's appids, if they are more than ten, as messages for a thread."""
     parts = all_appids(words, request)
     return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]
 
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
-    """Return what is told of a decision and, below it, what the approver said to it, if anything."""
+    """Return `told` and, below it, the approver's comment, if any."""
     return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told

@@ -1,4 +1,4 @@
-"""The policy's rules in words: what a rule allows whom, why it does not fit, and what Slack did not tell."""
+"""The policy's rules in words: what a rule allows whom, why it does not match, and what Slack did not return."""
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -48,12 +48,12 @@ def who_can_fix(words: Words, trouble: Unreadable) -> str:
 
 
 def under(words: Words, title: str, lines: Sequence[str]) -> str:
-    """Return lines about rules under their title, as many as a message has room for."""
+    """Return lines about rules below their title, as many as fit into a message."""
     return f"{title}\n{some(words, lines, _LIST_ROOM, LISTED_RULES)}"
 
 
 def fit(words: Words, verdict: Verdict) -> str:
-    """Return why a rule does not fit, or that it fits."""
+    """Return why a rule does not match, or that it matches."""
     misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
     if not misses:
         return _fits(words, verdict.rule)
@@ -106,7 +106,7 @@ def _fits(words: Words, rule: Rule) -> str:
 
 
 def might(words: Words, rule: Rule) -> str:
-    """Return what a rule might do, as the end of “Rule … might …”."""
+    """Return what a rule could do, as the end of “Rule … might …”."""
     match rule.effect:
         case Effect.ALLOW if rule.confirm:
             return words("allow it after a confirmation")

@@ -1,4 +1,4 @@
-"""What the policy rules, which only the requester reads: denials, `why` and dry runs."""
+"""The policy's decisions, which only the requester sees: denials, `why` and dry runs."""
 
 from typing import assert_never
 
@@ -33,18 +33,18 @@ from bot.policy import (
 
 
 def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
-    """Say that the policy denies it and why, which rules come closest, and who can grant it."""
+    """Say that the policy denies the request and why, which rules come closest, and who can grant it."""
     no = sentences(words, _may_not(words, because, ask, policy), words("Nothing was done."))
     return message(no) + why_denied(words, because)
 
 
 def why_denied(words: Words, because: Deny) -> Message:
-    """Say why the policy denies something, which rules come closest, and who can grant it."""
+    """Say why the policy denies a request, which rules come closest, and who can grant it."""
     return message(_because(words, because), near(words, because), who_can(words, because))
 
 
 def no_owner(words: Words, ask: Ask) -> Message:
-    """Say that no mini program is known to own the env."""
+    """Say that the env has no known owner."""
     return message(
         words("I do not know which mini program owns {env}. Nothing was done.", env=code(ask.env)),
         words(
@@ -62,7 +62,7 @@ def dry_run(
     receivers: str,
     owner: str,
 ) -> Message:
-    """Say what would happen without `--dry-run`; this must never look like a success."""
+    """Say what would happen without `--dry-run`; this must not be mistaken for a success."""
     return message(
         sentences(words, words("🧪 *Dry run: nothing was shared.*"), _step(words, decision)),
         words(
@@ -77,14 +77,14 @@ def dry_run(
 
 
 def as_dry_run(words: Words, told: Message) -> Message:
-    """Add to a message that it is the answer to a dry run."""
+    """Add to a message that it is the result of a dry run."""
     return message(words("🧪 *Dry run.* This is what you would be told:")) + told
 
 
 def why(
     words: Words, decision: Decision, ask: Ask, policy: Policy, verdicts: tuple[Verdict, ...]
 ) -> Message:
-    """Say which rule decides and why, and how each rule up to it fits."""
+    """Say which rule decides and why, and how the rules up to it match."""
     looked = [
         words("{rule}: {fit}", rule=rule_name(verdict.rule), fit=fit(words, verdict))
         for verdict in verdicts
@@ -98,7 +98,7 @@ def why(
 
 
 def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
-    """Say whether the requester may share, and because of which rule."""
+    """Say whether the requester may share, and by which rule."""
     env, appid = code(ask.env), code(ask.appid)
     match decision:
         case Allow() | NeedsConfirmation() | NeedsApproval():
@@ -113,7 +113,7 @@ def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
 
 
 def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy) -> str:
-    """Say no, or that it is not known; “from here” only where it would be yes from elsewhere."""
+    """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
     env, appid = code(ask.env), code(ask.appid)
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         return words(
@@ -125,7 +125,7 @@ def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy) -> str:
 
 
 def _step(words: Words, decision: Allow | NeedsConfirmation | NeedsApproval) -> str:
-    """Return which rule allows it, and what has to come first."""
+    """Return which rule allows it, and what is required first."""
     rule = rule_name(decision.rule)
     match decision:
         case Allow():
@@ -171,7 +171,7 @@ def _because(words: Words, no: Deny) -> str:
 
 
 def near(words: Words, no: Deny) -> str | None:
-    """Return the rules that come closest, and what each of them lacks."""
+    """Return the rules that come closest, and what each of them is missing."""
     if not isinstance(no.because, NoRule) or not no.because.nearest:
         return None
     lines = [
@@ -183,7 +183,7 @@ def near(words: Words, no: Deny) -> str | None:
 
 
 def who_can(words: Words, no: Deny) -> str | None:
-    """Return who can grant or fix what was denied, or None if nobody can."""
+    """Return who can grant or fix it; None if nobody can."""
     match no:
         case Deny(NotEntitled()):
             return None

@@ -1,4 +1,4 @@
-"""Text: sentences in a language, and Slack's markup in them. Pure.
+"""Sentences in a language, and Slack's markup. Pure.
 
 The English sentence is the key of its translation (gettext). Source: docs.slack.dev, "Formatting message text".
 """
@@ -21,13 +21,13 @@ _SNIPPET_LIMIT = 200
 
 
 class Mrkdwn(str):
-    """Text in Slack's markup; `escape` leaves it unchanged."""
+    """Text that is Slack markup already; `escape` leaves it unchanged."""
 
     __slots__ = ()
 
 
 def escape(text: str) -> Mrkdwn:
-    """Escape text from people or from WeChat, so that Slack reads no markup in it; line breaks become blanks."""
+    """Escape text from people or from WeChat, so that Slack sees no markup in it; line breaks become spaces."""
     if isinstance(text, Mrkdwn):
         return text
     line = " ".join(text.split())
@@ -35,12 +35,12 @@ def escape(text: str) -> Mrkdwn:
 
 
 def as_typed(text: str) -> str:
-    """Undo `escape`; Slack also sends the text of a command with these three characters escaped."""
+    """Undo `escape`; Slack also escapes these three characters in a command's text."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
-    """Return `text` as inline code, cut to `most` characters; a backtick would end it early, so it is replaced."""
+    """Return `text` as inline code, cut to `most` characters; backticks, which would end it, are replaced."""
     return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
 
 
@@ -60,7 +60,7 @@ def group_name(group: str) -> Mrkdwn:
 
 
 def when(at: float) -> Mrkdwn:
-    """Return a date that Slack shows in the reader's time zone; clients that cannot show it in UTC."""
+    """Return a date that Slack shows in the reader's time zone; in UTC where a client cannot."""
     utc = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Mrkdwn(f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{utc}>")
 
@@ -87,10 +87,10 @@ def msgid(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language; `one` and `many` are its gettext and ngettext.
+    """The sentences of one language; `one` and `many` are its gettext and ngettext.
 
-    A sentence has places, such as `{env}`. Values are escaped unless they are Mrkdwn. Some places need no value: `{contact}`,
-    whom people turn to, and those of PLACES, once the words are `about` a request.
+    A sentence has placeholders, such as `{env}`. Values are escaped unless they are Mrkdwn. Some placeholders need no value:
+    `{contact}`, and those of PLACES after `about` has bound the words to a request.
     """
 
     language: Language
@@ -100,26 +100,26 @@ class Words:
     request: Request | None = None
 
     def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
-        """Translate a sentence and fill its places."""
+        """Translate a sentence and fill its placeholders."""
         return Mrkdwn(self.one(text).format_map(_Filling(self, values)))
 
     def count(self, one: str, many: str, number: int, /, **values: str | int) -> Mrkdwn:
-        """Translate the sentence for `number`, singular or plural, and fill its places; `{count}` is the number."""
+        """Translate the sentence for `number`, singular or plural, and fill its placeholders; `{count}` is the number."""
         filling = _Filling(self, {"count": number, **values})
         return Mrkdwn(self.many(one, many, number).format_map(filling))
 
     def escaped(self, text: str) -> Mrkdwn:
-        """Translate plain text, such as guidance, and escape it; braces in it stay as they are."""
+        """Translate plain text, such as guidance, and escape it; braces in it are kept."""
         return escape(self.one(text))
 
     def about(self, request: Request) -> "Words":
-        """Return these words, filling the places of PLACES from the request."""
+        """Return these words bound to a request, which fills the placeholders of PLACES."""
         return Words(self.language, self.one, self.many, self.contact, request)
 
 
 @dataclass(frozen=True, slots=True)
 class _Filling:
-    """The values of a sentence's places: those that are given and, where the sentence asks for them, those known."""
+    """The values for a sentence's placeholders: the given ones, else those known from the words."""
 
     words: Words
     given: Mapping[str, str | int]
@@ -136,7 +136,7 @@ class _Filling:
 
 
 def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
-    """Return the appid if there is one, else how many there are."""
+    """Return the appid if there is one, else their number."""
     if len(appids) == 1:
         return code(appids[0])
     return words.count("{count} mini program", "{count} mini programs", len(appids))
@@ -156,7 +156,7 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
         _SNIPPET_LIMIT,
     ),
 }
-"""What sentences about a request can say of it, and how."""
+"""The placeholders that a request fills, and how."""
 
 
 def appids(request: Request, many: str = "") -> str:
@@ -176,20 +176,20 @@ def name(words: Words, request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tongues:
-    """All languages; `channel` are the words for what a whole channel reads (the setting LANGUAGE)."""
+    """All languages; `channel` has the words for messages to a whole channel (the setting LANGUAGE)."""
 
     of: Mapping[Language, Words]
     channel: Words
 
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:
-    """Return a policy's contact, without a full stop; only the one that nobody set is translated."""
+    """Return a policy's contact without a full stop; only the default one is translated."""
     whom = words.escaped(contact) if contact == NOBODY_NAMED else escape(contact)
     return Mrkdwn(whom.rstrip("."))
 
 
 def listed(words: Words, items: Sequence[str], most: int = 5) -> Mrkdwn:
-    """Return “a, b and c”; of items past `most`, only their number."""
+    """Return “a, b and c”; after `most` items, only the number of the rest."""
     more = [words("{count} more", count=len(items) - most)] if len(items) > most else []
     shown = [*items[:most], *more]
     if len(shown) <= 1:
@@ -202,7 +202,7 @@ def sentences(words: Words, *said: str | None) -> Mrkdwn:
     """Return sentences as one paragraph, without those that are None or empty."""
     whole, *others = map(escape, [*filter(None, said), ""])
     for other in others[:-1]:
-        # Slack needs a blank after bold text, even in Chinese.
+        # Slack needs a space after bold text, even in Chinese.
         whole = (
             Mrkdwn(f"{whole} {other}")
             if whole.endswith("*")
@@ -212,7 +212,7 @@ def sentences(words: Words, *said: str | None) -> Mrkdwn:
 
 
 def some(words: Words, lines: Sequence[str], room: int, most: int | None = None) -> str:
-    """Return the first of `lines` as bullets, as many as fit into `room` characters, and the number of the rest."""
+    """Return `lines` as bullets, as many as fit into `room` characters, and the number of the rest."""
     ends = accumulate(len(line) for line in lines)
     shown = [line for line, end in zip(lines, ends, strict=True) if end <= room][:most]
     more = len(lines) - len(shown)

@@ -1,1 +1,1 @@
-"""What operators need: doctor, logs, health, metrics, the policy command."""
+"""For operators: the doctor, logs, health, metrics, and the commands for the policy and the ledger."""

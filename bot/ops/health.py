@@ -1,4 +1,4 @@
-"""Whether the bot is well, part by part: known from what it does anyway, so that asking costs nothing and never waits."""
+"""The health of the bot, part by part, from state that it keeps anyway: a check does no I/O and never waits."""
 
 import asyncio
 import logging
@@ -11,50 +11,50 @@ from functools import partial
 from bot.domain.link import Link
 
 Trouble = Callable[[], str | None]
-"""Tells in a few words what is wrong with a part, without names and secrets; None if nothing is."""
+"""Returns in a few words what is wrong with a part, without names or secrets; None if nothing is."""
 _EVERY = 1.0  # seconds
-_TOO_LATE = 3.0  # seconds; by then Slack has given up on the ack
-_IN_A_ROW = 3  # a process that was frozen once, or a machine that slept, is not ill
+_TOO_LATE = 3.0  # seconds, after which Slack gives up on the ack
+_IN_A_ROW = 3  # a single pause, of the process or the machine, is no failure
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PartHealth:
-    """How one part is, and for how many seconds it has been well or not."""
+    """The state of one part, and for how many seconds it has been so."""
 
     why: str | None
     seconds: float
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether nothing is wrong."""
         return self.why is None
 
     @property
     def json(self) -> dict[str, object]:
-        """The part as operators see it."""
+        """The part as /healthz shows it."""
         wrong = {} if self.ok else {"why": self.why}
         return {"ok": self.ok, **wrong, "for_seconds": round(self.seconds, 1)}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How all parts are; `ok` if those are that matter."""
+    """The state of all parts; `ok` if all major parts are."""
 
     ok: bool
     parts: Mapping[str, PartHealth]
 
     @property
     def status(self) -> str:
-        """The whole in one word: degraded, if all is well that matters, and something else is not."""
+        """The overall state in one word; degraded if only minor parts have trouble."""
         if not self.ok:
             return "failing"
         return "ok" if all(part.ok for part in self.parts.values()) else "degraded"
 
     @property
     def json(self) -> dict[str, object]:
-        """The report as operators see it."""
+        """The report as /healthz shows it."""
         return {
             "ok": self.ok,
             "status": self.status,
@@ -63,7 +63,7 @@ class Report:
 
 
 class Health:
-    """Looks at the parts; of `minor` ones it tells too, but they take nothing away."""
+    """Checks the parts; `minor` ones are reported, but do not make the whole fail."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Health:
         return tuple(self._troubles)
 
     def look(self) -> Report:
-        """Return how the parts are now; what is looked at every second knows when it has changed."""
+        """Return the current state; a state is dated from the first check that saw it, and the checks run every second."""
         parts = {name: self._part(name, trouble()) for name, trouble in self._troubles.items()}
         return Report(all(parts[name].ok for name in self._major), parts)
 
@@ -97,14 +97,14 @@ class Health:
 
 
 def unless(fine: Callable[[], bool], why: str) -> Trouble:
-    """Return the trouble `why` of a part that is not fine."""
+    """Return a Trouble that reports `why` unless `fine` returns true."""
     return lambda: None if fine() else why
 
 
 def chain_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
-    """Return why nobody's env can be shared, given for how long the tokens of each link are good.
+    """Return why no env at all can be shared, from the seconds that the tokens of each link are still valid.
 
-    One owner of several who withdrew the authorisation takes the envs of the others no service away.
+    One of several owners without a valid token does not affect the envs of the others.
     """
     if not left:
         return "the tokens have not been looked at yet"
@@ -114,24 +114,24 @@ def chain_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
 
 
 def ticket_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
-    """Return why the tokens there are cannot be renewed."""
+    """Return why tokens cannot be renewed."""
     return None if any(left.get(Link.TICKET, ())) else "there is no good ticket from WeChat"
 
 
 def refusal(refused: Sequence[str] | None) -> str | None:
-    """Return that the policy file was refused; what is wrong with it may name people, so the log has that."""
+    """Return that the policy file was refused; the reasons may name people, so they are only in the log."""
     why = "the policy file is gone or has a mistake; the old policy is in force, see the log"
     return why if refused else None
 
 
 def ended(tasks: Sequence[asyncio.Task[None]]) -> str | None:
-    """Return that something has died which must go on until the stop."""
+    """Return that a task that runs until the stop has ended."""
     died = any(task.done() and not task.cancelled() and task.exception() for task in tasks)
     return "a task that must go on has died" if died else None
 
 
 class Watch:
-    """Looks at the clock every second, and tells how late it comes to that."""
+    """Measures every second by how much the event loop is late."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Watch:
             for look in due_now:
                 try:
                     look()
-                except Exception:  # noqa: BLE001  # nobody would watch any more
+                except Exception:  # noqa: BLE001  # the watch itself has to go on
                     _log.exception("unforeseen error")
 
     def trouble(self) -> str | None:

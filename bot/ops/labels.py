@@ -1,4 +1,4 @@
-"""The closed sets that labels are taken from: nothing that comes from outside can make another series."""
+"""The closed sets of values for metric labels: no outside input can create another series."""
 
 from collections.abc import Collection
 from typing import Final, get_args
@@ -13,13 +13,13 @@ from bot.wechat.tokens import RENEWED, TOKEN_SERVER
 from bot.wechat.transport import CUT_SHORT
 
 OTHER: Final = "other"
-"""What is not known here."""
+"""The label for any unknown value."""
 
 COMMANDS: Final = (
     *("accepted", "withdrawn", "under way", "shared before", "dry run", "asked"),
     *("denied", "no owner", "not an approver", "mistake"),
 )
-"""The ledger's events that tell what came of what somebody asked for."""
+"""The ledger's events that say how a request ended."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
 DENIALS: Final = (
@@ -49,7 +49,7 @@ REFUSALS: Final = (
     *("not_xml", "decryption", "other_platform", "incomplete"),
     *("slow", "long", "broken", "crowded"),
 )
-"""Why what is posted is refused: the names of the reasons that the rooms give."""
+"""The reasons for refusing a POST: the names from the rooms' enums."""
 FIXERS: Final = tuple(fixer.name.lower() for fixer in Fixer)
 
 

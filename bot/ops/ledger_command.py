@@ -1,4 +1,4 @@
-"""What the ledger knows, for a terminal: `audit` prints its events or deletes old ones, `request` tells one story."""
+"""The commands on the ledger: `audit` prints or deletes events, `request` prints the history of one request."""
 
 import asyncio
 import sys
@@ -12,21 +12,21 @@ from bot.guidance import in_general
 from bot.ledger import Entry
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import EventFilter, delete_before, find, open_for_audit, read
-from bot.ops.visible import FAILED, FINE, complain, visible, write_rows
+from bot.ops.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import DATABASE_URL
 from bot.slack.payloads import link_to, read_ref
 
-_PATIENCE = 3.0  # seconds; without an answer there are no links
+_PATIENCE = 3.0  # seconds; without an answer the links are left out
 _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
-"""What an event says besides its kind and time, in this order."""
+"""The facts of an event that are printed after its kind and time, in order."""
 
 
 def audit(
     environ: Mapping[str, str], about: Mapping[str, Any], shape: str, before: datetime | None
 ) -> int:
-    """Print the events `about` something, or delete what is from `before` a day; return the exit code."""
+    """Print the events that match `about`, or delete those before a day; return the exit code."""
     if before and (problem := _wrong_deletion(before, about)):
         return complain([problem])
     try:
@@ -46,7 +46,7 @@ def audit(
 
 
 def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the day, or with words that seem to narrow what cannot be narrowed."""
+    """Return what is wrong with the day, or that the deletion cannot be narrowed by other options."""
     if about:
         named = " and ".join(f"--{name}" for name in about)
         return f"--delete-before deletes for everybody. Leave out {named}."
@@ -56,7 +56,7 @@ def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
 
 
 def tell_request(environ: Mapping[str, str], request: str) -> int:
-    """Print all that is known of a request or of an item of a batch; return the exit code."""
+    """Print everything about a request or an item of a batch; return the exit code."""
     parts = read_parts(environ)
     try:
         engine = open_for_audit(parts.database_url)
@@ -76,10 +76,10 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
 
 
 async def _workspace(parts: Parts) -> str | None:
-    """Return the address of Slack's workspace."""
+    """Return the URL of the Slack workspace."""
     if parts.slack is None:
         return None
-    # Imported here: an audit asks Slack nothing.
+    # Imported here: an audit makes no call to Slack.
     from bot.ops.doctor.slack_calls import web_api  # noqa: PLC0415
     from bot.ops.doctor.transport import session  # noqa: PLC0415
     from bot.slack.api import Answered  # noqa: PLC0415
@@ -102,7 +102,7 @@ def story(
     comments = (str(event["comment"]) for event in events if event.get("comment"))
     for name, value in (*_about(entry), ("comment", next(comments, ""))):
         if value:
-            yield f"{name:<9} {visible(value)}"
+            yield f"{name:<9} {printable(value)}"
     yield ""
     yield from map(_step, events)
     stands = [*_links("answer", whole.place, workspace), *_links("asked", whole.asked, workspace)]
@@ -141,7 +141,7 @@ def _step(event: Mapping[str, object]) -> str:
     facts = (f"{name}={event[name]}" for name in _FACTS if event.get(name) not in {None, ""})
     item = event.get("request") or ""
     line = f"{at:%Y-%m-%d %H:%M:%S}  {item!s:<12} {event['kind']!s:<14} {' '.join(facts)}"
-    return visible(line.rstrip())
+    return printable(line.rstrip())
 
 
 def _links(name: str, ref: str | None, workspace: str | None) -> Iterator[str]:

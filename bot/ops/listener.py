@@ -1,4 +1,4 @@
-"""The HTTP listener: what Slack and WeChat post, and what operators and their machines ask."""
+"""The HTTP listener: what Slack and WeChat post, and the endpoints for operators and probes."""
 
 import errno
 import os
@@ -19,18 +19,18 @@ from bot.runtime.observers import Refused, no_op
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 ELSEWHERE = "another path"
-"""What stands for any path that is not served; it may be a stranger's words."""
+"""Stands for any path that is not served; the path itself may be anything."""
 
 _LONGEST_HOST = 60  # characters, in a sentence
-_LAST_ACKS = 3.0  # seconds for HTTP requests under way; Slack does not wait longer
+_LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CannotListenError(Exception):
-    """HOST and PORT cannot be used; the text is `problem`, which says why, with the fix.
+    """HOST and PORT cannot be used; `problem` says why, with the fix.
 
-    `taken` if that is only because another program listens there.
+    `taken`: only because another program listens there.
     """
 
     def __init__(self, problem: Problem, *, taken: bool) -> None:
@@ -39,7 +39,7 @@ class CannotListenError(Exception):
         self.taken = taken
 
 
-async def listen(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
+async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     stack: AsyncExitStack,
     host: str,
     port: int,
@@ -47,9 +47,9 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
     gets: Mapping[str, Handler],
     refused: Refused = no_op,
 ) -> str:
-    """Serve HTTP until the stack is left, POST and GET by path; return the address, or raise CannotListenError.
+    """Serve POST and GET handlers by path until the stack is closed; return the URL. Raises CannotListenError.
 
-    `refused` hears of what is posted where nothing takes it.
+    `refused` is an observer of POSTs to paths that are not served.
     """
     server = web.Application(middlewares=[_noting(refused)])
     server[BODIES] = Bodies()
@@ -64,8 +64,8 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last is for whoever counts
     return origin(host, port)
 
 
-class Nowhere(Enum):
-    """Why what is posted elsewhere is refused; the value is what the log says."""
+class NotServed(Enum):
+    """Why a POST to another path is refused; the value is what the log says."""
 
     NO_SUCH_PATH = (
         "nothing takes posts there: Slack's Request URLs have to end in /slack/events (HTTP mode), "
@@ -80,24 +80,24 @@ def _noting(refused: Refused) -> Middleware:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             if request.method == hdrs.METH_POST and _seems_signed(request):
-                refused(ELSEWHERE, Nowhere.NO_SUCH_PATH)
+                refused(ELSEWHERE, NotServed.NO_SUCH_PATH)
             raise
 
     return noting
 
 
 def _seems_signed(request: web.Request) -> bool:
-    """Tell whether a post may be Slack's or WeChat's: of what strangers look for nothing is told."""
+    """Return whether a POST seems to come from Slack or WeChat; those of port scanners are not reported."""
     return "X-Slack-Signature" in request.headers or "msg_signature" in request.query
 
 
 def origin(host: str, port: int) -> str:
-    """Return the address of what listens there."""
+    """Return the URL of a host and port."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenError:
-    """Return what an error means that the system, or the look for the name, gave for the two."""
+    """Turn an error of the system or of the name lookup into a CannotListenError."""
     shown = host if len(host) <= _LONGEST_HOST else f"{host[:_LONGEST_HOST]}…"
     found = f"HOST {shown} and PORT {port} cannot be used ({_why(error)})"
     return CannotListenError(
@@ -107,18 +107,18 @@ def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenE
 
 
 def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, ValueError):  # a name that is too long, or not one that the DNS could hold
+    if isinstance(error, ValueError):  # the name is too long, or invalid in the DNS
         return "this is no host's name"
-    # From Python 3.13 on, this is how asyncio says that none of the host's addresses is this machine's.
+    # From Python 3.13 on, asyncio says in this way that none of the host's addresses belongs to this machine.
     if error.errno is None:
         return os.strerror(errno.EADDRNOTAVAIL)
-    # asyncio's own words say the address once more; the DNS's errors have numbers below nought.
+    # asyncio's own text repeats the address; the DNS's error numbers are negative.
     why = os.strerror(error.errno) if error.errno > 0 else error.strerror
     return why or type(error).__name__
 
 
 def answering(health: Health) -> Handler:
-    """Return the handler that tells how the parts are: 200 if those are well that matter, else 503."""
+    """Return a handler that reports the health: 200 if it is ok, else 503."""
 
     async def answer(_: web.Request) -> web.Response:
         report = health.look()

@@ -1,4 +1,4 @@
-"""Count what the rooms tell, for Prometheus: names that stay, and labels from closed sets alone."""
+"""The Prometheus metrics, fed by the rooms' observers; labels have values from closed sets only."""
 
 import asyncio
 import platform
@@ -54,10 +54,10 @@ _COUNTERS: Mapping[str, tuple[str, _Closed]] = {
     "unheard": ("Payloads that nobody listens to", {"kind": KINDS}),
     "wechat_calls": ("Calls to WeChat", {"api": labels.WECHAT_CALLS, "answer": labels.ANSWERS}),
 }
-"""What is counted by labels: its meaning, and the closed set of each label."""
+"""The counters with labels: the help text, and the closed set of each label's values."""
 _REST = 4.0
-"""How much longer nothing is told than it takes, whoever asks: each time takes milliseconds, in which no ack goes out."""
-_FEW = 50  # series, which are shown from the beginning as nought, so that the first time is a rise
+"""The pause after a scrape, as a multiple of its duration: rendering takes milliseconds, during which no ack is sent."""
+_FEW = 50  # series; a counter with fewer starts with zeros, so that its first increment is visible to rate()
 _DEPTHS = {
     "work_under_way": "Requests, clicks and forms that are worked on",
     "batch_items_waiting": "Items of batches that have not begun",
@@ -67,7 +67,7 @@ _DEPTHS = {
 
 
 class Metrics:
-    """All that is counted, in a registry of its own; `observers` are whom the rooms tell."""
+    """All metrics, in a registry of their own; `observers` feed them."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Metrics:
         )
 
     def told(self, event: Event) -> None:
-        """Count one event of the ledger's, in whichever thread."""
+        """Count an event of the ledger; called from any thread."""
         detail, of_request = event.facts.get("detail"), event.facts.get("request") is not None
         if of_request and event.facts.get("outcome"):
             self._ended(event)
@@ -143,9 +143,9 @@ class Metrics:
         left: Callable[[], Mapping[Link, Sequence[float]]] | None,
         owed: Callable[[], float],
     ) -> None:
-        """Ask anew at each scrape: how the parts of `ready` are, what is under way by name, how long tokens are good.
+        """Register what is read at each scrape: the parts of `ready`, queue depths by name, and the validity of tokens.
 
-        `owed` tells for how many seconds somebody has not been told what they are to be told.
+        `owed` returns for how many seconds the oldest delivery has been owed.
         """
         whole = self._gauge("ready", "Whether all parts are well that matter")
         whole.set_function(lambda: ready.look().ok)
@@ -162,11 +162,11 @@ class Metrics:
             good.labels(link.value).set_function(partial(_worst, left, link))
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer a scrape, in the form that whoever asks prefers; all who wait for one get the same."""
+        """Answer a scrape in the format that the client prefers; concurrent scrapes share one rendering."""
         preferred = ",".join(request.headers.getall(hdrs.ACCEPT, []))
         try:
             encode, content_type = choose_encoder(preferred)
-        except (TypeError, ValueError):  # how it stumbles over a version that is none
+        except (TypeError, ValueError):  # an Accept header with an invalid version
             encode, content_type = choose_encoder("")
         headers = {hdrs.CONTENT_TYPE: content_type}
         body = await self._scrapes.do(content_type, partial(self._scrape, encode))
@@ -204,7 +204,7 @@ class Metrics:
             self._failures.inc()
 
     def _counting(self, name: str, meaning: str, closed: _Closed) -> Callable[..., None]:
-        """Return what counts by labels, each from a closed set."""
+        """Return a function that counts by labels, each with a closed set of values."""
         counter = Counter(f"share_env_{name}", meaning, [*closed], registry=self.registry)
         series = list(product(*closed.values()))
         for values in series if len(series) <= _FEW else ():

@@ -1,4 +1,4 @@
-"""What the policy says to one question, for a terminal or as JSON; what the bot would say is in its own words."""
+"""The policy's answer to one question, for a terminal or as JSON; the bot's reply is quoted in its own words."""
 
 import re
 from collections.abc import Iterator
@@ -44,19 +44,19 @@ _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 
 
 def _plain(text: str) -> str:
-    """Return Slack's mrkdwn as a terminal shows it: ids for mentions, and no marks."""
+    """Return Slack's mrkdwn as plain text: ids for mentions, no markup."""
     return as_typed(_BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", ""))
 
 
 def _called(person: Person) -> str:
-    """Return a person's id, with the groups and whether they are a guest."""
+    """Return a person's id, with their groups and whether they are a guest."""
     guest = ", a guest" if person.standing is Standing.GUEST else ""
     groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
     return f"{person.user_id}{groups}{guest}"
 
 
 def _person_facts(person: Person) -> dict[str, object]:
-    """Return the same as JSON has it."""
+    """Return the same for JSON."""
     return {
         "user": person.user_id,
         "groups": sorted(person.groups),
@@ -66,7 +66,7 @@ def _person_facts(person: Person) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the policy says to one ask, and what it would say with groups and channels that were not named."""
+    """The policy's answer to one question, and the alternatives with groups and channels that were not given."""
 
     policy: Policy
     ask: Ask
@@ -100,7 +100,7 @@ class Explanation:
             yield f"If {ask.person.user_id} {' and '.join(said)}: {_decided(other.decision)}"
 
     def facts(self) -> dict[str, object]:
-        """Return the same as JSON has it; times in seconds."""
+        """Return the same for JSON; times in seconds."""
         policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
         decision = decide(policy, ask)
         return {
@@ -155,7 +155,7 @@ def _decided(decision: Decision) -> str:
 
 
 def _how(decision: Decision) -> Iterator[str]:
-    """Yield what comes before the call to WeChat."""
+    """Yield what happens before the call to WeChat."""
     rule = deciding_rule(decision)
     if isinstance(decision, Deny) or rule is None:
         return
@@ -192,7 +192,7 @@ def _approvers_facts(decision: Decision) -> dict[str, object] | None:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What one person may share: in one channel, or wherever they ask."""
+    """What one person may share: in one channel or, without one, from anywhere."""
 
     policy: Policy
     person: Person
@@ -200,12 +200,12 @@ class Rights:
 
     @property
     def known(self) -> tuple[Rule, ...]:
-        """The rules that let the person share something there."""
+        """The rules that permit the person something."""
         return rights(self.policy, self.person, self.channel)
 
     @property
     def perhaps(self) -> tuple[Rule, ...]:
-        """The rules that do so if the person is in a group; none where groups were named."""
+        """The rules that would, if the person were in one of their groups; none if groups were given."""
         if self.person.groups:
             return ()
         in_all = replace(self.person, groups=self.policy.groups)
@@ -213,7 +213,7 @@ class Rights:
         return tuple(rule for rule in found if rule not in known)
 
     def lines(self) -> Iterator[str]:
-        """Yield a line for each rule that lets the person share something, or who can grant it."""
+        """Yield a line for each rule that permits the person something, or who can grant it."""
         words, known = tongues(Language.ENGLISH).channel, self.known
         there = f" in {self.channel}" if self.channel else ""
         if known:
@@ -231,7 +231,7 @@ class Rights:
             yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
 
     def facts(self) -> dict[str, object]:
-        """Return the same as JSON has it."""
+        """Return the same for JSON."""
         return {
             **_person_facts(self.person),
             "channel": self.channel,

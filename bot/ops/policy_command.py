@@ -1,4 +1,4 @@
-"""Print what is found in the policy, or what it says to one question: the shell of `share-env-bot policy`."""
+"""The command `share-env-bot policy`: print the findings about the policy, or its answer to a question."""
 
 import asyncio
 import json
@@ -19,8 +19,8 @@ from bot.ops.doctor.findings import (
     warning,
     wrong_by,
 )
+from bot.ops.output import FAILED, FINE, complain, printable
 from bot.ops.policy_answers import Explanation, Rights
-from bot.ops.visible import FAILED, FINE, complain, visible
 from bot.policy import Operators, Policy
 from bot.policy.file import read_question
 from bot.policy.lint import approvals, reach, untested
@@ -37,9 +37,9 @@ _LISTS = "SHARE_ENV_ALLOWED_"
 def policy(
     environ: Mapping[str, str], file: str | None, asked: Mapping[str, object], *, as_json: bool
 ) -> int:
-    """Print what is found in the policy, or what it says to a question; return the exit code.
+    """Print the findings, or the answer to a question; return the exit code.
 
-    0 is fine, 1 something is wrong, 2 a question that is none, or no policy.
+    0: fine. 1: something is wrong. 2: an invalid question, or no policy.
     """
     if file is not None and not file.strip():
         return complain(["FILE is empty. Name the policy file, or leave FILE out."])
@@ -65,9 +65,9 @@ def examine(
     problems: Sequence[str],
     channels: Mapping[str, Sequence[Finding]] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the policy and what does not look right, else that all is well; `path` is its file.
+    """Yield the findings about the policy, or that all is well; `path` is its file.
 
-    `channels` has what is found in the approvers' channels, as far as Slack told.
+    `channels` has the findings about the approvers' channels, as far as Slack returned them.
     """
     for problem in problems:
         yield wrong_by("policy-file", problem)
@@ -112,12 +112,12 @@ def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iter
 
 
 def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return what is found in the approvers' channels; nothing about those that Slack does not tell of here."""
+    """Return the findings about the approvers' channels, without those that Slack does not return."""
     slack = read_slack(Reader(environ))
     asking = any(rule.approvers for rule in rules.rules)
     if not asking or slack is None or not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
         return {}
-    from bot.ops.doctor.policy import look  # noqa: PLC0415  # the rest needs nothing of Slack's
+    from bot.ops.doctor.policy import look  # noqa: PLC0415  # nothing else here needs Slack
 
     return asyncio.run(look(slack, rules))
 
@@ -135,7 +135,7 @@ def _answer(
     *,
     as_json: bool,
 ) -> int:
-    """Print what the policy says, and what is wrong with it, since the bot would refuse it; or why it cannot be asked."""
+    """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
     bad = [finding for finding in findings if finding.level == "wrong"]
     reasoned = rules and _reasoned(rules, question)
     if as_json:
@@ -145,7 +145,7 @@ def _answer(
     else:
         tell(bad if reasoned else findings, as_json=False)
         if reasoned:
-            print(*map(visible, reasoned.lines()), sep="\n", flush=True)
+            print(*map(printable, reasoned.lines()), sep="\n", flush=True)
     return FAILED if bad or not reasoned else FINE
 
 
@@ -156,7 +156,7 @@ def _reasoned(rules: Policy, question: Question | Asker) -> Explanation | Rights
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
-    """Return the environment with this file and no other policy."""
+    """Return the environment with this policy file as its only policy."""
     others = {name: value for name, value in environ.items() if not name.startswith(_LISTS)}
     return {**others, "POLICY_FILE": file}
 
@@ -164,5 +164,5 @@ def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # such as a name that is too long
+    except OSError:  # for example, the name is too long
         return False

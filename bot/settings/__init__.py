@@ -1,1 +1,1 @@
-"""The settings; nothing else reads the environment."""
+"""The settings. No other room reads the environment."""

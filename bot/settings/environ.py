@@ -1,4 +1,4 @@
-"""Read the environment, and a `.env` in the working directory; nothing else reads either."""
+"""Read the environment, and a `.env` in the working directory. No other module reads either."""
 
 import os
 import re
@@ -14,16 +14,16 @@ from dotenv.parser import Original, parse_stream
 T = TypeVar("T")
 
 DOTENV = Path(".env")
-"""The file in the working directory."""
+"""The `.env` in the working directory."""
 
 _CURLY = re.compile(r"[“”„‘’].*[“”‘’]", re.DOTALL)
 
 
 def environment() -> dict[str, str]:
-    """Return the process's environment on top of the `.env` in the working directory.
+    """Return the process's environment, with the `.env` in the working directory as its defaults.
 
-    A `.env` that is there and cannot be read, or a line of it, ends the process with a sentence and exit code 2, a
-    wrong setup's: a line that is passed over might be the one that says from where people may share.
+    A `.env`, or a line of it, that cannot be read ends the process with a sentence and exit code 2, as for a wrong setting.
+    Such a line is not skipped: it might be the one that restricts from where people may share.
     """
     try:
         raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
         _end([f".env cannot be read: {error.strerror}. {fix}"])
     if b"\0" in raw:
         _end([".env is in UTF-16. Save it as UTF-8."])
-    # A comment in another encoding is no reason to stop.
+    # Comments may be in another encoding.
     text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     lines = [line for line in parse_stream(StringIO(text)) if line.error or line.key]
     bad = [_number(line.original) for line in lines if line.error or line.value is None]
@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
 
 
 def _number(original: Original) -> int:
-    """Return a line's number; blank lines before it belong to it."""
+    """Return a line's number; dotenv counts preceding blank lines as part of a line."""
     blank = len(original.string) - len(original.string.lstrip())
     return original.line + original.string[:blank].count("\n")
 
@@ -58,18 +58,18 @@ def _end(problems: Sequence[str]) -> NoReturn:
 
 
 class Reader:
-    """Reads single settings, and keeps a sentence for each that is wrong; none shows what may be a secret."""
+    """Reads single settings and collects a sentence for each wrong one; no sentence shows a possible secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
 
     def unless_wrong(self, read: Callable[[], T]) -> T | None:
-        """Return what `read` reads; None if a sentence was kept meanwhile."""
+        """Return what `read` returns; None if it added a problem."""
         before = len(self.problems)
         value = read()
         return value if len(self.problems) == before else None
 
     def text(self, name: str) -> str | None:
-        """Return what `name` is set to; an empty value counts as not set."""
+        """Return the value of `name`; an empty value counts as not set."""
         return self._environ.get(name, "").strip() or None

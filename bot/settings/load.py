@@ -1,4 +1,4 @@
-"""Read the environment into Settings, or into one sentence for each thing wrong: the setting and the fix."""
+"""Parse the environment into Settings, or into one sentence for each problem: the setting and the fix."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the bot is told from outside; times in seconds."""
+    """All configuration of the bot; times in seconds."""
 
     slack: SlackSettings
     tokens: TokenSettings
@@ -46,13 +46,13 @@ class Settings:
     wechat_timeout: float
     language: Language
     listener: Address | None
-    """None where nothing needs one, and PORT does not ask for it."""
+    """None if no other setting needs a listener and PORT is not set."""
     log_level: str
     log_format: str | None
     shutdown_grace: float
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret among the settings, so that logs can be kept clean of them."""
+        """Return every secret in the settings, for the redaction of logs."""
         return _secrets(self.slack, self.tokens, self.database_url)
 
 
@@ -65,7 +65,7 @@ def _secrets(
 
 
 def _pasted(read: Reader) -> Iterator[str]:
-    """Yield what the settings for secrets hold, if it is no appid, and what looks like a secret in any other."""
+    """Yield the values of secret settings unless they are appids, and values of other settings that look like secrets."""
     for setting in table.SETTINGS:
         value = read.text(setting.name)
         if value and not is_appid(value) and (setting.secret or belongs(value)):
@@ -73,10 +73,10 @@ def _pasted(read: Reader) -> Iterator[str]:
 
 
 def _passwords(database_url: str) -> list[str]:
-    """Return the passwords in a database's address, as written and as the driver reads them.
+    """Return the passwords in a database URL, as written and as the driver reads them.
 
-    SQLAlchemy takes all up to the first `@`, where `urlsplit` would stop at a slash or raise; whoever left one in the
-    password meant all up to the last. libpq takes one in the query.
+    SQLAlchemy takes everything up to the first `@`, where `urlsplit` would stop at a slash or raise; with an unescaped `@` in
+    the password, the user meant everything up to the last. libpq also accepts a password in the query.
     """
     found = [
         *re.findall(r"\A[\w+]+://[^:/]*:([^@]*)@", database_url),
@@ -88,9 +88,9 @@ def _passwords(database_url: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The settings part by part, for whoever looks into what is wrong; None for what cannot be used.
+    """The settings by part, for diagnosis; a part that cannot be used is None.
 
-    `problems` are those of `load`, but for the policy's failing tests. A token may still be of a wrong kind.
+    `problems` are those of `load`, except failing tests of the policy. A token may still be of the wrong kind.
     """
 
     slack: SlackSettings | None
@@ -102,17 +102,17 @@ class Parts:
     problems: tuple[str, ...]
     whole: Settings | None
     secrets: tuple[str, ...] = field(repr=False)
-    """Every secret, also of what cannot be used, and what looks like one in a setting for something else."""
+    """Every secret, also of unusable parts, and values that look like secrets in other settings."""
 
 
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
-    """Return the Settings that `environ` describes, or one sentence for each thing wrong."""
+    """Return the Settings in `environ`, or one sentence for each problem."""
     parts = read_parts(environ)
     return parts.whole or [*parts.problems, *(parts.policy.failed if parts.policy else ())]
 
 
 def read_parts(environ: Mapping[str, str]) -> Parts:
-    """Return what of the settings can be used, and what is wrong with the rest."""
+    """Return the usable parts of the settings, and the problems of the rest."""
     read = Reader(environ)
     slack = read_slack(read)
     before = len(read.problems)
@@ -159,7 +159,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
 
 
 def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:
-    """Return the policy in what is in its file now, held to all that `load` holds it to, or a sentence for each thing wrong."""
+    """Return the policy in the file's new content, validated as `load` does, or one sentence for each problem."""
     tested = read_content(path, content, settings.policy.default_owner)
     if isinstance(tested, list):
         return [*tested]

@@ -1,4 +1,4 @@
-"""What a value that stands in the wrong setting looks like, so that it can be named without being shown. Pure."""
+"""Recognise a value that was pasted into the wrong setting, to name its kind without showing it. Pure."""
 
 import re
 
@@ -22,27 +22,27 @@ _KINDS = tuple(
         ),
     )
 )
-"""The shape of each kind, what it is called, and the settings that it belongs into; the first that fits counts."""
-_LONGEST = 16  # letters of what is shown; no secret that somebody else makes is shorter
+"""For each kind its pattern, what it is called, and its settings; the first match counts."""
+_LONGEST = 16  # characters of a value that is shown; secrets issued by Slack or WeChat are longer
 
 
 def kind_of(value: str) -> str:
-    """Return what a value looks like, in words that follow “holds”."""
+    """Return the kind of a value, in words that follow “holds”."""
     return next((words for shape, words, _ in _KINDS if shape.match(value)), "something else")
 
 
 def belongs(value: str) -> frozenset[str]:
-    """Return the settings that a value looks to be made for."""
+    """Return the settings that a value seems to be for."""
     found = (settings for shape, _, settings in _KINDS if shape.match(value))
     return next(found, frozenset())
 
 
 def may_be_shown(value: str) -> bool:
-    """Tell whether a value is an appid, or short and no secret by its looks."""
+    """Return whether a value is an appid, or short and unlike any secret."""
     kind = kind_of(value)
     return kind == "an appid" or (kind == "something else" and len(value) <= _LONGEST)
 
 
 def told(value: str) -> str:
-    """Return how a sentence goes on behind a setting's name: with its value, or else with what it looks like."""
+    """Return the predicate of a sentence about a setting: its value if it may be shown, else its kind."""
     return f"is “{value}”" if may_be_shown(value) else f"holds {kind_of(value)}"

@@ -1,4 +1,4 @@
-"""The settings that say who may share what: a policy file, or three lists for a small team."""
+"""The settings for who may share what: a policy file, or three lists for a small team."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ _MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class NoText:
-    """Why there is nothing to read in a policy file, and the fix."""
+    """Why a policy file cannot be read, and the fix."""
 
     why: str
     fix: str
@@ -26,7 +26,7 @@ Content = str | NoText
 
 
 def file_of(read: Reader) -> Path | None:
-    """Return where the policy file is, if there is one."""
+    """Return the path of the policy file, if there is one."""
     named = table.POLICY_FILE.value(read)
     path = Path(named or "policy.toml")
     # A folder, or a link that leads nowhere, is there as well, and cannot be read: as a mount that found no file leaves it.
@@ -62,7 +62,7 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
 
 
 def content_of(path: Path) -> Content:
-    """Return what is in a policy file just now, or why it cannot be read."""
+    """Return the current content of a policy file, or why it cannot be read."""
     try:
         content = _bytes_of(path)
     except OSError as error:
@@ -79,10 +79,10 @@ def content_of(path: Path) -> Content:
 
 
 def _bytes_of(path: Path) -> bytes | None:
-    """Return the bytes of a file, and of a longer one than may be some; None if it is no file."""
-    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe could be waited for forever
+    """Return a file's bytes, one more than allowed if it is too long; None if it is not a regular file."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would block
     try:
-        # Asked of what is open, since another may stand at the path by now.
+        # Checked on the open file: the path may point to another one by now.
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             return None
         with os.fdopen(opened, "rb", closefd=False) as file:
@@ -92,10 +92,10 @@ def _bytes_of(path: Path) -> bytes | None:
 
 
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:
-    """Return the policy in a file's content, also where its own tests fail, or one sentence for each mistake."""
+    """Return the policy in a file's content, even if its own tests fail, or one sentence for each mistake."""
     if isinstance(content, NoText):
         return [Problem(f"The policy file “{path}” cannot be read: {content.why}", content.fix)]
-    # Imported here: its library takes an eighth of the start, and many bots have no policy file.
+    # Imported here: pydantic takes an eighth of the startup, and many bots have no policy file.
     from bot.policy.file import read_and_test  # noqa: PLC0415
 
     tested = read_and_test(content, default_owner)

@@ -1,4 +1,4 @@
-"""What a setting is, and how its value is read: as text, a number, a choice, an address or ids."""
+"""A setting and the parsers for its value: text, number, choice, URL, ids."""
 
 import re
 from collections.abc import Callable
@@ -17,29 +17,29 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T_co]):
-    """One setting: how it is read, and what README and `.env.example` say about it."""
+    """One setting: its parser, and what the README and `.env.example` say about it."""
 
     name: str
     parse: Callable[[Reader, str, str], T_co]
-    """Takes the reader, the name and the default."""
+    """Called with the reader, the name and the default."""
     meaning: str
-    """README's words."""
+    """The text in the README."""
     where: str = ""
-    """The comment in `.env.example`, with where to get it; blank if the comment above covers this one too."""
+    """The comment in `.env.example`, with where to get the value; empty if the comment above covers it."""
     default: str = ""
     otherwise: str = ""
-    """README's words for a default that is not one value."""
+    """The README's text for a default that is not a single value."""
     secret: bool = False
     left_empty: bool = False
     """Whether `.env.example` leaves it empty although it has a default."""
 
     def value(self, read: Reader) -> T_co:
-        """Return what it is set to, or its default; `read` keeps a sentence if the value is wrong."""
+        """Return the value or the default; `read` collects a sentence if the value is wrong."""
         return self.parse(read, self.name, self.default)
 
 
 def optional(read: Reader, name: str, _: str) -> str | None:
-    """Return the text, if it is set."""
+    """Return the text, or None."""
     return read.text(name)
 
 
@@ -49,7 +49,7 @@ def text(read: Reader, name: str, default: str) -> str:
 
 
 def header(read: Reader, name: str, _: str) -> str | None:
-    """Return the value of an HTTP header, if it is set: letters, digits and signs of ASCII, and blanks."""
+    """Return the value of an HTTP header, or None: printable ASCII and spaces."""
     word = read.text(name)
     if word and not (word.isascii() and word.isprintable()):
         read.problems.append(
@@ -61,7 +61,7 @@ def header(read: Reader, name: str, _: str) -> str | None:
 def number(
     least: float, most: float, *, whole: bool = False
 ) -> Callable[[Reader, str, str], float]:
-    """Return how a number from `least` to `most` is read."""
+    """Return a parser for numbers from `least` to `most`."""
     fix = f"Set it to {'a whole number' if whole else 'a number'} from {least} to {most}."
 
     def parse(read: Reader, name: str, default: str) -> float:
@@ -79,7 +79,7 @@ def number(
 
 
 def choice(*known: str) -> Callable[[Reader, str, str], str]:
-    """Return how one of a few words is read, whatever its case."""
+    """Return a parser for one of a few words, in any case."""
     words = {word.lower(): word for word in known}
 
     def parse(read: Reader, name: str, default: str) -> str:
@@ -93,9 +93,9 @@ def choice(*known: str) -> Callable[[Reader, str, str], str]:
 
 
 def address(instead: str = "") -> Callable[[Reader, str, str], str]:
-    """Return how a web address is read; only one on this machine may be unprotected.
+    """Return a parser for URLs; only a loopback host may be plain http.
 
-    None may hold a password, which would show wherever the address does; `instead` says what to do with it.
+    A password in the URL is refused, since the URL is shown in several places; `instead` says where it belongs.
     """
 
     def parse(read: Reader, name: str, default: str) -> str:
@@ -119,7 +119,7 @@ def address(instead: str = "") -> Callable[[Reader, str, str], str]:
 
 
 def _scheme_and_host(url: str) -> tuple[str, str]:
-    """Return the two, or blanks when the host or the port cannot be one."""
+    """Return the scheme and the host; empty strings if the host or the port is invalid."""
     try:
         parts = urlsplit(url)
         possible = parts.port != 0
@@ -136,7 +136,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def ids(pattern: re.Pattern[str], example: str) -> Callable[[Reader, str, str], frozenset[str]]:
-    """Return how a list of ids is read, with commas or blanks between them."""
+    """Return a parser for a list of ids separated by commas or spaces."""
     fix = f"Use ids such as {example}, separated by commas."
 
     def parse(read: Reader, name: str, _: str) -> frozenset[str]:
@@ -156,7 +156,7 @@ _LANGUAGE = choice(*(each.value for each in Language))
 
 
 def language(read: Reader, name: str, default: str) -> Language:
-    """Return a language; a desktop exports LANGUAGE too, for gettext, as in en_US:en."""
+    """Return a language; desktops also export LANGUAGE for gettext, as in en_US:en."""
     word = read.text(name) or ""
     if ":" in word or "_" in word:
         return language_of(word.partition(":")[0])

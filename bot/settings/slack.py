@@ -1,4 +1,4 @@
-"""The settings that say how to reach Slack: tokens of the right kinds, each in its own place."""
+"""The settings for reaching Slack; each token is checked for its kind."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from bot.settings.pasted import kind_of
 
 @dataclass(frozen=True, slots=True)
 class SlackSettings:
-    """How to reach Slack: by Socket Mode with an app token, else by HTTP with a signing secret."""
+    """How to reach Slack: Socket Mode with an app token, else HTTP with a signing secret."""
 
     bot_token: str = field(repr=False)
     app_token: str | None = field(repr=False)
@@ -17,12 +17,12 @@ class SlackSettings:
     api_url: str
 
     def secrets(self) -> list[str | None]:
-        """Return the secrets among them."""
+        """Return the secrets."""
         return [self.bot_token, self.app_token, self.signing_secret]
 
 
 def read_slack(read: Reader) -> SlackSettings | None:
-    """Return how to reach Slack; None without a bot token or with a wrong address, where no token may go."""
+    """Return how to reach Slack; None without a bot token or with a wrong URL, to which no token may be sent."""
     bot, app = table.SLACK_BOT_TOKEN.value(read), table.SLACK_APP_TOKEN.value(read)
     secret = table.SLACK_SIGNING_SECRET.value(read)
     if not bot:

@@ -1,6 +1,6 @@
-"""The table of settings: how each is read, its default, whether it is secret, what it means, where to get it.
+"""The table of settings: for each its parser, its default, whether it is secret, its meaning, and where to get it.
 
-`python -m tests.settings_table` writes `.env.example` from it and prints README's table.
+`python -m tests.settings_table` writes `.env.example` from it and prints the README's table.
 """
 
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
@@ -245,6 +245,6 @@ SECTIONS: dict[str, tuple[Setting[object], ...]] = {
     "The language": (LANGUAGE,),
     "The process": (HOST, PORT, LOG_LEVEL, LOG_FORMAT, SHUTDOWN_GRACE),
 }
-"""All of them, in the order in which they are told, under the headings of `.env.example`."""
+"""All settings in order, by the headings of `.env.example`."""
 SETTINGS = tuple(setting for section in SECTIONS.values() for setting in section)
 NAMES = tuple(setting.name for setting in SETTINGS)

@@ -31,7 +31,7 @@ class FixedTokenSettings:
 
 @dataclass(frozen=True, slots=True)
 class TokenServerSettings:
-    """Token source 2: GET `url`, in which `{appid}` stands for the owner."""
+    """Token source 2: GET `url`, in which `{appid}` is replaced by the owner."""
 
     url: str = field(repr=False)
     authorization: str | None = field(repr=False)
@@ -41,7 +41,8 @@ class TokenServerSettings:
 class PlatformSettings:
     """Token source 3: the third-party platform whose token chain the bot keeps.
 
-    The 消息校验Tokens, the EncodingAESKeys and the keys that encrypt the ledger's tokens are in the order in which they are tried.
+    Message tokens (消息校验Token), EncodingAESKeys and encryption keys for the ledger's tokens are in the order in which they
+    are tried.
     """
 
     appid: str
@@ -56,13 +57,13 @@ TokenSettings = FixedTokenSettings | TokenServerSettings | PlatformSettings
 
 
 def secrets_of(tokens: TokenSettings) -> list[str | None]:
-    """Return the secrets among the settings of a token source."""
+    """Return the secrets in a token source's settings."""
     match tokens:
         case FixedTokenSettings(_, token):
             return [token]
         case TokenServerSettings(url, header):
             parts = urlsplit(url)
-            # Part by part, because the part with {appid} looks different in each call.
+            # Each parameter by itself, because the one with {appid} differs in each call.
             query = re.findall("[?&][^&]+", f"?{parts.query}")
             keys = [part for part in query if "{appid}" not in part]
             return [header, *(header or "").split()[-1:], *keys]
@@ -74,7 +75,7 @@ def secrets_of(tokens: TokenSettings) -> list[str | None]:
 
 
 def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
-    """Return the one token source that is set; `owner` is the default one."""
+    """Return the token source that is set; `owner` is the default owner."""
     sources = (
         "WECHAT_COMPONENT_APPID",
         "WECHAT_TOKEN_SERVER_URL",
@@ -83,7 +84,7 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
     found = [name for name in sources if read.text(name)]
     if len(found) > 1:
         read.problems.append(f"{' and '.join(found)} are set together. Keep one of them.")
-    keys = _encryption_keys(read)  # of every source: one that is no key does not wait to be needed
+    keys = _encryption_keys(read)  # checked for every source, even if none needs it yet
     match found[:1]:
         case ["WECHAT_COMPONENT_APPID"]:
             return _platform(read, keys)
@@ -146,13 +147,13 @@ def _needed(read: Reader, setting: Setting[str | None], there: str) -> str:
 
 
 def _need_owner(read: Reader, which: str) -> None:
-    """Note that the default owner is missing; a wrong one is a problem already."""
+    """Add a problem if the default owner is missing; a wrong one is a problem already."""
     if not table.WECHAT_AUTHORIZER_APPID.value(read):
         read.problems.append(f"WECHAT_AUTHORIZER_APPID is missing. Set it to the appid {which}.")
 
 
 def _refuse_appid(read: Reader, setting: Setting[str | None]) -> None:
-    """Note that an appid stands where a secret belongs, as where two settings are swapped."""
+    """Add a problem if an appid is in the place of a secret, as when two settings are swapped."""
     if is_appid(setting.value(read) or ""):
         read.problems.append(
             f"{setting.name} holds an appid. Put the secret there that goes with the appid."
@@ -178,7 +179,7 @@ def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
 
 
 def _encryption_keys(read: Reader) -> tuple[str, ...]:
-    """Return the Fernet keys that encrypt the ledger's tokens, the newest first."""
+    """Return the Fernet keys that encrypt the ledger's tokens, newest first."""
     keys = tuple(table.TOKEN_ENCRYPTION_KEY.value(read).replace(",", " ").split())
     for number, key in enumerate(keys, 1):
         if not _is_fernet_key(key):
@@ -198,7 +199,7 @@ def _is_fernet_key(key: str) -> bool:
 
 
 def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
-    """Note what is wrong where an owner has no way to a token of its own."""
+    """Add a problem for each owner whose token the source cannot provide."""
     others = sorted({owner.appid for owner in policy.owners} - {policy.default_owner})
     match tokens:
         case PlatformSettings() if not policy.owners and not policy.default_owner:
@@ -209,7 +210,7 @@ def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
             if not policy.owners and not policy.default_owner:
                 read.problems.append(_NO_OWNER)
         case _ if not others or not policy.default_owner:
-            pass  # one owner; or whose token it is was never said, and that is a problem already
+            pass  # a single owner; or the default owner is missing, which is a problem already
         case TokenServerSettings():
             read.problems.append(
                 "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put "

@@ -18,7 +18,7 @@ from bot.app.token_source import PUSHES
 from bot.domain.outcome import OUTCOMES
 from bot.ops import labels
 from bot.ops.health import Health
-from bot.ops.listener import ELSEWHERE, Nowhere
+from bot.ops.listener import ELSEWHERE, NotServed
 from bot.ops.metrics import Metrics
 from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
@@ -131,7 +131,7 @@ def test_every_method_that_is_called_is_counted_by_its_name() -> None:
 
 
 def test_every_reason_for_refusing_a_post_is_counted_by_its_name() -> None:
-    reasons = (*NotFromSlack, *PushRefusal, *Unread, *Nowhere)
+    reasons = (*NotFromSlack, *PushRefusal, *Unread, *NotServed)
     assert {why.name.lower() for why in reasons} == set(labels.REFUSALS)
     assert labels.PATHS == (PATH, PUSHES, ELSEWHERE)
 

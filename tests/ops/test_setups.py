@@ -12,7 +12,7 @@ import pytest
 
 from bot.app.resources import CannotStartError
 from bot.app.running import running
-from bot.ops.doctor.findings import Told, by_cause, to_do_first
+from bot.ops.doctor.findings import Printed, by_cause, to_do_first
 from bot.ops.doctor.run import examine
 from bot.ops.logs.redaction import Redactor
 from bot.playground.environments import environment
@@ -81,7 +81,7 @@ async def of_each(
     return said
 
 
-async def diagnosed(environ: dict[str, str]) -> Told:
+async def diagnosed(environ: dict[str, str]) -> Printed:
     told = to_do_first(by_cause(await examine(environ)))
     assert told is not None
     return told

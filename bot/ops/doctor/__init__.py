@@ -1,1 +1,1 @@
-"""`share-env-bot doctor`: look at all that the bot needs, change nothing, name each fix."""
+"""`share-env-bot doctor`: check everything that the bot needs, change nothing, and name each fix."""

@@ -1,4 +1,4 @@
-"""Judge token source 3: WeChat's pushes, each link of the chain in the ledger, its encryption, and what owners granted."""
+"""Check token source 3: WeChat's pushes, each link of the chain in the ledger, its encryption, and permissions."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ _CLOUDBASE = 49
 
 
 async def check_chain(setup: Setup) -> list[Finding]:
-    """Return how each link of the chain stands, if the bot keeps one."""
+    """Return the findings about each link, if the bot keeps a chain."""
     if not isinstance(setup.parts.tokens, PlatformSettings):
         return []
     ledger = await setup.ledger
@@ -67,7 +67,7 @@ def _callback(ticket: StoredToken | None) -> Finding:
 
 
 def _link(state: LinkState, where: str) -> Finding:
-    """Return how a link stands; `where` to look if nothing is known to have failed."""
+    """Return the finding about a link; `where` says where to look if no failure is known."""
     name = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
     fix = first_step(state.trouble) if state.trouble else where
@@ -106,7 +106,7 @@ def _at(at: float | None) -> str:
 
 
 async def check_permissions(setup: Setup) -> list[Finding]:
-    """Return for each owner whether set 49 is granted, asked with the platform's token in the ledger; none is renewed."""
+    """Return for each owner whether set 49 is granted, using the ledger's platform token; nothing is renewed."""
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
     if not isinstance(platform, PlatformSettings) or url is None or setup.policy is None:
         return []

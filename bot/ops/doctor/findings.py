@@ -1,4 +1,4 @@
-"""What the checks of `doctor` find, told by cause: a line for each finding with its fix, or JSON."""
+"""The findings of the doctor's checks, printed by cause: a line for each with its fix, or JSON."""
 
 import json
 import stat
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.domain.problem import Problem
-from bot.ops.visible import visible
+from bot.ops.output import printable
 from bot.policy import Operators, Policy
 from bot.policy.lint import Remark, ownerless, owners, unowned
 
@@ -21,7 +21,7 @@ CHECKS = (
     *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
     "proxies",
 )
-"""The names that a finding can have, in the order in which they are told; programs rely on them."""
+"""The names of findings, in the order in which they are printed; programs rely on them."""
 
 _READERS = stat.S_IRGRP | stat.S_IROTH
 _AGAIN = "Run the doctor again."
@@ -33,40 +33,40 @@ Level = Literal["ok", "warning", "wrong"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, and the fix where there is something to fix; `name` is one of CHECKS."""
+    """The result of one check, with a fix if there is something to fix; `name` is one of CHECKS."""
 
     name: str
     level: Level
     found: str
     fix: str | None = None
     first: tuple[str, ...] = ()
-    """The checks whose findings kept this one from being made; JSON says it in `fix`."""
+    """The checks whose findings prevented this one; JSON has them in `fix`."""
 
 
 def ok(name: str, found: str) -> Finding:
-    """Return that all is well."""
+    """Return a finding that all is well."""
     return Finding(name, "ok", found)
 
 
 def warning(name: str, found: str, fix: str) -> Finding:
-    """Return that the bot works, and what does not look right."""
+    """Return a finding that does not stop the bot from working."""
     return Finding(name, "warning", found, fix)
 
 
 def wrong(name: str, found: str, fix: str) -> Finding:
-    """Return what keeps the bot from doing its work."""
+    """Return a finding that stops the bot from working."""
     return Finding(name, "wrong", found, fix)
 
 
 def unchecked(name: str, why: str, *first: str) -> Finding:
-    """Return that a check could not be made, because of what the checks `first` report."""
+    """Return that a check was not made because of the findings of the checks `first`."""
     lines = " and ".join(f"`{check}`" for check in first)
     fix = f"Correct {lines} first, then run the doctor again."
     return replace(warning(name, f"not checked: {why}", fix), first=first)
 
 
 def wrong_by(name: str, sentence: str) -> Finding:
-    """Return what one of the bot's own sentences says; one that is no Problem holds nobody else's words."""
+    """Turn a sentence of the bot into a finding; a Problem has its parts, other text is split."""
     if isinstance(sentence, Problem):
         return Finding(name, "wrong", sentence.found, sentence.fix or None)
     found, _, fix = sentence.partition(". ")
@@ -74,12 +74,12 @@ def wrong_by(name: str, sentence: str) -> Finding:
 
 
 def remarked(remark: Remark) -> Finding:
-    """Return what the policy alone tells about itself."""
+    """Turn a remark of the policy's lint into a finding."""
     return Finding(remark.name, "wrong" if remark.wrong else "warning", remark.found, remark.fix)
 
 
 def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
-    """Yield what is wrong with who owns which env, or who does; `lost` says that nobody owns some."""
+    """Yield the findings about owners and their envs; `lost` makes the one for envs without an owner."""
     remarks, without = [*owners(policy), *unowned(policy)], ownerless(policy)
     yield from map(remarked, remarks)
     if without:
@@ -91,12 +91,12 @@ def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Findin
 
 
 def counted(operators: Operators) -> str:
-    """Return how many are named to cancel for others."""
+    """Return the numbers of operators."""
     return f"users: {len(operators.users)}, groups: {len(operators.groups)}; they may cancel any request"
 
 
 def others_may_read(path: Path) -> bool:
-    """Tell whether somebody may read a file who is not its owner; one that is not there, nobody may."""
+    """Return whether a file can be read by others than its owner; False if it does not exist."""
     try:
         return bool(path.stat().st_mode & _READERS)
     except OSError:
@@ -104,23 +104,23 @@ def others_may_read(path: Path) -> bool:
 
 
 def listed(words: list[str], most: int = 10) -> str:
-    """Return words with commas between them, not too many of them."""
+    """Return words separated by commas; after `most`, only the number of the rest."""
     shown = ", ".join(words[:most])
     return f"{shown} and {len(words) - most} more" if len(words) > most else shown
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One finding as people read it; `unchecked` are the checks that could not be made because of it."""
+class Printed:
+    """One finding as printed; `unchecked` are the checks that were not made because of it."""
 
     finding: Finding
     names: tuple[str, ...]
-    """The checks that found the same."""
+    """The checks with the same finding."""
     unchecked: tuple[str, ...]
 
 
 def with_true_causes(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings; where a check could not be made though nothing is wrong with its causes, the fix is to try again."""
+    """Return the findings; if a check was not made although its causes are fine, its fix is to run the doctor again."""
     causes = _causes(findings)
     return [
         replace(finding, first=(), fix=_AGAIN) if finding.first and cause is None else finding
@@ -128,8 +128,8 @@ def with_true_causes(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def by_cause(findings: Sequence[Finding]) -> list[Told]:
-    """Return what is to be told, in order: equal findings once, and none that only follows from another."""
+def by_cause(findings: Sequence[Finding]) -> list[Printed]:
+    """Return what to print, in order: equal findings once, and none that only follows from another."""
     causes = _causes(findings)
     names: dict[Finding, list[str]] = {}
     for finding, cause in zip(findings, causes, strict=True):
@@ -141,39 +141,39 @@ def by_cause(findings: Sequence[Finding]) -> list[Told]:
         if cause is not None:
             unchecked.setdefault(last[cause], []).append(finding.name)
     return [
-        Told(what, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(unchecked.get(what, ()))))
+        Printed(what, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(unchecked.get(what, ()))))
         for what, found in names.items()
     ]
 
 
-def tally(told: Sequence[Told]) -> str:
-    """Return how many findings there are of each kind, and how many checks were not made."""
+def tally(told: Sequence[Printed]) -> str:
+    """Return the number of findings of each level, and of checks that were not made."""
     levels = Counter(each.finding.level for each in told)
     count = f"Wrong: {levels['wrong']}, warnings: {levels['warning']}, fine: {levels['ok']}"
     unchecked = {name for each in told for name in each.unchecked}
     return f"{count}, not checked: {len(unchecked)}." if unchecked else f"{count}."
 
 
-def to_do_first(told: Sequence[Told]) -> Told | None:
-    """Return what to mend before all else: the first that is wrong, or else the first warning."""
+def to_do_first(told: Sequence[Printed]) -> Printed | None:
+    """Return what to fix first: the first that is wrong, or else the first warning."""
     bad = [each for level in ("wrong", "warning") for each in told if each.finding.level == level]
     return bad[0] if bad else None
 
 
 def _what(finding: Finding) -> Finding:
-    """Return the finding without its name, unless all is well, when each check has its own line."""
+    """Return the finding without its name, so that equal ones are merged; unless all is well."""
     return finding if finding.level == "ok" else replace(finding, name="")
 
 
 def _causes(findings: Sequence[Finding]) -> list[str | None]:
-    """Return for each finding the check whose finding keeps it from being made, if one does."""
+    """Return for each finding the check that prevented it, if any."""
     bad = {finding.name for finding in findings if finding.level != "ok" and not finding.first}
     waits = {finding.name: finding.first for finding in findings if finding.first}
     return [_cause(finding.first, bad, waits) for finding in findings]
 
 
 def _cause(first: Sequence[str], bad: set[str], waits: Mapping[str, tuple[str, ...]]) -> str | None:
-    """Return the first that something is wrong with, or that waits for such a one; checks wait for earlier ones only."""
+    """Return the first of the checks that is wrong or was itself prevented; checks depend on earlier ones only."""
     for name in first:
         if name in bad:
             return name
@@ -184,7 +184,7 @@ def _cause(first: Sequence[str], bad: set[str], waits: Mapping[str, tuple[str, .
 
 
 def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:
-    """Print every finding; return whether nothing is wrong."""
+    """Print all findings; return whether none is wrong."""
     found = list(findings)
     if as_json:
         facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in found]
@@ -196,7 +196,7 @@ def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:
 
 
 def report(findings: Sequence[Finding], *, as_json: bool) -> bool:
-    """Print the findings by cause, then a tally and what to do first, or all as JSON; return whether nothing is wrong."""
+    """Print the findings by cause, a tally and what to fix first, or all as JSON; return whether none is wrong."""
     if as_json:
         return tell(findings, as_json=True)
     told = by_cause(findings)
@@ -206,14 +206,14 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> bool:
             print(f"   Not checked because of it: {listed([*each.unchecked], most=30)}")
     print(f"\n{tally(told)}")
     if first := to_do_first(told):
-        print(f"Do this first, for {', '.join(first.names)}: {visible(first.finding.fix or '')}")
+        print(f"Do this first, for {', '.join(first.names)}: {printable(first.finding.fix or '')}")
     return _none_wrong(findings)
 
 
 def _print(name: str, finding: Finding) -> None:
-    print(f"{_MARKS[finding.level]} {name}: {visible(finding.found)}")
+    print(f"{_MARKS[finding.level]} {name}: {printable(finding.found)}")
     if finding.fix:
-        print(f"   → {visible(finding.fix)}")
+        print(f"   → {printable(finding.fix)}")
 
 
 def _none_wrong(findings: Sequence[Finding]) -> bool:

@@ -1,4 +1,4 @@
-"""Check the ledger without changing it: schema, whether a bot could write to it, free disk."""
+"""Check the ledger without changing it: schema, whether it can be written, free disk space."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -31,44 +31,44 @@ StoredTokens = Mapping[str, tuple[StoredToken, set[Sealed]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What a look at the ledger found, and what other checks build on; None where it could not be read."""
+class LedgerLook:
+    """The findings about the ledger, and what other checks need from it; None where it could not be read."""
 
     findings: tuple[Finding, ...]
     kept: StoredTokens | None = None
     replicas: int | None = None
 
     def good(self, name: str) -> str | None:
-        """Return a token that is good yet, if the ledger has it."""
+        """Return a token from the ledger if it is still valid."""
         kept = (self.kept or {}).get(name)
         return kept[0].value if kept and kept[0].left > 0 else None
 
 
-def look(database_url: str, tokens: TokenSettings | None) -> Looked:
-    """Return how the ledger is, and the tokens in it."""
+def look(database_url: str, tokens: TokenSettings | None) -> LedgerLook:
+    """Return the findings about the ledger, and its tokens."""
     try:
         url = parse(database_url)
     except CannotOpenError as error:
-        return Looked((wrong_by("ledger", str(error)),))
+        return LedgerLook((wrong_by("ledger", str(error)),))
     path = file_of(url)
     disk = (_disk(path.parent),) if path else ()
     if path and (trouble := path_problem(path)):
-        return Looked((wrong("ledger", *trouble), *disk))
+        return LedgerLook((wrong("ledger", *trouble), *disk))
     if path and not path.is_file():
-        return Looked((_none_yet(path), *disk), replicas=0)
+        return LedgerLook((_none_yet(path), *disk), replicas=0)
     if brief := in_memory(url):
-        return Looked((wrong("ledger", *brief),))
+        return LedgerLook((wrong("ledger", *brief),))
     try:
         with open_read_only(url) as engine:
             first = (_schema(engine), *_open_to_others(path))
             if first[0].level != "ok":
-                return Looked((*first, *disk))
+                return LedgerLook((*first, *disk))
             # While the reader is open: see `open_read_only`.
             findings = (*first, _write(url), *disk)
-            return Looked(findings, _kept(engine, tokens), live_replicas(engine))
+            return LedgerLook(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
         why = reason_of(error)
-        return Looked((wrong("ledger", f"it cannot be read ({why})", remedy(path, why)), *disk))
+        return LedgerLook((wrong("ledger", f"it cannot be read ({why})", remedy(path, why)), *disk))
 
 
 def _none_yet(path: Path) -> Finding:
@@ -77,7 +77,7 @@ def _none_yet(path: Path) -> Finding:
         fix = "Make the folder, or correct DATABASE_URL."
         return wrong("ledger", f"there is no folder {folder}", fix)
     try:
-        TemporaryFile(dir=folder).close()  # it has no name there, and so leaves nothing
+        TemporaryFile(dir=folder).close()  # an unnamed file leaves nothing behind
     except OSError as error:
         fix = "Let the bot's user write there, or name another folder in DATABASE_URL."
         return wrong("ledger", f"nothing can be written in {folder} ({error.strerror})", fix)
@@ -100,7 +100,7 @@ def _schema(engine: Engine) -> Finding:
 
 
 def _open_to_others(path: Path | None) -> Iterator[Finding]:
-    """Yield that others may read what people asked for, and tokens."""
+    """Yield a finding if others can read the file, which has requests and tokens."""
     files = (
         [str(each) for each in (path, *side_files(path)) if others_may_read(each)] if path else []
     )

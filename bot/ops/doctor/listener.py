@@ -1,11 +1,11 @@
-"""Check where the bot listens, and what of Slack's and WeChat's posts the bot that runs there has refused."""
+"""Check the address of the HTTP listener, and which POSTs of Slack's and WeChat's the running bot has refused."""
 
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
 
 from bot.ops.doctor.findings import Finding, ok, wrong, wrong_by
-from bot.ops.doctor.setup import Counted, Setup, ask_there
+from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
 from bot.settings.load import Address
@@ -45,11 +45,11 @@ _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
         f"Let Slack's Request URLs end in {_SLACK}, and 授权事件接收URL at open.weixin.qq.com in {_WECHAT}.",
     ),
 }
-"""What it means that all that came to a path was refused for a reason, and the fix; others are strangers' doing."""
+"""For a path and a reason: what it means if all POSTs are refused for it, and the fix; other reasons are not ours."""
 
 
 async def check_listener(setup: Setup) -> list[Finding]:
-    """Return whether a bot could listen there, or does; nothing where it need not listen."""
+    """Return whether the address can be used, or a bot answers there; nothing if no listener is needed."""
     address = setup.parts.listener
     if address is None:
         return []
@@ -57,7 +57,7 @@ async def check_listener(setup: Setup) -> list[Finding]:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(DEADLINE):
-            # It takes the place as the bot would, lets nobody in, and gives it back at once.
+            # As the bot would, but without accepting connections; closed at once.
             place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except (OSError, ValueError) as error:
         problem = unusable(host, port, error)
@@ -67,9 +67,9 @@ async def check_listener(setup: Setup) -> list[Finding]:
 
 
 async def _taken(address: Address) -> Finding:
-    """Return whether it is this bot that listens there already, by how it tells of its parts."""
+    """Return whether the program that listens there is this bot, judging by its health report."""
     try:
-        told = json.loads(await ask_there(address, HEALTHZ) or b"")
+        told = json.loads(await ask_bot(address, HEALTHZ) or b"")
     except (ValueError, RecursionError):
         told = None
     if isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict):
@@ -83,7 +83,7 @@ def _shown(address: Address) -> str:
 
 
 async def check_deliveries(setup: Setup) -> list[Finding]:
-    """Return what of Slack's and WeChat's posts the bot refuses; nothing where none are to come."""
+    """Return the findings about refused POSTs of Slack's and WeChat's; nothing if none are expected."""
     parts = setup.parts
     by_http = parts.slack is not None and not parts.slack.app_token
     pushed = isinstance(parts.tokens, PlatformSettings)
@@ -105,7 +105,7 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
     ]
 
 
-def _wrong(counted: Counted, taken: Mapping[str, bool]) -> Iterator[Finding]:
+def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
     for (path, reason), times in counted.refused.items():
         if not taken.get(path, True) and (path, reason) in _FIXES:
             why, fix = _FIXES[path, reason]

@@ -1,4 +1,4 @@
-"""Check the machine: its clock against Slack's and WeChat's, and the proxies in its environment."""
+"""Check the machine: its clock compared to Slack's and WeChat's, and the proxies in its environment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ _NOTICEABLE = 30.0  # seconds
 
 
 async def check_clock(setup: Setup) -> list[Finding]:
-    """Return how far this clock is off, as far as servers told the time."""
-    parts, ahead = setup.parts, setup.heard.ahead
+    """Return by how much the clock is off, as far as servers sent the time."""
+    parts, ahead = setup.parts, setup.clocks.ahead
     servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
     origins = {name: origin_of(url) for name, url in servers.items() if url}
     told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
@@ -28,12 +28,12 @@ async def check_clock(setup: Setup) -> list[Finding]:
     if most <= _NOTICEABLE:
         return [ok("clock", found)]
     fix = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
-    # Slack's signatures are refused after five minutes, and so are WeChat's pushes.
+    # After five minutes, Slack's signatures and WeChat's pushes are refused.
     return [(wrong if most > STALE_AFTER else warning)("clock", found, fix)]
 
 
 async def check_proxies(setup: Setup) -> list[Finding]:
-    """Return which proxies are used, and what of the environment is not what it looks like."""
+    """Return which proxies are used, and misleading variables in the environment."""
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
     problems = [warning("proxies", *each) for each in _problems(proxies, setup.environ)]
     used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
@@ -41,7 +41,7 @@ async def check_proxies(setup: Setup) -> list[Finding]:
 
 
 def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield what is odd. Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`."""
+    """Yield the problems. Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`."""
     only_in_file = sorted(
         name for name in environ if name.upper().endswith("_PROXY") and name not in os.environ
     )
@@ -56,7 +56,7 @@ def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterato
         )
     secure = proxies.get("https", "http://").lower()
     if not secure.startswith("http://"):
-        # aiohttp passes over the first kind, and makes no connection with any other.
+        # aiohttp ignores an https:// proxy, and fails with any other scheme.
         what = "is called without it" if secure.startswith("https://") else "cannot be called"
         fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
         yield f"HTTPS_PROXY does not begin with http://, so WeChat {what}", fix
@@ -66,7 +66,7 @@ def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterato
 
 
 def _host(url: str) -> str:
-    """Return the scheme and the host of a proxy, without its password."""
+    """Return a proxy's scheme and host, without its password."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""

@@ -1,4 +1,4 @@
-"""Judge the policy by what it says (`bot.policy.lint`) and by what Slack tells of whom it names."""
+"""Check the policy: its lint (`bot.policy.lint`), and what Slack knows about the people and channels that it names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -25,7 +25,7 @@ from bot.slack.payloads import is_shared_outside
 
 
 async def check_policy(setup: Setup) -> list[Finding]:
-    """Return what is wrong with the policy; who is there and active is what Slack told."""
+    """Return the findings about the policy, with what Slack said about people."""
     tested, told = setup.parts.policy, await setup.slack
     if tested is None:
         return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
@@ -62,14 +62,14 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
 
 
 def _anybody(users: frozenset[str], groups: frozenset[str], told: SlackAnswers) -> bool:
-    """Tell whether somebody who may act is named; in doubt, yes."""
+    """Return whether at least one active person is named; True if in doubt."""
     return ANYONE in users or not (users or groups) or _who(users, groups, told) != frozenset()
 
 
 def _who(
     users: frozenset[str], groups: frozenset[str], told: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
-    """Return who is meant and active; None where Slack did not tell enough to say."""
+    """Return the active people who are meant; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
     shut |= set() if guests else {Standing.GUEST, Standing.OUTSIDER}
     known = told.groups
@@ -116,13 +116,13 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
 
 
 def _shown(answer: Result | None) -> Mapping[str, object]:
-    """Return what Slack tells of a channel, if anything."""
+    """Return the channel in Slack's answer, if any."""
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     return shown if isinstance(shown, dict) else {}
 
 
 def _shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
-    """Yield that others can read along in an approvers' channel, if they can."""
+    """Yield a finding if an approvers' channel is shared with others."""
     if is_shared_outside(_shown(answer)):
         found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
         yield wrong(
@@ -148,7 +148,7 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
 
 
 async def look(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return what is found in each channel of which Slack tells."""
+    """Return the findings about each channel that Slack returned."""
     async with session() as http:
         told = await ask_channels(web_api(slack, slack.bot_token, http), rules)
     return {

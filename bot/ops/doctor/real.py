@@ -1,4 +1,4 @@
-"""`share-env-bot doctor --real`: on the day the bot meets the real Slack and WeChat, try what it assumes of them."""
+"""`share-env-bot doctor --real`: test on the real Slack and WeChat what the bot assumes about them."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ import aiohttp
 
 from bot import __version__
 from bot.locale import tongues
-from bot.ops.doctor.ledger import Looked, look
+from bot.ops.doctor.ledger import LedgerLook, look
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
@@ -18,7 +18,7 @@ from bot.ops.doctor.real_tried import Tried, completed, failed, held, table, unt
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, each, session
 from bot.ops.doctor.wechat import Read, reader
-from bot.ops.visible import FAILED, FINE, complain
+from bot.ops.output import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.runtime.signals import cancel_on
 from bot.settings.load import Settings, load, read_parts
@@ -44,7 +44,7 @@ _INTRODUCTION = (
 _NOTHING = "Nothing was done. Run it on a terminal and answer y, or add --yes."
 _ENVS, _FUNCTIONS = "owner-envs", "owner-functions"
 _SETUP = frozenset({40001, 40014, 42001, 61003, 61007, 85088})
-"""What WeChat refuses because of the token or what was granted, and that says nothing of how it behaves."""
+"""Errcodes about the token or the permissions, which say nothing about WeChat's behaviour."""
 _AT_ONCE = 5
 _WITHIN = 60.0
 
@@ -52,9 +52,9 @@ _WITHIN = 60.0
 def real(
     environ: Mapping[str, str], channel: str | None, user: str | None, *, unasked: bool
 ) -> int:
-    """Print what came of each try, and return the exit code.
+    """Print the result of each test, and return the exit code.
 
-    0 if all held and nothing is left in the channel, 1 if not, 2 where the settings or the arguments are wrong.
+    0: all held, and nothing is left in the channel. 1: not. 2: wrong settings or arguments.
     """
     if not channel or not user:
         return complain(["Write it as doctor --real --channel C… --user U…."])
@@ -64,7 +64,7 @@ def real(
     asked = None if unasked else _asked
     held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
     if held is None:
-        raise KeyboardInterrupt  # it ends as on Ctrl-C
+        raise KeyboardInterrupt  # as on Ctrl-C
     return FINE if held else FAILED
 
 
@@ -77,9 +77,9 @@ async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool | None:
 async def try_all(
     settings: Settings, channel: str, user: str, asked: Asked | None, runtime: Runtime | None = None
 ) -> bool:
-    """Print what came of each try; return whether all held and nothing is left in the channel.
+    """Print the result of each test; return whether all held and nothing is left in the channel.
 
-    `asked` says whether somebody who is asked says yes; it is None where nobody is.
+    `asked` asks the operator a yes-or-no question; None if there is no operator to ask.
     """
     print(_INTRODUCTION)
     if asked and not await asked("Go on?"):
@@ -118,7 +118,7 @@ async def _clear(channel: RealChannel) -> bool:
 
 
 async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
-    ledger = Looked(())
+    ledger = LedgerLook(())
     if isinstance(settings.tokens, PlatformSettings):
         ledger = await asyncio.to_thread(look, settings.database_url, settings.tokens)
     transport = Transport(http)
@@ -128,12 +128,12 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
 
 
 async def _asked(question: str) -> bool:
-    """Return whether somebody says yes; Ctrl-C ends the waiting, which it would not with `input`."""
+    """Return whether the operator answers yes; unlike `input`, Ctrl-C can interrupt this."""
     print(f"{question} [y/N] ", end="", flush=True)
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(sys.stdin, ready.set)
-    except (OSError, ValueError):  # a file or nothing, where nobody sits
+    except (OSError, ValueError):  # standard input is a file, or closed
         print()
         return False
     try:
@@ -149,7 +149,7 @@ async def try_wechat(
     read: Read,
     within: float = _WITHIN,
 ) -> list[Tried]:
-    """Return what each owner's token is told; owners are counted, not named."""
+    """Return the results of the calls with each owner's token; owners are numbered, not named."""
     numbers = {owner: f"owner {number}" for number, owner in enumerate(owners, 1)}
 
     async def one(owner: str) -> list[Tried]:
@@ -192,7 +192,7 @@ def _functions(who: str, answers: Sequence[Functions | Declined | Troubled]) -> 
 
 
 def _no(behaviour: str, who: str, no: Declined | Troubled) -> Tried:
-    """Return what is no list: WeChat's own no is one to the assumption, anything else none."""
+    """Return the result for a failed call: WeChat's own refusal contradicts the assumption, any other failure does not."""
     if isinstance(no, Declined):
         no_to = untried if no.said.errcode in _SETUP else failed
         return no_to(behaviour, f"{who}: errcode {no.said.errcode}")

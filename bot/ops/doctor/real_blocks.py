@@ -1,4 +1,4 @@
-"""Let Slack's own check look at one message and view of each kind, with made-up values; it posts nothing."""
+"""Have Slack validate one message and view of each kind, with made-up values; nothing is posted."""
 
 import json
 import re
@@ -69,7 +69,7 @@ _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
 
 def messages(words: Words) -> Iterator[tuple[str, Message]]:
-    """Yield each kind of message, by name."""
+    """Yield one message of each kind, by name."""
     yield from _at_once(words)
     yield from _asked(words)
     for name, outcome in (("shared", Shared()), ("failed", _FAILED), ("unknown", _UNKNOWN)):
@@ -110,7 +110,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
 
 
 def views(words: Words) -> Iterator[tuple[str, Block]]:
-    """Yield each kind of view, by name."""
+    """Yield one view of each kind, by name."""
     records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [(_MANY, _NOW, _LINK)])
     page = home(words, Person(_TEAM, _USER), (_RULE,), records, "0")
     yield "app-home", view(page)
@@ -121,7 +121,7 @@ def views(words: Words) -> Iterator[tuple[str, Block]]:
 
 
 async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
-    """Return a try for each kind that Slack would not take, or one for all; a sentence where the app may not ask."""
+    """Return a result for each kind that Slack rejects, or one for all; a sentence if the app may not use the method."""
     wrong, kinds = list[Tried](), list(_kinds(words))
     for number, (name, payload) in enumerate(kinds):
         result = await api.write(_METHOD, BLOCKS_PATIENCE, **payload)
@@ -139,7 +139,7 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
 
 
 def _kinds(words: Words) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the arguments of a call for each kind, by its name."""
+    """Yield the call's arguments for each kind, by name."""
     for name, said in messages(words):
         yield name, {"message": json.dumps({"blocks": said.blocks})}
     for name, modal in views(words):

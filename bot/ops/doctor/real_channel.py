@@ -1,11 +1,11 @@
-"""The messages of one check in the channel that the operator named: each is marked, found again, and deleted at the end."""
+"""The messages that one run of the test posts: each is marked, found again by its mark, and deleted at the end."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from bot.slack.api import REAL_PATIENCE, Answered, Doubtful, Refused, Result, SlackApi, is_transient
 
 BEGINNING = "share-env-bot doctor:"
-"""How each message begins, for whoever has to delete one by hand."""
+"""The start of each message, so that a person can find and delete one by hand."""
 
 _EVENT = "share_env_doctor"
 _PAGE = 100
@@ -17,7 +17,7 @@ Shown = Mapping[str, object]
 
 
 class RealChannel:
-    """A channel, and what this check has posted there; `mark` is a word that no other check has."""
+    """A channel, and the messages that this run has posted there; `mark` is unique to the run."""
 
     def __init__(
         self, api: SlackApi, channel: str, mark: str, sleep: Callable[[float], Awaitable[None]]
@@ -26,14 +26,14 @@ class RealChannel:
         self._channel = channel
         self._mark = mark
         self._sleep = sleep
-        self._posted: dict[str, bool] = {}  # and whether it still stands
-        self._lost = False  # whether one may stand that nobody knows of
+        self._posted: dict[str, bool] = {}  # by ts; True while it is not deleted
+        self._lost = False  # whether a message may exist whose ts is unknown
 
     async def post(self, words: str, thread_ts: str | None = None) -> Result:
-        """Post a message, with metadata that has the mark."""
+        """Post a message, with the mark in its metadata."""
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         metadata = {"event_type": _EVENT, "event_payload": {"mark": self._mark}}
-        before, self._lost = self._lost, True  # until it is answered, also where Ctrl-C comes first
+        before, self._lost = self._lost, True  # until Slack answers, also if Ctrl-C comes first
         result = await self._write(
             "chat.postMessage", text=f"{BEGINNING} {words}", metadata=metadata, **thread
         )
@@ -44,11 +44,11 @@ class RealChannel:
         return result
 
     async def edit(self, ts: str, words: str) -> Result:
-        """Give a message another text, and leave out its metadata."""
+        """Change a message's text, and drop its metadata."""
         return await self._write("chat.update", ts=ts, text=f"{BEGINNING} {words}")
 
     async def show(self, user: str, words: str, thread_ts: str | None = None) -> Result:
-        """Show one person a message that nobody can delete, and that is gone once they load Slack anew."""
+        """Show one person an ephemeral message, which cannot be deleted and disappears when Slack is reloaded."""
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         text = f"{BEGINNING} {words}"
         return await self._write("chat.postEphemeral", user=user, text=text, **thread)
@@ -61,7 +61,7 @@ class RealChannel:
         return result
 
     async def look(self, thread_ts: str | None = None) -> list[Shown] | Refused | Doubtful:
-        """Return what this check has posted and can be read back: in the channel, or in a thread with its parent."""
+        """Return the run's messages that can be read back: in the channel, or in a thread with its parent."""
         method = "conversations.replies" if thread_ts else "conversations.history"
         where: dict[str, str | int | bool] = {"channel": self._channel, "limit": _PAGE}
         if thread_ts:
@@ -72,7 +72,7 @@ class RealChannel:
     async def look_until(
         self, seen: Callable[[list[Shown]], bool], thread_ts: str | None = None
     ) -> list[Shown] | Refused | Doubtful:
-        """Look as `look` does, and again for some seconds if it is not seen yet."""
+        """Call `look`, again for some seconds until `seen` is true."""
         for _ in range(_LOOKS - 1):
             found = await self.look(thread_ts)
             if not isinstance(found, list) or seen(found):
@@ -81,14 +81,14 @@ class RealChannel:
         return await self.look(thread_ts)
 
     async def clear(self) -> int:
-        """Delete what stands; return how many messages may still stand, as far as anybody can tell."""
+        """Delete the messages; return how many may be left."""
         unknown = int(self._lost and not await self._find_lost())
         standing = [ts for ts, stands in self._posted.items() if stands]
         left = [ts for ts in reversed(standing) if not await self._deleted(ts)]
         return len(left) + unknown
 
     async def _find_lost(self) -> bool:
-        """Take up what was posted without an answer; False where nobody could look."""
+        """Find messages that were posted without an answer; False if that failed."""
         for thread_ts in (None, *list(self._posted)):
             found = await self.look(thread_ts)
             if isinstance(found, list):
@@ -118,6 +118,6 @@ class RealChannel:
 
 
 def ts_of(result: Result) -> str | None:
-    """Return where a message stands, if Slack says so."""
+    """Return a posted message's ts, if Slack returned one."""
     ts = result.data.get("ts") if isinstance(result, Answered) else None
     return ts if isinstance(ts, str) else None

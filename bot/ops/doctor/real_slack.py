@@ -1,4 +1,4 @@
-"""Try what the bot assumes of Slack, in a channel: each step tells what it saw, and the next ones build on it."""
+"""Test in a channel what the bot assumes about Slack: each step reports what it saw, and later steps build on it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,14 +14,14 @@ _EPHEMERAL, _IN_THREAD = "only you, in the channel", "only you, in the thread"
 
 
 async def try_slack(channel: RealChannel, user: str, tell: Tell, looks: Asked | None) -> None:
-    """Go on until something fails that the rest builds on; `user` is shown what only they see, and `looks` whether."""
+    """Run the steps until one fails that the rest depends on; `user` is shown ephemeral messages, `looks` asks about them."""
     parent = await _post(channel, tell)
     if parent is None:
         return
     if await _find(channel, parent, tell):
         await _edit(channel, parent, tell)
     if not await _reply(channel, parent, tell):
-        return  # nobody would find a reply that stands after all, once its parent is gone
+        return  # a reply that exists after all could not be found once its parent is deleted
     await _show(channel, user, parent, tell, looks)
     if await _delete(channel, parent, tell):
         await _reply_to_deleted(channel, parent, "that had a reply", tell)
@@ -128,7 +128,7 @@ async def _delete(channel: RealChannel, parent: str, tell: Tell) -> bool:
 
 
 async def _reply_to_deleted(channel: RealChannel, parent: str, which: str, tell: Tell) -> None:
-    """Tell which of the two known behaviours holds; any other is news."""
+    """Report which of the two known behaviours occurs; any other is new."""
     name, result = "reply-to-deleted", await channel.post("a reply to what is deleted", parent)
     match result:
         case Refused("thread_not_found" | "cannot_reply_to_message"):

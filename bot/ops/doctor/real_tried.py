@@ -1,4 +1,4 @@
-"""What a try on the real Slack or WeChat says of one assumption: a row of the playground's README held, or did not."""
+"""The result of testing one assumption about the real Slack or WeChat; the playground's README lists the assumptions."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,22 +11,22 @@ BEHAVIOURS = (
     *("reply-in-thread", "ephemeral", "ephemeral-in-thread", "ephemeral-delivered"),
     *("delete-message", "reply-to-deleted", "blocks-validate", "owner-envs", "owner-functions"),
 )
-"""What is tried, in this order, by its name in the playground's README."""
+"""The assumptions by their names in the playground's README, in the order of the tests."""
 
 _PERHAPS = {"ephemeral-delivered", "blocks-validate"}
-"""What is tried only where somebody looks, or the app may ask."""
+"""Those tested only if an operator is present, or if the app may use the method."""
 
 _SETUP = BAD_TOKEN | {
     *("channel_not_found", "is_archived", "missing_scope", "not_in_channel", "user_not_in_channel"),
 }
-"""What Slack refuses because of what it was given, and that says nothing of how it behaves."""
-_CODE = re.compile(r"[a-z_]{1,60}")  # as the method reference writes errors
+"""Slack's errors about the arguments, which say nothing about its behaviour."""
+_CODE = re.compile(r"[a-z_]{1,60}")  # the form of errors in the method reference
 _HELD = {True: "yes", False: "no", None: "not tried"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One try: whether the assumption held, None where that cannot be said; `seen` holds no id and no secret."""
+    """One test: whether the assumption held, None if unknown; `seen` has no ids and no secrets."""
 
     behaviour: str
     held: bool | None
@@ -34,22 +34,22 @@ class Tried:
 
 
 def held(behaviour: str, seen: str) -> Tried:
-    """Return that it is as assumed."""
+    """Return that the assumption held."""
     return Tried(behaviour, held=True, seen=seen)
 
 
 def failed(behaviour: str, seen: str) -> Tried:
-    """Return that it is otherwise."""
+    """Return that it did not."""
     return Tried(behaviour, held=False, seen=seen)
 
 
 def untried(behaviour: str, why: str) -> Tried:
-    """Return that nobody can say."""
+    """Return that it could not be tested."""
     return Tried(behaviour, held=None, seen=why)
 
 
 def no_answer(behaviour: str, no: Refused | Doubtful) -> Tried:
-    """Return what a call says that Slack did not carry out; only Slack's own no is one to the assumption."""
+    """Return the result for a failed call; only Slack's own refusal contradicts the assumption."""
     if retry_after(no) is not None:
         return untried(behaviour, "Slack asks to slow down")
     if isinstance(no, Doubtful):
@@ -61,12 +61,12 @@ def no_answer(behaviour: str, no: Refused | Doubtful) -> Tried:
 
 
 def code_of(no: Refused) -> str:
-    """Return Slack's error; whoever stands between may have written anything instead."""
+    """Return Slack's error; a proxy's text, which may be anything, is not shown."""
     return no.error if _CODE.fullmatch(no.error) else "with words that are none of Slack's"
 
 
 def completed(tried: Iterable[Tried]) -> list[Tried]:
-    """Return the tries in order, with a line for each assumption that they never came to."""
+    """Return the results in order, with a line for each assumption that was not tested."""
     found = list(tried)
     told = {each.behaviour for each in found}
     never = [b for b in BEHAVIOURS if b not in told and b not in _PERHAPS]
@@ -75,7 +75,7 @@ def completed(tried: Iterable[Tried]) -> list[Tried]:
 
 
 def table(tried: Iterable[Tried]) -> Iterator[str]:
-    """Yield the lines of a table in Markdown, as an issue shows it."""
+    """Yield a Markdown table, to paste into an issue."""
     yield "| Behaviour | Held | What was seen |"
     yield "|---|---|---|"
     for each in tried:
@@ -83,7 +83,7 @@ def table(tried: Iterable[Tried]) -> Iterator[str]:
 
 
 def verdict(tried: Iterable[Tried]) -> str:
-    """Return one sentence about all of them."""
+    """Return one sentence about all results."""
     found = list(tried)
     wrong, open_ = ({each.behaviour: 0 for each in found if each.held is h} for h in (False, None))
     if not wrong and not open_:

@@ -1,4 +1,4 @@
-"""`share-env-bot doctor`: look at everything the bot needs, change nothing, and name the fix for what is wrong."""
+"""`share-env-bot doctor`: run all checks, change nothing, and name the fix for what is wrong."""
 
 import asyncio
 from asyncio import Task
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from bot.ops.doctor.chain import check_chain, check_permissions
 from bot.ops.doctor.findings import Finding, report, warning, with_true_causes, wrong
-from bot.ops.doctor.ledger import Looked, look
+from bot.ops.doctor.ledger import LedgerLook, look
 from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
 from bot.ops.doctor.policy import check_policy
@@ -16,7 +16,7 @@ from bot.ops.doctor.settings import check_settings
 from bot.ops.doctor.setup import Setup, ask_running_bot
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
-from bot.ops.doctor.transport import DEADLINE, HeardHeaders, session
+from bot.ops.doctor.transport import DEADLINE, ServerClocks, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
@@ -27,7 +27,7 @@ T = TypeVar("T")
 Check = Callable[[Setup], Coroutine[Any, Any, Sequence[Finding]]]
 
 _LONGEST = 4 * DEADLINE
-"""Seconds for all that Slack is asked, and for the ledger: more than the deadlines within add up to."""
+"""Seconds for all calls to Slack, and for the ledger: more than the sum of the deadlines within."""
 
 
 async def _ledger(setup: Setup) -> Sequence[Finding]:
@@ -45,29 +45,29 @@ _CHECKS: Sequence[tuple[str, Check]] = (
     ("permissions", check_permissions),
     ("listener", check_listener),
 )
-"""The checks in the order in which their findings are printed, and the name of a finding that one itself failed."""
+"""The checks in the order of their findings, and the name of the finding if the check itself fails."""
 
-# The time is in the headers of what the others were answered.
+# These use the Date headers of the responses to the others.
 _AFTER: Sequence[tuple[str, Check]] = (("clock", check_clock), ("proxies", check_proxies))
 
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
-    """Print what is found, by cause, or JSON; return whether nothing is wrong."""
+    """Print the findings by cause, or as JSON; return whether none is wrong."""
     return report(asyncio.run(examine(environ)), as_json=as_json)
 
 
 async def examine(
     environ: Mapping[str, str], runtime: Runtime | None = None, longest: float = _LONGEST
 ) -> list[Finding]:
-    """Return what every check finds, always in the same order; none that fails keeps another from running.
+    """Return the findings of all checks, always in the same order; a check that fails does not stop the others.
 
-    Slack and the ledger have at most `longest` seconds, and a check, which may wait for them, twice as many.
+    Slack and the ledger have at most `longest` seconds; a check, which may wait for them, has twice that.
     """
     runtime = runtime or Runtime()
     parts = read_parts(environ)
     policy = parts.policy.policy if parts.policy else None
-    heard = HeardHeaders(runtime.now)
-    async with session(heard) as http, asyncio.TaskGroup() as group:
+    clocks = ServerClocks(runtime.now)
+    async with session(clocks) as http, asyncio.TaskGroup() as group:
 
         def begin(name: str, work: Awaitable[T], otherwise: Callable[[Finding], T]) -> Task[T]:
             return group.create_task(_guarded(name, work, longest, otherwise))
@@ -75,21 +75,21 @@ async def examine(
         asking = ask_slack(parts.slack, policy, http)
         slack = begin("slack-bot", asking, lambda failed: SlackAnswers(failed=failed))
         looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
-        ledger = begin("ledger", looking, lambda failed: Looked((failed,)))
+        ledger = begin("ledger", looking, lambda failed: LedgerLook((failed,)))
         bot = begin("deliveries", ask_running_bot(parts), lambda _: None)
-        setup = Setup(environ, parts, Transport(http), runtime, heard, slack, ledger, bot)
+        setup = Setup(environ, parts, Transport(http), runtime, clocks, slack, ledger, bot)
         findings = [
             *await _run(_CHECKS, setup, 2 * longest),
             *await _run(_AFTER, setup, 2 * longest),
         ]
-    clean = Redactor(parts.secrets).clean  # a server or a driver may have said one
+    clean = Redactor(parts.secrets).clean  # a server's or driver's text may contain one
     return [_clean(finding, clean) for finding in with_true_causes(findings)]
 
 
 async def _run(
     checks: Sequence[tuple[str, Check]], setup: Setup, longest: float
 ) -> Sequence[Finding]:
-    """Return what the checks find, in their order; they run together."""
+    """Run checks concurrently; return their findings in order."""
     async with asyncio.TaskGroup() as group:
         running = [
             group.create_task(_guarded(name, check(setup), longest, lambda failed: [failed]))
@@ -101,14 +101,14 @@ async def _run(
 async def _guarded(
     name: str, work: Awaitable[T], longest: float, otherwise: Callable[[Finding], T]
 ) -> T:
-    """Return what comes of the work; where it fails or does not end, what `otherwise` makes of the finding that says so."""
+    """Return the result of `work`; if it fails or times out, return `otherwise` applied to a finding about that."""
     try:
         async with asyncio.timeout(longest):
             return await work
     except TimeoutError:
         late = f"not checked: it did not end within {longest:g} seconds"
         return otherwise(warning(name, late, "Run the doctor again."))
-    except Exception as error:  # noqa: BLE001  # the other checks go on
+    except Exception as error:  # noqa: BLE001  # the other checks have to go on
         found = f"this check itself failed ({type(error).__name__})"
         return otherwise(wrong(name, found, "Tell the people who make this bot."))
 

@@ -1,4 +1,4 @@
-"""Check the settings: each that is missing or wrong, which kinds of token they hold, and which two are swapped."""
+"""Check the settings: missing or wrong ones, the kinds of tokens, and swapped pairs."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,16 +18,16 @@ _NAME = "settings"
 _ROTATES = "xoxe."
 _OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
-"""The settings that a machine may have set for other programs."""
-_CLOSE = 0.85  # of 1, which is the same
+"""Settings that may be set on a machine for other programs."""
+_CLOSE = 0.85  # similarity; 1 is equal
 
 
 async def check_settings(setup: Setup) -> list[Finding]:
-    """Return what is wrong with the settings, or in one line what they hold."""
+    """Return what is wrong with the settings, or one line about what they contain."""
     environ, parts = setup.environ, setup.parts
     found = [_nothing_set()] if _is_empty(environ) else [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
-        # Source: docs.slack.dev, "Token rotation": twelve hours, and no way back.
+        # Source: docs.slack.dev, "Token rotation": tokens expire after twelve hours, and it cannot be turned off.
         fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
         held = (
             "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
@@ -45,7 +45,7 @@ def _is_empty(environ: Mapping[str, str]) -> bool:
 
 
 def _nothing_set() -> Finding:
-    """Return that nothing is set, in place of a finding for each setting that is missing."""
+    """Return one finding that nothing is set, instead of one for each missing setting."""
     folder = Path.cwd()
     found = (
         f"neither {DOTENV} in {folder} nor the environment sets any setting of the bot"
@@ -57,7 +57,7 @@ def _nothing_set() -> Finding:
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the names in `.env` that look like settings and are none; the process's environment serves others too."""
+    """Yield names in `.env` that resemble settings; the process's environment also serves other programs."""
     for name in sorted(set(environ) - set(os.environ) - set(NAMES)):
         close = get_close_matches(name, NAMES, 1, _CLOSE)
         if close or name.startswith(_OURS):
@@ -76,7 +76,7 @@ def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Fi
 
 
 def _swapped(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the pairs of settings of which each holds what belongs into the other."""
+    """Return pairs of settings whose values belong to each other's."""
     read = Reader(environ)
     astray = {
         name: settings

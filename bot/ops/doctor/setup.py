@@ -1,4 +1,4 @@
-"""What the checks look at: the settings, and what Slack, the ledger and the bot that runs answer, asked once for all."""
+"""What the checks share: the settings, and the answers of Slack, the ledger and the running bot, each fetched once."""
 
 from asyncio import Task
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import aiohttp
 import httpx
 
-from bot.ops.doctor.ledger import Looked
+from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
-from bot.ops.doctor.transport import DEADLINE, HeardHeaders
+from bot.ops.doctor.transport import DEADLINE, ServerClocks
 from bot.ops.listener import METRICS, origin
 from bot.policy import Policy
 from bot.runtime.clock import Runtime
@@ -19,28 +19,28 @@ _LONGEST_PAGE = 5_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What the bot that runs has counted since it started."""
+class BotCounts:
+    """Counts from the running bot's metrics since its start."""
 
     refused: Mapping[tuple[str, str], int]
-    """Posts by path and reason."""
+    """Refused POSTs by path and reason."""
     acked: int
-    """What Slack got its ack for."""
+    """The number of acks to Slack."""
     good_ticket: bool
 
 
-async def ask_running_bot(parts: Parts) -> Counted | None:
-    """Return what the bot that listens where the settings say has counted; None where none answers."""
-    page = await ask_there(parts.listener, METRICS) if parts.listener else None
+async def ask_running_bot(parts: Parts) -> BotCounts | None:
+    """Return the counts of the bot that listens at the configured address; None if none answers."""
+    page = await ask_bot(parts.listener, METRICS) if parts.listener else None
     if page is None:
         return None
-    # Imported here: whoever listens nowhere need not wait for it.
+    # Imported here: not needed without a listener.
     from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
 
     try:
         families = text_string_to_metric_families(page.decode())
         samples = [sample for family in families for sample in family.samples]
-    except ValueError:  # another program's page
+    except ValueError:  # not a metrics page: another program
         return None
     refused = {
         (sample.labels["path"], sample.labels["reason"]): int(sample.value)
@@ -51,11 +51,11 @@ async def ask_running_bot(parts: Parts) -> Counted | None:
     good = [s for s in samples if s.name == "share_env_token_good_seconds" and s.value > 0]
     ticket = any(sample.labels["link"] == "ticket" for sample in good)
     ours = any(sample.name.startswith("share_env_") for sample in samples)
-    return Counted(refused, int(acked), ticket) if ours else None
+    return BotCounts(refused, int(acked), ticket) if ours else None
 
 
-async def ask_there(address: Address, path: str) -> bytes | None:
-    """Return what is answered where the bot listens, past any proxy; None if nothing that is any of its answers."""
+async def ask_bot(address: Address, path: str) -> bytes | None:
+    """Return the response from the bot's address, without a proxy; None if there is none or it is not a bot's."""
     timeout = aiohttp.ClientTimeout(total=DEADLINE)
     url = f"{origin(address.host, address.port)}{path}"
     try:
@@ -72,17 +72,17 @@ async def ask_there(address: Address, path: str) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One setup of the bot; a check that needs an answer of `slack`, `ledger` or the `running` bot awaits it."""
+    """The setup to check; `slack`, `ledger` and `running` are tasks whose results the checks await."""
 
     environ: Mapping[str, str]
     parts: Parts
     http: httpx.AsyncBaseTransport
     """For WeChat and the token server."""
     runtime: Runtime
-    heard: HeardHeaders
+    clocks: ServerClocks
     slack: Task[SlackAnswers]
-    ledger: Task[Looked]
-    running: Task[Counted | None]
+    ledger: Task[LedgerLook]
+    running: Task[BotCounts | None]
 
     @property
     def policy(self) -> Policy | None:
@@ -91,5 +91,5 @@ class Setup:
 
     @property
     def owners(self) -> Sequence[str]:
-        """Every mini program whose token the policy may need."""
+        """All mini programs whose token the policy may need."""
         return self.policy.all_owners if self.policy else ()

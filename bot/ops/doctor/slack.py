@@ -1,4 +1,4 @@
-"""Judge what Slack answered: the tokens, the granted scopes, the other connections, and who the policy names."""
+"""Check Slack's answers: tokens, granted scopes, other connections, and the people and groups of the policy."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ _LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 
 async def check_slack(setup: Setup) -> list[Finding]:
-    """Return what is found in Slack's answers, against the bots that the ledger knows to be running."""
+    """Return the findings about Slack; `replicas` in the ledger are compared to Slack's connections."""
     told, ledger = await setup.slack, await setup.ledger
     return [*_check(setup.parts.slack, setup.policy, told, ledger.replicas)]
 
@@ -55,13 +55,13 @@ def _bot(told: SlackAnswers) -> Finding:
 
 
 def _to_the_doctor(finding: Finding) -> Finding:
-    """Return what the bot says as it ends, for whoever has not started it."""
+    """Change a startup error's fix so that it suits the doctor, before the bot is started."""
     fix = (finding.fix or "").replace("then start again.", "then run the doctor again.")
     return replace(finding, fix=fix)
 
 
 def _first(told: SlackAnswers) -> str:
-    """Return the check that says why the bot token was of no use."""
+    """Return the check that explains why the bot token could not be used."""
     return "settings" if told.bot is None and not told.failed else "slack-bot"
 
 

@@ -1,4 +1,4 @@
-"""Ask Slack all that the doctor wants to know: both tokens, the socket's greeting, and who and what the policy names."""
+"""The doctor's calls to Slack: both tokens, the socket's hello, and the people, groups and channels of the policy."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 @dataclass(frozen=True, slots=True)
 class FoundGroup:
-    """A user group as Slack has it."""
+    """A user group as returned by Slack."""
 
     handle: str
     active: bool
@@ -29,29 +29,29 @@ class FoundGroup:
 
 @dataclass(frozen=True, slots=True)
 class SlackAnswers:
-    """What Slack answered; None where it was not asked or did not tell."""
+    """Slack's answers; None where there was no call or no answer."""
 
     bot: Result | None = None
     app: Result | None = None
     connections: int | None = None
-    """How many this app has, the doctor's own included."""
+    """The app's open connections, including the doctor's own."""
     groups: Mapping[str, FoundGroup] | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
     channels: Mapping[str, Result] = field(default_factory=dict)
     """The approvers' channels, by id."""
     failed: Finding | None = None
-    """Why there are none at all, where asking itself failed."""
+    """Set if the calls could not be made at all."""
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """Those that are granted, if Slack told them."""
+        """The granted scopes, if Slack returned them."""
         return self.bot.scopes if isinstance(self.bot, Answered) else None
 
 
 async def ask_slack(
     slack: SlackSettings | None, policy: Policy | None, http: aiohttp.ClientSession
 ) -> SlackAnswers:
-    """Return what Slack tells within the deadlines; a token of the wrong kind is sent to nobody."""
+    """Return what Slack answers within the deadlines; a token of the wrong kind is not sent."""
     if slack is None:
         return SlackAnswers()
     told, (app, connections) = await asyncio.gather(
@@ -78,14 +78,14 @@ async def _with_bot_token(
 
 
 def people_of(policy: Policy) -> list[str]:
-    """Return everybody whom the policy calls by their id, once and in order."""
+    """Return all user ids in the policy, without duplicates, in order."""
     asked = (rule.approvers.users for rule in policy.rules if rule.approvers)
     named = policy.operators.users.union(*(rule.users for rule in policy.rules), *asked)
     return sorted(named - {ANYONE})
 
 
 async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
-    """Return all user groups, by one call: usergroups.users.list may be made only twenty times a minute."""
+    """Return all user groups in one call: usergroups.users.list is limited to twenty calls a minute."""
     result = await _in_time(
         api.read("usergroups.list", DOCTOR_PATIENCE, include_disabled=True, include_users=True)
     )
@@ -114,7 +114,7 @@ async def _people(
 
 
 async def ask_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
-    """Return what Slack tells of the approvers' channels, by id."""
+    """Return conversations.info of the approvers' channels, by id."""
     ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
 
     async def one(channel: str) -> Result:
@@ -141,11 +141,11 @@ async def _with_app_token(
 
 
 async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) -> int | None:
-    """Return how many connections Slack's `hello` counts, which comes first on each socket; close at once.
+    """Return the number of connections in Slack's `hello`, the first message on a socket; close at once.
 
-    For these milliseconds Slack may send a command here instead of to the bot. It is not acknowledged, so that Slack
-    knows it did not arrive: events are sent again, but of a command Slack promises no such thing, and whoever typed
-    it may see a timeout. Nothing was done then. Source: docs.slack.dev, "Using Socket Mode".
+    Meanwhile Slack may send a command to this socket instead of to the bot. It is not acknowledged, so Slack knows that it
+    was not delivered. Slack redelivers events; for commands it promises nothing, and the user may see a timeout. Nothing
+    was done in that case. Source: docs.slack.dev, "Using Socket Mode".
     """
     async with http.ws_connect(url, proxy=proxy, timeout=_CLOSING) as socket:
         async for message in socket:
@@ -165,5 +165,5 @@ async def _in_time(call: Awaitable[Result]) -> Result:
 
 
 def web_api(slack: SlackSettings, token: str | None, http: aiohttp.ClientSession) -> SlackApi:
-    """Return the Web API with one of the two tokens."""
+    """Return a Web API client with one of the two tokens."""
     return SlackApi(web_client(slack, token, http), asyncio.sleep)

@@ -1,4 +1,4 @@
-"""The session with which the doctor asks, with short deadlines; the headers of the answers tell it the time."""
+"""The doctor's HTTP session, with short deadlines; it also reads the servers' clocks from the Date headers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,7 +12,7 @@ import aiohttp
 import httpx
 
 DEADLINE = 5.0
-"""Seconds for each check that asks somebody."""
+"""Seconds for each check that makes a call."""
 
 T = TypeVar("T")
 
@@ -20,14 +20,14 @@ _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
 
 
 def origin_of(url: str) -> str:
-    """Return the server that an address names, the same however it is written."""
-    parts = httpx.URL(url)  # which writes every host as the DNS does
+    """Return the origin of a URL, in a normal form."""
+    parts = httpx.URL(url)  # converts the host to its DNS form
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return f"{parts.scheme}://{parts.raw_host.decode()}:{port}"
 
 
-class HeardHeaders:
-    """What headers told; `ahead` has how many seconds each server's clock is ahead of this machine's, by origin."""
+class ServerClocks:
+    """Reads Date headers; `ahead` has by how many seconds each server's clock is ahead of this one, by origin."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -39,22 +39,22 @@ class HeardHeaders:
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestEndParams,
     ) -> None:
-        """Take note of an answer's headers."""
+        """Note the Date header of a response."""
         try:
             told = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()
         except ValueError:
             return
-        ahead = told + 0.5 - self._now()  # the header has whole seconds
+        ahead = told + 0.5 - self._now()  # the header is in whole seconds
         origin = origin_of(str(request.url))
-        # An answer that took long looks like a clock that is behind, so the best one counts.
+        # A slow response makes its server's clock look behind, so the smallest difference counts.
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
 
-def session(heard: HeardHeaders | None = None) -> aiohttp.ClientSession:
-    """Return the session for all that the doctor asks; proxies as in the bot's own."""
+def session(clocks: ServerClocks | None = None) -> aiohttp.ClientSession:
+    """Return the session for the doctor's calls; it uses the same proxies as the bot."""
     trace = aiohttp.TraceConfig()
-    if heard:
-        trace.on_request_end.append(heard.listen)
+    if clocks:
+        trace.on_request_end.append(clocks.listen)
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
@@ -69,7 +69,7 @@ async def each(
     at_once: int,
     within: float = DEADLINE,
 ) -> dict[str, T]:
-    """Return the answers that came within so many seconds, asking for a few at once."""
+    """Return the answers that arrive `within` so many seconds, with at most `at_once` calls at a time."""
     turns = asyncio.Semaphore(at_once)
     found: dict[str, T] = {}
 

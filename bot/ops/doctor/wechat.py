@@ -1,4 +1,4 @@
-"""Try each owner's token with a call that changes nothing, /tcb/getenvinfo; no token is renewed for it."""
+"""Check each owner's token with a read-only call, /tcb/getenvinfo; no token is renewed."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ import httpx
 from bot.domain.outcome import Said
 from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble, in_general
 from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
-from bot.ops.doctor.ledger import Looked
+from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.runtime.clock import Runtime
@@ -36,7 +36,7 @@ _NOT_WECHATS = {
         "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
     ),
 }
-"""Answers of whoever stands in WeChat's place, by their HTTP status, each with its fix."""
+"""HTTP statuses from something in WeChat's place, each with its fix."""
 _FIXED_DEAD = for_trouble(Trouble.TOKEN_FIXED_DEAD)
 _LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
@@ -45,9 +45,9 @@ Read = Callable[[str], Awaitable[str | NoToken | None]]
 
 
 def reader(
-    http: httpx.AsyncBaseTransport, tokens: TokenSettings, ledger: Looked, runtime: Runtime
+    http: httpx.AsyncBaseTransport, tokens: TokenSettings, ledger: LedgerLook, runtime: Runtime
 ) -> Read:
-    """Return how to get an owner's token without renewing it; None is told where the ledger has no good one."""
+    """Return a function that gets an owner's token without renewing it; None if the ledger has no valid one."""
 
     async def from_the_ledger(owner: str) -> str | None:
         return ledger.good(owner)
@@ -62,13 +62,13 @@ def reader(
 
 
 async def check_wechat(setup: Setup) -> list[Finding]:
-    """Return for each owner whether WeChat takes its token."""
+    """Return for each owner whether WeChat accepts its token."""
     parts = setup.parts
     if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
-    # Other token sources need not wait for the ledger.
+    # Other token sources do not depend on the ledger.
     in_ledger = isinstance(parts.tokens, PlatformSettings)
-    ledger = await setup.ledger if in_ledger else Looked(())
+    ledger = await setup.ledger if in_ledger else LedgerLook(())
     read = reader(setup.http, parts.tokens, ledger, setup.runtime)
     lacking = "ledger" if in_ledger and ledger.kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)
@@ -76,7 +76,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     return await try_owners(wechat, setup.owners, read, lacking, fixed=fixed)
 
 
-async def try_owners(  # noqa: PLR0913  # a test need not wait for the deadline
+async def try_owners(  # noqa: PLR0913  # tests use a shorter deadline
     wechat: WeChatApi,
     owners: Sequence[str],
     read: Read,
@@ -85,10 +85,10 @@ async def try_owners(  # noqa: PLR0913  # a test need not wait for the deadline
     *,
     fixed: bool = False,
 ) -> list[Finding]:
-    """Return for each owner whether WeChat takes its token; reading and trying it have a deadline each.
+    """Return for each owner whether WeChat accepts its token; reading and trying a token have a deadline each.
 
-    `lacking` is the check that says why the ledger has no token; whoever has no turn `within` so many seconds is
-    not checked. Nothing renews a `fixed` token.
+    `lacking` is the check that explains why the ledger has no token. Owners that are not reached `within` so many seconds
+    are reported as not checked. A `fixed` token cannot be renewed.
     """
 
     async def one(owner: str) -> Finding:
@@ -104,7 +104,7 @@ async def try_owners(  # noqa: PLR0913  # a test need not wait for the deadline
 
 
 def of_all(name: str, owners: Sequence[str], found: Mapping[str, Finding]) -> list[Finding]:
-    """Return what is `found`, in the order of the owners: what is wrong with its owners' names, then who had no turn."""
+    """Return the findings in the order of the owners; equal problems once, with their owners; then the unchecked owners."""
     alike: dict[Finding, list[str]] = {}
     for owner in owners:
         if owner in found:
@@ -141,13 +141,13 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
 
 
 def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
-    """Return what WeChat said in place of what it was asked for, whoever the owner is."""
+    """Return WeChat's refusal as a finding that applies to any owner."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
     return wrong(name, f"{guidance.title}{code}", first_step(guidance))
 
 
 def first_step(guidance: Guidance) -> str:
-    """Return what to do first about what went wrong with an owner, in the same words for each."""
+    """Return the first step for a problem with an owner, in words that name neither owner nor env."""
     step = guidance.steps[0]
     # What sends a requester to the people who run this bot would send them to themselves.
     return _LATER if "{contact}" in step else in_general(step)

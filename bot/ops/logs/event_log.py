@@ -1,4 +1,4 @@
-"""The ledger's events in the log: one line for each, written once it is committed, with the request's id."""
+"""Writes the ledger's events to the log once they are committed: one line each, with the request's id."""
 
 import logging
 
@@ -8,7 +8,7 @@ _log = logging.getLogger("bot.events")
 
 
 def log_event(event: Event) -> None:
-    """Write one line for one event: its kind, and those of its facts that there are."""
+    """Log one event: its kind and the facts that it has."""
     facts = {name: fact for name, fact in event.facts.items() if fact is not None and fact != ""}
     if isinstance(seconds := facts.get("seconds"), float):
         facts["seconds"] = round(seconds, 3)

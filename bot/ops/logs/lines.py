@@ -1,7 +1,7 @@
-"""A line of the log: a record as text or JSON, with no secret in it.
+"""Format a log record as one line, as text or JSON, without secrets.
 
-Each part of a line is cleaned before the line is put together, so that nothing that is hidden, and nothing that anybody
-has typed, can change where a field or a line ends.
+Each field is cleaned before the line is assembled, so that neither a redaction nor text that people typed can change
+where a field or a line ends.
 """
 
 import json
@@ -10,16 +10,16 @@ import re
 from datetime import UTC, datetime
 
 from bot.ops.logs.redaction import Redactor
-from bot.ops.visible import json_line, visible
+from bot.ops.output import json_line, printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_HUGE = 1e300  # what is no less is none of JSON's numbers, or none that every reader takes
+_HUGE = 1e300  # larger floats, inf and nan are not valid in every JSON parser
 
 _Fields = dict[str, object]
 
 
 class LineFormatter(logging.Formatter):
-    """Writes lines; whatever a record holds, it never raises."""
+    """Formats records; never raises, whatever a record contains."""
 
     def __init__(self, redactor: Redactor, *, as_json: bool) -> None:
         super().__init__()
@@ -27,15 +27,15 @@ class LineFormatter(logging.Formatter):
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record, without its end."""
+        """Return the record's line, without a line break."""
         try:
             return self._line(self._fields(record))
-        except Exception as error:  # noqa: BLE001  # it holds anybody's objects
-            # Without its facts, of which one cannot be written.
+        except Exception as error:  # noqa: BLE001  # a record may contain arbitrary objects
+            # Without the facts, one of which cannot be formatted.
             return self._line(_least(record) | {"unwritten": type(error).__name__})
 
     def _line(self, fields: _Fields) -> str:
-        # One look at the whole line is faster than part by part, and mostly finds nothing.
+        # Checking the whole line at once is faster than by fields, and it rarely finds anything.
         line = json_line(fields)
         if self._redactor.suspects(line):
             clean = self._redactor.clean_fact
@@ -57,7 +57,7 @@ class LineFormatter(logging.Formatter):
 
 
 def _least(record: logging.LogRecord) -> _Fields:
-    """Return what every line has, whatever else its record holds."""
+    """Return the fields of every line."""
     return {
         "time": _when(record).isoformat(timespec="milliseconds"),
         "level": str(_plain(record.levelname)).lower(),
@@ -69,39 +69,39 @@ def _least(record: logging.LogRecord) -> _Fields:
 def _when(record: logging.LogRecord) -> datetime:
     try:
         return datetime.fromtimestamp(record.created, UTC)
-    except (OverflowError, OSError, TypeError, ValueError):  # it is no time of this calendar
+    except (OverflowError, OSError, TypeError, ValueError):  # not a valid date
         return datetime.now(UTC)
 
 
 def _plain(fact: object) -> object:
-    """Return a fact as JSON can hold it."""
+    """Return a fact as a JSON value."""
     if isinstance(fact, str):
         return fact
     if isinstance(fact, int | float) and -_HUGE < fact < _HUGE:
         return fact
     try:
         return str(fact)
-    except Exception as error:  # noqa: BLE001  # it is anybody's object
+    except Exception as error:  # noqa: BLE001  # an arbitrary object
         return f"a {type(fact).__name__} that does not say what it is ({type(error).__name__})"
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return what a record says, also where its arguments do not fit."""
+    """Return a record's message, even if its arguments do not match the format."""
     try:
         return record.getMessage()
-    except Exception:  # noqa: BLE001  # the arguments are anybody's objects
-        # Arguments that do not fit: logging would write them to standard error as they are.
+    except Exception:  # noqa: BLE001  # the arguments are arbitrary objects
+        # The arguments do not match the format: logging would print them, unredacted, to standard error.
         return f"{_plain(record.msg)} {_plain(record.args)}"
 
 
 def _text(fields: _Fields) -> str:
-    """Return the line and, each further in, the lines of a traceback, so that none looks like one of its own."""
+    """Return the line; the lines of a traceback are indented, so that none looks like a log line."""
     more = "\n".join(str(fields.pop(name)) for name in ("exception", "stack") if name in fields)
     (_, when), (_, level), _, (_, event), *facts = fields.items()
     pairs = "".join(f" {name}={_quoted(value)}" for name, value in facts)
     time = datetime.fromisoformat(str(when)).strftime("%H:%M:%S")
-    line = f"{time} {str(level).upper():<7} {visible(str(event))}{visible(pairs)}"
-    return "\n    ".join([line, *map(visible, more.split("\n") if more else ())])
+    line = f"{time} {str(level).upper():<7} {printable(str(event))}{printable(pairs)}"
+    return "\n    ".join([line, *map(printable, more.split("\n") if more else ())])
 
 
 def _quoted(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Say in the log what goes wrong again and again, but not each time: shares that fail, posts that are refused."""
+"""Rate-limited warnings for recurring problems: shares that fail, and POSTs that are refused."""
 
 import logging
 from collections import Counter
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 def failure_of(event: Event) -> Guidance | None:
-    """Return why a request was not shared, or perhaps not; None where it was, or where it ended otherwise."""
+    """Return why a request failed or is unknown; None for any other event."""
     if event.kind != "answered" or event.facts.get("outcome") not in {"failed", "unknown"}:
         return None
     return by_key(str(event.facts.get("detail")))
 
 
-class Repeated:
-    """Hears of the ledger's events; warns of the third failure in a row for one cause, once an hour for each cause."""
+class RepeatedFailures:
+    """Warns at the third failure in a row with one cause, at most once an hour for each cause."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class Repeated:
         self._warned: dict[str, float] = {}
 
     def told(self, event: Event) -> None:
-        """Take note of how a request ended, in whichever thread."""
+        """Note how a request ended; called from any thread."""
         if event.kind != "answered" or event.facts.get("outcome") not in _TRIED:
             return
         guidance = failure_of(event)
@@ -58,7 +58,7 @@ class Repeated:
 
 
 class Refusals:
-    """Hears of each post that is refused; `look` is to be called every second or so."""
+    """Logs refused POSTs with a rate limit; `look` has to be called every second or so."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -66,11 +66,11 @@ class Refusals:
         self._due: dict[tuple[str, Enum], float] = {}
 
     def refused(self, path: str, why: Enum) -> None:
-        """Take note of one; the paths and the reasons are few."""
+        """Note a refusal; there are few paths and reasons."""
         self._new[path, why] += 1
 
     def look(self) -> None:
-        """Write one line for each path and reason that had none within the last minute."""
+        """Log each path and reason that was not logged within the last minute."""
         now = self._clock()
         for each in [each for each in self._new if now >= self._due.get(each, now)]:
             path, why = each

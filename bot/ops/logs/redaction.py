@@ -1,8 +1,8 @@
-"""Redaction: hide in any text what is a secret of the settings or looks like a secret, whoever wrote it.
+"""Redaction: hide secrets in any text, whatever library wrote it: those of the settings, and what looks like one.
 
-WeChat's access token sits in addresses and Slack's response_urls are keys, so what libraries log is cleaned too.
-A secret is known by its value, by its shape or by the name beside it, as queries, JSON (also within JSON), Python's
-reprs, headers, XML and libpq's connection strings write them. All of it takes time in proportion to the text.
+WeChat's access token is part of URLs and Slack's response_urls are credentials, so libraries' log lines are cleaned too.
+A secret is recognised by its value, its shape, or the name next to it, as written in queries, JSON (also nested in JSON),
+Python's reprs, headers, XML and libpq's connection strings. It takes time linear in the text.
 """
 
 import re
@@ -19,7 +19,7 @@ from bot.ops.logs.patterns import (
     without_named,
 )
 
-# Letters; a shorter secret would be found within words, and is hidden only where its name is.
+# Characters; a shorter secret would also match inside words, so it is hidden only next to its name.
 _SHORTEST = 6
 _SLASH = rf"(?:\\*/|{ENCODED}2f|\\+u002f)"
 _DASH = rf"(?:-|{ENCODED}2d|\\+u002d)"
@@ -28,22 +28,22 @@ _HOOKS = "commands|actions|services|workflows|triggers"
 _SHAPES = tuple(
     re.compile(f"(?i){shape}")
     for shape in (
-        # Slack's tokens; a cookie's is escaped
+        # Slack's tokens; inside a cookie they are escaped
         rf"()(?:xox[a-z](?:(?:\.|{ENCODED}2e)xox[a-z])?|xapp){_DASH}(?:\w|{_DASH}|{ENCODED}(?:2[bf]|3d))+",
-        # what somebody bears, if it is no word of a sentence
+        # a bearer token, unless it is a word of a sentence
         r"(bearer(?:[ \t]|%20){1,9})(?=[\w.~+/-]{0,64}\d)[\w.~+/=-]{16,}",
         # Slack's response_urls and webhooks
         rf"(hooks\.slack[\w.-]{{1,20}}{_SLASH})(?!\[){BARE}",
         rf"(?<=[/f])()(?:{_HOOKS}){_SLASH}[TE]\w{{1,32}}{_SLASH}{BARE}",
         # WeChat's tickets, refresh tokens and codes
         rf"()(?:ticket|refreshtoken|queryauthcode|preauthcode)(?:@|{ENCODED}40){{3}}{BARE}",
-        # the password in an address; a database's may hold a slash
+        # the password in a URL; a database's may contain a slash
         rf"(\w:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s/\"'<>]{{1,255}}(?=@)",
         rf"(postgres[\w+]{{0,20}}:{_SLASH}{{2}}[^\s:/@\"'<>\\]{{0,255}}:)[^\s\"'<>]{{1,255}}(?=@)",
         rf"(\w{ENCODED}3a(?:{ENCODED}2f){{2}}[^\s%\"'<>&]{{0,255}}{ENCODED}3a)[^\s\"'<>&]{{1,255}}(?={ENCODED}40)",
     )
 )
-# One of them is in whatever a shape or a name finds; looking for them is fast, and few lines have one.
+# Every match of a shape or a name contains one of these; searching for them is fast, and few lines have any.
 _HINTS = (
     *("xox", "xapp", "token", "secret", "ticket", "auth", "passw", "pwd", "key", "%25", "@", "%40"),
     *("bearer", "trigger", "hooks.slack", *_HOOKS.split("|")),
@@ -51,7 +51,7 @@ _HINTS = (
 
 
 class _KnownSecret:
-    """A secret that is known by its value."""
+    """A secret from the settings."""
 
     def __init__(self, secret: str) -> None:
         self.core = core_of(secret)
@@ -62,7 +62,7 @@ class _KnownSecret:
 
 
 class Redactor:
-    """Replaces what is or looks like a secret; `secrets` are those that are known."""
+    """Replaces secrets in text; `secrets` are the known ones."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
@@ -70,14 +70,14 @@ class Redactor:
         self._others = [_KnownSecret(secret) for secret in known if not is_word(secret)]
 
     def suspects(self, text: str) -> bool:
-        """Tell, fast, whether `text` may hold a secret; if not, cleaning would leave it as it is."""
+        """Return quickly whether `text` may contain a secret; if False, cleaning would not change it."""
         lowered = text.lower()
         return any(secret.core in text for secret in (*self._others, *self._words)) or any(
             h in lowered for h in _HINTS
         )
 
     def clean(self, text: str) -> str:
-        """Return `text` with every secret hidden."""
+        """Return `text` with all secrets hidden."""
         if not self.suspects(text):
             return text
         for secret in self._others:
@@ -85,12 +85,12 @@ class Redactor:
         for pattern in _SHAPES:
             text = pattern.sub(rf"\1{HIDDEN}", text)
         text = without_named(text)
-        for secret in self._words:  # last, since one may be a name, such as “secret”
+        for secret in self._words:  # last: one may be the same as a name, such as “secret”
             text = secret.hidden_in(text)
         return text
 
     def clean_fact(self, name: str, value: object) -> object:
-        """Return a value with every secret hidden: all of it where its name says that it is one."""
+        """Return a value with its secrets hidden; all of it if its name says that it is a secret."""
         if value is None or isinstance(value, bool | int | float):
             return value
         return HIDDEN if is_secret(name) else self.clean(str(value))

@@ -1,4 +1,4 @@
-"""Logs: one line for each event, on standard error, also for what nobody caught."""
+"""Set up logging: one line for each event on standard error, including uncaught exceptions."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def _untraced(record: logging.LogRecord) -> bool:
-    """Leave of what went wrong in aiohttp's server which error it was and where: its text quotes strangers' requests."""
+    """Reduce errors of aiohttp's server to their type and place: their texts quote strangers' requests."""
     error = record.exc_info[1] if record.exc_info else None
     record.exc_info = record.exc_text = record.stack_info = None
     if error is not None:
@@ -26,22 +26,22 @@ def _untraced(record: logging.LogRecord) -> bool:
 
 
 def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
-    """Send every log line of the process to standard error, cleaned; text on a terminal, else JSON."""
+    """Send all log records of the process to standard error, redacted; as text on a terminal, else as JSON."""
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     handler = LogWriter(sys.stderr)
     handler.setFormatter(LineFormatter(Redactor(secrets), as_json=as_json))
-    # What no line has need not be found out for each. Source: docs.python.org, howto/logging (Optimization).
+    # Not used in any line, so not collected. Source: docs.python.org, howto/logging (Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiohttp.server").addFilter(_untraced)
-    # One line for each HTTP request and each reconnect step: for debugging only.
+    # These log each HTTP request and each reconnect: only useful for debugging.
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
 
 
 def log_uncaught() -> None:
-    """Log, from now on, what ends the process, a thread or an object's life, and each warning."""
+    """Log uncaught exceptions, of the process, of threads and of destructors, and all warnings."""
     sys.excepthook = _of_process
     threading.excepthook = _of_thread
     sys.unraisablehook = _of_object

@@ -1,7 +1,7 @@
 """A thread that formats and writes log records, so that neither the event loop nor the ledger's thread waits for it.
 
-Records that come within a moment of each other are written in one go: each write gives up the interpreter's lock, and
-takes milliseconds to get it back beside a busy loop.
+Records that arrive shortly after each other are written in one call: each write releases the GIL, and getting it back
+next to a busy event loop takes milliseconds.
 """
 
 import logging
@@ -14,15 +14,15 @@ from bot.ops.logs.lines import message_of
 from bot.runtime.tasks import current_request_id
 
 _TOGETHER = 0.02
-"""Seconds for which more records are awaited; those of a bot that is killed meanwhile are lost."""
+"""Seconds for which more records are collected before a write; a bot that is killed loses those."""
 MOST = 10_000
-"""Records that wait at most, if the stream takes none."""
+"""The maximum of queued records; more are dropped and counted."""
 _PATIENCE = 1.0
-"""Seconds that a flush waits for a stream that takes nothing."""
+"""Seconds that a flush waits for a blocked stream."""
 
 
 class LogWriter(logging.Handler):
-    """Writes records to a stream from a thread of its own; what the stream does not take is lost."""
+    """Writes records to a stream from its own thread; what the stream does not accept is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -34,24 +34,24 @@ class LogWriter(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue a record, with the request that its own thread or task is about."""
+        """Queue a record, with the request id of the calling task or thread."""
         if self._records.qsize() >= MOST:
             self._dropped += 1
             return
-        # What an argument says may have changed by the time the line is written.
+        # Format now: the arguments may have changed by the time the line is written.
         record.msg, record.args = message_of(record), None
         record.request = getattr(record, "request", None) or current_request_id()
         self._records.put(record)
 
     def flush(self) -> None:
-        """Return once everything logged before is written, or the stream has taken nothing for a second."""
+        """Wait until everything logged so far is written, for at most a second."""
         written = threading.Event()
         self._records.put(written)
         self._flushing.set()
         written.wait(_PATIENCE)
 
     def close(self) -> None:
-        """Write what is queued, and end the thread."""
+        """Write the queued records, and end the thread."""
         self._records.put(None)
         self._flushing.set()
         self._thread.join(_PATIENCE)
@@ -75,7 +75,7 @@ class LogWriter(logging.Handler):
         if self._dropped:
             records.append(_too_many(self._dropped))
             self._dropped = 0
-        with suppress(OSError, ValueError):  # it is full, or closed
+        with suppress(OSError, ValueError):  # the disk is full, or the stream closed
             self._stream.write("".join(f"{self.format(record)}\n" for record in records))
             self._stream.flush()
 

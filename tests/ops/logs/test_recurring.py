@@ -6,7 +6,7 @@ import pytest
 
 from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.ledger import Event
-from bot.ops.logs.recurring import Refusals, Repeated
+from bot.ops.logs.recurring import Refusals, RepeatedFailures
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import Clock
 from tests.ops.counted import event
@@ -57,7 +57,7 @@ def test_the_same_failure_three_times_in_a_row_is_one_warning_if_operators_can_m
     events: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     told, warned = OTHERS[events]
-    repeated = Repeated(Clock())
+    repeated = RepeatedFailures(Clock())
     for each in told:
         repeated.told(each)
     assert causes(caplog) == warned
@@ -65,7 +65,7 @@ def test_the_same_failure_three_times_in_a_row_is_one_warning_if_operators_can_m
 
 def test_a_cause_is_warned_of_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    repeated = Repeated(clock)
+    repeated = RepeatedFailures(clock)
     for _ in range(5):
         repeated.told(failed(DEAD))
         clock.now += 700.0
@@ -76,7 +76,7 @@ def test_a_cause_is_warned_of_once_an_hour(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
-    repeated, guidance = Repeated(Clock()), for_trouble(Trouble.TOKEN_SERVER_REFUSED)
+    repeated, guidance = RepeatedFailures(Clock()), for_trouble(Trouble.TOKEN_SERVER_REFUSED)
     for _ in range(3):
         repeated.told(failed(REFUSED))
     (line,) = caplog.records
@@ -86,7 +86,7 @@ def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_warning_has_no_place_left_open(caplog: pytest.LogCaptureFixture) -> None:
-    repeated = Repeated(Clock())
+    repeated = RepeatedFailures(Clock())
     for guidance in all_guidance():
         for _ in range(3):
             repeated.told(failed(guidance.key))

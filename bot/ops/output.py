@@ -1,4 +1,4 @@
-"""What commands print: what anybody may have written, which must neither act upon a terminal nor pass for something else."""
+"""Safe output for commands: untrusted text must not control the terminal or be mistaken for other output."""
 
 import csv
 import json
@@ -10,9 +10,9 @@ from itertools import islice
 from bot.ops.logs.redaction import Redactor
 
 FINE, FAILED, WRONG_SETUP = 0, 1, 2
-"""Exit codes: the README beside this says what each means."""
+"""Exit codes; this room's README says what each means."""
 
-# What ends a line somewhere, moves a terminal's cursor, turns text around, cannot be seen, or is half a letter.
+# Line breaks of any kind, terminal control, bidirectional and invisible characters, lone surrogates.
 UNSAFE = (
     r"[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\ud800-\udfff\U000e0000-\U000e007f]"
@@ -20,21 +20,23 @@ UNSAFE = (
 _UNSAFE = re.compile(UNSAFE)
 _AS_IT_IS = json.JSONEncoder(
     ensure_ascii=False
-)  # made once, where `json.dumps` would make one for each line
-# A spreadsheet looks past blanks, and reads the full-width signs too.
-_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")  # these are meant
-_IN_A_TABLE = 1000  # rows in one table, whose columns are as wide as the widest of them
+)  # one encoder; `json.dumps` with options would create one for each line
+# Spreadsheets skip leading spaces, and also take the full-width signs.
+_FORMULA = re.compile(
+    rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]"
+)  # the full-width signs are intended
+_IN_A_TABLE = 1000  # rows per table; column widths are computed for each table
 
 
-def visible(text: str) -> str:
-    """Return text as one line, with escapes in place of what is not to be printed."""
+def printable(text: str) -> str:
+    """Return text as one line, with unsafe characters escaped."""
     if text.isprintable():
         return text
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def json_line(fields: Mapping[str, object]) -> str:
-    """Return an object as one line of JSON, with its escapes for the same letters."""
+    """Return an object as one line of JSON, with the same characters escaped."""
     line = _AS_IT_IS.encode(fields)
     if line.isascii() and "\x7f" not in line:
         return line
@@ -42,17 +44,17 @@ def json_line(fields: Mapping[str, object]) -> str:
 
 
 def complain(problems: Iterable[str], secrets: Iterable[str] = ()) -> int:
-    """Print on standard error what is wrong, and return the exit code of a wrong setup.
+    """Print problems on standard error and return the exit code for a wrong setup.
 
-    A driver may have said one of the `secrets`, or somebody have put one into the policy file.
+    `secrets` are redacted: an error of the database driver, or the policy file, may contain one.
     """
     for problem in map(Redactor(secrets).clean, problems):
-        print(visible(problem), file=sys.stderr)
+        print(printable(problem), file=sys.stderr)
     return WRONG_SETUP
 
 
 def write_rows(rows: Iterable[Mapping[str, object]], shape: str) -> None:
-    """Write `rows`, all with the same keys, as `shape` says: table, csv or jsonl."""
+    """Write `rows`, all with the same keys, as table, csv or jsonl."""
     match shape:
         case "jsonl":
             for row in rows:
@@ -72,16 +74,17 @@ def _write_csv(rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def _safe(value: object) -> object:
-    """Keep a spreadsheet from taking people's words for a formula."""
+    """Prefix text that a spreadsheet would evaluate as a formula."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _write_tables(rows: Iterator[Mapping[str, object]]) -> None:
-    """Write columns that are as wide as they must be, leaving out those that are empty."""
+    """Write tables with fitted columns; empty columns are left out."""
     while page := list(islice(rows, _IN_A_TABLE)):
         used = [name for name in page[0] if any(row[name] is not None for row in page)]
         lines = [used] + [
-            ["" if row[name] is None else visible(str(row[name])) for name in used] for row in page
+            ["" if row[name] is None else printable(str(row[name])) for name in used]
+            for row in page
         ]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:

@@ -4,7 +4,7 @@ from io import StringIO
 
 import pytest
 
-from bot.ops.visible import write_rows
+from bot.ops.output import write_rows
 
 ROWS: list[dict[str, object]] = [
     {"at": "now", "rule": "=1+1", "errcode": None, "seconds": 0.5},
