@@ -1,1 +1,1 @@
-"""Loopback stand-ins of the real Slack and the real WeChat, for the demo and the tests."""
+"""Local stand-ins for Slack and WeChat on the loopback interface, for the demo and the tests."""

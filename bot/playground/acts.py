@@ -1,4 +1,4 @@
-"""What people do on the stage, each act written down as the line that does it again."""
+"""The actions of people on the stage; each is recorded as the line of a script that repeats it."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _NO_MULTILINE = re.compile(r"/[^\n\r]*\S")
 
 @dataclass
 class Acts:
-    """Does what people ask for; `lines` is the transcript, which `demo --script` plays again."""
+    """Performs people's actions; `lines` is the transcript, which `demo --script` can replay."""
 
     stage: Stage
     lines: list[str] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Acts:
         self.targets = Targets(self.stage.slack)
 
     async def say(self, user: str, channel: str, text: str, thread: str = "") -> Ack | None:
-        """Send what somebody typed into the message box: a command, or a message."""
+        """Send text from the message box: a command or a message."""
         slack = self.stage.slack
         there = slack.channels.get(channel)
         if there is None or not slack.enters(user, there):
@@ -64,12 +64,12 @@ class Acts:
         return await slack.click(user, where, button, block=block)
 
     async def select(self, user: str, where: Where, action: str, value: Json) -> Ack:
-        """Choose in a select of a message or a view."""
+        """Select a value in a message or a view."""
         self._noted(user, f":choose {_words(action)} {json.dumps(value, ensure_ascii=False)}")
         return await self.stage.slack.select(user, where, action, value)
 
     async def submit(self, user: str, view: View, values: Mapping[str, Json]) -> Ack:
-        """Submit the form on top, after each external select has offered what was put into it."""
+        """Submit the top form, after each external select has loaded options for its value."""
         for found in placed(view.blocks):
             entered = values.get(found.block_id)
             value = entered.get(found.action_id) if isinstance(entered, dict) else entered
@@ -84,7 +84,7 @@ class Acts:
         self.stage.slack.close(user, view)
 
     async def shortcut(self, user: str, message: PostedMessage | None = None) -> Ack:
-        """Open the form by its shortcut, from the message's menu if there is one."""
+        """Open the form by the shortcut; with a message, by the shortcut in that message's menu."""
         slack = self.stage.slack
         if message is None:
             self._noted(user, ":open")
@@ -93,23 +93,23 @@ class Acts:
         return await slack.message_shortcut(user, MESSAGE_SHORTCUT, message)
 
     async def home(self, user: str) -> Ack:
-        """Open the bot's Home."""
+        """Open the bot's App Home."""
         self._noted(user, ":open home")
         return await self.stage.slack.open_home(user)
 
     async def policy(self, text: str) -> list[str]:
-        """Put another policy into force, or return why not."""
+        """Put a new policy into force, or return why it is refused."""
         self._write(f":policy {json.dumps(text, ensure_ascii=False)}")
         return await self.stage.rules.change(text)
 
     async def wechat(self, order: str) -> str:
-        """Have WeChat behave so from its next call on, and return what to say about it."""
+        """Set how WeChat behaves from its next call on; return a sentence about it."""
         said = await behave(self.stage.wechat, order)
         self._write(f":wechat {order}")
         return said
 
     def _slackbot(self, word: str, rest: str, channel: str, thread: str) -> str:
-        """Return what Slack itself says to a command that is not the bot's."""
+        """Return Slack's own reply to a command that is not the bot's."""
         slack = self.stage.slack
         bot = f"@{slack.people[slack.world.bot_user_id].name}"
         if word == SLASH_COMMAND and thread:
@@ -125,7 +125,7 @@ class Acts:
         )
 
     def _noted(self, user: str, line: str, channel: str = "", reply_to: str = "") -> None:
-        """Write an act down, and first who does it and where, if that is another than before."""
+        """Record an action, preceded by lines for the person and the place if they have changed."""
         if user != self._who:
             self._who = user
             self._write(f":as {self.stage.slack.people[user].name}")
@@ -142,7 +142,7 @@ class Acts:
 
 
 def place_of(stage: Stage, channel: str) -> str:
-    """Return what a conversation is called after `:in`."""
+    """Return a conversation's name as used after `:in`."""
     named = next((place for place, id_ in PLACES.items() if id_ == channel), "")
     return named or stage.slack.channels[channel].name or "app"
 
@@ -152,18 +152,18 @@ def _snippet(message: PostedMessage) -> str:
 
 
 def _words(*words: str) -> str:
-    """Return words of an order: in JSON's quotation marks, unless they need none."""
+    """Return the arguments of an order, quoted as JSON where necessary."""
     return " ".join(
         word if _BARE.fullmatch(word) else json.dumps(word, ensure_ascii=False) for word in words
     )
 
 
 def _typed(text: str) -> str:
-    """Return the line that types this: a command as it is, unless it has several lines."""
+    """Return the line that types this text: a command as it is, unless it has several lines."""
     bare = _NO_MULTILINE.fullmatch(text)
     return text if bare else f":say {json.dumps(text, ensure_ascii=False)}"
 
 
 def _sent(text: str) -> str:
-    """Return a message as Slack keeps it: its three characters escaped, its lines as they are."""
+    """Return a message's text as Slack stores it: three characters escaped, line breaks kept."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

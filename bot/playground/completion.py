@@ -1,4 +1,4 @@
-"""What can come next on a line that somebody types: the command, its first words, appids, envs, options."""
+"""Completion for a line that is being typed: the command, subcommands, appids, envs, options."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _OPTIONS: Sequence[Choice] = (
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word to go on with, and its blank, in place of the last one, of `typed` characters; `about` says what for."""
+    """A word that replaces the last `typed` characters, with what follows it; `about` describes it."""
 
     word: str
     about: str
@@ -43,7 +43,7 @@ class Completion:
 
 
 def completions(line: str) -> Iterator[Completion]:
-    """Yield what can take the place of the last word of a line."""
+    """Yield the completions of a line's last word."""
     before, blank, last = line.rpartition(" ")
     choices = _choices(before.split()) if blank else _COMMANDS
     for word, about in choices:

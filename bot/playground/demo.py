@@ -1,4 +1,4 @@
-"""`python -m bot demo`: the real bot against a local Slack and a local WeChat, in the browser and on the terminal."""
+"""`python -m bot demo`: the real bot with a local Slack and a local WeChat, in the browser and on the terminal."""
 
 import asyncio
 import sys
@@ -31,7 +31,7 @@ _REAL = (
     "WECHAT_COMPONENT_APPSECRET",
     "WECHAT_AUTHORIZER_REFRESH_TOKEN",
 )
-_TIMEOUT = "1"  # seconds; the real default of ten would make a demo of patience
+_TIMEOUT = "1"  # seconds; the default of ten would make the demo slow
 _WHERE = "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it."
 
 
@@ -40,7 +40,7 @@ def demo(
 ) -> int:
     """Run the demo and return the exit code: a script, one line, or a page and a prompt on a terminal.
 
-    `script` is a file, or empty for the fixed scenario; `opens` lets the browser open the page.
+    `script` is a file, or empty for the fixed scenario; `opens` lets it open a browser.
     """
     role, place = role or "requester", place or "public"
     problem = _problem(role, place, line, script)
@@ -99,8 +99,8 @@ async def _run(role: str, place: str, line: str | None, script: str | None, *, o
 
 
 async def _serve(acts: Acts, orders: Orders, screen: Screen, *, opens: bool) -> None:
-    """Show the page, and take lines beside it until somebody ends it."""
-    from bot.playground.terminal import prompt  # noqa: PLC0415  # only a prompt needs its library
+    """Serve the page, and read lines from the prompt until it is ended."""
+    from bot.playground.terminal import prompt  # noqa: PLC0415  # prompt_toolkit is needed only here
 
     async with served(acts) as page:
         opened = opens and _has_browser() and await asyncio.to_thread(webbrowser.open, page.url)
@@ -112,7 +112,7 @@ async def _serve(acts: Acts, orders: Orders, screen: Screen, *, opens: bool) -> 
 
 
 def _has_browser() -> bool:
-    """Tell whether a browser would open a window; one on the terminal itself would be in the way of the prompt."""
+    """Return whether there is a graphical browser; a text browser would take the terminal from the prompt."""
     if sys.platform in {"darwin", "win32"}:
         return True
     return any(environment().get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

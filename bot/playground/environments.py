@@ -1,11 +1,11 @@
-"""The environments in which the bot finds the two stand-ins."""
+"""The bot's settings for running against the two stand-ins, as environments."""
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 
 
 def slack_environment(slack: LocalSlack) -> dict[str, str]:
-    """Return the environment in which the bot talks to this Slack, over Socket Mode."""
+    """Return the settings for this Slack, over Socket Mode."""
     return {
         "SLACK_BOT_TOKEN": slack.world.bot_token,
         "SLACK_APP_TOKEN": slack.world.app_token,
@@ -14,7 +14,7 @@ def slack_environment(slack: LocalSlack) -> dict[str, str]:
 
 
 def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
-    """Return the environment in which the bot reads its tokens from WeChat's neighbour, the token server."""
+    """Return the settings for both stand-ins, with tokens from the local token server."""
     return slack_environment(slack) | {
         "WECHAT_API_URL": wechat.url,
         "WECHAT_TOKEN_SERVER_URL": wechat.token_url,
@@ -23,7 +23,7 @@ def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
 
 
 def chain_environment(wechat: LocalWeChat, port: int) -> dict[str, str]:
-    """Return the environment in which the bot keeps the token chain, and have WeChat push to `port`."""
+    """Return the settings with which the bot keeps the token chain, and let WeChat push to `port`."""
     platform = wechat.platform
     platform.callback = f"http://127.0.0.1:{port}/wechat/events"
     return {

@@ -1,4 +1,4 @@
-"""The faults of both stand-ins: what can go wrong with a call, and which of their calls it meets."""
+"""Fault injection for both stand-ins: what can go wrong with a call, and which calls are affected."""
 
 import asyncio
 from collections import defaultdict
@@ -11,9 +11,9 @@ from bot.playground.loopback import Json
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The API's own error, with HTTP 200: Slack's `error` or WeChat's `errcode`; nothing is done.
+    """The API's own error, with HTTP 200: Slack's `error` or WeChat's `errcode`; the call has no effect.
 
-    WeChat's errcode is a number, or a text as some of its APIs send it. `Code(0)` is the usual answer.
+    WeChat's errcode is a number, or a string as in some of its APIs. `Code(0)` is the usual answer.
     """
 
     code: int | str
@@ -22,14 +22,14 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """HTTP 429 with Retry-After, in seconds; nothing is done."""
+    """HTTP 429 with Retry-After, in seconds; the call has no effect."""
 
     retry_after: int
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Any HTTP answer, as a gateway or a proxy gives it; with `after_effect` what was asked is done."""
+    """Any HTTP response, as from a gateway or a proxy; with `after_effect`, the call has its effect first."""
 
     code: int
     body: bytes = b"<html><body>Bad Gateway</body></html>"
@@ -40,9 +40,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """These bytes in place of an answer, then the end of the connection; with `after_effect` what was asked is done.
+    """Raw bytes in place of a response, then the connection closes; with `after_effect`, the call has its effect first.
 
-    A whole answer should announce the end (Connection: close), else the next call may use a connection that is dead.
+    A complete response should have `Connection: close`; else the client may reuse a connection that is closed.
     """
 
     sent: bytes
@@ -51,7 +51,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Huge:
-    """A body of so many bytes, packed into a small one by gzip on demand; nothing is done."""
+    """A body of this many bytes, optionally sent as a small gzip; the call has no effect."""
 
     bytes: int
     packed: bool = False
@@ -59,9 +59,9 @@ class Huge:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The connection closes, or is reset (RST), after so much of the usual answer, from 0 to 1.
+    """The connection is closed, or reset (RST), after this share of the usual response, from 0 to 1.
 
-    What was asked is done with `after_effect`, and wherever a part of the answer is sent.
+    The call has its effect with `after_effect`, and whenever a part of the response is sent.
     """
 
     after_effect: bool = False
@@ -71,9 +71,9 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The usual answer after so many seconds, or once the faults are cleared; None waits for that alone.
+    """The usual response after this many seconds, or once the faults are cleared; with None, only then.
 
-    What was asked is done after the silence, or with `after_effect` before it.
+    The call has its effect after the silence; with `after_effect`, before it.
     """
 
     seconds: float | None = None
@@ -82,14 +82,14 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Silence as for Slow, and then the connection closes; nothing is done."""
+    """Silence as for Slow, then the connection closes; the call has no effect."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """The usual answer, one byte at a time; what was asked is done."""
+    """The usual response, one byte at a time; the call has its effect."""
 
     seconds_per_byte: float
 
@@ -99,9 +99,9 @@ Fault: TypeAlias = Code | RateLimited | Status | Raw | Huge | Drop | Slow | Hang
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault that waits for calls: how often it comes (None: until it is cleared), and until when.
+    """A fault that waits for calls: how many it affects (None: all until it is cleared), and until when.
 
-    It meets only calls that have these arguments. `until` is a time of the stand-in's clock.
+    It affects only calls with these arguments. `until` is a time on the stand-in's clock.
     """
 
     fault: Fault
@@ -111,18 +111,18 @@ class Planned:
 
     @property
     def order(self) -> tuple[bool, bool]:
-        """What is planned for certain arguments comes first, and what stays comes last."""
+        """Sort key: faults for certain arguments first, permanent ones last."""
         return not self.only, self.times is None
 
     def fits(self, args: Mapping[str, Json]) -> bool:
-        """Tell whether a call with these arguments meets it."""
+        """Return whether it affects a call with these arguments."""
         return all(args.get(name) == value for name, value in self.only.items())
 
 
 class Faults:
-    """What is planned for each method of a stand-in; `clock` returns seconds.
+    """The planned faults of a stand-in, by method; `clock` returns seconds.
 
-    A method may be named by its path: `/tcb/shareenv` is `shareenv`.
+    A method can be named by its path: `/tcb/shareenv` is `shareenv`.
     """
 
     def __init__(self, methods: Collection[str], clock: Callable[[], float]) -> None:
@@ -131,7 +131,7 @@ class Faults:
         self._clock = clock
 
     def __iter__(self) -> Iterator[tuple[str, Planned]]:
-        """Return all that is planned, with its method."""
+        """Iterate over all planned faults, with their methods."""
         return ((method, each) for method in self._planned for each in self._due(method))
 
     def plan(
@@ -142,11 +142,11 @@ class Faults:
         until: float | None = None,
         **only: str,
     ) -> None:
-        """Let the next calls of a method go wrong, those with these arguments: each fault so often, in turn."""
+        """Plan faults for the next calls of a method, in order; `only` restricts them to calls with these arguments."""
         self._of(method).extend(Planned(fault, times, until, only) for fault in faults)
 
     def clear(self, method: str | None = None, **only: str) -> None:
-        """Take away what is planned, of one method, for these arguments; silent calls of it go on at once."""
+        """Remove planned faults, of one method or for certain arguments; calls that are silent go on at once."""
         for each in list(self._planned) if method is None else [_name(method)]:
             self._of(each)[:] = [
                 planned for planned in self._of(each) if not only.items() <= planned.only.items()
@@ -154,7 +154,7 @@ class Faults:
             self._cleared.pop(each, asyncio.Event()).set()
 
     def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
-        """Return the fault that a call meets, which has then come once more; None for the usual answer."""
+        """Return the fault for a call and count it down; None for the usual answer."""
         if not self._planned.get(_name(method)):
             return None
         due = self._due(method)
@@ -167,7 +167,7 @@ class Faults:
         return met.fault
 
     def cleared(self, method: str) -> asyncio.Event:
-        """Return the event that is set once this method's faults are cleared."""
+        """Return the event that is set when this method's faults are cleared."""
         return self._cleared[_name(method)]
 
     def _due(self, method: str) -> list[Planned]:

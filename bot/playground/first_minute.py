@@ -1,4 +1,4 @@
-"""The guided first minute: five steps, the line for each, and how one sees that it is done."""
+"""The guided first minute: five steps, the line to type for each, and how to see that it is done."""
 
 import re
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ _MANY = " ".join(f"wx{number:016x}" for number in range(1, 13))
 
 @dataclass(frozen=True, slots=True)
 class ThingToTry:
-    """One thing to try; what begins as `done` shows that it was: a line that was typed, or a message outside of threads.
+    """One step. It is done when a typed line, or a message outside of threads, begins as `done`.
 
-    `wechat` is set before, `then` says who is next.
+    `wechat` is set before the step; `then` names the next person.
     """
 
     title: str
@@ -26,7 +26,7 @@ class ThingToTry:
     then: str = ""
 
     def is_done(self, messages: Iterable[PostedMessage], lines: Iterable[str]) -> bool:
-        """Tell whether it was done, by the messages and by what was typed."""
+        """Return whether the step is done, judging by the messages and the typed lines."""
         told = (*lines, *(each.text for each in messages if not each.thread_ts))
         return any(re.match(self.done, each) for each in told)
 

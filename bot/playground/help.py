@@ -1,4 +1,4 @@
-"""The prompt's help: what can be typed, and what each order is for."""
+"""The prompt's help: the commands and orders that can be typed."""
 
 from bot.command import SLASH_COMMAND
 from bot.playground.troubles import TROUBLES

@@ -1,4 +1,4 @@
-"""What lies behind a message: its JSON, the events of its request, and what the policy decided."""
+"""Details of a message: its JSON, the events of its request, and the policy's decision."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from bot.policy.shapes import Question
 
 
 def inside(stage: Stage, message: PostedMessage) -> JsonObject:
-    """Return all three; the last two are empty for a message that is about no request."""
+    """Return all three; events and decision are empty for a message that is about no request."""
     request = request_of(message)
     events = [*stage.events(request)] if request else []
     return {
@@ -26,7 +26,7 @@ def inside(stage: Stage, message: PostedMessage) -> JsonObject:
 
 
 def decision(stage: Stage, event: Mapping[str, object]) -> str:
-    """Return what the policy in force says of what an event tells that somebody asked for."""
+    """Return the current policy's decision about the question in an event."""
     policy = stage.rules.judge(stage.rules.text)
     user = str(event.get("user", ""))
     person = stage.slack.people.get(user)

@@ -1,4 +1,4 @@
-"""What both stand-ins are built on: an HTTP server on 127.0.0.1, and a state whose changes one can wait for."""
+"""The base of both stand-ins: an HTTP server on 127.0.0.1, and state whose changes can be awaited."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,9 @@ Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Loopback:
-    """A server on a free port which stops at once, whatever its handlers are doing.
+    """A server on a free port, which can be stopped at once, whatever its handlers are doing.
 
-    aiohttp's bare server is used, without a router: one handler sees every request, which saves
-    a tenth of a millisecond for each.
+    It uses aiohttp's low-level server without a router: one handler gets every request, which saves 0.1 ms each.
     """
 
     def __init__(self) -> None:
@@ -29,11 +28,11 @@ class Loopback:
 
     @property
     def origin(self) -> str:
-        """Return `http://127.0.0.1:PORT`."""
+        """The server's URL, `http://127.0.0.1:PORT`."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self, handler: Handler) -> None:
-        """Listen on a port that the system picks."""
+        """Listen on a free port."""
         self._stopping.clear()
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -42,7 +41,7 @@ class Loopback:
             except ConnectionError:
                 if request.transport is not None:
                     raise
-                return web.Response()  # whoever asked has gone, and nobody hears it
+                return web.Response()  # the client has disconnected
 
         server = web.Server(answer, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
@@ -52,14 +51,14 @@ class Loopback:
         self.port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Wake every handler that holds, and close every connection."""
+        """Release all handlers that wait in `hold`, and close all connections."""
         self._stopping.set()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
     async def hold(self, seconds: float | None, told: asyncio.Event | None = None) -> bool:
-        """Wait for so many seconds, or for good, and at most until `told`; False if the server stopped meanwhile."""
+        """Wait `seconds` (None: forever), or until `told` is set; return False if the server was stopped meanwhile."""
         events = [self._stopping] if told is None else [self._stopping, told]
         waits = [asyncio.ensure_future(event.wait()) for event in events]
         try:
@@ -72,9 +71,11 @@ class Loopback:
 
 @contextlib.asynccontextmanager
 async def direct() -> AsyncIterator[None]:
-    """Let nothing see the proxies of the environment meanwhile: all that is called is on this machine."""
+    """Disable the environment's proxies while the context is open: all servers are on this machine."""
     hidden = {name: os.environ.pop(name) for name in [*os.environ] if _is_proxy(name)}
-    os.environ["no_proxy"] = "*"  # a system may have proxies of its own beside the environment's
+    os.environ["no_proxy"] = (
+        "*"  # an operating system may have proxy settings besides the environment
+    )
     try:
         yield
     finally:
@@ -87,19 +88,19 @@ def _is_proxy(name: str) -> bool:
 
 
 def cut(request: web.BaseRequest) -> web.Response:
-    """Close the connection without an answer; what is returned goes nowhere."""
+    """Close the connection without a response; the return value is never sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
 
 
 def objects(value: Json) -> list[JsonObject]:
-    """Return the objects in a list; none where it is no list."""
+    """Return the objects in a list; an empty list for any other value."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def json_object(raw: str | bytes) -> JsonObject | None:
-    """Return the JSON object that somebody sent, None if it is none."""
+    """Parse a JSON object; None if it is not one."""
     try:
         value = json.loads(raw)
     except ValueError:
@@ -108,15 +109,15 @@ def json_object(raw: str | bytes) -> JsonObject | None:
 
 
 class Watched(ABC):
-    """A server whose state can be waited for, without polling."""
+    """A server whose state can be awaited without polling."""
 
     def __init__(self) -> None:
         self.watchers: set[Callable[[], None]] = set()
-        """Whom to tell of each change, at once."""
+        """Called after each change; they return at once."""
         self._change = asyncio.Event()
 
     def changed(self) -> None:
-        """Wake those who wait in `until`, and tell the watchers."""
+        """Wake the tasks in `until`, and call the watchers."""
         self._change.set()
         self._change.clear()
         for told in [*self.watchers]:
@@ -124,14 +125,14 @@ class Watched(ABC):
 
     @abstractmethod
     def transcript(self) -> str:
-        """Return everything so far as text for a person to read."""
+        """Return everything so far as readable text."""
 
     async def until(
         self,
         predicate: Callable[[Self], bool],
         timeout: float = 30.0,  # noqa: ASYNC109 - every caller waits with a limit, most with this
     ) -> None:
-        """Return as soon as the predicate holds; it is asked again after each change.
+        """Wait until the predicate holds; it is evaluated after each change.
 
         Raises TimeoutError, with the transcript in its text, after `timeout` seconds.
         """

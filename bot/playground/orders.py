@@ -1,4 +1,4 @@
-"""What can be typed at the prompt, and stand in a script: commands as in Slack, and orders to the playground."""
+"""The lines for the prompt and for scripts: commands as in Slack, and orders to the playground."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _END = (":quit", ":exit", ":q", "quit", "exit")
 
 
 class Orders:
-    """Follows lines, as somebody somewhere."""
+    """Executes lines as one person in one place."""
 
     def __init__(
         self, acts: Acts, screen: Screen, role: str = "requester", place: str = "public"
@@ -32,22 +32,22 @@ class Orders:
 
     @property
     def user(self) -> str:
-        """Return the id of whoever types."""
+        """The id of the person who types."""
         return ROLES[self.role]
 
     @property
     def channel(self) -> str:
-        """Return the id of where they type."""
+        """The id of the conversation in which they type."""
         return self._channel(self.place)
 
     @property
     def where(self) -> str:
-        """Return what the place where they type is called."""
+        """The name of that conversation."""
         name = self._acts.stage.slack.channels[self.channel].name
         return f"#{name}" if name else self.place
 
     async def follow(self, line: str) -> bool:
-        """Do what a line says, and say what came of it; tell whether there may be more."""
+        """Execute a line and print the result; return False if it ends the session."""
         line = line.strip()
         if line.partition(" ")[0] in _END:
             return False
@@ -62,7 +62,7 @@ class Orders:
         return True
 
     async def play(self, lines: list[str]) -> None:
-        """Follow one line after the other, each once all is done that follows from the one before."""
+        """Execute lines one after the other, each once the effects of the one before have ended."""
         self._targets.patience, before = _PATIENCE, self._targets.patience
         for line in lines:
             done = len(self._acts.lines)
@@ -73,7 +73,7 @@ class Orders:
         self._targets.patience = before
 
     async def _followed(self, line: str) -> str | None:  # noqa: C901, PLR0912  # one case for each order
-        """Do what a line says, and return what is to be said about it."""
+        """Execute a line, and return what to print."""
         acts = self._acts
         word, _, rest = line.partition(" ")
         match word, rest.strip():
@@ -190,7 +190,7 @@ class Orders:
         return "\n".join(f"{field}: {said}" for field, said in ack.errors.items()) or None
 
     def _channel(self, place: str) -> str:
-        """Return the id of a place, empty if there is none of that name."""
+        """Return the id of a place; empty if there is none of that name."""
         slack = self._acts.stage.slack
         if place == "app":
             own = slack.direct_message(self.user)
@@ -210,7 +210,7 @@ def _label_and_request(value: str) -> tuple[str, str]:
 
 
 def _text(word: str) -> str:
-    """Return a word, or the text that stands in JSON's quotation marks."""
+    """Return a word, or the value of a JSON string."""
     value = _value(word) if word.startswith('"') else word
     return value if isinstance(value, str) else word
 
@@ -231,7 +231,7 @@ def _keep(path: str, text: str) -> None:
 
 
 def content(path: str) -> str:
-    """Return what is in a file that somebody named."""
+    """Return a file's content."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

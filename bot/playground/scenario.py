@@ -1,4 +1,4 @@
-"""The fixed scenario of the demo: what the bot does, and how it fails."""
+"""The demo's fixed scenario: what the bot does, and how it fails."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _WORDS = "access clientip is not registered, requestIP: 203.0.113.7"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one person types, one line or more, and what WeChat has in store; without a title the last one goes on."""
+    """The lines that one person types, and WeChat's behaviour; without a title it continues the scene before."""
 
     title: str
     lines: str
@@ -29,7 +29,7 @@ def _failing(*faults: Fault) -> Callable[[LocalWeChat], None]:
 
 
 def _slow(wechat: LocalWeChat) -> None:
-    """Take 0.4 seconds for each: two hundred, twenty at once, take four, and progress is shown after three."""
+    """Take 0.4 s for each call: two hundred, twenty at once, take four seconds, and progress is shown after three."""
     wechat.latency = 0.4
     wechat.fail(SHARE, *[Code(0)] * 7, Code(NOT_ENABLED))
 
@@ -108,7 +108,7 @@ SCENES = (
 
 
 async def play(orders: Orders, screen: Screen, wechat: LocalWeChat) -> None:
-    """Play every scene, and show it."""
+    """Play all scenes and print them."""
     for scene in SCENES:
         if scene.title:
             screen.heading(scene.title)

@@ -1,4 +1,4 @@
-"""Show the conversation in a terminal as people would see it in Slack: who, where, and to whom."""
+"""Print the conversation on a terminal as people would see it in Slack: who, where, and to whom."""
 
 import re
 from collections.abc import Iterable
@@ -26,14 +26,14 @@ _LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)"
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """End the process well: whoever reads no further, such as `head`, has seen enough."""
+        """Exit without an error: the reader, such as `head`, has closed the pipe."""
         raise SystemExit(0)
 
 
 class Screen:
-    """Prints what is typed and what Slack shows; `observe` is meant for LocalSlack.on_change.
+    """Prints what people type and what Slack shows; `observe` is a listener for LocalSlack.on_change.
 
-    `observe_view` is meant for its `on_view`.
+    `observe_view` is a listener for its `on_view`.
     """
 
     def __init__(self, world: World, console: Console | None = None) -> None:
@@ -48,23 +48,23 @@ class Screen:
         }
 
     def heading(self, text: str) -> None:
-        """Say what comes next."""
+        """Print a heading."""
         self.console.print()
         self.console.rule(Text(text, "bold"), align="left")
 
     def note(self, text: str) -> None:
-        """Say something that is not part of the conversation."""
+        """Print a note that is not part of the conversation."""
         self.console.print(Text(text), soft_wrap=not self.console.is_terminal)
 
     def table(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Show two columns, the second wrapped under itself."""
+        """Print two columns, the second one wrapped."""
         grid = Table.grid(padding=(0, 2))
         for left, right in rows:
             grid.add_row(Text(left, "bold"), Text(right))
         self.console.print(grid)
 
     def typed(self, user: str, channel: str, line: str) -> None:
-        """Show what somebody types."""
+        """Print what a person types."""
         line = _shortened(line)
         self.console.print()
         who = Text.assemble((self._name(user), "bold green"), (f" in {self._name(channel)}", "dim"))
@@ -76,20 +76,20 @@ class Screen:
             self.console.print(Text("  ") + part)
 
     def clicked(self, user: str, button: str, did: str = "clicks") -> None:
-        """Show what somebody clicks, and what they do before."""
+        """Print what a person clicks."""
         self.console.print()
         who = Text.assemble((self._name(user), "bold green"), (f" {did} [{button}]", "dim"))
         self.console.print(who)
 
     def submitted(self, user: str, view: View, entered: Iterable[Json]) -> None:
-        """Show what somebody writes into a form, and that they submit it."""
+        """Print what a person enters into a form and submits."""
         words = ", ".join(f"“{_shortened(text)}”" for text in entered if isinstance(text, str))
         self.clicked(
             user, view_words(view, "submit"), f"writes {words}, then clicks" if words else "clicks"
         )
 
     def observe(self, message: PostedMessage, change: Change) -> None:
-        """Show a new or changed message."""
+        """Print a new or changed message."""
         marks = [
             f"only {self._name(message.ephemeral_to)} sees this" if message.ephemeral_to else "",
             "in the thread" if message.thread_ts else "",
@@ -106,7 +106,7 @@ class Screen:
             self._lines(indent, line)
 
     def observe_view(self, view: View, change: ViewChange) -> None:
-        """Show a modal or an App Home as it now is."""
+        """Print a modal or an App Home in its new state."""
         marks = [
             view_words(view, "title") or "Home",
             f"{view.kind} of {self._name(view.user)}",
@@ -152,20 +152,20 @@ class Screen:
 
 
 def place_name(channel: Channel) -> str:
-    """Return what people call a conversation."""
+    """Return the display name of a conversation."""
     if channel.kind == "im":
         return "a direct message"
     return f"#{channel.name}"
 
 
 def _shortened(text: str) -> str:
-    """Return what somebody typed, with a long list of appids cut."""
+    """Return a typed line, with a long list of appids shortened."""
     words = text.split()
     return text if len(words) <= _MANY else " ".join([*words[:3], "…", *words[-2:]])
 
 
 def _without_rows(text: str) -> str:
-    """Return a text whose long listings are shown by their first and last rows, and none as code."""
+    """Return a text without code fences; long listings are reduced to their first and last rows."""
     return _FENCE.sub("", _LONG.sub(r"\1…\n", text))
 
 

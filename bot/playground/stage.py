@@ -1,4 +1,4 @@
-"""The bot, a local Slack and a local WeChat, together on one machine."""
+"""The running bot with a local Slack and a local WeChat, on one machine."""
 
 import asyncio
 import socket
@@ -28,22 +28,22 @@ _MOMENT = 0.4  # seconds
 
 
 class Rules:
-    """The bot's policy file, for people to edit while it runs."""
+    """The bot's policy file, which can be edited while it runs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reload = asyncio.Event()
         self.taken = asyncio.Event()
-        """Set once the bot has judged a newer file."""
+        """Set when the bot has accepted or refused a newer file."""
         self.settings: Settings | None = None
 
     @property
     def text(self) -> str:
-        """Return what is in force."""
+        """The content of the policy file."""
         return self.path.read_text(encoding="utf-8")
 
     def judge(self, text: str) -> Policy | list[str]:
-        """Return the policy that a text is, or the sentences with which the bot would refuse it."""
+        """Parse a policy, or return the sentences with which the bot would refuse it."""
         if self.settings is None:
             raise RuntimeError("the bot does not run yet")
         judged = policy_of(self.settings, self.path, text)
@@ -52,7 +52,7 @@ class Rules:
         return [each.replace(str(self.path), "policy.toml") for each in judged]
 
     async def change(self, text: str) -> list[str]:
-        """Put another policy into force and return once it is; a bad one is refused, and the old one stays."""
+        """Write a new policy and return once it is in force; return why, if it is refused."""
         judged = self.judge(text)
         if isinstance(judged, list):
             return judged
@@ -67,7 +67,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The running bot's surroundings; `moment` seconds without a change are quiet."""
+    """The running bot and its surroundings; after `moment` seconds without a change it counts as quiet."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -76,7 +76,7 @@ class Stage:
     moment: float = _MOMENT
 
     def events(self, request: str | None = None) -> Iterator[Mapping[str, object]]:
-        """Yield what the ledger recorded, oldest first: all of it, or what is about one request."""
+        """Yield the ledger's events, oldest first: all, or those of one request."""
         engine = open_for_audit(self.database_url)
         try:
             for event in read(engine, EventFilter()):
@@ -86,7 +86,7 @@ class Stage:
             engine.dispose()
 
     async def quiet(self) -> None:
-        """Return once nothing is under way any more, and nothing has changed for a moment."""
+        """Return once no request is moving and nothing has changed for a moment."""
         change = asyncio.Event()
         calm = False
         with self.watched(change.set):
@@ -97,7 +97,7 @@ class Stage:
                 calm = not change.is_set() and not self._moving()
 
     def _moving(self) -> bool:
-        """Tell whether the ledger has a request that waits for nobody, and has not been told of."""
+        """Return whether the ledger has a request that neither waits for a person nor has been delivered."""
         engine = open_for_audit(self.database_url)
         try:
             with engine.connect() as connection:
@@ -107,7 +107,7 @@ class Stage:
 
     @contextmanager
     def watched(self, told: Callable[[], None]) -> Iterator[None]:
-        """Tell somebody of each change in Slack or WeChat meanwhile."""
+        """Call `told` after each change in Slack or WeChat while the context is open."""
         for each in (self.slack, self.wechat):
             each.watchers.add(told)
         try:
@@ -119,9 +119,9 @@ class Stage:
 
 @asynccontextmanager
 async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[Stage]:
-    """Raise the curtain: start both servers and, as `run` does, the bot; `more` are settings of its own.
+    """Start both stand-ins and, as `run` does, the bot; `more` are extra settings.
 
-    The bot keeps the platform's token chain, and the curtain rises once that has brought a token.
+    The bot keeps the platform's token chain; the stage is ready once that has made a token.
     """
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:

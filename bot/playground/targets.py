@@ -1,4 +1,4 @@
-"""What a person has before them to act on: the newest message, view or element of these words."""
+"""Find what a person can act on: the newest message, view or element that matches."""
 
 import contextlib
 import re
@@ -13,16 +13,16 @@ from bot.playground.slack.values import Placed, identified, placed
 
 @dataclass
 class Targets:
-    """Finds what somebody names, and raises ImpossibleError where there is no such thing.
+    """Finds targets by name; raises ImpossibleError if there is none.
 
-    `patience` is for how many seconds it is waited for: a script may be ahead of what it plays.
+    It waits up to `patience` seconds for one, since a script may be ahead of the bot.
     """
 
     slack: LocalSlack
     patience: float = 0.0
 
     def elements(self, user: str) -> Iterator[tuple[PostedMessage | View, Placed]]:
-        """Yield all that a person can act on, newest first: in the modal on top alone, if there is one."""
+        """Yield all elements that a person can use, newest first; only those of the top modal, if there is one."""
         if views := self.slack.views(user):
             yield from ((views[-1], each) for each in placed(views[-1].blocks))
             return
@@ -34,7 +34,7 @@ class Targets:
     async def element(
         self, user: str, label: str, about: str = ""
     ) -> tuple[PostedMessage | View, Placed]:
-        """Return the newest element of these words or this action_id, about this request if one is named."""
+        """Return the newest element with this label or action_id; about this request, if one is given."""
 
         def found() -> Iterator[tuple[PostedMessage | View, Placed]]:
             for at, each in self.elements(user):
@@ -50,7 +50,7 @@ class Targets:
         raise ImpossibleError(f"There is no “{label}” to click{others}")
 
     async def modal(self, user: str) -> View:
-        """Return the modal on top, once there is one."""
+        """Return the top modal, once there is one."""
         with contextlib.suppress(TimeoutError):
             await self.slack.until(lambda slack: bool(slack.views(user)), self.patience)
         if not self.slack.views(user):
@@ -58,14 +58,14 @@ class Targets:
         return self.slack.views(user)[-1]
 
     def message(self, user: str, snippet: str) -> PostedMessage:
-        """Return the newest message that a person sees and that has these words."""
+        """Return the newest message visible to a person that contains these words."""
         for each in self._messages(user):
             if snippet in each.text:
                 return each
         raise ImpossibleError(f"No message says “{snippet}”.")
 
     def place(self, user: str, where: JsonObject) -> PostedMessage | View:
-        """Return the view or the message that somebody has before them, as the page names it."""
+        """Return the view or message that the page refers to."""
         if "ts" in where:
             return self.message_at(user, where)
         for each in (*self.slack.views(user), self.slack.home(user)):
@@ -74,7 +74,7 @@ class Targets:
         raise ImpossibleError("That view is closed.")
 
     def message_at(self, user: str, where: JsonObject) -> PostedMessage:
-        """Return the message of a channel and a ts."""
+        """Return the message with a channel and a ts."""
         message = self.slack.at(str(where.get("channel")), str(where.get("ts")))
         if message is None or not self.slack.sees(user, message):
             raise ImpossibleError("That message is gone.")
@@ -87,7 +87,7 @@ class Targets:
 
 
 def request_of(message: PostedMessage) -> str:
-    """Return the id of the request that a message is about, empty if it is about none."""
+    """Return the id of a message's request; empty if it has none."""
     marked = (message.metadata or {}).get("event_payload")
     if isinstance(marked, dict) and "request" in marked:
         return str(marked["request"])
@@ -96,5 +96,5 @@ def request_of(message: PostedMessage) -> str:
 
 
 def request_in(found: Placed) -> list[str]:
-    """Return the request that a button is about, if it is about one."""
+    """Return the id of a button's request, if it has one."""
     return str(found.element.get("value", "")).split()[:1]

@@ -1,4 +1,4 @@
-"""The prompt beside the page: a line with history, completion and pastes of several lines."""
+"""The terminal prompt: history, completion, and pasted text of several lines."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ _ORDERS = {typed.split()[0]: about for typed, about in HELP if typed.startswith(
 
 
 class Offers(Completer):
-    """Offers what can come next: commands, orders, people, places, and what there is to click."""
+    """Completes commands, orders, people, places, and clickable elements."""
 
     def __init__(self, acts: Acts, orders: Orders) -> None:
         self._acts = acts
@@ -42,7 +42,7 @@ class Offers(Completer):
                 yield Completion(word, -len(typed if blank else order), display_meta=about)
 
     def _values(self, order: str) -> dict[str, str]:
-        """Return what can follow an order, and what each is for."""
+        """Return the possible arguments of an order, with descriptions."""
         match order:
             case ":as":
                 return ABOUT
@@ -62,7 +62,7 @@ class Offers(Completer):
 
 
 async def prompt(acts: Acts, orders: Orders) -> None:
-    """Take lines until somebody ends it: by a word, the end of input, or Ctrl-C."""
+    """Read lines until a quitting word, the end of input, or Ctrl-C."""
     session: PromptSession[str] = PromptSession(
         completer=Offers(acts, orders),
         complete_while_typing=False,
@@ -83,7 +83,7 @@ async def prompt(acts: Acts, orders: Orders) -> None:
 
 
 def _keys() -> KeyBindings:
-    """Let Enter send a line of several lines too, as they come from a paste."""
+    """Let Enter also submit pasted text of several lines."""
     keys = KeyBindings()
 
     @keys.add("enter")

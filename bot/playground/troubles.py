@@ -1,4 +1,4 @@
-"""How WeChat behaves next, in one word: an errcode, or a trouble by its name."""
+"""Named behaviours of the local WeChat: an errcode, or a trouble."""
 
 import re
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "no-function": (f"prod-1 and test-1 lack {_NEEDED}, so what is shared cannot be used yet", ()),
 }
 TROUBLES: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.items()}
-"""The words, and what each is for; errcodes come beside them."""
+"""The names and their descriptions; errcodes come in addition."""
 
 ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items()}
-"""Every errcode that the bot has guidance for, and what it means."""
+"""The errcodes for which the bot has guidance, with their meanings."""
 
 
 async def behave(wechat: LocalWeChat, word: str) -> str:
-    """Let WeChat behave so from its next call on, and return the sentence that says it."""
+    """Set how WeChat behaves from its next call on; return a sentence about it."""
     if not (word in _TROUBLES or re.fullmatch(r"-?\d{1,9}", word)):
         raise ImpossibleError(f"Use an errcode such as 85088, or one of {', '.join(_TROUBLES)}.")
     about, faults = _TROUBLES[word] if word in _TROUBLES else ("", (Code(int(word)),))
@@ -43,13 +43,13 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
             for functions in wechat.functions.values():
                 functions.pop(_NEEDED, None)
         case _:
-            pass  # the faults are all of it
+            pass  # there are only the faults
     wechat.changed()
     return f"WeChat: {about}." if about else f"WeChat's next call meets {word}: {_meaning(word)}."
 
 
 async def _calm(wechat: LocalWeChat) -> None:
-    """Take back all that was done to WeChat."""
+    """Undo everything that was set."""
     wechat.clear()
     for functions in wechat.functions.values():
         functions[_NEEDED] = "Active"

@@ -1,4 +1,4 @@
-"""How a stand-in carries out a fault, on the wire."""
+"""Carry out the stand-ins' faults on the connection."""
 
 import asyncio
 import gzip
@@ -25,15 +25,15 @@ from bot.playground.faults import (
 from bot.playground.loopback import Loopback, cut
 
 _PIECE = 1 << 16
-_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: nothing is waited for, so that a close is a reset
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds, so that closing sends a RST
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a stand-in would do for one call.
+    """What a stand-in does for one call.
 
-    `usual` does what was asked and answers; `refused` answers no. Of a fault because of which nobody hears the usual
-    answer, `lost` notes that nothing was done, and `done` does what was asked. `cleared` ends a silence.
+    `usual` performs the call and answers; `refused` answers with an error. For faults without a usual answer, `lost` records
+    that the call had no effect, and `done` performs it. `cleared` ends a silence.
     """
 
     usual: Callable[[], web.Response]
@@ -46,7 +46,7 @@ class Service:
 async def answer(
     fault: Fault | None, request: web.BaseRequest, loopback: Loopback, service: Service
 ) -> web.StreamResponse:
-    """Answer as usual, or with a fault."""
+    """Answer as usual, or carry out the fault."""
     match fault:
         case None | Code(0):
             return service.usual()

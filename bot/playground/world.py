@@ -1,4 +1,4 @@
-"""The made-up workspace: who is there, which channels, what the bot may do, and the policy that it has in the demo."""
+"""The made-up workspace: people, channels, scopes, and the demo's policy."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -15,7 +15,7 @@ APPID = "wx5fe6bb43205e9e70"
 class SlackUser:
     """A member of the workspace, or a stranger from another one, with the flags of users.info.
 
-    On Enterprise Grid `team_id` may be another workspace of the same organisation, and `teams` are all of theirs.
+    On Enterprise Grid, `team_id` may be another workspace of the same organisation; `teams` has all of a user's workspaces.
     """
 
     id: str
@@ -32,7 +32,7 @@ class SlackUser:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A conversation and its members at the start."""
+    """A conversation and its initial members."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ class UserGroup:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything the stand-in Slack starts with; what changes later lives in the server."""
+    """The initial state of the stand-in Slack; later changes are kept by the server."""
 
     people: tuple[SlackUser, ...]
     channels: tuple[Channel, ...]
@@ -88,7 +88,7 @@ SCOPES = frozenset(
         "users:read",
     }
 )
-"""What app-manifest.yml asks for, no more; `connections:write` belongs to the app-level token."""
+"""The scopes in app-manifest.yml; `connections:write` is one of the app-level token."""
 
 PEOPLE = (
     SlackUser("U0REQUESTER", "requester"),
@@ -177,7 +177,7 @@ expect = "deny"
 
 
 def seed() -> World:
-    """Return the workspace that the demo and the tests play in; every id and token is made up."""
+    """Return the workspace of the demo and the tests; every id and token is made up."""
     return World(
         people=PEOPLE,
         channels=CHANNELS,

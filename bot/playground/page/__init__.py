@@ -1,1 +1,1 @@
-"""The playground as a page in the browser: a view on the local Slack, live by server-sent events."""
+"""The playground in the browser: a live view of the local Slack, by server-sent events."""

@@ -1,4 +1,4 @@
-"""What one person has before them: the whole workspace as JSON, part by part, so that only what changed is sent."""
+"""What one person sees: the whole workspace as JSON, in named parts, so that only changed parts are sent."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,7 +18,7 @@ _KINDS = {"public": "public channel", "private": "private channel", "im": "direc
 
 
 def seen(acts: Acts, user: str) -> dict[str, Json]:
-    """Return what a person sees, by the name of each part."""
+    """Return what a person sees, by part."""
     slack, wechat = acts.stage.slack, acts.stage.wechat
     views, home = slack.views(user), slack.home(user)
     return {
@@ -58,7 +58,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
 
 
 def _places(slack: Workspace, user: str) -> Iterator[JsonObject]:
-    """Yield where a person can go: channels, then direct messages, the bot's and its Home before others."""
+    """Yield the conversations a person can open: channels, then direct messages, those with the bot first."""
     bot, own = slack.people[slack.world.bot_user_id].name, slack.direct_message(user)
     for each in slack.channels.values():
         if each.kind != "im" and slack.enters(user, each):

@@ -1,4 +1,4 @@
-"""Serves the page on loopback, to whoever has its address: files, what a person sees as it changes, and their acts."""
+"""Serves the page on loopback to those who have its URL: files, what a person sees as it changes, and actions."""
 
 import asyncio
 import hmac
@@ -29,13 +29,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_FRAME = 0.03  # seconds; what changes meanwhile is sent together
+_FRAME = 0.03  # seconds; changes within it are sent together
 _LOST = "This is the playground of share-env. Open the whole address that the demo printed: it ends in a token.\n"
 _FOREIGN = "Only the page itself may ask this, at 127.0.0.1.\n"
 
 
 class PageServer:
-    """The page; `url` is its address, with a token that is made anew each time."""
+    """Serves the page; `url` contains a token that is new in each run."""
 
     def __init__(self, acts: Acts, loopback: Loopback) -> None:
         self._acts = acts
@@ -46,16 +46,16 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """Return the address to open."""
+        """The URL to open."""
         return f"{self._loopback.origin}/{self._token}/"
 
     def wake(self) -> None:
-        """Let everybody see what changed."""
+        """Send all viewers what has changed."""
         for each in self._live:
             each.set()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request, unless another site makes it, or one without the token."""
+        """Answer a request, unless it comes from another site or lacks the token."""
         token, _, name = request.path.removeprefix("/").partition("/")
         if self._is_foreign(request):
             return web.Response(status=403, text=_FOREIGN, headers=_HEADERS)
@@ -77,14 +77,14 @@ class PageServer:
                 return web.Response(status=status, text=_LOST, headers=_HEADERS)
 
     def _is_foreign(self, request: web.BaseRequest) -> bool:
-        """Tell whether another site asks: by a name of its own for this machine, or from a page of its own."""
+        """Return whether another site makes the request: under another host name for this machine, or from its own page."""
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
         here = {f"{name}:{self._loopback.port}" for name in ("127.0.0.1", "localhost")}
         same = origin == f"http://{host}" if origin is not None else request.method == "GET"
         return host not in here or not same
 
     async def _stream(self, request: web.BaseRequest, user: str) -> web.StreamResponse:
-        """Send what a person sees, and then each part of it as it changes; None for one that is gone."""
+        """Send what a person sees, then each part that changes; None for a part that is gone."""
         response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         wake = asyncio.Event()
@@ -106,7 +106,7 @@ class PageServer:
         return response
 
     async def _acted(self, user: str, request: web.BaseRequest) -> JsonObject:
-        """Do what the page asks for on somebody's behalf, and return what came of it, or why nothing did."""
+        """Perform the page's action for a person; return its result, or why it was impossible."""
         try:
             asked = await request.json()
             done = await self._do(user, asked if isinstance(asked, dict) else {})
@@ -154,7 +154,7 @@ class PageServer:
 
 @asynccontextmanager
 async def served(acts: Acts) -> AsyncIterator[PageServer]:
-    """Serve the page for as long as the context is open."""
+    """Serve the page while the context is open."""
     loopback = Loopback()
     page = PageServer(acts, loopback)
     await loopback.start(page.serve)

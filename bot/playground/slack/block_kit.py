@@ -1,7 +1,7 @@
-"""Block Kit, as tables: each field with its check, and `*` where it is required.
+"""Block Kit as tables: the fields of each block with their checks; `*` marks a required field.
 
-Source: docs.slack.dev, reference/block-kit/blocks, block-elements and composition-objects. Only what the bot sends is
-known here, and a little beside it; anything else is refused, so that the bot never depends on what nobody tried.
+Source: docs.slack.dev, reference/block-kit/blocks, block-elements and composition-objects. Only what the bot sends, and a
+little more, is known here. Everything else is refused, so that the bot does not come to depend on untested blocks.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ _CONFIRM = fields(
 _OPTION = fields({"text*": plain(75), "value*": string(150), "description": plain(75)})
 _BOX = fields({"text*": text(75), "value*": string(150), "description": text(75)})
 OFFERED = fields({"options*": array(_OPTION, 100)})
-"""The answer to a block_suggestion."""
+"""The response to a block_suggestion."""
 
 _SELECT: Mapping[str, Check] = {
     "action_id": _ID,
@@ -108,7 +108,7 @@ _MAX_CHARACTERS, _EACH_BLOCK = 12_000, 100
 
 
 def block_errors(blocks: Json) -> list[str]:
-    """Return Slack's errors about a message's blocks, in its own form; none if it accepts them.
+    """Return Slack's errors about a message's blocks, in its own format; empty if it accepts them.
 
     An error names its place as a JSON pointer: `[ERROR] … [json-pointer:/blocks/0/text]`.
     """
@@ -116,17 +116,17 @@ def block_errors(blocks: Json) -> list[str]:
 
 
 def too_long(blocks: Json) -> bool:
-    """Tell whether a message's blocks say too much together, each within its own limits.
+    """Return whether a message's blocks have too much text in total, although each is within its own limits.
 
-    No page tells the limit. Reports put it at 12,000 characters and some more for each block, or less: bolt-js, issues
-    2509 and 2867. The second one says that a response_url takes more; not here, to be on the safe side.
+    The limit is not documented. Reports put it at 12,000 characters plus some for each block, or less: bolt-js, issues 2509
+    and 2867. According to the second, a response_url accepts more; to be on the safe side, not here.
     """
     many = len(blocks) if isinstance(blocks, list) else 0
     return _characters(blocks) + many * _EACH_BLOCK > _MAX_CHARACTERS
 
 
 def _characters(found: Json) -> int:
-    """Return how many characters of text stand in blocks."""
+    """Return the number of characters of text in blocks."""
     if not isinstance(found, dict | list):
         return 0
     text = found.get("text") if isinstance(found, dict) else None
@@ -136,12 +136,12 @@ def _characters(found: Json) -> int:
 
 
 def view_block_errors(blocks: Json) -> list[str]:
-    """Return Slack's errors about a view's blocks, of which there may be more, and which may ask for input."""
+    """Return Slack's errors about a view's blocks; a view may have more blocks, and input blocks."""
     return [*_IN_VIEW(blocks, "/view/blocks"), *_repeated_ids(blocks, "/view")]
 
 
 def _repeated_ids(blocks: Json, root: str) -> Iterator[str]:
-    """Yield an error for each block_id used twice, and each action_id twice in one block."""
+    """Yield an error for each block_id used twice, and for each action_id used twice in one block."""
     listed = blocks if isinstance(blocks, list) else []
     yield from _repeated(listed, "block_id", f"{root}/blocks")
     for index, block in enumerate(listed):

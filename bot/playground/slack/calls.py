@@ -1,6 +1,6 @@
-"""How calls of the Web API and of response_urls are limited, answered, as usual or not, and recorded.
+"""Limit, answer (as usual or with a fault) and record calls of the Web API and of response_urls.
 
-Source: docs.slack.dev, apis/web-api/rate-limits: limits hold in a workspace for an app, whoever it is called for.
+Source: docs.slack.dev, apis/web-api/rate-limits: limits apply per app and workspace, not per token.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ _MINUTE = 60.0
 
 
 class Limits:
-    """Meets each call with its fault or, once it is `on`, with its method's limit of calls `a_minute`.
+    """Returns the fault for each call; once it is `on`, also rate-limits each method to its calls `a_minute`.
 
-    `violated` is told of each call with the same body that comes earlier than Slack asked; another one's maker may know
-    of no limit, and what is only read, without a body, somebody else may have asked for. `clock` returns seconds.
+    `violated` is called when a call with the same body is repeated before its Retry-After. Other calls are not reported:
+    their callers may not know of the limit. `clock` returns seconds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Limits:
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def meet(self, method: str, args: Mapping[str, Json], body: bytes) -> Fault | None:
-        """Count a call, and return what it meets; one that comes too early is not counted."""
+        """Count a call and return its fault, if any; a rate-limited call is not counted."""
         now = self._clock()
         if body and now < self._waits.get((method, body), now):
             self._violated(f"{method}: called again before Slack's Retry-After was over")
@@ -69,10 +69,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """One call: `run` does what was asked and answers, or raises RefusedError, of which `no` makes an answer.
+    """One call: `run` performs it and answers, or raises RefusedError, which `no` turns into a response.
 
-    `coded` is the status of an error that a fault asks for. A fault looks at `meets`, and `body` tells that the same
-    call comes again.
+    `coded` is the HTTP status for an error that a fault demands. Faults match `meets`; calls with the same `body` are
+    repetitions.
     """
 
     method: str
@@ -85,7 +85,7 @@ class Called:
 
 
 class Calls:
-    """Answers one call after the other."""
+    """Answers calls one by one."""
 
     def __init__(self, workspace: Workspace, loopback: Loopback, limits: Limits) -> None:
         self._workspace = workspace
@@ -93,7 +93,7 @@ class Calls:
         self._limits = limits
 
     async def answer(self, request: web.BaseRequest, called: Called) -> web.StreamResponse:
-        """Answer a call, with the next fault that is planned for its method, unless it comes too early."""
+        """Answer a call, with the planned fault for its method, or with a 429 if it comes too early."""
 
         def record(error: str | None, status: int = 200) -> None:
             self._workspace.record(ApiCall(called.method, called.args, error, status))
@@ -130,7 +130,7 @@ class Calls:
 
 
 def _lost(fault: Fault) -> tuple[str, int]:
-    """Return the error and the status that are recorded for a call whose usual answer was not sent."""
+    """Return the error and the status to record for a call whose usual response was not sent."""
     match fault:
         case Slow() | Hang():
             return "hangs", 0

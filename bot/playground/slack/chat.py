@@ -1,4 +1,4 @@
-"""The methods chat.…: what may be posted where, by the bot or with a response_url, and how it is changed and deleted.
+"""The methods chat.…: what the bot or a response_url may post, edit and delete, and where.
 
 Source: docs.slack.dev, reference/methods: each method's page lists its errors.
 """
@@ -27,19 +27,19 @@ MAX_METADATA = 8000
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says, once Slack has accepted it."""
+    """The content of a message that Slack has accepted."""
 
     text: str
     blocks: tuple[JsonObject, ...]
     metadata: JsonObject | None
 
     def posted(self, workspace: Workspace, channel: str) -> PostedMessage:
-        """Return the bot's message that says it."""
+        """Return a message of the bot with this content."""
         ts, bot = workspace.next_ts(), workspace.world.bot_user_id
         return PostedMessage(ts, channel, bot, self.text, self.blocks, metadata=self.metadata)
 
     def edited(self, message: PostedMessage) -> PostedMessage:
-        """Return a message that says it from now on; metadata that is left out stays."""
+        """Return the message with this content; metadata that is left out is kept."""
         return replace(
             message,
             text=self.text,
@@ -50,7 +50,7 @@ class Content:
 
 
 def content(args: JsonObject, most: int | None = None) -> Content:
-    """Return what a message is to say, or refuse it; `most` is how many characters its text may have."""
+    """Return a message's content, or refuse it; `most` limits the characters of its text."""
     given = json_argument(args, "blocks", "invalid_blocks_format")
     if given is not None and not isinstance(given, list):
         raise RefusedError("invalid_blocks_format")
@@ -83,7 +83,7 @@ def _metadata(args: JsonObject) -> JsonObject | None:
 
 
 def postable(workspace: Workspace, channel_id: str) -> Channel:
-    """Return the channel if the bot may post there; a name will do, and a person's id stands for their messages tab."""
+    """Return the channel if the bot may post there; also by name, or by a user id for the messages tab."""
     if channel_id.startswith("U"):
         channel = workspace.direct_message(channel_id)
     else:
@@ -100,9 +100,9 @@ def postable(workspace: Workspace, channel_id: str) -> Channel:
 
 
 def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> str | None:
-    """Return the thread to post in, or None for the channel; a thread_ts must be a parent's, not that of a reply.
+    """Return the thread to post in, or None for the channel; thread_ts must be a parent's, not a reply's.
 
-    Of these errors chat.postMessage documents cannot_reply_to_message alone; bolt-js, issue 2307, has the other.
+    Of these errors, chat.postMessage documents only cannot_reply_to_message; the other is in bolt-js, issue 2307.
     """
     ts = text_argument(args, "thread_ts")
     if not ts or (workspace.orphans == "top level" and workspace.is_deleted(channel.id, ts)):
@@ -119,7 +119,7 @@ MAX_EDITED_TEXT = 4_000
 
 
 def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Post for everybody in the channel; a text over 40,000 characters is cut off with a warning."""
+    """Post for everybody in the channel; a text of more than 40,000 characters is truncated with a warning."""
     channel = postable(workspace, text_argument(args, "channel", required=True))
     thread_ts = thread_parent(workspace, channel, args)
     said = content(args)
@@ -142,9 +142,9 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def update(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Change a message of the bot's own; where blocks are left out, a text takes their place.
+    """Edit a message of the bot's own; a text without blocks replaces the blocks.
 
-    Source: docs.slack.dev, chat.update (blocks; is_inactive, where others say is_archived).
+    Source: docs.slack.dev, chat.update (blocks; is_inactive, where other methods say is_archived).
     """
     message = _own(workspace, args, "cant_update_message")
     if workspace.channels[message.channel].archived:
@@ -164,7 +164,7 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
-    """Return the message that a call names; an `error` if it is not the bot's own."""
+    """Return the message that a call names; refuse with `error` if it is not the bot's own."""
     message = named_message(workspace, args, "ts")
     if message.user != workspace.world.bot_user_id:
         raise RefusedError(error)
@@ -172,7 +172,7 @@ def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
 
 
 def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show something to one member of the channel; what is for a thread that is not active is answered alike."""
+    """Show a message to one member of the channel; for a thread without replies the response is the same."""
     channel = postable(workspace, text_argument(args, "channel", required=True))
     user = text_argument(args, "user", required=True)
     if user not in channel.members:
@@ -185,7 +185,7 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
-    """Return the message that a call names, its time by the argument `ts`; an error if there is none."""
+    """Return the message that a call names, with its ts in the argument `ts`; refuse if there is none."""
     channel = workspace.visible(text_argument(args, "channel", required=True))
     if channel is None:
         raise RefusedError("channel_not_found")
@@ -196,7 +196,7 @@ def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMess
 
 
 def permalink(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return the address of a message; that of a reply names its thread as well."""
+    """Return a message's permalink; a reply's also names its thread."""
     message = named_message(workspace, args, "message_ts")
     place = f"https://{workspace.world.team_domain}.slack.com/archives/{message.channel}"
     link = f"{place}/p{message.ts.replace('.', '')}"

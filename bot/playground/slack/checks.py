@@ -1,4 +1,4 @@
-"""Small checks of JSON values that combine into larger ones, with Slack's wording of errors."""
+"""Composable checks of JSON values, which word errors as Slack does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -9,7 +9,7 @@ Check: TypeAlias = Callable[[Json, str], Sequence[str]]
 
 
 def error(problem: str, at: str) -> str:
-    """Return an error in Slack's form, its place as a JSON pointer."""
+    """Return an error in Slack's format, with its place as a JSON pointer."""
     return f"[ERROR] {problem} [json-pointer:{at}]"
 
 
@@ -69,7 +69,7 @@ def array(item: Check, most: int, least: int = 1) -> Check:
 
 
 def fields(table: Mapping[str, Check]) -> Check:
-    """Check an object by a table of its fields: `name*` must be there."""
+    """Check an object by a table of its fields; those with a name like `name*` are required."""
     checks = {name.rstrip("*"): check for name, check in table.items()}
     required = sorted(name[:-1] for name in table if name.endswith("*"))
 
@@ -90,7 +90,7 @@ def fields(table: Mapping[str, Check]) -> Check:
 
 
 def typed(shapes: Mapping[str, Check]) -> Check:
-    """Check an object by the one of these that its `type` names."""
+    """Check an object by the entry for its `type`."""
 
     def check(value: Json, at: str) -> Sequence[str]:
         kind = value.get("type") if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""The app's end of the stand-in Slack: the Web API, Socket Mode and response_urls, and how the app is told of what people do."""
+"""The app's side of the stand-in Slack: the Web API, Socket Mode, response_urls, and the delivery of payloads."""
 
 from collections.abc import Callable
 from time import time
@@ -28,12 +28,11 @@ PING_EVERY = 10.0
 
 
 class Connected(Workspace):
-    """A workspace on 127.0.0.1, from `async with` to its end; no socket or task outlives it.
+    """A workspace served on 127.0.0.1 inside `async with`; no socket or task outlives it.
 
-    `api_url` is the bot's SLACK_API_URL. With `request_url` set, commands are posted there instead
-    of sent through Socket Mode. `clock` returns Unix seconds. `fail` plans faults for methods and
-    `clear` takes them away; “response_url” is a method too, whose only argument is the `user` who got it. `sockets` are
-    the app's connections, `limits` how often it may call what.
+    `api_url` is the bot's SLACK_API_URL. With a `request_url`, payloads are posted there instead of sent through Socket Mode.
+    `clock` returns Unix seconds. `fail` plans faults for methods and `clear` removes them; “response_url” counts as a
+    method, with one argument: the `user` to whom it was given. `sockets` has the app's connections, `limits` its rate limits.
     """
 
     def __init__(
@@ -72,28 +71,28 @@ class Connected(Workspace):
 
     @property
     def api_url(self) -> str:
-        """Return the base of the Web API."""
+        """The base URL of the Web API."""
         return f"{self._loopback.origin}/api/"
 
     async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
-        """Send any payload, a click or an event as well as a command, and return the ack."""
+        """Send any payload (a command, a click, an event) and return the ack."""
         self._note_trigger(payload)
         envelope_id = str(UUID(int=self.next_number()))
         return await self._delivery.deliver(kind, payload, envelope_id, self.request_url)
 
     async def redeliver(self, ack: Ack) -> Ack:
-        """Send again what was acked before: the same payload, envelope_id and trigger_id."""
+        """Send an earlier payload again, with the same envelope_id and trigger_id."""
         same = ack.kind, ack.request, ack.envelope_id
         return await self._delivery.deliver(*same, self.request_url)
 
     def response_url(
         self, user_id: str, channel_id: str, original: PostedMessage | None = None
     ) -> str:
-        """Return a new response_url, which may replace the original."""
+        """Return a new response_url, which can replace the `original` message."""
         return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 
     def _note_trigger(self, payload: JsonObject) -> None:
-        """Let a payload's trigger_id open a view from now on."""
+        """Start the lifetime of a payload's trigger_id."""
         user = payload.get("user")
         user_id = user.get("id") if isinstance(user, dict) else payload.get("user_id")
         if trigger_id := payload.get("trigger_id"):

@@ -1,4 +1,4 @@
-"""The methods conversations.…: what the bot can read back, and a message as the Web API shows it."""
+"""The methods conversations.…, with which the bot reads back, and the Web API's format of a message."""
 
 from collections.abc import Mapping, Sequence
 from math import inf
@@ -32,7 +32,7 @@ SCOPE_FAMILY: Mapping[ChannelKind, str] = {
 def rendered(
     workspace: Workspace, message: PostedMessage, *, with_metadata: bool = False
 ) -> JsonObject:
-    """Return a message as the Web API shows it."""
+    """Return a message in the Web API's format."""
     world = workspace.world
     shown: JsonObject = {"type": "message", "user": message.user, "ts": message.ts}
     shown |= {"text": message.text, "team": world.team_id}
@@ -59,7 +59,7 @@ def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def conversations(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Describe the conversations of some kinds that the bot can know of, a part at a time."""
+    """List the conversations of some types that the bot can see, with pagination."""
     types = (text_argument(args, "types") or "public_channel").replace(" ", "").split(",")
     if not KINDS.keys() >= {*types}:
         raise RefusedError("invalid_types")
@@ -102,7 +102,7 @@ def _described(workspace: Workspace, channel: Channel) -> JsonObject:
 
 
 def history(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List a channel's messages, newest first: no replies, unless they were broadcast."""
+    """List a channel's messages, newest first, without replies unless they were broadcast."""
     channel = readable(workspace, args, "history")
     shown = [
         each
@@ -116,7 +116,7 @@ def history(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List a thread: the parent first, and then its replies, oldest first."""
+    """List a thread: the parent first, then its replies, oldest first."""
     channel = readable(workspace, args, "history")
     message = workspace.find(channel.id, text_argument(args, "ts", required=True))
     if message is None:
@@ -127,7 +127,7 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage]) -> JsonObject:
-    """Return the part of the messages that limit, cursor, oldest and latest ask for; the last two with `inclusive`."""
+    """Return the page that limit, cursor, oldest and latest ask for; `inclusive` applies to the last two."""
     oldest, latest = _bound(args, "oldest", -inf), _bound(args, "latest", inf)
     bounds = {oldest, latest} if flag_argument(args, "inclusive") else set()
     within = [m for m in messages if oldest < float(m.ts) < latest or float(m.ts) in bounds]
@@ -143,7 +143,7 @@ def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage])
 
 
 def _part(args: JsonObject, found: Sequence[_T]) -> tuple[Sequence[_T], str]:
-    """Return what `limit` and `cursor` ask for, and the cursor of what comes next, empty at the end."""
+    """Return the page that `limit` and `cursor` ask for, and the next cursor, empty on the last page."""
     limit = text_argument(args, "limit") or str(DEFAULT_LIMIT)
     if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LIMIT:
         raise RefusedError("invalid_limit")
@@ -163,7 +163,7 @@ def _bound(args: JsonObject, name: Literal["oldest", "latest"], otherwise: float
 
 
 def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:
-    """Return the channel of a conversations.* call if it exists for the bot and its scopes."""
+    """Return the channel of a conversations.* call if the bot and its scopes can see it."""
     require_scope(workspace.scopes, "bot", *(f"{each}:{access}" for each in SCOPE_FAMILY.values()))
     channel = workspace.visible(text_argument(args, "channel", required=True))
     if channel is None:

@@ -1,4 +1,4 @@
-"""How a payload gets to the app, by Socket Mode or by signed HTTP request, and what Slack makes of the answer.
+"""Deliver a payload to the app, by Socket Mode or by signed HTTP request, and apply Slack's rules to the response.
 
 Source: docs.slack.dev, authentication/verifying-requests-from-slack.
 """
@@ -28,7 +28,7 @@ def signature(secret: str, timestamp: str, body: str) -> str:
 def signed_request(
     kind: str, payload: JsonObject, secret: str, timestamp: int
 ) -> tuple[str, dict[str, str]]:
-    """Return the body and the headers: commands are a form, clicks a form around JSON."""
+    """Return body and headers: a command is a form, an interaction is JSON inside a form."""
     if kind == "events_api":
         body, content_type = json.dumps(payload), "application/json"
     elif kind == "interactive":
@@ -45,7 +45,7 @@ def signed_request(
 
 
 async def _posted(url: str, body: str, headers: dict[str, str], seconds: float) -> Json:
-    """Return what the app answers: nothing, JSON, or plain text as a message's text.
+    """Return the app's response: None, JSON, or plain text as a message's text.
 
     Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status other than 200.
     """
@@ -65,7 +65,7 @@ async def _posted(url: str, body: str, headers: dict[str, str], seconds: float) 
 
 
 def _decoded(raw: str) -> Json:
-    """Return JSON, or the bare text where an app only claims to send JSON."""
+    """Return the JSON, or the raw text if it is not JSON in spite of its content type."""
     try:
         decoded: Json = json.loads(raw)
     except ValueError:
@@ -77,7 +77,7 @@ _WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class Delivery:
-    """Delivers payloads to the app; an ack later than `ack_timeout` seconds is none."""
+    """Delivers payloads to the app; an ack that takes longer than `ack_timeout` seconds is too late."""
 
     def __init__(self, workspace: Workspace, sockets: Sockets, ack_timeout: float) -> None:
         self._workspace = workspace
@@ -87,9 +87,9 @@ class Delivery:
     async def deliver(
         self, kind: str, payload: JsonObject, envelope_id: str, request_url: str | None
     ) -> Ack:
-        """Send a payload, by Socket Mode if there is no `request_url`, and return its ack.
+        """Send a payload, by Socket Mode unless there is a `request_url`, and return its ack.
 
-        A person sees what becomes of their command; an ack with what its payload may not have is a violation.
+        The person is shown the result of their command; an ack with a body where none is allowed is a violation.
         """
         body: Json = None
         error: AckError | None = None
@@ -105,7 +105,7 @@ class Delivery:
             error = "dispatch_failed"
         seconds = perf_counter() - begun
         if body == {}:
-            body = None  # Slack's SDK for Node sends it where it has nothing to say
+            body = None  # Slack's SDK for Node sends this as an empty response
         trigger = str(payload.get("trigger_id", ""))
         answer = body if isinstance(body, dict) else None
         if body is not None and (answer is None or not _accepts_response(kind, payload)):
@@ -121,7 +121,7 @@ class Delivery:
     async def send(
         self, kind: str, payload: JsonObject, envelope_id: str, request_url: str | None
     ) -> Json:
-        """Send a payload and return what the app answers; nobody is shown it.
+        """Send a payload and return the app's response, without showing it.
 
         Raises TimeoutError without an ack in time, ConnectionError or aiohttp.ClientError.
         """

@@ -1,4 +1,4 @@
-"""What a person does in the stand-in Slack: clicks, selects and their options, shortcuts, the App Home."""
+"""People's actions in the stand-in Slack: clicks, selects and their options, shortcuts, the App Home."""
 
 from dataclasses import replace
 from typing import Literal
@@ -24,7 +24,7 @@ MIN_QUERY = 3
 
 
 class Interactions(Connected):
-    """A workspace in which people click, choose, and use Slack's own menus."""
+    """A workspace in which people click, select, and use Slack's own menus."""
 
     async def click(
         self,
@@ -35,10 +35,10 @@ class Interactions(Connected):
         block: str | None = None,
         team: str | None = None,
     ) -> Ack:
-        """Click a button, by its action_id or words, and say yes if it asks first.
+        """Click a button, given by its action_id or label, and confirm it if it asks.
 
-        `where` is a ts or a view, as it now is, or a message as it once was. Raises
-        ImpossibleError if there is no such button, or several: `block` is the block_id to look in.
+        `where` is a ts or a view in its current state, or a message in an earlier state. Raises ImpossibleError if there is no
+        such button, or more than one; `block` is the block_id to search.
         """
         at = self.on_screen(user, where)
         found = element_of(at, button, block)
@@ -49,9 +49,9 @@ class Interactions(Connected):
         return await self._act(user, at, found, {"type": "button", **action}, team)
 
     async def select(self, user: str, where: Where, action_id: str, value: Json) -> Ack:
-        """Choose in a select, a menu or boxes, by an option's value or text (None for none).
+        """Choose in a select, a menu or checkboxes, by an option's value or text (None for no option).
 
-        Raises ImpossibleError where Slack would send nothing: in an input block, which `fill` is for.
+        Raises ImpossibleError for an element of an input block, where Slack sends nothing; use `fill` there.
         """
         at = self.on_screen(user, where)
         found = element_of(at, action_id)
@@ -67,7 +67,7 @@ class Interactions(Connected):
     ) -> list[JsonObject]:
         """Type into an external select and return the options that the bot offers.
 
-        Nothing is asked before `min_query_length` characters. Raises ImpossibleError if none came.
+        Below `min_query_length` characters no request is sent. Raises ImpossibleError if no options came.
         """
         at = self.on_screen(user, where)
         found = element_of(at, action_id)
@@ -88,7 +88,7 @@ class Interactions(Connected):
         return self._offered(found.action_id, ack)
 
     def typed(self, view: View, found: Placed, value: JsonObject) -> View:
-        """Put a value into an element of a view, for all to see, and return the view."""
+        """Put a value into an element of a view, notify the observers, and return the view."""
         held = {**view.typed.get(found.block_id, {}), found.action_id: value}
         changed = replace(view, typed={**view.typed, found.block_id: held})
         self.surfaces.put(changed)
@@ -120,7 +120,7 @@ class Interactions(Connected):
         return await self.deliver("interactive", payload)
 
     async def open_home(self, user: str, tab: Literal["home", "messages"] = "home") -> Ack:
-        """Open the app's own page, of which the bot hears as an event."""
+        """Open the app's page, about which the bot gets an event."""
         channel = self.direct_message(user)
         if channel is None:
             raise ImpossibleError(f"{user} has no App Home")

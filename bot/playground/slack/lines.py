@@ -1,4 +1,4 @@
-"""Blocks as lines of text: what somebody in front of Slack would read, in Slack's own mrkdwn."""
+"""Blocks as lines of text, as a person in front of Slack reads them, in mrkdwn."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -12,13 +12,13 @@ _BELOW: Sequence[Literal["close", "submit"]] = ("close", "submit")
 
 
 def message_lines(blocks: Sequence[JsonObject]) -> list[str]:
-    """Return what of a message can be clicked; its text already says all that can be read."""
+    """Return the clickable parts of a message; everything readable is in its text already."""
     rows = [elements(block) for block in identified(blocks)]
     return [line for row in rows if row for line in _row(row)]
 
 
 def view_lines(view: View) -> Iterator[str]:
-    """Yield a view line by line: its blocks with what was typed, and the buttons below."""
+    """Yield a view's lines: its blocks with what was typed, and the buttons below."""
     for block in view.blocks:
         typed = view.typed.get(str(block["block_id"]), {})
         yield from _block(block, typed)
@@ -30,7 +30,7 @@ def view_lines(view: View) -> Iterator[str]:
 
 
 def view_words(view: View, key: Literal["title", "submit", "close"]) -> str:
-    """Return the words of a view's title or button, empty where it has none."""
+    """Return the text of a view's title or button; empty if it has none."""
     return _words(view.body.get(key))
 
 
@@ -51,7 +51,7 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
             optional = " (optional)" if block.get("optional") else ""
             yield f"*{_words(block['label'])}*{optional}"
         case _:
-            pass  # an actions block is a row of elements and nothing else
+            pass  # an actions block has only elements
     if held := elements(block):
         yield from _row(held, typed)
     if "hint" in block:
@@ -59,7 +59,7 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
 
 
 def _row(row: Sequence[JsonObject], typed: dict[str, JsonObject] | None = None) -> Iterator[str]:
-    """Yield elements side by side, and below them what those that ask first would ask."""
+    """Yield elements side by side, and below them the confirmations of those that have one."""
     held = typed or {}
     yield "  ".join(_element(each, held.get(str(each.get("action_id")))) for each in row)
     for each in row:
@@ -85,5 +85,5 @@ def _element(element: JsonObject, typed: JsonObject | None) -> str:
 
 
 def _words(text: Json) -> str:
-    """Return the words of a text object, if there is one."""
+    """Return the text of a text object; empty for None."""
     return str(text["text"]) if isinstance(text, dict) else ""

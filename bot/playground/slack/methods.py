@@ -1,4 +1,4 @@
-"""The methods of the stand-in Slack's Web API, in one table: the scope, the arguments and the limit of each."""
+"""The stand-in's table of Web API methods: for each its scope, arguments and rate limit."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -26,15 +26,15 @@ Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
 
 ORG = "E0PLAYGROUND"
 ANYBODY = "team_id"
-"""What any method takes: Bolt for Python sends it with every call of a listener's client."""
+"""Accepted by every method: Bolt for Python sends it with each call of a listener's client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: what it does, its arguments besides the token, and the calls that it allows in a minute.
+    """A method: its function, its arguments besides the token, and its calls per minute.
 
-    `scope` is what it needs, unless it looks for itself; `token` whose token, None for none. Without `arguments` or
-    `a_minute` it takes any, as often as one likes.
+    `scope` is the one it needs, unless it checks by itself; `token` is the kind of token, None for no token. Without
+    `arguments` any are accepted; without `a_minute` there is no limit.
     """
 
     run: Run
@@ -47,7 +47,7 @@ class Method:
 def call(
     workspace: Workspace, methods: Mapping[str, Method], name: str, token: str, args: JsonObject
 ) -> JsonObject:
-    """Return the answer of a method, or raise RefusedError with Slack's reason."""
+    """Return a method's response, or raise RefusedError with Slack's error."""
     method = methods.get(name)
     if method is None:
         raise RefusedError("unknown_method", {"req_method": name})
@@ -73,7 +73,7 @@ def api_test(_workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
-    """Say whose token this is."""
+    """Return whose token this is."""
     world = workspace.world
     return {
         "url": f"https://{world.team_domain}.slack.com/",
@@ -87,7 +87,7 @@ def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
 
 
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return the direct messages with a person.
+    """Return the direct message with a person.
 
     Source: docs.slack.dev, conversations.open (users, return_im).
     """
@@ -98,9 +98,9 @@ def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Describe a person, with the flags that tell guests, bots and strangers.
+    """Describe a user, with the flags for guests, bots and strangers.
 
-    Everybody here has authorised the app, which `is_app_user` says. Source: docs.slack.dev, "User object".
+    `is_app_user` is true: everybody here has authorised the app. Source: docs.slack.dev, "User object".
     """
     person = workspace.people.get(text_argument(args, "user", required=True))
     if person is None:
@@ -127,7 +127,7 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def usergroup_users(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List the members of a user group, also of one that is disabled: no page says otherwise."""
+    """List the members of a user group, even a disabled one, since no page says otherwise."""
     group = workspace.groups.get(text_argument(args, "usergroup", required=True))
     if group is None:
         raise RefusedError("no_such_subteam")
@@ -135,7 +135,7 @@ def usergroup_users(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List the user groups, also those that were disabled if asked to."""
+    """List the user groups, including disabled ones on request."""
     shown: list[Json] = []
     for group in workspace.groups.values():
         if group.disabled and not flag_argument(args, "include_disabled"):
@@ -153,7 +153,7 @@ _ERROR = re.compile(r"\[ERROR\] (.*) \[json-pointer:(.*)\]")
 
 
 def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return nothing more than that it is valid, or refuse it with each error and its place."""
+    """Return an empty response if the blocks are valid, or refuse with all errors and their places."""
     given = [kind for kind in _KINDS if args.get(kind)]
     if len(given) != 1:
         raise invalid_arguments("[ERROR] provide exactly one of blocks, view, or message")
@@ -175,7 +175,7 @@ def _errors(kind: str, found: Json) -> list[str]:
 
 
 def _told(problem: str, kind: str) -> JsonObject:
-    """Return an error; its place is counted from what was given."""
+    """Return an error; its pointer is relative to the given object."""
     matched = _ERROR.fullmatch(problem)
     what, at = matched.groups() if matched else (problem, "")
     within = at.removeprefix("/blocks" if kind == "blocks" else "/view")
@@ -183,7 +183,7 @@ def _told(problem: str, kind: str) -> JsonObject:
 
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
-_A_SECOND = 60  # the special limit of chat.postMessage, for each channel: one a second, with bursts
+_A_SECOND = 60  # chat.postMessage has a special limit: one a second per channel, with bursts
 _SAID = "as_user attachments blocks link_names markdown_text parse text"
 _POSTED = f"{_SAID} channel icon_emoji icon_url thread_ts username"
 _EPHEMERAL = f"{_POSTED} user"
@@ -220,15 +220,15 @@ METHODS: Mapping[str, Method] = {
     "views.publish": Method(publish_view, None, "hash user_id view", _TIER_4),
     "views.update": Method(update_view, None, "hash view view_id", _TIER_4),
 }
-"""The methods by name; apps.connections.open stands with the sockets.
+"""The methods by name; apps.connections.open is defined by `connections_open`.
 
-Source: docs.slack.dev, reference/methods: each page lists its arguments and its tier, of which apis/web-api/rate-limits
-promises the least. Slack tolerates bursts; here the least is the most, in any minute.
+Source: docs.slack.dev, reference/methods: each page lists the arguments and the tier; apis/web-api/rate-limits has the
+minimum of each tier. Slack tolerates bursts; here the minimum is the limit for any minute.
 """
 
 
 def connections_open(link: Callable[[], str]) -> Method:
-    """Return apps.connections.open, which answers with the URL of a connection."""
+    """Return apps.connections.open, which responds with the URL of a connection."""
     return Method(
         lambda _workspace, _args: {"url": link()}, "connections:write", "", _TIER_3, "app"
     )

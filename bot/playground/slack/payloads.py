@@ -1,4 +1,4 @@
-"""What Slack sends to the app when a person clicks, submits a form, or opens something.
+"""The payloads that Slack sends to the app when a person clicks, submits a form, or opens something.
 
 Source: docs.slack.dev, reference/interaction-payloads and reference/events/app_home_opened.
 """
@@ -18,11 +18,11 @@ TOKEN = "made-up-verification-token"
 def interaction(
     workspace: Workspace, kind: str, user_id: str, team: str | None = None
 ) -> JsonObject:
-    """Return what every interaction tells: who did it, and for which app in which workspace.
+    """Return the fields common to all interactions: the person, the app, the workspace.
 
-    With `team`, both the person and the workspace are said to be of that team. `user.team_id` is the person's own
-    workspace, and not the one where they act; a message shortcut has none. For a view, `team` is theirs too, and only
-    `view.app_installed_team_id` is that of the app. Sources: bolt-python, tests of extract_team_id; bolt-js, issue 1875;
+    With `team`, the person and the workspace are given as that team. `user.team_id` is the person's own workspace, not the
+    one where they act; a message shortcut has none. In a view's payload `team` is theirs too, and only
+    `view.app_installed_team_id` is the app's. Sources: bolt-python, tests of extract_team_id; bolt-js, issue 1875;
     java-slack-sdk, json-logs.
     """
     world, person = workspace.world, workspace.people[user_id]
@@ -44,7 +44,7 @@ def interaction(
 def app_home_opened(
     workspace: Workspace, user: str, channel: str, tab: str, number: int
 ) -> JsonObject:
-    """Return the event of a person who looks at the app's own page, with the view that is there."""
+    """Return the event for a person who opens the app's page, with the current view."""
     world = workspace.world
     event: JsonObject = {
         "type": "app_home_opened",
@@ -71,13 +71,13 @@ def app_home_opened(
 
 
 def channel_fields(workspace: Workspace, channel_id: str) -> JsonObject:
-    """Return a channel as interactions name it."""
+    """Return a channel as in interaction payloads."""
     channel = workspace.channels[channel_id]
     return {"id": channel.id, "name": workspace.name_in_commands(channel)}
 
 
 def element_of(at: PostedMessage | View, sought: str, block: str | None = None) -> Placed:
-    """Return the one element with this action_id, or the one button with these words, in a message or a view."""
+    """Return the single element with this action_id, or the single button with this label, in a message or a view."""
     every = [e for e in placed(identified(at.blocks)) if block in {None, e.block_id}]
     found = [e for e in every if e.action_id == sought] or [e for e in every if e.label == sought]
     if len(found) != 1:
@@ -90,9 +90,9 @@ def element_of(at: PostedMessage | View, sought: str, block: str | None = None) 
 def place_fields(
     workspace: Workspace, at: PostedMessage | View, chosen: Placed, value: JsonObject | None
 ) -> JsonObject:
-    """Return what a payload tells of where an element is, with what it now holds.
+    """Return the fields about the element's place, with the element's current value.
 
-    The message itself is left out if it is ephemeral, since it is in nobody's history.
+    An ephemeral message itself is left out, as in Slack.
     """
     if isinstance(at, View):
         return {

@@ -1,4 +1,4 @@
-"""What the stand-in Slack refuses: a call by its token, its scopes and its arguments, and what a person cannot do on the screen."""
+"""Refusals of the stand-in Slack: of calls, by token, scopes and arguments; and of impossible actions on the screen."""
 
 import json
 from collections.abc import Collection
@@ -14,7 +14,7 @@ APP_SCOPE = "connections:write"
 
 
 class RefusedError(Exception):
-    """An answer of `ok: false`: Slack's error and the details that go with it."""
+    """A response of `ok: false`, with Slack's error and details."""
 
     def __init__(self, error: str, details: JsonObject | None = None) -> None:
         super().__init__(error)
@@ -23,23 +23,23 @@ class RefusedError(Exception):
 
 
 def invalid_arguments(*problems: str) -> RefusedError:
-    """Return the refusal of a call's arguments, with the problems in Slack's own form."""
+    """Return the refusal of a call's arguments, with the problems in Slack's format."""
     return RefusedError("invalid_arguments", {"response_metadata": {"messages": [*problems]}})
 
 
 def invalid_blocks(*problems: str) -> RefusedError:
-    """Return the refusal of blocks, which names each problem twice, once of them without “[ERROR]”."""
+    """Return the refusal of blocks, which contains each problem twice, once without “[ERROR]”."""
     bare: list[Json] = [each.removeprefix("[ERROR] ") for each in problems]
     metadata: JsonObject = {"messages": [*problems]}
     return RefusedError("invalid_blocks", {"errors": bare, "response_metadata": metadata})
 
 
 class ImpossibleError(Exception):
-    """Nobody could do this in Slack: what is to be clicked or filled in is not on the screen."""
+    """A person could not do this in Slack: the element is not on their screen."""
 
 
 def token_kind(world: World, token: str) -> TokenKind:
-    """Return whose token this is, or refuse it."""
+    """Return the kind of a token, or refuse it."""
     if not token:
         raise RefusedError("not_authed")
     if token == world.bot_token:
@@ -62,7 +62,7 @@ def require_scope(scopes: Collection[str], kind: TokenKind, *needed: str) -> Non
 
 
 def text_argument(args: JsonObject, name: str, *, required: bool = False) -> str:
-    """Return a string argument, empty if it is left out and not required."""
+    """Return a string argument; empty if it is optional and left out."""
     value = args.get(name)
     if value is None or value == "":
         if required:
@@ -74,12 +74,12 @@ def text_argument(args: JsonObject, name: str, *, required: bool = False) -> str
 
 
 def flag_argument(args: JsonObject, name: str) -> bool:
-    """Return a boolean argument, which forms and queries spell as text."""
+    """Return a boolean argument, which is text in forms and queries."""
     return args.get(name) in {True, "true", "True", "1"}
 
 
 def json_argument(args: JsonObject, name: str, error: str) -> Json:
-    """Return a structured argument, which may also come as JSON in a string."""
+    """Return a structured argument, which may also be JSON in a string."""
     value = args.get(name)
     if not isinstance(value, str):
         return value

@@ -1,4 +1,4 @@
-"""Answers to a command outside of the Web API: the body of its ack, and response_url."""
+"""Responses to a command outside of the Web API: the ack's body, and response_url."""
 
 import json
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _GONE = ("used_url", "expired_url", "message_not_found")
 
 
 def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str, via: Via) -> None:
-    """Show an answer: to one person, unless it says `in_channel`; RefusedError if it is invalid."""
+    """Show a response: to one person, or to all with `in_channel`. Raises RefusedError if it is invalid."""
     said = content(body, MAX_TEXT)
     in_channel = body.get("response_type") == "in_channel"
     message = replace(
@@ -35,10 +35,10 @@ def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str
 
 
 def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> None:
-    """Show what a command's ack says; an invalid body is not shown, and noted as a violation.
+    """Show the message in a command's ack; an invalid body is not shown but recorded as a violation.
 
-    Source: docs.slack.dev, implementing-slash-commands: an answer with `in_channel` also shows
-    what the person typed, even if it says nothing else.
+    Source: docs.slack.dev, implementing-slash-commands: a response with `in_channel` also shows what the person typed, even
+    if it has no other content.
     """
     channel, user = str(command["channel_id"]), str(command["user_id"])
     if body.get("response_type") == "in_channel":
@@ -63,10 +63,10 @@ class _Hook:
 
 
 class ResponseUrls:
-    """The response_url of each command: five uses in thirty minutes.
+    """The response_url of each command: five uses within thirty minutes.
 
-    Source: docs.slack.dev, handling-user-interaction: it passes by the rules of posting in a
-    channel, and answers with a plain `ok` that holds no timestamp.
+    Source: docs.slack.dev, handling-user-interaction: it does not need membership in the channel, and its response is a
+    plain `ok` without a timestamp.
     """
 
     def __init__(self, workspace: Workspace, calls: Calls) -> None:
@@ -77,7 +77,7 @@ class ResponseUrls:
     def open(self, channel: str, user: str, original: PostedMessage | None = None) -> str:
         """Return the path of a new response_url for one person in one channel.
 
-        `original` is the message that was clicked, which may be replaced.
+        `original` is the clicked message, which it can replace.
         """
         kind = "commands" if original is None else "actions"
         path = f"/{kind}/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
@@ -86,7 +86,7 @@ class ResponseUrls:
         return path
 
     async def use(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Show what was posted to a response_url, unless a fault waits for its person."""
+        """Show what was posted to a response_url, or apply the fault planned for its person."""
         raw, path = await request.read(), request.path
         args, hook = json_object(raw), self._hooks.get(path)
 
@@ -118,7 +118,7 @@ class ResponseUrls:
 
 
 def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) -> None:
-    """Replace the message that was clicked, an ephemeral one as well."""
+    """Replace the clicked message, even if it is ephemeral."""
     message = workspace.at(original.channel, original.ts)
     if message is None:
         raise RefusedError("message_not_found")

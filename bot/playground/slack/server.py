@@ -1,4 +1,4 @@
-"""A local Slack: a workspace in which people type commands, click, and fill in forms, with the real app behind it."""
+"""A local Slack: people type commands, click, and fill in forms, and the real app responds."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class LocalSlack(Interactions):
-    """Slack on 127.0.0.1: what a person does at the message box, and with a modal as a whole."""
+    """Slack on 127.0.0.1, with the message box and whole modals on top of `Interactions`."""
 
     async def command(
         self,
@@ -34,7 +34,7 @@ class LocalSlack(Interactions):
         command: str = "/share-env",
         trigger_id: str | None = None,
     ) -> Ack:
-        """Type a slash command as a person does; returns when it was acked, or Slack gave up."""
+        """Type a slash command; returns after the ack, or when Slack has given up on it."""
         person, channel = self.people[user_id], self.channels[channel_id]
         payload: JsonObject = {
             "token": TOKEN,
@@ -56,8 +56,8 @@ class LocalSlack(Interactions):
     def fill(self, user: str, view: View, entries: Mapping[str, Json]) -> View:
         """Put values into a view without sending anything, and return the view.
 
-        The values stand by action_id, or by block_id and action_id: a text for an input, an
-        option's value or text for a select, a list of them for boxes, None to take it away.
+        Values are given by action_id, or by block_id and action_id: text for an input, an option's value or text for a select, a
+        list of them for checkboxes, None to clear it.
         """
         current = self.open_view(user, view)
         for found, value in _entries(current, entries):
@@ -66,10 +66,10 @@ class LocalSlack(Interactions):
         return current
 
     async def submit(self, user: str, view: View, values: Mapping[str, Json] | None = None) -> Ack:
-        """Fill in a modal and submit it; `errors` of the ack hold what the bot said against it.
+        """Fill in a modal and submit it; the ack's `errors` are the bot's errors by field.
 
-        It closes, changes or stays as the ack says, and stays where no good ack came. Raises
-        ImpossibleError where Slack's own check of the form lets nothing be sent.
+        The modal closes, changes or stays as the ack says; without a valid ack it stays. Raises ImpossibleError if Slack's own
+        validation prevents sending.
         """
         current = self.fill(user, view, values or {})
         if not current.body["submit"]:
@@ -88,11 +88,11 @@ class LocalSlack(Interactions):
         return ack
 
     def close(self, user: str, view: View) -> None:
-        """Close a modal; the bot does not hear of it."""
+        """Close a modal; the bot is not notified."""
         self.surfaces.close(self.open_view(user, view))
 
     def _follow(self, view: View, answer: JsonObject) -> None:
-        """Do with a submitted modal as the ack says; a wrong answer is a violation, and it stays."""
+        """Apply the ack to a submitted modal; an invalid response is a violation, and the modal stays."""
         try:
             self._do(view, answer)
         except RefusedError as refused:
@@ -123,7 +123,7 @@ def _entries(view: View, entries: Mapping[str, Json]) -> list[tuple[Placed, Json
 
 
 def _errors(view: View, errors: Json) -> dict[str, str]:
-    """Return the errors to show; each must belong to an input block of the view."""
+    """Return the errors to show; each must be for an input block of the view."""
     asking = {str(block["block_id"]) for block in view.blocks if block["type"] == "input"}
     if not isinstance(errors, dict) or not errors or errors.keys() - asking:
         raise RefusedError("invalid_errors", {"errors": errors, "input_blocks": [*sorted(asking)]})

@@ -32,10 +32,10 @@ class _Pending:
 
 
 class Sockets:
-    """The open connections of the app; each envelope goes to one of them, in turn.
+    """The app's open connections; each envelope is sent to the next one in turn.
 
-    `most` is how many there may be at a time, and `silent` how many of the next ones get no handshake; `greeted` and
-    `refused` count those that Slack ever said hello to, and those beyond `most`.
+    `most` is the maximum of open connections, `silent` how many of the next ones get no handshake; `greeted` counts the
+    connections that got a hello, `refused` those beyond `most`.
     """
 
     def __init__(self, workspace: Workspace, loopback: Loopback, ping_every: float) -> None:
@@ -54,24 +54,23 @@ class Sockets:
 
     @property
     def connections(self) -> int:
-        """Return how many connections are open."""
+        """The number of open connections."""
         return len(self._open)
 
     def ticket(self) -> str:
-        """Return a ticket for one connection, good for half a minute."""
+        """Return a ticket for one connection, valid for half a minute."""
         ticket = f"made-up-{self._workspace.next_number()}"
         self._tickets[ticket] = self._workspace.clock() + TICKET_LIFETIME
         return ticket
 
     def expire_tickets(self) -> None:
-        """Expire every ticket that was not used yet."""
+        """Expire all unused tickets."""
         self._tickets.clear()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Hold one connection until either side closes it; without a good ticket, HTTP 401.
+        """Serve one connection until either side closes it; without a valid ticket, HTTP 401.
 
-        One more than there may be is opened to be told so, and closed.
-        Source: slackapi/bolt-js, issues 2225 and 2238.
+        A connection beyond the maximum is opened, told so and closed. Source: slackapi/bolt-js, issues 2225 and 2238.
         """
         if self.silent:
             self.silent -= 1
@@ -98,7 +97,7 @@ class Sockets:
                 if message.type is WSMsgType.TEXT:
                     self._acknowledged(message.data, connection)
         except ConnectionError:
-            pass  # the client went away while it was greeted
+            pass  # the client disconnected during the handshake
         finally:
             pinging.cancel()
             for kept in (self._open, self._warned):
@@ -108,7 +107,7 @@ class Sockets:
         return connection.socket
 
     async def _ping(self, connection: _Connection) -> None:
-        """Ping as Slack does; a client that hears none for long takes the connection for lost."""
+        """Ping as Slack does; clients reconnect if they get no pings."""
         with contextlib.suppress(ConnectionError):
             while await self._loopback.hold(self._ping_every):
                 await connection.socket.ping(b"Ping from the playground")
@@ -132,7 +131,7 @@ class Sockets:
         if connection not in pending.sent_by and any(
             each in self._open for each in pending.sent_by
         ):
-            # Slack's documentation does not say that this would do.
+            # Slack's documentation does not say that this is accepted.
             self._workspace.violations.append("socket: an ack by another connection")
         pending.ack.set_result(answer.get("payload"))
 
@@ -163,9 +162,9 @@ class Sockets:
         raise ConnectionError("no connection is open")
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Announce the end on every connection, and close it; one that is only warned stays open.
+        """Announce the end on every connection and close it; a warning alone leaves it open.
 
-        A refresh ends those that were warned of it, where there are any.
+        A refresh closes only the connections that were warned, if there are any.
         """
         leaving = [*self._open]
         if reason == "warning":
@@ -181,7 +180,7 @@ class Sockets:
                 await connection.socket.close()
 
     def drop(self) -> None:
-        """Cut every connection without a frame, as a broken network does."""
+        """Abort every connection without a close frame, as a broken network does."""
         leaving, self._open = self._open, []
         for connection in leaving:
             if connection.request.transport is not None:

@@ -1,7 +1,7 @@
-"""The views that people see in the stand-in Slack, a modal and an App Home for each, and what opens them.
+"""The views on people's screens, a modal and an App Home for each person, and the triggers that open them.
 
-A trigger_id opens one view, within three seconds. Those are counted from the click, and some have passed once the app
-has it, so that it may expire sooner for the app: `lifetime` is what is left. Sources: docs.slack.dev,
+A trigger_id opens one view within three seconds of the click. Some of that time has passed when the app gets the payload,
+so for the app it can expire sooner: `lifetime` is what is left. Sources: docs.slack.dev,
 interactivity/handling-user-interaction; reference/methods/views.open; java-slack-sdk, issue 1439; bolt-js, issue 1662.
 """
 
@@ -18,10 +18,9 @@ Typed: TypeAlias = dict[str, dict[str, JsonObject]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A modal or a home as one person has it before them; `body` is what the bot gave, completed.
+    """A modal or an App Home on one person's screen; `body` is the bot's view, with Slack's additions.
 
-    `typed` is what they changed, by block_id and action_id, and `errors` what the bot said against
-    it, by block_id.
+    `typed` has the person's changes by block_id and action_id, `errors` the bot's errors by block_id.
     """
 
     id: str
@@ -33,24 +32,24 @@ class View:
 
     @property
     def kind(self) -> str:
-        """Return `modal` or `home`."""
+        """`modal` or `home`."""
         return str(self.body["type"])
 
     @property
     def callback_id(self) -> str:
-        """Return the bot's own name for the view."""
+        """The view's callback_id, chosen by the bot."""
         return str(self.body.get("callback_id", ""))
 
     @property
     def blocks(self) -> list[JsonObject]:
-        """Return its blocks, each with an id."""
+        """The view's blocks, each with an id."""
         return objects(self.body["blocks"])
 
 
 class Surfaces:
-    """Every view there is; `number` returns one that was not used, and `tell` hears of each change.
+    """All views; `number` returns an unused number, and `tell` is called after each change.
 
-    `offered` holds the options that the bot last gave to each external select, by action_id.
+    `offered` has the options that the bot last returned for each external select, by action_id.
     """
 
     def __init__(
@@ -67,44 +66,44 @@ class Surfaces:
         self._homes: dict[str, View] = {}
 
     def views(self, user: str) -> list[View]:
-        """Return the modal that a person has open, if there is one."""
+        """Return a person's open modal, as a list of at most one."""
         return [self._modals[user]] if user in self._modals else []
 
     def home(self, user: str) -> View | None:
-        """Return what was last published to a person's App Home."""
+        """Return the view last published to a person's App Home."""
         return self._homes.get(user)
 
     def find(self, view_id: str) -> View | None:
-        """Return the view with this id as it now is, unless it is closed."""
+        """Return the current state of the view with this id, unless it is closed."""
         views = (*self._homes.values(), *self._modals.values())
         return next((each for each in views if each.id == view_id), None)
 
     def open(self, user: str, body: JsonObject) -> View:
-        """Show a modal, instead of one that is open."""
+        """Show a modal in place of an open one."""
         return self._show(self._new(user, body), "opened")
 
     def publish(self, user: str, body: JsonObject) -> View:
-        """Show this in a person's App Home; it stays the same view, with a new hash."""
+        """Show a view in a person's App Home; the view's id stays, its hash changes."""
         before = self._homes.get(user)
         return (
             self.update(before, body) if before else self._show(self._new(user, body), "published")
         )
 
     def update(self, view: View, body: JsonObject) -> View:
-        """Show another body in a view; what was typed stays where its ids stay."""
+        """Give a view another body; what was typed is kept for elements with the same ids."""
         current = replace(view, body=body, hash=self._hash(), errors={})
         return self._show(current, "published" if current.kind == "home" else "updated")
 
     def refuse(self, view: View, errors: dict[str, str]) -> None:
-        """Show the bot's errors about the values of a form, which stays open."""
+        """Show the bot's errors in a form, which stays open."""
         self._show(replace(view, errors=errors), "refused")
 
     def put(self, view: View) -> None:
-        """Replace the view with this id, without telling anybody."""
+        """Replace the view with this id without notifying anybody."""
         (self._homes if view.kind == "home" else self._modals)[view.user] = view
 
     def close(self, view: View) -> None:
-        """Take a modal away."""
+        """Remove a modal."""
         if self._modals.pop(view.user, None):
             self._tell(view, "closed")
 
@@ -124,7 +123,7 @@ LIFETIME = 3.0
 
 
 class Triggers:
-    """Every trigger_id that was sent to the app: who caused it, and when; None once it was used.
+    """The trigger_ids that were sent to the app: for each the person and the time; None once it is used.
 
     `clock` returns Unix seconds.
     """
@@ -135,11 +134,11 @@ class Triggers:
         self._sent: dict[str, tuple[str, float] | None] = {}
 
     def note(self, trigger_id: str, user: str) -> None:
-        """Start the three seconds of a trigger_id; one that was sent before keeps its own."""
+        """Start the lifetime of a trigger_id; one that was sent before keeps its own."""
         self._sent.setdefault(trigger_id, (user, self._clock()))
 
     def exchange(self, trigger_id: str) -> str:
-        """Use a trigger_id up and return who caused it, or refuse it."""
+        """Use up a trigger_id and return its person, or refuse it."""
         if trigger_id not in self._sent:
             raise RefusedError("invalid_trigger_id")
         sent = self._sent[trigger_id]

@@ -1,4 +1,4 @@
-"""What happened in the stand-in Slack: every message, every call, and a way to wait for more."""
+"""The record of the stand-in Slack: all messages and calls, and a way to wait for more."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,7 +18,7 @@ AckError: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class PostedMessage:
-    """A message as it now stands; an edit or a deletion replaces it in the transcript."""
+    """The current state of a message; an edit or a deletion replaces it in the transcript."""
 
     ts: str
     channel: str
@@ -36,13 +36,13 @@ class PostedMessage:
 
     @property
     def is_reply(self) -> bool:
-        """Whether it stands in another's thread."""
+        """Whether it is a reply in a thread."""
         return self.thread_ts is not None and self.thread_ts != self.ts
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call of the Web API, without its token; `status` 0 is a connection that was closed."""
+    """One call of the Web API, without its token; `status` 0 means that the connection was closed."""
 
     method: str
     args: JsonObject
@@ -52,9 +52,9 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The bot's acknowledgement of a delivery: the body of its answer, and the seconds that it took.
+    """The bot's ack of a delivery: the body of its response, and the seconds that it took.
 
-    `error` is what Slack shows the user when no good answer came in time.
+    `error` is what Slack shows the user if there was no valid ack in time.
     """
 
     payload: JsonObject | None
@@ -67,7 +67,7 @@ class Ack:
 
     @property
     def errors(self) -> dict[str, str]:
-        """Return the bot's errors about the values of a form, by block_id."""
+        """The bot's errors about a form's values, by block_id."""
         body = self.payload or {}
         errors = body.get("errors") if body.get("response_action") == "errors" else None
         return {k: str(v) for k, v in errors.items()} if isinstance(errors, dict) else {}
@@ -78,7 +78,7 @@ ViewObserver: TypeAlias = Callable[[View, ViewChange], None]
 
 
 class Transcript(Watched):
-    """The messages and calls so far, in order; every change wakes those who wait in `until`."""
+    """All messages and calls in order; each change wakes the tasks that wait in `until`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Transcript(Watched):
         self.calls: list[ApiCall] = []
         self.violations: list[str] = []
         self.absent: set[str] = set()
-        """People whose Slack is not open: ephemeral messages do not reach them, whatever the answer says."""
+        """People whose Slack is closed: they do not get ephemeral messages, whatever the response says."""
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
         self._where: dict[str, int] = {}
@@ -102,10 +102,10 @@ class Transcript(Watched):
         self._tell(message, "posted")
 
     def whisper(self, message: PostedMessage) -> None:
-        """Show an ephemeral message, unless whom it is for is absent, or its thread has no replies.
+        """Show an ephemeral message, unless its person is absent or its thread has no replies.
 
-        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”, and not
-        delivered for certain, since “the user must be currently active”.
+        Source: docs.slack.dev, chat.postEphemeral: “only shown if there is already an active thread”, and delivery is not
+        guaranteed, since “the user must be currently active”.
         """
         active = message.thread_ts is None or self.thread(message.channel, message.thread_ts)
         if active and message.ephemeral_to not in self.absent:
@@ -130,26 +130,26 @@ class Transcript(Watched):
         self.delete_message(message.ts)
 
     def sought(self, ts: str) -> PostedMessage | None:
-        """Return the message with this ts, wherever it is, even if it is deleted."""
+        """Return the message with this ts in any channel, even if it is deleted."""
         index = self._where.get(ts)
         return None if index is None else self.messages[index]
 
     def updated(self, message: PostedMessage) -> None:
-        """Edit a message and note the time, as chat.update does."""
+        """Edit a message and record the time, as for chat.update."""
         self._edited[message.ts].append(monotonic())
         self.edit(message)
 
     def edits(self, ts: str) -> list[float]:
-        """Return when chat.update changed this message, in seconds of the monotonic clock."""
+        """Return the times of chat.update calls on this message, in seconds of the monotonic clock."""
         return list(self._edited.get(ts, ()))
 
     def record(self, call: ApiCall) -> None:
-        """Add a call of the Web API."""
+        """Record a call of the Web API."""
         self.calls.append(call)
         self.changed()
 
     def view_changed(self, view: View, change: ViewChange) -> None:
-        """Tell the observers that a view has changed or was closed."""
+        """Notify the observers that a view has changed or was closed."""
         if self.on_view is not None:
             self.on_view(view, change)
         self.changed()
@@ -160,31 +160,31 @@ class Transcript(Watched):
         self.changed()
 
     def find(self, channel: str, ts: str) -> PostedMessage | None:
-        """Return the message that the Web API would find there: neither deleted nor ephemeral."""
+        """Return the message that the Web API finds there: not deleted and not ephemeral."""
         message = self.at(channel, ts)
         return None if message is None or message.ephemeral_to is not None else message
 
     def at(self, channel: str, ts: str) -> PostedMessage | None:
-        """Return the message that somebody sees there: ephemeral or not, but not deleted."""
+        """Return the message that a person sees there: possibly ephemeral, but not deleted."""
         message = self.sought(ts)
         there = message is not None and message.channel == channel and not message.deleted
         return message if there else None
 
     def is_deleted(self, channel: str, ts: str) -> bool:
-        """Return whether the message that stood there was deleted."""
+        """Return whether the message with this ts was deleted."""
         message = self.sought(ts)
         return message is not None and message.channel == channel and message.deleted
 
     def parents(self, channel: str) -> list[PostedMessage]:
-        """Return what stands in a channel outside of threads, for everybody to see, oldest first."""
+        """Return a channel's messages outside of threads, without ephemeral ones, oldest first."""
         return self._shelved("parents", channel)
 
     def thread(self, channel: str, ts: str) -> list[PostedMessage]:
-        """Return the replies under a message, oldest first, without the message itself."""
+        """Return a thread's replies, oldest first, without the parent."""
         return self._shelved("thread", channel, ts)
 
     def shown_to(self, user_id: str) -> list[PostedMessage]:
-        """Return the ephemeral messages that only this person sees, oldest first."""
+        """Return the ephemeral messages for this person, oldest first."""
         return self._shelved("shown", user_id)
 
     def _shelved(self, *shelf: str) -> list[PostedMessage]:
@@ -192,7 +192,7 @@ class Transcript(Watched):
         return [each for each in found if not each.deleted]
 
     def transcript(self) -> str:
-        """Return everything so far as text for a person to read."""
+        """Return everything so far as readable text."""
         lines = [_line(message) for message in self.messages]
         lines += [f"violation: {each}" for each in self.violations]
         refused = [call for call in self.calls if call.error is not None]

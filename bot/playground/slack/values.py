@@ -1,4 +1,4 @@
-"""What the elements of Block Kit hold: their ids, their values, and what a person puts in.
+"""The elements of Block Kit: their ids, their values, and what a person enters.
 
 Source: docs.slack.dev, reference/views and reference/block-kit/block-elements.
 """
@@ -16,12 +16,12 @@ _KEPT: Mapping[str, tuple[str, str]] = {
     "external_select": ("selected_option", "initial_option"),
     "checkboxes": ("selected_options", "initial_options"),
 }
-"""Where each kind of element keeps its value, and where it has its first one."""
+"""For each kind of element the keys of its value and of its initial value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An element, and the block it stands in; `label` are the words on a button, empty for anything else."""
+    """An element and its block; `label` is a button's text, empty for other elements."""
 
     block: JsonObject
     element: JsonObject
@@ -32,7 +32,7 @@ class Placed:
 
 
 def identified(blocks: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return blocks with the block_ids and action_ids that Slack makes up where none are given."""
+    """Return blocks with generated block_ids and action_ids where they have none, as Slack does."""
     return [_with_ids(block, f"block-{index}") for index, block in enumerate(blocks)]
 
 
@@ -52,7 +52,7 @@ def _named(element: Json, name: str) -> Json:
 
 
 def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
-    """Yield every element that a person can act on; the blocks have their ids."""
+    """Yield all interactive elements; the blocks have their ids."""
     for block in blocks:
         for each in elements(block):
             text = each.get("text")
@@ -62,13 +62,13 @@ def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
 
 
 def elements(block: JsonObject) -> list[JsonObject]:
-    """Return what stands in a block beside its text, to act on."""
+    """Return a block's interactive elements."""
     held = objects(block.get("elements")) if block.get("type") == "actions" else []
     return [*held, *objects([block.get("accessory"), block.get("element")])]
 
 
 def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
-    """Return `state.values`: each element that keeps one, as typed or else as it began."""
+    """Return `state.values`: the value of each element that has one, as typed or else the initial one."""
     state: dict[str, JsonObject] = {}
     for each in placed(blocks):
         began = initial(each.element)
@@ -80,7 +80,7 @@ def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
 
 
 def initial(element: JsonObject) -> JsonObject | None:
-    """Return the value an element begins with; None for those that keep none."""
+    """Return an element's initial value; None for elements without a value."""
     kind = str(element.get("type"))
     if kind not in _KEPT:
         return None
@@ -89,10 +89,10 @@ def initial(element: JsonObject) -> JsonObject | None:
 
 
 def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> JsonObject:
-    """Return the value an element has once a person put this in.
+    """Return an element's value after a person entered `value`.
 
-    A text for an input, an option's value or text for a select, a list of those for checkboxes.
-    `offered` are the options that the bot gave to an external select.
+    Text for an input, an option's value or text for a select, a list of those for checkboxes. `offered` has the options that
+    the bot returned for an external select.
     """
     kind = str(element["type"])
     began = objects([element.get("initial_option")])

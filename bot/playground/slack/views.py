@@ -1,4 +1,4 @@
-"""Views in the stand-in Slack's Web API: what Slack demands of one, and the methods that show them.
+"""Views in the stand-in's Web API: their validation, and the methods that show them.
 
 Source: docs.slack.dev, reference/views: modals and App Home tabs.
 """
@@ -22,7 +22,7 @@ from bot.playground.slack.workspace import Workspace
 MAX_BYTES = 250_000
 
 _ANY_VIEW: Mapping[str, Check] = {
-    "blocks*": lambda _value, _at: (),  # checked with the view as a whole
+    "blocks*": lambda _value, _at: (),  # checked together with the whole view
     "private_metadata": string(3000, least=0),
     "callback_id": string(255, least=0),
 }
@@ -41,7 +41,7 @@ _VIEWS: Mapping[str, Check] = {
 
 
 def view_errors(view: Json, kind: str) -> list[str]:
-    """Return Slack's errors about a view of this kind, in its own form."""
+    """Return Slack's errors about a view of this kind, in its own format."""
     errors = [*_VIEWS[kind](view, "/view")]
     if isinstance(view, dict):
         blocks = view.get("blocks", [])
@@ -53,7 +53,7 @@ def view_errors(view: Json, kind: str) -> list[str]:
 
 
 def completed(view: Json, kind: str) -> JsonObject:
-    """Return a view with everything that Slack adds to it; refuse an invalid one."""
+    """Return a view with Slack's additions; refuse an invalid one."""
     errors = view_errors(view, kind)
     if errors or not isinstance(view, dict):
         raise invalid_arguments(*errors)
@@ -74,7 +74,7 @@ def completed(view: Json, kind: str) -> JsonObject:
 
 
 def shown(workspace: Workspace, view: View) -> JsonObject:
-    """Return a view as the Web API and the payloads show it, with its state."""
+    """Return a view in the format of the Web API and the payloads, with its state."""
     world = workspace.world
     return {
         "id": view.id,
@@ -91,14 +91,14 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
 
 
 def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show a modal to the person behind a trigger_id."""
+    """Show a modal to the person of a trigger_id."""
     body = _body(args, "modal")
     user = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
     return {"view": shown(workspace, workspace.surfaces.open(user, body))}
 
 
 def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Update an open view; refuse it if the given hash is not the present one."""
+    """Update an open view; refuse if the given hash is outdated."""
     view = workspace.surfaces.find(text_argument(args, "view_id", required=True))
     if view is None:
         raise RefusedError("not_found")

@@ -1,4 +1,4 @@
-"""The Web API over HTTP: how a call is read, and what an answer looks like."""
+"""The Web API over HTTP: parsing calls and building responses."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ class WebApi:
         self._calls = calls
 
     async def answer(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
-        """Answer a call of a method; the token in the header wins over that among the arguments."""
+        """Answer a call of a method; a token in the header takes precedence over one in the arguments."""
         raw = await request.read()
         args: JsonObject = {**request.query, **_arguments(request, raw)}
         given = args.pop("token", None)
@@ -46,7 +46,7 @@ class WebApi:
 
     def _response(self, token: str, body: JsonObject, status: int) -> web.Response:
         headers = {"Content-Type": JSON_TYPE}
-        with contextlib.suppress(RefusedError):  # an unknown token has no scopes to show
+        with contextlib.suppress(RefusedError):  # an unknown token has no scopes
             kind = token_kind(self._workspace.world, token)
             headers["x-oauth-scopes"] = ",".join(granted(self._workspace.scopes, kind))
         return web.Response(status=status, body=json.dumps(body).encode(), headers=headers)

@@ -1,4 +1,4 @@
-"""The stand-in workspace as it changes: members, archives, scopes, direct messages, ids, and what each person sees."""
+"""The current state of the stand-in workspace: members, archives, scopes, direct messages, ids, and what people see."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ Where: TypeAlias = PostedMessage | View | str
 
 
 class Workspace(Transcript):
-    """The workspace as it changes; what people do in Slack by hand is a method."""
+    """The current workspace; what people do by hand in Slack is a method."""
 
     def __init__(self, world: World, clock: Callable[[], float] = time) -> None:
         super().__init__()
@@ -34,31 +34,31 @@ class Workspace(Transcript):
         self._numbers = 0
 
     def next_ts(self) -> str:
-        """Return a message timestamp that is later than every other."""
+        """Return a message timestamp later than all others."""
         self._last_ts = max(int(self.clock() * 1_000_000), self._last_ts + 1)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def next_number(self) -> int:
-        """Return a number that was not used before."""
+        """Return an unused number."""
         self._numbers += 1
         return self._numbers
 
     def next_trigger(self) -> str:
-        """Return a trigger_id that no other workspace had, even in an earlier run."""
+        """Return a unique trigger_id, also across workspaces and runs."""
         return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
 
     def tell(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> None:
-        """Let Slack itself tell a person something that nobody else sees."""
+        """Show a person a message from Slack itself that only they see."""
         told = PostedMessage(self.next_ts(), channel, "USLACKBOT", text, (), thread_ts, user)
         self.post(replace(told, via="slack"))
 
     def invite_bot(self, channel_id: str) -> None:
-        """Make the bot a member, as `/invite` does."""
+        """Add the bot to a channel, like `/invite`."""
         members = self.channels[channel_id].members | {self.world.bot_user_id}
         self._now(replace(self.channels[channel_id], members=members))
 
     def remove_bot(self, channel_id: str) -> None:
-        """End the bot's membership, as `/remove` does."""
+        """Remove the bot from a channel, like `/remove`."""
         members = self.channels[channel_id].members - {self.world.bot_user_id}
         self._now(replace(self.channels[channel_id], members=members))
 
@@ -75,10 +75,10 @@ class Workspace(Transcript):
         return self.world.bot_user_id in channel.members
 
     def visible(self, channel_id: str) -> Channel | None:
-        """Return a channel that the bot can know of: a public one, or one it is a member of.
+        """Return a channel that the bot can see: a public one, or one of which it is a member.
 
-        Source: docs.slack.dev, chat.postMessage: a private channel without the bot is
-        `channel_not_found`, so that its existence stays hidden.
+        Source: docs.slack.dev, chat.postMessage: a private channel without the bot is `channel_not_found`, so that its existence
+        stays hidden.
         """
         channel = self.channels.get(channel_id)
         if channel is None or not (channel.kind == "public" or self.is_member(channel)):
@@ -86,13 +86,13 @@ class Workspace(Transcript):
         return channel
 
     def named(self, name: str) -> str | None:
-        """Return the id of the channel that people call so, with or without the #."""
+        """Return the id of the channel with this name, with or without the #."""
         sought = name.removeprefix("#")
         called = (each.id for each in self.channels.values() if sought and each.name == sought)
         return next(called, None)
 
     def direct_message(self, user_id: str) -> Channel | None:
-        """Return the person's direct message with the bot, opened if need be.
+        """Return the person's direct message with the bot; opens it if necessary.
 
         Source: docs.slack.dev, chat.postMessage: a user id as channel posts in the App Home.
         """
@@ -127,7 +127,7 @@ class Workspace(Transcript):
                 assert_never(channel.kind)
 
     def open_view(self, user: str, view: View) -> View:
-        """Return the view as it now is, if this person has it before them."""
+        """Return the current state of a view that is on this person's screen."""
         current = self.surfaces.find(view.id)
         if current is None or current.user != user:
             raise ImpossibleError(f"{user} has no such view open")
@@ -136,7 +136,7 @@ class Workspace(Transcript):
     def on_screen(self, user: str, where: Where) -> PostedMessage | View:
         """Return what a person sees there.
 
-        A ts and a view mean what is there now. A message means what it said then: a screen that has not heard of an
+        A ts or a view stands for its current state. A message stands for that state of it: a screen that has not yet received an
         edit or a deletion.
         """
         if isinstance(where, View):
@@ -149,13 +149,13 @@ class Workspace(Transcript):
         return message
 
     def sees(self, user: str, message: PostedMessage) -> bool:
-        """Return whether a person sees a message: an ephemeral one only if it is for them."""
+        """Return whether a person sees a message; an ephemeral one only if it is for them."""
         if message.ephemeral_to is not None:
             return message.ephemeral_to == user
         return self.enters(user, self.channels[message.channel])
 
     def enters(self, user: str, channel: Channel) -> bool:
-        """Return whether a person can look into a conversation: guests and strangers only as members."""
+        """Return whether a person can open a conversation; guests and strangers only as members."""
         person = self.people[user]
         outside = person.is_stranger or person.is_restricted or person.is_ultra_restricted
         return user in channel.members or (channel.kind == "public" and not outside)

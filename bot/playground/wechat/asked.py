@@ -1,7 +1,7 @@
-"""A call as the stand-in WeChat reads it, and the errcodes with which it says no.
+"""Parse a call to the stand-in WeChat, and build its error responses.
 
-Source: developers.weixin.qq.com, oplatform/openApi, cloudbase-common: shareEnv's table of errors,
-and the global return codes.
+Source: developers.weixin.qq.com, oplatform/openApi, cloudbase-common: shareEnv's table of errors, and the global return
+codes.
 """
 
 import json
@@ -51,7 +51,7 @@ _CLOUDBASE = range(-999_999, -99_999)  # negative, six digits
 
 
 class CodedError(Exception):
-    """An answer with an errcode other than 0."""
+    """A response with an errcode other than 0."""
 
     def __init__(self, errcode: int) -> None:
         super().__init__(errcode)
@@ -60,7 +60,7 @@ class CodedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of one of WeChat's paths; `body` is None unless it is a JSON object."""
+    """A parsed call; `body` is None unless it is a JSON object."""
 
     method: str
     token: str
@@ -69,31 +69,31 @@ class Asked:
 
     @classmethod
     async def read(cls, request: web.BaseRequest, *names: str) -> "Asked":
-        """Read a call, its token from the first of these parameters that is there."""
+        """Parse a call; the token is the first of the parameters `names` that is present."""
         raw = await request.read()
         token = next(filter(None, (request.query.get(name) for name in names)), "")
         return cls(request.method, token, raw, json_object(raw))
 
     def text(self, name: str) -> str:
-        """Return a member of the body, empty unless it is a string."""
+        """Return a string from the body; empty if it is missing or not a string."""
         value = (self.body or {}).get(name)
         return value if isinstance(value, str) else ""
 
     def named(self, name: str, missing: int) -> str:
-        """Return a member of the body that must be there, else CodedError."""
+        """Return a required string from the body; raises CodedError with `missing`."""
         if value := self.text(name):
             return value
         raise CodedError(missing)
 
     def number(self, name: str) -> int:
-        """Return a member of the body that must be a whole number."""
+        """Return a required integer from the body; raises CodedError."""
         value = (self.body or {}).get(name)
         if isinstance(value, int):
             return value
         raise CodedError(40101)
 
     def judge_method(self) -> None:
-        """Raise CodedError unless the call was made by POST."""
+        """Raise CodedError unless the method is POST."""
         if self.method != "POST":
             raise CodedError(43002)
 
@@ -107,9 +107,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One of WeChat's calls: `run` does what was asked and returns what is told, or raises CodedError.
+    """One of WeChat's calls: `run` performs it and returns the response, or raises CodedError.
 
-    `note` hears of each call and its errcode, None where it came to none.
+    `note` is called with each call and its errcode, None if it got no verdict.
     """
 
     run: Callable[[Asked], JsonObject]
@@ -117,9 +117,9 @@ class Endpoint:
 
 
 def body_of(errcode: int | str, number: int, errmsg: str | None = None) -> bytes:
-    """Return the body for an errcode, a number or a text; every failure names the call's rid.
+    """Return the response for an errcode, a number or a string; a failure includes the call's rid.
 
-    CloudBase's own codes may have no text but the id of a log.
+    CloudBase's own codes may have only the id of a log as their text.
     """
     text = errmsg
     if text is None and int(errcode) in _CLOUDBASE:
@@ -132,5 +132,5 @@ def body_of(errcode: int | str, number: int, errmsg: str | None = None) -> bytes
 
 
 def _rid(number: int) -> str:
-    """Return the id of one call, three times eight hexadecimal digits."""
+    """Return a call's rid: three times eight hexadecimal digits."""
     return f"{_FIRST_RID + number:08x}-{number:08x}-{0x2E40EEEB ^ number:08x}"

@@ -1,7 +1,7 @@
-"""The stand-in WeChat's /cgi-bin/component/…: what the third-party platform may ask for.
+"""The stand-in's /cgi-bin/component/…: the third-party platform's calls.
 
-Source: developers.weixin.qq.com, oplatform: api_component_token, api_authorizer_token,
-api_query_auth, api_get_authorizer_info, api_get_authorizer_list, and the global return codes.
+Source: developers.weixin.qq.com, oplatform: api_component_token, api_authorizer_token, api_query_auth,
+api_get_authorizer_info, api_get_authorizer_list, and the global return codes.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _TOKEN: Codes = {
 
 
 class ComponentCalls:
-    """Answers the calls of a platform; each looks at its token or secret first, and then at what it is about."""
+    """Answers a platform's calls; each checks its token or secret before its other arguments."""
 
     def __init__(
         self, platform: PlatformStandIn, clock: Callable[[], float], note: Callable[[str], None]
@@ -71,7 +71,7 @@ class ComponentCalls:
         return self._new_tokens(owner)
 
     def _query_auth(self, asked: Asked) -> JsonObject:
-        """Give an owner's tokens for its authorization code, which is good for one exchange."""
+        """Exchange an authorization code, which can be used once, for the owner's tokens."""
         self._judge_token(asked)
         code = asked.text("authorization_code")
         owner = self._platform.codes.judged(code)
@@ -81,7 +81,7 @@ class ComponentCalls:
         return {"authorization_info": {**info, "func_info": self._functions(owner)}}
 
     def _get_authorizer_info(self, asked: Asked) -> JsonObject:
-        """Tell what is known of an owner: its account, its permission sets, and its refresh token."""
+        """Return the details of an owner: account, permission sets, and refresh token."""
         self._judge_token(asked)
         owner = self._owner(asked)
         known = self._known(owner, "authorizer_refresh_token")
@@ -117,14 +117,14 @@ class ComponentCalls:
             raise CodedError(61011)
 
     def _owner(self, asked: Asked) -> str:
-        """Return whom a call is about, who must have authorised the platform."""
+        """Return the owner in a call; they must have authorised the platform."""
         owner = asked.named("authorizer_appid", 41002)
         if owner not in self._platform.authorized:
             raise CodedError(self._platform.not_authorised)
         return owner
 
     def _known(self, owner: str, name: str) -> JsonObject:
-        """Return an owner's refresh token by this name, unless it is left out."""
+        """Return an owner's refresh token under this name, unless it is to be left out."""
         platform = self._platform
         left_out = owner in platform.without_refresh_token
         return {} if left_out else {name: platform.refresh_token(owner)}

@@ -1,4 +1,4 @@
-"""The stand-in WeChat's answers about an owner's envs: /tcb/getenvinfo, and /tcb/listfunctions for one of them.
+"""The stand-in's responses about an owner's envs: /tcb/getenvinfo, and /tcb/listfunctions for one env.
 
 Source: developers.weixin.qq.com, oplatform/openApi/cloudbase-common: env-management/api_getenvinfo and
 scf-management/api_getfuntionlist.
@@ -12,7 +12,7 @@ from bot.playground.wechat.tokens import IssuedTokens
 from bot.playground.world import OWNER
 
 ENVS = ("prod-1", "test-1")
-"""What the first owner has at the start."""
+"""The first owner's initial envs."""
 
 _FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
 _AT = "2026-01-05 10:00:00"
@@ -38,12 +38,12 @@ class OwnersEnvs:
             self.add(OWNER, env)
 
     def add(self, owner: str, env: str) -> None:
-        """Give an owner an env that is ready to be shared."""
+        """Give an owner another env, ready to be shared."""
         self.envs[owner][env] = "NORMAL"
         self.functions[env] = dict(_FUNCTIONS)
 
     def _endpoint(self, name: str, told: Callable[[str, Asked], JsonObject]) -> Endpoint:
-        """Return a call that tells something of the envs of a token's owner."""
+        """Return a call that reads something about the envs of the token's owner."""
 
         def run(asked: Asked) -> JsonObject:
             owner = self._tokens.judged(asked.token)
@@ -56,7 +56,7 @@ class OwnersEnvs:
         return Endpoint(run, note)
 
     def _env_info(self, owner: str, asked: Asked) -> JsonObject:
-        """Return an owner's envs and their states, or one of them; a list without any is left out."""
+        """Return an owner's envs with their states, or one of them; an empty list is left out."""
         only = asked.text("env")
         listed: list[Json] = [
             {"env": env, "alias": env, **_ENV, "status": status, **_PACKAGE}
@@ -66,7 +66,7 @@ class OwnersEnvs:
         return {"info_list": listed} if listed else {}
 
     def _listed(self, owner: str, asked: Asked) -> JsonObject:
-        """Return a part of an env's functions and their states; which code another's env has is a guess."""
+        """Return a page of an env's functions with their states; the errcode for another owner's env is a guess."""
         env = asked.named("env", 40101)
         limit, offset = min(asked.number("limit"), self.most_listed), asked.number("offset")
         if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:

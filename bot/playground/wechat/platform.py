@@ -1,6 +1,6 @@
-"""The third-party platform as WeChat knows it: its secrets, the owners that authorised it, and what it is told of them.
+"""The third-party platform from WeChat's side: its secrets, the owners that authorised it, and pushes to it.
 
-Source: developers.weixin.qq.com, oplatform: a refresh token is good until its owner authorises anew or revokes.
+Source: developers.weixin.qq.com, oplatform: a refresh token is valid until its owner authorises again or revokes.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ TICKET_LIFETIME = 12 * 3600
 CODE_LIFETIME = 3600
 PUSH_INTERVAL = 600.0
 PUSH_TIMEOUT = 5.0
-PERMISSIONS = (18, 49)  # 49 manages the cloud environments, and is had only together with 18
-_ANOTHER = 17  # a permission set that has nothing to do with cloud environments
+PERMISSIONS = (18, 49)  # 49 is for cloud environments, and is granted only together with 18
+_ANOTHER = 17  # a permission set unrelated to cloud environments
 _TICKET: Codes = {"missing": 61011, "unknown": 61006, "expired": 61005}
 _REFRESH: Codes = {"missing": 61023, "unknown": 61023, "superseded": 61023, "revoked": 61023}
 _CODE: Codes = {
@@ -34,7 +34,7 @@ _CODE: Codes = {
 
 
 class PlatformCall(NamedTuple):
-    """One call of an endpoint, whom it was about, and the verdict: None where it came to none."""
+    """One call of an endpoint, its owner, and the verdict, None if it got none."""
 
     endpoint: str
     owner: str
@@ -42,12 +42,12 @@ class PlatformCall(NamedTuple):
 
     @property
     def gave_token(self) -> bool:
-        """Whether an owner's token was given."""
+        """Whether it returned an owner's token."""
         return self.endpoint == "api_authorizer_token" and self.errcode == 0
 
 
 class Pushed(NamedTuple):
-    """One push, and how the bot answered: status 0 and the error's name if it did not."""
+    """One push, and the bot's response: status 0 and the error's name if there was none."""
 
     info_type: str
     status: int
@@ -55,17 +55,17 @@ class Pushed(NamedTuple):
 
 
 class PlatformStandIn:
-    """One platform, and who authorised it; time passes as `clock` says.
+    """One platform and the owners that authorised it; `clock` is its time.
 
-    `expires_in` is how many seconds new tokens are good for. With `rotate_refresh_tokens`, each renewal gives a new
-    refresh token, and the one before is good for five more minutes. `authorized` are the owners and since when, in
-    Unix seconds; `granted` are their permission sets; `not_authorised` is what a call for the tokens of anybody else
-    answers: 40013 or 61003, since both are told of. `calls` are those of its endpoints.
+    `expires_in` is the life of new tokens in seconds. With `rotate_refresh_tokens`, each renewal issues a new refresh token,
+    and the old one stays valid for five minutes. `authorized` has the owners with the Unix time of their authorisation,
+    `granted` their permission sets. `not_authorised` is the errcode for the tokens of any other mini program: 40013 or
+    61003, since both are reported. `calls` records the calls of its endpoints.
 
-    `callback` is the URL of its POST /wechat/events, and `pushes` what was sent there; each `push_…` returns the status
-    and text of the answer. While `previous_encoding_aes_key` is set, pushes still come under it, as for a while after a
-    change; so with `previous_message_token`. `push_interval` is the time between two tickets once they were asked for,
-    `push_timeout` how long an answer may take, both in seconds.
+    `callback` is the URL of its POST /wechat/events, and `pushes` records what was sent there; each `push_…` returns the
+    response's status and text. While `previous_encoding_aes_key` is set, pushes are encrypted with it, as for a while after
+    a change of the key; likewise `previous_message_token`. `push_interval` is the time between two tickets after they were
+    asked for, `push_timeout` the longest time for a response, both in seconds.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class PlatformStandIn:
         self.authorize(OWNER)
 
     async def stop(self) -> None:
-        """Push no more tickets."""
+        """Stop pushing tickets."""
         if self._ticking is not None:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -107,38 +107,38 @@ class PlatformStandIn:
 
     @property
     def seal(self) -> PushKeys:
-        """Return what pushes are encrypted and signed with at present."""
+        """Return the keys with which pushes are currently encrypted and signed."""
         key = self.previous_encoding_aes_key or self.encoding_aes_key
         token = self.previous_message_token or self.message_token
         return PushKeys(self.component_appid, token, key)
 
     def new_ticket(self) -> str:
-        """Return a new component_verify_ticket, without pushing it."""
+        """Return a new component_verify_ticket without pushing it."""
         return self.tickets.issue(self.component_appid, TICKET_LIFETIME)
 
     def authorize(self, owner: str, sets: tuple[int, ...] = PERMISSIONS) -> str:
-        """Let an owner authorise, for the first time or anew, and return its authorization code."""
+        """Let an owner authorise the platform, possibly again; return the authorization code."""
         self.authorized[owner] = int(time.time())
         self.granted[owner] = sets
         self.refresh_tokens.renew(owner, overlap=0)
         return self.codes.issue(owner, CODE_LIFETIME)
 
     def revoke(self, owner: str) -> None:
-        """Let an owner revoke its authorisation: all of its tokens answer 61003 from now on."""
+        """Let an owner revoke the authorisation: all of its tokens answer 61003 from now on."""
         self.authorized.pop(owner, None)
         for tokens in (self.access_tokens, self.refresh_tokens, self.codes):
             tokens.revoke(owner)
 
     def lose(self, owner: str) -> None:
-        """Replace an owner's refresh token without telling anybody: the known one answers 61023 from now on."""
+        """Replace an owner's refresh token without notice: the old one answers 61023 from now on."""
         self.refresh_tokens.renew(owner, overlap=0)
 
     def unlisted(self, owner: str) -> None:
-        """Leave an owner's refresh token out of what is told about it, until one of its codes is exchanged."""
+        """Leave an owner's refresh token out of responses until one of its codes is exchanged."""
         self.without_refresh_token.add(owner)
 
     def refresh_token(self, owner: str) -> str:
-        """Return an owner's newest refresh token, revoked or not; KeyError if there never was one."""
+        """Return an owner's newest refresh token, even if revoked; KeyError if there never was one."""
         token = self.refresh_tokens.newest(owner)
         if token is None:
             raise KeyError(owner)
@@ -153,13 +153,13 @@ class PlatformStandIn:
         return await self._push_code("authorized", owner, PERMISSIONS)
 
     async def push_updateauthorized(self, owner: str) -> tuple[int, str]:
-        """Let an owner authorise the platform anew, with a set more or less than before, and push that."""
+        """Let an owner authorise the platform again, with one permission set more or less, and push that."""
         changed = _ANOTHER in self.granted.get(owner, ())
         sets = PERMISSIONS if changed else (*PERMISSIONS, _ANOTHER)
         return await self._push_code("updateauthorized", owner, sets)
 
     async def reauthorize(self, owner: str, *sets: int) -> bool:
-        """Let an owner go through the authorisation link again; False if it changes nothing, and nothing is pushed."""
+        """Let an owner use the authorisation link again; False, without a push, if nothing changes."""
         if set(sets) == set(self.granted[owner]):
             return False
         await self._push_code("updateauthorized", owner, sets)
@@ -171,11 +171,11 @@ class PlatformStandIn:
         return await self._push("unauthorized", AuthorizerAppid=owner)
 
     async def push_other(self, info_type: str) -> tuple[int, str]:
-        """Push an event of another type, of which nothing else is known."""
+        """Push an event of another type, with no further fields."""
         return await self._push(info_type)
 
     async def deliver(self, push: Push) -> tuple[int, str]:
-        """Send a push as it is; ValueError without a callback."""
+        """Send a push unchanged; ValueError without a callback."""
         if self.callback is None:
             raise ValueError("there is nowhere to push to: there is no callback")
         status, text = await posted(self.callback, push, self.push_timeout)
@@ -184,7 +184,7 @@ class PlatformStandIn:
         return status, text
 
     def keep_pushing(self) -> bool:
-        """Start to push tickets regularly, the first at once; False if that was started before."""
+        """Start pushing tickets periodically, the first one at once; False if that was started before."""
         self._wanted.set()
         if self._ticking is not None:
             return False

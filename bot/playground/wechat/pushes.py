@@ -1,7 +1,7 @@
-"""What the stand-in WeChat tells the platform by itself: XML, encrypted and signed, and the POST that carries it.
+"""WeChat's pushes to the platform: XML, encrypted and signed, and the POST that carries it.
 
-Source: developers.weixin.qq.com, oplatform/Third-party_Platforms/2.0, Before_Develop:
-component_verify_ticket, authorize_event and message_push.
+Source: developers.weixin.qq.com, oplatform/Third-party_Platforms/2.0, Before_Develop: component_verify_ticket,
+authorize_event and message_push.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from bot.wechat.encryption import encrypt, key_of, signature
 
 @dataclass(frozen=True, slots=True)
 class PushKeys:
-    """What a push is encrypted and signed with: the same on both sides."""
+    """The keys that encrypt and sign a push; both sides have the same."""
 
     appid: str
     message_token: str
@@ -23,7 +23,7 @@ class PushKeys:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What differs from push to push: Unix seconds, digits, and RANDOM_BYTES bytes."""
+    """The parts that are new in each push: a Unix time, a nonce of digits, and RANDOM_BYTES bytes."""
 
     timestamp: int
     nonce: str
@@ -40,16 +40,18 @@ class Push:
 
 
 def event(component_appid: str, info_type: str, at: int, **more: str | int) -> dict[str, str | int]:
-    """Return the fields of an event that happened at `at`, in Unix seconds."""
+    """Return the fields of an event at the Unix time `at`."""
     return {"AppId": component_appid, "CreateTime": at, "InfoType": info_type, **more}
 
 
 def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Push:
-    """Return the push of an event's fields."""
+    """Return the push for an event's fields."""
     encrypted = encrypt(key_of(seal.encoding_aes_key), xml(fields), seal.appid, stamp.random)
     token, timestamp = seal.message_token, str(stamp.timestamp)
     query = {
-        "signature": signature(token, timestamp, stamp.nonce, ""),  # no use: it lacks the body
+        "signature": signature(
+            token, timestamp, stamp.nonce, ""
+        ),  # useless: it does not cover the body
         "timestamp": timestamp,
         "nonce": stamp.nonce,
         "encrypt_type": "aes",
@@ -60,7 +62,7 @@ def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Pus
 
 
 def xml(fields: Mapping[str, str | int]) -> bytes:
-    """Return fields as WeChat writes them: text as CDATA, numbers bare."""
+    """Return fields in WeChat's XML: strings as CDATA, numbers bare."""
     lines = (f"<{name}>{_value(value)}</{name}>" for name, value in fields.items())
     return "\n".join(("<xml>", *lines, "</xml>")).encode()
 
@@ -70,7 +72,7 @@ def _value(value: str | int) -> str:
 
 
 async def posted(url: str, push: Push, seconds: float) -> tuple[int, str]:
-    """Return the status and the text of an answer: 0 and the error's name if none came in time."""
+    """Return the response's status and text; 0 and the error's name if there was none in time."""
     sending = ClientSession(timeout=ClientTimeout(total=seconds))
     headers = {"Content-Type": "text/xml"}
     try:

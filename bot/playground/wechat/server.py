@@ -1,4 +1,4 @@
-"""A local WeChat: /tcb/shareenv and what it tells of envs, the platform's token chain, and a central token server beside it."""
+"""A local WeChat: /tcb/shareenv, reads of envs, the platform's token chain, and a central token server."""
 
 import json
 import re
@@ -31,7 +31,7 @@ _TOKEN: Codes = {
 
 
 class ShareCall(NamedTuple):
-    """One call of /tcb/shareenv and WeChat's verdict, None where it never came to one."""
+    """One call of /tcb/shareenv with WeChat's verdict, None if it got none."""
 
     env: str
     appid: str
@@ -40,16 +40,14 @@ class ShareCall(NamedTuple):
 
 
 class LocalWeChat(Watched):
-    """WeChat on 127.0.0.1, from `async with` to its end.
+    """WeChat on 127.0.0.1 inside `async with`.
 
-    `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization`
-    its WECHAT_TOKEN_SERVER_AUTHORIZATION, `platform` the third-party platform that the bot can
-    speak for instead. `latency`, in seconds, delays each answer. `envs` are the owners' envs and
-    their states, for /tcb/getenvinfo, and `functions` those of each env, for /tcb/listfunctions;
-    `add_env` gives an owner another.
-    `in_flight` is how many calls of /tcb/shareenv have come and not been answered, `most_at_once`
-    the most there ever were. `fail` plans faults for calls, by the last part of their
-    paths or `token` for the token server, and `clear` takes them away.
+    `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization` its
+    WECHAT_TOKEN_SERVER_AUTHORIZATION; `platform` is a third-party platform that the bot can use instead of those. `latency`,
+    in seconds, delays each response. `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those
+    of each env, for /tcb/listfunctions; `add_env` gives an owner another env. `in_flight` is the number of unanswered calls
+    of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths or
+    `token` for the token server; `clear` removes them.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -89,24 +87,24 @@ class LocalWeChat(Watched):
         trace: TracebackType | None,
     ) -> None:
         await self._loopback.stop()
-        await self.platform.stop()  # last: up to now a call could ask for pushes
+        await self.platform.stop()  # last, since any call until now may have asked for pushes
 
     @property
     def url(self) -> str:
-        """Return the base of WeChat's API."""
+        """The base URL of WeChat's API."""
         return self._loopback.origin
 
     @property
     def token_url(self) -> str:
-        """Return the token server's URL, with `{appid}` for the owner to fill in."""
+        """The token server's URL, with `{appid}` for the owner."""
         return f"{self._loopback.origin}/token/{{appid}}"
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead, for everything that expires."""
+        """Move the clock ahead, for everything that can expire."""
         self._clock.advance(seconds)
 
     def issue(self, owner: str) -> str:
-        """Return a new authorizer_access_token of an owner, which the token server hands out."""
+        """Return a new authorizer_access_token of an owner, which the token server returns from now on."""
         return self._tokens.issue(owner, LIFETIME)
 
     def expire(self, token: str) -> None:
@@ -138,11 +136,13 @@ class LocalWeChat(Watched):
         if request.path.startswith("/token/"):
             return await self._token(request)
         if request.method == "POST" and "Content-Length" not in request.headers:
-            return web.Response(status=412)  # a gateway in front of WeChat wants the length
+            return web.Response(
+                status=412
+            )  # the gateway in front of WeChat requires a Content-Length
         endpoint = self._endpoints.get(request.path)
         if endpoint is None:
             return self._coded(40066)
-        # The documents name the component's token both ways.
+        # The documentation has both names for the platform token's parameter.
         names = ("component_access_token",) if request.path.startswith(PREFIX) else ()
         asked = await Asked.read(request, *names, "access_token")
         return await self._met(
@@ -161,9 +161,9 @@ class LocalWeChat(Watched):
         usual: Callable[[], web.Response],
         note: Callable[[int | None], None],
     ) -> web.StreamResponse:
-        """Answer as usual or with the fault that is planned for such a call.
+        """Answer as usual, or with the fault planned for such a call.
 
-        `usual` does what was asked; `note` hears the errcode, if there is one, with which it was not done.
+        `usual` performs the call; `note` is called with the errcode, if any, of a call that had no effect.
         """
 
         def refused(fault: Code | RateLimited) -> web.Response:
@@ -191,7 +191,7 @@ class LocalWeChat(Watched):
         return self._response(body_of(errcode, self._answers + 1, errmsg))
 
     def _response(self, body: bytes) -> web.Response:
-        """Answer as WeChat does: HTTP 200 whatever happened, and a Content-Type that lies every second time."""
+        """Respond as WeChat does: HTTP 200 in any case, and every second time a wrong Content-Type."""
         self._answers += 1
         headers = {"Content-Type": CONTENT_TYPES[self._answers % 2]}
         return web.Response(body=body, headers=headers)
@@ -215,7 +215,7 @@ class LocalWeChat(Watched):
         self.changed()
 
     async def _token(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer as a company's own token server: with the owner's current token, a new one if that is worth nothing."""
+        """Answer as a company's token server: with the owner's current token, or a new one if that has expired."""
         owner = request.path.removeprefix("/token/")
         self.token_calls.append(owner)
         self.changed()

@@ -1,7 +1,7 @@
-"""The tokens that the stand-in WeChat has issued, and what they are worth as time passes.
+"""The tokens that the stand-in WeChat has issued, and their validity over time.
 
-Source: developers.weixin.qq.com, oplatform/developers/dev/AccessToken: two hours for a token, and
-five minutes during which the one before is good as well.
+Source: developers.weixin.qq.com, oplatform/developers/dev/AccessToken: a token lives two hours, and the one before it
+stays valid for five minutes after a renewal.
 """
 
 import time
@@ -30,7 +30,7 @@ class Clock:
         return time.monotonic() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead by so many seconds."""
+        """Move the clock ahead by this many seconds."""
         self._ahead += seconds
 
 
@@ -42,9 +42,9 @@ class _Issued:
 
 
 class IssuedTokens:
-    """Everything issued of one kind: tokens, tickets or codes, each text only once.
+    """All tokens, tickets or codes of one kind; no text is issued twice.
 
-    `codes` are the errcodes for none, for one that was never issued, and for each way to end.
+    `codes` are the errcodes for a missing one, for one that was never issued, and for each way to end.
     """
 
     def __init__(self, prefix: str, clock: Callable[[], float], codes: Codes) -> None:
@@ -54,13 +54,13 @@ class IssuedTokens:
         self._issued: dict[str, _Issued] = {}
 
     def issue(self, owner: str, lifetime: float = inf) -> str:
-        """Issue a new token, valid for so many seconds; the earlier ones stay as they are."""
+        """Issue a new token, valid for this many seconds; earlier ones stay valid."""
         token = f"{self._prefix}-{len(self._issued) + 1}-of-{owner}"
         self._issued[token] = _Issued(owner, self._clock() + lifetime)
         return token
 
     def renew(self, owner: str, lifetime: float = inf, overlap: float = OVERLAP) -> str:
-        """Issue a new token; the owner's others are superseded after so many seconds of overlap."""
+        """Issue a new token; the owner's other tokens are superseded after `overlap` seconds."""
         end = self._clock() + overlap
         for token, issued in self._issued.items():
             if issued.owner == owner and issued.until > end:
@@ -78,12 +78,12 @@ class IssuedTokens:
                 self.end(token, "revoked")
 
     def owner(self, token: str) -> str | None:
-        """Return whom a token was issued for, None if it never was."""
+        """Return the owner for whom a token was issued, None if it never was."""
         issued = self._issued.get(token)
         return issued.owner if issued else None
 
     def judged(self, token: str) -> str:
-        """Return whom a token speaks for; CodedError unless it is good at present."""
+        """Return a token's owner; raises CodedError unless the token is valid now."""
         issued = self._issued.get(token)
         if issued is None:
             raise CodedError(self._codes["unknown" if token else "missing"])
@@ -92,11 +92,11 @@ class IssuedTokens:
         return issued.owner
 
     def newest(self, owner: str) -> str | None:
-        """Return the owner's newest token, in whatever state; None if there is none."""
+        """Return the owner's newest token, valid or not; None if there is none."""
         owned = (token for token in reversed(self._issued) if self._issued[token].owner == owner)
         return next(owned, None)
 
     def current(self, owner: str) -> str | None:
-        """Return the owner's newest token if it is good at present."""
+        """Return the owner's newest token if it is valid now."""
         token = self.newest(owner)
         return token if token and self._clock() < self._issued[token].until else None
