@@ -1,7 +1,7 @@
-"""Check every locked package against the database of known vulnerabilities at OSV: `python -m tests.advisories`.
+"""Check all locked packages against OSV's database of known vulnerabilities: `python -m tests.advisories`.
 
-It ends with exit code 1 on a finding, and with 0 where the database cannot be reached, saying that nothing was
-checked. A database that answers has to know of an old finding first, so that an empty answer means a clean package.
+The exit code is 1 if there is a finding, and 0 if the database cannot be reached, with a line that nothing was checked.
+Before the check, the database must report an old, known finding, so that an empty result means that a package is clean.
 Source: google.github.io/osv.dev, "POST /v1/query".
 """
 
@@ -21,15 +21,15 @@ _UNREACHABLE = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyError)
 
 
 class UnreachableError(Exception):
-    """Nobody there could answer just now; the text says why."""
+    """The database is not reachable at present; the text says why."""
 
 
 class NoDatabaseError(Exception):
-    """Somebody answers, but not as a database of vulnerabilities; the text says what came."""
+    """The server is not a vulnerability database; the text has its response."""
 
 
 def check(osv: str) -> int:
-    """Print what is known against the locked packages, and return the exit code."""
+    """Print the findings for the locked packages, and return the exit code."""
     try:
         _find_known(osv)
     except UnreachableError as error:

@@ -1,4 +1,4 @@
-"""Several checks in one test: each of them runs, and all that fail are told, each by its name."""
+"""Several checks in one test: all of them run, and those that fail are reported together, by name."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,14 +10,14 @@ import pytest
 
 @contextmanager
 def checks() -> Iterator[Callable[[str], AbstractContextManager[None]]]:
-    """Give `check`: what fails in `with check(name):` is kept until the end, where all of it fails the test."""
+    """Yield `check`: a failure inside `with check(name):` is collected, and at the end all of them fail the test."""
     failed: list[tuple[str, str]] = []
 
     @contextmanager
     def check(name: str) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # whatever it is, the checks that follow run
+        except Exception as error:  # noqa: BLE001  # the checks after it have to run
             at = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{at.filename}:{at.lineno}: {at.line}"
             failed.append((name, f"{place}\n{type(error).__name__}: {error}"))

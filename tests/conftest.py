@@ -1,4 +1,4 @@
-"""The bot as it is, on a stand-in Slack and a stand-in WeChat, over real sockets."""
+"""Fixtures and helpers: the real bot with a local Slack and a local WeChat, over real sockets."""
 
 import asyncio
 import gc
@@ -53,7 +53,7 @@ _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let whoever has time kill more often or put PgBouncer between, and whoever changed the page take its pictures."""
+    """Add options: more kills, PgBouncer in front of PostgreSQL, and new pictures for the README."""
     parser.addoption("--pictures", action="store_true", help="take README's pictures anew")
     parser.addoption("--kills", type=int, default=30, help="how often test_killed.py kills a bot")
     parser.addoption(
@@ -62,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Compile what is imported once, not in each process; and let a property fail for nothing but an example."""
+    """Share compiled bytecode and SQL between tests, remove deadlines from properties, and speed up the databases."""
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name, times in (("quick", 10), ("whole", 100)):
@@ -75,12 +75,12 @@ def pytest_configure() -> None:
 
 
 def examples(wanted: int) -> int:
-    """Return how many of the examples that a property wants it is given: all of them only by the profile `whole`."""
+    """Return the number of examples for a property: all that it wants only with the profile `whole`."""
     return wanted * hypothesis.settings().max_examples // 100
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Let each worker begin with other files than the rest: what one has compiled, the others only load."""
+    """Import a different part of the test files first in each worker, so that each file's bytecode is compiled only once."""
     worker = getattr(session.config, "workerinput", None)
     if worker:
         root = session.config.rootpath
@@ -91,10 +91,10 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those files begin whose tests wait the longest, or the last worker waits for them alone.
+    """Start the files with the slowest tests first; exclude from coverage what takes long and adds little.
 
-    What is traced takes twice the time. Left out of that are the second database, on which the same tests run, and
-    properties, beside which there are tables.
+    Tracing doubles a test's time. Excluded are the tests on PostgreSQL, which also run on SQLite, and properties, for which
+    there are tables of examples too.
     """
     items.sort(key=lambda item: item.path.name not in {"test_connection.py", "test_owed.py"})
     for item in items:
@@ -103,25 +103,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what is there now out of the collector's sight: looking through it again and again costs a tenth of the time."""
+    """Exempt all existing objects from garbage collection; scanning them repeatedly takes a tenth of the time."""
     gc.collect()
     gc.freeze()
 
 
 class Sleep:
-    """A sleep that returns at once, and remembers for how long it should have slept."""
+    """A sleep that returns almost at once, and records the requested seconds."""
 
     def __init__(self) -> None:
         self.naps: list[float] = []
 
     async def __call__(self, seconds: float) -> None:
-        """Give the others a turn, no more; whoever sleeps again and again is to leave them the processor, too."""
+        """Yield to other tasks for a millisecond, so that a loop of sleeps does not occupy the processor."""
         self.naps.append(seconds)
         await asyncio.sleep(0.001)
 
 
 class Clock:
-    """A clock that stands still until it is moved, in seconds."""
+    """A clock, in seconds, that is moved by hand."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -133,7 +133,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing of the machine's environment reach the bot or its libraries."""
+    """Remove all of the machine's settings from the environment."""
     for name in list(os.environ):
         if name.upper().endswith("_PROXY") or name.startswith(_NOT_IN_TESTS):
             monkeypatch.delenv(name)
@@ -141,7 +141,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def quiet_sdk() -> Iterator[None]:
-    """Let the SDK's logger be as it was: a bot gives it the level that one test wants, and it would stay there."""
+    """Reset the level of the SDK's logger, which a bot under test may set, after each test."""
     logger = logging.getLogger("slack_sdk")
     level = logger.level
     yield
@@ -160,14 +160,14 @@ def sleep() -> Sleep:
 
 @pytest.fixture
 def runtime(sleep: Sleep) -> Runtime:
-    """Return the real clock, a sleep that does not wait, and ids that count: request1, request2."""
+    """The real clock, a sleep that does not wait, and consecutive ids: request1, request2."""
     numbers = count(1)
     return Runtime(sleep=sleep, jitter=lambda: 0.5, new_id=lambda: f"request{next(numbers)}")
 
 
 @pytest.fixture
 def ack_timeout() -> float:
-    """Return how many seconds Slack waits for an ack: more than its three, for a busy machine makes no bot slow."""
+    """Seconds that Slack waits for an ack: more than the real three, since test machines may be busy."""
     return 10.0
 
 
@@ -206,7 +206,7 @@ def app_api(slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep) -> Sla
 
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a SQLite file with the schema and nothing else: copying it is far cheaper than making another."""
+    """A SQLite file with an empty ledger, to be copied: much cheaper than running the migrations again."""
     path = tmp_path_factory.mktemp("empty") / "ledger.db"
     opened = open_database(f"sqlite:///{path}")
     opened.engine.dispose()
@@ -216,13 +216,13 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database(tmp_path: Path, empty_ledger: Path) -> Path:
-    """Return where the bot keeps its ledger."""
+    """The path of the bot's ledger."""
     return shutil.copyfile(empty_ledger, tmp_path / "ledger.db")
 
 
 @pytest.fixture
 def environ(slack: LocalSlack, wechat: LocalWeChat, database: Path) -> dict[str, str]:
-    """Return the environment of a bot for the platform team, over Socket Mode."""
+    """The environment of a bot with a rule for the platform team, over Socket Mode."""
     return environment(slack, wechat) | {
         "DATABASE_URL": f"sqlite:///{database}",
         "WECHAT_AUTHORIZER_APPID": OWNER,
@@ -238,15 +238,15 @@ def scene(
     environ: dict[str, str],
     runtime: Runtime,
 ) -> "Scene":
-    """Return the people and the servers around a bot that is yet to be started."""
-    from tests.scenes import Scene  # noqa: PLC0415  # it is made of what is here
+    """The people and servers around a bot that is not started yet."""
+    from tests.scenes import Scene  # noqa: PLC0415  # it imports this module
 
     return Scene(slack, wechat, database, environ, runtime)
 
 
 @pytest.fixture
 def change(scene: "Scene", caplog: pytest.LogCaptureFixture) -> Change:
-    """Returns what puts other rules into force while the bot runs."""
+    """A function that puts other rules into force while the bot runs."""
     caplog.set_level("INFO", logger="bot")
 
     def told() -> int:
@@ -263,14 +263,14 @@ def change(scene: "Scene", caplog: pytest.LogCaptureFixture) -> Change:
 
 @pytest.fixture
 async def bot(environ: dict[str, str], runtime: Runtime) -> AsyncIterator[str]:
-    """Run the bot, and return the line that says that it is ready."""
+    """The running bot; the value is the line that it prints when it is ready."""
     async with running(settings_of(environ), runtime) as line:
         yield line
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    # Not under pytest's own folder, which nobody but its owner may enter: as root, the server runs as another user.
+    # Not under pytest's folder, which only its owner may enter: as root, the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="ledger-"))
     try:
         server = PostgreSQL(folder)
@@ -291,7 +291,7 @@ async def sqlite(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def lasting() -> Iterator[None]:
-    """Let a commit be on the disk, as the bot wants it."""
+    """Make commits durable, as in production."""
     event.remove(Pool, "checkout", _need_not_last)
     yield
     event.listen(Pool, "checkout", _need_not_last)
@@ -299,7 +299,7 @@ def lasting() -> Iterator[None]:
 
 @pytest.fixture
 def impatient() -> Iterator[None]:
-    """Let nobody wait for the ledger longer than a bot does, where that is what is tried."""
+    """Use the bot's own timeout for the ledger instead of the tests' longer one."""
     _let_the_ledger_take(PATIENCE)
     yield
     _let_the_ledger_take(10.0)
@@ -315,7 +315,7 @@ async def on_postgresql(postgresql: PostgreSQL) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def served(handler: Handler) -> AsyncIterator[str]:
-    """Serve HTTP with one handler, and give the origin."""
+    """Serve HTTP with one handler; yield the origin."""
     loopback = Loopback()
     await loopback.start(handler)
     try:
@@ -329,7 +329,7 @@ def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWe
 
 
 async def in_their_channel(rule: Rule, _: str) -> Sequence[str]:
-    """Return where a rule's approvers are asked, as if nobody else could read along there."""
+    """Return where a rule's approvers are asked; stands for a check that nobody else can read that channel."""
     return [rule.approvers.channel] if rule.approvers else []
 
 
@@ -340,7 +340,7 @@ def settings_of(environ: dict[str, str]) -> Settings:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -352,7 +352,7 @@ def request_of(
     user_id: str = REQUESTER,
     response_url: str | None = None,
 ) -> Request:
-    """Return a request as a command in a channel makes it."""
+    """Return a request like one made by a command in a channel."""
     origin = Origin(
         slack.world.team_id,
         user_id,
@@ -365,13 +365,13 @@ def request_of(
 
 
 def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
-    """Return what a query finds in the ledger, past the bot; what it changes is committed."""
+    """Run a query on the ledger's file, past the bot; changes are committed."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         return connection.execute(query).fetchall()
 
 
 def kinds(database: Path, about: str = "") -> list[str]:
-    """Return the kinds of the ledger's events, oldest first: of one request, or of all."""
+    """Return the kinds of the ledger's events, oldest first: all, or those of one request."""
     found = rows(database, "SELECT kind, request FROM events ORDER BY id")
     return [kind for kind, request in found if about in {"", request}]
 
@@ -383,7 +383,7 @@ def states(database: Path) -> list[str]:
 
 @contextmanager
 def ledger_down(database: Path) -> Iterator[None]:
-    """Let the database take nothing, at once: its tables are elsewhere."""
+    """Make every query of the ledger fail at once: its tables are renamed."""
     tables = ("requests", "events", "replicas")
     for table in tables:
         rows(database, f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
@@ -396,19 +396,19 @@ def ledger_down(database: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Let nobody else write; they wait for it, and then give up."""
+    """Hold a write lock, so that other writers wait and then give up."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
 
 
 def let_hang(database: Path, table: str) -> None:
-    """Let each insert of this process into a table take three seconds: longer than anybody waits for it."""
+    """Make each insert into a table by this process take three seconds, longer than the ledger's timeout."""
     _before_each_insert(database, table, "SELECT pause(3.0)")
 
 
 def let_toil(database: Path, table: str) -> None:
-    """Let each insert into a table take some three seconds, whoever makes it, on a fast machine too."""
+    """Make each insert into a table take about three seconds, by any process, also on a fast machine."""
     million, began = 1_000_000, time.thread_time()
     rows(database, _count_to(million))
     slowly = _count_to(round(3.0 * million / (time.thread_time() - began)))
@@ -416,7 +416,7 @@ def let_toil(database: Path, table: str) -> None:
 
 
 def _let_the_ledger_take(seconds: float) -> None:
-    """Let whoever uses the ledger wait so long for it: two seconds are soon over on a machine that does much else."""
+    """Set the ledger's timeout: the bot's two seconds are too short on a busy machine."""
     _, *others = Writer.__init__.__defaults__ or ()
     Writer.__init__.__defaults__ = (seconds, *others)
 
@@ -426,7 +426,7 @@ def _before_each_insert(database: Path, table: str, statement: str) -> None:
 
 
 def _may_pause(raw: object, _record: object) -> None:
-    """Give a connection the function that `let_hang` calls."""
+    """Register the function that `let_hang` uses on a connection."""
     if isinstance(raw, sqlite3.Connection):
         raw.create_function("pause", 1, time.sleep)
 
@@ -437,25 +437,25 @@ def _count_to(end: int) -> str:
 
 
 def _need_not_last(raw: object, *_: object) -> None:
-    """Let a commit wait for no disk: nobody pulls the plug, and what a killed bot leaves is tried with real ones."""
+    """Turn off fsync: tests do not lose power, and tests that kill bots use real files."""
     if isinstance(raw, sqlite3.Connection):
         raw.execute("PRAGMA synchronous=OFF")
 
 
 async def soon(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until something holds that nobody tells of."""
+    """Poll until a condition holds that has no event to wait for."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # nobody tells of it
+        while not condition():  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.01)
 
 
 async def use_up(http: aiohttp.ClientSession, url: str) -> None:
-    """Use a response_url as often as Slack lets one."""
+    """Use up all five uses of a response_url."""
     for _ in range(5):
         async with http.post(url, json={"text": "used"}) as response:
             assert response.status == 200
 
 
 def ended(slack: LocalSlack) -> bool:
-    """Tell whether a request has come to its end, and is shown so outside of any thread."""
+    """Return whether a parent message shows that its request has ended."""
     return any(m.text.startswith(FINAL) and not m.thread_ts for m in slack.messages)

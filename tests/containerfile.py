@@ -1,7 +1,7 @@
-"""The Containerfile, and its steps carried out in a folder where no container engine is: `python -m tests.containerfile FOLDER`.
+"""Run the Containerfile's steps in a folder, without a container engine: `python -m tests.containerfile FOLDER`.
 
-The folder stands for the image's root, the first `python` and `pip` on the PATH for those of its base. The users, the
-volume and the ports are left out. It ends by running what the image runs, with `demo --script`.
+The folder stands for the image's root, and the first `python` and `pip` on the PATH for those of the base image. Users,
+volumes and ports are left out. At the end it runs the image's program with `demo --script`.
 """
 
 import json
@@ -16,25 +16,25 @@ ROOT = Path(__file__).parent.parent
 
 
 def containerfile() -> str:
-    """Return what an image is built from."""
+    """Return the Containerfile's text."""
     return (ROOT / "bot/ops/Containerfile").read_text(encoding="utf-8")
 
 
 def steps() -> list[tuple[str, str]]:
-    """Return each instruction with what follows it on its line, or lines."""
+    """Return each instruction with its arguments."""
     lines = containerfile().replace("\\\n", " ").splitlines()
     pairs = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
     return [(instruction, rest) for instruction, rest in pairs]
 
 
 def only(instruction: str) -> str:
-    """Return what follows an instruction that stands there once."""
+    """Return the arguments of an instruction that occurs once."""
     (rest,) = [rest for name, rest in steps() if name == instruction]
     return rest
 
 
 def build(root: Path) -> None:
-    """Carry out what makes files: COPY from the repository, and RUN."""
+    """Run the steps that make files: COPY from the repository, and RUN."""
     root.mkdir()
     for instruction, rest in steps():
         if instruction == "RUN":
@@ -45,7 +45,7 @@ def build(root: Path) -> None:
 
 
 def run(root: Path, *arguments: str) -> int:
-    """Run the image's program, with its environment and no other; return the exit code."""
+    """Run the image's program with exactly its environment; return the exit code."""
     variables = dict(pair.split("=", 1) for pair in only("ENV").split())
     environ = {name: _within(root, value) for name, value in variables.items()}
     program = [_within(root, word) for word in json.loads(only("ENTRYPOINT"))]
@@ -58,7 +58,7 @@ def run(root: Path, *arguments: str) -> int:
 
 
 def _within(root: Path, text: str) -> str:
-    """Put each absolute path under the root."""
+    """Move absolute paths under the root."""
     return re.sub(r"(?<!\S)/", f"{root}/", text)
 
 

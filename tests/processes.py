@@ -1,4 +1,4 @@
-"""Programs of Python as processes: started anew, or forked from one that has loaded the bot already."""
+"""Python programs as processes: freshly started, or forked from a process that has imported the bot."""
 
 import asyncio
 import atexit
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parent.parent
 
 STRICT = ("-X", "dev", "-W", "error")
 
-# A process inherits what its parent ignores, as the tests do when nohup or a shell script starts them.
+# A child inherits ignored signals, and nohup and shell scripts start the tests with some ignored.
 _PYTHON = ("env", "--default-signal=INT,HUP", sys.executable)
 
 
 def kept() -> dict[str, str]:
-    """Return of the tests' own environment what a program is to have, too."""
+    """Return the part of the tests' environment that a program gets as well."""
     own = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG"}}
-    # Of what `-X dev` looks at, how C uses the memory is no matter of this bot's, and costs a tenth.
+    # `-X dev` also enables C's memory debugging, which is irrelevant here and takes a tenth of the time.
     return own | {"PYTHONPATH": str(ROOT), "PYTHONMALLOC": "pymalloc"}
 
 
@@ -36,7 +36,7 @@ async def start(
     stderr: int = asyncio.subprocess.PIPE,
     flags: tuple[str, ...] = STRICT,
 ) -> asyncio.subprocess.Process:
-    """Start a Python that is told nothing but its arguments and this environment."""
+    """Start a fresh Python with only these arguments and this environment."""
     return await asyncio.create_subprocess_exec(
         *(*_PYTHON, *flags, *arguments),
         cwd=folder,
@@ -49,7 +49,7 @@ async def start(
 
 
 class _Pipe(asyncio.StreamReaderProtocol):
-    """What a program writes; `over` once it has closed it."""
+    """Reads a program's output; `over` is set when the program has closed it."""
 
     def __init__(self) -> None:
         self.reader = asyncio.StreamReader(limit=1 << 24)
@@ -58,7 +58,7 @@ class _Pipe(asyncio.StreamReaderProtocol):
 
     @classmethod
     async def of(cls, file: int) -> "_Pipe":
-        """Return what is written into the pipe whose other end this is."""
+        """Return a reader of the pipe with this file descriptor."""
         loop = asyncio.get_running_loop()
         _, pipe = await loop.connect_read_pipe(cls, os.fdopen(file, "rb"))
         return pipe
@@ -69,7 +69,7 @@ class _Pipe(asyncio.StreamReaderProtocol):
 
 
 class Forked:
-    """A program that runs in a fork of the Python that has loaded the bot; as `asyncio.subprocess.Process`."""
+    """A program in a fork of the preloaded Python; same interface as `asyncio.subprocess.Process`."""
 
     def __init__(
         self,
@@ -86,11 +86,11 @@ class Forked:
         self._ending = asyncio.create_task(self._end(told, pipes))
 
     async def wait(self) -> int:
-        """Return the exit code, once it has ended; of a signal, its number with a minus."""
+        """Wait for the program; return its exit code, or the negative number of the signal that ended it."""
         return await asyncio.shield(self._ending)
 
     async def communicate(self, said: bytes | None = None) -> tuple[bytes, bytes]:
-        """Say something and no more, and return all output and errors once it has ended."""
+        """Send input and close it; return all output and errors once the program has ended."""
         if self.stdin:
             self.stdin.write(said or b"")
             self.stdin.write_eof()
@@ -100,16 +100,16 @@ class Forked:
         return out, err
 
     def send_signal(self, sign: int) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal if the program is running."""
         if self.returncode is None:
             os.kill(self.pid, sign)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
     async def _end(self, told: _Pipe, pipes: list[_Pipe]) -> int:
@@ -130,7 +130,7 @@ async def fork(
     stderr: int = asyncio.subprocess.PIPE,
     flags: tuple[str, ...] = STRICT,
 ) -> Forked:
-    """Run `-m MODULE …` or `-c CODE …` as `start` does, where how Python starts is not what is tried."""
+    """Like `start` for `-m MODULE …` or `-c CODE …`, but forked; for tests that are not about Python's startup."""
     program = {"arguments": arguments, "environ": {**kept(), **environ}, "folder": str(folder)}
     ours, theirs = socket.socketpair()
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -157,7 +157,7 @@ async def fork(
 
 
 def _pipe(wanted: int) -> tuple[int | None, int]:
-    """Return where to read and where to write; nowhere to read, where it is to be written to a file."""
+    """Return the ends of a pipe for reading and writing; without one for reading if output goes to a file."""
     return os.pipe() if wanted == asyncio.subprocess.PIPE else (None, wanted)
 
 
@@ -167,7 +167,7 @@ async def _nothing() -> bytes:
 
 @cache
 def _preloaded(flags: tuple[str, ...]) -> socket.socket:
-    """Return the door of a Python with these flags that loads the bot now and ends with this one."""
+    """Return the socket of a preloaded Python with these flags, started now; it exits with this process."""
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -176,7 +176,7 @@ def _preloaded(flags: tuple[str, ...]) -> socket.socket:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            start_new_session=True,  # a Ctrl-C in the terminal is not for it
+            start_new_session=True,  # Ctrl-C in the terminal must not reach it
         )
 
     def end() -> None:

@@ -1,4 +1,4 @@
-"""What the bot says in English, for tests that look for it: taken from the messages, so that they may be reworded."""
+"""The bot's English sentences for use in assertions, taken from the messages so that they can be reworded in one place."""
 
 import re
 
@@ -16,7 +16,7 @@ _ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")
 
 
 def gist(said: Message) -> str:
-    """Return the first words of a message, more than ten characters of them, that are the same for every request."""
+    """Return the start of a message, more than ten characters, that is the same for every request."""
     (first, *_) = [
         run.strip() for run in _MARKUP.split(said.parts[0].text) if len(run.strip()) > 10
     ]
@@ -24,30 +24,30 @@ def gist(said: Message) -> str:
 
 
 def answer_to(outcome: Outcome) -> str:
-    """Return how the answer to a request begins."""
+    """Return the start of the answer to a request."""
     return gist(endings.answer(ENGLISH, _ANY, outcome))
 
 
 def verdict_on(outcome: Outcome) -> str:
-    """Return what replaces the question to the approvers."""
+    """Return the text that replaces the question to the approvers."""
     return gist(approvals.decided(ENGLISH, _ANY, outcome, 0))
 
 
 def late_answer(outcome: Outcome) -> str:
-    """Return what is told, after TOO_LATE, of a request that had this outcome already."""
+    """Return the text after TOO_LATE for a request with this outcome."""
     end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ")
     return _MARKUP.sub("", end).strip()
 
 
 def nothing_to_decide(ground: Ground) -> str:
-    """Return what an approver is told where the policy leaves nothing to decide."""
+    """Return the text for an approver if the policy leaves nothing to decide."""
     return gist(clicks.over_by_policy(ENGLISH, _ANY, ground))
 
 
 USABLE = AfterShare(Readiness.READY)
-"""What there is to say after a share of an env of the stand-in WeChat's."""
+"""The text after a share of an env of the local WeChat."""
 
-# At a command.
+# In response to a command.
 SHARED = endings.answer(ENGLISH, _ANY, Shared()).text.partition(".")[0]
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
@@ -55,7 +55,7 @@ NOT_RECORDED = gist(history.not_recorded(ENGLISH))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))
 
-# At a click.
+# In response to a click.
 CANCELLED = gist(clicks.cancelled(ENGLISH, _ANY))
 TOO_LATE = too_late(ENGLISH, _ANY, None).text.partition(":")[0]
 NO_SUCH_REQUEST = gist(clicks.no_such_request(ENGLISH))

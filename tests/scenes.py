@@ -47,9 +47,9 @@ BOTH = f"{APPROVE}confirm = true\n"
 
 @dataclass
 class Scene:
-    """One ledger, the bots that run on it, one after the other, and the people around them.
+    """One ledger, the bots that run on it one after the other, and the people.
 
-    `heard` is what each person was told alone, oldest first; `reload` lets the bot read its policy file at once.
+    `heard` has what was shown to each person alone, oldest first; `reload` makes the bot read its policy file now.
     """
 
     slack: LocalSlack
@@ -66,7 +66,7 @@ class Scene:
 
     @asynccontextmanager
     async def bot(self, rules: str) -> AsyncIterator[None]:
-        """Run the bot under these rules; on leaving, it has finished what it could."""
+        """Run the bot with these rules; at the end it finishes its work."""
         path = self.write(rules)
         kept = {name: value for name, value in self.environ.items() if "ALLOWED" not in name}
         ruled = settings_of(kept | {"POLICY_FILE": str(path)})
@@ -75,44 +75,44 @@ class Scene:
         assert self.slack.violations == []
 
     def write(self, rules: str) -> Path:
-        """Write these rules into the policy file, in one step, and return where that is."""
+        """Write these rules to the policy file atomically, and return its path."""
         path = self.database.with_name("policy.toml")
         new = path.with_suffix(".new")
         new.write_text(f'contact = "the platform team"\n{rules}', encoding="utf-8")
         return new.replace(path)
 
     async def ask(self, text: str = ASK, user: str = REQUESTER, channel: str = RELEASES) -> str:
-        """Type a command, and return what the bot says to it at once."""
+        """Type a command, and return the bot's ack."""
         ack = await self.slack.command(user, channel, text)
         assert ack.payload is not None, ack.error
         return str(ack.payload["text"])
 
     def shown(self, user: str = REQUESTER) -> PostedMessage:
-        """Return what a person was shown last, alone."""
+        """Return the last ephemeral message to a person."""
         return self.slack.shown_to(user)[-1]
 
     def told_directly(self, user: str = REQUESTER) -> PostedMessage:
-        """Return what the bot wrote to a person last."""
+        """Return the bot's last direct message to a person."""
         conversation = self.slack.direct_message(user)
         assert conversation is not None
         return self.slack.parents(conversation.id)[-1]
 
     async def click(self, user: str, where: Where, button: str, team: str | None = None) -> str:
-        """Click a button, and return what whoever clicked is told, alone."""
+        """Click a button, and return what the person alone is shown."""
         before = len(self.heard[user])
         ack = await self.slack.click(user, where, button, team=team)
         assert ack.error is None
         return await self._told(user, before)
 
     async def forge(self, ack: Ack, by: str, **other: Json) -> str:
-        """Deliver a click once more with something else in it; return what `by` is told, alone."""
+        """Send a click's payload again with changes; return what `by` alone is shown."""
         before = len(self.heard[by])
         payload = {**ack.request, "trigger_id": self.slack.next_trigger(), **other}
         await self.slack.deliver("interactive", payload)
         return await self._told(by, before)
 
     async def open(self, user: str, button: str, where: Where | None = None) -> View:
-        """Click on approve or reject, and return the modal that opens."""
+        """Click approve or reject, and return the modal."""
         question = where or await self.question()
         ack = await self.slack.click(user, question, button)
         assert ack.error is None
@@ -122,49 +122,49 @@ class Scene:
     async def decide(
         self, user: str, button: str, comment: str | None = None, where: Where | None = None
     ) -> str:
-        """Approve or reject with a comment, and return what the approver is told, alone."""
+        """Approve or reject with a comment, and return what the approver alone is shown."""
         return await self.send(user, await self.open(user, button, where), comment)
 
     async def send(self, user: str, view: View, comment: str | None = None) -> str:
-        """Submit the modal of a decision, and return what the approver is told, alone."""
+        """Submit a decision's modal, and return what the approver alone is shown."""
         before = len(self.heard[user])
         ack = await self.slack.submit(user, view, {"comment": comment} if comment else {})
         assert (ack.error, ack.errors) == (None, {})
         return await self._told(user, before)
 
     async def question(self) -> PostedMessage:
-        """Return the question to the approvers, once the request rests."""
+        """Return the question to the approvers, once the request waits for them."""
         await soon(lambda: self.column("wake") is not None and self.column("holder") is None)
         return self.slack.parents(APPROVALS)[-1]
 
     async def over(self, requests: int = 1) -> None:
-        """Wait until so many requests have been recorded, and all have ended."""
+        """Wait until this many requests are recorded and all have ended."""
         await soon(lambda: states(self.database) == ["ended"] * requests)
 
     def parent(self, channel: str = RELEASES) -> str:
-        """Return what stands in the channel about the only request."""
+        """Return the parent message of the only request."""
         (parent,) = self.slack.parents(channel)
         return parent.text
 
     def replies(self, channel: str = RELEASES) -> list[str]:
-        """Return what stands in the thread of the only request."""
+        """Return the replies in the thread of the only request."""
         (parent,) = self.slack.parents(channel)
         return [reply.text for reply in self.slack.thread(channel, parent.ts)]
 
     def column(self, name: str, of: str = "requests") -> object:
-        """Return a column of the newest request, or of another newest row."""
+        """Return a column of the newest request, or of the newest row of another table."""
         order = "created" if of == "requests" else "id"
         query = f"SELECT {name} FROM {of} ORDER BY {order} DESC LIMIT 1"  # noqa: S608  # words of ours
         found = rows(self.database, query)
         return found[0][0] if found else None
 
     def pass_time(self, seconds: float) -> None:
-        """Let so much time pass by the ledger's clock for all that waits for people."""
+        """Move the deadlines of all waiting requests this many seconds nearer."""
         change = f"UPDATE requests SET until = until - {seconds}, wake = wake - {seconds}"  # noqa: S608  # a number of ours
         rows(self.database, change)
 
     def let_expire(self) -> None:
-        """Let the time be over of all that waits for people, before any bot looks at it."""
+        """Let the deadlines of all waiting requests pass, before a bot runs."""
         rows(self.database, "UPDATE requests SET until = 1")
 
     def _saw(self, message: PostedMessage, change: Change) -> None:
@@ -187,13 +187,13 @@ class Scene:
 
 
 def words_of(view: View) -> str:
-    """Return what stands in the sections of a view."""
+    """Return the text of a view's sections."""
     said = [block.get("text") for block in view.blocks if block["type"] == "section"]
     return "\n".join(str(text["text"]) for text in said if isinstance(text, dict))
 
 
 def has_button(message: PostedMessage, button: str) -> bool:
-    """Tell whether a message has this button."""
+    """Return whether a message has this button."""
     rows = [block.get("elements") for block in message.blocks if block["type"] == "actions"]
     return any(
         element.get("action_id") == button

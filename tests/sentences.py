@@ -1,4 +1,4 @@
-"""Every sentence that the bot can say, gathered from its source, and what is wrong with how one is said there."""
+"""Collect every sentence that the bot can say from its source, and check how it is used."""
 
 import ast
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ COMMAND, GUIDANCE = "bot/command", "bot/guidance"
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """An English sentence or, with `many`, a pair for one and for many; `room` is the file that says it."""
+    """An English sentence or, with `many`, its singular and plural; `room` is its file."""
 
     text: str
     many: str | None
@@ -26,12 +26,12 @@ class Sentence:
 
     @property
     def id(self) -> str | tuple[str, str]:
-        """The key of the sentence in a catalogue."""
+        """The sentence's key in a catalogue."""
         return (self.text, self.many) if self.many is not None else self.text
 
 
 def all_sentences() -> list[Sentence]:
-    """Return each sentence once for each room that says it: rooms by name, sentences as they stand there."""
+    """Return all sentences, once per file, in order."""
     found: dict[Sentence, None] = {}
     for path in sorted(ROOMS.glob("*.py")):
         room = path.relative_to(ROOT).as_posix()
@@ -42,7 +42,7 @@ def all_sentences() -> list[Sentence]:
 
 
 def all_misuses() -> list[str]:
-    """Return what is wrong with how sentences are said, in all rooms."""
+    """Return the mistakes in how sentences are used, in all files."""
     return [
         f"{path.name}: {wrong}"
         for path in sorted(ROOMS.glob("*.py"))
@@ -51,10 +51,10 @@ def all_misuses() -> list[str]:
 
 
 def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
-    """Return the sentences of one room in order, and what is wrong with how it says them.
+    """Return a file's sentences in order, and the mistakes in how it uses them.
 
-    A sentence is the literal in `words("…")`, in `msgid("…")` or, two of them, in `words.count("…", "…", n)`. Where
-    it is about a request, `say` stands for `words`.
+    A sentence is the literal in `words("…")` or `msgid("…")`, or the two in `words.count("…", "…", n)`; `say` is the name for
+    words bound to a request.
     """
     calls = sorted(
         (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)),
@@ -100,7 +100,7 @@ def _says(func: ast.expr) -> bool:
 
 
 def _literals(args: list[ast.expr]) -> Iterator[str]:
-    """Return the literal arguments; of `"…" if … else "…"`, both."""
+    """Yield the literal arguments; both for `"…" if … else "…"`."""
     for arg in args:
         match arg:
             case ast.Constant(value=str(text)):
@@ -112,7 +112,7 @@ def _literals(args: list[ast.expr]) -> Iterator[str]:
 
 
 def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]:
-    """Return how the values that a call gives, besides those that are known, do not fit the places of its sentence."""
+    """Yield the placeholders without a value, and the values without a placeholder, of a call."""
     given = {str(keyword.arg) for keyword in call.keywords}
     places = {name for text in texts for _, name, *_ in Formatter().parse(text) if name}
     if any(keyword.arg is None for keyword in call.keywords):

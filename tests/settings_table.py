@@ -1,6 +1,6 @@
-"""Write what is made from the table of settings, after a change of it.
+"""Generate the files and tables that depend on the table of settings.
 
-`python -m tests.settings_table` writes `.env.example` and prints README's table of settings.
+`python -m tests.settings_table` writes `.env.example` and prints the README's table.
 """
 
 import sys
@@ -20,12 +20,12 @@ _WIDTH = 99
 
 
 def example() -> str:
-    """Return the text of `.env.example`."""
+    """Return the content of `.env.example`."""
     return "".join([_HEAD, *(_section(title, each) for title, each in SECTIONS.items())])
 
 
 def readme() -> str:
-    """Return README's table."""
+    """Return the README's table."""
     return "| Name | Default | Meaning |\n|---|---|---|\n" + "".join(map(_row, SETTINGS))
 
 

@@ -1,7 +1,7 @@
-"""Keep the catalogues of translations: `python -m tests.translations` after a sentence was added or changed.
+"""Maintain the translation catalogues: run `python -m tests.translations` after adding or changing a sentence.
 
-It writes new sentences into each .po, drops those that are no longer said, keeps the comment at its top, compiles the
-.mo beside it, and ends with exit code 1 as long as something is left to translate or to mend. The same sentences give the same files, byte by byte.
+It adds new sentences to each .po, removes unused ones, keeps the comment at the top, and compiles the .mo. The exit code
+is 1 while translations are missing or wrong. The same sentences always produce the same bytes.
 """
 
 import re
@@ -31,7 +31,7 @@ _MARKUP = re.compile(
 
 
 class _Catalogue(Catalog):
-    """A catalogue whose header has no dates and no versions."""
+    """A catalogue whose header has no dates or versions."""
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
@@ -44,18 +44,18 @@ class _Catalogue(Catalog):
 
 
 def path_of(language: Language, locales: Path = LOCALES) -> Path:
-    """Return the .po of a language; the .mo is beside it."""
+    """Return the path of a language's .po; the .mo is next to it."""
     return locales / language.value.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 def read(language: Language, locales: Path = LOCALES) -> Catalog:
-    """Return what a language's .po holds."""
+    """Return a language's catalogue."""
     with path_of(language, locales).open("rb") as file:
         return read_po(file, locale=language.value.replace("-", "_"), abort_invalid=True)
 
 
 def renewed(old: Catalog, sentences: Iterable[Sentence]) -> Catalog:
-    """Return the catalogue of `sentences`, with the translations that `old` has for them."""
+    """Return a catalogue of `sentences`, with the translations in `old`."""
     new = _Catalogue(old.locale_identifier, header_comment=old.header_comment, fuzzy=False)
     for sentence in sentences:
         known = old.get(sentence.text)
@@ -71,21 +71,21 @@ def renewed(old: Catalog, sentences: Iterable[Sentence]) -> Catalog:
 
 
 def written(catalogue: Catalog) -> bytes:
-    """Return a catalogue as a .po."""
+    """Return a catalogue as .po."""
     file = BytesIO()
     write_po(file, catalogue, width=0, include_lineno=False)
     return file.getvalue()
 
 
 def compiled(catalogue: Catalog) -> bytes:
-    """Return a catalogue as a .mo."""
+    """Return a catalogue as .mo."""
     file = BytesIO()
     write_mo(file, catalogue)
     return file.getvalue()
 
 
 def faults(catalogue: Catalog, sentences: Iterable[Sentence]) -> list[str]:
-    """Return all that is wrong with a catalogue of these sentences, a line for each thing."""
+    """Return all problems of a catalogue, one line each."""
     said = {sentence.id for sentence in sentences}
     held = {_id(message) for message in catalogue if message.id}
     found = [f"{each!r} is not in the catalogue." for each in said - held]
@@ -97,7 +97,7 @@ def faults(catalogue: Catalog, sentences: Iterable[Sentence]) -> list[str]:
 
 
 def faults_of(message: Message) -> Iterator[str]:
-    """Return what is wrong with one translation."""
+    """Yield the problems of one translation."""
     sources = [message.id] if isinstance(message.id, str) else list(message.id)
     strings = [message.string] if isinstance(message.string, str) else list(message.string or [""])
     if message.fuzzy:
@@ -105,7 +105,7 @@ def faults_of(message: Message) -> Iterator[str]:
     if not all(strings):
         yield "has no translation"
         return
-    # A language without a form for one translates the sentence for many in its last form.
+    # In a language without a singular, the last form translates the plural sentence.
     for source, string in zip(sources[-len(strings) :], strings, strict=False):
         for name, pattern in (("places", _PLACE), ("code", _CODE), ("markup", _MARKUP)):
             wanted, got = sorted(pattern.findall(source)), sorted(pattern.findall(string))
@@ -120,7 +120,7 @@ def _id(message: Message) -> str | tuple[str, ...]:
 
 
 def main(locales: Path = LOCALES) -> int:
-    """Renew all catalogues and say what is left to do."""
+    """Update all catalogues, print the problems, and return the exit code."""
     sentences, left = all_sentences(), all_misuses()
     for language in TRANSLATED:
         path = path_of(language, locales)

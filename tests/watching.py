@@ -1,6 +1,6 @@
-"""Watch a process from within: each connection, name looked up and program started, by Python's audit events.
+"""Record a process's connections, name lookups and started programs, with Python's audit events.
 
-Source: docs.python.org, "Audit events table". What compiled code does past Python is not heard.
+Source: docs.python.org, "Audit events table". Calls that C code makes directly are not recorded.
 """
 
 import json
@@ -20,7 +20,7 @@ _PROGRAM = {
 
 
 def watch() -> None:
-    """Report from now on, one JSON array a line: the event, then what it is about."""
+    """Record from now on; one JSON array per line: the event, then its arguments."""
     report = os.open(os.environ[_REPORT], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def hear(event: str, arguments: tuple[object, ...]) -> None:
@@ -36,7 +36,7 @@ def watch() -> None:
 
 
 def watched(folder: Path) -> dict[str, str]:
-    """Return the environment in which each Python watches itself from its first line on."""
+    """Return an environment in which every Python process records itself from its start."""
     (folder / "sitecustomize.py").write_text(
         "from tests.watching import watch\n\nwatch()\n", encoding="utf-8"
     )
@@ -44,13 +44,13 @@ def watched(folder: Path) -> dict[str, str]:
 
 
 class Seen:
-    """What a watched process did."""
+    """What a recorded process did."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Read the report of a process that had this environment."""
+        """Read the records of a process that had this environment."""
         lines = Path(environ[_REPORT]).read_text(encoding="utf-8").splitlines()
         events = [(str(event), about) for event, about in map(json.loads, lines)]
-        # Without an address it goes over a connection, which was heard when it was made.
+        # Sending without an address uses a connection, which was recorded when it was made.
         self.peers = {tuple(about) for event, about in events if event in _PEER and about}
         self.names = {str(about[0]) for event, about in events if event in _NAME}
         self.programs = [about for event, about in events if event in _PROGRAM]

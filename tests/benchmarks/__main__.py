@@ -1,7 +1,7 @@
-"""python -m tests.benchmarks: this bot beside bare Bolt apps, on the same stand-ins, in one run.
+"""python -m tests.benchmarks: compare this bot with bare Bolt apps on the same stand-ins, in one run.
 
-The stand-ins and the people who type run in this process, the bots one after the other in their
-own, so that each side has a core where there are two.
+The stand-ins and the people who type run in this process, and each bot in a process of its own, one after the other, so
+that with two cores each side has one.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from tests.benchmarks.soak import soak, soak_bars
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.takeovers import taken_over
 
-_LONGEST = 3_600.0  # seconds for what has no length of its own
+_LONGEST = 3_600.0  # seconds for a measurement without a length of its own
 _WIDTH = 100
 
 T = TypeVar("T")
 
 
 def main() -> int:
-    """Return the exit code: 0 every bar is cleared, or none has to be; 1 one is missed; 2 it could not be measured."""
+    """Return the exit code: 0 all bars are met, or there are none; 1 one is missed; 2 nothing could be measured."""
     given = _arguments().parse_args()
     console = Console(width=_WIDTH, highlight=False)
     console.print(machine(), soft_wrap=True)
@@ -121,7 +121,7 @@ async def _measure(plan: Plan, earlier: Path | None) -> Measured:
 
 
 def _run(work: Coroutine[Any, Any, T], within: float | None = None) -> T:
-    """Return what it returns, within so many seconds; SIGTERM, like SIGINT, ends the bots first."""
+    """Return the result of `work`, within so many seconds; SIGTERM and SIGINT stop the bots first."""
 
     async def bounded() -> T:
         task = asyncio.current_task()

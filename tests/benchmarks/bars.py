@@ -1,4 +1,4 @@
-"""What this bot has to clear, row by row: what was measured, what is wanted, and whether it holds."""
+"""The bars that this bot has to meet, one row each: the measurement, the limit, and whether it is met."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from tests.benchmarks.processes import Variant
 from tests.benchmarks.takeovers import TakenOver
 
 MB = 1_000_000
-_CPU_MOST, _CPU_OF_EARLIER = 2.4, 0.6  # milliseconds for each command, or of the earlier bot's
+_CPU_MOST, _CPU_OF_EARLIER = 2.4, 0.6  # milliseconds per command, or the share of an earlier bot's
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One promise: what was measured, what was wanted, and whether that was met."""
+    """One bar: the measurement, the limit, and whether it is met."""
 
     what: str
     measured: str
@@ -25,7 +25,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that one run has found."""
+    """All results of one run."""
 
     figures: Mapping[Variant, Figures]
     growth: Growth
@@ -35,7 +35,7 @@ class Measured:
 
 
 def bars(measured: Measured, plan: Plan) -> list[Bar]:
-    """Return each bar with the verdict on it."""
+    """Return all bars with their verdicts."""
     return [
         *_beside_bare_apps(measured.figures, plan.at_once),
         _cpu(measured.figures),
@@ -64,7 +64,7 @@ def _beside_bare_apps(figures: Mapping[Variant, Figures], at_once: int) -> Itera
 
 
 def _cpu(figures: Mapping[Variant, Figures]) -> Bar:
-    """Judge by the milliseconds or, where an earlier bot was measured beside it, by the share of its."""
+    """Judge the milliseconds or, if an earlier bot was measured too, the share of that bot's."""
     what, work = "CPU per command", figures[Variant.THIS_BOT].work
     if work > _CPU_MOST and (earlier := figures.get(Variant.EARLIER)):
         return _at_most(what, work / earlier.work, _CPU_OF_EARLIER, "× earlier")

@@ -1,4 +1,4 @@
-"""How long a batch takes, and what single commands take while one runs."""
+"""How long a batch takes, and how long single commands take while one runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from tests.benchmarks.measure import percentiles
 from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import Took, standins
 
-LATENCY = 0.1  # seconds that WeChat takes for each answer
-AT_ONCE = 20  # items of a batch
+LATENCY = 0.1  # seconds for each response of WeChat's
+AT_ONCE = 20  # items of a batch at a time
 _WARM_UP = 50
 _PEOPLE, _PAUSE = 3, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class _P99:
-    """Of single commands in one round, in milliseconds."""
+    """The p99s of single commands in one round, in milliseconds."""
 
     ack: float
     answer: float
@@ -31,7 +31,7 @@ class _P99:
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """Seconds for a batch alone; milliseconds of single commands, p99, on an idle bot and beside a batch."""
+    """Seconds for a batch alone; milliseconds of single commands, p99, on an idle bot and during a batch."""
 
     size: int
     seconds: float
@@ -42,12 +42,12 @@ class Batched:
 
     @property
     def ideal(self) -> float:
-        """Return the seconds that WeChat alone takes for the batch."""
+        """The seconds that WeChat alone takes for the batch."""
         return self.size / AT_ONCE * LATENCY
 
 
 async def batched(size: int, rounds: int) -> Batched:
-    """Return the medians for batches of so many appids, on a SQLite file: alone, then idle and beside a batch by turns."""
+    """Return medians for batches of this size on a SQLite file: alone, then idle and during a batch, alternating."""
     async with standins(LATENCY) as world, started(Variant.THIS_BOT, world):
         await world.load(_WARM_UP, AT_ONCE)
         alone, idle, beside = list[float](), list[_P99](), list[_P99]()

@@ -1,4 +1,4 @@
-"""All that bot/ops/capacity.md shows: measured, and put into its tables."""
+"""Measure everything on the page bot/ops/capacity.md, and fill its tables."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ PAGE = ROOT / "bot/ops/capacity.md"
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What is asked: how much is measured, numbers of replicas, connections of PgBouncer if any, numbers of channels."""
+    """What to measure: its extent, numbers of replicas, PgBouncer's connections if any, numbers of channels."""
 
     crowd: Crowd
     replicas: Sequence[int] = (1, 2, 4)
@@ -43,7 +43,7 @@ async def answered(asked: Questions, tell: Callable[[str], None]) -> dict[str, S
         tell("WeChat's limit")
         sheets["paused"] = paused_sheet(await paused(_BATCH, _A_MINUTE))
     if asked.replicas:
-        counts = sorted({1, *asked.replicas})  # one alone is what the others are held against
+        counts = sorted({1, *asked.replicas})  # one replica alone is the baseline
         found = await replicated(counts, asked.pool, asked.crowd, tell)
         sheets["replicas"] = replicas_sheet(found)
         sheets["cost"] = cost_sheet(found, asked.crowd.at_once)
@@ -54,7 +54,7 @@ async def answered(asked: Questions, tell: Callable[[str], None]) -> dict[str, S
 
 
 def machine() -> str:
-    """Return what this runs on, and how busy that is."""
+    """Return this machine's hardware, and its load."""
     loads = os.getloadavg()
     load = ", ".join(f"{each:.1f}" for each in loads)
     version, cores = platform.python_version(), os.cpu_count()

@@ -1,4 +1,4 @@
-"""A real PostgreSQL that waits for its disk, what it has cost so far, and PgBouncer in front of it."""
+"""A real PostgreSQL with fsync, its resource usage, and PgBouncer in front of it."""
 
 import shutil
 import signal
@@ -19,7 +19,7 @@ from tests.benchmarks.standins import WrongResultError
 from tests.databases import PostgreSQL
 
 TIMEOUTS = {name: value for name, value in POSTGRESQL.items() if name.endswith("_timeout")}
-"""What a bot asks for when it connects and PgBouncer does not pass on, in milliseconds."""
+"""The timeouts, in milliseconds, that a bot requests at connect and PgBouncer does not pass on."""
 
 _PGBOUNCER = """
 [databases]
@@ -41,8 +41,8 @@ log_stats = 0
 
 @contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
-    """Run a server of its own, which gives up no fsync, for as long as the context is open."""
-    # Where another user may enter, since as root the server runs as one.
+    """Run a private server with fsync while the context is open."""
+    # In a folder that other users may enter: as root, the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
         server = PostgreSQL(folder, durable=True)
@@ -55,21 +55,22 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 def folder_of(url: str) -> Path:
-    """Return where the server's socket is."""
+    """Return the folder of the server's socket."""
     return Path(str(make_url(url).query["host"]))
 
 
 def through(url: str, folder: Path) -> str:
-    """Return the address of the same database by way of a socket in another folder."""
+    """Return the URL of the same database through a socket in another folder."""
     other = make_url(url).update_query_dict({"host": str(folder)})
     return other.render_as_string(hide_password=False)
 
 
 @contextmanager
 def pgbouncer(url: str, size: int) -> Iterator[str]:
-    """Give the address of the same database by way of PgBouncer, with so many connections in transaction mode.
+    """Yield the URL of the same database through PgBouncer, in transaction mode with `size` connections.
 
-    What PgBouncer does not pass on is set in the database. Raises WrongResultError where there is no PgBouncer, or it does not start.
+    The timeouts that PgBouncer does not pass on are set in the database. Raises WrongResultError if PgBouncer is missing or
+    does not start.
     """
     server, program = folder_of(url), shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/bin")
     if program is None:
@@ -79,7 +80,7 @@ def pgbouncer(url: str, size: int) -> Iterator[str]:
         PostgreSQL.execute(url, f"ALTER DATABASE {name} SET {setting} = {value}")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        folder.chmod(0o777)  # as root, it has to run as the server's user
+        folder.chmod(0o777)  # as root, it runs as the server's user
         settings = folder / "pgbouncer.ini"
         user = f"user = {server.owner()}" if folder.owner() == "root" else ""
         settings.write_text(
@@ -90,11 +91,13 @@ def pgbouncer(url: str, size: int) -> Iterator[str]:
                 _wait_until_up(process)
                 yield through(url, folder)
             finally:
-                process.send_signal(signal.SIGQUIT)  # at once; it waits for its clients on SIGTERM
+                process.send_signal(
+                    signal.SIGQUIT
+                )  # immediately; on SIGTERM it waits for its clients
 
 
 def _wait_until_up(process: subprocess.Popen[str]) -> None:
-    """Return once PgBouncer says that it listens; raises WrongResultError where it does not come to that."""
+    """Wait until PgBouncer listens; raises WrongResultError if it does not."""
     said = list[str]()
     for line in process.stderr or ():
         said.append(line)
@@ -105,7 +108,7 @@ def _wait_until_up(process: subprocess.Popen[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a server has spent so far: seconds of CPU of all its processes, and bytes of its log and of the database; and its connections now."""
+    """A server's usage so far: CPU seconds of its processes, bytes of WAL and of the database; and its connections now."""
 
     cpu: float
     wal: int
@@ -114,7 +117,7 @@ class Spent:
 
     @classmethod
     def by(cls, url: str) -> Self:
-        """Ask the server, by a connection of its own that is not counted."""
+        """Query the server, on a connection that is not counted."""
         engine = create_engine(url, poolclass=NullPool)
         with engine.connect() as connection:
             row = connection.execute(text(_SPENT)).one()
@@ -136,7 +139,7 @@ def _busy(postmaster: int) -> float:
         if entry.name.isdecimal():
             try:
                 parent, seconds = busy(int(entry.name))
-            except OSError:  # it has just ended
+            except OSError:  # the process has just ended
                 continue
             total += seconds if postmaster in {parent, int(entry.name)} else 0.0
     return total

@@ -1,4 +1,4 @@
-"""The sources of an earlier version of the bot, to be measured beside this one."""
+"""The sources of an earlier version of the bot, to measure it in the same run."""
 
 import io
 import subprocess
@@ -14,7 +14,7 @@ from tests.benchmarks.standins import WrongResultError
 
 @contextmanager
 def sources_of(commit: str | None) -> Iterator[Path | None]:
-    """Lay out what git has of a commit for as long as the context is open; nothing for no commit."""
+    """Extract a commit's sources while the context is open; None for no commit."""
     if commit is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""How a bot that listens to Slack and to WeChat acks its commands while strangers lean on its door."""
+"""How fast a bot that listens over HTTP acks its commands while strangers flood its listener."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ _MEMORY = 20e6  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Leaned:
-    """What a flood did: seconds of the slowest ack, and by how many bytes the bot grew at the most."""
+    """The effect of a flood: the slowest ack in seconds, and the bot's largest growth in bytes."""
 
     flood: str
     slowest: float
@@ -32,7 +32,7 @@ class Leaned:
 
 
 async def floods(tell: Callable[[str], None], seconds: float = _SECONDS) -> list[Leaned]:
-    """Let each flood come to a bot of its own."""
+    """Run each flood against a bot of its own."""
     found = []
     for name in FLOODS:
         with TemporaryDirectory() as folder:
@@ -42,7 +42,7 @@ async def floods(tell: Callable[[str], None], seconds: float = _SECONDS) -> list
 
 
 def flood_bars(found: list[Leaned]) -> list[Bar]:
-    """Return the bars: of all floods, the slowest ack and the most memory."""
+    """Return the bars: the slowest ack and the largest growth of all floods."""
     slowest, grown = max(each.slowest for each in found), max(each.grown for each in found)
     return [
         Bar("flood, slowest ack", f"{1000 * slowest:.0f} ms", "< 100 ms", slowest < _SLOWEST),

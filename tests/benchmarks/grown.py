@@ -1,4 +1,4 @@
-"""What a command and a history cost with a few requests in the ledger and with very many."""
+"""What a command and a history cost with a small and with a very large ledger."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ from bot.ledger.schema import events, requests
 _FEW = 100
 _AT_ONCE = 10_000
 _TIMES = 500
-_NEWEST = 50  # of a history, which is as long in both ledgers
+_NEWEST = 50  # rows of a history, the same in both ledgers
 _OWNER, _ENV, _PERSON = "wx0123456789abcdef", "env-0", "U0"
-"""All requests are one person's, for one env: nothing that a command looks through may grow with them."""
+"""All requests are one person's, for one env, so that any scan that grows with either shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """How much dearer a command and a history are with `many` requests than with `few`."""
+    """The cost of a command and of a history with `many` requests relative to `few`."""
 
     few: int
     many: int
@@ -32,7 +32,7 @@ class Grown:
 
 
 async def grown(many: int, times: int = _TIMES) -> Grown:
-    """Return the medians with `many` requests over those with a few, on two SQLite files that are used by turns."""
+    """Return the medians with `many` requests relative to few, on two SQLite files used alternately."""
     with tempfile.TemporaryDirectory() as folder:
         sides = []
         for size in (_FEW, many):
@@ -59,7 +59,7 @@ async def grown(many: int, times: int = _TIMES) -> Grown:
 
 @dataclass(slots=True)
 class _Side:
-    """One ledger, and the seconds of each whole request and of each history."""
+    """One ledger, and the seconds of each complete request and each history."""
 
     ledger: Ledger
     commands: list[float] = field(default_factory=list)
@@ -91,7 +91,7 @@ class _Side:
 
 
 def _fill(url: str, size: int) -> None:
-    """Put finished requests, each with its four events, into a new ledger."""
+    """Fill a new ledger with finished requests, each with its four events."""
     opened = open_database(url)
     begin = time() - size
     for start in range(0, size, _AT_ONCE):

@@ -1,4 +1,4 @@
-"""Which limit is met first, Slack's or WeChat's, by what a command calls and by a bot that is let run into them."""
+"""Which rate limit is reached first, Slack's or WeChat's: from a command's calls, and by driving a bot into it."""
 
 import asyncio
 from collections import Counter
@@ -16,9 +16,9 @@ from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import REQUESTER, StandIns, standins
 
 POSTS = "chat.postMessage"
-"""The one method whose limit is of a channel; others hold in the whole workspace."""
+"""The only method whose limit is per channel; the others' are per workspace."""
 
-_SOME = 20  # commands by which calls are counted
+_SOME = 20  # commands over which calls are counted
 _MANY, _PEOPLE = 1_000, 5
 _WITHIN = 30.0
 _MINUTE, _PATIENCE = 60.0, 180.0  # seconds
@@ -26,7 +26,7 @@ _MINUTE, _PATIENCE = 60.0, 180.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What a command calls, on average: Slack's methods by name, and WeChat in all."""
+    """The calls of one command, on average: Slack's by method, and all of WeChat's."""
 
     slack: Mapping[str, float]
     wechat: float
@@ -34,7 +34,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """The first limit that a bot ran into: Slack's method, and how many commands were answered before."""
+    """The first limit that a bot reached: Slack's method, and how many commands were answered before."""
 
     method: str
     answered: int
@@ -42,7 +42,7 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """In so many channels: the commands a minute that each method has room for, and the limit that was met."""
+    """For a number of channels: the commands a minute that each method allows, and the limit that was reached."""
 
     channels: int
     room: Mapping[str, float]
@@ -50,13 +50,13 @@ class Limited:
 
     @property
     def first(self) -> str:
-        """The method that has the least room."""
+        """The method that allows the fewest commands."""
         return min(self.room, key=lambda method: self.room[method])
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A batch of so many appids that ran into WeChat's limit: the seconds until all were shared, and how often Slack refused."""
+    """A batch that reached WeChat's limit: the seconds until all were shared, and the number of Slack's refusals."""
 
     size: int
     a_minute: int
@@ -65,7 +65,7 @@ class Paused:
 
 
 def room(calls: Mapping[str, float], channels: int) -> dict[str, float]:
-    """Return how many commands a minute each method has room for, for as long as one likes."""
+    """Return how many commands a minute each method allows, sustained."""
     found = {}
     for method, each in calls.items():
         if most := METHODS[method].a_minute:
@@ -74,14 +74,14 @@ def room(calls: Mapping[str, float], channels: int) -> dict[str, float]:
 
 
 async def limited(counts: Sequence[int]) -> tuple[Calls, list[Limited]]:
-    """Count the calls of a command, then let a bot run into Slack's limits from so many channels, each from the start."""
+    """Count a command's calls, then drive a bot into Slack's limits from each number of channels, from a fresh start."""
     calls = await _calls()
     found = [Limited(count, room(calls.slack, count), await _met(count)) for count in counts]
     return calls, found
 
 
 async def paused(size: int, a_minute: int) -> Paused:
-    """Let a batch run into WeChat's limit of so many calls in a minute, and say how it goes on."""
+    """Run a batch into WeChat's limit of calls a minute, and return how it continued."""
     async with standins(LATENCY) as world, started(Variant.THIS_BOT, world):
         world.slack.limits.on = True
         running = asyncio.create_task(world.batch(size, _PATIENCE))
@@ -94,7 +94,7 @@ async def paused(size: int, a_minute: int) -> Paused:
 
 async def _calls() -> Calls:
     async with standins() as world, started(Variant.THIS_BOT, world):
-        await world.load(_SOME, 1)  # what is asked for once and then known does not count
+        await world.load(_SOME, 1)  # calls whose results are cached afterwards do not count
         before, at_wechat = Counter(_methods(world.slack)), _asked(world)
         await world.load(_SOME, 1)
         new = Counter(_methods(world.slack)) - before
@@ -103,7 +103,7 @@ async def _calls() -> Calls:
 
 
 async def _met(channels: int) -> Met:
-    """Let people type until Slack says that it is too much."""
+    """Let people type until Slack rate-limits the bot."""
     async with (
         standins(world=_world(channels)) as world,
         started(Variant.THIS_BOT, world, {"SHUTDOWN_GRACE": "0"}),

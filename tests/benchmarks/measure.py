@@ -1,4 +1,4 @@
-"""Measure every variant in turn, several rounds over, and keep the middle of each figure."""
+"""Measure all variants alternately, in several rounds, and take the median of each figure."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -10,14 +10,14 @@ from typing import Self
 from tests.benchmarks.processes import ROOT, Memory, Variant, started
 from tests.benchmarks.standins import Load, standins
 
-_SETTLE = 1.0  # seconds of rest before memory is read
+_SETTLE = 1.0  # idle seconds before memory is read
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: numbers of commands, but for rounds (`batches` and `take_overs` too), `at_once`, the appids of a `batch` and the requests in a ledger.
+    """The extent of a run: numbers of commands, except `rounds`, `batches`, `take_overs`, `at_once`, `batch` and `ledger`.
 
-    `early` and `late` are after how many commands memory is read.
+    `batch` is a number of appids, `ledger` of requests; memory is read after `early` and after `late` commands.
     """
 
     rounds: int = 5
@@ -65,14 +65,14 @@ class Speed:
 
     @classmethod
     def middle(cls, rounds: Iterable[Self]) -> Self:
-        """Return the median of every figure."""
+        """Return the median of each figure."""
         kept = list(rounds)
         return cls(*(median(getattr(each, field.name) for each in kept) for field in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One variant's, in one round or the middle of many; `ready` in seconds, `work` in milliseconds of CPU for each command."""
+    """A variant's figures, of one round or medians; `ready` in seconds, `work` in CPU milliseconds per command."""
 
     ready: float
     in_a_row: Speed
@@ -81,7 +81,7 @@ class Figures:
 
     @classmethod
     def middle(cls, rounds: Iterable[Self]) -> Self:
-        """Return the median of every figure."""
+        """Return the median of each figure."""
         kept = list(rounds)
         return cls(
             median(each.ready for each in kept),
@@ -93,7 +93,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Memory at rest, after the plan's `early` commands and after its `late` ones."""
+    """Memory when idle: at the start, after `early` and after `late` commands."""
 
     rest: Memory
     early: Memory
@@ -103,9 +103,9 @@ class Growth:
 async def measure(
     plan: Plan, tell: Callable[[str], None], earlier: Path | None = None
 ) -> dict[Variant, Figures]:
-    """Return the figures of every variant; the rounds alternate, so that noise meets all alike.
+    """Return the figures of all variants; rounds alternate, so that noise affects all alike.
 
-    `earlier` is where the sources of an earlier version of the bot lie, which is then measured too.
+    `earlier` is the folder with an earlier version of the bot, which is then measured too.
     """
     own = {Variant.EARLIER: earlier}
     roots = {each: root for each in Variant if (root := own.get(each, ROOT))}
@@ -128,7 +128,7 @@ async def _round(variant: Variant, root: Path, plan: Plan) -> Figures:
 
 
 async def growth(plan: Plan) -> Growth:
-    """Return how this bot's memory grows with the commands."""
+    """Return how this bot's memory grows with commands."""
     async with standins() as world, started(Variant.THIS_BOT, world) as bot:
 
         async def after(commands: int) -> Memory:

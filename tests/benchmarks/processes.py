@@ -1,4 +1,4 @@
-"""The bots under measurement: each a process of its own, started, watched and ended here."""
+"""The bots to measure: each is started, watched and stopped here, as a process of its own."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Variant(Enum):
-    """What is compared: what a table calls it, and what follows `python -m`."""
+    """The variants that are compared: title in the tables, and module for `python -m`."""
 
     THIS_BOT = ("this bot", "bot")
     EARLIER = ("earlier bot", "bot")
@@ -37,7 +37,7 @@ class Variant(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory in bytes: now, and the most there ever was."""
+    """Resident memory in bytes: now, and its peak."""
 
     now: int
     peak: int
@@ -45,30 +45,30 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A bot that is connected; `ready` seconds after it was started."""
+    """A connected bot; `ready` is the seconds since its start."""
 
     pid: int
     ready: float
 
     def memory(self) -> Memory:
-        """Return what the kernel counts for the process."""
+        """Return the process's memory according to the kernel."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         sizes = dict(line.split(":", 1) for line in status.splitlines())
         now, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
         return Memory(now, peak)
 
     def busy(self) -> float:
-        """Return the seconds of CPU that the process has used."""
+        """Return the CPU seconds that the process has used."""
         return busy(self.pid)[1]
 
     def send(self, sign: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal."""
         os.kill(self.pid, sign)
 
 
 def busy(pid: int) -> tuple[int, float]:
-    """Return a process's parent and the seconds of CPU that it has used; raises OSError where it has ended."""
-    # proc(5), /proc/pid/stat: ppid, utime and stime are fields 4, 14 and 15; the name, field 2, may hold blanks.
+    """Return a process's parent and its CPU seconds; raises OSError if it has ended."""
+    # proc(5), /proc/pid/stat: ppid, utime and stime are fields 4, 14 and 15; the name, field 2, may contain spaces.
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return int(stat[1]), (int(stat[11]) + int(stat[12])) * _TICK
 
@@ -80,10 +80,10 @@ async def started(
     settings: Mapping[str, str] | None = None,
     root: Path = ROOT,
 ) -> AsyncIterator[Running]:
-    """Run a bot in an empty directory for as long as the context is open; `root` is where its sources lie.
+    """Run a bot in an empty directory while the context is open; `root` is the folder of its sources.
 
-    Its ledger is a file, unless the `settings` name another. An error that leaves the context carries the end of
-    the bot's log as a note.
+    Its ledger is a file unless `settings` name another. An exception that leaves the context gets the end of the bot's log
+    as a note.
     """
     with TemporaryDirectory() as directory, TemporaryFile() as log:
         begun, greeted = perf_counter(), world.slack.sockets.greeted
@@ -115,7 +115,7 @@ async def started(
 
 
 async def _ready(process: Process, world: StandIns, greeted: int) -> None:
-    """Return when the bot has printed its line and opened its socket; else raise WrongResultError."""
+    """Wait until the bot has printed its line and opened its socket; else raise WrongResultError."""
     if process.stdout is None:
         raise RuntimeError("the process has no stdout")
     try:

@@ -1,4 +1,4 @@
-"""A relay in front of PostgreSQL's socket: it counts what goes through, and can put the server as far away as wanted."""
+"""A relay in front of PostgreSQL's socket that counts the traffic and can add latency."""
 
 import asyncio
 import tempfile
@@ -15,7 +15,7 @@ _MOST = 1 << 16
 
 
 class Relay:
-    """Counts round trips and the seconds that they take, and transactions by their ends; `url` is the address by way of it."""
+    """Counts round trips with their seconds, and transactions by their ends; `url` is the URL through the relay."""
 
     def __init__(self, url: str, server: Path, away: float) -> None:
         self.url = url
@@ -27,13 +27,13 @@ class Relay:
         self._away = away
 
     def accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Carry one connection until both of its ends have closed it."""
+        """Relay one connection until both sides have closed it."""
         carrying = asyncio.create_task(self._carry(reader, writer))
         self._carried.add(carrying)
         carrying.add_done_callback(self._carried.discard)
 
     async def over(self) -> None:
-        """Return once nothing is carried any more."""
+        """Wait until no connection is left."""
         await asyncio.gather(*self._carried)
 
     async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -65,7 +65,7 @@ class Relay:
 
 @asynccontextmanager
 async def relayed(url: str, away: float = 0.0) -> AsyncIterator[Relay]:
-    """Relay to a database for as long as the context is open; each round trip takes `away` seconds more."""
+    """Relay to a database while the context is open; each round trip takes `away` more seconds."""
     with tempfile.TemporaryDirectory() as folder:
         relay = Relay(through(url, Path(folder)), folder_of(url), away)
         listening = await asyncio.start_unix_server(relay.accept, Path(folder) / _SOCKET)

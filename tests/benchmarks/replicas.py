@@ -1,4 +1,4 @@
-"""What replicas on one PostgreSQL do together, what a job costs there, and what each further replica adds."""
+"""The throughput of replicas on one PostgreSQL, the cost of a job there, and the gain of each further replica."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
@@ -16,9 +16,9 @@ from tests.databases import PostgreSQL
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """How much is measured: numbers of commands, but for `rounds` and those `at_once`.
+    """The extent: numbers of commands, except `rounds` and `at_once`.
 
-    A server further away is so by `away` seconds for each round trip, and has fewer at once: it is soon too slow for more.
+    For a distant server, each round trip takes `away` more seconds, and fewer commands run at once, since it saturates early.
     """
 
     rounds: int = 3
@@ -36,9 +36,9 @@ FEW = Crowd(rounds=1, warm_up=50, in_a_row=50, burst=300)
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """So many replicas with many commands at once: their speed, and per job the milliseconds of CPU and the bytes of WAL and on the disk.
+    """Replicas with many commands at once: their speed, and per job the CPU milliseconds, and bytes of WAL and on disk.
 
-    `connections` are those that the server has.
+    `connections` is the server's number of connections.
     """
 
     replicas: int
@@ -52,7 +52,7 @@ class Together:
 
     @classmethod
     def middle(cls, rounds: Sequence[Self]) -> Self:
-        """Return the median of every figure of the same replicas."""
+        """Return the median of each figure for the same replicas."""
         first = rounds[0]
         return cls(
             first.replicas,
@@ -68,7 +68,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What replicas say to the server for each job."""
+    """The replicas' traffic with the server per job."""
 
     transactions: float
     turns: float
@@ -76,7 +76,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Distant:
-    """The speed of one replica whose server is further away: each round trip takes `turn` milliseconds."""
+    """The speed of one replica with a distant server: a round trip takes `turn` milliseconds."""
 
     turn: float
     speed: Speed
@@ -84,9 +84,9 @@ class Distant:
 
 @dataclass(frozen=True, slots=True)
 class Replicated:
-    """All that was measured; `on_a_file` is the speed of one bot on SQLite.
+    """All results; `on_a_file` is the speed of one bot on SQLite.
 
-    `apart` is what is said for jobs that come one at a time, and `among` for many at once, by numbers of replicas.
+    `apart` is the traffic of jobs one at a time, `among` that of many at once, by number of replicas.
     """
 
     on_a_file: Speed
@@ -97,19 +97,19 @@ class Replicated:
 
     @property
     def alone(self) -> Together:
-        """What one replica does without PgBouncer."""
+        """The result of one replica without PgBouncer."""
         return next(each for each in self.together if (each.replicas, each.pool) == (1, None))
 
     @property
     def dearest(self) -> float:
-        """The milliseconds of the server's CPU for a job where it costs most."""
+        """The server's CPU milliseconds per job where that is highest."""
         return max(each.server for each in self.together)
 
 
 async def replicated(
     counts: Sequence[int], pool: int | None, crowd: Crowd, tell: Callable[[str], None]
 ) -> Replicated:
-    """Measure each number of replicas by turns and, with a `pool`, each behind PgBouncer with so many connections too."""
+    """Measure each number of replicas in turn and, with a `pool`, also behind PgBouncer with that many connections."""
     ways = [
         (count, each) for count in counts for each in ([None] if pool is None else [None, pool])
     ]

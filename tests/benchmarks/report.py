@@ -1,4 +1,4 @@
-"""The figures side by side, and the verdicts on the bars, as tables."""
+"""Print the figures side by side, and the verdicts on the bars, as tables."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -13,7 +13,7 @@ from tests.benchmarks.sheets import Sheet
 
 
 def show(console: Console, measured: Measured, plan: Plan) -> None:
-    """Print all figures that the bars are made of."""
+    """Print all figures on which the bars are based."""
     _show_variants(console, measured.figures, plan)
     console.print()
     _show_growth(console, measured.growth, plan)
@@ -46,7 +46,7 @@ def _show_variants(console: Console, figures: Mapping[Variant, Figures], plan: P
 
 
 def _show_growth(console: Console, growth: Growth, plan: Plan) -> None:
-    """Print this bot's memory at rest."""
+    """Print this bot's memory when idle."""
     late = f"after {plan.late:,}"
     table = table_of("resident memory, MB", "at rest", f"after {plan.early:,}", late, "peak")
     sizes = growth.rest.now, growth.early.now, growth.late.now, growth.late.peak
@@ -55,7 +55,7 @@ def _show_growth(console: Console, growth: Growth, plan: Plan) -> None:
 
 
 def _show_batched(console: Console, batched: Batched) -> None:
-    """Print what single commands take on an idle bot and beside a batch."""
+    """Print the times of single commands on an idle bot and during a batch."""
     table = table_of("single commands, p99", "idle", "beside a batch")
     table.add_row("  ack, ms", f"{batched.ack_idle:.1f}", f"{batched.ack_beside:.1f}")
     table.add_row("  answer, ms", f"{batched.answer_idle:.0f}", f"{batched.answer_beside:.0f}")
@@ -63,7 +63,7 @@ def _show_batched(console: Console, batched: Batched) -> None:
 
 
 def show_sheets(console: Console, sheets: Iterable[Sheet]) -> None:
-    """Print tables of text, one below the other."""
+    """Print text tables below each other."""
     for sheet in sheets:
         table = table_of(*sheet.columns)
         for row in sheet.rows:
@@ -83,7 +83,7 @@ def show_bars(console: Console, verdicts: Iterable[Bar]) -> None:
 
 
 def table_of(first: str, *others: str) -> Table:
-    """Return a table with these columns, those after the first for numbers."""
+    """Return a table with these columns; all but the first are numeric."""
     table = Table(first, *others, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"

@@ -1,4 +1,4 @@
-"""What the page about capacity shows, as tables of text: for the terminal, and for bot/ops/capacity.md."""
+"""The capacity page's tables as text, for the terminal and for bot/ops/capacity.md."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tests.benchmarks.limits import Calls, Limited, Paused
 from tests.benchmarks.replicas import Replicated
 
-_BUSY = 0.5  # of what a replica can do: beyond, people wait for each other
-_BUSY_DAY = 8 * 3600.0  # seconds of a day in which it is so busy
+_BUSY = 0.5  # share of a replica's maximum; above it, queueing is noticeable
+_BUSY_DAY = 8 * 3600.0  # seconds of a busy day
 TEAMS: Mapping[str, int] = {
     "a team of ten, six commands an hour each": 1,
     "one channel, as much as Slack takes": 30,
@@ -16,25 +16,25 @@ TEAMS: Mapping[str, int] = {
     "ten workspaces' worth": 500,
     "a hundred workspaces' worth": 5_000,
 }
-"""Commands a minute, at the busiest."""
+"""Commands a minute at peak."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table whose first column is text and whose others are numbers."""
+    """A table with text in its first column and numbers in the others."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     def markdown(self) -> str:
-        """Return it as a table of Markdown."""
+        """Return the table in Markdown."""
         rule = ("---", *("--:" for _ in self.columns[1:]))
         lines = (self.columns, rule, *self.rows)
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def replicas_sheet(found: Replicated) -> Sheet:
-    """Return what replicas on one PostgreSQL do, and one bot on SQLite."""
+    """Return the throughput of replicas on one PostgreSQL, and of one bot on SQLite."""
     file = found.on_a_file
     rows = [("1, on SQLite", f"{file.per_second:,.0f}", f"{file.ack_p99:.0f}", *("",) * 5)]
     for each in found.together:
@@ -49,7 +49,7 @@ def replicas_sheet(found: Replicated) -> Sheet:
 
 
 def cost_sheet(found: Replicated, at_once: int) -> Sheet:
-    """Return what a job costs one replica and the server."""
+    """Return a job's cost for one replica and for the server."""
     apart, among, alone = found.apart, found.among[1], found.alone
     return Sheet(
         ("one job", "one at a time", f"{at_once} at once"),
@@ -65,7 +65,7 @@ def cost_sheet(found: Replicated, at_once: int) -> Sheet:
 
 
 def end_sheet(found: Replicated) -> Sheet:
-    """Return where one replica and the shared database end."""
+    """Return the maximum of one replica and of the shared database."""
     distant = found.distant
     return Sheet(
         ("what ends", "jobs/s"),
@@ -81,7 +81,7 @@ def end_sheet(found: Replicated) -> Sheet:
 
 
 def sizing_sheet(found: Replicated, calls: Calls) -> Sheet:
-    """Return what so many commands take, by what one costs."""
+    """Return the resources for a number of commands, from the cost of one."""
     alone = found.alone
     most = _BUSY * 60 * alone.speed.per_second
     return Sheet(
@@ -108,7 +108,7 @@ def _short(number: float) -> str:
 
 
 def limits_sheet(found: Sequence[Limited]) -> Sheet:
-    """Return how many commands a minute Slack has room for, and the limit that a bot ran into."""
+    """Return how many commands a minute Slack allows, and the limit that a bot reached."""
     methods = sorted({method for limit in found for method in limit.room})
     return Sheet(
         ("channels", *(f"`{method}`" for method in methods), "met first", "after commands"),
@@ -125,7 +125,7 @@ def limits_sheet(found: Sequence[Limited]) -> Sheet:
 
 
 def paused_sheet(found: Paused) -> Sheet:
-    """Return how a batch fares that WeChat's limit of calls a minute stops midway."""
+    """Return the course of a batch that reaches WeChat's limit of calls a minute."""
     return Sheet(
         ("a batch", "calls a minute that WeChat takes", "all shared after", "refused by Slack"),
         (
@@ -140,7 +140,7 @@ def paused_sheet(found: Paused) -> Sheet:
 
 
 def filled(page: str, sheets: Mapping[str, str]) -> str:
-    """Return a page with each text between its marks, such as `<!-- cost -->` and `<!-- /cost -->`."""
+    """Return a page with each text placed between its marks, such as `<!-- cost -->` and `<!-- /cost -->`."""
     for name, text in sheets.items():
         before, mark, rest = page.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")

@@ -1,4 +1,4 @@
-"""How the bot stands hours of mixed commands with faults: what it holds on to must not grow."""
+"""Hours of mixed commands with faults: the resources that the bot holds must not grow."""
 
 import asyncio
 import re
@@ -23,19 +23,19 @@ from tests.conftest import free_port
 from tests.faults.bots import Bot
 
 LOOKS = 13
-"""How often the bot is looked at, at rest; the first time is before it is warm, and does not count."""
+"""How often the idle bot is examined; the first time it is not warmed up, and does not count."""
 
-_TOGETHER = 4  # stretches of which it is judged what came of them
+_TOGETHER = 4  # stretches whose results are judged together
 _REST_WITHIN = 60.0
 _SETTLE = 16.0  # seconds: aiohttp keeps idle connections for fifteen
-_SECRET = "made-up"  # what every secret of the playground has in it
+_SECRET = "made-up"  # a marker in every secret of the playground
 _SEED = 20261126
 _OPEN = "SELECT count(*) FROM requests WHERE state NOT IN ('ended', 'confirming', 'waiting')"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The bot at rest after a stretch: bytes, counts, and the mean milliseconds of a transaction in that stretch."""
+    """The idle bot after a stretch: bytes, counts, and the mean milliseconds of a transaction in that stretch."""
 
     minutes: float
     answered: int
@@ -46,7 +46,7 @@ class Look:
 
 
 async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
-    """Let a storm blow for so many minutes, with a rest after each stretch; return what was seen at each."""
+    """Run a storm for so many minutes, with a pause after each stretch; return the state at each pause."""
     looks: list[Look] = []
     stretch = 60 * minutes / LOOKS
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, _bot(slack, wechat) as running:
@@ -56,7 +56,7 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
             await storm.blow(stretch)
             await running.rest(slack)
             tallies.append(storm.tally())
-            # One failing users.info has all that is asked denied for five seconds, which a short stretch may not outlast.
+            # One failing users.info causes denials for five seconds, which can fill a short stretch.
             came = tallies[-1].since(tallies[max(number - _TOGETHER, 0)])
             if number >= _TOGETHER and (wrong := wrongs(came, slack.violations, running.bot.log)):
                 raise WrongResultError(f"Up to stretch {number}: {' '.join(wrong)}")
@@ -82,7 +82,7 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
 
 
 def wrongs(came: Tally, violations: Sequence[str], log: str) -> list[str]:
-    """Return a sentence for each thing that no fault excuses; with no more faults than here, far more of what is asked works."""
+    """Return a sentence for each problem that the faults do not explain; they leave most requests working."""
     found = []
     if 4 * came.left > came.done:
         found.append(f"People did {came.done} things, and {came.left} they could not do.")
@@ -98,12 +98,12 @@ def wrongs(came: Tally, violations: Sequence[str], log: str) -> list[str]:
 
 
 def soak_bars(looks: Sequence[Look]) -> list[Bar]:
-    """Return the bars of a soak: the last two looks against the first third, without the very first look."""
+    """Return the bars: the last two looks compared to the first third, without the very first look."""
     warm = looks[1:]
     third = max(len(warm) // 3, 1)
 
     def ends(figure: Callable[[Look], float]) -> tuple[float, float]:
-        """Return the least of the first third and of the last two: what else the machine does only adds to a figure."""
+        """Return the minimum of the first third and of the last two: noise on the machine only adds to a figure."""
         return min(map(figure, warm[:third])), min(map(figure, warm[-2:]))
 
     memory, ledger = ends(lambda look: look.memory), ends(lambda look: look.ledger)
@@ -126,7 +126,7 @@ def _said(look: Look) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """The bot's process, from outside."""
+    """The bot's process, seen from outside."""
 
     bot: Bot
     database: str
@@ -137,20 +137,20 @@ class _Running:
         return self.bot.memory()
 
     def descriptors(self) -> int:
-        """Return how many files and sockets it has open."""
+        """Return the number of open files and sockets."""
         return len(list(Path(f"/proc/{self.bot.pid}/fd").iterdir()))
 
     async def tasks(self) -> int:
-        """Return how many tasks its loop has."""
+        """Return the number of tasks in its event loop."""
         return int(await self._metric("share_env_loop_tasks"))
 
     async def ledger(self) -> tuple[float, float]:
-        """Return the seconds that all transactions took so far, and how many there were."""
+        """Return the total seconds of all transactions so far, and their number."""
         name = "share_env_ledger_seconds"
         return await self._metric(f"{name}_sum"), await self._metric(f"{name}_count")
 
     async def rest(self, slack: LocalSlack) -> None:
-        """Return once nothing is under way any more."""
+        """Wait until the bot is idle."""
         engine = create_engine(self.database, poolclass=NullPool)
         async with asyncio.timeout(_REST_WITHIN):
             while True:
@@ -170,7 +170,7 @@ class _Running:
 
 @asynccontextmanager
 async def _bot(slack: LocalSlack, wechat: LocalWeChat) -> AsyncIterator[_Running]:
-    """Run the bot as a process that keeps the platform's chain, under the demo's policy."""
+    """Run the bot as a process that keeps the platform's chain, with the demo's policy."""
     with TemporaryDirectory() as directory:
         folder, port = Path(directory), free_port()
         policy, database = folder / "policy.toml", f"sqlite:///{folder}/ledger.db"

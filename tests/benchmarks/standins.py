@@ -1,4 +1,4 @@
-"""The stand-ins for Slack and WeChat, and the people who type commands and watch for the answer."""
+"""The stand-ins for Slack and WeChat, and people who type commands and wait for the answers."""
 
 import asyncio
 import gc
@@ -26,12 +26,12 @@ _ANSWER_WITHIN = 30.0
 
 
 class WrongResultError(Exception):
-    """A bot does not do what it must, so its time is worth nothing."""
+    """A bot's result is wrong, so its timing is meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """How long one command took, in seconds, to its ack and to the last edit of its parent message."""
+    """The seconds that one command took until its ack, and until the last edit of its parent message."""
 
     ack: float
     answer: float
@@ -39,16 +39,16 @@ class Took:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What many commands took, and all of them together, in seconds."""
+    """The seconds of many commands, and of all of them together."""
 
     each: tuple[Took, ...]
     together: float
 
 
 class StandIns:
-    """Both servers; every command shares one env with an appid of its own, by which its answer is recognised.
+    """Both servers. Each command shares the same env with another appid, by which its answer is recognised.
 
-    So it is where many merchants are served from few envs. The commands come from `channels` in turn.
+    That corresponds to serving many merchants from few envs. Commands come from `channels` in turn.
     """
 
     def __init__(self, slack: LocalSlack, wechat: LocalWeChat) -> None:
@@ -62,7 +62,7 @@ class StandIns:
         slack.on_change = self._look
 
     def environment(self) -> dict[str, str]:
-        """Return the settings that point a bot here, in the names of this bot."""
+        """Return the bot's settings for these servers."""
         world = self.slack.world
         return {
             "SLACK_BOT_TOKEN": world.bot_token,
@@ -75,11 +75,11 @@ class StandIns:
         }
 
     async def load(self, commands: int, at_once: int) -> Load:
-        """Return what `commands` took when so many people typed them, each waiting for the answer.
+        """Return the times of `commands` typed by `at_once` people, each of whom waits for the answer.
 
-        Raises WrongResultError where a command was not acked, shared and answered.
+        Raises WrongResultError if a command was not acked, shared and answered.
         """
-        # What stays of earlier commands is not searched for garbage in the middle of these.
+        # Collect now, so that garbage of earlier commands is not collected during these.
         gc.collect()
         gc.freeze()
         turns = iter(range(commands))
@@ -89,7 +89,7 @@ class StandIns:
             async with asyncio.TaskGroup() as people:
                 tasks = [people.create_task(self._person(turns)) for _ in range(at_once)]
         except ExceptionGroup as wrong:
-            raise wrong.exceptions[0] from None  # the others say the same
+            raise wrong.exceptions[0] from None  # the others are the same
         together = perf_counter() - begun
         shared = len(self.wechat.shared) - before
         if shared != commands or self.slack.violations:
@@ -97,9 +97,9 @@ class StandIns:
         return Load(tuple(took for task in tasks for took in task.result()), together)
 
     async def batch(self, size: int, within: float = _ANSWER_WITHIN) -> float:
-        """Return the seconds from a command with so many appids to the summary of what came of it.
+        """Return the seconds from the command for a batch until its summary.
 
-        Raises WrongResultError where not all of it was shared within so many seconds.
+        Raises WrongResultError if not all of it was shared `within` so many seconds.
         """
         self._asked += 1
         appids = " ".join(f"wx{number:016x}" for number in range(size))
@@ -115,9 +115,9 @@ class StandIns:
             raise WrongResultError(f"A batch was not answered; its ack: {ack.payload}.") from None
 
     async def beside(self, work: Awaitable[object], at_once: int, pause: float) -> list[Took]:
-        """Return what single commands took while `work` was done, from so many people.
+        """Return the times of single commands by `at_once` people while `work` runs.
 
-        Each pauses before each command, for `pause` seconds in the mean, so that they march in step with nothing.
+        Each person pauses before each command, for `pause` seconds on average, at random so that they do not synchronise.
         """
         over = asyncio.Event()
 
@@ -164,9 +164,9 @@ class StandIns:
 
 @asynccontextmanager
 async def standins(latency: float = 0.0, world: World | None = None) -> AsyncIterator[StandIns]:
-    """Serve both on 127.0.0.1, with an empty transcript, for as long as the context is open.
+    """Serve both on 127.0.0.1, with empty transcripts, while the context is open.
 
-    WeChat takes `latency` seconds for each answer.
+    `latency` is the seconds for each response of WeChat's.
     """
     async with LocalSlack(world or seed()) as slack, LocalWeChat(latency) as wechat:
         yield StandIns(slack, wechat)

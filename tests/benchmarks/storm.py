@@ -1,6 +1,6 @@
-"""A storm: people who do all that one can do with the bot, while Slack and WeChat keep failing.
+"""Load of all kinds: people do everything that the bot allows, while Slack and WeChat keep failing.
 
-Everything about it is bounded: so many people, one thing at a time each, until the context is left.
+The load is bounded: a fixed number of people, each doing one thing at a time, until the context is closed.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, PLACES, ROLES
 
 PEOPLE = 6
-_PAUSE = 0.05  # seconds between two things that one person does
-_FAULT_EVERY = 12  # things done
+_PAUSE = 0.05  # seconds between two actions of one person
+_FAULT_EVERY = 12  # actions
 _PATIENCE = 30.0
 _ASK = {"share", "again", "batch", "confirm", "approve"}
 _ENDED = ("✅", "❌", "❔", "🚫", "⌛", "⚪", "🛑")
@@ -40,7 +40,7 @@ _METHODS = ("chat.postMessage", "chat.update", "views.publish", "users.info")
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What people did and could not do, the requests among it and their ends, the single shares among those and all that is shared."""
+    """Counts of actions, of failed actions, of requests and their ends, and of shares: single ones and all."""
 
     done: int
     left: int
@@ -50,12 +50,12 @@ class Tally:
     shared: int
 
     def since(self, before: "Tally") -> "Tally":
-        """Return what came of it after `before`."""
+        """Return the difference to an earlier tally."""
         return Tally(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
 
 
 class Storm:
-    """People and faults; `answered` counts the ends of requests that people can see, `left` the things that people could not do."""
+    """People and faults; `answered` counts the visible ends of requests, `left` the actions that could not be completed."""
 
     def __init__(self, slack: LocalSlack, wechat: LocalWeChat, seed: int) -> None:
         self.answered = 0
@@ -63,7 +63,7 @@ class Storm:
         self.left = 0
         self._slack = slack
         self._wechat = wechat
-        self._dice = random.Random(seed)  # noqa: S311  # which fault comes next is no secret
+        self._dice = random.Random(seed)  # noqa: S311  # only selects faults
         self._numbers = count(1)
         self._questions: dict[str, PostedMessage] = {}
         self._approver = asyncio.Lock()
@@ -80,12 +80,12 @@ class Storm:
         slack.on_change = self._saw
 
     async def blow(self, seconds: float) -> None:
-        """Let everybody do things for so many seconds; return when each has finished the last one."""
+        """Let everybody act for so many seconds; return when each has completed the last action."""
         until = asyncio.get_running_loop().time() + seconds
         await asyncio.gather(*(self._person(until) for _ in range(PEOPLE)))
 
     def tally(self) -> "Tally":
-        """Return what came of it so far."""
+        """Return the counts so far."""
         done, shared = self.done, len(self._wechat.shared)
         asked = sum(done[name] for name in _ASK)
         return Tally(done.total(), self.left, asked, self.answered, done["share"], shared)
@@ -102,13 +102,13 @@ class Storm:
                 async with asyncio.timeout(_PATIENCE):
                     await self._acts[name]()
             except (TimeoutError, ImpossibleError, LookupError):
-                self.left += 1  # a fault may have hit what a person waits to see
+                self.left += 1  # a fault may have hit what the person waits for
             else:
                 self.done[name] += 1
             await asyncio.sleep(_PAUSE)
 
     async def _fail(self) -> None:
-        """Let one thing go wrong, most often at WeChat, seldom with the socket."""
+        """Inject a fault: mostly in WeChat, rarely on the socket."""
         roll = self._dice.random()
         if roll < 0.6:
             self._wechat.fail("shareenv", self._dice.choice(_ANSWERS))

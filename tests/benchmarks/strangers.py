@@ -1,6 +1,6 @@
-"""python -m tests.benchmarks.strangers FLOOD PORT SECONDS: lean on a bot's door, without any secret of it.
+"""python -m tests.benchmarks.strangers FLOOD PORT SECONDS: flood a bot's listener without knowing any secret.
 
-A process of its own, so that whoever measures the bot meanwhile is not slowed down by it.
+It is a separate process, so that it does not slow down the process that measures the bot.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 
 _PIECE = 64 << 10
 _RATE = 3_000_000.0  # bytes a second, over all connections
-_COMES_AGAIN = 0.5  # seconds, after being shown out
+_COMES_AGAIN = 0.5  # seconds after being disconnected
 _PUSH_LIMIT, _SLACK_LIMIT = 64 << 10, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What `connections` strangers send over and over: a head, and a body of which the last `lacking` bytes never come.
+    """A request that `connections` clients send repeatedly: headers, and a body whose last `lacking` bytes are never sent.
 
-    `rate` is in bytes a second, over all of them; 0 is as fast as it goes.
+    `rate` is in bytes a second for all of them together; 0 means unlimited.
     """
 
     head: Callable[[], list[str]]

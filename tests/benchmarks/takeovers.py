@@ -1,4 +1,4 @@
-"""How long people wait for what a replica had under way, once it is killed or told to stop, on PostgreSQL."""
+"""How long people wait for a replica's requests after it is killed or stopped, on PostgreSQL."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import standins
 from tests.databases import PostgreSQL
 
-_UNDER_WAY = 20  # commands
-_LONG = 60.0  # seconds that WeChat takes, so that none of them ends by itself
+_UNDER_WAY = 20  # commands in progress
+_LONG = 60.0  # seconds for WeChat's response, so that no request ends by itself
 
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """Seconds from the signal until the other replica has answered the last request of the one that got it."""
+    """Seconds from the signal until the other replica has answered the last request of the signalled one."""
 
     killed: float
     stopped: float
 
 
 async def taken_over(rounds: int) -> TakenOver:
-    """Return the medians; whoever is told to stop has no grace, and so has to let go of all it holds."""
+    """Return the medians; a stopped replica has no grace, so it has to release all leases."""
     killed, stopped = list[float](), list[float]()
     with postgresql() as server:
         for _ in range(rounds):

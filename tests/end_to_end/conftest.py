@@ -1,4 +1,4 @@
-"""The bot as a process of its own, beside a local Slack and a local WeChat."""
+"""The bot as a process of its own, with a local Slack and a local WeChat."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -14,12 +14,12 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from tests.processes import Forked, fork, start
 
-STARTUP = 60.0  # seconds, on a busy machine
+STARTUP = 60.0  # seconds; enough on a busy machine
 
 
 @dataclass
 class Process:
-    """A running `python -m bot`, and what it wrote."""
+    """A running `python -m bot`, and its output."""
 
     process: asyncio.subprocess.Process | Forked
     ready: str
@@ -33,7 +33,7 @@ class Process:
 
 @pytest.fixture
 def environ(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
-    """Return what the bot is told, for changing in a test."""
+    """The bot's environment, which tests can change."""
     return {
         **environment(slack, wechat),
         "WECHAT_AUTHORIZER_APPID": OWNER,
@@ -50,9 +50,9 @@ async def spawn(
     stdin: int = asyncio.subprocess.DEVNULL,
     stdout: int = asyncio.subprocess.PIPE,
 ) -> asyncio.subprocess.Process | Forked:
-    """Run `python -m bot`, or another program, with this environment and no other.
+    """Run `python -m bot`, or another program, with exactly this environment.
 
-    Python itself is started for it where the environment says something to Python.
+    It is a fresh Python if the environment has variables for Python itself, else a fork.
     """
     run = start if "PYTHONPATH" in environ else fork
     return await run(environ, folder, *program, *arguments, stdin=stdin, stdout=stdout)
@@ -61,7 +61,7 @@ async def spawn(
 async def finished(
     environ: Mapping[str, str], folder: Path, *arguments: str
 ) -> tuple[int, str, str]:
-    """Run `python -m bot` to its end; return exit code, output and errors."""
+    """Run `python -m bot` until it exits; return exit code, output and errors."""
     process = await spawn(environ, folder, *arguments)
     out, err = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, out.decode(), err.decode()
@@ -69,7 +69,7 @@ async def finished(
 
 @asynccontextmanager
 async def bot(environ: Mapping[str, str], folder: Path) -> AsyncIterator[Process]:
-    """Run the bot until the context is left; it is ready when the context is entered."""
+    """Run the bot while the context is open; it is ready on entering."""
     process = await spawn(environ, folder, "run")
     assert process.stdout
     assert process.stderr

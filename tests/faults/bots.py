@@ -1,4 +1,4 @@
-"""Bots as processes that can be killed, frozen and started again, and what must be true afterwards."""
+"""Bots as processes that can be killed, frozen and restarted, and assertions about the result."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ CHANNEL = "C0RELEASES"
 FINAL = ("✅", "❌", "❔")
 
 MADE_UP = "made-up"
-"""What every secret of the playground has in it, and nothing else."""
+"""A marker that every secret of the playground contains, and no other text."""
 
 
 def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, str]:
-    """Return the environment of a bot beside these two servers."""
+    """Return the environment of a bot with these two servers."""
     return {
         **environment(slack, wechat),
         "WECHAT_AUTHORIZER_APPID": OWNER,
@@ -42,18 +42,18 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, 
 
 
 def over_http(port: int) -> dict[str, str]:
-    """Return the settings of a bot that hears Slack over HTTP, at `address_at(port)`."""
+    """Return the settings of a bot in HTTP mode, at `address_at(port)`."""
     secret = seed().signing_secret
     return {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
 
 
 def address_at(port: int) -> str:
-    """Return where Slack sends everything to a bot in HTTP mode."""
+    """Return the URL for Slack's requests to a bot in HTTP mode."""
     return f"http://127.0.0.1:{port}/slack/events"
 
 
 class Bot:
-    """One `python -m bot` at a time, with the same environment each time it is started."""
+    """Runs `python -m bot`, one process at a time, with the same environment at each start."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path, name: str = "bot") -> None:
         self._environ = {**kept(), **environ}
@@ -63,18 +63,18 @@ class Bot:
 
     @property
     def log(self) -> str:
-        """Return everything that was logged so far."""
+        """Return the log so far."""
         return self._log.read_text(encoding="utf-8")
 
     @property
     def pid(self) -> int:
-        """The process that was started last."""
+        """The pid of the last process."""
         assert self._process
         return self._process.pid
 
     @property
     def grace(self) -> float:
-        """Seconds that it has at a stop for what is under way: the default where nobody sets them."""
+        """The bot's SHUTDOWN_GRACE in seconds, or its default."""
         return float(self._environ.get("SHUTDOWN_GRACE", "10"))
 
     def logged(self, event: str) -> set[str]:
@@ -83,7 +83,7 @@ class Bot:
         return {line["request"] for line in lines if line["event"] == event and "request" in line}
 
     async def start(self) -> None:
-        """Start it and return when it is ready."""
+        """Start the bot and wait until it is ready."""
         await self.launch()
         assert self._process
         assert self._process.stdout
@@ -93,9 +93,9 @@ class Bot:
     async def launch(
         self, stdout: int = asyncio.subprocess.PIPE, stderr: int | None = None
     ) -> None:
-        """Start it; what it writes is heard and kept, unless it goes elsewhere.
+        """Start the bot; its output is read and kept unless it is directed elsewhere.
 
-        Python itself is started for it where the environment says something to Python.
+        It is a fresh Python if the environment has variables for Python itself.
         """
         run = fork if self._environ["PYTHONPATH"] == str(ROOT) else start
         with self._log.open("ab") as log:
@@ -104,36 +104,36 @@ class Bot:
             self._process = await run(self._environ, folder, "-m", "bot", flags=(), **how)
 
     def memory(self, what: str = "VmRSS") -> int:
-        """Return the resident bytes; with `VmHWM` the most there were since `forget_peak`."""
+        """Return the resident bytes; with `VmHWM`, their maximum since `forget_peak`."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         (kilobytes,) = re.findall(rf"^{what}:\s+(\d+)", status, re.MULTILINE)
         return int(kilobytes) * 1024
 
     def forget_peak(self) -> None:
-        """Count the most memory from now on."""
+        """Reset the peak of the resident memory."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")  # proc(5)
 
     def send(self, sign: signal.Signals) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal if the process is running."""
         if self._process and self._process.returncode is None:
-            # Not send_signal(): that asks how the process ended, and then asyncio cannot learn it any more.
+            # Not send_signal(), which polls the process, so that asyncio would miss its exit.
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, sign)
 
     async def end(self, sign: signal.Signals = signal.SIGKILL) -> int | None:
-        """Send a signal and return the exit code."""
+        """Send a signal, wait for the exit, and return the exit code."""
         self.send(sign)
         return await self.ended()
 
     async def ended(self) -> int | None:
-        """Return the exit code once it has ended by itself."""
+        """Wait for the exit, and return the exit code."""
         return await asyncio.wait_for(self._process.wait(), 60) if self._process else None
 
 
 class Load:
-    """People who type on for as long as the context is open, each command about another env.
+    """People who type commands while the context is open, each command with another env.
 
-    `pause` is in seconds, after each command. What they see is kept up to date as it changes.
+    `pause` is in seconds, after each command. What they see is tracked as it changes.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Load:
         self.refused: list[Ack] = []
         self.unheard: list[Ack] = []
         self.finals: dict[str, float] = {}
-        """When each request came to its end, for everybody to see: seconds of time.monotonic()."""
+        """When each request visibly ended, in seconds of time.monotonic()."""
         self._open: set[str] = set()
         self._slack = slack
         self._people, self._pause, self._env = people, pause, env
@@ -169,10 +169,10 @@ class Load:
                 task.cancel()
         for result in await asyncio.gather(*self._typing, return_exceptions=True):
             if isinstance(result, Exception):
-                raise result  # most likely why nothing came that the test was waiting for
+                raise result  # probably the reason why the test waited in vain
 
     async def ask(self) -> bool:
-        """Type one command; tell whether the bot took it on."""
+        """Type a command; return whether the bot accepted it."""
         user = "U0REQUESTER"
         ack = await self._slack.command(user, CHANNEL, f"{APPID} {self._env}-{next(self._numbers)}")
         said = str((ack.payload or {}).get("text", ""))
@@ -188,30 +188,30 @@ class Load:
         return id_ is not None
 
     async def more(self, commands: int, within: float = 20) -> None:
-        """Wait until so many more commands were taken on, within some seconds."""
+        """Wait until this many more commands were accepted."""
         enough = len(self.taken) + commands
         await self._slack.until(lambda _: len(self.taken) >= enough, within)
 
     async def all_answered(self, within: float) -> None:
-        """Wait until what was taken on, and all else that shows, has come to its end, within some seconds."""
+        """Wait until all accepted requests, and all others that are visible, have ended."""
         await self._slack.until(
             lambda _: self.taken <= self.finals.keys() and not self._open, within
         )
 
     @property
     def shown(self) -> set[str]:
-        """The requests that have a parent."""
+        """The requests with a parent message."""
         return self._open | self.finals.keys()
 
     def under_way(self) -> set[str]:
-        """Return the requests that were taken on and have not come to their end."""
+        """Return the accepted requests that have not ended."""
         return self.taken - self.finals.keys()
 
     async def _type_on(self) -> None:
         while not self._over:
             if self._slack.sockets.connections:
                 taken = await self.ask()
-                # A socket may be dead and not yet known so.
+                # A connection may be dead without the bot knowing.
                 await asyncio.sleep(self._pause if taken else max(self._pause, 0.01))
             else:
                 await self._slack.until(
@@ -230,32 +230,32 @@ class Load:
 
 
 def env_of(ack: Ack) -> str:
-    """Return the env that a command was about."""
+    """Return the env of a command."""
     return str(ack.request["text"]).split()[-1]
 
 
 def rows(database: str, query: str) -> list[Any]:
-    """Return what a query finds in a bot's database: the first column of each row."""
+    """Run a query on a bot's database; return the first column of its rows."""
     engine = create_engine(database, poolclass=NullPool)
     with engine.connect() as connection:
         return list(connection.scalars(text(query)))
 
 
 async def all_ended(database: str, within: float) -> None:
-    """Wait until all requests have ended, within some seconds."""
+    """Wait until all requests have ended."""
     await until_none(database, "state <> 'ended'", within)
 
 
 async def until_none(database: str, where: str, within: float) -> None:
-    """Wait until there are no such requests, within some seconds."""
+    """Wait until no request matches."""
     query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # words of ours
     async with asyncio.timeout(within):
         while await asyncio.to_thread(rows, database, query):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)  # a database rings no bell
+            await asyncio.sleep(0.1)  # a database sends no event
 
 
 def assert_recorded_once(database: str, ids: set[str]) -> None:
-    """Check that the ledger knows these requests, that all are over, and that none was answered twice."""
+    """Assert that the ledger has these requests, that all have ended, and that none was answered twice."""
     assert ids <= set(rows(database, "SELECT id FROM requests"))
     assert rows(database, "SELECT id FROM requests WHERE state <> 'ended'") == []
     for kind in ("accepted", "answered", "delivered"):
@@ -266,7 +266,7 @@ def assert_recorded_once(database: str, ids: set[str]) -> None:
 
 
 def assert_keeps_secrets(bot: Bot, slack: LocalSlack) -> None:
-    """Check that no secret is in a log line, or in a message, a modal or an App Home that people have before them."""
+    """Assert that no secret is in the log, or in a visible message, modal or App Home."""
     assert MADE_UP not in bot.log
     assert "/commands/" not in bot.log, "a response_url"
     assert "/actions/" not in bot.log, "likewise"
@@ -278,23 +278,23 @@ def assert_keeps_secrets(bot: Bot, slack: LocalSlack) -> None:
 
 
 def request_of(ack: Ack) -> str | None:
-    """Return the id of the request that an ack says is on its way."""
+    """Return the request id in an ack that accepts a command."""
     text = str((ack.payload or {}).get("text", ""))
     return text.rsplit("`", 2)[-2] if text.startswith("On it") else None
 
 
 def request_in(message: PostedMessage) -> str:
-    """Return the id of the request that a parent is about."""
+    """Return the request id in a parent message."""
     return str(re.findall(r"Request `(\w+)`", message.text)[-1])
 
 
 def lists(message: PostedMessage) -> bool:
-    """Tell whether a reply lists the appids of a batch."""
+    """Return whether a reply lists a batch's appids."""
     return "```" in message.text
 
 
 def assert_answered_once(slack: LocalSlack, ids: set[str], *, only: bool = False) -> None:
-    """Check that each request has one parent in its final state, and one reply; with `only`, no others."""
+    """Assert that each request has one parent in its final state and one reply; with `only`, no others."""
     parents = slack.parents(CHANNEL)
     shown = Counter(map(request_in, parents))
     assert ids <= shown.keys(), ids - shown.keys()

@@ -1,4 +1,4 @@
-"""Many faults in one bot at once: each burns for an owner and an env of its own, and again while a token expires."""
+"""Many faults at once against one bot: each has its own owner and env, and occurs again when a token has expired."""
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from tests.faults.table import Fault
 
 YES, NO, MAYBE = FINAL
 OWNERS = 400
-PATIENCE = 20.0  # seconds for an ack: on a busy machine twenty at once take their time
+PATIENCE = 20.0  # seconds for an ack: twenty at once are slow on a busy machine
 _RULE = f"""
 [[rule]]
 name = "whoever asks"
@@ -29,9 +29,9 @@ effect = "allow"
 
 @dataclass(frozen=True, slots=True)
 class Lit:
-    """One fault for one owner: what WeChat answers to its share, and what its token server answers, each the last for good.
+    """One fault for one owner: the answers of WeChat to its share, and of its token server; the last of each is repeated.
 
-    With `expiring` the token that the bot has read is dead, so the answers meet the call after its renewal.
+    With `expiring`, the bot's token is expired, so the answers meet the call after a renewal.
     """
 
     fault: Fault
@@ -42,16 +42,16 @@ class Lit:
 
     @property
     def owner(self) -> str:
-        """Who owns the env."""
+        """The owner of the env."""
         return owner_of(self.number)
 
     @property
     def env(self) -> str:
-        """What is to be shared while it burns."""
+        """The env to share under the fault."""
         return f"burning-{self.number}-1"
 
     def command(self, time: int = 1) -> str:
-        """Return what is typed, the first time or a later one."""
+        """Return the command for the first or a later time."""
         return f"{APPID} burning-{self.number}-{time}"
 
     def __str__(self) -> str:
@@ -65,20 +65,20 @@ def owner_of(number: int) -> str:
 
 
 def giving(token: str) -> Status:
-    """Return a token server's answer with this token."""
+    """Return a token server's response with this token."""
     body = {"authorizer_access_token": token, "expires_in": 7200}
     return Status(200, json.dumps(body).encode(), "application/json")
 
 
 def policy(numbers: Iterable[int]) -> str:
-    """Return a policy under which each of these owners has the envs with its number."""
+    """Return a policy in which each owner has the envs with its number."""
     owned = (f'[[owner]]\nappid = "{owner_of(n)}"\nenvs = ["burning-{n}-*"]\n' for n in numbers)
     return "\n".join(owned) + _RULE
 
 
 @asynccontextmanager
 async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncIterator[Fire]:
-    """Start a bot for so many owners."""
+    """Start a bot for this many owners."""
     file = folder / "policy.toml"
     file.write_text(policy(range(owners)), encoding="utf-8")
     settings = {"POLICY_FILE": str(file), "SHARE_ENV_ALLOWED_USERS": ""}
@@ -89,7 +89,7 @@ async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncItera
 def each_twice(
     fires: Mapping[Fault, Sequence[Trouble]], *, of_tokens: bool = False, first: int = 0
 ) -> list[Lit]:
-    """Return each answer of each fault, at once and in the call after a token has expired; `first` is the first number.
+    """Return each fault's answers twice: at once, and after a token has expired; numbered from `first`.
 
     They are WeChat's to the share or, with `of_tokens`, the token server's.
     """
@@ -104,14 +104,14 @@ def each_twice(
 
 
 async def light(burning: Fire, lit: Sequence[Lit]) -> list[str]:
-    """Light all of these at once; return what whoever asked is told about each."""
+    """Apply all of these faults at once; return what each requester is told."""
     for one in lit:
         _prepare(burning, one)
     return await burning.answers([one.command() for one in lit])
 
 
 async def hold_true(burning: Fire, lit: Sequence[Lit], subtests: pytest.Subtests) -> None:
-    """Light all of these, and check for each what was told, that it was true, and that the next command works."""
+    """Apply all of these faults; check that the right and true answer came, and that the next command works."""
     told = await light(burning, lit)
     happened = {env for _, env, _ in burning.wechat.shared}
     for one in lit:
@@ -127,18 +127,18 @@ async def hold_true(burning: Fire, lit: Sequence[Lit], subtests: pytest.Subtests
 
 
 def put_out(burning: Fire, one: Lit) -> None:
-    """Let WeChat and the token server answer as usual again."""
+    """Remove a fault from WeChat and the token server."""
     burning.wechat.clear("shareenv", env=one.env)
     burning.wechat.clear("token", owner=one.owner)
 
 
 def marks(text: str) -> set[str]:
-    """Return how the messages about a request begin: with a yes, a no, or a doubt."""
+    """Return the marks at the beginning of messages: success, failure, unknown."""
     return {line[0] for line in text.splitlines() if line.startswith(FINAL)}
 
 
 def plain(text: str) -> str:
-    """Return a text without its markup."""
+    """Return a text without markup."""
     return text.replace("*", "").replace("`", "")
 
 
@@ -146,14 +146,14 @@ def _prepare(burning: Fire, one: Lit) -> None:
     wechat, answers, token_answers = burning.wechat, one.answers, one.token_answers
     if one.expiring:
         old = wechat.issue(one.owner)
-        (wechat.expire if one.number % 4 < 2 else wechat.supersede)(old)  # half of those
-        answers = (Code(0), *answers)  # the first call is judged as usual, and finds the token dead
+        (wechat.expire if one.number % 4 < 2 else wechat.supersede)(old)  # half of them each way
+        answers = (Code(0), *answers)  # the first call is answered as usual: the token is dead
         token_answers = (giving(old), *(token_answers or (Code(0),)))
     last_stays(partial(wechat.fail, "shareenv", env=one.env), answers)
     last_stays(partial(wechat.fail, "token", owner=one.owner), token_answers)
 
 
 def last_stays(plan: partial[None], answers: Sequence[Trouble]) -> None:
-    """Plan these answers in turn, and the last for good."""
+    """Plan these answers in order, and repeat the last one."""
     plan(*answers[:-1])
     plan(*answers[-1:], times=None)

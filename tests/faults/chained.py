@@ -1,4 +1,4 @@
-"""A bot that keeps the platform's token chain itself, and many owners whose tokens die at once."""
+"""A bot that keeps the platform's token chain, with many owners whose tokens expire at once."""
 
 import time
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ LIFETIME = 7200.0
 
 @asynccontextmanager
 async def chained(folder: Path, port: int, owners: int = 0, **more: str) -> AsyncIterator[Fire]:
-    """Start a bot for the default owner and so many others, to which WeChat pushes at `port`."""
+    """Start a bot for the default owner and `owners` others; WeChat pushes to it at `port`."""
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         for number in range(owners):
             wechat.platform.authorize(owner_of(number))
@@ -52,12 +52,12 @@ async def renewed(scene: Fire, owners: int) -> None:
 
 
 def let_all_tokens_die(scene: Fire) -> None:
-    """Let two hours pass at WeChat alone: it calls every token dead that the bot believes to be good."""
+    """Advance only WeChat's clock by two hours: tokens that the bot considers valid are expired."""
     scene.wechat.advance(LIFETIME)
 
 
 async def push_ticket(scene: Fire) -> None:
-    """Push a ticket of a second that no other ticket is of: it ends the seconds for which a failure stands."""
+    """Push a ticket with a CreateTime of its own, which ends the seconds for which a failure is cached."""
     wechat = scene.wechat
     ticket, created = wechat.platform.new_ticket(), time.time() + len(wechat.platform.pushes)
     push = pushed(wechat, "component_verify_ticket", created, ComponentVerifyTicket=ticket)

@@ -1,4 +1,4 @@
-"""Many faults in one workspace at once: each has a person and a channel of its own, and one bot serves them all."""
+"""Many faults at once in one workspace: each has its own person and channel, and one bot serves all."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ ENDED = (
 
 @dataclass
 class Workspace:
-    """One bot under fire, and what happens as its messages come."""
+    """One bot under test, with callbacks on its messages."""
 
     fire: Fire
     ended: set[str] = field(default_factory=set)
@@ -35,11 +35,11 @@ class Workspace:
 
     @property
     def slack(self) -> LocalSlack:
-        """The stand-in Slack."""
+        """The local Slack."""
         return self.fire.slack
 
     def corner(self, kind: ChannelKind = "public", *, invited: bool = True) -> "Corner":
-        """Return a channel with somebody in it whom nobody has heard of before."""
+        """Return a new person in a new channel."""
         self._corners += 1
         user, channel = f"U0P{self._corners}", f"C0P{self._corners}"
         self.slack.people[user] = SlackUser(user, f"person-{self._corners}")
@@ -48,16 +48,16 @@ class Workspace:
         return Corner(self, user, channel)
 
     def on_message(self, where: str, do: Callable[[PostedMessage], None]) -> None:
-        """Do something, once, when the bot has posted in a channel, or shown somebody something there."""
+        """Call `do` once, when the bot next posts in a channel or shows a person something there."""
         self._hears.setdefault(where, []).append(do)
 
     def saw(self, message: PostedMessage, change: Change) -> None:
-        """Hear of a message."""
+        """Handle a message event."""
         if change == "posted" and message.via != "ack" and self._hears.get(message.channel):
             self._hears[message.channel].pop(0)(message)
 
     async def look(self) -> None:
-        """Learn again and again from the ledger which requests have come to their end."""
+        """Poll the ledger for requests that have ended."""
         while True:
             self.ended = set(rows(self.fire.database, ENDED))
             self.slack.changed()
@@ -66,7 +66,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Corner:
-    """A person, in a channel."""
+    """A person in a channel."""
 
     workspace: Workspace
     user: str
@@ -74,15 +74,15 @@ class Corner:
 
     @property
     def slack(self) -> LocalSlack:
-        """The stand-in Slack."""
+        """The local Slack."""
         return self.workspace.slack
 
     async def ask(self, within: float = 60.0) -> str:
-        """Ask for a share; return all that stands about it in Slack at its end, or the ack that said no."""
+        """Ask for a share; return all messages about it once it has ended, or the refusing ack."""
         return await self.answer(await self.command(f"{APPID} {self.new_env()}"), within)
 
     async def answer(self, ack: Ack, within: float = 60.0) -> str:
-        """Return all that stands in Slack about what was taken on, at its end."""
+        """Return all messages about an accepted command, once it has ended."""
         id_ = request_of(ack)
         if id_ is None:
             return str((ack.payload or {}).get("text") or ack.error)
@@ -94,13 +94,13 @@ class Corner:
         return await self.slack.command(self.user, self.channel, text, trigger_id=trigger_id)
 
     async def hears(self, words: str, within: float = 60.0) -> str:
-        """Return all that this person was told alone, once these words are among it."""
+        """Wait until this person alone was shown these words; return all that they alone were shown."""
         await self.slack.until(lambda _: words in self.told, within)
         return self.told
 
     @property
     def told(self) -> str:
-        """All that this person was told alone: for their eyes only, and directly."""
+        """All that was shown to this person alone, in ephemeral and direct messages."""
         direct = f"D{self.user[1:]}"
         seen = (
             m for m in self.slack.messages if direct == m.channel or m.ephemeral_to == self.user
@@ -108,13 +108,13 @@ class Corner:
         return "\n".join(m.text for m in seen)
 
     def new_env(self) -> str:
-        """Return an env that nobody has asked for before."""
+        """Return an env that was not used before."""
         return self.workspace.fire.command().split()[-1]
 
 
 @asynccontextmanager
 async def workspace(folder: Path, rules: str = RULES, **more: str) -> AsyncIterator[Workspace]:
-    """Start one bot for many corners; on leaving, the next command works and no secret is out."""
+    """Run one bot for many corners; at the end, check that the next command works and that no secret leaked."""
     policy = folder / "policy.toml"
     policy.write_text(rules, encoding="utf-8")
     environ = {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_USERS": "", **more}

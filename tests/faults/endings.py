@@ -1,4 +1,4 @@
-"""How a bot goes on after a fault, and how it ends: with code 0, and within its time."""
+"""How a bot recovers from a fault and how it exits: with code 0 and in time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,12 +9,12 @@ from tests.faults.table import Fault
 
 Act = Callable[[Fire], Coroutine[None, None, str]]
 
-AFTERWARDS = 4.0  # seconds that README allows the process beyond its grace
-BUSY = 3.0  # seconds more on a busy machine
+AFTERWARDS = 4.0  # seconds beyond its grace that the README allows
+BUSY = 3.0  # more seconds for a busy machine
 
 
 async def ends(burning: Fire, *signs: Signals) -> None:
-    """Send signals until the process has ended, with code 0 and within its time."""
+    """Send signals until the process has exited, with code 0 and in time."""
     async with asyncio.timeout(burning.bot.grace + AFTERWARDS + BUSY):
         ended = asyncio.create_task(burning.bot.ended())
         while not ended.done():
@@ -25,7 +25,7 @@ async def ends(burning: Fire, *signs: Signals) -> None:
 
 
 async def survives(burning: Fire, fault: Fault, act: Act) -> None:
-    """Check that whoever asked is told the truth, and that the bot goes on and ends as it should."""
+    """Check that the requester is told the truth, that the bot works afterwards, and that it exits properly."""
     assert fault.told in await act(burning)
     await burning.stands()
     burning.bot.send(SIGTERM)

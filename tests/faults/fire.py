@@ -1,4 +1,4 @@
-"""A bot under fire: a process, its Slack and its WeChat, and what must be true whatever goes wrong."""
+"""A bot under faults: the process, its Slack and its WeChat, and what must hold whatever goes wrong."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,12 +15,12 @@ from tests.faults.bots import CHANNEL, FINAL, Bot, assert_keeps_secrets, environ
 
 REQUESTER = "U0REQUESTER"
 AT_ONCE = 20
-"""How many commands are typed without waiting for the first one's ack."""
+"""The number of commands typed concurrently."""
 
 
 @dataclass
 class Fire:
-    """One bot and who asks it."""
+    """One bot, and the requester."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -29,11 +29,11 @@ class Fire:
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def command(self) -> str:
-        """Return a command that nobody has typed before."""
+        """Return a command with a new env."""
         return f"{APPID} prod-{next(self._numbers)}"
 
     async def answer(self, command: str | None = None, within: float = 40.0) -> str:
-        """Type a command; return all that the requester is told about it, once it has come to its end."""
+        """Type a command; return all that the requester is told once the request has ended."""
         ack = await self.slack.command(REQUESTER, CHANNEL, command or self.command())
         id_, said = request_of(ack), str((ack.payload or {}).get("text") or ack.error)
         if id_ is None:
@@ -42,7 +42,7 @@ class Fire:
         return "\n".join([said, *self._about(id_)])
 
     async def answers(self, commands: Sequence[str], within: float = 60.0) -> list[str]:
-        """Type commands, some at a time; return what the requester is told about each, once all have come to their end."""
+        """Type commands, some concurrently; return what the requester is told about each, once all have ended."""
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def typed(command: str) -> tuple[str | None, str]:
@@ -57,7 +57,7 @@ class Fire:
         return ["\n".join([said, *(self._about(id_) if id_ else ())]) for id_, said in acks]
 
     async def stands(self) -> None:
-        """Check that the process lives, that the next command works, and that no secret got out."""
+        """Check that the process is running, that the next command works, and that no secret leaked."""
         told = await self.answer()
         assert "✅" in told, told
         assert_keeps_secrets(self.bot, self.slack)
@@ -78,7 +78,7 @@ class Fire:
 async def fire(
     folder: Path, ack_timeout: float = ACK_TIMEOUT, /, **more: str
 ) -> AsyncIterator[Fire]:
-    """Start a bot that reads its tokens from a token server; `more` are settings of its own."""
+    """Run a bot with tokens from a token server; `more` are extra settings."""
     async with LocalSlack(seed(), ack_timeout=ack_timeout) as slack, LocalWeChat() as wechat:
         database = f"sqlite:///{folder}/ledger.db"
         bot = Bot(environ(slack, wechat, database) | more, folder)

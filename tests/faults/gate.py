@@ -1,4 +1,4 @@
-"""The way to WeChat, which can be closed or spoilt while a bot uses it."""
+"""A TLS proxy in front of WeChat that can refuse or break connections while a bot uses it."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ HANDSHAKE = b"\x16"  # how TLS begins
 
 
 class State(Enum):
-    """What whoever comes to the gate finds."""
+    """What a client meets at the gate."""
 
     TRUSTED = "WeChat behind a certificate that the bot trusts"
     UNTRUSTED = "WeChat behind another certificate, which nobody has signed"
@@ -33,7 +33,7 @@ class State(Enum):
 
 
 class Gate:
-    """One port, with one connection for each exchange; `leads_to` is the WeChat behind it, `trusted` its certificate."""
+    """One port, with one connection per exchange; `leads_to` is the WeChat behind it, `trusted` the gate's certificate."""
 
     def __init__(self, folder: Path) -> None:
         self.leads_to = ""
@@ -51,13 +51,13 @@ class Gate:
 
     @property
     def url(self) -> str:
-        """Return where it is for whoever comes to the gate as it is."""
+        """The URL for clients in the gate's current state."""
         scheme = "http" if self.state is State.PLAIN else "https"
         return f"{scheme}://{NAME}:{self.port}"
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return what lets a bot trust the gate's certificate, and know no name while the gate has none."""
+        """The settings with which a bot trusts the gate's certificate, or cannot resolve its name."""
         return {
             "SSL_CERT_FILE": str(self.trusted),
             "NAMELESS": str(self._nameless),
@@ -65,12 +65,12 @@ class Gate:
         }
 
     def then(self, state: State) -> None:
-        """Be in another state once WeChat has answered the next call, and before anybody hears of it."""
+        """Change the state after WeChat has answered the next call, before the bot gets the answer."""
         self.became.clear()
         self._then = state
 
     async def become(self, state: State) -> None:
-        """Be in this state from now on."""
+        """Change the state now."""
         self.close()
         self.state = state
         self._nameless.unlink(missing_ok=True)
@@ -83,13 +83,13 @@ class Gate:
         self.became.set()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept no more connections."""
         if self._server:
             self._server.close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hand one call on to WeChat, and its answer back."""
-        # Whatever happens to the connection, the test looks at what the bot made of it.
+        """Forward one call to WeChat, and its response."""
+        # Errors of the connection are expected; the test checks how the bot handles them.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             writer.write(await self._answered(reader))
             await writer.drain()
@@ -113,9 +113,9 @@ class Gate:
 
 
 async def spoilt(scene: Fire, way: Gate, then: State) -> list[str]:
-    """Spoil the way right after WeChat has called a token dead; return what is told then, and to the next one who asks.
+    """Break the connection right after WeChat has rejected a token; return what this and the next requester are told.
 
-    Before it is spoilt and once it is mended, commands work.
+    Before and after that, commands must work.
     """
     way.leads_to = scene.wechat.url
     usual = way.state
@@ -145,7 +145,7 @@ async def gate(folder: Path, state: State) -> AsyncIterator[Gate]:
 
 
 def _certified(file: Path) -> ssl.SSLContext:
-    """Write a new certificate for this host, signed by itself, and return what a server shows it with."""
+    """Write a new self-signed certificate for this host, and return a server's context with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)

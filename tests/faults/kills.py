@@ -1,4 +1,4 @@
-"""A bot that is killed again and again while people type on."""
+"""A bot that is killed repeatedly while people type commands."""
 
 import asyncio
 import random
@@ -14,10 +14,10 @@ LONGEST_LIFE = 0.25  # seconds after being ready; a request takes about a tenth 
 
 
 async def survive(kills: int, database: str, folder: Path) -> None:
-    """Kill a bot so many times, and until more than that was taken on; check that nothing is lost and nothing is answered twice."""
-    dice_seed = random.randrange(10**6)  # noqa: S311  # it only has to differ
+    """Kill a bot `kills` times or more; check that no accepted request is lost or answered twice."""
+    dice_seed = random.randrange(10**6)  # noqa: S311  # only to vary
     print(f"seed {dice_seed}")  # noqa: T201  # pytest shows it when the test fails
-    dice = random.Random(dice_seed)  # noqa: S311  # it has to be repeatable
+    dice = random.Random(dice_seed)  # noqa: S311  # has to be reproducible
     async with LocalSlack(seed(), ack_timeout=0.5) as slack, LocalWeChat(latency=0.02) as wechat:
         bot = Bot(environ(slack, wechat, database), folder)
         try:
@@ -32,5 +32,5 @@ async def survive(kills: int, database: str, folder: Path) -> None:
             await load.all_answered(60)
         finally:
             await bot.end()
-        print(f"{len(load.taken)} taken on")  # noqa: T201  # how much was tried
+        print(f"{len(load.taken)} taken on")  # noqa: T201  # the extent of the test
         assert_answered_once(slack, load.taken)

@@ -1,4 +1,4 @@
-"""Slack's Web API and its response_urls, away for a while; what Slack sends over its sockets still comes."""
+"""An outage of Slack's Web API and response_urls; payloads over the sockets still arrive."""
 
 import asyncio
 import socket
@@ -12,13 +12,13 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import seed
 
 HOST = "127.0.0.1"
-PATIENCE = 20.0  # seconds for an ack, of which this is not about
+PATIENCE = 20.0  # seconds for an ack; these tests are not about acks
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_AT_ONCE = struct.pack("ii", 1, 0)  # linger for no time: the other side gets a reset
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: closing sends a RST
 
 
 class How(Enum):
-    """What whoever calls Slack meets meanwhile."""
+    """What the bot's calls meet during the outage."""
 
     REFUSED = "refused"
     RESET = "reset"
@@ -28,7 +28,7 @@ class How(Enum):
 
 @dataclass
 class Way:
-    """One port that leads to Slack, or does not."""
+    """A port that forwards to Slack, or does not."""
 
     away: How | None = None
     port: int = 0
@@ -37,12 +37,12 @@ class Way:
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def begin(self, to: int) -> None:
-        """Lead to a port of this machine."""
+        """Forward to a local port."""
         self._to = to
         await self._listen()
 
     async def lose(self, how: How) -> None:
-        """Lead nowhere from now on; what was open is cut off, or falls silent."""
+        """Stop forwarding; open connections are cut or fall silent."""
         self.away = how
         if how is How.REFUSED:
             self._shut()
@@ -51,7 +51,7 @@ class Way:
                 writer.transport.abort()
 
     async def find(self) -> None:
-        """Lead to Slack again."""
+        """Forward to Slack again."""
         how, self.away = self.away, None
         for writer in self._open:
             writer.transport.abort()
@@ -59,7 +59,7 @@ class Way:
             await self._listen()
 
     def close(self) -> None:
-        """Lead nowhere, for good."""
+        """Close the port."""
         self._shut()
         for writer in self._open:
             writer.transport.abort()
@@ -110,7 +110,7 @@ class Way:
 
 
 class Behind(LocalSlack):
-    """A Slack whose Web API and response_urls are reached by a way that can be lost."""
+    """A Slack whose Web API and response_urls are behind such a port."""
 
     def __init__(self, way: Way) -> None:
         super().__init__(seed(), ack_timeout=PATIENCE)
@@ -118,25 +118,25 @@ class Behind(LocalSlack):
 
     @property
     def api_url(self) -> str:
-        """Return the base of the Web API, behind the way."""
+        """The base URL of the Web API, behind the port."""
         return f"http://{HOST}:{self._way.port}/api/"
 
     def response_url(
         self, user_id: str, channel_id: str, original: PostedMessage | None = None
     ) -> str:
-        """Return a new response_url, behind the way."""
+        """Return a new response_url, behind the port."""
         path = super().response_url(user_id, channel_id, original).removeprefix(self.origin)
         return f"http://{HOST}:{self._way.port}{path}"
 
     @property
     def origin(self) -> str:
-        """Where Slack is without the way."""
+        """The origin of Slack itself, without the port."""
         return super().api_url.removesuffix("/api/")
 
 
 @asynccontextmanager
 async def slack_behind_a_way() -> AsyncIterator[tuple[Behind, Way]]:
-    """Give a Slack and the way to it."""
+    """Yield a Slack and the port in front of it."""
     way = Way()
     async with Behind(way) as slack:
         await way.begin(int(slack.origin.rsplit(":", 1)[1]))

@@ -1,4 +1,4 @@
-"""What somebody does in Slack while one method of the Web API goes wrong: each scene returns what they are told."""
+"""Actions in Slack while one method of the Web API fails: each scene returns what the person is told."""
 
 from collections.abc import Callable, Coroutine
 
@@ -12,7 +12,7 @@ POST, RESPOND = "chat.postMessage", "response_url"
 
 
 def twice(trouble: Trouble) -> tuple[Trouble, ...]:
-    """Let a connection drop twice, since aiohttp asks again by itself where it only reads."""
+    """Repeat a dropped connection, since aiohttp itself retries a call that only reads."""
     return (trouble, trouble) if isinstance(trouble, Drop) else (trouble,)
 
 
@@ -85,7 +85,7 @@ async def telling_alone(corner: Corner, trouble: Trouble) -> str:
 async def showing_the_home(corner: Corner, trouble: Trouble) -> str:
     corner.slack.fail("views.publish", trouble, user_id=corner.user)
     await corner.slack.open_home(corner.user)
-    if isinstance(trouble, Code):  # nothing is shown, and whoever looks again finds it
+    if isinstance(trouble, Code):  # nothing is shown until the person opens it again
         lost = "an App Home was not shown"
         await corner.slack.until(lambda _: lost in corner.workspace.fire.bot.log)
         await corner.slack.open_home(corner.user)

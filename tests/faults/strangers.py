@@ -1,4 +1,4 @@
-"""Whoever speaks HTTP to the bot by hand: wrongly, slowly, or not to the end."""
+"""Clients that speak HTTP to the bot incorrectly, slowly, or incompletely."""
 
 import asyncio
 import re
@@ -14,23 +14,23 @@ _PATIENCE = 20.0  # seconds
 def request(
     line: str, headers: Mapping[str, str] | Iterable[tuple[str, str]] = (), body: bytes = b""
 ) -> bytes:
-    """Return a request that asks for the connection to be closed; how long it is, the headers have to say."""
+    """Return a request with `Connection: close`; `headers` has to include its length."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     lines = [line, "Host: bot", "Connection: close", *(f"{name}: {value}" for name, value in pairs)]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def measured(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-    """Return the headers with the body's length."""
+    """Return the headers with a Content-Length."""
     return {**headers, "Content-Length": str(len(body))}
 
 
 async def said(port: int, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:
-    """Say this piece by piece, `pause` seconds apart; return each answer's status and words, a line for each."""
+    """Send pieces, `pause` seconds apart; return the status and text of each response, one per line."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
     async def say() -> None:
-        with suppress(ConnectionError):  # an answer may come before the end
+        with suppress(ConnectionError):  # a response may come before all is sent
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()
@@ -52,7 +52,7 @@ async def said(port: int, *pieces: bytes, pause: float = 0.0, hangs_up: bool = F
 
 @asynccontextmanager
 async def crowd(port: int, number: int, says: bytes) -> AsyncIterator[None]:
-    """Let so many stand in the door who have said this, or as much of it as the bot took."""
+    """Keep this many connections open that have sent `says`, or as much of it as the bot accepted."""
     async with AsyncExitStack() as stack:
         async with asyncio.timeout(_PATIENCE):
             for _ in range(number):

@@ -1,6 +1,6 @@
-"""The tables of faults in this folder's README: each is a fault that a test causes, and the words that the test hears.
+"""The tables of faults in this folder's README: the faults that tests cause, with the words that they expect.
 
-A module of this folder that has some names them FAULTS, and its tests take them as parameters.
+A module of this folder with faults names them FAULTS, and its tests take them as parameters.
 """
 
 import importlib
@@ -34,9 +34,9 @@ Lit = TypeVar("Lit")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: `where` it burns, `what` goes wrong, and what whoever asked is `told`, word for word.
+    """One fault: `where` it occurs, `what` goes wrong, and the exact words that the requester is `told`.
 
-    Where `what` is `method: trouble`, all troubles of a method that end alike stand in one row.
+    If `what` is `method: trouble`, a method's troubles with the same result share a row.
     """
 
     where: str
@@ -48,7 +48,7 @@ class Fault:
 
 
 def rows_of(where: str, *rows: tuple[str, str, Lit]) -> dict[Fault, Lit]:
-    """Return the faults of a place, each with what lights it: `rows` are what goes wrong, what is told, and that."""
+    """Return the faults of a place; `rows` have what goes wrong, what is told, and the test's parameter."""
     return {Fault(where, what, told): lit for what, told, lit in rows}
 
 
@@ -59,7 +59,7 @@ def faults() -> Iterator[Fault]:
 
 
 def tables(some: Iterable[Fault]) -> str:
-    """Return the tables: one for each place, folded, with the number of its faults."""
+    """Return the tables, a folded one for each place, with the number of its faults."""
     places: dict[str, list[Fault]] = {}
     for fault in some:
         places.setdefault(fault.where, []).append(fault)
@@ -67,7 +67,7 @@ def tables(some: Iterable[Fault]) -> str:
 
 
 def written(readme: str) -> tuple[str, str, str]:
-    """Return what stands before the tables in a README, the tables, and what stands after."""
+    """Return a README's text before the tables, the tables, and the text after them."""
     before, begin, rest = readme.partition("<!-- faults -->\n")
     now, end, after = rest.partition("<!-- /faults -->")
     return before + begin, now, end + after

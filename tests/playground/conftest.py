@@ -1,4 +1,4 @@
-"""A stand-in Slack and WeChat for each test, and the real slack_sdk to talk to the first."""
+"""A local Slack and WeChat for each test, and the real slack_sdk as their client."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -18,7 +18,7 @@ from bot.playground.world import seed
 
 
 class Clock:
-    """A clock that stands still until it is moved, in Unix seconds."""
+    """A clock, in Unix seconds, that is moved by hand."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -47,12 +47,12 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def ack_timeout() -> float:
-    """Return longer than a busy machine takes to ack."""
+    """Seconds that Slack waits for an ack: enough on a busy machine."""
     return 10.0
 
 
 impatient = pytest.mark.parametrize("ack_timeout", [0.2])
-"""For a test in which Slack waits for an ack in vain."""
+"""For tests in which no ack comes in time."""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def wechat() -> AsyncIterator[LocalWeChat]:
 
 
 class App:
-    """A little app on Bolt: `bodies` is what it was sent, and `bolt` is where a test listens."""
+    """A small Bolt app: `bodies` has the payloads that it got, and tests add listeners to `bolt`."""
 
     def __init__(self, slack: LocalSlack, api: AsyncWebClient) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -104,7 +104,7 @@ class App:
         await next()
 
     def acks(self, *names: str, **answer: Any) -> None:
-        """Answer clicks, forms, shortcuts and questions of these names with an ack."""
+        """Ack clicks, forms, shortcuts and option requests with these names."""
 
         async def listen(ack: Callable[..., Awaitable[None]]) -> None:
             await ack(**answer)
@@ -174,7 +174,7 @@ def home(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def a_trigger(slack: LocalSlack, user: str = "U0SECOND") -> str:
-    """Return a trigger_id of this person's, good for three seconds."""
+    """Return a trigger_id of a person, valid for three seconds."""
     trigger = slack.next_trigger()
     slack.triggers.note(trigger, user)
     return trigger

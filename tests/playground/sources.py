@@ -18,7 +18,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Return each row of both tables."""
+    """Return the rows of both tables."""
     text = README.read_text(encoding="utf-8")
     cells = r"^\| `([a-z0-9-]+)` \| (.*?) \| (.*?) \|$"
     return [Row(*match.groups()) for match in re.finditer(cells, text, re.MULTILINE)]
