@@ -51,7 +51,7 @@ def database(
     return answer
 
 
-async def test_a_lock_that_nothing_is_known_against_is_clean(checked: Checked) -> None:
+async def test_a_lock_without_known_vulnerabilities_is_clean(checked: Checked) -> None:
     asked: list[str] = []
     async with served(database({"jinja2": KNOWN}, asked)) as origin:
         code, out = await checked(origin)
@@ -67,7 +67,7 @@ async def test_a_finding_fails_and_is_named(checked: Checked) -> None:
     assert "PYSEC-0000-1" in out
 
 
-async def test_where_nobody_can_be_reached_it_says_that_nothing_was_checked(
+async def test_without_a_reachable_database_it_says_that_nothing_was_checked(
     checked: Checked,
 ) -> None:
     code, out = await checked(f"http://127.0.0.1:{free_port()}")
@@ -95,7 +95,7 @@ async def test_a_database_that_is_out_of_order_counts_as_not_reached(checked: Ch
         (404, "{}", "HTTP 404"),
     ],
 )
-async def test_whoever_answers_without_being_a_database_is_no_pass(
+async def test_a_server_that_is_not_a_database_is_no_pass(
     checked: Checked, status: int, body: str, reason: str
 ) -> None:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:

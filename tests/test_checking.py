@@ -3,7 +3,7 @@ import pytest
 from tests.checking import checks
 
 
-def test_all_checks_run_and_each_that_fails_is_told_by_its_name() -> None:
+def test_all_checks_run_and_each_failure_is_reported_by_name() -> None:
     ran = []
 
     def some_fail() -> None:
@@ -24,6 +24,6 @@ def test_all_checks_run_and_each_that_fails_is_told_by_its_name() -> None:
     assert "KeyError: 'three'" in told
 
 
-def test_checks_that_hold_say_nothing() -> None:
+def test_checks_that_pass_report_nothing() -> None:
     with checks() as check, check("one"):
         pass

@@ -182,7 +182,7 @@ def test_every_reason_of_a_denial_is_explained() -> None:
     assert tuple(re.findall(r"^\| `(\w+)` \| \w", table, re.MULTILINE)) == DENIALS
 
 
-def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
+def test_the_alerts_use_existing_metrics_and_labels() -> None:
     alerts = yaml.safe_load((ROOT / "bot/ops/alerts.yml").read_text(encoding="utf-8"))
     (group,) = alerts["groups"]
     rules = group["rules"]
@@ -199,7 +199,7 @@ def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("room", [".", "bot/policy"])
-def test_a_policy_that_is_shown_is_one_that_the_bot_accepts(room: str) -> None:
+def test_every_policy_in_a_page_is_valid(room: str) -> None:
     (sample,) = re.findall(r"```toml\n(.*?)```", page(room), re.DOTALL)
     assert isinstance(read_policy(sample, None), Policy)
 
@@ -225,20 +225,20 @@ PAGES = [
 ]
 
 
-def test_the_readme_can_be_read_in_one_sitting() -> None:
+def test_the_readme_is_short_enough_for_one_sitting() -> None:
     lines = README.splitlines()
     assert len(lines) <= 300
     assert [line for line in lines if len(line) > 120] == []
 
 
 @pytest.mark.parametrize("room", PAGES)
-def test_every_link_of_a_page_leads_somewhere(room: str) -> None:
+def test_every_link_in_a_page_has_a_target(room: str) -> None:
     lost = [link for link in links_in(page(room)) if not is_there(room, link)]
     assert lost == []
 
 
 @pytest.mark.parametrize("room", PAGES)
-def test_every_module_that_a_page_names_is_there(room: str) -> None:
+def test_every_module_named_in_a_page_exists(room: str) -> None:
     named = re.findall(r"`(?:bot/|tests/)?([\w.]+(?:/[\w.]+)*\.py)`", page(room))
     tops = (ROOT / "bot", ROOT / "tests")
     modules = [path.as_posix() for top in tops for path in top.rglob("*.py")]

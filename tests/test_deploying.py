@@ -91,7 +91,9 @@ def test_the_unit_starts_the_bot_and_waits_until_it_has_ended(environ: dict[str,
     assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
-def test_a_command_beside_the_unit_is_the_same_user_with_the_same_settings_and_ledger() -> None:
+def test_a_command_next_to_the_unit_runs_as_the_same_user_with_the_same_settings_and_ledger() -> (
+    None
+):
     script = (ROOT / "bot/ops/as-the-bot.sh").read_text(encoding="utf-8")
     (command,) = re.findall(r"^exec (systemd-run .*)$", script.replace("\\\n", ""), re.MULTILINE)
     assert command.endswith(f' {PROGRAM} "$@"')
@@ -101,7 +103,7 @@ def test_a_command_beside_the_unit_is_the_same_user_with_the_same_settings_and_l
     assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile"} <= given.keys()
 
 
-def test_what_readme_installs_works_as_typed_as_the_right_user(tmp_path: Path) -> None:
+def test_the_command_that_the_readme_installs_runs_as_the_right_user(tmp_path: Path) -> None:
     for name in ("sudo", "systemd-run", "id"):
         said = "echo 1000" if name == "id" else f'echo {name} "$@"'
         (tmp_path / name).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
@@ -147,7 +149,7 @@ def test_the_linter_finds_nothing_wrong_with_the_containerfile(hadolint: str) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_containerfile_copies_what_is_there() -> None:
+def test_the_containerfile_copies_existing_files() -> None:
     copied = [rest.split()[0] for name, rest in steps() if name == "COPY"]
     ours = [source for source in copied if not source.startswith("--from=")]
     assert sorted(ours) == [".requirements.run.lock", "bot"]
@@ -165,7 +167,7 @@ def test_each_stage_stands_on_the_same_slim_python_by_tag() -> None:
     )  # as it is tested, on whatever else too
 
 
-def test_the_container_runs_the_bot_as_nobody_in_particular_and_ends_it_kindly() -> None:
+def test_the_container_runs_the_bot_without_root_and_stops_it_with_sigterm() -> None:
     names = [name for name, _ in steps()]
     assert re.fullmatch(r"[1-9]\d{4}:[1-9]\d{4}", only("USER"))
     assert only("STOPSIGNAL") == "SIGTERM"
@@ -176,7 +178,7 @@ def test_the_container_runs_the_bot_as_nobody_in_particular_and_ends_it_kindly()
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (404, 1)])
-async def test_the_container_is_healthy_where_the_bot_says_so(status: int, code: int) -> None:
+async def test_the_container_is_healthy_if_the_bot_says_so(status: int, code: int) -> None:
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -188,7 +190,7 @@ async def test_the_container_is_healthy_where_the_bot_says_so(status: int, code:
     assert asked == ["GET /healthz"]
 
 
-async def test_the_container_is_not_healthy_where_nobody_answers() -> None:
+async def test_the_container_is_unhealthy_if_the_bot_does_not_answer() -> None:
     assert await health(free_port()) == 1
 
 

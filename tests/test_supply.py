@@ -78,7 +78,7 @@ def holds(marker: Marker | None, environment: Mapping[str, str]) -> bool:
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: str(machine["sys_platform"]))
 @pytest.mark.parametrize("python", PYTHONS)
-def test_the_lock_for_running_is_what_the_bot_and_its_extras_come_to(
+def test_the_run_lock_has_exactly_the_bots_dependencies_and_extras(
     machine: dict[str, str], python: str
 ) -> None:
     here = cast("dict[str, str]", default_environment())
@@ -87,9 +87,7 @@ def test_the_lock_for_running_is_what_the_bot_and_its_extras_come_to(
 
 
 @pytest.mark.parametrize(("lock", "asked"), ASKED)
-def test_a_lock_has_a_version_of_all_that_is_asked_for_that_will_do(
-    lock: str, asked: list[str]
-) -> None:
+def test_a_lock_has_a_suitable_version_of_every_requirement(lock: str, asked: list[str]) -> None:
     versions = {name: entry.split()[0].split("==")[1] for name, entry in entries(lock).items()}
     for requirement in map(Requirement, asked):
         version = versions[canonicalize_name(requirement.name)]
@@ -107,14 +105,14 @@ def test_a_lock_names_the_extras_too_or_an_older_pip_takes_their_newest_version(
         assert extra in Requirement(entries(lock)[name].split()[0]).extras
 
 
-def test_the_lock_for_running_is_a_part_of_the_whole_one_to_the_hash() -> None:
+def test_the_run_lock_is_a_subset_of_the_full_lock_including_hashes() -> None:
     whole, run = (entries(lock) for lock in LOCKS)
     assert len(run) < len(whole)
     assert run.items() <= whole.items()
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_has_hashes_for_each_package_and_no_address(lock: str) -> None:
+def test_a_lock_has_hashes_for_each_package_and_no_index_url(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert "--index" not in text
@@ -122,14 +120,14 @@ def test_a_lock_has_hashes_for_each_package_and_no_address(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_the_house_says_how_a_lock_is_renewed_as_the_lock_itself_does(lock: str) -> None:
+def test_the_readme_of_the_house_has_the_command_that_made_each_lock(lock: str) -> None:
     (command,) = re.findall(r"^#    (.*)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
     assert "--only-binary :all:" in command
     assert "--generate-hashes" in command
     assert command in (ROOT / "bot/README.md").read_text(encoding="utf-8")
 
 
-def test_wherever_a_lock_is_installed_wheels_are_taken_and_hashes_checked() -> None:
+def test_every_installation_of_a_lock_uses_wheels_and_checks_hashes() -> None:
     image = (ROOT / "bot/ops/Containerfile").read_text(encoding="utf-8")
     said = f"{README}\n{image}\n{GATE}"
     installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", said, re.MULTILINE)

@@ -79,7 +79,11 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
     slack = await _slack(settings.slack, session, runtime, observers)
-    listeners = [log_event, RepeatedFailures(runtime.clock).told, *([metrics.told] if metrics else [])]
+    listeners = [
+        log_event,
+        RepeatedFailures(runtime.clock).told,
+        *([metrics.told] if metrics else []),
+    ]
     ledger = await _ledger(stack, settings, observers, *listeners)
     in_force = PolicyInForce(settings.policy, runtime.now)
     _warn_if_nobody_may(settings.policy)

@@ -43,7 +43,7 @@ def missed(measured: Measured) -> list[str]:
     return [f"{bar.what}: {bar.measured}" for bar in bars(measured, PLAN) if not bar.met]
 
 
-def test_figures_that_lie_on_the_bars_clear_them() -> None:
+def test_figures_exactly_on_the_bars_meet_them() -> None:
     assert missed(ON_THE_BARS) == []
     assert len(bars(ON_THE_BARS, PLAN)) == 16
 
@@ -70,7 +70,7 @@ BATCHED, GROWN, GROWTH = ON_THE_BARS.batched, ON_THE_BARS.grown, ON_THE_BARS.gro
         (replace(ON_THE_BARS, taken_over=TakenOver(10.0, 1.5)), "take-over from a stopped replica: 1.50 s"),
     ],
 )  # fmt: skip
-def test_what_is_worse_misses_its_bar_alone(worse: Measured, bar: str) -> None:
+def test_a_worse_figure_misses_only_its_own_bar(worse: Measured, bar: str) -> None:
     assert missed(worse) == [bar]
 
 
@@ -81,7 +81,7 @@ def test_what_is_worse_misses_its_bar_alone(worse: Measured, bar: str) -> None:
         (240.0, []),
     ],
 )
-def test_the_rate_is_held_against_both_bare_apps(per_second: float, bars_missed: list[str]) -> None:
+def test_the_rate_is_compared_to_both_bare_apps(per_second: float, bars_missed: list[str]) -> None:
     slower = replace(THIS, burst=replace(THIS.burst, per_second=per_second))
     assert missed(this_bot(slower)) == bars_missed
 
@@ -89,7 +89,7 @@ def test_the_rate_is_held_against_both_bare_apps(per_second: float, bars_missed:
 @pytest.mark.parametrize(
     ("work", "bars_missed"), [(3.0, []), (3.1, ["CPU per command: 0.62 × earlier"])]
 )
-def test_on_a_machine_that_makes_all_dearer_the_cpu_is_held_against_the_earlier_bots(
+def test_the_cpu_is_compared_to_an_earlier_bot_if_one_was_measured(
     work: float, bars_missed: list[str]
 ) -> None:
     measured = this_bot(replace(THIS, work=work))
@@ -97,9 +97,7 @@ def test_on_a_machine_that_makes_all_dearer_the_cpu_is_held_against_the_earlier_
     assert missed(beside) == bars_missed
 
 
-def test_the_middle_of_the_rounds_is_that_of_each_figure_so_that_one_bad_round_changes_nothing() -> (
-    None
-):
+def test_the_median_is_taken_for_each_figure_so_that_one_bad_round_changes_nothing() -> None:
     bad = replace(THIS, ready=9.0, work=9.0, burst=replace(THIS.burst, ack_p99=900.0))
     assert Figures.middle([THIS, bad, THIS]) == THIS
 

@@ -14,12 +14,12 @@ CALLS = {"chat.postMessage": 2.0, "chat.update": 1.0, "auth.test": 1.0}
         (5, {"chat.postMessage": 150.0, "chat.update": 50.0}),
     ],
 )
-def test_posts_have_room_in_each_channel_and_edits_in_the_workspace(
+def test_posts_are_limited_per_channel_and_edits_per_workspace(
     channels: int, found: dict[str, float]
 ) -> None:
     assert room(CALLS, channels) == found
 
 
-def test_the_method_with_the_least_room_is_the_first() -> None:
+def test_the_method_that_allows_the_fewest_commands_comes_first() -> None:
     firsts = [Limited(n, room(CALLS, n), Met("chat.update", 50)).first for n in (1, 2)]
     assert firsts == ["chat.postMessage", "chat.update"]

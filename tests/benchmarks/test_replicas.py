@@ -15,7 +15,7 @@ ONE = Together(1, None, SPEED, bots=4.0, server=1.0, wal=6_000.0, kept=2_000.0, 
 TWO = replace(ONE, replicas=2, server=1.25, connections=2)
 
 
-def test_the_middle_of_the_rounds_is_that_of_each_figure() -> None:
+def test_the_median_of_the_rounds_is_taken_for_each_figure() -> None:
     bad = replace(ONE, bots=9.0, server=9.0, wal=9.0, speed=replace(SPEED, per_second=1.0))
     assert Together.middle([bad, ONE, ONE]) == ONE
 

@@ -44,7 +44,7 @@ def test_the_cost_is_of_one_replica() -> None:
     ]
 
 
-def test_a_core_of_the_database_ends_where_the_dearest_job_fills_a_second() -> None:
+def test_the_maximum_per_database_core_follows_from_the_most_expensive_job() -> None:
     assert [row[1] for row in end_sheet(FOUND).rows] == ["100", "100", "800"]
 
 
@@ -56,7 +56,7 @@ def test_a_replica_is_sized_for_half_of_what_it_can_do() -> None:
     ]
 
 
-def test_the_limits_say_how_much_there_is_room_for_and_what_was_met() -> None:
+def test_the_limits_sheet_has_the_allowed_rate_and_the_limit_that_was_reached() -> None:
     limited = Limited(2, {"chat.update": 50.0, "chat.postMessage": 60.0}, Met("chat.update", 50))
     sheet = limits_sheet([limited])
     assert sheet.columns[1:3] == ("`chat.postMessage`", "`chat.update`")

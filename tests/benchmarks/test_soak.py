@@ -23,18 +23,18 @@ def missed(looks: list[Look]) -> list[str]:
 
 @pytest.mark.parametrize("what", LEAKS)
 @pytest.mark.parametrize("begins", [6, 9, 10, 11])
-def test_what_grows_and_stays_is_a_leak_however_late_it_begins(what: str, begins: int) -> None:
+def test_lasting_growth_is_a_leak_however_late_it_begins(what: str, begins: int) -> None:
     assert missed([STEADY] * begins + [LEAKS[what]] * (LOOKS - begins)) == [what]
 
 
 @pytest.mark.parametrize("what", LEAKS)
-def test_what_is_seen_once_is_none_since_the_machine_only_adds(what: str) -> None:
+def test_a_single_peak_is_no_leak_since_noise_only_adds(what: str) -> None:
     once = [[STEADY] * at + [LEAKS[what]] + [STEADY] * (LOOKS - at - 1) for at in range(LOOKS)]
     assert [missed(looks) for looks in once] == [[]] * LOOKS
 
 
 @pytest.mark.parametrize("what", LEAKS)
-def test_before_the_bot_is_warm_it_may_have_less(what: str) -> None:
+def test_growth_during_the_warm_up_is_no_leak(what: str) -> None:
     assert missed([STEADY] + [LEAKS[what]] * (LOOKS - 1)) == []
 
 
@@ -63,10 +63,10 @@ def test_a_bot_that_says_only_no_or_nothing_or_too_much_is_found(
     assert wrongs(came, violations, log) == [sentence]
 
 
-def test_a_bot_with_which_nobody_could_do_anything_is_found() -> None:
+def test_a_bot_that_serves_nobody_is_found() -> None:
     nothing = Tally(done=0, left=0, asked=0, answered=0, wanted=0, shared=0)
     assert len(wrongs(nothing, [], "")) == 2
 
 
-def test_a_tally_is_of_what_came_after_another() -> None:
+def test_a_tally_since_another_counts_only_what_came_after_it() -> None:
     assert GOOD.since(replace(GOOD, done=90, shared=30)) == Tally(10, 0, 0, 0, 0, 8)

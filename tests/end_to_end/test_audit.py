@@ -29,7 +29,7 @@ async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> d
     return {}
 
 
-async def test_an_audit_tells_every_event_in_order(asked: dict[str, str], tmp_path: Path) -> None:
+async def test_an_audit_prints_every_event_in_order(asked: dict[str, str], tmp_path: Path) -> None:
     code, out, err = await finished(asked, tmp_path, "audit", "--format", "jsonl")
     rows = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
@@ -41,7 +41,7 @@ async def test_an_audit_tells_every_event_in_order(asked: dict[str, str], tmp_pa
     assert [row["outcome"] for row in rows[-2:]] == ["denied", "mistake"]
 
 
-async def test_an_audit_can_be_narrowed_and_read_by_a_spreadsheet(
+async def test_an_audit_can_be_filtered_and_opened_in_a_spreadsheet(
     asked: dict[str, str], tmp_path: Path
 ) -> None:
     narrow = ("--user", "U0STRANGER", "--env", "prod-2", "--appid", APPID, "--outcome", "denied")
@@ -52,7 +52,7 @@ async def test_an_audit_can_be_narrowed_and_read_by_a_spreadsheet(
     assert (row["kind"], row["user"], row["detail"]) == ("denied", "U0STRANGER", "NoRule")
 
 
-async def test_an_audit_is_a_table_for_people(asked: dict[str, str], tmp_path: Path) -> None:
+async def test_an_audit_is_a_table_by_default(asked: dict[str, str], tmp_path: Path) -> None:
     _, out, _ = await finished(asked, tmp_path, "audit")
     head, *rows = out.splitlines()
     assert head.split()[:3] == ["at", "kind", "request"]
@@ -60,7 +60,7 @@ async def test_an_audit_is_a_table_for_people(asked: dict[str, str], tmp_path: P
     assert all(row.index("T0PLAYGROUND") == head.index("team") for row in rows)
 
 
-async def test_only_an_explicit_delete_removes_what_is_old(
+async def test_old_events_are_removed_only_by_an_explicit_delete(
     asked: dict[str, str], tmp_path: Path
 ) -> None:
     code, out, _ = await finished(asked, tmp_path, "audit", "--delete-before", "2000-01-01")
@@ -94,14 +94,14 @@ async def test_only_an_explicit_delete_removes_what_is_old(
         (["2999-01-01"], "2999-01-01 has not begun yet, in UTC. Name an earlier day."),
     ],
 )
-async def test_a_delete_that_is_narrowed_or_of_days_to_come_is_refused(
+async def test_a_delete_with_a_filter_or_a_future_day_is_refused(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
     code, out, err = await finished({}, tmp_path, "audit", "--delete-before", *arguments)
     assert (code, out, err) == (2, "", f"{sentence}\n")
 
 
-async def test_an_audit_that_finds_nothing_says_so_beside_the_rows(
+async def test_an_empty_audit_says_so_on_standard_error(
     asked: dict[str, str], tmp_path: Path
 ) -> None:
     for outcome in ("shared", "mistake", "expired"):
@@ -127,7 +127,7 @@ async def test_an_audit_shows_no_password_that_a_driver_repeats(tmp_path: Path) 
         (["--since", "yesterday"], "“yesterday” is not a day. Write it as 2026-11-25"),
     ],
 )
-async def test_an_audit_says_what_is_wrong(
+async def test_an_audit_explains_its_errors(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
     code, out, err = await finished({}, tmp_path, "audit", *arguments)

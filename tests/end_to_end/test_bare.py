@@ -56,7 +56,7 @@ async def test_without_the_driver_one_sentence_names_the_fix(
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "postgresql", "postgres"])
-def test_without_the_driver_no_address_of_postgresql_is_taken(
+def test_without_the_driver_every_postgresql_url_is_refused(
     monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)

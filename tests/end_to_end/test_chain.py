@@ -112,7 +112,7 @@ async def test_over_socket_mode_the_bot_listens_for_pushes_and_says_where(
     assert renewals(wechat) == 1
 
 
-async def test_without_a_ticket_people_are_told_so_until_a_push_mends_it(
+async def test_without_a_ticket_people_are_told_so_until_a_push_brings_one(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     callback, wechat.platform.callback = wechat.platform.callback, None
@@ -153,7 +153,7 @@ async def test_a_restart_with_an_hour_old_ticket_needs_no_new_push(
     assert len(platform.pushes) == pushes
 
 
-async def test_a_restart_with_good_tokens_asks_wechat_for_none(
+async def test_a_restart_with_valid_tokens_requests_none(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     async with bot_with_token(environ, tmp_path, wechat):
@@ -163,7 +163,7 @@ async def test_a_restart_with_good_tokens_asks_wechat_for_none(
     assert chain(wechat) == before
 
 
-async def test_without_a_key_the_start_warns_once_and_the_ledger_is_open(
+async def test_without_a_key_the_start_warns_once_and_the_tokens_are_plain(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     async with bot_with_token(environ, tmp_path, wechat) as process:
@@ -174,7 +174,7 @@ async def test_without_a_key_the_start_warns_once_and_the_ledger_is_open(
     assert wechat.shared
 
 
-async def test_with_a_key_nothing_readable_is_in_the_ledger_and_nobody_warns(
+async def test_with_a_key_the_tokens_are_encrypted_and_there_is_no_warning(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     environ["TOKEN_ENCRYPTION_KEY"] = KEY
@@ -197,7 +197,7 @@ async def test_with_a_key_nothing_readable_is_in_the_ledger_and_nobody_warns(
 
 
 @pytest.mark.parametrize("key", ["", KEY], ids=["no key", "a key"])
-async def test_no_secret_of_the_chain_is_in_any_log_line_at_debug_or_said_by_anybody(
+async def test_no_secret_of_the_chain_is_in_debug_logs_or_messages(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path, key: str
 ) -> None:
     environ["TOKEN_ENCRYPTION_KEY"] = key
@@ -222,7 +222,7 @@ async def test_no_secret_of_the_chain_is_in_any_log_line_at_debug_or_said_by_any
 
 
 @pytest.mark.parametrize("grace", ["10", "0"])
-async def test_a_stop_in_the_midst_of_a_renewal_keeps_what_it_brings(
+async def test_a_stop_during_a_renewal_keeps_the_new_token(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path, grace: str
 ) -> None:
     environ["SHUTDOWN_GRACE"] = grace
@@ -245,7 +245,7 @@ async def test_a_stop_in_the_midst_of_a_renewal_keeps_what_it_brings(
     assert [message.text[0] for message in parents(slack)] == ["✅"] * 3
 
 
-async def test_a_stop_in_the_midst_of_the_very_first_renewal_keeps_what_it_brings(
+async def test_a_stop_during_the_very_first_renewal_keeps_the_new_token(
     wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     wechat.platform.rotate_refresh_tokens = True

@@ -71,7 +71,7 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
         ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "✅ Shared, ready to use."),
     ],
 )
-async def test_one_line_ends_once_all_that_follows_from_it_is_shown(
+async def test_the_demo_of_one_line_ends_when_its_effects_are_shown(
     tmp_path: Path, role: str, line: str, said: str
 ) -> None:
     code, out, err = await finished({}, tmp_path, "demo", "--as", role, line)
@@ -89,7 +89,7 @@ async def test_one_line_ends_once_all_that_follows_from_it_is_shown(
         (["--script", "nowhere.txt"], "There is no file nowhere.txt."),
     ],
 )
-async def test_the_demo_says_what_is_wrong_with_its_words(
+async def test_wrong_arguments_of_the_demo_are_explained(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
     code, _, err = await finished({}, tmp_path, "demo", *arguments)
@@ -135,7 +135,7 @@ SCRIPT = """\
 """
 
 
-async def test_a_script_is_played_and_what_it_saves_does_the_same_again(tmp_path: Path) -> None:
+async def test_a_script_is_played_and_the_one_it_saves_does_the_same(tmp_path: Path) -> None:
     (tmp_path / "script.txt").write_text(SCRIPT, encoding="utf-8")
     code, out, err = await finished({}, tmp_path, "demo", "--script", "script.txt")
     assert (code, err) == (0, "")
@@ -155,7 +155,7 @@ async def test_a_script_is_played_and_what_it_saves_does_the_same_again(tmp_path
     assert (tmp_path / "again.saved").read_text(encoding="utf-8") == saved
 
 
-async def test_a_proxy_of_the_environment_is_in_nobodys_way(tmp_path: Path) -> None:
+async def test_the_demo_ignores_proxies_in_the_environment(tmp_path: Path) -> None:
     nobody = dict.fromkeys(("HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     line = "/share-env wx5fe6bb43205e9e70 prod-1"
     code, out, err = await finished(nobody, tmp_path, "demo", line)
@@ -172,7 +172,7 @@ def read_to_the_end(terminal: int) -> str:
     return shown.decode()
 
 
-async def test_on_a_terminal_the_demo_shows_a_page_and_takes_lines_until_it_is_told_to_quit(
+async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
     tmp_path: Path,
 ) -> None:
     ours, theirs = pty.openpty()

@@ -76,7 +76,7 @@ async def final(slack: LocalSlack, request_id: str) -> PostedMessage:
     return found()[0]
 
 
-async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
+async def test_debug_logs_name_each_request_and_contain_no_secret(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     async with bot(environ, tmp_path) as process:
@@ -122,7 +122,7 @@ async def test_at_debug_each_request_is_found_by_its_id_and_no_secret_is(
 
 @pytest.mark.parametrize("how", ["socket mode", "http"])
 @pytest.mark.parametrize("environ", ["token server"], indirect=True)
-async def test_a_run_begins_and_ends_in_the_log(
+async def test_start_and_stop_are_logged(
     slack: LocalSlack,
     environ: dict[str, str],
     tmp_path: Path,
@@ -150,7 +150,7 @@ async def test_a_run_begins_and_ends_in_the_log(
 
 
 @pytest.mark.parametrize("environ", ["token server"], indirect=True)
-async def test_at_debug_the_passwords_of_a_database_are_not_seen(
+async def test_debug_logs_contain_no_database_password(
     slack: LocalSlack, environ: dict[str, str], tmp_path: Path, on_postgresql: Database
 ) -> None:
     assert "?" in on_postgresql.url

@@ -12,7 +12,7 @@ from tests.end_to_end.conftest import spawn
     [("policy",), ("policy", "--json"), ("audit", "--format", "csv"), ("demo", "--script")],
     ids=" ".join,
 )
-async def test_who_reads_no_further_gets_no_traceback(
+async def test_a_closed_output_pipe_causes_no_traceback(
     command: tuple[str, ...], tmp_path: Path, empty_ledger: Path
 ) -> None:
     (tmp_path / "policy.toml").write_text('[[rule]]\nusers = ["*"]\neffect = "allow"\n')

@@ -42,7 +42,7 @@ def named(environ: dict[str, str]) -> set[tuple[str, int]]:
     return {(url.hostname or "", url.port or 0) for url in urls}
 
 
-async def test_a_running_bot_talks_to_whom_its_settings_name(
+async def test_a_running_bot_connects_only_to_servers_in_its_settings(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     wechat.fail("shareenv", Code(NO_QBASE))
@@ -60,7 +60,7 @@ async def test_a_running_bot_talks_to_whom_its_settings_name(
     assert seen.programs == []
 
 
-async def test_so_does_one_over_http_that_keeps_the_chain_itself_and_its_ledger_on_postgresql(
+async def test_a_bot_over_http_with_a_chain_and_postgresql_connects_only_to_servers_in_its_settings(
     slack: LocalSlack,
     wechat: LocalWeChat,
     on_postgresql: Database,
@@ -89,7 +89,7 @@ async def test_so_does_one_over_http_that_keeps_the_chain_itself_and_its_ledger_
     assert (seen.names - {HERE}, seen.programs) == (set(), [])
 
 
-async def test_the_doctor_talks_to_whom_the_settings_name(
+async def test_the_doctor_connects_only_to_servers_in_the_settings(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     assert (await finished(environ, tmp_path, "doctor"))[0] == 0
@@ -98,7 +98,7 @@ async def test_the_doctor_talks_to_whom_the_settings_name(
     assert (seen.names - {HERE}, seen.programs) == (set(), [])
 
 
-async def test_an_audit_talks_to_nobody(environ: dict[str, str], tmp_path: Path) -> None:
+async def test_an_audit_makes_no_connection(environ: dict[str, str], tmp_path: Path) -> None:
     await finished(environ, tmp_path, "audit")
     seen = Seen(environ)
     assert (seen.peers, seen.names, seen.programs) == (set(), set(), [])
@@ -112,7 +112,7 @@ async def test_the_demo_stays_on_this_machine(environ: dict[str, str], tmp_path:
     assert (seen.names - {HERE}, seen.programs) == (set(), [])
 
 
-async def test_no_dependency_calls_anybody_when_it_is_imported(environ: dict[str, str]) -> None:
+async def test_importing_the_dependencies_makes_no_connection(environ: dict[str, str]) -> None:
     lock = (ROOT / ".requirements.run.lock").read_text(encoding="utf-8")
     names = re.findall(r"^([\w.-]+)(?:\[.+\])?==", lock, re.MULTILINE)
     wanted = {*map(canonicalize_name, names)}
@@ -131,7 +131,7 @@ async def test_no_dependency_calls_anybody_when_it_is_imported(environ: dict[str
     assert (seen.peers, seen.names, seen.programs) == (set(), set(), [])
 
 
-async def test_whoever_calls_out_is_seen(environ: dict[str, str], tmp_path: Path) -> None:
+async def test_outgoing_connections_are_recorded(environ: dict[str, str], tmp_path: Path) -> None:
     chatty = (
         "import socket, subprocess\n"
         "socket.socket().connect_ex(('127.0.0.1', 9))\n"

@@ -35,7 +35,7 @@ async def says(slack: LocalSlack) -> str:
     return str((ack.payload or {})["text"])
 
 
-async def test_a_changed_file_counts_without_a_restart_and_a_bad_one_does_not(
+async def test_a_changed_policy_is_loaded_without_a_restart_and_an_invalid_one_is_refused(
     slack: LocalSlack, environ: dict[str, str], tmp_path: Path
 ) -> None:
     del environ["SHARE_ENV_ALLOWED_GROUPS"]
@@ -80,7 +80,7 @@ os.open = hang
 """What Python runs before the bot: a disk that hangs for good once there is a file `hangs`."""
 
 
-async def test_a_policy_file_on_a_disk_that_hangs_for_good_does_not_hold_up_the_end(
+async def test_a_policy_file_on_a_hanging_disk_does_not_delay_the_exit(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     del environ["SHARE_ENV_ALLOWED_GROUPS"]
@@ -98,7 +98,7 @@ async def test_a_policy_file_on_a_disk_that_hangs_for_good_does_not_hold_up_the_
         assert not events(process, "unforeseen error")
 
 
-async def test_sighup_without_a_policy_file_does_no_harm(
+async def test_sighup_without_a_policy_file_has_no_effect(
     slack: LocalSlack, environ: dict[str, str], tmp_path: Path
 ) -> None:
     async with bot(environ, tmp_path) as process:

@@ -40,7 +40,7 @@ async def test_a_share_is_answered_in_a_thread_over_socket_mode(
         assert await process.stop(signal.SIGTERM) == 0
 
 
-async def test_http_mode_takes_a_command_with_the_word_payload_in_it(
+async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -191,7 +191,7 @@ async def test_a_dotenv_file_in_the_working_directory_is_read(
         assert "a full member of this workspace" in str(ack.payload)
 
 
-async def test_what_is_said_of_a_wrong_setup_shows_no_secret(
+async def test_messages_about_a_wrong_setup_show_no_secret(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     environ |= {"WECHAT_AUTHORIZER_APPID": "54_SECRETTOKEN-1", "POLICY_FILE": "54_SECRETTOKEN-1"}

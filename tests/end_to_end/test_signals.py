@@ -77,7 +77,7 @@ async def test_a_signal_ends_a_run_that_has_not_read_its_settings_yet(
 
 
 @pytest.mark.parametrize("command", ["doctor", "audit", "policy"])
-async def test_ctrl_c_ends_a_command_without_a_word(
+async def test_ctrl_c_ends_a_command_silently(
     environ: dict[str, str], tmp_path: Path, command: str
 ) -> None:
     sign = str(int(signal.SIGINT))

@@ -175,7 +175,7 @@ async def test_a_batch_whose_bot_is_killed_twice_is_finished_all_the_same(tmp_pa
         here.assert_clean(bot)
 
 
-async def test_an_answer_that_stands_when_the_bot_is_killed_is_not_given_again(
+async def test_an_answer_posted_before_the_bot_is_killed_is_not_posted_again(
     tmp_path: Path,
 ) -> None:
     async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
@@ -240,7 +240,7 @@ async def test_batches_on_two_replicas_never_ask_for_more_than_twenty_at_once(
         here.assert_clean(one, other)
 
 
-async def test_a_batch_that_waits_for_one_of_a_killed_replica_runs_once_that_is_through(
+async def test_a_batch_behind_one_of_a_killed_replica_runs_after_it(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
     async with town(postgresql.new(), tmp_path) as here:

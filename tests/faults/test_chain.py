@@ -156,7 +156,7 @@ async def test_at_each_expiry_a_burst_through_two_replicas_makes_one_renewal(
     await replicas.assert_all_shared()
 
 
-async def test_a_burst_whose_token_somebody_else_has_ended_makes_one_renewal(
+async def test_a_burst_with_a_superseded_token_makes_one_renewal(
     replicas: Replicas,
 ) -> None:
     wechat = replicas.wechat

@@ -152,7 +152,7 @@ async def test_of_two_approvers_at_two_replicas_one_decides_and_the_other_is_tol
     pair.assert_answered_once()
 
 
-async def test_what_was_approved_is_carried_out_once_by_the_successor_of_a_killed_bot(
+async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_killed_bot(
     pair: Pair,
 ) -> None:
     killed, successor = pair.bots
@@ -172,7 +172,7 @@ async def test_what_was_approved_is_carried_out_once_by_the_successor_of_a_kille
     pair.assert_answered_once()
 
 
-async def test_a_decision_of_which_only_the_record_is_left_is_carried_out(pair: Pair) -> None:
+async def test_a_recorded_decision_is_carried_out_after_a_crash(pair: Pair) -> None:
     killed, _ = pair.bots
     question = await pair.ask("killed-1", to=0)
     await pair.rests()
@@ -187,7 +187,7 @@ async def test_a_decision_of_which_only_the_record_is_left_is_carried_out(pair: 
     pair.assert_answered_once()
 
 
-async def test_what_waits_when_all_bots_are_killed_can_still_be_decided(pair: Pair) -> None:
+async def test_waiting_requests_can_still_be_decided_after_all_bots_were_killed(pair: Pair) -> None:
     questions = [await pair.ask(f"waiting-{number}", to=number % 2) for number in range(4)]
     await pair.rests()
     for bot in pair.bots:
@@ -203,7 +203,7 @@ async def test_what_waits_when_all_bots_are_killed_can_still_be_decided(pair: Pa
     pair.assert_answered_once()
 
 
-async def test_what_a_killed_bot_was_just_asking_is_asked_once_and_can_be_decided(
+async def test_a_question_that_a_killed_bot_was_asking_is_asked_once_and_can_be_decided(
     pair: Pair,
 ) -> None:
     killed, _ = pair.bots

@@ -132,14 +132,16 @@ async def starve(
 
 
 @pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-those-called-for-are-answered"])
-async def test_a_ledger_gets_over_a_disk_that_fills(
+async def test_the_ledger_recovers_from_a_full_disk(
     disk: Path, tmp_path: Path, longer: float
 ) -> None:
     await starve(FULL, f"sqlite:///{disk / LEDGER}", tmp_path, full(disk), longer)
 
 
 @pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-those-called-for-are-answered"])
-async def test_a_ledger_gets_over_a_file_that_turns_read_only(folder: Path, longer: float) -> None:
+async def test_the_ledger_recovers_from_a_file_that_became_read_only(
+    folder: Path, longer: float
+) -> None:
     await starve(READ_ONLY, f"sqlite:///{folder / LEDGER}", folder, read_only(folder), longer)
 
 

@@ -158,20 +158,20 @@ async def heard(pushing: Pushing) -> dict[Fault, asyncio.Task[str]]:
 
 
 @pytest.mark.parametrize("fault", FIRES, ids=str)
-async def test_whatever_is_pushed_whoever_pushes_it_is_told_the_truth(
+async def test_every_push_gets_the_right_response(
     fault: Fault, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     assert (await heard[fault]).startswith(fault.told)
 
 
-async def test_bodies_that_stall_keep_no_push_out(
+async def test_stalled_bodies_do_not_keep_pushes_out(
     pushing: Pushing, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     await asyncio.wait(heard.values())
     assert await stalled(pushing) == STALL.told
 
 
-async def test_after_all_of_it_the_chain_goes_on(
+async def test_after_all_faults_the_chain_works(
     pushing: Pushing, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     await asyncio.wait(heard.values())

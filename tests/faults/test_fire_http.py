@@ -208,21 +208,21 @@ async def heard(post: Post) -> dict[Fault, asyncio.Task[str]]:
 
 
 @pytest.mark.parametrize("fault", FIRES, ids=str)
-async def test_whatever_is_posted_whoever_posts_it_is_told_the_truth(
+async def test_every_post_gets_the_right_response(
     fault: Fault, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     assert (await heard[fault]).startswith(fault.told)
 
 
 @pytest.mark.parametrize("fault", FLOODS, ids=str)
-async def test_whoever_only_stands_in_the_door_keeps_no_command_out(
+async def test_idle_connections_do_not_keep_commands_out(
     fault: Fault, post: Post, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     await asyncio.wait(heard.values())
     assert (await FLOODS[fault](post)).startswith(fault.told)
 
 
-async def test_after_all_of_it_the_next_command_works_and_an_old_one_is_not_begun_again(
+async def test_after_all_faults_the_next_command_works_and_an_old_one_is_not_repeated(
     post: Post, heard: dict[Fault, asyncio.Task[str]]
 ) -> None:
     await asyncio.wait(heard.values())

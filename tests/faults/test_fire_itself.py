@@ -205,7 +205,7 @@ async def test_whatever_happens_to_the_bot_the_requester_is_told_the_truth(
 
 
 @pytest.mark.parametrize("fault", HURRIED, ids=str)
-async def test_whatever_the_grace_does_not_suffice_for_is_told_by_the_next_process(
+async def test_work_that_exceeds_the_grace_is_reported_by_the_next_process(
     fault: Fault, tmp_path: Path
 ) -> None:
     async with fire(tmp_path, SHUTDOWN_GRACE="1") as burning:
@@ -213,7 +213,9 @@ async def test_whatever_the_grace_does_not_suffice_for_is_told_by_the_next_proce
 
 
 @pytest.mark.parametrize("fault", OVER_HTTP, ids=str)
-async def test_in_http_mode_likewise(fault: Fault, tmp_path: Path) -> None:
+async def test_in_http_mode_the_requester_is_told_the_truth_too(
+    fault: Fault, tmp_path: Path
+) -> None:
     port = free_port()
     async with fire(tmp_path, **over_http(port)) as burning:
         burning.slack.request_url = address_at(port)

@@ -22,7 +22,7 @@ FAULTS = tuple(UNHEARD)
 
 
 @pytest.mark.parametrize("fault", UNHEARD, ids=str)
-async def test_whatever_becomes_of_its_words_the_bot_goes_on(fault: Fault, tmp_path: Path) -> None:
+async def test_the_bot_survives_any_failure_of_its_output(fault: Fault, tmp_path: Path) -> None:
     which, path = UNHEARD[fault]
     async with fire(tmp_path) as burning:
         await burning.bot.end(SIGTERM)

@@ -165,7 +165,7 @@ async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
 
 
 @pytest.mark.parametrize("fault", ORDERS, ids=str)
-async def test_what_comes_twice_or_out_of_order_is_done_once(
+async def test_payloads_delivered_twice_or_out_of_order_take_effect_once(
     fault: Fault, burning: Workspace
 ) -> None:
     said = await ORDERS[fault](burning.corner())
@@ -175,9 +175,7 @@ async def test_what_comes_twice_or_out_of_order_is_done_once(
 
 
 @pytest.mark.parametrize("fault", GROUPS, ids=str)
-async def test_a_group_that_slack_does_not_tell_of_lets_nobody_click(
-    fault: Fault, burning: Workspace
-) -> None:
+async def test_an_unreadable_group_permits_no_click(fault: Fault, burning: Workspace) -> None:
     corner, trouble = replace(burning.corner(), user=REQUESTER), GROUPS[fault]
     slack, shared = corner.slack, len(burning.fire.wechat.shared)
     question = await ask_first(corner, "group")

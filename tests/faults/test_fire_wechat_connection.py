@@ -47,7 +47,7 @@ EXPIRING = Fault(WECHAT, "any of the above in the call after a token has expired
 FAULTS = (*BROKEN, *WHOLE, *SLOW, AFTERWARDS, *GATES, EXPIRING)
 
 
-async def test_a_connection_that_breaks_leaves_a_doubt(
+async def test_a_broken_connection_is_reported_as_unknown(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     once = [*(each for answers in BROKEN.values() for each in answers), Code(-1), Code(-1000)]
@@ -67,14 +67,12 @@ async def test_a_connection_that_breaks_leaves_a_doubt(
         await hold_true(scene, each_twice(WHOLE, first=len(lit)), subtests)
 
 
-async def test_what_takes_too_long_leaves_a_doubt(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+async def test_a_timeout_is_reported_as_unknown(tmp_path: Path, subtests: pytest.Subtests) -> None:
     async with burning(tmp_path, WECHAT_TIMEOUT="1") as scene:
         await hold_true(scene, each_twice(SLOW), subtests)
 
 
-async def test_what_never_got_through_is_told_so(
+async def test_a_call_that_never_reached_wechat_is_reported_as_such(
     tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
     folders = [tmp_path_factory.mktemp("gate") for _ in GATES]

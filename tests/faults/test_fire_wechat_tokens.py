@@ -149,7 +149,7 @@ FEW = 3
 FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *OF_OWNER, *OF_PLATFORM, *GATES)
 
 
-async def test_whatever_the_token_server_does_nothing_is_shared_and_that_is_told(
+async def test_whatever_the_token_server_does_nothing_is_shared_and_people_are_told(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     lit = each_twice(OF_SERVER, of_tokens=True)
@@ -159,7 +159,7 @@ async def test_whatever_the_token_server_does_nothing_is_shared_and_that_is_told
         await hold_true(scene, lit, subtests)
 
 
-async def test_a_token_server_that_is_not_there_is_told_so(
+async def test_an_unreachable_token_server_is_reported(
     tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
     folders = [tmp_path_factory.mktemp("gate") for _ in ABSENT]
@@ -191,7 +191,7 @@ async def _without_a_token_server(usual: State, then: State, folder: Path) -> li
             return told
 
 
-async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_shared_and_that_is_told(
+async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_shared_and_people_are_told(
     tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
 ) -> None:
     lit = [one for one in each_twice({**OF_CHAIN, **OF_OWNER}) if one.expiring]
@@ -217,7 +217,7 @@ async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_s
         await scene.stands()
 
 
-async def test_whatever_wechat_does_when_the_platforms_token_is_renewed_nothing_is_shared_and_that_is_told(
+async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_is_shared_and_people_are_told(
     tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
 ) -> None:
     async with chained(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as scene:
@@ -246,7 +246,7 @@ async def _without_the_platforms_token(scene: Fire, answer: Trouble) -> tuple[st
     return told, shared, await scene.answer()
 
 
-async def test_a_renewal_that_never_gets_through_is_told_so(
+async def test_a_renewal_that_cannot_reach_wechat_is_reported(
     tmp_path_factory: pytest.TempPathFactory,
     subtests: pytest.Subtests,
     unused_tcp_port_factory: Callable[[], int],

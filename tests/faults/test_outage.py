@@ -210,7 +210,7 @@ async def played(
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_once_slack_is_back_every_thread_says_how_it_ended_once(
+async def test_after_an_outage_every_thread_gets_its_answer_once(
     fault: Fault, played: dict[Fault, asyncio.Task[str]]
 ) -> None:
     assert fault.told in await played[fault]

@@ -40,7 +40,7 @@ CREATE TRIGGER slow BEFORE INSERT ON requests FOR EACH ROW EXECUTE FUNCTION slow
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-async def test_what_was_accepted_outlives_a_server_that_is_stopped_and_started_under_load(
+async def test_accepted_requests_survive_a_restart_of_the_server_under_load(
     postgresql: PostgreSQL, tmp_path: Path, mode: Literal["fast", "immediate"]
 ) -> None:
     database = postgresql.new()
@@ -70,7 +70,7 @@ async def test_what_was_accepted_outlives_a_server_that_is_stopped_and_started_u
         assert_keeps_secrets(bot, slack)
 
 
-async def test_while_somebody_locks_its_tables_nothing_is_begun(
+async def test_nothing_begins_while_the_tables_are_locked(
     on_postgresql: Database, tmp_path: Path
 ) -> None:
     async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:
@@ -81,7 +81,7 @@ async def test_while_somebody_locks_its_tables_nothing_is_begun(
         await burning.bot.end(SIGTERM)
 
 
-async def test_what_takes_the_server_too_long_is_not_begun_not_even_later(
+async def test_a_request_that_the_server_records_too_slowly_never_begins(
     on_postgresql: Database, tmp_path: Path
 ) -> None:
     async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:

@@ -64,7 +64,7 @@ def held(database: str, bot: Bot) -> set[str]:
     return set(rows(database, f"SELECT id FROM requests WHERE holder IN ({holder})"))  # noqa: S608  # ids of the bot's own
 
 
-async def test_what_a_killed_replica_had_under_way_is_finished_by_the_other_within_20_seconds(
+async def test_requests_of_a_killed_replica_are_finished_by_the_other_within_20_seconds(
     database: str, tmp_path: Path
 ) -> None:
     async with (

@@ -8,12 +8,12 @@ def test_the_readme_has_the_tables_of_all_faults() -> None:
     assert now == tables(faults()), "python -m tests.faults writes them anew"
 
 
-def test_no_fault_stands_twice_in_the_tables() -> None:
+def test_no_fault_is_listed_twice() -> None:
     rows = [(fault.where, fault.what) for fault in faults()]
     assert len(rows) == len(set(rows))
 
 
-def test_each_place_has_its_table_and_troubles_that_end_alike_share_a_row() -> None:
+def test_each_place_has_its_table_and_troubles_with_the_same_result_share_a_row() -> None:
     some = [
         Fault("`/wechat/events`", "GET", "405"),
         Fault("Slack", "`chat.update`: silence", "✅"),

@@ -22,7 +22,7 @@ _FUNCTION: JsonObject = {"runtime": "Nodejs16.13", "add_time": _AT, "mod_time": 
 
 
 class OwnersEnvs:
-    """Each owner's envs and their states, and each env's functions and theirs, so many at once at most."""
+    """Each owner's envs with their states, and each env's functions with theirs; `most_listed` is the size of a page."""
 
     def __init__(self, tokens: IssuedTokens, note: Callable[[str], None]) -> None:
         self.envs: dict[str, dict[str, str]] = {OWNER: {}}
