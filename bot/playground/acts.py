@@ -41,7 +41,7 @@ class Acts:
         there = slack.channels.get(channel)
         if there is None or not slack.enters(user, there):
             raise ImpossibleError(f"{slack.people[user].name} cannot look in there.")
-        self._noted(user, _typed(text), channel, reply_to=thread)
+        self._record(user, _typed(text), channel, reply_to=thread)
         word, _, rest = text.strip().partition(" ")
         if word == SLASH_COMMAND and not thread:
             return await slack.command(user, channel, rest.strip())
@@ -60,12 +60,12 @@ class Acts:
             found = element_of(at, button, block)
         except ImpossibleError:
             raise ImpossibleError("That button is gone.") from None
-        self._noted(user, f":click {_words(found.label, *request_in(found))}")
+        self._record(user, f":click {_words(found.label, *request_in(found))}")
         return await slack.click(user, where, button, block=block)
 
     async def select(self, user: str, where: Where, action: str, value: Json) -> Ack:
         """Select a value in a message or a view."""
-        self._noted(user, f":choose {_words(action)} {json.dumps(value, ensure_ascii=False)}")
+        self._record(user, f":choose {_words(action)} {json.dumps(value, ensure_ascii=False)}")
         return await self.stage.slack.select(user, where, action, value)
 
     async def submit(self, user: str, view: View, values: Mapping[str, Json]) -> Ack:
@@ -75,26 +75,26 @@ class Acts:
             value = entered.get(found.action_id) if isinstance(entered, dict) else entered
             if found.kind == "external_select" and isinstance(value, str):
                 await self.stage.slack.options(user, view, found.action_id, value)
-        self._noted(user, f":submit {json.dumps(dict(values), ensure_ascii=False)}")
+        self._record(user, f":submit {json.dumps(dict(values), ensure_ascii=False)}")
         return await self.stage.slack.submit(user, view, values)
 
     def close(self, user: str, view: View) -> None:
         """Close a modal."""
-        self._noted(user, ":close")
+        self._record(user, ":close")
         self.stage.slack.close(user, view)
 
     async def shortcut(self, user: str, message: PostedMessage | None = None) -> Ack:
         """Open the form by the shortcut; with a message, by the shortcut in that message's menu."""
         slack = self.stage.slack
         if message is None:
-            self._noted(user, ":open")
+            self._record(user, ":open")
             return await slack.shortcut(user, SHORTCUT)
-        self._noted(user, f":open {_words(_snippet(message))}", message.channel)
+        self._record(user, f":open {_words(_snippet(message))}", message.channel)
         return await slack.message_shortcut(user, MESSAGE_SHORTCUT, message)
 
     async def home(self, user: str) -> Ack:
         """Open the bot's App Home."""
-        self._noted(user, ":open home")
+        self._record(user, ":open home")
         return await self.stage.slack.open_home(user)
 
     async def policy(self, text: str) -> list[str]:
@@ -124,7 +124,7 @@ class Acts:
             f"{word} is not a valid command. Here you can type {SLASH_COMMAND} and /invite {bot}."
         )
 
-    def _noted(self, user: str, line: str, channel: str = "", reply_to: str = "") -> None:
+    def _record(self, user: str, line: str, channel: str = "", reply_to: str = "") -> None:
         """Record an action, preceded by lines for the person and the place if they have changed."""
         if user != self._who:
             self._who = user

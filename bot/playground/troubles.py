@@ -36,7 +36,7 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
     wechat.fail(SHARE, *faults)
     match word:
         case "ok":
-            await _calm(wechat)
+            await _reset(wechat)
         case "revoked":
             await wechat.platform.push_unauthorized(OWNER)
         case "no-function":
@@ -48,7 +48,7 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
     return f"WeChat: {about}." if about else f"WeChat's next call meets {word}: {_meaning(word)}."
 
 
-async def _calm(wechat: LocalWeChat) -> None:
+async def _reset(wechat: LocalWeChat) -> None:
     """Undo everything that was set."""
     wechat.clear()
     for functions in wechat.functions.values():

@@ -67,7 +67,7 @@ async def answer(
             return await _cut_off(request, service.usual(), fault)
         case Drop() | Raw() | Status():
             (service.done if fault.after_effect else service.lost)(fault)
-            return _unheard(request, fault)
+            return _without_answer(request, fault)
         case _:
             assert_never(fault)
 
@@ -82,7 +82,7 @@ async def _slow(
     return (answer or service.usual()) if stayed else cut(request)
 
 
-def _unheard(request: web.BaseRequest, fault: Drop | Raw | Status) -> web.Response:
+def _without_answer(request: web.BaseRequest, fault: Drop | Raw | Status) -> web.Response:
     match fault:
         case Drop(reset=reset):
             return _reset(request) if reset else cut(request)

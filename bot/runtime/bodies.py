@@ -8,12 +8,12 @@ from enum import Enum
 from aiohttp import StreamReader, web
 
 _SECONDS = 5.0
-_TOGETHER = 4 << 20  # bytes of memory
-_AT_ONCE = (
+_MOST_MEMORY = 4 << 20  # bytes of memory
+_UNPACED = (
     64 << 10
 )  # bytes read without a pause; pushes, and nearly all commands and clicks, are shorter
 # Longer bodies are limited to this many at once and to this common rate, so that they do not starve the others.
-_LONG = 8
+_MOST_LONG = 8
 _PACE = 4 << 20  # bytes a second
 
 
@@ -57,7 +57,7 @@ class Bodies:
     """
 
     def __init__(
-        self, most: int = _TOGETHER, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, most: int = _MOST_MEMORY, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         self._most = most
         self._sleep = sleep
@@ -81,7 +81,7 @@ class Bodies:
                 while piece := await request.content.readany():
                     if len(body.read) + len(piece) > limit:
                         return _too_long(request)
-                    if not await self._keep(body, piece):
+                    if not await self._append(body, piece):
                         return Unread.CROWDED
                 return bytes(body.read) if body in self._reading else Unread.CROWDED
         except TimeoutError:
@@ -92,16 +92,16 @@ class Bodies:
             )
             return Unread.BROKEN if body in self._reading else Unread.CROWDED
         finally:
-            self._forget(body)
+            self._remove(body)
 
-    async def _keep(self, body: _Body, piece: bytes) -> bool:
+    async def _append(self, body: _Body, piece: bytes) -> bool:
         """Append a piece; return False if the body was dropped to free memory."""
         body.read += piece
         while self.held > self._most:
             self._drop_oldest(self._reading)
-        if len(body.read) > _AT_ONCE and body in self._reading:
+        if len(body.read) > _UNPACED and body in self._reading:
             self._long[body] = None
-            if len(self._long) > _LONG:
+            if len(self._long) > _MOST_LONG:
                 self._drop_oldest(self._long)
             await self._pause(len(piece))
         return body in self._reading
@@ -115,13 +115,13 @@ class Bodies:
     def _drop_oldest(self, bodies: dict[_Body, None]) -> None:
         """Drop the oldest body and close its connection."""
         oldest = next(iter(bodies))
-        self._forget(oldest)
+        self._remove(oldest)
         oldest.read.clear()
         oldest.connection.force_close()
         if not oldest.timeout.expired():
             oldest.timeout.reschedule(asyncio.get_running_loop().time())
 
-    def _forget(self, body: _Body) -> None:
+    def _remove(self, body: _Body) -> None:
         self._reading.pop(body, None)
         self._long.pop(body, None)
 

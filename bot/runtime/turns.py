@@ -20,7 +20,7 @@ class AcksFirst:
     def __init__(self) -> None:
         self._acks = 0
         self._waiting = deque[asyncio.Future[None]]()
-        self._looking = False
+        self._scheduled = False
 
     @contextmanager
     def pending(self) -> Iterator[None]:
@@ -30,7 +30,7 @@ class AcksFirst:
             yield
         finally:
             self._acks -= 1
-            self._look()
+            self._schedule()
 
     async def step(self) -> None:
         """Wait until the next step of background work may run: in FIFO order, one per iteration of the loop."""
@@ -44,15 +44,15 @@ class AcksFirst:
         except TimeoutError:
             pass
 
-    def _look(self) -> None:
-        """Schedule `_let_in` for the next iteration of the loop."""
-        if self._waiting and not self._looking:
-            self._looking = True
-            asyncio.get_running_loop().call_soon(self._let_in)
+    def _schedule(self) -> None:
+        """Schedule `_release_next` for the next iteration of the loop."""
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._release_next)
 
-    def _let_in(self) -> None:
+    def _release_next(self) -> None:
         """Release the next waiting step unless an ack is pending; the end of the ack schedules this again."""
-        self._looking = False
+        self._scheduled = False
         if self._acks:
             return
         while self._waiting:
@@ -60,4 +60,4 @@ class AcksFirst:
             if not turn.done():  # it has not timed out
                 turn.set_result(None)
                 break
-        self._look()
+        self._schedule()

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Callback:
-    """Verifies WeChat's pushes, answers them, and passes them to `hear`, which is retried after LedgerDownError.
+    """Verifies WeChat's pushes, answers them, and passes them to `handle`, which is retried after LedgerDownError.
 
     `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
@@ -32,14 +32,14 @@ class Callback:
     def __init__(  # noqa: PLR0913, PLR0917  # the last one is an observer
         self,
         platform: Platform,
-        hear: Callable[[HandledPush], Awaitable[None]],
+        handle: Callable[[HandledPush], Awaitable[None]],
         now: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         start: Callable[[Coroutine[None, None, None]], None],
         refused: Callable[[PushRefusal | Unread], None] = no_op,
     ) -> None:
         self._platform = platform
-        self._hear = hear
+        self._handle = handle
         self._now = now
         self._sleep = sleep
         self._start = start
@@ -49,12 +49,12 @@ class Callback:
         """Answer one push: `success` if it is genuine, else a 4xx."""
         body = await read_body(request, BODY_LIMIT)
         if isinstance(body, Unread):
-            return self._no(body.status, body)
+            return self._refuse(body.status, body)
         push = read_push(self._platform, request.query, body, self._now())
         if isinstance(push, PushRefusal):
-            return self._no(400 if push in _BROKEN else 403, push)
+            return self._refuse(400 if push in _BROKEN else 403, push)
         done = asyncio.Event()
-        self._start(self._take(push, done))
+        self._start(self._process(push, done))
         try:
             async with asyncio.timeout(_IN_TIME):
                 await done.wait()
@@ -62,26 +62,26 @@ class Callback:
             _log.info("a push is still worked on", extra={"push": type(push).__name__.lower()})
         return web.Response(text=_SUCCESS)
 
-    def _no(self, status: int, why: PushRefusal | Unread) -> web.Response:
+    def _refuse(self, status: int, why: PushRefusal | Unread) -> web.Response:
         self._refused(why)
         return web.Response(status=status, text="not understood")
 
-    async def _take(self, push: Push, done: asyncio.Event) -> None:
+    async def _process(self, push: Push, done: asyncio.Event) -> None:
         """Process a push, with retries while the ledger is down; set `done` at the end."""
         try:
             for number in range(1, _TRIES + 1):
-                if await self._kept(push):
+                if await self._try(push):
                     break
                 await self._sleep(_PAUSE * number)
         finally:
             done.set()
 
-    async def _kept(self, push: Push) -> bool:
+    async def _try(self, push: Push) -> bool:
         if isinstance(push, Other):
             _log.info("a push of no concern", extra={"push": push.info_type[:_NAME_LIMIT]})
             return True
         try:
-            await self._hear(push)
+            await self._handle(push)
         except LedgerDownError as error:
             facts = {"push": type(push).__name__.lower(), "reason": str(error)}
             _log.error("a push was not kept", extra=facts)  # without a traceback

@@ -107,7 +107,7 @@ class WeChat:
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is AutoRetry.RENEW:
-                newer = await self._renewed(owner, token, on_step)
+                newer = await self._renew(owner, token, on_step)
                 if isinstance(newer, NoToken):
                     status = None
                     guidance, said, link = newer.guidance, newer.said or said, newer.link
@@ -123,7 +123,7 @@ class WeChat:
             return Unknown(guidance, said, tries, status)
         return Failed(guidance, said, tries, link, status)
 
-    async def _renewed(
+    async def _renew(
         self, owner: str, refused: str, on_step: Callable[[Step], None]
     ) -> str | NoToken:
         began = self._clock()
@@ -154,7 +154,7 @@ class Envs:
     ) -> None:
         self._wechat = wechat
         self._believed_for = {Readiness.READY: ready_for, Readiness.UNKNOWN: _BAD_FOR}
-        self._readiness = Cache(self._looked, clock)
+        self._readiness = Cache(self._read_readiness, clock)
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
         """Return the owner's envs, none if WeChat does not list them, and for how many seconds this may be cached."""
@@ -174,11 +174,11 @@ class Envs:
         """Cancel pending reads."""
         await self._readiness.close()
 
-    async def _looked(self, owner_and_env: str) -> tuple[Readiness, float]:
-        found = await self._look(*owner_and_env.split(" "))
+    async def _read_readiness(self, owner_and_env: str) -> tuple[Readiness, float]:
+        found = await self._find_function(*owner_and_env.split(" "))
         return found, self._believed_for.get(found, 0.0)
 
-    async def _look(self, owner: str, env: str) -> Readiness:
+    async def _find_function(self, owner: str, env: str) -> Readiness:
         seen = 0
         for _ in range(_MOST_PAGES):
             call = partial(api.list_functions, env=env, offset=seen)

@@ -51,7 +51,7 @@ class Component:
         """Return a new platform token."""
         secret = {"component_appsecret": self._appsecret, "component_verify_ticket": ticket}
         call = api.call("api_component_token", self.appid, secret)
-        return await self._ask(Link.PLATFORM, call, api.read_component_token)
+        return await self._call(Link.PLATFORM, call, api.read_component_token)
 
     async def authorizer_token(
         self, token: str, owner: str, refresh_token: str
@@ -59,25 +59,25 @@ class Component:
         """Return a new access token for an owner."""
         which = {"authorizer_appid": owner, "authorizer_refresh_token": refresh_token}
         call = api.call("api_authorizer_token", self.appid, which, token)
-        return await self._ask(Link.OWNER, call, api.read_authorizer_token)
+        return await self._call(Link.OWNER, call, api.read_authorizer_token)
 
     async def query_auth(self, token: str, code: str) -> Authorization | NoToken:
         """Exchange an authorization code."""
         call = api.call("api_query_auth", self.appid, {"authorization_code": code}, token)
-        return await self._ask(Link.OWNER, call, api.read_query_auth)
+        return await self._call(Link.OWNER, call, api.read_query_auth)
 
     async def refresh_token(self, token: str, owner: str) -> str | NoToken:
         """Return an owner's current refresh token, from WeChat's details of that owner, else from the list of all owners."""
-        told = await self.info(token, owner)
-        if isinstance(told, NoToken):
-            return await self.listed(token, owner) if told.said else told
-        return told.refresh_token or await self.listed(token, owner)
+        info = await self.info(token, owner)
+        if isinstance(info, NoToken):
+            return await self.listed(token, owner) if info.said else info
+        return info.refresh_token or await self.listed(token, owner)
 
     async def info(self, token: str, owner: str) -> api.AuthorizerInfo | NoToken:
         """Return WeChat's details of an owner."""
         which = {"authorizer_appid": owner}
         call = api.call("api_get_authorizer_info", self.appid, which, token)
-        return await self._ask(Link.OWNER, call, api.read_authorizer_info)
+        return await self._call(Link.OWNER, call, api.read_authorizer_info)
 
     async def listed(self, token: str, owner: str) -> str | NoToken:
         """Return an owner's refresh token from the paginated list of owners that authorised the platform."""
@@ -85,7 +85,7 @@ class Component:
         for _ in range(_MOST_PAGES):
             which = {"offset": seen, "count": _MOST_IN_A_LIST}
             call = api.call("api_get_authorizer_list", self.appid, which, token)
-            page = await self._ask(Link.OWNER, call, api.read_authorizer_list)
+            page = await self._call(Link.OWNER, call, api.read_authorizer_list)
             if isinstance(page, NoToken):
                 return page
             if owner in page.refresh_tokens:
@@ -100,27 +100,29 @@ class Component:
         """Ask WeChat to push tickets again; return why it refused. Only this call names the secret `component_secret`."""
         secret = {"component_secret": self._appsecret}
         call = api.call("api_start_push_ticket", self.appid, secret)
-        return await self._ask(Link.TICKET, call, api.read_done)
+        return await self._call(Link.TICKET, call, api.read_done)
 
-    async def _ask(
+    async def _call(
         self, link: Link, call: Call, read: Callable[[Mapping[str, object]], T | Troubled]
     ) -> T | NoToken:
         answer = await self._api.post(call, self._seconds, read)
-        if isinstance(answer, Declined | Troubled) and _passes_by_itself(answer):
+        if isinstance(answer, Declined | Troubled) and _is_transient(answer):
             await self._sleep(_PAUSE)
             answer = await self._api.post(call, self._seconds, read)
         if isinstance(answer, Declined):
-            return NoToken(_meaning(answer.said, link), answer.said, _broken(answer.said, link))
+            return NoToken(
+                _guidance_for(answer.said, link), answer.said, _broken_link(answer.said, link)
+            )
         if isinstance(answer, Troubled):
-            return NoToken(_without_doubt(for_trouble(answer.trouble)), None, link)
+            return NoToken(_as_token_failure(for_trouble(answer.trouble)), None, link)
         return answer
 
 
-def _passes_by_itself(answer: Declined | Troubled) -> bool:
+def _is_transient(answer: Declined | Troubled) -> bool:
     return isinstance(answer, Troubled) or for_code(answer.said.errcode).in_doubt
 
 
-def _meaning(said: Said, link: Link) -> Guidance:
+def _guidance_for(said: Said, link: Link) -> Guidance:
     """Return the guidance for an errcode; some codes mean something else for the platform's calls than for a share."""
     if said.errcode in DEAD_TOKEN:
         return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
@@ -128,16 +130,16 @@ def _meaning(said: Said, link: Link) -> Guidance:
         said.errcode == _UNKNOWN_APPID
     ):  # these calls carry no requester's appid, so it is the owner's or the platform's
         return for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
-    return _without_doubt(for_code(said.errcode))
+    return _as_token_failure(for_code(said.errcode))
 
 
-def _broken(said: Said, link: Link) -> Link:
+def _broken_link(said: Said, link: Link) -> Link:
     """Return the link that broke: the requested one, or the one that it is made from."""
     if said.errcode in DEAD_TICKET:
         return Link.TICKET
     return Link.PLATFORM if said.errcode in DEAD_TOKEN else link
 
 
-def _without_doubt(guidance: Guidance) -> Guidance:
+def _as_token_failure(guidance: Guidance) -> Guidance:
     """Replace guidance that says a share may have happened: no share was attempted here."""
     return for_trouble(Trouble.NO_TOKEN_ANSWER) if guidance.in_doubt else guidance

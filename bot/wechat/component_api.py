@@ -72,9 +72,9 @@ def read_authorizer_token(answer: Mapping[str, object]) -> Issued | Troubled:
 def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
     """Return the owner and their tokens."""
     about = answer.get("authorization_info")
-    told = about if isinstance(about, dict) else {}
-    issued = _issued(told, "authorizer_access_token")
-    owner = told.get("authorizer_appid")
+    info = about if isinstance(about, dict) else {}
+    issued = _issued(info, "authorizer_access_token")
+    owner = info.get("authorizer_appid")
     if isinstance(issued, Issued) and isinstance(owner, str):
         return Authorization(owner, issued)
     return Troubled(Trouble.NOT_JSON)
@@ -82,11 +82,11 @@ def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
 
 def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | Troubled:
     """Return the details of an owner."""
-    told = answer.get("authorization_info")
-    if not isinstance(told, dict):
+    info = answer.get("authorization_info")
+    if not isinstance(info, dict):
         return Troubled(Trouble.NOT_JSON)
     return AuthorizerInfo(
-        frozenset(_sets(told.get("func_info"))), _text(told.get("authorizer_refresh_token"))
+        frozenset(_sets(info.get("func_info"))), _text(info.get("authorizer_refresh_token"))
     )
 
 

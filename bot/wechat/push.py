@@ -125,33 +125,33 @@ def _decrypted(platform: Platform, encrypted: str) -> Push | PushRefusal:
     opened = next(filter(None, (decrypt(key, encrypted) for key in platform.keys)), None)
     if opened is None:
         return PushRefusal.DECRYPTION
-    told = _members(opened.message)
-    if {opened.appid, told.get("AppId")} != {platform.component_appid}:
+    fields = _members(opened.message)
+    if {opened.appid, fields.get("AppId")} != {platform.component_appid}:
         return PushRefusal.OTHER_PLATFORM
-    info_type, created = told.get("InfoType", ""), _number(told.get("CreateTime", ""))
+    info_type, created = fields.get("InfoType", ""), _number(fields.get("CreateTime", ""))
     if info_type not in _OF_CONCERN:
         return Other(info_type)
-    return PushRefusal.INCOMPLETE if created is None else _push(info_type, told, created)
+    return PushRefusal.INCOMPLETE if created is None else _parsed(info_type, fields, created)
 
 
-def _push(info_type: str, told: Mapping[str, str], created: float) -> Push | PushRefusal:
-    owner = told.get("AuthorizerAppid", "")
+def _parsed(info_type: str, fields: Mapping[str, str], created: float) -> Push | PushRefusal:
+    owner = fields.get("AuthorizerAppid", "")
     match info_type:
         case "component_verify_ticket":
-            ticket = told.get("ComponentVerifyTicket", "")
+            ticket = fields.get("ComponentVerifyTicket", "")
             return Ticket(created, ticket) if ticket else PushRefusal.INCOMPLETE
         case "authorized" | "updateauthorized":
-            code = told.get("AuthorizationCode", "")
+            code = fields.get("AuthorizationCode", "")
             if not is_appid(owner) or not code:
                 return PushRefusal.INCOMPLETE
-            return Authorized(created, owner, code, _code_until(told, created))
+            return Authorized(created, owner, code, _code_until(fields, created))
         case _:
             return Unauthorized(created, owner) if is_appid(owner) else PushRefusal.INCOMPLETE
 
 
-def _code_until(told: Mapping[str, str], created: float) -> float:
+def _code_until(fields: Mapping[str, str], created: float) -> float:
     """Return when a code expires. WeChat's page does not say whether the field is a time or a duration."""
-    said = _number(told.get("AuthorizationCodeExpiredTime", ""))
+    said = _number(fields.get("AuthorizationCodeExpiredTime", ""))
     if said is None:
         return math.inf
     return said if said > created else created + said

@@ -96,15 +96,15 @@ class TokenServer:
         self._clock = clock
         self._timeout = timeout
         self._renewed = renewed
-        self._kept: dict[str, tuple[str, float]] = {}
+        self._cached: dict[str, tuple[str, float]] = {}
         self._failed: dict[str, Trouble] = {}
         self._readings = SingleFlight[str | NoToken]()
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the cached token, or read it again after a minute."""
-        kept, until = self._kept.get(owner, ("", 0.0))
-        if kept and self._clock() < until:
-            return kept
+        cached, until = self._cached.get(owner, ("", 0.0))
+        if cached and self._clock() < until:
+            return cached
         return await self._readings.do(owner, partial(self._read, owner, None))
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
@@ -112,9 +112,9 @@ class TokenServer:
         await self._readings.wait(
             owner
         )  # a reading under way may have begun before the token was refused
-        kept, _ = self._kept.get(owner, ("", 0.0))
-        if kept and kept != refused:
-            return kept
+        cached, _ = self._cached.get(owner, ("", 0.0))
+        if cached and cached != refused:
+            return cached
         return await self._readings.do(owner, partial(self._read, owner, refused))
 
     def trouble(self) -> str | None:
@@ -127,12 +127,12 @@ class TokenServer:
 
     async def _read(self, owner: str, refused: str | None) -> str | NoToken:
         """Read the server once and cache the token."""
-        self._kept.pop(owner, None)
-        read = await self._asked(owner)
+        self._cached.pop(owner, None)
+        read = await self._fetch(owner)
         self._failed.pop(owner, None)
         if not isinstance(read, Trouble):
             token, life = read
-            self._kept[owner] = token, self._clock() + min(life * _MARGIN, _READ_AGAIN_AFTER)
+            self._cached[owner] = token, self._clock() + min(life * _MARGIN, _READ_AGAIN_AFTER)
             if token != refused:
                 self._renewed(TOKEN_SERVER, RENEWED)
                 return token
@@ -141,7 +141,7 @@ class TokenServer:
         self._renewed(TOKEN_SERVER, read.value)
         return NoToken(for_trouble(read))
 
-    async def _asked(self, owner: str) -> tuple[str, float] | Trouble:
+    async def _fetch(self, owner: str) -> tuple[str, float] | Trouble:
         """Return the server's token and its life in seconds."""
         request = httpx.Request("GET", self._url.replace("{appid}", owner), headers=self._headers)
         answer = await exchange(self._http, request, self._timeout, _BODY_LIMIT)

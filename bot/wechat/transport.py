@@ -162,7 +162,7 @@ class WeChatApi:
                 answered: T | Declined | Troubled = Troubled(received)
             else:
                 answered = read_answer(received.status, received.body, read)
-            answer = _named(answered)
+            answer = _label_of(answered)
         finally:
             api = call.path.rpartition("/")[2]
             self.called(api, answer, time.monotonic() - began)
@@ -170,7 +170,7 @@ class WeChatApi:
         return answered
 
 
-def _named(answer: object) -> str:
+def _label_of(answer: object) -> str:
     """Return the errcode of an answer, or the name of its trouble."""
     match answer:
         case Declined(said):

@@ -13,10 +13,10 @@ from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.chain import Chain
 from bot.wechat.tokens import NoToken
 
-_AT_LEFT = 0.1  # the share of a token's life that is left when it is renewed
+_RENEW_AT = 0.1  # the share of a token's life that is left when it is renewed
 _SPREAD = 0.02  # jitter, as a share of the life, so that replicas and owners do not renew at once
 _AT_ONCE = 5
-_LOOK_EVERY = 30.0  # seconds
+_CHECK_EVERY = 30.0  # seconds
 _MOST_SKIPPED = 64  # rounds skipped after repeated failures: half an hour
 _LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
 
@@ -33,7 +33,7 @@ class Upkeep:
         owners: Callable[[], Sequence[str]],
         jitter: Callable[[], float],
         *,
-        every: float = _LOOK_EVERY,
+        every: float = _CHECK_EVERY,
     ) -> None:
         self._chain = chain
         self._tokens = tokens
@@ -58,9 +58,9 @@ class Upkeep:
         while True:
             self._woken.clear()
             try:
-                await self._look()
+                await self._check()
                 if self._renewals:
-                    self._note(await self._tokens.all())
+                    self._update_left(await self._tokens.all())
             except LedgerDownError as error:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # this loop has to survive: without it tokens would be renewed too late
@@ -82,7 +82,7 @@ class Upkeep:
             link: [max(0.0, left - passed) for left in each] for link, each in self._left.items()
         }
 
-    def _note(self, kept: Mapping[str, StoredToken]) -> None:
+    def _update_left(self, kept: Mapping[str, StoredToken]) -> None:
         self._seen, self._renewals = time.monotonic(), 0
         self._left = {link: [] for link in Link}
         for name in (TICKET, COMPONENT, *self._owners()):
@@ -90,20 +90,20 @@ class Upkeep:
             good = found.left if found and found.value is not None else 0.0
             self._left[_LINKS.get(name, Link.OWNER)].append(good)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         kept = await self._tokens.all()
-        self._note(kept)
-        if not await self._renewed(COMPONENT, kept.get(COMPONENT)):
+        self._update_left(kept)
+        if not await self._renew_if_due(COMPONENT, kept.get(COMPONENT)):
             return  # owners' tokens are made with the platform token
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def in_turn(owner: str) -> None:
             async with turns:
-                await self._renewed(owner, kept.get(owner))
+                await self._renew_if_due(owner, kept.get(owner))
 
         await asyncio.gather(*map(in_turn, self._owners()))
 
-    async def _renewed(self, name: str, kept: StoredToken | None) -> bool:
+    async def _renew_if_due(self, name: str, kept: StoredToken | None) -> bool:
         """Renew a token if it is due; False if that failed, or is skipped after repeated failures."""
         if not self._is_due(kept):
             return True
@@ -121,7 +121,7 @@ class Upkeep:
     def _is_due(self, kept: StoredToken | None) -> bool:
         if kept is None or kept.value is None:
             return True
-        return kept.left <= kept.life * (_AT_LEFT + _SPREAD * self._jitter())
+        return kept.left <= kept.life * (_RENEW_AT + _SPREAD * self._jitter())
 
 
 def link_states(kept: Mapping[str, StoredToken], owners: Sequence[str]) -> list[LinkState]:
