@@ -25,7 +25,7 @@ KNOWN = {"vulns": [FINDING | {"id": "PYSEC-0000-0"}]}
 
 @pytest.fixture
 def checked(capfd: pytest.CaptureFixture[str]) -> Checked:
-    """Runs the check; gives its exit code and its output."""
+    """Run the check; return its exit code and its output."""
 
     async def checked(osv: str) -> tuple[int, str]:
         code = await asyncio.to_thread(check, osv)
@@ -38,7 +38,7 @@ def checked(capfd: pytest.CaptureFixture[str]) -> Checked:
 def database(
     answers: Mapping[str, object], asked: list[str], otherwise: str | None = None
 ) -> Handler:
-    """Return a database that knows these findings by package, and gives `otherwise` for any other package."""
+    """Return a database with these findings by package, and `otherwise` for all other packages."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         query = json.loads(await request.text())

@@ -80,7 +80,7 @@ def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() ->
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
     called = {m for source in sources for m in re.findall(r'"([a-z]+\.[a-zA-Z.]+)"', source)}
     called &= METHODS.keys()
-    info = ("channels:read", "groups:read", "mpim:read")  # never asked of direct messages
+    info = ("channels:read", "groups:read", "mpim:read")  # not used for direct messages
     history = ("channels:history", "groups:history", "im:history", "mpim:history")
     needed = {"commands"}
     for method in called:
@@ -169,7 +169,7 @@ def test_every_metric_is_listed_with_its_type_and_labels() -> None:
     table = page("bot/ops").split("<!-- metrics -->\n")[1].split("<!-- /metrics -->")[0]
     found = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| \w", table, re.MULTILINE)
     listed = [(name, kind, _code(labels)) for name, kind, labels in found]
-    kinds = {"info": "gauge"}  # as Prometheus sees it
+    kinds = {"info": "gauge"}  # its type in Prometheus
     assert listed == sorted(
         (name, kinds.get(metric.type, metric.type), labels_of(metric))
         for name, metric in own(exercised()).items()
@@ -256,7 +256,7 @@ def test_a_link_to_a_file_or_a_heading_that_is_not_there_is_lost() -> None:
 
 
 def links_in(text: str) -> list[str]:
-    """Return where a page's own links go: those to files and headings of this repository."""
+    """Return the targets of a page's links to files and headings of this repository."""
     prose = re.sub(r"^\s*```.*?^\s*```|`[^`\n]*`(?!\]\()", "", text, flags=re.DOTALL | re.MULTILINE)
     links = re.findall(r"\]\(([^)\s]+)\)", prose)
     return [link for link in links if "://" not in link]
@@ -271,7 +271,7 @@ def is_there(room: str, link: str) -> bool:
 
 
 def _anchors(text: str) -> set[str]:
-    """Return what a heading is called in an address, as GitHub spells it."""
+    """Return a heading's anchor, as GitHub makes it."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
@@ -282,7 +282,7 @@ ROOMS = (
     *("runtime", "locale", "settings", "ledger", "workflow", "slack", "wechat", "ops", "app"),
     *("playground", "cli", "__main__"),
 )
-"""The rooms of the bot: each uses only those before it, and the pure ones nothing but each other."""
+"""The rooms of the bot: each imports only those before it, and the pure ones only each other."""
 
 
 def test_imports_run_downhill() -> None:
@@ -320,7 +320,7 @@ def _has_more(room: Path) -> bool:
 
 
 def _only_tells(sign: Path) -> bool:
-    """Tell whether there is nothing but a docstring, imports and `__all__`."""
+    """Return whether a module has only a docstring, imports and `__all__`."""
     body = ast.parse(sign.read_text(encoding="utf-8")).body
     names = [ast.unparse(node.targets[0]) for node in body if isinstance(node, ast.Assign)]
     return set(names) <= {"__all__"} and all(

@@ -1,4 +1,4 @@
-"""The unit for systemd and the Containerfile are for others' machines, so their tools read them here."""
+"""The systemd unit and the Containerfile, checked with the tools of the machines that they are for."""
 
 import asyncio
 import json
@@ -19,9 +19,9 @@ from tests.containerfile import ROOT, containerfile, only, steps
 
 PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"
 AFTER_GRACE = 4
-"""Seconds that may pass from the grace's end to the process's, as bot/ops/README.md says."""
+"""Seconds from the end of the grace to the end of the process, according to bot/ops/README.md."""
 MOST_EXPOSED = "15"
-"""Tenths on systemd's own scale, from 0 to 100; 92 without any hardening. Most of it is that the bot uses the network."""
+"""Tenths on systemd's exposure scale, from 0 to 100; 92 without hardening. Most of it is that the bot uses the network."""
 ANALYZE = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(
     not ANALYZE, reason="there is no systemd-analyze on this machine"
@@ -30,7 +30,7 @@ needs_systemd = pytest.mark.skipif(
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """Return the unit as a file, with a program that is there in the place of the bot's."""
+    """Return the unit as a file, with an existing program in place of the bot's."""
     path = tmp_path / "share-env-bot.service"
     path.write_text(unit_text().replace(PROGRAM, sys.executable), encoding="utf-8")
     return path
@@ -42,13 +42,13 @@ def unit_text() -> str:
 
 def service() -> RawConfigParser:
     parser = RawConfigParser(strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as documented
     parser.read_string(unit_text())
     return parser
 
 
 def analyze(*arguments: str | Path) -> tuple[int, str]:
-    """Run systemd-analyze; return the exit code and what it said of this unit, not of the machine's own."""
+    """Run systemd-analyze; return the exit code and its output about this unit, without the machine's other units."""
     done = subprocess.run(
         [str(ANALYZE), *map(str, arguments), "--no-pager"],
         check=False,
@@ -133,7 +133,7 @@ def test_the_command_that_the_readme_installs_runs_as_the_right_user(tmp_path: P
 
 @pytest.fixture
 def hadolint() -> str:
-    """Return the linter that the lock brings."""
+    """Return the linter from the lock."""
     return str(Path(sysconfig.get_path("scripts")) / "hadolint")
 
 
@@ -164,7 +164,7 @@ def test_each_stage_stands_on_the_same_slim_python_by_tag() -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert (
         about["project"]["requires-python"] == f">={version}"
-    )  # as it is tested, on whatever else too
+    )  # options as in the test; more are allowed
 
 
 def test_the_container_runs_the_bot_without_root_and_stops_it_with_sigterm() -> None:
@@ -195,7 +195,7 @@ async def test_the_container_is_unhealthy_if_the_bot_does_not_answer() -> None:
 
 
 async def health(port: int) -> int:
-    """Run the container's health check against a port, beside a proxy that is none; return the exit code."""
+    """Run the container's health check against a port, with an unusable proxy in the environment; return the exit code."""
     program, *arguments = json.loads(only("HEALTHCHECK").partition(" CMD ")[2])
     assert program == "python"
     process = await asyncio.create_subprocess_exec(

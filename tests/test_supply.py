@@ -1,4 +1,4 @@
-"""What the bot is installed from: two locks, wheels only, each checked by its hashes."""
+"""The bot's dependencies: two locks, wheels only, each checked by its hashes."""
 
 import re
 import tomllib
@@ -30,21 +30,21 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def entries(lock: str) -> dict[str, str]:
-    """Return each package's whole entry: version, marker and hashes."""
+    """Return each package's complete entry: version, marker and hashes."""
     text = (ROOT / lock).read_text(encoding="utf-8")
     found = re.findall(r"^\S+==.*(?:\n    .*)*", text, re.MULTILINE)
     return {canonicalize_name(re.split(r"\[|==", entry)[0]): entry for entry in found}
 
 
 def locked(lock: str, environment: Mapping[str, str]) -> set[str]:
-    """Return the packages that a lock installs there."""
+    """Return the packages that a lock installs in an environment."""
     lines = {name: entry.partition("\\")[0] for name, entry in entries(lock).items()}
     markers = {name: Requirement(line).marker for name, line in lines.items()}
     return {name for name, marker in markers.items() if holds(marker, environment)}
 
 
 def needed(lines: Iterable[str], environment: Mapping[str, str]) -> set[tuple[str, str]]:
-    """Return the packages and extras that requirements come to there, by what the installed packages say."""
+    """Return the packages and extras that requirements resolve to in an environment, using the installed packages."""
     found: set[tuple[str, str]] = set()
     ahead = [*wanted(lines, "", environment)]
     while ahead:
@@ -58,7 +58,7 @@ def needed(lines: Iterable[str], environment: Mapping[str, str]) -> set[tuple[st
 def wanted(
     lines: Iterable[str], extra: str, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield each package that these lines ask for there, once without an extra and once with each."""
+    """Yield each package required in an environment, once without an extra and once with each extra."""
     for requirement in map(Requirement, lines):
         if holds(requirement.marker, {**environment, "extra": extra}):
             for asked in {"", *requirement.extras}:
@@ -68,7 +68,9 @@ def wanted(
 def requires(name: str) -> list[str]:
     try:
         return metadata.requires(name) or []
-    except metadata.PackageNotFoundError:  # one for other machines; these need nothing more
+    except (
+        metadata.PackageNotFoundError
+    ):  # a package for other platforms, without further dependencies
         return []
 
 

@@ -22,7 +22,7 @@ def _never(_: object) -> bool:
 
 
 class Recent:
-    """The last `most` keys: what is delivered twice is done once, where nobody waits for a result."""
+    """The last `most` keys: recognises what is delivered twice, where no caller needs the earlier result."""
 
     def __init__(self, most: int) -> None:
         self._most = most

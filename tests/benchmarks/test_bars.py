@@ -1,4 +1,4 @@
-"""Which bars a run clears, from figures that lie on them and just beyond."""
+"""Which bars a run meets, for figures exactly on them and just beyond."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How many commands Slack's limits have room for."""
+"""How many commands Slack's rate limits allow."""
 
 import pytest
 

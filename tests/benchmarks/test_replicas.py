@@ -1,4 +1,4 @@
-"""What is counted and made of many rounds where replicas share a server."""
+"""Counting, and combining rounds, for replicas on one server."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter

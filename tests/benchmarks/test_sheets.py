@@ -1,4 +1,4 @@
-"""What the tables of the page about capacity say, from made-up figures, and how they get there."""
+"""The tables of the capacity page, computed from made-up figures, and how they are put into the page."""
 
 import pytest
 

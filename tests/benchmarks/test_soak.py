@@ -1,4 +1,4 @@
-"""What a soak calls a leak, and what it calls a bot that does not do its work."""
+"""What a soak reports as a leak, and which bots it reports as not working."""
 
 from dataclasses import replace
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a bot that was asked three things and has ended."""
+    """The environment of a bot that got three commands and has ended."""
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1")
         await soon(lambda: "delivered" in kinds(tmp_path / "share-env.db"), 30)

@@ -1,4 +1,4 @@
-"""The bot where something is missing: PostgreSQL's driver, or a home, as a container's user may have none."""
+"""The bot without PostgreSQL's driver, or without a home directory, as in some containers."""
 
 import signal
 import sys
@@ -12,7 +12,7 @@ from bot.ledger.database import open_database
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.slow  # each of these starts a Python of its own
+pytestmark = pytest.mark.slow  # each of these starts a fresh Python
 
 NO_DRIVER = """
 import sys
@@ -35,12 +35,12 @@ SENTENCE = (
 
 @pytest.fixture
 def without_driver(tmp_path: Path, environ: dict[str, str]) -> dict[str, str]:
-    """Return the environment of a bot that finds no psycopg."""
+    """The environment of a bot without psycopg."""
     return {**environ, "LOG_LEVEL": "INFO", "PYTHONPATH": python_path(tmp_path, NO_DRIVER)}
 
 
 def python_path(tmp_path: Path, first: str) -> str:
-    """Return a PYTHONPATH with which each Python runs `first` before anything else."""
+    """Return a PYTHONPATH with which every Python runs `first` before anything else."""
     folder = tmp_path / "first"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(first, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The bot as a process that keeps the platform's token chain itself, beside WeChat with its pushes."""
+"""The bot as a process that keeps the platform's token chain, with a WeChat that pushes to it."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -23,14 +23,14 @@ CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 SHARE = f"{APPID} prod-1"
 LEDGER = "share-env.db"
 SECRETS = ("made-up-token", "made-up-component-", "made-up-message-", "@@@made-up")
-"""How each token, secret, ticket, refresh token and code of the local WeChat begins or goes on."""
+"""Markers of each kind of secret of the local WeChat."""
 KEY, NEW_KEY = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 NOT_ENCRYPTED = "TOKEN_ENCRYPTION_KEY is not set"
 
 
 @pytest.fixture
 def environ(slack: LocalSlack, wechat: LocalWeChat, unused_tcp_port: int) -> dict[str, str]:
-    """Return what a bot is told that keeps the chain itself."""
+    """The environment of a bot that keeps the chain."""
     return {
         **slack_environment(slack),
         **chain_environment(wechat, unused_tcp_port),
@@ -41,7 +41,7 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, unused_tcp_port: int) -> dic
 
 
 def chain(wechat: LocalWeChat) -> list[tuple[str, int | None]]:
-    """Return the platform's calls so far, and WeChat's verdicts."""
+    """Return the platform's calls so far, with WeChat's verdicts."""
     return [(call.endpoint, call.errcode) for call in wechat.platform.calls]
 
 
@@ -58,14 +58,14 @@ async def renewed(wechat: LocalWeChat, times: int = 1) -> None:
 async def bot_with_token(
     environ: dict[str, str], folder: Path, wechat: LocalWeChat
 ) -> AsyncIterator[Process]:
-    """Run a new bot, which has got its first ticket and has made the owner's token from it."""
+    """Run a new bot until it has its first ticket and the owner's token."""
     async with bot(environ, folder) as process:
         await renewed(wechat)
         yield process
 
 
 def parents(slack: LocalSlack) -> list[PostedMessage]:
-    """Return the parents that have come to their final state."""
+    """Return the parents in their final state."""
     return [message for message in slack.parents(CHANNEL) if message.edits]
 
 
@@ -84,13 +84,13 @@ async def whoami(slack: LocalSlack) -> str:
 
 
 def refresh_token(folder: Path) -> str:
-    """Return the owner's refresh token as the ledger has it."""
+    """Return the owner's refresh token from the ledger."""
     ((stored,),) = rows(folder / LEDGER, f"SELECT refresh_token FROM tokens WHERE name = '{OWNER}'")  # noqa: S608  # no stranger's words
     return str(stored).removeprefix("plain:")
 
 
 def readable(folder: Path) -> set[str]:
-    """Return which kinds of secrets stand in the open in the ledger's files, the log of changes included."""
+    """Return the kinds of secrets that are readable in the ledger's files, including the write-ahead log."""
     files = b"".join(file.read_bytes() for file in sorted(folder.glob(f"{LEDGER}*")))
     return {secret for secret in SECRETS if secret.encode() in files}
 
@@ -141,7 +141,7 @@ async def test_a_restart_with_an_hour_old_ticket_needs_no_new_push(
         assert await process.stop(signal.SIGTERM) == 0
     pushes, before = len(platform.pushes), chain(wechat)
 
-    platform.callback = None  # nobody pushes any more, asked or not
+    platform.callback = None  # no pushes from now on, even on request
     wechat.advance(3600)
     rows(tmp_path / LEDGER, "UPDATE tokens SET issued = issued - 3600, expires = expires - 3600")
     async with bot(environ, tmp_path):
@@ -234,7 +234,7 @@ async def test_a_stop_during_a_renewal_keeps_the_new_token(
         wechat.expire(wechat.calls[-1].token)
         wechat.fail("api_authorizer_token", Slow(1, after_effect=True))
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
-        await renewed(wechat, 2)  # at WeChat, and the bot does not know yet
+        await renewed(wechat, 2)  # WeChat has renewed it; the bot has no answer yet
         assert await process.stop(signal.SIGTERM) == 0
     assert refresh_token(tmp_path) == platform.refresh_token(OWNER) != first
 

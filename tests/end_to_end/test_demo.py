@@ -164,7 +164,7 @@ async def test_the_demo_ignores_proxies_in_the_environment(tmp_path: Path) -> No
 
 
 def read_to_the_end(terminal: int) -> str:
-    """Return all that is written to a pseudo-terminal, whose end Linux tells by EIO."""
+    """Return everything written to a pseudo-terminal; on Linux its end is an EIO."""
     shown = b""
     with suppress(OSError):
         while chunk := os.read(terminal, 65536):

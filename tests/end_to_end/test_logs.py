@@ -1,4 +1,4 @@
-"""The whole log of a bot at DEBUG: every line is JSON, none holds a secret, and a request's id finds all of them."""
+"""The log of a bot at DEBUG: every line is JSON, none contains a secret, and a request's id finds all of its lines."""
 
 import json
 import re
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 MADE_UP = "made-up"
-"""What every secret of the playground, and of these tests, has in it."""
+"""A marker in every secret of the playground and of these tests."""
 
 SOURCES = ("token server", "platform")
 
@@ -35,7 +35,7 @@ def environ(
     wechat: LocalWeChat,
     unused_tcp_port: int,
 ) -> dict[str, str]:
-    """Return what a bot is told that logs everything."""
+    """The environment of a bot that logs everything."""
     if request.param == "platform":
         told = slack_environment(slack) | chain_environment(wechat, unused_tcp_port)
     else:
@@ -50,23 +50,23 @@ def environ(
 
 
 def lines_of(process: Process) -> list[dict[str, Any]]:
-    """Return the lines of a log, each of which is JSON and one line."""
+    """Return a log's lines, each of which must be JSON."""
     return [json.loads(line) for line in process.log]
 
 
 def about(process: Process, request_id: str) -> list[str]:
-    """Return the events of a request as whoever has its id finds them."""
+    """Return the events found by a request's id."""
     own = [line for line in lines_of(process) if line["logger"] == "bot.events"]
     return [line["event"] for line in own if by(line, request_id)]
 
 
 def by(line: dict[str, Any], request_id: str) -> bool:
-    """Tell whether a line was written for a request."""
+    """Return whether a line belongs to a request."""
     return bool(line.get("request") == request_id)
 
 
 async def final(slack: LocalSlack, request_id: str) -> PostedMessage:
-    """Return the parent of a request once it is over."""
+    """Return a request's parent once it has ended."""
 
     def found() -> list[PostedMessage]:
         parents = slack.parents(CHANNEL)

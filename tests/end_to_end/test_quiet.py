@@ -1,4 +1,4 @@
-"""The bot talks to whom its settings name, and to nobody else; nor does anything that it is made of."""
+"""The bot and its dependencies connect only to servers that the settings name."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 from tests.watching import Seen, watched
 
-pytestmark = pytest.mark.slow  # each of these starts a Python of its own
+pytestmark = pytest.mark.slow  # each of these starts a fresh Python
 
 CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 HERE = "127.0.0.1"
@@ -30,14 +30,14 @@ NO_QBASE = 85088
 
 @pytest.fixture
 def environ(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a bot that is watched."""
+    """The environment of a bot whose connections are recorded."""
     folder = tmp_path / "watched"
     folder.mkdir()
     return environ | watched(folder)
 
 
 def named(environ: dict[str, str]) -> set[tuple[str, int]]:
-    """Return the addresses that the settings name, but for the database's, which a library in C calls."""
+    """Return the addresses in the settings, without the database's, which a C library connects to."""
     urls = [urlsplit(value) for value in environ.values() if value.startswith("http://")]
     return {(url.hostname or "", url.port or 0) for url in urls}
 
@@ -54,7 +54,7 @@ async def test_a_running_bot_connects_only_to_servers_in_its_settings(
         await slack.command(REQUESTER, CHANNEL, "")
         assert await process.stop(signal.SIGTERM) == 0
     seen = Seen(environ)
-    assert len(seen.peers) == 2  # WeChat is its token server too
+    assert len(seen.peers) == 2  # the local WeChat is also the token server
     assert seen.peers == named(environ)
     assert seen.names <= {HERE}
     assert seen.programs == []

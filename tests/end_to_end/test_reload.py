@@ -1,4 +1,4 @@
-"""Another policy for a bot that runs: by itself, on SIGHUP, and not where it is a bad one."""
+"""A changed policy for a running bot: loaded automatically or on SIGHUP, and refused if it is invalid."""
 
 import json
 import os
@@ -19,18 +19,18 @@ EVERYBODY = '[[rule]]\nname = "thaw"\nusers = ["*"]\neffect = "allow"\n'
 
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
-    """Return the environment of a bot that logs what it does."""
+    """The environment of a bot that logs its events."""
     return environ | {"LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
 
 
 def events(process: Process, name: str) -> list[dict[str, object]]:
-    """Return the events of this name in the log so far."""
+    """Return the events with this name in the log so far."""
     logged = (json.loads(line) for line in process.log)
     return [event for event in logged if event["event"].startswith(name)]
 
 
 async def says(slack: LocalSlack) -> str:
-    """Ask whether the requester may, and return the answer."""
+    """Ask whether the requester may share, and return the answer."""
     ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1 --dry-run")
     return str((ack.payload or {})["text"])
 
@@ -77,7 +77,7 @@ def hang(path, *rest, **more):
 
 os.open = hang
 """
-"""What Python runs before the bot: a disk that hangs for good once there is a file `hangs`."""
+"""Code that Python runs before the bot: the disk hangs forever once there is a file `hangs`."""
 
 
 async def test_a_policy_file_on_a_hanging_disk_does_not_delay_the_exit(

@@ -17,14 +17,14 @@ SHARE = f"{APPID} prod-1"
 
 
 def final(slack: LocalSlack) -> list[PostedMessage]:
-    """Return the parents in #releases that have come to their final state."""
+    """Return the parents in #releases in their final state."""
     return [message for message in slack.parents("C0RELEASES") if message.edits]
 
 
 async def test_a_share_is_answered_in_a_thread_over_socket_mode(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    environ["PYTHONPATH"] = str(ROOT)  # so that Python itself is started, too
+    environ["PYTHONPATH"] = str(ROOT)  # a variable for Python, so that a fresh Python is started
     async with bot(environ, tmp_path) as process:
         assert process.ready == (
             "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode.\n"
@@ -102,7 +102,7 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(
 async def test_a_call_that_outlasts_the_grace_is_finished_by_the_next_process(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.fail("shareenv", Slow(5, after_effect=True))  # which the usual grace would let finish
+    wechat.fail("shareenv", Slow(5, after_effect=True))  # would finish within the usual grace
     environ["SHUTDOWN_GRACE"] = "0.5"
     async with bot(environ, tmp_path) as process:
         await slack.command("U0REQUESTER", "C0RELEASES", SHARE)

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end the process cleanly, however far it has come."""
+"""SIGTERM and SIGINT end the process cleanly at any stage."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ def environment():
 bot.cli.environment = environment
 sys.exit(bot.cli.main(sys.argv[1:2]))
 """
-"""A command to which the signal comes while it reads its settings."""
+"""A command that gets the signal while it reads its settings."""
 
 
 async def ends(

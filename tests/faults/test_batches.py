@@ -1,4 +1,4 @@
-"""Batches in whose midst bots are killed or stopped: each item ends, and what was answered is not asked for again."""
+"""Batches whose bots are killed or stopped: each item ends, and calls that were answered are not repeated."""
 
 import re
 from collections import Counter
@@ -34,16 +34,16 @@ pytestmark = pytest.mark.slow
 
 REQUESTER = "U0REQUESTER"
 MANY = 120
-FEW = 10  # appids that stand in the message itself
-MIDST = 40  # answers of WeChat
-WITHIN = 40.0  # seconds; a lease, and all that is left to do
+FEW = 10  # appids that the message itself lists
+MIDST = 40  # answers of WeChat before the kill
+WITHIN = 40.0  # seconds for a lease to expire, and the remaining work
 RESTARTED = "I was restarted while this was under way, so I asked WeChat once more about"
 APPIDS = [f"wx{number:016x}" for number in range(1, MANY + 1)]
 
 
 @dataclass(frozen=True)
 class Left:
-    """What the ledger and WeChat knew when nobody carried the batch."""
+    """The state of the ledger and of WeChat while no bot ran the batch."""
 
     ended: set[str]
     begun: set[str]
@@ -68,11 +68,11 @@ class Town:
         return bot
 
     async def listening(self, name: str, port: int) -> tuple[Bot, str]:
-        """Start a bot that hears Slack over HTTP; return it and its address."""
+        """Start a bot in HTTP mode; return it and its URL."""
         return await self.bot(name, **over_http(port)), address_at(port)
 
     async def ask(self, env: str = "prod-1", appids: list[str] = APPIDS, at: str = "") -> str:
-        """Ask for a batch and return its id."""
+        """Request a batch and return its id."""
         self.slack.request_url = at or None
         ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids)} {env}")
         id_ = request_of(ack)
@@ -80,11 +80,11 @@ class Town:
         return id_
 
     async def answers(self, calls: int) -> None:
-        """Wait until WeChat has given so many answers."""
+        """Wait until WeChat has given this many answers."""
         await self.wechat.until(lambda wechat: len(wechat.calls) >= calls, WITHIN)
 
     async def left(self) -> Left:
-        """Return what is known once WeChat has done what nobody waits for any more."""
+        """Return the state once WeChat has finished the calls of the killed bot."""
         await self.wechat.until(lambda wechat: wechat.in_flight == 0)
         query = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'ended'"
         ended = set(rows(self.database, query))
@@ -97,7 +97,7 @@ class Town:
         await all_ended(self.database, WITHIN)
 
     def assert_finished(self, batch: str, left: Left) -> None:
-        """Check that the rest was asked for once, and that people have all of it in one answer."""
+        """Check that each remaining item was requested once, and that one answer covers all."""
         again = [call.appid for call in self.wechat.calls[left.calls :]]
         assert left.ended.isdisjoint(again)
         assert sorted(again) == sorted(set(APPIDS) - left.ended)
@@ -112,7 +112,7 @@ class Town:
         assert left.begun <= said
 
     def assert_through(self, batches: dict[str, int]) -> None:
-        """Check that each batch of so many items has one answer, which tells that all were shared."""
+        """Check that each batch of this size has one answer, which says that all were shared."""
         items = rows(self.database, "SELECT outcome FROM requests WHERE batch IS NOT NULL")
         assert items == ["shared"] * sum(batches.values())
         assert_recorded_once(self.database, set(batches))
@@ -128,7 +128,7 @@ class Town:
             assert len(listed) == len(set(listed)) == (count if count > FEW else 0)
 
     def assert_clean(self, *bots: Bot) -> None:
-        """Check that no secret is out, and that the logs hold nothing that nobody foresaw."""
+        """Check that no secret leaked, and that the logs have no unforeseen error."""
         for bot in bots:
             assert bot.log
             assert "unforeseen" not in bot.log
@@ -255,6 +255,6 @@ async def test_a_batch_behind_one_of_a_killed_replica_runs_after_it(
         assert successor.logged("delivered") == {first, second}
         assert here.wechat.most_at_once <= AT_ONCE
         envs = [call.env for call in here.wechat.calls]
-        assert envs == sorted(envs)  # the second batch began when the first was through
+        assert envs == sorted(envs)  # the second batch began after the first
         here.assert_through({first: MANY, second: 60})
         here.assert_clean(killed, successor)

@@ -1,4 +1,4 @@
-"""Two replicas that keep one token chain: one renewal at a time, whoever dies in it."""
+"""Two replicas with one token chain: one renewal at a time, even if the renewing replica dies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -32,8 +32,8 @@ from tests.faults.bots import (
 pytestmark = pytest.mark.slow
 
 LIFETIME = 7200.0
-RENEWED_WITHIN = 15.0  # seconds after whoever renewed has died
-TAKEN_OVER_WITHIN = 20.0  # seconds after whoever held the requests has died
+RENEWED_WITHIN = 15.0  # seconds after the renewing replica died
+TAKEN_OVER_WITHIN = 20.0  # seconds after the requests' replica died
 ROUNDS, BURST = 3, 40
 KEY = Fernet.generate_key().decode()
 
@@ -42,7 +42,7 @@ Ports = Callable[[], int]
 
 @dataclass
 class Replicas:
-    """Two bots on one database, beside one Slack and one WeChat."""
+    """Two bots on one database, with one Slack and one WeChat."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -52,7 +52,7 @@ class Replicas:
     load: Load
 
     def calls(self, endpoint: str) -> int:
-        """Return how often WeChat has given what an endpoint gives."""
+        """Return how often WeChat has answered an endpoint successfully."""
         calls = self.wechat.platform.calls
         return sum((call.endpoint, call.errcode) == (endpoint, 0) for call in calls)
 
@@ -62,12 +62,12 @@ class Replicas:
         return self.calls("api_authorizer_token")
 
     async def ask(self, commands: int) -> None:
-        """Type commands, which Slack deals out to the replicas in turn, and wait for their answers."""
+        """Type commands, which Slack distributes to the replicas in turn, and wait for their answers."""
         await asyncio.gather(*(self.load.ask() for _ in range(commands)))
         await self.load.all_answered(30)
 
     async def ask_one(self) -> Bot:
-        """Type one command, and return the replica that took it on."""
+        """Type one command, and return the replica that accepted it."""
         before = set(self.load.taken)
         assert await self.load.ask()
         (id_,) = self.load.taken - before
@@ -77,7 +77,7 @@ class Replicas:
         return one if id_ in one.logged("accepted") else other
 
     def pass_time(self, seconds: float) -> None:
-        """Let so much time pass for WeChat and for all that is kept of it."""
+        """Advance the clocks of WeChat and of all cached tokens."""
         self.wechat.advance(seconds)
         engine = create_engine(self.database, poolclass=NullPool)
         with engine.begin() as connection:
@@ -91,10 +91,10 @@ class Replicas:
         return found[OWNER][0]
 
     async def assert_all_shared(self) -> None:
-        """Check that every command was answered once, by a share that happened once."""
+        """Check that every command was answered once, after exactly one share."""
         taken = self.load.taken
         assert_answered_once(self.slack, taken)
-        # People have the last answer a moment before its end is recorded.
+        # People see the last answer a moment before its end is recorded.
         await all_ended(self.database, 10)
         assert_recorded_once(self.database, taken)
         assert {parent.text[0] for parent in self.slack.parents(CHANNEL)} == {"✅"}
@@ -106,7 +106,7 @@ class Replicas:
 async def replicas(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Ports
 ) -> AsyncIterator[Replicas]:
-    """Run two replicas whose chain stands, and both of which have used the owner's token."""
+    """Run two replicas with an intact chain, both of which have used the owner's token."""
     async with running(postgresql.new(), tmp_path, unused_tcp_port_factory) as replicas:
         await replicas.wechat.until(lambda _: replicas.renewals == 1)
         await replicas.ask(4)
@@ -121,7 +121,7 @@ async def running(database: str, folder: Path, port: Ports) -> AsyncIterator[Rep
         AsyncExitStack() as stack,
     ):
         wechat.platform.rotate_refresh_tokens = True
-        # WeChat pushes to the one whose environment is made last.
+        # WeChat pushes to the replica whose environment was made last.
         chains = {name: chain_environment(wechat, port()) for name in ("other", "one")}
         bots = []
         for name in ("one", "other"):
@@ -175,7 +175,7 @@ async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_
     wechat, platform, load = replicas.wechat, replicas.wechat.platform, replicas.load
     before = platform.refresh_token(OWNER)
     wechat.expire(wechat.calls[-1].token)
-    # WeChat has given a token and a new refresh token, and nobody will ever hear of them.
+    # WeChat has issued a token and a new refresh token, but no replica received them.
     wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
     lost = await replicas.ask_one()
     await wechat.until(lambda _: replicas.renewals == 2)
@@ -197,7 +197,7 @@ async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_
     assert replicas.renewals == 3
     assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
 
-    # What stands in the ledger is good for the next renewal, so nobody has to ask for the list.
+    # The ledger's refresh token is valid for the next renewal, so the list is not needed.
     asked = replicas.calls("api_get_authorizer_info")
     wechat.expire(wechat.calls[-1].token)
     await replicas.ask(10)

@@ -1,4 +1,4 @@
-"""People who click while bots are killed: what they decided happens, once; what they did not can still be decided."""
+"""Clicks while bots are killed: a recorded decision is carried out once, and an open question can still be decided."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 REQUESTER, APPROVER, SECOND_APPROVER = "U0REQUESTER", "U0APPROVER", "U0APPROVER2"
 APPROVALS = "C0APPROVALS"
-WITHIN = 30.0  # seconds; a lease, and some
+WITHIN = 30.0  # seconds; a lease and a margin
 POLICY = """
 [[rule]]
 name = "four eyes"
@@ -43,7 +43,7 @@ approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS" }
 
 @dataclass
 class Pair:
-    """Two replicas over HTTP on one database; whoever acts says which of them hears it."""
+    """Two replicas in HTTP mode on one database; each action says which of them gets it."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -52,7 +52,7 @@ class Pair:
     addresses: list[str]
 
     async def ask(self, env: str, to: int) -> str:
-        """Ask for a share, and return the ts of the question to the approvers."""
+        """Request a share, and return the ts of the question to the approvers."""
         self.slack.request_url = self.addresses[to]
         asked = len(self.slack.parents(APPROVALS))
         ack = await self.slack.command(REQUESTER, CHANNEL, f"{APPID} {env}")
@@ -61,7 +61,7 @@ class Pair:
         return self.slack.parents(APPROVALS)[-1].ts
 
     async def open(self, user: str, question: str, button: str, to: int) -> View:
-        """Open the modal of a decision."""
+        """Open a decision's modal."""
         self.slack.request_url = self.addresses[to]
         ack = await self.slack.click(user, question, button)
         assert ack.error is None
@@ -69,13 +69,13 @@ class Pair:
         return self.slack.views(user)[-1]
 
     async def send(self, user: str, view: View, to: int) -> None:
-        """Send a decision."""
+        """Submit a decision."""
         self.slack.request_url = self.addresses[to]
         ack = await self.slack.submit(user, view)
         assert ack.error is None
 
     async def told(self, times: int) -> list[str]:
-        """Return what each approver was told last, once both were told something so many times."""
+        """Return what each approver was told last, once both were told something this many times."""
         both = APPROVER, SECOND_APPROVER
         await self.slack.until(
             lambda slack: all(len(slack.shown_to(user)) == times for user in both)
@@ -87,7 +87,7 @@ class Pair:
         await all_ended(self.database, WITHIN)
 
     async def rests(self) -> None:
-        """Wait until what waits is nobody's."""
+        """Wait until the waiting requests have no lease."""
         await until_none(self.database, "holder IS NOT NULL OR wake IS NULL", WITHIN)
 
     def events(self, kind: str) -> int:
@@ -95,7 +95,7 @@ class Pair:
         return len(rows(self.database, f"SELECT id FROM events WHERE kind = '{kind}'"))  # noqa: S608
 
     def assert_answered_once(self) -> None:
-        """Check that each request has one parent with one answer, and one question that is settled."""
+        """Check that each request has one parent with one answer, and one decided question."""
         for parent in self.slack.parents(CHANNEL):
             assert parent.text.startswith(("✅", "🚫")), parent.text
             assert len(self.slack.thread(CHANNEL, parent.ts)) == 1
@@ -139,7 +139,7 @@ async def test_of_two_approvers_at_two_replicas_one_decides_and_the_other_is_tol
         sending = []
         for user, view, to in zip((APPROVER, SECOND_APPROVER), views, (0, 1), strict=True):
             sending.append(asyncio.create_task(pair.send(user, view, to)))
-            await asyncio.sleep(0)  # it has its address before the next one gets another
+            await asyncio.sleep(0)  # the payload has its URL before the next one gets another
         await asyncio.gather(*sending)
         said = sorted(await pair.told(number + 1))
         assert said[0].startswith("That came too late"), said
@@ -158,7 +158,7 @@ async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_kil
     killed, successor = pair.bots
     question = await pair.ask("killed-1", to=0)
     view = await pair.open(APPROVER, question, "approve", to=0)
-    pair.wechat.fail("shareenv", Hang(WITHIN))  # WeChat has not begun when the bot is killed
+    pair.wechat.fail("shareenv", Hang(WITHIN))  # the call has no effect before the bot is killed
     await pair.send(APPROVER, view, to=0)
     await pair.wechat.until(lambda wechat: bool(wechat.calls))
     await killed.end(SIGKILL)
@@ -178,7 +178,7 @@ async def test_a_recorded_decision_is_carried_out_after_a_crash(pair: Pair) -> N
     await pair.rests()
     view = await pair.open(APPROVER, question, "reject", to=0)
     await pair.send(APPROVER, view, to=0)
-    while not pair.events("rejected"):  # noqa: ASYNC110  # a database rings no bell
+    while not pair.events("rejected"):  # noqa: ASYNC110  # a database sends no event
         await asyncio.sleep(0)
     await killed.end(SIGKILL)
     await pair.all_ended()

@@ -36,7 +36,7 @@ FAULTS = (FULL, READ_ONLY)
 
 
 def run(*command: str | Path) -> None:
-    """Run a command of root's; skip the test where it is not allowed."""
+    """Run a command as root; skip the test if that is not possible."""
     if os.geteuid() != 0:
         pytest.skip(f"only root may {command[0]}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -46,19 +46,19 @@ def run(*command: str | Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Return the root of a small file system of its own."""
+    """Return the root of a small file system."""
     folder = tmp_path / "disk"
     folder.mkdir()
     run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder)
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)  # noqa: S607  # where it is differs
+        subprocess.run(["umount", folder], check=True)  # noqa: S607  # its path differs between systems
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder whose files can be closed even to those who have them open; not each file system can."""
+    """Return a folder whose files can be made immutable even while they are open; not every file system supports that."""
     probe = tmp_path / "probe"
     with probe.open("wb", buffering=0) as file:
         run("chattr", "+i", probe)
@@ -74,7 +74,7 @@ def folder(tmp_path: Path) -> Path:
 
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
-    """Leave no room on a file system."""
+    """Fill a file system."""
     filler = disk / "filler"
     try:
         with filler.open("wb", buffering=0) as file, suppress(OSError):
@@ -88,7 +88,7 @@ def full(disk: Path) -> Iterator[None]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Let nobody write to the ledger, not even who has it open: remounting is refused as long as it is."""
+    """Make the ledger's file immutable, even for processes that have it open; a remount would be refused."""
     files = folder / LEDGER, folder / f"{LEDGER}-wal"
     try:
         run("chattr", "+i", *files)
@@ -104,7 +104,7 @@ async def starve(
     trouble: AbstractContextManager[None],
     longer: float,
 ) -> None:
-    """Make trouble for a ledger under load; check that nothing accepted is lost, and that it gets over it."""
+    """Break a ledger's disk under load; check that no accepted request is lost, and that the ledger recovers."""
     async with LocalSlack(seed()) as slack, LocalWeChat(latency=0.3) as wechat:
         bot = Bot(environ(slack, wechat, database), tmp_path)
         try:
@@ -115,14 +115,14 @@ async def starve(
                     refused = len(load.refused) + 20
                     await slack.until(lambda _: len(load.refused) >= refused, 30)
                     if longer:
-                        # Whose call had gone out; WeChat is asked for no other meanwhile.
+                        # Their calls had gone out; no other calls are made meanwhile.
                         await slack.until(lambda _: len(load.finals) >= len(wechat.calls), longer)
                 await load.more(20)
             await load.all_answered(30)
             assert await bot.end(SIGTERM) == 0
         finally:
             await bot.end()
-        # Slack itself says so to whoever is not answered within three seconds.
+        # Slack itself shows this after three seconds without an ack.
         assert load.unheard == []
         assert all(fault.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
@@ -172,7 +172,7 @@ async def test_a_ledger_that_was_copied_while_in_use_restores(
             await bot.start()
             async with Load(slack, people=8) as load:
                 await load.more(60)
-                # A copy of files is good only if nobody writes meanwhile.
+                # A copy of the files is consistent only while nothing writes.
                 if copied is by_files:
                     bot.send(SIGSTOP)
                 await asyncio.to_thread(copied, ledger, copy)

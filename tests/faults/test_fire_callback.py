@@ -1,4 +1,4 @@
-"""`/wechat/events` under fire: everything is lit at once, and no stranger learns more than that it was refused."""
+"""Faults at `/wechat/events`, all at once: strangers learn only that they were refused."""
 
 import asyncio
 import gzip
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 XML = {"Content-Type": "text/xml"}
 LENGTH = "Content-Length"
 DRIPS = [b"<"] * 60
-STALLED, MOST = 250, 32 << 20  # connections, and the bytes that they may cost
+STALLED, MOST = 250, 32 << 20  # connections, and the memory that they may take
 LIMIT = 64 << 10
 ENTITIES = (
     b"<!DOCTYPE x [<!ENTITY a 'made-up'><!ENTITY b '&a;&a;'>]><xml><Encrypt>&b;</Encrypt></xml>"
@@ -34,14 +34,14 @@ ENTITIES = (
 
 @dataclass(frozen=True)
 class Pushing:
-    """A bot that keeps the token chain, and who pushes to it."""
+    """A bot that keeps the token chain, and clients that push to it."""
 
     burning: Fire
     port: int
     began: float
 
     def ticket(self, age: float = 0.0) -> Push:
-        """Return a push, signed `age` seconds ago, of a ticket that is older than the one that the bot has."""
+        """Return a push of a ticket older than the bot's, signed `age` seconds ago."""
         more = {"ComponentVerifyTicket": "ticket@@@made-up"}
         return pushed(self.burning.wechat, "component_verify_ticket", self.began - 9, age, **more)
 
@@ -50,7 +50,7 @@ class Pushing:
         return request(f"{method} /wechat/events?{urlencode(push.query)} HTTP/1.1", headers)
 
     async def say(self, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:
-        """Say something by hand."""
+        """Send raw bytes."""
         return await said(self.port, *pieces, pause=pause, hangs_up=hangs_up)
 
     async def whole(
@@ -60,18 +60,18 @@ class Pushing:
         more: Mapping[str, str] = XML,
         **query: str,
     ) -> str:
-        """Push a whole ticket, with something else in it."""
+        """Push a complete ticket with something changed."""
         push = self.ticket()
         body = push.body if body is None else body
         push.query.update(query)
         return await self.say(self.head(push, measured(more, body), method), body)
 
     async def piecemeal(self, headers: dict[str, str], *pieces: bytes, pause: float = 0.0) -> str:
-        """Push a ticket whose body is something else, piece by piece."""
+        """Push a ticket with another body, in pieces."""
         return await self.say(self.head(self.ticket(), headers), *pieces, pause=pause)
 
     async def push(self, push: Push) -> str:
-        """Push something as it is."""
+        """Send a push unchanged."""
         return await self.say(self.head(push, measured(XML, push.body)), push.body)
 
     async def replay(self) -> str:
@@ -82,7 +82,7 @@ class Pushing:
         return told[0]
 
     async def overtaken(self) -> str:
-        """Push that an owner has withdrawn everything, and again once they have authorised the platform anew."""
+        """Push that an owner withdrew everything, and again after they authorised the platform again."""
         wechat = self.burning.wechat
         withdrawn = pushed(wechat, "unauthorized", time() - 9, AuthorizerAppid=OWNER)
         assert await self.push(withdrawn) == "200 success"
@@ -96,12 +96,12 @@ Act = Callable[[Pushing], Coroutine[None, None, str]]
 
 
 async def hang_up(post: Pushing) -> str:
-    """Break off within the body."""
+    """Disconnect within the body."""
     return await post.say(post.head(post.ticket(), {LENGTH: "999"}), b"<xml>", hangs_up=True)
 
 
 async def stalled(post: Pushing) -> str:
-    """Let so many stand in the door whose bodies lack the last byte, which costs the bot little, and push meanwhile."""
+    """Open many connections whose bodies lack the last byte, and push meanwhile."""
     bot, head = post.burning.bot, post.head(post.ticket(), {LENGTH: str(LIMIT)})
     before = bot.memory()
     bot.forget_peak()
@@ -144,7 +144,7 @@ FAULTS = (*FIRES, STALL)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pushing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pushing]:
-    """Run a bot that keeps the token chain, and that has a token."""
+    """Run a bot that keeps the token chain and has a token."""
     port, began = free_port(), time()
     async with chained(tmp_path_factory.mktemp("callback"), port) as burning:
         await renewed(burning, 0)
@@ -153,7 +153,7 @@ async def pushing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pus
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(pushing: Pushing) -> dict[Fault, asyncio.Task[str]]:
-    """Light everything at once."""
+    """Cause all faults at once."""
     return {fault: asyncio.create_task(act(pushing)) for fault, act in FIRES.items()}
 
 
@@ -176,7 +176,7 @@ async def test_after_all_faults_the_chain_works(
 ) -> None:
     await asyncio.wait(heard.values())
     wechat = pushing.burning.wechat
-    # By the ticket and the refresh token that it had before: it has taken nothing of what is older.
+    # With its earlier ticket and refresh token: it has not accepted any older push.
     let_all_tokens_die(pushing.burning)
     await pushing.burning.stands()
     assert pushing.burning.bot.log.count("authorisation withdrawn") == 1

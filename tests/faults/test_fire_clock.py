@@ -1,4 +1,4 @@
-"""A clock that jumps: what is waited for by counting goes on, and what goes by the time of day says so."""
+"""A clock that jumps: monotonic waits are unaffected, and checks of the time of day report it."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -51,19 +51,19 @@ class Shifted:
     clock: Path
 
     def shift(self, hours: float) -> None:
-        """Let its clock be so many hours off."""
+        """Set its clock off by this many hours."""
         new = self.clock.with_suffix(".new")
         new.write_text(str(hours * HOUR), encoding="ascii")
         new.replace(self.clock)
 
     async def ask(self, kind: str) -> None:
-        """Ask for something that waits for people."""
+        """Request a share that waits for people."""
         command = f"{APPID} {kind}-{next(_numbers)}"
         ack = await self.burning.slack.command(REQUESTER, CHANNEL, command)
         assert ack.error is None
 
     async def told(self, words: str) -> str:
-        """Return what is said with these words, once it is."""
+        """Wait for a message with these words, and return it."""
         slack = self.burning.slack
         await slack.until(lambda _: any(words in m.text for m in slack.messages))
         return next(m.text for m in slack.messages if words in m.text)
@@ -73,7 +73,7 @@ Act = Callable[[Shifted], Coroutine[None, None, str]]
 
 
 def asked(hours: float) -> Act:
-    """Return an act that asks while the clock is so many hours off."""
+    """Return an action that requests a share while the clock is off by this many hours."""
 
     async def act(it: Shifted) -> str:
         it.shift(hours)
@@ -83,7 +83,7 @@ def asked(hours: float) -> Act:
 
 
 def renewed(hours: float) -> Act:
-    """Return an act that asks while the clock is off and WeChat takes the token no more."""
+    """Return an action that requests a share while the clock is off and WeChat rejects the token."""
 
     async def act(it: Shifted) -> str:
         await it.burning.stands()
@@ -95,7 +95,7 @@ def renewed(hours: float) -> Act:
 
 
 def jumped(hours: float) -> Act:
-    """Return an act whose clock jumps while WeChat is asked, and which is then delivered again."""
+    """Return an action whose clock jumps during the call to WeChat, and whose payload is then delivered again."""
 
     async def act(it: Shifted) -> str:
         slack, wechat = it.burning.slack, it.burning.wechat
@@ -123,14 +123,14 @@ async def pushed(it: Shifted) -> str:
 
 
 async def unconfirmed(it: Shifted) -> str:
-    """Let the clock jump ahead while a confirmation is waited for."""
+    """Move the clock ahead while a request waits for a confirmation."""
     await it.ask("live")
     it.shift(1)
     return await it.told("You did not confirm")
 
 
 async def confirmed(it: Shifted) -> str:
-    """Let the clock jump back while a confirmation is waited for, and confirm."""
+    """Move the clock back while a request waits for a confirmation, and confirm it."""
     await it.ask("live")
     question = it.burning.slack.shown_to(REQUESTER)[-1]
     it.shift(-48)
@@ -139,7 +139,7 @@ async def confirmed(it: Shifted) -> str:
 
 
 async def undecided(it: Shifted) -> str:
-    """Let the clock jump ahead while an approval is waited for."""
+    """Move the clock ahead while a request waits for an approval."""
     await it.ask("core")
     await it.told("I have not shared this env before.")
     it.shift(3)
@@ -168,14 +168,14 @@ FAULTS = (*FIRES, *OVER_HTTP)
 
 
 def settings(clock: Path) -> dict[str, str]:
-    """Return what lets a bot go by this clock."""
+    """Return the environment of a bot that uses this clock."""
     clock.write_text("0", encoding="ascii")
     return {"CLOCK": str(clock), "PYTHONPATH": f"{ROOT}/tests/faults/shifted:{ROOT}"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shifted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shifted]:
-    """Run a bot that keeps the token chain, and where some requests wait for people."""
+    """Run a bot that keeps the token chain, with requests that wait for people."""
     folder = tmp_path_factory.mktemp("clock")
     rules = folder / "policy.toml"
     rules.write_text(RULES, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""HTTP mode under fire: everything is lit at once, and each stranger is told the truth."""
+"""Faults in HTTP mode, all at once: every request gets the right response."""
 
 import asyncio
 import gzip
@@ -27,26 +27,26 @@ LINE = "POST /slack/events HTTP/1.1"
 FORM = "application/x-www-form-urlencoded"
 LENGTH = "Content-Length"
 TIME, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
-CROWD, FILES = 600, 512  # connections, and the files that the bot may open
-STALLED, MOST = 250, 32 << 20  # connections, and the bytes that they may cost
+CROWD, FILES = 600, 512  # connections, and the bot's limit of open files
+STALLED, MOST = 250, 32 << 20  # connections, and the memory that they may take
 DRIPS = [b"x"] * 60
 
 
 @dataclass(frozen=True)
 class Post:
-    """A bot in HTTP mode, and who posts to it."""
+    """A bot in HTTP mode, and its clients."""
 
     burning: Fire
     port: int
 
     async def say(self, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:
-        """Say something by hand."""
+        """Send raw bytes."""
         return await said(self.port, *pieces, pause=pause, hangs_up=hangs_up)
 
     async def whole(
         self, headers: dict[str, str], body: bytes | None = None, line: str = LINE
     ) -> str:
-        """Say a whole request: without a body, a command's."""
+        """Send a complete request; by default a command."""
         body = HELP if body is None else body
         return await self.say(request(line, measured(headers, body), body))
 
@@ -91,23 +91,23 @@ HEAD = "\r\n".join([LINE, *(f"X-{number}: {'x' * 8000}" for number in range(120)
 
 
 def forged() -> dict[str, str]:
-    """Return headers of now, with which nothing is wrong but the signature."""
+    """Return current headers that are valid except for the signature."""
     return {**signed(), SIGNATURE: NO_SIGNATURE_OF_SLACKS}
 
 
 def announced(length: int, body: bytes = b"") -> bytes:
-    """Return a signed request that says that its body has this length."""
+    """Return a signed request that claims this length for its body."""
     return request(LINE, {**signed(), "Content-Length": str(length)}, body)
 
 
 async def twice(post: Post) -> str:
-    """Send a forged signature before the good one."""
+    """Send a forged signature header before the valid one."""
     first = (SIGNATURE, NO_SIGNATURE_OF_SLACKS)
     return await post.say(request(LINE, [first, *measured(signed(), HELP).items()], HELP))
 
 
 async def piped(post: Post) -> str:
-    """Send two requests, one behind the other, and the second of them forged."""
+    """Send two requests on one connection, the second of them forged."""
     good, bad = (request(LINE, measured(h, HELP), HELP) for h in (signed(), forged()))
     good = good.replace(b"Connection: close\r\n", b"")
     first, second = (await post.say(good + bad)).splitlines()
@@ -115,7 +115,7 @@ async def piped(post: Post) -> str:
 
 
 def crowded(says: bytes) -> Act:
-    """Return an act that opens more connections than the bot lets in, says this on each, and one more for a command."""
+    """Return an action that opens more connections than the bot accepts, sends this on each, and then types a command."""
 
     async def act(post: Post) -> str:
         async with crowd(post.port, CROWD, says):
@@ -125,7 +125,7 @@ def crowded(says: bytes) -> Act:
 
 
 def stalled(says: bytes) -> Act:
-    """Return an act in which so many say this and no more, which costs the bot little, and a command is typed meanwhile."""
+    """Return an action with many connections that send only this, during which a command is typed."""
 
     async def act(post: Post) -> str:
         bot = post.burning.bot
@@ -203,7 +203,7 @@ async def post(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Post]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(post: Post) -> dict[Fault, asyncio.Task[str]]:
-    """Light everything at once."""
+    """Cause all faults at once."""
     return {fault: asyncio.create_task(act(post)) for fault, act in FIRES.items()}
 
 

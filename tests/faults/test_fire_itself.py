@@ -1,4 +1,4 @@
-"""The bot itself under fire: signals, no files, no memory, a slow ledger."""
+"""Faults of the bot's own process: signals, no file descriptors, no memory, a slow ledger."""
 
 import asyncio
 from collections.abc import Iterator
@@ -34,18 +34,18 @@ OPEN = "SELECT 1 FROM requests WHERE state <> 'ended'"
 
 
 def ledger(burning: Fire) -> Path:
-    """Return where the bot keeps its ledger."""
+    """The path of the bot's ledger."""
     return Path(burning.database.removeprefix("sqlite:///"))
 
 
 def is_shared(slack: LocalSlack) -> bool:
-    """Tell whether what was asked last is shared, for everybody to see."""
+    """Return whether the last request is visibly shared."""
     return any(parent.text.startswith("✅") for parent in slack.parents(CHANNEL)[-1:])
 
 
 @contextmanager
 def limited(burning: Fire, what: int, to: int) -> Iterator[None]:
-    """Let the process have no more than so much of something."""
+    """Set a resource limit of the process."""
     before = prlimit(burning.bot.pid, what)
     prlimit(burning.bot.pid, what, (to, before[1]))
     try:
@@ -56,14 +56,14 @@ def limited(burning: Fire, what: int, to: int) -> Iterator[None]:
 
 @contextmanager
 def no_more_files(burning: Fire) -> Iterator[None]:
-    """Let the process open no file beside those that it has."""
+    """Limit the process to its currently open files."""
     files = Path(f"/proc/{burning.bot.pid}/fd").iterdir()
     with limited(burning, RLIMIT_NOFILE, 1 + max(int(each.name) for each in files)):
         yield
 
 
 def memory(burning: Fire) -> int:
-    """Return how many bytes the process has mapped."""
+    """Return the size of the process's mapped memory in bytes."""
     status = Path(f"/proc/{burning.bot.pid}/status").read_text(encoding="ascii")
     return int(status.split("VmSize:")[1].split()[0]) << 10
 
@@ -75,7 +75,7 @@ async def without_files(burning: Fire) -> str:
 
 
 async def without_files_over_http(burning: Fire) -> str:
-    """Type a command that cannot come in; once it can, it is carried out."""
+    """Type a command that cannot be accepted at first; later it is carried out."""
     with no_more_files(burning):
         told = await burning.answer()
     await burning.slack.until(is_shared)
@@ -84,20 +84,20 @@ async def without_files_over_http(burning: Fire) -> str:
 
 
 async def without_memory(burning: Fire) -> str:
-    """Let WeChat send 100 MB to a process that may have 16 MB more than it has."""
+    """Let WeChat send 100 MB to a process that may allocate only 16 MB more."""
     burning.wechat.fail("shareenv", Huge(100 << 20))
     with limited(burning, RLIMIT_AS, memory(burning) + (16 << 20)):
         return await burning.answer()
 
 
 async def with_a_lock(burning: Fire) -> str:
-    """Type a command while another program holds the ledger."""
+    """Type a command while another program has locked the ledger."""
     with locked(ledger(burning)):
         return await burning.answer()
 
 
 async def with_a_slow_ledger(burning: Fire) -> str:
-    """Let it take seconds to write a request down; what was refused does not happen after all."""
+    """Make recording a request take seconds; a refused request must not happen later."""
     let_toil(ledger(burning), "requests")
     told = await burning.answer()
     await soon(lambda: rows(ledger(burning), "SELECT 1 FROM events WHERE kind = 'withdrawn'"), 60)
@@ -108,7 +108,7 @@ async def with_a_slow_ledger(burning: Fire) -> str:
 
 
 async def frozen(burning: Fire) -> str:
-    """Stop the process for longer than Slack waits; then what was typed is carried out."""
+    """Suspend the process for longer than Slack waits; afterwards the command is carried out."""
     burning.bot.send(SIGSTOP)
     told = await burning.answer()
     burning.bot.send(SIGCONT)
@@ -117,7 +117,7 @@ async def frozen(burning: Fire) -> str:
 
 
 def signalled(*signs: Signals) -> Act:
-    """Return an act that sends signals while a call is under way, until the process has ended."""
+    """Return an action that sends signals during a call, until the process has ended."""
 
     async def act(burning: Fire) -> str:
         burning.wechat.fail("shareenv", Slow(1, after_effect=True))
@@ -131,7 +131,7 @@ def signalled(*signs: Signals) -> Act:
 
 
 async def under_load(burning: Fire) -> str:
-    """Stop the process while people type on and calls are under way; nothing is lost."""
+    """Stop the process under load; no request is lost."""
     burning.wechat.fail("shareenv", *[Slow(1, after_effect=True)] * MANY)
     async with Load(burning.slack, env="load") as load:
         await load.more(MANY)
@@ -150,7 +150,7 @@ async def under_load(burning: Fire) -> str:
 
 
 async def beyond_the_grace(burning: Fire) -> str:
-    """Stop the process while a call hangs for longer than it may stay; the next one finishes it."""
+    """Stop the process during a call that outlasts the grace; the next process finishes it."""
     burning.wechat.fail("shareenv", Hang(60))
     asked = asyncio.create_task(burning.answer())
     await burning.wechat.until(lambda wechat: bool(wechat.calls))

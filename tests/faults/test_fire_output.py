@@ -1,4 +1,4 @@
-"""A bot whose words nobody reads."""
+"""A bot whose output cannot be written."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ async def test_the_bot_survives_any_failure_of_its_output(fault: Fault, tmp_path
 
 
 def closed_pipe() -> int:
-    """Return the writing end of a pipe that nobody reads."""
+    """Return the writing end of a pipe that is never read."""
     reading, writing = os.pipe()
     os.close(reading)
     return writing

@@ -1,4 +1,4 @@
-"""Every method of the Web API that the bot calls, and whatever can become of a call."""
+"""Every method of the Web API that the bot calls, with every kind of failure."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -60,7 +60,7 @@ def fires(
     told: str,
     but: Mapping[str, str] | None = None,
 ) -> Iterable[tuple[Fault, tuple[Scene, Trouble]]]:
-    """Yield a fault for each kind of trouble: what is `told` usually, and what in some cases."""
+    """Yield a fault for each kind of trouble: what is `told` usually, and what in special cases."""
     for kind, trouble in troubles.items():
         yield Fault("Slack", f"{where}: {kind}", (but or {}).get(kind, told)), (scene, trouble)
 
@@ -122,7 +122,7 @@ async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(burning: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
-    """Light all fires at once, since a silence lasts a quarter of a minute."""
+    """Cause all faults at once, since a silence lasts fifteen seconds."""
 
     async def light(scene: Scene, trouble: Trouble) -> str:
         said = await scene(burning.corner(), trouble)

@@ -1,4 +1,4 @@
-"""The question to the approvers and the modal of a decision, while Slack does not do as it should."""
+"""The question to the approvers and a decision's modal while Slack fails."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -27,7 +27,7 @@ NOT_OPENED = "Slack did not confirm that the form opened. If you do not see it, 
 
 @dataclass(frozen=True)
 class Desk:
-    """A requester, and an approver who is asked in a channel of their own; `opening` is for one modal at a time."""
+    """A requester, and an approver with a channel of their own; `opening` allows one modal at a time."""
 
     corner: Corner
     number: int
@@ -35,16 +35,16 @@ class Desk:
 
     @property
     def approver(self) -> str:
-        """Who decides."""
+        """The approver."""
         return f"U0A{self.number}"
 
     @property
     def channel(self) -> str:
-        """Where they are asked."""
+        """The approvers' channel."""
         return f"C0A{self.number}"
 
     async def ask(self) -> str:
-        """Ask for a share, and return the ts of the question to the approver."""
+        """Request a share, and return the ts of the question to the approver."""
         slack = self.corner.slack
         ack = await self.corner.command(f"{APPID} core-{self.number}")
         assert "needs an approval" in str(ack.payload), ack
@@ -52,7 +52,7 @@ class Desk:
         return slack.parents(self.channel)[0].ts
 
     async def decide(self, question: str) -> str:
-        """Approve, and return all that stands where it was asked for, once it is over."""
+        """Approve, and return all messages in the requester's channel once the request has ended."""
         slack, where = self.corner.slack, self.corner.channel
         async with self.opening:
             await slack.click(self.approver, question, "approve")
@@ -67,7 +67,7 @@ Scene = Callable[[Desk, Trouble], Coroutine[None, None, str]]
 
 
 async def asking(desk: Desk, trouble: Trouble) -> str:
-    """Let the question not be posted as usual."""
+    """Make posting the question fail."""
     desk.corner.slack.fail(POST, trouble, channel=desk.channel)
     said = await desk.decide(await desk.ask())
     assert said.count(WORKED) == 1, said
@@ -75,7 +75,7 @@ async def asking(desk: Desk, trouble: Trouble) -> str:
 
 
 async def opening(desk: Desk, trouble: Trouble) -> str:
-    """Let the modal not open as usual; a second click decides."""
+    """Make opening the modal fail; a second click decides."""
     slack, question = desk.corner.slack, await desk.ask()
     async with desk.opening:
         called = sum(call.method == OPEN for call in slack.calls)
@@ -83,7 +83,7 @@ async def opening(desk: Desk, trouble: Trouble) -> str:
         await slack.click(desk.approver, question, "approve")
         await slack.until(lambda _: sum(call.method == OPEN for call in slack.calls) > called)
         if isinstance(trouble, RateLimited):
-            await asyncio.sleep(trouble.retry_after)  # nobody clicks before Slack lets them
+            await asyncio.sleep(trouble.retry_after)  # no click during the rate limit
     await slack.until(lambda _: bool(slack.shown_to(desk.approver)), 60)
     told = slack.shown_to(desk.approver)[-1].text
     assert WORKED in await desk.decide(question)
@@ -120,7 +120,7 @@ async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(burning: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
-    """Light all fires at once, since a silence lasts a quarter of a minute."""
+    """Cause all faults at once, since a silence lasts fifteen seconds."""
     lock = asyncio.Lock()
     lit: dict[Fault, asyncio.Task[str]] = {}
     for number, (fault, (scene, trouble)) in enumerate(FIRES.items()):

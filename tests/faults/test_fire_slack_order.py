@@ -1,4 +1,4 @@
-"""Envelopes that come twice or in another order than they were sent in, and groups that Slack does not tell of at a click."""
+"""Envelopes delivered twice or out of order, and groups that Slack does not return at a click."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,14 +45,14 @@ effect = "deny"
 
 
 async def ask_first(corner: Corner, env: str = "sure") -> PostedMessage:
-    """Ask for what has to be confirmed, and return the question."""
+    """Request a share that needs a confirmation, and return the question."""
     number = corner.new_env().removeprefix("prod-")
     await corner.command(f"{APPID} {env}-{number}")
     return corner.slack.shown_to(corner.user)[-1]
 
 
 async def ended(corner: Corner, question: PostedMessage) -> str:
-    """Return all that stands about a request at its end, and what its requester was told."""
+    """Return all messages about a request at its end, and what its requester was told."""
     (id_,) = [word for word in question.text.split("`") if len(word) == 8 and word.isalnum()]
     await corner.slack.until(lambda _: id_ in corner.workspace.ended, 30)
     about = [m.text for m in corner.slack.messages if id_ in m.text]
@@ -153,7 +153,7 @@ GROUPS: dict[Fault, Trouble] = {
         for kind, trouble in READING.items()
         if kind != "silence"
     },
-    SILENCE: READING["silence"],  # the last, as nobody can click while it lasts
+    SILENCE: READING["silence"],  # last, since no click is possible during it
 }
 FAULTS = (*ORDERS, *GROUPS)
 
@@ -185,7 +185,7 @@ async def test_an_unreadable_group_permits_no_click(fault: Fault, burning: Works
     await slack.until(lambda _: fault.told in corner.told[before:])
     assert len(burning.fire.wechat.shared) == shared
     if isinstance(trouble, RateLimited):
-        await asyncio.sleep(trouble.retry_after)  # nobody clicks before Slack lets them
+        await asyncio.sleep(trouble.retry_after)  # no click during the rate limit
     if fault is not SILENCE:
         await slack.click(corner.user, question, "confirm")
         assert WORKED in await ended(corner, question)

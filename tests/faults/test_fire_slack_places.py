@@ -1,4 +1,4 @@
-"""What happens to the place of an answer between the parent and the reply."""
+"""Changes to the place of an answer between the parent and the reply."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -44,25 +44,25 @@ def not_directly(corner: Corner) -> None:
 
 
 async def between(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
-    """Let something happen as soon as the parent stands; return all that is told in the end."""
+    """Do something as soon as the parent is posted; return all messages at the end."""
     corner.workspace.on_message(corner.channel, lambda parent: what(corner, parent))
     return await corner.ask()
 
 
 async def alone(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
-    """Return what the requester was told alone."""
+    """Return what the requester alone was told."""
     await between(corner, what)
     return corner.told
 
 
 async def responded(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
-    """Let no direct message go either; return what the requester was told through the response_url."""
+    """Make direct messages fail too; return what the requester was told through the response_url."""
     not_directly(corner)
     return await alone(corner, what)
 
 
 async def nowhere(corner: Corner, what: Callable[[Corner, PostedMessage], None]) -> str:
-    """Let nothing reach the requester; return what their history tells."""
+    """Make every delivery to the requester fail; return their history."""
     corner.slack.fail("response_url", *[Code("used_url")] * 5, user=corner.user)
     assert WORKED not in await responded(corner, what)
     ack = await corner.command("history")

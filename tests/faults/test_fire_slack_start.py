@@ -1,4 +1,4 @@
-"""A start while Slack does not let the bot in: it ends cleanly and says why."""
+"""Startup while Slack refuses the bot: it ends cleanly and says why."""
 
 from pathlib import Path
 

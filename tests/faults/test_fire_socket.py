@@ -1,4 +1,4 @@
-"""The socket to Slack: how it can end, and what can keep the bot from opening the next one."""
+"""The socket to Slack: how it can end, and what can prevent the next connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ Event = Callable[[LocalSlack], Awaitable[None]]
 
 
 def disconnect(reason: str, *troubles: Trouble) -> Event:
-    """Return the end of a connection that Slack announces, and what the bot meets as it asks for the next."""
+    """Return an end that Slack announces, and the fault of the bot's request for the next connection."""
 
     async def happen(slack: LocalSlack) -> None:
         slack.fail(OPEN, *troubles)
@@ -39,7 +39,7 @@ async def expire(slack: LocalSlack) -> None:
     slack.sockets.drop()
     await slack.until(lambda slack: opened(slack) > asked)
     slack.sockets.expire_tickets()
-    # One address leads nowhere, and the bot asks for the next.
+    # One URL leads nowhere, and the bot requests another.
     await slack.until(
         lambda slack: opened(slack) > asked + 1 and opened(slack) - slack.sockets.greeted > in_vain,
         60,
@@ -64,13 +64,13 @@ async def hold_the_handshake(slack: LocalSlack) -> None:
 
 
 def asking(what: str, trouble: Trouble) -> tuple[Fault, Event]:
-    """Return what goes wrong as the bot asks for an address."""
+    """Return a fault of the bot's request for a URL."""
     event = disconnect("refresh_requested", trouble)
     return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", WORKED), event
 
 
 def ending(what: str, event: Event, told: str = WORKED) -> tuple[Fault, Event]:
-    """Return how a connection ends."""
+    """Return a way in which a connection ends."""
     return Fault("Socket Mode", what, told), event
 
 
@@ -123,20 +123,20 @@ CHAINS: tuple[dict[Fault, Event], ...] = (
     ),
     dict([asking("silence", Slow(90))]),
 )
-"""Each is lit in a process of its own, one fault after the other, all processes at once."""
+"""Each list runs in a process of its own, one fault after the other; all processes run at once."""
 FAULTS = tuple(fault for chain in CHAINS for fault in chain)
 
 
 def opened(slack: LocalSlack) -> int:
-    """Return how many addresses were given out."""
+    """Return how many URLs were issued."""
     return sum(call.method == OPEN and call.error is None for call in slack.calls)
 
 
 async def told(burning: Workspace, event: Event) -> str:
-    """Let it happen, wait until the bot is back, and return what comes of a command."""
+    """Cause the fault, wait until the bot is connected again, and return the result of a command."""
     greeted = burning.slack.sockets.greeted
     await event(burning.slack)
-    # After a warning the old connection stands beside the new one for a moment.
+    # After a warning, the old and the new connection overlap for a moment.
     await burning.slack.until(
         lambda slack: slack.sockets.greeted > greeted and slack.sockets.connections == 1,
         within := 60,

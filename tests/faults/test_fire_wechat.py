@@ -1,4 +1,4 @@
-"""What WeChat, or whatever stands before it, can answer."""
+"""All answers that WeChat, or something in front of it, can give."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ EVERY_CODE = Fault(
 
 
 def body(content: str | bytes) -> Status:
-    """Return a body to a share that was done, whatever it says."""
+    """Return a body for a share that had its effect, whatever the body says."""
     sent = content if isinstance(content, bytes) else content.encode()
     return Status(200, sent, "application/json", after_effect=True)
 
@@ -51,7 +51,7 @@ def statuses(*codes: int, after_effect: bool = False) -> tuple[Status, ...]:
 
 
 def fires(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
-    """Return every fault, and the answers that are this fault; `elsewhere` is where redirects lead."""
+    """Return every fault with the answers that cause it; `elsewhere` is the target of redirects."""
     early, switched = (
         b"HTTP/1.1 103 Early Hints\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n",
@@ -147,7 +147,7 @@ async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
 ) -> None:
     elsewhere, came = Loopback(), list[str]()
 
-    async def note(request: object) -> None:  # whoever is sent there must not come
+    async def note(request: object) -> None:  # redirects must not be followed
         came.append(repr(request))
 
     await elsewhere.start(note)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     lit = [
-        # A code that asks for a newer token is told only if that one does no better.
+        # A code about the token is reported only if a renewed token does not help.
         Lit(EVERY_CODE, number, (Code(code, f"no for {code}"),), expiring=expiring)
         for number, (code, expiring) in enumerate(
             (code, expiring)

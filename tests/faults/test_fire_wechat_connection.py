@@ -1,4 +1,4 @@
-"""What can happen to the connection to WeChat."""
+"""Faults of the connection to WeChat."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ async def test_a_broken_connection_is_reported_as_unknown(
         for one in lit:
             if one.fault is AFTERWARDS:
                 assert tries.count(one.env) == len(one.answers) + one.expiring
-        # By themselves, since whoever uses such a connection next learns of its end too late.
+        # Separately, since the next user of such a connection learns too late that it is closed.
         await hold_true(scene, each_twice(WHOLE, first=len(lit)), subtests)
 
 
@@ -85,7 +85,7 @@ async def test_a_call_that_never_reached_wechat_is_reported_as_such(
 
 
 async def burnt(usual: State, then: State, folder: Path) -> list[str]:
-    """Spoil the way to WeChat, and check that the bot stands afterwards; return what was told."""
+    """Break the connection to WeChat, check that the bot works afterwards, and return what was told."""
     async with (
         gate(folder, usual) as way,
         fire(folder, WECHAT_API_URL=way.url, **way.settings) as scene,

@@ -1,4 +1,4 @@
-"""What can go wrong where tokens come from: a token server, or the platform's own chain."""
+"""Faults of the token sources: a token server, or the platform's own chain."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +174,7 @@ async def test_an_unreachable_token_server_is_reported(
 
 
 async def _without_a_token_server(usual: State, then: State, folder: Path) -> list[str]:
-    """Return what is told before the first token and after it is dead; once the server is there, commands work."""
+    """Return what is told before the first token and after its expiry; once the server runs, commands must work."""
     async with gate(folder, usual) as way:
         settings = {"WECHAT_TOKEN_SERVER_URL": f"{way.url}/token/{{appid}}", **way.settings}
         async with fire(folder, **settings) as scene:
@@ -222,7 +222,7 @@ async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_i
 ) -> None:
     async with chained(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as scene:
         await renewed(scene, 0)
-        # One after the other, since all owners' tokens hang on this one; what is told is read in the same way.
+        # One after the other, since all owners' tokens depend on this one.
         every = {**OF_CHAIN, **OF_PLATFORM}.items()
         few = ((fault, answer) for fault, answers in every for answer in answers[:FEW])
         for fault, answer in few:
@@ -235,7 +235,7 @@ async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_i
 
 
 async def _without_the_platforms_token(scene: Fire, answer: Trouble) -> tuple[str, bool, str]:
-    """Return what was told, whether it was shared all the same, and what is told once all is well again."""
+    """Return what was told, whether it was shared in spite of that, and what is told after the recovery."""
     before = len(scene.wechat.shared)
     let_all_tokens_die(scene)
     scene.wechat.fail("api_component_token", answer, times=None)

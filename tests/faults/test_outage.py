@@ -1,4 +1,4 @@
-"""Slack is away in the midst of everything: once it is back, every thread says how it ended, once."""
+"""An outage of Slack with requests in every state: afterwards, every thread gets its answer, once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -32,10 +32,10 @@ from tests.faults.table import WORKED, Fault
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 REQUESTER, APPROVER, APPROVALS = "U0REQUESTER", "U0APPROVER", "C0APPROVALS"
-THINKS = 3.0  # seconds, WeChat
-MIDST = 1.5  # seconds from the commands to the moment in which Slack goes away
-SINGLES = 2  # requests beside the batch
-AT_ONCE = 4  # outages that begin: bots that start all at once have no time for anything else
+THINKS = 3.0  # seconds that WeChat takes for an answer
+MIDST = 1.5  # seconds from the commands to the beginning of the outage
+SINGLES = 2  # single requests besides the batch
+AT_ONCE = 4  # outages that start at a time: starting many bots takes all of the CPU
 BATCH = [f"wx{number:016x}" for number in range(1, 51)]
 FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 POLICY = """
@@ -55,7 +55,7 @@ effect = "allow"
 
 @dataclass(frozen=True)
 class Outage:
-    """How Slack goes away, for how many seconds, and what else happens meanwhile."""
+    """The kind and the seconds of an outage, and what else happens during it."""
 
     how: How
     seconds: float
@@ -68,7 +68,7 @@ class Outage:
 
     @property
     def within(self) -> float:
-        """Seconds from Slack's return until every thread says how it ended."""
+        """Seconds from the end of the outage until every thread has its answer."""
         return 60.0 if self.seconds > 60 else 30.0
 
 
@@ -84,7 +84,7 @@ FAULTS = tuple(FIRES)
 
 @dataclass
 class Scene:
-    """One workspace with its own bots, in which Slack goes away once."""
+    """One workspace with its own bots, and one outage."""
 
     slack: Behind
     way: Way
@@ -93,18 +93,18 @@ class Scene:
     database: str
 
     async def ask(self, env: str, *appids: str) -> None:
-        """Ask for a share, or for a batch."""
+        """Request a share or a batch."""
         ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids or [APPID])} {env}")
         assert ack.error is None
         assert "`" in str(ack.payload), ack.payload
 
     async def approve(self, question: PostedMessage) -> None:
-        """Send the decision; the modal was opened before."""
+        """Submit a decision; its modal was opened before."""
         ack = await self.slack.submit(APPROVER, self.slack.views(APPROVER)[-1])
         assert ack.error is None, question
 
     async def begins(self, outage: Outage) -> None:
-        """Let requests be in every state when Slack goes away."""
+        """Put requests into every state before the outage begins."""
         for bot in self.bots:
             await bot.start()
         await self.ask("four-eyes")
@@ -113,13 +113,13 @@ class Scene:
         await self.slack.click(APPROVER, question.ts, "approve")
         await self.slack.until(lambda slack: bool(slack.views(APPROVER)))
         await asyncio.gather(self.ask("batch", *BATCH), self.ask("one"), self.approve(question))
-        await asyncio.sleep(MIDST)  # WeChat thinks longer than that
-        # The batch has its turn, for which Slack is asked anew who asked for it: else nobody may share meanwhile.
+        await asyncio.sleep(MIDST)  # less than WeChat takes
+        # The batch has begun, for which the requester is looked up again; during the outage it could not.
         await soon(lambda: self.wechat.in_flight > SINGLES)
         await self.way.lose(outage.how)
 
     async def goes_through(self, outage: Outage) -> None:
-        """Let some begin while it is away, and all come to their end in time once it is back."""
+        """Start some requests during the outage, and wait for all answers after it."""
         await asyncio.gather(self.ask("meanwhile"), self.ask("four-meanwhile"))
         await asyncio.sleep(outage.seconds / 2)
         if outage.killed:
@@ -132,7 +132,7 @@ class Scene:
 
     @property
     def is_over(self) -> bool:
-        """Whether every thread says how it ended, and the approvers have been asked what they are to decide."""
+        """Whether every thread has its answer, and the approvers have their questions."""
         parents = self.slack.parents(CHANNEL)
         ended = [m for m in parents if m.text.startswith(FINAL)]
         asked = self.slack.parents(APPROVALS)
@@ -141,7 +141,7 @@ class Scene:
         return len(ended) == len(parents) - 1 == 4 and told and len(asked) == 2 and settled == 1
 
     async def assert_once(self) -> None:
-        """Check that nothing stands twice, and that nothing is left."""
+        """Check that there is nothing twice and nothing missing."""
         (waiting,) = [m for m in self.slack.parents(CHANNEL) if not m.text.startswith(FINAL)]
         assert waiting.text.startswith("🕓"), waiting.text
         for parent in self.slack.parents(CHANNEL):
@@ -162,7 +162,7 @@ class Scene:
 
 
 async def through(outage: Outage, database: str, folder: Path, turns: asyncio.Semaphore) -> str:
-    """Play one outage, once it has its turn to begin; return all that was said of it."""
+    """Run one outage when it is its turn; return everything that was said."""
     policy = folder / "policy.toml"
     async with (
         AsyncExitStack() as stack,
@@ -180,7 +180,9 @@ async def through(outage: Outage, database: str, folder: Path, turns: asyncio.Se
         await scene.goes_through(outage)
         await scene.assert_once()
         owed = rows(database, "SELECT request FROM events WHERE kind = 'owed'")
-        assert owed or outage.seconds < 30 or outage.how is How.HANGING  # a silence is waited out
+        assert (
+            owed or outage.seconds < 30 or outage.how is How.HANGING
+        )  # a silence may end within the timeout
         return "\n".join(message.text for message in slack.messages)
 
 
@@ -188,7 +190,7 @@ async def through(outage: Outage, database: str, folder: Path, turns: asyncio.Se
 async def played(
     postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
-    """Play all outages side by side, since they are made of waiting; the longest begin, a few at a time."""
+    """Run all outages concurrently, since they consist of waiting; the longest first, a few starts at a time."""
     folder, turns = tmp_path_factory.mktemp("outages"), asyncio.Semaphore(AT_ONCE)
 
     def play(number: int, outage: Outage) -> Coroutine[Any, Any, str]:

@@ -61,7 +61,7 @@ async def test_accepted_requests_survive_a_restart_of_the_server_under_load(
         finally:
             await bot.end()
             await asyncio.to_thread(postgresql.start)
-        # Slack itself says so to whoever is not answered within three seconds.
+        # Slack itself shows this after three seconds without an ack.
         assert load.unheard == []
         assert all(STOPPED.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
@@ -87,7 +87,7 @@ async def test_a_request_that_the_server_records_too_slowly_never_begins(
     async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:
         on_postgresql.execute(SLOWLY)
         assert SLOW.told in await burning.answer()
-        # Done as soon as nobody writes any more.
+        # Cleaned up once no statement is running any more.
         await asyncio.to_thread(on_postgresql.execute, "DROP TRIGGER slow ON requests")
         await soon(lambda: not on_postgresql.rows("SELECT 1 FROM requests WHERE state <> 'ended'"))
         assert burning.wechat.calls == []

@@ -32,8 +32,8 @@ FROZEN = 2 * LEASE + 2  # seconds
 LONG, SHORT = (
     10.0,
     0.5,
-)  # seconds for which WeChat thinks: so that much is under way, and then that it ends
-MANY = 200  # more than are taken over in one go
+)  # seconds that WeChat takes: first long, so that many calls are in progress, then short
+MANY = 200  # more than one take-over handles
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def replicas(
 
 
 def held(database: str, bot: Bot) -> set[str]:
-    """Return what a bot holds by the ledger; its log may lack what it took on last, since acks come before lines."""
+    """Return a replica's requests according to the ledger; its log may lack the latest, since acks come before log lines."""
     known = ", ".join(f"'{id_}'" for id_ in bot.logged("accepted"))
     holder = f"SELECT holder FROM requests WHERE id IN ({known})"  # noqa: S608  # ids of the bot's own
     return set(rows(database, f"SELECT id FROM requests WHERE holder IN ({holder})"))  # noqa: S608  # ids of the bot's own
@@ -97,7 +97,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
     ):
         load = Load(slack)
         await asyncio.gather(*(load.ask() for _ in range(40)))
-        # Frozen while WeChat is asked: in the midst of posting it could not know that it should not, whatever it does.
+        # Frozen during a call to WeChat: frozen while posting, it could not avoid a second message.
         await slack.until(lambda _: load.taken <= load.shown)
         one.send(SIGSTOP)
         wechat.latency = SHORT
@@ -109,7 +109,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
             await asyncio.sleep(frozen + FROZEN - time.monotonic())
             one.send(SIGCONT)
             await load.more(20)
-            # Now it is alone, so what is taken on is taken on by it.
+            # It is alone now, so it accepts all requests.
             assert await other.end(SIGTERM) == 0
             await load.more(20)
         await load.all_answered(30)
@@ -133,12 +133,12 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
             codes = await asyncio.gather(one.end(SIGTERM), other.end(SIGTERM))
             assert set(codes) == {0}
             assert len(load.under_way()) > MANY / 2
-        # Nobody has to wait until a lease has run out.
+        # No lease has to expire first.
         assert rows(database, "SELECT id FROM replicas") == []
         wechat.latency = SHORT
         await other.start()
         await load.all_answered(30)
-        # People have the last answer a moment before its end is recorded, and without any grace a stop cuts that off.
+        # People see the last answer a moment before its end is recorded; a stop without grace prevents the latter.
         await all_ended(database, 10)
         assert await other.end(SIGTERM) == 0
         assert_answered_once(slack, load.taken)
