@@ -125,7 +125,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 
 def nearest_option(name: str) -> str | None:
-    """Return which option `name` most likely stands for, without its dashes; None if nobody can tell."""
+    """Return the option that `name` most likely means, without dashes; None if that is unclear."""
     plain = name.lower().lstrip("-")
     if plain in _DRY_RUNS:
         return "dry-run"

@@ -78,7 +78,7 @@ class OnlyShares:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """`word` may ask for anything, so that no line may leave it out."""
+    """`word` may ask for something else, so a corrected line must not leave it out."""
 
     word: str
 

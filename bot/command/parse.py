@@ -133,7 +133,7 @@ def _read(words: list[str], options: Options) -> Command:
 def _command(words: list[str], options: Options) -> Command:
     first, *rest = words or [""]
     first = first.lower()
-    # A misspelt first word; one that may be an env as well stands before no appid.
+    # A misspelt subcommand. A word that could also be an env counts only if no appid follows.
     near_one = not rest or (first.isalpha() and not sense(first) and not is_appid(rest[0]))
     known = first in FIRST_WORDS or is_appid(first)
     if near_one and not known and (near := nearest(first, FIRST_WORDS)):

@@ -37,7 +37,7 @@ def for_code(errcode: int) -> Guidance:
 
 
 def where_others_were_shared(guidance: Guidance) -> Guidance:
-    """Return what an error means where others were shared from the same env, so that only the receiver differs."""
+    """Return the guidance for an error if other appids were shared from the same env, so only the receiver can be at fault."""
     return next((row for row in RECEIVER_ROWS if row.key == guidance.key), guidance)
 
 

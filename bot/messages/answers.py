@@ -181,7 +181,7 @@ def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
 
 
 def _deployed(words: Words, lacks: str) -> str:
-    """Return what an env lacks and who mends that, where the steps do not stand below."""
+    """Return what an env lacks and who can fix it, for answers without the list of steps."""
     return sentences(words, lacks, words("Its owner's developers deploy it."))
 
 

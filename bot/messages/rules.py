@@ -41,7 +41,7 @@ _NAME_LIMIT = 80
 
 
 def who_can_fix(words: Words, trouble: Unreadable) -> str:
-    """Return whom to tell of what keeps the bot from knowing who somebody is, or who is in a group."""
+    """Return whom to contact if the bot cannot find out who a person is, or who is in a group."""
     if trouble in PASSING:
         return words("If this goes on, tell {contact}.")
     return words("*Who can fix it:* {contact}.")
