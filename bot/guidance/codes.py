@@ -112,7 +112,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
     row("40013", Fixer.REQUESTER, RetryHelps.NEVER, "WeChat does not know this appid",
         "It looks like an appid, but no mini program has it.",
         "Copy the appid again from the mini program's settings at mp.weixin.qq.com.",
-        "If it is right, ask {contact} to check {owner} (WECHAT_AUTHORIZER_APPID, POLICY_FILE) and WECHAT_COMPONENT_APPID."),
+        "If it is right, send this message to {contact}: they check {owner} (WECHAT_AUTHORIZER_APPID, POLICY_FILE) and WECHAT_COMPONENT_APPID."),
     row("40066", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "WeChat does not know the address that the bot called",
         "The host is WeChat's, but it has no such path.",
         "Remove WECHAT_API_URL, or set it to the host alone, without a path.",

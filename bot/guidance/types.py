@@ -132,7 +132,7 @@ def in_general(text: str) -> str:
 POST_RID: Final = "If it keeps failing, send this message to {contact}: they post the rid at developers.weixin.qq.com (服务商专区)."
 STILL_FAILING: Final = "If it keeps failing, send this message to {contact}."
 RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, POLICY_FILE)."
-CONTACT_CHECKS: Final = "If that is right, ask {contact} whether {owner} owns {env}, with status NORMAL (/tcb/getenvinfo)."
+CONTACT_CHECKS: Final = "If that is right, tell {contact}: {owner} must own {env}, with status NORMAL (/tcb/getenvinfo)."
 COMPARE_ENV: Final = "Compare the env with where you got it."
 SETS_TICKED: Final = "At 微信开发者平台 (我的业务, 第三方平台, 权限集, 管理权限集), tick 云开发管理权限 (49) and 开发管理与数据分析权限 (18)."
 AUTHORISE_ANEW: Final = (

@@ -112,9 +112,7 @@ def no_history(words: Words) -> Message:
     """Say that the ledger cannot be read."""
     return message(
         words("I cannot read my ledger of requests right now. Please try again in a few minutes."),
-        words(
-            "If it happens again, tell {contact} that my ledger (`DATABASE_URL`) does not answer."
-        ),
+        words("If it happens again, tell {contact}: my ledger (`DATABASE_URL`) does not answer."),
     )
 
 
@@ -123,7 +121,7 @@ def not_recorded(words: Words) -> Message:
     return message(
         words("I could not save this, so nothing was done."),
         words(
-            "Please send the command again in a few minutes. If it happens again, tell {contact} that I cannot write to my ledger (`DATABASE_URL`)."
+            "Please send the command again in a few minutes. If it happens again, tell {contact}: I cannot write to my ledger (`DATABASE_URL`)."
         ),
     )
 

@@ -31,7 +31,7 @@ class NoThread(Enum):
         "in a channel of your own organisation."
     )
     CANNOT_TELL = msgid(
-        "I could not find out whether this channel is shared with another organisation, so the details stay with you. Ask {contact} to check my scopes channels:read, groups:read and mpim:read."
+        "I could not find out whether this channel is shared with another organisation, so the details stay with you. Send this to {contact}: they check my scopes channels:read, groups:read and mpim:read."
     )
     SLACK_TROUBLE = msgid(
         "Slack did not let me open a thread here, so only you can see this. If it happens again, tell {contact}."
@@ -66,7 +66,7 @@ def broken(words: Words, reference: str) -> Message:
             "Something went wrong inside me, and I do not know whether your command took effect."
         ),
         words(
-            "Send {contact} this reference, which stands in my log: {reference}. Then send the command again: sharing the same env twice should do no harm.",
+            "Send this reference, which stands in my log, to {contact}: {reference}. Then send the command again: sharing the same env twice should do no harm.",
             reference=code(reference),
         ),
     )
