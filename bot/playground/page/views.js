@@ -41,6 +41,7 @@ function fill(dialog, view, on, values, errors) {
   const form = shown(view, on, { values, errors });
   const content = blocks(view.blocks, form);
   open = { view, fields: form.fields };
+  const told = h("p", { class: "error", role: "status" });
   const leave = () => on.act("close");
   const submit = async (event) => {
     event.preventDefault();
@@ -51,7 +52,8 @@ function fill(dialog, view, on, values, errors) {
       return dialog.querySelector("[aria-invalid]").focus();
     }
     event.submitter.disabled = true;
-    await on.act("submit", { values: filled() });
+    const { problem } = await on.act("submit", { values: filled() });
+    told.textContent = problem ?? ""; // what stands below the form cannot be read
     event.submitter.disabled = false;
   };
   dialog.oncancel = (event) => {
@@ -62,7 +64,7 @@ function fill(dialog, view, on, values, errors) {
   const send = view.submit && h("button", { class: "primary" }, view.submit.text);
   const parts = [
     h("header", { class: "row title" }, h("h2", { id: "modal-title" }, view.title.text), close),
-    h("div", { class: "content stack" }, content),
+    h("div", { class: "content stack" }, content, told),
     h("footer", { class: "row" }, button(view.close?.text ?? "Close", leave), send),
   ];
   dialog.replaceChildren(h("form", { onsubmit: submit, novalidate: true }, parts));

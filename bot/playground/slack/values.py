@@ -118,4 +118,4 @@ def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:
         words = text.get("text") if isinstance(text, dict) else None
         if value in (option, option.get("value"), words):
             return option
-    raise ImpossibleError(f"{value!r} is not among the options")
+    raise ImpossibleError(f"“{value}” is not among the options: choose one of them.")

@@ -112,6 +112,15 @@ async def test_the_form_keeps_what_was_filled_in_and_shows_what_is_wrong(sit: Si
     await expect(seat.dialog).to_be_hidden()
 
 
+async def test_what_slack_does_not_take_is_said_in_the_form(sit: Sit) -> None:
+    seat = await sit("second")
+    await seat.type("/share-env")
+    await seat.dialog.get_by_label("Env").fill("prod-1")
+    await seat.dialog.get_by_label("Appids").fill(APPID)
+    await seat.click("Share", seat.dialog)
+    await seat.sees("“prod-1” is not among the options", seat.dialog)
+
+
 async def test_a_select_in_a_message_tells_the_app_what_was_chosen(sit: Sit, play: Play) -> None:
     options: list[Json] = [option("a"), option("b")]
     select: JsonObject = {"type": "static_select", "action_id": "which", "options": options}
