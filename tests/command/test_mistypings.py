@@ -176,6 +176,9 @@ share prod-1 between A and B               | A B prod-1                 | Swappe
 give A full access to prod-1               | A prod-1                   | ExtraWords
 帮我把 prod-1 开放给 A                           | A prod-1                   | Swapped
 share all envs with A                      | A <env>                    | MissingEnv
+sorry, share prod-1 with A                 | A prod-1                   | Swapped
+不好意思，请把prod-1共享给A                          | A prod-1                   | Swapped
+A prod-1 给不同团队测试                           | A prod-1 --reason "给不同团队测试" | ExtraWords
 把测试环境prod-1共享给A                            | A prod-1                   | NotAnAppid
 authorize A prod-1                         | A prod-1                   | ExtraWords
 assign prod-1 to A                         | A prod-1                   | Swapped
