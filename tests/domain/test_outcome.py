@@ -25,6 +25,7 @@ from bot.domain.outcome import (
     Stopped,
     Tally,
     Unknown,
+    doubted,
     retry_may_help,
 )
 from bot.guidance import RetryHelps, Trouble, all_guidance, for_code, for_trouble
@@ -191,6 +192,13 @@ def test_asking_again_helps_only_where_something_is_left_to_gain(
     outcome: Outcome, *, helps: bool
 ) -> None:
     assert retry_may_help(outcome) is helps
+
+
+def test_a_failure_after_a_call_that_may_have_succeeded_is_unknown() -> None:
+    said = Said(85088, "no", "rid")
+    assert doubted(Failed(NOT_ENABLED, said, 2, status=502)) == Unknown(NOT_ENABLED, said, 2, 502)
+    for outcome in (Shared(2), Unknown(SLOW, tries=2)):
+        assert doubted(outcome) is outcome
 
 
 def test_the_counts_are_all_the_ways_in_which_an_item_can_end() -> None:

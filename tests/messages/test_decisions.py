@@ -33,6 +33,7 @@ from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.approvals import asked_directly, decided, question, reminder
+from bot.messages.batches import progress
 from bot.messages.clicks import too_late
 from bot.messages.decisions import (
     confirmation,
@@ -40,7 +41,7 @@ from bot.messages.decisions import (
     sent_to_approvers,
     waiting,
 )
-from bot.messages.modals import decision
+from bot.messages.modals import decision, refusal, trouble
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
@@ -210,6 +211,38 @@ def test_what_is_said_of_nothing(words: Words, snapshot: SnapshotAssertion) -> N
 def test_what_an_approver_is_asked(words: Words, act: Act, snapshot: SnapshotAssertion) -> None:
     view = decision(words, ONE, act, '["k7m2p9qx"]')
     assert json.dumps(view, ensure_ascii=False, indent=1) == snapshot
+
+
+@LANGUAGES
+def test_what_begins_is_told_as_what_it_is(words: Words) -> None:
+    assert endings.begun(words, ONE, waiting=True) == waiting(words, ONE)
+    assert endings.begun(words, ONE, waiting=False) == endings.parent(words, ONE, None)
+    nothing_yet = progress(words, MANY, Tally(len(MANY.appids)), None)
+    assert endings.begun(words, MANY, waiting=False) == nothing_yet
+
+
+@LANGUAGES
+def test_whoever_is_told_alone_reads_first_what_the_channel_would_and_each_id_once(
+    words: Words,
+) -> None:
+    whole = endings.answer(words, ONE, Shared())
+    said = endings.alone(words, ONE, Shared(), whole)
+    above = endings.parent(words, ONE, Shared())
+    assert said.parts[-len(whole.parts) :] == whole.parts
+    assert set(said.parts[: -len(whole.parts)]) < set(above.parts)
+    assert said.text.count(ONE.id) == 1
+
+
+@LANGUAGES
+@pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
+def test_a_modal_that_may_not_be_used_has_nothing_to_submit(words: Words, act: Act) -> None:
+    why = waiting(words, ONE)
+    refused = refusal(words, act, why)
+    assert refused["blocks"] == why.blocks
+    assert decision(words, ONE, act, "x")["title"] == refused["title"]
+    broken = trouble(words, "k7m2p9qx")
+    assert "k7m2p9qx" in json.dumps(broken)
+    assert "submit" not in {*refused, *broken}
 
 
 # Every way in which it can end is told, and none of them as another.

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from bot.command import Share, parse
-from bot.command.mistake import (
-    Mistake,
-)
+from bot.command.mistake import Misread, Mistake, Swapped
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
@@ -29,6 +27,7 @@ from bot.messages.history import (
     history,
     shared_before,
 )
+from bot.messages.mistakes import misread
 from bot.messages.people import whoami
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
@@ -115,6 +114,12 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
                 who = "the admin of the env's owner opens 云开发" in said.text
                 assert bool(line) != who
                 assert who == (name in {"mistake: only shares", "mistake: not understood"})
+
+
+def test_a_line_that_is_too_long_to_be_copied_whole_is_not_offered() -> None:
+    said = misread(ENGLISH, Misread(Swapped(), "x", f"{APPID} {'e' * 3000}"))
+    assert "Nothing was done." in said.text
+    assert "Try this instead" not in said.text
 
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:

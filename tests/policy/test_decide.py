@@ -477,6 +477,13 @@ def test_a_rule_is_found_by_its_name() -> None:
     assert Policy(()).rule("") is None
 
 
+def test_each_owner_is_named_once_and_in_order_whichever_way_it_is_named() -> None:
+    first, second = Owner(A, ("*",)), Owner(B, ("prod-*",))
+    policy = Policy((), (first, second, replace(first, envs=("live",))), default_owner=B)
+    assert policy.all_owners == (A, B)
+    assert Policy(()).all_owners == ()
+
+
 HOUR = timedelta(hours=1)
 APPROVERS = Approvers(users(BOB), users(), THERE, HOUR)
 BY_BOB = replace(ANN_MUST_ASK, approvers=APPROVERS)

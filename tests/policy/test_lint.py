@@ -237,6 +237,16 @@ def test_rules_that_decide_in_no_test_are_told_but_for_denials() -> None:
     assert untested(policy, []) == [tried, other]
 
 
+def test_a_test_that_passes_says_why_and_one_that_fails_how_to_mend_it() -> None:
+    policy = Policy((rule("tried", users("U0ANN")),))
+    passed = Trial(1, ask(JUST_ANN), Effect.ALLOW).run(policy).sentence()
+    assert passed.found.endswith("gets “allow”, as it should (tried)")
+    assert passed.fix == ""
+    failed = Trial(2, ask(JUST_ANN), Effect.DENY).run(policy).sentence()
+    assert failed.found.endswith("should get “deny” but gets “allow” (tried)")
+    assert failed.fix == "Put the rules or the test right."
+
+
 @pytest.mark.parametrize(
     ("glob", "possible"),
     [
