@@ -27,7 +27,7 @@ from sqlalchemy.pool import Pool
 from bot.app.running import running
 from bot.domain.request import Origin, Request
 from bot.ledger.database import open_database
-from bot.ledger.writer import PATIENCE, Writer
+from bot.ledger.writer import PATIENCE
 from bot.playground.environments import environment
 from bot.playground.loopback import Handler, Loopback
 from bot.playground.slack.server import LocalSlack
@@ -38,6 +38,7 @@ from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
 from tests.databases import Database, PostgreSQL, compile_once
+from tests.patience import PATIENT, let_the_ledger_take
 
 if TYPE_CHECKING:
     from tests.scenes import Scene
@@ -68,7 +69,7 @@ def pytest_configure() -> None:
     for name, times in (("quick", 10), ("whole", 100)):
         hypothesis.settings.register_profile(name, deadline=None, max_examples=times)
     hypothesis.settings.load_profile("quick")
-    _let_the_ledger_take(10.0)
+    let_the_ledger_take(PATIENT)
     event.listen(Engine, "engine_connect", compile_once)
     event.listen(Pool, "connect", _may_pause)
     event.listen(Pool, "checkout", _need_not_last)
@@ -161,7 +162,7 @@ def runtime(sleep: Sleep) -> Runtime:
 @pytest.fixture
 def ack_timeout() -> float:
     """Seconds that Slack waits for an ack: more than the real three, since test machines may be busy."""
-    return 10.0
+    return 30.0
 
 
 @pytest.fixture
@@ -293,9 +294,9 @@ def lasting() -> Iterator[None]:
 @pytest.fixture
 def impatient() -> Iterator[None]:
     """Use the bot's own timeout for the ledger instead of the tests' longer one."""
-    _let_the_ledger_take(PATIENCE)
+    let_the_ledger_take(PATIENCE)
     yield
-    _let_the_ledger_take(10.0)
+    let_the_ledger_take(PATIENT)
 
 
 @pytest.fixture
@@ -408,12 +409,6 @@ def let_toil(database: Path, table: str) -> None:
     _before_each_insert(database, table, slowly)
 
 
-def _let_the_ledger_take(seconds: float) -> None:
-    """Set the ledger's timeout: the bot's two seconds are too short on a busy machine."""
-    _, *others = Writer.__init__.__defaults__ or ()
-    Writer.__init__.__defaults__ = (seconds, *others)
-
-
 def _before_each_insert(database: Path, table: str, statement: str) -> None:
     rows(database, f"CREATE TRIGGER slow BEFORE INSERT ON {table} BEGIN {statement}; END")
 
@@ -435,7 +430,7 @@ def _need_not_last(raw: object, *_: object) -> None:
         raw.execute("PRAGMA synchronous=OFF")
 
 
-async def soon(condition: Callable[[], object], seconds: float = 30.0) -> None:
+async def soon(condition: Callable[[], object], seconds: float = 90.0) -> None:
     """Poll until a condition holds that has no event to wait for."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # there is no event to wait for

@@ -48,8 +48,9 @@ POSTGRESQL = {
     "idle_in_transaction_session_timeout": "5000",
     "default_transaction_isolation": r"read\ committed",
 }
-# Detects a server that is gone without closing the connection after two seconds; ignored on Unix sockets.
-_TCP = {
+# Detects a server that is gone without closing the connection after two seconds; Unix sockets ignore all but the first.
+REACHING = {
+    "connect_timeout": 2,
     "tcp_user_timeout": 2000,
     "keepalives_idle": 1,
     "keepalives_interval": 1,
@@ -182,7 +183,7 @@ def engine_of(url: URL) -> Engine:
             hide_parameters=True,
             pool_size=1,
             max_overflow=0,
-            connect_args={"connect_timeout": 2, "options": options, **_TCP},
+            connect_args={"options": options, **REACHING},
         )
     in_memory = file_of(url) is None
     pool = {"poolclass": StaticPool} if in_memory else {"pool_size": 1, "max_overflow": 0}

@@ -130,7 +130,7 @@ class Watched(ABC):
     async def until(
         self,
         predicate: Callable[[Self], bool],
-        timeout: float = 30.0,  # noqa: ASYNC109 - every caller waits with a limit, most with this
+        timeout: float = 90.0,  # noqa: ASYNC109 - every caller waits with a limit, most with this
     ) -> None:
         """Wait until the predicate holds; it is evaluated after each change.
 

@@ -19,9 +19,10 @@ from sqlalchemy.exc import OperationalError
 from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
 from tests.databases import Database, PostgreSQL
+from tests.patience import PATIENT
 
-SOON = 9.0
-"""Seconds within which the ledger says that it is down, on a busy machine too."""
+SOON = PATIENT - 5.0
+"""Seconds within which the ledger says that it is down, on a busy machine too: fewer than it is waited for."""
 
 _numbers = count(1)
 

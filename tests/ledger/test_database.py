@@ -453,6 +453,7 @@ def test_a_sqlite_transaction_holds_the_file_before_it_reads(sqlite: Database) -
             other.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_postgresql_knows_how_long_to_wait(on_postgresql: Database) -> None:
     with on_postgresql.open().engine.connect() as connection:
         settings = {

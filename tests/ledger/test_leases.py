@@ -183,11 +183,11 @@ async def test_what_is_to_be_confirmed_is_held_by_nobody_until_its_time_is_over(
 async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then_to_the_end(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
-    entry = await accepted(ledger, state=State.WAITING, patience=60)
+    entry = await accepted(ledger, state=State.WAITING, patience=600)
     assert await other.replica.take_over(9) == []
     assert await ledger.replica.release_waiting(entry)
     (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
-    assert row["wake"] == pytest.approx(row["created"] + 30, abs=2)
+    assert row["wake"] == pytest.approx(row["created"] + 300, abs=60)
     assert row["holder"] is None
     assert await other.replica.take_over(9) == []
     database.execute("UPDATE requests SET wake = 1")
@@ -428,9 +428,10 @@ async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
 
 
 async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) -> None:
+    began = database.now()
     await ledger.replica.heartbeat()
     (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
-    assert lease["lease_until"] == pytest.approx(database.now() + LEASE, abs=5)
+    assert began + LEASE - 0.1 <= lease["lease_until"] <= database.now() + LEASE + 0.1
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING, State.WAITING])

@@ -19,6 +19,7 @@ from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, soon, within
+from tests.patience import PATIENT
 
 
 @pytest.fixture
@@ -474,11 +475,12 @@ async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_wri
     await hasty.close()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_who_wants_a_row_that_is_locked_gets_it_later_than_the_lock_is_waited_for(
     on_postgresql: Database,
 ) -> None:
     engine = on_postgresql.open().engine
-    writer, gave_up = Writer(engine), threading.Event()
+    writer, gave_up = Writer(engine, PATIENT), threading.Event()
     await writer.run(add("locked"))
     event.listen(engine, "handle_error", lambda _: gave_up.set())
     with on_postgresql.engine.begin() as connection:

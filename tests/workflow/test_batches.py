@@ -86,7 +86,6 @@ async def through(scene: Scene) -> PostedMessage:
         lambda: (
             rows(scene.database, "SELECT 1 FROM requests") and rows(scene.database, query) == [(0,)]
         ),
-        30,
     )
     parent = scene.slack.parents(RELEASES)[0]
     return scene.slack.thread(RELEASES, parent.ts)[-1]

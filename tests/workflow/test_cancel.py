@@ -52,7 +52,7 @@ async def under_way(scene: Scene, rules: str) -> AsyncIterator[PostedMessage]:
         await soon(lambda: scene.wechat.in_flight == 20)
         (parent,) = scene.slack.parents(RELEASES)
         yield parent
-        await soon(lambda: "ended" in states(scene.database)[:1], 30)
+        await soon(lambda: "ended" in states(scene.database)[:1])
 
 
 async def home(scene: Scene, user: str) -> str:
