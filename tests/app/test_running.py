@@ -333,10 +333,10 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     settings = settings_of(environ | {"SHUTDOWN_GRACE": "0"})
     async with nothing_left(slack):
         async with running(settings, runtime):
-            wechat.latency = 0.1
-            await slack.command(REQUESTER, RELEASES, ASK)
-            await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-            slack.fail("chat.postMessage", Slow(30))
+            with wechat.thinking():
+                await slack.command(REQUESTER, RELEASES, ASK)
+                await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+                slack.fail("chat.postMessage", Slow(30))
             await slack.until(lambda slack: slack.calls[-1].error == "hangs")
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 20
@@ -372,12 +372,13 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
     runtime: Runtime,
     database: Path,
 ) -> None:
-    wechat.fail("shareenv", Slow(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(after_effect=True))
     async with nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
             rows(database, "ALTER TABLE requests RENAME TO elsewhere")
+            wechat.clear("shareenv")
             await slack.until(ended)
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 20
@@ -416,7 +417,7 @@ async def test_commands_during_the_stop_are_told_so(
     if mode == "http":
         environ = over_http(slack, environ, port)
         slack.request_url = f"http://127.0.0.1:{port}{PATH}"
-    wechat.fail("shareenv", Slow(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(after_effect=True))
     stop = asyncio.Event()
 
     async def run() -> None:
@@ -430,6 +431,7 @@ async def test_commands_during_the_stop_are_told_so(
     ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert ack.payload is not None
     assert ack.payload["text"] == stopping(ENGLISH).text
+    wechat.clear("shareenv")
     await bot
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
     assert len(wechat.calls) == 1

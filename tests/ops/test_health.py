@@ -207,10 +207,11 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
 ) -> None:
     async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
-        slack.fail("apps.connections.open", Slow(1.5))
+        slack.fail("apps.connections.open", Slow())
         await slack.sockets.disconnect()
         await served.becomes(503, APART)
         assert await served.look("/healthz") == (200, {})
+        slack.clear("apps.connections.open")
         await served.becomes(200, {})
 
 
@@ -338,7 +339,7 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
     slack: LocalSlack,
     wechat: LocalWeChat,
 ) -> None:
-    wechat.fail("shareenv", Slow(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(after_effect=True))
     going = asyncio.Event()
 
     async def run() -> None:
@@ -352,6 +353,7 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
     await going.wait()
     await served.becomes(503, {"commands": "the bot is stopping"})
     assert await served.look("/healthz") == (200, {})
+    wechat.clear("shareenv")
     await bot
 
 

@@ -322,11 +322,12 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(
     wechat: LocalWeChat,
     database: Path,
 ) -> None:
-    wechat.latency = 0.2
     appids = " ".join(f"wx{number:016x}" for number in range(60))
     async with running(settings_of(listening), runtime):
-        await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
-        during = await served.counts("share_env_batch_items_waiting")
+        with wechat.thinking():
+            await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
+            await wechat.until(lambda wechat: wechat.in_flight > 0)
+            during = await served.counts("share_env_batch_items_waiting")
         await soon(over(database, 61))
         after = await served.counts('share_env_requests_total{outcome="finished"}', 1)
     assert during["share_env_batch_items_waiting"] <= 60

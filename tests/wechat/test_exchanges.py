@@ -69,10 +69,11 @@ async def in_flight(
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Hear of an authorisation whose exchange WeChat has made and not yet answered."""
     await replica.token()
-    wechat.fail("api_query_auth", Slow(1.0, after_effect=True))
+    wechat.fail("api_query_auth", Slow(after_effect=True))
     hearing = asyncio.create_task(replica.handler.handle(push))
     await wechat.until(lambda _: exchanges_of(wechat) == 1)
     yield hearing
+    wechat.clear("api_query_auth")
     await hearing
 
 

@@ -175,7 +175,7 @@ async def test_a_dead_platforms_token_is_renewed_for_an_exchange(
 async def under_way(replica: Replica, wechat: LocalWeChat) -> "asyncio.Task[str | NoToken]":
     """Begin the renewal of the owner's token, and return it when WeChat has made it and not yet answered."""
     await replica.chain.with_platform_token(_just)
-    wechat.fail("api_authorizer_token", Slow(1.5, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(after_effect=True))
     renewal = asyncio.create_task(replica.chain.token(OWNER))
     await wechat.until(lambda _: endpoints(wechat)[-1] == "authorizer_token")
     return renewal
@@ -193,6 +193,7 @@ async def test_a_renewal_under_way_does_not_overwrite_what_an_authorisation_brin
     assert not renewal.done()
     pushed_token, pushed_refresh_token = await secrets_of(replica, OWNER)
     before = replicas.row(OWNER)
+    wechat.clear("api_authorizer_token")
     assert await renewal == pushed_token
     after = replicas.row(OWNER)
     assert (after["value"], after["refresh_token"]) == (before["value"], before["refresh_token"])
@@ -206,6 +207,7 @@ async def test_a_renewal_under_way_does_not_bring_back_what_was_withdrawn(
     wechat.platform.revoke(OWNER)
     await replica.handler.handle(Unauthorized(10.0, OWNER))
     assert not renewal.done()
+    wechat.clear("api_authorizer_token")
     assert await renewal == NOT_AUTHORISED
     assert await secrets_of(replica, OWNER) == (None, None)
 

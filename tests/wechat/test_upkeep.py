@@ -67,11 +67,12 @@ async def test_meanwhile_whoever_needs_it_uses_the_token_that_is_still_good(
     replica = await two_owners(replicas, wechat, 0.5)
     old = await replica.token()
     replicas.later(LIFE * 0.95, OWNER)
-    wechat.fail("api_authorizer_token", Slow(1.5, after_effect=True))
+    wechat.fail("api_authorizer_token", Slow(after_effect=True))
     async with keeping(replica):
         await wechat.until(lambda wechat: bool(wechat.platform.calls))
         assert await replica.token() == old
         assert (await replica.kept(OWNER)).value == old
+        wechat.clear("api_authorizer_token")
     await replica.chain.close(5)
     assert (await replica.kept(OWNER)).value != old
 

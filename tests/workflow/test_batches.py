@@ -269,15 +269,15 @@ async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
 async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    wechat.latency = 1.0
     async with scene.bot(ALLOW):
-        await scene.ask(line(40))
-        await soon(lambda: wechat.in_flight == 20)
-        parent = slack.parents(RELEASES)[0]
-        said = await scene.click("U0SECOND", parent, "cancel")
-        assert "Nothing was done" in said
-        said = await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
-        assert said.startswith("Cancelled ")
+        with wechat.thinking():
+            await scene.ask(line(40))
+            await wechat.until(lambda wechat: wechat.in_flight == 20)
+            parent = slack.parents(RELEASES)[0]
+            said = await scene.click("U0SECOND", parent, "cancel")
+            assert "Nothing was done" in said
+            said = await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
+            assert said.startswith("Cancelled ")
         answer = await through(scene)
     assert "cancelled" in answer.text
     assert len(wechat.calls) < 40
@@ -287,11 +287,11 @@ async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
 async def test_a_single_command_for_an_item_is_told_that_it_is_under_way(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
-    wechat.latency = 0.3
     async with scene.bot(ALLOW):
-        await scene.ask(line(30))
-        await soon(lambda: rows(scene.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
-        said = await scene.ask(f"{appids(30)[-1]} prod-1")
+        with wechat.thinking():
+            await scene.ask(line(30))
+            await soon(lambda: rows(scene.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
+            said = await scene.ask(f"{appids(30)[-1]} prod-1")
         await through(scene)
     assert "already" in said
     assert len(wechat.calls) == 30
@@ -300,12 +300,14 @@ async def test_a_single_command_for_an_item_is_told_that_it_is_under_way(
 async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_other(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
-    wechat.latency = 0.5
     async with scene.bot(ALLOW):
-        await asyncio.gather(scene.ask(line(25)), scene.ask(line(25).replace("prod-1", "prod-2")))
+        with wechat.thinking():
+            asks = (scene.ask(line(25)), scene.ask(line(25).replace("prod-1", "prod-2")))
+            await asyncio.gather(*asks)
+            await wechat.until(lambda wechat: wechat.in_flight == 20)
         await through(scene)
     assert len(wechat.shared) == 50
-    assert 1 < wechat.most_at_once <= 20
+    assert wechat.most_at_once == 20
     envs = [call.env for call in wechat.calls]
     changes = sum(one != other for one, other in pairwise(envs))
     assert changes == 1
@@ -325,12 +327,12 @@ async def test_batches_run_in_the_order_in_which_they_were_asked_for_whoever_has
 async def test_a_person_s_second_batch_runs_after_somebody_else_s_first(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
-    wechat.latency = 0.5
     async with scene.bot(ALLOW):
-        await scene.ask(line(20))
-        await soon(lambda: wechat.in_flight)
-        await scene.ask(line(2).replace("prod-1", "prod-2"))
-        await scene.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
+        with wechat.thinking():
+            await scene.ask(line(20))
+            await wechat.until(lambda wechat: wechat.in_flight > 0)
+            await scene.ask(line(2).replace("prod-1", "prod-2"))
+            await scene.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
         await through(scene)
     envs = [call.env for call in wechat.calls]
     assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2

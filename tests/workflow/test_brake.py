@@ -1,5 +1,7 @@
 """The brake: what was accepted goes on only as far as the policy of now allows it; also after a pause and a restart."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -103,11 +105,16 @@ def test_where_nothing_is_left_there_is_nothing_to_stop() -> None:
 # Batches.
 
 
-async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> None:
-    """Ask for a batch, and wait until it runs."""
+@asynccontextmanager
+async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> AsyncIterator[None]:
+    """Ask for a batch, and let it run from the moment at which the context is left."""
     wechat.latency = 0.3
-    await scene.ask(line(count))
-    await soon(lambda: wechat.in_flight >= 10)
+    with wechat.thinking():
+        await scene.ask(line(count))
+        if scene.column("state") == State.WAITING.value:
+            await scene.decide(APPROVER, "approve")
+        await wechat.until(lambda wechat: wechat.in_flight >= 10)
+        yield
 
 
 async def test_a_rule_that_says_no_stops_a_batch_that_runs(
@@ -115,8 +122,8 @@ async def test_a_rule_that_says_no_stops_a_batch_that_runs(
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
     async with scene.bot(ALLOW):
-        await running(scene, wechat)
-        await change(DENY)
+        async with running(scene, wechat):
+            await change(DENY)
         answer = await through(scene)
         told = await scene.ask("history")
     done = len(wechat.calls)
@@ -142,8 +149,8 @@ async def test_a_batch_for_which_nobody_was_asked_is_stopped_where_somebody_is_t
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
     async with scene.bot(ALLOW):
-        await running(scene, wechat)
-        await change(rules)
+        async with running(scene, wechat):
+            await change(rules)
         answer = await through(scene)
     assert "stopped by the policy" in answer.text
 
@@ -152,12 +159,9 @@ async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
-    wechat.latency = 0.3
     async with scene.bot(APPROVE):
-        await scene.ask(line(60))
-        await scene.decide(APPROVER, "approve")
-        await soon(lambda: wechat.in_flight >= 10)
-        await change(f"{APPROVE}confirm = true\n")
+        async with running(scene, wechat, 60):
+            await change(f"{APPROVE}confirm = true\n")
         answer = await through(scene)
     assert answer.text.startswith("✅ *All 60 shared.*")
 
@@ -166,12 +170,9 @@ async def test_the_approvers_see_that_the_policy_stopped_what_they_approved(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
-    wechat.latency = 0.3
     async with scene.bot(APPROVE):
-        await scene.ask(line(60))
-        await scene.decide(APPROVER, "approve")
-        await soon(lambda: wechat.in_flight >= 10)
-        await change(DENY)
+        async with running(scene, wechat, 60):
+            await change(DENY)
         await through(scene)
         left = 60 - len(wechat.calls)
         await soon(lambda: f"the policy stopped {left} of 60." in question(scene.slack))
@@ -184,13 +185,11 @@ def question(slack: LocalSlack) -> str:
 async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_group(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    wechat.latency = 0.3
     async with scene.bot(BY_GROUP):
-        await scene.ask(line(40))
-        await soon(lambda: wechat.in_flight >= 10)
-        await scene.ask(line(3).replace("prod-1", "test-1"))
-        group = slack.groups["S0PLATFORM"]
-        slack.groups["S0PLATFORM"] = replace(group, members=group.members - {REQUESTER})
+        async with running(scene, wechat, 40):
+            await scene.ask(line(3).replace("prod-1", "test-1"))
+            group = slack.groups["S0PLATFORM"]
+            slack.groups["S0PLATFORM"] = replace(group, members=group.members - {REQUESTER})
         await through(scene)
         assert (
             "*3 stopped by the policy*, of 3."
@@ -238,11 +237,13 @@ async def test_a_restart_under_a_rule_that_says_no_stops_all_that_is_left_and_as
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     scene.environ["SHUTDOWN_GRACE"] = "0"
-    wechat.latency = 0.5
     done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
+    wechat.fail("shareenv", *[Slow(0.0)] * 20)
+    wechat.fail("shareenv", Slow(), times=None)
     async with scene.bot(ALLOW):
         await scene.ask(line(100))
-        await soon(lambda: rows(scene.database, done) and wechat.in_flight)
+        await soon(lambda: len(rows(scene.database, done)) == 20 and wechat.in_flight == 20)
+    wechat.clear("shareenv")
     await soon(lambda: wechat.in_flight == 0)
     begun, calls = len(rows(scene.database, BEGUN)), len(wechat.calls)
     answered = len(rows(scene.database, done))

@@ -43,15 +43,15 @@ async def waiting(scene: Scene) -> PostedMessage:
 @asynccontextmanager
 async def under_way(scene: Scene, rules: str) -> AsyncIterator[PostedMessage]:
     """Run a batch of eighty of which twenty have begun, and give what stands in the channel."""
-    scene.wechat.latency = 1.0
     appids = " ".join(f"wx{number:016x}" for number in range(SIZE))
     async with scene.bot(rules):
-        await scene.ask(f"{appids} {ENV}")
-        if "approve" in rules:
-            await scene.decide(APPROVER, "approve")
-        await soon(lambda: scene.wechat.in_flight == 20)
-        (parent,) = scene.slack.parents(RELEASES)
-        yield parent
+        with scene.wechat.thinking():
+            await scene.ask(f"{appids} {ENV}")
+            if "approve" in rules:
+                await scene.decide(APPROVER, "approve")
+            await scene.wechat.until(lambda wechat: wechat.in_flight == 20)
+            (parent,) = scene.slack.parents(RELEASES)
+            yield parent
         await soon(lambda: "ended" in states(scene.database)[:1])
 
 
@@ -200,10 +200,11 @@ async def test_operators_do_nothing_but_cancel(scene: Scene) -> None:
 async def test_what_wechat_is_asked_already_cannot_be_cancelled(scene: Scene) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
-        scene.wechat.fail("shareenv", Slow(1.5, after_effect=True))
+        scene.wechat.fail("shareenv", Slow(after_effect=True))
         await scene.decide(APPROVER, "approve")
         await scene.wechat.until(lambda wechat: bool(wechat.calls))
         assert "approved it already" in await scene.click(OPERATOR, waits, "cancel")
+        scene.wechat.clear("shareenv")
         await scene.over()
         assert late_answer(Shared()) in await scene.click(OPERATOR, waits, "cancel")
     assert "cancelled" not in kinds(scene.database)

@@ -554,7 +554,7 @@ async def test_who_comes_after_a_decision_is_told_of_it(
 
 
 async def test_who_comes_while_wechat_is_asked_is_told_who_approved(scene: Scene) -> None:
-    scene.wechat.fail("shareenv", Slow(1.5, after_effect=True))
+    scene.wechat.fail("shareenv", Slow(after_effect=True))
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -564,6 +564,7 @@ async def test_who_comes_while_wechat_is_asked_is_told_who_approved(scene: Scene
         late = f"<@{APPROVER}> approved it already"
         assert late in await scene.click(SECOND_APPROVER, question, "reject")
         assert late in await scene.click(REQUESTER, waiting, "cancel")
+        scene.wechat.clear("shareenv")
         await scene.over()
     assert len(scene.wechat.calls) == 1
 

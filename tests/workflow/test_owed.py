@@ -36,10 +36,10 @@ def kinds(scene: Scene) -> list[str]:
 
 async def ask_while_the_answer_is_lost(scene: Scene) -> None:
     """Ask for a share whose answer Slack does not take."""
-    scene.wechat.latency = 0.2
-    await scene.ask()
-    await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-    scene.slack.fail("chat.postMessage", *AWAY)
+    with scene.wechat.thinking():
+        await scene.ask()
+        await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+        scene.slack.fail("chat.postMessage", *AWAY)
     await owed(scene)
 
 
@@ -62,10 +62,10 @@ async def test_an_answer_that_was_owed_knows_what_other_answers_told(scene: Scen
     async with scene.bot(ALLOW):
         await scene.ask(f"{APPID} test-1")
         await scene.over()
-        scene.wechat.latency = 0.2
-        await scene.ask()
-        await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
-        scene.slack.fail("chat.postMessage", *AWAY)
+        with scene.wechat.thinking():
+            await scene.ask()
+            await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
+            scene.slack.fail("chat.postMessage", *AWAY)
         await soon(lambda: "owed" in kinds(scene))
     due(scene)
     async with scene.bot(ALLOW):
@@ -162,13 +162,13 @@ async def test_an_answer_is_owed_for_seven_days(scene: Scene, days: float, why: 
 
 
 async def test_an_answer_that_slack_refuses_on_every_way_is_not_owed(scene: Scene) -> None:
-    scene.wechat.latency = 0.2
     async with scene.bot(ALLOW):
-        await scene.ask()
-        await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-        scene.slack.fail("response_url", Code("used_url"))
-        scene.slack.fail("chat.postMessage", Code("is_archived"))
-        scene.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
+        with scene.wechat.thinking():
+            await scene.ask()
+            await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+            scene.slack.fail("response_url", Code("used_url"))
+            scene.slack.fail("chat.postMessage", Code("is_archived"))
+            scene.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
         await scene.over()
     last = rows(scene.database, "SELECT kind, detail FROM events ORDER BY id")[-1]
     assert last == ("not delivered", "refused")

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code
+from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
@@ -103,10 +104,11 @@ def codes(wechat: LocalWeChat) -> Counter[int | None]:
 async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
     scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
 ) -> None:
-    wechat.latency = 0.02
     wechat.fail("shareenv", *[Code(code)] * 3)
     async with scene.bot(ALLOW):
-        await scene.ask(line(60))
+        with wechat.thinking():
+            await scene.ask(line(60))
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
         await paused(scene, until)
         calls = len(wechat.calls)
         assert calls <= 2 * AT_ONCE
@@ -169,10 +171,10 @@ async def test_the_pause_is_not_shown_any_more_once_it_is_over(
 ) -> None:
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 60)
-        wechat.latency = 0.2
-        standing.now = IN_A_MINUTE
-        await soon(lambda: "The batch goes on by itself" not in first(scene).text)
-        assert first(scene).text.startswith("⏳")
+        with wechat.thinking():
+            standing.now = IN_A_MINUTE
+            await soon(lambda: "The batch goes on by itself" not in first(scene).text)
+            assert first(scene).text.startswith("⏳")
         await through(scene)
 
 
@@ -180,11 +182,12 @@ async def test_the_pause_is_not_shown_any_more_once_it_is_over(
 async def test_what_was_answered_when_a_pause_began_is_recorded_before_it_is_over(
     scene: Scene, wechat: LocalWeChat, code: int, until: int
 ) -> None:
-    wechat.latency = 0.1
     wechat.fail("shareenv", Code(code))
     recorded = "SELECT appid FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
     async with scene.bot(ALLOW):
-        await scene.ask(line(AT_ONCE))
+        with wechat.thinking():
+            await scene.ask(line(AT_ONCE))
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
         await paused(scene, until)
         assert len(shared(scene)) == AT_ONCE - 1
         await soon(lambda: len(rows(scene.database, recorded)) == AT_ONCE - 1)
@@ -296,18 +299,20 @@ async def test_cancelling_a_batch_that_is_through_comes_too_late(
 async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    wechat.latency = 0.05
     async with scene.bot(ALLOW):
-        await scene.ask(line(100))
-        await soon(lambda: len(wechat.calls) >= 5)
-        with ledger_down(scene.database):
-            await standing.turns(100)
-            await soon(lambda: wechat.in_flight == 0)
-            calls = {call.appid for call in wechat.calls}
-            begun = rows(scene.database, "SELECT appid FROM requests_elsewhere WHERE begun")
-            assert calls == {appid for (appid,) in begun}
-            await standing.turns(100)
-            assert len(wechat.calls) == len(calls) < 100
+        with ExitStack() as held:
+            held.enter_context(wechat.thinking())
+            await scene.ask(line(100))
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+            with ledger_down(scene.database):
+                held.close()
+                await standing.turns(100)
+                await soon(lambda: wechat.in_flight == 0)
+                calls = {call.appid for call in wechat.calls}
+                begun = rows(scene.database, "SELECT appid FROM requests_elsewhere WHERE begun")
+                assert calls == {appid for (appid,) in begun}
+                await standing.turns(100)
+                assert len(wechat.calls) == len(calls) < 100
         answer = await through(scene)
     assert answer.text.startswith("✅ *All 100 shared.*")
     assert sorted(call.appid for call in wechat.calls) == appids(100)
@@ -316,13 +321,15 @@ async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
 async def stopped_in_the_midst(scene: Scene) -> tuple[list[str], list[str]]:
     """Stop a bot in the midst of a hundred, without any grace; return what had begun, and all that is left."""
     scene.environ["SHUTDOWN_GRACE"] = "0"
-    scene.wechat.latency = 0.5
+    scene.wechat.fail("shareenv", *[Slow(0.0)] * AT_ONCE)
+    scene.wechat.fail("shareenv", Slow(), times=None)
     done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
     async with scene.bot(ALLOW):
         await scene.ask(line(100))
-        await soon(lambda: rows(scene.database, done) and scene.wechat.in_flight)
+        await soon(lambda: len(rows(scene.database, done)) == AT_ONCE)
+        await scene.wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+    scene.wechat.clear("shareenv")
     await soon(lambda: scene.wechat.in_flight == 0)
-    scene.wechat.latency = 0
     begun = [appid for (appid,) in rows(scene.database, f"{QUEUED} AND begun")]
     left = [appid for (appid,) in rows(scene.database, QUEUED)]
     assert 0 < len(begun) < len(left) < 100

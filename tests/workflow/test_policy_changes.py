@@ -264,10 +264,11 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
 
     async def meanwhile(click: Awaitable[str], rules: str) -> str:
         """Put rules into force while Slack takes its time to say who clicks."""
-        scene.slack.fail("users.info", Slow(0.3))
+        scene.slack.fail("users.info", Slow())
         before, clicking = asked_who(), asyncio.ensure_future(click)
         await soon(lambda: asked_who() > before)
         await change(rules)
+        scene.slack.clear("users.info")
         return await clicking
 
     async with scene.bot(BOTH):
@@ -284,11 +285,12 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
 
 
 async def test_what_is_under_way_goes_on(scene: Scene, change: Change) -> None:
-    scene.wechat.fail("shareenv", Slow(0.5, after_effect=True))
+    scene.wechat.fail("shareenv", Slow(after_effect=True))
     async with scene.bot(ALLOW):
         await scene.ask()
         await scene.wechat.until(lambda wechat: bool(wechat.calls))
         await change(DENY)
+        scene.wechat.clear("shareenv")
         await scene.over()
     assert scene.parent().startswith("✅")
 

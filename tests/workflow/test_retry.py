@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.outcome import Expired
-from bot.playground.faults import Code, Hang, Slow, Status
+from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
@@ -368,10 +368,11 @@ async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene)
 async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
-        scene.wechat.fail("shareenv", Hang(1.5), Code(NO_HELP))
+        scene.wechat.fail("shareenv", Slow(after_effect=True))
         await scene.ask()
         await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
         assert "already" in await scene.click(REQUESTER, answer, "retry")
+        scene.wechat.clear("shareenv")
         await scene.over(2)
     assert rows(scene.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
 
@@ -570,10 +571,11 @@ async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
 async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
-        scene.wechat.fail("shareenv", Slow(1.5, after_effect=True))
+        scene.wechat.fail("shareenv", Slow(after_effect=True))
         await scene.click("U0SECOND", shown, "again")
         await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
         assert "already" in await scene.click("U0SECOND", shown, "again")
+        scene.wechat.clear("shareenv")
         await scene.over(2)
     assert len(scene.wechat.calls) == 2
 

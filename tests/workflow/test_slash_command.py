@@ -347,7 +347,7 @@ SAME = f"`{ENV}` with `{APPID}`"
 async def test_what_is_under_way_is_not_begun_again_but_linked(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, asks: str
 ) -> None:
-    wechat.fail("shareenv", Slow(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(after_effect=True))
     await slack.command(REQUESTER, RELEASES, ASK)
     await wechat.until(lambda wechat: bool(wechat.calls))
     ack = await slack.command(asks, "C0SECRET", ASK)
@@ -355,6 +355,7 @@ async def test_what_is_under_way_is_not_begun_again_but_linked(
     link = f"<https://playground.slack.com/archives/{RELEASES}/p{shown.ts.replace('.', '')}|"
     assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
     assert link in said(ack)
+    wechat.clear("shareenv")
     await soon(lambda: states(database) == ["ended"])
     assert len(wechat.calls) == 1
     assert "under way" in kinds(database)
@@ -364,12 +365,13 @@ async def test_what_is_under_way_is_not_begun_again_but_linked(
 async def test_what_is_under_way_in_private_has_no_link(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
-    wechat.fail("shareenv", Slow(1.5, after_effect=True))
+    wechat.fail("shareenv", Slow(after_effect=True))
     await slack.command(REQUESTER, "C0SECRET", ASK)
     await wechat.until(lambda wechat: bool(wechat.calls))
     ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert f"<@{REQUESTER}> is already sharing {SAME}" in said(ack)
     assert "thread>" not in said(ack)
+    wechat.clear("shareenv")
     await soon(lambda: states(database) == ["ended"])
 
 
@@ -459,12 +461,12 @@ async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
 async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wechat.latency = 0.1
     caplog.set_level(logging.INFO)
-    await command_with_a_dead_response_url(slack, RELEASES)
-    await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-    slack.archive(RELEASES)
-    slack.fail("chat.postMessage", Code("is_archived"), Code("messages_tab_disabled"))
+    with wechat.thinking():
+        await command_with_a_dead_response_url(slack, RELEASES)
+        await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
+        slack.archive(RELEASES)
+        slack.fail("chat.postMessage", Code("is_archived"), Code("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
     assert "Slack takes the answer nowhere" in events(caplog)
     await soon(lambda: kinds(database, "request1")[-1] == "not delivered")

@@ -1,8 +1,10 @@
 """A local WeChat: /tcb/shareenv, reads of envs, the platform's token chain, and a central token server."""
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -64,6 +66,8 @@ class LocalWeChat(Watched):
         self._tokens = IssuedTokens("made-up-token", self._clock, _TOKEN)
         self._lines: list[str] = []
         self._answers = 0
+        self._answering = asyncio.Event()
+        self._answering.set()
         self.owners_envs = owners_envs = OwnersEnvs(self._tokens, self._note)
         self.envs, self.functions = owners_envs.envs, owners_envs.functions
         self.add_env = owners_envs.add
@@ -99,6 +103,15 @@ class LocalWeChat(Watched):
         """The token server's URL, with `{appid}` for the owner."""
         return f"{self._loopback.origin}/token/{{appid}}"
 
+    @contextmanager
+    def thinking(self) -> Iterator[None]:
+        """Answer no call of /tcb/shareenv until the context is left."""
+        self._answering.clear()
+        try:
+            yield
+        finally:
+            self._answering.set()
+
     def advance(self, seconds: float) -> None:
         """Move the clock ahead, for everything that can expire."""
         self._clock.advance(seconds)
@@ -124,7 +137,9 @@ class LocalWeChat(Watched):
             return await self._answer(request)
         self.in_flight += 1
         self.most_at_once = max(self.most_at_once, self.in_flight)
+        self.changed()
         try:
+            await self._answering.wait()
             return await self._answer(request)
         finally:
             self.in_flight -= 1
