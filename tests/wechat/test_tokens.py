@@ -187,11 +187,11 @@ async def test_a_stop_gives_up_what_is_being_read(server: Maker) -> None:
     async with mute() as hanging:
         tokens = server(hanging.url)
         reading = asyncio.create_task(tokens.token(OWNER))
-        await asyncio.wait_for(hanging.arrived.acquire(), 5)
+        await asyncio.wait_for(hanging.arrived.acquire(), 30)
         await tokens.close()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        await asyncio.wait_for(hanging.closed.acquire(), 5)
+        await asyncio.wait_for(hanging.closed.acquire(), 30)
 
 
 async def test_the_token_that_was_refused_is_no_renewal(server: Maker, wechat: LocalWeChat) -> None:
