@@ -38,7 +38,7 @@ from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
 from tests.databases import Database, PostgreSQL, compile_once
-from tests.patience import PATIENT, let_the_ledger_take
+from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
 
 if TYPE_CHECKING:
     from tests.scenes import Scene
@@ -70,6 +70,7 @@ def pytest_configure() -> None:
         hypothesis.settings.register_profile(name, deadline=None, max_examples=times)
     hypothesis.settings.load_profile("quick")
     let_the_ledger_take(PATIENT)
+    let_answers_take(10)
     event.listen(Engine, "engine_connect", compile_once)
     event.listen(Pool, "connect", _may_pause)
     event.listen(Pool, "checkout", _need_not_last)
@@ -293,10 +294,12 @@ def lasting() -> Iterator[None]:
 
 @pytest.fixture
 def impatient() -> Iterator[None]:
-    """Use the bot's own timeout for the ledger instead of the tests' longer one."""
+    """Use the bot's own timeouts for the ledger and for answers instead of the tests' longer ones."""
     let_the_ledger_take(PATIENCE)
+    let_answers_take(1)
     yield
     let_the_ledger_take(PATIENT)
+    let_answers_take(10)
 
 
 @pytest.fixture

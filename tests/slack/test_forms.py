@@ -365,6 +365,7 @@ async def test_it_opens_though_the_ledger_is_down_and_wechat_silent(
     assert wechat.shared == []
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_slow_ledger_does_not_keep_the_ack(slack: LocalSlack, database: Path) -> None:
     view = await by_command(slack)
     let_hang(database, "requests")
