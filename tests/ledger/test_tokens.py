@@ -128,8 +128,10 @@ CLAIM_ALL = """
 import asyncio, sys
 from bot.ledger import Ledger
 from bot.ledger.seal import Seal
+from tests.patience import PATIENT, let_the_ledger_take
 
 async def claim_all(url, me, most):
+    let_the_ledger_take(PATIENT)
     ledger = Ledger.open(url, me)
     tokens = ledger.tokens("wxc0de00000000c0de", Seal())
     await tokens.all()
