@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
@@ -12,7 +12,7 @@ from bot.ledger.entries import Entry, entry_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.outcomes import columns_of_outcome
-from bot.ledger.schema import CARRIED, OPEN, SHARED, requests
+from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
     NOTHING_OWED,
     NOW,
@@ -38,7 +38,10 @@ _FIND_WAITING, _FIND_STOPPABLE = _OLDEST.where(_ASKED), _OLDEST.where(_STOPPABLE
 
 _OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)
 _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
-_SINCE = or_(and_(_r.ended.is_(None), _r.created > _BEGAN), _r.ended > _BEGAN)
+# An answer may be owed for days, before the request ends.
+_SINCE = exists().where(
+    events.c.request == _r.id, events.c.kind == "answered", events.c.at > _BEGAN
+)
 _OTHERS = select(_r.id).where(PAIR, _r.id != _THE_ID).limit(1)
 _CONFLICTS = {
     SkipReason.UNDER_WAY: _OTHERS.where(CARRIED),

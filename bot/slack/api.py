@@ -30,7 +30,7 @@ _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
 """Slack's internal errors; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
-_DEFAULT_RETRY_AFTER = 1.0
+_DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 3600.0
 NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
 
@@ -243,8 +243,9 @@ def _object(body: bytes) -> dict[str, object] | None:
 
 
 def _seconds(header: str | None) -> float:
-    """Return the seconds of Retry-After, at least one, so that retries always use up patience."""
+    """Return the seconds of Retry-After: at least one, so that retries use up patience, and an hour at most."""
     try:
-        return max(_DEFAULT_RETRY_AFTER, float(header or _DEFAULT_RETRY_AFTER))
+        asked = max(_DEFAULT_RETRY_AFTER, float(header or _DEFAULT_RETRY_AFTER))
+        return min(asked, _LONGEST_RETRY_AFTER)
     except ValueError:
         return _DEFAULT_RETRY_AFTER

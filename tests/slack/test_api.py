@@ -199,6 +199,14 @@ async def test_patience_ends(
     assert sleep.naps == naps
 
 
+@pytest.mark.parametrize("header", ["inf", "1800000000", "1e300"])
+async def test_no_wait_that_is_asked_for_is_longer_than_an_hour(
+    http: aiohttp.ClientSession, sleep: Sleep, header: str
+) -> None:
+    result = await asked(http, sleep, always(429, b"", headers={"Retry-After": header}), reads)
+    assert retry_after(result) == 3600.0
+
+
 @EVERY_WAY
 @pytest.mark.parametrize(
     ("header", "naps"),

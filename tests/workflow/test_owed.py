@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.playground.faults import Code, Slow, Status
+from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.world import APPID
 from tests.conftest import ENV, RELEASES, REQUESTER, rows, soon
 from tests.said import SHARED
@@ -74,6 +74,20 @@ async def test_an_answer_that_was_owed_knows_what_other_answers_told(scene: Scen
     (answer,) = scene.slack.thread(RELEASES, parent.ts)
     assert f"`{ENV}` has no cloud function" in answer.text
     assert has_button(answer, "steps")
+
+
+async def test_what_is_owed_is_tried_within_the_hour_whatever_wait_is_asked_for(
+    scene: Scene,
+) -> None:
+    """A server in between may say the time of day, in seconds."""
+    async with scene.bot(ALLOW):
+        scene.slack.fail("chat.postMessage", RateLimited(1_800_000_000))
+        await scene.ask()
+        await owed(scene)
+    wake, since = scene.column("wake"), scene.column("owed")
+    assert isinstance(wake, float)
+    assert isinstance(since, float)
+    assert 3000 < wake - since < 3700
 
 
 async def test_a_parent_is_owed_and_nothing_is_called_before_it_stands(scene: Scene) -> None:
@@ -208,6 +222,22 @@ async def test_of_two_that_wait_for_the_same_the_second_approval_finds_it_done(
         told = await scene.decide(SECOND_APPROVER, "approve", where=second)
         assert told.startswith("Another request")
         await scene.over(2)
+    assert len(scene.wechat.calls) == 1
+
+
+async def test_the_second_approval_finds_it_done_also_while_the_first_answer_is_owed(
+    scene: Scene,
+) -> None:
+    async with scene.bot(APPROVE):
+        for user in (REQUESTER, "U0SECOND"):
+            await scene.ask(user=user)
+            await soon(lambda: scene.column("wake") is not None)
+        first, second = scene.slack.parents(APPROVALS)
+        scene.slack.fail("chat.postMessage", *AWAY, channel=RELEASES)
+        await scene.decide(APPROVER, "approve", where=first)
+        await soon(lambda: "owed" in kinds(scene))
+        told = await scene.decide(SECOND_APPROVER, "approve", where=second)
+        assert told.startswith("Another request")
     assert len(scene.wechat.calls) == 1
 
 
