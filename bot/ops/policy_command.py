@@ -29,9 +29,14 @@ from bot.policy.trials import Tested
 from bot.settings.environ import Reader
 from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
-from bot.settings.table import WECHAT_AUTHORIZER_APPID
+from bot.settings.table import (
+    SHARE_ENV_ALLOWED_GROUPS,
+    SHARE_ENV_ALLOWED_USERS,
+    WECHAT_AUTHORIZER_APPID,
+)
 
 _LISTS = "SHARE_ENV_ALLOWED_"
+_PEOPLE = (SHARE_ENV_ALLOWED_USERS.name, SHARE_ENV_ALLOWED_GROUPS.name)
 
 
 def policy(
@@ -50,7 +55,8 @@ def policy(
     path = file_of(read)
     owner = WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
-    if tested is None and (path is None or not _is_there(path)):
+    is_there = _is_there(path) if path else any(map(read.text, _PEOPLE))
+    if tested is None and not is_there:
         return complain(read.problems)
     told = _channels(environ, tested.policy) if tested and question is None else None
     findings = [*examine(str(path) if path else None, tested, read.problems, told)]
