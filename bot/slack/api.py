@@ -245,7 +245,6 @@ def _object(body: bytes) -> dict[str, object] | None:
 def _seconds(header: str | None) -> float:
     """Return the seconds of Retry-After: at least one, so that retries use up patience, and an hour at most."""
     try:
-        asked = max(_DEFAULT_RETRY_AFTER, float(header or _DEFAULT_RETRY_AFTER))
-        return min(asked, _LONGEST_RETRY_AFTER)
+        return min(max(_DEFAULT_RETRY_AFTER, float(header or 0)), _LONGEST_RETRY_AFTER)
     except ValueError:
         return _DEFAULT_RETRY_AFTER
