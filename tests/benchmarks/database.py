@@ -18,9 +18,6 @@ from tests.benchmarks.processes import busy
 from tests.benchmarks.standins import WrongResultError
 from tests.databases import PostgreSQL
 
-TIMEOUTS = {name: value for name, value in POSTGRESQL.items() if name.endswith("_timeout")}
-"""The timeouts, in milliseconds, that a bot requests at connect and PgBouncer does not pass on."""
-
 _PGBOUNCER = """
 [databases]
 * = host={server} user=postgres
@@ -37,6 +34,11 @@ log_disconnections = 0
 log_stats = 0
 {user}
 """
+
+
+def timeouts() -> dict[str, str]:
+    """Return the timeouts, in milliseconds, that a bot requests at connect and PgBouncer does not pass on."""
+    return {name: value for name, value in POSTGRESQL.items() if name.endswith("_timeout")}
 
 
 @contextmanager
@@ -76,7 +78,7 @@ def pgbouncer(url: str, size: int) -> Iterator[str]:
     if program is None:
         raise WrongResultError("There is no PgBouncer: apt-get install pgbouncer.")
     name = make_url(url).database
-    for setting, value in TIMEOUTS.items():
+    for setting, value in timeouts().items():
         PostgreSQL.execute(url, f"ALTER DATABASE {name} SET {setting} = {value}")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

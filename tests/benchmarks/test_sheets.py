@@ -3,7 +3,7 @@
 import pytest
 
 from tests.benchmarks.capacity import PAGE
-from tests.benchmarks.database import TIMEOUTS
+from tests.benchmarks.database import timeouts
 from tests.benchmarks.limits import Calls, Limited, Met, Paused
 from tests.benchmarks.measure import Speed
 from tests.benchmarks.replicas import Distant, Replicated, Spoken, Together
@@ -83,8 +83,9 @@ def test_the_page_has_a_place_for_each_sheet() -> None:
     assert filled(PAGE.read_text("utf-8"), dict.fromkeys(names, "here")).count("\nhere\n") == 7
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_page_sets_behind_pgbouncer_all_the_time_limits_that_a_bot_asks_for() -> None:
     page = PAGE.read_text("utf-8")
-    assert len(TIMEOUTS) == 3
-    for name, value in TIMEOUTS.items():
+    assert len(timeouts()) == 3
+    for name, value in timeouts().items():
         assert f"ALTER DATABASE share_env SET {name} = {value};" in page

@@ -19,6 +19,7 @@ from bot.guidance import (
     where_others_were_shared,
 )
 from bot.guidance.codes import RECEIVER_ROWS
+from bot.guidance.types import in_general
 from tests.checking import checks
 
 SEED = (-1, -1000, 40014, 40097, 40101, 41001, 42001, 43002, 44002, 47001, 85088)
@@ -366,3 +367,9 @@ def test_what_breaks_before_wechat_is_asked_is_in_no_doubt_and_not_tried_again(
 ) -> None:
     row = for_trouble(trouble)
     assert (row.in_doubt, row.retry) == (False, AutoRetry.NEVER)
+
+
+def test_whoever_runs_the_bot_reads_a_step_about_no_owner_or_env_in_particular() -> None:
+    assert in_general("{owner} shares {env}; ask {contact}.") == (
+        "The owner shares the env; ask the people who run this bot."
+    )
