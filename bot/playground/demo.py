@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.command import SLASH_COMMAND
 from bot.ops.logs.setup import set_up
+from bot.ops.output import FINE, complain
 from bot.playground.acts import Acts
 from bot.playground.loopback import direct
 from bot.playground.orders import Orders, content
@@ -20,7 +21,6 @@ from bot.playground.world import APPID, PLACES, ROLES
 from bot.runtime.clock import Runtime
 from bot.settings.environ import environment
 
-_FINE, _WRONG_USAGE = 0, 2
 _REAL = (
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
@@ -45,8 +45,7 @@ def demo(
     role, place = role or "requester", place or "public"
     problem = _problem(role, place, line, script)
     if problem:
-        print(problem, file=sys.stderr)
-        return _WRONG_USAGE
+        return complain([problem])
     set_up("ERROR", "text", ())
     if script is None and line is None and not sys.stdin.isatty():
         script = ""
@@ -54,7 +53,7 @@ def demo(
         asyncio.run(_run(role, place, line, script, opens=opens))
     except KeyboardInterrupt:
         print()
-    return _FINE
+    return FINE
 
 
 def _problem(role: str, place: str, line: str | None, script: str | None) -> str | None:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.ops.output import printable
 from bot.playground.loopback import Json
 from bot.playground.slack.lines import message_lines, view_lines, view_words
 from bot.playground.slack.surfaces import View, ViewChange
@@ -22,6 +23,9 @@ _MARKUP = re.compile(
 _ITEM = re.compile(r" *(?:\d+\. |• )?")
 _FENCE = re.compile(r"```\n|\n```")
 _LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)")
+_EMOJI = r"[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
+# All but line breaks, tabs, and the joiners between emoji.
+_ESCAPABLE = re.compile(rf"(?:(?!(?<={_EMOJI})\u200d(?={_EMOJI}))[^\n\t])+")
 
 
 class _Console(Console):
@@ -54,7 +58,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print a note that is not part of the conversation."""
-        self.console.print(Text(text), soft_wrap=not self.console.is_terminal)
+        self.console.print(Text(_safe(text)), soft_wrap=not self.console.is_terminal)
 
     def table(self, rows: Iterable[tuple[str, str]]) -> None:
         """Print two columns, the second one wrapped."""
@@ -65,10 +69,8 @@ class Screen:
 
     def typed(self, user: str, channel: str, line: str) -> None:
         """Print what a person types."""
-        line = _shortened(line)
-        self.console.print()
-        who = Text.assemble((self._name(user), "bold green"), (f" in {self._name(channel)}", "dim"))
-        self.console.print(who)
+        line = _safe(_shortened(line))
+        self._who(user, f"in {self._name(channel)}")
         if not self.console.is_terminal:
             self.console.print(Text(f"  {line}"), soft_wrap=True)
             return
@@ -77,9 +79,7 @@ class Screen:
 
     def clicked(self, user: str, button: str, did: str = "clicks") -> None:
         """Print what a person clicks."""
-        self.console.print()
-        who = Text.assemble((self._name(user), "bold green"), (f" {did} [{button}]", "dim"))
-        self.console.print(who)
+        self._who(user, f"{did} [{button}]")
 
     def submitted(self, user: str, view: View, entered: Iterable[Json]) -> None:
         """Print what a person enters into a form and submits."""
@@ -112,13 +112,18 @@ class Screen:
             f"{view.kind} of {self._name(view.user)}",
             change,
         ]
-        self.console.print(Text(f"  {' · '.join(marks)}", "yellow"))
+        self.console.print(Text(_one_line(f"  {' · '.join(marks)}"), "yellow"))
         for line in () if change == "closed" else view_lines(view):
             self._lines("  ", line)
 
+    def _who(self, user: str, does: str) -> None:
+        self.console.print()
+        who = Text.assemble((self._name(user), "bold green"), (f" {_one_line(does)}", "dim"))
+        self.console.print(who)
+
     def _lines(self, indent: str, mrkdwn: str) -> None:
         bar = f"{indent}│ "
-        for part in self._styled(mrkdwn).split("\n", allow_blank=True):
+        for part in self._styled(_safe(mrkdwn)).split("\n", allow_blank=True):
             marker = len(_ITEM.match(part.plain)[0])  # type: ignore[index]  # it matches anything
             room = self.console.width - len(bar) - marker - 1
             wrapped = part[marker:].wrap(self.console, room) or [Text()]
@@ -128,7 +133,7 @@ class Screen:
                 self.console.print(Text.assemble((bar, "dim"), begin, line))
 
     def _name(self, id_: str | None) -> str:
-        return self._names.get(id_ or "", id_ or "")
+        return _one_line(self._names.get(id_ or "", id_ or ""))
 
     def _styled(self, mrkdwn: str) -> Text:
         """Return Slack's mrkdwn as styled text."""
@@ -167,6 +172,15 @@ def _shortened(text: str) -> str:
 def _without_rows(text: str) -> str:
     """Return a text without code fences; long listings are reduced to their first and last rows."""
     return _FENCE.sub("", _LONG.sub(r"\1…\n", text))
+
+
+def _safe(text: str) -> str:
+    """Return untrusted text of one or more lines with unsafe characters escaped; emoji stay whole."""
+    return _ESCAPABLE.sub(lambda found: printable(found[0]), text)
+
+
+def _one_line(text: str) -> str:
+    return _safe(text).replace("\n", r"\n")
 
 
 def _plain(text: str) -> str:

@@ -1,12 +1,17 @@
 import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.ops.output import UNSAFE
 from bot.playground.screen import Screen
 from bot.playground.slack.server import LocalSlack, PostedMessage
+from bot.playground.slack.surfaces import View
 from tests.playground.conftest import (
     App,
     a_trigger,
@@ -156,3 +161,52 @@ def test_what_is_said_is_bright_and_its_frame_is_dim(slack: LocalSlack) -> None:
     screen.observe(PostedMessage("1.0", "C0RELEASES", "U0SHAREENV", "All is well"), "posted")
     file: Any = console.file
     assert "\x1b[2m  │ \x1b[0mAll is well" in file.getvalue()
+
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07\r\b\x9b1A\u202eab\u200bc\u200d\u2066\ufeff\x00\ud800"
+READABLE = "👩\u200d🚒 ❤️\u200d🔥 中文"
+FORGED = f"{READABLE}\n  @share-env {HOSTILE}"
+
+
+def form() -> View:
+    field = asks("appid", line("appid", placeholder=plain(HOSTILE)))
+    return View("V1", "U0SECOND", modal(field, title=plain(FORGED), submit=plain(FORGED)), "1")
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda screen: screen.note(f"{READABLE}\t{HOSTILE}"),
+        lambda screen: screen.typed("U0SECOND", "C0RELEASES", f"/share-env {READABLE} {HOSTILE}"),
+        lambda screen: screen.clicked("U0SECOND", FORGED),
+        lambda screen: screen.submitted("U0SECOND", form(), [FORGED]),
+        lambda screen: screen.observe_view(form(), "opened"),
+        lambda screen: screen.observe(
+            PostedMessage("1.0", "C0RELEASES", f"U{FORGED}", f"*{FORGED}* `{HOSTILE}`"), "posted"
+        ),
+        lambda screen: screen.observe(
+            PostedMessage("1.0", "D0DIRECT", "U0SECOND", f"<#C0RELEASES> {READABLE}"), "posted"
+        ),
+    ],
+    ids=["note", "typed", "clicked", "submitted", "form", "message", "names"],
+)
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_hostile_text_is_escaped_and_emoji_and_chinese_stay_readable(
+    slack: LocalSlack, show: Callable[[Screen], None], *, terminal: bool
+) -> None:
+    channels = [replace(each, name=f"{each.name}{FORGED}") for each in slack.world.channels]
+    people = [replace(each, name=f"{each.name}{FORGED}") for each in slack.world.people]
+    world = replace(slack.world, channels=tuple(channels), people=tuple(people))
+    file = io.StringIO()
+    console = Console(
+        file=file, highlight=False, force_terminal=terminal, color_system=None, width=1000
+    )
+    show(Screen(world, console))
+    rows = file.getvalue().split("\n")
+    assert [
+        row
+        for row in rows
+        if re.search(UNSAFE, row.replace("\u200d🚒", "").replace("\u200d🔥", ""))
+    ] == []
+    assert READABLE in file.getvalue()
+    assert not any(row.startswith("  @share-env") for row in rows)
