@@ -93,8 +93,15 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those files begin whose tests wait the longest, or the last worker waits for them alone."""
+    """Start the files with the slowest tests first; exclude from coverage what takes long and adds little.
+
+    Tracing doubles a test's time. Excluded are the tests on PostgreSQL, which also run on SQLite, and properties, for which
+    there are tables of examples too.
+    """
     items.sort(key=lambda item: item.path.name not in {"test_connection.py", "test_owed.py"})
+    for item in items:
+        if "postgresql" in item.name or item.get_closest_marker("hypothesis"):
+            item.add_marker("no_cover")
 
 
 def pytest_collection_finish() -> None:
