@@ -9,6 +9,7 @@ from bot.command.everyday import Sense, sense
 from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
+    BLANK_REASON,
     FLAGS,
     MOST_APPIDS,
     OPTIONS,
@@ -20,17 +21,20 @@ from bot.command.grammar import (
     WithName,
     WithPair,
     is_appid,
+    is_blank_reason,
     is_env,
     is_placeholder,
 )
 from bot.command.mistake import (
     AppidFault,
+    BlankReason,
     ExtraWords,
     MissingAppid,
     MissingEnv,
     MistakeError,
     NotAnAppid,
     NotAnEnv,
+    ReasonTooLong,
     SeveralAppids,
     Swapped,
     TooManyAppids,
@@ -46,7 +50,6 @@ from bot.command.vocabulary import (
     without_reasons,
 )
 
-BLANK_REASON = "why it is needed"
 _SHORTEST_START = 3
 # What other programs call a dry run.
 _DRY_RUNS = {
@@ -100,7 +103,8 @@ def again_line(appid: str, env: str, reason: str | None) -> str:
 def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
     parts: list[str] = []
     if options.reason is not None:
-        quiet = options.reason.translate({ord(quote): "'" for quote in '"“”„'})
+        said = BLANK_REASON if is_blank_reason(options.reason) else options.reason
+        quiet = said.translate({ord(quote): "'" for quote in '"“”„'})
         if len(quiet) > REASON_LIMIT:
             quiet = quiet[: REASON_LIMIT - 1].rstrip() + "…"
         parts.append(f'--reason "{quiet}"')
@@ -116,6 +120,14 @@ def appid_fault(word: str) -> AppidFault:
     if not word.lower().startswith("wx"):
         return AppidFault.PREFIX
     return AppidFault.LENGTH if len(word) != len("wx") + 16 else AppidFault.LETTERS
+
+
+def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
+    """Return why `reason` cannot be one; an empty one is none."""
+    if is_blank_reason(reason):
+        return BlankReason(reason)
+    too_long = len(reason) > REASON_LIMIT
+    return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:

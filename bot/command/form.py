@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from bot.command.correction import appid_fault
+from bot.command.correction import appid_fault, wrong_reason
 from bot.command.grammar import (
     MOST_APPIDS,
-    REASON_LIMIT,
     Share,
     ShareMany,
     is_appid,
@@ -18,7 +17,6 @@ from bot.command.mistake import (
     Mistake,
     NotAnAppid,
     NotAnEnv,
-    ReasonTooLong,
     TooManyAppids,
 )
 from bot.command.tokenizer import tokenize_unquoted, visible
@@ -53,7 +51,7 @@ def read(fields: Fields) -> Share | ShareMany | Mistakes:
     env = fields.env.strip()
     appids = tuple(dict.fromkeys(tokenize_unquoted(fields.appids)))
     reason = " ".join(visible(fields.reason).split())
-    mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), _wrong_reason(reason))
+    mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), wrong_reason(reason))
     if mistakes.all:
         return mistakes
     if len(appids) == 1:
@@ -82,8 +80,3 @@ def _wrong_appids(appids: tuple[str, ...]) -> tuple[Mistake, ...]:
     if len(appids) > MOST_APPIDS:
         return (TooManyAppids(len(appids), MOST_APPIDS),)
     return ()
-
-
-def _wrong_reason(reason: str) -> Mistake | None:
-    too_long = len(reason) > REASON_LIMIT
-    return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None

@@ -13,7 +13,7 @@ OPTIONS = ("--reason", "--dry-run", "--again")
 FLAGS = ("--dry-run", "--again")
 REASON_LIMIT = 300
 MOST_APPIDS = 500
-BLANK_APPID, BLANK_ENV = "<appid>", "<env>"
+BLANK_APPID, BLANK_ENV, BLANK_REASON = "<appid>", "<env>", "<reason>"
 SHARE_HINT = f"{BLANK_APPID} {BLANK_ENV}"
 SHARE_HELP = (
     "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
@@ -22,6 +22,8 @@ SHARE_HELP = (
     "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
 )
 
+# In the help, and in the lines that earlier versions offered.
+_BLANK_REASONS = {BLANK_REASON, "…", "...", "why it is needed"}
 # An appid is case-sensitive. The format of env ids has changed over the years, so that check is loose.
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _ENV = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
@@ -183,3 +185,8 @@ def is_env(word: str) -> bool:
 def is_placeholder(word: str) -> bool:
     """Return whether `word` is a placeholder for an env in the bot's own texts."""
     return word.lower() in {"env", BLANK_ENV}
+
+
+def is_blank_reason(reason: str) -> bool:
+    """Return whether `reason` is a placeholder for a reason in the bot's own texts."""
+    return reason.lower() in _BLANK_REASONS

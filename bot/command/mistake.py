@@ -144,7 +144,16 @@ class ReasonTooLong:
     limit: int
 
 
-OptionMistake = UnknownOption | OptionWithoutValue | OptionTwice | OptionNotHere | ReasonTooLong
+@dataclass(frozen=True, slots=True)
+class BlankReason:
+    """A placeholder as the reason."""
+
+    reason: str
+
+
+OptionMistake = (
+    UnknownOption | OptionWithoutValue | OptionTwice | OptionNotHere | ReasonTooLong | BlankReason
+)
 
 Mistake = (
     UnclosedQuote

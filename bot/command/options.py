@@ -5,15 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from bot.command.correction import BLANK_REASON, corrected_line, nearest_option
-from bot.command.grammar import FLAGS, OPTIONS, REASON_LIMIT, Options, is_env
-from bot.command.mistake import (
-    MistakeError,
-    OptionTwice,
-    OptionWithoutValue,
-    ReasonTooLong,
-    UnknownOption,
-)
+from bot.command.correction import corrected_line, nearest_option, wrong_reason
+from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options, is_env
+from bot.command.mistake import MistakeError, OptionTwice, OptionWithoutValue, UnknownOption
 from bot.command.tokenizer import Word
 from bot.command.vocabulary import names_reason, subcommand
 
@@ -60,10 +54,8 @@ def split_options(words: Sequence[Word], plain: list[str]) -> Split:
         else:
             guess = replace(options, reason=BLANK_REASON)
             return MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
-    if options.reason is not None and len(options.reason) > REASON_LIMIT:
-        return MistakeError(
-            ReasonTooLong(len(options.reason), REASON_LIMIT), corrected_line(found, options)
-        )
+    if wrong := wrong_reason(options.reason or ""):
+        return MistakeError(wrong, corrected_line(found, options))
     return found, options
 
 

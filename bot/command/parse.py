@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from bot.command.correction import (
-    BLANK_REASON,
     corrected_line,
     nearest,
     wrong_batch,
@@ -16,6 +15,7 @@ from bot.command.correction import (
 )
 from bot.command.everyday import sense
 from bot.command.grammar import (
+    BLANK_REASON,
     FIRST_WORDS,
     MOST_APPIDS,
     Alone,

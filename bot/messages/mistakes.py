@@ -4,6 +4,7 @@ from typing import assert_never
 
 from bot.command.mistake import (
     AppidFault,
+    BlankReason,
     ExtraWords,
     Misread,
     MissingAppid,
@@ -146,6 +147,10 @@ def _of_option(words: Words, mistake: OptionMistake) -> str:
         case ReasonTooLong(length, limit):
             return words(
                 "The reason has {length} characters. Up to {limit} fit.", length=length, limit=limit
+            )
+        case BlankReason(reason):
+            return words(
+                "{reason} is a placeholder. Put your own reason there.", reason=code(reason)
             )
         case _:
             assert_never(mistake)

@@ -9,6 +9,7 @@ from bot.command import MOST_APPIDS, REASON_LIMIT, Share, ShareMany, is_appid, i
 from bot.command.form import Fields, Mistakes, env_in, read
 from bot.command.mistake import (
     AppidFault,
+    BlankReason,
     MissingAppid,
     MissingEnv,
     NotAnAppid,
@@ -138,6 +139,7 @@ def test_an_appid_that_comes_twice_counts_once() -> None:
             replace(GOOD, appids="\n".join(appids(MOST_APPIDS + 1))),
             Mistakes(appids=(TooManyAppids(501, 500),)),
         ),
+        (replace(GOOD, reason="<reason>"), Mistakes(reason=BlankReason("<reason>"))),
         (replace(GOOD, reason="r" * 301), Mistakes(reason=ReasonTooLong(301, REASON_LIMIT))),
     ],
 )
@@ -199,7 +201,7 @@ def test_the_form_says_where_the_answer_comes_if_that_is_elsewhere() -> None:
         st.lists(
             st.builds(NotAnAppid, st.text(min_size=1), st.sampled_from(AppidFault)), max_size=9
         ).map(tuple),
-        st.none() | st.just(ReasonTooLong(301, 300)),
+        st.none() | st.sampled_from([ReasonTooLong(301, 300), BlankReason("<reason>")]),
     )
 )
 def test_what_is_wrong_is_short_and_plain(words: Words, mistakes: Mistakes) -> None:

@@ -23,6 +23,7 @@ from bot.command.everyday import sense
 from bot.command.grammar import FIRST_WORDS, OPTIONS, Help, History, Whoami, Why
 from bot.command.mistake import (
     AppidFault,
+    BlankReason,
     ExtraWords,
     Misread,
     MissingAppid,
@@ -53,7 +54,7 @@ B = "wx0123456789abcdef"
 C = "wx00000000000000aa"
 MANY = tuple(f"wx{number:016x}" for number in range(501))
 UPPER = "WX5FE6BB43205E9E70"
-WHY = '--reason "why it is needed"'
+WHY = '--reason "<reason>"'
 LONG = "long " * 70
 
 APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
@@ -455,6 +456,21 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         ReasonTooLong(301, 300),
         f'{A} prod-1 --reason "{"x" * 298}…"',
     ),
+    (f"{A} prod-1 {WHY}", BlankReason("<reason>"), f"{A} prod-1 {WHY}"),
+    (
+        f"{A} prod-1 --reason=&lt;REASON&gt; --dry-run",
+        BlankReason("<REASON>"),
+        f"{A} prod-1 {WHY} --dry-run",
+    ),
+    (f"{A} {B} prod-1 {WHY}", BlankReason("<reason>"), f"{A} {B} prod-1 {WHY}"),
+    (
+        f'prod-1 {A} --reason "why it is needed"',
+        BlankReason("why it is needed"),
+        f"{A} prod-1 {WHY}",
+    ),
+    (f'{A} prod-1 --reason "…"', BlankReason("…"), f"{A} prod-1 {WHY}"),
+    (f'{A} prod-1 --reason "..."', BlankReason("..."), f"{A} prod-1 {WHY}"),
+    (f"unshare {A} prod-1 {WHY}", OnlyShares("unshare"), None),
 ]
 
 
@@ -602,7 +618,9 @@ def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None
     assert wrong.instead.split()[0] == "/share-env"
     again = parse(sent_by_slack(wrong.instead))
     line, *reason = wrong.instead.partition(" --reason ")  # a reason may hold anything
-    has_blanks = "<appid>" in line or "<env>" in line
+    if WHY in wrong.instead:
+        reason = [' --reason "QA"']
+    has_blanks = WHY in wrong.instead or "<appid>" in line or "<env>" in line
     assert isinstance(again, Misread) == has_blanks
     filled = line.replace("<appid>", A).replace("<env>", "prod-1")
     assert not isinstance(parse(sent_by_slack("".join([filled, *reason]))), Misread)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.command import REASON_LIMIT
 from bot.command.mistake import (
     AppidFault,
+    BlankReason,
     ExtraWords,
     Misread,
     MissingAppid,
@@ -188,11 +189,12 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     near, far = UnknownOption("--dryrun", "--dry-run"), UnknownOption("--force", None)
     yield "unknown option, close", near, f"{APPID} {ENV} --dryrun", f"{fixed} --dry-run"
     yield "unknown option", far, f"{APPID} {ENV} --force", fixed
-    blank = f'{fixed} --reason "why it is needed"'
+    blank = f'{fixed} --reason "<reason>"'
     yield "option without value", OptionWithoutValue("--reason"), f"{APPID} {ENV} --reason", blank
     yield "option twice", OptionTwice("--dry-run"), f"{APPID} {ENV} --dry-run --dry-run", fixed
     yield "option not here", OptionNotHere("--reason", "help"), "help --reason x", "/share-env help"
     yield "reason too long", ReasonTooLong(512, 300), f"{APPID} {ENV} --reason …", fixed
+    yield "blank reason", BlankReason("<reason>"), blank.removeprefix("/share-env "), blank
     yield "option alone", MissingAppid(), "--dry-run", f"{usage} --dry-run"
 
 
