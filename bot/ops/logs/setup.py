@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
+from typing import TextIO
 
 from bot.ops.logs.lines import LineFormatter
 from bot.ops.logs.redaction import Redactor
@@ -28,7 +29,7 @@ def _untraced(record: logging.LogRecord) -> bool:
 def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     """Send all log records of the process to standard error, redacted; as text on a terminal, else as JSON."""
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
-    handler = LogWriter(sys.stderr)
+    handler = LogWriter(_own_stream())
     handler.setFormatter(LineFormatter(Redactor(secrets), as_json=as_json))
     # Not used in any line, so not collected. Source: docs.python.org, howto/logging (Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -38,6 +39,18 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
+
+
+def _own_stream() -> TextIO:
+    """Return a stream on standard error for the log alone.
+
+    A blocked write holds its stream's lock, and Python flushes `sys.stderr` before it exits: it would wait for that lock.
+    """
+    try:
+        file = sys.stderr.fileno()
+    except OSError:  # not a file, such as in a test
+        return sys.stderr
+    return open(file, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def log_uncaught() -> None:

@@ -1,11 +1,13 @@
 """What nobody caught is one clean line of the log, not a traceback as it is."""
 
+import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.processes import fork
+from tests.processes import fork, start
 
 SET_UP = """
 import asyncio, threading, warnings
@@ -89,3 +91,24 @@ bot.cli.main(["{command}"])
     assert (exit_code, out) == (1, "")
     assert json.loads(err)["event"] == "an error that nobody caught ends the bot"
     assert "made-up" not in err
+
+
+async def test_a_standard_error_that_accepts_nothing_does_not_keep_a_program_from_ending(
+    tmp_path: Path,
+) -> None:
+    code = """
+import logging, bot.cli
+def stop():
+    logging.error("more than a pipe holds: %s", "-" * 200_000)
+    raise SystemExit(3)
+bot.cli.environment = stop
+bot.cli.main(["audit"])
+"""
+    reading, writing = os.pipe()
+    program = await start({}, tmp_path, "-c", code, stderr=writing)
+    os.close(writing)
+    try:
+        async with asyncio.timeout(20):
+            assert await program.wait() == 3
+    finally:
+        os.close(reading)
