@@ -75,7 +75,9 @@ class LogWriter(logging.Handler):
         if self._dropped:
             records.append(_too_many(self._dropped))
             self._dropped = 0
-        with suppress(OSError, ValueError):  # the disk is full, or the stream closed
+        with suppress(
+            Exception
+        ):  # a full disk, a closed stream, no memory: later records may be written
             self._stream.write("".join(f"{self.format(record)}\n" for record in records))
             self._stream.flush()
 

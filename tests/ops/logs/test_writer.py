@@ -108,3 +108,18 @@ def test_a_log_that_takes_nothing_any_more_stops_nobody(end: str) -> None:
         assert all(thread.is_alive() for thread in threading.enumerate() if thread.name == "log")
     with suppress(OSError):
         stream.close()
+
+
+def test_a_write_that_fails_for_any_reason_does_not_end_the_log() -> None:
+    class OutOfMemory(io.StringIO):
+        def write(self, text: str) -> int:
+            if "one" in text:
+                raise MemoryError
+            return super().write(text)
+
+    stream = OutOfMemory()
+    with logging_to(stream) as log:
+        log.info("one")
+        log.handlers[0].flush()
+        log.info("another")
+    assert stream.getvalue() == "another\n"
