@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterable
 from enum import Enum
 
 from bot.command.grammar import Help, Whoami, Why
@@ -63,6 +64,26 @@ RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
 _ALL_HAN = re.compile(f"[{_HAN}]+")
 _SIGNS = re.compile(r"[^\w<>-]|_")
 _HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_HAN}]"]))
+_NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|ten)"
+_UNIT = r"(?:min(?:ute)?s?|h(?:(?:ou)?rs?)?|d(?:ays?)?|nights?|w(?:eek(?:end)?s?)?|months?)"
+_LAST = r"(?:\ (?:only|max|please))?\W*$"
+# A reason such as “release in two days” or “三天后上线” is none of these.
+_ENDING = re.compile(
+    rf"""(?<!\S)-*(?:
+        temporarily | temporary(?=\ access|\ shar|\W*$) | until(?:\ \S+)? | till?(?:\ \S+)?
+        | expires | expiring | (?<=-)(?:ttl|duration|expire|expiry|lifetime)
+        | through\ (?:\w+day|tomorrow) | (?:today|tonight|this\ week)\ only
+        | for\ (?:(?:the\ next\ )?{_NUMBER}|(?:half\ )?an?|a\ few|a\ couple\ of)\ ?{_UNIT}
+        | for\ (?:now|today|tonight|a\ while|th(?:e|is)\ {_UNIT})(?={_LAST})
+        | (?<!in\ )(?<!after\ )(?<!within\ )(?<!every\ )(?<!last\ )(?<=\ ){_NUMBER}\ ?{_UNIT}(?={_LAST})
+    )(?![\w'’-])
+    | (?:临时|暂时|臨時|暫時)(?=[共分给把将授开访用使給將開]|[^{_HAN}]|$) | 短期 | 限时 | 直到 | 为止
+    | [到至](?:[今明后]天|今晚|[本这下]?周[一二三四五六日天末]|星期[一二三四五六日天]|[本下]?个?月底|年底)
+      (?=[吧就为前止]|[^{_HAN}]|$)
+    | (?:(?<![\w-])\d+|(?<![第每这那近])[一二两三四五六七八九十半几]+)\ ?
+      (?:个?(?:分钟|小时|钟头|星期|礼拜)|个月|天|周)(?![后内前之以一二三四五六日末气年])""",
+    re.VERBOSE,
+)
 
 
 def sense(word: str) -> Sense | None:
@@ -82,6 +103,12 @@ def sense(word: str) -> Sense | None:
         return Sense.REVERSE
     parts = {SENSES.get(part) for part in plain.split("-")}
     return Sense.REVERSE if Sense.REVERSE in parts and None not in parts else None
+
+
+def ending(words: Iterable[str]) -> str | None:
+    """Return what asks that a share ends by itself, as it never does; None if nothing does."""
+    found = _ENDING.search(" ".join(words).lower())
+    return found[0].lstrip("-") if found else None
 
 
 def nearly_reverse(word: str) -> bool:

@@ -77,6 +77,13 @@ class OnlyShares:
 
 
 @dataclass(frozen=True, slots=True)
+class NeverEnds:
+    """`words` ask for a share that ends by itself."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotUnderstood:
     """`word` may ask for something else, so a corrected line must not leave it out."""
 
@@ -166,6 +173,7 @@ Mistake = (
     | WhichEnv
     | UnclearReceiver
     | OnlyShares
+    | NeverEnds
     | NotUnderstood
     | SeveralAppids
     | TooManyAppids

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
 
-from bot.command.everyday import RUNS, Sense, nearly_reverse, sense, stands_for
+from bot.command.everyday import RUNS, Sense, ending, nearly_reverse, sense, stands_for
 from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
@@ -19,7 +19,7 @@ from bot.command.grammar import (
     is_appid,
     is_env,
 )
-from bot.command.mistake import OnlyShares, UnclearReceiver, UnknownWord
+from bot.command.mistake import NeverEnds, OnlyShares, UnclearReceiver, UnknownWord
 
 JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
@@ -111,8 +111,8 @@ def words_before_reason(words: Sequence[str]) -> list[str]:
 
 def objection_in(
     said: Sequence[str], loose: Sequence[str]
-) -> tuple[OnlyShares | UnknownWord | UnclearReceiver, list[str] | None] | None:
-    """Return the mistake if everyday words ask for no share or make its receiver unclear, and the words to correct, if possible.
+) -> tuple[OnlyShares | NeverEnds | UnknownWord | UnclearReceiver, list[str] | None] | None:
+    """Return the mistake if everyday words ask for no share, for one that ends, or make its receiver unclear, and the words to correct, if possible.
 
     `loose` are the words that may ask for the opposite of a share. Words that begin with a subcommand are never a mistake.
     """
@@ -123,6 +123,8 @@ def objection_in(
     looks = meaning(said, Sense.LOOK)
     if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
         return UnknownWord(looks[0], History.word), [History.word, *said]
+    if lasts := ending(word for word in said if not meant_as_appid(bare(word))):
+        return NeverEnds(lasts), None
     if _unclear_receiver(said):
         return UnclearReceiver(), [word for word in said if not is_appid(bare(word).lower())]
     return None

@@ -10,6 +10,7 @@ from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
     Mistake,
+    NeverEnds,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
@@ -56,7 +57,7 @@ def _way_on(words: Words, wrong: Misread) -> tuple[str | Copied, ...]:
     match wrong.mistake:
         case OnlyShares():
             return (_taken_away(words),)
-        case NotUnderstood():
+        case NotUnderstood() | NeverEnds():
             return (sentences(words, words("To share, leave it out."), _taken_away(words)),)
         case _:
             return ()
@@ -100,6 +101,11 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
             )
         case OnlyShares(word):
             return words("I can only share, and {word} asks for something else.", word=code(word))
+        case NeverEnds(said):
+            return words(
+                "A share does not end by itself, and {words} asks for one that does.",
+                words=code(said),
+            )
         case NotUnderstood(word):
             return words("I do not understand {word}.", word=code(word))
         case SeveralAppids(count):

@@ -115,6 +115,46 @@ exclude A prod-1                           | nothing                    | OnlySh
 拉黑A prod-1                                 | nothing                    | OnlyShares
 关掉 A prod-1                                | nothing                    | OnlyShares
 
+-- a share that ends by itself
+A prod-1 temporarily                       | nothing                    | NeverEnds
+temporarily share prod-1 with A            | nothing                    | NeverEnds
+A prod-1 temporary access                  | nothing                    | NeverEnds
+A prod-1 until friday                      | nothing                    | NeverEnds
+A until friday prod-1                      | nothing                    | NeverEnds
+share prod-1 with A until friday           | nothing                    | NeverEnds
+A B prod-1 till Friday!                    | nothing                    | NeverEnds
+A prod-1 for two days                      | nothing                    | NeverEnds
+A prod-1 for an hour                       | nothing                    | NeverEnds
+A prod-1 for the next 2 hours              | nothing                    | NeverEnds
+A prod-1 for today please                  | nothing                    | NeverEnds
+A prod-1 for now                           | nothing                    | NeverEnds
+A prod-1 2h                                | nothing                    | NeverEnds
+A prod-1 --for 2h                          | nothing                    | NeverEnds
+A prod-1 --until friday                    | nothing                    | NeverEnds
+A prod-1 --ttl=3d                          | nothing                    | NeverEnds
+A prod-1 --dry-run for two days            | nothing                    | NeverEnds
+A prod-1 "for two days"                    | nothing                    | NeverEnds
+A prod-1 临时                              | nothing                    | NeverEnds
+临时共享 A prod-1                          | nothing                    | NeverEnds
+请把prod-1临时共享给A，谢谢                | nothing                    | NeverEnds
+A prod-1 到周五                            | nothing                    | NeverEnds
+把prod-1共享给A到周五吧                    | nothing                    | NeverEnds
+A prod-1 三天                              | nothing                    | NeverEnds
+A prod-1 3天                               | nothing                    | NeverEnds
+A prod-1 共享三天就行                      | nothing                    | NeverEnds
+请把prod-1共享给A，两个小时                | nothing                    | NeverEnds
+A prod-1 until undone                      | nothing                    | OnlyShares
+why A prod-1 until friday                  | why A prod-1               | ExtraWords
+is prod-1 shared with A until friday       | history A                  | UnknownWord
+A prod-1 --reason until friday             | A prod-1 --reason "until friday" | ExtraWords
+A prod-1 for the friday release            | A prod-1 --reason "for the friday release" | ExtraWords
+A prod-1 release in two days               | A prod-1 --reason "release in two days" | ExtraWords
+A prod-1 for this month's report           | A prod-1 --reason "for this month's report" | ExtraWords
+A prod-1 三天后上线                        | A prod-1 --reason "三天后上线" | ExtraWords
+A! 2h                                      | A 2h                       | NotAnAppid
+A prod-1 周五发布                          | A prod-1 --reason "周五发布" | ExtraWords
+A prod-1 临时修复                          | A prod-1 --reason "临时修复" | ExtraWords
+
 -- a word in front that may ask for anything
 relinquish A prod-1                        | nothing                    | NotUnderstood
 discontinue A prod-1                       | nothing                    | NotUnderstood
@@ -433,6 +473,13 @@ def test_a_share_is_the_same_where_a_reason_that_begins_with_a_dash_has_each_wor
     assert type(exact) is type(understood)
     if isinstance(exact, Share | ShareMany):
         assert replace(exact, reason="-x") == understood
+
+
+@pytest.mark.parametrize("reason", ["until friday, for QA", "temporarily", "2h", "临时，三天"])
+@pytest.mark.parametrize("line", ["A prod-1 --reason {}", "--reason={} A prod-1"])
+def test_a_quoted_reason_may_speak_of_an_end(line: str, reason: str) -> None:
+    asked = parse(with_appids(line.format(f'"{reason}"')))
+    assert asked == Share(A, "prod-1", reason)
 
 
 @pytest.mark.parametrize("reason", ["--unshare", '"--revert"', "-undo"])

@@ -17,6 +17,7 @@ from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
     Mistake,
+    NeverEnds,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
@@ -182,6 +183,7 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     from_to = f"share {ENV} from {OWNER} to {APPID}"
     yield "unclear receiver", UnclearReceiver(), from_to, f"/share-env <appid> {ENV}"
     yield "only shares", OnlyShares("unshare"), f"unshare {APPID} {ENV}", None
+    yield "never ends", NeverEnds("until friday"), f"{APPID} {ENV} until friday", None
     yield "not understood", NotUnderstood("expire"), f"expire {APPID} {ENV}", None
     yield "several appids", SeveralAppids(2), f"{APPID} {OWNER} {ENV}", fixed
     yield "too many appids", TooManyAppids(60, 50), f"{APPID} {OWNER} … {ENV}", fixed
