@@ -41,6 +41,11 @@ class Swapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """Ids joined by a sign, or behind their names."""
+
+
+@dataclass(frozen=True, slots=True)
 class MissingAppid:
     """There is no appid, and possibly no env."""
 
@@ -167,6 +172,7 @@ Mistake = (
     | NotAnAppid
     | NotAnEnv
     | Swapped
+    | Joined
     | MissingAppid
     | MissingEnv
     | ExtraWords

@@ -34,6 +34,7 @@ from bot.command.grammar import (
 )
 from bot.command.mistake import (
     ExtraWords,
+    Joined,
     Misread,
     MistakeError,
     NotUnderstood,
@@ -51,6 +52,7 @@ from bot.command.vocabulary import (
     objection_in,
     split_chinese,
     subcommand,
+    taken_apart,
     without_fillers,
     words_before_reason,
     words_outside_reason,
@@ -66,8 +68,13 @@ def parse(text: str) -> Command | Misread:
     plain = [word.text for word in words]
     split = split_options(words, plain)
     try:
-        exact = _exact(*split) if closed and not isinstance(split, MistakeError) else None
-        return exact or _understood(text, plain, split, closed=closed)
+        if closed and not isinstance(split, MistakeError) and (exact := _exact(*split)):
+            return exact
+        apart = taken_apart(words)
+        if joined := apart != words:
+            plain = [word.text for word in apart]
+            split = split_options(apart, plain)
+        return _understood(text, plain, split, closed=closed, joined=joined)
     except MistakeError as wrong:
         received = text.strip()[:RECEIVED_LIMIT]
         if unwanted := misspelt_opposite(words_outside_reason(plain)):
@@ -89,8 +96,10 @@ def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
     return Share(appids[0], env, options.reason, options.dry_run, options.again)
 
 
-def _understood(text: str, plain: list[str], split: Split, *, closed: bool) -> Command:
-    """Return the command, unless an everyday word among `plain` asks for something other than a share."""
+def _understood(
+    text: str, plain: list[str], split: Split, *, closed: bool, joined: bool
+) -> Command:
+    """Return the command, unless an everyday word among `plain` asks for something other than a share, or ids were joined."""
     said = words_outside_reason(plain)
     # Words inside an unclosed quote count too, except those of a reason.
     if wrong := objection_in(
@@ -106,7 +115,10 @@ def _understood(text: str, plain: list[str], split: Split, *, closed: bool) -> C
         return Help()
     if isinstance(split, MistakeError):
         raise split
-    return _read(*split)
+    command = _read(*split)
+    if joined:
+        raise MistakeError(Joined(), corrected_line(*split))
+    return command
 
 
 def _read(words: list[str], options: Options) -> Command:

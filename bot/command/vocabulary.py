@@ -20,10 +20,13 @@ from bot.command.grammar import (
     is_env,
 )
 from bot.command.mistake import NeverEnds, OnlyShares, UnclearReceiver, UnknownWord
+from bot.command.tokenizer import Word
 
 JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
+_JOINTS = re.compile("[/=&:|]+")
+_NAMES = {"appid", "env"}
 _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
 
 
@@ -31,6 +34,26 @@ def names_an_owner(before: str, after: str) -> bool:
     """Return whether an appid between these two words is the env's owner instead of a receiver."""
     comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
     return comes_from or after.startswith("的")
+
+
+def taken_apart(words: Sequence[Word]) -> list[Word]:
+    """Return `words` with ids that are joined or named (`A/prod-1`, `appid=A env=prod-1`) as words of their own; a reason stays."""
+    before = list(takewhile(lambda word: not names_reason(word.text), words))
+    parts = [part for word in before for part in _ids_in(word)]
+    return [*parts, *words[len(before) :]]
+
+
+def _ids_in(word: Word) -> list[Word]:
+    if word.quoted or not _JOINTS.search(word.text):
+        return [word]
+    parts = [bare(part) for part in _JOINTS.split(word.text.lstrip("-"))]
+    ids = [part for part in parts if part.lower() not in _NAMES]
+    kinds = "".join(
+        "a" if is_appid(part.lower()) else "e" if envs_in([part]) else "?" for part in ids
+    )
+    named = len(ids) < len(parts)
+    plain = kinds in {"a", "e", "ae", "ea"} if named else kinds == "ae" and word.text[0] != "-"
+    return [Word(part) for part in ids] if plain else [word]
 
 
 def split_chinese(words: Iterable[str]) -> list[str]:

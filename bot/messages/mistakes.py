@@ -6,6 +6,7 @@ from bot.command.mistake import (
     AppidFault,
     BlankReason,
     ExtraWords,
+    Joined,
     Misread,
     MissingAppid,
     MissingEnv,
@@ -82,6 +83,8 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
             return words("{word} is not an env id: {fault}", word=code(word), fault=fault)
         case Swapped():
             return words("The appid comes first, then the env.")
+        case Joined():
+            return words("Write only the ids, with a space between them.")
         case MissingAppid():
             return words("The appid is missing: the mini program that is to receive access.")
         case MissingEnv():

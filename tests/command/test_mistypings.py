@@ -223,6 +223,36 @@ A prod-1 给不同团队测试                           | A prod-1 --reason "�
 authorize A prod-1                         | A prod-1                   | ExtraWords
 assign prod-1 to A                         | A prod-1                   | Swapped
 
+-- ids that are joined or named
+A/prod-1                                   | A prod-1                   | Joined
+A:prod-1                                   | A prod-1                   | Joined
+A=prod-1 --dry-run                         | A prod-1 --dry-run         | Joined
+A：prod-1                                  | A prod-1                   | Joined
+appid=A env=prod-1                         | A prod-1                   | Joined
+AppID:A Env:prod-1                         | A prod-1                   | Joined
+appid=A&env=prod-1                         | A prod-1                   | Joined
+appid=A,env=prod-1                         | A prod-1                   | Joined
+env=prod-1&appid=A                         | A prod-1                   | Swapped
+env=prod-1 appid=A                         | A prod-1                   | Swapped
+--appid=A --env=prod-1                     | A prod-1                   | Joined
+A env=prod-1 --reason "env=test"           | A prod-1 --reason "env=test" | Joined
+A/prod-1 for QA                            | A prod-1 --reason "for QA" | ExtraWords
+appid=A appid=B env=prod-1                 | A B prod-1                 | Joined
+A:prod-1 B:prod-2                          | A B <env>                  | WhichEnv
+why A/prod-1                               | why A prod-1               | Joined
+history env=prod-1                         | history prod-1             | Joined
+please share A/prod-1                      | A prod-1                   | ExtraWords
+unshare A/prod-1                           | nothing                    | OnlyShares
+A/prod-1 undo                              | nothing                    | OnlyShares
+A/prod-1 until friday                      | nothing                    | NeverEnds
+expire A/prod-1                            | nothing                    | NotUnderstood
+prod-1/A                                   | <appid> <env>              | NotAnAppid
+A/B prod-1                                 | <appid> prod-1             | NotAnAppid
+A/wx0123456789abcde                        | <appid> <env>              | NotAnAppid
+from=A to=B env=prod-1                     | <appid> prod-1             | NotAnAppid
+A/remove                                   | <appid> <env>              | NotAnAppid
+--foo=A prod-1                             | <appid> prod-1             | UnknownOption
+
 -- words that are no env and no reason
 A please                                   | A <env>                    | MissingEnv
 A to                                       | A <env>                    | MissingEnv

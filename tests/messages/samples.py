@@ -13,6 +13,7 @@ from bot.command.mistake import (
     AppidFault,
     BlankReason,
     ExtraWords,
+    Joined,
     Misread,
     MissingAppid,
     MissingEnv,
@@ -171,6 +172,7 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     only_marked = NotAnEnv("env", blank=True)
     yield "not an env, blank", only_marked, f"{APPID} env", f"/share-env {APPID} <env>"
     yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
+    yield "joined", Joined(), f"{APPID}/{ENV}", fixed
     yield "no appid", MissingAppid(), ENV, f"/share-env <appid> {ENV}"
     yield "no env", MissingEnv(), APPID, f"/share-env {APPID} <env>"
     extra = ExtraWords(("for", "the", "release"))
