@@ -8,6 +8,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class Writer:
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._blocked = deque[_Job[Any]]()
+        """The jobs that another replica's lock blocked and whose callers wait; used by the thread only."""
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
@@ -121,7 +124,7 @@ class Writer:
     @property
     def queued(self) -> int:
         """The number of jobs that have not begun."""
-        return self._jobs.qsize()
+        return self._jobs.qsize() + len(self._blocked)
 
     @property
     def alive(self) -> bool:
@@ -136,12 +139,17 @@ class Writer:
 
     def _serve(self) -> None:
         retries, stopping = list[_Job[Any]](), False
-        while not stopping:
-            jobs: list[_Job[Any] | None] = [*retries, self._jobs.get()]
+        while self._blocked or not stopping:
+            blocked = [self._blocked.popleft()] if self._blocked else []
+            jobs: list[_Job[Any] | None] = [*retries]
+            if not blocked:
+                jobs.append(self._jobs.get())
             while len(jobs) < _GROUP and not self._jobs.empty():
                 jobs.append(self._jobs.get())
-            stopping = None in jobs
+            stopping = stopping or None in jobs
             failed = self._carry_out([job for job in jobs if job is not None])
+            # Alone, since it would roll back the transaction of the others.
+            failed += self._carry_out(blocked)
             retries = [job for job in failed if job.done is None]
         for job in retries:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.facts))
@@ -173,20 +181,14 @@ class Writer:
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
             if _is_locked(error) and not self._closed:
-                return self._requeue(wanted)
+                self._blocked += [job for job in wanted if job.done is not None]
+                return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
         self._resolve(wanted, results, asyncio.Future.set_result)
         # The callers need not wait for the log lines.
         for event in events:
             self._on_event(event)
         return []
-
-    def _requeue(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
-        """Requeue the jobs that another replica's lock blocked and whose callers wait; return the others."""
-        for job in jobs:
-            if job.done is not None:
-                self._jobs.put(job)
-        return [job for job in jobs if job.done is None]
 
     def _failed(self, jobs: Sequence[_Job[Any]], error: Exception) -> list[_Job[Any]]:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
+from bot.ledger.database import POSTGRESQL
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.databases import Database, PostgreSQL
@@ -490,6 +491,52 @@ async def test_who_wants_a_row_that_is_locked_gets_it_later_than_the_lock_is_wai
         assert not waiting.done()
     assert await waiting == "changed"
     await writer.close()
+
+
+async def test_who_waits_for_a_row_that_is_locked_undoes_the_work_of_nobody_else(
+    on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
+    engine = on_postgresql.open().engine
+    writer, gave_up, begun = Writer(engine, PATIENT), threading.Event(), list[str]()
+
+    def begin(name: str) -> Callable[[Connection], str]:
+        def work(on: Connection) -> str:
+            begun.append(name)
+            return add(name)(on)
+
+        return work
+
+    await writer.run(add("locked"))
+    event.listen(engine, "handle_error", lambda _: gave_up.set())
+    with on_postgresql.engine.begin() as connection:
+        connection.execute(select(replicas).with_for_update())
+        waiting = writer.run(change)
+        await soon(gave_up.is_set)
+        for name in "abc":
+            await writer.run(begin(name))
+        assert not waiting.done()
+    assert begun == ["a", "b", "c"]
+    assert await waiting == "changed"
+    await writer.close()
+
+
+async def test_closing_waits_for_no_row_that_is_locked(
+    on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
+    engine = on_postgresql.open().engine
+    writer, gave_up = Writer(engine, PATIENT), threading.Event()
+    await writer.run(add("locked"))
+    event.listen(engine, "handle_error", lambda _: gave_up.set())
+    with on_postgresql.engine.begin() as connection:
+        connection.execute(select(replicas).with_for_update())
+        waiting = writer.run(change)
+        await soon(gave_up.is_set)
+        await writer.close()
+        with pytest.raises(LedgerDownError, match="lock timeout"):
+            await waiting
+    assert not writer.alive
 
 
 @pytest.mark.usefixtures("impatient")

@@ -75,9 +75,8 @@ class LogWriter(logging.Handler):
         if self._dropped:
             records.append(_too_many(self._dropped))
             self._dropped = 0
-        with suppress(
-            Exception
-        ):  # a full disk, a closed stream, no memory: later records may be written
+        # A full disk, a closed stream, no memory: later records may be written.
+        with suppress(Exception):
             self._stream.write("".join(f"{self.format(record)}\n" for record in records))
             self._stream.flush()
 
