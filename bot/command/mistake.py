@@ -120,10 +120,11 @@ class UnknownWord:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOption:
-    """An option that does not exist; `nearest` is the most similar one, if any."""
+    """An option that does not exist; `nearest` is the most similar one, if any. Neither do the `others`."""
 
     option: str
     nearest: str | None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.command.vocabulary import names_reason, subcommand
 
 _UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
 _A_PAIR = 2
+_GUESSED = 5
 
 Split = tuple[list[str], Options] | MistakeError
 """The words without the options, and the options; or the mistake in the options."""
@@ -21,31 +22,22 @@ Split = tuple[list[str], Options] | MistakeError
 def split_options(words: Sequence[Word], plain: list[str]) -> Split:
     """Separate words and options; `plain` has the text of all words, for corrections."""
     if (undashed := _undashed_dry_run(words)) and not subcommand(plain[0]):
-        said, others = undashed
-        right = corrected_line(others, Options(dry_run=True))
-        return MistakeError(UnknownOption(said, "--dry-run"), right)
+        return undashed
     options = Options()
     rest = iter(words)
     found: list[str] = []
+    unknown: list[str] = []
+    wrong: MistakeError | None = None
     for word in rest:
         if word.quoted or not word.text.startswith("-"):
             found.append(word.text)
             continue
         name, _, value = word.text.partition("=")
-        if name not in OPTIONS or (name in FLAGS and value):
-            near = nearest_option(name)
-            guess = Options(
-                BLANK_REASON if near == "reason" else options.reason,
-                near == "dry-run",
-                near == "again",
-            )
-            # `prod -1` is `prod-1`, and not `prod`.
-            part = name.lstrip("-")[:1].isdigit() and not subcommand(plain[0])
-            right = corrected_line([each for each in plain if not (part and is_env(each))], guess)
-            return MistakeError(UnknownOption(word.text, near and f"--{near}"), right)
-        if name in options.given():
-            return MistakeError(OptionTwice(name), corrected_line(plain, options))
-        if name == "--dry-run":
+        if _is_unknown(word.text):
+            unknown.append(word.text)
+        elif name in options.given():
+            wrong = wrong or MistakeError(OptionTwice(name), corrected_line(plain, options))
+        elif name == "--dry-run":
             options = replace(options, dry_run=True)
         elif name == "--again":
             options = replace(options, again=True)
@@ -53,10 +45,32 @@ def split_options(words: Sequence[Word], plain: list[str]) -> Split:
             options = replace(options, reason=reason)
         else:
             guess = replace(options, reason=BLANK_REASON)
-            return MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
-    if wrong := wrong_reason(options.reason or ""):
-        return MistakeError(wrong, corrected_line(found, options))
-    return found, options
+            wrong = wrong or MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
+    if not wrong and (fault := wrong_reason(options.reason or "")):
+        wrong = MistakeError(fault, corrected_line(found, options))
+    return _unknown(unknown, plain, options) if unknown else wrong or (found, options)
+
+
+def _is_unknown(word: str) -> bool:
+    """Return whether `word` is an option that does not exist, or a flag with a value."""
+    name, _, value = word.partition("=")
+    return word.startswith("-") and (name not in OPTIONS or (name in FLAGS and bool(value)))
+
+
+def _unknown(words: list[str], plain: list[str], options: Options) -> MistakeError:
+    """Return the mistake of options that do not exist; the line has what the first few most likely mean."""
+    unknown = list(dict.fromkeys(words))
+    near = [nearest_option(word.partition("=")[0]) for word in unknown[:_GUESSED]]
+    guess = Options(
+        options.reason or (BLANK_REASON if "reason" in near else None),
+        options.dry_run or "dry-run" in near,
+        options.again or "again" in near,
+    )
+    # `prod -1` is `prod-1`, and not `prod`.
+    part = any(word.lstrip("-")[:1].isdigit() for word in unknown) and not subcommand(plain[0])
+    right = corrected_line([each for each in plain if not (part and is_env(each))], guess)
+    first, *others = unknown
+    return MistakeError(UnknownOption(first, near[0] and f"--{near[0]}", tuple(others)), right)
 
 
 def _value_behind(rest: Iterator[Word]) -> str | None:
@@ -65,12 +79,14 @@ def _value_behind(rest: Iterator[Word]) -> str | None:
     return word.text if word and (word.quoted or word.text not in OPTIONS) else None
 
 
-def _undashed_dry_run(words: Sequence[Word]) -> tuple[str, list[str]] | None:
-    """Return how a dry run is asked for without dashes, beside appid and env, and all other words before a reason."""
+def _undashed_dry_run(words: Sequence[Word]) -> MistakeError | None:
+    """Return the mistake of a dry run that is asked for without dashes, beside appid and env and before a reason."""
     before = takewhile(lambda word: word.quoted or not names_reason(word.text), words)
     said = [word.text for word in before if not word.quoted]
     text = " ".join(said)
     found = _UNDASHED.search(text)
     if found is None or len(said) <= _A_PAIR:
         return None
-    return found[0], f"{text[: found.start()]} {text[found.end() :]}".split()
+    others = f"{text[: found.start()]} {text[found.end() :]}".split()
+    unknown = UnknownOption(found[0], "--dry-run", tuple(filter(_is_unknown, others)))
+    return MistakeError(unknown, corrected_line(others, Options(dry_run=True)))

@@ -133,15 +133,19 @@ def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # o
 
 def _of_option(words: Words, mistake: OptionMistake) -> str:
     match mistake:
-        case UnknownOption(option, nearest):
+        case UnknownOption(option, nearest, others):
             hint = (
                 words("Did you mean {nearest}?", nearest=code(nearest))
-                if nearest
+                if nearest and not others
                 else words("I know `--reason`, `--dry-run` and `--again`.")
             )
-            return sentences(
-                words, words("There is no option {option}.", option=code(option)), hint
+            options = listed(words, [code(each) for each in (option, *others)])
+            no = (
+                words("The options {options} do not exist.", options=options)
+                if others
+                else words("There is no option {option}.", option=options)
             )
+            return sentences(words, no, hint)
         case OptionWithoutValue(option):
             return words(
                 "The words after {option} are missing. Put them in quotation marks.",

@@ -193,6 +193,13 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     near, far = UnknownOption("--dryrun", "--dry-run"), UnknownOption("--force", None)
     yield "unknown option, close", near, f"{APPID} {ENV} --dryrun", f"{fixed} --dry-run"
     yield "unknown option", far, f"{APPID} {ENV} --force", fixed
+    both = UnknownOption("--dryrun", "--dry-run", ("--force", "--yes"))
+    yield (
+        "unknown options",
+        both,
+        f"{APPID} {ENV} --dryrun --force --yes",
+        f"{fixed} --dry-run",
+    )
     blank = f'{fixed} --reason "<reason>"'
     yield "option without value", OptionWithoutValue("--reason"), f"{APPID} {ENV} --reason", blank
     yield "option twice", OptionTwice("--dry-run"), f"{APPID} {ENV} --dry-run --dry-run", fixed
