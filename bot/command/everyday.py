@@ -66,22 +66,24 @@ _SIGNS = re.compile(r"[^\w<>-]|_")
 _HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_HAN}]"]))
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|ten)"
 _UNIT = r"(?:min(?:ute)?s?|h(?:(?:ou)?rs?)?|d(?:ays?)?|nights?|w(?:eek(?:end)?s?)?|months?)"
+_DIGITS = "一二两三四五六七八九十半几"
+_NO_HAN = f"[^{_HAN}]|$"
 _LAST = r"(?:\ (?:only|max|please))?\W*$"
 # A reason such as “release in two days” or “三天后上线” is none of these.
 _ENDING = re.compile(
     rf"""(?<!\S)-*(?:
         temporarily | temporary(?=\ access|\ shar|\W*$) | until(?:\ \S+)? | till?(?:\ \S+)?
-        | expires | expiring | (?<=-)(?:ttl|duration|expire|expiry|lifetime)
+        | (?<![a-z]\ )expir(?:es|ing) | (?<=-)(?:ttl|duration|expire|expiry|lifetime)
         | through\ (?:\w+day|tomorrow) | (?:today|tonight|this\ week)\ only
         | for\ (?:(?:the\ next\ )?{_NUMBER}|(?:half\ )?an?|a\ few|a\ couple\ of)\ ?{_UNIT}
         | for\ (?:now|today|tonight|a\ while|th(?:e|is)\ {_UNIT})(?={_LAST})
         | (?<!in\ )(?<!after\ )(?<!within\ )(?<!every\ )(?<!last\ )(?<=\ ){_NUMBER}\ ?{_UNIT}(?={_LAST})
     )(?![\w'’-])
-    | (?:临时|暂时|臨時|暫時)(?=[共分给把将授开访用使給將開]|[^{_HAN}]|$) | 短期 | 限时 | 直到 | 为止
+    | (?:临时|暂时|臨時|暫時|短期|限时)(?=[共分给把将授开访用使給將開]|{_NO_HAN}) | 直到 | 为止
     | [到至](?:[今明后]天|今晚|[本这下]?周[一二三四五六日天末]|星期[一二三四五六日天]|[本下]?个?月底|年底)
-      (?=[吧就为前止]|[^{_HAN}]|$)
-    | (?:(?<![\w-])\d+|(?<![第每这那近])[一二两三四五六七八九十半几]+)\ ?
-      (?:个?(?:分钟|小时|钟头|星期|礼拜)|个月|天|周)(?![后内前之以一二三四五六日末气年])""",
+      (?=[吧就为前止]|{_NO_HAN})
+    | (?:(?<![\w-])(?<!第\ )(?<!每\ )\d+|(?<![第每这那近去{_DIGITS}])[{_DIGITS}]+)\ ?
+      (?:个?(?:分钟|小时|钟头|星期|礼拜)|个月|天|周)(?=[吧就了的左]|{_NO_HAN})""",
     re.VERBOSE,
 )
 

@@ -152,6 +152,13 @@ A prod-1 release in two days               | A prod-1 --reason "release in two d
 A prod-1 for this month's report           | A prod-1 --reason "for this month's report" | ExtraWords
 A prod-1 三天后上线                        | A prod-1 --reason "三天后上线" | ExtraWords
 A! 2h                                      | A 2h                       | NotAnAppid
+A prod-1 expires friday                    | nothing                    | NeverEnds
+A prod-1 its cert expires friday           | A prod-1 --reason "its cert expires friday" | ExtraWords
+A prod-1 三天的测试                        | nothing                    | NeverEnds
+A prod-1 第二十天                          | A prod-1 --reason "第二十天" | ExtraWords
+A prod-1 第3天                             | A prod-1 --reason "第3天"  | ExtraWords
+A prod-1 七天无理由退货                    | A prod-1 --reason "七天无理由退货" | ExtraWords
+A prod-1 限时优惠                          | A prod-1 --reason "限时优惠" | ExtraWords
 A prod-1 周五发布                          | A prod-1 --reason "周五发布" | ExtraWords
 A prod-1 临时修复                          | A prod-1 --reason "临时修复" | ExtraWords
 
