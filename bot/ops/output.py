@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +49,8 @@ def complain(problems: Iterable[str], secrets: Iterable[str] = ()) -> int:
 
     `secrets` are redacted: an error of the database driver, or the policy file, may contain one.
     """
+    for handler in logging.getLogger().handlers:
+        handler.flush()  # the log has a thread of its own, and these sentences come last
     for problem in map(Redactor(secrets).clean, problems):
         print(printable(problem), file=sys.stderr)
     return WRONG_SETUP

@@ -96,6 +96,7 @@ async def test_debug_logs_name_each_request_and_contain_no_secret(
         hanging = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-3"))
         assert hanging
         await wechat.until(lambda wechat: wechat.calls[-1].env == "prod-3")
+        await soon(lambda: "placed" in about(process, hanging))  # a kill loses the newest lines
         await process.stop(signal.SIGKILL)
     async with bot(environ, tmp_path) as successor:
         await final(slack, hanging)
