@@ -366,11 +366,15 @@ async def test_it_opens_though_the_ledger_is_down_and_wechat_silent(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_slow_ledger_does_not_keep_the_ack(slack: LocalSlack, database: Path) -> None:
+async def test_a_slow_ledger_does_not_keep_the_ack(
+    slack: LocalSlack, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.forms._ACK_SECONDS", 0.2)
     view = await by_command(slack)
     let_hang(database, "requests")
     ack = await sent(slack, view)
     assert ack.error is None
+    assert ack.seconds < 1.9  # the bot waits two for the ledger
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
     assert DOWN in slack.shown_to(REQUESTER)[0].text
     await soon(lambda: states(database) == ["ended"], 60)  # else its end would cut the ledger short
