@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -164,7 +165,8 @@ class Cache(Generic[T]):
         await asyncio.gather(*reading, return_exceptions=True)
 
     async def _read_after(self, running: asyncio.Task[T], key: str) -> T:
-        await asyncio.wait([running])
+        with suppress(Exception):  # raised to those who wait for that one; `close` ends this too
+            await asyncio.shield(running)
         return await asyncio.shield(self.prefetch(key))
 
     async def _fetch(self, key: str) -> T:

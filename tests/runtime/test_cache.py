@@ -179,6 +179,18 @@ async def test_memory_has_a_bound(clock: Clock) -> None:
     assert readings == ["a", "b", "c", "d", "a"]
 
 
+async def test_once_closed_nothing_is_read_for_those_who_waited_for_a_reading_to_end(
+    memory: Cache[str], source: Source
+) -> None:
+    source.gate.clear()
+    early, wanted = memory.get("a"), memory.reread("a")
+    await source.until(lambda source: source.readings == ["a"])
+    await memory.close()
+    source.gate.set()
+    await asyncio.wait([early, wanted])
+    assert source.readings == ["a"]
+
+
 def test_a_recent_key_is_new_once_and_again_after_so_many_others() -> None:
     recent = Recent(2)
     assert [recent.add(key) for key in "aabbaca"] == [True, False, True, False, False, True, True]
