@@ -46,7 +46,7 @@ def split_options(words: Sequence[Word], plain: list[str]) -> Split:
         else:
             guess = replace(options, reason=BLANK_REASON)
             wrong = wrong or MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
-    if not wrong and (fault := wrong_reason(options.reason or "")):
+    if not wrong and options.reason and (fault := wrong_reason(options.reason)):
         wrong = MistakeError(fault, corrected_line(found, options))
     return _unknown(unknown, plain, options) if unknown else wrong or (found, options)
 
@@ -81,6 +81,8 @@ def _value_behind(rest: Iterator[Word]) -> str | None:
 
 def _undashed_dry_run(words: Sequence[Word]) -> MistakeError | None:
     """Return the mistake of a dry run that is asked for without dashes, beside appid and env and before a reason."""
+    if len(words) <= _A_PAIR:
+        return None
     before = takewhile(lambda word: word.quoted or not names_reason(word.text), words)
     said = [word.text for word in before if not word.quoted]
     text = " ".join(said)
