@@ -204,10 +204,8 @@ class Writer:
 
     def _resolve(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
         """Resolve the futures of waiting callers, all of one loop in one call, and then report to the observer."""
-        on_event = zip(jobs, what, strict=True)
-        waiting = [
-            (job, job.done, each) for job, each in on_event if job.done and not job.abandoned
-        ]
+        results = zip(jobs, what, strict=True)
+        waiting = [(job, job.done, each) for job, each in results if job.done and not job.abandoned]
         for loop in {done.get_loop() for _, done, _ in waiting}:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_resolve_on, loop, waiting, how)

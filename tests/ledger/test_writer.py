@@ -3,7 +3,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from sqlalchemy import Connection, event, select, text
@@ -476,18 +476,27 @@ async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_wri
     await hasty.close()
 
 
+@asynccontextmanager
+async def waiting_for_a_locked_row(
+    database: Database,
+) -> AsyncIterator[tuple[Writer, asyncio.Future[str]]]:
+    """Hold a row, and give a writer together with the change of that row which has met the lock timeout once."""
+    engine = database.open().engine
+    writer, gave_up = Writer(engine, PATIENT), threading.Event()
+    await writer.run(add("locked"))
+    event.listen(engine, "handle_error", lambda _: gave_up.set())
+    with database.engine.begin() as connection:
+        connection.execute(select(replicas).with_for_update())
+        waiting = writer.run(change)
+        await soon(gave_up.is_set)
+        yield writer, waiting
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_who_wants_a_row_that_is_locked_gets_it_later_than_the_lock_is_waited_for(
     on_postgresql: Database,
 ) -> None:
-    engine = on_postgresql.open().engine
-    writer, gave_up = Writer(engine, PATIENT), threading.Event()
-    await writer.run(add("locked"))
-    event.listen(engine, "handle_error", lambda _: gave_up.set())
-    with on_postgresql.engine.begin() as connection:
-        connection.execute(select(replicas).with_for_update())
-        waiting = writer.run(change)
-        await soon(gave_up.is_set)
+    async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
         assert not waiting.done()
     assert await waiting == "changed"
     await writer.close()
@@ -497,8 +506,7 @@ async def test_who_waits_for_a_row_that_is_locked_undoes_the_work_of_nobody_else
     on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
-    engine = on_postgresql.open().engine
-    writer, gave_up, begun = Writer(engine, PATIENT), threading.Event(), list[str]()
+    begun = list[str]()
 
     def begin(name: str) -> Callable[[Connection], str]:
         def work(on: Connection) -> str:
@@ -507,12 +515,7 @@ async def test_who_waits_for_a_row_that_is_locked_undoes_the_work_of_nobody_else
 
         return work
 
-    await writer.run(add("locked"))
-    event.listen(engine, "handle_error", lambda _: gave_up.set())
-    with on_postgresql.engine.begin() as connection:
-        connection.execute(select(replicas).with_for_update())
-        waiting = writer.run(change)
-        await soon(gave_up.is_set)
+    async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
         for name in "abc":
             await writer.run(begin(name))
         assert not waiting.done()
@@ -525,14 +528,7 @@ async def test_closing_waits_for_no_row_that_is_locked(
     on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
-    engine = on_postgresql.open().engine
-    writer, gave_up = Writer(engine, PATIENT), threading.Event()
-    await writer.run(add("locked"))
-    event.listen(engine, "handle_error", lambda _: gave_up.set())
-    with on_postgresql.engine.begin() as connection:
-        connection.execute(select(replicas).with_for_update())
-        waiting = writer.run(change)
-        await soon(gave_up.is_set)
+    async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
         await writer.close()
         with pytest.raises(LedgerDownError, match="lock timeout"):
             await waiting
