@@ -19,8 +19,9 @@ Split = tuple[list[str], Options] | MistakeError
 """The words without the options, and the options; or the mistake in the options."""
 
 
-def split_options(words: Sequence[Word], plain: list[str]) -> Split:
-    """Separate words and options; `plain` has the text of all words, for corrections."""
+def split_options(words: Sequence[Word]) -> Split:
+    """Separate words and options."""
+    plain = [word.text for word in words]
     if (undashed := _undashed_dry_run(words)) and not subcommand(plain[0]):
         return undashed
     options = Options()

@@ -65,15 +65,15 @@ _HELP_OPTIONS = {"-h", "--help"}
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
+    split = split_options(words)
     plain = [word.text for word in words]
-    split = split_options(words, plain)
     try:
         if closed and not isinstance(split, MistakeError) and (exact := _exact(*split)):
             return exact
         apart = taken_apart(words)
         if joined := apart != words:
+            split = split_options(apart)
             plain = [word.text for word in apart]
-            split = split_options(apart, plain)
         return _understood(text, plain, split, closed=closed, joined=joined)
     except MistakeError as wrong:
         received = text.strip()[:RECEIVED_LIMIT]

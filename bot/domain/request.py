@@ -54,11 +54,6 @@ class Request:
     approval: Approval | None = None
 
     @property
-    def is_batch(self) -> bool:
-        """Whether several appids are to receive access."""
-        return bool(self.appids)
-
-    @property
     def receivers(self) -> tuple[str, ...]:
         """Every appid that is to receive access."""
         return self.appids or (self.appid,)

@@ -103,7 +103,7 @@ class NewRequest:
         request, confirming = self.request, self.state is State.CONFIRMING
         return {
             **columns_of(request, self.state, self.holder),
-            "ignore_shared": request.again or request.is_batch,
+            "ignore_shared": request.again or bool(request.appids),
             "ignore_undelivered": request.again
             or self.retry is not None
             or request.batch is not None,
@@ -172,7 +172,7 @@ def accept(new: NewRequest, on: Connection) -> Acceptance:
     fill = new.columns
     find = {f"the_{name}": fill[name] for name in _FOUND_BY}
     ignore_shared, ignore_undelivered = new.request.again, bool(fill["ignore_undelivered"])
-    if new.request.is_batch and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING:
+    if new.request.appids and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING:
         return _find_conflict(on, find) or TooManyBatches()
     if new.retry and not on.execute(_RETRY, new.retried).rowcount:
         return _find_conflict(on, find) or AlreadyRetried()

@@ -165,7 +165,7 @@ class ClickMoves:
     def _skip_reason(self, on: Connection, entry: Entry) -> SkipReason | None:
         """Return why nothing is left to do for a request; None for a batch, whose items are checked one by one later."""
         request = entry.request
-        if request.is_batch:
+        if request.appids:
             return None
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
         done = (why for why, stands in _CONFLICTS.items() if on.scalar(stands, same))

@@ -53,7 +53,7 @@ def answer(  # noqa: PLR0913, PLR0917  # one column or event each
     on: Connection,
 ) -> Entry | None:
     """Record the outcome and the steps towards it; None if another replica holds the request."""
-    if entry.request.is_batch:
+    if entry.request.appids:
         requeue_others(on, entry)
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
     if not move(entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns, on):

@@ -140,6 +140,21 @@ def message(*parts: str | Part | Copied | Buttons | None) -> Message:
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
 
 
+def as_arguments(message: Message) -> dict[str, object]:
+    """Return a message as arguments of chat.update and chat.postEphemeral, with nothing linked."""
+    return {"text": message.text, "blocks": message.blocks, "parse": "none"}
+
+
+def as_post(message: Message) -> dict[str, object]:
+    """Return a message as arguments of chat.postMessage, without unfurling."""
+    return as_arguments(message) | {"unfurl_links": False, "unfurl_media": False}
+
+
+def as_response(message: Message) -> dict[str, object]:
+    """Return a message as the body of an ack or a response_url, visible to the user only."""
+    return {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
+
+
 def listing(title: str, lines: Iterable[str]) -> Part:
     """Return a title and, below it, lines in a code block."""
     shown = "\n".join(escape(line).replace("`", "ˋ") for line in lines)

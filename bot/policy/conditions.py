@@ -169,8 +169,13 @@ _APPIDS = Condition(
 )
 
 
+def any_case(rule: Rule) -> bool:
+    """Return whether a rule's envs match in any letter case, so that capital letters do not evade a restriction."""
+    return rule.effect is not Effect.ALLOW
+
+
 def _missed_env(rule: Rule, ask: Ask) -> Miss | None:
-    fits = fits_any_case if rule.any_case else fnmatchcase
+    fits = fits_any_case if any_case(rule) else fnmatchcase
     return None if _fits_one(ask.env, rule.envs, fits) else Miss.ENV
 
 
@@ -179,8 +184,8 @@ def _covers_envs(wider: Rule, rule: Rule) -> bool:
 
 
 def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
-    if not wider.any_case:
-        return covers(glob, env) and (not rule.any_case or glob.lower() == glob.upper())
+    if not any_case(wider):
+        return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
     return covers(glob, env) or (
         covers(glob.lower(), env.lower()) if is_glob(env) else fits_any_case(env, glob)
     )

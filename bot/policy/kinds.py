@@ -65,7 +65,7 @@ class Approvers:
     expires: timedelta
 
 
-@dataclass(frozen=True)  # cached_property needs a __dict__, so no slots
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. No channels means any channel; no `users` and no `groups` means everybody."""
 
@@ -80,11 +80,6 @@ class Rule:
     guests: bool = False
     approvers: Approvers | None = None
     self_approval: bool = False
-
-    @cached_property
-    def any_case(self) -> bool:
-        """Whether its envs match in any letter case, so that a restriction cannot be evaded with capital letters."""
-        return self.effect is not Effect.ALLOW
 
 
 @dataclass(frozen=True, slots=True)

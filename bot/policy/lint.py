@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, deciding_rule, named_envs, owner_of
-from bot.policy.conditions import CONDITIONS
+from bot.policy.conditions import CONDITIONS, any_case
 from bot.policy.errors import quoted
 from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
 from bot.policy.trials import Result
@@ -156,7 +156,7 @@ def _no_env(glob: str) -> bool:
 
 def _disjoint(rule: Rule, glob: str, owned: str) -> bool:
     """Return whether no env can match both globs, judging by their literal beginnings and ends."""
-    one, other = (glob.lower(), owned.lower()) if rule.any_case else (glob, owned)
+    one, other = (glob.lower(), owned.lower()) if any_case(rule) else (glob, owned)
     (head, tail), (its_head, its_tail) = _ends(one), _ends(other)
     heads = head.startswith(its_head) or its_head.startswith(head)
     tails = tail.endswith(its_tail) or its_tail.endswith(tail)

@@ -14,9 +14,9 @@ from bot.messages.words import Tongues
 from bot.policy import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.directory import Directory
-from bot.slack.payloads import Posted, is_direct, read_ref, ref_of
+from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
-from bot.slack.thread import list_appids
+from bot.slack.thread import is_direct
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ruling import approving_rule
 
@@ -42,7 +42,7 @@ class Audience:
         if rule.approvers is None:
             return ()
         channel = rule.approvers.channel
-        why = None if is_direct(channel) else await self._why_private(channel)
+        why = await self._why_private(channel)
         # A channel without the bot refuses the question anyway.
         if why is None or why is NoThread.NOT_INVITED:
             return (channel,)
@@ -94,7 +94,7 @@ class ApproverMessages:
             posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
             if isinstance(posted, Posted):
                 if request.appids:
-                    await list_appids(self._posts, words, request, posted, look_since=look_since)
+                    await self._posts.list_appids(words, request, posted, look_since=look_since)
                 posted_questions.append(posted)
         if posted_questions:
             return ref_of(*posted_questions)

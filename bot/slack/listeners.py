@@ -17,13 +17,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.command import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
+from bot.messages.blocks import as_response
 from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.observers import no_op
 from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import command_origin, kind_of, text_if_any
-from bot.slack.posts import as_response
 
 _HOUR = 3600.0
 

@@ -8,7 +8,6 @@ from bot.domain.request import Origin
 
 Body = Mapping[str, Any]
 
-_DIRECT = ("D", "U", "W")  # a user id means the conversation with the bot
 _KINDS = {
     "block_actions": "click",
     "block_suggestion": "options",
@@ -88,16 +87,6 @@ def shortcut_origin(body: Body) -> Origin:
         thread_ts=active or text_if_any(body, "message", "ts"),
         active_thread=active,
     )
-
-
-def is_direct(channel: str) -> bool:
-    """Tell whether it is a direct message, with the bot or between people."""
-    return channel.startswith(_DIRECT)
-
-
-def is_shared_outside(channel: Mapping[str, object]) -> bool:
-    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
-    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 @dataclass(frozen=True, slots=True)

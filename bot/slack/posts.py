@@ -10,9 +10,15 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from weakref import WeakValueDictionary
 
+from bot.domain.request import Request
 from bot.messages import Message
+from bot.messages.blocks import as_arguments, as_post
+from bot.messages.notices import replacing
+from bot.messages.request import replies
+from bot.messages.words import Words
 from bot.slack.api import (
     Answered,
     Doubtful,
@@ -151,6 +157,23 @@ class Posts:
             posted = await self.post(channel, again(), mark, thread_ts)
         return posted
 
+    async def list_appids(
+        self, words: Words, request: Request, thread: Posted, *, look_since: float | None
+    ) -> None:
+        """Reply with the appids of a batch, each reply once; raises AwayError.
+
+        Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
+        """
+        for number, reply in enumerate(replies(words, request), 1):
+            mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
+            posted = await self.post_at_least_once(
+                thread.channel, reply, again, mark, thread.ts, look_since=look_since
+            )
+            if not isinstance(posted, Posted):
+                facts = {"request": request.id, "reason": str(posted)}
+                _log.error("the appids of a batch are not listed", extra=facts)
+                return
+
     async def edit(self, at: Posted, message: Message) -> bool:
         """Edit a message, at least a second after its last edit; False if Slack permanently refuses.
 
@@ -217,18 +240,3 @@ def _posted(data: Mapping[str, object], channel: str) -> Posted | None:
     """Return the posted message; its channel differs from the argument for a user id, which becomes the conversation's."""
     there, ts = data.get("channel") or channel, data.get("ts")
     return Posted(there, ts) if isinstance(there, str) and isinstance(ts, str) and ts else None
-
-
-def as_arguments(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.update and chat.postEphemeral, with nothing linked."""
-    return {"text": message.text, "blocks": message.blocks, "parse": "none"}
-
-
-def as_post(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.postMessage, without unfurling."""
-    return as_arguments(message) | {"unfurl_links": False, "unfurl_media": False}
-
-
-def as_response(message: Message) -> dict[str, object]:
-    """Return a message as the body of an ack or a response_url, visible to the user only."""
-    return {"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}

@@ -12,6 +12,7 @@ from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import Message
+from bot.messages.blocks import as_arguments, as_post, as_response
 from bot.messages.endings import alone, answer, begun
 from bot.messages.notices import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.words import Words
@@ -28,7 +29,7 @@ from bot.slack.api import (
 )
 from bot.slack.history import PATIENCE
 from bot.slack.payloads import Posted
-from bot.slack.posts import Posts, as_arguments, as_post, as_response
+from bot.slack.posts import Posts
 
 _PATIENCE = 30.0  # seconds to wait for rate limits
 # Seconds between the tries while Slack is away: twice is better than never.

@@ -4,8 +4,7 @@ A slash command has no message to reply to, so the bot posts a parent first. For
 thread, the parent is a reply there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,19 +14,17 @@ from bot.domain.request import Request
 from bot.messages import endings
 from bot.messages.batches import progress
 from bot.messages.notices import NoThread, replacing, unconfirmed
-from bot.messages.request import replies
 from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
 from bot.slack.history import PATIENCE
-from bot.slack.payloads import Posted, is_direct, is_shared_outside, link_to, read_ref, ref_of
+from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import Private
 
+_DIRECT = ("D", "U", "W")  # a user id means the conversation with the bot
 _CHANNEL_GOOD_FOR = 60.0
 _CHANNEL_BAD_FOR = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,7 @@ class Threads:
         if request.appids:
             words = words_in(parent.channel, request, self._tongues)
             thread = Posted(parent.channel, parent.root or parent.ts)
-            await list_appids(self._posts, words, request, thread, look_since=look_since)
+            await self._posts.list_appids(words, request, thread, look_since=look_since)
         return Thread(self._posts, parent, self._tongues, self._private)
 
     async def why_private(self, channel: str) -> NoThread | None:
@@ -149,6 +146,8 @@ class Threads:
 
         Raises AwayError.
         """
+        if is_direct(channel):
+            return None
         why = await self._channels.get(channel)
         if isinstance(why, Refused | Doubtful):
             raise away_error(why)
@@ -159,7 +158,7 @@ class Threads:
     ) -> Posted | NoThread:
         """Post the parent; if it cannot be verified, post a second one that says it replaces the first."""
         origin = request.origin
-        why = None if is_direct(origin.channel_id) else await self.why_private(origin.channel_id)
+        why = await self.why_private(origin.channel_id)
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
@@ -224,22 +223,14 @@ def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
             return NoThread.SLACK_TROUBLE
 
 
-async def list_appids(
-    posts: Posts, words: Words, request: Request, thread: Posted, *, look_since: float | None
-) -> None:
-    """Reply with the appids, each reply once; raises AwayError.
+def is_direct(channel: str) -> bool:
+    """Tell whether it is a direct message, with the bot or between people."""
+    return channel.startswith(_DIRECT)
 
-    Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
-    """
-    for number, reply in enumerate(replies(words, request), 1):
-        mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
-        posted = await posts.post_at_least_once(
-            thread.channel, reply, again, mark, thread.ts, look_since=look_since
-        )
-        if not isinstance(posted, Posted):
-            facts = {"request": request.id, "reason": str(posted)}
-            _log.error("the appids of a batch are not listed", extra=facts)
-            return
+
+def is_shared_outside(channel: Mapping[str, object]) -> bool:
+    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 def words_in(channel: str, request: Request, tongues: Tongues) -> Words:

@@ -91,6 +91,17 @@ def guidance_for(answer: Declined | Troubled) -> tuple[Guidance, Said | None]:
     return for_trouble(answer.trouble), None
 
 
+def label_of(answer: object) -> str:
+    """Return the label of an answer: its errcode, or the name of its trouble."""
+    match answer:
+        case Declined(said):
+            return str(said.errcode)
+        case Troubled(trouble):
+            return trouble.value
+        case _:
+            return "0"
+
+
 def share_env(token: str, env: str, appid: str) -> Call:
     """Return the call that shares `env`, which the token's mini program owns, with `appid`."""
     body = json.dumps({"appid": appid, "env": env}).encode()

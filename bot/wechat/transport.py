@@ -14,7 +14,7 @@ import httpx
 
 from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat, no_op
-from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled, read_answer
+from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled, label_of, read_answer
 
 CUT_SHORT = "cut short"
 """The label for a call that its caller cancelled."""
@@ -162,23 +162,12 @@ class WeChatApi:
                 answered: T | Declined | Troubled = Troubled(received)
             else:
                 answered = read_answer(received.status, received.body, read)
-            answer = _label_of(answered)
+            answer = label_of(answered)
         finally:
             api = call.path.rpartition("/")[2]
             self.called(api, answer, time.monotonic() - began)
             _log.debug("called WeChat", extra={"api": api, "answer": answer})
         return answered
-
-
-def _label_of(answer: object) -> str:
-    """Return the errcode of an answer, or the name of its trouble."""
-    match answer:
-        case Declined(said):
-            return str(said.errcode)
-        case Troubled(trouble):
-            return trouble.value
-        case _:
-            return "0"
 
 
 @cache

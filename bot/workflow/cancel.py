@@ -18,7 +18,7 @@ def cancel(context: ClickContext) -> ClickStep:
     if not context.own and (no := _refused(context)):
         return Reply(no)
     begun = entry.state in BEGUN
-    if begun and request.is_batch:
+    if begun and request.appids:
         return CancelRest()
     if entry.state not in {State.CONFIRMING, State.WAITING}:
         reply = late(words, context.click, entry)

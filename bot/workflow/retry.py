@@ -53,7 +53,7 @@ def _what_failed(context: ClickContext) -> Share | ShareMany | None:
 def share_again(context: ClickContext) -> ClickStep:
     """Share again what was shared before; the reason is the one given now, else the requester's own earlier one."""
     request, click = context.request, context.click
-    if request.is_batch:
+    if request.appids:
         return Reply(say.no_such_request(context.words))
     reason = click.reason or (request.reason if context.own else None)
     share = Share(request.appid, request.env, reason, again=True)

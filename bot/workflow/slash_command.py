@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import assert_never
 
-from bot.command import Command, OpenForm, Share, ShareMany, parse
+from bot.command import OpenForm, Share, ShareMany, parse
 from bot.command.grammar import Help, History, Whoami, Why
 from bot.command.mistake import Misread
 from bot.domain.link import LinkState
@@ -43,9 +43,10 @@ class SlashCommands:
 
         The same trigger twice is one command.
         """
-        return self._once.do_inline(origin.trigger_id, lambda: self._answer(origin, parse(text)))
+        return self._once.do_inline(origin.trigger_id, partial(self._answer, origin, text))
 
-    async def _answer(self, origin: Origin, command: Command | Misread) -> Message | OpenForm:
+    async def _answer(self, origin: Origin, text: str) -> Message | OpenForm:
+        command = parse(text)
         if isinstance(command, OpenForm):
             return command
         until, policy = within(_ACK_SECONDS), self._ports.in_force.policy

@@ -113,6 +113,7 @@ class Intake:
             return ruled.message
         if self.stopping:
             return stopping(words)
+        first = first_state(ruled)
         request = Request(
             self._ports.new_id(),
             origin,
@@ -126,7 +127,7 @@ class Intake:
             again=share.again,
         )
         with log_request(request.id):
-            return await self._record(words, request, first_state(ruled), until, retry, own=own)
+            return await self._record(words, request, first, until, retry, own=own)
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
         """Return a sentence on the env's readiness; an empty message if it is not known in time."""

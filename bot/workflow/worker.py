@@ -123,7 +123,7 @@ class Worker:
             return await self._open_place(entry, backlog)
         if entry.asked:
             self._show_decided(entry, entry.place)
-        if entry.request.is_batch:
+        if entry.request.appids:
             return await self._run(entry, entry.place, backlog)
         return await self._call(entry, backlog, called_again=called_again)
 
@@ -160,7 +160,7 @@ class Worker:
         """Show the decision to the requester and to the approvers."""
         request = entry.request
         self.start(_for_now(self.waiting.approvals.settle(entry)))
-        if not (request.is_batch and entry.taken_over):  # else it shows the progress
+        if not (request.appids and entry.taken_over):  # else it shows the progress
             self.start(_for_now(self.places.reopen(request, where).go_on(request)))
 
     async def _open_place(self, entry: Entry, backlog: list[Write]) -> Entry | None:

@@ -64,13 +64,11 @@ ORIGIN = Origin("T", "U", "C", "name", "trigger", "")
 
 def test_one_appid_is_no_batch() -> None:
     request = Request("r", ORIGIN, "wx0", "env", "wx1", "rule")
-    assert not request.is_batch
     assert request.receivers == ("wx0",)
 
 
 def test_a_batch_is_for_all_its_appids() -> None:
     request = Request("r", ORIGIN, "", "env", "wx1", "rule", appids=("wx0", "wx2"))
-    assert request.is_batch
     assert request.receivers == ("wx0", "wx2")
 
 
@@ -86,4 +84,4 @@ def test_the_items_of_a_batch_are_the_same_whoever_makes_them_and_count_from_one
     assert {(item.env, item.rule, item.reason, item.batch) for item in items} == {
         ("env", "rule", "why", batch.id)
     }
-    assert not any(item.is_batch or item.origin.response_url for item in items)
+    assert not any(item.appids or item.origin.response_url for item in items)

@@ -4,14 +4,14 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages.blocks import message
+from bot.messages.blocks import as_response, message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
 from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.payloads import Posted
-from bot.slack.posts import Posts, as_response
+from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
 

@@ -21,7 +21,7 @@ from bot.policy.lint import approval, reach
 from bot.policy.trials import Tested
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Refused, Result
-from bot.slack.payloads import is_shared_outside
+from bot.slack.thread import is_shared_outside
 
 
 async def check_policy(setup: Setup) -> list[Finding]:
