@@ -12,8 +12,8 @@ from tests.benchmarks.bars import Bar
 from tests.benchmarks.strangers import FLOODS
 from tests.conftest import free_port
 from tests.faults.bots import CHANNEL, address_at, over_http, request_of
-from tests.faults.chained import chained, renewed
-from tests.faults.fire import REQUESTER, Fire
+from tests.faults.rig import REQUESTER, Rig
+from tests.faults.token_chain import chain_rig, wait_for_renewals
 
 _SECONDS = 10.0
 _PAUSE = 0.05
@@ -52,26 +52,26 @@ def flood_bars(found: list[Leaned]) -> list[Bar]:
 
 async def _leaned(name: str, folder: Path, seconds: float) -> Leaned:
     port = free_port()
-    async with chained(folder, port, 0, **over_http(port)) as scene:
-        scene.slack.request_url = address_at(port)
-        await renewed(scene, 0)
+    async with chain_rig(folder, port, 0, **over_http(port)) as rig:
+        rig.slack.request_url = address_at(port)
+        await wait_for_renewals(rig, 0)
         for _ in range(_WARM):
-            await _acked(scene)
-        before = scene.bot.memory()
-        scene.bot.forget_peak()
+            await _acked(rig)
+        before = rig.bot.memory()
+        rig.bot.forget_peak()
         strangers = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.benchmarks.strangers", name, str(port), str(seconds)
         )
         over = asyncio.create_task(strangers.wait())
         acks = [0.0]
         while not over.done():
-            acks.append(await _acked(scene))
+            acks.append(await _acked(rig))
             await asyncio.sleep(_PAUSE)
-        return Leaned(name, max(acks), scene.bot.memory("VmHWM") - before)
+        return Leaned(name, max(acks), rig.bot.memory("VmHWM") - before)
 
 
-async def _acked(scene: Fire) -> float:
+async def _acked(rig: Rig) -> float:
     began = time.perf_counter()
-    ack = await scene.slack.command(REQUESTER, CHANNEL, scene.command())
+    ack = await rig.slack.command(REQUESTER, CHANNEL, rig.command())
     took = time.perf_counter() - began
     return took if request_of(ack) else float("inf")

@@ -139,9 +139,9 @@ class Load:
     def __init__(
         self, slack: LocalSlack, people: int = 4, pause: float = 0.05, env: str = "prod"
     ) -> None:
-        self.taken: set[str] = set()
+        self.accepted: set[str] = set()
         self.refused: list[Ack] = []
-        self.unheard: list[Ack] = []
+        self.unanswered: list[Ack] = []
         self.finals: dict[str, float] = {}
         """When each request visibly ended, in seconds of time.monotonic()."""
         self._open: set[str] = set()
@@ -171,31 +171,31 @@ class Load:
             if isinstance(result, Exception):
                 raise result  # probably the reason why the test waited in vain
 
-    async def ask(self) -> bool:
+    async def type_command(self) -> bool:
         """Type a command; return whether the bot accepted it."""
         user = "U0REQUESTER"
         ack = await self._slack.command(user, CHANNEL, f"{APPID} {self._env}-{next(self._numbers)}")
         said = str((ack.payload or {}).get("text", ""))
         id_ = request_of(ack)
         if id_:
-            self.taken.add(id_)
+            self.accepted.add(id_)
         elif ack.error:
-            self.unheard.append(ack)
+            self.unanswered.append(ack)
         else:
             assert "nothing was done" in said.lower(), said
             self.refused.append(ack)
         self._slack.changed()
         return id_ is not None
 
-    async def more(self, commands: int, within: float = 20) -> None:
+    async def more_accepted(self, commands: int, within: float = 20) -> None:
         """Wait until this many more commands were accepted."""
-        enough = len(self.taken) + commands
-        await self._slack.until(lambda _: len(self.taken) >= enough, within)
+        enough = len(self.accepted) + commands
+        await self._slack.until(lambda _: len(self.accepted) >= enough, within)
 
     async def all_answered(self, within: float) -> None:
         """Wait until all accepted requests, and all others that are visible, have ended."""
         await self._slack.until(
-            lambda _: self.taken <= self.finals.keys() and not self._open, within
+            lambda _: self.accepted <= self.finals.keys() and not self._open, within
         )
 
     @property
@@ -205,14 +205,14 @@ class Load:
 
     def under_way(self) -> set[str]:
         """Return the accepted requests that have not ended."""
-        return self.taken - self.finals.keys()
+        return self.accepted - self.finals.keys()
 
     async def _type_on(self) -> None:
         while not self._over:
             if self._slack.sockets.connections:
-                taken = await self.ask()
+                accepted = await self.type_command()
                 # A connection may be dead without the bot knowing.
-                await asyncio.sleep(self._pause if taken else max(self._pause, 0.01))
+                await asyncio.sleep(self._pause if accepted else max(self._pause, 0.01))
             else:
                 await self._slack.until(
                     lambda slack: slack.sockets.connections > 0 or self._over, 60
@@ -248,7 +248,7 @@ async def all_ended(database: str, within: float) -> None:
 
 async def until_none(database: str, where: str, within: float) -> None:
     """Wait until no request matches."""
-    query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # words of ours
+    query = f"SELECT id FROM requests WHERE {where}"  # noqa: S608  # conditions of the tests
     async with asyncio.timeout(within):
         while await asyncio.to_thread(rows, database, query):  # noqa: ASYNC110
             await asyncio.sleep(0.1)  # a database sends no event
@@ -269,7 +269,7 @@ def assert_keeps_secrets(bot: Bot, slack: LocalSlack) -> None:
     """Assert that no secret is in the log, or in a visible message, modal or App Home."""
     assert MADE_UP not in bot.log
     assert "/commands/" not in bot.log, "a response_url"
-    assert "/actions/" not in bot.log, "likewise"
+    assert "/actions/" not in bot.log, "a response_url"
     for person in slack.people:
         for view in filter(None, (*slack.views(person), slack.home(person))):
             assert MADE_UP not in str(view.blocks)

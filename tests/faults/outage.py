@@ -17,7 +17,7 @@ _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnec
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: closing sends a RST
 
 
-class How(Enum):
+class OutageKind(Enum):
     """What the bot's calls meet during the outage."""
 
     REFUSED = "refused"
@@ -27,35 +27,35 @@ class How(Enum):
 
 
 @dataclass
-class Way:
-    """A port that forwards to Slack, or does not."""
+class SlackProxy:
+    """A port that forwards to Slack, except during an outage."""
 
-    away: How | None = None
+    outage: OutageKind | None = None
     port: int = 0
     _to: int = 0
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
-    async def begin(self, to: int) -> None:
-        """Forward to a local port."""
+    async def open(self, to: int) -> None:
+        """Listen, and forward to this local port."""
         self._to = to
         await self._listen()
 
-    async def lose(self, how: How) -> None:
+    async def cut(self, kind: OutageKind) -> None:
         """Stop forwarding; open connections are cut or fall silent."""
-        self.away = how
-        if how is How.REFUSED:
+        self.outage = kind
+        if kind is OutageKind.REFUSED:
             self._shut()
-        if how is not How.HANGING:
+        if kind is not OutageKind.HANGING:
             for writer in self._open:
                 writer.transport.abort()
 
-    async def find(self) -> None:
+    async def restore(self) -> None:
         """Forward to Slack again."""
-        how, self.away = self.away, None
+        kind, self.outage = self.outage, None
         for writer in self._open:
             writer.transport.abort()
-        if how is How.REFUSED:
+        if kind is OutageKind.REFUSED:
             await self._listen()
 
     def close(self) -> None:
@@ -69,23 +69,23 @@ class Way:
             self._server.close()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._pass, HOST, self.port)
+        self._server = await asyncio.start_server(self._serve, HOST, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
-            await self._lead(reader, writer)
+            await self._forward(reader, writer)
         self._open.discard(writer)
         writer.close()
 
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.away is How.RESET:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.outage is OutageKind.RESET:
             writer.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE
             )
             return
-        if self.away is How.UNAVAILABLE:
+        if self.outage is OutageKind.UNAVAILABLE:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(_UNAVAILABLE)
             await writer.drain()
@@ -103,30 +103,30 @@ class Way:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
-                if self.away is None:
+                if self.outage is None:
                     writer.write(data)
                     await writer.drain()
             writer.close()
 
 
-class Behind(LocalSlack):
+class ProxiedSlack(LocalSlack):
     """A Slack whose Web API and response_urls are behind such a port."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, proxy: SlackProxy) -> None:
         super().__init__(seed(), ack_timeout=PATIENCE)
-        self._way = way
+        self._front = proxy
 
     @property
     def api_url(self) -> str:
         """The base URL of the Web API, behind the port."""
-        return f"http://{HOST}:{self._way.port}/api/"
+        return f"http://{HOST}:{self._front.port}/api/"
 
     def response_url(
         self, user_id: str, channel_id: str, original: PostedMessage | None = None
     ) -> str:
         """Return a new response_url, behind the port."""
         path = super().response_url(user_id, channel_id, original).removeprefix(self.origin)
-        return f"http://{HOST}:{self._way.port}{path}"
+        return f"http://{HOST}:{self._front.port}{path}"
 
     @property
     def origin(self) -> str:
@@ -135,12 +135,12 @@ class Behind(LocalSlack):
 
 
 @asynccontextmanager
-async def slack_behind_a_way() -> AsyncIterator[tuple[Behind, Way]]:
+async def proxied_slack() -> AsyncIterator[tuple[ProxiedSlack, SlackProxy]]:
     """Yield a Slack and the port in front of it."""
-    way = Way()
-    async with Behind(way) as slack:
-        await way.begin(int(slack.origin.rsplit(":", 1)[1]))
+    proxy = SlackProxy()
+    async with ProxiedSlack(proxy) as slack:
+        await proxy.open(int(slack.origin.rsplit(":", 1)[1]))
         try:
-            yield slack, way
+            yield slack, proxy
         finally:
-            way.close()
+            proxy.close()

@@ -29,7 +29,7 @@ PLACES = (
 HEAD = "| What goes wrong | What comes of it |\n|---|---|\n"
 WORKED = SHARED
 NOT_BEGUN = NOT_RECORDED
-Lit = TypeVar("Lit")
+Parameter = TypeVar("Parameter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Fault:
         return self.what
 
 
-def rows_of(where: str, *rows: tuple[str, str, Lit]) -> dict[Fault, Lit]:
+def rows_of(where: str, *rows: tuple[str, str, Parameter]) -> dict[Fault, Parameter]:
     """Return the faults of a place; `rows` have what goes wrong, what is told, and the test's parameter."""
-    return {Fault(where, what, told): lit for what, told, lit in rows}
+    return {Fault(where, what, told): parameter for what, told, parameter in rows}
 
 
 def faults() -> Iterator[Fault]:

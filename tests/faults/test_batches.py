@@ -35,15 +35,15 @@ pytestmark = pytest.mark.slow
 REQUESTER = "U0REQUESTER"
 MANY = 120
 FEW = 10  # appids that the message itself lists
-MIDST = 40  # answers of WeChat before the kill
+ANSWERS_BEFORE_KILL = 40  # answers of WeChat before the kill
 WITHIN = 40.0  # seconds for a lease to expire, and the remaining work
 RESTARTED = "I was restarted while this was under way, so I asked WeChat once more about"
 APPIDS = [f"wx{number:016x}" for number in range(1, MANY + 1)]
 
 
 @dataclass(frozen=True)
-class Left:
-    """The state of the ledger and of WeChat while no bot ran the batch."""
+class Snapshot:
+    """The state of the ledger and of WeChat between the kill and the next start."""
 
     ended: set[str]
     begun: set[str]
@@ -51,7 +51,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Town:
+class Servers:
     """Both servers, a database, and the bots that use them."""
 
     slack: LocalSlack
@@ -60,58 +60,60 @@ class Town:
     folder: Path
     stack: AsyncExitStack
 
-    async def bot(self, name: str = "bot", **more: str) -> Bot:
+    async def start_bot(self, name: str = "bot", **more: str) -> Bot:
         """Start a bot, which is killed at the end of the test."""
         bot = Bot(environ(self.slack, self.wechat, self.database) | more, self.folder, name)
         self.stack.push_async_callback(bot.end)
         await bot.start()
         return bot
 
-    async def listening(self, name: str, port: int) -> tuple[Bot, str]:
+    async def start_http_bot(self, name: str, port: int) -> tuple[Bot, str]:
         """Start a bot in HTTP mode; return it and its URL."""
-        return await self.bot(name, **over_http(port)), address_at(port)
+        return await self.start_bot(name, **over_http(port)), address_at(port)
 
-    async def ask(self, env: str = "prod-1", appids: list[str] = APPIDS, at: str = "") -> str:
+    async def request_batch(
+        self, env: str = "prod-1", appids: list[str] = APPIDS, url: str = ""
+    ) -> str:
         """Request a batch and return its id."""
-        self.slack.request_url = at or None
+        self.slack.request_url = url or None
         ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids)} {env}")
         id_ = request_of(ack)
         assert id_, ack
         return id_
 
-    async def answers(self, calls: int) -> None:
+    async def wait_for_answers(self, calls: int) -> None:
         """Wait until WeChat has given this many answers."""
         await self.wechat.until(lambda wechat: len(wechat.calls) >= calls, WITHIN)
 
-    async def left(self) -> Left:
+    async def snapshot(self) -> Snapshot:
         """Return the state once WeChat has finished the calls of the killed bot."""
         await self.wechat.until(lambda wechat: wechat.in_flight == 0)
         query = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'ended'"
         ended = set(rows(self.database, query))
         assert 0 < len(ended) < MANY
         query = "SELECT appid FROM requests WHERE state = 'queued' AND begun"
-        return Left(ended, set(rows(self.database, query)), len(self.wechat.calls))
+        return Snapshot(ended, set(rows(self.database, query)), len(self.wechat.calls))
 
     async def all_ended(self) -> None:
         """Wait until all requests have ended."""
         await all_ended(self.database, WITHIN)
 
-    def assert_finished(self, batch: str, left: Left) -> None:
+    def assert_finished(self, batch: str, snapshot: Snapshot) -> None:
         """Check that each remaining item was requested once, and that one answer covers all."""
-        again = [call.appid for call in self.wechat.calls[left.calls :]]
-        assert left.ended.isdisjoint(again)
-        assert sorted(again) == sorted(set(APPIDS) - left.ended)
+        again = [call.appid for call in self.wechat.calls[snapshot.calls :]]
+        assert snapshot.ended.isdisjoint(again)
+        assert sorted(again) == sorted(set(APPIDS) - snapshot.ended)
         assert {appid for _, _, appid in self.wechat.shared} == set(APPIDS)
-        self.assert_through({batch: MANY})
+        self.assert_all_shared({batch: MANY})
         (parent,) = self.slack.parents(CHANNEL)
         (reply,) = (m for m in self.slack.thread(CHANNEL, parent.ts) if not lists(m))
         (twice,) = [line for line in reply.text.splitlines() if line.startswith(RESTARTED)]
         said = set(re.findall(r"wx[0-9a-f]{16}", twice))
         calls = Counter(call.appid for call in self.wechat.calls)
         assert {appid for appid, count in calls.items() if count > 1} <= said
-        assert left.begun <= said
+        assert snapshot.begun <= said
 
-    def assert_through(self, batches: dict[str, int]) -> None:
+    def assert_all_shared(self, batches: dict[str, int]) -> None:
         """Check that each batch of this size has one answer, which says that all were shared."""
         items = rows(self.database, "SELECT outcome FROM requests WHERE batch IS NOT NULL")
         assert items == ["shared"] * sum(batches.values())
@@ -137,124 +139,124 @@ class Town:
 
 
 @asynccontextmanager
-async def town(database: str, folder: Path, latency: float = 0.1) -> AsyncIterator[Town]:
+async def serve(database: str, folder: Path, latency: float = 0.1) -> AsyncIterator[Servers]:
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency) as wechat,
         AsyncExitStack() as stack,
     ):
-        yield Town(slack, wechat, database, folder, stack)
+        yield Servers(slack, wechat, database, folder, stack)
 
 
 async def test_a_batch_whose_bot_is_killed_is_finished_at_the_next_start(tmp_path: Path) -> None:
-    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
-        bot = await here.bot()
-        batch = await here.ask()
-        await here.answers(MIDST)
+    async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
+        bot = await servers.start_bot()
+        batch = await servers.request_batch()
+        await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
         await bot.end(SIGKILL)
-        left = await here.left()
+        snapshot = await servers.snapshot()
         await bot.start()
-        await here.all_ended()
+        await servers.all_ended()
         assert await bot.end(SIGTERM) == 0
-        here.assert_finished(batch, left)
-        here.assert_clean(bot)
+        servers.assert_finished(batch, snapshot)
+        servers.assert_clean(bot)
 
 
 async def test_a_batch_whose_bot_is_killed_twice_is_finished_all_the_same(tmp_path: Path) -> None:
-    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
-        bot = await here.bot()
-        batch = await here.ask()
+    async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
+        bot = await servers.start_bot()
+        batch = await servers.request_batch()
         for _ in range(2):
-            await here.answers(len(here.wechat.calls) + 30)
+            await servers.wait_for_answers(len(servers.wechat.calls) + 30)
             await bot.end(SIGKILL)
-            left = await here.left()
+            snapshot = await servers.snapshot()
             await bot.start()
-        await here.all_ended()
+        await servers.all_ended()
         assert await bot.end(SIGTERM) == 0
-        here.assert_finished(batch, left)
-        here.assert_clean(bot)
+        servers.assert_finished(batch, snapshot)
+        servers.assert_clean(bot)
 
 
 async def test_an_answer_posted_before_the_bot_is_killed_is_not_posted_again(
     tmp_path: Path,
 ) -> None:
-    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as here:
-        bot = await here.bot()
-        batch = await here.ask()
-        await here.slack.until(lambda slack: any(m.thread_ts for m in slack.messages), WITHIN)
+    async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
+        bot = await servers.start_bot()
+        batch = await servers.request_batch()
+        await servers.slack.until(lambda slack: any(m.thread_ts for m in slack.messages), WITHIN)
         await bot.end(SIGKILL)
         await bot.start()
-        await here.all_ended()
+        await servers.all_ended()
         assert await bot.end(SIGTERM) == 0
-        assert len(here.wechat.calls) == MANY
-        here.assert_through({batch: MANY})
-        here.assert_clean(bot)
+        assert len(servers.wechat.calls) == MANY
+        servers.assert_all_shared({batch: MANY})
+        servers.assert_clean(bot)
 
 
 async def test_a_batch_whose_replica_is_killed_is_finished_by_the_other(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
-    async with town(postgresql.new(), tmp_path) as here:
-        killed, address = await here.listening("one", unused_tcp_port_factory())
-        successor, _ = await here.listening("other", unused_tcp_port_factory())
-        batch = await here.ask(at=address)
-        await here.answers(MIDST)
+    async with serve(postgresql.new(), tmp_path) as servers:
+        killed, address = await servers.start_http_bot("one", unused_tcp_port_factory())
+        successor, _ = await servers.start_http_bot("other", unused_tcp_port_factory())
+        batch = await servers.request_batch(url=address)
+        await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
         await killed.end(SIGKILL)
-        left = await here.left()
-        await here.all_ended()
+        snapshot = await servers.snapshot()
+        await servers.all_ended()
         assert await successor.end(SIGTERM) == 0
         assert successor.logged("taken over") == {batch}
-        here.assert_finished(batch, left)
-        here.assert_clean(killed, successor)
+        servers.assert_finished(batch, snapshot)
+        servers.assert_clean(killed, successor)
 
 
 async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_path: Path) -> None:
-    async with town(f"sqlite:///{tmp_path}/ledger.db", tmp_path, latency=0.5) as here:
-        bot = await here.bot(SHUTDOWN_GRACE="0.1")
-        batch = await here.ask()
-        await here.answers(MIDST)
+    async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path, latency=0.5) as servers:
+        bot = await servers.start_bot(SHUTDOWN_GRACE="0.1")
+        batch = await servers.request_batch()
+        await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
         assert await bot.end(SIGTERM) == 0
-        left = await here.left()
+        snapshot = await servers.snapshot()
         await bot.start()
-        await here.all_ended()
+        await servers.all_ended()
         assert await bot.end(SIGTERM) == 0
-        here.assert_finished(batch, left)
-        here.assert_clean(bot)
+        servers.assert_finished(batch, snapshot)
+        servers.assert_clean(bot)
 
 
 async def test_batches_on_two_replicas_never_ask_for_more_than_twenty_at_once(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
-    async with town(postgresql.new(), tmp_path) as here:
-        one, address = await here.listening("one", unused_tcp_port_factory())
-        other, elsewhere = await here.listening("other", unused_tcp_port_factory())
-        first = await here.ask("prod-1", APPIDS[:60], at=address)
-        second = await here.ask("test-1", APPIDS[:60], at=elsewhere)
-        await here.all_ended()
+    async with serve(postgresql.new(), tmp_path) as servers:
+        one, address = await servers.start_http_bot("one", unused_tcp_port_factory())
+        other, elsewhere = await servers.start_http_bot("other", unused_tcp_port_factory())
+        first = await servers.request_batch("prod-1", APPIDS[:60], url=address)
+        second = await servers.request_batch("test-1", APPIDS[:60], url=elsewhere)
+        await servers.all_ended()
         for bot in (one, other):
             assert await bot.end(SIGTERM) == 0
         assert (one.logged("delivered"), other.logged("delivered")) == ({first}, {second})
-        assert AT_ONCE / 2 < here.wechat.most_at_once <= AT_ONCE
-        assert len(here.wechat.calls) == 120
-        here.assert_through({first: 60, second: 60})
-        here.assert_clean(one, other)
+        assert AT_ONCE / 2 < servers.wechat.most_at_once <= AT_ONCE
+        assert len(servers.wechat.calls) == 120
+        servers.assert_all_shared({first: 60, second: 60})
+        servers.assert_clean(one, other)
 
 
 async def test_a_batch_behind_one_of_a_killed_replica_runs_after_it(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
-    async with town(postgresql.new(), tmp_path) as here:
-        killed, address = await here.listening("one", unused_tcp_port_factory())
-        successor, elsewhere = await here.listening("other", unused_tcp_port_factory())
-        first = await here.ask("prod-1", at=address)
-        await here.answers(1)
-        second = await here.ask("test-1", APPIDS[:60], at=elsewhere)
+    async with serve(postgresql.new(), tmp_path) as servers:
+        killed, address = await servers.start_http_bot("one", unused_tcp_port_factory())
+        successor, elsewhere = await servers.start_http_bot("other", unused_tcp_port_factory())
+        first = await servers.request_batch("prod-1", url=address)
+        await servers.wait_for_answers(1)
+        second = await servers.request_batch("test-1", APPIDS[:60], url=elsewhere)
         await killed.end(SIGKILL)
-        await here.all_ended()
+        await servers.all_ended()
         assert await successor.end(SIGTERM) == 0
         assert successor.logged("delivered") == {first, second}
-        assert here.wechat.most_at_once <= AT_ONCE
-        envs = [call.env for call in here.wechat.calls]
+        assert servers.wechat.most_at_once <= AT_ONCE
+        envs = [call.env for call in servers.wechat.calls]
         assert envs == sorted(envs)  # the second batch began after the first
-        here.assert_through({first: MANY, second: 60})
-        here.assert_clean(killed, successor)
+        servers.assert_all_shared({first: MANY, second: 60})
+        servers.assert_clean(killed, successor)

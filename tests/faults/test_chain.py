@@ -61,16 +61,16 @@ class Replicas:
         """Return how often WeChat has renewed the owner's token."""
         return self.calls("api_authorizer_token")
 
-    async def ask(self, commands: int) -> None:
+    async def request_shares(self, commands: int) -> None:
         """Type commands, which Slack distributes to the replicas in turn, and wait for their answers."""
-        await asyncio.gather(*(self.load.ask() for _ in range(commands)))
+        await asyncio.gather(*(self.load.type_command() for _ in range(commands)))
         await self.load.all_answered(30)
 
-    async def ask_one(self) -> Bot:
+    async def request_share(self) -> Bot:
         """Type one command, and return the replica that accepted it."""
-        before = set(self.load.taken)
-        assert await self.load.ask()
-        (id_,) = self.load.taken - before
+        before = set(self.load.accepted)
+        assert await self.load.type_command()
+        (id_,) = self.load.accepted - before
         one, other = self.one, self.other
         # The ack comes first.
         await soon(lambda: id_ in one.logged("accepted") | other.logged("accepted"))
@@ -84,7 +84,7 @@ class Replicas:
             aged = "UPDATE tokens SET issued = issued - :s, expires = expires - :s"
             connection.execute(text(aged), {"s": seconds})
 
-    def kept(self) -> StoredToken:
+    def stored_token(self) -> StoredToken:
         """Return the owner's token as it stands in the ledger."""
         engine = create_engine(self.database, poolclass=NullPool)
         found = at_rest(engine, self.wechat.platform.component_appid, seal_of([KEY]))
@@ -92,14 +92,14 @@ class Replicas:
 
     async def assert_all_shared(self) -> None:
         """Check that every command was answered once, after exactly one share."""
-        taken = self.load.taken
-        assert_answered_once(self.slack, taken)
+        accepted = self.load.accepted
+        assert_answered_once(self.slack, accepted)
         # People see the last answer a moment before its end is recorded.
         await all_ended(self.database, 10)
-        assert_recorded_once(self.database, taken)
+        assert_recorded_once(self.database, accepted)
         assert {parent.text[0] for parent in self.slack.parents(CHANNEL)} == {"✅"}
-        assert len({env for _, env, _ in self.wechat.shared}) == len(taken)
-        assert self.load.unheard == self.load.refused == []
+        assert len({env for _, env, _ in self.wechat.shared}) == len(accepted)
+        assert self.load.unanswered == self.load.refused == []
 
 
 @pytest.fixture
@@ -107,14 +107,14 @@ async def replicas(
     postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Ports
 ) -> AsyncIterator[Replicas]:
     """Run two replicas with an intact chain, both of which have used the owner's token."""
-    async with running(postgresql.new(), tmp_path, unused_tcp_port_factory) as replicas:
+    async with run_replicas(postgresql.new(), tmp_path, unused_tcp_port_factory) as replicas:
         await replicas.wechat.until(lambda _: replicas.renewals == 1)
-        await replicas.ask(4)
+        await replicas.request_shares(4)
         yield replicas
 
 
 @asynccontextmanager
-async def running(database: str, folder: Path, port: Ports) -> AsyncIterator[Replicas]:
+async def run_replicas(database: str, folder: Path, port: Ports) -> AsyncIterator[Replicas]:
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=0.05) as wechat,
@@ -145,14 +145,14 @@ async def test_at_each_expiry_a_burst_through_two_replicas_makes_one_renewal(
 ) -> None:
     for number in range(2, 2 + ROUNDS):
         replicas.pass_time(LIFETIME)
-        await replicas.ask(BURST)
+        await replicas.request_shares(BURST)
         assert replicas.renewals == number
         assert replicas.calls("api_component_token") == number
     for bot in (replicas.one, replicas.other):
         assert len(bot.logged("accepted")) > BURST
         assert await bot.end(SIGTERM) == 0
     assert replicas.calls("api_start_push_ticket") == 1
-    assert replicas.kept().refresh_token == replicas.wechat.platform.refresh_token(OWNER)
+    assert replicas.stored_token().refresh_token == replicas.wechat.platform.refresh_token(OWNER)
     await replicas.assert_all_shared()
 
 
@@ -162,7 +162,7 @@ async def test_a_burst_with_a_superseded_token_makes_one_renewal(
     wechat = replicas.wechat
     for number in range(2, 2 + ROUNDS):
         wechat.supersede(wechat.calls[-1].token)
-        await replicas.ask(BURST)
+        await replicas.request_shares(BURST)
         assert replicas.renewals == number
     assert replicas.calls("api_component_token") == 1
     await replicas.assert_all_shared()
@@ -170,38 +170,38 @@ async def test_a_burst_with_a_superseded_token_makes_one_renewal(
 
 @pytest.mark.parametrize("fate", [SIGKILL, SIGSTOP], ids=["killed", "frozen"])
 async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_else_is_lost(
-    replicas: Replicas, fate: Signals
+    replicas: Replicas, signal_: Signals
 ) -> None:
     wechat, platform, load = replicas.wechat, replicas.wechat.platform, replicas.load
     before = platform.refresh_token(OWNER)
     wechat.expire(wechat.calls[-1].token)
     # WeChat has issued a token and a new refresh token, but no replica received them.
     wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
-    lost = await replicas.ask_one()
+    lost = await replicas.request_share()
     await wechat.until(lambda _: replicas.renewals == 2)
-    lost.send(fate)
-    never_heard = platform.refresh_token(OWNER)
-    assert replicas.kept().refresh_token == before != never_heard
+    lost.send(signal_)
+    unreceived = platform.refresh_token(OWNER)
+    assert replicas.stored_token().refresh_token == before != unreceived
 
     left = replicas.other if lost is replicas.one else replicas.one
-    assert await replicas.ask_one() is left
+    assert await replicas.request_share() is left
     await wechat.until(lambda _: replicas.renewals == 3, RENEWED_WITHIN)
     await load.all_answered(TAKEN_OVER_WITHIN)
 
-    if fate is SIGSTOP:
+    if signal_ is SIGSTOP:
         lost.send(SIGCONT)
     else:
         await lost.end()
         await lost.start()
-    await replicas.ask(10)
+    await replicas.request_shares(10)
     assert replicas.renewals == 3
-    assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
+    assert replicas.stored_token().refresh_token == platform.refresh_token(OWNER)
 
     # The ledger's refresh token is valid for the next renewal, so the list is not needed.
     asked = replicas.calls("api_get_authorizer_info")
     wechat.expire(wechat.calls[-1].token)
-    await replicas.ask(10)
+    await replicas.request_shares(10)
     assert replicas.renewals == 4
     assert replicas.calls("api_get_authorizer_info") == asked == 1
-    assert replicas.kept().refresh_token == platform.refresh_token(OWNER)
+    assert replicas.stored_token().refresh_token == platform.refresh_token(OWNER)
     await replicas.assert_all_shared()

@@ -51,7 +51,7 @@ class Pair:
     bots: list[Bot]
     addresses: list[str]
 
-    async def ask(self, env: str, to: int) -> str:
+    async def request_share(self, env: str, to: int) -> str:
         """Request a share, and return the ts of the question to the approvers."""
         self.slack.request_url = self.addresses[to]
         asked = len(self.slack.parents(APPROVALS))
@@ -60,7 +60,7 @@ class Pair:
         await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) > asked)
         return self.slack.parents(APPROVALS)[-1].ts
 
-    async def open(self, user: str, question: str, button: str, to: int) -> View:
+    async def open_modal(self, user: str, question: str, button: str, to: int) -> View:
         """Open a decision's modal."""
         self.slack.request_url = self.addresses[to]
         ack = await self.slack.click(user, question, button)
@@ -68,13 +68,13 @@ class Pair:
         await self.slack.until(lambda slack: bool(slack.views(user)))
         return self.slack.views(user)[-1]
 
-    async def send(self, user: str, view: View, to: int) -> None:
+    async def submit(self, user: str, view: View, to: int) -> None:
         """Submit a decision."""
         self.slack.request_url = self.addresses[to]
         ack = await self.slack.submit(user, view)
         assert ack.error is None
 
-    async def told(self, times: int) -> list[str]:
+    async def last_messages(self, times: int) -> list[str]:
         """Return what each approver was told last, once both were told something this many times."""
         both = APPROVER, SECOND_APPROVER
         await self.slack.until(
@@ -86,7 +86,7 @@ class Pair:
         """Wait until all requests have ended."""
         await all_ended(self.database, WITHIN)
 
-    async def rests(self) -> None:
+    async def none_leased(self) -> None:
         """Wait until the waiting requests have no lease."""
         await until_none(self.database, "holder IS NOT NULL OR wake IS NULL", WITHIN)
 
@@ -131,17 +131,17 @@ async def test_of_two_approvers_at_two_replicas_one_decides_and_the_other_is_tol
 ) -> None:
     races = 10
     for number in range(races):
-        question = await pair.ask(f"race-{number}", to=number % 2)
+        question = await pair.request_share(f"race-{number}", to=number % 2)
         views = [
-            await pair.open(APPROVER, question, "approve", to=0),
-            await pair.open(SECOND_APPROVER, question, "approve", to=1),
+            await pair.open_modal(APPROVER, question, "approve", to=0),
+            await pair.open_modal(SECOND_APPROVER, question, "approve", to=1),
         ]
         sending = []
         for user, view, to in zip((APPROVER, SECOND_APPROVER), views, (0, 1), strict=True):
-            sending.append(asyncio.create_task(pair.send(user, view, to)))
+            sending.append(asyncio.create_task(pair.submit(user, view, to)))
             await asyncio.sleep(0)  # the payload has its URL before the next one gets another
         await asyncio.gather(*sending)
-        said = sorted(await pair.told(number + 1))
+        said = sorted(await pair.last_messages(number + 1))
         assert said[0].startswith("That came too late"), said
         assert said[1].startswith("You approved"), said
     await pair.all_ended()
@@ -156,10 +156,10 @@ async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_kil
     pair: Pair,
 ) -> None:
     killed, successor = pair.bots
-    question = await pair.ask("killed-1", to=0)
-    view = await pair.open(APPROVER, question, "approve", to=0)
+    question = await pair.request_share("killed-1", to=0)
+    view = await pair.open_modal(APPROVER, question, "approve", to=0)
     pair.wechat.fail("shareenv", Hang(WITHIN))  # the call has no effect before the bot is killed
-    await pair.send(APPROVER, view, to=0)
+    await pair.submit(APPROVER, view, to=0)
     await pair.wechat.until(lambda wechat: bool(wechat.calls))
     await killed.end(SIGKILL)
     assert pair.events("approved") == 1
@@ -174,10 +174,10 @@ async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_kil
 
 async def test_a_recorded_decision_is_carried_out_after_a_crash(pair: Pair) -> None:
     killed, _ = pair.bots
-    question = await pair.ask("killed-1", to=0)
-    await pair.rests()
-    view = await pair.open(APPROVER, question, "reject", to=0)
-    await pair.send(APPROVER, view, to=0)
+    question = await pair.request_share("killed-1", to=0)
+    await pair.none_leased()
+    view = await pair.open_modal(APPROVER, question, "reject", to=0)
+    await pair.submit(APPROVER, view, to=0)
     while not pair.events("rejected"):  # noqa: ASYNC110  # a database sends no event
         await asyncio.sleep(0)
     await killed.end(SIGKILL)
@@ -188,15 +188,17 @@ async def test_a_recorded_decision_is_carried_out_after_a_crash(pair: Pair) -> N
 
 
 async def test_waiting_requests_can_still_be_decided_after_all_bots_were_killed(pair: Pair) -> None:
-    questions = [await pair.ask(f"waiting-{number}", to=number % 2) for number in range(4)]
-    await pair.rests()
+    questions = [
+        await pair.request_share(f"waiting-{number}", to=number % 2) for number in range(4)
+    ]
+    await pair.none_leased()
     for bot in pair.bots:
         await bot.end(SIGKILL)
     await pair.bots[1].start()
     for number, question in enumerate(questions):
         button = "approve" if number % 2 else "reject"
-        view = await pair.open(APPROVER, question, button, to=1)
-        await pair.send(APPROVER, view, to=1)
+        view = await pair.open_modal(APPROVER, question, button, to=1)
+        await pair.submit(APPROVER, view, to=1)
     await pair.all_ended()
     assert sorted(env for _, env, _ in pair.wechat.shared) == ["waiting-1", "waiting-3"]
     assert len(pair.slack.parents(APPROVALS)) == len(questions)
@@ -207,17 +209,19 @@ async def test_a_question_that_a_killed_bot_was_asking_is_asked_once_and_can_be_
     pair: Pair,
 ) -> None:
     killed, _ = pair.bots
-    asking = [asyncio.create_task(pair.ask(f"asking-{number}", to=0)) for number in range(4)]
+    requesting = [
+        asyncio.create_task(pair.request_share(f"asking-{number}", to=0)) for number in range(4)
+    ]
     await pair.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
     await killed.end(SIGKILL)
-    await asyncio.gather(*asking, return_exceptions=True)
-    await pair.rests()
+    await asyncio.gather(*requesting, return_exceptions=True)
+    await pair.none_leased()
     waiting = rows(pair.database, "SELECT id FROM requests WHERE state = 'waiting'")
     questions = pair.slack.parents(APPROVALS)
     assert len(questions) == len(pair.slack.parents(CHANNEL)) == len(waiting)
     for question in questions:
-        view = await pair.open(APPROVER, question.ts, "approve", to=1)
-        await pair.send(APPROVER, view, to=1)
+        view = await pair.open_modal(APPROVER, question.ts, "approve", to=1)
+        await pair.submit(APPROVER, view, to=1)
     await pair.all_ended()
     assert len(pair.wechat.shared) == len(waiting)
     pair.assert_answered_once()

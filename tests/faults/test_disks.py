@@ -35,7 +35,7 @@ READ_ONLY = Fault("The bot itself", "the ledger turns read-only", NOT_BEGUN)
 FAULTS = (FULL, READ_ONLY)
 
 
-def run(*command: str | Path) -> None:
+def run_as_root(*command: str | Path) -> None:
     """Run a command as root; skip the test if that is not possible."""
     if os.geteuid() != 0:
         pytest.skip(f"only root may {command[0]}")
@@ -45,11 +45,11 @@ def run(*command: str | Path) -> None:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return the root of a small file system."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder)
+    run_as_root("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder)
     try:
         yield folder
     finally:
@@ -61,26 +61,28 @@ def folder(tmp_path: Path) -> Path:
     """Return a folder whose files can be made immutable even while they are open; not every file system supports that."""
     probe = tmp_path / "probe"
     with probe.open("wb", buffering=0) as file:
-        run("chattr", "+i", probe)
+        run_as_root("chattr", "+i", probe)
         try:
             file.write(b"1")
-            pytest.skip("chattr +i does not stop here who has the file open")
+            pytest.skip(
+                "chattr +i does not apply to files that are already open on this file system"
+            )
         except PermissionError:
             pass
         finally:
-            run("chattr", "-i", probe)
+            run_as_root("chattr", "-i", probe)
     return tmp_path
 
 
 @contextmanager
-def full(disk: Path) -> Iterator[None]:
+def full(small_disk: Path) -> Iterator[None]:
     """Fill a file system."""
-    filler = disk / "filler"
+    filler = small_disk / "filler"
     try:
         with filler.open("wb", buffering=0) as file, suppress(OSError):
             while file.write(bytes(4096)):
                 pass
-        assert shutil.disk_usage(disk).free == 0
+        assert shutil.disk_usage(small_disk).free == 0
         yield
     finally:
         filler.unlink()
@@ -91,18 +93,18 @@ def read_only(folder: Path) -> Iterator[None]:
     """Make the ledger's file immutable, even for processes that have it open; a remount would be refused."""
     files = folder / LEDGER, folder / f"{LEDGER}-wal"
     try:
-        run("chattr", "+i", *files)
+        run_as_root("chattr", "+i", *files)
         yield
     finally:
-        run("chattr", "-i", *files)
+        run_as_root("chattr", "-i", *files)
 
 
-async def starve(
+async def assert_survives_disk_failure(
     fault: Fault,
     database: str,
     tmp_path: Path,
     trouble: AbstractContextManager[None],
-    longer: float,
+    wait_for_answers: float,
 ) -> None:
     """Break a ledger's disk under load; check that no accepted request is lost, and that the ledger recovers."""
     async with LocalSlack(seed()) as slack, LocalWeChat(latency=0.3) as wechat:
@@ -110,58 +112,68 @@ async def starve(
         try:
             await bot.start()
             async with Load(slack) as load:
-                await load.more(40)
+                await load.more_accepted(40)
                 with trouble:
                     refused = len(load.refused) + 20
                     await slack.until(lambda _: len(load.refused) >= refused, 30)
-                    if longer:
-                        # Their calls had gone out; no other calls are made meanwhile.
-                        await slack.until(lambda _: len(load.finals) >= len(wechat.calls), longer)
-                await load.more(20)
+                    if wait_for_answers:
+                        # The answers to calls that were in progress; no new calls are made meanwhile.
+                        await slack.until(
+                            lambda _: len(load.finals) >= len(wechat.calls), wait_for_answers
+                        )
+                await load.more_accepted(20)
             await load.all_answered(30)
             assert await bot.end(SIGTERM) == 0
         finally:
             await bot.end()
         # Slack itself shows this after three seconds without an ack.
-        assert load.unheard == []
+        assert load.unanswered == []
         assert all(fault.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
-        assert_answered_once(slack, load.taken)
-        assert_recorded_once(database, load.taken)
+        assert_answered_once(slack, load.accepted)
+        assert_recorded_once(database, load.accepted)
         assert_keeps_secrets(bot, slack)
 
 
-@pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-those-called-for-are-answered"])
+@pytest.mark.parametrize(
+    "wait_for_answers", [0, 30], ids=["briefly", "until calls in progress are answered"]
+)
 async def test_the_ledger_recovers_from_a_full_disk(
-    disk: Path, tmp_path: Path, longer: float
+    small_disk: Path, tmp_path: Path, wait_for_answers: float
 ) -> None:
-    await starve(FULL, f"sqlite:///{disk / LEDGER}", tmp_path, full(disk), longer)
+    await assert_survives_disk_failure(
+        FULL, f"sqlite:///{small_disk / LEDGER}", tmp_path, full(small_disk), wait_for_answers
+    )
 
 
-@pytest.mark.parametrize("longer", [0, 30], ids=["shortly", "until-those-called-for-are-answered"])
+@pytest.mark.parametrize(
+    "wait_for_answers", [0, 30], ids=["briefly", "until calls in progress are answered"]
+)
 async def test_the_ledger_recovers_from_a_file_that_became_read_only(
-    folder: Path, longer: float
+    folder: Path, wait_for_answers: float
 ) -> None:
-    await starve(READ_ONLY, f"sqlite:///{folder / LEDGER}", folder, read_only(folder), longer)
+    await assert_survives_disk_failure(
+        READ_ONLY, f"sqlite:///{folder / LEDGER}", folder, read_only(folder), wait_for_answers
+    )
 
 
-def by_backup(ledger: Path, copy: Path) -> None:
+def with_backup(ledger: Path, copy: Path) -> None:
     with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
-def by_vacuum(ledger: Path, copy: Path) -> None:
+def with_vacuum(ledger: Path, copy: Path) -> None:
     with closing(sqlite3.connect(ledger)) as source:
         source.execute("VACUUM INTO ?", [str(copy)])
 
 
-def by_files(ledger: Path, copy: Path) -> None:
+def with_file_copies(ledger: Path, copy: Path) -> None:
     for part in ("", "-wal"):
         shutil.copy(f"{ledger}{part}", f"{copy}{part}")
 
 
-@pytest.mark.parametrize("copied", [by_backup, by_vacuum, by_files])
-async def test_a_ledger_that_was_copied_while_in_use_restores(
+@pytest.mark.parametrize("copied", [with_backup, with_vacuum, with_file_copies])
+async def test_a_copy_of_a_ledger_in_use_can_be_restored(
     tmp_path: Path, copied: Callable[[Path, Path], None]
 ) -> None:
     ledger, copy = tmp_path / LEDGER, tmp_path / "copy.db"
@@ -171,9 +183,9 @@ async def test_a_ledger_that_was_copied_while_in_use_restores(
         try:
             await bot.start()
             async with Load(slack, people=8) as load:
-                await load.more(60)
+                await load.more_accepted(60)
                 # A copy of the files is consistent only while nothing writes.
-                if copied is by_files:
+                if copied is with_file_copies:
                     bot.send(SIGSTOP)
                 await asyncio.to_thread(copied, ledger, copy)
                 bot.send(SIGCONT)
@@ -190,7 +202,7 @@ async def test_a_ledger_that_was_copied_while_in_use_restores(
         assert_recorded_once(f"sqlite:///{copy}", open_)
 
 
-async def test_a_second_process_on_the_same_file_is_refused_while_the_first_goes_on(
+async def test_a_second_process_on_the_same_file_is_refused_while_the_first_keeps_working(
     tmp_path: Path,
 ) -> None:
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
@@ -199,10 +211,10 @@ async def test_a_second_process_on_the_same_file_is_refused_while_the_first_goes
         try:
             await first.start()
             async with Load(slack) as load:
-                await load.more(5)
+                await load.more_accepted(5)
                 await second.launch()
                 assert await second.ended() == 1
-                await load.more(5)
+                await load.more_accepted(5)
             await load.all_answered(10)
         finally:
             await first.end()
@@ -211,5 +223,5 @@ async def test_a_second_process_on_the_same_file_is_refused_while_the_first_goes
             "Another share-env-bot already uses ledger.db. "
             "Stop it, or use PostgreSQL for several replicas.\n"
         )
-        assert load.unheard == []
-        assert_answered_once(slack, load.taken)
+        assert load.unanswered == []
+        assert_answered_once(slack, load.accepted)

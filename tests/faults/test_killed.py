@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kills import survive
+from tests.faults.kills import assert_survives_kills
 
 pytestmark = pytest.mark.slow
 
@@ -11,4 +11,4 @@ pytestmark = pytest.mark.slow
 async def test_after_many_kills_nothing_is_lost_and_nothing_is_answered_twice(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    await survive(pytestconfig.getoption("--kills"), "sqlite:///ledger.db", tmp_path)
+    await assert_survives_kills(pytestconfig.getoption("--kills"), "sqlite:///ledger.db", tmp_path)

@@ -26,14 +26,14 @@ from tests.faults.bots import (
     request_in,
     rows,
 )
-from tests.faults.outage import Behind, How, Way, slack_behind_a_way
+from tests.faults.outage import OutageKind, ProxiedSlack, SlackProxy, proxied_slack
 from tests.faults.table import WORKED, Fault
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 REQUESTER, APPROVER, APPROVALS = "U0REQUESTER", "U0APPROVER", "C0APPROVALS"
-THINKS = 3.0  # seconds that WeChat takes for an answer
-MIDST = 1.5  # seconds from the commands to the beginning of the outage
+WECHAT_LATENCY = 3.0  # seconds that WeChat takes for an answer
+DELAY_BEFORE_OUTAGE = 1.5  # seconds from the commands to the beginning of the outage
 SINGLES = 2  # single requests besides the batch
 AT_ONCE = 4  # outages that start at a time: starting many bots takes all of the CPU
 BATCH = [f"wx{number:016x}" for number in range(1, 51)]
@@ -55,16 +55,16 @@ effect = "allow"
 
 @dataclass(frozen=True)
 class Outage:
-    """The kind and the seconds of an outage, and what else happens during it."""
+    """An outage: its kind, its length, whether a bot is killed meanwhile, and whether there are two."""
 
-    how: How
+    kind: OutageKind
     seconds: float
     killed: bool = False
     replicas: bool = False
 
     def __str__(self) -> str:
         more = (", killed" if self.killed else "") + (", replicas" if self.replicas else "")
-        return f"{self.how.value} for {self.seconds:g} s{more}"
+        return f"{self.kind.value} for {self.seconds:g} s{more}"
 
     @property
     def within(self) -> float:
@@ -73,26 +73,29 @@ class Outage:
 
 
 OUTAGES = (
-    *(Outage(how, seconds) for seconds in (5.0, 30.0, 120.0) for how in How),
-    *(Outage(how, 30.0, killed=True) for how in How),
-    *(Outage(how, 30.0, replicas=True) for how in (How.REFUSED, How.HANGING)),
-    *(Outage(how, 30.0, killed=True, replicas=True) for how in (How.RESET, How.UNAVAILABLE)),
+    *(Outage(kind, seconds) for seconds in (5.0, 30.0, 120.0) for kind in OutageKind),
+    *(Outage(kind, 30.0, killed=True) for kind in OutageKind),
+    *(Outage(kind, 30.0, replicas=True) for kind in (OutageKind.REFUSED, OutageKind.HANGING)),
+    *(
+        Outage(kind, 30.0, killed=True, replicas=True)
+        for kind in (OutageKind.RESET, OutageKind.UNAVAILABLE)
+    ),
 )
-FIRES = {Fault("Slack", f"the Web API and response_urls are away: {o}", WORKED): o for o in OUTAGES}
-FAULTS = tuple(FIRES)
+CASES = {Fault("Slack", f"the Web API and response_urls are away: {o}", WORKED): o for o in OUTAGES}
+FAULTS = tuple(CASES)
 
 
 @dataclass
-class Scene:
+class OutageRun:
     """One workspace with its own bots, and one outage."""
 
-    slack: Behind
-    way: Way
+    slack: ProxiedSlack
+    proxy: SlackProxy
     wechat: LocalWeChat
     bots: list[Bot]
     database: str
 
-    async def ask(self, env: str, *appids: str) -> None:
+    async def request(self, env: str, *appids: str) -> None:
         """Request a share or a batch."""
         ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids or [APPID])} {env}")
         assert ack.error is None
@@ -103,29 +106,31 @@ class Scene:
         ack = await self.slack.submit(APPROVER, self.slack.views(APPROVER)[-1])
         assert ack.error is None, question
 
-    async def begins(self, outage: Outage) -> None:
+    async def begin(self, outage: Outage) -> None:
         """Put requests into every state before the outage begins."""
         for bot in self.bots:
             await bot.start()
-        await self.ask("four-eyes")
+        await self.request("four-eyes")
         await self.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
         (question,) = self.slack.parents(APPROVALS)
         await self.slack.click(APPROVER, question.ts, "approve")
         await self.slack.until(lambda slack: bool(slack.views(APPROVER)))
-        await asyncio.gather(self.ask("batch", *BATCH), self.ask("one"), self.approve(question))
-        await asyncio.sleep(MIDST)  # less than WeChat takes
+        await asyncio.gather(
+            self.request("batch", *BATCH), self.request("one"), self.approve(question)
+        )
+        await asyncio.sleep(DELAY_BEFORE_OUTAGE)  # less than WeChat takes
         # The batch has begun, for which the requester is looked up again; during the outage it could not.
         await soon(lambda: self.wechat.in_flight > SINGLES)
-        await self.way.lose(outage.how)
+        await self.proxy.cut(outage.kind)
 
-    async def goes_through(self, outage: Outage) -> None:
+    async def pass_through(self, outage: Outage) -> None:
         """Start some requests during the outage, and wait for all answers after it."""
-        await asyncio.gather(self.ask("meanwhile"), self.ask("four-meanwhile"))
+        await asyncio.gather(self.request("meanwhile"), self.request("four-meanwhile"))
         await asyncio.sleep(outage.seconds / 2)
         if outage.killed:
             await self.bots[0].end(SIGKILL)
         await asyncio.sleep(outage.seconds / 2)
-        await self.way.find()
+        await self.proxy.restore()
         if outage.killed:
             await self.bots[0].start()
         await self.slack.until(lambda _: self.is_over, outage.within)
@@ -161,48 +166,48 @@ class Scene:
             assert_keeps_secrets(bot, self.slack)
 
 
-async def through(outage: Outage, database: str, folder: Path, turns: asyncio.Semaphore) -> str:
+async def run_outage(outage: Outage, database: str, folder: Path, turns: asyncio.Semaphore) -> str:
     """Run one outage when it is its turn; return everything that was said."""
     policy = folder / "policy.toml"
     async with (
         AsyncExitStack() as stack,
-        slack_behind_a_way() as (slack, way),
-        LocalWeChat(latency=THINKS) as wechat,
+        proxied_slack() as (slack, proxy),
+        LocalWeChat(latency=WECHAT_LATENCY) as wechat,
     ):
         settings = environ(slack, wechat, database)
         settings |= {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_USERS": ""}
         bots = [Bot(settings, folder, f"bot-{n}") for n in range(2 if outage.replicas else 1)]
         for bot in bots:
             stack.push_async_callback(bot.end)
-        scene = Scene(slack, way, wechat, bots, database)
+        run = OutageRun(slack, proxy, wechat, bots, database)
         async with turns:
-            await scene.begins(outage)
-        await scene.goes_through(outage)
-        await scene.assert_once()
+            await run.begin(outage)
+        await run.pass_through(outage)
+        await run.assert_once()
         owed = rows(database, "SELECT request FROM events WHERE kind = 'owed'")
         assert (
-            owed or outage.seconds < 30 or outage.how is How.HANGING
+            owed or outage.seconds < 30 or outage.kind is OutageKind.HANGING
         )  # a silence may end within the timeout
         return "\n".join(message.text for message in slack.messages)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played(
+async def transcripts(
     postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
     """Run all outages concurrently, since they consist of waiting; the longest first, a few starts at a time."""
     folder, turns = tmp_path_factory.mktemp("outages"), asyncio.Semaphore(AT_ONCE)
 
-    def play(number: int, outage: Outage) -> Coroutine[Any, Any, str]:
+    def start(number: int, outage: Outage) -> Coroutine[Any, Any, str]:
         here = folder / str(number)
         here.mkdir()
         (here / "policy.toml").write_text(POLICY, encoding="utf-8")
         database = postgresql.new() if outage.replicas else f"sqlite:///{here}/ledger.db"
-        return through(outage, database, here, turns)
+        return run_outage(outage, database, here, turns)
 
-    longest_first = sorted(FIRES.items(), key=lambda each: -each[1].seconds)
+    longest_first = sorted(CASES.items(), key=lambda each: -each[1].seconds)
     tasks = {
-        fault: asyncio.create_task(play(number, outage))
+        fault: asyncio.create_task(start(number, outage))
         for number, (fault, outage) in enumerate(longest_first)
     }
     yield tasks
@@ -213,6 +218,6 @@ async def played(
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_after_an_outage_every_thread_gets_its_answer_once(
-    fault: Fault, played: dict[Fault, asyncio.Task[str]]
+    fault: Fault, transcripts: dict[Fault, asyncio.Task[str]]
 ) -> None:
-    assert fault.told in await played[fault]
+    assert fault.told in await transcripts[fault]

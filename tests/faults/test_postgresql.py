@@ -19,8 +19,8 @@ from tests.faults.bots import (
     env_of,
     environ,
 )
-from tests.faults.fire import fire
-from tests.faults.kills import survive
+from tests.faults.kills import assert_survives_kills
+from tests.faults.rig import start_rig
 from tests.faults.table import NOT_BEGUN, Fault
 
 pytestmark = pytest.mark.slow
@@ -49,54 +49,54 @@ async def test_accepted_requests_survive_a_restart_of_the_server_under_load(
         try:
             await bot.start()
             async with Load(slack) as load:
-                await load.more(40)
+                await load.more_accepted(40)
                 await asyncio.to_thread(postgresql.stop, mode)
                 assert load.under_way()
                 refused = len(load.refused) + 20
                 await slack.until(lambda _: len(load.refused) >= refused, 30)
                 await asyncio.to_thread(postgresql.start)
-                await load.more(20)
+                await load.more_accepted(20)
             await load.all_answered(30)
             assert await bot.end(SIGTERM) == 0
         finally:
             await bot.end()
             await asyncio.to_thread(postgresql.start)
         # Slack itself shows this after three seconds without an ack.
-        assert load.unheard == []
+        assert load.unanswered == []
         assert all(STOPPED.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
-        assert_answered_once(slack, load.taken)
-        assert_recorded_once(database, load.taken)
+        assert_answered_once(slack, load.accepted)
+        assert_recorded_once(database, load.accepted)
         assert_keeps_secrets(bot, slack)
 
 
-async def test_nothing_begins_while_the_tables_are_locked(
+async def test_a_command_is_refused_and_nothing_is_shared_while_the_tables_are_locked(
     on_postgresql: Database, tmp_path: Path
 ) -> None:
-    async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:
-        await burning.stands()
+    async with start_rig(tmp_path, DATABASE_URL=on_postgresql.url) as rig:
+        await rig.check_healthy()
         with on_postgresql.locked():
-            assert LOCKED.told in await burning.answer()
-        await burning.stands()
-        await burning.bot.end(SIGTERM)
+            assert LOCKED.told in await rig.answer()
+        await rig.check_healthy()
+        await rig.bot.end(SIGTERM)
 
 
-async def test_a_request_that_the_server_records_too_slowly_never_begins(
+async def test_a_request_that_the_server_records_too_slowly_is_never_shared(
     on_postgresql: Database, tmp_path: Path
 ) -> None:
-    async with fire(tmp_path, DATABASE_URL=on_postgresql.url) as burning:
+    async with start_rig(tmp_path, DATABASE_URL=on_postgresql.url) as rig:
         on_postgresql.execute(SLOWLY)
-        assert SLOW.told in await burning.answer()
+        assert SLOW.told in await rig.answer()
         # Cleaned up once no statement is running any more.
         await asyncio.to_thread(on_postgresql.execute, "DROP TRIGGER slow ON requests")
         await soon(lambda: not on_postgresql.rows("SELECT 1 FROM requests WHERE state <> 'ended'"))
-        assert burning.wechat.calls == []
-        await burning.stands()
-        await burning.bot.end(SIGTERM)
+        assert rig.wechat.calls == []
+        await rig.check_healthy()
+        await rig.bot.end(SIGTERM)
 
 
 @pytest.mark.timeout(300)
 async def test_after_30_kills_nothing_is_lost_and_nothing_is_answered_twice(
     postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
-    await survive(KILLS, postgresql.new(), tmp_path)
+    await assert_survives_kills(KILLS, postgresql.new(), tmp_path)

@@ -73,8 +73,8 @@ async def test_requests_of_a_killed_replica_are_finished_by_the_other_within_20_
         replicas(slack, wechat, database, tmp_path) as (one, other),
     ):
         async with Load(slack) as load:
-            await load.more(40)
-            await asyncio.gather(*(load.ask() for _ in range(MANY)))
+            await load.more_accepted(40)
+            await asyncio.gather(*(load.type_command() for _ in range(MANY)))
             await one.end(SIGKILL)
             wechat.latency = SHORT
             orphans = held(database, one) & load.under_way()
@@ -83,8 +83,8 @@ async def test_requests_of_a_killed_replica_are_finished_by_the_other_within_20_
         await load.all_answered(10)
         assert await other.end(SIGTERM) == 0
         assert orphans <= other.logged("taken over")
-        assert_answered_once(slack, load.taken)
-        assert_recorded_once(database, load.taken)
+        assert_answered_once(slack, load.accepted)
+        assert_recorded_once(database, load.accepted)
 
 
 async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_nothing_and_works_again(
@@ -96,9 +96,9 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
         replicas(slack, wechat, database, tmp_path) as (one, other),
     ):
         load = Load(slack)
-        await asyncio.gather(*(load.ask() for _ in range(40)))
+        await asyncio.gather(*(load.type_command() for _ in range(40)))
         # Frozen during a call to WeChat: frozen while posting, it could not avoid a second message.
-        await slack.until(lambda _: load.taken <= load.shown)
+        await slack.until(lambda _: load.accepted <= load.shown)
         one.send(SIGSTOP)
         wechat.latency = SHORT
         frozen = time.monotonic()
@@ -108,15 +108,15 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
             await slack.until(lambda _: orphans <= load.finals.keys(), TAKEN_OVER_WITHIN)
             await asyncio.sleep(frozen + FROZEN - time.monotonic())
             one.send(SIGCONT)
-            await load.more(20)
+            await load.more_accepted(20)
             # It is alone now, so it accepts all requests.
             assert await other.end(SIGTERM) == 0
-            await load.more(20)
+            await load.more_accepted(20)
         await load.all_answered(30)
         assert await one.end(SIGTERM) == 0
         assert orphans <= other.logged("taken over")
-        assert_answered_once(slack, load.taken)
-        assert_recorded_once(database, load.taken)
+        assert_answered_once(slack, load.accepted)
+        assert_recorded_once(database, load.accepted)
 
 
 async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_start_at_once(
@@ -128,8 +128,8 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         replicas(slack, wechat, database, tmp_path, SHUTDOWN_GRACE="0") as (one, other),
     ):
         async with Load(slack) as load:
-            await load.more(40)
-            await asyncio.gather(*(load.ask() for _ in range(MANY)))
+            await load.more_accepted(40)
+            await asyncio.gather(*(load.type_command() for _ in range(MANY)))
             codes = await asyncio.gather(one.end(SIGTERM), other.end(SIGTERM))
             assert set(codes) == {0}
             assert len(load.under_way()) > MANY / 2
@@ -141,8 +141,8 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         # People see the last answer a moment before its end is recorded; a stop without grace prevents the latter.
         await all_ended(database, 10)
         assert await other.end(SIGTERM) == 0
-        assert_answered_once(slack, load.taken)
-        assert_recorded_once(database, load.taken)
+        assert_answered_once(slack, load.accepted)
+        assert_recorded_once(database, load.accepted)
 
 
 async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(

@@ -10,7 +10,7 @@ from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.world import APPID, BOT, Channel, ChannelKind, SlackUser
 from tests.faults.bots import assert_keeps_secrets, request_of, rows
-from tests.faults.fire import Fire, fire
+from tests.faults.rig import Rig, start_rig
 from tests.faults.table import WORKED
 
 RULES = """
@@ -26,47 +26,47 @@ ENDED = (
 
 @dataclass
 class Workspace:
-    """One bot under test, with callbacks on its messages."""
+    """One bot, with callbacks on its messages and the requests that have ended."""
 
-    fire: Fire
+    rig: Rig
     ended: set[str] = field(default_factory=set)
-    _hears: dict[str, list[Callable[[PostedMessage], None]]] = field(default_factory=dict)
-    _corners: int = 0
+    _callbacks: dict[str, list[Callable[[PostedMessage], None]]] = field(default_factory=dict)
+    _members: int = 0
 
     @property
     def slack(self) -> LocalSlack:
         """The local Slack."""
-        return self.fire.slack
+        return self.rig.slack
 
-    def corner(self, kind: ChannelKind = "public", *, invited: bool = True) -> "Corner":
+    def new_member(self, kind: ChannelKind = "public", *, invited: bool = True) -> "Member":
         """Return a new person in a new channel."""
-        self._corners += 1
-        user, channel = f"U0P{self._corners}", f"C0P{self._corners}"
-        self.slack.people[user] = SlackUser(user, f"person-{self._corners}")
+        self._members += 1
+        user, channel = f"U0P{self._members}", f"C0P{self._members}"
+        self.slack.people[user] = SlackUser(user, f"person-{self._members}")
         members = frozenset({user, BOT} if invited else {user})
-        self.slack.channels[channel] = Channel(channel, f"corner-{self._corners}", kind, members)
-        return Corner(self, user, channel)
+        self.slack.channels[channel] = Channel(channel, f"member-{self._members}", kind, members)
+        return Member(self, user, channel)
 
     def on_message(self, where: str, do: Callable[[PostedMessage], None]) -> None:
         """Call `do` once, when the bot next posts in a channel or shows a person something there."""
-        self._hears.setdefault(where, []).append(do)
+        self._callbacks.setdefault(where, []).append(do)
 
-    def saw(self, message: PostedMessage, change: Change) -> None:
+    def handle_message(self, message: PostedMessage, change: Change) -> None:
         """Handle a message event."""
-        if change == "posted" and message.via != "ack" and self._hears.get(message.channel):
-            self._hears[message.channel].pop(0)(message)
+        if change == "posted" and message.via != "ack" and self._callbacks.get(message.channel):
+            self._callbacks[message.channel].pop(0)(message)
 
-    async def look(self) -> None:
+    async def poll_ledger(self) -> None:
         """Poll the ledger for requests that have ended."""
         while True:
-            self.ended = set(rows(self.fire.database, ENDED))
+            self.ended = set(rows(self.rig.database, ENDED))
             self.slack.changed()
             await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True)
-class Corner:
-    """A person in a channel."""
+class Member:
+    """A person and their channel."""
 
     workspace: Workspace
     user: str
@@ -77,7 +77,7 @@ class Corner:
         """The local Slack."""
         return self.workspace.slack
 
-    async def ask(self, within: float = 60.0) -> str:
+    async def request_share(self, within: float = 60.0) -> str:
         """Ask for a share; return all messages about it once it has ended, or the refusing ack."""
         return await self.answer(await self.command(f"{APPID} {self.new_env()}"), within)
 
@@ -93,13 +93,13 @@ class Corner:
         """Type a command."""
         return await self.slack.command(self.user, self.channel, text, trigger_id=trigger_id)
 
-    async def hears(self, words: str, within: float = 60.0) -> str:
+    async def wait_for_words(self, words: str, within: float = 60.0) -> str:
         """Wait until this person alone was shown these words; return all that they alone were shown."""
-        await self.slack.until(lambda _: words in self.told, within)
-        return self.told
+        await self.slack.until(lambda _: words in self.private_text, within)
+        return self.private_text
 
     @property
-    def told(self) -> str:
+    def private_text(self) -> str:
         """All that was shown to this person alone, in ephemeral and direct messages."""
         direct = f"D{self.user[1:]}"
         seen = (
@@ -109,23 +109,23 @@ class Corner:
 
     def new_env(self) -> str:
         """Return an env that was not used before."""
-        return self.workspace.fire.command().split()[-1]
+        return self.workspace.rig.command().split()[-1]
 
 
 @asynccontextmanager
-async def workspace(folder: Path, rules: str = RULES, **more: str) -> AsyncIterator[Workspace]:
-    """Run one bot for many corners; at the end, check that the next command works and that no secret leaked."""
+async def open_workspace(folder: Path, rules: str = RULES, **more: str) -> AsyncIterator[Workspace]:
+    """Run one bot for many people; at the end, check that the next command works and that no secret leaked."""
     policy = folder / "policy.toml"
     policy.write_text(rules, encoding="utf-8")
     environ = {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_USERS": "", **more}
-    async with fire(folder, **environ) as burning:
-        space = Workspace(burning)
-        burning.slack.on_change = space.saw
-        looking = asyncio.create_task(space.look())
+    async with start_rig(folder, **environ) as rig:
+        workspace = Workspace(rig)
+        rig.slack.on_change = workspace.handle_message
+        polling = asyncio.create_task(workspace.poll_ledger())
         try:
-            yield space
-            assert WORKED in await space.corner().ask()
-            assert_keeps_secrets(burning.bot, burning.slack)
-            assert burning.slack.violations == []
+            yield workspace
+            assert WORKED in await workspace.new_member().request_share()
+            assert_keeps_secrets(rig.bot, rig.slack)
+            assert rig.slack.violations == []
         finally:
-            looking.cancel()
+            polling.cancel()

@@ -10,8 +10,8 @@ import pytest_asyncio
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.slack.server import LocalSlack
-from tests.faults.corners import Workspace, workspace
 from tests.faults.table import WORKED, Fault
+from tests.faults.workspace import Workspace, open_workspace
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -21,7 +21,7 @@ Event = Callable[[LocalSlack], Awaitable[None]]
 
 
 def disconnect(reason: str, *troubles: Trouble) -> Event:
-    """Return an end that Slack announces, and the fault of the bot's request for the next connection."""
+    """Return an end of the connection that Slack announces; the bot's requests for the next URL then fail in these ways."""
 
     async def happen(slack: LocalSlack) -> None:
         slack.fail(OPEN, *troubles)
@@ -63,68 +63,72 @@ async def hold_the_handshake(slack: LocalSlack) -> None:
     assert slack.sockets.silent == 0
 
 
-def asking(what: str, trouble: Trouble) -> tuple[Fault, Event]:
+def failing_url_request(what: str, trouble: Trouble) -> tuple[Fault, Event]:
     """Return a fault of the bot's request for a URL."""
     event = disconnect("refresh_requested", trouble)
     return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", WORKED), event
 
 
-def ending(what: str, event: Event, told: str = WORKED) -> tuple[Fault, Event]:
-    """Return a way in which a connection ends."""
+def ending_connection(what: str, event: Event, told: str = WORKED) -> tuple[Fault, Event]:
+    """Return a fault that ends the connection."""
     return Fault("Socket Mode", what, told), event
 
 
-CHAINS: tuple[dict[Fault, Event], ...] = (
+SEQUENCES: tuple[dict[Fault, Event], ...] = (
     dict(
         [
-            ending("`disconnect`: `warning`", disconnect("warning")),
-            ending("`disconnect`: `refresh_requested`", disconnect("refresh_requested")),
-            ending("the socket closes without a frame", drop),
-            asking("HTTP 429 with Retry-After", RateLimited(1)),
-            asking("the connection drops", Drop()),
+            ending_connection("`disconnect`: `warning`", disconnect("warning")),
+            ending_connection("`disconnect`: `refresh_requested`", disconnect("refresh_requested")),
+            ending_connection("the socket closes without a frame", drop),
+            failing_url_request("HTTP 429 with Retry-After", RateLimited(1)),
+            failing_url_request("the connection drops", Drop()),
         ]
     ),
     dict(
         [
-            ending("the ticket has expired at the reconnect", expire),
-            ending("the next socket stays silent", hold_the_handshake),
-            ending("the app has ten connections elsewhere for a while", crowd_out),
-            asking("HTTP 503", Status(503)),
+            ending_connection("the ticket has expired at the reconnect", expire),
+            ending_connection("the next socket stays silent", hold_the_handshake),
+            ending_connection("the app has ten connections elsewhere for a while", crowd_out),
+            failing_url_request("HTTP 503", Status(503)),
         ]
     ),
     dict(
         [
-            ending(
+            ending_connection(
                 "`disconnect`: `link_disabled`, Socket Mode is off for a while",
                 disconnect("link_disabled", Code("link_disabled"), Code("link_disabled")),
             ),
-            asking("an error that nobody knows", Code("some_new_error")),
+            failing_url_request("an error that nobody knows", Code("some_new_error")),
         ]
     ),
     dict(
         [
-            asking("`token_revoked`, until it is given back", REVOKED),
-            asking("a page of HTML", Status(200, b"<html>Welcome</html>", "text/html")),
-            asking("JSON that is no object", Status(200, b"[]", "application/json")),
+            failing_url_request("`token_revoked`, until it is given back", REVOKED),
+            failing_url_request(
+                "a page of HTML", Status(200, b"<html>Welcome</html>", "text/html")
+            ),
+            failing_url_request("JSON that is no object", Status(200, b"[]", "application/json")),
         ]
     ),
     dict(
         [
-            asking("JSON without an address", Status(200, b'{"ok": true}', "application/json")),
-            asking(
+            failing_url_request(
+                "JSON without an address", Status(200, b'{"ok": true}', "application/json")
+            ),
+            failing_url_request(
                 "an address of a wrong type",
                 Status(200, b'{"ok": true, "url": [7]}', "application/json"),
             ),
-            asking(
+            failing_url_request(
                 "an address that is none",
                 Status(200, b'{"ok": true, "url": "nonsense"}', "application/json"),
             ),
         ]
     ),
-    dict([asking("silence", Slow(90))]),
+    dict([failing_url_request("silence", Slow(90))]),
 )
 """Each list runs in a process of its own, one fault after the other; all processes run at once."""
-FAULTS = tuple(fault for chain in CHAINS for fault in chain)
+FAULTS = tuple(fault for sequence in SEQUENCES for fault in sequence)
 
 
 def opened(slack: LocalSlack) -> int:
@@ -132,41 +136,41 @@ def opened(slack: LocalSlack) -> int:
     return sum(call.method == OPEN and call.error is None for call in slack.calls)
 
 
-async def told(burning: Workspace, event: Event) -> str:
+async def reply_after(workspace: Workspace, event: Event) -> str:
     """Cause the fault, wait until the bot is connected again, and return the result of a command."""
-    greeted = burning.slack.sockets.greeted
-    await event(burning.slack)
+    greeted = workspace.slack.sockets.greeted
+    await event(workspace.slack)
     # After a warning, the old and the new connection overlap for a moment.
-    await burning.slack.until(
+    await workspace.slack.until(
         lambda slack: slack.sockets.greeted > greeted and slack.sockets.connections == 1,
         within := 60,
     )
-    return await burning.corner().ask(within)
+    return await workspace.new_member().request_share(within)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def heard(
+async def replies(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
-    async def light(burning: Workspace, turn: asyncio.Lock, event: Event) -> str:
-        async with turn:  # in the order in which they came
-            return await told(burning, event)
+    async def run(workspace: Workspace, order: asyncio.Lock, event: Event) -> str:
+        async with order:  # in the order in which they came
+            return await reply_after(workspace, event)
 
-    lit: dict[Fault, asyncio.Task[str]] = {}
+    tasks: dict[Fault, asyncio.Task[str]] = {}
     async with AsyncExitStack() as stack:
-        for chain in CHAINS:
-            space = workspace(tmp_path_factory.mktemp("fire"))
-            burning, turn = await stack.enter_async_context(space), asyncio.Lock()
-            for fault, event in chain.items():
-                lit[fault] = asyncio.create_task(light(burning, turn, event))
-        yield lit
-        await asyncio.wait(lit.values())
+        for sequence in SEQUENCES:
+            opening = open_workspace(tmp_path_factory.mktemp("faults"))
+            workspace, order = await stack.enter_async_context(opening), asyncio.Lock()
+            for fault, event in sequence.items():
+                tasks[fault] = asyncio.create_task(run(workspace, order, event))
+        yield tasks
+        await asyncio.wait(tasks.values())
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_the_bot_comes_back_and_answers(
-    fault: Fault, heard: dict[Fault, asyncio.Task[str]]
+async def test_the_bot_reconnects_and_answers(
+    fault: Fault, replies: dict[Fault, asyncio.Task[str]]
 ) -> None:
-    said = await heard[fault]
+    said = await replies[fault]
     assert fault.told in said
     assert said.count(WORKED) == 1

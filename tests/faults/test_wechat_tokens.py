@@ -9,22 +9,22 @@ import pytest
 
 from bot.playground.faults import Code, Drip, Drop, Hang, Huge, Raw, Status
 from bot.playground.faults import Fault as Trouble
-from tests.faults.burning import (
+from tests.faults.rig import Rig, start_rig
+from tests.faults.table import Fault
+from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
+from tests.faults.token_chain import chain_rig, expire_all_tokens, push_ticket, wait_for_renewals
+from tests.faults.wechat_faults import (
     NO,
     YES,
-    Lit,
-    burning,
-    each_twice,
-    giving,
-    hold_true,
-    last_stays,
+    Case,
+    assert_truthful,
     marks,
     plain,
+    plan_and_repeat_last,
+    rig_with_owners,
+    token_response,
+    with_and_without_expiry,
 )
-from tests.faults.chained import chained, let_all_tokens_die, push_ticket, renewed
-from tests.faults.fire import Fire, fire
-from tests.faults.gate import State, gate, spoilt
-from tests.faults.table import Fault
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ NOT_THERE = Fault(SERVER, "connection refused, no TLS, or a host that DNS does n
 ABSENT = (
     (State.TRUSTED, State.REFUSING),
     (State.TRUSTED, State.PLAIN),
-    (State.PLAIN, State.NAMELESS),
+    (State.PLAIN, State.NO_DNS),
 )
 
 OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
@@ -136,27 +136,27 @@ OF_PLATFORM: Mapping[Fault, Sequence[Trouble]] = {
         f"{NO} WeChat does not know this third-party platform",
     ): (Code(40013),),
 }
-GATES: Mapping[Fault, tuple[State, State]] = {
+PROXY_STATES: Mapping[Fault, tuple[State, State]] = {
     Fault(CHAIN, "connection refused", UNREACHED): (State.TRUSTED, State.REFUSING),
     Fault(
         CHAIN,
         "a certificate that nobody trusts",
         f"{NO} The bot's connection to WeChat is not secure",
     ): (State.TRUSTED, State.UNTRUSTED),
-    Fault(CHAIN, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NAMELESS),
+    Fault(CHAIN, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NO_DNS),
 }
 FEW = 3
-FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *OF_OWNER, *OF_PLATFORM, *GATES)
+FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *OF_OWNER, *OF_PLATFORM, *PROXY_STATES)
 
 
 async def test_whatever_the_token_server_does_nothing_is_shared_and_people_are_told(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    lit = each_twice(OF_SERVER, of_tokens=True)
-    never_issued = giving("made-up-token-that-nobody-issued")
-    lit.append(Lit(STALE, len(lit), token_answers=(never_issued,)))
-    async with burning(tmp_path) as scene:
-        await hold_true(scene, lit, subtests)
+    cases = with_and_without_expiry(OF_SERVER, of_tokens=True)
+    never_issued = token_response("made-up-token-that-nobody-issued")
+    cases.append(Case(STALE, len(cases), token_answers=(never_issued,)))
+    async with rig_with_owners(tmp_path) as rig:
+        await assert_truthful(rig, cases, subtests)
 
 
 async def test_an_unreachable_token_server_is_reported(
@@ -175,75 +175,75 @@ async def test_an_unreachable_token_server_is_reported(
 
 async def _without_a_token_server(usual: State, then: State, folder: Path) -> list[str]:
     """Return what is told before the first token and after its expiry; once the server runs, commands must work."""
-    async with gate(folder, usual) as way:
-        settings = {"WECHAT_TOKEN_SERVER_URL": f"{way.url}/token/{{appid}}", **way.settings}
-        async with fire(folder, **settings) as scene:
-            way.leads_to = scene.wechat.url
-            await way.become(then)
-            told = [await scene.answer()]
-            await way.become(usual)
-            await scene.stands()
-            scene.wechat.expire(scene.wechat.calls[-1].token)
-            await way.become(then)
-            told += await scene.answers([scene.command(), scene.command()])
-            await way.become(usual)
-            await scene.stands()
+    async with tls_proxy(folder, usual) as proxy:
+        settings = {"WECHAT_TOKEN_SERVER_URL": f"{proxy.url}/token/{{appid}}", **proxy.settings}
+        async with start_rig(folder, **settings) as rig:
+            proxy.target = rig.wechat.url
+            await proxy.switch(then)
+            told = [await rig.answer()]
+            await proxy.switch(usual)
+            await rig.check_healthy()
+            rig.wechat.expire(rig.wechat.calls[-1].token)
+            await proxy.switch(then)
+            told += await rig.answers([rig.command(), rig.command()])
+            await proxy.switch(usual)
+            await rig.check_healthy()
             return told
 
 
 async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_shared_and_people_are_told(
     tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
 ) -> None:
-    lit = [one for one in each_twice({**OF_CHAIN, **OF_OWNER}) if one.expiring]
-    owners = max(one.number for one in lit) + 1
-    async with chained(tmp_path, unused_tcp_port, owners, WECHAT_TIMEOUT="2") as scene:
-        await renewed(scene, owners)
-        for one in lit:
-            last_stays(
-                partial(scene.wechat.fail, "api_authorizer_token", authorizer_appid=one.owner),
-                one.answers,
+    cases = [case for case in with_and_without_expiry({**OF_CHAIN, **OF_OWNER}) if case.expiring]
+    owners = max(case.number for case in cases) + 1
+    async with chain_rig(tmp_path, unused_tcp_port, owners, WECHAT_TIMEOUT="2") as rig:
+        await wait_for_renewals(rig, owners)
+        for case in cases:
+            plan_and_repeat_last(
+                partial(rig.wechat.fail, "api_authorizer_token", authorizer_appid=case.owner),
+                case.answers,
             )
-        let_all_tokens_die(scene)
-        told = await scene.answers([one.command() for one in lit])
-        assert scene.wechat.shared == []
-        for one in lit:
-            scene.wechat.clear("api_authorizer_token", authorizer_appid=one.owner)
-        await push_ticket(scene)
-        afterwards = await scene.answers([one.command(2) for one in lit])
-        for one, text, after in zip(lit, told, afterwards, strict=True):
-            with subtests.test(str(one)):
-                assert one.fault.told in plain(text), text
+        expire_all_tokens(rig)
+        told = await rig.answers([case.command() for case in cases])
+        assert rig.wechat.shared == []
+        for case in cases:
+            rig.wechat.clear("api_authorizer_token", authorizer_appid=case.owner)
+        await push_ticket(rig)
+        afterwards = await rig.answers([case.command(2) for case in cases])
+        for case, text, after in zip(cases, told, afterwards, strict=True):
+            with subtests.test(str(case)):
+                assert case.fault.told in plain(text), text
                 assert (marks(text), marks(after)) == ({NO}, {YES})
-        await scene.stands()
+        await rig.check_healthy()
 
 
 async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_is_shared_and_people_are_told(
     tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
 ) -> None:
-    async with chained(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as scene:
-        await renewed(scene, 0)
+    async with chain_rig(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as rig:
+        await wait_for_renewals(rig, 0)
         # One after the other, since all owners' tokens depend on this one.
         every = {**OF_CHAIN, **OF_PLATFORM}.items()
         few = ((fault, answer) for fault, answers in every for answer in answers[:FEW])
         for fault, answer in few:
             with subtests.test(f"{fault}: {answer!r:.100}"):
-                text, shared, after = await _without_the_platforms_token(scene, answer)
+                text, shared, after = await _without_the_platforms_token(rig, answer)
                 assert fault.told in plain(text), text
                 assert "What broke: the platform's own token" in plain(text)
                 assert (marks(text), shared, marks(after)) == ({NO}, False, {YES})
-        await scene.stands()
+        await rig.check_healthy()
 
 
-async def _without_the_platforms_token(scene: Fire, answer: Trouble) -> tuple[str, bool, str]:
+async def _without_the_platforms_token(rig: Rig, answer: Trouble) -> tuple[str, bool, str]:
     """Return what was told, whether it was shared in spite of that, and what is told after the recovery."""
-    before = len(scene.wechat.shared)
-    let_all_tokens_die(scene)
-    scene.wechat.fail("api_component_token", answer, times=None)
-    told = await scene.answer()
-    shared = len(scene.wechat.shared) > before
-    scene.wechat.clear("api_component_token")
-    await push_ticket(scene)
-    return told, shared, await scene.answer()
+    before = len(rig.wechat.shared)
+    expire_all_tokens(rig)
+    rig.wechat.fail("api_component_token", answer, times=None)
+    told = await rig.answer()
+    shared = len(rig.wechat.shared) > before
+    rig.wechat.clear("api_component_token")
+    await push_ticket(rig)
+    return told, shared, await rig.answer()
 
 
 async def test_a_renewal_that_cannot_reach_wechat_is_reported(
@@ -251,23 +251,25 @@ async def test_a_renewal_that_cannot_reach_wechat_is_reported(
     subtests: pytest.Subtests,
     unused_tcp_port_factory: Callable[[], int],
 ) -> None:
-    async def burnt(usual: State, then: State) -> list[str]:
+    async def break_and_recover(usual: State, then: State) -> list[str]:
         folder = tmp_path_factory.mktemp("gate")
         async with (
-            gate(folder, usual) as way,
-            chained(
-                folder, unused_tcp_port_factory(), 0, WECHAT_API_URL=way.url, **way.settings
-            ) as scene,
+            tls_proxy(folder, usual) as proxy,
+            chain_rig(
+                folder, unused_tcp_port_factory(), 0, WECHAT_API_URL=proxy.url, **proxy.settings
+            ) as rig,
         ):
-            way.leads_to = scene.wechat.url
-            await renewed(scene, 0)
-            told = await spoilt(scene, way, then)
-            await push_ticket(scene)
-            await scene.stands()
+            proxy.target = rig.wechat.url
+            await wait_for_renewals(rig, 0)
+            told = await break_during_renewal(rig, proxy, then)
+            await push_ticket(rig)
+            await rig.check_healthy()
             return told
 
-    told = await asyncio.gather(*(burnt(usual, then) for usual, then in GATES.values()))
-    for fault, texts in zip(GATES, told, strict=True):
+    told = await asyncio.gather(
+        *(break_and_recover(usual, then) for usual, then in PROXY_STATES.values())
+    )
+    for fault, texts in zip(PROXY_STATES, told, strict=True):
         for text in texts:
             with subtests.test(str(fault)):
                 assert fault.told in plain(text)

@@ -1,6 +1,6 @@
-"""Let no Python process that has this folder on its path know a host by its name while there is the file NAMELESS.
+"""Fail every name lookup of a Python process with this folder on its path, while the file exists that NO_DNS names.
 
-Nor does it remember any: aiohttp would, for ten seconds. It is aiohttp that asks here, whichever event loop it runs on.
+aiohttp does the lookups here, with any event loop; its cache of ten seconds is switched off.
 """
 
 import os
@@ -14,8 +14,8 @@ from aiohttp.abc import ResolveResult
 _true_resolve = aiohttp.ThreadedResolver.resolve
 
 
-def _is_nameless() -> bool:
-    return Path(os.environ["NAMELESS"]).exists()
+def _dns_is_down() -> bool:
+    return Path(os.environ["NO_DNS"]).exists()
 
 
 async def _resolve(
@@ -24,12 +24,12 @@ async def _resolve(
     port: int = 0,
     family: socket.AddressFamily = socket.AF_INET,
 ) -> list[ResolveResult]:
-    if _is_nameless():
+    if _dns_is_down():
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     return await _true_resolve(self, host, port, family)
 
 
 aiohttp.ThreadedResolver.resolve = _resolve  # type: ignore[method-assign]
-aiohttp.TCPConnector.__init__ = partialmethod(  # type: ignore[assignment]  # it stands in for a function
+aiohttp.TCPConnector.__init__ = partialmethod(  # type: ignore[assignment]  # mypy expects a plain function
     aiohttp.TCPConnector.__init__, use_dns_cache=False
 )

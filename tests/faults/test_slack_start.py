@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 AUTH, OPEN = "auth.test", "apps.connections.open"
 UNREACHABLE = "Slack cannot be reached."
 PAGE = Status(200, b"<html>Welcome</html>", "text/html")
-FIRES: dict[Fault, tuple[str, Trouble, int]] = {
+CASES: dict[Fault, tuple[str, Trouble, int]] = {
     Fault("Slack, at the start", f"`{method}`: {what}", told): (method, trouble, code)
     for method, name in ((AUTH, "SLACK_BOT_TOKEN"), (OPEN, "SLACK_APP_TOKEN"))
     for what, trouble, told, code in (
@@ -33,12 +33,12 @@ FIRES: dict[Fault, tuple[str, Trouble, int]] = {
         ("an error that nobody knows", Code("some_new_error"), "Slack says no", 2),
     )
 }
-FAULTS = tuple(FIRES)
+FAULTS = tuple(CASES)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_start_without_slack_ends_and_says_why(fault: Fault, tmp_path: Path) -> None:
-    method, trouble, code = FIRES[fault]
+    method, trouble, code = CASES[fault]
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         slack.fail(method, trouble)
         bot = Bot(environ(slack, wechat, f"sqlite:///{tmp_path}/ledger.db"), tmp_path)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.faults.fire import Fire
+from tests.faults.rig import Rig
 from tests.processes import ROOT
 
 HOST, NAME = "127.0.0.1", "localhost"
@@ -29,24 +29,24 @@ class State(Enum):
     UNTRUSTED = "WeChat behind another certificate, which nobody has signed"
     PLAIN = "WeChat without TLS"
     REFUSING = "nobody"
-    NAMELESS = "WeChat without TLS, under a name that DNS does not know"
+    NO_DNS = "WeChat without TLS, under a name that DNS does not know"
 
 
-class Gate:
-    """One port, with one connection per exchange; `leads_to` is the WeChat behind it, `trusted` the gate's certificate."""
+class TlsProxy:
+    """One port, with one connection per exchange; `target` is the WeChat behind it, `trusted` the gate's certificate."""
 
     def __init__(self, folder: Path) -> None:
-        self.leads_to = ""
+        self.target = ""
         self.trusted = folder / "trusted.pem"
-        self.became = asyncio.Event()
+        self.switched = asyncio.Event()
         self.port = 0
         self.state = State.REFUSING
-        self._nameless = folder / "nameless"
-        self._then: State | None = None
+        self._no_dns = folder / "nameless"
+        self._next_state: State | None = None
         self._server: asyncio.Server | None = None
         self._contexts = {
-            State.TRUSTED: _certified(self.trusted),
-            State.UNTRUSTED: _certified(folder / "untrusted.pem"),
+            State.TRUSTED: _server_context(self.trusted),
+            State.UNTRUSTED: _server_context(folder / "untrusted.pem"),
         }
 
     @property
@@ -60,91 +60,91 @@ class Gate:
         """The settings with which a bot trusts the gate's certificate, or cannot resolve its name."""
         return {
             "SSL_CERT_FILE": str(self.trusted),
-            "NAMELESS": str(self._nameless),
-            "PYTHONPATH": f"{ROOT}/tests/faults/nameless:{ROOT}",
+            "NO_DNS": str(self._no_dns),
+            "PYTHONPATH": f"{ROOT}/tests/faults/no_dns:{ROOT}",
         }
 
-    def then(self, state: State) -> None:
+    def switch_after_next_answer(self, state: State) -> None:
         """Change the state after WeChat has answered the next call, before the bot gets the answer."""
-        self.became.clear()
-        self._then = state
+        self.switched.clear()
+        self._next_state = state
 
-    async def become(self, state: State) -> None:
+    async def switch(self, state: State) -> None:
         """Change the state now."""
         self.close()
         self.state = state
-        self._nameless.unlink(missing_ok=True)
-        if state is State.NAMELESS:
-            self._nameless.touch()
+        self._no_dns.unlink(missing_ok=True)
+        if state is State.NO_DNS:
+            self._no_dns.touch()
         if state is not State.REFUSING:
             context = self._contexts.get(state)
-            self._server = await asyncio.start_server(self._pass, HOST, self.port, ssl=context)
+            self._server = await asyncio.start_server(self._serve, HOST, self.port, ssl=context)
             self.port = self._server.sockets[0].getsockname()[1]
-        self.became.set()
+        self.switched.set()
 
     def close(self) -> None:
         """Accept no more connections."""
         if self._server:
             self._server.close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward one call to WeChat, and its response."""
         # Errors of the connection are expected; the test checks how the bot handles them.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            writer.write(await self._answered(reader))
+            writer.write(await self._forward(reader))
             await writer.drain()
         writer.close()
 
-    async def _answered(self, reader: asyncio.StreamReader) -> bytes:
+    async def _forward(self, reader: asyncio.StreamReader) -> bytes:
         first = await reader.readexactly(1)
         if first == HANDSHAKE:
             return b"HTTP/1.1 400 Bad Request\r\n\r\n"
         head = first + await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", head)
         body = await reader.readexactly(int(length[1]) if length else 0)
-        inward, onward = await asyncio.open_connection(HOST, self.leads_to.rsplit(":", 1)[1])
+        inward, onward = await asyncio.open_connection(HOST, self.target.rsplit(":", 1)[1])
         onward.write(head[:-2] + b"Connection: close\r\n\r\n" + body)
         answer = await inward.read()
         onward.close()
-        if self._then:
-            state, self._then = self._then, None
-            await self.become(state)
+        if self._next_state:
+            state, self._next_state = self._next_state, None
+            await self.switch(state)
         return answer
 
 
-async def spoilt(scene: Fire, way: Gate, then: State) -> list[str]:
+async def break_during_renewal(rig: Rig, proxy: TlsProxy, then: State) -> list[str]:
     """Break the connection right after WeChat has rejected a token; return what this and the next requester are told.
 
     Before and after that, commands must work.
     """
-    way.leads_to = scene.wechat.url
-    usual = way.state
-    await scene.stands()
-    scene.wechat.expire(scene.wechat.calls[0].token)
-    way.then(then)
+    proxy.target = rig.wechat.url
+    usual = proxy.state
+    await rig.check_healthy()
+    rig.wechat.expire(rig.wechat.calls[0].token)
+    proxy.switch_after_next_answer(then)
 
     async def next_one() -> str:
-        await way.became.wait()
-        return await scene.answer()
+        await proxy.switched.wait()
+        return await rig.answer()
 
-    told = [*await asyncio.gather(scene.answer(), next_one())]
-    assert [call.errcode for call in scene.wechat.calls] == [0, 42001]
-    await way.become(usual)
+    told = [*await asyncio.gather(rig.answer(), next_one())]
+    assert [call.errcode for call in rig.wechat.calls] == [0, 42001]
+    await proxy.switch(usual)
     return told
 
 
 @asynccontextmanager
-async def gate(folder: Path, state: State) -> AsyncIterator[Gate]:
+async def tls_proxy(folder: Path, state: State) -> AsyncIterator[TlsProxy]:
     """Open a gate in this state."""
-    opened = Gate(folder)
-    await opened.become(state)
+    opened = TlsProxy(folder)
+    await opened.switch(state)
     try:
         yield opened
     finally:
         opened.close()
 
 
-def _certified(file: Path) -> ssl.SSLContext:
+def _server_context(file: Path) -> ssl.SSLContext:
     """Write a new self-signed certificate for this host, and return a server's context with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])

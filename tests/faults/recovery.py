@@ -4,29 +4,29 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from signal import SIGTERM, Signals
 
-from tests.faults.fire import Fire
+from tests.faults.rig import Rig
 from tests.faults.table import Fault
 
-Act = Callable[[Fire], Coroutine[None, None, str]]
+Action = Callable[[Rig], Coroutine[None, None, str]]
 
-AFTERWARDS = 4.0  # seconds beyond its grace that the README allows
+EXIT_MARGIN = 4.0  # seconds beyond its grace that the README allows
 BUSY = 3.0  # more seconds for a busy machine
 
 
-async def ends(burning: Fire, *signs: Signals) -> None:
+async def assert_exits(rig: Rig, *signs: Signals) -> None:
     """Send signals until the process has exited, with code 0 and in time."""
-    async with asyncio.timeout(burning.bot.grace + AFTERWARDS + BUSY):
-        ended = asyncio.create_task(burning.bot.ended())
+    async with asyncio.timeout(rig.bot.grace + EXIT_MARGIN + BUSY):
+        ended = asyncio.create_task(rig.bot.ended())
         while not ended.done():
             for sign in signs:
-                burning.bot.send(sign)
+                rig.bot.send(sign)
             await asyncio.wait([ended], timeout=0.001 if signs else None)
     assert await ended == 0
 
 
-async def survives(burning: Fire, fault: Fault, act: Act) -> None:
+async def assert_survives(rig: Rig, fault: Fault, action: Action) -> None:
     """Check that the requester is told the truth, that the bot works afterwards, and that it exits properly."""
-    assert fault.told in await act(burning)
-    await burning.stands()
-    burning.bot.send(SIGTERM)
-    await ends(burning)
+    assert fault.told in await action(rig)
+    await rig.check_healthy()
+    rig.bot.send(SIGTERM)
+    await assert_exits(rig)

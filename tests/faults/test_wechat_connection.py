@@ -8,10 +8,19 @@ import pytest
 
 from bot.playground.faults import Code, Drip, Drop, Hang, Slow
 from bot.playground.faults import Fault as Trouble
-from tests.faults.burning import MAYBE, NO, Lit, burning, each_twice, hold_true, marks, plain
-from tests.faults.fire import fire
-from tests.faults.gate import State, gate, spoilt
+from tests.faults.rig import start_rig
 from tests.faults.table import Fault
+from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
+from tests.faults.wechat_faults import (
+    MAYBE,
+    NO,
+    Case,
+    assert_truthful,
+    marks,
+    plain,
+    rig_with_owners,
+    with_and_without_expiry,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -36,60 +45,65 @@ SLOW: Mapping[Fault, Sequence[Trouble]] = {
 AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)
 UNTRUSTED = f"{NO} The bot's connection to WeChat is not secure"
 UNREACHED = f"{NO} The bot could not reach WeChat"
-GATES: Mapping[Fault, tuple[State, State]] = {
+PROXY_STATES: Mapping[Fault, tuple[State, State]] = {
     Fault(WECHAT, "a certificate that nobody trusts", UNTRUSTED): (State.TRUSTED, State.UNTRUSTED),
     Fault(WECHAT, "no TLS where the bot expects it", UNTRUSTED): (State.TRUSTED, State.PLAIN),
     Fault(WECHAT, "TLS where the bot does not expect it", LOST): (State.PLAIN, State.UNTRUSTED),
     Fault(WECHAT, "connection refused", UNREACHED): (State.TRUSTED, State.REFUSING),
-    Fault(WECHAT, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NAMELESS),
+    Fault(WECHAT, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NO_DNS),
 }
 EXPIRING = Fault(WECHAT, "any of the above in the call after a token has expired", "the same")
-FAULTS = (*BROKEN, *WHOLE, *SLOW, AFTERWARDS, *GATES, EXPIRING)
+FAULTS = (*BROKEN, *WHOLE, *SLOW, AFTERWARDS, *PROXY_STATES, EXPIRING)
 
 
 async def test_a_broken_connection_is_reported_as_unknown(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     once = [*(each for answers in BROKEN.values() for each in answers), Code(-1), Code(-1000)]
-    lit = each_twice(BROKEN)
-    lit += [
-        Lit(AFTERWARDS, len(lit) + 2 * number + expiring, (answer, Code(0)), expiring=expiring)
+    cases = with_and_without_expiry(BROKEN)
+    cases += [
+        Case(AFTERWARDS, len(cases) + 2 * number + expiring, (answer, Code(0)), expiring=expiring)
         for number, answer in enumerate(once)
         for expiring in (False, True)
     ]
-    async with burning(tmp_path) as scene:
-        await hold_true(scene, lit, subtests)
-        tries = [call.env for call in scene.wechat.calls]
-        for one in lit:
-            if one.fault is AFTERWARDS:
-                assert tries.count(one.env) == len(one.answers) + one.expiring
+    async with rig_with_owners(tmp_path) as rig:
+        await assert_truthful(rig, cases, subtests)
+        tries = [call.env for call in rig.wechat.calls]
+        for case in cases:
+            if case.fault is AFTERWARDS:
+                assert tries.count(case.env) == len(case.answers) + case.expiring
         # Separately, since the next user of such a connection learns too late that it is closed.
-        await hold_true(scene, each_twice(WHOLE, first=len(lit)), subtests)
+        await assert_truthful(rig, with_and_without_expiry(WHOLE, first=len(cases)), subtests)
 
 
 async def test_a_timeout_is_reported_as_unknown(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    async with burning(tmp_path, WECHAT_TIMEOUT="1") as scene:
-        await hold_true(scene, each_twice(SLOW), subtests)
+    async with rig_with_owners(tmp_path, WECHAT_TIMEOUT="1") as rig:
+        await assert_truthful(rig, with_and_without_expiry(SLOW), subtests)
 
 
-async def test_a_call_that_never_reached_wechat_is_reported_as_such(
+async def test_a_call_that_never_reached_wechat_is_reported_as_failed(
     tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
-    folders = [tmp_path_factory.mktemp("gate") for _ in GATES]
-    told = await asyncio.gather(*(burnt(*GATES[f], d) for f, d in zip(GATES, folders, strict=True)))
-    for fault, texts in zip(GATES, told, strict=True):
+    folders = [tmp_path_factory.mktemp("gate") for _ in PROXY_STATES]
+    told = await asyncio.gather(
+        *(
+            break_and_recover(*PROXY_STATES[f], d)
+            for f, d in zip(PROXY_STATES, folders, strict=True)
+        )
+    )
+    for fault, texts in zip(PROXY_STATES, told, strict=True):
         for text in texts:
             with subtests.test(str(fault)):
                 assert fault.told in plain(text)
                 assert marks(text) == {fault.told[0]}
 
 
-async def burnt(usual: State, then: State, folder: Path) -> list[str]:
+async def break_and_recover(usual: State, then: State, folder: Path) -> list[str]:
     """Break the connection to WeChat, check that the bot works afterwards, and return what was told."""
     async with (
-        gate(folder, usual) as way,
-        fire(folder, WECHAT_API_URL=way.url, **way.settings) as scene,
+        tls_proxy(folder, usual) as proxy,
+        start_rig(folder, WECHAT_API_URL=proxy.url, **proxy.settings) as rig,
     ):
-        told = await spoilt(scene, way, then)
-        await scene.stands()
+        told = await break_during_renewal(rig, proxy, then)
+        await rig.check_healthy()
         return told

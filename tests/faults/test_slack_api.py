@@ -8,10 +8,10 @@ import pytest_asyncio
 
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.faults import Fault as Trouble
-from tests.faults import slack_scenes as scenes
-from tests.faults.corners import Workspace, workspace
-from tests.faults.slack_scenes import Scene
+from tests.faults import slack_actions as actions
+from tests.faults.slack_actions import Action
 from tests.faults.table import WORKED, Fault
+from tests.faults.workspace import Workspace, open_workspace
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -40,7 +40,7 @@ POSTING = (
     | {TYPES: Status(200, WRONG, "application/json")}
     | {f"`{error}`": Code(error) for error in NOWHERE}
 )
-SAID_NO = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
+REFUSALS = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
 
 NOT_TOLD = "Slack did not tell me; try again in a minute"
 SLOW_DOWN = "Slack asked me to slow down; try again in a minute"
@@ -48,98 +48,102 @@ CANNOT_TELL = "I could not find out whether this channel is shared with another 
 TROUBLE = "Slack did not let me open a thread here, so only you can see this."
 NOT_INVITED = "I am not in this conversation, so only you can see this."
 ARCHIVED = "This channel is archived, so only you can see this."
-TWICE = "Slack did not confirm this answer at first, so you may see it twice."
-NO_FORM = "Slack did not confirm that the form opened. If you do not see it, please try again"
+MAYBE_TWICE = "Slack did not confirm this answer at first, so you may see it twice."
+FORM_UNCONFIRMED = (
+    "Slack did not confirm that the form opened. If you do not see it, please try again"
+)
 PAGE = "What you may share"
 
 
-def fires(
+def faults_of(
     where: str,
-    scene: Scene,
+    action: Action,
     troubles: Mapping[str, Trouble],
     told: str,
     but: Mapping[str, str] | None = None,
-) -> Iterable[tuple[Fault, tuple[Scene, Trouble]]]:
+) -> Iterable[tuple[Fault, tuple[Action, Trouble]]]:
     """Yield a fault for each kind of trouble: what is `told` usually, and what in special cases."""
     for kind, trouble in troubles.items():
-        yield Fault("Slack", f"{where}: {kind}", (but or {}).get(kind, told)), (scene, trouble)
+        yield Fault("Slack", f"{where}: {kind}", (but or {}).get(kind, told)), (action, trouble)
 
 
-OUTSIDE = dict.fromkeys(SAID_NO, TROUBLE) | {
+OUTSIDE = dict.fromkeys(REFUSALS, TROUBLE) | {
     "`not_in_channel`": NOT_INVITED,
     "`channel_not_found`": NOT_INVITED,
     "`is_archived`": ARCHIVED,
 }
 ANSWERED_NO_GOOD = dict.fromkeys((UNKNOWN, "`token_revoked`", TYPES), CANNOT_TELL)
-FIRES: dict[Fault, tuple[Scene, Trouble]] = dict(
+CASES: dict[Fault, tuple[Action, Trouble]] = dict(
     [
-        *fires("`users.info`", scenes.asking_who, READING, NOT_TOLD, {LATER: SLOW_DOWN}),
-        *fires("`conversations.info`", scenes.asking_where, READING, WORKED, ANSWERED_NO_GOOD),
-        *fires(
-            "`chat.postMessage`, the parent", scenes.posting_the_parent, POSTING, WORKED, OUTSIDE
+        *faults_of(
+            "`users.info`", actions.look_up_requester, READING, NOT_TOLD, {LATER: SLOW_DOWN}
         ),
-        *fires("`chat.postMessage`, the reply", scenes.replying, POSTING, WORKED),
-        *fires("`chat.update`", scenes.editing, WRITING, WORKED),
-        *fires(
+        *faults_of(
+            "`conversations.info`", actions.look_up_channel, READING, WORKED, ANSWERED_NO_GOOD
+        ),
+        *faults_of("`chat.postMessage`, the parent", actions.post_parent, POSTING, WORKED, OUTSIDE),
+        *faults_of("`chat.postMessage`, the reply", actions.post_reply, POSTING, WORKED),
+        *faults_of("`chat.update`", actions.edit_parent, WRITING, WORKED),
+        *faults_of(
             "`conversations.history`, to find the parent",
-            scenes.looking_for_the_parent,
+            actions.find_parent,
             READING,
             WORKED,
         ),
-        *fires(
+        *faults_of(
             "`conversations.replies`, to find the reply",
-            scenes.looking_for_the_reply,
+            actions.find_reply,
             READING,
             WORKED,
-            dict.fromkeys(ANSWERED_NO_GOOD, TWICE),
+            dict.fromkeys(ANSWERED_NO_GOOD, MAYBE_TWICE),
         ),
-        *fires(
+        *faults_of(
             "`response_url`, at first",
-            scenes.responding,
+            actions.use_response_url,
             WRITING,
             NOT_INVITED,
-            dict.fromkeys(SAID_NO, WORKED),
+            dict.fromkeys(REFUSALS, WORKED),
         ),
-        *fires(
+        *faults_of(
             "`chat.postMessage`, the answer told directly",
-            scenes.telling_directly,
+            actions.send_direct_message,
             POSTING,
             WORKED,
         ),
-        *fires("`views.open`", scenes.opening_the_form, WRITING, NO_FORM),
-        *fires("`chat.postEphemeral`", scenes.telling_alone, WRITING, NO_FORM),
-        *fires("`views.publish`", scenes.showing_the_home, WRITING, PAGE),
+        *faults_of("`views.open`", actions.open_form, WRITING, FORM_UNCONFIRMED),
+        *faults_of("`chat.postEphemeral`", actions.send_ephemeral, WRITING, FORM_UNCONFIRMED),
+        *faults_of("`views.publish`", actions.publish_home, WRITING, PAGE),
     ]
 )
-FAULTS = tuple(FIRES)
+FAULTS = tuple(CASES)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
-    async with workspace(tmp_path_factory.mktemp("fire")) as space:
-        yield space
+async def workspace(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
+    async with open_workspace(tmp_path_factory.mktemp("faults")) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def heard(burning: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
+async def replies(workspace: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
     """Cause all faults at once, since a silence lasts fifteen seconds."""
 
-    async def light(scene: Scene, trouble: Trouble) -> str:
-        said = await scene(burning.corner(), trouble)
-        assert WORKED in await burning.corner().ask(), "the next command"
+    async def run(action: Action, trouble: Trouble) -> str:
+        said = await action(workspace.new_member(), trouble)
+        assert WORKED in await workspace.new_member().request_share(), "the next command"
         return said
 
-    lit = {fault: asyncio.create_task(light(*lighting)) for fault, lighting in FIRES.items()}
-    yield lit
-    for task in lit.values():
+    tasks = {fault: asyncio.create_task(run(*faulty)) for fault, faulty in CASES.items()}
+    yield tasks
+    for task in tasks.values():
         task.cancel()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_whatever_slack_does_the_requester_is_told_the_truth(
-    fault: Fault, heard: dict[Fault, asyncio.Task[str]]
+    fault: Fault, replies: dict[Fault, asyncio.Task[str]]
 ) -> None:
-    said = await heard[fault]
+    said = await replies[fault]
     assert fault.told in said, said
     if said.startswith("On it"):
-        assert said.count(WORKED) == 1 or TWICE in said, said
+        assert said.count(WORKED) == 1 or MAYBE_TWICE in said, said

@@ -9,19 +9,19 @@ from bot.guidance import CODES, AutoRetry
 from bot.playground.faults import Code, Huge, Raw, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.loopback import Loopback
-from tests.faults.burning import (
+from tests.faults.table import Fault
+from tests.faults.wechat_faults import (
     MAYBE,
     NO,
-    Lit,
-    burning,
-    each_twice,
-    hold_true,
-    light,
+    Case,
+    assert_truthful,
+    clear_fault,
     marks,
     plain,
-    put_out,
+    replies_under,
+    rig_with_owners,
+    with_and_without_expiry,
 )
-from tests.faults.table import Fault
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def statuses(*codes: int, after_effect: bool = False) -> tuple[Status, ...]:
     return tuple(Status(code, after_effect=after_effect) for code in codes)
 
 
-def fires(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
+def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
     """Return every fault with the answers that cause it; `elsewhere` is the target of redirects."""
     early, switched = (
         b"HTTP/1.1 103 Early Hints\r\n\r\n",
@@ -139,7 +139,7 @@ def fires(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
     }
 
 
-FAULTS = (*fires(""), EVERY_CODE)
+FAULTS = (*faults(""), EVERY_CODE)
 
 
 async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
@@ -152,8 +152,8 @@ async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
 
     await elsewhere.start(note)  # type: ignore[arg-type]
     try:
-        async with burning(tmp_path) as scene:
-            await hold_true(scene, each_twice(fires(elsewhere.origin)), subtests)
+        async with rig_with_owners(tmp_path) as rig:
+            await assert_truthful(rig, with_and_without_expiry(faults(elsewhere.origin)), subtests)
     finally:
         await elsewhere.stop()
     assert came == []
@@ -162,9 +162,9 @@ async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
 async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_rid(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    lit = [
+    cases = [
         # A code about the token is reported only if a renewed token does not help.
-        Lit(EVERY_CODE, number, (Code(code, f"no for {code}"),), expiring=expiring)
+        Case(EVERY_CODE, number, (Code(code, f"no for {code}"),), expiring=expiring)
         for number, (code, expiring) in enumerate(
             (code, expiring)
             for code, guidance in CODES.items()
@@ -172,19 +172,19 @@ async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_
             if expiring or guidance.retry is not AutoRetry.RENEW
         )
     ]
-    async with burning(tmp_path) as scene:
-        told = await light(scene, lit)
-        assert scene.wechat.shared == []
-        for one in lit:
-            put_out(scene, one)
-        afterwards = await scene.answers([one.command(2) for one in lit])
-        for one, text, after in zip(lit, told, afterwards, strict=True):
-            (answer,) = one.answers
+    async with rig_with_owners(tmp_path) as rig:
+        told = await replies_under(rig, cases)
+        assert rig.wechat.shared == []
+        for case in cases:
+            clear_fault(rig, case)
+        afterwards = await rig.answers([case.command(2) for case in cases])
+        for case, text, after in zip(cases, told, afterwards, strict=True):
+            (answer,) = case.answers
             assert isinstance(answer, Code)
             guidance = CODES[int(answer.code)]
-            with subtests.test(str(one)):
+            with subtests.test(str(case)):
                 mark = MAYBE if guidance.in_doubt else NO
                 assert f"\n{mark} {guidance.title}." in plain(text)
                 assert f"WeChat said {answer.code} no for {answer.code} · rid " in plain(text)
                 assert marks(after) == {"✅"}, after
-        await scene.stands()
+        await rig.check_healthy()

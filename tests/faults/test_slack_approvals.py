@@ -10,10 +10,10 @@ import pytest_asyncio
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.world import APPID, BOT, Channel, SlackUser
-from tests.faults.corners import RULES, Corner, Workspace, workspace
-from tests.faults.slack_scenes import POST
+from tests.faults.slack_actions import POST
 from tests.faults.table import WORKED, Fault
-from tests.faults.test_fire_slack import LATER, WRITING
+from tests.faults.test_slack_api import LATER, WRITING
+from tests.faults.workspace import RULES, Member, Workspace, open_workspace
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -26,12 +26,12 @@ NOT_OPENED = "Slack did not confirm that the form opened. If you do not see it, 
 
 
 @dataclass(frozen=True)
-class Desk:
-    """A requester, and an approver with a channel of their own; `opening` allows one modal at a time."""
+class Approval:
+    """One approval: a requester, and an approver with a channel of their own; `modal_lock` allows one modal at a time."""
 
-    corner: Corner
+    requester: Member
     number: int
-    opening: asyncio.Lock = field(repr=False)
+    modal_lock: asyncio.Lock = field(repr=False)
 
     @property
     def approver(self) -> str:
@@ -43,18 +43,18 @@ class Desk:
         """The approvers' channel."""
         return f"C0A{self.number}"
 
-    async def ask(self) -> str:
+    async def request_share(self) -> str:
         """Request a share, and return the ts of the question to the approver."""
-        slack = self.corner.slack
-        ack = await self.corner.command(f"{APPID} core-{self.number}")
+        slack = self.requester.slack
+        ack = await self.requester.command(f"{APPID} core-{self.number}")
         assert "needs an approval" in str(ack.payload), ack
         await slack.until(lambda _: bool(slack.parents(self.channel)), 60)
         return slack.parents(self.channel)[0].ts
 
     async def decide(self, question: str) -> str:
         """Approve, and return all messages in the requester's channel once the request has ended."""
-        slack, where = self.corner.slack, self.corner.channel
-        async with self.opening:
+        slack, where = self.requester.slack, self.requester.channel
+        async with self.modal_lock:
             await slack.click(self.approver, question, "approve")
             await slack.until(lambda _: bool(slack.views(self.approver)))
         await slack.submit(self.approver, slack.views(self.approver)[-1])
@@ -63,43 +63,43 @@ class Desk:
         return "\n".join(m.text for m in slack.messages if m.channel == where)
 
 
-Scene = Callable[[Desk, Trouble], Coroutine[None, None, str]]
+Action = Callable[[Approval, Trouble], Coroutine[None, None, str]]
 
 
-async def asking(desk: Desk, trouble: Trouble) -> str:
+async def post_question(approval: Approval, trouble: Trouble) -> str:
     """Make posting the question fail."""
-    desk.corner.slack.fail(POST, trouble, channel=desk.channel)
-    said = await desk.decide(await desk.ask())
+    approval.requester.slack.fail(POST, trouble, channel=approval.channel)
+    said = await approval.decide(await approval.request_share())
     assert said.count(WORKED) == 1, said
     return said
 
 
-async def opening(desk: Desk, trouble: Trouble) -> str:
+async def open_modal(approval: Approval, trouble: Trouble) -> str:
     """Make opening the modal fail; a second click decides."""
-    slack, question = desk.corner.slack, await desk.ask()
-    async with desk.opening:
+    slack, question = approval.requester.slack, await approval.request_share()
+    async with approval.modal_lock:
         called = sum(call.method == OPEN for call in slack.calls)
         slack.fail(OPEN, trouble)
-        await slack.click(desk.approver, question, "approve")
+        await slack.click(approval.approver, question, "approve")
         await slack.until(lambda _: sum(call.method == OPEN for call in slack.calls) > called)
         if isinstance(trouble, RateLimited):
             await asyncio.sleep(trouble.retry_after)  # no click during the rate limit
-    await slack.until(lambda _: bool(slack.shown_to(desk.approver)), 60)
-    told = slack.shown_to(desk.approver)[-1].text
-    assert WORKED in await desk.decide(question)
+    await slack.until(lambda _: bool(slack.shown_to(approval.approver)), 60)
+    told = slack.shown_to(approval.approver)[-1].text
+    assert WORKED in await approval.decide(question)
     return told
 
 
-FIRES: dict[Fault, tuple[Scene, Trouble]] = {
-    Fault("Slack", f"{where}: {kind}", told): (scene, WRITING[kind])
-    for where, scene, told in (
-        ("`chat.postMessage`, the question to the approvers", asking, WORKED),
-        ("`views.open`, the modal of a decision", opening, NOT_OPENED),
+CASES: dict[Fault, tuple[Action, Trouble]] = {
+    Fault("Slack", f"{where}: {kind}", told): (action, WRITING[kind])
+    for where, action, told in (
+        ("`chat.postMessage`, the question to the approvers", post_question, WORKED),
+        ("`views.open`, the modal of a decision", open_modal, NOT_OPENED),
     )
     for kind in KINDS
 }
-FAULTS = tuple(FIRES)
-APPROVED = "".join(
+FAULTS = tuple(CASES)
+APPROVAL_RULES = "".join(
     f"""
 [[rule]]
 name = "four eyes {number}"
@@ -113,31 +113,33 @@ approvers = {{ users = ["U0A{number}"], channel = "C0A{number}" }}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def burning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
-    async with workspace(tmp_path_factory.mktemp("fire"), APPROVED + RULES) as space:
-        yield space
+async def workspace(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
+    async with open_workspace(tmp_path_factory.mktemp("faults"), APPROVAL_RULES + RULES) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def heard(burning: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
+async def replies(workspace: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
     """Cause all faults at once, since a silence lasts fifteen seconds."""
     lock = asyncio.Lock()
-    lit: dict[Fault, asyncio.Task[str]] = {}
-    for number, (fault, (scene, trouble)) in enumerate(FIRES.items()):
-        desk = Desk(burning.corner(), number, lock)
-        burning.slack.people[desk.approver] = SlackUser(desk.approver, f"approver-{number}")
-        members = frozenset({desk.approver, BOT})
-        where = Channel(desk.channel, f"desk-{number}", "public", members)
-        burning.slack.channels[desk.channel] = where
-        lit[fault] = asyncio.create_task(scene(desk, trouble))
-    yield lit
-    for task in lit.values():
+    tasks: dict[Fault, asyncio.Task[str]] = {}
+    for number, (fault, (action, trouble)) in enumerate(CASES.items()):
+        approval = Approval(workspace.new_member(), number, lock)
+        workspace.slack.people[approval.approver] = SlackUser(
+            approval.approver, f"approver-{number}"
+        )
+        members = frozenset({approval.approver, BOT})
+        where = Channel(approval.channel, f"approvals-{number}", "public", members)
+        workspace.slack.channels[approval.channel] = where
+        tasks[fault] = asyncio.create_task(action(approval, trouble))
+    yield tasks
+    for task in tasks.values():
         task.cancel()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_whatever_slack_does_approvers_are_asked_once_and_can_decide(
-    fault: Fault, heard: dict[Fault, asyncio.Task[str]]
+    fault: Fault, replies: dict[Fault, asyncio.Task[str]]
 ) -> None:
-    said = await heard[fault]
+    said = await replies[fault]
     assert fault.told in said, said

@@ -13,22 +13,22 @@ from bot.playground.faults import Code, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.world import APPID
 from tests.faults.bots import FINAL
-from tests.faults.fire import REQUESTER, Fire, fire
+from tests.faults.rig import REQUESTER, Rig, start_rig
 from tests.faults.table import Fault
 
 YES, NO, MAYBE = FINAL
 OWNERS = 400
-PATIENCE = 20.0  # seconds for an ack: twenty at once are slow on a busy machine
+ACK_WITHIN = 20.0  # seconds for an ack: twenty at once are slow on a busy machine
 _RULE = f"""
 [[rule]]
-name = "whoever asks"
+name = "the requester"
 users = ["{REQUESTER}"]
 effect = "allow"
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Lit:
+class Case:
     """One fault for one owner: the answers of WeChat to its share, and of its token server; the last of each is repeated.
 
     With `expiring`, the bot's token is expired, so the answers meet the call after a renewal.
@@ -48,11 +48,11 @@ class Lit:
     @property
     def env(self) -> str:
         """The env to share under the fault."""
-        return f"burning-{self.number}-1"
+        return f"faulty-{self.number}-1"
 
     def command(self, time: int = 1) -> str:
         """Return the command for the first or a later time."""
-        return f"{APPID} burning-{self.number}-{time}"
+        return f"{APPID} faulty-{self.number}-{time}"
 
     def __str__(self) -> str:
         when = " while a token expires" if self.expiring else ""
@@ -64,7 +64,7 @@ def owner_of(number: int) -> str:
     return f"wx{number:016x}"
 
 
-def giving(token: str) -> Status:
+def token_response(token: str) -> Status:
     """Return a token server's response with this token."""
     body = {"authorizer_access_token": token, "expires_in": 7200}
     return Status(200, json.dumps(body).encode(), "application/json")
@@ -72,64 +72,64 @@ def giving(token: str) -> Status:
 
 def policy(numbers: Iterable[int]) -> str:
     """Return a policy in which each owner has the envs with its number."""
-    owned = (f'[[owner]]\nappid = "{owner_of(n)}"\nenvs = ["burning-{n}-*"]\n' for n in numbers)
+    owned = (f'[[owner]]\nappid = "{owner_of(n)}"\nenvs = ["faulty-{n}-*"]\n' for n in numbers)
     return "\n".join(owned) + _RULE
 
 
 @asynccontextmanager
-async def burning(folder: Path, owners: int = OWNERS, **more: str) -> AsyncIterator[Fire]:
+async def rig_with_owners(folder: Path, owners: int = OWNERS, **more: str) -> AsyncIterator[Rig]:
     """Start a bot for this many owners."""
     file = folder / "policy.toml"
     file.write_text(policy(range(owners)), encoding="utf-8")
     settings = {"POLICY_FILE": str(file), "SHARE_ENV_ALLOWED_USERS": ""}
-    async with fire(folder, PATIENCE, **settings | more) as burning:
-        yield burning
+    async with start_rig(folder, ACK_WITHIN, **settings | more) as rig:
+        yield rig
 
 
-def each_twice(
-    fires: Mapping[Fault, Sequence[Trouble]], *, of_tokens: bool = False, first: int = 0
-) -> list[Lit]:
+def with_and_without_expiry(
+    faults: Mapping[Fault, Sequence[Trouble]], *, of_tokens: bool = False, first: int = 0
+) -> list[Case]:
     """Return each fault's answers twice: at once, and after a token has expired; numbered from `first`.
 
     They are WeChat's to the share or, with `of_tokens`, the token server's.
     """
-    answers = [(fault, answer) for fault, answers in fires.items() for answer in answers]
+    answers = [(fault, answer) for fault, answers in faults.items() for answer in answers]
     met = [(*each, expiring) for each in answers for expiring in (False, True)]
     return [
-        Lit(fault, number, (), (answer,), expiring=expiring)
+        Case(fault, number, (), (answer,), expiring=expiring)
         if of_tokens
-        else Lit(fault, number, (answer,), expiring=expiring)
+        else Case(fault, number, (answer,), expiring=expiring)
         for number, (fault, answer, expiring) in enumerate(met, first)
     ]
 
 
-async def light(burning: Fire, lit: Sequence[Lit]) -> list[str]:
+async def replies_under(rig: Rig, cases: Sequence[Case]) -> list[str]:
     """Apply all of these faults at once; return what each requester is told."""
-    for one in lit:
-        _prepare(burning, one)
-    return await burning.answers([one.command() for one in lit])
+    for case in cases:
+        _inject(rig, case)
+    return await rig.answers([case.command() for case in cases])
 
 
-async def hold_true(burning: Fire, lit: Sequence[Lit], subtests: pytest.Subtests) -> None:
+async def assert_truthful(rig: Rig, cases: Sequence[Case], subtests: pytest.Subtests) -> None:
     """Apply all of these faults; check that the right and true answer came, and that the next command works."""
-    told = await light(burning, lit)
-    happened = {env for _, env, _ in burning.wechat.shared}
-    for one in lit:
-        put_out(burning, one)
-    afterwards = await burning.answers([one.command(2) for one in lit])
-    for one, text, after in zip(lit, told, afterwards, strict=True):
-        with subtests.test(str(one)):
-            assert one.fault.told in plain(text), text
-            assert marks(text) == {one.fault.told[0]}, text
-            assert marks(text) != {NO if one.env in happened else YES}, "untrue"
+    told = await replies_under(rig, cases)
+    happened = {env for _, env, _ in rig.wechat.shared}
+    for case in cases:
+        clear_fault(rig, case)
+    afterwards = await rig.answers([case.command(2) for case in cases])
+    for case, text, after in zip(cases, told, afterwards, strict=True):
+        with subtests.test(str(case)):
+            assert case.fault.told in plain(text), text
+            assert marks(text) == {case.fault.told[0]}, text
+            assert marks(text) != {NO if case.env in happened else YES}, "untrue"
             assert marks(after) == {YES}, after
-    await burning.stands()
+    await rig.check_healthy()
 
 
-def put_out(burning: Fire, one: Lit) -> None:
+def clear_fault(rig: Rig, case: Case) -> None:
     """Remove a fault from WeChat and the token server."""
-    burning.wechat.clear("shareenv", env=one.env)
-    burning.wechat.clear("token", owner=one.owner)
+    rig.wechat.clear("shareenv", env=case.env)
+    rig.wechat.clear("token", owner=case.owner)
 
 
 def marks(text: str) -> set[str]:
@@ -142,18 +142,18 @@ def plain(text: str) -> str:
     return text.replace("*", "").replace("`", "")
 
 
-def _prepare(burning: Fire, one: Lit) -> None:
-    wechat, answers, token_answers = burning.wechat, one.answers, one.token_answers
-    if one.expiring:
-        old = wechat.issue(one.owner)
-        (wechat.expire if one.number % 4 < 2 else wechat.supersede)(old)  # half of them each way
+def _inject(rig: Rig, case: Case) -> None:
+    wechat, answers, token_answers = rig.wechat, case.answers, case.token_answers
+    if case.expiring:
+        old = wechat.issue(case.owner)
+        (wechat.expire if case.number % 4 < 2 else wechat.supersede)(old)  # half of them each way
         answers = (Code(0), *answers)  # the first call is answered as usual: the token is dead
-        token_answers = (giving(old), *(token_answers or (Code(0),)))
-    last_stays(partial(wechat.fail, "shareenv", env=one.env), answers)
-    last_stays(partial(wechat.fail, "token", owner=one.owner), token_answers)
+        token_answers = (token_response(old), *(token_answers or (Code(0),)))
+    plan_and_repeat_last(partial(wechat.fail, "shareenv", env=case.env), answers)
+    plan_and_repeat_last(partial(wechat.fail, "token", owner=case.owner), token_answers)
 
 
-def last_stays(plan: partial[None], answers: Sequence[Trouble]) -> None:
+def plan_and_repeat_last(plan: partial[None], answers: Sequence[Trouble]) -> None:
     """Plan these answers in order, and repeat the last one."""
     plan(*answers[:-1])
     plan(*answers[-1:], times=None)

@@ -6,33 +6,35 @@ from signal import SIGTERM
 
 import pytest
 
-from tests.faults.endings import survives
-from tests.faults.fire import fire
+from tests.faults.recovery import assert_survives
+from tests.faults.rig import start_rig
 from tests.faults.table import WORKED, Fault
 
 pytestmark = pytest.mark.slow
 
-UNHEARD = {
+OUTPUTS = {
     Fault("The bot itself", "standard output is closed", WORKED): ("stdout", None),
     Fault("The bot itself", "standard output is full", WORKED): ("stdout", "/dev/full"),
     Fault("The bot itself", "the log is closed", WORKED): ("stderr", None),
     Fault("The bot itself", "the log is full", WORKED): ("stderr", "/dev/full"),
 }
-FAULTS = tuple(UNHEARD)
+FAULTS = tuple(OUTPUTS)
 
 
-@pytest.mark.parametrize("fault", UNHEARD, ids=str)
-async def test_the_bot_survives_any_failure_of_its_output(fault: Fault, tmp_path: Path) -> None:
-    which, path = UNHEARD[fault]
-    async with fire(tmp_path) as burning:
-        await burning.bot.end(SIGTERM)
+@pytest.mark.parametrize("fault", OUTPUTS, ids=str)
+async def test_the_bot_works_and_exits_properly_while_its_output_cannot_be_written(
+    fault: Fault, tmp_path: Path
+) -> None:
+    which, path = OUTPUTS[fault]
+    async with start_rig(tmp_path) as rig:
+        await rig.bot.end(SIGTERM)
         end = os.open(path, os.O_WRONLY) if path else closed_pipe()
         try:
-            await burning.bot.launch(**{which: end})
+            await rig.bot.launch(**{which: end})
         finally:
             os.close(end)
-        await burning.slack.until(lambda slack: slack.sockets.connections > 0)
-        await survives(burning, fault, lambda burning: burning.answer())
+        await rig.slack.until(lambda slack: slack.sockets.connections > 0)
+        await assert_survives(rig, fault, lambda rig: rig.answer())
 
 
 def closed_pipe() -> int:

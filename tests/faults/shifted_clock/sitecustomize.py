@@ -1,7 +1,7 @@
-"""Shift the wall clock of any Python process that has this folder on its path: CLOCK names a file with the seconds.
+"""Shift the wall clock of a Python process with this folder on its path: CLOCK names a file with the offset in seconds.
 
-SQLite asks the system for the time itself, so its function is shifted, too. Clocks that only count go on as they do,
-and so does `datetime.now`, which the bot asks only for a log line that has no time of its own.
+SQLite asks the system for the time itself, so its function is shifted, too. Monotonic clocks are not, nor is
+`datetime.now`, which the bot uses only for log lines without a time of their own.
 """
 
 import os

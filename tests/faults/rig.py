@@ -1,4 +1,4 @@
-"""A bot under faults: the process, its Slack and its WeChat, and what must hold whatever goes wrong."""
+"""A bot to which faults happen: the process, its Slack and its WeChat, and a check that it works afterwards."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -19,8 +19,8 @@ AT_ONCE = 20
 
 
 @dataclass
-class Fire:
-    """One bot, and the requester."""
+class Rig:
+    """One bot, its two servers, and a requester."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -56,7 +56,7 @@ class Fire:
         )
         return ["\n".join([said, *(self._about(id_) if id_ else ())]) for id_, said in acks]
 
-    async def stands(self) -> None:
+    async def check_healthy(self) -> None:
         """Check that the process is running, that the next command works, and that no secret leaked."""
         told = await self.answer()
         assert "✅" in told, told
@@ -75,15 +75,15 @@ class Fire:
 
 
 @asynccontextmanager
-async def fire(
+async def start_rig(
     folder: Path, ack_timeout: float = ACK_TIMEOUT, /, **more: str
-) -> AsyncIterator[Fire]:
+) -> AsyncIterator[Rig]:
     """Run a bot with tokens from a token server; `more` are extra settings."""
     async with LocalSlack(seed(), ack_timeout=ack_timeout) as slack, LocalWeChat() as wechat:
         database = f"sqlite:///{folder}/ledger.db"
         bot = Bot(environ(slack, wechat, database) | more, folder)
         await bot.start()
         try:
-            yield Fire(slack, wechat, bot, database)
+            yield Rig(slack, wechat, bot, database)
         finally:
             await bot.end()

@@ -1,4 +1,4 @@
-"""A bot that keeps the platform's token chain, with many owners whose tokens expire at once."""
+"""A bot that maintains the platform's token chain, with many owners whose tokens expire at once."""
 
 import time
 from collections.abc import AsyncIterator
@@ -12,15 +12,15 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, seed
 from tests.faults.bots import Bot
-from tests.faults.burning import owner_of, policy
-from tests.faults.fire import Fire
+from tests.faults.rig import Rig
+from tests.faults.wechat_faults import owner_of, policy
 from tests.wechat.replicas import pushed
 
 LIFETIME = 7200.0
 
 
 @asynccontextmanager
-async def chained(folder: Path, port: int, owners: int = 0, **more: str) -> AsyncIterator[Fire]:
+async def chain_rig(folder: Path, port: int, owners: int = 0, **more: str) -> AsyncIterator[Rig]:
     """Start a bot for the default owner and `owners` others; WeChat pushes to it at `port`."""
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         for number in range(owners):
@@ -38,27 +38,27 @@ async def chained(folder: Path, port: int, owners: int = 0, **more: str) -> Asyn
         bot = Bot(slack_environment(slack) | chain | settings | more, folder)
         await bot.start()
         try:
-            yield Fire(slack, wechat, bot, database)
+            yield Rig(slack, wechat, bot, database)
         finally:
             await bot.end()
 
 
-async def renewed(scene: Fire, owners: int) -> None:
+async def wait_for_renewals(rig: Rig, owners: int) -> None:
     """Wait until the bot has a token of each owner."""
-    calls = scene.wechat.platform.calls
-    await scene.wechat.until(
+    calls = rig.wechat.platform.calls
+    await rig.wechat.until(
         lambda _: len({call.owner for call in calls if call.gave_token}) > owners
     )
 
 
-def let_all_tokens_die(scene: Fire) -> None:
+def expire_all_tokens(rig: Rig) -> None:
     """Advance only WeChat's clock by two hours: tokens that the bot considers valid are expired."""
-    scene.wechat.advance(LIFETIME)
+    rig.wechat.advance(LIFETIME)
 
 
-async def push_ticket(scene: Fire) -> None:
+async def push_ticket(rig: Rig) -> None:
     """Push a ticket with a CreateTime of its own, which ends the seconds for which a failure is cached."""
-    wechat = scene.wechat
+    wechat = rig.wechat
     ticket, created = wechat.platform.new_ticket(), time.time() + len(wechat.platform.pushes)
     push = pushed(wechat, "component_verify_ticket", created, ComponentVerifyTicket=ticket)
     assert await wechat.platform.deliver(push) == (200, "success")
