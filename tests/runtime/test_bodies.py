@@ -11,14 +11,14 @@ from bot.runtime.http_server import HttpServer
 from tests.conftest import Sleep, free_port
 
 LIMIT = 1 << 16  # bytes, of one body
-TOGETHER = 1 << 20
-MUCH = 16 << 20
-STRANGERS = 40
+TOTAL = 1 << 20
+FAR_TOO_LONG = 16 << 20
+CLIENTS = 40
 
 
 @dataclass
-class Reading:
-    """A server that reads bodies, and the connections of those who send them."""
+class BodyServer:
+    """A server that reads bodies, and its clients' connections."""
 
     sleep: Sleep = field(default_factory=Sleep)
     bodies: Bodies = field(init=False)
@@ -26,28 +26,28 @@ class Reading:
     port: int = field(default_factory=free_port)
     begun: int = 0
     most: int = 0
-    """The most that bodies ever held together."""
+    """The most bytes that all bodies together have held."""
     unread: list[Unread] = field(default_factory=list)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.bodies = Bodies(TOGETHER, self.sleep)
+        self.bodies = Bodies(TOTAL, self.sleep)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer with the length of the body."""
         self.begun += 1
         body = await read_body(request, self.limit)
-        self.look()
+        self.measure()
         if isinstance(body, Unread):
             self.unread.append(body)
             return web.Response(status=body.status)
         return web.Response(text=str(len(body)))
 
-    def look(self) -> None:
-        """See what is held just now."""
+    def measure(self) -> None:
+        """Record how much the bodies hold now."""
         self.most = max(self.most, self.bodies.held)
 
-    async def sends(self, length: int, body: bytes) -> asyncio.StreamReader:
+    async def send(self, length: int, body: bytes) -> asyncio.StreamReader:
         """Announce a body of this length, and send this much of it."""
         before = self.begun
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -58,83 +58,87 @@ class Reading:
         return reader
 
     async def until(self, done: Callable[[], bool]) -> None:
-        """Look on until something is so."""
+        """Wait until a condition holds, and keep measuring."""
         async with asyncio.timeout(30):
             while not done():
-                self.look()
+                self.measure()
                 await asyncio.sleep(0)
 
 
 @pytest.fixture
-async def reading() -> AsyncIterator[Reading]:
+async def server() -> AsyncIterator[BodyServer]:
     async with AsyncExitStack() as stack:
-        reading, app = Reading(), web.Application()
-        app[BODIES] = reading.bodies
-        app.router.add_post("/", reading.answer)
-        await HttpServer(99).serve(stack, app, "127.0.0.1", reading.port, 1.0)
-        yield reading
-        for writer in reading.writers:
+        server, app = BodyServer(), web.Application()
+        app[BODIES] = server.bodies
+        app.router.add_post("/", server.answer)
+        await HttpServer(99).serve(stack, app, "127.0.0.1", server.port, 1.0)
+        yield server
+        for writer in server.writers:
             writer.close()
 
 
-async def test_bodies_that_stall_never_hold_more_together_than_they_may(reading: Reading) -> None:
-    for _ in range(STRANGERS):
-        await reading.sends(LIMIT, bytes(LIMIT - 1))
-    await reading.until(lambda: len(reading.unread) >= STRANGERS - TOGETHER // LIMIT)
-    assert {*reading.unread} == {Unread.CROWDED}
-    assert TOGETHER // 2 < reading.most <= TOGETHER
+async def test_stalled_bodies_together_never_hold_more_than_the_limit(server: BodyServer) -> None:
+    for _ in range(CLIENTS):
+        await server.send(LIMIT, bytes(LIMIT - 1))
+    await server.until(lambda: len(server.unread) >= CLIENTS - TOTAL // LIMIT)
+    assert {*server.unread} == {Unread.CROWDED}
+    assert TOTAL // 2 < server.most <= TOTAL
 
 
-async def test_whoever_has_stalled_for_longest_makes_room_for_whoever_sends_at_once(
-    reading: Reading,
+async def test_the_body_that_has_stalled_longest_makes_room_for_one_that_is_sent_promptly(
+    server: BodyServer,
 ) -> None:
-    first = await reading.sends(LIMIT, bytes(LIMIT - 1))
-    for _ in range(STRANGERS):
-        await reading.sends(LIMIT, bytes(LIMIT - 1))
-        genuine = await reading.sends(3, b"yes")
+    first = await server.send(LIMIT, bytes(LIMIT - 1))
+    for _ in range(CLIENTS):
+        await server.send(LIMIT, bytes(LIMIT - 1))
+        genuine = await server.send(3, b"yes")
         assert await genuine.readline() == b"HTTP/1.1 200 OK\r\n"
     with suppress(ConnectionError):
         assert await first.read() == b""
-    assert {*reading.unread} == {Unread.CROWDED}
+    assert {*server.unread} == {Unread.CROWDED}
 
 
 @pytest.mark.parametrize("body", [b"yes", b"ye"], ids=["read", "broken off"])
-async def test_what_is_over_holds_nothing(reading: Reading, body: bytes) -> None:
-    await reading.sends(3, body)
-    (writer,) = reading.writers
+async def test_a_body_that_was_read_or_broken_off_holds_nothing(
+    server: BodyServer, body: bytes
+) -> None:
+    await server.send(3, body)
+    (writer,) = server.writers
     writer.close()
-    await reading.until(lambda: len(reading.unread) == 3 - len(body))
-    assert reading.bodies.held == 0
+    await server.until(lambda: len(server.unread) == 3 - len(body))
+    assert server.bodies.held == 0
 
 
-async def test_a_body_that_is_longer_than_it_may_be_is_not_waited_for(reading: Reading) -> None:
-    refused = await reading.sends(LIMIT + 1, b"")
+async def test_a_body_that_is_too_long_is_refused_without_reading_it(server: BodyServer) -> None:
+    refused = await server.send(LIMIT + 1, b"")
     assert (await refused.readline()).startswith(b"HTTP/1.1 413 ")  # the words are Python's
-    (writer,), sent = reading.writers, 0
+    (writer,), sent = server.writers, 0
     with suppress(ConnectionError):
-        while sent < MUCH:
+        while sent < FAR_TOO_LONG:
             writer.write(bytes(LIMIT))
             await writer.drain()
             sent += LIMIT
-    assert sent < MUCH  # what the system took; nobody reads it
+    assert sent < FAR_TOO_LONG  # the kernel's buffers take some; nobody reads it
 
 
-async def test_few_long_bodies_are_read_at_once_and_the_oldest_makes_room(
-    reading: Reading,
+async def test_only_a_few_long_bodies_are_read_concurrently_and_the_oldest_makes_room(
+    server: BodyServer,
 ) -> None:
-    reading.limit = LIMIT + 2
+    server.limit = LIMIT + 2
     for _ in range(12):
-        await reading.sends(LIMIT + 2, bytes(LIMIT + 1))
-    await reading.until(lambda: len(reading.unread) == 12 - 8)
-    assert {*reading.unread} == {Unread.CROWDED}
+        await server.send(LIMIT + 2, bytes(LIMIT + 1))
+    await server.until(lambda: len(server.unread) == 12 - 8)
+    assert {*server.unread} == {Unread.CROWDED}
 
 
-async def test_long_bodies_are_read_at_a_pace_that_leaves_time_for_others(reading: Reading) -> None:
-    reading.limit = TOGETHER
-    short = await reading.sends(LIMIT, bytes(LIMIT))
+async def test_long_bodies_are_read_slowly_enough_to_leave_time_for_others(
+    server: BodyServer,
+) -> None:
+    server.limit = TOTAL
+    short = await server.send(LIMIT, bytes(LIMIT))
     assert await short.readline() == b"HTTP/1.1 200 OK\r\n"
-    assert reading.sleep.naps == []
+    assert server.sleep.naps == []
     for _ in range(3):
-        long = await reading.sends(TOGETHER // 2, bytes(TOGETHER // 2))
+        long = await server.send(TOTAL // 2, bytes(TOTAL // 2))
         assert await long.readline() == b"HTTP/1.1 200 OK\r\n"
-    assert sum(reading.sleep.naps) >= 3 * (TOGETHER // 2 - LIMIT) / (4 << 20)
+    assert sum(server.sleep.naps) >= 3 * (TOTAL // 2 - LIMIT) / (4 << 20)

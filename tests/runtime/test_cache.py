@@ -8,7 +8,7 @@ from tests.conftest import Clock
 
 
 class Source(Watched):
-    """What is read: each reading counts, waits at the gate, and is good for ten seconds."""
+    """The source of the cached values: it counts its reads, holds them while `gate` is closed; values live ten seconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class Source(Watched):
         self.gate.set()
 
     async def __call__(self, key: str) -> tuple[str, float]:
-        """Return the key and the number of the reading."""
+        """Return the key with the number of this read."""
         self.readings.append(key)
         number = len(self.readings)
         self.changed()
@@ -25,7 +25,7 @@ class Source(Watched):
         return f"{key}{number}", 10.0
 
     def transcript(self) -> str:
-        """Return what was read."""
+        """Return the keys read so far."""
         return " ".join(self.readings)
 
 
@@ -35,65 +35,65 @@ def source() -> Source:
 
 
 @pytest.fixture
-def memory(source: Source, clock: Clock) -> Cache[str]:
+def cache(source: Source, clock: Clock) -> Cache[str]:
     return Cache(source, clock)
 
 
 async def test_a_fresh_value_is_not_read_again(
-    memory: Cache[str], source: Source, clock: Clock
+    cache: Cache[str], source: Source, clock: Clock
 ) -> None:
-    assert await memory.get("a") == "a1"
+    assert await cache.get("a") == "a1"
     clock.now += 4.9
-    assert await memory.get("a") == "a1"
+    assert await cache.get("a") == "a1"
     assert source.readings == ["a"]
 
 
-async def test_past_half_its_time_a_value_is_read_again_and_nobody_waits(
-    memory: Cache[str], source: Source, clock: Clock
+async def test_past_half_its_lifetime_a_value_is_refreshed_while_the_old_one_is_still_served(
+    cache: Cache[str], source: Source, clock: Clock
 ) -> None:
-    await memory.get("a")
+    await cache.get("a")
     clock.now += 5
     source.gate.clear()
-    assert await memory.get("a") == "a1"
-    assert await memory.get("a") == "a1"
+    assert await cache.get("a") == "a1"
+    assert await cache.get("a") == "a1"
     await source.until(lambda source: source.readings == ["a", "a"])
     source.gate.set()
-    clock.now += 5  # now the old value is of no use, and the reading under way is waited for
-    assert await memory.get("a") == "a2"
+    clock.now += 5  # now the old value has expired, and the read in progress is awaited
+    assert await cache.get("a") == "a2"
     clock.now += 4.9
-    assert await memory.get("a") == "a2"
+    assert await cache.get("a") == "a2"
     assert source.readings == ["a", "a"]
 
 
-async def test_a_value_is_never_older_than_it_is_good_for(memory: Cache[str], clock: Clock) -> None:
-    await memory.get("a")
+async def test_an_expired_value_is_never_served(cache: Cache[str], clock: Clock) -> None:
+    await cache.get("a")
     clock.now += 10
-    assert await memory.get("a") == "a2"
+    assert await cache.get("a") == "a2"
 
 
-async def test_however_many_ask_it_is_read_once(memory: Cache[str], source: Source) -> None:
+async def test_concurrent_gets_of_one_key_make_one_read(cache: Cache[str], source: Source) -> None:
     source.gate.clear()
-    asking = asyncio.gather(*(memory.get("a") for _ in range(20)), memory.get("b"))
+    reading = asyncio.gather(*(cache.get("a") for _ in range(20)), cache.get("b"))
     await source.until(lambda source: len(source.readings) == 2)
     source.gate.set()
-    assert await asking == ["a1"] * 20 + ["b2"]
+    assert await reading == ["a1"] * 20 + ["b2"]
     assert source.readings == ["a", "b"]
 
 
-async def test_a_reader_that_gives_up_leaves_the_value_for_the_next(
-    memory: Cache[str], source: Source
+async def test_a_read_goes_on_for_the_next_caller_when_the_first_one_gives_up(
+    cache: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(memory.get("a"), 0.01)
-    second = memory.get("a")
+        await asyncio.wait_for(cache.get("a"), 0.01)
+    second = cache.get("a")
     await asyncio.sleep(0)
     source.gate.set()
     assert await second == "a1"
     assert source.readings == ["a"]
 
 
-async def test_a_failed_reading_is_told_and_not_remembered(clock: Clock) -> None:
+async def test_a_failed_read_raises_and_is_not_cached(clock: Clock) -> None:
     broken = [True, False]
 
     async def read(_key: str) -> tuple[str, float]:
@@ -101,36 +101,36 @@ async def test_a_failed_reading_is_told_and_not_remembered(clock: Clock) -> None
             raise ValueError("broken")
         return "fine", 10.0
 
-    memory = Cache(read, clock)
+    cache = Cache(read, clock)
     with pytest.raises(ValueError, match="broken"):
-        await memory.get("a")
-    assert await memory.get("a") == "fine"
+        await cache.get("a")
+    assert await cache.get("a") == "fine"
 
 
-async def test_what_is_wanted_anew_is_read_however_fresh_the_memory_is(
-    memory: Cache[str], source: Source
+async def test_reread_reads_even_if_the_cached_value_is_fresh(
+    cache: Cache[str], source: Source
 ) -> None:
-    await memory.get("a")
-    assert await memory.reread("a") == "a2"
-    assert await memory.get("a") == "a2"  # and is remembered
+    await cache.get("a")
+    assert await cache.reread("a") == "a2"
+    assert await cache.get("a") == "a2"  # and is cached
     assert source.readings == ["a", "a"]
 
 
-async def test_what_is_wanted_anew_was_begun_to_be_read_after_it_was_wanted(
-    memory: Cache[str], source: Source
+async def test_reread_returns_a_value_whose_read_began_after_the_call(
+    cache: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
-    early = memory.get("a")
+    early = cache.get("a")
     await source.until(lambda source: source.readings == ["a"])
-    wanted = asyncio.gather(*(memory.reread("a") for _ in range(20)))
+    wanted = asyncio.gather(*(cache.reread("a") for _ in range(20)))
     await asyncio.sleep(0)
     source.gate.set()
     assert await early == "a1"
-    assert await wanted == ["a2"] * 20  # one reading for all of them
+    assert await wanted == ["a2"] * 20  # one read for all of them
     assert source.readings == ["a", "a"]
 
 
-async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
+async def test_a_read_that_fails_does_not_fail_the_rereads_that_wait_behind_it(
     clock: Clock,
 ) -> None:
     gate, broken = asyncio.Event(), [True, False]
@@ -141,10 +141,10 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
             raise ValueError("broken")
         return "fine", 10.0
 
-    memory = Cache(read, clock)
-    early = memory.get("a")
+    cache = Cache(read, clock)
+    early = cache.get("a")
     await asyncio.sleep(0)
-    wanted = memory.reread("a")
+    wanted = cache.reread("a")
     await asyncio.sleep(0)
     gate.set()
     assert await wanted == "fine"
@@ -152,45 +152,45 @@ async def test_what_failed_while_something_newer_was_wanted_fails_nobody_else(
         await early
 
 
-async def test_what_is_not_kept_is_being_read_as_soon_as_it_is_asked_for(
-    memory: Cache[str], source: Source
+async def test_get_starts_the_read_at_once_without_being_awaited(
+    cache: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
-    first, second = memory.get("a"), memory.get("b")
+    first, second = cache.get("a"), cache.get("b")
     await source.until(lambda source: source.readings == ["a", "b"])
     source.gate.set()
     assert (await second, await first) == ("b2", "a1")
-    kept = memory.get("a")
-    assert kept.done()  # nobody waits for what is kept
+    kept = cache.get("a")
+    assert kept.done()  # a cached value needs no waiting
 
 
-async def test_memory_has_a_bound(clock: Clock) -> None:
+async def test_the_cache_has_a_maximum_size(clock: Clock) -> None:
     readings: list[str] = []
 
     async def read(key: str) -> tuple[str, float]:
         readings.append(key)
         return key, 10.0
 
-    memory = Cache(read, clock, most=3)
+    cache = Cache(read, clock, most=3)
     for key in "abcabcd":
-        await memory.get(key)
+        await cache.get(key)
     assert readings == ["a", "b", "c", "d"]
-    await memory.get("a")
+    await cache.get("a")
     assert readings == ["a", "b", "c", "d", "a"]
 
 
-async def test_once_closed_nothing_is_read_for_those_who_waited_for_a_reading_to_end(
-    memory: Cache[str], source: Source
+async def test_a_closed_cache_starts_no_read_for_a_waiting_reread(
+    cache: Cache[str], source: Source
 ) -> None:
     source.gate.clear()
-    early, wanted = memory.get("a"), memory.reread("a")
+    early, wanted = cache.get("a"), cache.reread("a")
     await source.until(lambda source: source.readings == ["a"])
-    await memory.close()
+    await cache.close()
     source.gate.set()
     await asyncio.wait([early, wanted])
     assert source.readings == ["a"]
 
 
-def test_a_recent_key_is_new_once_and_again_after_so_many_others() -> None:
+def test_a_recent_key_is_new_once_and_again_after_enough_others() -> None:
     recent = Recent(2)
     assert [recent.add(key) for key in "aabbaca"] == [True, False, True, False, False, True, True]

@@ -3,7 +3,7 @@ import pytest
 from bot.runtime.observers import Topic
 
 
-def test_all_who_listen_hear_of_it_in_their_order() -> None:
+def test_subscribers_are_called_in_the_order_of_their_subscription() -> None:
     topic, heard = Topic[str](), list[str]()
     topic.publish("unheard")
     topic.subscribe(lambda news: heard.append(f"first {news}"))
@@ -12,7 +12,7 @@ def test_all_who_listen_hear_of_it_in_their_order() -> None:
     assert heard == ["first news", "second news"]
 
 
-def test_a_listener_that_breaks_stops_neither_who_tells_nor_the_others(
+def test_a_subscriber_that_raises_stops_neither_the_publisher_nor_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     topic, heard = Topic[str](lambda news: {"request": news}), list[str]()

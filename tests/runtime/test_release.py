@@ -26,7 +26,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
     ],
     ids=["no clone", "detached", "a branch", "packed", "another's", "no commit yet", "odd"],
 )
-def test_the_version_has_the_commit_where_that_is_known(
+def test_the_version_includes_the_commit_if_it_is_known(
     tmp_path: Path, files: dict[str, str], known: bool
 ) -> None:
     for name, content in files.items():
@@ -38,7 +38,7 @@ def test_the_version_has_the_commit_where_that_is_known(
 
 
 @pytest.mark.parametrize("clone", [True, False])
-def test_what_is_installed_has_the_commit_that_its_wheel_was_built_from(
+def test_an_installed_wheel_knows_the_commit_that_it_was_built_from(
     tmp_path: Path, clone: bool
 ) -> None:
     sources, installed = tmp_path / "sources", tmp_path / "installed"

@@ -11,22 +11,22 @@ SIGNS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def restore_handlers() -> Iterator[None]:
     before = {sign: signal.getsignal(sign) for sign in SIGNS}
     yield
     for sign, handler in before.items():
         signal.signal(sign, handler)
 
 
-def at_once(*signs: signal.Signals) -> None:
-    """Let several signals come before Python looks at any."""
+def send_together(*signs: signal.Signals) -> None:
+    """Deliver several signals before Python handles any of them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signs)
     for sign in signs:
         os.kill(os.getpid(), sign)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signs)
 
 
-def test_of_signals_that_come_at_once_the_first_stops_and_none_is_an_error(
+def test_of_several_signals_at_once_only_the_first_stops_the_bot_and_none_raises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     errors: list[object] = []
@@ -34,13 +34,13 @@ def test_of_signals_that_come_at_once_the_first_stops_and_none_is_an_error(
     stops: list[str] = []
     signal.signal(signal.SIGHUP, lambda *_: stops.append("read again"))
     on_first_signal(lambda: stops.append("stop"))
-    at_once(*SIGNS)
-    at_once(*SIGNS)
+    send_together(*SIGNS)
+    send_together(*SIGNS)
     assert errors == []
     assert stops.count("stop") == 1
 
 
-def test_in_the_last_moments_none_changes_anything() -> None:
-    on_first_signal(lambda: pytest.fail("it was to be ignored"))
+def test_ignored_signals_have_no_effect() -> None:
+    on_first_signal(lambda: pytest.fail("it should have been ignored"))
     ignore_signals()
-    at_once(*SIGNS)
+    send_together(*SIGNS)

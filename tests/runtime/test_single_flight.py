@@ -7,19 +7,19 @@ from bot.runtime.cache import SingleFlight
 
 
 class Work:
-    """Work that is done when it is told to be, and counts how often it was begun."""
+    """Work that ends when the test lets it, and counts how often it was started."""
 
     def __init__(self, result: str = "done") -> None:
         self.begun = 0
         self.ended = asyncio.Event()
-        self.go_on = asyncio.Event()
+        self.may_end = asyncio.Event()
         self._result = result
 
     async def __call__(self) -> str:
         """Wait, then return the result or raise it."""
         self.begun += 1
         try:
-            await self.go_on.wait()
+            await self.may_end.wait()
         finally:
             self.ended.set()
         if self._result == "broken":
@@ -32,34 +32,34 @@ async def until_begun(work: Work) -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_a_thousand_want_at_once_is_done_once() -> None:
+async def test_a_thousand_concurrent_calls_do_the_work_once() -> None:
     flights, work = SingleFlight[str](), Work()
     waiting = [asyncio.create_task(flights.do("a", work)) for _ in range(1000)]
     await until_begun(work)
-    work.go_on.set()
+    work.may_end.set()
     assert set(await asyncio.gather(*waiting)) == {"done"}
     assert work.begun == 1
 
 
-async def test_what_is_wanted_afterwards_is_done_again() -> None:
+async def test_a_call_after_the_work_has_ended_does_it_again() -> None:
     flights, work = SingleFlight[str](), Work()
-    work.go_on.set()
+    work.may_end.set()
     assert await flights.do("a", work) == await flights.do("a", work) == "done"
     assert work.begun == 2
 
 
-async def test_flights_of_other_names_do_not_wait_for_each_other() -> None:
+async def test_different_keys_do_not_wait_for_each_other() -> None:
     flights, slow, quick = SingleFlight[str](), Work(), Work("other")
     waiting = asyncio.create_task(flights.do("a", slow))
     await until_begun(slow)
-    quick.go_on.set()
+    quick.may_end.set()
     assert await flights.do("b", quick) == "other"
     assert not waiting.done()
-    slow.go_on.set()
+    slow.may_end.set()
     assert await waiting == "done"
 
 
-async def test_a_flight_goes_on_for_the_others_when_who_began_it_has_gone() -> None:
+async def test_the_work_goes_on_for_the_others_when_its_first_caller_is_cancelled() -> None:
     flights, work = SingleFlight[str](), Work()
     first = asyncio.create_task(flights.do("a", work))
     await until_begun(work)
@@ -67,12 +67,12 @@ async def test_a_flight_goes_on_for_the_others_when_who_began_it_has_gone() -> N
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    work.go_on.set()
+    work.may_end.set()
     assert await second == "done"
     assert work.begun == 1
 
 
-async def test_a_flight_goes_on_when_nobody_waits_any_more() -> None:
+async def test_the_work_goes_on_when_all_callers_are_cancelled() -> None:
     flights, work = SingleFlight[str](), Work()
     only = asyncio.create_task(flights.do("a", work))
     await until_begun(work)
@@ -81,34 +81,34 @@ async def test_a_flight_goes_on_when_nobody_waits_any_more() -> None:
         await only
     assert not work.ended.is_set()
     joined = asyncio.create_task(flights.do("a", work))
-    work.go_on.set()
+    work.may_end.set()
     assert await joined == "done"
     assert work.begun == 1
 
 
-async def test_all_who_wait_get_what_went_wrong_and_the_next_begins_anew() -> None:
+async def test_an_error_is_raised_to_all_waiting_callers_and_the_next_call_starts_anew() -> None:
     flights, broken, sound = SingleFlight[str](), Work("broken"), Work()
     waiting = [asyncio.create_task(flights.do("a", broken)) for _ in range(3)]
     await until_begun(broken)
-    broken.go_on.set()
+    broken.may_end.set()
     got = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(each) for each in got] == [ValueError] * 3
-    sound.go_on.set()
+    sound.may_end.set()
     assert await flights.do("a", sound) == "done"
 
 
-async def test_what_goes_wrong_while_nobody_waits_is_logged(
+async def test_an_error_without_a_caller_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     flights, broken = SingleFlight[str](), Work("broken")
     flights.begin("a", broken)
-    broken.go_on.set()
+    broken.may_end.set()
     await flights.wait("a")
     gc.collect()
     assert "never retrieved" in caplog.text
 
 
-async def test_what_settles_is_over_or_was_never_begun() -> None:
+async def test_wait_returns_once_the_work_has_ended_or_if_there_is_none() -> None:
     flights, broken = SingleFlight[str](), Work("broken")
     await flights.wait("a")
     waiting = asyncio.create_task(flights.do("a", broken))
@@ -116,26 +116,26 @@ async def test_what_settles_is_over_or_was_never_begun() -> None:
     settling = asyncio.create_task(flights.wait("a"))
     await asyncio.sleep(0)
     assert not settling.done()
-    broken.go_on.set()
+    broken.may_end.set()
     await settling
     assert broken.ended.is_set()
     with pytest.raises(ValueError, match="broken"):
         await waiting
 
 
-async def test_a_close_waits_for_what_is_under_way() -> None:
+async def test_close_waits_for_work_in_progress() -> None:
     flights, work = SingleFlight[str](), Work()
     waiting = asyncio.create_task(flights.do("a", work))
     await until_begun(work)
     landing = asyncio.create_task(flights.close(60))
     await asyncio.sleep(0)
     assert not landing.done()
-    work.go_on.set()
+    work.may_end.set()
     await landing
     assert await waiting == "done"
 
 
-async def test_a_close_cuts_short_what_takes_longer() -> None:
+async def test_close_cancels_work_that_exceeds_its_limit() -> None:
     flights, work = SingleFlight[str](), Work()
     waiting = asyncio.create_task(flights.do("a", work))
     await until_begun(work)
@@ -145,64 +145,64 @@ async def test_a_close_cuts_short_what_takes_longer() -> None:
         await waiting
 
 
-async def test_a_close_with_nothing_under_way_is_over_at_once() -> None:
+async def test_close_without_work_in_progress_returns_at_once() -> None:
     await SingleFlight[str]().close(60)
 
 
-async def test_a_kept_result_stands_for_whoever_comes_later() -> None:
+async def test_a_kept_result_is_returned_to_later_callers() -> None:
     flights, work = SingleFlight[str](kept=1), Work()
-    work.go_on.set()
+    work.may_end.set()
     assert [await flights.do("a", work) for _ in range(3)] == ["done"] * 3
     assert work.begun == 1
 
 
-async def test_what_went_wrong_is_a_result_to_keep_too() -> None:
+async def test_an_error_is_kept_as_a_result_too() -> None:
     flights, broken = SingleFlight[str](kept=1), Work("broken")
-    broken.go_on.set()
+    broken.may_end.set()
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"):
             await flights.do("a", broken)
     assert broken.begun == 1
 
 
-async def test_only_the_last_results_are_kept_and_never_those_under_way() -> None:
+async def test_only_the_latest_results_are_kept_and_work_in_progress_is_never_dropped() -> None:
     flights, slow = SingleFlight[str](kept=2), Work()
     waiting = asyncio.create_task(flights.do("slow", slow))
     await until_begun(slow)
     works = {key: Work(key) for key in "abc"}
     for key, work in works.items():
-        work.go_on.set()
+        work.may_end.set()
         assert await flights.do(key, work) == key
     joined = asyncio.create_task(flights.do("slow", slow))
     assert [await flights.do(key, works[key]) for key in "cba"] == ["c", "b", "a"]
     assert [work.begun for work in works.values()] == [2, 1, 1]
-    slow.go_on.set()
+    slow.may_end.set()
     assert await waiting == await joined == "done"
     assert slow.begun == 1
 
 
-async def test_what_is_done_here_is_done_once_for_all_who_want_it() -> None:
+async def test_inline_work_is_done_once_for_all_callers() -> None:
     flights, work = SingleFlight[str](kept=1), Work()
     waiting = [asyncio.create_task(flights.do_inline("a", work)) for _ in range(3)]
     await until_begun(work)
-    work.go_on.set()
+    work.may_end.set()
     assert set(await asyncio.gather(*waiting)) == {"done"}
     assert await flights.do_inline("a", work) == "done"
     assert work.begun == 1
 
 
-async def test_what_goes_wrong_here_is_told_to_all_who_want_it() -> None:
+async def test_an_error_of_inline_work_is_raised_to_all_callers() -> None:
     flights, work = SingleFlight[str](kept=1), Work("broken")
     waiting = [asyncio.create_task(flights.do_inline("a", work)) for _ in range(3)]
     await until_begun(work)
-    work.go_on.set()
+    work.may_end.set()
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert [repr(error) for error in told] == [repr(ValueError("broken"))] * 3
     with pytest.raises(ValueError, match="broken"):
         await flights.do_inline("a", work)
 
 
-async def test_what_is_done_here_ends_with_who_began_it_and_is_done_anew_for_the_next() -> None:
+async def test_inline_work_is_cancelled_with_its_first_caller_and_done_anew_for_the_next() -> None:
     flights, work = SingleFlight[str](), Work()
     first = asyncio.create_task(flights.do_inline("a", work))
     await until_begun(work)
@@ -212,6 +212,6 @@ async def test_what_is_done_here_ends_with_who_began_it_and_is_done_anew_for_the
     await asyncio.wait([first, second])
     assert first.cancelled()
     assert second.cancelled()
-    work.go_on.set()
+    work.may_end.set()
     assert await flights.do_inline("a", work) == "done"
     assert work.begun == 2
