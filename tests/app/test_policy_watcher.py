@@ -1,4 +1,4 @@
-"""What becomes of the policy file while the bot runs, whatever state somebody leaves it in."""
+"""Changes of the policy file while the bot runs: good files come into force, all others are refused with their reason."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ TWO_OWNERS = f'{SECOND}[[owner]]\nappid = "{OTHER}"\nenvs = ["*"]\n'
 
 
 class Stage:
-    """A policy file, the policy in force, and what looks at the one for the other."""
+    """A policy file, the policy in force, and the watcher between them."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
@@ -44,11 +44,11 @@ class Stage:
         self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
         self.in_force = PolicyInForce(self.settings.policy, clock or Clock())
         self.asked = asyncio.Event()
-        self.meanwhile: Callable[[], object] = list  # between the two readings for whoever asks
+        self.meanwhile: Callable[[], object] = list  # runs between the two reads of a reload
         self.watcher = self.anew()
 
     def anew(self, every: float = 0.001, within: float = 10) -> PolicyWatcher:
-        """Return another that looks at the same."""
+        """Return another watcher of the same file."""
 
         async def sleep(_seconds: float) -> None:
             self.meanwhile()
@@ -58,7 +58,7 @@ class Stage:
         )
 
     async def looks(self, times: int = 2) -> None:
-        """Look at the file so many times, as time passes."""
+        """Look at the file this many times, as the watcher does by itself."""
         for _ in range(times):
             await self.watcher.look(self.path)
 
@@ -108,10 +108,10 @@ async def keeping(stage: Stage) -> AsyncIterator[None]:
             await task
 
 
-# A good file.
+# Good files.
 
 
-async def test_a_changed_file_is_in_force_once_two_looks_have_found_the_same(
+async def test_a_changed_file_comes_into_force_once_two_looks_in_a_row_found_it_unchanged(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     stage.path.write_text(SECOND + rule("third"), encoding="utf-8")
@@ -123,14 +123,14 @@ async def test_a_changed_file_is_in_force_once_two_looks_have_found_the_same(
     assert lines(log) == ["INFO policy in force 2"]
 
 
-async def test_of_the_file_as_it_was_at_the_start_nothing_is_said(
-    stage: Stage, log: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unchanged_file_is_not_logged(stage: Stage, log: pytest.LogCaptureFixture) -> None:
     await stage.looks(5)
     assert lines(log) == []
 
 
-async def test_half_a_file_is_never_judged(stage: Stage, log: pytest.LogCaptureFixture) -> None:
+async def test_a_file_that_is_still_being_written_is_not_judged(
+    stage: Stage, log: pytest.LogCaptureFixture
+) -> None:
     for end in range(1, len(SECOND), 7):
         stage.path.write_text(SECOND[:end], encoding="utf-8")
         await stage.looks(1)
@@ -140,7 +140,7 @@ async def test_half_a_file_is_never_judged(stage: Stage, log: pytest.LogCaptureF
     assert lines(log) == ["INFO policy in force 1"]
 
 
-async def test_a_file_that_is_gone_for_a_moment_is_not_missed(
+async def test_a_file_that_is_missing_for_one_look_only_is_not_reported(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     stage.path.unlink()
@@ -151,33 +151,33 @@ async def test_a_file_that_is_gone_for_a_moment_is_not_missed(
     assert lines(log) == ["INFO policy in force 1"]
 
 
-def renamed(path: Path) -> None:
+def by_rename(path: Path) -> None:
     new = path.with_name(".new")
     new.write_text(SECOND, encoding="utf-8")
     new.replace(path)
 
 
-def in_place_with_its_old_times(path: Path) -> None:
+def in_place_with_old_timestamps(path: Path) -> None:
     before = path.stat()
     path.write_text(FIRST.replace("first", "secon"), encoding="utf-8")
     path.write_text(SECOND, encoding="utf-8")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def by_another_link(path: Path) -> None:
+def by_symlink(path: Path) -> None:
     (path.parent / "other.toml").write_text(SECOND, encoding="utf-8")
     path.unlink()
     path.symlink_to("other.toml")
 
 
-def with_windows_line_ends(path: Path) -> None:
+def with_windows_line_endings(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + SECOND.replace("\n", "\r\n").encode())
 
 
 @pytest.mark.parametrize(
-    "change", [renamed, in_place_with_its_old_times, by_another_link, with_windows_line_ends]
+    "change", [by_rename, in_place_with_old_timestamps, by_symlink, with_windows_line_endings]
 )
-async def test_it_does_not_matter_how_a_file_is_replaced(
+async def test_a_file_comes_into_force_however_it_is_replaced(
     stage: Stage, change: Callable[[Path], None]
 ) -> None:
     await stage.looks()
@@ -186,7 +186,7 @@ async def test_it_does_not_matter_how_a_file_is_replaced(
     assert stage.rules == ["second"]
 
 
-async def test_a_config_map_is_followed_as_kubernetes_swaps_it(tmp_path: Path) -> None:
+async def test_a_config_map_comes_into_force_when_kubernetes_swaps_it(tmp_path: Path) -> None:
     for version, content in (("..1", FIRST), ("..2", SECOND)):
         (tmp_path / version).mkdir()
         (tmp_path / version / "policy.toml").write_text(content, encoding="utf-8")
@@ -202,7 +202,7 @@ async def test_a_config_map_is_followed_as_kubernetes_swaps_it(tmp_path: Path) -
     assert stage.rules == ["second"]
 
 
-async def test_a_change_that_changes_no_rule_is_said_to_be_in_force_too(
+async def test_a_change_of_a_comment_only_is_logged_as_in_force_too(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     await stage.looks()
@@ -211,11 +211,11 @@ async def test_a_change_that_changes_no_rule_is_said_to_be_in_force_too(
     assert lines(log) == ["INFO policy in force 1"]
 
 
-# A bad one.
+# Bad files.
 
 
 def write(content: bytes) -> Callable[[Path], None]:
-    """Return what writes this into a file."""
+    """Return a change that writes this into the file."""
 
     def change(path: Path) -> None:
         path.write_bytes(content)
@@ -307,7 +307,7 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 
 
 @pytest.mark.parametrize(("change", "problems"), BAD.values(), ids=list(BAD))
-async def test_a_bad_file_is_refused_once_and_the_old_policy_stays_until_a_good_one_comes(
+async def test_a_bad_file_is_reported_once_and_the_old_policy_stays_in_force_until_a_good_file_replaces_it(
     stage: Stage,
     log: pytest.LogCaptureFixture,
     change: Callable[[Path], None],
@@ -330,7 +330,7 @@ async def test_a_bad_file_is_refused_once_and_the_old_policy_stays_until_a_good_
     assert lines(log) == ["INFO policy in force 1"]
 
 
-async def test_of_many_mistakes_the_first_are_told(
+async def test_of_many_problems_only_the_first_are_logged(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     stage.path.write_text("".join(f"key{n} = 1\n" for n in range(99)) + FIRST, encoding="utf-8")
@@ -340,12 +340,10 @@ async def test_of_many_mistakes_the_first_are_told(
     assert len(stage.in_force.trouble or ()) == 99
 
 
-# On SIGHUP.
+# Reloads, as on SIGHUP.
 
 
-async def test_when_somebody_asks_the_file_is_read_at_once(
-    stage: Stage, log: pytest.LogCaptureFixture
-) -> None:
+async def test_a_reload_reads_the_file_at_once(stage: Stage, log: pytest.LogCaptureFixture) -> None:
     for content in (SECOND, SECOND, "no TOML", "no TOML", SECOND):
         stage.path.write_text(content, encoding="utf-8")
         await stage.watcher.look(stage.path, at_once=True)
@@ -358,11 +356,11 @@ async def test_when_somebody_asks_the_file_is_read_at_once(
     ]
 
 
-async def test_half_a_file_is_not_judged_when_somebody_asks_either(
+async def test_a_reload_does_not_judge_a_file_that_is_still_being_written(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     both = SECOND + rule("third")
-    stage.path.write_text(SECOND, encoding="utf-8")  # half of it would do as well
+    stage.path.write_text(SECOND, encoding="utf-8")  # half of the file is valid, too
     stage.meanwhile = lambda: stage.path.write_text(both, encoding="utf-8")
     await stage.watcher.look(stage.path, at_once=True)
     assert (stage.rules, lines(log)) == (["first"], [])
@@ -371,14 +369,14 @@ async def test_half_a_file_is_not_judged_when_somebody_asks_either(
     assert lines(log) == ["INFO policy in force 2"]
 
 
-async def test_where_nothing_has_changed_since_the_start_that_is_said(
+async def test_a_reload_of_an_unchanged_file_is_logged_as_unchanged(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     await stage.watcher.look(stage.path, at_once=True)
     assert lines(log) == ["INFO policy unchanged"]
 
 
-async def test_where_there_is_no_file_that_is_said_each_time_and_no_more(
+async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(
     tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -396,10 +394,10 @@ async def test_where_there_is_no_file_that_is_said_each_time_and_no_more(
     assert stage.in_force.policy == without.policy
 
 
-# Over and over.
+# The loop.
 
 
-async def test_it_looks_by_itself_and_when_it_is_asked(stage: Stage) -> None:
+async def test_the_watcher_looks_regularly_and_on_each_reload(stage: Stage) -> None:
     async with keeping(stage):
         stage.path.write_text(SECOND, encoding="utf-8")
         await soon(lambda: stage.rules == ["second"])
@@ -414,7 +412,7 @@ async def test_it_looks_by_itself_and_when_it_is_asked(stage: Stage) -> None:
 
 
 def followed(stage: Stage, opening: Callable[[], object]) -> list[object]:
-    """Call `opening` at each opening of the file, before it is opened, and return what fills with what it said."""
+    """Call `opening` before each opening of the file; return a list that fills with its results."""
     said = list[object]()
 
     class Followed(type(stage.path)):  # type: ignore[misc]  # the class of this machine's paths
@@ -426,7 +424,7 @@ def followed(stage: Stage, opening: Callable[[], object]) -> list[object]:
     return said
 
 
-async def test_what_nobody_foresaw_is_told_once_and_over_when_it_has_passed(
+async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_occurs(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     broken, fell = list[str](), list[bool]()
@@ -451,7 +449,7 @@ async def test_what_nobody_foresaw_is_told_once_and_over_when_it_has_passed(
     assert lines(log) == [*told, *told, "INFO policy in force 1"]
 
 
-async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_again_meanwhile(
+async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_opened_again_meanwhile(
     stage: Stage, log: pytest.LogCaptureFixture
 ) -> None:
     answers = threading.Event()
@@ -477,7 +475,7 @@ async def test_a_file_that_cannot_be_read_in_time_is_refused_and_not_opened_agai
     assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
 
 
-# Whatever happens to it, in whatever order.
+# Any sequence of changes.
 
 CONTENTS = {
     "first": FIRST,
@@ -497,7 +495,7 @@ GOOD = {"first": ["first"], "second": ["second"], "both": ["first", "second"]}
         st.tuples(st.sampled_from(sorted(CONTENTS)), st.sampled_from(["no look", "look", "ask"]))
     )
 )
-def test_in_force_is_always_the_last_good_file_that_was_judged(
+def test_the_last_good_file_is_in_force_after_any_sequence_of_changes(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
 ) -> None:
     async def play() -> None:

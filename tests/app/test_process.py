@@ -1,4 +1,4 @@
-"""The event loop of the bot as a process."""
+"""Which event loop the bot runs on."""
 
 import sys
 
@@ -23,7 +23,7 @@ CHAIN = {
 POLICY = {"SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"}
 
 
-def test_over_socket_mode_the_bot_runs_on_uvloop_where_that_is_installed() -> None:
+def test_over_socket_mode_the_bot_runs_on_uvloop_if_that_is_installed() -> None:
     uvloop = pytest.importorskip("uvloop")
     assert loop_factory(settings_of(SOCKET | FIXED | POLICY)) is uvloop.new_event_loop
 
@@ -31,14 +31,14 @@ def test_over_socket_mode_the_bot_runs_on_uvloop_where_that_is_installed() -> No
 @pytest.mark.parametrize(
     "environ", [HTTP | FIXED, SOCKET | CHAIN], ids=["Slack's commands", "WeChat's pushes"]
 )
-def test_where_others_post_to_it_the_bot_runs_on_the_event_loop_of_python(
+def test_with_an_http_listener_the_bot_runs_on_asyncios_own_event_loop(
     environ: dict[str, str],
 ) -> None:
     assert loop_factory(settings_of(environ | POLICY)) is None
 
 
-def test_without_uvloop_it_runs_on_the_event_loop_of_python(
+def test_without_uvloop_the_bot_runs_on_asyncios_own_event_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "uvloop", None)  # as if it were not there
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # as if it were not installed
     assert loop_factory(settings_of(SOCKET | FIXED | POLICY)) is None

@@ -56,24 +56,24 @@ def replies(slack: LocalSlack) -> list[str]:
 
 
 def tasks_of_the_bot() -> set[str]:
-    """Return the coroutines of all tasks but those of the stand-ins: one for each connection and silence."""
+    """Return the coroutines of all tasks except those of the stand-ins."""
     coroutines = {str(task.get_coro()) for task in asyncio.all_tasks()}
     return {each for each in coroutines if not re.search(r"RequestHandler|Event\.wait", each)}
 
 
 @asynccontextmanager
-async def nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
-    """Check that what was started within is gone at the end."""
+async def assert_nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
+    """Check that no task and no connection of the block is left after it."""
     before = tasks_of_the_bot()
     yield
     await slack.until(lambda slack: slack.sockets.connections == 0)
-    await soon(lambda: tasks_of_the_bot() == before)  # what is cancelled takes some turns
+    await soon(lambda: tasks_of_the_bot() == before)  # a cancelled task takes some turns to end
     gc.collect()  # an unclosed session or socket warns now, and a warning is an error
 
 
 @contextmanager
-def logging_as_in_earnest(level: str) -> Iterator[None]:
-    """Log as the bot does, with a redactor that knows no secret by itself."""
+def logging_as_in_production(level: str) -> Iterator[None]:
+    """Log as the bot does, with a redactor that was given no secrets."""
     root = logging.getLogger()
     before, handlers = root.level, root.handlers[:]
     set_up(level, "text", ())
@@ -87,13 +87,13 @@ def logging_as_in_earnest(level: str) -> Iterator[None]:
 # Starting.
 
 
-async def test_the_line_says_who_the_bot_is_and_how_it_listens(bot: str) -> None:
+async def test_the_ready_line_says_who_the_bot_is_and_how_it_listens(bot: str) -> None:
     assert bot == (
         f"share-env-bot {__version__} is ready: playground as share-env, over Socket Mode."
     )
 
 
-async def test_each_scope_that_slack_has_not_granted_is_told_at_the_start(
+async def test_each_scope_that_slack_has_not_granted_is_logged_at_the_start(
     slack: LocalSlack,
     environ: dict[str, str],
     runtime: Runtime,
@@ -107,7 +107,7 @@ async def test_each_scope_that_slack_has_not_granted_is_told_at_the_start(
     assert all(each["without"] and each["fix"] for each in told)
 
 
-async def test_a_policy_that_only_denies_is_told_once_it_comes_into_force(
+async def test_a_policy_that_only_denies_is_logged_when_it_comes_into_force(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     def told() -> list[str]:
@@ -121,7 +121,7 @@ async def test_a_policy_that_only_denies_is_told_once_it_comes_into_force(
     assert told() == ["Add a [[rule]] with another effect, or move one up."]
 
 
-async def test_in_http_mode_the_line_says_where(
+async def test_in_http_mode_the_ready_line_has_the_address(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
@@ -129,7 +129,7 @@ async def test_in_http_mode_the_line_says_where(
         assert line.endswith(f"playground as share-env, at http://127.0.0.1:{port}.")
 
 
-async def test_without_a_nature_of_the_tests_it_is_the_real_one(
+async def test_the_bot_works_with_its_own_clock_sleep_and_ids(
     slack: LocalSlack, environ: dict[str, str]
 ) -> None:
     async with running(settings_of(environ)):
@@ -164,7 +164,7 @@ async def test_the_groups_are_read_before_the_first_command(
         )
 
 
-async def test_no_library_posts_again_by_itself_what_may_have_arrived(
+async def test_no_library_repeats_a_post_that_may_have_arrived(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.fail("chat.postMessage", Drop(after_effect=True))
@@ -182,7 +182,7 @@ async def test_no_library_posts_again_by_itself_what_may_have_arrived(
         pytest.param({"SLACK_API_URL": "http://127.0.0.1:1"}, "reached", False, id="no Slack"),
     ],
 )
-async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(
+async def test_a_bot_that_cannot_start_says_why_and_leaves_no_task_or_connection(
     slack: LocalSlack,
     environ: dict[str, str],
     runtime: Runtime,
@@ -190,7 +190,7 @@ async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(
     problem: str,
     wrong_setup: bool,
 ) -> None:
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         with pytest.raises(CannotStartError, match=problem) as caught:
             async with running(settings_of(environ | spoil), runtime):
                 pass
@@ -204,21 +204,21 @@ async def test_a_bot_that_cannot_start_says_why_and_leaves_nothing(
 async def test_a_ledger_that_cannot_be_opened_is_a_wrong_setup(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, url: str
 ) -> None:
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         with pytest.raises(CannotStartError, match="DATABASE_URL") as caught:
             async with running(settings_of(environ | {"DATABASE_URL": url}), runtime):
                 pass
     assert caught.value.wrong_setup
 
 
-async def test_a_ledger_that_takes_nothing_ends_the_start(
+async def test_a_ledger_that_cannot_be_written_ends_the_start(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
     async with running(settings_of(environ), runtime):
         pass
     deny = "CREATE TRIGGER no BEFORE INSERT ON replicas BEGIN SELECT raise(ABORT, 'made up'); END"
     rows(database, deny)
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         with pytest.raises(CannotStartError, match=r"takes nothing \(made up\)") as caught:
             async with running(settings_of(environ), runtime):
                 pass
@@ -243,29 +243,29 @@ async def test_a_port_in_use_is_named_with_the_fix(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings = settings_of(over_http(slack, environ, taken.getsockname()[1]))
-        async with nothing_left(slack):
+        async with assert_nothing_left(slack):
             with pytest.raises(CannotStartError, match=r"PORT .* Choose others") as caught:
                 async with running(settings, runtime):
                     pass
     assert not caught.value.wrong_setup
 
 
-# Leaving.
+# Stopping.
 
 
 @pytest.mark.parametrize("text", ["help", ASK])
 async def test_no_task_and_no_connection_outlives_the_bot(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, text: str
 ) -> None:
-    async with nothing_left(slack), running(settings_of(environ), runtime):
+    async with assert_nothing_left(slack), running(settings_of(environ), runtime):
         await slack.command(REQUESTER, RELEASES, text)
 
 
-async def test_a_command_that_waits_for_slack_outlives_the_bot_no_more_than_others(
+async def test_a_command_that_waits_for_slack_is_cancelled_when_the_bot_stops(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("users.info", Slow(30))
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         async with running(settings_of(environ), runtime):
             typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
             await slack.until(lambda slack: slack.calls[-1].error == "hangs")
@@ -273,20 +273,20 @@ async def test_a_command_that_waits_for_slack_outlives_the_bot_no_more_than_othe
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_in_http_mode_nothing_outlives_the_bot_either(
+async def test_in_http_mode_no_task_and_no_connection_outlives_the_bot(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
     slack.request_url = f"http://127.0.0.1:{port}{PATH}"
     async with (
-        nothing_left(slack),
+        assert_nothing_left(slack),
         running(settings_of(over_http(slack, environ, port)), runtime),
     ):
         await slack.command(REQUESTER, RELEASES, ASK)
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
 
 
-async def test_a_call_under_way_is_finished_before_the_bot_leaves(
+async def test_a_call_in_progress_is_finished_before_the_bot_stops(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
 ) -> None:
     wechat.fail("shareenv", Slow(0.3, after_effect=True))
@@ -297,7 +297,7 @@ async def test_a_call_under_way_is_finished_before_the_bot_leaves(
 
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
-async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_start(
+async def test_a_call_that_exceeds_the_grace_is_cancelled_and_the_next_start_finishes_it(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -306,7 +306,7 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     grace: str,
 ) -> None:
     wechat.fail("shareenv", Slow(30, after_effect=True))
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": grace}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
@@ -323,7 +323,7 @@ async def test_a_call_that_takes_longer_is_cut_short_and_finished_at_the_next_st
     assert len(wechat.calls) == 2
 
 
-async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
+async def test_a_silent_slack_does_not_delay_the_stop_and_the_next_start_answers(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -331,7 +331,7 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     database: Path,
 ) -> None:
     settings = settings_of(environ | {"SHUTDOWN_GRACE": "0"})
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         async with running(settings, runtime):
             with wechat.thinking():
                 await slack.command(REQUESTER, RELEASES, ASK)
@@ -347,7 +347,7 @@ async def test_a_silent_slack_does_not_hold_the_stop_and_the_next_start_answers(
     assert len(wechat.calls) == 1
 
 
-async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_start(
+async def test_a_request_that_had_not_begun_when_the_bot_stopped_begins_at_the_next_start(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -365,7 +365,7 @@ async def test_a_request_that_is_cut_short_before_it_began_begins_at_the_next_st
     assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
 
 
-async def test_a_ledger_that_is_down_does_not_hold_the_stop(
+async def test_a_ledger_that_is_down_does_not_delay_the_stop(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -373,7 +373,7 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
     database: Path,
 ) -> None:
     wechat.fail("shareenv", Slow(after_effect=True))
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), runtime):
             await slack.command(REQUESTER, RELEASES, ASK)
             await wechat.until(lambda wechat: bool(wechat.calls))
@@ -389,10 +389,10 @@ async def test_a_ledger_that_is_down_does_not_hold_the_stop(
     assert len(replies(slack)) == 1
 
 
-async def test_a_ledger_that_hangs_does_not_hold_the_stop_either(
+async def test_a_ledger_that_hangs_does_not_delay_the_stop(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
-    async with nothing_left(slack):
+    async with assert_nothing_left(slack):
         async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0.2"}), runtime):
             lock = locked(database)
             lock.__enter__()
@@ -406,7 +406,7 @@ async def test_a_ledger_that_hangs_does_not_hold_the_stop_either(
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_commands_during_the_stop_are_told_so(
+async def test_commands_during_the_stop_are_answered_that_the_bot_is_stopping(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -437,7 +437,7 @@ async def test_commands_during_the_stop_are_told_so(
     assert len(wechat.calls) == 1
 
 
-async def test_a_sender_who_never_finishes_does_not_hold_the_stop(
+async def test_an_unfinished_http_request_does_not_delay_the_stop(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
@@ -453,10 +453,10 @@ async def test_a_sender_who_never_finishes_does_not_hold_the_stop(
     writer.close()
 
 
-# The work in the background.
+# Background work.
 
 
-async def test_work_that_fails_is_in_the_log_and_holds_nothing(
+async def test_background_work_that_fails_is_logged_and_does_not_delay_the_stop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails() -> None:
@@ -468,7 +468,7 @@ async def test_work_that_fails_is_in_the_log_and_holds_nothing(
     assert caplog.messages == ["unforeseen error"]
 
 
-async def test_work_that_fails_is_logged_with_the_request_that_it_was_started_for(
+async def test_background_work_that_fails_is_logged_with_its_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails() -> None:
@@ -487,7 +487,7 @@ async def test_work_that_fails_is_logged_with_the_request_that_it_was_started_fo
     assert (caplog.messages, named) == (["unforeseen error"], ["7kq2mhx4"])
 
 
-async def test_after_the_stop_no_work_begins() -> None:
+async def test_no_background_work_starts_after_the_stop() -> None:
     seen: list[str] = []
 
     async def work() -> None:
@@ -500,7 +500,7 @@ async def test_after_the_stop_no_work_begins() -> None:
     assert seen == []
 
 
-async def test_work_that_comes_during_the_stop_is_waited_for_too() -> None:
+async def test_background_work_that_starts_during_the_stop_is_awaited_too() -> None:
     seen: list[str] = []
     tasks = Tasks()
 
@@ -515,7 +515,7 @@ async def test_work_that_comes_during_the_stop_is_waited_for_too() -> None:
     assert sorted(seen) == ["done 0", "done 1", "done 2"]
 
 
-async def test_no_work_is_cut_short_before_it_has_begun() -> None:
+async def test_background_work_is_not_cancelled_before_it_has_begun() -> None:
     seen: list[str] = []
 
     async def work() -> None:
@@ -531,7 +531,7 @@ async def test_no_work_is_cut_short_before_it_has_begun() -> None:
     assert seen == ["begun", "cut short"]
 
 
-async def test_work_that_will_not_stop_is_left_behind_in_the_end() -> None:
+async def test_background_work_that_ignores_its_cancellation_is_abandoned_in_the_end() -> None:
     going = asyncio.Event()
 
     async def stubborn() -> None:
@@ -568,7 +568,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_what_it_said(
+async def test_a_malformed_request_is_logged_in_one_line_at_most_without_its_content(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -580,7 +580,7 @@ async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_wh
     port = free_port()
     chain = slack_environment(slack) | chain_environment(wechat, port)
     chain |= {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
-    with logging_as_in_earnest(level):
+    with logging_as_in_production(level):
         async with running(settings_of(chain | {"WECHAT_AUTHORIZER_APPID": OWNER}), runtime):
             await wechat.until(lambda wechat: bool(wechat.platform.calls))
             capsys.readouterr()
@@ -592,7 +592,7 @@ async def test_of_a_malformed_request_at_most_a_line_is_logged_and_nothing_of_wh
     log = capsys.readouterr().err
     assert "s3cret" not in log
     assert "Traceback" not in log
-    assert "wrongly packed" not in log  # nobody has tried to unpack it
+    assert "wrongly packed" not in log  # it was not decompressed
     assert len(re.findall("handling request|delivery refused", log)) <= 1
 
 

@@ -1,4 +1,4 @@
-"""What outcomes add up to: the counts of a batch, its groups, and whether asking once more can help."""
+"""Summaries of outcomes: the counts of a batch, its groups, and whether a retry can help."""
 
 from collections import Counter
 from dataclasses import fields
@@ -47,7 +47,7 @@ endings: st.SearchStrategy[Outcome | None] = st.one_of(
 batches = st.lists(endings).map(lambda all_: [(f"wx{at}", end) for at, end in enumerate(all_)])
 
 
-def test_items_are_counted_by_how_they_ended_and_the_open_ones_in_the_total_only() -> None:
+def test_items_are_counted_by_outcome_and_open_ones_count_in_the_total_only() -> None:
     outcomes = [
         *(Shared(), Shared(3), Failed(BUSY), Unknown(SLOW), Cancelled("U1")),
         *(BEFORE, UNDER_WAY, Stopped(), None, None),
@@ -69,7 +69,7 @@ def test_every_item_that_ended_is_counted_once(outcomes: list[Outcome | None]) -
     assert tally.done == sum(outcome is not None for outcome in outcomes)
 
 
-def test_what_ended_alike_is_one_group_whatever_wechat_added() -> None:
+def test_items_with_the_same_outcome_are_one_group_whatever_text_wechat_added() -> None:
     first, second = Said(85088, "no rid: a", "a"), Said(85088, "no rid: b", "b")
     items: list[tuple[str, Outcome | None]] = [
         ("wx1", Failed(NOT_ENABLED, first)),
@@ -83,11 +83,11 @@ def test_what_ended_alike_is_one_group_whatever_wechat_added() -> None:
     ("one", "other"),
     [
         pytest.param(Failed(NOT_ENABLED), Failed(BUSY), id="other advice"),
-        pytest.param(Failed(SLOW), Unknown(SLOW), id="sure and unsure"),
+        pytest.param(Failed(SLOW), Unknown(SLOW), id="failed and unknown"),
         pytest.param(BEFORE, UNDER_WAY, id="other reasons to be left out"),
     ],
 )
-def test_what_there_is_something_else_to_say_about_is_another_group(
+def test_items_about_which_something_else_is_said_are_another_group(
     one: Outcome, other: Outcome
 ) -> None:
     assert [group.appids for group in groups_of([("wx1", one), ("wx2", other)])] == [
@@ -96,7 +96,7 @@ def test_what_there_is_something_else_to_say_about_is_another_group(
     ]
 
 
-def test_the_largest_group_comes_first_and_what_was_left_out_comes_last() -> None:
+def test_the_largest_group_comes_first_and_items_that_were_not_tried_come_last() -> None:
     items: list[tuple[str, Outcome | None]] = [
         *((f"left{n}", BEFORE) for n in range(5)),
         ("one", Failed(BUSY)),
@@ -105,14 +105,14 @@ def test_the_largest_group_comes_first_and_what_was_left_out_comes_last() -> Non
     assert [len(group.appids) for group in groups_of(items)] == [2, 1, 5]
 
 
-def test_groups_of_one_size_keep_the_order_in_which_they_were_asked_for() -> None:
+def test_groups_of_the_same_size_keep_the_order_of_the_request() -> None:
     ends: list[Outcome] = [Failed(BUSY), Failed(NOT_ENABLED), Unknown(SLOW)]
     items = [(f"wx{at}", end) for at, end in enumerate(ends)]
     assert [group.outcome for group in groups_of(items)] == ends
 
 
 @given(batches)
-def test_each_item_that_was_not_shared_is_in_one_group_in_its_order(
+def test_each_item_that_was_not_shared_is_in_exactly_one_group_in_the_order_of_the_request(
     items: list[tuple[str, Outcome | None]],
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
@@ -142,19 +142,19 @@ def said_of(outcome: Outcome) -> tuple[type, object]:
 
 
 @given(batches)
-def test_groups_are_told_apart_by_what_is_said_about_them(
+def test_no_two_groups_say_the_same_and_what_the_policy_stopped_comes_first(
     items: list[tuple[str, Outcome | None]],
 ) -> None:
     groups = groups_of(items)
     said = [said_of(group.outcome) for group in groups]
     assert len(set(said)) == len(said)
-    kinds = {Stopped: 0, Cancelled: 2, Skipped: 2}  # what the policy stopped comes first
+    kinds = {Stopped: 0, Cancelled: 2, Skipped: 2}  # items that the policy stopped come first
     ranks = [(kinds.get(type(group.outcome), 1), -len(group.appids)) for group in groups]
     assert ranks == sorted(ranks)
 
 
 @given(batches)
-def test_a_batch_lacks_what_its_items_have_to_tell_until_some_is_known(
+def test_a_finished_batch_lacks_its_groups_unless_some_or_repeated_calls_are_given(
     items: list[tuple[str, Outcome | None]],
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
@@ -164,7 +164,7 @@ def test_a_batch_lacks_what_its_items_have_to_tell_until_some_is_known(
 
 
 @pytest.mark.parametrize("kind", [Failed, Unknown])
-def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unknown]) -> None:
+def test_a_retry_helps_if_the_guidance_says_so(kind: type[Failed | Unknown]) -> None:
     helps = {row.key for row in all_guidance() if retry_may_help(kind(row))}
     assert helps == {row.key for row in all_guidance() if row.retry_helps is not RetryHelps.NEVER}
 
@@ -188,7 +188,7 @@ def test_asking_again_helps_where_the_guidance_says_so(kind: type[Failed | Unkno
         (Finished(Tally(0)), False),
     ],
 )
-def test_asking_again_helps_only_where_something_is_left_to_gain(
+def test_a_retry_helps_after_an_expiry_and_where_items_failed_or_are_unknown(
     outcome: Outcome, *, helps: bool
 ) -> None:
     assert retry_may_help(outcome) is helps
@@ -201,7 +201,7 @@ def test_a_failure_after_a_call_that_may_have_succeeded_is_unknown() -> None:
         assert doubted(outcome) is outcome
 
 
-def test_the_counts_are_all_the_ways_in_which_an_item_can_end() -> None:
+def test_there_is_a_count_for_every_outcome() -> None:
     ways = {
         kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
     }

@@ -1,7 +1,7 @@
 from bot.domain.request import MOVES, Origin, Request, State, before, items_of, number_of
 
 FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
-"""Where requests begin: by what the policy asks for, and the items of a batch."""
+"""The initial states, according to what the policy requires; `QUEUED` for the items of a batch."""
 LAWFUL = {
     (State.CONFIRMING, State.WAITING),
     (State.CONFIRMING, State.ACCEPTED),
@@ -24,15 +24,15 @@ def test_a_move_is_lawful_exactly_if_the_table_says_so() -> None:
     assert {(start, target) for start in State for target in MOVES[start]} == LAWFUL
 
 
-def test_looking_back_agrees_with_looking_ahead() -> None:
+def test_previous_states_are_the_reverse_of_next_states() -> None:
     assert {(start, target) for target in State for start in before(target)} == LAWFUL
 
 
-def test_every_state_says_where_it_leads() -> None:
+def test_every_state_has_its_next_states() -> None:
     assert set(MOVES) == set(State)
 
 
-def test_every_state_can_be_reached_from_those_in_which_requests_begin() -> None:
+def test_every_state_can_be_reached_from_an_initial_one() -> None:
     reached, ahead = set[State](), FIRST
     while ahead:
         reached |= ahead
@@ -40,21 +40,21 @@ def test_every_state_can_be_reached_from_those_in_which_requests_begin() -> None
     assert reached == set(State)
 
 
-def test_only_the_end_is_final() -> None:
+def test_only_the_ended_state_is_final() -> None:
     assert [state for state in State if not MOVES[state]] == [State.ENDED]
 
 
-def test_no_way_leads_back() -> None:
+def test_no_sequence_of_moves_returns_to_an_earlier_state() -> None:
     order = list(State)
     assert all(order.index(start) < order.index(target) for start, target in LAWFUL)
 
 
-def test_the_key_to_a_conversation_is_not_shown() -> None:
+def test_a_response_url_is_not_in_the_repr() -> None:
     origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret")
     assert "secret" not in repr(origin)
 
 
-def test_a_call_is_made_from_one_state_alone_and_nobody_decides_about_it_any_more() -> None:
+def test_a_placed_request_can_only_be_answered_and_an_unconfirmed_one_is_never_placed() -> None:
     assert MOVES[State.PLACED] == {State.ANSWERED}
     assert State.PLACED not in MOVES[State.CONFIRMING]
 
@@ -62,17 +62,17 @@ def test_a_call_is_made_from_one_state_alone_and_nobody_decides_about_it_any_mor
 ORIGIN = Origin("T", "U", "C", "name", "trigger", "")
 
 
-def test_one_appid_is_no_batch() -> None:
+def test_a_request_for_one_appid_is_not_a_batch() -> None:
     request = Request("r", ORIGIN, "wx0", "env", "wx1", "rule")
     assert request.receivers == ("wx0",)
 
 
-def test_a_batch_is_for_all_its_appids() -> None:
+def test_a_batch_has_all_its_appids() -> None:
     request = Request("r", ORIGIN, "", "env", "wx1", "rule", appids=("wx0", "wx2"))
     assert request.receivers == ("wx0", "wx2")
 
 
-def test_the_items_of_a_batch_are_the_same_whoever_makes_them_and_count_from_one() -> None:
+def test_the_ids_of_a_batchs_items_are_deterministic_and_count_from_one() -> None:
     origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
     appids = tuple(f"wx{number:016x}" for number in range(500))
     batch = Request("k7m2p9qx", origin, "", "env", "owner", "rule", "why", appids=appids)

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from bot.runtime.turns import AcksFirst
 
 A_WHILE = 3600.0
