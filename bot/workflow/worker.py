@@ -226,8 +226,8 @@ class Worker:
                 if may_take() and time.monotonic() - healthy_since >= self.lease:
                     await self._take_over()
             except LedgerDownError as error:
-                # Once the ledger is back, every replica must have had time for a heartbeat.
-                healthy_since = time.monotonic()
+                # Once the ledger is back, all other replicas must have had time for a heartbeat.
+                healthy_since = -math.inf if self.ledger.exclusive else time.monotonic()
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
                 _log.exception("unforeseen error")

@@ -945,6 +945,25 @@ async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(
         await asyncio.wait([task])
 
 
+async def test_alone_nobody_is_waited_for_once_the_ledger_is_back(
+    slack: LocalSlack,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.workflow.worker._LOOKS_PER_LEASE", 1000)
+    await accepted(ledger, request_of(slack))
+    rows(database, "UPDATE requests SET holder = NULL")
+    with ledger_down(database):
+        task = asyncio.create_task(make(ledger, lease=99).run())
+        await soon(lambda: "the ledger is down" in caplog.messages)
+    await soon(lambda: states(database) == ["ended"])
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_row_that_nobody_can_read_does_not_end_the_beats(
     slack: LocalSlack,
     ledger: Ledger,
