@@ -32,14 +32,13 @@ _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds, so that closi
 class Service:
     """What a stand-in does for one call.
 
-    `usual` performs the call and answers; `refused` answers with an error. For faults without a usual answer, `lost` records
-    that the call had no effect, and `done` performs it. `cleared` ends a silence.
+    `usual` performs the call and answers; `refused` answers with an error; `lost` records that the call had no effect.
+    `cleared` ends a silence.
     """
 
     usual: Callable[[], web.Response]
     refused: Callable[[Code | RateLimited], web.Response]
     lost: Callable[[Fault], object]
-    done: Callable[[Fault], object]
     cleared: asyncio.Event
 
 
@@ -66,7 +65,10 @@ async def answer(
         case Drop(part=part) if part:
             return await _cut_off(request, service.usual(), fault)
         case Drop() | Raw() | Status():
-            (service.done if fault.after_effect else service.lost)(fault)
+            if fault.after_effect:
+                service.usual()
+            else:
+                service.lost(fault)
             return _without_answer(request, fault)
         case _:
             assert_never(fault)

@@ -268,7 +268,7 @@ async def test_a_command_that_waits_for_slack_is_cancelled_when_the_bot_stops(
     async with assert_nothing_left(slack):
         async with running(settings_of(environ), runtime):
             typed = asyncio.create_task(slack.command(REQUESTER, RELEASES, ASK))
-            await slack.until(lambda slack: slack.calls[-1].error == "hangs")
+            await slack.until(lambda slack: slack.calls[-1].error == "Slow")
         typed.cancel()
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
@@ -337,7 +337,7 @@ async def test_a_silent_slack_does_not_delay_the_stop_and_the_next_start_answers
                 await slack.command(REQUESTER, RELEASES, ASK)
                 await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
                 slack.fail("chat.postMessage", Slow(30))
-            await slack.until(lambda slack: slack.calls[-1].error == "hangs")
+            await slack.until(lambda slack: slack.calls[-1].error == "Slow")
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 20
     assert states(database) == ["answered"]
@@ -357,7 +357,7 @@ async def test_a_request_that_had_not_begun_when_the_bot_stopped_begins_at_the_n
     slack.fail("chat.postMessage", Slow(30))
     async with running(settings_of(environ | {"SHUTDOWN_GRACE": "0"}), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
-        await slack.until(lambda slack: any(call.error == "hangs" for call in slack.calls))
+        await slack.until(lambda slack: any(call.error == "Slow" for call in slack.calls))
     assert wechat.calls == []
     assert states(database) == ["accepted"]
     async with running(settings_of(environ), runtime):

@@ -132,13 +132,10 @@ async def test_a_reply_that_can_not_be_taken_back_is_told_of(
 
 
 async def test_what_others_say_is_not_taken_for_the_message(
-    slack: LocalSlack, posts: Posts, http: aiohttp.ClientSession
+    slack: LocalSlack, posts: Posts
 ) -> None:
-    url = slack.response_url(REQUESTER, RELEASES)
-    await http.post(url, json={"text": f"I saw `{MARK}`", "response_type": "in_channel"})
+    slack.post(PostedMessage(slack.next_ts(), RELEASES, REQUESTER, f"I saw `{MARK}`"))
     await posts.post(RELEASES, message("another request"), "request2")
-    theirs = slack.parents(RELEASES)[0]
-    slack.edit(type(theirs)(theirs.ts, theirs.channel, REQUESTER, theirs.text))
     slack.fail("chat.postMessage", Status(503))
     await posts.post(RELEASES, HELLO, MARK)
     assert [m.text for m in slack.parents(RELEASES)[1:]] == ["another request", HELLO.text]

@@ -1,9 +1,8 @@
-"""Limit, answer (as usual or with a fault) and record calls of the Web API and of response_urls.
+"""Calls of the Web API and of response_urls: what they carry, and Slack's rate limits.
 
 Source: docs.slack.dev, apis/web-api/rate-limits: limits apply per app and workspace, not per token.
 """
 
-import contextlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,50 +10,58 @@ from math import ceil
 
 from aiohttp import web
 
-from bot.playground.faults import Code, Fault, Faults, Hang, RateLimited, Slow, Status
-from bot.playground.loopback import Json, JsonObject, Loopback
+from bot.playground.faults import Fault, Faults, RateLimited
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import RefusedError
-from bot.playground.slack.transcript import ApiCall
-from bot.playground.slack.workspace import Workspace
-from bot.playground.wire import Service, answer
 
 _MINUTE = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call: `run` performs it and answers, or raises RefusedError, which `no` turns into a response.
+
+    Faults match `meets`; calls with the same `body` are repetitions.
+    """
+
+    method: str
+    args: JsonObject
+    meets: JsonObject
+    body: bytes
+    run: Callable[[], web.Response]
+    no: Callable[[RefusedError], web.Response]
+
+
 class Limits:
-    """Returns the fault for each call; once it is `on`, also rate-limits each method to its calls `a_minute`.
+    """Returns the fault for each call; once it is `on`, also rate-limits each method to its calls a minute.
 
     `violated` is called when a call with the same body is repeated before its Retry-After. Other calls are not reported:
     their callers may not know of the limit. `clock` returns seconds.
     """
 
     def __init__(
-        self,
-        faults: Faults,
-        a_minute: Mapping[str, int | None],
-        clock: Callable[[], float],
-        violated: Callable[[str], None],
+        self, faults: Faults, clock: Callable[[], float], violated: Callable[[str], None]
     ) -> None:
         self.on = False
-        self._a_minute = a_minute
-        self.faults = faults
+        self._faults = faults
         self._clock = clock
         self._violated = violated
         self._waits: dict[tuple[str, bytes], float] = {}
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
 
-    def meet(self, method: str, args: Mapping[str, Json], body: bytes) -> Fault | None:
+    def meet(self, called: Called) -> Fault | None:
         """Count a call and return its fault, if any; a rate-limited call is not counted."""
-        now = self._clock()
-        if body and now < self._waits.get((method, body), now):
-            self._violated(f"{method}: called again before Slack's Retry-After was over")
-        fault = self.faults.meet(method, args)
+        now, same = self._clock(), (called.method, called.body)
+        if called.body and now < self._waits.get(same, now):
+            self._violated(f"{called.method}: called again before Slack's Retry-After was over")
+        fault = self._faults.meet(called.method, called.meets)
         if isinstance(fault, RateLimited):
-            self._waits[method, body] = now + fault.retry_after
-        return fault or self._counted(method, args, now)
+            self._waits[same] = now + fault.retry_after
+        return fault or self._counted(called.method, called.args, now)
 
     def _counted(self, method: str, args: Mapping[str, Json], now: float) -> RateLimited | None:
-        most = self._a_minute.get(method)
+        most = METHODS[method].a_minute if method in METHODS else None
         if most is None or not self.on:
             return None
         channel = args.get("channel") if method == "chat.postMessage" else ""
@@ -65,76 +72,3 @@ class Limits:
             return RateLimited(ceil(calls[0] + _MINUTE - now))
         calls.append(now)
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """One call: `run` performs it and answers, or raises RefusedError, which `no` turns into a response.
-
-    `coded` is the HTTP status for an error that a fault demands. Faults match `meets`; calls with the same `body` are
-    repetitions.
-    """
-
-    method: str
-    args: JsonObject
-    run: Callable[[], web.Response]
-    no: Callable[[RefusedError, int | None], web.Response]
-    coded: int
-    meets: JsonObject
-    body: bytes
-
-
-class Calls:
-    """Answers calls one by one."""
-
-    def __init__(self, workspace: Workspace, loopback: Loopback, limits: Limits) -> None:
-        self._workspace = workspace
-        self._loopback = loopback
-        self._limits = limits
-
-    async def answer(self, request: web.BaseRequest, called: Called) -> web.StreamResponse:
-        """Answer a call, with the planned fault for its method, or with a 429 if it comes too early."""
-
-        def record(error: str | None, status: int = 200) -> None:
-            self._workspace.record(ApiCall(called.method, called.args, error, status))
-
-        def no(error: RefusedError, status: int | None = None) -> web.Response:
-            response = called.no(error, status)
-            record(error.error, response.status)
-            return response
-
-        def usual() -> web.Response:
-            try:
-                response = called.run()
-            except RefusedError as error:
-                return no(error)
-            record(None)
-            return response
-
-        def refused(fault: Code | RateLimited) -> web.Response:
-            if isinstance(fault, Code):
-                return no(RefusedError(str(fault.code)), called.coded)
-            response = no(RefusedError("ratelimited"), 429)
-            response.headers["Retry-After"] = str(fault.retry_after)
-            return response
-
-        def done(fault: Fault) -> None:
-            with contextlib.suppress(RefusedError):
-                called.run()
-            record(*_lost(fault))
-
-        fault = self._limits.meet(called.method, called.meets, called.body)
-        cleared = self._limits.faults.cleared(called.method)
-        service = Service(usual, refused, lambda fault: record(*_lost(fault)), done, cleared)
-        return await answer(fault, request, self._loopback, service)
-
-
-def _lost(fault: Fault) -> tuple[str, int]:
-    """Return the error and the status to record for a call whose usual response was not sent."""
-    match fault:
-        case Slow() | Hang():
-            return "hangs", 0
-        case Status(code):
-            return "not an answer", code
-        case _:
-            return "dropped", 0

@@ -11,7 +11,6 @@ from bot.playground.slack.block_kit import block_errors, too_long
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import (
     RefusedError,
-    flag_argument,
     invalid_blocks,
     json_argument,
     text_argument,
@@ -21,7 +20,6 @@ from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel
 
 MAX_TEXT = 40_000
-MAX_MARKDOWN = 12_000
 MAX_METADATA = 8000
 
 
@@ -58,14 +56,12 @@ def content(args: JsonObject, most: int | None = None) -> Content:
         raise invalid_blocks(*errors)
     if too_long(given):
         raise RefusedError("msg_blocks_too_long")
-    text, markdown = text_argument(args, "text"), text_argument(args, "markdown_text")
-    if markdown and (text or given):
-        raise RefusedError("markdown_text_conflict")
-    if not (text or markdown or given):
+    text = text_argument(args, "text")
+    if not (text or given):
         raise RefusedError("no_text")
-    if len(markdown) > MAX_MARKDOWN or (most is not None and len(text) > most):
+    if most is not None and len(text) > most:
         raise RefusedError("msg_too_long")
-    return Content(text or markdown, tuple(objects(given)), _metadata(args))
+    return Content(text, tuple(objects(given)), _metadata(args))
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
@@ -83,16 +79,16 @@ def _metadata(args: JsonObject) -> JsonObject | None:
 
 
 def postable(workspace: Workspace, channel_id: str) -> Channel:
-    """Return the channel if the bot may post there; also by name, or by a user id for the messages tab."""
+    """Return the channel if the bot may post there; a user's id stands for their messages tab."""
     if channel_id.startswith("U"):
         channel = workspace.direct_message(channel_id)
     else:
-        channel = workspace.visible(workspace.named(channel_id) or channel_id)
+        channel = workspace.visible(channel_id)
     if channel is None:
         raise RefusedError("channel_not_found")
     if channel.archived:
         raise RefusedError("is_archived")
-    if not workspace.is_member(channel) and "chat:write.public" not in workspace.scopes:
+    if not workspace.is_member(channel):
         raise RefusedError("not_in_channel")
     if channel.read_only:
         raise RefusedError("restricted_action_read_only_channel")
@@ -127,7 +123,6 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
         said.posted(workspace, channel.id),
         text=said.text[:MAX_TEXT],
         thread_ts=thread_ts,
-        reply_broadcast=thread_ts is not None and flag_argument(args, "reply_broadcast"),
     )
     workspace.post(message)
     answer: JsonObject = {
@@ -193,13 +188,3 @@ def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMess
     if message is None:
         raise RefusedError("message_not_found")
     return message
-
-
-def permalink(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return a message's permalink; a reply's also names its thread."""
-    message = named_message(workspace, args, "message_ts")
-    place = f"https://{workspace.world.team_domain}.slack.com/archives/{message.channel}"
-    link = f"{place}/p{message.ts.replace('.', '')}"
-    if message.is_reply:
-        link += f"?thread_ts={message.thread_ts}&cid={message.channel}"
-    return {"channel": message.channel, "permalink": link}

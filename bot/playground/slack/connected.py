@@ -1,38 +1,43 @@
-"""The app's side of the stand-in Slack: the Web API, Socket Mode, response_urls, and the delivery of payloads."""
+"""The app's side of the stand-in Slack: its calls are answered, and payloads are delivered to it."""
 
 from collections.abc import Callable
-from time import time
+from http import HTTPStatus
+from time import perf_counter, time
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import ClientError, ClientResponseError, web
 
-from bot.playground.faults import Faults
-from bot.playground.loopback import JsonObject, Loopback
-from bot.playground.slack.calls import Calls, Limits
-from bot.playground.slack.delivery import Delivery
-from bot.playground.slack.methods import METHODS, connections_open
+from bot.playground.faults import Code, Fault, Faults, RateLimited
+from bot.playground.loopback import Json, JsonObject, Loopback
+from bot.playground.slack.calls import Called, Limits
+from bot.playground.slack.delivery import posted, signed_request
+from bot.playground.slack.methods import METHODS
+from bot.playground.slack.refusals import RefusedError
 from bot.playground.slack.responses import NAME as RESPONSE_URL
-from bot.playground.slack.responses import ResponseUrls
+from bot.playground.slack.responses import ResponseUrls, show_ack
 from bot.playground.slack.sockets import Sockets
-from bot.playground.slack.transcript import Ack, PostedMessage
-from bot.playground.slack.web_api import WebApi
+from bot.playground.slack.transcript import Ack, AckError, ApiCall, PostedMessage
+from bot.playground.slack.web_api import api_call
 from bot.playground.slack.workspace import Workspace
+from bot.playground.wire import Service, answer
 from bot.playground.world import World
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 
 ACK_TIMEOUT = 3.0
 PING_EVERY = 10.0
+_WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
 class Connected(Workspace):
     """A workspace served on 127.0.0.1 inside `async with`; no socket or task outlives it.
 
-    `api_url` is the bot's SLACK_API_URL. With a `request_url`, payloads are posted there instead of sent through Socket Mode.
-    `clock` returns Unix seconds. `fail` plans faults for methods and `clear` removes them; “response_url” counts as a
-    method, with one argument: the `user` to whom it was given. `sockets` has the app's connections, `limits` its rate limits.
+    `api_url` is the bot's SLACK_API_URL. With a `request_url`, payloads are posted there instead of sent through Socket Mode;
+    an ack that takes longer than `ack_timeout` seconds is too late. `clock` returns Unix seconds. `fail` plans faults for
+    methods and `clear` removes them; “response_url” counts as a method, with one argument: the `user` to whom it was given.
+    `sockets` has the app's connections, `limits` its rate limits.
     """
 
     def __init__(
@@ -44,17 +49,13 @@ class Connected(Workspace):
     ) -> None:
         super().__init__(world, clock)
         self.request_url: str | None = None
+        self._ack_timeout = ack_timeout
         self._loopback = Loopback()
         self.sockets = Sockets(self, self._loopback, ping_every)
-        self._delivery = Delivery(self, self.sockets, ack_timeout)
-        methods = {**METHODS, "apps.connections.open": connections_open(self._link)}
-        self.faults = Faults((*methods, RESPONSE_URL), clock)
+        self.faults = Faults((*METHODS, RESPONSE_URL), clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
-        a_minute = {name: method.a_minute for name, method in methods.items()}
-        self.limits = Limits(self.faults, a_minute, clock, self.violations.append)
-        calls = Calls(self, self._loopback, self.limits)
-        self._response_urls = ResponseUrls(self, calls)
-        self._api = WebApi(self, methods, calls)
+        self.limits = Limits(self.faults, clock, self.violations.append)
+        self._response_urls = ResponseUrls(self)
 
     async def __aenter__(self) -> Self:
         await self._loopback.start(self._serve)
@@ -74,16 +75,9 @@ class Connected(Workspace):
         """The base URL of the Web API."""
         return f"{self._loopback.origin}/api/"
 
-    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
-        """Send any payload (a command, a click, an event) and return the ack."""
-        self._note_trigger(payload)
-        envelope_id = str(UUID(int=self.next_number()))
-        return await self._delivery.deliver(kind, payload, envelope_id, self.request_url)
-
-    async def redeliver(self, ack: Ack) -> Ack:
-        """Send an earlier payload again, with the same envelope_id and trigger_id."""
-        same = ack.kind, ack.request, ack.envelope_id
-        return await self._delivery.deliver(*same, self.request_url)
+    def socket_url(self) -> str:
+        """Return the URL of a new connection."""
+        return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self.sockets.ticket()}"
 
     def response_url(
         self, user_id: str, channel_id: str, original: PostedMessage | None = None
@@ -91,21 +85,109 @@ class Connected(Workspace):
         """Return a new response_url, which can replace the `original` message."""
         return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 
-    def _note_trigger(self, payload: JsonObject) -> None:
-        """Start the lifetime of a payload's trigger_id."""
+    async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:
+        """Send any payload (a command, a click, an event) and return the ack."""
         user = payload.get("user")
         user_id = user.get("id") if isinstance(user, dict) else payload.get("user_id")
         if trigger_id := payload.get("trigger_id"):
             self.triggers.note(str(trigger_id), str(user_id))
+        return await self._acked(kind, payload, str(UUID(int=self.next_number())))
 
-    def _link(self) -> str:
-        return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self.sockets.ticket()}"
+    async def redeliver(self, ack: Ack) -> Ack:
+        """Send an earlier payload again, with the same envelope_id and trigger_id."""
+        return await self._acked(ack.kind, ack.request, ack.envelope_id)
+
+    async def _acked(self, kind: str, payload: JsonObject, envelope_id: str) -> Ack:
+        """Send a payload and return its ack.
+
+        The person is shown the result of their command; an ack with a body where none is allowed is a violation.
+        """
+        body: Json = None
+        error: AckError | None = None
+        begun = perf_counter()
+        try:
+            body = await self.send(kind, payload, envelope_id)
+        except TimeoutError:
+            error = "operation_timeout"
+        except ClientResponseError as refused:
+            server = refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            error = "http_service_error" if server else "http_client_error"
+        except (ConnectionError, ClientError):
+            error = "dispatch_failed"
+        seconds = perf_counter() - begun
+        if body == {}:
+            body = None  # Slack's SDK for Node sends this as an empty response
+        given = body if isinstance(body, dict) else None
+        if body is not None and (given is None or not _accepts_response(kind, payload)):
+            self.violations.append(f"ack: {kind} takes no such payload: {body!r}")
+        if kind == "slash_commands" and error is not None:
+            user, channel = str(payload["user_id"]), str(payload["channel_id"])
+            self.tell(user, channel, f'{payload["command"]} failed with the error "{error}"')
+        elif kind == "slash_commands" and given is not None:
+            show_ack(self, given, payload)
+        trigger = str(payload.get("trigger_id", ""))
+        return Ack(given, seconds, trigger, envelope_id, kind, payload, error)
+
+    async def send(self, kind: str, payload: JsonObject, envelope_id: str) -> Json:
+        """Send a payload, by Socket Mode unless there is a `request_url`, and return the app's response, which nobody is shown.
+
+        Raises TimeoutError without an ack in time, ConnectionError or aiohttp.ClientError.
+        """
+        if self.request_url is not None:
+            secret = self.world.signing_secret
+            body, headers = signed_request(kind, payload, secret, int(self.clock()))
+            return await posted(self.request_url, body, headers, self._ack_timeout)
+        envelope: JsonObject = {
+            "envelope_id": envelope_id,
+            "type": kind,
+            "accepts_response_payload": _accepts_response(kind, payload),
+            "payload": payload,
+        }
+        return await self.sockets.deliver(envelope, self._ack_timeout)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path.startswith("/api/"):
-            return await self._api.answer(request, request.path.removeprefix("/api/"))
-        if request.path.startswith(("/commands/", "/actions/")):
-            return await self._response_urls.use(request)
         if request.path == "/link":
             return await self.sockets.serve(request)
+        raw = await request.read()
+        if request.path.startswith("/api/"):
+            return await self._answer(request, api_call(self, request, raw))
+        if request.path.startswith(("/commands/", "/actions/")):
+            return await self._answer(request, self._response_urls.call(request.path, raw))
         return web.Response(status=404)
+
+    async def _answer(self, request: web.BaseRequest, called: Called) -> web.StreamResponse:
+        """Answer a call, with the planned fault for its method, or with a 429 if it comes too early."""
+
+        def record(error: str | None) -> None:
+            self.record(ApiCall(called.method, called.args, error))
+
+        def no(error: RefusedError) -> web.Response:
+            record(error.error)
+            return called.no(error)
+
+        def usual() -> web.Response:
+            try:
+                response = called.run()
+            except RefusedError as error:
+                return no(error)
+            record(None)
+            return response
+
+        def refused(fault: Code | RateLimited) -> web.Response:
+            if isinstance(fault, Code):
+                return no(RefusedError(str(fault.code)))
+            response = no(RefusedError("ratelimited"))
+            response.set_status(429)
+            response.headers["Retry-After"] = str(fault.retry_after)
+            return response
+
+        def lost(fault: Fault) -> None:
+            record(type(fault).__name__)
+
+        cleared = self.faults.cleared(called.method)
+        service = Service(usual, refused, lost, cleared)
+        return await answer(self.limits.meet(called), request, self._loopback, service)
+
+
+def _accepts_response(kind: str, payload: JsonObject) -> bool:
+    return kind == "slash_commands" or payload.get("type") in _WITH_RESPONSE

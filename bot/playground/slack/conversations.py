@@ -1,26 +1,18 @@
 """The methods conversations.…, with which the bot reads back, and the Web API's format of a message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import inf
-from typing import Literal, TypeVar
+from typing import Literal
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import JsonObject
 from bot.playground.slack.refusals import RefusedError, flag_argument, require_scope, text_argument
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind
 
-_T = TypeVar("_T")
-
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 999
-KINDS: Mapping[str, ChannelKind] = {
-    "public_channel": "public",
-    "private_channel": "private",
-    "im": "im",
-    "mpim": "mpim",
-}
 SCOPE_FAMILY: Mapping[ChannelKind, str] = {
     "public": "channels",
     "private": "groups",
@@ -48,35 +40,12 @@ def rendered(
         shown["thread_ts"] = message.thread_ts
     elif count := len(workspace.thread(message.channel, message.ts)):
         shown |= {"thread_ts": message.ts, "reply_count": count}
-    if message.reply_broadcast:
-        shown["subtype"] = "thread_broadcast"
     return shown
 
 
 def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Describe a conversation."""
     return {"channel": _described(workspace, readable(workspace, args, "read"))}
-
-
-def conversations(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List the conversations of some types that the bot can see, with pagination."""
-    types = (text_argument(args, "types") or "public_channel").replace(" ", "").split(",")
-    if not KINDS.keys() >= {*types}:
-        raise RefusedError("invalid_types")
-    kinds = {KINDS[each] for each in types}
-    for kind in sorted(kinds):
-        require_scope(workspace.scopes, "bot", f"{SCOPE_FAMILY[kind]}:read")
-    skip_archived = flag_argument(args, "exclude_archived")
-    found = [
-        each
-        for each in workspace.channels.values()
-        if each.kind in kinds
-        and workspace.visible(each.id)
-        and not (skip_archived and each.archived)
-    ]
-    part, cursor = _part(args, found)
-    described: list[Json] = [_described(workspace, each) for each in part]
-    return {"channels": described, "response_metadata": {"next_cursor": cursor}}
 
 
 def _described(workspace: Workspace, channel: Channel) -> JsonObject:
@@ -102,17 +71,9 @@ def _described(workspace: Workspace, channel: Channel) -> JsonObject:
 
 
 def history(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List a channel's messages, newest first, without replies unless they were broadcast."""
+    """List a channel's messages, newest first, without replies."""
     channel = readable(workspace, args, "history")
-    shown = [
-        each
-        for each in workspace.messages
-        if each.channel == channel.id
-        and each.ephemeral_to is None
-        and not each.deleted
-        and (each.reply_broadcast or not each.is_reply)
-    ]
-    return _page(workspace, args, shown[::-1])
+    return _page(workspace, args, workspace.parents(channel.id)[::-1])
 
 
 def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -127,23 +88,10 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage]) -> JsonObject:
-    """Return the page that limit, cursor, oldest and latest ask for; `inclusive` applies to the last two."""
+    """Return the page that limit and cursor ask for, of what lies between oldest and latest; `inclusive` counts these two in."""
     oldest, latest = _bound(args, "oldest", -inf), _bound(args, "latest", inf)
     bounds = {oldest, latest} if flag_argument(args, "inclusive") else set()
     within = [m for m in messages if oldest < float(m.ts) < latest or float(m.ts) in bounds]
-    part, cursor = _part(args, within)
-    with_metadata = flag_argument(args, "include_all_metadata")
-    answer: JsonObject = {
-        "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in part],
-        "has_more": bool(cursor),
-    }
-    if cursor:
-        answer["response_metadata"] = {"next_cursor": cursor}
-    return answer
-
-
-def _part(args: JsonObject, found: Sequence[_T]) -> tuple[Sequence[_T], str]:
-    """Return the page that `limit` and `cursor` ask for, and the next cursor, empty on the last page."""
     limit = text_argument(args, "limit") or str(DEFAULT_LIMIT)
     if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LIMIT:
         raise RefusedError("invalid_limit")
@@ -151,7 +99,15 @@ def _part(args: JsonObject, found: Sequence[_T]) -> tuple[Sequence[_T], str]:
     if mark != "next" or not start.isdecimal():
         raise RefusedError("invalid_cursor")
     end = int(start) + int(limit)
-    return found[int(start) : end], f"next:{end}" if len(found) > end else ""
+    with_metadata = flag_argument(args, "include_all_metadata")
+    page = within[int(start) : end]
+    answer: JsonObject = {
+        "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in page],
+        "has_more": end < len(within),
+    }
+    if end < len(within):
+        answer["response_metadata"] = {"next_cursor": f"next:{end}"}
+    return answer
 
 
 def _bound(args: JsonObject, name: Literal["oldest", "latest"], otherwise: float) -> float:

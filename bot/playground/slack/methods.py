@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import block_errors
-from bot.playground.slack.chat import delete, permalink, post_ephemeral, post_message, update
-from bot.playground.slack.conversations import conversation, conversations, history, replies
+from bot.playground.slack.chat import delete, post_ephemeral, post_message, update
+from bot.playground.slack.conversations import conversation, history, replies
 from bot.playground.slack.refusals import (
     RefusedError,
     TokenKind,
@@ -33,43 +33,29 @@ ANYBODY = "team_id"
 class Method:
     """A method: its function, its arguments besides the token, and its calls per minute.
 
-    `scope` is the one it needs, unless it checks by itself; `token` is the kind of token, None for no token. Without
-    `arguments` any are accepted; without `a_minute` there is no limit.
+    `scope` is the one it needs, unless it checks by itself; without `a_minute` there is no limit.
     """
 
     run: Run
     scope: str | None
-    arguments: str | None
+    arguments: str
     a_minute: int | None
-    token: TokenKind | None = "bot"
+    token: TokenKind = "bot"
 
 
-def call(
-    workspace: Workspace, methods: Mapping[str, Method], name: str, token: str, args: JsonObject
-) -> JsonObject:
+def call(workspace: Workspace, name: str, token: str, args: JsonObject) -> JsonObject:
     """Return a method's response, or raise RefusedError with Slack's error."""
-    method = methods.get(name)
+    method = METHODS.get(name)
     if method is None:
         raise RefusedError("unknown_method", {"req_method": name})
-    if method.token is not None:
-        kind = token_kind(workspace.world, token)
-        if kind != method.token:
-            raise RefusedError("not_allowed_token_type")
-        if method.scope is not None:
-            require_scope(workspace.scopes, kind, method.scope)
-    if method.arguments is not None:
-        unknown = sorted(args.keys() - {ANYBODY} - {*method.arguments.split()})
-        if unknown:
-            raise invalid_arguments(*(f"[ERROR] unknown argument: {each}" for each in unknown))
+    kind = token_kind(workspace.world, token)
+    if kind != method.token:
+        raise RefusedError("not_allowed_token_type")
+    if method.scope is not None:
+        require_scope(workspace.scopes, kind, method.scope)
+    if unknown := sorted(args.keys() - {ANYBODY, *method.arguments.split()}):
+        raise invalid_arguments(*(f"[ERROR] unknown argument: {each}" for each in unknown))
     return {"ok": True, **method.run(workspace, args)}
-
-
-def api_test(_workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Echo the arguments; with `error`, refuse with that error."""
-    told: JsonObject = {"args": args} if args else {}
-    if error := text_argument(args, "error"):
-        raise RefusedError(error, told)
-    return told
 
 
 def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
@@ -84,6 +70,11 @@ def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
         "bot_id": world.bot_id,
         "is_enterprise_install": False,
     }
+
+
+def connections_open(workspace: Workspace, _args: JsonObject) -> JsonObject:
+    """Return the URL of a connection for Socket Mode."""
+    return {"url": workspace.socket_url()}
 
 
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -124,14 +115,6 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     if flag_argument(args, "include_locale"):
         user["locale"] = person.locale
     return {"user": user}
-
-
-def usergroup_users(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List the members of a user group, even a disabled one, since no page says otherwise."""
-    group = workspace.groups.get(text_argument(args, "usergroup", required=True))
-    if group is None:
-        raise RefusedError("no_such_subteam")
-    return {"users": [*sorted(group.members)]}
 
 
 def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -184,23 +167,20 @@ def _told(problem: str, kind: str) -> JsonObject:
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
 _A_SECOND = 60  # chat.postMessage has a special limit: one a second per channel, with bursts
-_SAID = "as_user attachments blocks link_names markdown_text parse text"
+_SAID = "as_user attachments blocks link_names parse text"
 _POSTED = f"{_SAID} channel icon_emoji icon_url thread_ts username"
 _EPHEMERAL = f"{_POSTED} user"
-_MESSAGE = f"{_POSTED} metadata mrkdwn reply_broadcast unfurl_links unfurl_media"
-_EDITED = f"{_SAID} channel file_ids metadata reply_broadcast ts"
-_LISTED = "cursor exclude_archived limit types"
+_MESSAGE = f"{_POSTED} metadata mrkdwn unfurl_links unfurl_media"
+_EDITED = f"{_SAID} channel file_ids metadata ts"
 _PAGED = "channel cursor include_all_metadata inclusive latest limit oldest"
 _GROUPS = "include_count include_disabled include_users"
-_GROUP = "include_disabled usergroup"
 _TRIGGERED = "interactivity_pointer trigger_id view"
 
 METHODS: Mapping[str, Method] = {
-    "api.test": Method(api_test, None, None, _TIER_4, token=None),
+    "apps.connections.open": Method(connections_open, "connections:write", "", _TIER_3, "app"),
     "auth.test": Method(auth_test, None, "", None),
     "blocks.validate": Method(validate, None, "blocks message view", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "as_user channel ts", _TIER_3),
-    "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", _EPHEMERAL, _TIER_4),
     "chat.postMessage": Method(post_message, "chat:write", _MESSAGE, _A_SECOND),
     "chat.update": Method(update, "chat:write", _EDITED, _TIER_3),
@@ -208,27 +188,18 @@ METHODS: Mapping[str, Method] = {
     "conversations.info": Method(
         conversation, None, "channel include_locale include_num_members", _TIER_3
     ),
-    "conversations.list": Method(conversations, None, _LISTED, _TIER_2),
     "conversations.open": Method(
         open_conversation, "im:write", "channel prevent_creation return_im users", _TIER_3
     ),
     "conversations.replies": Method(replies, None, f"{_PAGED} ts", _TIER_3),
     "usergroups.list": Method(usergroups, "usergroups:read", _GROUPS, _TIER_2),
-    "usergroups.users.list": Method(usergroup_users, "usergroups:read", _GROUP, _TIER_2),
     "users.info": Method(users_info, "users:read", "include_locale user", _TIER_4),
     "views.open": Method(open_view, None, _TRIGGERED, _TIER_4),
     "views.publish": Method(publish_view, None, "hash user_id view", _TIER_4),
     "views.update": Method(update_view, None, "hash view view_id", _TIER_4),
 }
-"""The methods by name; apps.connections.open is defined by `connections_open`.
+"""The methods by name.
 
 Source: docs.slack.dev, reference/methods: each page lists the arguments and the tier; apis/web-api/rate-limits has the
 minimum of each tier. Slack tolerates bursts; here the minimum is the limit for any minute.
 """
-
-
-def connections_open(link: Callable[[], str]) -> Method:
-    """Return apps.connections.open, which responds with the URL of a connection."""
-    return Method(
-        lambda _workspace, _args: {"url": link()}, "connections:write", "", _TIER_3, "app"
-    )

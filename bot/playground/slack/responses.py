@@ -1,4 +1,4 @@
-"""Responses to a command outside of the Web API: the ack's body, and response_url."""
+"""Responses to a command outside of the Web API, which its person alone sees: the ack's body, and response_url."""
 
 import json
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from bot.playground.loopback import JsonObject, json_object
-from bot.playground.slack.calls import Called, Calls
+from bot.playground.slack.calls import Called
 from bot.playground.slack.chat import MAX_TEXT, content
 from bot.playground.slack.refusals import RefusedError, flag_argument, text_argument
 from bot.playground.slack.transcript import PostedMessage, Via
@@ -18,36 +18,19 @@ LIFETIME = 30 * 60
 _GONE = ("used_url", "expired_url", "message_not_found")
 
 
-def show(workspace: Workspace, body: JsonObject, channel: str, ephemeral_to: str, via: Via) -> None:
-    """Show a response: to one person, or to all with `in_channel`. Raises RefusedError if it is invalid."""
-    said = content(body, MAX_TEXT)
-    in_channel = body.get("response_type") == "in_channel"
-    message = replace(
-        said.posted(workspace, channel),
-        thread_ts=text_argument(body, "thread_ts") or None,
-        ephemeral_to=None if in_channel else ephemeral_to,
-        via=via,
-    )
-    if in_channel:
-        workspace.post(message)
-    else:
-        workspace.whisper(message)
+def show(workspace: Workspace, body: JsonObject, channel: str, user: str, via: Via) -> None:
+    """Show a response to one person; raise RefusedError if it is invalid, or for others to see, as the bot's never are."""
+    if body.get("response_type", "ephemeral") != "ephemeral":
+        raise RefusedError("invalid_response_type")
+    message = content(body, MAX_TEXT).posted(workspace, channel)
+    thread_ts = text_argument(body, "thread_ts") or None
+    workspace.whisper(replace(message, thread_ts=thread_ts, ephemeral_to=user, via=via))
 
 
 def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> None:
-    """Show the message in a command's ack; an invalid body is not shown but recorded as a violation.
-
-    Source: docs.slack.dev, implementing-slash-commands: a response with `in_channel` also shows what the person typed, even
-    if it has no other content.
-    """
-    channel, user = str(command["channel_id"]), str(command["user_id"])
-    if body.get("response_type") == "in_channel":
-        typed = f"{command['command']} {command['text']}".rstrip()
-        workspace.post(PostedMessage(workspace.next_ts(), channel, user, typed, via="slack"))
-    if not body.keys() - {"response_type"}:
-        return
+    """Show the message in a command's ack; an invalid body is not shown but recorded as a violation."""
     try:
-        show(workspace, body, channel, user, "ack")
+        show(workspace, body, str(command["channel_id"]), str(command["user_id"]), "ack")
     except RefusedError as refused:
         workspace.violations.append(f"ack: {refused.error} {json.dumps(refused.details)}")
         workspace.changed()
@@ -69,9 +52,8 @@ class ResponseUrls:
     plain `ok` without a timestamp.
     """
 
-    def __init__(self, workspace: Workspace, calls: Calls) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._calls = calls
         self._hooks: dict[str, _Hook] = {}
 
     def open(self, channel: str, user: str, original: PostedMessage | None = None) -> str:
@@ -85,9 +67,8 @@ class ResponseUrls:
         self._hooks[path] = _Hook(channel, user, expires, original)
         return path
 
-    async def use(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Show what was posted to a response_url, or apply the fault planned for its person."""
-        raw, path = await request.read(), request.path
+    def call(self, path: str, raw: bytes) -> Called:
+        """Return the call that shows what was posted to a response_url; faults for it are planned by person."""
         args, hook = json_object(raw), self._hooks.get(path)
 
         def run() -> web.Response:
@@ -96,13 +77,12 @@ class ResponseUrls:
             self._use(path, args)
             return web.Response(text="ok")
 
-        def no(refused: RefusedError, status: int | None) -> web.Response:
-            status = status or (404 if refused.error in _GONE else 400)
+        def no(refused: RefusedError) -> web.Response:
+            status = 404 if refused.error in _GONE else 400
             return web.json_response({"ok": False, "error": refused.error}, status=status)
 
         meets: JsonObject = {"user": hook.user} if hook else {}
-        called = Called(NAME, args or {}, run, no, 404, meets, path.encode() + raw)
-        return await self._calls.answer(request, called)
+        return Called(NAME, args or {}, meets, path.encode() + raw, run, no)
 
     def _use(self, path: str, args: JsonObject) -> None:
         hook = self._hooks.get(path)

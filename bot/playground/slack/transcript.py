@@ -30,7 +30,6 @@ class PostedMessage:
     edits: int = 0
     via: Via = "api"
     metadata: JsonObject | None = None
-    reply_broadcast: bool = False
     deleted: bool = False
     can_have_replies: bool = True
 
@@ -42,12 +41,11 @@ class PostedMessage:
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call of the Web API, without its token; `status` 0 means that the connection was closed."""
+    """One call of the Web API, without its token; `error` is Slack's, or names the fault instead of which nothing happened."""
 
     method: str
     args: JsonObject
     error: str | None
-    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The current state of the stand-in workspace: members, archives, scopes, direct messages, ids, and what people see."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from time import time
@@ -47,6 +48,10 @@ class Workspace(Transcript):
         """Return a unique trigger_id, also across workspaces and runs."""
         return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
 
+    @abstractmethod
+    def socket_url(self) -> str:
+        """Return the URL of a new connection for Socket Mode."""
+
     def tell(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> None:
         """Show a person a message from Slack itself that only they see."""
         told = PostedMessage(self.next_ts(), channel, "USLACKBOT", text, (), thread_ts, user)
@@ -84,12 +89,6 @@ class Workspace(Transcript):
         if channel is None or not (channel.kind == "public" or self.is_member(channel)):
             return None
         return channel
-
-    def named(self, name: str) -> str | None:
-        """Return the id of the channel with this name, with or without the #."""
-        sought = name.removeprefix("#")
-        called = (each.id for each in self.channels.values() if sought and each.name == sought)
-        return next(called, None)
 
     def direct_message(self, user_id: str) -> Channel | None:
         """Return the person's direct message with the bot; opens it if necessary.

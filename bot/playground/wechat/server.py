@@ -189,7 +189,7 @@ class LocalWeChat(Watched):
             return web.Response(status=429, headers={"Retry-After": str(fault.retry_after)})
 
         cleared = self.faults.cleared(method)
-        service = Service(usual, refused, lambda _: note(None), lambda _: usual(), cleared)
+        service = Service(usual, refused, lambda _: note(None), cleared)
         return await answer(self.faults.meet(method, args), request, self._loopback, service)
 
     def _run(self, endpoint: Endpoint, asked: Asked) -> web.Response:

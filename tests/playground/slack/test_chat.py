@@ -66,14 +66,6 @@ async def test_a_channel_can_open_up_and_close(slack: LocalSlack, api: AsyncWebC
     assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "is_archived"
 
 
-async def test_a_scope_lets_the_bot_post_in_any_public_channel(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    slack.scopes.add("chat:write.public")
-    await api.chat_postMessage(channel="C0LOUNGE", text="hello")
-    assert await error_of(api.chat_postMessage(channel="C0SECRET", text="x")) == "channel_not_found"
-
-
 async def test_a_persons_id_stands_for_their_direct_message(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:

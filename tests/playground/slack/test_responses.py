@@ -76,14 +76,6 @@ async def test_a_response_url_is_good_for_thirty_minutes(
     assert (status, json.loads(body)["error"]) == (404, "expired_url")
 
 
-async def test_a_response_url_speaks_to_the_channel_if_asked_to(
-    slack: LocalSlack, http: aiohttp.ClientSession
-) -> None:
-    url = slack.response_url("U0REQUESTER", "D0DIRECT")
-    await respond(http, url, {"text": "hello", "response_type": "in_channel"})
-    assert [each.text for each in slack.parents("D0DIRECT")] == ["hello"]
-
-
 @pytest.mark.parametrize(
     ("body", "error"),
     [

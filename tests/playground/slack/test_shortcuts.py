@@ -67,8 +67,9 @@ async def test_a_locale_is_told_when_it_is_asked_for(api: AsyncWebClient) -> Non
 
 
 async def test_the_approvers_and_their_channel_are_there(api: AsyncWebClient) -> None:
-    members = await api.usergroups_users_list(usergroup="S0APPROVERS")
-    assert members["users"] == ["U0APPROVER", "U0APPROVER2"]
+    listed = await api.usergroups_list(include_users=True)
+    members = {each["handle"]: each["users"] for each in listed["usergroups"]}
+    assert members["share-approvers"] == ["U0APPROVER", "U0APPROVER2"]
     await api.chat_postMessage(channel="C0APPROVALS", text="please")
 
 
