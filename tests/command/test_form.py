@@ -94,7 +94,7 @@ def test_a_form_without_mistakes_asks_for_a_share(fields: Fields, asked: Share) 
         "，\n\n",
     ],
 )
-def test_appids_may_be_parted_by_whatever_parts_words(between: str) -> None:
+def test_appids_are_separated_by_any_separator_of_words(between: str) -> None:
     assert read(replace(GOOD, appids=f"{between}{A}{between}{B}{between}")) == ShareMany(
         (A, B), "prod-1"
     )
@@ -103,11 +103,11 @@ def test_appids_may_be_parted_by_whatever_parts_words(between: str) -> None:
 @pytest.mark.parametrize(
     "text", ["ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０", f"\ufeff{A}\u200b", f"“{A}”", f"{A}."]
 )
-def test_what_only_looks_different_is_an_appid(text: str) -> None:
+def test_appids_that_only_look_different_are_accepted(text: str) -> None:
     assert read(replace(GOOD, appids=text)) == Share(A, "prod-1")
 
 
-def test_an_appid_that_comes_twice_counts_once() -> None:
+def test_a_repeated_appid_counts_once() -> None:
     assert read(replace(GOOD, appids=f"{A}\n{B}\n{A}")) == ShareMany((A, B), "prod-1")
     assert read(replace(GOOD, appids=f"{A} {A}")) == Share(A, "prod-1")
     many = appids(MOST_APPIDS)
@@ -143,12 +143,12 @@ def test_an_appid_that_comes_twice_counts_once() -> None:
         (replace(GOOD, reason="r" * 301), Mistakes(reason=ReasonTooLong(301, REASON_LIMIT))),
     ],
 )
-def test_each_mistake_is_at_its_field(fields: Fields, mistakes: Mistakes) -> None:
+def test_each_mistake_is_reported_at_its_field(fields: Fields, mistakes: Mistakes) -> None:
     assert read(fields) == mistakes
 
 
 @given(st.text(), st.text(), st.text(), st.booleans())
-def test_whatever_a_form_holds_it_is_good_or_says_what_is_not(
+def test_any_form_is_accepted_or_has_a_mistake_at_a_field(
     env: str, typed: str, reason: str, dry_run: bool
 ) -> None:
     match read(Fields(env, typed, reason, dry_run)):
@@ -165,11 +165,11 @@ def test_whatever_a_form_holds_it_is_good_or_says_what_is_not(
     ("text", "env"),
     [("prod-7", "prod-7"), (" prod-7， ", "prod-7"), ("", None), ("a b", None), ("prod-", None)],
 )
-def test_a_typed_env_is_read_as_in_a_command(text: str, env: str | None) -> None:
+def test_a_typed_env_is_parsed_as_in_a_command(text: str, env: str | None) -> None:
     assert env_in(text) == env
 
 
-# Saying.
+# Wording.
 
 PLACES = {
     "channel": ORIGIN,
@@ -180,13 +180,13 @@ PLACES = {
 
 @every_language
 @pytest.mark.parametrize("origin", PLACES.values(), ids=PLACES.keys())
-def test_slack_takes_the_form(words: Words, origin: Origin) -> None:
+def test_the_form_is_valid_for_slack(words: Words, origin: Origin) -> None:
     view = form(words, origin, "kept")
     assert view_errors(json.loads(json.dumps(view)), "modal") == []
     assert view["private_metadata"] == "kept"
 
 
-def test_the_form_says_where_the_answer_comes_if_that_is_elsewhere() -> None:
+def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -> None:
     channel, thread, nowhere = (str(form(ENGLISH, place, "")) for place in PLACES.values())
     assert "The answer comes" not in channel
     assert "thread of the message" in thread
@@ -204,13 +204,15 @@ def test_the_form_says_where_the_answer_comes_if_that_is_elsewhere() -> None:
         st.none() | st.sampled_from([ReasonTooLong(301, 300), BlankReason("<reason>")]),
     )
 )
-def test_what_is_wrong_is_short_and_plain(words: Words, mistakes: Mistakes) -> None:
+def test_the_errors_in_a_form_are_short_and_without_markup(
+    words: Words, mistakes: Mistakes
+) -> None:
     said = errors(words, mistakes)
     assert set(said) <= {ENV, APPIDS, REASON}
     assert all(0 < len(text) < 700 and "`" not in text for text in said.values())
 
 
-def test_what_is_wrong_names_the_word_as_it_was_typed() -> None:
+def test_the_errors_in_a_form_quote_the_word_as_it_was_typed() -> None:
     bad = [NotAnAppid(word, AppidFault.PREFIX) for word in ("<a>&", "b", "c", "d", "e")]
     said = errors(ENGLISH, Mistakes(MissingEnv(), tuple(bad)))
     assert said[ENV] == "The env is missing: the id of the cloud environment to share."
@@ -224,7 +226,7 @@ def test_what_is_wrong_names_the_word_as_it_was_typed() -> None:
 
 
 @every_language
-def test_slack_takes_the_options_and_what_is_said_when_no_form_opens(words: Words) -> None:
+def test_the_options_and_the_message_without_a_form_are_valid_for_slack(words: Words) -> None:
     envs = [f"{number:064}" for number in range(150)]
     offered = options(words, envs, "t" * 64)
     assert len(offered) == MOST_OPTIONS
@@ -233,7 +235,7 @@ def test_slack_takes_the_options_and_what_is_said_when_no_form_opens(words: Word
     assert block_errors(json.loads(json.dumps(not_opened(words).blocks))) == []
 
 
-def test_what_is_listed_is_not_offered_twice() -> None:
+def test_a_typed_env_that_is_listed_is_not_offered_twice() -> None:
     assert [option["value"] for option in options(ENGLISH, ["a", "b"], "a")] == ["a", "b"]
     assert options(ENGLISH, [], None) == []
 
@@ -274,7 +276,7 @@ def rule(name: str, effect: Effect = Effect.ALLOW, **more: object) -> Rule:
         ([rule("in doubt", confirm=True, groups=frozenset({"S1"})), rule("all")], False),
     ],
 )
-def test_an_env_is_offered_if_some_rule_may_let_it_through(rules: list[Rule], may: bool) -> None:
+def test_an_env_is_offered_if_a_rule_may_allow_it(rules: list[Rule], may: bool) -> None:
     person = replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})
     assert may_share_env(Policy(tuple(rules)), person, "prod-1") is may
 
@@ -289,7 +291,7 @@ def test_an_env_is_offered_if_some_rule_may_let_it_through(rules: list[Rule], ma
         (Standing.DEACTIVATED, False),
     ],
 )
-def test_who_may_share_nothing_is_offered_nothing(standing: Standing, may: bool) -> None:
+def test_people_who_may_not_share_are_offered_no_env(standing: Standing, may: bool) -> None:
     assert may_share_env(Policy((rule("all"),)), replace(WHO, standing=standing), "e") is may
 
 
@@ -301,12 +303,12 @@ FEW: dict[str, st.SearchStrategy[object]] = {
     "envs": st.sampled_from([("*",), ("prod-1",), ("test-*",)]),
     "guests": st.booleans(),
 }
-"""Few values for each condition, so that many rules are alike."""
+"""Few values for each condition, so that rules often overlap."""
 
 FEW_RULES = st.builds(Rule, st.just("rule"), st.sampled_from(Effect), confirm=st.booleans(), **FEW)
 
 
-def test_all_conditions_are_drawn_for_what_the_form_offers() -> None:
+def test_the_rules_of_the_property_have_every_condition() -> None:
     assert set(FEW) == {key for each in CONDITIONS for key in each.terms(rule("all"))}
 
 
@@ -316,7 +318,7 @@ def test_all_conditions_are_drawn_for_what_the_form_offers() -> None:
     st.sampled_from(["C1", "C2", "U1"]),
     st.sampled_from([A, B]),
 )
-def test_no_env_is_kept_from_somebody_who_may_share_it(
+def test_every_env_that_a_person_may_share_is_offered(
     rules: tuple[Rule, ...], person: Person, channel: str, appid: str
 ) -> None:
     policy = Policy(rules)

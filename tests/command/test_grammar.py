@@ -22,26 +22,28 @@ FOLLOWING = {Alone: [""], WithName: ["", "prod-1"], WithPair: ["wx5fe6bb43205e9e
 EVERYONE = Rule("everyone", Effect.ALLOW)
 
 
-def test_whatever_can_be_asked_has_its_first_word_in_the_table() -> None:
+def test_every_query_has_a_subcommand_in_the_table() -> None:
     assert {row.takes.becomes for row in SUBCOMMANDS} == set(get_args(Query))
     assert len({row.word for row in SUBCOMMANDS}) == len(SUBCOMMANDS)
 
 
 @pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.word)
-def test_a_first_word_becomes_what_the_table_says(row: Subcommand) -> None:
+def test_each_subcommand_is_parsed_as_the_table_says(row: Subcommand) -> None:
     read = [parse(f"{row.word} {more}") for more in FOLLOWING[type(row.takes)]]
     assert {type(each) for each in read} == {row.takes.becomes}
     assert {each.word for each in read if isinstance(each, Query)} == {row.word}
 
 
 @pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.word)
-def test_the_help_of_anybody_lists_each_first_word(row: Subcommand) -> None:
+def test_the_help_lists_every_subcommand_for_everybody(row: Subcommand) -> None:
     told = help_(ENGLISH, Person("T1", "U1"), ()).text
     assert f"`/share-env {row.word}" in told
     assert row.hint.split()[0] == row.word
 
 
-def test_the_help_of_who_may_share_and_a_wrong_option_name_all_options() -> None:
+def test_all_options_are_in_the_help_for_people_who_may_share_and_in_the_answer_to_an_unknown_option() -> (
+    None
+):
     told = help_(ENGLISH, Person("T1", "U1"), (EVERYONE,)).text
     wrong = misread(ENGLISH, Misread(UnknownOption("--x", None), "--x", None)).text
     assert [option for option in OPTIONS if f"`{option}" not in told] == []

@@ -1,4 +1,4 @@
-"""What people type by mistake, and what each gets: never a share, and a line to copy only where it does what was meant."""
+"""What people type by mistake, and the answer: never a share, and a corrected line only if it does what was meant."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from bot.command.mistake import Misread, NotUnderstood, OnlyShares
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
 
-# A and B stand for two appids. What is offered is the line behind `/share-env`; `nothing` where no line does what was meant.
+# A and B stand for two appids. The second column is the corrected line after `/share-env`, or `nothing` if there is none.
 MISTYPINGS = """
 typed                                      | offered                    | said
 
@@ -338,21 +338,23 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 
 def with_appids(text: str) -> str:
-    """Return `text` with A and B put where they stand alone, or among Chinese characters."""
+    """Replace A and B by appids where they stand alone or between Chinese characters."""
     return re.sub(
         r"(?<![\w-])[AB](?![\w-])", lambda found: {"A": A, "B": B}[found[0]], text, flags=re.ASCII
     )
 
 
 @pytest.mark.parametrize(("typed", "offered", "said"), [*rows()])
-def test_what_is_mistyped_gets(typed: str, offered: str, said: str) -> None:
+def test_a_mistyped_command_gets_this_correction_and_mistake(
+    typed: str, offered: str, said: str
+) -> None:
     wrong = parse(with_appids(typed))
     assert isinstance(wrong, Misread)
     line = None if offered == "nothing" else with_appids(f"/share-env {offered}")
     assert (wrong.instead, type(wrong.mistake).__name__) == (line, said)
 
 
-def test_the_table_is_long_enough_to_mean_something() -> None:
+def test_the_table_has_at_least_120_mistypings() -> None:
     assert len({typed for typed, *_ in rows()}) >= 120
 
 
@@ -409,7 +411,7 @@ EVERYDAY = st.sampled_from(sorted(SENSES))
 
 
 def shared_by(line: str | None) -> tuple[tuple[str, ...], str] | None:
-    """Return which appids and env a line shares; None where it shares nothing as it stands."""
+    """Return the appids and the env that a line shares, or None if it is not a share."""
     read = parse((line or "").removeprefix("/share-env"))
     match read:
         case Share(appid, env):
@@ -421,7 +423,7 @@ def shared_by(line: str | None) -> tuple[tuple[str, ...], str] | None:
 
 
 @given(WISHES, ENVS, st.lists(APPIDS, min_size=1, max_size=3, unique=True), AND)
-def test_a_sentence_is_no_share_and_its_line_shares_what_it_says(
+def test_a_sentence_is_not_a_share_but_its_corrected_line_shares_what_the_sentence_says(
     wish: str, env: str, appids: list[str], joint: str
 ) -> None:
     said = parse(wish.format(X=env, Y=joint.join(appids)))
@@ -430,7 +432,7 @@ def test_a_sentence_is_no_share_and_its_line_shares_what_it_says(
 
 
 @given(st.sampled_from(NEGATED), WISHES, ENVS, APPIDS, st.booleans())
-def test_a_sentence_that_wants_no_share_gets_no_line(
+def test_a_negated_sentence_gets_no_corrected_line(
     negated: str, wish: str, env: str, appid: str, in_front: bool
 ) -> None:
     whole = wish.format(X=env, Y=appid)
@@ -441,7 +443,7 @@ def test_a_sentence_that_wants_no_share_gets_no_line(
 
 
 @given(st.sampled_from(NEGATED), ENVS, APPIDS, st.permutations(range(3)))
-def test_a_negation_anywhere_among_appid_and_env_gets_no_line(
+def test_an_appid_and_an_env_with_a_negation_anywhere_get_no_corrected_line(
     negated: str, env: str, appid: str, order: list[int]
 ) -> None:
     parts = [negated, env, appid]
@@ -455,7 +457,9 @@ def test_a_negation_anywhere_among_appid_and_env_gets_no_line(
     "wish", ["share {X} from {Z} with {Y}", "把{Z}的{X}共享给{Y}", "从{Z}把{X}共享给{Y}"]
 )
 @given(env=ENVS, owner=APPIDS, appid=APPIDS)
-def test_no_line_shares_with_an_owner(wish: str, env: str, owner: str, appid: str) -> None:
+def test_a_sentence_that_names_the_owner_gets_no_corrected_line_that_shares(
+    wish: str, env: str, owner: str, appid: str
+) -> None:
     said = parse(wish.format(X=env, Y=appid, Z=owner))
     assert isinstance(said, Misread)
     assert shared_by(said.instead) is None
@@ -470,12 +474,12 @@ def test_no_line_shares_with_an_owner(wish: str, env: str, owner: str, appid: st
         (f"为什么不能共享 {A} prod-1", Why(A, "prod-1")),
     ],
 )
-def test_a_question_in_chinese_is_answered(typed: str, meant: Command) -> None:
+def test_a_chinese_subcommand_is_understood(typed: str, meant: Command) -> None:
     assert parse(typed) == meant
 
 
 @given(st.lists(ENVS, min_size=2, max_size=3, unique=True), APPIDS, WISHES)
-def test_of_several_envs_none_is_chosen_but_the_one_with_a_dash(
+def test_of_several_envs_only_one_with_a_dash_is_offered(
     envs: list[str], appid: str, wish: str
 ) -> None:
     said = parse(wish.format(X=" ".join(envs), Y=appid))
@@ -487,7 +491,7 @@ def test_of_several_envs_none_is_chosen_but_the_one_with_a_dash(
 
 
 @given(st.lists(EVERYDAY, min_size=1, max_size=5), ENVS, APPIDS, st.data())
-def test_everyday_words_never_make_a_share_an_env_or_a_reason(
+def test_everyday_words_are_never_taken_for_a_share_an_env_or_a_reason(
     everyday: list[str], env: str, appid: str, data: st.DataObject
 ) -> None:
     said: Command | Misread = parse(" ".join(data.draw(st.permutations([env, appid, *everyday]))))
@@ -502,7 +506,7 @@ def test_everyday_words_never_make_a_share_an_env_or_a_reason(
     st.lists(APPIDS, min_size=1, max_size=3),
     ENVS | EVERYDAY | st.lists(EVERYDAY, min_size=1, max_size=3).map("-".join),
 )
-def test_a_share_is_the_same_where_a_reason_that_begins_with_a_dash_has_each_word_understood(
+def test_a_share_is_parsed_alike_with_and_without_a_reason_that_begins_with_a_dash(
     appids: list[str], word: str
 ) -> None:
     line = " ".join([*appids, word])
@@ -514,13 +518,13 @@ def test_a_share_is_the_same_where_a_reason_that_begins_with_a_dash_has_each_wor
 
 @pytest.mark.parametrize("reason", ["until friday, for QA", "temporarily", "2h", "临时，三天"])
 @pytest.mark.parametrize("line", ["A prod-1 --reason {}", "--reason={} A prod-1"])
-def test_a_quoted_reason_may_speak_of_an_end(line: str, reason: str) -> None:
+def test_a_quoted_reason_may_mention_a_time_limit(line: str, reason: str) -> None:
     asked = parse(with_appids(line.format(f'"{reason}"')))
     assert asked == Share(A, "prod-1", reason)
 
 
 @pytest.mark.parametrize("reason", ["--unshare", '"--revert"', "-undo"])
-def test_an_option_that_asks_for_the_opposite_is_no_reason(reason: str) -> None:
+def test_an_option_that_asks_to_undo_a_share_is_not_taken_for_a_reason(reason: str) -> None:
     said = parse(f"{A} prod-1 --reason {reason}")
     assert isinstance(said, Misread)
     assert isinstance(said.mistake, OnlyShares)

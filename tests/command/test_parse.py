@@ -61,7 +61,7 @@ LONG = "long " * 70
 
 APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
 ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(
-    lambda word: is_env(word) and not sense(word)  # an everyday word is none in a command
+    lambda word: is_env(word) and not sense(word)  # an everyday word is not taken for an env
 )
 REASONS = (
     st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=REASON_LIMIT)
@@ -97,7 +97,7 @@ TEXTS = LINES | st.text() | st.lists(PIECES | st.text(max_size=5), max_size=8).m
 
 
 def rendered(command: Share | ShareMany) -> str:
-    """Return the plain line that asks for `command`."""
+    """Return the command as plain text."""
     appids = command.appids if isinstance(command, ShareMany) else [command.appid]
     reason = [] if command.reason is None else [f'--reason "{command.reason}"']
     flags = ["--dry-run"] * command.dry_run + ["--again"] * command.again
@@ -105,7 +105,7 @@ def rendered(command: Share | ShareMany) -> str:
 
 
 def sent_by_slack(line: str | None) -> str:
-    """Return what arrives when a corrected line is copied and sent; without one, nothing."""
+    """Return what the bot receives when a corrected line is copied and sent; "" without one."""
     text = (line or "").removeprefix("/share-env").strip()
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -198,7 +198,7 @@ def sent_by_slack(line: str | None) -> str:
         (f"{' '.join(MANY[:500] * 2)} prod-1", ShareMany(MANY[:500], "prod-1")),
     ],
 )
-def test_what_people_paste_is_read_as_what_they_meant(text: str, expected: Command) -> None:
+def test_pasted_text_is_parsed_as_it_was_meant(text: str, expected: Command) -> None:
     assert parse(text) == expected
 
 
@@ -499,12 +499,14 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
 
 
 @pytest.mark.parametrize(("text", "mistake", "instead"), MISTAKES)
-def test_a_mistake_is_named_and_put_right(text: str, mistake: Mistake, instead: str | None) -> None:
+def test_each_mistake_is_recognised_and_corrected(
+    text: str, mistake: Mistake, instead: str | None
+) -> None:
     received = text.strip()[:RECEIVED_LIMIT]
     assert parse(text) == Misread(mistake, received, instead and f"/share-env {instead}")
 
 
-def test_the_table_of_mistakes_holds_every_kind() -> None:
+def test_the_table_has_every_kind_of_mistake() -> None:
     assert {type(mistake) for _, mistake, _ in MISTAKES} == set(Mistake.__args__)
     faults = {mistake.fault for _, mistake, _ in MISTAKES if isinstance(mistake, NotAnAppid)}
     assert faults == set(AppidFault)
@@ -516,7 +518,7 @@ def test_very_long_text_is_quoted_back_in_part_only() -> None:
     assert wrong.received == f"{A} {'prod_1 ' * 100}"[:RECEIVED_LIMIT]
 
 
-def test_a_number_too_long_for_python_is_no_trouble() -> None:
+def test_a_number_that_is_too_long_for_python_is_a_mistake_not_an_error() -> None:
     assert isinstance(parse(f"{A} &#{'1' * 5000};"), Misread)
 
 
@@ -572,7 +574,7 @@ def test_an_env_is_letters_digits_and_dashes_and_no_appid_and_no_placeholder(
 
 @given(TEXTS)
 @example("&#" + "1" * 5000)
-def test_any_text_is_read_and_what_is_read_is_well_formed(text: str) -> None:
+def test_any_text_is_parsed_and_the_result_is_well_formed(text: str) -> None:
     check_form(parse(text))
 
 
@@ -602,7 +604,7 @@ REPEATED = PIECES | st.sampled_from(
 
 @pytest.mark.timeout(60)
 @given(STARTS, REPEATED, st.text(max_size=3))
-def test_the_longest_text_is_read_like_any_other(start: str, piece: str, end: str) -> None:
+def test_the_longest_text_is_parsed_in_time(start: str, piece: str, end: str) -> None:
     read = parse(f"{start} {piece * LONGEST}"[: LONGEST - 3] + end)
     check_form(read)
     if isinstance(read, Misread):
@@ -634,7 +636,7 @@ def check_form(read: Command | Misread) -> None:
 
 @given(TEXTS)
 @example(f"{A} prod-1 “&amp;quot;")
-def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None:
+def test_a_corrected_line_is_valid_once_its_placeholders_are_filled(text: str) -> None:
     wrong = parse(text)
     assume(isinstance(wrong, Misread) and wrong.instead)
     assert isinstance(wrong, Misread)
@@ -644,15 +646,15 @@ def test_a_corrected_line_is_right_once_its_blanks_are_filled(text: str) -> None
     line, *reason = wrong.instead.partition(" --reason ")  # a reason may hold anything
     if WHY in wrong.instead:
         reason = [' --reason "QA"']
-    has_blanks = WHY in wrong.instead or "<appid>" in line or "<env>" in line
-    assert isinstance(again, Misread) == has_blanks
+    has_placeholders = WHY in wrong.instead or "<appid>" in line or "<env>" in line
+    assert isinstance(again, Misread) == has_placeholders
     filled = line.replace("<appid>", A).replace("<env>", "prod-1")
     assert not isinstance(parse(sent_by_slack("".join([filled, *reason]))), Misread)
 
 
 @given(TEXTS, st.sampled_from(["--dry-run", "—dry-run"]))
-def test_a_dry_run_is_never_corrected_into_a_real_one(text: str, option: str) -> None:
-    # In front of all else, so that no quote can swallow the option.
+def test_a_dry_run_is_never_corrected_into_a_share(text: str, option: str) -> None:
+    # The option comes first, so that no quote contains it.
     wrong = parse(f"{option} {text}")
     if isinstance(wrong, Misread) and isinstance(
         parse(sent_by_slack(wrong.instead)), Share | ShareMany
@@ -663,7 +665,7 @@ def test_a_dry_run_is_never_corrected_into_a_real_one(text: str, option: str) ->
 
 
 @given(TEXTS, st.sampled_from(["--again", "—again"]))
-def test_a_correction_keeps_again(text: str, option: str) -> None:
+def test_a_corrected_line_keeps_the_option_again(text: str, option: str) -> None:
     wrong = parse(f"{option} {text}")
     if isinstance(wrong, Misread) and isinstance(
         parse(sent_by_slack(wrong.instead)), Share | ShareMany
@@ -674,7 +676,7 @@ def test_a_correction_keeps_again(text: str, option: str) -> None:
 
 
 @given(TEXTS)
-def test_a_correction_never_adds_again_of_its_own(text: str) -> None:
+def test_a_corrected_line_has_the_option_again_only_if_it_was_typed(text: str) -> None:
     wrong = parse(text)
     assume(isinstance(wrong, Misread))
     assert isinstance(wrong, Misread)
@@ -686,7 +688,7 @@ def test_a_correction_never_adds_again_of_its_own(text: str) -> None:
 @given(TEXTS, TEXTS, st.sampled_from(["--dry-run", "—dry-run"]))
 @example(f"{A} prod-1 “QA", "", "—dry-run")
 @example(f'{A} prod-1 " &amp;quot;', "", "--dry-run")
-def test_a_quote_that_does_not_close_swallows_no_dry_run(
+def test_a_dry_run_within_an_unclosed_quote_is_never_corrected_into_a_share(
     before: str, after: str, option: str
 ) -> None:
     wrong = parse(f"{before} {option} {after}")
@@ -696,7 +698,7 @@ def test_a_quote_that_does_not_close_swallows_no_dry_run(
 
 
 @given(st.sampled_from([*FIRST_WORDS, "list", "status"]), TEXTS)
-def test_a_question_is_never_corrected_into_a_share(first: str, text: str) -> None:
+def test_a_subcommand_is_never_corrected_into_a_share(first: str, text: str) -> None:
     wrong = parse(f"{first} {text}")
     assert not isinstance(wrong, Share | ShareMany)
     if isinstance(wrong, Misread):
@@ -704,12 +706,12 @@ def test_a_question_is_never_corrected_into_a_share(first: str, text: str) -> No
 
 
 @given(APPIDS | ENVS.filter(lambda env: env.lower() != "history" and not re.match("(?i)wx", env)))
-def test_what_can_be_shared_can_be_looked_up(word: str) -> None:
+def test_a_history_takes_any_appid_or_env(word: str) -> None:
     assert parse(f"history {word}") == History(word)
 
 
 @given(st.lists(PIECES, max_size=4))
-def test_a_history_is_never_corrected_into_anything_else(words: list[str]) -> None:
+def test_a_history_is_only_corrected_into_a_history(words: list[str]) -> None:
     wrong = parse(" ".join(["history", *words]))
     if isinstance(wrong, Misread):
         assert isinstance(parse(sent_by_slack(wrong.instead)), History)
@@ -718,7 +720,7 @@ def test_a_history_is_never_corrected_into_anything_else(words: list[str]) -> No
 
 
 @given(SHARES)
-def test_a_share_written_as_plain_text_is_the_same_share(share: Share) -> None:
+def test_a_share_survives_being_written_as_text_and_parsed(share: Share) -> None:
     assert parse(sent_by_slack(rendered(share))) == share
     assert parse(rendered(share)) == share
 
@@ -754,13 +756,13 @@ def test_backticks_around_the_words_change_nothing(share: Share, ticks: str) -> 
 
 
 @given(BATCHES)
-def test_a_batch_written_as_plain_text_is_the_same_batch(batch: ShareMany) -> None:
+def test_a_batch_survives_being_written_as_text_and_parsed(batch: ShareMany) -> None:
     assert parse(sent_by_slack(rendered(batch))) == batch
     assert parse(rendered(batch)) == batch
 
 
 @given(BATCHES, st.data())
-def test_an_appid_that_comes_again_counts_once_and_where_it_came_first(
+def test_a_repeated_appid_counts_once_at_its_first_position(
     batch: ShareMany, data: st.DataObject
 ) -> None:
     again = data.draw(st.sampled_from(batch.appids))
@@ -771,7 +773,7 @@ def test_an_appid_that_comes_again_counts_once_and_where_it_came_first(
 
 
 @given(BATCHES, st.sampled_from([UPPER, A[:-1], f"{A}0", f"{A[:-1]}g", f"*{A}*"]), st.data())
-def test_one_damaged_appid_among_good_ones_is_named_and_the_good_ones_stay(
+def test_one_damaged_appid_is_named_and_the_corrected_line_keeps_the_good_ones(
     batch: ShareMany, damaged: str, data: st.DataObject
 ) -> None:
     assume(A not in batch.appids)
@@ -781,7 +783,7 @@ def test_one_damaged_appid_among_good_ones_is_named_and_the_good_ones_stay(
     assert isinstance(wrong, Misread)
     assert isinstance(wrong.mistake, NotAnAppid)
     assert wrong.mistake.word == damaged
-    known = [A] if A in (wrong.instead or "") else []  # what it was meant to be can be told
+    known = [A] if A in (wrong.instead or "") else []  # the intended appid is known
     right = (*batch.appids[:at], *known, *batch.appids[at:])
     assert parse(sent_by_slack(wrong.instead)) == replace(batch, appids=right)
 
@@ -791,7 +793,7 @@ def test_one_damaged_appid_among_good_ones_is_named_and_the_good_ones_stay(
     st.lists(st.sampled_from(["prod-1", "a_b", "--foo", "—again", '"x']), max_size=4, unique=True),
     st.data(),
 )
-def test_a_correction_loses_no_appid_that_was_right(
+def test_a_corrected_line_keeps_every_valid_appid(
     appids: list[str], others: list[str], data: st.DataObject
 ) -> None:
     words = data.draw(st.permutations([*appids, *others]))
@@ -803,7 +805,7 @@ def test_a_correction_loses_no_appid_that_was_right(
 
 
 @given(SEVERAL, ENVS, st.permutations(range(3)))
-def test_a_batch_in_another_order_is_never_read_but_put_right(
+def test_a_batch_in_another_order_is_corrected_but_not_accepted(
     appids: list[str], env: str, order: list[int]
 ) -> None:
     assume(order[-1] != 2 and not re.match("(?i)appid$|wx[^-]{10}", env))

@@ -89,23 +89,23 @@ def table(rows: dict[str, str]) -> pytest.MarkDecorator:
 
 
 @table(BLANKS)
-def test_whatever_looks_like_a_blank_or_a_separator_parts_words(char: str) -> None:
+def test_every_kind_of_blank_and_separator_separates_words(char: str) -> None:
     assert plain(f"{A}{char}prod-1") == PAIR
     assert plain(f"{char}{A}{char}{char}prod-1{char}") == PAIR
 
 
 @table(INVISIBLE)
-def test_what_cannot_be_seen_is_not_there(char: str) -> None:
+def test_invisible_characters_are_dropped(char: str) -> None:
     assert plain(f"{char}wx5f{char}{A[4:]}{char} prod{char}-1{char}") == PAIR
 
 
 @table(INVISIBLE)
-def test_what_cannot_be_seen_makes_no_word_of_its_own(char: str) -> None:
+def test_invisible_characters_alone_are_not_a_word(char: str) -> None:
     assert plain(f"{A} {char} prod-1 {char}") == PAIR
 
 
 @table(HYPHENS)
-def test_whatever_looks_like_a_hyphen_is_one(char: str) -> None:
+def test_every_kind_of_hyphen_is_read_as_a_hyphen(char: str) -> None:
     assert plain(f"{A} prod{char}1") == PAIR
 
 
@@ -125,7 +125,7 @@ def test_whatever_looks_like_a_hyphen_is_one(char: str) -> None:
         "--dry\u00ad-run",
     ],
 )
-def test_a_long_dash_before_a_word_is_the_two_hyphens_that_were_typed(option: str) -> None:
+def test_a_long_dash_before_a_word_is_read_as_two_hyphens(option: str) -> None:
     assert plain(option) == ["--dry-run"]
 
 
@@ -163,26 +163,28 @@ def test_a_long_dash_before_a_word_is_the_two_hyphens_that_were_typed(option: st
         (" \n\u200b… ", []),
     ],
 )
-def test_what_slack_phones_and_keyboards_add_is_taken_away(text: str, expected: list[str]) -> None:
+def test_markup_and_replacements_of_slack_and_keyboards_are_undone(
+    text: str, expected: list[str]
+) -> None:
     assert plain(text) == expected
 
 
 @pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
-def test_quotes_of_any_kind_hold_words_together(quotes: tuple[str, str]) -> None:
+def test_quotes_of_any_kind_join_words(quotes: tuple[str, str]) -> None:
     opening, closing = quotes
     text = f"--reason {opening}two words{closing} {A}"
     assert tokenize(text) == ([Word("--reason"), Word("two words", quoted=True), Word(A)], True)
 
 
 @pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
-def test_a_quote_behind_an_equals_sign_belongs_to_its_option(quotes: tuple[str, str]) -> None:
+def test_a_quote_after_an_equals_sign_belongs_to_the_option(quotes: tuple[str, str]) -> None:
     opening, closing = quotes
     text = f"—reason={opening}two — words{closing}{A}"
     assert tokenize(text) == ([Word("--reason=two — words"), Word(A)], True)
 
 
 @pytest.mark.parametrize("quotes", QUOTATIONS.values(), ids=list(QUOTATIONS))
-def test_a_quote_that_never_closes_ends_the_words_before_it(quotes: tuple[str, str]) -> None:
+def test_an_unclosed_quote_ends_the_words_before_it(quotes: tuple[str, str]) -> None:
     assert tokenize(f"{A} {quotes[0]}prod-1 and more") == ([Word(A)], False)
 
 
@@ -199,22 +201,22 @@ def test_a_quote_that_never_closes_ends_the_words_before_it(quotes: tuple[str, s
         ('""', ""),
     ],
 )
-def test_inside_quotes_all_that_can_be_seen_stays_as_it_was_typed(text: str, expected: str) -> None:
+def test_visible_characters_inside_quotes_stay_as_typed(text: str, expected: str) -> None:
     assert tokenize(text) == ([Word(expected, quoted=True)], True)
 
 
 @pytest.mark.parametrize("word", ["don't", "it’s", 'five"six', "o‘clock"])
-def test_an_apostrophe_inside_a_word_opens_no_quote(word: str) -> None:
+def test_an_apostrophe_inside_a_word_does_not_open_a_quote(word: str) -> None:
     assert plain(f"{word} later") == [word, "later"]
 
 
 @pytest.mark.parametrize("text", ["&#" + "1" * 5000 + ";", "&#" + "1" * 5000, "&#x110000;", "&#0;"])
-def test_a_character_number_that_cannot_be_is_no_trouble(text: str) -> None:
+def test_an_impossible_character_reference_is_no_error(text: str) -> None:
     assert tokenize(text)[1] is True
 
 
 @given(st.text())
-def test_any_text_has_words_without_blanks_unless_quoted(text: str) -> None:
+def test_words_of_any_text_have_no_blanks_unless_quoted(text: str) -> None:
     words, _ = tokenize(text)
     bare = [w.text for w in words if not w.quoted and "=" not in w.text]
     assert [w for w in bare if not w or w.split() != [w]] == []
@@ -231,10 +233,10 @@ def test_any_text_has_words_without_blanks_unless_quoted(text: str) -> None:
         ("", []),
     ],
 )
-def test_without_heed_of_quotes_every_word_is_seen(text: str, words: list[str]) -> None:
+def test_if_quotes_are_ignored_every_word_is_returned(text: str, words: list[str]) -> None:
     assert tokenize_unquoted(text) == words
 
 
 @given(st.text())
-def test_without_heed_of_quotes_any_text_is_read_to_its_end(text: str) -> None:
+def test_if_quotes_are_ignored_any_text_is_read_to_its_end(text: str) -> None:
     assert tokenize_unquoted(f"{text} prod-1")[-1] == "prod-1"

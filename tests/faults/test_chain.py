@@ -168,7 +168,7 @@ async def test_a_burst_with_a_superseded_token_makes_one_renewal(
     await replicas.assert_all_shared()
 
 
-@pytest.mark.parametrize("fate", [SIGKILL, SIGSTOP], ids=["killed", "frozen"])
+@pytest.mark.parametrize("signal_", [SIGKILL, SIGSTOP], ids=["killed", "frozen"])
 async def test_a_renewal_whose_replica_is_lost_is_made_by_the_other_and_nothing_else_is_lost(
     replicas: Replicas, signal_: Signals
 ) -> None:

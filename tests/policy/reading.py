@@ -1,4 +1,4 @@
-"""Read a policy as those do who want it whole: in force, or every problem with it."""
+"""Parse a policy file as a whole: the policy, or all problems with the file."""
 
 from bot.policy import Policy
 from bot.policy.file import read_and_test

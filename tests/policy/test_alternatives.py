@@ -38,9 +38,9 @@ UNREAD_X = replace(JUST_ANN, unreadable={"S0X": PLAN})
     [
         pytest.param((OPS_MAY,), ask(), [Alternative(IN_OPS, Allow(OPS_MAY))], id="a group"),
         pytest.param((OPS_MAY,), ask(IN_X), [], id="a group, but the groups are known"),
-        pytest.param((OPS_MAY,), ask(UNREAD_X), [], id="a group, but Slack was asked"),
+        pytest.param((OPS_MAY,), ask(UNREAD_X), [], id="a group, but it is unreadable"),
         pytest.param((OPS_MAY,), ask(OPS_ANN), [], id="a group that holds them"),
-        pytest.param((BOB_MAY,), ask(), [], id="nobody becomes somebody else"),
+        pytest.param((BOB_MAY,), ask(), [], id="a rule for another person"),
         pytest.param(
             (HERE_ONLY,),
             ask(channel=""),
@@ -56,27 +56,29 @@ UNREAD_X = replace(JUST_ANN, unreadable={"S0X": PLAN})
                 for group in (OPS, QA)
                 for channel in (HERE, THERE)
             ],
-            id="a group and a channel, each with each",
+            id="every pair of group and channel",
         ),
-        pytest.param((OPS_HERE,), ask(channel="C0X"), [], id="one of the two is known"),
+        pytest.param(
+            (OPS_HERE,), ask(channel="C0X"), [], id="the channel is known, and not the rule's"
+        ),
         pytest.param(
             (OPS_MAY_NOT, ANN_MAY),
             ask(),
             [Alternative(IN_OPS, Deny(DeniedByRule(OPS_MAY_NOT)))],
-            id="a denial that would come first",
+            id="a denial before the permission",
         ),
-        pytest.param((ANN_MAY, OPS_MAY_NOT), ask(), [], id="a denial that comes too late"),
+        pytest.param((ANN_MAY, OPS_MAY_NOT), ask(), [], id="a denial behind the permission"),
         pytest.param((replace(TESTS_ONLY, groups=users(OPS)),), ask(), [], id="other envs"),
     ],
 )
-def test_what_is_not_known_of_who_asks_is_supposed(
+def test_alternatives_assume_the_groups_and_channel_that_are_not_known(
     rules: tuple[Rule, ...], asked: Ask, expected: list[Alternative]
 ) -> None:
     assert list(alternatives(Policy(rules), asked)) == expected
 
 
 @given(POLICIES, ASKS, st.sets(st.sampled_from(("group", "channel"))))
-def test_what_is_supposed_is_what_would_be_decided_and_differs(
+def test_each_alternative_has_the_decision_of_its_assumption_which_differs_from_the_present_one(
     policy: Policy, drawn: Ask, unknown: set[str]
 ) -> None:
     person = replace(drawn.person, groups=frozenset(), unreadable={})

@@ -42,13 +42,13 @@ BY_KEY = [(each, key) for each in CONDITIONS for key in each.terms(WIDE)]
 of_each = pytest.mark.parametrize(("condition", "key"), BY_KEY, ids=[key for _, key in BY_KEY])
 
 
-def test_each_key_of_a_rule_is_a_condition_or_known_to_be_none() -> None:
+def test_each_key_of_a_rule_is_a_condition_or_listed_as_none() -> None:
     keys = [key for _, key in BY_KEY]
     assert sorted(keys) == sorted(RuleEntry.model_fields.keys() - NO_CONDITION)
     assert {field.name for field in fields(Rule)} == RuleEntry.model_fields.keys()
 
 
-def test_each_key_of_a_rule_is_drawn_by_the_properties_and_shown_in_the_readme() -> None:
+def test_each_key_of_a_rule_is_generated_in_the_properties_and_shown_in_the_readme() -> None:
     keys = RuleEntry.model_fields.keys()
     assert DRAWN.keys() == keys
     assert LIKELY.keys() | {"effect"} == keys
@@ -61,7 +61,7 @@ def test_each_key_of_a_rule_is_drawn_by_the_properties_and_shown_in_the_readme()
 
 
 @of_each
-def test_a_condition_lets_a_question_in_or_misses_it_and_says_so(
+def test_a_condition_is_met_or_missed_and_explain_says_which(
     condition: Condition, key: str
 ) -> None:
     narrow, missing = NARROW[key]
@@ -86,7 +86,7 @@ def test_a_wider_rule_covers_a_narrower_one_and_not_the_reverse(
 
 
 @of_each
-def test_what_a_rule_allows_is_told_with_all_that_narrows_it_but_for_whom(
+def test_the_description_of_a_right_has_every_condition_except_who_it_is_for(
     condition: Condition, key: str
 ) -> None:
     narrow, _ = NARROW[key]
@@ -95,7 +95,9 @@ def test_what_a_rule_allows_is_told_with_all_that_narrows_it_but_for_whom(
 
 
 @of_each
-def test_what_would_be_enough_for_a_rule_is(condition: Condition, key: str) -> None:
+def test_the_values_that_a_condition_calls_sufficient_meet_it(
+    condition: Condition, key: str
+) -> None:
     narrow, missing = NARROW[key]
     if condition.option:
         enough = condition.option.sufficient(narrow)
@@ -143,7 +145,7 @@ def rule(name: str, users: frozenset[str] = ME, **facts: object) -> Rule:
         (rule("a", envs=("*-1",)), Rule("b", Effect.APPROVE, ME, envs=("prod-1",))),
     ],
 )
-def test_a_rule_that_another_always_precedes_never_decides(earlier: Rule, later: Rule) -> None:
+def test_a_rule_that_an_earlier_one_covers_never_decides(earlier: Rule, later: Rule) -> None:
     assert hidden(earlier, later) == [("b", "a")]
 
 
@@ -165,7 +167,5 @@ def test_a_rule_that_another_always_precedes_never_decides(earlier: Rule, later:
         (rule("a", envs=("PROD-*",)), rule("b", envs=("prod-1",))),
     ],
 )
-def test_a_rule_that_decides_for_somebody_or_something_more_is_reached(
-    earlier: Rule, later: Rule
-) -> None:
+def test_a_rule_that_no_earlier_one_covers_is_reached(earlier: Rule, later: Rule) -> None:
     assert hidden(earlier, later) == []

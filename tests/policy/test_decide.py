@@ -302,7 +302,7 @@ DECISIONS: dict[str, tuple[tuple[Rule, ...], Ask, Decision]] = {
     ],
     ids=["allow", "confirm", "approve", "denied by rule", "unreadable", "no rule", "a bot"],
 )
-def test_the_deciding_rule_is_named_where_one_decided(
+def test_a_decision_names_the_rule_that_decided_if_any(
     decision: Decision, expected: Rule | None
 ) -> None:
     assert deciding_rule(decision) is expected
@@ -336,7 +336,7 @@ def test_explain_names_each_unreadable_group_of_a_rule_in_alphabetical_order() -
     assert explain(Policy((rule,)), ask(person))[0].unreadable == ((OPS, PLAN), (QA, DOWN))
 
 
-def test_nearest_are_the_permissions_for_this_env_and_appid() -> None:
+def test_the_nearest_rules_are_the_permissions_for_this_env_and_appid() -> None:
     policy = Policy((NOBODY_MAY, TESTS_ONLY, B_ONLY, BOB_MAY, HERE_ONLY, OPS_MUST_ASK))
     near = nearest(policy, ask(channel=THERE))
     assert [verdict.rule for verdict in near] == [BOB_MAY, HERE_ONLY, OPS_MUST_ASK]
@@ -344,7 +344,7 @@ def test_nearest_are_the_permissions_for_this_env_and_appid() -> None:
 
 
 RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
-    "a member has what names them and what is for all": (
+    "a member has the rules that name them and those for everybody": (
         JUST_ANN,
         [ANN_MUST_ASK, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
     ),
@@ -367,18 +367,18 @@ RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
 
 
 @pytest.mark.parametrize(("person", "expected"), RIGHTS.values(), ids=list(RIGHTS))
-def test_rights(person: Person, expected: list[Rule]) -> None:
+def test_a_person_has_these_rights(person: Person, expected: list[Rule]) -> None:
     rules = (ANN_MAY_NOT, ANN_MUST_ASK, BOB_MAY, OPS_MAY, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS)
     assert list(rights(Policy(rules), person)) == expected
 
 
 SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
-    "without any rule nobody sees": ((), JUST_ANN, False),
-    "whoever may share it sees": ((ANN_MAY,), JUST_ANN, True),
-    "whoever may after a confirmation sees": ((ANN_SURELY,), JUST_ANN, True),
-    "whoever may after an approval sees": ((ANN_MUST_ASK,), JUST_ANN, True),
-    "whoever may from one channel sees from everywhere": ((HERE_ONLY,), JUST_ANN, True),
-    "somebody whom no rule names does not": ((BOB_MAY, OPS_MAY), JUST_ANN, False),
+    "without rules nobody sees it": ((), JUST_ANN, False),
+    "a person who may share it sees it": ((ANN_MAY,), JUST_ANN, True),
+    "so does one who has to confirm": ((ANN_SURELY,), JUST_ANN, True),
+    "so does one who needs an approval": ((ANN_MUST_ASK,), JUST_ANN, True),
+    "so does one who may from one channel only": ((HERE_ONLY,), JUST_ANN, True),
+    "a person whom no rule names does not": ((BOB_MAY, OPS_MAY), JUST_ANN, False),
     "a right to other envs does not help": ((TESTS_ONLY,), JUST_ANN, False),
     "a right to other appids does not help": ((B_ONLY,), JUST_ANN, False),
     "a denial in front hides it": ((NO_PROD, ANN_MAY), JUST_ANN, False),
@@ -387,22 +387,26 @@ SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
         JUST_ANN,
         True,
     ),
-    "a denial everywhere but in one channel hides nothing": (
+    "a denial except in one channel hides nothing": (
         (HERE_ONLY, NO_PROD, ANN_MAY),
         JUST_ANN,
         True,
     ),
-    "a member of a rule's group sees": ((OPS_MAY,), OPS_ANN, True),
+    "a member of a rule's group sees it": ((OPS_MAY,), OPS_ANN, True),
     "an unreadable group shows nothing": ((OPS_MAY,), OPS_UNREAD, False),
     "a denial by an unreadable group hides it": ((OPS_MAY_NOT, ANN_MAY), OPS_UNREAD, False),
-    "a guest does not, where guests may not": (
+    "a guest does not if guests may not share": (
         (ALL_MAY,),
         Person("T1", ANN, Standing.GUEST),
         False,
     ),
-    "a guest sees, where guests may": ((ALL_AND_GUESTS,), Person("T1", ANN, Standing.GUEST), True),
-    "a bot never sees": ((ALL_AND_GUESTS,), Person("T1", ANN, Standing.BOT), False),
-    "a deactivated person never sees": (
+    "a guest sees it if guests may share": (
+        (ALL_AND_GUESTS,),
+        Person("T1", ANN, Standing.GUEST),
+        True,
+    ),
+    "a bot never sees it": ((ALL_AND_GUESTS,), Person("T1", ANN, Standing.BOT), False),
+    "a deactivated person never sees it": (
         (ALL_AND_GUESTS,),
         Person("T1", ANN, Standing.DEACTIVATED),
         False,
@@ -411,7 +415,7 @@ SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
 
 
 @pytest.mark.parametrize(("rules", "person", "expected"), SEEN.values(), ids=list(SEEN))
-def test_the_requests_of_others_are_seen_by_those_who_may_share_the_same(
+def test_a_person_may_see_others_requests_exactly_if_they_may_share_the_same(
     rules: tuple[Rule, ...], person: Person, expected: bool
 ) -> None:
     assert may_see(Policy(rules), person, A, "prod-1") is expected
@@ -432,7 +436,7 @@ OWNERS = (Owner(A, ("prod-*", "live")), Owner(B, ("*-1",)))
         pytest.param("test-2", None, None, id="no owner fits and there is no default"),
     ],
 )
-def test_the_owner_of_an_env_is_the_first_that_fits_else_the_default(
+def test_the_owner_of_an_env_is_the_first_whose_glob_matches_or_the_default(
     env: str, default: str | None, expected: str | None
 ) -> None:
     assert owner_of(Policy((), OWNERS, default), env) == expected
@@ -477,7 +481,7 @@ def test_a_rule_is_found_by_its_name() -> None:
     assert Policy(()).rule("") is None
 
 
-def test_each_owner_is_named_once_and_in_order_whichever_way_it_is_named() -> None:
+def test_each_owner_is_listed_once_in_order() -> None:
     first, second = Owner(A, ("*",)), Owner(B, ("prod-*",))
     policy = Policy((), (first, second, replace(first, envs=("live",))), default_owner=B)
     assert policy.all_owners == (A, B)
@@ -532,7 +536,7 @@ APPROVED: dict[str, tuple[Rule, Person, bool]] = {
 
 
 @pytest.mark.parametrize(("rule", "person", "expected"), APPROVED.values(), ids=list(APPROVED))
-def test_who_may_decide_about_what_ann_asks_for(rule: Rule, person: Person, expected: bool) -> None:
+def test_these_people_may_approve_anns_request(rule: Rule, person: Person, expected: bool) -> None:
     assert may_approve(rule, person, ANN) is expected
 
 
@@ -588,7 +592,7 @@ def without(asked: Ask, group: str, unreadable: Unreadable | None = None) -> Ask
 
 
 @given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
-def test_a_group_that_becomes_unreadable_never_turns_a_denial_into_anything_else(
+def test_an_unreadable_group_never_turns_a_denial_into_a_permission(
     policy: Policy, asked: Ask, group: str, trouble: Unreadable
 ) -> None:
     before, after = decide(policy, asked), decide(policy, without(asked, group, trouble))
@@ -596,7 +600,7 @@ def test_a_group_that_becomes_unreadable_never_turns_a_denial_into_anything_else
 
 
 @given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
-def test_a_group_that_becomes_unreadable_never_spares_a_confirmation_or_an_approval(
+def test_an_unreadable_group_never_removes_a_confirmation_or_an_approval(
     policy: Policy, asked: Ask, group: str, trouble: Unreadable
 ) -> None:
     before, after = decide(policy, asked), decide(policy, without(asked, group, trouble))
@@ -604,7 +608,7 @@ def test_a_group_that_becomes_unreadable_never_spares_a_confirmation_or_an_appro
 
 
 @given(POLICIES, ASKS)
-def test_somebody_whom_no_rule_names_is_never_let_through(policy: Policy, asked: Ask) -> None:
+def test_a_person_whom_no_rule_names_is_always_denied(policy: Policy, asked: Ask) -> None:
     stranger = replace(asked.person, user_id="U0STRANGER", groups=users("S0STRANGERS"))
     named = [rule for rule in policy.rules if (rule.users or rule.groups)]
     rules = tuple(replace(rule, users=rule.users - {ANYONE} or users(BOB)) for rule in named)
@@ -612,7 +616,7 @@ def test_somebody_whom_no_rule_names_is_never_let_through(policy: Policy, asked:
 
 
 @given(PLAIN_POLICIES, ASKS, st.sampled_from(GROUPS))
-def test_leaving_a_group_gives_no_more_rights_where_all_rules_are_plain_permissions(
+def test_leaving_a_group_gives_no_additional_rights_if_all_rules_are_plain_permissions(
     policy: Policy, asked: Ask, group: str
 ) -> None:
     left = without(asked, group)
@@ -622,7 +626,7 @@ def test_leaving_a_group_gives_no_more_rights_where_all_rules_are_plain_permissi
 
 
 @given(POLICIES, ASKS)
-def test_whoever_is_let_through_has_a_right_and_a_rule_that_fits(
+def test_a_person_who_is_not_denied_has_the_deciding_rule_among_their_rights(
     policy: Policy, asked: Ask
 ) -> None:
     match decide(policy, asked):
@@ -634,7 +638,7 @@ def test_whoever_is_let_through_has_a_right_and_a_rule_that_fits(
 
 
 @given(POLICIES, ASKS)
-def test_whoever_is_let_through_from_anywhere_may_see_and_nobody_else(
+def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them(
     policy: Policy, asked: Ask
 ) -> None:
     elsewhere = [replace(asked, channel=channel) for channel in (HERE, THERE, "C0OTHER")]
@@ -643,7 +647,7 @@ def test_whoever_is_let_through_from_anywhere_may_see_and_nobody_else(
 
 
 @given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
-def test_a_group_that_becomes_unreadable_never_shows_more(
+def test_an_unreadable_group_never_shows_more_requests(
     policy: Policy, asked: Ask, group: str, trouble: Unreadable
 ) -> None:
     unread_person = without(asked, group, trouble).person
@@ -652,7 +656,9 @@ def test_a_group_that_becomes_unreadable_never_shows_more(
 
 
 @given(POLICIES, ASKS)
-def test_a_rule_at_the_end_changes_only_what_no_rule_decided(policy: Policy, asked: Ask) -> None:
+def test_a_rule_added_at_the_end_changes_only_undecided_questions(
+    policy: Policy, asked: Ask
+) -> None:
     before = decide(policy, asked)
     after = decide(Policy((*policy.rules, ALL_AND_GUESTS)), asked)
     undecided = isinstance(before, Deny) and (
@@ -663,7 +669,7 @@ def test_a_rule_at_the_end_changes_only_what_no_rule_decided(policy: Policy, ask
 
 
 @given(RULES, PEOPLE, st.sampled_from(IDS))
-def test_only_members_decide_and_about_their_own_only_where_the_rule_says_so(
+def test_only_members_may_approve_and_their_own_requests_only_if_the_rule_says_so(
     rule: Rule, person: Person, asked_by: str
 ) -> None:
     if may_approve(rule, person, asked_by):
@@ -673,7 +679,7 @@ def test_only_members_decide_and_about_their_own_only_where_the_rule_says_so(
 
 
 @given(RULES, PEOPLE, st.sampled_from(IDS), st.sampled_from(GROUPS), st.sampled_from(Unreadable))
-def test_a_group_that_becomes_unreadable_makes_nobody_an_approver(
+def test_an_unreadable_group_makes_nobody_an_approver(
     rule: Rule, person: Person, asked_by: str, group: str, trouble: Unreadable
 ) -> None:
     unread = without(Ask(person, HERE, A, "prod-1"), group, trouble).person
@@ -682,7 +688,7 @@ def test_a_group_that_becomes_unreadable_makes_nobody_an_approver(
 
 
 @given(POLICIES, ASKS)
-def test_who_may_approve_says_nothing_about_who_may_share(policy: Policy, asked: Ask) -> None:
+def test_approvers_do_not_influence_the_decision(policy: Policy, asked: Ask) -> None:
     others = tuple(replace(rule, approvers=None, self_approval=False) for rule in policy.rules)
     before, after = decide(policy, asked), decide(Policy(others), asked)
     assert type(before) is type(after)

@@ -48,7 +48,7 @@ def problems(text: str) -> list[str]:
     return read
 
 
-def test_the_sample_of_the_documentation_is_read() -> None:
+def test_the_sample_in_the_documentation_is_valid() -> None:
     assert read_policy(SAMPLE, A) == Policy(
         rules=(
             Rule(
@@ -69,13 +69,13 @@ def test_the_sample_of_the_documentation_is_read() -> None:
     )
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_keys_that_are_left_out_have_their_defaults() -> None:
     assert policy(RULE) == Policy(
         (Rule("rule 1", Effect.ALLOW, frozenset({"U012ABCDEF"})),), (), None
     )
 
 
-def test_all_that_a_rule_may_say_is_kept() -> None:
+def test_every_key_of_a_rule_is_read() -> None:
     text = 'contact = "Ann"\n' + RULE + 'name = "n"\nconfirm = true\nguests = true\n'
     rule = Rule("n", Effect.ALLOW, frozenset({"U012ABCDEF"}), confirm=True, guests=True)
     assert policy(text) == Policy((rule,), (), None, "Ann")
@@ -86,7 +86,7 @@ def test_rules_without_a_name_are_called_by_their_number() -> None:
     assert [rule.name for rule in policy(text).rules] == ["rule 1", "middle", "rule 3"]
 
 
-def test_a_star_stands_for_every_user() -> None:
+def test_a_star_means_every_user() -> None:
     text = '[[rule]]\nusers = ["*"]\neffect = "allow"\n'
     assert policy(text).rules[0].users == frozenset({"*"})
 
@@ -105,13 +105,13 @@ def test_a_denial_need_not_name_anybody() -> None:
         ("9999d", timedelta(days=9999)),
     ],
 )
-def test_approvals_expire_after_a_span_in_words(span: str, expected: timedelta) -> None:
+def test_an_approval_expires_after_the_given_span(span: str, expected: timedelta) -> None:
     text = NAMED + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = "{span}" }}\n'
     approvers = policy(text).rules[0].approvers
     assert approvers == Approvers(frozenset({"U1X"}), frozenset(), "C1X", expected)
 
 
-def test_approvals_expire_after_a_day_unless_the_file_says_otherwise() -> None:
+def test_an_approval_expires_after_a_day_by_default() -> None:
     text = NAMED + 'approvers = { groups = ["S1X"], channel = "C1X" }\n'
     assert policy(text).rules[0].approvers == Approvers(
         frozenset(), frozenset({"S1X"}), "C1X", timedelta(hours=24)
@@ -119,7 +119,7 @@ def test_approvals_expire_after_a_day_unless_the_file_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize(("line", "expected"), [("", False), ("true", True), ("false", False)])
-def test_nobody_approves_their_own_unless_the_file_says_so(line: str, expected: bool) -> None:
+def test_self_approval_is_off_by_default(line: str, expected: bool) -> None:
     text = NAMED + 'approvers = { users = ["U1X"], channel = "C1X" }\n'
     text += f"self_approval = {line}\n" if line else ""
     assert policy(text).rules[0].self_approval is expected
@@ -128,7 +128,7 @@ def test_nobody_approves_their_own_unless_the_file_says_so(line: str, expected: 
 @pytest.mark.parametrize(
     "span", ['"24"', '"0h"', '"1w"', '"h"', '"1.5h"', '"99999d"', '" 1h"', '"٢h"', '""', "24"]
 )
-def test_a_span_that_is_none_is_refused(span: str) -> None:
+def test_an_invalid_span_is_refused(span: str) -> None:
     text = NAMED + f'approvers = {{ users = ["U1X"], channel = "C1X", expires = {span} }}\n'
     shown = span.strip('"')
     assert problems(text) == [
@@ -351,20 +351,20 @@ PROBLEMS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("text", "problem"), PROBLEMS.values(), ids=list(PROBLEMS))
-def test_a_problem_is_told_with_its_place_and_its_fix(text: str, problem: str) -> None:
+def test_each_problem_is_reported_with_its_place_and_its_fix(text: str, problem: str) -> None:
     assert problems(text) == [problem]
 
 
 @pytest.mark.parametrize(
     "value", ["1" * 5000, "[" * 5000, "{a=" * 5000], ids=["number", "lists", "tables"]
 )
-def test_what_is_too_much_for_python_is_a_problem_like_any_other(value: str) -> None:
+def test_toml_that_overwhelms_the_parser_is_reported_as_a_problem(value: str) -> None:
     (problem,) = problems(f"a = {value}")
     assert problem.startswith("It is not valid TOML: ")
     assert problem.endswith(". Put that line right first.")
 
 
-def test_all_problems_of_the_fields_are_told_at_once() -> None:
+def test_all_problems_of_single_keys_are_reported_together() -> None:
     text = """
     contact = ""
     [[owner]]
@@ -390,7 +390,7 @@ def test_all_problems_of_the_fields_are_told_at_once() -> None:
     ]
 
 
-def test_all_problems_between_the_fields_are_told_at_once() -> None:
+def test_all_problems_between_keys_are_reported_together() -> None:
     text = '[[rule]]\neffect = "allow"\n' + NAMED + '[[rule]]\neffect = "deny"\nguests = true\n'
     assert problems(text) == [
         f"rule 1: {NOBODY}",
@@ -447,11 +447,11 @@ IN_OPS = 'groups = ["S0OPS"]\nchannel = "C0OPS"'
         pytest.param("deny", "any", "", id="no rule"),
     ],
 )
-def test_a_test_in_the_file_that_holds_lets_the_file_in(expect: str, env: str, more: str) -> None:
+def test_a_file_whose_own_test_passes_is_accepted(expect: str, env: str, more: str) -> None:
     assert policy(RULES_UNDER_TEST + case(expect, env, more)) == policy(RULES_UNDER_TEST)
 
 
-def test_tests_in_the_file_that_fail_refuse_it_and_say_what_happens_instead() -> None:
+def test_a_file_whose_own_tests_fail_is_refused_with_the_actual_decisions() -> None:
     tests = (
         *(case("allow", "live-1", IN_OPS), case("deny", "any", IN_OPS), case("deny", "prod-1")),
         *(case("allow", "any"), case("approve", "test-1"), case("allow", "test-1")),
@@ -467,7 +467,7 @@ def test_tests_in_the_file_that_fail_refuse_it_and_say_what_happens_instead() ->
     ]
 
 
-def test_operators_stand_above_the_tables() -> None:
+def test_operators_are_keys_above_the_tables() -> None:
     named = policy(f'operators = {{ users = ["U0ANN"], groups = ["S0OPS"] }}\n{RULE}').operators
     assert named == Operators(frozenset({"U0ANN"}), frozenset({"S0OPS"}))
     assert policy(f'operators = {{ groups = ["S0OPS"] }}\n{RULE}').operators.users == frozenset()
@@ -486,11 +486,11 @@ def test_operators_stand_above_the_tables() -> None:
         ("[]", "operators: it must be a table. Write it as in the README's example."),
     ],
 )
-def test_mistakes_among_the_operators_are_told(operators: str, told: str) -> None:
+def test_mistakes_in_the_operators_are_reported(operators: str, told: str) -> None:
     assert read_policy(f"operators = {operators}\n{RULE}", None) == [told]
 
 
-def test_an_operator_who_is_named_twice_is_told() -> None:
+def test_an_operator_who_is_named_twice_is_reported() -> None:
     read = read_and_test(f'operators = {{ users = ["U0ANN", "U0ANN"] }}\n{RULE}', None)
     assert not isinstance(read, list)
     assert [str(told) for told in read.duplicates] == [

@@ -1,4 +1,4 @@
-"""Whatever stands in a policy file, it is read as a policy, or each mistake is told in a sentence."""
+"""Any policy file is a policy, or has problems, each of them a sentence with its place."""
 
 import json
 import re
@@ -39,7 +39,7 @@ Table = dict[str, object]
 
 @dataclass(frozen=True)
 class Raw:
-    """A value as TOML has it, which Python could not write."""
+    """A TOML literal that no Python value produces."""
 
     text: str
 
@@ -58,9 +58,7 @@ def toml(value: object) -> str:
             return value.isoformat()
         case Raw():
             return value.text
-        case (
-            _
-        ):  # The rest reads as in JSON, which has no letter 0x7f and writes others in two halves.
+        case _:  # The rest is as in JSON, except 0x7f, which JSON leaves as it is, and characters that JSON writes as surrogates.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -152,7 +150,7 @@ GOOD: Table = {
 
 
 def check(read: Policy | list[str]) -> None:
-    """Make sure that this is a Policy with rules, or problems in sentences with places."""
+    """Check that this is a policy with rules, or problems that are sentences with their places."""
     if isinstance(read, Policy):
         assert len(read.rules) > 0
         return
@@ -168,7 +166,7 @@ def check(read: Policy | list[str]) -> None:
 
 
 def is_placed(told: str) -> bool:
-    """Tell whether a sentence begins with a place that this file has."""
+    """Return whether a sentence begins with a place that this file has."""
     place = rf"({'|'.join(PLACES)})( \d+)?( \(“.*”\))?(, .+)?: "
     return bool(re.match(rf"{place}|It is not valid TOML: |.*: there is no such key\. ", told))
 
@@ -203,7 +201,7 @@ def test_tables_within_a_thousand_tables_have_problems(key: str, value: str) -> 
 
 
 def spots(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Yield the way to each value within `value`."""
+    """Yield the path of each value within `value`."""
     if path:
         yield path
     if isinstance(value, dict | list):
@@ -217,7 +215,7 @@ def changed(tables: Table, path: tuple[str | int, ...], change: object) -> Table
     whole: Table = deepcopy(tables)
     within: object = whole
     for key in path[:-1]:
-        within = within[key]  # type: ignore[index]  # the way leads through tables and lists
+        within = within[key]  # type: ignore[index]  # the path leads through tables and lists
     if change is None:
         del within[path[-1]]  # type: ignore[attr-defined]  # it ends in one of them
     else:
@@ -250,14 +248,14 @@ def test_the_good_file_is_good_and_has_every_key() -> None:
     ],
     ids=lambda change: repr(change)[:8],
 )
-def test_one_wrong_value_anywhere_is_told_in_sentences(change: object) -> None:
+def test_one_wrong_value_anywhere_has_problems(change: object) -> None:
     with checks() as at:
         for path in spots(GOOD):
             with at(str(path)):
                 check(read_policy(file_of(changed(GOOD, path, change)), None))
 
 
-def test_one_key_too_many_anywhere_is_named() -> None:
+def test_one_unknown_key_anywhere_is_named() -> None:
     with checks() as at:
         for path in spots(GOOD):
             if isinstance(path[-1], str):
@@ -276,7 +274,7 @@ def as_problems(read: Policy | list[str]) -> list[str]:
 
 
 @given(st.data())
-def test_a_file_that_was_damaged_in_places_is_a_policy_or_has_problems(data: st.DataObject) -> None:
+def test_a_damaged_file_is_a_policy_or_has_problems(data: st.DataObject) -> None:
     text = file_of(GOOD)
     for _ in range(data.draw(st.integers(1, 3))):
         at, to = sorted(data.draw(st.tuples(*(st.integers(0, len(text)),) * 2)))
@@ -303,7 +301,7 @@ def test_a_file_of_any_bytes_is_a_policy_or_has_problems(content: bytes) -> None
 
 
 @given(st.lists(LIKELY_RULES, min_size=1, max_size=4))
-def test_rules_that_are_let_in_name_somebody_unless_they_deny(rules: list[object]) -> None:
+def test_every_accepted_rule_names_somebody_unless_it_denies(rules: list[object]) -> None:
     read = read_policy(f"rule = {toml(rules)}", None)
     if isinstance(read, Policy):
         assert [
@@ -314,7 +312,7 @@ def test_rules_that_are_let_in_name_somebody_unless_they_deny(rules: list[object
 
 
 @given(st.lists(LIKELY_RULES, min_size=1, max_size=6))
-def test_rules_that_are_let_in_have_a_name_each(rules: list[object]) -> None:
+def test_every_accepted_rule_has_its_own_name(rules: list[object]) -> None:
     read = read_policy(f"rule = {toml(rules)}", None)
     if isinstance(read, Policy):
         assert len({rule.name for rule in read.rules}) == len(read.rules)
@@ -324,7 +322,7 @@ OPTIONS = "|".join(field.removesuffix("s") for field in Question.model_fields)
 
 
 @given(st.dictionaries(st.sampled_from([*Question.model_fields]), VALUES, min_size=1))
-def test_a_question_of_anything_is_one_or_has_problems(asked: Table) -> None:
+def test_a_question_with_any_values_is_valid_or_has_problems(asked: Table) -> None:
     read = read_question(asked)
     if isinstance(read, list):
         assert read

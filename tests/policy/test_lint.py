@@ -106,18 +106,18 @@ UNREACHED = [
 
 
 @pytest.mark.parametrize("rules", FINE)
-def test_rules_that_decide_are_fine(rules: tuple[Rule, ...]) -> None:
+def test_rules_that_can_decide_have_no_remarks(rules: tuple[Rule, ...]) -> None:
     assert told(reach(Policy(rules))) == []
 
 
 @pytest.mark.parametrize(("rules", "found"), UNREACHED)
-def test_a_rule_or_a_word_without_effect_is_named(
+def test_a_rule_or_an_entry_without_effect_is_named(
     rules: tuple[Rule, ...], found: tuple[str, bool]
 ) -> None:
     assert told(reach(Policy(rules))) == [found]
 
 
-def test_a_word_that_stands_there_twice_is_named_once() -> None:
+def test_a_repeated_entry_is_named_once() -> None:
     assert len(told(reach(Policy((rule(envs=("a_b", "a_b")),))))) == 1
 
 
@@ -134,16 +134,24 @@ NEVER = (
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        pytest.param(asking(ME, ME), [ALONE], id="one who asks themself"),
-        pytest.param(replace(asking(ME, ME), self_approval=True), [], id="unless they may"),
-        pytest.param(asking(ME, US), [NEVER], id="one of two approvers asks themself"),
-        pytest.param(replace(asking(ME, US), self_approval=True), [], id="unless they may too"),
+        pytest.param(asking(ME, ME), [ALONE], id="the only approver is the requester"),
+        pytest.param(
+            replace(asking(ME, ME), self_approval=True),
+            [],
+            id="the only approver may approve their own",
+        ),
+        pytest.param(asking(ME, US), [NEVER], id="one of two approvers is the requester"),
+        pytest.param(
+            replace(asking(ME, US), self_approval=True),
+            [],
+            id="one of two, who may approve their own",
+        ),
         pytest.param(asking(ME, YOU), [], id="somebody else approves"),
-        pytest.param(asking(US, ME), [], id="somebody else asks too"),
-        pytest.param(asking(ALL, ME), [], id="everyone asks"),
-        pytest.param(asking(ME, ALL), [], id="everyone approves"),
-        pytest.param(asking(ME, ME, OPS), [], id="a group approves too"),
-        pytest.param(replace(asking(ME, ME), groups=OPS), [], id="a group asks too"),
+        pytest.param(asking(US, ME), [], id="there is another requester"),
+        pytest.param(asking(ALL, ME), [], id="everyone is a requester"),
+        pytest.param(asking(ME, ALL), [], id="everyone is an approver"),
+        pytest.param(asking(ME, ME, OPS), [], id="a group of approvers, too"),
+        pytest.param(replace(asking(ME, ME), groups=OPS), [], id="a group of requesters, too"),
         pytest.param(rule(), [], id="no approval"),
     ],
 )
@@ -181,7 +189,7 @@ def test_owners_without_effect_are_named(
     assert told(owners(Policy((rule(),), owned))) == found
 
 
-def test_envs_named_in_whole_that_no_owner_owns_are_named() -> None:
+def test_envs_without_globs_that_no_owner_has_are_named() -> None:
     policy = Policy((rule(envs=("prod-1", "lost-1", "glob-*")),), (Owner(A, ("prod-*",)),))
     assert ownerless(policy) == ["lost-1"]
     assert ownerless(replace(policy, default_owner=B)) == []
@@ -221,7 +229,7 @@ def lets(name: str, globs: str) -> tuple[str, bool]:
         pytest.param((rule(envs=("live-1",)),), (), [], id="an env named in whole"),
     ],
 )
-def test_globs_of_envs_that_no_owner_has_are_named_with_their_rules(
+def test_env_globs_that_match_no_owners_env_are_named_with_their_rules(
     rules: tuple[Rule, ...], owned: tuple[str, ...], found: list[tuple[str, bool]]
 ) -> None:
     policy = Policy(rules, tuple(Owner(A, (env,)) for env in owned))
@@ -229,7 +237,7 @@ def test_globs_of_envs_that_no_owner_has_are_named_with_their_rules(
     assert told(unowned(replace(policy, default_owner=B))) == []
 
 
-def test_rules_that_decide_in_no_test_are_told_but_for_denials() -> None:
+def test_permissions_that_decide_in_no_test_are_named() -> None:
     tried, other = rule("tried", users("U0ANN"), envs=("prod-*",)), rule("other")
     policy = Policy((Rule("no live", Effect.DENY, envs=("live-*",)), tried, other))
     results = [Trial(1, ask(JUST_ANN), Effect.ALLOW).run(policy)]
@@ -237,7 +245,7 @@ def test_rules_that_decide_in_no_test_are_told_but_for_denials() -> None:
     assert untested(policy, []) == [tried, other]
 
 
-def test_a_test_that_passes_says_why_and_one_that_fails_how_to_mend_it() -> None:
+def test_a_passing_test_names_the_deciding_rule_and_a_failing_one_the_fix() -> None:
     policy = Policy((rule("tried", users("U0ANN")),))
     passed = Trial(1, ask(JUST_ANN), Effect.ALLOW).run(policy).sentence()
     assert passed.found.endswith("gets “allow”, as it should (tried)")
@@ -278,7 +286,7 @@ def test_a_test_that_passes_says_why_and_one_that_fails_how_to_mend_it() -> None
         ("", False),
     ],
 )
-def test_a_glob_of_appids_is_possible_if_some_appid_fits(glob: str, possible: bool) -> None:
+def test_a_glob_of_appids_is_possible_if_some_appid_matches(glob: str, possible: bool) -> None:
     assert can_match_appid(glob) is possible
 
 
@@ -308,7 +316,7 @@ def test_a_glob_of_appids_is_possible_if_some_appid_fits(glob: str, possible: bo
         ("[", False),
     ],
 )
-def test_a_glob_of_envs_is_possible_if_some_env_fits(glob: str, possible: bool) -> None:
+def test_a_glob_of_envs_is_possible_if_some_env_matches(glob: str, possible: bool) -> None:
     assert can_match_env(glob) is possible
 
 
@@ -329,7 +337,7 @@ def globs_of(draw: st.DrawFn, words: st.SearchStrategy[str]) -> tuple[str, str]:
 
 @given(globs_of(APPIDS) | st.tuples(APPIDS, LETTERS | BEGUN), globs_of(ENVS))
 @example((A, "[!]*"), ("a", "[]a]"))
-def test_a_glob_that_something_fits_is_never_called_impossible(
+def test_a_glob_with_a_match_is_never_called_impossible(
     of_appid: tuple[str, str], of_env: tuple[str, str]
 ) -> None:
     appid, glob = of_appid
@@ -341,7 +349,7 @@ def test_a_glob_that_something_fits_is_never_called_impossible(
 @given(globs_of(ENVS), globs_of(ENVS), st.sampled_from((Effect.ALLOW, Effect.APPROVE)))
 @example(("a-1", "a-*"), ("a-2", "*-2"), Effect.ALLOW)
 @example(("a-1", "a-*"), ("A-2", "A-*"), Effect.APPROVE)
-def test_an_env_that_is_said_to_have_no_owner_has_none(
+def test_an_env_that_is_reported_without_an_owner_has_none(
     of_rule: tuple[str, str], of_owner: tuple[str, str], effect: Effect
 ) -> None:
     policy = Policy(
@@ -354,7 +362,7 @@ def test_an_env_that_is_said_to_have_no_owner_has_none(
 
 
 @given(globs_of(ENVS))
-def test_whatever_the_case_of_letters_is_as_if_each_case_of_them_was_tried(
+def test_globs_that_ignore_case_match_exactly_if_some_case_matches(
     drawn: tuple[str, str],
 ) -> None:
     env, glob = drawn[0][:6], drawn[1]
@@ -363,7 +371,7 @@ def test_whatever_the_case_of_letters_is_as_if_each_case_of_them_was_tried(
 
 
 @given(globs_of(ENVS), st.sampled_from((Effect.APPROVE, Effect.DENY)))
-def test_no_env_gets_past_a_rule_that_holds_it_back_by_another_case(
+def test_no_spelling_of_an_env_evades_a_denying_rule(
     drawn: tuple[str, str], effect: Effect
 ) -> None:
     env, glob = drawn
@@ -375,7 +383,7 @@ def test_no_env_gets_past_a_rule_that_holds_it_back_by_another_case(
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_a_possible_glob_or_not(glob: str) -> None:
+def test_any_text_can_be_judged_as_a_glob(glob: str) -> None:
     assert not is_appid(glob) or can_match_appid(glob)
     assert not is_env(glob) or can_match_env(glob)
     can_match_appid(glob)
@@ -393,7 +401,7 @@ OWNERS = st.lists(
 
 
 @given(POLICIES, OWNERS, st.sampled_from((None, A)))
-def test_any_policy_is_looked_at_and_told_about_in_sentences(
+def test_remarks_about_any_policy_are_sentences(
     policy: Policy, owned: tuple[Owner, ...], default: str | None
 ) -> None:
     whole = replace(policy, owners=owned, default_owner=default)
@@ -410,7 +418,7 @@ FIELDS = ("effect", *(key for each in CONDITIONS for key in each.terms(rule())))
 
 
 @given(RULES, RULES, st.sets(st.sampled_from(FIELDS), min_size=4))
-def test_a_rule_that_is_said_never_to_decide_never_does(
+def test_a_rule_that_is_reported_as_unreachable_never_decides(
     earlier: Rule, later: Rule, alike: set[str]
 ) -> None:
     same = {field: getattr(earlier, field) for field in alike}
