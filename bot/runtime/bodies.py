@@ -41,12 +41,13 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """A body that is being read; `content` also counts the bytes that have arrived but are not read yet."""
+    """A body that is being read; `arrived` also counts bytes that are not read yet."""
 
     connection: web.RequestHandler
     content: StreamReader
     timeout: asyncio.Timeout
     read: bytearray = field(default_factory=bytearray)
+    arrived: int = 0
 
 
 class Bodies:
@@ -64,11 +65,8 @@ class Bodies:
         self._next = 0.0  # loop time from which the next piece of a long body may be read
         self._reading: dict[_Body, None] = {}  # oldest first
         self._long: dict[_Body, None] = {}
-
-    @property
-    def held(self) -> int:
+        self.held = 0
         """The bytes of incomplete bodies that have arrived."""
-        return sum(body.content.total_bytes for body in self._reading)
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
         """Return a request's body, or why it was not read; a Content-Length over `limit` is refused without reading."""
@@ -96,7 +94,11 @@ class Bodies:
 
     async def _append(self, body: _Body, piece: bytes) -> bool:
         """Append a piece; return False if the body was dropped to free memory."""
+        if body not in self._reading:
+            return False
         body.read += piece
+        arrived, body.arrived = body.arrived, body.content.total_bytes
+        self.held += body.arrived - arrived
         while self.held > self._most:
             self._drop_oldest(self._reading)
         if len(body.read) > _UNPACED and body in self._reading:
@@ -122,7 +124,9 @@ class Bodies:
             oldest.timeout.reschedule(asyncio.get_running_loop().time())
 
     def _remove(self, body: _Body) -> None:
-        self._reading.pop(body, None)
+        if body in self._reading:
+            del self._reading[body]
+            self.held -= body.arrived
         self._long.pop(body, None)
 
 

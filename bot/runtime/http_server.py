@@ -24,6 +24,7 @@ _BACKLOG = 128  # connections in the kernel's accept queue
 # headers are checked: of a body announced as a MiB, that would be 256 KiB.
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
 _READ_BUFFER = 4 << 10
+_READ_SIZE = 16 << 10
 # More than both together, since the start of the body may be counted too.
 _MOST_HEADER_BYTES = 32 << 10
 
@@ -33,11 +34,16 @@ def connection_limit() -> int:
     return min(_MOST, getrlimit(RLIMIT_NOFILE)[0] // 4)
 
 
-class _ClientConnection(web.RequestHandler):
-    """One connection. It is closed when its headers are too long; once it is closing, nothing more is read."""
+class _ClientConnection(web.RequestHandler, asyncio.BufferedProtocol):
+    """One connection. It is closed when its headers are too long; once it is closing, nothing more is read.
 
-    def __init__(self, *given: Any, **more: Any) -> None:
+    It reads into a buffer that all connections share: as a `Protocol`, it would make asyncio allocate 256 KiB for each
+    read, which takes ten times as long as the read itself.
+    """
+
+    def __init__(self, buffer: bytearray, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
+        self._buffer = buffer
         self._body: StreamReader | None = None
         self._header_bytes = 0
         self._is_closing = False
@@ -50,6 +56,14 @@ class _ClientConnection(web.RequestHandler):
     def headers_complete(self, request: web.Request) -> None:
         """Note that a request's headers are complete."""
         self._body, self._header_bytes = request.content, 0
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # the buffer has one size
+        """Return where to read to."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take up the bytes that were read, before another connection reads into the same buffer."""
+        self.data_received(bytes(memoryview(self._buffer)[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Feed received bytes to aiohttp, unless the connection is closing or the headers are too long."""
@@ -95,6 +109,7 @@ class HttpServer:
         stack.push_async_callback(finish)
         connection = partial(
             _ClientConnection,
+            bytearray(_READ_SIZE),
             server,
             loop=loop,
             access_log=None,
