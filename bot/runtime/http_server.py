@@ -18,7 +18,8 @@ from aiohttp.typedefs import Handler, Middleware
 _MOST = 256  # connections, but at most a quarter of the process's file descriptors
 _KEEPALIVE = 300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60
 _LINGERING = 1.0  # seconds for a refused client to stop sending and read the response
-_BACKLOG = 128  # connections in the kernel's accept queue
+_BACKLOG = 1024  # connections in the kernel's accept queue
+_AT_ONCE = 16  # connections accepted in one iteration of the event loop
 
 # Bytes buffered per connection. asyncio reads all that the kernel has at once, and aiohttp buffers it before the
 # headers are checked: of a body announced as a MiB, that would be 256 KiB.
@@ -124,7 +125,7 @@ class HttpServer:
             return connection()
 
         # asyncio accepts up to `backlog` connections at a time and logs an error for each if no descriptor is left.
-        listening = await loop.create_server(accept, host, port, backlog=1)
+        listening = await loop.create_server(accept, host, port, backlog=_AT_ONCE)
         stack.callback(listening.close)
         for each in listening.sockets:
             with socket.socket(fileno=os.dup(each.fileno())) as same:
