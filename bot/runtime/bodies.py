@@ -54,7 +54,7 @@ class Bodies:
     """Reads bodies; those under way hold `most` bytes of memory at most.
 
     When they exceed that, the connection with the oldest body is closed: Slack and WeChat send a body in one go, so the
-    oldest one is stalled.
+    oldest one is stalled. Bodies that come in pieces take turns.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Bodies:
         self._next = 0.0  # loop time from which the next piece of a long body may be read
         self._reading: dict[_Body, None] = {}  # oldest first
         self._long: dict[_Body, None] = {}
+        self._turn = asyncio.Lock()
         self.held = 0
         """The bytes of incomplete bodies that have arrived."""
 
@@ -81,6 +82,8 @@ class Bodies:
                         return _too_long(request)
                     if not await self._append(body, piece):
                         return Unread.CROWDED
+                    if not request.content.is_eof():
+                        await self._take_turn()
                 return bytes(body.read) if body in self._reading else Unread.CROWDED
         except TimeoutError:
             return Unread.SLOW if body in self._reading else Unread.CROWDED
@@ -107,6 +110,11 @@ class Bodies:
                 self._drop_oldest(self._long)
             await self._pause(len(piece))
         return body in self._reading
+
+    async def _take_turn(self) -> None:
+        """Let the event loop run once for each body that waits for its turn already, so that acks get in between."""
+        async with self._turn:
+            await asyncio.sleep(0)
 
     async def _pause(self, length: int) -> None:
         """Wait until the common rate of all long bodies allows a piece of this length."""

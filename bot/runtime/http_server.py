@@ -18,14 +18,13 @@ from aiohttp.typedefs import Handler, Middleware
 _MOST = 256  # connections, but at most a quarter of the process's file descriptors
 _KEEPALIVE = 300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60
 _LINGERING = 1.0  # seconds for a refused client to stop sending and read the response
-_BACKLOG = 1024  # connections in the kernel's accept queue
+_BACKLOG = 1024  # connections in the kernel's accept queue; one that finds it full comes again after a second
 _AT_ONCE = 16  # connections accepted in one iteration of the event loop
 
-# Bytes buffered per connection. asyncio reads all that the kernel has at once, and aiohttp buffers it before the
-# headers are checked: of a body announced as a MiB, that would be 256 KiB.
+# Bytes buffered per connection. aiohttp buffers all that is read before the headers are checked.
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
 _READ_BUFFER = 4 << 10
-_READ_SIZE = 16 << 10
+_READ_SIZE = 16 << 10  # of the one buffer that all connections read into
 # More than both together, since the start of the body may be counted too.
 _MOST_HEADER_BYTES = 32 << 10
 
@@ -38,8 +37,8 @@ def connection_limit() -> int:
 class _ClientConnection(web.RequestHandler, asyncio.BufferedProtocol):
     """One connection. It is closed when its headers are too long; once it is closing, nothing more is read.
 
-    It reads into a buffer that all connections share: as a `Protocol`, it would make asyncio allocate 256 KiB for each
-    read, which takes ten times as long as the read itself.
+    It reads into a buffer that all connections share: for a `Protocol`, asyncio allocates 256 KiB for each read, which
+    takes ten times as long as the read itself.
     """
 
     def __init__(self, buffer: bytearray, *given: Any, **more: Any) -> None:

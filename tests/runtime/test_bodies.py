@@ -142,3 +142,17 @@ async def test_long_bodies_are_read_slowly_enough_to_leave_time_for_others(
         long = await server.send(TOTAL // 2, bytes(TOTAL // 2))
         assert await long.readline() == b"HTTP/1.1 200 OK\r\n"
     assert sum(server.sleep.naps) >= 3 * (TOTAL // 2 - LIMIT) / (4 << 20)
+
+
+async def test_bodies_that_come_in_pieces_take_turns_at_the_event_loop(server: BodyServer) -> None:
+    crowd = 12
+    for _ in range(crowd):
+        await server.send(LIMIT, b"x")
+    for writer in server.writers:
+        writer.write(bytes(LIMIT - 2))
+    iterations_with_a_piece = 0
+    async with asyncio.timeout(30):
+        while (held := server.bodies.held) < crowd * (LIMIT - 1):
+            await asyncio.sleep(0)
+            iterations_with_a_piece += server.bodies.held > held
+    assert iterations_with_a_piece >= crowd
