@@ -8,11 +8,9 @@ from slack_bolt.async_app import AsyncApp
 from bot import __version__
 from bot.app.resources import Resources
 from bot.app.token_source import Source
-from bot.domain.request import Request
 from bot.locale import tongues
 from bot.messages.words import Tongues
 from bot.runtime.cache import Cache
-from bot.runtime.observers import Topic
 from bot.slack.approvals import ApproverMessages, Audience
 from bot.slack.clicks import ClickListeners
 from bot.slack.directory import Directory
@@ -59,13 +57,14 @@ class _Slack:
 
 def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     """Return the parts, wired together; their reads under way are cancelled when the stack is closed."""
-    changes = Topic[Request](_facts_of)
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     slack = _slack(stack, resources)
     wechat = _wechat(resources, source)
     envs = Envs(wechat, runtime.clock, runtime.ready_for)
     stack.push_async_callback(envs.close)
-    worker = _worker(resources, wechat, envs, slack, changes)
+    homes = _homes(resources, source, slack)
+    stack.callback(homes.close)
+    worker = _worker(resources, wechat, envs, slack, homes)
     ports = Ports(
         resources.in_force,
         slack.people,
@@ -77,14 +76,10 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         start,
         slack.tongues,
         PrivateAnswers(api, runtime.sleep).send,
-        changes.publish,
+        homes.changed,
         envs.readiness,
     )
     intake = Intake(ports)
-    homes = Homes(api, Home(intake, ports, __version__), runtime.clock, runtime.sleep)
-    stack.callback(homes.close)
-    changes.subscribe(homes.changed)
-    resources.in_force.subscribe(lambda _: homes.all_changed())
     owned = Cache(envs.of, runtime.clock)
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
@@ -133,8 +128,24 @@ def _wechat(resources: Resources, source: Source) -> WeChat:
     )
 
 
+def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
+    in_force, runtime = resources.in_force, resources.runtime
+    home = Home(
+        in_force,
+        slack.people,
+        resources.ledger,
+        slack.tongues,
+        slack.places.link,
+        source.states,
+        __version__,
+    )
+    homes = Homes(resources.slack.api, home, runtime.clock, runtime.sleep)
+    in_force.subscribe(lambda _: homes.all_changed())
+    return homes
+
+
 def _worker(
-    resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, changes: Topic[Request]
+    resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, homes: Homes
 ) -> Worker:
     runtime, ledger = resources.runtime, resources.ledger
     leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step)
@@ -148,7 +159,7 @@ def _worker(
         Batches(ledger, leased, wechat, brake, runtime.now),
         brake,
         resources.tasks.start,
-        changed=changes.publish,
+        changed=homes.changed,
         look=envs.readiness,
     )
 
@@ -156,7 +167,3 @@ def _worker(
 def _socket(resources: Resources, app: AsyncApp) -> SocketMode | None:
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     return SocketMode(app, token, url, observers=resources.observers) if token else None
-
-
-def _facts_of(request: Request) -> dict[str, object]:
-    return {"request": request.id}

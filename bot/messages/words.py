@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.domain.language import Language
 from bot.domain.request import Request
-from bot.policy import Policy
+from bot.policy import Person, Policy, Unreadable
 
 NOBODY_NAMED: Final = Policy(()).contact
 FEW_APPIDS = 10  # as many as stand in one line
@@ -180,6 +180,10 @@ class Tongues:
 
     of: Mapping[Language, Words]
     channel: Words
+
+    def to(self, person: Person | Unreadable) -> Words:
+        """Return the words in a person's language, or in the channel's if theirs is not known."""
+        return self.of[person.language] if isinstance(person, Person) else self.channel
 
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:

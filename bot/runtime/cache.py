@@ -51,9 +51,9 @@ class SingleFlight(Generic[T]):
         self._flights: dict[str, asyncio.Future[T]] = {}
         self._landed: deque[str] = deque()
 
-    async def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        """Return the result for `key`; call `work` unless it is running or its result is kept."""
-        return await asyncio.shield(self.begin(key, work))
+    def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Future[T]:
+        """Return a future of the result for `key`; call `work` unless it is running or its result is kept."""
+        return asyncio.shield(self.begin(key, work))
 
     async def do_inline(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
         """As `do`, but without a task: the first caller runs the work itself, and cancelling it cancels the work."""

@@ -1,14 +1,8 @@
-"""Observers: the callbacks by which the rooms report what they do, and a topic with many listeners."""
+"""Observers: the callbacks by which the rooms report what they do."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
-
-T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 
 def no_op(*_: object) -> None:
@@ -53,28 +47,3 @@ class Observers:
     transacted: Transacted = no_op
     reloaded: Callable[[bool], None] = no_op
     lagged: Callable[[float], None] = no_op
-
-
-def _nothing(_: object) -> Mapping[str, object]:
-    return {}
-
-
-class Topic(Generic[T]):
-    """Calls its listeners with each piece of news, in the order in which they subscribed; a listener must return at once."""
-
-    def __init__(self, facts: Callable[[T], Mapping[str, object]] = _nothing) -> None:
-        """Take `facts`, which returns what to log about the news if a listener raises."""
-        self._facts = facts
-        self._listeners: list[Callable[[T], None]] = []
-
-    def subscribe(self, listener: Callable[[T], None]) -> None:
-        """Call `listener` with all news from now on."""
-        self._listeners.append(listener)
-
-    def publish(self, news: T) -> None:
-        """Call all listeners; an exception of one is logged and affects neither the others nor the caller."""
-        for listener in self._listeners:
-            try:
-                listener(news)
-            except Exception:  # noqa: BLE001  # a listener must not break the caller
-                _log.exception("unforeseen error", extra=self._facts(news))

@@ -93,10 +93,10 @@ class FormListeners:
             self._start(self._handler.note(origin, asked))
             return
         recorded = self._sent.do(origin.trigger_id, lambda: self._submit(origin, asked))
-        _, late = await asyncio.wait([asyncio.create_task(recorded)], timeout=_ACK_SECONDS)
+        await asyncio.wait([recorded], timeout=_ACK_SECONDS)
         await ack()
-        for task in late:
-            self._start(_end_of(task))  # so that a stop waits for it
+        if not recorded.done():
+            self._start(_end_of(recorded))  # so that a stop waits for it
 
     async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
         answer = await self._handler.submit(origin, asked)
@@ -105,8 +105,8 @@ class FormListeners:
             self._start(self._private.send(origin, answer))
 
 
-async def _end_of(task: asyncio.Task[None]) -> None:
-    await task
+async def _end_of(recorded: asyncio.Future[None]) -> None:
+    await recorded
 
 
 def _metadata_of(origin: Origin) -> str:

@@ -82,7 +82,7 @@ class Homes:
         app.event("app_home_opened")(self._opened)
 
     def changed(self, request: Request) -> None:
-        """Refresh the pages with this request soon, together with later changes."""
+        """Refresh the pages with this request soon, together with later changes; never raises."""
         origin = request.origin
 
         def shows(viewer: _Viewer) -> bool:
@@ -90,7 +90,10 @@ class Homes:
             taken_for = viewer.taken_for
             return own or taken_for is None or self._pages.concerns(request, taken_for)
 
-        self._show_anew(shows)
+        try:
+            self._show_anew(shows)
+        except Exception:  # noqa: BLE001  # the request goes on
+            _log.exception("unforeseen error", extra={"request": request.id})
 
     def all_changed(self) -> None:
         """Refresh every page soon, together with later changes."""

@@ -5,6 +5,7 @@ import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -21,6 +22,7 @@ from bot.messages.blocks import as_response
 from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
+from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.observers import no_op
 from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import command_origin, kind_of, text_if_any
@@ -40,7 +42,7 @@ class HasListeners(Protocol):
 class CommandUseCase(Protocol):
     """The use case behind the slash command."""
 
-    def command(self, origin: Origin, text: str) -> Awaitable[Message | OpenForm]:
+    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
         """Return the private reply for the ack, or OpenForm."""
 
 
@@ -52,11 +54,12 @@ class FormOpener(Protocol):
 
 
 class Commands:
-    """Hands commands to their use case."""
+    """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice."""
 
     def __init__(self, sharing: CommandUseCase, forms: FormOpener) -> None:
         self._sharing = sharing
         self._forms = forms
+        self._answers = SingleFlight[Message | OpenForm](REDELIVERED)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listener."""
@@ -64,7 +67,8 @@ class Commands:
 
     async def _command(self, ack: AsyncAck, body: dict[str, str]) -> None:
         origin = command_origin(body)
-        answer = await self._sharing.command(origin, text_if_any(body, "text"))
+        command = partial(self._sharing.command, origin, text_if_any(body, "text"))
+        answer = await self._answers.do_inline(origin.trigger_id, command)
         if isinstance(answer, OpenForm):
             await ack()
             await self._forms.open(origin)

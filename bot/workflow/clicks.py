@@ -109,7 +109,7 @@ class ClickHandler:
         try:
             async with asyncio.timeout(_WORDS_SECONDS):
                 clicker = await self._person(policy, click.team_id, click.user_id)
-            words = self._intake.words(clicker)
+            words = self._ports.tongues.to(clicker)
         except TimeoutError:
             words = self._ports.tongues.channel
         try:
@@ -165,7 +165,7 @@ class ClickHandler:
         read = self._ports.people.several
         known |= await read(click.team_id, unknown, policy.groups, fresh=fresh)
         clicker = known[click.user_id]
-        words = self._intake.words(clicker)
+        words = self._ports.tongues.to(clicker)
         return ClickContext(click, entry, policy, words, clicker, known[asked_by])
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
@@ -230,7 +230,7 @@ class ClickHandler:
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""
         policy = self._ports.in_force.policy
-        return self._intake.words(await self._person(policy, click.team_id, click.user_id))
+        return self._ports.tongues.to(await self._person(policy, click.team_id, click.user_id))
 
     async def _person(self, policy: Policy, team_id: str, user_id: str) -> Person | Unreadable:
         return await self._ports.people.person(team_id, user_id, policy.groups)

@@ -48,7 +48,7 @@ class FormHandler:
                 person = await self._person(origin, self._ports.in_force.policy)
         except TimeoutError:
             return self._ports.tongues.channel
-        return self._intake.words(person)
+        return self._ports.tongues.to(person)
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
@@ -89,7 +89,8 @@ class FormHandler:
         """Submit the form's request, and return the answer to the user."""
         until, policy = within(PATIENCE), self._ports.in_force.policy
         person = await self._person(origin, policy)
-        return await self._intake.submit(policy, origin, share, person, until)
+        words = self._ports.tongues.to(person)
+        return await self._intake.submit(policy, origin, share, person, until, words=words)
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form with mistakes was submitted."""

@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.link import LinkState
 from bot.domain.request import Request, State
-from bot.ledger import Entry, LedgerDownError
+from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.messages import Message
 from bot.messages.home import LISTED, Records, ToDecide, home
+from bot.messages.words import Tongues
 from bot.policy import Person, Policy, Unreadable, is_operator, may_approve, rights
-from bot.workflow.ports import Ports
+from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import People
 from bot.workflow.ruling import approving_rule
 from bot.workflow.slash_command import line_of
-from bot.workflow.submit import Intake
 
 _LEDGER_SECONDS = 5.0  # no ack depends on it, but somebody looks at the page
 
@@ -28,39 +30,42 @@ class Page:
     viewer: Person | Unreadable
 
 
+@dataclass(frozen=True, slots=True)
 class Home:
-    """Makes pages."""
+    """Makes pages; `link` and `token_states` are as in Ports."""
 
-    def __init__(self, intake: Intake, ports: Ports, version: str) -> None:
-        self._intake = intake
-        self._ports = ports
-        self._ledger = ports.ledger
-        self._version = version
+    in_force: PolicyInForce
+    people: People
+    ledger: Ledger
+    tongues: Tongues
+    link: Callable[[str | None], str | None]
+    token_states: Callable[[], Awaitable[Sequence[LinkState]]]
+    version: str
 
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return a person's current page; it says what could not be read."""
-        policy = self._ports.in_force.policy
-        person = await self._ports.people.person(team_id, user_id, policy.groups)
-        words = self._intake.words(person)
+        policy = self.in_force.policy
+        person = await self.people.person(team_id, user_id, policy.groups)
+        words = self.tongues.to(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         records = await self._records((team_id, user_id), policy, person)
-        return Page(home(words, person, mine, records, self._version), person)
+        return Page(home(words, person, mine, records, self.version), person)
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether a request may be on the page of this viewer, who did not ask for it."""
-        return _concerns(self._ports.in_force.policy, request, viewer)
+        return _concerns(self.in_force.policy, request, viewer)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
     ) -> Records | None:
         """Return the page's records; None if the ledger is down or too slow."""
-        link = self._ports.link
+        link = self.link
         try:
             async with asyncio.timeout(_LEDGER_SECONDS):
-                past = await self._ledger.history(who, None, LISTED + 1)
+                past = await self.ledger.history(who, None, LISTED + 1)
                 waiting = await self._waiting(policy, person)
                 stoppable = await self._stoppable(policy, person)
-                links = await self._ports.token_states()
+                links = await self.token_states()
         except (TimeoutError, LedgerDownError) as error:
             _log.warning(
                 "an App Home without records: the ledger does not tell them",
@@ -74,8 +79,8 @@ class Home:
         if isinstance(person, Unreadable) or not _approves(policy, person):
             return ()
         return [
-            (entry.request, entry.until or entry.created, self._ports.link(entry.asked))
-            for entry in await self._ledger.clicks.waiting(person.team_id)
+            (entry.request, entry.until or entry.created, self.link(entry.asked))
+            for entry in await self.ledger.clicks.waiting(person.team_id)
             if _decides(policy, entry.request, person)
         ]
 
@@ -88,7 +93,7 @@ class Home:
             return ()
         return [
             entry
-            for entry in await self._ledger.clicks.stoppable(person.team_id)
+            for entry in await self.ledger.clicks.stoppable(person.team_id)
             if operator or (_begun(entry) and _decides(policy, entry.request, person))
         ]
 

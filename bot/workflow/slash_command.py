@@ -3,7 +3,7 @@
 In order: parse, look up the person, ask the policy, record; the worker does the rest.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -20,7 +20,6 @@ from bot.messages.people import help_, whoami
 from bot.messages.rulings import why
 from bot.messages.words import Words
 from bot.policy import Deny, Person, Policy, Unreadable, explain, may_see, owner_of, rights
-from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import decide_all
@@ -36,28 +35,21 @@ class SlashCommands:
     def __init__(self, intake: Intake, ports: Ports) -> None:
         self._intake = intake
         self._ports = ports
-        self._once = SingleFlight[Message | OpenForm](REDELIVERED)
 
-    def command(self, origin: Origin, text: str) -> Awaitable[Message | OpenForm]:
-        """Return what to say at once, to the requester alone, or that the form is wanted.
-
-        The same trigger twice is one command.
-        """
-        return self._once.do_inline(origin.trigger_id, partial(self._answer, origin, text))
-
-    async def _answer(self, origin: Origin, text: str) -> Message | OpenForm:
+    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
+        """Return what to say at once, to the requester alone, or that the form is wanted."""
         command = parse(text)
         if isinstance(command, OpenForm):
             return command
         until, policy = within(_ACK_SECONDS), self._ports.in_force.policy
         person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
-        words = self._intake.words(person)
+        words = self._ports.tongues.to(person)
         if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
             await self._intake.note("mistake", origin, wrong, until)
             return misread(words, command)
         if isinstance(command, Share | ShareMany):
-            return await self._intake.submit(policy, origin, command, person, until)
+            return await self._intake.submit(policy, origin, command, person, until, words=words)
         asked = {"detail": command.word}
         await self._intake.note("asked", origin, asked, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)

@@ -67,11 +67,6 @@ class Intake:
         """Accept no more requests; the answer to each says so."""
         self.stopping = True
 
-    def words(self, person: Person | Unreadable) -> Words:
-        """Return the words in a person's language, or in the channel's if theirs is not known."""
-        tongues = self._ports.tongues
-        return tongues.of[person.language] if isinstance(person, Person) else tongues.channel
-
     async def submit(  # noqa: PLR0913  # all that makes a request
         self,
         policy: Policy,
@@ -80,16 +75,14 @@ class Intake:
         person: Person | Unreadable,
         until: float,
         *,
+        words: Words,
         retry: Retry | None = None,
-        words: Words | None = None,
     ) -> Message:
         """Record a request and start it, or answer why not; `until` is a deadline of the loop's clock.
 
-        `person` was read with the groups of `policy`. `words` are in the language of the user who clicked, if it was a
-        click. If an approver retries a request that needs a confirmation, its requester is asked for it.
+        `person` is the requester, read with the groups of `policy`. `words` are in the language of the user who typed or
+        clicked. If an approver retries a request that needs a confirmation, its requester is asked for it.
         """
-        theirs = self.words(person)
-        words = words or theirs
         appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
         decisions = decide_all(policy, origin, person, appids, share.env)
         ask, decision = decisions[0]
@@ -122,7 +115,7 @@ class Intake:
             owner,
             ruled.rule.name,
             share.reason,
-            theirs.language,
+            ask.person.language,
             appids if len(appids) > 1 else (),
             again=share.again,
         )

@@ -34,7 +34,7 @@ async def until_begun(work: Work) -> None:
 
 async def test_a_thousand_concurrent_calls_do_the_work_once() -> None:
     flights, work = SingleFlight[str](), Work()
-    waiting = [asyncio.create_task(flights.do("a", work)) for _ in range(1000)]
+    waiting = [flights.do("a", work) for _ in range(1000)]
     await until_begun(work)
     work.may_end.set()
     assert set(await asyncio.gather(*waiting)) == {"done"}
@@ -50,7 +50,7 @@ async def test_a_call_after_the_work_has_ended_does_it_again() -> None:
 
 async def test_different_keys_do_not_wait_for_each_other() -> None:
     flights, slow, quick = SingleFlight[str](), Work(), Work("other")
-    waiting = asyncio.create_task(flights.do("a", slow))
+    waiting = flights.do("a", slow)
     await until_begun(slow)
     quick.may_end.set()
     assert await flights.do("b", quick) == "other"
@@ -61,9 +61,9 @@ async def test_different_keys_do_not_wait_for_each_other() -> None:
 
 async def test_the_work_goes_on_for_the_others_when_its_first_caller_is_cancelled() -> None:
     flights, work = SingleFlight[str](), Work()
-    first = asyncio.create_task(flights.do("a", work))
+    first = flights.do("a", work)
     await until_begun(work)
-    second = asyncio.create_task(flights.do("a", work))
+    second = flights.do("a", work)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -74,13 +74,13 @@ async def test_the_work_goes_on_for_the_others_when_its_first_caller_is_cancelle
 
 async def test_the_work_goes_on_when_all_callers_are_cancelled() -> None:
     flights, work = SingleFlight[str](), Work()
-    only = asyncio.create_task(flights.do("a", work))
+    only = flights.do("a", work)
     await until_begun(work)
     only.cancel()
     with pytest.raises(asyncio.CancelledError):
         await only
     assert not work.ended.is_set()
-    joined = asyncio.create_task(flights.do("a", work))
+    joined = flights.do("a", work)
     work.may_end.set()
     assert await joined == "done"
     assert work.begun == 1
@@ -88,7 +88,7 @@ async def test_the_work_goes_on_when_all_callers_are_cancelled() -> None:
 
 async def test_an_error_is_raised_to_all_waiting_callers_and_the_next_call_starts_anew() -> None:
     flights, broken, sound = SingleFlight[str](), Work("broken"), Work()
-    waiting = [asyncio.create_task(flights.do("a", broken)) for _ in range(3)]
+    waiting = [flights.do("a", broken) for _ in range(3)]
     await until_begun(broken)
     broken.may_end.set()
     got = await asyncio.gather(*waiting, return_exceptions=True)
@@ -111,7 +111,7 @@ async def test_an_error_without_a_caller_is_logged(
 async def test_wait_returns_once_the_work_has_ended_or_if_there_is_none() -> None:
     flights, broken = SingleFlight[str](), Work("broken")
     await flights.wait("a")
-    waiting = asyncio.create_task(flights.do("a", broken))
+    waiting = flights.do("a", broken)
     await until_begun(broken)
     settling = asyncio.create_task(flights.wait("a"))
     await asyncio.sleep(0)
@@ -125,7 +125,7 @@ async def test_wait_returns_once_the_work_has_ended_or_if_there_is_none() -> Non
 
 async def test_close_waits_for_work_in_progress() -> None:
     flights, work = SingleFlight[str](), Work()
-    waiting = asyncio.create_task(flights.do("a", work))
+    waiting = flights.do("a", work)
     await until_begun(work)
     landing = asyncio.create_task(flights.close(60))
     await asyncio.sleep(0)
@@ -137,7 +137,7 @@ async def test_close_waits_for_work_in_progress() -> None:
 
 async def test_close_cancels_work_that_exceeds_its_limit() -> None:
     flights, work = SingleFlight[str](), Work()
-    waiting = asyncio.create_task(flights.do("a", work))
+    waiting = flights.do("a", work)
     await until_begun(work)
     await flights.close(0)
     assert work.ended.is_set()
@@ -167,13 +167,13 @@ async def test_an_error_is_kept_as_a_result_too() -> None:
 
 async def test_only_the_latest_results_are_kept_and_work_in_progress_is_never_dropped() -> None:
     flights, slow = SingleFlight[str](kept=2), Work()
-    waiting = asyncio.create_task(flights.do("slow", slow))
+    waiting = flights.do("slow", slow)
     await until_begun(slow)
     works = {key: Work(key) for key in "abc"}
     for key, work in works.items():
         work.may_end.set()
         assert await flights.do(key, work) == key
-    joined = asyncio.create_task(flights.do("slow", slow))
+    joined = flights.do("slow", slow)
     assert [await flights.do(key, works[key]) for key in "cba"] == ["c", "b", "a"]
     assert [work.begun for work in works.values()] == [2, 1, 1]
     slow.may_end.set()

@@ -51,6 +51,8 @@ class Counting:
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether somebody is the approver."""
         self.judged += 1
+        if self.broken:
+            raise ValueError(request.id)
         return isinstance(viewer, Person) and APPROVER == viewer.user_id != request.origin.user_id
 
 
@@ -134,6 +136,16 @@ async def test_the_ack_does_not_wait_for_the_page(slack: LocalSlack, pages: Coun
     assert published(slack) == 0
     pages.go_on.set()
     await soon(lambda: text(slack))
+
+
+async def test_a_change_that_cannot_be_judged_is_logged_and_breaks_no_request(
+    slack: LocalSlack, pages: Counting, homes: Homes, caplog: pytest.LogCaptureFixture
+) -> None:
+    await opened(slack, "U0SECOND")
+    pages.broken = True
+    homes.changed(request_of(slack))
+    await quiet()
+    assert (pages.judged, published(slack), said(caplog)) == (1, 1, ["unforeseen error"])
 
 
 async def test_a_change_is_shown_to_the_requester_and_to_whom_it_concerns(

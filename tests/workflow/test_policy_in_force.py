@@ -65,6 +65,20 @@ def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock
     assert (in_force.since, in_force.trouble, heard) == (clock.now - 5, None, [])
 
 
+def test_a_listener_that_breaks_stops_neither_the_swap_nor_the_others(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
+
+    def breaks(policy: Policy) -> None:
+        raise ValueError(policy)
+
+    in_force.subscribe(breaks)
+    in_force.subscribe(heard.append)
+    in_force.swap(BETA)
+    assert (in_force.policy, heard, caplog.messages) == (BETA, [BETA], ["unforeseen error"])
+
+
 # One command, one policy.
 
 

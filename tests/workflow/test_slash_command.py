@@ -12,7 +12,7 @@ from bot.app.running import running
 from bot.command import OpenForm, Share
 from bot.domain.link import LinkState
 from bot.domain.outcome import Shared
-from bot.domain.request import Origin, State
+from bot.domain.request import State
 from bot.ledger import Entry, Ledger
 from bot.messages.answers import accepted
 from bot.messages.decisions import confirmation, sent_to_approvers, waiting
@@ -25,7 +25,6 @@ from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
-from bot.runtime.cache import REDELIVERED
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
@@ -803,13 +802,6 @@ def ports(
     )
 
 
-async def test_only_so_many_commands_are_remembered(people: Everybody, ports: Ports) -> None:
-    sharing = SlashCommands(Intake(ports), ports)
-    for number in [*range(REDELIVERED), 0, REDELIVERED, 0]:
-        await sharing.command(Origin(TEAM, REQUESTER, RELEASES, "", str(number), ""), "help")
-    assert people.asked == REDELIVERED + 2
-
-
 async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
     slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
 ) -> None:
@@ -844,7 +836,9 @@ async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_
     intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=Unhurried()))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(30):
-        told = await intake.submit(policy, origin, Share(APPID, ENV), me, within(1.0))
+        told = await intake.submit(
+            policy, origin, Share(APPID, ENV), me, within(1.0), words=ENGLISH
+        )
     await tasks.drain(5)
     assert told.text.startswith("Sharing `prod-1` with")
     assert [entry.state for entry in carried.entries] == [State.WAITING]
