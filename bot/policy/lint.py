@@ -31,20 +31,22 @@ class Remark:
 def only_denies(policy: Policy) -> Remark | None:
     """Return a remark if nobody may share anything, since no rule that permits can ever decide."""
     permitting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
-    lost = [rule for rule, _ in shadowed(policy) if rule.effect is not Effect.DENY]
+    lost = [_behind(*each) for each in shadowed(policy) if each[0].effect is not Effect.DENY]
     if len(permitting) > len(lost):
         return None
-    why = "nobody may share anything: every rule that decides anything denies"
+    why = "; ".join(("nobody may share anything: every rule that decides anything denies", *lost))
     return Remark("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
 
 
 def reach(policy: Policy) -> Iterator[Remark]:
     """Yield rules that never decide, globs that match nothing, and people that are redundant next to “*”."""
-    if remark := only_denies(policy):
-        yield remark
+    nobody = only_denies(policy)
+    if nobody:
+        yield nobody
     for rule, wider in shadowed(policy):
-        why = f"{_named(rule)} never decides: {_named(wider)}, which comes first, always does"
-        yield Remark("policy-reach", why, "Move the narrower rule up, or take it out.")
+        if nobody is None or rule.effect is Effect.DENY:
+            fix = "Move the narrower rule up, or take it out."
+            yield Remark("policy-reach", _behind(rule, wider), fix)
     for rule in policy.rules:
         for glob in filter(_no_appid, dict.fromkeys(rule.appids)):
             why = f"{_named(rule)}, appids: {quoted(glob)} can match no appid"
@@ -63,6 +65,10 @@ def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
         wider = next((each for each in policy.rules[:number] if _always_first(each, rule)), None)
         if wider:
             yield rule, wider
+
+
+def _behind(rule: Rule, wider: Rule) -> str:
+    return f"{_named(rule)} never decides: {_named(wider)}, which comes first, always does"
 
 
 def _always_first(earlier: Rule, rule: Rule) -> bool:

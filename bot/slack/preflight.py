@@ -68,6 +68,13 @@ def _is_no(result: Result) -> bool:
     return isinstance(result, Refused) and result.error != NOT_SENT and not later
 
 
+def unreached(result: Result | None) -> bool:
+    """Tell whether something on the way to Slack, rather than Slack, may be the reason of no answer."""
+    if isinstance(result, Doubtful):
+        return result.why not in MAYBE
+    return isinstance(result, Refused) and result.error == NOT_SENT
+
+
 def problem_of_bot(result: Result) -> str | None:
     """Return what is wrong with the bot token or the connection to Slack, and its fix; None if nothing is."""
     match result:

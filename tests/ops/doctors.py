@@ -1,9 +1,9 @@
 """How the tests ask the doctor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.ops.doctor.findings import Finding, Level
+from bot.ops.doctor.findings import Finding, Level, Printed, by_cause
 from bot.ops.doctor.run import examine
 from bot.runtime.clock import Runtime
 
@@ -30,6 +30,11 @@ async def one(environ: Mapping[str, str], name: str, runtime: Runtime | None = N
     (finding,) = await asked(environ, name, runtime)
     assert (finding.level == "ok") == (finding.fix is None)
     return finding
+
+
+def complaints(findings: Sequence[Finding]) -> list[Printed]:
+    """Return what is printed of what is not fine, by cause."""
+    return [told for told in by_cause(findings) if told.finding.level != "ok"]
 
 
 async def level(environ: Mapping[str, str], name: str) -> Level:

@@ -1,7 +1,7 @@
 """Setups of the bot that are broken in one way each: what the doctor says first, and what the start says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -117,6 +117,12 @@ def without_scope(name: str) -> Callable[[Around], Change]:
         return {}
 
     return change
+
+
+def without_members(around: Around) -> Change:
+    groups = around.slack.groups
+    groups["S0PLATFORM"] = replace(groups["S0PLATFORM"], members=frozenset())
+    return {}
 
 
 BROKEN: dict[str, Broken] = {
@@ -259,9 +265,9 @@ BROKEN: dict[str, Broken] = {
         slack_fails("auth.test", Status(404)),
     ),
     "a proxy that wants a password": Broken(
-        "slack-bot",
-        "The proxy does not let the bot through to Slack",
-        "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+        "proxies",
+        "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)",
+        "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
         "The proxy does not let the bot through to Slack",
         slack_fails("auth.test", Status(407)),
     ),
@@ -342,6 +348,14 @@ BROKEN: dict[str, Broken] = {
         "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
         "im:write",
         without_scope("im:write"),
+    ),
+    "without users:read, and people in the policy": Broken(
+        "slack-scopes",
+        "not granted: users:read (every command is denied, as nobody can be looked up)",
+        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
+        "users:read",
+        without_scope("users:read"),
+        rule(),
     ),
     # The token source.
     "no token source": Broken(
@@ -502,11 +516,32 @@ BROKEN: dict[str, Broken] = {
         wechat_fails("getenvinfo", Status(404)),
     ),
     "a proxy before WeChat": Broken(
-        "wechat",
-        "the proxy does not let the bot through to WeChat (HTTP 407)",
-        "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+        "proxies",
+        "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)",
+        "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
         "",
         wechat_fails("getenvinfo", Status(407)),
+    ),
+    "a proxy before Slack and WeChat": Broken(
+        "proxies",
+        "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)",
+        "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
+        "The proxy does not let the bot through to Slack",
+        lambda a: {
+            **slack_fails("auth.test", Status(407))(a),
+            **wechat_fails("getenvinfo", Status(407))(a),
+        },
+    ),
+    "no network": Broken(
+        "proxies",
+        "none of these answers: http://127.0.0.1:",
+        "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set.",
+        "Slack cannot be reached",
+        {
+            "SLACK_API_URL": "http://127.0.0.1:9/api/",
+            "WECHAT_API_URL": "http://127.0.0.1:7",
+            "WECHAT_TOKEN_SERVER_URL": "http://127.0.0.1:11/{appid}",
+        },
     ),
     "an address of WeChat without https": Broken(
         "settings",
@@ -594,7 +629,11 @@ BROKEN: dict[str, Broken] = {
         at(chain, WECHAT_ENCODING_AES_KEY="a" * 44),
     ),
     "a chain before its first start": Broken(
-        "ticket", "there is no good one", "Start the bot, and look at its log.", "", chain
+        "callback",
+        "WeChat has pushed no ticket yet",
+        "Start the bot, and look at its log.",
+        "",
+        chain,
     ),
     "a Fernet key that is none": Broken(
         "settings",
@@ -768,7 +807,8 @@ BROKEN: dict[str, Broken] = {
         "policy-reach",
         "nobody may share anything: every rule that decides anything denies",
         "Add a [[rule]] with another effect, or move one up.",
-        "nobody may share anything: every rule that decides anything denies",
+        "nobody may share anything: every rule that decides anything denies; "
+        "“r” never decides: “freeze”, which comes first, always does",
         {},
         DENY + rule(),
     ),
@@ -779,6 +819,22 @@ BROKEN: dict[str, Broken] = {
         "",
         {},
         rule(user="U0NOBODY1"),
+    ),
+    "a policy for somebody who is deactivated": Broken(
+        "slack-people",
+        "deactivated: U0GONE",
+        "Take them out of the policy, or correct the ids.",
+        "",
+        {},
+        rule(user="U0GONE"),
+    ),
+    "an operator who is deactivated": Broken(
+        "slack-people",
+        "deactivated: U0GONE",
+        "Take them out of the policy, or correct the ids.",
+        "",
+        {},
+        f'operators = {{ users = ["U0GONE"] }}\n{rule()}',
     ),
     "a group that is not there": Broken(
         "slack-groups",
@@ -794,6 +850,21 @@ BROKEN: dict[str, Broken] = {
         "",
         {},
         ASKING.format(who='users = ["U0NOBODY1"]', channel="C0APPROVALS"),
+    ),
+    "a group of approvers that is not there": Broken(
+        "slack-groups",
+        "do not exist: S0NOSUCH1",
+        "Correct the ids in the policy, or bring the groups back in Slack.",
+        "",
+        {},
+        ASKING.format(who='groups = ["S0NOSUCH1"]', channel="C0APPROVALS"),
+    ),
+    "a group without anybody": Broken(
+        "slack-groups",
+        "without members: @platform (S0PLATFORM)",
+        "Add people in Slack, or take the group out of the policy.",
+        "",
+        without_members,
     ),
     "an approvers' channel that is not there": Broken(
         "policy-approvers",

@@ -7,12 +7,11 @@ from bot.domain.link import Link, LinkState
 from bot.guidance import AUTHORISE_ANEW, in_general
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
-from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import Finding, because, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import StoredTokens
-from bot.ops.doctor.listener import check_deliveries
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.ops.doctor.wechat import AT_ONCE, failed, first_step, of_all
+from bot.ops.doctor.wechat import AT_ONCE, causes_of, failed, first_step, of_all
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
@@ -20,8 +19,14 @@ from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import link_states
 
 _LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
+_BEFORE = {Link.TICKET: "callback", Link.PLATFORM: "ticket", Link.OWNER: "platform-token"}
+"""The check of what each link is obtained with."""
 _UNREAD = "the ledger cannot be read, or is not there yet"
 _START = "Start the bot, and look at its log."
+_COMPARE = (
+    "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
+    "look for “delivery refused” in the bot's log."
+)
 _SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
 _PERMISSIONS = "permissions"
 _CLOUDBASE = 49
@@ -38,13 +43,12 @@ async def check_chain(setup: Setup) -> list[Finding]:
     ticket = kept[TICKET][0] if TICKET in kept else None
     states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
     where = "Look at the log of the bot that runs." if ledger.replicas else _START
-    refused = any(finding.level == "wrong" for finding in await check_deliveries(setup))
-    links = [_link(state, where) for state in states]
-    if ticket is None and refused:
-        why = "WeChat's pushes are refused, so no ticket came"
-        links = [unchecked(_LINKS[state.link], why, "deliveries") for state in states]
-        return [unchecked("callback", why, "deliveries"), *links, *_encryption(kept)]
-    return [_callback(ticket), *links, *_encryption(kept)]
+    lost = {name for name, (_, found) in kept.items() if Sealed.LOST in found}
+    names = (TICKET, COMPONENT, *setup.owners)
+    links = [
+        _link(each, where, lost=name in lost) for name, each in zip(names, states, strict=True)
+    ]
+    return [_callback(ticket, _COMPARE if ledger.replicas else _START), *links, *_encryption(kept)]
 
 
 def _encryption(kept: StoredTokens) -> Iterator[Finding]:
@@ -54,20 +58,19 @@ def _encryption(kept: StoredTokens) -> Iterator[Finding]:
             yield _sealed(state, names)
 
 
-def _callback(ticket: StoredToken | None) -> Finding:
-    fix = (
-        "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
-        "look for “delivery refused” in the bot's log."
-    )
+def _callback(ticket: StoredToken | None, fix: str) -> Finding:
     if ticket is None or ticket.issued is None:
-        return warning("callback", "WeChat has pushed no ticket yet", fix)
+        never = warning("callback", "WeChat has pushed no ticket yet", fix)
+        return because(never, "deliveries")
     age = ticket.life - ticket.left
     found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
-    return ok("callback", found) if age <= _SEEN_LATELY else warning("callback", found, fix)
+    if age <= _SEEN_LATELY:
+        return ok("callback", found)
+    return because(warning("callback", found, fix), "deliveries")
 
 
-def _link(state: LinkState, where: str) -> Finding:
-    """Return the finding about a link; `where` says where to look if no failure is known."""
+def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
+    """Return the finding about a link; `where` says where to look if no failure is known; `lost` is its key."""
     name = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
     fix = first_step(state.trouble) if state.trouble else where
@@ -76,10 +79,15 @@ def _link(state: LinkState, where: str) -> Finding:
         if state.trouble
         else ""
     )
+    causes = (
+        *(("encryption",) if lost else ()),
+        *(causes_of(state.trouble, name) if state.trouble else ()),
+        _BEFORE[state.link],
+    )
     if state.good_until is None:
-        return wrong(name, f"{whose}there is no good one{why}", fix)
+        return because(wrong(name, f"{whose}there is no good one{why}", fix), *causes)
     good = f"{whose}good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
-    return warning(name, good, fix) if why else ok(name, good)
+    return because(warning(name, good, fix), *causes) if why else ok(name, good)
 
 
 def _sealed(state: Sealed, names: Sequence[str]) -> Finding:

@@ -25,10 +25,10 @@ CHECKS = (
 
 _READERS = stat.S_IRGRP | stat.S_IROTH
 _AGAIN = "Run the doctor again."
-_MARKS = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
 _FACTS = ("name", "level", "found", "fix")
 
 Level = Literal["ok", "warning", "wrong"]
+_MARKS: Mapping[Level, str] = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Finding:
     level: Level
     found: str
     fix: str | None = None
-    first: tuple[str, ...] = ()
-    """The checks whose findings prevented this one; JSON has them in `fix`."""
+    causes: tuple[str, ...] = ()
+    """The checks whose findings, if one is not ok, explain this one, which is then told as part of theirs."""
+    checked: bool = True
 
 
 def ok(name: str, found: str) -> Finding:
@@ -58,11 +59,14 @@ def wrong(name: str, found: str, fix: str) -> Finding:
     return Finding(name, "wrong", found, fix)
 
 
-def unchecked(name: str, why: str, *first: str) -> Finding:
-    """Return that a check was not made because of the findings of the checks `first`."""
-    lines = " and ".join(f"`{check}`" for check in first)
-    fix = f"Correct {lines} first, then run the doctor again."
-    return replace(warning(name, f"not checked: {why}", fix), first=first)
+def because(finding: Finding, *causes: str) -> Finding:
+    """Return the finding with the checks that explain it, unless they are ok."""
+    return replace(finding, causes=causes)
+
+
+def unchecked(name: str, why: str, *causes: str) -> Finding:
+    """Return that a check was not made because of the findings of the checks `causes`."""
+    return Finding(name, "warning", f"not checked: {why}", _AGAIN, causes, checked=False)
 
 
 def wrong_by(name: str, sentence: str) -> Finding:
@@ -111,39 +115,48 @@ def listed(words: list[str], most: int = 10) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """One finding as printed; `unchecked` are the checks that were not made because of it."""
+    """One cause as printed: its finding, as severe as the worst of what follows from it."""
 
     finding: Finding
     names: tuple[str, ...]
     """The checks with the same finding."""
+    follows: tuple[Finding, ...]
+    """What other checks found because of it."""
     unchecked: tuple[str, ...]
+    """The checks that were not made because of it."""
 
 
 def with_true_causes(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings; if a check was not made although its causes are fine, its fix is to run the doctor again."""
-    causes = _causes(findings)
+    """Return the findings; the fix of one that has a cause is to correct that first."""
     return [
-        replace(finding, first=(), fix=_AGAIN) if finding.first and cause is None else finding
-        for finding, cause in zip(findings, causes, strict=True)
+        replace(each, fix=f"Correct `{cause.name}` first, then run the doctor again.")
+        if cause
+        else each
+        for each, cause in zip(findings, _causes(findings), strict=True)
     ]
 
 
 def by_cause(findings: Sequence[Finding]) -> list[Printed]:
-    """Return what to print, in order: equal findings once, and none that only follows from another."""
-    causes = _causes(findings)
+    """Return what to print, in order: equal findings once, and what follows from another with that."""
     names: dict[Finding, list[str]] = {}
-    for finding, cause in zip(findings, causes, strict=True):
+    following: dict[Finding, list[Finding]] = {}
+    for finding, cause in zip(findings, _causes(findings), strict=True):
         if cause is None:
             names.setdefault(_what(finding), []).append(finding.name)
-    last = {name: what for what, found in names.items() for name in found if what.level != "ok"}
-    unchecked: dict[Finding, list[str]] = {}
-    for finding, cause in zip(findings, causes, strict=True):
-        if cause is not None:
-            unchecked.setdefault(last[cause], []).append(finding.name)
-    return [
-        Printed(what, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(unchecked.get(what, ()))))
-        for what, found in names.items()
-    ]
+        else:
+            following.setdefault(_what(cause), []).append(finding)
+    return [_printed(what, found, following.get(what, ())) for what, found in names.items()]
+
+
+def _printed(what: Finding, names: Sequence[str], following: Sequence[Finding]) -> Printed:
+    found = [each for each in following if each.checked]
+    worst = max((what.level, *(each.level for each in found)), key=[*_MARKS].index)
+    return Printed(
+        replace(what, level=worst),
+        tuple(dict.fromkeys(names)),
+        tuple(dict.fromkeys(found)),
+        tuple(dict.fromkeys(each.name for each in following if not each.checked)),
+    )
 
 
 def tally(told: Sequence[Printed]) -> str:
@@ -162,25 +175,23 @@ def to_do_first(told: Sequence[Printed]) -> Printed | None:
 
 def _what(finding: Finding) -> Finding:
     """Return the finding without its name, so that equal ones are merged; unless all is well."""
-    return finding if finding.level == "ok" else replace(finding, name="")
+    return finding if finding.level == "ok" else replace(finding, name="", causes=())
 
 
-def _causes(findings: Sequence[Finding]) -> list[str | None]:
-    """Return for each finding the check that prevented it, if any."""
-    bad = {finding.name for finding in findings if finding.level != "ok" and not finding.first}
-    waits = {finding.name: finding.first for finding in findings if finding.first}
-    return [_cause(finding.first, bad, waits) for finding in findings]
+def _causes(findings: Sequence[Finding]) -> list[Finding | None]:
+    """Return for each finding the one that is its first cause, if any."""
+    bad = {finding.name: finding for finding in findings if finding.level != "ok"}
+    return [_cause(finding, bad) for finding in findings]
 
 
-def _cause(first: Sequence[str], bad: set[str], waits: Mapping[str, tuple[str, ...]]) -> str | None:
-    """Return the first of the checks that is wrong or was itself prevented; checks depend on earlier ones only."""
-    for name in first:
-        if name in bad:
-            return name
-        cause = _cause(waits.get(name, ()), bad, waits)
-        if cause is not None:
-            return cause
-    return None
+def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
+    """Return what explains a finding and is itself explained by nothing; of a check's findings, the last.
+
+    What was not checked explains only why something else was not checked either.
+    """
+    causes = [bad[name] for name in finding.causes if name in bad]
+    cause = next((each for each in causes if each.checked or not finding.checked), None)
+    return cause and (_cause(cause, bad) or cause)
 
 
 def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:
@@ -202,6 +213,8 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> bool:
     told = by_cause(findings)
     for each in told:
         _print(", ".join(each.names), each.finding)
+        for found in each.follows:
+            print(f"   Because of it, {found.name}: {printable(found.found)}")
         if each.unchecked:
             print(f"   Not checked because of it: {listed([*each.unchecked], most=30)}")
     print(f"\n{tally(told)}")

@@ -22,7 +22,16 @@ from bot.ledger.inspection import (
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Sealed, seal_of
 from bot.ledger.tokens import StoredToken, at_rest
-from bot.ops.doctor.findings import Finding, listed, ok, others_may_read, warning, wrong, wrong_by
+from bot.ops.doctor.findings import (
+    Finding,
+    because,
+    listed,
+    ok,
+    others_may_read,
+    warning,
+    wrong,
+    wrong_by,
+)
 from bot.settings.tokens import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
@@ -122,7 +131,8 @@ def _disk(folder: Path) -> Finding:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return warning("disk", f"{folder}: {error.strerror}", "Correct DATABASE_URL.")
+        unread = warning("disk", f"{folder}: {error.strerror}", "Correct DATABASE_URL.")
+        return because(unread, "ledger")
     left = f"{free // 1_000_000:,} MB free in {folder}"
     if free < _LEAST_FREE:
         fix = "Make room, or delete old events: share-env-bot audit --delete-before DATE."

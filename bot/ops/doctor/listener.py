@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.ops.doctor.findings import Finding, ok, wrong, wrong_by
+from bot.ops.doctor.findings import Finding, because, ok, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
@@ -110,4 +110,6 @@ def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
         if not taken.get(path, True) and (path, reason) in _FIXES:
             why, fix = _FIXES[path, reason]
             where = "" if path == ELSEWHERE else f" to {path}"
-            yield wrong(_DELIVERIES, f"the bot that runs refused {times} posts{where}: {why}", fix)
+            found = f"the bot that runs refused {times} posts{where}: {why}"
+            causes = ("clock",) if fix == _CLOCK else ()
+            yield because(wrong(_DELIVERIES, found, fix), *causes)

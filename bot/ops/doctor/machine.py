@@ -7,15 +7,16 @@ from urllib.request import getproxies
 
 from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.transport import origin_of
+from bot.ops.doctor.transport import Traffic, origin_of
 from bot.wechat.push import STALE_AFTER
 
+_PROXIES = "proxies"
 _NOTICEABLE = 30.0  # seconds
 
 
 async def check_clock(setup: Setup) -> list[Finding]:
     """Return by how much the clock is off, as far as servers sent the time."""
-    parts, ahead = setup.parts, setup.clocks.ahead
+    parts, ahead = setup.parts, setup.traffic.ahead
     servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
     origins = {name: origin_of(url) for name, url in servers.items() if url}
     told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
@@ -35,34 +36,48 @@ async def check_clock(setup: Setup) -> list[Finding]:
 async def check_proxies(setup: Setup) -> list[Finding]:
     """Return which proxies are used, and misleading variables in the environment."""
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
-    problems = [warning("proxies", *each) for each in _problems(proxies, setup.environ)]
+    problems = [*_problems(proxies, setup.environ)] or [*_shut(setup.traffic)]
     used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
-    return problems or [ok("proxies", used or "none")]
+    return problems or [ok(_PROXIES, used or "none")]
 
 
-def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _shut(traffic: Traffic) -> Iterator[Finding]:
+    """Yield a finding if a proxy did not let calls through, or if none of several servers answered."""
+    if traffic.shut:
+        said = ", ".join(f"{host} (HTTP {status})" for host, status in sorted(traffic.shut.items()))
+        fix = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
+        yield wrong(_PROXIES, f"the proxy does not let the bot through to {said}", fix)
+    elif len(traffic.silent) > 1 and not traffic.answered:
+        found = f"none of these answers: {', '.join(sorted(traffic.silent))}"
+        fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
+        yield wrong(_PROXIES, found, fix)
+
+
+def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield the problems. Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`."""
     only_in_file = sorted(
         name for name in environ if name.upper().endswith("_PROXY") and name not in os.environ
     )
     if only_in_file:
         fix = "Set them in the environment of the process."
-        yield f"only in .env, where they are not used: {', '.join(only_in_file)}", fix
+        found = f"only in .env, where they are not used: {', '.join(only_in_file)}"
+        yield warning(_PROXIES, found, fix)
     if proxies and "https" not in proxies:
         fix = "Set HTTPS_PROXY."
-        yield (
-            f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy",
-            fix,
-        )
+        found = f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy"
+        yield warning(_PROXIES, found, fix)
     secure = proxies.get("https", "http://").lower()
     if not secure.startswith("http://"):
         # aiohttp ignores an https:// proxy, and fails with any other scheme.
-        what = "is called without it" if secure.startswith("https://") else "cannot be called"
+        past = secure.startswith("https://")
+        what = "WeChat is called without it" if past else "neither Slack nor WeChat can be called"
         fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
-        yield f"HTTPS_PROXY does not begin with http://, so WeChat {what}", fix
+        found = f"HTTPS_PROXY does not begin with http://, so {what}"
+        yield (warning if past else wrong)(_PROXIES, found, fix)
     if proxies and getproxies().get("no"):
         fix = "Let the proxy reach Slack."
-        yield "NO_PROXY is set: Slack's library ignores it, and calls Slack through the proxy", fix
+        found = "NO_PROXY is set: Slack's library ignores it, and calls Slack through the proxy"
+        yield warning(_PROXIES, found, fix)
 
 
 def _host(url: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bot.ops.doctor.findings import (
     Finding,
+    because,
     counted,
     of_owners,
     ok,
@@ -20,6 +21,7 @@ from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Stand
 from bot.policy.lint import approval, reach
 from bot.policy.trials import Tested
 from bot.settings.slack import SlackSettings
+from bot.settings.table import WECHAT_AUTHORIZER_APPID
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 
@@ -34,7 +36,7 @@ async def check_policy(setup: Setup) -> list[Finding]:
         *_tests(tested),
         *_reach(policy, told),
         *_approvers(policy, told),
-        *of_owners(policy, _lost),
+        *_owners(policy, setup.parts.problems),
         _operators(policy, told),
     ]
 
@@ -56,7 +58,8 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
         if rule.effect is not Effect.DENY and not _anybody(rule.users, rule.groups, told):
             found = True
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
-            yield warning(name, why, "Name people who are there, or take the rule out.")
+            nobody = warning(name, why, "Name people who are there, or take the rule out.")
+            yield because(nobody, *_named_in(rule))
     if not found:
         yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
 
@@ -84,6 +87,17 @@ def _who(
     return frozenset(user for user in everybody if told.people.get(user) not in shut)
 
 
+def _named_in(who: Rule | Approvers | Operators) -> tuple[str, ...]:
+    """Return the checks of the people and groups who are named."""
+    return (*(("slack-people",) if who.users else ()), *(("slack-groups",) if who.groups else ()))
+
+
+def _gone(nobody: Finding, who: Approvers | Operators, told: SlackAnswers) -> Finding:
+    """Return the finding that nobody may do it, with its cause unless guests are named."""
+    gone = _who(who.users, who.groups, told) == frozenset()
+    return because(nobody, *_named_in(who)) if gone else nobody
+
+
 def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
     asking = [(rule, rule.approvers) for rule in policy.rules if rule.approvers]
     findings = [finding for each in asking for finding in _approval(*each, told)]
@@ -99,7 +113,7 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
-        yield wrong(name, found, "Name approvers who are there.")
+        yield _gone(wrong(name, found, "Name approvers who are there."), approvers, told)
     asking = _who(rule.users, rule.groups, told)
     yield from map(remarked, approval(rule, approvers, able, asking))
     channel, answer = approvers.channel, told.channels.get(approvers.channel)
@@ -130,6 +144,13 @@ def _shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
         )
 
 
+def _owners(policy: Policy, problems: Sequence[str]) -> Iterator[Finding]:
+    """Yield the findings about owners; a problem of the setting that names the default owner is their cause."""
+    astray = any(WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
+    for finding in of_owners(policy, _lost):
+        yield because(finding, "settings") if astray else finding
+
+
 def _lost(envs: str) -> Finding:
     fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
     return wrong("policy-owners", f"no mini program is known to own {envs}", fix)
@@ -143,7 +164,8 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
     if able == frozenset():
         why = "none of the operators exists and is an active full member"
         fix = "In the policy file, name operators who are active full members."
-        return wrong(name, f"{why}, so only whoever asked and approvers can cancel", fix)
+        found = f"{why}, so only whoever asked and approvers can cancel"
+        return _gone(wrong(name, found, fix), operators, told)
     return ok(name, counted(operators))
 
 

@@ -16,7 +16,7 @@ from bot.ops.doctor.settings import check_settings
 from bot.ops.doctor.setup import Setup, ask_running_bot
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
-from bot.ops.doctor.transport import DEADLINE, ServerClocks, session
+from bot.ops.doctor.transport import DEADLINE, Traffic, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
@@ -66,8 +66,8 @@ async def examine(
     runtime = runtime or Runtime()
     parts = read_parts(environ)
     policy = parts.policy.policy if parts.policy else None
-    clocks = ServerClocks(runtime.now)
-    async with session(clocks) as http, asyncio.TaskGroup() as group:
+    traffic = Traffic(runtime.now)
+    async with session(traffic) as http, asyncio.TaskGroup() as group:
 
         def begin(name: str, work: Awaitable[T], otherwise: Callable[[Finding], T]) -> Task[T]:
             return group.create_task(_guarded(name, work, longest, otherwise))
@@ -77,7 +77,7 @@ async def examine(
         looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
         ledger = begin("ledger", looking, lambda failed: LedgerLook((failed,)))
         bot = begin("deliveries", ask_running_bot(parts), lambda _: None)
-        setup = Setup(environ, parts, Transport(http), runtime, clocks, slack, ledger, bot)
+        setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
         findings = [
             *await _run(_CHECKS, setup, 2 * longest),
             *await _run(_AFTER, setup, 2 * longest),

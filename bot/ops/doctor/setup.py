@@ -9,7 +9,7 @@ import httpx
 
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
-from bot.ops.doctor.transport import DEADLINE, ServerClocks
+from bot.ops.doctor.transport import DEADLINE, Traffic
 from bot.ops.listener import METRICS, origin
 from bot.policy import Policy
 from bot.runtime.clock import Runtime
@@ -79,7 +79,7 @@ class Setup:
     http: httpx.AsyncBaseTransport
     """For WeChat and the token server."""
     runtime: Runtime
-    clocks: ServerClocks
+    traffic: Traffic
     slack: Task[SlackAnswers]
     ledger: Task[LedgerLook]
     running: Task[BotCounts | None]

@@ -3,13 +3,29 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.findings import (
+    Finding,
+    because,
+    listed,
+    ok,
+    unchecked,
+    warning,
+    wrong,
+    wrong_by,
+)
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
 from bot.policy import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
-from bot.slack.api import Answered
-from bot.slack.preflight import REINSTALL, SCOPES, missing, problem_of_app, problem_of_bot
+from bot.slack.api import Answered, Result
+from bot.slack.preflight import (
+    REINSTALL,
+    SCOPES,
+    missing,
+    problem_of_app,
+    problem_of_bot,
+    unreached,
+)
 
 _READABLE = {
     Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
@@ -47,17 +63,17 @@ def _bot(told: SlackAnswers) -> Finding:
     if told.bot is None:
         return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_bot(told.bot):
-        return _to_the_doctor(wrong_by("slack-bot", problem))
+        return _no(told.bot, wrong_by("slack-bot", problem))
     identity = told.bot.data if isinstance(told.bot, Answered) else {}
     return ok(
         "slack-bot", f"auth.test: {identity.get('user')} in the workspace {identity.get('team')}"
     )
 
 
-def _to_the_doctor(finding: Finding) -> Finding:
-    """Change a startup error's fix so that it suits the doctor, before the bot is started."""
+def _no(result: Result, finding: Finding) -> Finding:
+    """Return a startup error with a fix that suits the doctor, and with its cause if a proxy may be that."""
     fix = (finding.fix or "").replace("then start again.", "then run the doctor again.")
-    return replace(finding, fix=fix)
+    return replace(finding, fix=fix, causes=("proxies",) if unreached(result) else ())
 
 
 def _first(told: SlackAnswers) -> str:
@@ -83,7 +99,7 @@ def _app(told: SlackAnswers) -> Finding:
     if told.app is None:
         return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_app(told.app):
-        return _to_the_doctor(wrong_by("slack-app", problem))
+        return _no(told.app, wrong_by("slack-app", problem))
     return ok("slack-app", "apps.connections.open: Slack gives a socket")
 
 
@@ -94,7 +110,9 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
         return unchecked(name, "Slack could not be asked for a connection", first)
     if told.connections is None:
         fix = "Check that the network and the proxy let wss:// through."
-        return wrong(name, "Slack's socket does not open, or greets nobody", fix)
+        return because(
+            wrong(name, "Slack's socket does not open, or greets nobody", fix), "proxies"
+        )
     others = max(0, told.connections - 1)
     held = f"{others} besides the doctor's own"
     known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
@@ -118,7 +136,7 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
         return unchecked(name, "Slack could not be asked", _first(answers))
     if isinstance(told, Unreadable):
         why, fix = _READABLE.get(told, _LATER)
-        return wrong(name, f"cannot be read: {why}", fix)
+        return _unread(told, wrong(name, f"cannot be read: {why}", fix))
     missing = [group for group in named if group not in told]
     gone = [group for group in named if group in told and not told[group].active]
     empty = [g for g in named if g in told and told[g].active and not told[g].members]
@@ -153,9 +171,16 @@ def _people(told: SlackAnswers) -> Finding:
     unread = [(trouble, ids) for trouble, ids in by.items() if isinstance(trouble, Unreadable)]
     if unread:
         why, fix = _READABLE.get(unread[0][0], _LATER)
-        return warning(name, f"not looked up: {listed(unread[0][1])} ({why})", fix)
+        found = f"not looked up: {listed(unread[0][1])} ({why})"
+        return _unread(unread[0][0], warning(name, found, fix), "slack-groups")
     count = len(told.people)
     return ok(name, f"named: {count}; all active" if count else "the policy names none")
+
+
+def _unread(trouble: Unreadable, finding: Finding, *causes: str) -> Finding:
+    """Return the finding that Slack did not tell, because of the scopes, or as it did not tell others either."""
+    lacks = trouble is Unreadable.MISSING_SCOPE
+    return because(finding, "slack-scopes") if lacks else because(finding, *causes)
 
 
 def _both(*kinds: tuple[str, list[str]]) -> str:

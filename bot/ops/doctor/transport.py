@@ -1,4 +1,4 @@
-"""The doctor's HTTP session, with short deadlines; it also reads the servers' clocks from the Date headers."""
+"""The doctor's HTTP session, with short deadlines; it also notes the servers' clocks, and proxies that refuse."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -14,6 +14,8 @@ import httpx
 DEADLINE = 5.0
 """Seconds for each check that makes a call."""
 
+_PROXY_WANTS_A_PASSWORD = 407
+
 T = TypeVar("T")
 
 _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
@@ -26,35 +28,57 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.raw_host.decode()}:{port}"
 
 
-class ServerClocks:
-    """Reads Date headers; `ahead` has by how many seconds each server's clock is ahead of this one, by origin."""
+class Traffic:
+    """What the doctor's calls show besides their answers.
+
+    `ahead` has by how many seconds each server's clock is ahead of this one, by origin; `shut` the HTTP status with
+    which a proxy did not let a call through, by host; `answered` and `silent` the origins that did and did not answer.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.ahead: dict[str, float] = {}
+        self.shut: dict[str, int] = {}
+        self.answered: set[str] = set()
+        self.silent: set[str] = set()
 
-    async def listen(
+    async def no_answer(
+        self,
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        request: aiohttp.TraceRequestExceptionParams,
+    ) -> None:
+        """Note who does not answer, and that a proxy opens no way to a host."""
+        self.silent.add(origin_of(str(request.url)))
+        if isinstance(request.exception, aiohttp.ClientHttpProxyError):
+            self.shut[str(request.url.host)] = request.exception.status
+
+    async def answer(
         self,
         _session: aiohttp.ClientSession,
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestEndParams,
     ) -> None:
-        """Note the Date header of a response."""
+        """Note who answers, the Date header of the response, and whether it is a proxy's."""
+        origin = origin_of(str(request.url))
+        self.answered.add(origin)
+        if request.response.status == _PROXY_WANTS_A_PASSWORD:
+            self.shut[str(request.url.host)] = request.response.status
         try:
             told = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()
         except ValueError:
             return
         ahead = told + 0.5 - self._now()  # the header is in whole seconds
-        origin = origin_of(str(request.url))
         # A slow response makes its server's clock look behind, so the smallest difference counts.
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
 
-def session(clocks: ServerClocks | None = None) -> aiohttp.ClientSession:
+def session(traffic: Traffic | None = None) -> aiohttp.ClientSession:
     """Return the session for the doctor's calls; it uses the same proxies as the bot."""
     trace = aiohttp.TraceConfig()
-    if clocks:
-        trace.on_request_end.append(clocks.listen)
+    if traffic:
+        trace.on_request_end.append(traffic.answer)
+        trace.on_request_exception.append(traffic.no_answer)
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import httpx
 
 from bot.domain.outcome import Said
-from bot.guidance import AutoRetry, Guidance, Trouble, for_trouble, in_general
-from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
+from bot.guidance import AutoRetry, Guidance, Trouble, for_code, for_trouble, in_general
+from bot.ops.doctor.findings import Finding, because, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
@@ -26,17 +26,19 @@ _NAME = "wechat"
 AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
 _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
-_NOT_WECHATS = {
-    404: (
-        "what answers at WECHAT_API_URL is not WeChat",
-        "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
-    ),
-    407: (
-        "the proxy does not let the bot through to WeChat",
-        "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+_NOT_FOUND = 404
+_TURNED_AWAY = {Trouble.GATEWAY_CLOSED, Trouble.GATEWAY_REFUSED}
+_NO_SERVER = {Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW}
+_CAUSES: Mapping[Guidance, tuple[str, ...]] = {
+    for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER): ("settings",),
+    for_code(48001): ("permissions",),
+    **dict.fromkeys(map(for_code, (40164, 61004)), ("platform-token", "permissions")),
+    **dict.fromkeys(
+        map(for_trouble, _ON_THE_WAY | _TURNED_AWAY | _NO_SERVER),
+        ("proxies", "platform-token", "permissions"),
     ),
 }
-"""HTTP statuses from something in WeChat's place, each with its fix."""
+"""The checks that explain a failure if they fail too, each before those that it may explain."""
 _FIXED_DEAD = for_trouble(Trouble.TOKEN_FIXED_DEAD)
 _LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
@@ -126,9 +128,9 @@ def _late(name: str, owners: list[str]) -> list[Finding]:
 async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
     answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     match answer:
-        case Troubled(status=int(status)) if status in _NOT_WECHATS:
-            found, fix = _NOT_WECHATS[status]
-            return wrong(_NAME, f"{found} (HTTP {status})", fix)
+        case Troubled(status=status) if status == _NOT_FOUND:
+            fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
+            return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
         case Declined() | Troubled():
             guidance, said = guidance_for(answer)
             no = failed(_NAME, guidance, said)
@@ -143,7 +145,14 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
 def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
     """Return WeChat's refusal as a finding that applies to any owner."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
-    return wrong(name, f"{guidance.title}{code}", first_step(guidance))
+    no = wrong(name, f"{guidance.title}{code}", first_step(guidance))
+    return because(no, *causes_of(guidance, name))
+
+
+def causes_of(guidance: Guidance, name: str) -> tuple[str, ...]:
+    """Return the checks, of those before `name`, that explain why it failed so, if they fail too."""
+    causes = _CAUSES.get(guidance, ())
+    return causes[: causes.index(name)] if name in causes else causes
 
 
 def first_step(guidance: Guidance) -> str:

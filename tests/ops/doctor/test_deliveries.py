@@ -1,4 +1,5 @@
 import asyncio
+import time
 from pathlib import Path
 
 import aiohttp
@@ -6,6 +7,7 @@ import pytest
 
 from bot.app.running import running
 from bot.ops.doctor.findings import Finding
+from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -13,7 +15,7 @@ from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import ASK, RELEASES, REQUESTER, settings_of
-from tests.ops.doctors import asked
+from tests.ops.doctors import asked, complaints
 from tests.ops.served import Served
 
 PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
@@ -75,6 +77,17 @@ async def test_another_apps_signing_secret_is_named_by_what_the_bot_that_runs_re
     assert "Basic Information" in str(found.fix)
     (line,) = (each for each in caplog.records if each.msg == "delivery refused")
     assert (vars(line)["times"], vars(line)["reason"]) == (2, NotFromSlack.SIGNATURE.value)
+
+
+async def test_a_clock_that_is_off_is_the_cause_of_what_is_refused_as_too_old(
+    by_http: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.clock = lambda: time.time() - 400
+    async with running(settings_of(by_http)):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        (told,) = complaints(await examine(by_http, Runtime(now=lambda: time.time() + 400)))
+    assert told.names == ("clock",)
+    assert [each.name for each in told.follows] == ["deliveries"]
 
 
 async def test_a_stranger_alone_is_no_finding(

@@ -4,6 +4,7 @@ import pytest
 
 from bot.ops.doctor.findings import (
     Finding,
+    because,
     by_cause,
     ok,
     report,
@@ -55,6 +56,42 @@ def test_of_several_wrong_settings_the_last_one_names_what_was_not_checked() -> 
     bot = unchecked("slack-bot", "the token is not usable", "settings")
     told = by_cause([SETTINGS, other, bot])
     assert [each.unchecked for each in told] == [(), ("slack-bot",)]
+
+
+def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    empty = warning("slack-groups", "without members: S0X", "Add people.")
+    nobody = because(wrong("policy-approvers", "nobody can approve", "Name some."), "slack-groups")
+    assert lines(capsys, empty, nobody, WECHAT) == [
+        "❌ slack-groups: without members: S0X",
+        "   → Add people.",
+        "   Because of it, policy-approvers: nobody can approve",
+        "✅ wechat: it takes the token",
+        "",
+        "Wrong: 1, warnings: 0, fine: 1.",
+        "Do this first, for slack-groups: Add people.",
+    ]
+    assert [each.fix for each in with_true_causes([empty, nobody])] == [
+        "Add people.",
+        "Correct `slack-groups` first, then run the doctor again.",
+    ]
+
+
+def test_what_has_a_possible_cause_that_is_fine_stands_alone() -> None:
+    groups = ok("slack-groups", "@platform")
+    nobody = because(wrong("policy-approvers", "nobody can approve", "Name some."), "slack-groups")
+    assert with_true_causes([groups, nobody]) == [groups, nobody]
+    assert [each.names for each in by_cause([groups, nobody])] == [
+        ("slack-groups",),
+        ("policy-approvers",),
+    ]
+
+
+def test_what_was_not_checked_is_no_cause_of_what_was_found() -> None:
+    late = because(wrong("deliveries", "refused as stale", "Set the clock."), "clock")
+    told = by_cause([late, CLOCK])
+    assert [each.names for each in told] == [("deliveries",), ("clock",)]
 
 
 def test_nobody_is_told_to_correct_what_is_fine() -> None:

@@ -2,9 +2,10 @@ import time
 
 import pytest
 
+from bot.ops.doctor.run import examine
 from bot.ops.doctor.transport import origin_of
 from bot.runtime.clock import Runtime
-from tests.ops.doctors import asked, level, one
+from tests.ops.doctors import asked, complaints, level, one
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,8 @@ async def test_a_clock_is_seen_however_its_servers_address_is_written(
             {"HTTPS_PROXY": "https://me:hush@proxy.example"},
             "http://, so WeChat is called without it",
         ),
-        ({"HTTPS_PROXY": "hush"}, "HTTPS_PROXY does not begin with http://, so WeChat cannot be"),
-        ({"HTTPS_PROXY": "socks5://hush:1"}, "so WeChat cannot be called"),
+        ({"HTTPS_PROXY": "hush"}, "HTTPS_PROXY does not begin with http://, so neither Slack nor"),
+        ({"HTTPS_PROXY": "socks5://hush:1"}, "so neither Slack nor WeChat can be called"),
         ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "localhost"}, "NO_PROXY is set"),
     ],
 )
@@ -59,6 +60,19 @@ async def test_the_proxies_are_named_without_their_passwords(
     assert found in told.found
     assert "hush" not in told.found
     assert (told.level == "ok") == ("none" in found or found.startswith("https: "))
+
+
+@pytest.mark.usefixtures("ledger")
+async def test_a_proxy_that_cannot_be_used_is_the_one_cause_of_what_cannot_be_reached(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    away = {"SLACK_API_URL": "https://slack.invalid/api/", "WECHAT_API_URL": "https://wx.invalid"}
+    (told,) = complaints(await examine(environ | away))
+    assert (told.names, told.finding.level) == (("proxies",), "wrong")
+    assert told.finding.found.startswith("HTTPS_PROXY does not begin with http://")
+    assert [each.name for each in told.follows] == ["slack-bot", "slack-app", "wechat"]
+    assert "slack-groups" in told.unchecked
 
 
 async def test_a_proxy_that_only_the_env_file_names_is_not_used() -> None:

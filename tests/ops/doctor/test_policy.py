@@ -67,9 +67,9 @@ async def test_a_policy_that_lets_nobody_share_anything_is_told(
     environ: dict[str, str], tmp_path: Path, text: str
 ) -> None:
     found, *_ = await asked(with_policy(environ, tmp_path, text), "policy-reach")
-    assert (found.level, found.found) == (
-        "warning",
-        "nobody may share anything: every rule that decides anything denies",
+    assert found.level == "warning"
+    assert found.found.startswith(
+        "nobody may share anything: every rule that decides anything denies"
     )
     assert found.fix == "Add a [[rule]] with another effect, or move one up."
 

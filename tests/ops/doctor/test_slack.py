@@ -46,7 +46,7 @@ async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
         (
             Status(407),
             "The proxy does not let the bot through to Slack",
-            "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+            "Correct `proxies` first, then run the doctor again.",
         ),
         (
             Status(404),

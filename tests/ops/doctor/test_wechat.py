@@ -8,6 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.app.running import running
+from bot.ops.doctor.run import examine
 from bot.ops.doctor.wechat import try_owners
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Status
@@ -17,7 +18,7 @@ from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.wechat.transport import Transport, WeChatApi
 from tests.conftest import free_port, rows, settings_of
-from tests.ops.doctors import B, asked, level, one, rule, with_policy
+from tests.ops.doctors import B, asked, complaints, level, one, rule, with_policy
 
 
 @pytest.fixture
@@ -82,8 +83,8 @@ async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
         ),
         (
             407,
-            "the proxy does not let the bot through to WeChat (HTTP 407)",
-            "Check HTTPS_PROXY, and the user and the password in it, then run the doctor again.",
+            "A proxy did not let the call through to WeChat",
+            "Correct `proxies` first, then run the doctor again.",
         ),
     ],
 )
@@ -245,7 +246,10 @@ async def test_a_callback_that_never_came_is_warned_of(
 
 @pytest.mark.parametrize(
     ("running_bots", "fix"),
-    [(0, "Start the bot, and look at its log."), (1, "Look at the log of the bot that runs.")],
+    [
+        (0, "Start the bot, and look at its log."),
+        (1, "At open.weixin.qq.com compare 授权事件接收URL"),
+    ],
 )
 async def test_nobody_is_told_to_start_a_bot_that_runs(
     chain: dict[str, str], database: Path, running_bots: int, fix: str
@@ -254,7 +258,9 @@ async def test_nobody_is_told_to_start_a_bot_that_runs(
     rows(database, "DELETE FROM replicas")
     if running_bots:
         rows(database, f"INSERT INTO replicas VALUES ('here', {time.time() + 60})")  # noqa: S608  # a number
-    assert (await one(chain, "platform-token")).fix == fix
+    assert ((await one(chain, "callback")).fix or "").startswith(fix)
+    told = {name for each in complaints(await examine(chain)) for name in each.names}
+    assert told & {"callback", "ticket", "platform-token", "owner-token"} == {"callback"}
 
 
 async def test_without_a_ledger_the_chain_cannot_be_looked_at(
@@ -282,7 +288,21 @@ async def test_keys_that_changed_or_are_lost_are_told(
     assert await level(chain, "encryption") == "ok"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
     assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
-    assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "wechat") == "warning"
+    lost = complaints(await examine(chain | {"TOKEN_ENCRYPTION_KEY": new}))
+    assert [each.names for each in lost] == [("encryption",)]
+    assert lost[0].unchecked == ("wechat", "permissions")
+
+
+async def test_an_address_that_wechat_does_not_know_is_one_finding_of_all_who_were_turned_away(
+    chain: dict[str, str], wechat: LocalWeChat, database: Path
+) -> None:
+    wechat.fail("getenvinfo", Code(61004))
+    wechat.fail("api_get_authorizer_info", Code(61004))
+    rows(database, "UPDATE tokens SET error = '61004' WHERE name = 'component'")
+    told = complaints(
+        await examine(chain | {"TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode()})
+    )
+    assert [each.names for each in told if "encryption" not in each.names] == [("platform-token",)]
 
 
 async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
