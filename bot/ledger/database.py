@@ -27,11 +27,8 @@ _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 _PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
 BUSY_SECONDS = 1.5
 """How long SQLite waits for another writer's lock."""
-_TRANSIENT = (
-    "08",
-    "53",
-    "57",
-)  # connection exception, insufficient resources, operator intervention
+# Classes of SQLSTATE: connection exception, insufficient resources, operator intervention.
+_TRANSIENT = ("08", "53", "57")
 _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )

@@ -19,9 +19,8 @@ _r = requests.c
 # The batch that is next. The one in the lane counts as its person's first.
 _ONE = requests.alias("one").c
 _HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
-_WHO = _ONE.team.concat(" ").concat(
-    _ONE.user
-)  # concatenated, so that no index is used that covers ended requests
+# Concatenated, so that no index is used that covers ended requests.
+_WHO = _ONE.team.concat(" ").concat(_ONE.user)
 _NTH = func.row_number().over(partition_by=_WHO, order_by=(_ONE.created, _ONE.id))
 _WANTING = (
     select(

@@ -16,9 +16,8 @@ from bot.ledger.entries import Entry
 LEASE = 9.0
 """Seconds for which a replica holds its requests after its last heartbeat."""
 
-_CHECK_EVERY = (
-    0.1  # seconds of the loop's clock: how long work may go on after the machine has woken up
-)
+# Seconds of the loop's clock: how long work may go on after the machine has woken up.
+_CHECK_EVERY = 0.1
 
 
 def since_boot() -> float:

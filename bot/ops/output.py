@@ -19,13 +19,10 @@ UNSAFE = (
     r"\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _UNSAFE = re.compile(UNSAFE)
-_AS_IT_IS = json.JSONEncoder(
-    ensure_ascii=False
-)  # one encoder; `json.dumps` with options would create one for each line
+# One encoder; `json.dumps` with options would create one for each line.
+_AS_IT_IS = json.JSONEncoder(ensure_ascii=False)
 # Spreadsheets skip leading spaces, and also take the full-width signs.
-_FORMULA = re.compile(
-    rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]"
-)  # the full-width signs are intended
+_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")
 _IN_A_TABLE = 1000  # rows per table; column widths are computed for each table
 
 

@@ -9,9 +9,8 @@ from aiohttp import StreamReader, web
 
 _SECONDS = 5.0
 _MOST_MEMORY = 4 << 20  # bytes of memory
-_UNPACED = (
-    64 << 10
-)  # bytes read without a pause; pushes, and nearly all commands and clicks, are shorter
+# Bytes read without a pause; pushes, and nearly all commands and clicks, are shorter.
+_UNPACED = 64 << 10
 # Longer bodies are limited to this many at once and to this common rate, so that they do not starve the others.
 _MOST_LONG = 8
 _PACE = 4 << 20  # bytes a second

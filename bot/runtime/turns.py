@@ -5,9 +5,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LONGEST = (
-    0.1  # seconds that a step waits at most: the ack itself may be waiting for Slack or the ledger
-)
+# Seconds that a step waits at most: the ack itself may be waiting for Slack or the ledger.
+_LONGEST = 0.1
 
 
 class AcksFirst:

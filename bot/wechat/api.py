@@ -22,12 +22,10 @@ PAGE = 100
 """The largest page of functions that one call can ask for."""
 
 _NORMAL = "NORMAL"
-_LONGEST_ERRCODE = (
-    10  # digits; WeChat's codes have up to seven, and int() refuses to print huge numbers
-)
-_ERRCODE = re.compile(
-    rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*"
-)  # \s and [0-9]: int() also accepts other digits
+# Digits; WeChat's codes have up to seven, and int() refuses to print huge numbers.
+_LONGEST_ERRCODE = 10
+# \s and [0-9], since int() also accepts other digits.
+_ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")
 # A long run of token characters. WeChat's tokens are longer than this, and a proxy's error page may quote the URL.
 _SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")

@@ -109,9 +109,8 @@ class TokenServer:
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Read the token again, unless another caller has already got a newer one."""
-        await self._readings.wait(
-            owner
-        )  # a reading under way may have begun before the token was refused
+        # A reading under way may have begun before the token was refused.
+        await self._readings.wait(owner)
         cached, _ = self._cached.get(owner, ("", 0.0))
         if cached and cached != refused:
             return cached
