@@ -37,7 +37,7 @@ from bot.policy import Rule
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
-from tests.databases import Database, PostgreSQL, compile_once
+from tests.databases import Database, PostgreSQL, compile_once, record_statements
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def pytest_configure() -> None:
     let_the_ledger_take(PATIENT)
     let_answers_take(10)
     event.listen(Engine, "engine_connect", compile_once)
+    event.listen(Engine, "do_connect", record_statements)
     event.listen(Pool, "connect", _may_pause)
     event.listen(Pool, "checkout", _need_not_last)
 

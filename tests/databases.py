@@ -2,18 +2,19 @@
 
 import asyncio
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import psycopg
 import pytest
 from psycopg.sql import SQL
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger import LEASE, Ledger
@@ -49,6 +50,36 @@ _compiled = _Compiled()
 def compile_once(connection: Connection) -> None:
     """Make a connection use the shared cache of compiled SQL."""
     connection.execution_options(compiled_cache=_compiled)
+
+
+def record_statements(
+    dialect: Dialect, _record: object, _arguments: object, named: dict[str, Any]
+) -> None:
+    """Make a new connection's cursors add what they execute to its list `said`, if it has one.
+
+    SQLAlchemy's own event misses what the ledger executes by the driver alone.
+    """
+    if dialect.name == "sqlite":
+        named["factory"] = _SqliteConnection
+    else:
+        named["cursor_factory"] = _PsycopgCursor
+
+
+class _SqliteCursor(sqlite3.Cursor):
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        getattr(self.connection, "said", []).append((sql, parameters))
+        return super().execute(sql, parameters)
+
+
+class _SqliteConnection(sqlite3.Connection):
+    def cursor(self, factory: Any = _SqliteCursor) -> Any:
+        return super().cursor(factory)
+
+
+class _PsycopgCursor(psycopg.Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
+        getattr(self.connection, "said", []).append((query, params))
+        return super().execute(query, params, **how)
 
 
 _SHAPE = """
@@ -277,11 +308,19 @@ class Database:
             opened.set()
 
     def _watch(self, engine: Engine) -> None:
-        def before(*arguments: Any) -> None:
-            self.statements.append((arguments[2], arguments[3]))
+        def record(raw: Any, *_: object) -> None:
+            raw.said = self.statements
 
         def commit(_connection: Connection) -> None:
             self.commits.append("")
 
-        event.listen(engine, "before_cursor_execute", before)
+        event.listen(engine, "checkout", record)
         event.listen(engine, "commit", commit)
+
+
+def end_all_connections(database: Database) -> None:
+    """End all connections to a PostgreSQL database, except the one that asks for it."""
+    database.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )

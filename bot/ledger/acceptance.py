@@ -177,7 +177,7 @@ def accept(new: NewRequest, on: Connection) -> Acceptance:
     if new.retry and not on.execute(_RETRY, new.retried).rowcount:
         return _find_conflict(on, find) or AlreadyRetried()
     while True:
-        created = _ACCEPT.run(on, {**fill, **find}).scalar()
+        created = _ACCEPT.scalar(on, {**fill, **find})
         if created is not None:
             record(on, "accepted", new.request)
             if new.retry:

@@ -88,13 +88,13 @@ class BatchItems:
                 self._answer(on, done)
             if following is None:
                 return False
-            return _BEGIN.run(on, {"the_id": following.id}).rowcount == 1
+            return _BEGIN.run(on, {"the_id": following.id}) == 1
 
         return await self._writer.run(work)
 
     def _answer(self, on: Connection, done: ItemAnswered) -> None:
         columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
-        if _END.run(on, {**columns, "the_id": done.item.id}).rowcount != 1:
+        if _END.run(on, {**columns, "the_id": done.item.id}) != 1:
             return  # an earlier try was committed without learning so
         for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
             record(on, kind, done.item, facts)
@@ -180,4 +180,4 @@ class BatchItems:
 
     def _holds(self, on: Connection, batch: Entry) -> bool:
         key = {**key_of(batch), "the_state": State.PLACED.value}
-        return FIND_STANDING.run(on, key).scalar() is not None
+        return FIND_STANDING.scalar(on, key) is not None

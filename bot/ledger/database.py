@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.prepared import execute
 from bot.ledger.schema import HEAD, metadata, replicas
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
@@ -201,7 +202,7 @@ def engine_of(url: URL) -> Engine:
 
     # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
     event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", lambda on: on.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", lambda on: execute(on, "BEGIN IMMEDIATE"))
     return engine
 
 

@@ -36,7 +36,7 @@ def move(
 ) -> bool:
     """Change the state and add the events; False if the fence is old or the move is not lawful."""
     mine = key_of(entry)
-    if _MOVE[to].run(on, {**columns, **mine}).rowcount != 1:
+    if _MOVE[to].run(on, {**columns, **mine}) != 1:
         # An earlier try may have been committed without learning so.
         return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
     for kind, facts in happened:

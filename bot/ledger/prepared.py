@@ -1,13 +1,15 @@
-"""Statements that are compiled once: SQLAlchemy's cache lookup takes longer than SQLite's execution.
+"""Statements that are compiled once and executed by the driver: SQLAlchemy takes longer for either than SQLite.
 
 Worth it only for the statements of every share and every item of a batch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIModule
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
@@ -34,22 +36,60 @@ class _Compiled:
 
 
 class Prepared:
-    """A statement, compiled once per database and set of columns.
+    """A statement, compiled once per database and set of columns, for use within a transaction.
 
-    It takes no list parameters, and its results are the driver's raw values.
+    It takes no list parameters.
     """
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
-    def run(self, on: Connection, row: _Row) -> CursorResult[Any]:
-        """Execute it with a row of parameters."""
+    def run(self, on: Connection, row: _Row) -> int:
+        """Execute it with a row of parameters; return the number of rows that it wrote."""
+        return self._execute(on, row)[0]
+
+    def scalar(self, on: Connection, row: _Row) -> Any:
+        """Execute it; return the first column of the first row, as the driver returns it, or None if there is no row."""
+        found = self._execute(on, row)[1]
+        return found and found[0]
+
+    def _execute(self, on: Connection, row: _Row) -> tuple[int, Sequence[Any] | None]:
         key = (on.dialect.name, *row)
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = self._compiled[key] = _compile(self._statement, on.dialect, row)
-        return on.exec_driver_sql(compiled.sql, compiled.parameters(row))
+        return execute(on, compiled.sql, compiled.parameters(row))
+
+
+def execute(on: Connection, sql: str, parameters: Any = ()) -> tuple[int, Sequence[Any] | None]:
+    """Execute SQL by the driver; return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
+    cursor = on.connection.cursor()
+    try:
+        cursor.execute(sql, parameters)
+        found = cursor.fetchone() if cursor.description else None
+    except on.dialect.loaded_dbapi.Error as error:
+        raise _translated(error, on, sql) from error
+    else:
+        return cursor.rowcount, found
+    finally:
+        cursor.close()  # SQLite commits only without open results
+
+
+def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:
+    """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
+    dialect = on.dialect
+    lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
+    if lost:
+        on.invalidate(error)
+    return DBAPIError.instance(
+        sql,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )
 
 
 def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:

@@ -167,7 +167,7 @@ class Replica:
         def work(on: Connection) -> bool:
             self._heartbeat(on)
             stands = {**key_of(entry), "the_state": entry.state.value}
-            return FIND_STANDING.run(on, stands).scalar() is not None
+            return FIND_STANDING.scalar(on, stands) is not None
 
         began = self._clock()
         held = await self._writer.run(work)

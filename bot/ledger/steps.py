@@ -49,7 +49,7 @@ def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | Non
     match outcome:
         case Shared():
             asked = {"the_owner": request.owner, "the_appid": request.appid, "but": request.id}
-            return _TOLD.run(on, asked).scalar() is not None
+            return _TOLD.scalar(on, asked) is not None
         case Finished(tally) if tally.shared:
             return on.scalar(_FIRST_UNTOLD, {"the_batch": request.id}) is None
         case _:

@@ -2,14 +2,14 @@
 
 import pytest
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from bot.domain.outcome import Shared
 from bot.ledger import Ledger
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import events, replicas, requests
 from bot.ledger.statements import NOW, compared
-from tests.databases import Database
+from tests.databases import Database, end_all_connections
 from tests.ledger.conftest import accepted
 
 _CHANGE = update(requests).where(compared(requests.c.id)).values(state="ended", ended=NOW)
@@ -22,9 +22,9 @@ async def test_what_it_writes_is_stored_as_each_column_stores_it(
     change, which = Prepared(_CHANGE), {"the_id": entry.request.id}
     values = {"ending": Shared(3), "begun": True, "comment": "a\0b", **which}
     with database.engine.begin() as on:
-        assert change.run(on, values).rowcount == 1
-        assert change.run(on, {"place": "C1/1.5", **which}).rowcount == 1
-        assert change.run(on, {"place": "C1/2.5", "the_id": "another"}).rowcount == 0
+        assert change.run(on, values) == 1
+        assert change.run(on, {"place": "C1/1.5", **which}) == 1
+        assert change.run(on, {"place": "C1/2.5", "the_id": "another"}) == 0
         row = on.execute(select(requests)).mappings().one()
     assert row["state"] == "ended"
     assert row["ended"] >= row["created"]
@@ -38,10 +38,27 @@ async def test_it_writes_a_row_and_returns_what_it_finds(database: Database) -> 
     with database.engine.begin() as on:
         for id_ in "abc":
             add.run(on, {"id": id_, "lease_until": 1.5})
-        assert find.run(on, {"the_id": "b"}).scalar() == "b"
-        assert find.run(on, {"the_id": "d"}).scalar() is None
-        with pytest.raises(IntegrityError):
+        assert find.scalar(on, {"the_id": "b"}) == "b"
+        assert find.scalar(on, {"the_id": "d"}) is None
+        with pytest.raises(IntegrityError, match=r"(?i)unique") as caught:
             add.run(on, {"id": "a", "lease_until": 2.5})
+        assert not caught.value.connection_invalidated
+
+
+async def test_a_connection_that_is_lost_is_replaced_for_the_next_transaction(
+    on_postgresql: Database,
+) -> None:
+    add = Prepared(insert(replicas))
+    with on_postgresql.open().engine.connect() as on:
+        with on.begin():
+            add.run(on, {"id": "a", "lease_until": 1.5})
+        end_all_connections(on_postgresql)
+        with pytest.raises(OperationalError, match="terminat") as caught, on.begin():
+            add.run(on, {"id": "b", "lease_until": 1.5})
+        assert caught.value.connection_invalidated
+        with on.begin():
+            add.run(on, {"id": "c", "lease_until": 1.5})
+    assert [row["id"] for row in on_postgresql.rows("SELECT id FROM replicas")] == ["a", "c"]
 
 
 _ID = compared(replicas.c.id)

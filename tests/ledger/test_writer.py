@@ -18,7 +18,7 @@ from sqlalchemy.exc import (
 from bot.ledger.database import POSTGRESQL
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
-from tests.databases import Database, PostgreSQL
+from tests.databases import Database, PostgreSQL, end_all_connections
 from tests.ledger.conftest import SOON, soon, within
 from tests.patience import PATIENT
 
@@ -426,13 +426,6 @@ async def test_what_a_connection_is_lost_in_the_commit_of_is_not_done_twice(
     assert ran == ["note"]
     assert await writer.run(add("next")) == "next"
     await writer.close()
-
-
-def end_all_connections(database: Database) -> None:
-    database.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
 
 
 async def test_a_connection_that_died_meanwhile_is_replaced_unseen(
