@@ -13,8 +13,8 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
-from tests.conftest import RELEASES, REQUESTER, Sleep, ledger_down, rows, soon
-from tests.scenes import ALLOW, Scene
+from tests.conftest import RELEASES, REQUESTER, Change, Sleep, ledger_down, rows, soon
+from tests.scenes import ALLOW, DENY, Scene
 from tests.workflow.test_batches import appids, line, shared, through
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -164,6 +164,20 @@ async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
         standing.now = NOW + 4 * 3600
         answer = await through(scene)
     assert answer.text.startswith("✅ *All 2 shared.*")
+
+
+@LIMITS
+async def test_after_a_pause_nothing_more_is_shared_if_the_policy_says_no_by_now(
+    scene: Scene, standing: Standing, change: Change, wechat: LocalWeChat, code: int, until: int
+) -> None:
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 60, code)
+        calls = len(wechat.calls)
+        await change(DENY)
+        standing.now = until
+        answer = await through(scene)
+    assert "*60 stopped by the policy*, of 60." in answer.text
+    assert len(wechat.calls) == calls
 
 
 async def test_the_pause_is_not_shown_any_more_once_it_is_over(
