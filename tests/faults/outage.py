@@ -26,6 +26,25 @@ class OutageKind(Enum):
     HANGING = "hanging"
 
 
+@dataclass(frozen=True)
+class Outage:
+    """An outage: its kind, its length, whether a bot is killed meanwhile, and whether there are two."""
+
+    kind: OutageKind
+    seconds: float
+    killed: bool = False
+    replicas: bool = False
+
+    def __str__(self) -> str:
+        more = (", killed" if self.killed else "") + (", replicas" if self.replicas else "")
+        return f"{self.kind.value} for {self.seconds:g} s{more}"
+
+    @property
+    def within(self) -> float:
+        """Seconds from the end of the outage until every thread has its answer."""
+        return 60.0 if self.seconds > 60 else 30.0
+
+
 @dataclass
 class SlackProxy:
     """A port that forwards to Slack, except during an outage."""
@@ -51,10 +70,8 @@ class SlackProxy:
                 writer.transport.abort()
 
     async def restore(self) -> None:
-        """Forward to Slack again."""
+        """Forward to Slack again, but for connections that fell silent."""
         kind, self.outage = self.outage, None
-        for writer in self._open:
-            writer.transport.abort()
         if kind is OutageKind.REFUSED:
             await self._listen()
 
@@ -101,9 +118,11 @@ class SlackProxy:
             onward.close()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        silent = False
         with suppress(OSError):
             while data := await reader.read(65_536):
-                if self.outage is None:
+                silent = silent or self.outage is not None
+                if not silent:
                     writer.write(data)
                     await writer.drain()
             writer.close()
