@@ -556,7 +556,9 @@ async def test_a_batch_that_is_asked_for_first_is_waited_for_until_it_has_its_pl
 
 async def test_a_person_s_second_batch_comes_after_everybody_s_first(ledger: Ledger) -> None:
     asked = ["U1", "U1", "U1", "U2", "U3", "U2"]
-    found = [(ledger, await placed(ledger, by(user))) for user in asked]
+    ids = ["f", "e", "d", "c", "b", "a"]  # their order is no reason
+    batches = [replace(by(user), id=id_) for user, id_ in zip(asked, ids, strict=True)]
+    found = [(ledger, await placed(ledger, batch)) for batch in batches]
     assert await order(found) == [0, 3, 4, 1, 5, 2]
 
 

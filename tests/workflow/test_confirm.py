@@ -95,9 +95,15 @@ async def test_the_same_click_delivered_twice_is_one(scene: Scene) -> None:
     assert kinds(scene.database).count("confirmed") == 1
 
 
-@pytest.mark.parametrize("button", ["confirm", "cancel"])
-async def test_nobody_else_can_click_for_the_requester(scene: Scene, button: str) -> None:
-    async with scene.bot(CONFIRM):
+@pytest.mark.parametrize(
+    ("button", "operators"),
+    [("confirm", 'operators = { users = ["U0SECOND"] }'), ("cancel", "")],
+    ids=["confirm", "cancel"],
+)
+async def test_nobody_else_can_click_for_the_requester(
+    scene: Scene, button: str, operators: str
+) -> None:
+    async with scene.bot(operators + CONFIRM):
         await scene.ask()
         # Nobody else sees the button, so this is somebody who forges the click.
         ack = await scene.slack.click(REQUESTER, scene.shown(), button, team="T0NOBODY")

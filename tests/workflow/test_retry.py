@@ -316,7 +316,7 @@ async def test_a_button_that_only_the_requester_sees_gives_way_to_what_came_of_i
 
 @pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
 async def test_nobody_else_tries_again(scene: Scene, user: str) -> None:
-    async with scene.bot(ALLOW):
+    async with scene.bot('operators = { users = ["U0SECOND"] }' + ALLOW):
         answer = await failed(scene)
         told = await scene.click(user, answer, "retry")
         assert f"Only <@{REQUESTER}>" in told
