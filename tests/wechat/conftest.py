@@ -1,4 +1,4 @@
-"""WeChat on the loopback, the bot's own HTTP client, and servers that say what no proper one would."""
+"""A local WeChat, the bot's HTTP client, and servers that answer wrongly."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Clock:
-    """A clock that stands still until it is moved, in seconds."""
+    """A clock, in seconds, that is moved by hand."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -35,7 +35,7 @@ class Clock:
 
 
 class Pauses(list[float]):
-    """A sleep that takes no time but the clock's, and keeps what was asked of it."""
+    """A sleep that only moves the clock, and records the requested seconds."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Pauses(list[float]):
 
 
 class Wire:
-    """A server that keeps each request as it arrived, then does as its script says.
+    """A server that records each request as it arrived, and then runs its script.
 
     `requests` are heads with bodies; `arrived` counts them, and `closed` the connections that have ended.
     """
@@ -73,7 +73,7 @@ class Wire:
         assert task
         self._tasks.add(task)
         self.opened += 1
-        # Whatever happens to the connection, the test looks at what the bot made of it.
+        # Errors of the connection are expected; the test checks how the bot handles them.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -87,7 +87,7 @@ class Wire:
         self.closed.release()
 
     async def stop(self) -> None:
-        """End what is still open."""
+        """Close all connections."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -109,7 +109,7 @@ async def wire(script: Script) -> AsyncIterator[Wire]:
 
 
 def answers(answer: bytes) -> AbstractAsyncContextManager[Wire]:
-    """Serve one answer, byte for byte, and keep the connection open."""
+    """Serve exactly these bytes, and keep the connection open."""
 
     async def script(writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -119,7 +119,7 @@ def answers(answer: bytes) -> AbstractAsyncContextManager[Wire]:
 
 
 def closes(answer: bytes = b"") -> AbstractAsyncContextManager[Wire]:
-    """Serve the beginning of an answer, and close the connection."""
+    """Serve these bytes, the beginning of an answer, and close the connection."""
 
     async def script(writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -131,12 +131,12 @@ def closes(answer: bytes = b"") -> AbstractAsyncContextManager[Wire]:
 
 
 def mute() -> AbstractAsyncContextManager[Wire]:
-    """Serve nothing, and keep the connection open until the other side closes it."""
+    """Answer nothing, and keep the connection open until the client closes it."""
     return answers(b"")
 
 
 def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    """Return an answer with its length."""
+    """Return a response with its Content-Length."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(head).encode() + body
 
@@ -172,7 +172,7 @@ async def wechat() -> AsyncIterator[LocalWeChat]:
 
 @pytest.fixture
 def refused_port(unused_tcp_port: int) -> int:
-    """A port of this machine where nobody listens."""
+    """A local port on which nothing listens."""
     return unused_tcp_port
 
 
@@ -183,7 +183,7 @@ async def replicas(
     clock: Clock,
     sqlite: Database,
 ) -> AsyncIterator[Replicas]:
-    """Make replicas on one SQLite file."""
+    """A factory of replicas on one SQLite file."""
     replicas = Replicas(http, wechat, sqlite, clock)
     yield replicas
     await replicas.stop()
@@ -196,7 +196,7 @@ async def replicas_on_postgresql(
     clock: Clock,
     on_postgresql: Database,
 ) -> AsyncIterator[Replicas]:
-    """Make replicas on one PostgreSQL."""
+    """A factory of replicas on one PostgreSQL."""
     replicas = Replicas(http, wechat, on_postgresql, clock)
     yield replicas
     await replicas.stop()
@@ -204,7 +204,7 @@ async def replicas_on_postgresql(
 
 @pytest.fixture(params=["replicas", "replicas_on_postgresql"], ids=["sqlite", "postgresql"])
 def on_both(request: pytest.FixtureRequest) -> Replicas:
-    """Make replicas on one database of each kind."""
+    """A factory of replicas on one database, of each kind in turn."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Replicas)
     return found
@@ -212,7 +212,7 @@ def on_both(request: pytest.FixtureRequest) -> Replicas:
 
 @pytest.fixture
 async def replica(replicas: Replicas, wechat: LocalWeChat) -> Replica:
-    """Return a replica that has a ticket."""
+    """A replica that has a ticket."""
     replica = replicas.make()
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     return replica

@@ -1,4 +1,4 @@
-"""Replicas of the bot as far as they keep the platform's tokens, and pushes with any CreateTime."""
+"""The parts of a bot's replicas that keep the platform's tokens, and pushes with any CreateTime."""
 
 import asyncio
 import time
@@ -37,13 +37,13 @@ _numbers = count(1)
 
 
 async def briefly(seconds: float) -> None:
-    """Sleep a hundredth of what is asked: what is waited for comes of itself."""
+    """Sleep for a hundredth of the requested time."""
     await asyncio.sleep(seconds / 100)
 
 
 @dataclass
 class Replica:
-    """One replica of the bot, as `bot.app.token_source` puts it together."""
+    """The token chain of one replica, wired as in `bot.app.token_source`."""
 
     ledger: Ledger
     tokens: Tokens
@@ -54,16 +54,16 @@ class Replica:
     woken: list[None]
     tasks: Tasks
     renewals: list[tuple[str, str]]
-    """What was told of renewals: link and result."""
+    """The reported renewals: link and result."""
 
     async def kept(self, name: str) -> StoredToken:
-        """Return what the ledger has of this name, which must be there."""
+        """Return the ledger's row of this name, which must exist."""
         found = await self.tokens.find(name)
         assert found is not None
         return found
 
     async def token(self, owner: str = OWNER) -> str:
-        """Return an owner's token, which must be had."""
+        """Return an owner's token, which must be available."""
         got = await self.chain.token(owner)
         assert isinstance(got, str), got
         return got
@@ -71,7 +71,7 @@ class Replica:
 
 @dataclass
 class Replicas:
-    """Makes replicas that have one database, one WeChat and, unless they are given another, one clock."""
+    """Makes replicas with one database, one WeChat and, by default, one clock."""
 
     http: httpx.AsyncBaseTransport
     wechat: LocalWeChat
@@ -88,7 +88,7 @@ class Replicas:
         appsecret: str | None = None,
         jitter: Callable[[], float] = lambda: 0.5,
     ) -> Replica:
-        """Return one more replica."""
+        """Return another replica."""
         platform = self.wechat.platform
         ledger = self.database.ledger(f"replica-{next(_numbers)}")
         tokens = ledger.tokens(platform.component_appid, seal_of([KEY]))
@@ -119,14 +119,14 @@ class Replicas:
         return self.made[-1]
 
     async def restarted(self) -> Replica:
-        """Stop every replica and its ledger, and return a new one."""
+        """Stop all replicas and their ledgers, and return a new replica."""
         await self.stop()
         await self.database.close()
         self.database.ledgers.clear()
         return self.make()
 
     async def stop(self) -> None:
-        """End what the replicas have under way."""
+        """Stop all replicas."""
         for replica in self.made:
             replica.handler.stop()
             await replica.tasks.drain(0)
@@ -134,28 +134,28 @@ class Replicas:
         self.made.clear()
 
     def change(self, name: str, changes: str) -> None:
-        """Change what the ledger has of a name, past every replica: `changes` is in SQL."""
+        """Change the ledger's row of a name, past every replica; `changes` is SQL."""
         with self.database.engine.begin() as connection:
             changed = f"UPDATE tokens SET {changes} WHERE name = :name"  # noqa: S608
             assert connection.execute(text(changed), {"name": name}).rowcount == 1
 
     def later(self, seconds: float, *names: str) -> None:
-        """Let so much time pass for these by the database's clock."""
+        """Let this much time pass for these names by the database's clock."""
         for name in names:
             self.change(name, f"issued = issued - {seconds}, expires = expires - {seconds}")
 
     def run_out(self, *names: str) -> None:
-        """Let so much time pass by the database's clock that these are worth nothing."""
+        """Let these names expire by the database's clock."""
         self.later(LIFE, *names)
 
     def row(self, name: str) -> dict[str, object]:
-        """Return the row of a name as it stands, sealed."""
+        """Return the row of a name as it is stored, with sealed secrets."""
         rows = self.database.rows(f"SELECT * FROM tokens WHERE name = '{name}'")  # noqa: S608
         return rows[0] if rows else {}
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Let the ledger have no tokens to give or take."""
+        """Let the ledger neither read nor write tokens."""
         with self.database.engine.begin() as connection:
             connection.execute(text("ALTER TABLE tokens RENAME TO tokens_elsewhere"))
         try:
@@ -166,8 +166,8 @@ class Replicas:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        """Let SQLite keep no new token, though leases can be taken."""
-        full = "SELECT abs(-9223372036854775808)"  # overflows; RAISE would blame what is written
+        """Let SQLite store no new token, though leases can be taken."""
+        full = "SELECT abs(-9223372036854775808)"  # an overflow; RAISE would be an error of the statement's data
         with self.database.engine.begin() as connection:
             connection.execute(
                 text(f"CREATE TRIGGER full BEFORE UPDATE OF value ON tokens BEGIN {full}; END")
@@ -187,7 +187,7 @@ def endpoints(wechat: LocalWeChat) -> list[str]:
 def pushed(
     wechat: LocalWeChat, info_type: str, created: float, age: float = 0.0, /, **more: str
 ) -> Push:
-    """Return a push, signed `age` seconds ago, that tells of what happened at `created`."""
+    """Return a push with this CreateTime, signed `age` seconds ago."""
     platform = wechat.platform
     fields = event(platform.component_appid, info_type, int(created), **more)
     number = next(_numbers)
@@ -199,7 +199,7 @@ def pushed(
 
 @asynccontextmanager
 async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
-    """Serve the replica's callback as `bot.app.running` does, and give its address."""
+    """Serve the replica's callback as `bot.app.running` does; yield its address."""
     platform = wechat.platform
     keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
@@ -212,7 +212,7 @@ async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def served(callback: Callback) -> AsyncIterator[str]:
-    """Serve any callback."""
+    """Serve a callback; yield its address."""
     server = web.Application()
     server[BODIES] = Bodies()
     server.router.add_post("/wechat/events", callback.answer)

@@ -25,7 +25,7 @@ def said(errmsg: object, errcode: object = 40097) -> Said:
     return answer.said
 
 
-def test_the_call_is_a_json_object_with_the_token_in_the_query_alone() -> None:
+def test_the_call_is_a_json_object_with_the_token_only_in_the_query() -> None:
     call = share_env("t0k3n", ENV, APPID)
     assert call.path == "/tcb/shareenv"
     assert call.query == {"access_token": "t0k3n"}
@@ -33,13 +33,13 @@ def test_the_call_is_a_json_object_with_the_token_in_the_query_alone() -> None:
 
 
 @given(st.text(), st.text(), st.text())
-def test_what_the_call_shows_does_not_depend_on_its_token(token: str, env: str, appid: str) -> None:
+def test_the_repr_of_the_call_does_not_contain_its_token(token: str, env: str, appid: str) -> None:
     call, other = share_env(token, env, appid), share_env("another", env, appid)
     assert (repr(call), call.body, call.path) == (repr(other), other.body, other.path)
 
 
 @given(st.text(), st.text())
-def test_whatever_is_asked_for_arrives_as_it_is(env: str, appid: str) -> None:
+def test_any_appid_and_env_arrive_unchanged(env: str, appid: str) -> None:
     assert json.loads(share_env("t", env, appid).body) == {"appid": appid, "env": env}
 
 
@@ -65,7 +65,7 @@ def test_whatever_is_asked_for_arrives_as_it_is(env: str, appid: str) -> None:
         *("raw control characters", "text null", "more than documented", "others further in"),
     ],
 )
-def test_errcode_zero_is_a_yes_in_every_form(body: bytes) -> None:
+def test_errcode_zero_means_shared_in_every_form(body: bytes) -> None:
     assert read(200, body) == Done()
 
 
@@ -80,7 +80,7 @@ def test_errcode_zero_is_a_yes_in_every_form(body: bytes) -> None:
         ("9999999999", 9_999_999_999),
     ],
 )
-def test_another_errcode_is_a_no_as_number_or_as_text(errcode: str, number: int) -> None:
+def test_another_errcode_is_an_error_as_number_or_as_text(errcode: str, number: int) -> None:
     answer = read(200, b'{"errcode":%s,"errmsg":"no"}' % errcode.encode())
     assert answer == Declined(Said(number, "no", None))
 
@@ -99,7 +99,7 @@ def test_another_errcode_is_a_no_as_number_or_as_text(errcode: str, number: int)
     ],
     ids=lambda member: member[:24],
 )
-def test_an_object_without_a_readable_errcode_is_neither_yes_nor_no(member: str) -> None:
+def test_an_object_without_a_readable_errcode_is_neither_success_nor_error(member: str) -> None:
     assert read(200, f"{{{member}}}".encode()) == Troubled(Trouble.NO_ERRCODE)
 
 
@@ -114,7 +114,7 @@ def test_an_object_without_a_readable_errcode_is_neither_yes_nor_no(member: str)
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_what_is_no_json_object_is_no_answer_of_wechats(body: bytes) -> None:
+def test_anything_but_a_json_object_is_not_wechats_answer(body: bytes) -> None:
     assert read(200, body) == Troubled(Trouble.NOT_JSON)
 
 
@@ -138,7 +138,7 @@ def test_what_is_no_json_object_is_no_answer_of_wechats(body: bytes) -> None:
         *((999, Trouble.GATEWAY_BROKEN), (0, Trouble.NOT_JSON)),
     ],
 )
-def test_any_other_status_than_200_is_not_wechats_whatever_the_body_says(
+def test_an_answer_with_a_status_other_than_200_is_not_wechats_whatever_its_body(
     status: int, trouble: Trouble
 ) -> None:
     assert read(status, b'{"errcode":0,"errmsg":"ok"}') == Troubled(trouble, status)
@@ -192,18 +192,18 @@ def test_any_other_status_than_200_is_not_wechats_whatever_the_body_says(
     ],
     ids=repr,
 )
-def test_wechats_words_and_its_rid_are_told_apart(
+def test_wechats_errmsg_is_split_into_text_and_rid(
     errmsg: object, words: str, rid: str | None
 ) -> None:
     assert said(errmsg) == Said(40097, words, rid)
 
 
-def test_a_megabyte_of_blanks_costs_no_time() -> None:
+def test_a_megabyte_of_blanks_is_read_quickly() -> None:
     assert said(" " * 1_000_000 + f"rid: {RID}") == Said(40097, "", RID)
 
 
 @given(st.text())
-def test_words_are_printable_and_without_needless_blanks(errmsg: str) -> None:
+def test_an_errmsg_is_printable_and_without_superfluous_blanks(errmsg: str) -> None:
     words = said(errmsg).errmsg
     assert words.isprintable()
     assert words == " ".join(words.split())
@@ -211,7 +211,7 @@ def test_words_are_printable_and_without_needless_blanks(errmsg: str) -> None:
 
 
 @pytest.mark.parametrize("depth", range(600, 1000, 7))
-def test_nesting_that_json_just_allows_is_no_error(depth: int) -> None:
+def test_the_deepest_nesting_that_json_allows_is_no_error(depth: int) -> None:
     nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
     assert isinstance(read(200, nested), Declined | Troubled)
 

@@ -1,4 +1,4 @@
-"""Whatever comes in place of an answer is read as one of a closed set, and shows nothing of a token."""
+"""Any bytes in place of an answer are read as one of a closed set of results, which show no token."""
 
 import json
 import string
@@ -43,7 +43,7 @@ GOOD: dict[str, object] = {
     "info_list": [{"env": "prod-1", "status": "NORMAL"}],
     "functions": [{"name": "login", "status": "Active"}],
 }
-"""An answer in which every reader finds what it looks for."""
+"""An answer that every reader accepts."""
 READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (partial(read_answer, read=read), (Done,)),
     (partial(read_answer, read=read_envs), (tuple,)),
@@ -103,7 +103,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.parametrize(("reader", "found"), READERS)
 @given(st.just(200) | st.integers(-1, 999), bodies() | st.binary())
-def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
+def test_each_reader_returns_its_result_or_an_error_for_any_body(
     reader: Reader, found: tuple[type, ...], status: int, body: bytes
 ) -> None:
     answer = reader(status, body)
@@ -123,13 +123,13 @@ def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
 
 
 @pytest.mark.parametrize("reader", [reader for reader, _ in READERS])
-def test_each_reader_finds_something_in_a_good_answer(reader: Reader) -> None:
+def test_each_reader_accepts_a_good_answer(reader: Reader) -> None:
     assert not isinstance(reader(200, json.dumps(GOOD).encode()), Declined | Troubled)
 
 
 @given(bodies())
 @OFTEN
-def test_nothing_is_called_shared_but_an_object_with_one_errcode_that_is_zero(body: bytes) -> None:
+def test_only_an_object_with_exactly_one_errcode_of_zero_is_read_as_shared(body: bytes) -> None:
     if read_answer(200, body, read) != Done():
         return
     members = json.loads(body.decode("utf-8-sig", "replace"), strict=False, object_pairs_hook=list)
@@ -146,7 +146,7 @@ secrets = st.text(string.ascii_letters + string.digits + "_-@=", min_size=40, ma
 
 @given(secrets, st.text(max_size=400), st.text(max_size=400), st.booleans())
 @OFTEN
-def test_no_part_of_a_token_that_an_answer_repeats_is_shown(
+def test_a_token_that_an_answer_repeats_is_not_shown_even_in_part(
     secret: str, before: str, after: str, sure: bool
 ) -> None:
     errmsg = before + secret + after

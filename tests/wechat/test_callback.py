@@ -25,8 +25,8 @@ LIMIT = 64 << 10
 SUCCESS = (200, "success")
 
 
-class Ear:
-    """Hears pushes when it may, and remembers them; `down` is how often the ledger takes none."""
+class PushListener:
+    """Handles and records pushes once it may; `down` is how often the ledger fails first."""
 
     def __init__(self) -> None:
         self.heard: list[HandledPush] = []
@@ -37,7 +37,7 @@ class Ear:
         self.refused = list[Enum]()
 
     async def hear(self, push: HandledPush) -> None:
-        """Hear a push."""
+        """Handle a push."""
         self.tries += 1
         if self.tries <= self.down:
             raise LedgerDownError("no answer")
@@ -46,17 +46,19 @@ class Ear:
 
 
 @pytest.fixture
-def ear() -> Ear:
-    return Ear()
+def listener() -> PushListener:
+    return PushListener()
 
 
 @pytest.fixture
-async def url(wechat: LocalWeChat, ear: Ear) -> AsyncIterator[str]:
-    """Serve a callback that tells the ear, to which WeChat pushes."""
+async def url(wechat: LocalWeChat, listener: PushListener) -> AsyncIterator[str]:
+    """Serve a callback with this listener, to which WeChat pushes."""
     platform, tasks = wechat.platform, Tasks()
     keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
-    callback = Callback(known, ear.hear, time.time, briefly, tasks.start, ear.refused.append)
+    callback = Callback(
+        known, listener.hear, time.time, briefly, tasks.start, listener.refused.append
+    )
     async with served(callback) as url:
         platform.callback = url
         yield url
@@ -65,24 +67,24 @@ async def url(wechat: LocalWeChat, ear: Ear) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def stranger() -> AsyncIterator[aiohttp.ClientSession]:
-    """Return what anybody on the internet can post with."""
-    async with aiohttp.ClientSession() as stranger:
-        yield stranger
+async def poster() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client without any secrets."""
+    async with aiohttp.ClientSession() as poster:
+        yield poster
 
 
 def genuine(wechat: LocalWeChat) -> Push:
     return pushed(wechat, "component_verify_ticket", time.time(), ComponentVerifyTicket="t1cket")
 
 
-def refusals(ear: Ear) -> list[str]:
+def refusals(listener: PushListener) -> list[str]:
     """Return the reasons of all pushes that were refused."""
-    return [why.value for why in ear.refused]
+    return [why.value for why in listener.refused]
 
 
 @pytest.mark.usefixtures("url")
-async def test_every_genuine_push_is_answered_success_and_nothing_else(
-    wechat: LocalWeChat, ear: Ear
+async def test_every_genuine_push_is_answered_with_success_and_nothing_else(
+    wechat: LocalWeChat, listener: PushListener
 ) -> None:
     platform = wechat.platform
     assert await platform.push_ticket() == SUCCESS
@@ -94,39 +96,43 @@ async def test_every_genuine_push_is_answered_success_and_nothing_else(
     timeless = {"AppId": platform.component_appid, "InfoType": "notify_something_new"}
     stamp = Stamp(int(time.time()), "17", b"r" * RANDOM_BYTES)
     assert await platform.deliver(sealed(timeless, platform.seal, stamp)) == SUCCESS
-    kinds = [type(each) for each in ear.heard]
+    kinds = [type(each) for each in listener.heard]
     assert kinds == [Ticket, Authorized, Authorized, Unauthorized]
 
 
 @pytest.mark.usefixtures("url")
-async def test_the_answer_does_not_wait_for_what_takes_long(wechat: LocalWeChat, ear: Ear) -> None:
-    ear.may_go_on.clear()
+async def test_the_answer_does_not_wait_for_slow_handling(
+    wechat: LocalWeChat, listener: PushListener
+) -> None:
+    listener.may_go_on.clear()
     assert await wechat.platform.push_ticket() == SUCCESS
-    assert (ear.tries, ear.heard) == (1, [])
-    ear.may_go_on.set()
-    while not ear.heard:  # noqa: ASYNC110  # it goes on by itself
+    assert (listener.tries, listener.heard) == (1, [])
+    listener.may_go_on.set()
+    while not listener.heard:  # noqa: ASYNC110  # the handling sends no event
         await asyncio.sleep(0)
 
 
 @pytest.mark.usefixtures("url")
-async def test_what_is_quick_is_done_before_the_answer(wechat: LocalWeChat, ear: Ear) -> None:
+async def test_quick_handling_ends_before_the_answer(
+    wechat: LocalWeChat, listener: PushListener
+) -> None:
     await wechat.platform.push_ticket()
-    assert len(ear.heard) == 1
+    assert len(listener.heard) == 1
 
 
 @pytest.mark.usefixtures("url")
 @pytest.mark.parametrize(("down", "tries", "heard"), [(2, 3, 1), (9, 3, 0)])
-async def test_a_push_that_the_ledger_does_not_take_is_tried_three_times(
+async def test_a_push_that_the_ledger_cannot_store_is_tried_three_times(
     wechat: LocalWeChat,
-    ear: Ear,
+    listener: PushListener,
     caplog: pytest.LogCaptureFixture,
     down: int,
     tries: int,
     heard: int,
 ) -> None:
-    ear.down = down
+    listener.down = down
     assert await wechat.platform.push_ticket() == SUCCESS
-    assert (ear.tries, len(ear.heard)) == (tries, heard)
+    assert (listener.tries, len(listener.heard)) == (tries, heard)
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.getMessage() for line in lines] == ["a push was not kept"] * min(down, 3)
     assert all(line.exc_info is None for line in lines)
@@ -141,11 +147,11 @@ async def test_the_answer_comes_while_the_ledger_is_locked(
         with replicas.database.locked():
             assert await wechat.platform.push_ticket() == SUCCESS
             assert replicas.row("ticket") == before
-        while replicas.row("ticket") == before:  # noqa: ASYNC110  # it is tried again by itself
+        while replicas.row("ticket") == before:  # noqa: ASYNC110  # the retry sends no event
             await asyncio.sleep(0.01)
 
 
-async def test_the_answer_comes_at_once_and_a_code_is_tried_again_while_wechat_is_down(
+async def test_the_answer_comes_at_once_and_a_code_is_retried_while_wechat_is_down(
     wechat: LocalWeChat, replica: Replica
 ) -> None:
     await replica.token()
@@ -156,7 +162,7 @@ async def test_the_answer_comes_at_once_and_a_code_is_tried_again_while_wechat_i
         assert endpoints(wechat).count("query_auth") < 7
         await wechat.until(lambda _: endpoints(wechat).count("query_auth") == 7)
     async with asyncio.timeout(30):
-        while (await replica.kept(OTHER)).value is None:  # noqa: ASYNC110  # it is kept by itself
+        while (await replica.kept(OTHER)).value is None:  # noqa: ASYNC110  # the retry sends no event
             await asyncio.sleep(0.01)
 
 
@@ -172,10 +178,8 @@ async def test_the_answer_comes_while_wechat_hangs(wechat: LocalWeChat, replica:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
-async def test_only_a_post_is_a_push(
-    url: str, stranger: aiohttp.ClientSession, method: str
-) -> None:
-    async with stranger.request(method, url) as response:
+async def test_only_a_post_is_a_push(url: str, poster: aiohttp.ClientSession, method: str) -> None:
+    async with poster.request(method, url) as response:
         assert response.status == 405
 
 
@@ -191,21 +195,21 @@ FORGED: dict[str, tuple[dict[str, str], int, str]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGED)
-async def test_a_forged_push_is_refused_and_whoever_counts_hears_why_and_nothing_of_it(
+async def test_a_forged_push_is_refused_and_counted_with_its_reason_and_none_of_its_content(
     url: str,
     wechat: LocalWeChat,
-    stranger: aiohttp.ClientSession,
-    ear: Ear,
+    poster: aiohttp.ClientSession,
+    listener: PushListener,
     caplog: pytest.LogCaptureFixture,
     forgery: str,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     changes, status, word = FORGED[forgery]
     push = genuine(wechat)
-    async with stranger.post(url, params={**push.query, **changes}, data=push.body) as response:
+    async with poster.post(url, params={**push.query, **changes}, data=push.body) as response:
         assert response.status == status
         assert await response.text() == "not understood"
-    (reason,) = refusals(ear)
+    (reason,) = refusals(listener)
     assert word in reason
     said = f"{caplog.text} {[vars(record) for record in caplog.records]}"
     for each in (*changes.values(), push.query["nonce"], push.query["msg_signature"], "CDATA"):
@@ -223,17 +227,17 @@ async def test_a_forged_push_is_refused_and_whoever_counts_hears_why_and_nothing
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_a_broken_push_is_refused_and_whoever_counts_hears_so(
+async def test_a_broken_push_is_refused_and_counted(
     url: str,
     wechat: LocalWeChat,
-    stranger: aiohttp.ClientSession,
-    ear: Ear,
+    poster: aiohttp.ClientSession,
+    listener: PushListener,
     caplog: pytest.LogCaptureFixture,
     body: bytes,
 ) -> None:
-    async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
+    async with poster.post(url, params=genuine(wechat).query, data=body) as response:
         assert response.status == 400
-    assert refusals(ear) == [PushRefusal.NOT_XML.value]
+    assert refusals(listener) == [PushRefusal.NOT_XML.value]
     assert "s3cret" not in caplog.text
 
 
@@ -241,8 +245,8 @@ async def test_a_broken_push_is_refused_and_whoever_counts_hears_so(
 async def test_a_push_of_more_than_64_kibibytes_is_too_large(
     url: str,
     wechat: LocalWeChat,
-    stranger: aiohttp.ClientSession,
-    ear: Ear,
+    poster: aiohttp.ClientSession,
+    listener: PushListener,
     *,
     chunked: bool,
 ) -> None:
@@ -251,28 +255,28 @@ async def test_a_push_of_more_than_64_kibibytes_is_too_large(
             yield b"a" * (LIMIT // 16)
 
     body = pieces() if chunked else BytesIO(b"a" * (LIMIT + 1))
-    async with stranger.post(url, params=genuine(wechat).query, data=body) as response:
+    async with poster.post(url, params=genuine(wechat).query, data=body) as response:
         assert response.status == 413
-    assert refusals(ear) == ["its body is too long"]
+    assert refusals(listener) == ["its body is too long"]
 
 
-async def test_a_packed_body_is_not_unpacked_but_refused(
+async def test_a_compressed_body_is_refused_without_decompressing_it(
     url: str,
     wechat: LocalWeChat,
-    stranger: aiohttp.ClientSession,
-    ear: Ear,
+    poster: aiohttp.ClientSession,
+    listener: PushListener,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     push, packed = genuine(wechat), {"Content-Encoding": "gzip"}
     for body in (gzip.compress(push.body), b"s3cret"):
-        async with stranger.post(url, params=push.query, data=body, headers=packed) as response:
+        async with poster.post(url, params=push.query, data=body, headers=packed) as response:
             assert response.status == 400
-    assert refusals(ear) == [PushRefusal.NOT_XML.value] * 2
+    assert refusals(listener) == [PushRefusal.NOT_XML.value] * 2
     assert "s3cret" not in caplog.text
 
 
 async def begun(url: str, length: int) -> asyncio.StreamWriter:
-    """Begin a push whose body has this length, and send three bytes of it."""
+    """Start a push with this Content-Length, and send three bytes of its body."""
     _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
     head = f"POST /wechat/events HTTP/1.1\r\nHost: bot\r\nContent-Length: {length}\r\n\r\n"
     writer.write(head.encode() + b"<xm")
@@ -280,29 +284,31 @@ async def begun(url: str, length: int) -> asyncio.StreamWriter:
     return writer
 
 
-async def until_refused(ear: Ear) -> None:
-    while not refusals(ear):  # noqa: ASYNC110  # it is refused by itself
+async def until_refused(listener: PushListener) -> None:
+    while not refusals(listener):  # noqa: ASYNC110  # the refusal sends no event
         await asyncio.sleep(0.01)
 
 
-async def test_a_sender_that_hangs_up_is_told_of_once(url: str, ear: Ear) -> None:
+async def test_a_sender_that_disconnects_is_counted_once(url: str, listener: PushListener) -> None:
     writer = await begun(url, 100)
     writer.close()
     await writer.wait_closed()
-    await until_refused(ear)
-    assert refusals(ear) == ["its body is broken off or wrongly packed"]
+    await until_refused(listener)
+    assert refusals(listener) == ["its body is broken off or wrongly packed"]
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(url: str, ear: Ear) -> None:
+async def test_a_body_that_does_not_arrive_is_refused_after_a_while(
+    url: str, listener: PushListener
+) -> None:
     writer = await begun(url, 100)
-    await until_refused(ear)
-    assert refusals(ear) == ["its body came too slowly"]
+    await until_refused(listener)
+    assert refusals(listener) == ["its body came too slowly"]
     writer.close()
     await writer.wait_closed()
 
 
-async def test_of_a_parameter_that_is_given_twice_the_first_counts(
-    url: str, wechat: LocalWeChat, stranger: aiohttp.ClientSession
+async def test_the_first_of_a_repeated_parameter_counts(
+    url: str, wechat: LocalWeChat, poster: aiohttp.ClientSession
 ) -> None:
     push = genuine(wechat)
     for name in ("timestamp", "nonce", "msg_signature"):
@@ -311,40 +317,42 @@ async def test_of_a_parameter_that_is_given_twice_the_first_counts(
             ([*forged, *push.query.items()], 403),
             ([*push.query.items(), *forged], 200),
         ):
-            async with stranger.post(url, params=params, data=push.body) as response:
+            async with poster.post(url, params=params, data=push.body) as response:
                 assert response.status == status, name
 
 
 @pytest.mark.parametrize("odd", ["%ff", "%ed%a0%80", "%00", "%u0041", "%", "🎫", "%F0%9F"])
-async def test_no_query_is_too_odd_to_be_refused(
-    url: str, wechat: LocalWeChat, stranger: aiohttp.ClientSession, odd: str
+async def test_any_odd_query_is_refused_without_an_error(
+    url: str, wechat: LocalWeChat, poster: aiohttp.ClientSession, odd: str
 ) -> None:
     push = genuine(wechat)
     for name in ("timestamp", "nonce", "msg_signature"):
         query = "&".join(f"{key}={value}" for key, value in {**push.query, name: odd}.items())
-        async with stranger.post(f"{url}?{query}", data=push.body) as response:
+        async with poster.post(f"{url}?{query}", data=push.body) as response:
             assert response.status == 403, name
 
 
-async def test_what_a_platform_in_another_mode_is_pushed_is_refused_with_the_mode_that_it_has_to_be(
-    wechat: LocalWeChat, ear: Ear, stranger: aiohttp.ClientSession
+async def test_a_push_in_another_mode_is_refused_with_the_name_of_the_mode(
+    wechat: LocalWeChat, listener: PushListener, poster: aiohttp.ClientSession
 ) -> None:
     known = Platform(wechat.platform.component_appid, [wechat.platform.message_token], [])
-    callback = Callback(known, ear.hear, time.time, briefly, Tasks().start, ear.refused.append)
+    callback = Callback(
+        known, listener.hear, time.time, briefly, Tasks().start, listener.refused.append
+    )
     push = {"InfoType": "component_verify_ticket", "ComponentVerifyTicket": "ticket@@@made-up"}
     now = {"timestamp": str(int(time.time()))}
     async with (
         served(callback) as url,
-        stranger.post(url, params=now, json=push, headers={"X-WX-SOURCE": "other"}) as response,
+        poster.post(url, params=now, json=push, headers={"X-WX-SOURCE": "other"}) as response,
     ):
         assert response.status == 400
-    assert ear.heard == []
-    (reason,) = refusals(ear)
+    assert listener.heard == []
+    (reason,) = refusals(listener)
     assert "传统模式" in reason
 
 
-async def test_pushes_come_under_the_previous_key_and_message_token_while_they_are_changed(
-    wechat: LocalWeChat, ear: Ear
+async def test_pushes_with_the_previous_key_and_message_token_are_accepted_while_they_are_changed(
+    wechat: LocalWeChat, listener: PushListener
 ) -> None:
     platform, tasks = wechat.platform, Tasks()
     tokens, older = (
@@ -353,7 +361,9 @@ async def test_pushes_come_under_the_previous_key_and_message_token_while_they_a
     )
     keys = [key_of(key) for key in (platform.encoding_aes_key, older)]
     known = Platform(platform.component_appid, tokens, keys)
-    callback = Callback(known, ear.hear, time.time, briefly, tasks.start, ear.refused.append)
+    callback = Callback(
+        known, listener.hear, time.time, briefly, tasks.start, listener.refused.append
+    )
     async with served(callback) as platform.callback:
         platform.previous_encoding_aes_key = older
         assert await platform.push_ticket() == SUCCESS
@@ -364,4 +374,4 @@ async def test_pushes_come_under_the_previous_key_and_message_token_while_they_a
         platform.previous_message_token = None
         assert await platform.push_ticket() == SUCCESS
     await tasks.drain(0)
-    assert len(ear.heard) == 4
+    assert len(listener.heard) == 4

@@ -26,7 +26,7 @@ Share = Callable[[], Coroutine[None, None, Outcome]]
 
 @pytest.fixture
 def expire(replicas: Replicas, clock: Clock) -> Expire:
-    """Let the tokens of these names run out, as the ledger and the replicas see it."""
+    """A function that lets the tokens of these names expire, for the ledger and the replicas."""
 
     def expire(*names: str) -> None:
         replicas.run_out(*names)
@@ -39,14 +39,14 @@ def expire(replicas: Replicas, clock: Clock) -> Expire:
 def share(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, replica: Replica, clock: Clock
 ) -> Share:
-    """Share the owner's env, with the replica's token."""
+    """A function that shares the owner's env with the replica's token."""
     client = WeChat(
         WeChatApi(http, wechat.url), replica.chain, timeout=30, clock=clock, sleep=briefly
     )
     return lambda: client.share(OWNER, ENV, APPID)
 
 
-async def test_a_ticket_becomes_a_token_that_shares_and_serves_again(
+async def test_a_ticket_becomes_a_token_that_shares_and_is_used_again(
     share: Share, wechat: LocalWeChat
 ) -> None:
     assert await share() == Shared(1)
@@ -55,7 +55,7 @@ async def test_a_ticket_becomes_a_token_that_shares_and_serves_again(
     assert endpoints(wechat) == ["component_token", "get_authorizer_info", "authorizer_token"]
 
 
-async def test_token_and_refresh_token_are_kept_before_the_token_is_used(
+async def test_token_and_refresh_token_are_stored_before_the_token_is_used(
     share: Share, replica: Replica, wechat: LocalWeChat
 ) -> None:
     wechat.platform.rotate_refresh_tokens = True
@@ -68,7 +68,7 @@ async def test_token_and_refresh_token_are_kept_before_the_token_is_used(
     sharing.cancel()
 
 
-async def test_a_token_that_the_ledger_does_not_take_is_not_handed_out_and_not_lost(
+async def test_a_token_that_the_ledger_cannot_store_is_not_handed_out_and_not_lost(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, expire: Expire
 ) -> None:
     old = await replica.token()
@@ -83,21 +83,21 @@ async def test_a_token_that_the_ledger_does_not_take_is_not_handed_out_and_not_l
     assert len(wechat.platform.calls) == calls
 
 
-async def test_a_rotated_refresh_token_is_the_next_to_be_used(
+async def test_a_rotated_refresh_token_is_used_next(
     replica: Replica, wechat: LocalWeChat, expire: Expire
 ) -> None:
     wechat.platform.rotate_refresh_tokens = True
     tokens = {await replica.token()}
     for _ in range(3):
         expire(OWNER)
-        wechat.advance(LIFE)  # the refresh token before is dead by now
+        wechat.advance(LIFE)  # the previous refresh token is dead by now
         tokens.add(await replica.token())
     assert len(tokens) == 4
     assert endpoints(wechat).count("get_authorizer_info") == 1  # at the beginning
     assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
 
-async def test_a_refresh_token_that_wechat_does_not_repeat_is_kept(
+async def test_a_refresh_token_is_kept_if_wechat_does_not_repeat_it(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     answer = b'{"authorizer_access_token":"t","expires_in":7200}'
@@ -106,7 +106,7 @@ async def test_a_refresh_token_that_wechat_does_not_repeat_is_kept(
     assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
 
-async def test_a_lost_refresh_token_is_asked_for_by_its_owner(
+async def test_a_lost_refresh_token_is_requested_for_its_owner(
     replica: Replica, wechat: LocalWeChat, expire: Expire
 ) -> None:
     await replica.token()
@@ -123,7 +123,7 @@ async def test_a_lost_refresh_token_is_asked_for_by_its_owner(
 
 
 @pytest.mark.parametrize("others", [0, 600])
-async def test_a_lost_refresh_token_is_fetched_again_even_from_the_lists_second_page(
+async def test_a_lost_refresh_token_is_also_found_on_the_lists_second_page(
     replica: Replica, wechat: LocalWeChat, expire: Expire, others: int
 ) -> None:
     for number in range(others):
@@ -153,7 +153,7 @@ async def test_an_owner_that_is_not_listed_has_not_authorised_the_platform(
 
 
 @pytest.mark.parametrize("not_authorised", [40013, 61003])
-async def test_an_owner_that_withdrew_has_not_authorised_the_platform_whichever_way_wechat_says_it(
+async def test_an_owner_that_withdrew_has_not_authorised_the_platform_in_every_form_of_answer(
     replica: Replica, wechat: LocalWeChat, expire: Expire, not_authorised: int
 ) -> None:
     wechat.platform.not_authorised = not_authorised
@@ -175,7 +175,7 @@ async def test_an_owner_that_is_listed_without_a_refresh_token_has_lost_it(
     assert endpoints(wechat) == ["component_token", "get_authorizer_info", "get_authorizer_list"]
 
 
-async def test_a_refresh_token_of_the_settings_is_where_an_owner_begins(
+async def test_an_owners_first_refresh_token_comes_from_the_settings(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = replicas.make(seeds={OWNER: wechat.platform.refresh_token(OWNER)})
@@ -207,7 +207,7 @@ def listing(wechat: LocalWeChat) -> bytes:
     return f'{{"total_count":1,"list":[{{"authorizer_appid":"{OWNER}","refresh_token":"{refresh_token}"}}]}}'.encode()
 
 
-async def test_a_missing_ticket_is_asked_for_once_in_ten_minutes_whoever_asks(
+async def test_a_missing_ticket_is_requested_once_in_ten_minutes_by_all_replicas_together(
     replicas: Replicas, wechat: LocalWeChat, clock: Clock
 ) -> None:
     first, second = replicas.make(), replicas.make()
@@ -224,7 +224,7 @@ async def test_a_missing_ticket_is_asked_for_once_in_ten_minutes_whoever_asks(
     assert endpoints(wechat) == ["start_push_ticket"] * 2
 
 
-async def test_why_wechat_pushes_no_ticket_is_said_for_ten_minutes(
+async def test_the_reason_why_wechat_pushes_no_ticket_is_shown_for_ten_minutes(
     replicas: Replicas, wechat: LocalWeChat, clock: Clock
 ) -> None:
     wechat.fail("api_start_push_ticket", Code(61004), times=None)
@@ -237,7 +237,7 @@ async def test_why_wechat_pushes_no_ticket_is_said_for_ten_minutes(
 
 
 @pytest.mark.parametrize(("hours", "good"), [(1, True), (11.9, True), (12, False)])
-async def test_a_ticket_outlives_a_restart_for_its_twelve_hours(
+async def test_a_ticket_survives_a_restart_for_its_twelve_hours(
     replicas: Replicas, replica: Replica, wechat: LocalWeChat, hours: float, *, good: bool
 ) -> None:
     assert replica in replicas.made
@@ -248,7 +248,7 @@ async def test_a_ticket_outlives_a_restart_for_its_twelve_hours(
     assert ("start_push_ticket" in endpoints(wechat)) == (not good)
 
 
-async def test_a_ticket_that_wechat_does_not_take_is_asked_for_anew(
+async def test_a_ticket_that_wechat_rejects_is_requested_anew(
     replica: Replica, wechat: LocalWeChat, clock: Clock
 ) -> None:
     wechat.advance(12 * 3600)
@@ -264,7 +264,7 @@ async def test_a_ticket_that_wechat_does_not_take_is_asked_for_anew(
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001, 42006])
-async def test_a_share_with_a_dead_token_is_made_again_with_a_new_one(
+async def test_a_share_with_a_dead_token_is_repeated_with_a_new_one(
     share: Share,
     replica: Replica,
     wechat: LocalWeChat,
@@ -280,9 +280,7 @@ async def test_a_share_with_a_dead_token_is_made_again_with_a_new_one(
     assert "token not renewed" not in caplog.text
 
 
-async def test_only_the_token_that_is_still_kept_is_renewed(
-    replica: Replica, wechat: LocalWeChat
-) -> None:
+async def test_only_the_current_token_is_renewed(replica: Replica, wechat: LocalWeChat) -> None:
     first = await replica.token()
     second = await replica.chain.renew(OWNER, first)
     calls = len(wechat.platform.calls)
@@ -295,12 +293,12 @@ async def test_only_the_token_that_is_still_kept_is_renewed(
     assert len(wechat.platform.calls) == calls + 1
 
 
-async def test_a_platforms_token_that_died_in_the_midst_is_renewed_and_all_goes_on(
+async def test_a_platform_token_that_expires_during_a_renewal_is_renewed_and_the_renewal_goes_on(
     replica: Replica, wechat: LocalWeChat, expire: Expire
 ) -> None:
     await replica.token()
     wechat.platform.calls.clear()
-    wechat.advance(LIFE)  # the ledger takes the platform's token for good
+    wechat.advance(LIFE)  # the ledger considers the platform's token valid
     expire(OWNER)
     await replica.token()
     assert [(call.endpoint[4:], call.errcode) for call in wechat.platform.calls] == [
@@ -311,7 +309,7 @@ async def test_a_platforms_token_that_died_in_the_midst_is_renewed_and_all_goes_
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001, 42006])
-async def test_a_platforms_token_that_is_always_dead_is_given_up_after_one_more(
+async def test_a_platform_token_that_is_always_rejected_is_renewed_once_only(
     replica: Replica, wechat: LocalWeChat, expire: Expire, errcode: int
 ) -> None:
     await replica.token()
@@ -370,7 +368,7 @@ async def test_the_requester_learns_which_link_broke_and_why(
 @pytest.mark.parametrize(
     "failure", [Code(-1), Status(502), Status(200, b"<html>"), Drop()], ids=repr
 )
-async def test_no_answer_to_a_renewal_never_speaks_of_a_share_that_may_have_happened(
+async def test_a_renewal_without_an_answer_is_never_reported_as_a_share_that_may_have_happened(
     share: Share, wechat: LocalWeChat, endpoint: str, failure: Fault
 ) -> None:
     wechat.fail(endpoint, failure, times=None)
@@ -380,7 +378,7 @@ async def test_no_answer_to_a_renewal_never_speaks_of_a_share_that_may_have_happ
     assert not outcome.guidance.in_doubt
 
 
-async def test_each_renewal_is_told_with_its_link_and_how_it_ended(
+async def test_each_renewal_is_reported_with_its_link_and_result(
     replicas: Replicas, replica: Replica, wechat: LocalWeChat
 ) -> None:
     await replica.token()

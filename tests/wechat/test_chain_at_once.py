@@ -1,4 +1,4 @@
-"""The chain with many requests, several replicas, and a ledger that is down."""
+"""The token chain under concurrent requests, with several replicas, and while the ledger is down."""
 
 import asyncio
 from collections import Counter
@@ -37,15 +37,15 @@ async def two(replicas: Replicas, wechat: LocalWeChat) -> tuple[Replica, Replica
 
 
 def claims(replicas: Replicas) -> int:
-    """Return how often a lease was asked for."""
+    """Return how often a lease was requested."""
     statements = [statement for statement, _ in replicas.database.statements]
     return sum("lease_until <=" in each for each in statements)
 
 
 async def claimed(replicas: Replicas, times: int) -> None:
-    """Wait until a lease was asked for so many more times."""
+    """Wait until a lease was requested this many more times."""
     end = claims(replicas) + times
-    while claims(replicas) < end:  # noqa: ASYNC110  # the replicas ask by themselves
+    while claims(replicas) < end:  # noqa: ASYNC110  # the replicas send no event
         await asyncio.sleep(0.005)
 
 
@@ -79,7 +79,7 @@ async def test_requests_and_refusals_at_once_end_with_one_new_token(
 ) -> None:
     refused = await replica.token()
     wechat.platform.calls.clear()
-    clock.now += 60  # so that those who come first read it again, and take it for good
+    clock.now += 60  # so that the first ones read it again and consider it valid
     asked = [replica.chain.token(OWNER) for _ in range(100)]
     renewals = [replica.chain.renew(OWNER, refused) for _ in range(100)]
     got = await asyncio.gather(
@@ -92,7 +92,7 @@ async def test_requests_and_refusals_at_once_end_with_one_new_token(
     del replicas
 
 
-async def test_fifty_owners_at_once_need_one_platforms_token(
+async def test_concurrent_renewals_for_fifty_owners_make_one_platform_token(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     owners = [f"wx{number:016x}" for number in range(50)]
@@ -110,7 +110,7 @@ async def test_two_replicas_at_expiry_make_one_renewal_of_each_token(
     on_both: Replicas, wechat: LocalWeChat
 ) -> None:
     first, second, old = await two(on_both, wechat)
-    wechat.latency = 0.02  # so that each meets the other's lease
+    wechat.latency = 0.02  # so that each finds the other's lease
     on_both.run_out("component", OWNER)
     both = [each for _ in range(50) for each in (first, second)]
     for each in (first, second):
@@ -144,7 +144,7 @@ async def test_two_replicas_that_start_together_make_one_chain(
     assert Counter(endpoints(wechat)) == {**ONE_RENEWAL, "get_authorizer_info": 1}
 
 
-async def test_a_holder_that_dies_while_it_renews_delays_the_others_no_longer_than_its_lease(
+async def test_a_replica_that_dies_during_a_renewal_delays_the_others_no_longer_than_its_lease(
     on_both: Replicas, wechat: LocalWeChat
 ) -> None:
     dead, alive, old = await two(on_both, wechat)
@@ -160,12 +160,12 @@ async def test_a_holder_that_dies_while_it_renews_delays_the_others_no_longer_th
     new = await waiting
     assert new != old
     assert endpoints(wechat) == ["authorizer_token"]
-    # Should it only have been frozen, what it brings comes too late to count.
+    # If it was only frozen, its late result does not count.
     assert not await dead.tokens.save(claim, "too late", "too late", LIFE)
     assert (await alive.kept(OWNER)).value == new
 
 
-async def test_a_holder_that_dies_with_a_rotated_refresh_token_loses_nothing(
+async def test_a_replica_that_dies_with_a_rotated_refresh_token_loses_nothing(
     on_both: Replicas, wechat: LocalWeChat
 ) -> None:
     dead, alive, old = await two(on_both, wechat)
@@ -179,18 +179,18 @@ async def test_a_holder_that_dies_with_a_rotated_refresh_token_loses_nothing(
     await dead.chain.close(0)
     with pytest.raises(asyncio.CancelledError):
         await dying
-    wechat.advance(300)  # the refresh token that the ledger has is dead by now
+    wechat.advance(300)  # the ledger's refresh token is dead by now
     on_both.change(OWNER, "lease_until = 0")
     assert await alive.token() != old
     assert (await alive.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
 
-async def test_the_old_token_serves_a_second_replica_in_its_last_five_minutes(
+async def test_a_second_replica_uses_the_old_token_in_its_last_five_minutes(
     on_both: Replicas, wechat: LocalWeChat
 ) -> None:
     first, second, old = await two(on_both, wechat)
     new = await first.chain.renew(OWNER, old)
-    assert await second.token() == old  # as good as the new one for five minutes
+    assert await second.token() == old  # as valid as the new one for five minutes
     wechat.advance(299)
     assert await second.token() == old
     wechat.advance(1)
@@ -212,7 +212,7 @@ async def test_a_second_replica_reads_the_new_token_within_a_minute(
     assert await second.token() == new
 
 
-async def test_while_the_ledger_is_down_the_token_read_last_serves_and_nothing_is_renewed(
+async def test_while_the_ledger_is_down_the_last_token_is_used_and_nothing_is_renewed(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, clock: Clock
 ) -> None:
     token = await replica.token()
@@ -231,7 +231,7 @@ async def test_while_the_ledger_is_down_the_token_read_last_serves_and_nothing_i
     assert await replica.token() == token
 
 
-async def test_a_renewal_under_way_is_finished_before_the_end(
+async def test_a_renewal_in_progress_is_finished_before_the_stop(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     wechat.latency = 0.05

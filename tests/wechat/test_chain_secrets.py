@@ -1,4 +1,4 @@
-"""No secret of the platform's is in any log line, error or repr, whatever goes wrong."""
+"""No secret of the platform is in any log line, error or repr, whatever goes wrong."""
 
 import asyncio
 import json
@@ -24,27 +24,27 @@ FAILURES += [
 
 
 @contextmanager
-def logging_as_in_earnest(log_format: str) -> Iterator[None]:
-    """Log everything there is as the bot does, with a redactor that knows no secret by itself."""
+def logging_as_in_production(log_format: str) -> Iterator[None]:
+    """Log everything as the bot does, with a redactor that was given no secrets."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     set_up("DEBUG", log_format, ())
     try:
         yield
     finally:
-        root.handlers[0].close()  # when all is written
+        root.handlers[0].close()  # once all is written
         root.handlers[:] = handlers
         root.setLevel(level)
 
 
 def secrets_of(wechat: LocalWeChat) -> list[str]:
-    """Return what all secrets of the playground's platform have in them, and the ledger's key."""
+    """Return the marker in all secrets of the playground's platform, and the ledger's key."""
     platform = wechat.platform
     return ["made-up", platform.encoding_aes_key, platform.message_token, KEY]
 
 
 async def everything(replica: Replica, replicas: Replicas, wechat: LocalWeChat) -> list[str]:
-    """Let all that can happen to the chain happen; return what can be shown of it."""
+    """Make everything happen that can happen to the chain; return all texts about it."""
     platform, shown = wechat.platform, list[str]()
     async with serving(wechat, replica) as platform.callback:
         await platform.push_ticket()
@@ -82,8 +82,8 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
     capsys: pytest.CaptureFixture[str],
     log_format: str,
 ) -> None:
-    asyncio.get_running_loop().set_debug(True)  # so that asyncio tells what it runs
-    with logging_as_in_earnest(log_format):
+    asyncio.get_running_loop().set_debug(True)  # so that asyncio logs what it runs
+    with logging_as_in_production(log_format):
         shown = await everything(replica, replicas, wechat)
     logged = capsys.readouterr().err
     for secret in secrets_of(wechat):
@@ -93,7 +93,7 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
         assert told in logged
 
 
-async def test_in_the_ledger_every_secret_is_sealed(
+async def test_every_secret_in_the_ledger_is_sealed(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     await replica.token()
@@ -105,7 +105,7 @@ async def test_in_the_ledger_every_secret_is_sealed(
     assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
 
 
-async def test_why_there_is_no_token_holds_no_token(
+async def test_the_reason_for_a_missing_token_contains_no_token(
     replica: Replica, wechat: LocalWeChat, clock: Clock
 ) -> None:
     for errcode in (40001, 61023, 61004, 40125, -1):

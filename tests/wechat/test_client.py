@@ -26,7 +26,7 @@ Maker = Callable[..., WeChat]
 
 @pytest.fixture
 def bot(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
-    """Makes the client, against the stand-ins and with a jitter of a half unless told otherwise."""
+    """A factory of the client, by default for the stand-ins and with a jitter of one half."""
 
     def make(
         *,
@@ -56,12 +56,12 @@ def advice(outcome: Called) -> Guidance:
     return outcome.guidance
 
 
-async def test_a_yes_is_a_share_with_the_owners_token(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_a_share_uses_the_owners_token(bot: Maker, wechat: LocalWeChat) -> None:
     assert await share(bot()) == Shared(1)
     assert wechat.shared == [(OWNER, ENV, APPID)]
 
 
-async def test_a_no_comes_with_its_guidance_and_wechats_words(
+async def test_an_error_has_its_guidance_and_wechats_errmsg(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(85088, "no qbase privilege rid: 686cab53-686d2226-2e40eeeb"))
@@ -78,7 +78,7 @@ async def test_a_no_comes_with_its_guidance_and_wechats_words(
     ],
     ids=lambda value: value.name if isinstance(value, AutoRetry) else "",
 )
-async def test_each_error_gets_as_many_tries_as_its_guidance_grants(
+async def test_each_error_is_tried_as_often_as_its_guidance_says(
     bot: Maker,
     wechat: LocalWeChat,
     pauses: Pauses,
@@ -97,7 +97,7 @@ async def test_each_error_gets_as_many_tries_as_its_guidance_grants(
 
 
 @pytest.mark.parametrize("code", [-601001, -601003, -601008, -604102, -604103])
-async def test_cloudbases_own_troubles_leave_open_what_happened(
+async def test_internal_errors_of_cloudbase_are_unknown_outcomes(
     bot: Maker, wechat: LocalWeChat, code: int
 ) -> None:
     wechat.fail("shareenv", Code(code))
@@ -106,7 +106,7 @@ async def test_cloudbases_own_troubles_leave_open_what_happened(
     assert (advice(ended).in_doubt, ended.tries) == (True, 1)
 
 
-async def test_a_renewed_token_gets_one_more_try_at_once(
+async def test_after_a_renewal_the_call_is_repeated_once_at_once(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
     wechat.expire(wechat.issue(OWNER))
@@ -120,7 +120,7 @@ async def test_a_renewed_token_gets_one_more_try_at_once(
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
-async def test_a_token_is_renewed_once_and_no_more(
+async def test_a_token_is_renewed_only_once_per_share(
     bot: Maker, wechat: LocalWeChat, code: int
 ) -> None:
     fresh = WithNumbers()
@@ -131,7 +131,7 @@ async def test_a_token_is_renewed_once_and_no_more(
     assert [call.token for call in wechat.calls] == ["token-0", "token-1"]
 
 
-async def test_wechats_advice_that_is_not_for_platforms_is_not_passed_on(
+async def test_wechats_advice_that_does_not_apply_to_platforms_is_left_out(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(40001), times=None)
@@ -143,14 +143,14 @@ async def test_wechats_advice_that_is_not_for_platforms_is_not_passed_on(
 
 
 class WithNumbers:
-    """A token source that always has another token, and may take its time."""
+    """A token source with a new token at each renewal, which takes `takes` seconds."""
 
     def __init__(self, clock: Clock | None = None, takes: float = 0.0) -> None:
         self.refused: list[str] = []
         self._clock = clock
         self._takes = takes
 
-    async def token(self, owner: str) -> str | Trouble:  # noqa: ARG002  # the port's
+    async def token(self, owner: str) -> str | Trouble:  # noqa: ARG002  # from the port
         """Return the newest token."""
         return f"token-{len(self.refused)}"
 
@@ -180,7 +180,7 @@ async def test_after_a_renewal_each_error_keeps_its_own_count(
 
 
 class Alternately:
-    """A token source whose tokens WeChat knows."""
+    """A token source whose tokens WeChat has issued."""
 
     def __init__(self, wechat: LocalWeChat) -> None:
         self._wechat = wechat
@@ -189,7 +189,7 @@ class Alternately:
         """Return a token that WeChat has just issued."""
         return self._wechat.issue(owner)
 
-    async def renew(self, owner: str, refused: str) -> str | Trouble:  # noqa: ARG002  # the port's
+    async def renew(self, owner: str, refused: str) -> str | Trouble:  # noqa: ARG002  # from the port
         """Return another token that WeChat has just issued."""
         return self._wechat.issue(owner)
 
@@ -198,7 +198,7 @@ class Alternately:
     ("jitter", "waited"),
     [(0.0, [0.25, 0.5, 1.0]), (0.25, [0.375, 0.75, 1.5]), (1.0, [0.75, 1.5, 3.0])],
 )
-async def test_pauses_double_and_are_spread(
+async def test_pauses_double_with_jitter(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses, jitter: float, waited: list[float]
 ) -> None:
     wechat.fail("shareenv", Code(-1), times=None)
@@ -209,7 +209,7 @@ async def test_pauses_double_and_are_spread(
 @pytest.mark.parametrize(
     ("seconds_for_each", "tries"), [(0.0, 4), (3.0, 4), (4.0, 3), (7.0, 2), (14.6, 1), (60.0, 1)]
 )
-async def test_no_try_begins_when_the_time_is_up(
+async def test_no_try_begins_after_the_time_limit(
     bot: Maker,
     wechat: LocalWeChat,
     clock: Clock,
@@ -226,7 +226,7 @@ async def test_no_try_begins_when_the_time_is_up(
 
 
 class Ticking(list[ShareCall]):
-    """Calls of which each takes some seconds of the clock."""
+    """A list of calls, each of which takes some seconds of the clock."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         super().__init__()
@@ -239,7 +239,7 @@ class Ticking(list[ShareCall]):
         self._clock.now += self._seconds
 
 
-async def test_the_last_try_has_only_the_time_that_is_left(
+async def test_the_last_try_has_only_the_remaining_time(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     wechat.fail("shareenv", Code(-1), Hang(60))
@@ -250,7 +250,7 @@ async def test_the_last_try_has_only_the_time_that_is_left(
     assert outcome == Unknown(for_trouble(Trouble.TIMEOUT), None, 2)
 
 
-async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
+async def test_no_call_follows_a_renewal_that_took_all_the_time(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     wechat.fail("shareenv", Code(42001, "expired"))
@@ -277,7 +277,7 @@ async def test_a_renewal_that_took_all_the_time_is_not_followed_by_a_call(
     ],
     ids=lambda value: "-".join(map(repr, value)) if isinstance(value, list) else "",
 )
-async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
+async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_succeeds(
     bot: Maker, wechat: LocalWeChat, answers: list[Fault], outcome: type[Called], key: str
 ) -> None:
     wechat.fail("shareenv", *answers)
@@ -311,7 +311,7 @@ async def test_a_try_in_doubt_leaves_a_doubt_that_only_a_yes_ends(
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, Fault) else "",
 )
-async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(
+async def test_an_answer_that_is_not_wechats_has_the_right_outcome_and_guidance(
     bot: Maker,
     wechat: LocalWeChat,
     fault: Fault,
@@ -326,7 +326,7 @@ async def test_what_is_no_answer_of_wechats_ends_as_honestly_as_can_be(
     assert len(wechat.calls) == tries
 
 
-async def test_a_refused_connection_alone_leaves_no_doubt(
+async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
     bot: Maker, pauses: Pauses, refused_port: int
 ) -> None:
     url = f"http://127.0.0.1:{refused_port}"
@@ -335,14 +335,14 @@ async def test_a_refused_connection_alone_leaves_no_doubt(
     assert pauses == [0.5, 1.0, 2.0]
 
 
-async def test_a_host_that_nobody_knows_leaves_no_doubt(bot: Maker) -> None:
+async def test_an_unknown_host_is_a_failure_not_an_unknown_outcome(bot: Maker) -> None:
     url = "http://nowhere.invalid"
     ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t"), timeout=2))
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
 
 
 class Forgetful(AbstractResolver):
-    """A DNS that knows this machine by any name until a token is renewed; it is the token source too."""
+    """A resolver that resolves any name to this machine until a token is renewed; it is also the token source."""
 
     def __init__(self, wechat: LocalWeChat) -> None:
         self._wechat = wechat
@@ -351,7 +351,7 @@ class Forgetful(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return where this machine is."""
+        """Return this machine's address."""
         if self._forgets:
             raise OSError(socket.EAI_NONAME, "Name or service not known")
         here = ResolveResult(
@@ -360,7 +360,7 @@ class Forgetful(AbstractResolver):
         return [here]
 
     async def close(self) -> None:
-        """Leave nothing behind."""
+        """Do nothing."""
 
     async def token(self, owner: str) -> str | NoToken:
         """Return a token that has just expired."""
@@ -368,13 +368,13 @@ class Forgetful(AbstractResolver):
         self._wechat.expire(token)
         return token
 
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # the port's
-        """Return a good token, and know no name from now on."""
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
+        """Return a good token, and resolve no name from now on."""
         self._forgets = True
         return self._wechat.issue(owner)
 
 
-async def test_a_host_that_is_forgotten_while_a_token_expires_leaves_no_doubt(
+async def test_a_host_that_becomes_unknown_during_a_renewal_is_a_failure_not_an_unknown_outcome(
     wechat: LocalWeChat, clock: Clock, pauses: Pauses
 ) -> None:
     dns = Forgetful(wechat)
@@ -388,13 +388,15 @@ async def test_a_host_that_is_forgotten_while_a_token_expires_leaves_no_doubt(
     assert [call.errcode for call in wechat.calls] == [42001]
 
 
-async def test_a_port_without_tls_leaves_no_doubt(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_a_port_without_tls_is_a_failure_not_an_unknown_outcome(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
     url = wechat.url.replace("http://", "https://")
     ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_TLS), None, 4)
 
 
-async def test_a_redirect_takes_the_token_nowhere(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_a_redirect_is_not_followed(bot: Maker, wechat: LocalWeChat) -> None:
     async with mute() as elsewhere:
         wechat.fail("shareenv", Status(302, location=f"{elsewhere.url}/tcb/shareenv"))
         assert isinstance(await share(bot()), Failed)
@@ -411,7 +413,7 @@ async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: LocalWeChat
     assert (ended.said.errcode, ended.tries, len(wechat.calls)) == (42001, 1, 1)
 
 
-async def test_another_owners_env_is_not_shared_with_the_wrong_token(
+async def test_a_fixed_token_is_not_used_for_another_owners_env(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     client = bot(tokens=FixedToken(OTHER, wechat.issue(OTHER)))
@@ -425,7 +427,7 @@ async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: LocalWeC
     assert wechat.calls == []
 
 
-async def test_a_renewal_that_fails_names_the_token_server_and_keeps_wechats_words(
+async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
@@ -433,7 +435,7 @@ async def test_a_renewal_that_fails_names_the_token_server_and_keeps_wechats_wor
     assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
 
 
-async def test_a_renewal_that_fails_does_not_end_an_earlier_doubt(
+async def test_a_failed_renewal_after_a_try_in_doubt_leaves_the_outcome_unknown(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Drop(after_effect=True), Code(42001))
@@ -483,7 +485,7 @@ async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeCh
     assert wechat.token_calls == [OWNER]
 
 
-# The steps.
+# The reported steps.
 
 
 async def steps(bot: WeChat) -> list[Step]:
@@ -493,7 +495,7 @@ async def steps(bot: WeChat) -> list[Step]:
 
 
 @pytest.mark.parametrize("tries", [0, 1, 2])
-async def test_a_further_try_is_made_only_with_leave(
+async def test_a_further_try_is_made_only_if_the_caller_permits_it(
     bot: Maker, wechat: LocalWeChat, tries: int
 ) -> None:
     asked = list[int]()
@@ -511,12 +513,14 @@ async def test_a_further_try_is_made_only_with_leave(
     assert outcome.tries == tries + 1 == len(wechat.calls) - 1
 
 
-async def test_a_yes_is_one_step(bot: Maker, wechat: LocalWeChat, clock: Clock) -> None:
+async def test_a_success_is_reported_as_one_step(
+    bot: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
     wechat.calls = Ticking(clock, 0.25)
     assert await steps(bot()) == [Step("call", 0.25, "done")]
 
 
-async def test_each_call_and_each_renewal_is_a_step_with_its_result_and_its_time(
+async def test_each_call_and_each_renewal_is_reported_as_a_step_with_its_result_and_duration(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     wechat.fail(
@@ -535,7 +539,7 @@ async def test_each_call_and_each_renewal_is_a_step_with_its_result_and_its_time
     assert words == [-1, 42001, None, None, 85088]
 
 
-async def test_a_renewal_that_fails_is_a_step_that_says_why(
+async def test_a_failed_renewal_is_reported_as_a_step_with_its_reason(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
@@ -546,5 +550,5 @@ async def test_a_renewal_that_fails_is_a_step_that_says_why(
     ]
 
 
-async def test_without_a_token_there_is_no_step(bot: Maker) -> None:
+async def test_without_a_token_no_step_is_reported(bot: Maker) -> None:
     assert await steps(bot(tokens=FixedToken(OTHER, "t"))) == []

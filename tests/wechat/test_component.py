@@ -29,7 +29,7 @@ CALLS: dict[str, tuple[Link, Call]] = {
     "api_get_authorizer_list": (Link.OWNER, lambda at: at.listed("c", OWNER)),
     "api_start_push_ticket": (Link.TICKET, lambda at: at.start_push()),
 }
-"""Each call of the platform's, and the link of the chain that breaks with it."""
+"""Each call of the platform, and the link of the chain that breaks if it fails."""
 
 SENT: dict[str, tuple[str, dict[str, object]]] = {
     "api_component_token": (
@@ -45,14 +45,14 @@ SENT: dict[str, tuple[str, dict[str, object]]] = {
     "api_get_authorizer_list": ("?component_access_token=c", {"offset": 0, "count": 500}),
     "api_start_push_ticket": ("", {"component_secret": "s"}),
 }
-"""What WeChat documents of each: its query, and what is in its body beside the platform's appid."""
+"""What WeChat documents of each: its query, and its body besides the platform's appid."""
 
 DEAD_TICKET, DEAD_TOKEN = {61005, 61006}, {40001, 40014, 42001, 42006}
 
 
 @pytest.fixture
 def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, pauses: Pauses) -> Maker:
-    """Make the platform at WeChat, given the seconds for one call."""
+    """A factory of the platform's client, given the seconds for one call."""
     appid, secret = wechat.platform.component_appid, wechat.platform.appsecret
     return lambda seconds: Component(WeChatApi(http, wechat.url), appid, secret, seconds, pauses)
 
@@ -70,12 +70,12 @@ async def token(component: Component, wechat: LocalWeChat) -> str:
     return issued.token
 
 
-def test_one_call_with_its_second_try_ends_within_a_renewal_and_that_within_the_lease() -> None:
+def test_two_tries_of_a_call_fit_into_a_renewal_and_a_renewal_into_its_lease() -> None:
     assert 2 * MOST_SECONDS + 0.3 < RENEWAL_TIMEOUT < LEASE
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
-async def test_each_call_is_made_as_wechat_documents_it_and_counted_under_its_own_name(
+async def test_each_call_is_made_as_documented_and_counted_under_its_name(
     http: httpx.AsyncBaseTransport, pauses: Pauses, endpoint: str
 ) -> None:
     (_, call), (query, arguments) = CALLS[endpoint], SENT[endpoint]
@@ -87,7 +87,7 @@ async def test_each_call_is_made_as_wechat_documents_it_and_counted_under_its_ow
     assert endpoint in WECHAT_CALLS
 
 
-async def test_a_ticket_brings_a_token_and_that_an_owners(
+async def test_a_ticket_is_exchanged_for_the_platforms_token_and_that_for_an_owners(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     refresh_token = wechat.platform.refresh_token(OWNER)
@@ -97,7 +97,7 @@ async def test_a_ticket_brings_a_token_and_that_an_owners(
     assert OWNER in issued.token
 
 
-async def test_a_code_brings_its_owners_tokens_once(
+async def test_a_code_is_exchanged_for_its_owners_tokens_once(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     code = wechat.platform.authorize(OTHER)
@@ -114,7 +114,7 @@ async def test_a_code_brings_its_owners_tokens_once(
     "errcode",
     [40125, 41004, 45009, 47001, 48001, 61003, 61004, 61007, 61009, 61011, 61023, 61028, 123456],
 )
-async def test_a_refusal_is_explained_with_the_link_that_broke_and_never_tried_again(
+async def test_an_error_has_its_guidance_and_link_and_is_never_retried(
     component: Component, wechat: LocalWeChat, pauses: Pauses, endpoint: str, errcode: int
 ) -> None:
     link, call = CALLS[endpoint]
@@ -128,7 +128,7 @@ async def test_a_refusal_is_explained_with_the_link_that_broke_and_never_tried_a
 
 
 @pytest.mark.parametrize("errcode", sorted(DEAD_TICKET))
-async def test_a_dead_ticket_is_the_tickets_fault(
+async def test_an_invalid_ticket_is_reported_for_the_ticket(
     component: Component, wechat: LocalWeChat, errcode: int
 ) -> None:
     wechat.fail("api_component_token", Code(errcode))
@@ -138,7 +138,7 @@ async def test_a_dead_ticket_is_the_tickets_fault(
 
 
 @pytest.mark.parametrize("errcode", sorted(DEAD_TOKEN))
-async def test_a_dead_platforms_token_is_the_platforms_fault(
+async def test_an_invalid_platform_token_is_reported_for_the_platform(
     component: Component, wechat: LocalWeChat, errcode: int
 ) -> None:
     wechat.fail("api_authorizer_token", Code(errcode))
@@ -148,7 +148,7 @@ async def test_a_dead_platforms_token_is_the_platforms_fault(
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
-async def test_an_appid_that_wechat_does_not_know_is_the_owners_or_the_platforms(
+async def test_an_unknown_appid_is_reported_for_the_owner_or_the_platform(
     component: Component, wechat: LocalWeChat, endpoint: str
 ) -> None:
     link, call = CALLS[endpoint]
@@ -159,7 +159,7 @@ async def test_an_appid_that_wechat_does_not_know_is_the_owners_or_the_platforms
     assert (got.guidance, got.link, got.said and got.said.errcode) == (meant, link, 40013)
 
 
-async def test_no_credential_where_only_the_secret_counts_is_a_wrong_secret(
+async def test_an_invalid_credential_where_only_the_secret_counts_is_reported_as_a_wrong_secret(
     component: Component, wechat: LocalWeChat
 ) -> None:
     wechat.fail("api_component_token", Code(40001))
@@ -192,7 +192,7 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     ],
     ids=lambda value: repr(value)[:40],
 )
-async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_shared_anything(
+async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_possible_share(
     make: Maker, wechat: LocalWeChat, endpoint: str, failure: Fault, trouble: Trouble
 ) -> None:
     link, call = CALLS[endpoint]
@@ -206,7 +206,7 @@ async def test_what_is_no_answer_is_asked_for_twice_and_never_said_to_have_share
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
-async def test_the_second_try_may_work(
+async def test_the_second_try_may_succeed(
     component: Component, wechat: LocalWeChat, endpoint: str
 ) -> None:
     _, call = CALLS[endpoint]
@@ -216,7 +216,7 @@ async def test_the_second_try_may_work(
     assert got.guidance == for_code(61004)
 
 
-async def test_where_nobody_listens_the_network_is_to_blame(
+async def test_a_refused_connection_is_reported_as_a_network_error(
     http: httpx.AsyncBaseTransport, pauses: Pauses, refused_port: int
 ) -> None:
     url = f"http://127.0.0.1:{refused_port}"
@@ -225,7 +225,7 @@ async def test_where_nobody_listens_the_network_is_to_blame(
     assert got == NoToken(for_trouble(Trouble.NOT_SENT_CONNECT), None, Link.PLATFORM)
 
 
-async def test_a_refresh_token_is_asked_for_by_its_owner_alone(
+async def test_a_refresh_token_is_looked_up_by_its_owner(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     wechat.platform.calls.clear()
@@ -236,7 +236,7 @@ async def test_a_refresh_token_is_asked_for_by_its_owner_alone(
 @pytest.mark.parametrize(
     "lacking", [Code(48001), Code(-1), Status(200, b'{"authorization_info":{}}')]
 )
-async def test_where_that_does_not_tell_it_the_list_is_asked(
+async def test_if_that_does_not_return_it_the_list_is_read(
     component: Component, wechat: LocalWeChat, token: str, lacking: Fault
 ) -> None:
     wechat.fail("api_get_authorizer_info", lacking, times=None)
@@ -244,7 +244,7 @@ async def test_where_that_does_not_tell_it_the_list_is_asked(
     assert endpoints(wechat)[-1] == "get_authorizer_list"
 
 
-async def test_where_nobody_answers_the_list_is_not_asked_too(
+async def test_without_an_answer_the_list_is_not_read_either(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     wechat.fail("api_get_authorizer_info", Drop(), times=None)
@@ -253,7 +253,7 @@ async def test_where_nobody_answers_the_list_is_not_asked_too(
     assert "get_authorizer_list" not in endpoints(wechat)
 
 
-async def test_what_an_owner_granted_is_told(
+async def test_an_owners_granted_sets_are_returned(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     wechat.platform.authorize(OTHER, (17, 18))
@@ -298,7 +298,7 @@ async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
 @pytest.mark.parametrize(
     "page", [b'{"total_count":1000000,"list":[]}', b'{"total_count":1000000,"list":[{}]}']
 )
-async def test_a_list_that_never_ends_is_given_up(
+async def test_an_endless_list_is_abandoned(
     component: Component, wechat: LocalWeChat, page: bytes
 ) -> None:
     wechat.fail("api_get_authorizer_list", Status(200, page), times=None)
@@ -308,7 +308,7 @@ async def test_a_list_that_never_ends_is_given_up(
     assert len(wechat.platform.calls) <= 100
 
 
-async def test_starting_the_push_says_nothing_if_it_worked(
+async def test_starting_the_pushes_returns_nothing_on_success(
     component: Component, wechat: LocalWeChat
 ) -> None:
     assert await component.start_push() is None

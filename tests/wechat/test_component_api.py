@@ -54,7 +54,7 @@ def test_a_call_shows_neither_its_token_nor_its_body() -> None:
     ],
     ids=lambda value: value.decode()[:60] if isinstance(value, bytes) else "",
 )
-def test_a_platforms_token_is_read_or_it_is_said_why_not(
+def test_the_platforms_token_or_the_reason_for_its_absence_is_read(
     answer: bytes, found: Issued | Declined | Troubled
 ) -> None:
     assert read_answer(200, answer, api.read_component_token) == found
@@ -71,7 +71,7 @@ def test_a_platforms_token_is_read_or_it_is_said_why_not(
         ({"errcode": 61023}, Declined(Said(61023, "", None))),
     ],
 )
-def test_an_owners_token_comes_with_its_refresh_token_or_without(
+def test_an_owners_token_is_read_with_or_without_a_refresh_token(
     answer: Mapping[str, object], found: Issued | Declined
 ) -> None:
     body = of(authorizer_access_token="t", expires_in=7200, **answer)
@@ -100,7 +100,7 @@ INFO = {
         (of(errcode=61009, errmsg="code"), Declined(Said(61009, "code", None))),
     ],
 )
-def test_what_a_code_was_worth_is_read_or_it_is_said_why_not(
+def test_the_tokens_of_a_code_or_the_reason_for_their_absence_are_read(
     answer: bytes, found: Authorization | Declined | Troubled
 ) -> None:
     assert read_answer(200, answer, api.read_query_auth) == found
@@ -134,7 +134,9 @@ SET_49: list[object] = [{"funcscope_category": {"id": 49}}]
         (None, NOT_JSON),
     ],
 )
-def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found: object) -> None:
+def test_an_owners_granted_sets_or_the_reason_for_their_absence_are_read(
+    told: object, found: object
+) -> None:
     assert read_answer(200, of(authorization_info=told), api.read_authorizer_info) == found
     assert read_answer(200, of(errcode=61003), api.read_authorizer_info) == Declined(
         Said(61003, "", None)
@@ -167,13 +169,13 @@ def test_what_an_owner_granted_is_read_or_it_is_said_why_not(told: object, found
         (of(errcode=42001), Declined(Said(42001, "", None))),
     ],
 )
-def test_a_page_of_the_list_is_read_or_it_is_said_why_not(
+def test_a_page_of_the_list_or_the_reason_for_its_absence_is_read(
     answer: bytes, found: AuthorizerPage | Declined | Troubled
 ) -> None:
     assert read_answer(200, answer, api.read_authorizer_list) == found
 
 
-def test_an_answer_that_says_no_more_than_yes_is_read() -> None:
+def test_an_answer_with_an_errcode_only_is_read() -> None:
     assert read_answer(200, of(errcode=0, errmsg="in a normal state"), api.read_done) is None
     assert read_answer(200, of(errcode=40125), api.read_done) == Declined(Said(40125, "", None))
     assert read_answer(200, b"", api.read_done) == NOT_JSON
@@ -198,7 +200,7 @@ ANYTHING = st.recursive(
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
 @pytest.mark.parametrize("status", [100, 302, 412, 502])
-def test_another_status_than_200_is_no_answer_of_wechats(
+def test_an_answer_with_a_status_other_than_200_is_not_wechats(
     read: Callable[[Mapping[str, object]], object], status: int
 ) -> None:
     body = of(component_access_token="t", authorizer_access_token="t", expires_in=7200)
@@ -214,7 +216,7 @@ def test_reading_never_raises(read: Callable[[Mapping[str, object]], object], bo
         assert found.token.isascii()
 
 
-def test_what_was_read_shows_no_secret() -> None:
+def test_the_repr_of_a_read_answer_contains_no_secret() -> None:
     secret = of(
         component_access_token="made-up",
         authorizer_access_token="made-up",

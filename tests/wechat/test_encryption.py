@@ -20,7 +20,7 @@ from bot.wechat.encryption import (
 KEY = bytes(32)
 ALL_A = "A" * 43
 STRAY_BITS = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-"""Of the last character's six bits two are beyond the 32 bytes, and one of them is set."""
+"""Two of the last character's six bits are beyond the 32 bytes, and one of them is set."""
 
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -71,7 +71,7 @@ V1_REPLY = Vector(
 )
 V2 = Vector(
     ALL_A,
-    b"",  # the page does not name it; it is read out of the message
+    b"",  # not on the page; taken from the message
     b'{"ToUserName":"gh_97417a04a28d","FromUserName":"o9AgO5Kd5ggOC-bXrbNODIiE3bGY",'
     b'"CreateTime":1714112445,"MsgType":"event","Event":"debug_demo","debug_str":"hello world"}',
     "wxba5fad812f8e6fb9",
@@ -138,26 +138,26 @@ SIGNED = {
 
 
 def opened(key: bytes, encrypted: str) -> bytes:
-    """Return all that was encrypted, padding included, as AES alone sees it."""
+    """Decrypt with AES only; return the plaintext with its padding."""
     decryptor = Cipher(AES(key), CBC(key[:16])).decryptor()
     return decryptor.update(b64decode(encrypted)) + decryptor.finalize()
 
 
 def closed(key: bytes, padded: bytes) -> str:
-    """Return what AES alone makes of bytes that may be padded in any way."""
+    """Encrypt bytes with any padding, with AES only."""
     encryptor = Cipher(AES(key), CBC(key[:16])).encryptor()
     return b64encode(encryptor.update(padded) + encryptor.finalize()).decode()
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_what_wechat_has_published_decrypts_to_the_byte(name: str) -> None:
+def test_wechats_published_messages_are_decrypted_exactly(name: str) -> None:
     vector = VECTORS[name]
     found = decrypt(key_of(vector.key), vector.encrypted)
     assert found == Decrypted(vector.message, vector.appid)
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_what_wechat_has_published_is_encrypted_to_the_byte(name: str) -> None:
+def test_wechats_published_messages_are_encrypted_exactly(name: str) -> None:
     vector = VECTORS[name]
     key = key_of(vector.key)
     random = vector.random or opened(key, vector.encrypted)[:RANDOM_BYTES]
@@ -165,13 +165,13 @@ def test_what_wechat_has_published_is_encrypted_to_the_byte(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SIGNED)
-def test_what_wechat_has_published_is_signed_to_the_letter(name: str) -> None:
+def test_wechats_published_messages_are_signed_exactly(name: str) -> None:
     *parts, published = SIGNED[name]
     assert signature(*parts) == published
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_no_beginning_of_an_encrypted_message_decrypts(name: str) -> None:
+def test_a_truncated_message_is_refused(name: str) -> None:
     vector = VECTORS[name]
     key = key_of(vector.key)
     assert {decrypt(key, vector.encrypted[:at]) for at in range(len(vector.encrypted))} == {None}
@@ -190,29 +190,29 @@ def test_a_padding_of_each_length_is_written_and_read(padding: int) -> None:
     [b"\0" * 12, b"\x21" * 12, b"\xff" * 12, b"\x0b" + b"\x0c" * 11, b"\x0c" * 11 + b"\x0d", b""],
     ids=repr,
 )
-def test_another_padding_is_refused(padding: bytes) -> None:
+def test_an_invalid_padding_is_refused(padding: bytes) -> None:
     plain = b"r" * RANDOM_BYTES + b"\0\0\0\x0e" + b"m" * 14 + b"wx134c8103faa5a59e"  # 52 bytes
     assert decrypt(KEY, closed(KEY, plain + b"\x0c" * 12)) is not None
     assert decrypt(KEY, closed(KEY, (plain + padding).ljust(64, b"."))) is None
 
 
-def test_a_padding_to_the_blocks_of_aes_is_refused() -> None:
+def test_a_padding_to_16_byte_blocks_is_refused() -> None:
     plain = b"r" * RANDOM_BYTES + b"\0\0\0\x02mm" + b"wx134c8103faa5a59e"  # 40 bytes
     assert decrypt(KEY, closed(KEY, plain + b"\x18" * 24)) is not None
     assert decrypt(KEY, closed(KEY, plain + b"\x08" * 8)) is None
 
 
 @pytest.mark.parametrize("length", [b"\0\0\0\x23", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"])
-def test_a_message_longer_than_what_holds_it_is_refused(length: bytes) -> None:
+def test_a_length_beyond_the_plaintext_is_refused(length: bytes) -> None:
     plain = b"r" * RANDOM_BYTES + length + b"m" * 34  # 54 bytes
     assert decrypt(KEY, closed(KEY, plain + b"\x0a" * 10)) is None
 
 
-def test_less_than_a_head_is_refused() -> None:
+def test_a_plaintext_shorter_than_its_head_is_refused() -> None:
     assert decrypt(KEY, closed(KEY, b"r" * 19 + b"\x0d" * 13)) is None
 
 
-def test_an_appid_that_is_no_text_is_refused() -> None:
+def test_an_appid_that_is_not_text_is_refused() -> None:
     plain = b"r" * RANDOM_BYTES + b"\0\0\0\0" + b"\xff" * 12
     assert decrypt(KEY, closed(KEY, plain + b"\x20" * 32)) is None
 
@@ -223,14 +223,14 @@ def test_an_appid_that_is_no_text_is_refused() -> None:
     st.text(max_size=40),
     st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES),
 )
-def test_what_is_encrypted_decrypts_to_the_same(
+def test_an_encrypted_message_decrypts_to_itself(
     key: bytes, message: bytes, appid: str, random: bytes
 ) -> None:
     assert decrypt(key, encrypt(key, message, appid, random)) == Decrypted(message, appid)
 
 
 @given(st.text(st.characters()) | st.binary().map(lambda some: b64encode(some).decode()))
-def test_decrypting_anything_else_finds_nothing_and_never_raises(encrypted: str) -> None:
+def test_any_other_bytes_are_refused_and_never_raise(encrypted: str) -> None:
     assert decrypt(KEY, encrypted) is None
 
 
@@ -241,19 +241,19 @@ def test_a_flipped_byte_never_raises_and_never_leaves_the_message_as_it_was(
     cipher = bytearray(b64decode(V1.encrypted))
     cipher[at] ^= flip
     found = decrypt(key_of(V1.key), b64encode(cipher).decode())
-    # It may still decrypt to something: what guards a message as a whole is the signature.
+    # It may still decrypt to something: the signature protects a message as a whole.
     assert found != Decrypted(V1.message, V1.appid)
 
 
 @given(st.integers(0, 42), st.sampled_from(BASE64))
-def test_another_key_opens_nothing(at: int, letter: str) -> None:
+def test_another_key_decrypts_nothing(at: int, letter: str) -> None:
     other = key_of(V4.key[:at] + letter + V4.key[at + 1 :])
     found = decrypt(other, V4.encrypted)
     assert (found is None) == (other != key_of(V4.key))
 
 
 @pytest.mark.parametrize("last", "EFGH")
-def test_stray_bits_at_the_end_of_a_key_count_for_nothing(last: str) -> None:
+def test_stray_bits_at_the_end_of_a_key_are_ignored(last: str) -> None:
     assert key_of(STRAY_BITS[:-1] + last) == key_of(STRAY_BITS)
 
 
@@ -267,5 +267,5 @@ def test_signing_never_raises(token: str, timestamp: str, nonce: str, encrypted:
     assert len(signature(token, timestamp, nonce, encrypted)) == 40
 
 
-def test_what_was_decrypted_is_not_shown() -> None:
+def test_a_decrypted_message_is_not_in_the_repr() -> None:
     assert "debug_demo" not in repr(decrypt(key_of(V1.key), V1.encrypted))

@@ -49,7 +49,7 @@ def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> M
     return make
 
 
-def test_the_call_has_its_token_in_the_query_alone() -> None:
+def test_the_call_has_its_token_only_in_the_query() -> None:
     call = get_env_info("t0k3n")
     assert (call.path, call.body) == ("/tcb/getenvinfo", b"{}")
     assert "t0k3n" not in repr(call)
@@ -71,12 +71,12 @@ def test_the_call_has_its_token_in_the_query_alone() -> None:
         (b"<html>", Troubled(Trouble.NOT_JSON)),
     ],
 )
-def test_an_answer_is_the_envs_in_service_or_what_is_wrong(body: bytes, envs: object) -> None:
+def test_an_answer_is_read_as_the_envs_in_service_or_an_error(body: bytes, envs: object) -> None:
     assert read_answer(200, body, read_envs) == envs
 
 
 @given(st.integers(100, 599), st.binary())
-def test_any_answer_is_read(status: int, body: bytes) -> None:
+def test_any_answer_is_read_without_an_error(status: int, body: bytes) -> None:
     assert isinstance(read_answer(status, body, read_envs), tuple | Declined | Troubled)
 
 
@@ -103,7 +103,7 @@ async def test_the_owners_envs_are_those_that_are_in_service(
     ],
     ids=str,
 )
-async def test_what_wechat_does_not_tell_is_no_env_and_one_line(
+async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
     make: Maker,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
@@ -122,9 +122,7 @@ async def test_what_wechat_does_not_tell_is_no_env_and_one_line(
     assert "token-" not in caplog.text
 
 
-async def test_a_token_that_is_dead_or_not_there_lists_nothing(
-    make: Maker, wechat: LocalWeChat
-) -> None:
+async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: LocalWeChat) -> None:
     token = wechat.issue(OWNER)
     fixed = make(FixedToken(OWNER, token))
     assert (await fixed.of(OWNER))[0] == ("prod-1", "test-1")
@@ -134,7 +132,7 @@ async def test_a_token_that_is_dead_or_not_there_lists_nothing(
     assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
 
 
-def test_the_call_asks_for_a_page_and_has_its_token_in_the_query_alone() -> None:
+def test_the_call_for_functions_asks_for_a_page_and_has_its_token_only_in_the_query() -> None:
     call = list_functions("t0k3n", "prod-1", 100)
     assert call.path == "/tcb/listfunctions"
     assert json.loads(call.body) == {"env": "prod-1", "limit": 100, "offset": 100}
@@ -157,13 +155,13 @@ def test_the_call_asks_for_a_page_and_has_its_token_in_the_query_alone() -> None
         ("[]", Troubled(Trouble.NOT_JSON)),
     ],
 )
-def test_what_is_listed_is_read_and_an_absent_list_is_empty_unless_the_total_says_otherwise(
+def test_an_absent_list_of_functions_is_empty_unless_the_total_says_otherwise(
     body: str, read: Functions | Troubled
 ) -> None:
     assert read_answer(200, body.encode(), read_functions) == read
 
 
-def test_a_refusal_and_a_gateway_are_no_lists() -> None:
+def test_an_error_of_wechat_or_a_gateway_is_not_a_list() -> None:
     refused = read_answer(
         200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}', read_functions
     )
@@ -171,7 +169,7 @@ def test_a_refusal_and_a_gateway_are_no_lists() -> None:
     assert isinstance(read_answer(502, b"<html>", read_functions), Troubled)
 
 
-async def test_that_an_env_is_ready_is_believed_for_five_minutes_and_anything_else_is_looked_at_again(
+async def test_a_ready_env_is_cached_for_five_minutes_and_any_other_is_checked_again(
     make: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     envs = make()
@@ -199,7 +197,7 @@ async def test_a_function_on_a_later_page_is_not_missing_however_short_the_pages
     assert await make().readiness(OWNER, "prod-1") is found
 
 
-async def test_what_wechat_does_not_tell_of_an_env_is_not_asked_for_again_within_a_minute(
+async def test_a_failed_check_of_an_env_is_not_repeated_within_a_minute(
     make: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     envs = make()
@@ -212,9 +210,7 @@ async def test_what_wechat_does_not_tell_of_an_env_is_not_asked_for_again_within
     assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
 
 
-async def test_many_who_ask_at_once_whether_an_env_is_ready_make_one_call(
-    make: Maker, wechat: LocalWeChat
-) -> None:
+async def test_concurrent_checks_of_an_env_make_one_call(make: Maker, wechat: LocalWeChat) -> None:
     envs = make()
     asking = (envs.readiness(OWNER, "prod-1") for _ in range(20))
     assert len(set(await asyncio.gather(*asking))) == 1

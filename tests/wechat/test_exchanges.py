@@ -17,7 +17,7 @@ NOT_TAKEN_IN = "authorisation not taken in"
 
 
 class Time:
-    """A clock in Unix seconds that only pauses move; `rests` are the pauses, `up_to` how many there are before one lasts."""
+    """A clock, in Unix seconds, that only pauses move; `rests` are the pauses, of which the one after `up_to` never ends."""
 
     def __init__(self, up_to: int = 1000) -> None:
         self.began = self.now = time.time()
@@ -39,7 +39,7 @@ class Time:
 
 
 def handler_in(passing: Time, replica: Replica) -> PushHandler:
-    """Return what takes pushes in for this replica, with time that passes by itself."""
+    """Return a push handler for this replica, with a clock that its pauses move."""
     wake = lambda: replica.woken.append(None)  # noqa: E731
     start = replica.tasks.start
     return PushHandler(replica.chain, replica.tokens, wake, start, passing, passing.sleep)
@@ -59,7 +59,7 @@ def exchanges_of(wechat: LocalWeChat) -> int:
 
 
 async def settled(replica: Replica) -> None:
-    """Wait until nothing is under way."""
+    """Wait until no exchange is in progress."""
     await replica.tasks.drain(10)
 
 
@@ -67,7 +67,7 @@ async def settled(replica: Replica) -> None:
 async def in_flight(
     replica: Replica, wechat: LocalWeChat, push: Authorized
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Hear of an authorisation whose exchange WeChat has made and not yet answered."""
+    """Handle an authorisation whose exchange WeChat has made but not yet answered."""
     await replica.token()
     wechat.fail("api_query_auth", Slow(after_effect=True))
     hearing = asyncio.create_task(replica.handler.handle(push))
@@ -94,7 +94,7 @@ async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
     assert exchanges_of(wechat) == 1
 
 
-async def test_an_older_withdrawal_that_comes_late_changes_nothing_for_an_exchange(
+async def test_an_older_withdrawal_that_arrives_late_does_not_affect_an_exchange(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     async with in_flight(replica, wechat, granted(wechat, 10.0, time.time() + 600)):
@@ -112,17 +112,17 @@ PASSING: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING.keys())
-async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
+async def test_an_exchange_is_retried_with_growing_pauses_until_it_works(
     replica: Replica, wechat: LocalWeChat, answer: Fault
 ) -> None:
     passing = Time()
     handler = handler_in(passing, replica)
-    wechat.platform.unlisted(OTHER)  # so that nothing but the code helps
+    wechat.platform.unlisted(OTHER)  # so that only the code helps
     push = granted(wechat, 10.0, passing.began + 600)
     wechat.fail("api_query_auth", answer, times=None)
     await handler.handle(push)
     assert (await replica.kept(OTHER)).value is None
-    assert len(replica.woken) == 1  # for the list, where that helps
+    assert len(replica.woken) == 1  # for the list, if that helps
     await wechat.until(lambda _: len(passing.rests) == 3)
     wechat.clear("api_query_auth")
     await settled(replica)
@@ -133,7 +133,7 @@ async def test_a_code_is_tried_again_with_growing_pauses_until_it_works(
 
 
 @pytest.mark.parametrize("errcode", [61009, 61010, 61003])
-async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
+async def test_an_error_about_the_code_itself_ends_the_retries(
     replica: Replica, wechat: LocalWeChat, errcode: int
 ) -> None:
     passing = Time()
@@ -149,7 +149,7 @@ async def test_what_wechat_says_of_the_code_itself_ends_the_tries(
     ("lives", "longest"),
     [(600.0, 600.0), (float("inf"), EXCHANGE_TIMEOUT), (9 * EXCHANGE_TIMEOUT, EXCHANGE_TIMEOUT)],
 )
-async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
+async def test_a_code_is_retried_for_its_lifetime_or_an_hour_at_most(
     replica: Replica,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
@@ -167,9 +167,7 @@ async def test_no_code_is_tried_for_longer_than_it_lives_or_an_hour(
     assert exchanges_of(wechat) == len(passing.rests) + 1
 
 
-async def test_a_code_whose_time_is_over_is_tried_once(
-    replica: Replica, wechat: LocalWeChat
-) -> None:
+async def test_an_expired_code_is_tried_once(replica: Replica, wechat: LocalWeChat) -> None:
     passing = Time()
     handler = handler_in(passing, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
@@ -179,7 +177,7 @@ async def test_a_code_whose_time_is_over_is_tried_once(
 
 
 @pytest.mark.parametrize("later", [0.0, 1.0], ids=["the same second", "a second later"])
-async def test_newer_news_of_the_owner_ends_the_tries(
+async def test_a_newer_push_about_the_owner_ends_the_retries(
     replicas: Replicas,
     wechat: LocalWeChat,
     replica: Replica,
@@ -198,7 +196,7 @@ async def test_newer_news_of_the_owner_ends_the_tries(
     assert replicas.row(OTHER) == gone
 
 
-async def test_the_tries_outlive_a_ledger_that_is_down(
+async def test_the_retries_continue_while_the_ledger_is_down(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     passing = Time()
@@ -211,7 +209,7 @@ async def test_the_tries_outlive_a_ledger_that_is_down(
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
 
 
-async def test_what_the_ledger_does_not_take_at_once_is_kept_when_it_does(
+async def test_tokens_that_the_ledger_cannot_store_at_once_are_stored_later(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     await replica.token()
@@ -245,14 +243,14 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
     keeping = asyncio.create_task(after.upkeep.run())
     await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
     async with asyncio.timeout(30):
-        while (await after.kept(OWNER)).value is None:  # noqa: ASYNC110  # it is kept by itself
+        while (await after.kept(OWNER)).value is None:  # noqa: ASYNC110  # the storing sends no event
             await asyncio.sleep(0.01)
     keeping.cancel()
     assert (await after.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
     assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 
-def test_pauses_grow_to_five_minutes_and_fit() -> None:
+def test_pauses_grow_to_five_minutes_and_fit_into_the_remaining_time() -> None:
     assert list(pauses(100)) == [5.0, 10.0, 20.0, 40.0]
     assert list(pauses(0)) == list(pauses(-1)) == []
     hour = list(pauses(EXCHANGE_TIMEOUT))

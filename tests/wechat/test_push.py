@@ -38,7 +38,7 @@ OF_CODE: dict[str, str | int] = {**OF_OWNER, "AuthorizationCode": "queryauthcode
 
 @pytest.fixture(autouse=True)
 def _no_warnings() -> Iterator[None]:
-    """Let whatever warns raise, within properties too."""
+    """Turn warnings into errors, within properties too."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -57,7 +57,7 @@ def read(posted: Posted, platform: Platform = PLATFORM, now: float = NOW) -> Pus
 
 
 def signed(encrypted: str, body: bytes) -> Posted:
-    """Return a push whose signature is good for `encrypted`."""
+    """Return a push with a valid signature of `encrypted`."""
     query = {
         "timestamp": str(NOW),
         "nonce": "17",
@@ -67,7 +67,7 @@ def signed(encrypted: str, body: bytes) -> Posted:
 
 
 def containing(message: bytes, appid: str = COMPONENT) -> Posted:
-    """Return a push that is genuine as far as its message."""
+    """Return a push that encrypts and signs this message correctly."""
     encrypted = encrypt(KEY, message, appid, b"r" * RANDOM_BYTES)
     return signed(encrypted, xml({"Encrypt": encrypted}))
 
@@ -82,7 +82,7 @@ def containing(message: bytes, appid: str = COMPONENT) -> Posted:
         ({"AuthorizationCodeExpiredTime": "soon"}, math.inf),
     ],
 )
-def test_how_long_a_code_lives_is_read_as_a_time_or_as_seconds(
+def test_the_lifetime_of_a_code_is_read_as_a_time_or_as_seconds(
     said: dict[str, str | int], until: float
 ) -> None:
     found = read(told("authorized", **OF_CODE, **said))
@@ -132,11 +132,13 @@ def test_each_kind_of_push_is_understood(posted: Posted, meaning: Push) -> None:
         of({"AppId": COMPONENT, "InfoType": "unauthorized", **OF_OWNER}),
     ],
 )
-def test_a_push_that_lacks_something_is_incomplete(posted: Posted) -> None:
+def test_a_push_without_a_required_member_is_incomplete(posted: Posted) -> None:
     assert read(posted) is PushRefusal.INCOMPLETE
 
 
-def test_the_official_push_is_verified_and_decrypted_and_is_no_event_of_the_platform() -> None:
+def test_the_documented_push_is_verified_and_decrypted_and_is_not_an_event_of_the_platform() -> (
+    None
+):
     _, timestamp, nonce, encrypted, sign = SIGNED["V1"]
     query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": sign}
     posted = Posted("", query, xml({"ToUserName": "gh_97417a04a28d", "Encrypt": encrypted}))
@@ -204,7 +206,7 @@ def test_a_timestamp_may_be_five_minutes_off(off: int, sign: int, *, believed: b
     ],
     ids=lambda text: ascii(text)[:20],
 )
-def test_a_timestamp_that_is_no_time_is_stale_even_if_signed(timestamp: str) -> None:
+def test_an_invalid_timestamp_is_stale_even_if_signed(timestamp: str) -> None:
     sign = signature(SEAL.message_token, timestamp, "17", "abc")
     query = {"timestamp": timestamp, "nonce": "17", "msg_signature": sign}
     assert read_push(PLATFORM, query, xml({"Encrypt": "abc"}), NOW) is PushRefusal.STALE
@@ -225,7 +227,7 @@ def test_a_push_without_a_part_of_its_signature_is_refused(
     assert read_push(PLATFORM, query, TICKET_PUSH.body, NOW) is refusal
 
 
-def test_the_signature_that_leaves_the_message_out_counts_for_nothing() -> None:
+def test_the_signature_that_does_not_cover_the_message_is_ignored() -> None:
     weak = TICKET_PUSH.query["signature"]
     changed = {**TICKET_PUSH.query, "msg_signature": weak}
     assert read_push(PLATFORM, changed, TICKET_PUSH.body, NOW) is PushRefusal.SIGNATURE
@@ -238,12 +240,12 @@ def test_another_message_token_is_refused() -> None:
     assert read(TICKET_PUSH, Platform(COMPONENT, [], [KEY])) is PushRefusal.SIGNATURE
 
 
-def test_a_push_under_the_previous_message_token_is_believed() -> None:
+def test_a_push_with_the_previous_message_token_is_accepted() -> None:
     both = Platform(COMPONENT, ["newer", SEAL.message_token], [KEY])
     assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
 
 
-def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not() -> None:
+def test_a_push_with_the_previous_key_is_accepted_and_one_with_an_unknown_key_is_not() -> None:
     older = key_of(OLDER_KEY)
     under_older = of(
         event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
@@ -259,7 +261,7 @@ def test_a_push_under_the_previous_key_is_read_and_one_under_no_known_key_is_not
 
 
 @pytest.mark.parametrize("encrypted", ["abc", "秘密", "====", "QUJD", "A" * 64], ids=ascii)
-def test_what_was_signed_but_never_encrypted_is_refused(encrypted: str) -> None:
+def test_a_push_that_is_signed_but_not_encrypted_is_refused(encrypted: str) -> None:
     assert read(signed(encrypted, xml({"Encrypt": encrypted}))) is PushRefusal.DECRYPTION
 
 
@@ -291,18 +293,18 @@ ODD_XML = {
 
 
 @pytest.mark.parametrize("oddity", ODD_XML)
-def test_odd_xml_is_refused_whatever_is_signed(oddity: str) -> None:
+def test_odd_xml_is_refused_even_if_it_is_signed(oddity: str) -> None:
     encrypted = encrypt(KEY, b"<xml/>", COMPONENT, b"r" * RANDOM_BYTES)
     assert read(signed(encrypted, ODD_XML[oddity] % encrypted.encode())) is PushRefusal.NOT_XML
 
 
 @pytest.mark.parametrize("oddity", ODD_XML)
-def test_odd_xml_is_refused_even_where_only_wechat_can_have_written_it(oddity: str) -> None:
+def test_odd_xml_is_refused_even_if_it_was_encrypted(oddity: str) -> None:
     posted = containing(ODD_XML[oddity] % b"x")
-    assert read(posted) is PushRefusal.OTHER_PLATFORM  # no word of it was taken in
+    assert read(posted) is PushRefusal.OTHER_PLATFORM  # none of its content is repeated
 
 
-def test_a_body_is_utf_8_whatever_encoding_it_names() -> None:
+def test_a_body_is_read_as_utf_8_whatever_encoding_it_declares() -> None:
     for encoding in {*aliases, *aliases.values(), "undefined", "unicode_escape", "idna", "no", ""}:
         head = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
         found = read(Posted("", TICKET_PUSH.query, head + TICKET_PUSH.body))
@@ -312,7 +314,7 @@ def test_a_body_is_utf_8_whatever_encoding_it_names() -> None:
 @pytest.mark.parametrize(
     "encoding", ["utf-16", "utf-16-le", "utf-32", "utf-7", "cp037", "utf-8-sig"]
 )
-def test_a_body_in_another_encoding_is_refused_or_says_the_same(encoding: str) -> None:
+def test_a_body_in_another_encoding_is_refused_or_read_alike(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?>{TICKET_PUSH.body.decode()}'
     found = read(Posted("", TICKET_PUSH.query, text.encode(encoding)))
     assert found in {Ticket(NOW, TICKET), PushRefusal.NOT_XML, PushRefusal.SIGNATURE}
@@ -326,7 +328,7 @@ def test_no_xml_is_parsed_before_its_signature_is_verified(oddity: str) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"<Encrypt>", b"</Encrypt>", b"<Encrypt></Encrypt>"])
-def test_what_is_encrypted_is_looked_for_once(piece: bytes) -> None:
+def test_the_encrypted_element_is_parsed_once(piece: bytes) -> None:
     body = piece * 7000
     assert read(Posted("", TICKET_PUSH.query, body)) is PushRefusal.NOT_XML
     assert read(Posted("", TICKET_PUSH.query, body + TICKET_PUSH.body)) in {*PushRefusal}
@@ -342,7 +344,7 @@ ENCRYPTED = TICKET_PUSH.body[ENCRYPTED_AT : TICKET_PUSH.body.index(b"]]>", ENCRY
 
 
 @given(st.integers(0, len(TICKET_PUSH.body) - 1), st.integers(1, 255))
-def test_a_flipped_byte_is_refused_or_stands_where_nothing_counts(at: int, flip: int) -> None:
+def test_a_flipped_byte_is_refused_unless_it_is_in_an_ignored_place(at: int, flip: int) -> None:
     body = bytearray(TICKET_PUSH.body)
     body[at] ^= flip
     found = read(Posted("", TICKET_PUSH.query, bytes(body)))
@@ -352,14 +354,14 @@ def test_a_flipped_byte_is_refused_or_stands_where_nothing_counts(at: int, flip:
 
 
 @pytest.mark.parametrize("flip", [1, 2, 32, 128, 255])
-def test_no_byte_of_what_is_encrypted_can_be_changed(flip: int) -> None:
+def test_a_change_of_any_encrypted_byte_is_refused(flip: int) -> None:
     for at in range(ENCRYPTED_AT, ENCRYPTED_AT + len(ENCRYPTED)):
         body = bytearray(TICKET_PUSH.body)
         body[at] ^= flip
         assert isinstance(read(Posted("", TICKET_PUSH.query, bytes(body))), PushRefusal), at
 
 
-def test_no_beginning_of_a_push_is_believed() -> None:
+def test_a_truncated_push_is_refused() -> None:
     ends = range(len(TICKET_PUSH.body))
     found = {read(Posted("", TICKET_PUSH.query, TICKET_PUSH.body[:end])) for end in ends}
     assert found == {PushRefusal.NOT_XML}
@@ -367,7 +369,7 @@ def test_no_beginning_of_a_push_is_believed() -> None:
 
 @pytest.mark.parametrize("name", ["timestamp", "nonce", "msg_signature"])
 @given(st.data())
-def test_no_letter_of_what_is_signed_can_be_changed(name: str, data: st.DataObject) -> None:
+def test_a_change_of_any_signed_character_is_refused(name: str, data: st.DataObject) -> None:
     right = TICKET_PUSH.query[name]
     at = data.draw(st.integers(0, len(right) - 1))
     letter = data.draw(st.characters() | st.just(""))
@@ -388,19 +390,17 @@ MEMBERS = st.dictionaries(
 
 
 @given(QUERIES, st.binary() | st.text().map(lambda text: xml({"Encrypt": text})))
-def test_nothing_that_strangers_post_is_believed_or_raises(
-    query: dict[str, str], body: bytes
-) -> None:
+def test_an_unsigned_push_is_refused_and_never_raises(query: dict[str, str], body: bytes) -> None:
     assert isinstance(read_push(PLATFORM, query, body, NOW), PushRefusal)
 
 
 @given(st.binary(), st.text(max_size=20))
-def test_no_message_raises_whatever_is_in_it(message: bytes, appid: str) -> None:
+def test_any_decrypted_message_is_read_without_an_error(message: bytes, appid: str) -> None:
     assert isinstance(read(containing(message, appid)), PushRefusal)
 
 
 @given(MEMBERS)
-def test_no_event_raises_whatever_it_says_of_itself(members: dict[str, str]) -> None:
+def test_any_event_is_read_without_an_error(members: dict[str, str]) -> None:
     found = read(containing(xml({"AppId": COMPONENT, **members})))
     match found:
         case Ticket(created, ticket):
@@ -411,7 +411,7 @@ def test_no_event_raises_whatever_it_says_of_itself(members: dict[str, str]) -> 
             pass
 
 
-def test_what_a_push_says_in_secret_is_not_shown() -> None:
+def test_the_secrets_of_a_push_are_not_in_its_repr() -> None:
     for posted in (TICKET_PUSH, told("authorized", **OF_CODE)):
         assert "made-up" not in repr(read(posted))
     assert SEAL.message_token not in repr(PLATFORM)

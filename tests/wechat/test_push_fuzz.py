@@ -1,4 +1,4 @@
-"""Whatever is posted as a push of WeChat's is understood or refused, and never an error of the bot's."""
+"""Anything that is posted as a push of WeChat is understood or refused, and never an error in the bot."""
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ from bot.wechat.push import Authorized, Other, Push, PushRefusal, Ticket, Unauth
 from tests.conftest import examples
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import briefly, served
-from tests.wechat.test_callback import Ear
+from tests.wechat.test_callback import PushListener
 from tests.wechat.test_push import (
     COMPONENT,
     KEY,
@@ -36,7 +36,7 @@ OFTEN = settings(max_examples=examples(200))
 FIELDS = event(
     COMPONENT, "authorized", NOW, **OF_CODE, ComponentVerifyTicket="ticket@@@made-up"
 ) | {"AuthorizationCodeExpiredTime": NOW + 1800}
-"""The members of all kinds of push at once."""
+"""The members of all kinds of push together."""
 KINDS = ["component_verify_ticket", "authorized", "updateauthorized", "unauthorized", "another"]
 
 texts = st.text(st.characters(exclude_characters="<&]\r", exclude_categories=["Cc", "Cs"]))
@@ -58,8 +58,8 @@ def members(draw: st.DrawFn) -> dict[str, str | int]:
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, whole: bytes) -> bytes:
-    """Draw these bytes with something changed, left out, put in, doubled, or cut off."""
+def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
+    """Draw these bytes with a part changed, left out, inserted, doubled, or cut off."""
     body = bytearray(whole)
     for _ in range(draw(st.integers(1, 4))):
         at, length = draw(st.integers(0, len(body))), draw(st.integers(0, 40))
@@ -71,7 +71,7 @@ def spoilt(draw: st.DrawFn, whole: bytes) -> bytes:
 
 
 def assert_understood_or_refused(found: Push | PushRefusal) -> None:
-    """Check that what was found is what it claims to be."""
+    """Check that a push has valid values, or is a refusal, and that its repr has no secret."""
     match found:
         case Ticket(created, ticket):
             assert ticket.strip() == ticket != ""
@@ -98,15 +98,15 @@ def test_a_genuine_push_with_any_members_is_understood_or_refused(
     assert_understood_or_refused(read(containing(xml(fields))))
 
 
-@given(members().map(xml).flatmap(spoilt))
+@given(members().map(xml).flatmap(damaged))
 @settings(max_examples=examples(300))
-def test_a_genuine_push_of_spoilt_xml_is_understood_or_refused(message: bytes) -> None:
+def test_a_genuine_push_of_damaged_xml_is_understood_or_refused(message: bytes) -> None:
     assert_understood_or_refused(read(containing(message)))
 
 
-@given(members().map(xml).flatmap(lambda message: spoilt(encrypted(message).encode())))
+@given(members().map(xml).flatmap(lambda message: damaged(encrypted(message).encode())))
 @OFTEN
-def test_what_was_spoilt_after_its_encryption_is_understood_or_refused_even_if_signed(
+def test_a_message_that_was_damaged_after_encryption_is_understood_or_refused_even_if_signed(
     text: bytes,
 ) -> None:
     odd = text.decode("utf-8", "replace")
@@ -120,13 +120,13 @@ def encrypted(message: bytes) -> str:
 
 @st.composite
 def envelopes(draw: st.DrawFn) -> tuple[Posted, bool]:
-    """Draw a push and whether it is genuine: as WeChat sends it, or with something spoilt on its way."""
+    """Draw a push and whether it is genuine: as WeChat sends it, or damaged on the way."""
     stamp = Stamp(int(time.time()), "17", b"r" * RANDOM_BYTES)
     push = sealed(FIELDS | {"InfoType": draw(st.sampled_from(KINDS))}, SEAL, stamp)
     query = push.query | draw(
         st.dictionaries(st.sampled_from([*push.query]) | texts, values.map(str), max_size=2)
     )
-    body = draw(st.just(push.body) | spoilt(push.body) | st.binary() | names.map(str.encode))
+    body = draw(st.just(push.body) | damaged(push.body) | st.binary() | names.map(str.encode))
     return Posted("", query, body), (query, body) == (push.query, push.body)
 
 
@@ -151,12 +151,12 @@ methods = st.sampled_from(["POST"] * 7 + ["GET", "PUT"])
 @given(st.lists(st.tuples(methods, envelopes(), heads), min_size=10, max_size=20))
 @settings(
     max_examples=examples(15), phases=[Phase.generate]
-)  # to shrink what goes over sockets takes minutes
-async def test_the_answer_is_success_to_what_is_genuine_and_4xx_to_all_else(
+)  # shrinking takes minutes over sockets
+async def test_genuine_pushes_are_answered_with_success_and_all_others_with_4xx(
     posts: list[tuple[str, tuple[Posted, bool], list[str]]],
 ) -> None:
     tasks = Tasks()
-    callback = Callback(PLATFORM, Ear().hear, time.time, briefly, tasks.start)
+    callback = Callback(PLATFORM, PushListener().hear, time.time, briefly, tasks.start)
     async with served(callback) as url:
         for method, (push, genuine), head in posts:
             answer = await posted(url, method, push, head)
@@ -168,7 +168,7 @@ async def test_the_answer_is_success_to_what_is_genuine_and_4xx_to_all_else(
 
 
 async def posted(url: str, method: str, push: Posted, head: list[str]) -> bytes:
-    """Send a push as it is, and return all that is answered."""
+    """Send a push unchanged, and return the whole response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
     target = f"/wechat/events?{urlencode(push.query, errors='surrogatepass')}"
     lines = [f"{method} {target} HTTP/1.1", "Host: bot", "Connection: close", *head]

@@ -21,7 +21,7 @@ async def secrets_of(replica: Replica, name: str) -> tuple[str | None, str | Non
 
 
 async def granted(replica: Replica, wechat: LocalWeChat, owner: str, created: float) -> Authorized:
-    """Let an owner authorise the platform, and the replica hear of it."""
+    """Let an owner authorise the platform, and the replica handle the push."""
     push = Authorized(created, owner, wechat.platform.authorize(owner))
     await replica.handler.handle(push)
     return push
@@ -51,7 +51,7 @@ async def test_a_replayed_ticket_does_not_live_longer(replicas: Replicas) -> Non
     assert replicas.row("ticket") == before
 
 
-async def test_a_code_is_exchanged_and_what_it_was_worth_is_kept(
+async def test_a_code_is_exchanged_and_its_tokens_are_stored(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     await granted(replica, wechat, OTHER, 10.0)
@@ -63,7 +63,7 @@ async def test_a_code_is_exchanged_and_what_it_was_worth_is_kept(
 
 
 @pytest.mark.parametrize("earlier", [1.0, 3600.0])
-async def test_an_authorisation_that_comes_again_changes_nothing(
+async def test_a_repeated_authorisation_changes_nothing(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, earlier: float
 ) -> None:
     push = await granted(replica, wechat, OTHER, 7200.0)
@@ -76,7 +76,7 @@ async def test_an_authorisation_that_comes_again_changes_nothing(
     assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 1)
 
 
-async def test_of_pushes_of_one_second_each_is_heard_once(
+async def test_pushes_of_the_same_second_are_each_handled_once(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     first = await granted(replica, wechat, OTHER, 10.0)
@@ -94,7 +94,7 @@ async def test_of_pushes_of_one_second_each_is_heard_once(
     assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 3)
 
 
-async def test_a_new_authorisation_replaces_what_is_kept(
+async def test_a_new_authorisation_replaces_the_stored_tokens(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     await granted(replica, wechat, OTHER, 10.0)
@@ -105,7 +105,7 @@ async def test_a_new_authorisation_replaces_what_is_kept(
     assert await replica.chain.token(OTHER) == after[0]
 
 
-async def test_after_a_withdrawal_nothing_is_kept_and_nothing_remembered(
+async def test_a_withdrawal_removes_the_stored_and_the_cached_tokens(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     await granted(replica, wechat, OTHER, 10.0)
@@ -118,14 +118,14 @@ async def test_after_a_withdrawal_nothing_is_kept_and_nothing_remembered(
     assert await replica.chain.token(OTHER) == NOT_AUTHORISED
 
 
-async def test_a_withdrawal_of_an_owner_never_heard_of_is_taken_in(
+async def test_a_withdrawal_of_an_unknown_owner_is_accepted(
     replica: Replica, replicas: Replicas
 ) -> None:
     await replica.handler.handle(Unauthorized(11.0, OTHER))
     assert (replicas.row(OTHER)["value"], replicas.row(OTHER)["error"]) == (None, "61003")
 
 
-async def test_an_owner_that_comes_back_is_served_again_whatever_of_before_is_replayed(
+async def test_an_owner_that_authorises_again_is_served_whatever_older_push_is_replayed(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     first = await granted(replica, wechat, OTHER, 10.0)
@@ -141,7 +141,7 @@ async def test_an_owner_that_comes_back_is_served_again_whatever_of_before_is_re
     assert await replica.chain.token(OTHER) == token
 
 
-async def test_where_the_code_is_worth_nothing_the_list_helps(
+async def test_if_the_code_is_invalid_the_refresh_token_comes_from_the_list(
     replica: Replica, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
     wechat.fail("api_query_auth", Code(61010))
@@ -153,7 +153,7 @@ async def test_where_the_code_is_worth_nothing_the_list_helps(
     assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 
-async def test_a_code_that_brings_somebody_elses_tokens_is_not_believed(
+async def test_a_code_whose_tokens_are_another_owners_is_refused(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     push = Authorized(10.0, OTHER, wechat.platform.authorize(OWNER))
@@ -162,7 +162,7 @@ async def test_a_code_that_brings_somebody_elses_tokens_is_not_believed(
     assert await replica.tokens.find(OWNER) is None
 
 
-async def test_a_dead_platforms_token_is_renewed_for_an_exchange(
+async def test_an_expired_platform_token_is_renewed_for_an_exchange(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     await replica.token()
@@ -173,7 +173,7 @@ async def test_a_dead_platforms_token_is_renewed_for_an_exchange(
 
 
 async def under_way(replica: Replica, wechat: LocalWeChat) -> "asyncio.Task[str | NoToken]":
-    """Begin the renewal of the owner's token, and return it when WeChat has made it and not yet answered."""
+    """Start a renewal of the owner's token; return it once WeChat has made it but not yet answered."""
     await replica.chain.with_platform_token(_just)
     wechat.fail("api_authorizer_token", Slow(after_effect=True))
     renewal = asyncio.create_task(replica.chain.token(OWNER))
@@ -185,7 +185,7 @@ async def _just(platform: str) -> str | NoToken:
     return platform
 
 
-async def test_a_renewal_under_way_does_not_overwrite_what_an_authorisation_brings(
+async def test_a_renewal_in_progress_does_not_overwrite_the_tokens_of_an_authorisation(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     renewal = await under_way(replica, wechat)
@@ -200,7 +200,7 @@ async def test_a_renewal_under_way_does_not_overwrite_what_an_authorisation_brin
     assert pushed_refresh_token == wechat.platform.refresh_token(OWNER)
 
 
-async def test_a_renewal_under_way_does_not_bring_back_what_was_withdrawn(
+async def test_a_renewal_in_progress_does_not_restore_withdrawn_tokens(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
     renewal = await under_way(replica, wechat)
@@ -212,12 +212,12 @@ async def test_a_renewal_under_way_does_not_bring_back_what_was_withdrawn(
     assert await secrets_of(replica, OWNER) == (None, None)
 
 
-async def test_pushes_that_are_sent_again_to_the_letter_change_nothing(
+async def test_exact_repetitions_of_pushes_change_nothing(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "bot.wechat.callback._IN_TIME", 4.0
-    )  # each is done with when it is answered
+    )  # each has been handled when it is answered
     platform, now = wechat.platform, time.time()
     of_owner = {"AuthorizerAppid": OTHER}
     pushes = [

@@ -17,14 +17,14 @@ REFUSED = NoToken(for_code(61003), link=Link.OWNER)
 
 
 class Maker:
-    """Makes tokens, each another one; `meanwhile` happens while one is made."""
+    """Makes a new token at each call, and awaits `meanwhile` before it returns."""
 
     def __init__(self, meanwhile: Callable[[], Awaitable[object]] | None = None) -> None:
         self.claims: list[StoredToken] = []
         self._meanwhile = meanwhile
 
     async def __call__(self, claim: StoredToken) -> Issued | NoToken:
-        """Make one."""
+        """Return a new token."""
         self.claims.append(claim)
         if self._meanwhile:
             meanwhile, self._meanwhile = self._meanwhile, None
@@ -42,7 +42,7 @@ async def renewed(cache: TokenCache, make: Maker, refused: str | None = None) ->
     return await cache.renew(OWNER, Link.OWNER, make, refused)
 
 
-async def test_what_was_made_is_in_the_ledger_when_it_is_given(
+async def test_a_new_token_is_in_the_ledger_before_it_is_returned(
     cache: TokenCache, replica: Replica
 ) -> None:
     assert await renewed(cache, Maker()) == "made-1"
@@ -50,7 +50,7 @@ async def test_what_was_made_is_in_the_ledger_when_it_is_given(
     assert (found.value, found.refresh_token, round(found.life)) == ("made-1", "refresh-1", 7200)
 
 
-async def test_a_token_is_remembered_for_a_minute(cache: TokenCache, clock: Clock) -> None:
+async def test_a_token_is_cached_for_a_minute(cache: TokenCache, clock: Clock) -> None:
     assert cache.cached(OWNER) is None
     await renewed(cache, Maker())
     clock.now += 59.9
@@ -63,7 +63,7 @@ async def test_a_token_is_remembered_for_a_minute(cache: TokenCache, clock: Cloc
     assert cache.cached(OWNER) == "made-1"
 
 
-async def test_a_token_near_its_end_is_remembered_for_less_and_then_is_no_good(
+async def test_a_token_that_expires_soon_is_cached_for_less_and_then_no_longer_valid(
     cache: TokenCache, replicas: Replicas, clock: Clock
 ) -> None:
     await renewed(cache, Maker())
@@ -77,7 +77,7 @@ async def test_a_token_near_its_end_is_remembered_for_less_and_then_is_no_good(
     assert await cache.load(OWNER) is None
 
 
-async def test_what_is_forgotten_is_read_again(cache: TokenCache) -> None:
+async def test_a_dropped_token_is_read_again(cache: TokenCache) -> None:
     await renewed(cache, Maker())
     cache.invalidate(OWNER)
     cache.invalidate("nobody")
@@ -85,14 +85,16 @@ async def test_what_is_forgotten_is_read_again(cache: TokenCache) -> None:
     assert await cache.load(OWNER) == "made-1"
 
 
-async def test_nothing_is_good_where_there_is_nothing_or_the_refused_one(cache: TokenCache) -> None:
+async def test_there_is_no_valid_token_if_there_is_none_or_only_the_refused_one(
+    cache: TokenCache,
+) -> None:
     assert await cache.load(OWNER) is None
     await renewed(cache, Maker())
     assert await cache.load(OWNER, refused="made-1") is None
     assert await cache.load(OWNER, refused="an older one") == "made-1"
 
 
-async def test_while_the_ledger_is_down_the_token_read_last_is_good_as_long_as_it_lives(
+async def test_while_the_ledger_is_down_the_last_token_is_valid_for_its_lifetime(
     cache: TokenCache, replicas: Replicas, clock: Clock
 ) -> None:
     with replicas.down(), pytest.raises(LedgerDownError):
@@ -108,7 +110,7 @@ async def test_while_the_ledger_is_down_the_token_read_last_is_good_as_long_as_i
             await cache.load(OWNER)
 
 
-async def test_nothing_is_made_while_the_ledger_is_down(
+async def test_no_token_is_made_while_the_ledger_is_down(
     cache: TokenCache, replicas: Replicas
 ) -> None:
     make = Maker()
@@ -117,7 +119,7 @@ async def test_nothing_is_made_while_the_ledger_is_down(
     assert make.claims == []
 
 
-async def test_what_the_ledger_does_not_take_is_not_given_and_not_lost(
+async def test_a_token_that_the_ledger_cannot_store_is_not_returned_and_not_lost(
     cache: TokenCache, replica: Replica, replicas: Replicas
 ) -> None:
     with replicas.full():
@@ -129,7 +131,7 @@ async def test_what_the_ledger_does_not_take_is_not_given_and_not_lost(
     assert await cache.load(OWNER) == "made-1"
 
 
-async def test_what_was_brought_in_the_meantime_is_given_and_nothing_is_made(
+async def test_a_token_that_another_replica_stored_meanwhile_is_returned_and_none_is_made(
     cache: TokenCache, replica: Replica, clock: Clock
 ) -> None:
     await renewed(TokenCache(replica.tokens, clock), Maker())
@@ -148,7 +150,7 @@ async def test_only_the_refused_token_is_replaced(cache: TokenCache) -> None:
     assert make.claims[1].refresh_token == "refresh-1"
 
 
-async def test_why_nothing_was_made_is_kept_and_the_next_may_try(
+async def test_the_reason_of_a_failure_is_stored_and_the_next_caller_may_try(
     cache: TokenCache, replica: Replica
 ) -> None:
     async def refuse(_: StoredToken) -> Issued | NoToken:
@@ -161,7 +163,7 @@ async def test_why_nothing_was_made_is_kept_and_the_next_may_try(
     assert (await replica.kept(OWNER)).error is None
 
 
-async def test_whoever_finds_the_lease_taken_waits_for_what_it_brings(
+async def test_a_replica_that_finds_the_lease_taken_waits_for_the_new_token(
     cache: TokenCache, replica: Replica
 ) -> None:
     claim = await replica.tokens.claim(OWNER, LEASE)
@@ -175,7 +177,7 @@ async def test_whoever_finds_the_lease_taken_waits_for_what_it_brings(
     assert make.claims == []
 
 
-async def test_whoever_was_taken_for_dead_gives_what_the_others_brought(
+async def test_a_replica_that_lost_its_lease_returns_the_other_replicas_token(
     cache: TokenCache, replica: Replica, replicas: Replicas
 ) -> None:
     async def somebody_else_renews() -> None:
@@ -191,7 +193,7 @@ async def test_whoever_was_taken_for_dead_gives_what_the_others_brought(
     assert len(make.claims) == 1
 
 
-async def test_an_authorisation_during_a_renewal_is_what_counts(
+async def test_the_tokens_of_an_authorisation_during_a_renewal_count(
     cache: TokenCache, replica: Replica
 ) -> None:
     news = OwnerPush(OWNER, 10.0, "0" * 16)
@@ -202,7 +204,7 @@ async def test_an_authorisation_during_a_renewal_is_what_counts(
     assert (found.value, found.refresh_token) == ("pushed", "pushed too")
 
 
-async def test_after_a_withdrawal_during_a_renewal_nothing_old_is_kept(
+async def test_after_a_withdrawal_during_a_renewal_no_token_is_stored(
     cache: TokenCache, replica: Replica
 ) -> None:
     await renewed(cache, Maker())
@@ -218,7 +220,7 @@ async def test_a_secret_is_in_no_repr(cache: TokenCache, replica: Replica) -> No
     assert [each for each in shown if "made-1" in each or "refresh-1" in each] == []
 
 
-async def test_whoever_is_cut_short_in_a_renewal_leaves_it_to_the_others_at_once(
+async def test_a_cancelled_renewal_releases_its_lease_at_once(
     on_both: Replicas, clock: Clock
 ) -> None:
     one, other = on_both.make(), on_both.make()
@@ -234,5 +236,5 @@ async def test_whoever_is_cut_short_in_a_renewal_leaves_it_to_the_others_at_once
     renewing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await renewing
-    await one.kept(OWNER)  # which comes after what was left to do
+    await one.kept(OWNER)  # which comes after the pending writes
     assert await other.tokens.claim(OWNER, LEASE)

@@ -25,7 +25,7 @@ Maker = Callable[..., TokenServer]
 
 @pytest.fixture
 def server(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
-    """Makes the token source, against the stand-in unless told otherwise."""
+    """A factory of the token source, by default for the stand-in."""
 
     def make(url: str = "", authorization: str | None = "", timeout: float = 30.0) -> TokenServer:
         authorization = wechat.authorization if authorization == "" else authorization
@@ -34,11 +34,11 @@ def server(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) ->
     return make
 
 
-def giving(**members: object) -> Status:
+def token_response(**members: object) -> Status:
     return Status(200, json.dumps(members).encode(), "application/json")
 
 
-async def test_a_fixed_token_is_its_owners_alone() -> None:
+async def test_a_fixed_token_is_for_its_owner_only() -> None:
     fixed = FixedToken(OWNER, "t0k3n")
     assert await fixed.token(OWNER) == "t0k3n"
     assert await fixed.token(OTHER) == no_token(Trouble.TOKEN_FIXED_OTHER_OWNER)
@@ -46,7 +46,7 @@ async def test_a_fixed_token_is_its_owners_alone() -> None:
     assert "t0k3n" not in repr(fixed)
 
 
-async def test_a_token_source_tells_of_its_trouble_until_that_is_over(
+async def test_a_token_source_reports_its_trouble_until_it_is_over(
     server: Maker, wechat: LocalWeChat
 ) -> None:
     fixed, source = FixedToken(OWNER, "t0k3n"), server()
@@ -57,7 +57,7 @@ async def test_a_token_source_tells_of_its_trouble_until_that_is_over(
     await source.token(OWNER)
     assert source.trouble() == for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
     await source.token(OTHER)
-    assert source.trouble() is not None  # of the one owner there is still none
+    assert source.trouble() is not None  # the one owner still has none
     await source.token(OWNER)
     assert source.trouble() is None
 
@@ -81,10 +81,10 @@ async def test_a_token_is_read_again_after_a_minute(
     [(7200, 60.0), (100, 60.0), (10, 9.0), (0.5, 0.45), (60, 54.0), (10**400, 60.0)],
     ids=lambda value: str(value)[:8],
 )
-async def test_a_token_that_ends_sooner_is_read_again_sooner(
+async def test_a_token_that_expires_sooner_is_read_again_sooner(
     server: Maker, wechat: LocalWeChat, clock: Clock, expires_in: float, seconds: float
 ) -> None:
-    wechat.fail("token", giving(access_token="t", expires_in=expires_in))
+    wechat.fail("token", token_response(access_token="t", expires_in=expires_in))
     tokens = server()
     await tokens.token(OWNER)
     clock.now += seconds - 0.01
@@ -96,10 +96,10 @@ async def test_a_token_that_ends_sooner_is_read_again_sooner(
 
 
 @pytest.mark.parametrize("expires_in", [0, -1, float("nan"), False])
-async def test_a_token_at_its_end_is_used_once(
+async def test_an_expired_token_is_used_once(
     server: Maker, wechat: LocalWeChat, expires_in: float
 ) -> None:
-    wechat.fail("token", giving(access_token="t", expires_in=expires_in))
+    wechat.fail("token", token_response(access_token="t", expires_in=expires_in))
     tokens = server()
     assert await tokens.token(OWNER) == "t"
     assert await tokens.token(OWNER) != "t"
@@ -112,7 +112,7 @@ async def test_each_owner_has_its_own_token_and_address(server: Maker, wechat: L
     assert wechat.token_calls == [OWNER, OTHER]
 
 
-async def test_fifty_requests_at_once_make_one_reading(server: Maker, wechat: LocalWeChat) -> None:
+async def test_fifty_concurrent_requests_make_one_call(server: Maker, wechat: LocalWeChat) -> None:
     wechat.latency = 0.02
     tokens = server()
     got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
@@ -120,7 +120,7 @@ async def test_fifty_requests_at_once_make_one_reading(server: Maker, wechat: Lo
     assert wechat.token_calls == [OWNER]
 
 
-async def test_fifty_refusals_at_once_make_one_reading(server: Maker, wechat: LocalWeChat) -> None:
+async def test_fifty_concurrent_renewals_make_one_call(server: Maker, wechat: LocalWeChat) -> None:
     tokens = server()
     old = str(await tokens.token(OWNER))
     wechat.expire(old)
@@ -132,7 +132,7 @@ async def test_fifty_refusals_at_once_make_one_reading(server: Maker, wechat: Lo
     assert wechat.token_calls == [OWNER, OWNER]
 
 
-async def test_one_owners_slow_reading_holds_up_no_other(
+async def test_a_slow_call_for_one_owner_does_not_delay_the_others(
     server: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("token", Hang(60))
@@ -154,7 +154,7 @@ async def test_fifty_requests_wait_for_a_hanging_server_together(server: Maker) 
     assert set(got) == {no_token(Trouble.TOKEN_SERVER_SLOW)}
 
 
-async def test_a_renewal_gives_what_somebody_else_has_already_read(
+async def test_a_renewal_returns_a_newer_token_that_was_already_read(
     server: Maker, wechat: LocalWeChat
 ) -> None:
     tokens = server()
@@ -163,12 +163,14 @@ async def test_a_renewal_gives_what_somebody_else_has_already_read(
     assert wechat.token_calls == [OWNER]
 
 
-async def test_a_renewal_before_any_reading_reads(server: Maker, wechat: LocalWeChat) -> None:
+async def test_a_renewal_without_a_cached_token_calls_the_server(
+    server: Maker, wechat: LocalWeChat
+) -> None:
     assert OWNER in str(await server().renew(OWNER, "an older one"))
     assert wechat.token_calls == [OWNER]
 
 
-async def test_a_renewal_does_not_take_what_was_read_before_the_refusal(
+async def test_a_renewal_does_not_return_a_token_whose_call_began_before_the_refusal(
     server: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     tokens = server()
@@ -183,7 +185,7 @@ async def test_a_renewal_does_not_take_what_was_read_before_the_refusal(
     assert len(wechat.token_calls) == 3
 
 
-async def test_a_stop_gives_up_what_is_being_read(server: Maker) -> None:
+async def test_a_stop_cancels_calls_in_progress(server: Maker) -> None:
     async with mute() as hanging:
         tokens = server(hanging.url)
         reading = asyncio.create_task(tokens.token(OWNER))
@@ -194,7 +196,9 @@ async def test_a_stop_gives_up_what_is_being_read(server: Maker) -> None:
         await asyncio.wait_for(hanging.closed.acquire(), 30)
 
 
-async def test_the_token_that_was_refused_is_no_renewal(server: Maker, wechat: LocalWeChat) -> None:
+async def test_a_server_that_returns_the_refused_token_is_reported(
+    server: Maker, wechat: LocalWeChat
+) -> None:
     tokens = server()
     refused = str(await tokens.token(OWNER))
     assert await tokens.renew(OWNER, refused) == no_token(Trouble.TOKEN_SERVER_STALE)
@@ -204,7 +208,7 @@ async def test_the_token_that_was_refused_is_no_renewal(server: Maker, wechat: L
     assert newer != refused
 
 
-async def test_after_a_trouble_the_next_request_reads_again(
+async def test_after_an_error_the_next_request_calls_the_server_again(
     server: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     tokens = server()
@@ -219,7 +223,7 @@ async def test_after_a_trouble_the_next_request_reads_again(
     ("authorization", "line"),
     [("Bearer made-up", b"authorization: Bearer made-up"), ("odd one", b"authorization: odd one")],
 )
-async def test_the_authorisation_is_sent_as_it_stands(
+async def test_the_authorisation_is_sent_unchanged(
     server: Maker, authorization: str, line: bytes
 ) -> None:
     async with answers(http_answer(b'{"access_token":"t"}')) as wired:
@@ -245,7 +249,7 @@ async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) ->
         (Status(201, b'{"access_token":"t"}'), Trouble.TOKEN_SERVER_ANSWER),
         (Status(200), Trouble.TOKEN_SERVER_ANSWER),
         (Status(200, b""), Trouble.TOKEN_SERVER_ANSWER),
-        (giving(token="t"), Trouble.TOKEN_SERVER_ANSWER),
+        (token_response(token="t"), Trouble.TOKEN_SERVER_ANSWER),
         (Code(61023), Trouble.TOKEN_SERVER_ANSWER),
         (Status(302, location="http://127.0.0.1:1/"), Trouble.TOKEN_SERVER_ANSWER),
         (Huge(1_000_000), Trouble.TOKEN_SERVER_ANSWER),
@@ -271,10 +275,10 @@ async def test_a_wrong_authorisation_is_refused(server: Maker) -> None:
     )
 
 
-async def test_a_server_that_hangs_up_is_down(server: Maker, wechat: LocalWeChat) -> None:
-    wechat.fail(
-        "token", Drop(), Drop()
-    )  # a reading is repeated once by the library, which is harmless
+async def test_a_server_that_closes_the_connection_is_down(
+    server: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.fail("token", Drop(), Drop())  # the library repeats a GET once, which is harmless
     assert await server().token(OWNER) == no_token(Trouble.TOKEN_SERVER_DOWN)
 
 
@@ -341,7 +345,7 @@ async def test_no_log_line_shows_a_token_or_a_key_of_the_token_server(
     ],
     ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else "",
 )
-def test_a_token_is_found_in_what_token_servers_answer(
+def test_a_token_is_found_in_the_answers_of_various_token_servers(
     body: bytes, found: tuple[str, float] | None
 ) -> None:
     assert read_token(body) == found
@@ -356,12 +360,12 @@ def test_a_token_is_found_in_what_token_servers_answer(
         }
     ).map(lambda value: json.dumps(value).encode())
 )
-def test_reading_a_token_never_raises(body: bytes) -> None:
+def test_any_answer_of_a_token_server_is_read_without_an_error(body: bytes) -> None:
     found = read_token(body)
     assert found is None or (found[0].isascii() and found[0].isprintable() and " " not in found[0])
 
 
-async def test_each_reading_is_told_with_how_it_ended_and_what_is_remembered_is_not(
+async def test_each_call_is_reported_with_its_result_and_a_cached_token_is_not(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock
 ) -> None:
     told: list[tuple[str, str]] = []

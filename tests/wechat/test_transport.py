@@ -63,14 +63,14 @@ async def sent(
         "chunked",
     ],
 )
-async def test_an_answer_is_received_as_it_is_unless_it_is_of_no_use(
+async def test_an_answer_is_received_unchanged_unless_it_is_unusable(
     http: httpx.AsyncBaseTransport, wired: bytes, received: Received
 ) -> None:
     async with answers(wired) as server:
         assert await sent(http, server.url) == received
 
 
-async def test_an_answer_that_ends_with_its_connection_is_whole(
+async def test_an_answer_that_ends_with_its_connection_is_complete(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async with closes(b"HTTP/1.0 200 OK\r\n\r\nabc") as server:
@@ -91,7 +91,7 @@ async def test_an_answer_that_ends_with_its_connection_is_whole(
         *("no version", "no length"),
     ],
 )
-async def test_an_answer_that_breaks_off_or_is_no_http_may_have_followed_a_share(
+async def test_an_answer_that_breaks_off_or_is_not_http_leaves_the_outcome_open(
     http: httpx.AsyncBaseTransport, wired: bytes
 ) -> None:
     async with closes(wired) as server:
@@ -100,7 +100,7 @@ async def test_an_answer_that_breaks_off_or_is_no_http_may_have_followed_a_share
 
 
 @pytest.mark.parametrize("fault", [Drop(), Drop(after_effect=True), Drop(part=0.5)], ids=repr)
-async def test_a_reset_is_never_tried_again_by_a_library(
+async def test_no_library_repeats_a_call_after_a_reset(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
@@ -109,7 +109,7 @@ async def test_a_reset_is_never_tried_again_by_a_library(
 
 
 @pytest.mark.parametrize("fault", [Hang(60), Drip(0.05)], ids=repr)
-async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
+async def test_an_answer_that_takes_too_long_is_a_timeout_even_if_bytes_keep_coming(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
@@ -118,14 +118,14 @@ async def test_what_takes_too_long_is_late_even_if_it_never_falls_silent(
     assert time.perf_counter() - began < 30
 
 
-async def test_a_caller_whose_own_time_is_over_by_then_is_told_that(
+async def test_a_callers_own_timeout_is_raised_if_both_timeouts_are_over(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async with mute() as server:
 
         async def freeze() -> None:
             await server.arrived.acquire()
-            asyncio.get_running_loop().call_soon(time.sleep, 1.3)  # both times end meanwhile
+            asyncio.get_running_loop().call_soon(time.sleep, 1.3)  # both timeouts end meanwhile
 
         frozen = asyncio.create_task(freeze())
         with pytest.raises(TimeoutError):
@@ -139,14 +139,14 @@ async def test_a_caller_whose_own_time_is_over_by_then_is_told_that(
     [(Huge(100_000_000), Received(200, b"")), (Huge(16 << 20, packed=True), Received(200, b""))],
     ids=repr,
 )
-async def test_a_body_that_would_fill_the_memory_is_left_unread(
+async def test_a_body_that_is_too_long_is_not_read(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, fault: Fault, received: Received
 ) -> None:
     wechat.fail("shareenv", fault)
     assert await sent(http, wechat.url) == received
 
 
-async def test_a_body_without_an_end_is_given_up_and_its_connection_closed(
+async def test_an_endless_body_is_abandoned_and_its_connection_closed(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async def endless(writer: asyncio.StreamWriter) -> None:
@@ -168,17 +168,19 @@ async def test_a_redirect_is_not_followed(http: httpx.AsyncBaseTransport) -> Non
         assert elsewhere.opened == 0
 
 
-async def test_a_refused_connection_was_not_sent(
+async def test_a_refused_connection_means_that_the_call_was_not_sent(
     http: httpx.AsyncBaseTransport, refused_port: int
 ) -> None:
     assert await sent(http, f"http://127.0.0.1:{refused_port}") is Trouble.NOT_SENT_CONNECT
 
 
-async def test_a_host_that_nobody_knows_was_not_sent(http: httpx.AsyncBaseTransport) -> None:
+async def test_an_unknown_host_means_that_the_call_was_not_sent(
+    http: httpx.AsyncBaseTransport,
+) -> None:
     assert await sent(http, "http://nowhere.invalid", seconds=2) is Trouble.NOT_SENT_CONNECT
 
 
-async def test_a_port_that_speaks_no_tls_was_not_sent(
+async def test_a_port_without_tls_means_that_the_call_was_not_sent(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat
 ) -> None:
     url = wechat.url.replace("http://", "https://")
@@ -186,7 +188,7 @@ async def test_a_port_that_speaks_no_tls_was_not_sent(
     assert wechat.calls == []
 
 
-async def test_a_port_that_says_nothing_at_all_to_tls_was_not_sent(
+async def test_a_silent_tls_handshake_means_that_the_call_was_not_sent(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async with mute() as server:
@@ -203,7 +205,7 @@ async def test_a_port_that_says_nothing_at_all_to_tls_was_not_sent(
     ],
     ids=["no password", "not allowed", "cannot reach it either"],
 )
-async def test_a_proxy_that_opens_no_way_kept_it_from_being_sent(
+async def test_a_proxy_that_refuses_to_connect_means_that_the_call_was_not_sent(
     http: httpx.AsyncBaseTransport, monkeypatch: pytest.MonkeyPatch, answer: bytes, trouble: Trouble
 ) -> None:
     async with answers(answer) as proxy:
@@ -213,7 +215,7 @@ async def test_a_proxy_that_opens_no_way_kept_it_from_being_sent(
         assert SECRET.encode() not in proxy.requests[0]
 
 
-async def test_what_is_sent_has_a_length_and_asks_for_nothing_packed(
+async def test_a_call_has_a_content_length_and_accepts_no_compression(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async with answers(http_answer(b"{}")) as server:
@@ -228,14 +230,14 @@ async def test_what_is_sent_has_a_length_and_asks_for_nothing_packed(
 
 
 @pytest.mark.parametrize("token", ["a+b/c==", "a b&c=d?e#f", "%2B%", "~!*'()", "秘"])
-async def test_a_call_brings_its_token_as_it_is_whatever_its_letters(
+async def test_a_token_with_any_characters_is_sent_unchanged(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, token: str
 ) -> None:
     await WeChatApi(http, wechat.url).post(share_env(token, "prod-1", APPID), 5, read)
     assert wechat.calls[0].token == token
 
 
-async def test_a_fragment_goes_nowhere(http: httpx.AsyncBaseTransport) -> None:
+async def test_a_fragment_is_not_sent(http: httpx.AsyncBaseTransport) -> None:
     async with answers(http_answer(b"")) as server:
         request = httpx.Request("GET", f"{server.url}/a?b=c#d")
         await exchange(http, request, 5, LIMIT)
@@ -260,19 +262,19 @@ async def test_no_cookie_is_kept_nor_sent(http: httpx.AsyncBaseTransport) -> Non
 
 
 @pytest.mark.parametrize("host", ["1.2.3.4.5", "0"])
-async def test_a_host_that_cannot_be_one_was_not_sent(
+async def test_an_invalid_host_means_that_the_call_was_not_sent(
     http: httpx.AsyncBaseTransport, host: str
 ) -> None:
     assert await sent(http, f"http://{host}") is Trouble.NOT_SENT_CONNECT
 
 
-async def test_a_host_that_cannot_be_encoded_is_a_trouble_too(
+async def test_a_host_that_cannot_be_encoded_is_reported_as_trouble(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     assert await sent(http, "http://api..example.invalid") is Trouble.LOST
 
 
-async def test_one_connection_serves_one_call_after_the_other(
+async def test_successive_calls_share_one_connection(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async with answers(http_answer(b"{}")) as server:
@@ -281,7 +283,7 @@ async def test_one_connection_serves_one_call_after_the_other(
         assert (server.opened, len(server.requests)) == (1, 3)
 
 
-async def test_a_call_that_is_cut_short_closes_its_connection(
+async def test_a_cancelled_call_closes_its_connection(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     async with mute() as server:
@@ -318,7 +320,7 @@ async def test_no_log_line_shows_the_query_even_at_debug(
     assert not [record for record in caplog.records if SECRET in repr(vars(record))]
 
 
-async def test_the_trouble_is_all_that_is_told_of_an_error(
+async def test_an_error_is_reported_as_its_trouble_only(
     http: httpx.AsyncBaseTransport, refused_port: int
 ) -> None:
     trouble = await sent(http, f"http://127.0.0.1:{refused_port}")
@@ -326,7 +328,9 @@ async def test_the_trouble_is_all_that_is_told_of_an_error(
 
 
 @pytest.mark.parametrize(("seconds", "connect"), [(60.0, 5.0), (10.0, 5.0), (5.0, 2.5), (0.2, 0.1)])
-def test_connecting_ends_well_before_the_whole_is_late(seconds: float, connect: float) -> None:
+def test_the_timeout_for_connecting_is_well_below_that_of_the_call(
+    seconds: float, connect: float
+) -> None:
     assert connect_within(seconds) == connect
 
 
@@ -340,7 +344,7 @@ def test_connecting_ends_well_before_the_whole_is_late(seconds: float, connect: 
     ],
     ids=["yes", "no", "trouble", "silence"],
 )
-async def test_each_call_is_told_with_its_answer_and_without_its_secrets(
+async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
     http: httpx.AsyncBaseTransport, wired: bytes, answer: str
 ) -> None:
     told: list[tuple[str, str, float]] = []
@@ -353,7 +357,7 @@ async def test_each_call_is_told_with_its_answer_and_without_its_secrets(
     assert 0 < seconds < 30
 
 
-async def test_a_call_that_nobody_waits_for_any_more_is_told_too(
+async def test_a_cancelled_call_is_reported_too(
     http: httpx.AsyncBaseTransport,
 ) -> None:
     told: list[str] = []

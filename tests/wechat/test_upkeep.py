@@ -19,7 +19,7 @@ from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints, serving
 
 @asynccontextmanager
 async def keeping(*replicas: Replica) -> AsyncIterator[None]:
-    """Let replicas look after their tokens."""
+    """Run the upkeep of these replicas' tokens."""
     tasks = [asyncio.create_task(replica.upkeep.run()) for replica in replicas]
     try:
         yield
@@ -48,20 +48,20 @@ async def two_owners(replicas: Replicas, wechat: LocalWeChat, jitter: float) -> 
 @pytest.mark.parametrize(
     ("jitter", "due_at"), [(0.0, 0.10), (0.5, 0.11), (1.0, 0.12)], ids=["least", "mid", "most"]
 )
-async def test_a_token_is_renewed_at_ninety_per_cent_of_its_life_or_a_little_before(
+async def test_a_token_is_renewed_at_90_per_cent_of_its_lifetime_or_a_little_earlier(
     replicas: Replicas, wechat: LocalWeChat, jitter: float, due_at: float
 ) -> None:
     replica = await two_owners(replicas, wechat, jitter)
     replicas.later(LIFE * (1 - due_at) - 10, OWNER)  # ten seconds before its time
     replicas.later(LIFE * (1 - due_at) + 1, OTHER)
     async with keeping(replica):
-        # All that is due is known before the first call goes out.
+        # All due renewals are determined before the first call.
         await wechat.until(lambda wechat: bool(wechat.platform.calls))
     await replica.chain.close(5)
     assert wechat.platform.calls == [("api_authorizer_token", OTHER, 0)]
 
 
-async def test_meanwhile_whoever_needs_it_uses_the_token_that_is_still_good(
+async def test_requests_during_a_renewal_use_the_token_that_is_still_valid(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
@@ -77,7 +77,7 @@ async def test_meanwhile_whoever_needs_it_uses_the_token_that_is_still_good(
     assert (await replica.kept(OWNER)).value != old
 
 
-async def test_at_the_start_every_owner_gets_a_token_after_the_platform(
+async def test_at_the_start_the_platform_gets_its_token_first_and_then_every_owner(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     owners = tuple(f"wx{number:016x}" for number in range(12))
@@ -93,7 +93,7 @@ async def test_at_the_start_every_owner_gets_a_token_after_the_platform(
     assert {state.good_until is not None for state in await replica.upkeep.states()} == {True}
 
 
-async def test_whoever_becomes_an_owner_gets_a_token_at_once_and_whoever_is_none_any_more_gets_none(
+async def test_a_new_owner_gets_a_token_at_once_and_a_removed_one_gets_no_more(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     owners = [OWNER]
@@ -115,18 +115,18 @@ async def test_whoever_becomes_an_owner_gets_a_token_at_once_and_whoever_is_none
     assert [state.owner for state in await upkeep.states() if state.owner] == [OTHER]
 
 
-async def test_without_a_ticket_one_is_asked_for_and_all_else_waits_for_it(
+async def test_without_a_ticket_one_is_requested_and_all_renewals_wait_for_it(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = replicas.make()
     async with serving(wechat, replica) as url, keeping(replica):
-        wechat.platform.callback = url  # so that what is asked for comes
+        wechat.platform.callback = url  # so that the requested ticket arrives
         await wechat.until(lambda _: endpoints(wechat)[-1:] == ["authorizer_token"])
     assert endpoints(wechat)[:2] == ["start_push_ticket", "component_token"]
     assert endpoints(wechat)[2:] == ["get_authorizer_info", "authorizer_token"]
 
 
-async def test_without_the_platforms_token_no_owners_token_is_tried_for(
+async def test_without_the_platforms_token_no_owners_token_is_requested(
     replicas: Replicas, caplog: pytest.LogCaptureFixture
 ) -> None:
     def not_renewed() -> list[str]:
@@ -135,18 +135,18 @@ async def test_without_the_platforms_token_no_owners_token_is_tried_for(
 
     replica = replicas.make()
     async with keeping(replica):
-        while not not_renewed():  # noqa: ASYNC110  # it is tried by itself
+        while not not_renewed():  # noqa: ASYNC110  # the upkeep sends no event
             await asyncio.sleep(0.005)
         await replica.upkeep.states()
         await replica.chain.close(5)
     assert not_renewed() == ["component"]
 
 
-async def test_what_fails_again_and_again_is_tried_ever_more_rarely_until_something_changes(
+async def test_repeated_failures_are_retried_with_growing_pauses_until_something_changes(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     seconds = count(step=60)
-    replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure stands
+    replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure is cached
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.fail("api_component_token", Code(61004), times=None)
     upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
@@ -165,7 +165,7 @@ async def test_what_fails_again_and_again_is_tried_ever_more_rarely_until_someth
         assert looks() < 30
 
 
-async def test_two_replicas_that_look_at_once_renew_once(
+async def test_the_upkeep_of_two_replicas_at_once_makes_one_renewal(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     first, second = await two_owners(replicas, wechat, 0.5), replicas.make(owners=(OWNER, OTHER))
@@ -180,7 +180,7 @@ async def test_two_replicas_that_look_at_once_renew_once(
     assert sorted(endpoints(wechat)) == ["authorizer_token", "authorizer_token", "component_token"]
 
 
-async def test_one_owners_trouble_keeps_no_other_from_its_token(
+async def test_one_owners_failure_does_not_affect_the_other_owners(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
@@ -194,7 +194,7 @@ async def test_one_owners_trouble_keeps_no_other_from_its_token(
     assert ("api_authorizer_token", OWNER, 40013) in wechat.platform.calls
 
 
-async def test_a_token_that_cannot_be_renewed_yet_keeps_its_place(
+async def test_a_token_that_cannot_be_renewed_yet_stays_due(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
@@ -210,14 +210,14 @@ async def test_a_token_that_cannot_be_renewed_yet_keeps_its_place(
     assert state.trouble == for_code(61004)
 
 
-async def test_upkeep_outlives_a_ledger_that_is_down(
+async def test_upkeep_continues_after_the_ledger_was_down(
     replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
     replicas.later(LIFE * 0.95, OWNER)
     with replicas.down():
         keep = asyncio.create_task(replica.upkeep.run())
-        while not caplog.records:  # noqa: ASYNC110  # it says so by itself
+        while not caplog.records:  # noqa: ASYNC110  # the log sends no event
             await asyncio.sleep(0.005)
     assert {each.getMessage() for each in caplog.records} == {"the ledger is down"}
     replica.upkeep.wake()
@@ -225,19 +225,19 @@ async def test_upkeep_outlives_a_ledger_that_is_down(
     await cancelled(keep)
 
 
-async def test_upkeep_outlives_what_nobody_foresaw(
+async def test_upkeep_continues_after_an_unforeseen_error(
     replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
     dice = iter([None, 0.5])
 
     def broken_at_first() -> float:
-        return next(dice, 0.5) + 0.0  # type: ignore[operator]  # which breaks at the None
+        return next(dice, 0.5) + 0.0  # type: ignore[operator]  # which fails at the None
 
     await two_owners(replicas, wechat, 0.5)
     replica = replicas.make(jitter=broken_at_first)
     replicas.later(LIFE * 0.95, OWNER)
     keep = asyncio.create_task(replica.upkeep.run())
-    while not caplog.records:  # noqa: ASYNC110  # it says so by itself
+    while not caplog.records:  # noqa: ASYNC110  # the log sends no event
         await asyncio.sleep(0.005)
     assert {each.getMessage() for each in caplog.records} == {"unforeseen error"}
     replica.upkeep.wake()
@@ -270,7 +270,7 @@ def kept(
         ),
     ],
 )
-def test_how_a_link_stands_is_read_from_what_is_kept(
+def test_the_state_of_a_link_is_derived_from_its_stored_token(
     found: StoredToken | None, state: LinkState
 ) -> None:
     states = link_states({OWNER: found} if found else {}, [OWNER])
@@ -278,7 +278,7 @@ def test_how_a_link_stands_is_read_from_what_is_kept(
     assert "s3cret" not in repr(states)
 
 
-def test_the_links_stand_in_the_order_of_the_chain_and_owners_that_are_not_set_are_left_out() -> (
+def test_the_links_are_listed_in_the_order_of_the_chain_without_owners_that_are_not_in_the_settings() -> (
     None
 ):
     found = {name: kept(name, 60) for name in (OTHER, "component", "ticket", "wxsomebodyelse")}
@@ -291,12 +291,12 @@ def test_the_links_stand_in_the_order_of_the_chain_and_owners_that_are_not_set_a
     ]
 
 
-async def test_it_knows_for_how_long_the_tokens_are_good_as_of_its_last_look(
+async def test_upkeep_reports_the_remaining_lifetimes_as_of_its_last_look(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
     left = replica.upkeep.left
-    assert left() == {}  # nobody has looked yet
+    assert left() == {}  # there was no look yet
     replicas.run_out(OTHER)
     wechat.fail("api_authorizer_token", Code(50002), times=None)
     async with keeping(replica):
@@ -308,7 +308,7 @@ async def test_it_knows_for_how_long_the_tokens_are_good_as_of_its_last_look(
         assert 11 * 3600 < left()[Link.TICKET][0] <= 12 * 3600
 
 
-async def test_it_knows_of_what_it_has_renewed_without_looking_again(
+async def test_upkeep_reports_its_own_renewals_without_another_look(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
