@@ -185,7 +185,8 @@ class Writer:
                 return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
         self._resolve(wanted, results, asyncio.Future.set_result)
-        # The callers need not wait for the log lines.
+        # Give the loop the GIL first: a caller may have an ack to send, and the log lines can wait.
+        time.sleep(0)
         for event in events:
             self._on_event(event)
         return []
