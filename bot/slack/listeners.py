@@ -139,11 +139,12 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     With process_before_response the ack is sent when the listener returns, not at Bolt's next 10 ms poll.
     The custom `authorize` saves a call of auth.test, and prevents OAuth if SLACK_CLIENT_ID is in the environment.
     """
+    authorized = AuthorizeResult.from_auth_test_response(
+        auth_test_response=identity, bot_token=client.token
+    )
 
     async def authorize() -> AuthorizeResult:
-        return AuthorizeResult.from_auth_test_response(
-            auth_test_response=identity, bot_token=client.token
-        )
+        return authorized
 
     logger = logging.getLogger("slack_bolt")
     level = logger.level
