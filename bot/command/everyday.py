@@ -63,15 +63,15 @@ _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
 _ALL_HAN = re.compile(f"[{_HAN}]+")
 _SIGNS = re.compile(r"[^\w<>-]|_")
-_HAN_WORDS = re.compile("|".join([*sorted(SENSES, key=len, reverse=True), f"[{_HAN}]"]))
+_LONGEST_FIRST = sorted(filter(_ALL_HAN.fullmatch, SENSES), key=len, reverse=True)
+_HAN_WORDS = re.compile("|".join([*_LONGEST_FIRST, f"[{_HAN}]"]))
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|ten)"
 _UNIT = r"(?:min(?:ute)?s?|h(?:(?:ou)?rs?)?|d(?:ays?)?|nights?|w(?:eek(?:end)?s?)?|months?)"
 _DIGITS = "一二两三四五六七八九十半几"
 _NO_HAN = f"[^{_HAN}]|$"
 _LAST = r"(?:\ (?:only|max|please))?\W*$"
-# A reason such as “release in two days” or “三天后上线” is none of these.
-_ENDING = re.compile(
-    rf"""(?<!\S)-*(?:
+# A reason such as “release in two days” or “三天后上线” is none of these. Compiled when first used, as that takes 5 ms.
+_ENDING = rf"""(?<!\S)-*(?:
         temporarily | temporary(?=\ access|\ shar|\W*$) | until(?:\ \S+)? | till?(?:\ \S+)?
         | (?<![a-z]\ )expir(?:es|ing) | (?<=-)(?:ttl|duration|expire|expiry|lifetime)
         | through\ (?:\w+day|tomorrow) | (?:today|tonight|this\ week)\ only
@@ -83,9 +83,7 @@ _ENDING = re.compile(
     | [到至](?:[今明后]天|今晚|[本这下]?周[一二三四五六日天末]|星期[一二三四五六日天]|[本下]?个?月底|年底)
       (?=[吧就为前止]|{_NO_HAN})
     | (?:(?<![\w-])(?<!第\ )(?<!每\ )\d+|(?<![第每这那近去{_DIGITS}])[{_DIGITS}]+)\ ?
-      (?:个?(?:分钟|小时|钟头|星期|礼拜)|个月|天|周)(?=[吧就了的左]|{_NO_HAN})""",
-    re.VERBOSE,
-)
+      (?:个?(?:分钟|小时|钟头|星期|礼拜)|个月|天|周)(?=[吧就了的左]|{_NO_HAN})"""
 
 
 def sense(word: str) -> Sense | None:
@@ -109,7 +107,7 @@ def sense(word: str) -> Sense | None:
 
 def ending(words: Iterable[str]) -> str | None:
     """Return what asks that a share ends by itself, as it never does; None if nothing does."""
-    found = _ENDING.search(" ".join(words).lower())
+    found = re.search(_ENDING, " ".join(words).lower(), re.VERBOSE)
     return found[0].lstrip("-") if found else None
 
 
