@@ -156,7 +156,7 @@ def _worker(
         slack.places,
         wechat,
         WaitingRequests(ledger, leased, slack.approvals),
-        Batches(ledger, leased, wechat, brake, runtime.now),
+        Batches(ledger, leased, wechat, brake, runtime.now, envs.readiness),
         brake,
         resources.tasks.start,
         changed=homes.changed,

@@ -24,6 +24,7 @@ _MOST_PAGES = 5
 _ACTIVE = "Active"
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
+_NOT_READY_FOR = 2.0
 
 _Read = TypeVar("_Read")
 
@@ -146,7 +147,8 @@ class Envs:
     """Reads what owners' envs are and whether they are ready for other mini programs; each call is tried once.
 
     A mini program cannot use a shared env without the function `cloudbase_auth` in it. "Ready" is cached for five minutes,
-    since that function is rarely removed, and "unknown" for one. "Not ready" is not cached: it may be fixed at any time.
+    since that function is rarely removed, and "unknown" for one. "Not ready" may be fixed at any time: it is cached for two
+    seconds, so that a batch can look it up just before its end.
     """
 
     def __init__(
@@ -154,6 +156,7 @@ class Envs:
     ) -> None:
         self._wechat = wechat
         self._believed_for = {Readiness.READY: ready_for, Readiness.UNKNOWN: _BAD_FOR}
+        self._not_ready_for = min(ready_for, _NOT_READY_FOR)
         self._readiness = Cache(self._read_readiness, clock)
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
@@ -176,7 +179,7 @@ class Envs:
 
     async def _read_readiness(self, owner_and_env: str) -> tuple[Readiness, float]:
         found = await self._find_function(*owner_and_env.split(" "))
-        return found, self._believed_for.get(found, 0.0)
+        return found, self._believed_for.get(found, self._not_ready_for)
 
     async def _find_function(self, owner: str, env: str) -> Readiness:
         seen = 0

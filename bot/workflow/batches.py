@@ -28,6 +28,7 @@ from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
+from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.gate import Gate
@@ -50,6 +51,8 @@ class Batches:
     owners: Owners
     brake: Brake
     now: Callable[[], float]
+    look: Callable[[str, str], object] = no_op
+    """Begins to look up the readiness of an owner's env, for the summary."""
     tick: float = 3.0
     """Seconds between two progress edits: Slack allows the bot some fifty edits a minute (chat.update, tier 3)."""
     _runs: "set[_Run]" = field(default_factory=set)
@@ -62,7 +65,7 @@ class Batches:
     async def run(self, batch: Entry, place: Place) -> Finished | None:
         """Run the rest of a batch and return its outcome; None once another replica holds it."""
         items, leased = self.ledger.batches, self.leased
-        run = _Run(batch, place, items, leased, self.owners)
+        run = _Run(batch, place, items, leased, self.owners, self.look)
         run.gate = Gate(batch, self.ledger, leased, self.brake, self.now, run.left, run.stop)
         self._runs.add(run)
         showing = asyncio.create_task(run.show(self.tick))
@@ -128,6 +131,7 @@ class _Run:
     items: Items
     leased: LeasedSteps
     owners: Owners
+    look: Callable[[str, str], object]
     gate: Gate = field(init=False)
     todo: deque[Entry] = field(default_factory=deque)
     ends: _Ends = field(default_factory=_Ends)
@@ -177,6 +181,8 @@ class _Run:
             elif item is None and not self.todo:
                 return
             elif item is not None and may:
+                if not self.todo:  # so that the summary need not wait for it
+                    self.look(item.request.owner, item.request.env)
                 done = await self._call(item)
             elif item is not None:
                 self.ends.note(item, Stopped() if self.stopped else Cancelled(""))

@@ -28,7 +28,7 @@ from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.wechat.conftest import OTHER, OWNER, Clock
 
-GOOD, BAD = 300.0, 60.0
+GOOD, BAD, NOT_READY = 300.0, 60.0, 2.0
 
 Maker = Callable[..., Envs]
 
@@ -169,13 +169,15 @@ def test_an_error_of_wechat_or_a_gateway_is_not_a_list() -> None:
     assert isinstance(read_answer(502, b"<html>", read_functions), Troubled)
 
 
-async def test_a_ready_env_is_cached_for_five_minutes_and_any_other_is_checked_again(
+async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_two_seconds(
     make: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     envs = make()
     wechat.functions["prod-1"] = {}
     assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
     wechat.functions["prod-1"] = {NEEDED: "Active"}
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
+    clock.now += NOT_READY
     assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
     assert await envs.readiness(OWNER, "test-1") is not Readiness.UNKNOWN
     wechat.functions["prod-1"] = {}

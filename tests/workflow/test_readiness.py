@@ -1,6 +1,7 @@
 """After a share, and before one: can the env be used by whoever it is shared with."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -105,6 +106,19 @@ async def test_a_batch_asks_once(scene: Scene) -> None:
     assert sum("listfunctions" in line for line in scene.wechat.transcript().splitlines()) == 1
 
 
+async def test_a_batch_asks_while_its_last_items_are_called(scene: Scene) -> None:
+    scene.wechat.functions[ENV] = {}
+    appids = " ".join(f"wx{n:016x}" for n in range(3))
+    async with scene.bot(ALLOW):
+        with scene.wechat.thinking():
+            await scene.ask(f"{appids} {ENV}")
+            await soon(lambda: "listfunctions" in scene.wechat.transcript())
+            assert scene.wechat.shared == []
+        await scene.over(4)
+    (answer,) = scene.replies()
+    assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
+
+
 async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have_had_them(
     scene: Scene,
 ) -> None:
@@ -137,6 +151,7 @@ async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have
 @pytest.mark.parametrize("words", [f"{ASK} --dry-run", f"why {ASK}"])
 async def test_whoever_may_share_hears_it_beforehand(scene: Scene, words: str) -> None:
     scene.wechat.functions[ENV] = {}
+    scene.runtime = replace(scene.runtime, ready_for=0.0)
     async with scene.bot(ALLOW):
         assert "it would not be usable yet" in await scene.ask(words)
         scene.wechat.functions[ENV] = {"cloudbase_auth": "Active"}
