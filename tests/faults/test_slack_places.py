@@ -21,12 +21,12 @@ def archive(member: Member, _: PostedMessage) -> None:
 
 def delete(member: Member, parent: PostedMessage) -> None:
     member.slack.orphans = "refused"
-    member.slack.delete(parent)
+    member.slack.delete(parent.ts)
 
 
 def delete_silently(member: Member, parent: PostedMessage) -> None:
     member.slack.orphans = "top level"
-    member.slack.delete(parent)
+    member.slack.delete(parent.ts)
 
 
 def remove_bot(member: Member, _: PostedMessage) -> None:

@@ -171,7 +171,7 @@ async def test_a_list_that_somebody_began_who_has_died_is_brought_to_its_end(
     many, asking = replace(request_, appid="", appids=MANY), approvals(posts)
     await asking.ask(many, [], until=UNTIL)
     for message in slack.messages[standing:]:
-        slack.delete(message)
+        slack.delete(message.ts)
     ref = await asking.ask(many, [], look_since=slack.clock(), until=UNTIL)
     assert ref == f"{APPROVALS}/{slack.parents(APPROVALS)[0].ts}"
     assert listed_under(slack) == [*MANY]
@@ -238,7 +238,7 @@ async def test_a_reminder_of_a_question_that_is_gone_does_no_harm(
     asking = approvals(posts)
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
-    slack.delete(slack.parents(APPROVALS)[0])
+    slack.delete(slack.parents(APPROVALS)[0].ts)
     await asking.remind(request_, ref, UNTIL)
     await asking.settle(entry_of(request_, ref, Shared()))
     assert slack.parents(APPROVALS) == []

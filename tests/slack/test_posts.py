@@ -110,7 +110,7 @@ async def test_a_reply_to_a_message_that_is_gone_stands_nowhere(
     slack.orphans = orphans
     parent = await posts.post(RELEASES, HELLO, MARK)
     assert isinstance(parent, Posted)
-    slack.delete_message(parent.ts)
+    slack.delete(parent.ts)
     slack.fail("chat.postMessage", *[Drop(after_effect=True)] * lost)
     slack.fail("chat.delete", RateLimited(1), Drop(after_effect=True))
     refused = Refused("thread_not_found")
@@ -125,7 +125,7 @@ async def test_a_reply_that_can_not_be_taken_back_is_told_of(
 ) -> None:
     parent = await posts.post(RELEASES, HELLO, MARK)
     assert isinstance(parent, Posted)
-    slack.delete_message(parent.ts)
+    slack.delete(parent.ts)
     slack.fail("chat.delete", Code("cant_delete_message"))
     assert isinstance(await posts.post(RELEASES, HELLO, MARK, parent.ts), Refused)
     assert "a reply stands outside of its thread" in caplog.text

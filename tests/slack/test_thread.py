@@ -359,7 +359,7 @@ async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_direc
 
 
 def delete_parent(slack: LocalSlack) -> None:
-    slack.delete_message(slack.parents(RELEASES)[0].ts)
+    slack.delete(slack.parents(RELEASES)[0].ts)
 
 
 def archive(slack: LocalSlack) -> None:
@@ -818,7 +818,7 @@ async def test_a_thread_that_is_gone_before_anything_was_said_leaves_a_direct_me
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
-    slack.delete_message(request.origin.thread_ts)
+    slack.delete(request.origin.thread_ts)
     place = await threads.open(request)
     assert place is not None
     assert await place.close(request, ENDS)

@@ -170,7 +170,7 @@ async def test_an_owner_that_withdrew_has_not_authorised_the_platform_in_every_f
 async def test_an_owner_that_is_listed_without_a_refresh_token_has_lost_it(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
-    wechat.platform.unlisted(OWNER)
+    wechat.platform.without_refresh_token.add(OWNER)
     assert await replica.chain.token(OWNER) == NoToken(for_code(61023), link=Link.OWNER)
     assert endpoints(wechat) == ["component_token", "get_authorizer_info", "get_authorizer_list"]
 
@@ -180,7 +180,7 @@ async def test_an_owners_first_refresh_token_comes_from_the_settings(
 ) -> None:
     replica = replicas.make(seeds={OWNER: wechat.platform.refresh_token(OWNER)})
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
-    wechat.platform.unlisted(OWNER)
+    wechat.platform.without_refresh_token.add(OWNER)
     await replica.token()
     assert endpoints(wechat) == ["component_token", "authorizer_token"]
 
@@ -190,7 +190,7 @@ async def test_a_dead_refresh_token_of_the_settings_is_replaced_from_the_list(
 ) -> None:
     replica = replicas.make(seeds={OWNER: "dead"})
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
-    wechat.platform.unlisted(OWNER)
+    wechat.platform.without_refresh_token.add(OWNER)
     got = await replica.chain.token(OWNER)
     assert got == NoToken(for_code(61023), link=Link.OWNER)
     assert endpoints(wechat)[1:] == [

@@ -290,7 +290,7 @@ async def test_an_owner_on_no_page_has_not_authorised_the_platform(
 async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
-    wechat.platform.unlisted(OWNER)
+    wechat.platform.without_refresh_token.add(OWNER)
     got = await component.listed(token, OWNER)
     assert got == NoToken(for_code(61023), link=Link.OWNER)
 

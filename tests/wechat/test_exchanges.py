@@ -117,7 +117,7 @@ async def test_an_exchange_is_retried_with_growing_pauses_until_it_works(
 ) -> None:
     passing = Time()
     handler = handler_in(passing, replica)
-    wechat.platform.unlisted(OTHER)  # so that only the code helps
+    wechat.platform.without_refresh_token.add(OTHER)  # so that only the code helps
     push = granted(wechat, 10.0, passing.began + 600)
     wechat.fail("api_query_auth", answer, times=None)
     await handler.handle(push)

@@ -163,7 +163,7 @@ async def test_whatever_a_crash_leaves_is_asked_once(scene: Scene, left: str) ->
         await scene.question()
     leave(scene, **LEFT[left])
     if left == "parent posted":
-        scene.slack.delete(scene.slack.parents(APPROVALS)[0])
+        scene.slack.delete(scene.slack.parents(APPROVALS)[0].ts)
     async with scene.bot(APPROVE):
         await scene.question()
         assert counted(scene) == (1, 1)

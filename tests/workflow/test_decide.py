@@ -634,7 +634,7 @@ async def test_a_question_that_was_deleted_can_still_be_answered_by_who_sees_it(
         await scene.ask()
         question = await scene.question()
         view = await scene.open(APPROVER, "approve", question)
-        scene.slack.delete(question)
+        scene.slack.delete(question.ts)
         await scene.send(APPROVER, view)
         await scene.over()
     assert len(scene.wechat.calls) == 1

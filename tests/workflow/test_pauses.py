@@ -399,7 +399,7 @@ async def test_a_summary_that_was_recorded_and_not_told_is_whole_after_a_restart
     async with scene.bot(ALLOW):
         await scene.ask(line(3))
         answer = await through(scene)
-    slack.delete(answer)
+    slack.delete(answer.ts)
     untold = "UPDATE requests SET state = 'answered', ended = NULL WHERE batch IS NULL"
     rows(scene.database, untold)
     async with scene.bot(ALLOW):

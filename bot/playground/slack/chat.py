@@ -146,7 +146,7 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
         raise RefusedError("is_inactive")
     said = content(args, MAX_EDITED_TEXT)
     edited = said.edited(message)
-    workspace.updated(edited)
+    workspace.edit(edited)
     shown = rendered(workspace, edited)
     return {"channel": message.channel, "ts": message.ts, "text": said.text, "message": shown}
 
@@ -154,7 +154,7 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
 def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Delete a message of the bot's own."""
     message = _own(workspace, args, "cant_delete_message")
-    workspace.delete(message)
+    workspace.delete(message.ts)
     return {"channel": message.channel, "ts": message.ts}
 
 

@@ -66,7 +66,7 @@ def _described(workspace: Workspace, channel: Channel) -> JsonObject:
         shown["user"] = others[0]
     else:
         shown["is_member"] = workspace.is_member(channel)
-        shown["name"] = workspace.group_names(channel) if channel.kind == "mpim" else channel.name
+        shown["name"] = workspace.name_of(channel)
     return shown
 
 

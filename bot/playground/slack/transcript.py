@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Literal, TypeAlias
 
 from bot.playground.loopback import JsonObject, Watched
@@ -88,7 +87,6 @@ class Transcript(Watched):
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
         self._where: dict[str, int] = {}
-        self._edited: defaultdict[str, list[float]] = defaultdict(list)
         self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
 
     def post(self, message: PostedMessage) -> None:
@@ -114,32 +112,16 @@ class Transcript(Watched):
         self.messages[self._where[message.ts]] = message
         self._tell(message, "edited")
 
-    def delete_message(self, ts: str) -> None:
+    def delete(self, ts: str) -> None:
         """Delete a message, as a person would by hand; KeyError if there is none."""
-        message = self.sought(ts)
-        if message is None:
-            raise KeyError(ts)
-        gone = replace(message, deleted=True)
-        self.messages[self._where[ts]] = gone
-        self._tell(gone, "deleted")
-
-    def delete(self, message: PostedMessage) -> None:
-        """Delete this message, as a person would by hand."""
-        self.delete_message(message.ts)
+        at = self._where[ts]
+        self.messages[at] = replace(self.messages[at], deleted=True)
+        self._tell(self.messages[at], "deleted")
 
     def sought(self, ts: str) -> PostedMessage | None:
         """Return the message with this ts in any channel, even if it is deleted."""
         index = self._where.get(ts)
         return None if index is None else self.messages[index]
-
-    def updated(self, message: PostedMessage) -> None:
-        """Edit a message and record the time, as for chat.update."""
-        self._edited[message.ts].append(monotonic())
-        self.edit(message)
-
-    def edits(self, ts: str) -> list[float]:
-        """Return the times of chat.update calls on this message, in seconds of the monotonic clock."""
-        return list(self._edited.get(ts, ()))
 
     def record(self, call: ApiCall) -> None:
         """Record a call of the Web API."""

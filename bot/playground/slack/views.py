@@ -65,9 +65,6 @@ def completed(view: Json, kind: str) -> JsonObject:
         "close": None,
         "private_metadata": "",
         "callback_id": "",
-        "external_id": "",
-        "clear_on_close": False,
-        "notify_on_close": False,
         **view,
         "blocks": [*identified(objects(view["blocks"]))],
     }

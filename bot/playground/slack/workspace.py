@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from time import time
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias
 
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import Surfaces, Triggers, View
@@ -106,24 +106,15 @@ class Workspace(Transcript):
         self.channels[opened.id] = opened
         return opened
 
-    def group_names(self, channel: Channel) -> str:
-        """Return the `mpdm-…` name of a group conversation."""
+    def name_of(self, channel: Channel) -> str:
+        """Return a conversation's name; that of a group is `mpdm-…`."""
         names = sorted(self.people[each].name for each in channel.members)
-        return f"mpdm-{'--'.join(names)}-1"
+        return f"mpdm-{'--'.join(names)}-1" if channel.kind == "mpim" else channel.name
 
     def name_in_commands(self, channel: Channel) -> str:
         """Return the channel_name of a command, which hides the names of private places."""
-        match channel.kind:
-            case "public":
-                return channel.name
-            case "private":
-                return "privategroup"
-            case "im":
-                return "directmessage"
-            case "mpim":
-                return self.group_names(channel)
-            case _:
-                assert_never(channel.kind)
+        hidden = {"private": "privategroup", "im": "directmessage"}
+        return hidden.get(channel.kind) or self.name_of(channel)
 
     def open_view(self, user: str, view: View) -> View:
         """Return the current state of a view that is on this person's screen."""

@@ -59,7 +59,8 @@ class PlatformStandIn:
 
     `expires_in` is the life of new tokens in seconds. With `rotate_refresh_tokens`, each renewal issues a new refresh token,
     and the old one stays valid for five minutes. `authorized` has the owners with the Unix time of their authorisation,
-    `granted` their permission sets. `not_authorised` is the errcode for the tokens of any other mini program: 40013 or
+    `granted` their permission sets; the refresh tokens of those in
+    `without_refresh_token` are left out of responses until one of their codes is exchanged. `not_authorised` is the errcode for the tokens of any other mini program: 40013 or
     61003, since both are reported. `calls` records the calls of its endpoints.
 
     `callback` is the URL of its POST /wechat/events, and `pushes` records what was sent there; each `push_…` returns the
@@ -133,10 +134,6 @@ class PlatformStandIn:
         """Replace an owner's refresh token without notice: the old one answers 61023 from now on."""
         self.refresh_tokens.renew(owner, overlap=0)
 
-    def unlisted(self, owner: str) -> None:
-        """Leave an owner's refresh token out of responses until one of its codes is exchanged."""
-        self.without_refresh_token.add(owner)
-
     def refresh_token(self, owner: str) -> str:
         """Return an owner's newest refresh token, even if revoked; KeyError if there never was one."""
         token = self.refresh_tokens.newest(owner)
@@ -157,13 +154,6 @@ class PlatformStandIn:
         changed = _ANOTHER in self.granted.get(owner, ())
         sets = PERMISSIONS if changed else (*PERMISSIONS, _ANOTHER)
         return await self._push_code("updateauthorized", owner, sets)
-
-    async def reauthorize(self, owner: str, *sets: int) -> bool:
-        """Let an owner use the authorisation link again; False, without a push, if nothing changes."""
-        if set(sets) == set(self.granted[owner]):
-            return False
-        await self._push_code("updateauthorized", owner, sets)
-        return True
 
     async def push_unauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner revoke, and push that."""

@@ -170,7 +170,7 @@ async def test_an_owner_that_granted_set_49_is_told_so(chain: dict[str, str]) ->
 async def test_an_owner_that_did_not_grant_set_49_is_told_with_the_fix(
     chain: dict[str, str], wechat: LocalWeChat
 ) -> None:
-    await wechat.platform.reauthorize(OWNER, 18)
+    wechat.platform.granted[OWNER] = (18,)
     found = await one(chain, "permissions")
     assert (found.level, "is not granted" in found.found) == ("wrong", True)
     assert "The owner's admin withdraws" in (found.fix or "")

@@ -93,7 +93,7 @@ async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_cha
     parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
     reply = await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
     assert reply["message"]["thread_ts"] == parent
-    slack.delete_message(parent)
+    slack.delete(parent)
     orphan = await api.chat_postMessage(channel=RELEASES, text="x", thread_ts=parent)
     assert "thread_ts" not in orphan["message"]
     assert [each.text for each in slack.parents(RELEASES)] == ["x"]
@@ -193,7 +193,7 @@ async def test_an_edit_needs_a_message_of_the_bots_own(
     slack.archive(RELEASES)
     inactive = api.chat_update(channel=RELEASES, ts=mine, text="x")
     assert await error_of(inactive) == "is_inactive"
-    slack.delete_message(mine)
+    slack.delete(mine)
     gone = api.chat_update(channel=RELEASES, ts=mine, text="x")
     assert await error_of(gone) == "message_not_found"
 

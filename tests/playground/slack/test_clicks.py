@@ -128,7 +128,7 @@ async def test_what_is_not_on_the_screen_can_not_be_clicked(
     await api.chat_update(channel=RELEASES, ts=ts, text="done", blocks=[])
     with pytest.raises(ImpossibleError, match="no “approve”"):
         await slack.click("U0APPROVER", ts, "approve")
-    slack.delete(slack.messages[0])
+    slack.delete(slack.messages[0].ts)
     with pytest.raises(ImpossibleError, match="no message"):
         await slack.click("U0APPROVER", ts, "approve")
     both = [*buttons("approve"), {**buttons("approve")[0], "block_id": "c"}]
@@ -146,7 +146,7 @@ async def test_a_stale_screen_can_still_be_clicked(
     app.acks("approve")
     answer = await api.chat_postMessage(channel=RELEASES, text="x", blocks=buttons("approve"))
     kept, ts = slack.messages[0], str(answer["ts"])
-    slack.delete(kept)
+    slack.delete(kept.ts)
     await slack.click("U0APPROVER", kept, "approve")
     assert [body["message"]["ts"] for body in app.bodies] == [ts]
     assert await error_of(api.chat_update(channel=RELEASES, ts=ts, text="y")) == "message_not_found"
@@ -196,7 +196,7 @@ async def test_an_ephemeral_message_is_replaced_and_deleted_through_its_response
     assert [(m.text, m.blocks) for m in slack.shown_to("U0SECOND")] == [("done", ())]
     await http.post(url, json={"text": "more", "replace_original": False})
     assert [m.text for m in slack.shown_to("U0SECOND")] == ["done", "more"]
-    slack.delete_message(shown.ts)
+    slack.delete(shown.ts)
     async with http.post(url, json={"replace_original": True, "text": "late"}) as response:
         assert response.status == 404
 

@@ -231,11 +231,11 @@ async def test_an_observer_sees_each_change(slack: LocalSlack, api: AsyncWebClie
     slack.on_change = lambda message, change: seen.append((message.text, change))
     ts = (await api.chat_postMessage(channel=RELEASES, text="a"))["ts"]
     await api.chat_update(channel=RELEASES, ts=ts, text="b")
-    slack.delete_message(ts)
+    slack.delete(ts)
     assert seen == [("a", "posted"), ("b", "edited"), ("b", "deleted")]
     assert slack.parents(RELEASES) == []
     with pytest.raises(KeyError):
-        slack.delete_message("1.000001")
+        slack.delete("1.000001")
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import time
 from typing import Any
 
 import pytest
@@ -87,13 +86,3 @@ async def test_the_bot_deletes_its_own_messages_only(
         ("C0SECRET", ts, "channel_not_found"),
     ):
         assert await error_of(api.chat_delete(channel=channel, ts=at)) == error
-
-
-async def test_the_times_of_edits_can_be_read(slack: LocalSlack, api: AsyncWebClient) -> None:
-    ts = (await api.chat_postMessage(channel=RELEASES, text="x"))["ts"]
-    assert slack.edits(ts) == []
-    begun = time.monotonic()
-    for text in ("y", "z"):
-        await api.chat_update(channel=RELEASES, ts=ts, text=text)
-    first, second = slack.edits(ts)
-    assert begun <= first <= second <= time.monotonic()

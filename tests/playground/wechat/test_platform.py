@@ -291,7 +291,7 @@ async def test_the_list_can_lack_a_refresh_token_until_a_code_is_exchanged(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     code = wechat.platform.authorize(OWNER)
-    wechat.platform.unlisted(OWNER)
+    wechat.platform.without_refresh_token.add(OWNER)
     auth_time = wechat.platform.authorized[OWNER]
     lacking = {"authorizer_appid": OWNER, "auth_time": auth_time}
     assert (await listing(http, wechat, token, 0, 1))["list"] == [lacking]

@@ -148,16 +148,6 @@ async def test_authorising_anew_changes_the_refresh_token(
     assert len(callback.came) == 1
 
 
-async def test_authorising_again_without_a_change_is_not_pushed(
-    wechat: LocalWeChat, callback: Callback
-) -> None:
-    before = wechat.platform.refresh_token(OWNER)
-    assert not await wechat.platform.reauthorize(OWNER, 49, 18)
-    assert (wechat.platform.refresh_token(OWNER), callback.came) == (before, [])
-    assert await wechat.platform.reauthorize(OWNER, 18)
-    assert opened(callback, wechat)["InfoType"] == "updateauthorized"
-
-
 async def test_who_revokes_is_no_owner_any_more_when_that_is_pushed(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
