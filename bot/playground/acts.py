@@ -63,11 +63,6 @@ class Acts:
         self._record(user, f":click {_words(found.label, *request_in(found))}")
         return await slack.click(user, where, button, block=block)
 
-    async def select(self, user: str, where: Where, action: str, value: Json) -> Ack:
-        """Select a value in a message or a view."""
-        self._record(user, f":choose {_words(action)} {json.dumps(value, ensure_ascii=False)}")
-        return await self.stage.slack.select(user, where, action, value)
-
     async def submit(self, user: str, view: View, values: Mapping[str, Json]) -> Ack:
         """Submit the top form, after each external select has loaded options for its value."""
         for found in placed(view.blocks):

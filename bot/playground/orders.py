@@ -89,8 +89,6 @@ class Orders:
                 await self._reply(value)
             case ":click", value:
                 return await self._click(value)
-            case ":choose", value:
-                await self._choose(value)
             case ":open", value:
                 await self._open(value)
             case ":submit", value:
@@ -166,11 +164,6 @@ class Orders:
         self._screen.clicked(self.user, found_.label)
         await self._acts.click(self.user, at, found_.action_id, found_.block_id)
         return None
-
-    async def _choose(self, value: str) -> None:
-        action, _, chosen = value.partition(" ")
-        at, found = await self._targets.element(self.user, _text(action))
-        await self._acts.select(self.user, at, found.action_id, _value(chosen))
 
     async def _open(self, value: str) -> None:
         if value == "home":

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
@@ -20,14 +19,10 @@ from bot.playground.help import HELP
 from bot.playground.inside import inside
 from bot.playground.orders import Orders
 from bot.playground.screen import Screen
-from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import stage
 from bot.playground.terminal import Offers
 from bot.playground.world import APPID, POLICY
 from bot.runtime.clock import Runtime
-
-if TYPE_CHECKING:
-    from bot.playground.loopback import Json, JsonObject
 
 
 class Prompt:
@@ -203,14 +198,8 @@ async def test_whoever_waits_for_a_line_of_the_transcript_hears_of_it_though_sla
     prompt: Prompt,
 ) -> None:
     slack, acts = prompt.acts.stage.slack, prompt.acts
-    words: JsonObject = {"type": "plain_text", "text": "b"}
-    options: list[Json] = [{"text": words, "value": "b"}]
-    select: JsonObject = {"type": "static_select", "action_id": "which", "options": options}
-    asks: JsonObject = {"type": "section", "text": words, "accessory": select}
-    slack.post(PostedMessage(slack.next_ts(), "C0RELEASES", "U0SHAREENV", "Which?", (asks,)))
-    waiting = slack.until(lambda _: ':choose which "b"' in acts.lines, 3)
-    chosen = acts.select("U0REQUESTER", slack.messages[-1], "which", "b")
-    await asyncio.gather(waiting, chosen)
+    waiting = slack.until(lambda _: ":wechat 85088" in acts.lines, 3)
+    await asyncio.gather(waiting, acts.wechat("85088"))
 
 
 async def test_the_first_minute_is_done_by_its_own_lines(prompt: Prompt) -> None:

@@ -24,13 +24,7 @@ from tests.playground.conftest import (
     plain,
 )
 
-CONFIRM = {
-    "title": plain("Sure?"),
-    "text": {"type": "mrkdwn", "text": "It can't be undone."},
-    "confirm": plain("Yes"),
-    "deny": plain("No"),
-}
-ENV = {"type": "static_select", "action_id": "env", "options": [option("prod"), option("test")]}
+ENV = {"type": "external_select", "action_id": "env"}
 BOXES = {"type": "checkboxes", "action_id": "how", "options": [option("dry"), option("loud")]}
 
 
@@ -48,14 +42,12 @@ def printed(screen: Screen) -> list[str]:
 
 async def test_a_messages_buttons_stand_below_its_text(api: AsyncWebClient, screen: Screen) -> None:
     [block] = buttons("approve", "reject")
-    block["elements"][1]["confirm"] = CONFIRM
     said = {"type": "section", "text": plain("hello")}
     await api.chat_postMessage(channel="C0RELEASES", text="hello", blocks=[said, block])
     assert printed(screen) == [
         "  @share-env",
         "  │ hello",
-        "  │ [ Approve ]  [ Reject… ]",
-        "  │   asks first: Sure? It can't be undone. [ No ]  [ Yes ]",
+        "  │ [ Approve ]  [ Reject ]",
     ]
 
 
@@ -76,13 +68,14 @@ async def test_a_form_is_shown_with_what_is_typed_and_what_is_wrong(
 ) -> None:
     app.acks("form", response_action="errors", errors={"appid": "no such appid"})
     view = modal(
-        {"type": "header", "text": plain("Who and what")},
+        {"type": "section", "text": plain("Who and what")},
         asks("appid", line("appid", placeholder=plain("wx…")), hint=plain("The receiver.")),
         asks("env", ENV),
         asks("how", BOXES, optional=True),
         close=plain("Not now"),
     )
     await api.views_open(trigger_id=a_trigger(slack), view=view)
+    slack.surfaces.offered["env"] = [option("test")]
     entries: dict[str, Any] = {"appid": "wx1", "env": "test", "how": ["loud"]}
     await slack.submit("U0SECOND", slack.views("U0SECOND")[0], entries)
     slack.close("U0SECOND", slack.views("U0SECOND")[0])
@@ -118,8 +111,7 @@ async def test_a_home_is_shown_with_every_kind_of_block(
     words = [{"type": "text", "text": "four\nfive"}]
     listing = [{"type": "rich_text_preformatted", "elements": words}]
     view = home(
-        {"type": "section", "text": plain("one"), "accessory": ENV},
-        {"type": "divider"},
+        {"type": "section", "text": plain("one")},
         {"type": "context", "elements": [plain("two"), plain("three")]},
         {"type": "rich_text", "elements": listing},
     )
@@ -127,8 +119,6 @@ async def test_a_home_is_shown_with_every_kind_of_block(
     assert printed(screen) == [
         "  Home · home of @mei · published",
         "  │ one",
-        "  │ [  ▾ ]",
-        "  │ ────────────────────────",
         "  │ two three",
         "  │ four",
         "  │ five",

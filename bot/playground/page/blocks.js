@@ -4,7 +4,7 @@ import { mrkdwn } from "./mrkdwn.js";
 let made = 0;
 
 /**
- * Return blocks as nodes. `on` has `names` and `link` for the markup, `act(kind, block, element, value)` for what
+ * Return blocks as nodes. `on` has `names` and `link` for the markup, `act(kind, block, element)` for what
  * is clicked, `options(element, typed)` for what a select offers and, in a form, `fields`, `values` and `errors`.
  */
 export const blocks = (list, on) => list.map((block) => (BLOCKS[block.type] ?? other)(block, on));
@@ -12,10 +12,7 @@ export const blocks = (list, on) => list.map((block) => (BLOCKS[block.type] ?? o
 const other = (block) => h("div", { class: "soft" }, block.alt_text ?? block.type);
 
 const BLOCKS = {
-  section: (block, on) => {
-    const beside = block.accessory && element(block, block.accessory, on);
-    return h("div", { class: "section row" }, h("div", { class: "text" }, words(block.text, on)), beside);
-  },
+  section: (block, on) => h("div", { class: "section text" }, words(block.text, on)),
   context: (block, on) => h("div", { class: "soft text" }, block.elements.map((each) => words(each, on))),
   rich_text: (block) => block.elements.map((each) => h("pre", {}, each.elements.map(words))),
   actions: (block, on) => h("div", { class: "actions row" }, block.elements.map((each) => element(block, each, on))),
@@ -48,9 +45,7 @@ function input(block, on) {
 /** Return an element's node; in a form it is remembered in `on.fields`, with how to read it. */
 function element(block, element, on, id = `field-${++made}`) {
   const held = on.values?.[block.block_id]?.[element.action_id];
-  const told = block.type !== "input" || block.dispatch_action;
-  const choose = (value) => told && on.act("select", block, element, value);
-  const node = (ELEMENTS[element.type] ?? other)(element, { on, id, held, choose, block });
+  const node = (ELEMENTS[element.type] ?? other)(element, { on, id, held, block });
   if (block.type === "input" && node.read) on.fields.push({ block, element, read: node.read });
   return node;
 }
@@ -59,9 +54,7 @@ const readable = (node, read) => Object.assign(node, { read });
 
 const ELEMENTS = {
   button: (element, { on, block }) => {
-    const ask = element.confirm;
     const click = async (event) => {
-      if (ask && !confirm(`${ask.title.text}\n\n${ask.text.text}`)) return;
       event.target.disabled = true;
       await on.act("click", block, element);
       event.target.disabled = false;
@@ -71,31 +64,22 @@ const ELEMENTS = {
   plain_text_input: (element, { id, held }) => {
     const about = { id, maxlength: element.max_length, placeholder: element.placeholder?.text, rows: 4 };
     const node = h(element.multiline ? "textarea" : "input", about);
-    node.value = held ?? element.initial_value ?? "";
+    node.value = held ?? "";
     return readable(node, () => node.value.trim() || null);
-  },
-  static_select: (element, { id, held, choose }) => {
-    const options = element.options ?? element.option_groups.flatMap((group) => group.options);
-    const rows = options.map((each) => h("option", { value: each.value }, each.text.text));
-    const none = h("option", { value: "" }, element.placeholder?.text ?? "Choose");
-    const node = h("select", { id, onchange: () => choose(node.value || null) }, none, rows);
-    node.value = held ?? element.initial_option?.value ?? "";
-    return readable(node, () => node.value || null);
   },
   external_select: (element, { on, id, held }) => {
     const node = h("input", { id, autocomplete: "off", placeholder: element.placeholder?.text });
-    node.value = held ?? element.initial_option?.value ?? "";
+    node.value = held ?? "";
     const source = async (typed) =>
       (await on.options(element, typed)).map((each) => [each.value, each.description?.text ?? ""]);
     const list = suggest(node, "Choices", source, (word) => (node.value = word));
     return readable(h("div", { class: "combo" }, node, list), () => node.value.trim() || null);
   },
-  checkboxes: (element, { held, choose }) => {
-    const chosen = held ?? (element.initial_options ?? []).map((each) => each.value);
+  checkboxes: (element, { held }) => {
     const read = () => [...node.querySelectorAll("input:checked")].map((each) => each.value);
-    const box = (value) => h("input", { type: "checkbox", value, checked: chosen.includes(value) });
+    const box = (value) => h("input", { type: "checkbox", value, checked: held?.includes(value) });
     const tick = ({ text, value }) => h("label", { class: "row" }, box(value), text.text);
-    const node = h("div", { onchange: () => choose(read()) }, element.options.map(tick));
+    const node = h("div", {}, element.options.map(tick));
     return readable(node, read);
   },
 };

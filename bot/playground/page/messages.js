@@ -21,8 +21,8 @@ function content(message, on, inThread) {
   const { channel, ts, replies, only } = message;
   const who = nameOf(message.user);
   const at = clock.format(Number(ts) * 1000);
-  const act = (kind, block, element, value) =>
-    on.act(kind, { channel, ts, block: block.block_id, action: element.action_id, value });
+  const act = (kind, block, element) =>
+    on.act(kind, { channel, ts, block: block.block_id, action: element.action_id });
   const by = [
     h("b", {}, h("bdi", {}, who)),
     world().people.every((each) => each.id !== message.user) && h("small", { class: "card" }, "APP"),

@@ -124,8 +124,6 @@ class PageServer:
                 await acts.say(user, channel, text, thread)
             case {"do": "click", "action": str(action), "block": str(block)}:
                 await acts.click(user, acts.targets.place(user, body), action, block)
-            case {"do": "select", "action": str(action), "value": value}:
-                await acts.select(user, acts.targets.place(user, body), action, value)
             case {"do": "options", "action": str(action), "typed": str(typed)}:
                 offered = await slack.options(user, acts.targets.place(user, body), action, typed)
                 return {"options": [*offered]}

@@ -8,8 +8,8 @@ const shown = (view, on, more) => ({
   names: world().names,
   link: on.link,
   fields: [],
-  act: (kind, block, element, value) =>
-    on.act(kind, { view: view.id, block: block.block_id, action: element.action_id, value }),
+  act: (kind, block, element) =>
+    on.act(kind, { view: view.id, block: block.block_id, action: element.action_id }),
   options: async ({ action_id: action }, typed) =>
     (await act("options", { view: view.id, action, typed })).options ?? [],
   ...more,

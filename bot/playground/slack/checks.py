@@ -103,14 +103,14 @@ def typed(shapes: Mapping[str, Check]) -> Check:
 
 def plain(limit: int) -> Check:
     """Check a text object that must be plain_text."""
-    return typed({"plain_text": fields({"text*": string(limit), "emoji": flag})})
+    return typed({"plain_text": fields({"text*": string(limit)})})
 
 
 def text(limit: int) -> Check:
-    """Check a text object; `emoji` is for plain_text only and `verbatim` for mrkdwn only."""
+    """Check a text object; `verbatim` is for mrkdwn only."""
     return typed(
         {
-            "plain_text": fields({"text*": string(limit), "emoji": flag}),
+            "plain_text": fields({"text*": string(limit)}),
             "mrkdwn": fields({"text*": string(limit), "verbatim": flag}),
         }
     )

@@ -1,9 +1,8 @@
-"""People's actions in the stand-in Slack: clicks, selects and their options, shortcuts, the App Home."""
+"""People's actions in the stand-in Slack: clicks, the options of a select, shortcuts, the App Home."""
 
-from dataclasses import replace
 from typing import Literal
 
-from bot.playground.loopback import Json, JsonObject, objects
+from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.connected import Connected
 from bot.playground.slack.conversations import rendered
@@ -15,52 +14,45 @@ from bot.playground.slack.payloads import (
     place_fields,
 )
 from bot.playground.slack.refusals import ImpossibleError
-from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, PostedMessage
-from bot.playground.slack.values import Placed, chosen
 from bot.playground.slack.workspace import Where
 
 MIN_QUERY = 3
 
 
 class Interactions(Connected):
-    """A workspace in which people click, select, and use Slack's own menus."""
+    """A workspace in which people click, and use Slack's own menus."""
 
     async def click(
         self,
         user: str,
         where: Where,
-        button: str,
+        label: str,
         *,
         block: str | None = None,
         team: str | None = None,
     ) -> Ack:
-        """Click a button, given by its action_id or label, and confirm it if it asks.
+        """Click a button, given by its action_id or label.
 
         `where` is a ts or a view in its current state, or a message in an earlier state. Raises ImpossibleError if there is no
         such button, or more than one; `block` is the block_id to search.
         """
         at = self.on_screen(user, where)
-        found = element_of(at, button, block)
+        found = element_of(at, label, block)
         if found.kind != "button":
-            raise ImpossibleError(f"“{button}” is no button but a {found.kind}")
-        told = ("text", "value", "style", "url", "confirm")
-        action = {key: found.element[key] for key in told if key in found.element}
-        return await self._act(user, at, found, {"type": "button", **action}, team)
-
-    async def select(self, user: str, where: Where, action_id: str, value: Json) -> Ack:
-        """Choose in a select, a menu or checkboxes, by an option's value or text (None for no option).
-
-        Raises ImpossibleError for an element of an input block, where Slack sends nothing; use `fill` there.
-        """
-        at = self.on_screen(user, where)
-        found = element_of(at, action_id)
-        if found.block["type"] == "input":
-            raise ImpossibleError(f"“{action_id}” is sent with the form only")
-        now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
-        if isinstance(at, View):
-            at = self.typed(at, found, now)
-        return await self._act(user, at, found, now)
+            raise ImpossibleError(f"“{label}” is no button but a {found.kind}")
+        told = ("type", "text", "value", "style", "action_id", "block_id")
+        button = {**found.element, "block_id": found.block_id}
+        action = {key: button[key] for key in told if key in button}
+        payload: JsonObject = {
+            **interaction(self, "block_actions", user, team),
+            "trigger_id": self.next_trigger(),
+            **place_fields(self, at),
+            "actions": [{**action, "action_ts": self.next_ts()}],
+        }
+        if isinstance(at, PostedMessage):
+            payload["response_url"] = self.response_url(user, at.channel, at)
+        return await self.deliver("interactive", payload)
 
     async def options(
         self, user: str, where: Where, action_id: str, typed: str = ""
@@ -81,18 +73,10 @@ class Interactions(Connected):
             "action_id": found.action_id,
             "block_id": found.block_id,
             "value": typed,
-            **place_fields(self, at, found, None),
+            **place_fields(self, at),
         }
-        payload.pop("state", None)
         ack = await self.deliver("interactive", payload)
         return self._offered(found.action_id, ack)
-
-    def typed(self, view: View, found: Placed, value: JsonObject) -> View:
-        """Put a value into an element of a view, notify the observers, and return the view."""
-        held = {**view.typed.get(found.block_id, {}), found.action_id: value}
-        changed = replace(view, typed={**view.typed, found.block_id: held})
-        self.surfaces.put(changed)
-        return changed
 
     async def shortcut(self, user: str, callback_id: str) -> Ack:
         """Start a global shortcut."""
@@ -137,23 +121,3 @@ class Interactions(Connected):
         offered = objects(answer.get("options"))
         self.surfaces.offered[action_id] = offered
         return offered
-
-    async def _act(
-        self,
-        user: str,
-        at: PostedMessage | View,
-        found: Placed,
-        action: JsonObject,
-        team: str | None = None,
-    ) -> Ack:
-        ids: JsonObject = {"action_id": found.action_id, "block_id": found.block_id}
-        value = None if found.kind == "button" else action
-        payload: JsonObject = {
-            **interaction(self, "block_actions", user, team),
-            "trigger_id": self.next_trigger(),
-            **place_fields(self, at, found, value),
-            "actions": [{**ids, **action, "action_ts": self.next_ts()}],
-        }
-        if isinstance(at, PostedMessage):
-            payload["response_url"] = self.response_url(user, at.channel, at)
-        return await self.deliver("interactive", payload)

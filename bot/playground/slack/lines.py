@@ -5,16 +5,15 @@ from typing import Literal
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import elements, identified, initial
+from bot.playground.slack.values import elements, empty, identified
 
-_RULE = "─" * 24
 _BELOW: Sequence[Literal["close", "submit"]] = ("close", "submit")
 
 
 def message_lines(blocks: Sequence[JsonObject]) -> list[str]:
     """Return the clickable parts of a message; everything readable is in its text already."""
     rows = [elements(block) for block in identified(blocks)]
-    return [line for row in rows if row for line in _row(row)]
+    return [_row(row) for row in rows if row]
 
 
 def view_lines(view: View) -> Iterator[str]:
@@ -36,10 +35,6 @@ def view_words(view: View, key: Literal["title", "submit", "close"]) -> str:
 
 def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
     match block["type"]:
-        case "header":
-            yield f"*{_words(block['text'])}*"
-        case "divider":
-            yield _RULE
         case "section":
             yield from _words(block["text"]).splitlines()
         case "context":
@@ -53,27 +48,22 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
         case _:
             pass  # an actions block has only elements
     if held := elements(block):
-        yield from _row(held, typed)
+        yield _row(held, typed)
     if "hint" in block:
         yield f"  {_words(block['hint'])}"
 
 
-def _row(row: Sequence[JsonObject], typed: dict[str, JsonObject] | None = None) -> Iterator[str]:
-    """Yield elements side by side, and below them the confirmations of those that have one."""
+def _row(row: Sequence[JsonObject], typed: dict[str, JsonObject] | None = None) -> str:
+    """Return elements side by side."""
     held = typed or {}
-    yield "  ".join(_element(each, held.get(str(each.get("action_id")))) for each in row)
-    for each in row:
-        asks = each.get("confirm")
-        if isinstance(asks, dict):
-            title, text, yes, no = (_words(asks[k]) for k in ("title", "text", "confirm", "deny"))
-            yield f"  asks first: {title} {text} [ {no} ]  [ {yes} ]"
+    return "  ".join(_element(each, held.get(str(each.get("action_id")))) for each in row)
 
 
 def _element(element: JsonObject, typed: JsonObject | None) -> str:
     kind = element["type"]
     if kind == "button":
-        return f"[ {_words(element['text'])}{'…' if 'confirm' in element else ''} ]"
-    state = typed or initial(element) or {}
+        return f"[ {_words(element['text'])} ]"
+    state = typed or empty(str(kind))
     if kind == "checkboxes":
         ticked, options = objects(state["selected_options"]), objects(element["options"])
         return "  ".join(f"{'☑' if o in ticked else '☐'} {_words(o['text'])}" for o in options)

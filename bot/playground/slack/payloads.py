@@ -8,7 +8,7 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.slack.values import Placed, identified, placed, values
+from bot.playground.slack.values import Placed, identified, placed
 from bot.playground.slack.views import shown
 from bot.playground.slack.workspace import Workspace
 
@@ -87,13 +87,8 @@ def element_of(at: PostedMessage | View, sought: str, block: str | None = None) 
     return found[0]
 
 
-def place_fields(
-    workspace: Workspace, at: PostedMessage | View, chosen: Placed, value: JsonObject | None
-) -> JsonObject:
-    """Return the fields about the element's place, with the element's current value.
-
-    An ephemeral message itself is left out, as in Slack.
-    """
+def place_fields(workspace: Workspace, at: PostedMessage | View) -> JsonObject:
+    """Return the fields about the place of an element; an ephemeral message itself is left out, as in Slack."""
     if isinstance(at, View):
         return {
             "container": {"type": "view", "view_id": at.id},
@@ -108,11 +103,10 @@ def place_fields(
     }
     if at.thread_ts is not None:
         container["thread_ts"] = at.thread_ts
-    state = {} if value is None else {chosen.block_id: {chosen.action_id: value}}
     fields: JsonObject = {
         "container": container,
         "channel": channel_fields(workspace, at.channel),
-        "state": {"values": values(identified(at.blocks), state)},
+        "state": {"values": {}},
     }
     if not ephemeral:
         fields["message"] = rendered(workspace, at, with_metadata=True)

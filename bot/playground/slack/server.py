@@ -1,6 +1,7 @@
 """A local Slack: people type commands, click, and fill in forms, and the real app responds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import block_errors
@@ -62,7 +63,9 @@ class LocalSlack(Interactions):
         current = self.open_view(user, view)
         for found, value in _entries(current, entries):
             now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
-            current = self.typed(current, found, now)
+            held = {**current.typed.get(found.block_id, {}), found.action_id: now}
+            current = replace(current, typed={**current.typed, found.block_id: held})
+        self.surfaces.put(current)
         return current
 
     async def submit(self, user: str, view: View, values: Mapping[str, Json] | None = None) -> Ack:
@@ -141,11 +144,6 @@ def _check(view: View) -> None:
         entered = next(part for key, part in value.items() if key != "type")
         if not entered and not each.block.get("optional"):
             raise ImpossibleError(f"{each.block_id}: please complete this required field")
-        if isinstance(entered, str):
-            _check_length(each, entered)
-
-
-def _check_length(each: Placed, text: str) -> None:
-    least, most = each.element.get("min_length", 0), each.element.get("max_length", 3000)
-    if isinstance(least, int) and isinstance(most, int) and not least <= len(text) <= most:
-        raise ImpossibleError(f"{each.block_id}: {least} to {most} characters, not {len(text)}")
+        most = each.element.get("max_length", 3000)
+        if isinstance(entered, str) and isinstance(most, int) and len(entered) > most:
+            raise ImpossibleError(f"{each.block_id}: at most {most} characters, not {len(entered)}")

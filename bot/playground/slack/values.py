@@ -10,13 +10,12 @@ from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import Typed
 
-_KEPT: Mapping[str, tuple[str, str]] = {
-    "plain_text_input": ("value", "initial_value"),
-    "static_select": ("selected_option", "initial_option"),
-    "external_select": ("selected_option", "initial_option"),
-    "checkboxes": ("selected_options", "initial_options"),
+_EMPTY: Mapping[str, tuple[str, Json]] = {
+    "plain_text_input": ("value", None),
+    "external_select": ("selected_option", None),
+    "checkboxes": ("selected_options", []),
 }
-"""For each kind of element the keys of its value and of its initial value."""
+"""For each kind of element in a form, the key of its value, and the value before a person enters one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,8 @@ def identified(blocks: Sequence[JsonObject]) -> list[JsonObject]:
 
 def _with_ids(block: JsonObject, name: str) -> JsonObject:
     named: JsonObject = {"block_id": name, **block}
-    for key in ("accessory", "element"):
-        if key in named:
-            named[key] = _named(named[key], f"{name}-{key}")
+    if "element" in named:
+        named["element"] = _named(named["element"], f"{name}-element")
     if block.get("type") == "actions":
         held = enumerate(objects(named.get("elements")))
         named["elements"] = [_named(each, f"{name}-{at}") for at, each in held]
@@ -64,49 +62,43 @@ def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
 def elements(block: JsonObject) -> list[JsonObject]:
     """Return a block's interactive elements."""
     held = objects(block.get("elements")) if block.get("type") == "actions" else []
-    return [*held, *objects([block.get("accessory"), block.get("element")])]
+    return [*held, *objects([block.get("element")])]
 
 
 def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
-    """Return `state.values`: the value of each element that has one, as typed or else the initial one."""
+    """Return `state.values`: the value of each element that can have one, as typed or else empty."""
     state: dict[str, JsonObject] = {}
     for each in placed(blocks):
-        began = initial(each.element)
-        if began is not None:
+        if each.kind in _EMPTY:
+            began = empty(each.kind)
             held = typed.get(each.block_id, {}).get(each.action_id, began)
             kept = held if held["type"] == each.kind else began
             state.setdefault(each.block_id, {})[each.action_id] = kept
     return {**state}
 
 
-def initial(element: JsonObject) -> JsonObject | None:
-    """Return an element's initial value; None for elements without a value."""
-    kind = str(element.get("type"))
-    if kind not in _KEPT:
-        return None
-    key, first = _KEPT[kind]
-    return {"type": kind, key: element.get(first, [] if kind == "checkboxes" else None)}
+def empty(kind: str) -> JsonObject:
+    """Return the value of an element of a form before a person enters one."""
+    key, nothing = _EMPTY[kind]
+    return {"type": kind, key: nothing}
 
 
 def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> JsonObject:
     """Return an element's value after a person entered `value`.
 
     Text for an input, an option's value or text for a select, a list of those for checkboxes. `offered` has the options that
-    the bot returned for an external select.
+    the bot returned for a select.
     """
     kind = str(element["type"])
-    began = objects([element.get("initial_option")])
-    options = [*objects(element.get("options")), *began]
     match kind, value:
         case "plain_text_input", str() | None:
             return {"type": kind, "value": value or None}
-        case "static_select" | "external_select", None:
-            return {"type": kind, "selected_option": None}
-        case "static_select", _:
-            return {"type": kind, "selected_option": _option(options, value)}
+        case "external_select", None:
+            return empty(kind)
         case "external_select", _:
-            return {"type": kind, "selected_option": _option([*options, *offered], value)}
+            return {"type": kind, "selected_option": _option(offered, value)}
         case "checkboxes", list():
+            options = objects(element.get("options"))
             return {"type": kind, "selected_options": [_option(options, each) for each in value]}
         case _:
             raise ImpossibleError(f"nobody can put {value!r} into a {kind}")

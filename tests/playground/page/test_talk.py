@@ -9,10 +9,7 @@ from playwright.async_api import Page as Tab
 from playwright.async_api import expect
 
 from bot.playground.faults import Code
-from bot.playground.loopback import Json, JsonObject  # noqa: TC001  # as everywhere
-from bot.playground.slack.transcript import PostedMessage
 from bot.playground.world import APPID, POLICY
-from tests.playground.conftest import option, plain
 from tests.playground.page.conftest import Play, Sit
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -119,17 +116,6 @@ async def test_what_slack_does_not_take_is_said_in_the_form(sit: Sit) -> None:
     await seat.dialog.get_by_label("Appids").fill(APPID)
     await seat.click("Share", seat.dialog)
     await seat.sees("“prod-1” is not among the options", seat.dialog)
-
-
-async def test_a_select_in_a_message_tells_the_app_what_was_chosen(sit: Sit, play: Play) -> None:
-    options: list[Json] = [option("a"), option("b")]
-    select: JsonObject = {"type": "static_select", "action_id": "which", "options": options}
-    asks: JsonObject = {"type": "section", "text": plain("Which one?"), "accessory": select}
-    slack = play.on.slack
-    slack.post(PostedMessage(slack.next_ts(), "C0RELEASES", "U0SHAREENV", "Which one?", (asks,)))
-    seat = await sit()
-    await seat.log.get_by_role("combobox").select_option("b")
-    await slack.until(lambda _: ':choose which "b"' in play.acts.lines)
 
 
 async def test_the_messages_menu_shares_in_its_thread(sit: Sit) -> None:

@@ -8,12 +8,13 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.playground.conftest import error_of
 
 RELEASES = "C0RELEASES"
+SECTION: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
 
 
 async def test_a_message_is_posted_for_all_to_see(slack: LocalSlack, api: AsyncWebClient) -> None:
     metadata = {"event_type": "share_requested", "event_payload": {"id": "r1"}}
     answer = await api.chat_postMessage(
-        channel=RELEASES, text="hello", metadata=metadata, blocks=[{"type": "divider"}]
+        channel=RELEASES, text="hello", metadata=metadata, blocks=[SECTION]
     )
     assert slack.parents(RELEASES) == [
         PostedMessage(
@@ -21,7 +22,7 @@ async def test_a_message_is_posted_for_all_to_see(slack: LocalSlack, api: AsyncW
             channel=RELEASES,
             user="U0SHAREENV",
             text="hello",
-            blocks=({"type": "divider"},),
+            blocks=(SECTION,),
             metadata={"event_type": "share_requested", "event_payload": {"id": "r1"}},
         )
     ]
@@ -109,7 +110,7 @@ async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_cha
         ({"text": ""}, "no_text"),
         ({"text": "x", "blocks": [{"type": "marquee"}]}, "invalid_blocks"),
         ({"text": "x", "blocks": "["}, "invalid_blocks_format"),
-        ({"text": "x", "blocks": {"type": "divider"}}, "invalid_blocks_format"),
+        ({"text": "x", "blocks": {"type": "section"}}, "invalid_blocks_format"),
         ({"text": "x", "metadata": "["}, "invalid_metadata_format"),
         ({"text": "x", "metadata": [1]}, "invalid_metadata_format"),
         ({"text": "x", "metadata": {"event_type": "a"}}, "invalid_metadata_schema"),
@@ -130,11 +131,11 @@ async def test_a_message_slack_can_not_show_is_refused(
 
 
 async def test_the_place_of_a_wrong_block_is_named(api: AsyncWebClient) -> None:
-    blocks = [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]
+    blocks = [{"type": "section", "text": {"type": "plain_text", "text": "x" * 3001}}]
     with pytest.raises(SlackApiError) as caught:
         await api.chat_postMessage(channel=RELEASES, text="x", blocks=blocks)
     assert caught.value.response["response_metadata"]["messages"] == [
-        "[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]"
+        "[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"
     ]
 
 
@@ -144,7 +145,7 @@ async def test_blocks_that_say_too_much_together_are_refused(
     full: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}
     ] * 4
-    more = [*full, {"type": "divider"}]
+    more = [*full, SECTION]
     answer = await api.chat_postMessage(channel=RELEASES, text="x", blocks=full)
     posting = api.chat_postMessage(channel=RELEASES, text="x", blocks=more)
     editing = api.chat_update(channel=RELEASES, text="x", blocks=more, ts=answer["ts"])
@@ -165,14 +166,13 @@ async def test_a_very_long_text_is_cut_off_when_posted_and_refused_when_edited(
 async def test_an_edit_with_a_text_takes_away_blocks_that_are_left_out(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
-    line = {"type": "divider"}
-    ts = (await api.chat_postMessage(channel=RELEASES, text="a", blocks=[line]))["ts"]
+    ts = (await api.chat_postMessage(channel=RELEASES, text="a", blocks=[SECTION]))["ts"]
     shown = [slack.messages[0].blocks]
-    edits: list[dict[str, Any]] = [{}, {"blocks": [line]}, {"blocks": []}]
+    edits: list[dict[str, Any]] = [{}, {"blocks": [SECTION]}, {"blocks": []}]
     for more in edits:
         await api.chat_update(channel=RELEASES, ts=ts, text="b", **more)
         shown.append(slack.messages[0].blocks)
-    assert shown == [(line,), (), (line,), ()]
+    assert shown == [(SECTION,), (), (SECTION,), ()]
     assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 3)
 
 

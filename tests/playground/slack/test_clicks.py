@@ -27,7 +27,6 @@ from tests.playground.conftest import (
 
 RELEASES = "C0RELEASES"
 METADATA = {"event_type": "asked", "event_payload": {"id": "r1"}}
-STATIC = {"type": "static_select", "action_id": "env", "options": [option("prod"), option("test")]}
 EXTERNAL = {"type": "external_select", "action_id": "appid", "min_query_length": 1}
 
 
@@ -201,43 +200,24 @@ async def test_an_ephemeral_message_is_replaced_and_deleted_through_its_response
         assert response.status == 404
 
 
-async def test_a_choice_in_a_message_tells_the_option_and_the_state(
-    slack: LocalSlack, api: AsyncWebClient, app: App
-) -> None:
-    app.acks("env")
-    blocks = [{"type": "actions", "block_id": "b", "elements": [STATIC]}]
-    ts = str((await api.chat_postMessage(channel=RELEASES, text="x", blocks=blocks))["ts"])
-    await slack.select("U0SECOND", ts, "env", "Test")
-    [chosen] = app.bodies
-    assert chosen["actions"][0]["selected_option"] == option("test")
-    state = {"type": "static_select", "selected_option": option("test")}
-    assert chosen["state"]["values"] == {"b": {"env": state}}
-    with pytest.raises(ImpossibleError, match="not among"):
-        await slack.select("U0SECOND", ts, "env", "elsewhere")
-    with pytest.raises(ImpossibleError, match="no button"):
-        await slack.click("U0SECOND", ts, "env")
-
-
 async def test_a_click_in_a_modal_carries_the_view_and_a_trigger_for_the_next(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
-    app.acks("more", "env", "appid")
-    section = {"type": "section", "block_id": "s", "text": plain("x"), "accessory": STATIC}
-    trigger = a_trigger(slack)
-    form = modal(*buttons("more"), section, asks("name", line("name")), asks("app", EXTERNAL))
-    await api.views_open(trigger_id=trigger, view=form)
+    app.acks("more")
+    form = modal(*buttons("more"), asks("name", line("name")), asks("app", EXTERNAL))
+    await api.views_open(trigger_id=a_trigger(slack), view=form)
     [view] = slack.views("U0SECOND")
-    await slack.select("U0SECOND", view, "env", "test")
+    slack.fill("U0SECOND", view, {"name": "typed"})
     await slack.click("U0SECOND", view, "more")
-    body = app.bodies[-1]
+    [body] = app.bodies
     assert body["container"] == {"type": "view", "view_id": view.id}
     assert not {"message", "channel", "response_url", "state"} & body.keys()
     assert body["view"]["callback_id"] == "form"
     values = body["view"]["state"]["values"]
-    assert values["s"]["env"]["selected_option"] == option("test")
-    assert values["name"]["name"] == {"type": "plain_text_input", "value": None}
-    with pytest.raises(ImpossibleError, match="with the form only"):
-        await slack.select("U0SECOND", view, "appid", "wx1")
+    assert values["name"]["name"] == {"type": "plain_text_input", "value": "typed"}
+    assert values["app"]["appid"] == {"type": "external_select", "selected_option": None}
+    with pytest.raises(ImpossibleError, match="no button"):
+        await slack.click("U0SECOND", view, "name")
     slack.close("U0SECOND", view)
     with pytest.raises(ImpossibleError, match="no such view"):
         await slack.click("U0SECOND", view, "more")

@@ -8,11 +8,9 @@ from bot.playground.slack.server import ImpossibleError, LocalSlack, View
 from tests.playground.conftest import App, a_trigger, asks, impatient, line, modal, option
 
 WHO = "U0SECOND"
-ENV = {"type": "static_select", "action_id": "env", "options": [option("prod"), option("test")]}
 BOXES = {"type": "checkboxes", "action_id": "how", "options": [option("dry"), option("loud")]}
 FORM = modal(
-    asks("appid", line("appid", min_length=3, max_length=18)),
-    asks("env", {**ENV, "initial_option": option("prod")}),
+    asks("appid", line("appid", max_length=18)),
     asks("how", BOXES, optional=True),
     private_metadata="kept",
 )
@@ -35,7 +33,6 @@ async def test_a_form_is_sent_with_every_value_and_closes(
     assert body["response_urls"] == []
     assert body["view"]["state"]["values"] == {
         "appid": {"appid": {"type": "plain_text_input", "value": "wx1"}},
-        "env": {"env": {"type": "static_select", "selected_option": option("prod")}},
         "how": {"how": {"type": "checkboxes", "selected_options": [option("dry")]}},
     }
     assert (ack.error, ack.errors, slack.views(WHO)) == (None, {}, [])
@@ -98,9 +95,8 @@ async def test_without_an_ack_the_form_stays_as_it_was_filled_in(
     ("entries", "problem"),
     [
         ({}, "appid: please complete"),
-        ({"appid": "wx"}, "3 to 18 characters, not 2"),
-        ({"appid": "wx1", "env": None}, "env: please complete"),
-        ({"appid": "wx1", "env": "elsewhere"}, "not among the options"),
+        ({"appid": "x" * 19}, "at most 18 characters, not 19"),
+        ({"appid": "wx1", "how": ["elsewhere"]}, "not among the options"),
         ({"appid": ["wx1"]}, "nobody can put"),
         ({"nothing": "x"}, "no “nothing”"),
     ],

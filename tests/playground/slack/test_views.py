@@ -15,10 +15,16 @@ from tests.playground.conftest import (
     home,
     line,
     modal,
+    option,
     plain,
 )
 
-DIVIDER = {"type": "divider"}
+
+def boxes(*options: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "checkboxes", "options": [*options]}
+
+
+SECTION = {"type": "section", "text": plain("x")}
 
 
 async def opened(slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +37,7 @@ async def test_a_modal_opens_for_the_person_behind_the_trigger(
 ) -> None:
     app.acks("ask")
     ack = await slack.shortcut("U0SECOND", "ask")
-    shown = (await api.views_open(trigger_id=ack.trigger_id, view=modal(DIVIDER)))["view"]
+    shown = (await api.views_open(trigger_id=ack.trigger_id, view=modal(SECTION)))["view"]
     [view] = slack.views("U0SECOND")
     assert slack.views("U0REQUESTER") == []
     assert (shown["id"], shown["hash"]) == (view.id, view.hash)
@@ -69,7 +75,7 @@ async def test_a_commands_trigger_opens_a_modal(slack: LocalSlack, api: AsyncWeb
         (modal(close=plain("x" * 25)), "less than 25", "/view/close/text"),
         (modal(private_metadata="x" * 3001), "less than 3001", "/view/private_metadata"),
         (modal(callback_id="x" * 256), "less than 256", "/view/callback_id"),
-        (modal(*[DIVIDER] * 101), "more than 100 items", "/view/blocks"),
+        (modal(*[SECTION] * 101), "more than 100 items", "/view/blocks"),
         (modal(type="home"), "valid enum value (modal)", "/view/type"),
         (modal(notify_on_close=True), "property: notify_on_close", "/view"),
         (modal({"type": "marquee"}), "unsupported type", "/view/blocks/0/type"),
@@ -81,9 +87,12 @@ async def test_a_commands_trigger_opens_a_modal(slack: LocalSlack, api: AsyncWeb
         ),
         ({"type": "modal", "blocks": []}, "missing required field: title", "/view"),
         (modal(asks("name", buttons("a")[0]["elements"][0])), "type: button", "/element/type"),
+        (modal(asks("b", boxes())), "less than 1 items", "/element/options"),
+        (modal(asks("b", boxes(*[option("a")] * 11))), "more than 10", "/element/options"),
+        (modal(asks("b", boxes(option("a", "x" * 76)))), "less than 76", "/options/0/text/text"),
+        (modal(asks("b", boxes(option("x" * 151, "x")))), "less than 151", "/options/0/value"),
         (modal(asks("name", line("n", max_length=3001))), "1 and 3000", "/element/max_length"),
-        (modal(asks("name", line("n", min_length=-1))), "0 and 3000", "/element/min_length"),
-        (modal(asks("name", line("n", min_length="1"))), "an integer", "/element/min_length"),
+        (modal(asks("name", line("n", max_length="1"))), "an integer", "/element/max_length"),
     ],
 )
 async def test_a_modal_that_slack_can_not_show_is_refused(
@@ -134,7 +143,7 @@ async def test_an_update_is_refused_if_the_view_is_another_by_now(
 
 
 async def test_a_home_is_published_for_one_person(slack: LocalSlack, api: AsyncWebClient) -> None:
-    first = (await api.views_publish(user_id="U0CHINESE", view=home(DIVIDER)))["view"]
+    first = (await api.views_publish(user_id="U0CHINESE", view=home(SECTION)))["view"]
     second = (await api.views_publish(user_id="U0CHINESE", view=home(), hash=first["hash"]))["view"]
     view = slack.home("U0CHINESE")
     assert view is not None
@@ -142,7 +151,7 @@ async def test_a_home_is_published_for_one_person(slack: LocalSlack, api: AsyncW
     assert slack.home("U0SECOND") is None
     late = api.views_publish(user_id="U0CHINESE", view=home(), hash=first["hash"])
     assert await error_of(late) == "hash_conflict"
-    await api.views_update(view_id=first["id"], view=home(DIVIDER))
+    await api.views_update(view_id=first["id"], view=home(SECTION))
     for user, wrong in (("U0GONE", home()), ("U0SECOND", modal())):
         call = api.views_publish(user_id=user, view=wrong)
         assert await error_of(call) == "invalid_arguments"
