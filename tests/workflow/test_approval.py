@@ -314,7 +314,7 @@ async def test_a_question_whose_answer_is_lost_is_found_again(
         await scene.ask()
         await scene.question()
     assert counted(scene) == (1, 1)
-    assert "chat.postMessage" in {call.method for call in scene.slack.calls if call.error}
+    assert "conversations.history" in {call.method for call in scene.slack.calls}
 
 
 async def test_a_question_that_nobody_can_look_for_is_asked_again_and_says_so(
