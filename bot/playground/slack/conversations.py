@@ -1,7 +1,6 @@
 """The methods conversations.…, with which the bot reads back, and the Web API's format of a message."""
 
 from collections.abc import Mapping
-from math import inf
 from typing import Literal
 
 from bot.playground.loopback import JsonObject
@@ -88,10 +87,12 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage]) -> JsonObject:
-    """Return the page that limit and cursor ask for, of what lies between oldest and latest; `inclusive` counts these two in."""
-    oldest, latest = _bound(args, "oldest", -inf), _bound(args, "latest", inf)
-    bounds = {oldest, latest} if flag_argument(args, "inclusive") else set()
-    within = [m for m in messages if oldest < float(m.ts) < latest or float(m.ts) in bounds]
+    """Return the page that limit and cursor ask for, of what is newer than `oldest`."""
+    try:
+        oldest = float(text_argument(args, "oldest") or "-inf")
+    except ValueError:
+        raise RefusedError("invalid_ts_oldest") from None
+    within = [each for each in messages if float(each.ts) > oldest]
     limit = text_argument(args, "limit") or str(DEFAULT_LIMIT)
     if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LIMIT:
         raise RefusedError("invalid_limit")
@@ -108,14 +109,6 @@ def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage])
     if end < len(within):
         answer["response_metadata"] = {"next_cursor": f"next:{end}"}
     return answer
-
-
-def _bound(args: JsonObject, name: Literal["oldest", "latest"], otherwise: float) -> float:
-    given = text_argument(args, name)
-    try:
-        return float(given) if given else otherwise
-    except ValueError:
-        raise RefusedError(f"invalid_ts_{name}") from None
 
 
 def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:

@@ -5,15 +5,14 @@ from typing import Literal
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import elements, empty, identified
+from bot.playground.slack.values import elements, empty
 
 _BELOW: Sequence[Literal["close", "submit"]] = ("close", "submit")
 
 
 def message_lines(blocks: Sequence[JsonObject]) -> list[str]:
-    """Return the clickable parts of a message; everything readable is in its text already."""
-    rows = [elements(block) for block in identified(blocks)]
-    return [_row(row) for row in rows if row]
+    """Return the rows of a message's buttons; everything readable is in its text already."""
+    return [_buttons(block) for block in blocks if block["type"] == "actions"]
 
 
 def view_lines(view: View) -> Iterator[str]:
@@ -45,25 +44,20 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
         case "input":
             optional = " (optional)" if block.get("optional") else ""
             yield f"*{_words(block['label'])}*{optional}"
+            yield from (_field(each, typed) for each in elements(block))
+            if "hint" in block:
+                yield f"  {_words(block['hint'])}"
         case _:
-            pass  # an actions block has only elements
-    if held := elements(block):
-        yield _row(held, typed)
-    if "hint" in block:
-        yield f"  {_words(block['hint'])}"
+            yield _buttons(block)
 
 
-def _row(row: Sequence[JsonObject], typed: dict[str, JsonObject] | None = None) -> str:
-    """Return elements side by side."""
-    held = typed or {}
-    return "  ".join(_element(each, held.get(str(each.get("action_id")))) for each in row)
+def _buttons(block: JsonObject) -> str:
+    return "  ".join(f"[ {_words(each['text'])} ]" for each in elements(block))
 
 
-def _element(element: JsonObject, typed: JsonObject | None) -> str:
-    kind = element["type"]
-    if kind == "button":
-        return f"[ {_words(element['text'])} ]"
-    state = typed or empty(str(kind))
+def _field(element: JsonObject, typed: dict[str, JsonObject]) -> str:
+    kind = str(element["type"])
+    state = typed.get(str(element["action_id"])) or empty(kind)
     if kind == "checkboxes":
         ticked, options = objects(state["selected_options"]), objects(element["options"])
         return "  ".join(f"{'☑' if o in ticked else '☐'} {_words(o['text'])}" for o in options)

@@ -131,38 +131,31 @@ def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"usergroups": shown}
 
 
-_KINDS = ("blocks", "message", "view")
-_ERROR = re.compile(r"\[ERROR\] (.*) \[json-pointer:(.*)\]")
+_ERROR = re.compile(r"\[ERROR\] (.*) \[json-pointer:(?:/view)?(.*)\]")
 
 
 def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return an empty response if the blocks are valid, or refuse with all errors and their places."""
-    given = [kind for kind in _KINDS if args.get(kind)]
+    """Return an empty response if a message or view is valid, or refuse it with all errors and their places in it."""
+    given = [kind for kind in ("message", "view") if args.get(kind)]
     if len(given) != 1:
-        raise invalid_arguments("[ERROR] provide exactly one of blocks, view, or message")
+        raise invalid_arguments("[ERROR] provide exactly one of view, or message")
     (kind,) = given
     found = json_argument(args, kind, f"invalid_{kind}")
-    if errors := _errors(kind, found):
-        raise RefusedError(f"invalid_{kind}", {"errors": [_told(each, kind) for each in errors]})
+    inner = found if isinstance(found, dict) else {}
+    if kind == "message":
+        problems = block_errors(inner.get("blocks", []))
+    else:
+        problems = view_errors(found, "home" if inner.get("type") == "home" else "modal")
+    if problems:
+        raise RefusedError(f"invalid_{kind}", {"errors": [_told(each) for each in problems]})
     return {}
 
 
-def _errors(kind: str, found: Json) -> list[str]:
-    if kind == "blocks":
-        return block_errors(found)
-    inner = found if isinstance(found, dict) else {}
-    if kind == "message":
-        return block_errors(inner.get("blocks", []))
-    of = inner.get("type")
-    return view_errors(found, of if isinstance(of, str) and of in {"home", "modal"} else "modal")
-
-
-def _told(problem: str, kind: str) -> JsonObject:
+def _told(problem: str) -> JsonObject:
     """Return an error; its pointer is relative to the given object."""
     matched = _ERROR.fullmatch(problem)
     what, at = matched.groups() if matched else (problem, "")
-    within = at.removeprefix("/blocks" if kind == "blocks" else "/view")
-    return {"pointer": within, "code": "failed_constraint", "message": what}
+    return {"pointer": at, "code": "failed_constraint", "message": what}
 
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
@@ -172,14 +165,14 @@ _POSTED = f"{_SAID} channel icon_emoji icon_url thread_ts username"
 _EPHEMERAL = f"{_POSTED} user"
 _MESSAGE = f"{_POSTED} metadata mrkdwn unfurl_links unfurl_media"
 _EDITED = f"{_SAID} channel file_ids metadata ts"
-_PAGED = "channel cursor include_all_metadata inclusive latest limit oldest"
+_PAGED = "channel cursor include_all_metadata limit oldest"
 _GROUPS = "include_count include_disabled include_users"
 _TRIGGERED = "interactivity_pointer trigger_id view"
 
 METHODS: Mapping[str, Method] = {
     "apps.connections.open": Method(connections_open, "connections:write", "", _TIER_3, "app"),
     "auth.test": Method(auth_test, None, "", None),
-    "blocks.validate": Method(validate, None, "blocks message view", _TIER_3),
+    "blocks.validate": Method(validate, None, "message view", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "as_user channel ts", _TIER_3),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", _EPHEMERAL, _TIER_4),
     "chat.postMessage": Method(post_message, "chat:write", _MESSAGE, _A_SECOND),

@@ -50,10 +50,8 @@ async def test_history_pages_from_the_newest_and_leaves_replies_out(
     rest = await api.conversations_history(channel=RELEASES, limit=2, cursor=cursor)
     assert [each["text"] for each in rest["messages"]] == ["a"]
     assert rest["messages"][0]["reply_count"] == 1
-    since = await api.conversations_history(channel=RELEASES, oldest=first, latest="1900000000")
+    since = await api.conversations_history(channel=RELEASES, oldest=first)
     assert [each["text"] for each in since["messages"]] == ["c", "b"]
-    with_first = await api.conversations_history(channel=RELEASES, oldest=first, inclusive=True)
-    assert len(with_first["messages"]) == 3
 
 
 async def test_metadata_is_read_back_when_it_is_asked_for(api: AsyncWebClient) -> None:
