@@ -20,17 +20,9 @@ from bot.playground.stage import stage
 from bot.playground.world import APPID, PLACES, ROLES
 from bot.runtime.clock import Runtime
 from bot.settings.environ import environment
+from bot.settings.table import SETTINGS
 
-_REAL = (
-    "SLACK_BOT_TOKEN",
-    "SLACK_APP_TOKEN",
-    "SLACK_SIGNING_SECRET",
-    "WECHAT_AUTHORIZER_ACCESS_TOKEN",
-    "WECHAT_TOKEN_SERVER_URL",
-    "WECHAT_TOKEN_SERVER_AUTHORIZATION",
-    "WECHAT_COMPONENT_APPSECRET",
-    "WECHAT_AUTHORIZER_REFRESH_TOKEN",
-)
+_REAL = [each.name for each in SETTINGS if each.secret]
 _TIMEOUT = "1"  # seconds; the default of ten would make the demo slow
 _WHERE = "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it."
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bot.playground.loopback import Json
@@ -97,7 +97,7 @@ class Drip:
 Fault: TypeAlias = Code | RateLimited | Status | Raw | Huge | Drop | Slow | Hang | Drip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Planned:
     """A fault that waits for calls: how many it affects (None: all until it is cleared), and until when.
 
@@ -162,8 +162,9 @@ class Faults:
         if met is None:
             return None
         if met.times is not None:
-            at = next(at for at, each in enumerate(due) if each is met)
-            due[at : at + 1] = [replace(met, times=met.times - 1)] if met.times > 1 else []
+            met.times -= 1
+            if not met.times:
+                due.remove(met)
         return met.fault
 
     def cleared(self, method: str) -> asyncio.Event:

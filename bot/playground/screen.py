@@ -12,7 +12,7 @@ from bot.playground.loopback import Json
 from bot.playground.slack.lines import message_lines, view_lines, view_words
 from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change, PostedMessage
-from bot.playground.world import Channel, World
+from bot.playground.world import World
 
 _WIDTH = 96
 _MANY = 20  # words
@@ -48,7 +48,10 @@ class Screen:
             "USLACKBOT": "Slackbot",
             **{person.id: f"@{person.name}" for person in world.people},
             **{group.id: f"@{group.handle}" for group in world.groups},
-            **{channel.id: place_name(channel) for channel in world.channels},
+            **{
+                channel.id: "a direct message" if channel.kind == "im" else f"#{channel.name}"
+                for channel in world.channels
+            },
         }
 
     def heading(self, text: str) -> None:
@@ -154,13 +157,6 @@ class Screen:
                     self._name(found["user"] or found["channel"] or found["group"]), "bold blue"
                 )
         return text.append(_plain(mrkdwn[at:]))
-
-
-def place_name(channel: Channel) -> str:
-    """Return the display name of a conversation."""
-    if channel.kind == "im":
-        return "a direct message"
-    return f"#{channel.name}"
 
 
 def _shortened(text: str) -> str:

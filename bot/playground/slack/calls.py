@@ -1,26 +1,31 @@
-"""Calls of the Web API and of response_urls: what they carry, and Slack's rate limits.
+"""Calls of the Web API: how they are parsed, the form of their responses, and Slack's rate limits.
 
 Source: docs.slack.dev, apis/web-api/rate-limits: limits apply per app and workspace, not per token.
 """
 
+import contextlib
+import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from bot.playground.faults import Fault, Faults, RateLimited
-from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.methods import METHODS
-from bot.playground.slack.refusals import RefusedError
+from bot.playground.loopback import Json, JsonObject, json_object
+from bot.playground.slack.methods import METHODS, call
+from bot.playground.slack.refusals import RefusedError, granted, token_kind
+from bot.playground.slack.workspace import Workspace
 
+_JSON = "application/json; charset=utf-8"
 _MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """One call: `run` performs it and answers, or raises RefusedError, which `no` turns into a response.
+    """One call of the Web API or of a response_url: `run` performs it and answers, or raises RefusedError, which `no` turns into a response.
 
     Faults match `meets`; calls with the same `body` are repetitions.
     """
@@ -31,6 +36,36 @@ class Called:
     body: bytes
     run: Callable[[], web.Response]
     no: Callable[[RefusedError], web.Response]
+
+
+def api_call(workspace: Workspace, request: web.BaseRequest, raw: bytes) -> Called:
+    """Return the call of a method by GET or POST, with arguments as JSON, a form or a query."""
+    name = request.path.removeprefix("/api/")
+    token = request.headers.get("Authorization", "").removeprefix("Bearer").strip()
+    args: JsonObject = {**request.query, **_arguments(request, raw)}
+
+    def run() -> web.Response:
+        return _response(workspace, token, call(workspace, name, token, args))
+
+    def no(refused: RefusedError) -> web.Response:
+        body: JsonObject = {"ok": False, "error": refused.error, **refused.details}
+        return _response(workspace, token, body)
+
+    return Called(name, args, args, raw, run, no)
+
+
+def _response(workspace: Workspace, token: str, body: JsonObject) -> web.Response:
+    headers = {"Content-Type": _JSON}
+    with contextlib.suppress(RefusedError):  # an unknown token has no scopes
+        kind = token_kind(workspace.world, token)
+        headers["x-oauth-scopes"] = ",".join(granted(workspace.scopes, kind))
+    return web.Response(body=json.dumps(body).encode(), headers=headers)
+
+
+def _arguments(request: web.BaseRequest, raw: bytes) -> JsonObject:
+    if request.content_type != "application/json":
+        return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
+    return json_object(raw) or {}
 
 
 class Limits:

@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientResponseError, web
 
 from bot.playground.faults import Code, Fault, Faults, RateLimited
 from bot.playground.loopback import Json, JsonObject, Loopback
-from bot.playground.slack.calls import Called, Limits
+from bot.playground.slack.calls import Called, Limits, api_call
 from bot.playground.slack.delivery import posted, signed_request
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import RefusedError
@@ -19,7 +19,6 @@ from bot.playground.slack.responses import NAME as RESPONSE_URL
 from bot.playground.slack.responses import ResponseUrls, show_ack
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError, ApiCall, PostedMessage
-from bot.playground.slack.web_api import api_call
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer
 from bot.playground.world import World

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from bot.playground.loopback import Json, JsonObject, objects
-from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import elements, empty
+from bot.playground.slack.surfaces import Typed, View
+from bot.playground.slack.values import Placed, elements, held, placed
 
 _BELOW: Sequence[Literal["close", "submit"]] = ("close", "submit")
 
@@ -18,8 +18,7 @@ def message_lines(blocks: Sequence[JsonObject]) -> list[str]:
 def view_lines(view: View) -> Iterator[str]:
     """Yield a view's lines: its blocks with what was typed, and the buttons below."""
     for block in view.blocks:
-        typed = view.typed.get(str(block["block_id"]), {})
-        yield from _block(block, typed)
+        yield from _block(block, view.typed)
         if error := view.errors.get(str(block["block_id"])):
             yield f"  ⚠ {error}"
     below = [view_words(view, key) for key in _BELOW]
@@ -32,7 +31,7 @@ def view_words(view: View, key: Literal["title", "submit", "close"]) -> str:
     return _words(view.body.get(key))
 
 
-def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
+def _block(block: JsonObject, typed: Typed) -> Iterator[str]:
     match block["type"]:
         case "section":
             yield from _words(block["text"]).splitlines()
@@ -44,7 +43,7 @@ def _block(block: JsonObject, typed: dict[str, JsonObject]) -> Iterator[str]:
         case "input":
             optional = " (optional)" if block.get("optional") else ""
             yield f"*{_words(block['label'])}*{optional}"
-            yield from (_field(each, typed) for each in elements(block))
+            yield from (_field(each, typed) for each in placed([block]))
             if "hint" in block:
                 yield f"  {_words(block['hint'])}"
         case _:
@@ -55,13 +54,12 @@ def _buttons(block: JsonObject) -> str:
     return "  ".join(f"[ {_words(each['text'])} ]" for each in elements(block))
 
 
-def _field(element: JsonObject, typed: dict[str, JsonObject]) -> str:
-    kind = str(element["type"])
-    state = typed.get(str(element["action_id"])) or empty(kind)
-    if kind == "checkboxes":
+def _field(each: Placed, typed: Typed) -> str:
+    state, element = held(each, typed), each.element
+    if each.kind == "checkboxes":
         ticked, options = objects(state["selected_options"]), objects(element["options"])
         return "  ".join(f"{'☑' if o in ticked else '☐'} {_words(o['text'])}" for o in options)
-    if kind == "plain_text_input":
+    if each.kind == "plain_text_input":
         return f"‹{state['value'] or _words(element.get('placeholder'))}›"
     option = state["selected_option"]
     words = _words(option["text"] if isinstance(option, dict) else element.get("placeholder"))

@@ -40,8 +40,8 @@ def _with_ids(block: JsonObject, name: str) -> JsonObject:
     if "element" in named:
         named["element"] = _named(named["element"], f"{name}-element")
     if block.get("type") == "actions":
-        held = enumerate(objects(named.get("elements")))
-        named["elements"] = [_named(each, f"{name}-{at}") for at, each in held]
+        inner = enumerate(objects(named.get("elements")))
+        named["elements"] = [_named(each, f"{name}-{at}") for at, each in inner]
     return named
 
 
@@ -61,26 +61,25 @@ def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
 
 def elements(block: JsonObject) -> list[JsonObject]:
     """Return a block's interactive elements."""
-    held = objects(block.get("elements")) if block.get("type") == "actions" else []
-    return [*held, *objects([block.get("element")])]
+    inner = objects(block.get("elements")) if block.get("type") == "actions" else []
+    return [*inner, *objects([block.get("element")])]
+
+
+def held(each: Placed, typed: Typed) -> JsonObject:
+    """Return the value of an element of a form, as typed or else empty."""
+    key, nothing = _EMPTY[each.kind]
+    empty: JsonObject = {"type": each.kind, key: nothing}
+    value = typed.get(each.block_id, {}).get(each.action_id, empty)
+    return value if value["type"] == each.kind else empty
 
 
 def values(blocks: Sequence[JsonObject], typed: Typed) -> JsonObject:
-    """Return `state.values`: the value of each element that can have one, as typed or else empty."""
+    """Return `state.values`: the value of each element that can have one."""
     state: dict[str, JsonObject] = {}
     for each in placed(blocks):
         if each.kind in _EMPTY:
-            began = empty(each.kind)
-            held = typed.get(each.block_id, {}).get(each.action_id, began)
-            kept = held if held["type"] == each.kind else began
-            state.setdefault(each.block_id, {})[each.action_id] = kept
+            state.setdefault(each.block_id, {})[each.action_id] = held(each, typed)
     return {**state}
-
-
-def empty(kind: str) -> JsonObject:
-    """Return the value of an element of a form before a person enters one."""
-    key, nothing = _EMPTY[kind]
-    return {"type": kind, key: nothing}
 
 
 def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> JsonObject:
@@ -94,7 +93,7 @@ def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> J
         case "plain_text_input", str() | None:
             return {"type": kind, "value": value or None}
         case "external_select", None:
-            return empty(kind)
+            return {"type": kind, "selected_option": None}
         case "external_select", _:
             return {"type": kind, "selected_option": _option(offered, value)}
         case "checkboxes", list():
@@ -111,3 +110,16 @@ def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:
         if value in (option, option.get("value"), words):
             return option
     raise ImpossibleError(f"“{value}” is not among the options: choose one of them.")
+
+
+def check(blocks: Sequence[JsonObject], typed: Typed) -> None:
+    """Raise ImpossibleError for a value that Slack itself would not send."""
+    for each in placed(blocks):
+        if each.kind not in _EMPTY:
+            continue
+        entered = held(each, typed)[_EMPTY[each.kind][0]]
+        if not entered and not each.block.get("optional"):
+            raise ImpossibleError(f"{each.block_id}: please complete this required field")
+        most = each.element.get("max_length", 3000)
+        if isinstance(entered, str) and isinstance(most, int) and len(entered) > most:
+            raise ImpossibleError(f"{each.block_id}: at most {most} characters, not {len(entered)}")
