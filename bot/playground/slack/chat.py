@@ -47,7 +47,7 @@ class Content:
         )
 
 
-def content(args: JsonObject, most: int | None = None) -> Content:
+def content(args: JsonObject, most: int = MAX_TEXT) -> Content:
     """Return a message's content, or refuse it; `most` limits the characters of its text."""
     given = json_argument(args, "blocks", "invalid_blocks_format")
     if given is not None and not isinstance(given, list):
@@ -59,7 +59,7 @@ def content(args: JsonObject, most: int | None = None) -> Content:
     text = text_argument(args, "text")
     if not (text or given):
         raise RefusedError("no_text")
-    if most is not None and len(text) > most:
+    if len(text) > most:
         raise RefusedError("msg_too_long")
     return Content(text, tuple(objects(given)), _metadata(args))
 
@@ -115,25 +115,14 @@ MAX_EDITED_TEXT = 4_000
 
 
 def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Post for everybody in the channel; a text of more than 40,000 characters is truncated with a warning."""
+    """Post for everybody in the channel."""
     channel = postable(workspace, text_argument(args, "channel", required=True))
     thread_ts = thread_parent(workspace, channel, args)
     said = content(args)
-    message = replace(
-        said.posted(workspace, channel.id),
-        text=said.text[:MAX_TEXT],
-        thread_ts=thread_ts,
-    )
+    message = replace(said.posted(workspace, channel.id), thread_ts=thread_ts)
     workspace.post(message)
-    answer: JsonObject = {
-        "channel": channel.id,
-        "ts": message.ts,
-        "message": rendered(workspace, message, with_metadata=True),
-    }
-    if len(said.text) > MAX_TEXT:
-        answer["warning"] = "message_truncated"
-        answer["response_metadata"] = {"warnings": ["message_truncated"]}
-    return answer
+    shown = rendered(workspace, message, with_metadata=True)
+    return {"channel": channel.id, "ts": message.ts, "message": shown}
 
 
 def update(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -172,7 +161,7 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
     user = text_argument(args, "user", required=True)
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
-    said = content(args, MAX_TEXT)
+    said = content(args)
     thread_ts = text_argument(args, "thread_ts") or None
     message = replace(said.posted(workspace, channel.id), thread_ts=thread_ts, ephemeral_to=user)
     workspace.whisper(message)

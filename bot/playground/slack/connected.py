@@ -114,8 +114,6 @@ class Connected(Workspace):
         except (ConnectionError, ClientError):
             error = "dispatch_failed"
         seconds = perf_counter() - begun
-        if body == {}:
-            body = None  # Slack's SDK for Node sends this as an empty response
         given = body if isinstance(body, dict) else None
         if body is not None and (given is None or not _accepts_response(kind, payload)):
             self.violations.append(f"ack: {kind} takes no such payload: {body!r}")

@@ -60,10 +60,7 @@ def _described(workspace: Workspace, channel: Channel) -> JsonObject:
         "is_shared": channel.ext_shared,
         "context_team_id": workspace.world.team_id,
     }
-    if channel.kind == "im":
-        others = sorted(channel.members - {workspace.world.bot_user_id})
-        shown["user"] = others[0]
-    else:
+    if channel.kind != "im":
         shown["is_member"] = workspace.is_member(channel)
         shown["name"] = workspace.name_of(channel)
     return shown

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientResponseError, ClientSession, ClientTimeout
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, json_object
 
 
 def signature(secret: str, timestamp: str, body: str) -> str:
@@ -41,7 +41,7 @@ def signed_request(
 
 
 async def posted(url: str, body: str, headers: dict[str, str], seconds: float) -> Json:
-    """Return the app's response: None, JSON, or plain text as a message's text.
+    """Return the app's response: a JSON object, None for an empty one, or text, which Slack would not understand.
 
     Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status other than 200.
     """
@@ -53,17 +53,5 @@ async def posted(url: str, body: str, headers: dict[str, str], seconds: float) -
         if response.status != HTTPStatus.OK:
             told = response.request_info, response.history
             raise ClientResponseError(*told, status=response.status)
-        if not raw:
-            return None
-        if response.content_type != "application/json":
-            return {"text": raw}
-        return _decoded(raw)
-
-
-def _decoded(raw: str) -> Json:
-    """Return the JSON, or the raw text if it is not JSON in spite of its content type."""
-    try:
-        decoded: Json = json.loads(raw)
-    except ValueError:
-        return raw
-    return decoded
+        answer = json_object(raw)
+        return (raw or None) if answer is None else answer

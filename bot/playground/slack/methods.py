@@ -188,8 +188,8 @@ METHODS: Mapping[str, Method] = {
     "usergroups.list": Method(usergroups, "usergroups:read", _GROUPS, _TIER_2),
     "users.info": Method(users_info, "users:read", "include_locale user", _TIER_4),
     "views.open": Method(open_view, None, _TRIGGERED, _TIER_4),
-    "views.publish": Method(publish_view, None, "hash user_id view", _TIER_4),
-    "views.update": Method(update_view, None, "hash view view_id", _TIER_4),
+    "views.publish": Method(publish_view, None, "user_id view", _TIER_4),
+    "views.update": Method(update_view, None, "view view_id", _TIER_4),
 }
 """The methods by name.
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bot.playground.loopback import JsonObject, json_object
 from bot.playground.slack.calls import Called
-from bot.playground.slack.chat import MAX_TEXT, content
+from bot.playground.slack.chat import content
 from bot.playground.slack.refusals import RefusedError, flag_argument, text_argument
 from bot.playground.slack.transcript import PostedMessage, Via
 from bot.playground.slack.workspace import Workspace
@@ -22,7 +22,7 @@ def show(workspace: Workspace, body: JsonObject, channel: str, user: str, via: V
     """Show a response to one person; raise RefusedError if it is invalid, or for others to see, as the bot's never are."""
     if body.get("response_type", "ephemeral") != "ephemeral":
         raise RefusedError("invalid_response_type")
-    message = content(body, MAX_TEXT).posted(workspace, channel)
+    message = content(body).posted(workspace, channel)
     thread_ts = text_argument(body, "thread_ts") or None
     workspace.whisper(replace(message, thread_ts=thread_ts, ephemeral_to=user, via=via))
 
@@ -102,4 +102,4 @@ def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) ->
     message = workspace.at(original.channel, original.ts)
     if message is None:
         raise RefusedError("message_not_found")
-    workspace.edit(content(body, MAX_TEXT).edited(message))
+    workspace.edit(content(body).edited(message))

@@ -95,13 +95,11 @@ def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Update an open view; refuse if the given hash is outdated."""
+    """Update an open view."""
     view = workspace.surfaces.find(text_argument(args, "view_id", required=True))
     if view is None:
         raise RefusedError("not_found")
     body = _body(args, view.kind)
-    if text_argument(args, "hash") not in {"", view.hash}:
-        raise RefusedError("hash_conflict")
     return {"view": shown(workspace, workspace.surfaces.update(view, body))}
 
 
@@ -110,11 +108,7 @@ def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     user = text_argument(args, "user_id", required=True)
     if workspace.direct_message(user) is None:
         raise invalid_arguments("[ERROR] invalid user [json-pointer:/user_id]")
-    before = workspace.surfaces.home(user)
-    body = _body(args, "home")
-    if text_argument(args, "hash") not in {"", "" if before is None else before.hash}:
-        raise RefusedError("hash_conflict")
-    return {"view": shown(workspace, workspace.surfaces.publish(user, body))}
+    return {"view": shown(workspace, workspace.surfaces.publish(user, _body(args, "home")))}
 
 
 def _body(args: JsonObject, kind: str) -> JsonObject:

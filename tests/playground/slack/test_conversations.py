@@ -29,7 +29,7 @@ async def test_a_conversation_is_described_if_the_bot_may_know_of_it(
     assert (await api.conversations_info(channel="C0LOUNGE"))["channel"]["is_member"] is False
     assert await error_of(api.conversations_info(channel="D0BOT")) == "missing_scope"
     slack.scopes.add("im:read")
-    assert (await api.conversations_info(channel="D0BOT"))["channel"]["user"] == "U0REQUESTER"
+    assert (await api.conversations_info(channel="D0BOT"))["channel"]["is_im"] is True
     assert await error_of(api.conversations_info(channel="C0SECRET")) == "channel_not_found"
     slack.scopes.remove("channels:read")
     assert await error_of(api.conversations_info(channel="C0LOUNGE")) == "missing_scope"

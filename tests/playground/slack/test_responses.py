@@ -144,7 +144,6 @@ async def test_a_click_and_an_event_have_their_own_forms(
     ("answer", "shown"),
     [
         (lambda: web.json_response({"text": "hello"}), "hello"),
-        (lambda: web.Response(text="hello"), "hello"),
         (lambda: web.Response(status=404), '/share-env failed with the error "http_client_error"'),
         (lambda: web.Response(status=500), '/share-env failed with the error "http_service_error"'),
     ],
@@ -157,7 +156,7 @@ async def test_the_answer_to_a_request_is_the_ack(
     assert [each.text for each in slack.shown_to("U0REQUESTER")] == [shown]
 
 
-async def test_an_answer_that_only_claims_to_be_json_is_a_violation(
+async def test_an_answer_that_is_no_json_is_a_violation(
     slack: LocalSlack, listener: Listener
 ) -> None:
     listener.answer = lambda: web.Response(text="{", content_type="application/json")
