@@ -61,12 +61,12 @@ EVERY = [
     )
 ]
 OUTAGES = [
+    Outage(OutageKind.UNAVAILABLE, 120.0, killed=True, replicas=True),
     *(outage for outage in EVERY if not outage.killed and not outage.replicas),
     *(Outage(kind, 30.0, killed=True) for kind in OutageKind),
     Outage(OutageKind.REFUSED, 30.0, replicas=True),
     Outage(OutageKind.HANGING, 30.0, replicas=True),
     Outage(OutageKind.RESET, 30.0, killed=True, replicas=True),
-    Outage(OutageKind.UNAVAILABLE, 120.0, killed=True, replicas=True),
 ]
 FAULTS = tuple(
     Fault("Slack", f"the Web API and response_urls are away: {outage}", WORKED)
@@ -210,7 +210,7 @@ async def transcripts(
     tmp_path_factory: pytest.TempPathFactory,
     pytestconfig: pytest.Config,
 ) -> AsyncIterator[dict[Outage, asyncio.Task[str]]]:
-    """Run the outages concurrently, since they consist of waiting; a few starts at a time."""
+    """Run the outages concurrently, since they consist of waiting; the longest first, a few starts at a time."""
     folder = tmp_path_factory.mktemp("outages")
     running, starting = asyncio.Semaphore(RUNNING), asyncio.Semaphore(STARTING)
 
