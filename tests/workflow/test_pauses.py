@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Slow
+from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
@@ -190,6 +190,12 @@ async def test_the_pause_is_not_shown_any_more_once_it_is_over(
             await soon(lambda: "The batch goes on by itself" not in first(scene).text)
             assert first(scene).text.startswith("⏳")
         await through(scene)
+
+
+async def test_a_pause_that_slack_does_not_show_at_first_is_shown_later(scene: Scene) -> None:
+    scene.slack.fail("chat.update", *[Status(503)] * 5)
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 3)
 
 
 @LIMITS
