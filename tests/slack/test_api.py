@@ -64,7 +64,7 @@ async def test_an_answer_is_what_slack_says(slack: LocalSlack, api: SlackApi) ->
     assert result.data["ts"] == slack.parents(RELEASES)[0].ts
 
 
-async def test_what_is_read_goes_as_a_query_in_slacks_spelling(
+async def test_arguments_of_a_read_are_sent_as_a_query_in_slacks_spelling(
     slack: LocalSlack, api: SlackApi
 ) -> None:
     await api.write("chat.postMessage", 0.0, **HELLO)
@@ -82,7 +82,7 @@ async def test_what_is_read_goes_as_a_query_in_slacks_spelling(
 @pytest.mark.parametrize(
     ("fault", "result"),
     [
-        pytest.param(Code("not_in_channel"), Refused("not_in_channel"), id="an ordinary no"),
+        pytest.param(Code("not_in_channel"), Refused("not_in_channel"), id="an ordinary refusal"),
         pytest.param(Code("fatal_error"), Doubtful("fatal_error"), id="fatal_error"),
         pytest.param(Code("internal_error"), Doubtful("internal_error"), id="internal_error"),
         pytest.param(Status(500), Doubtful("HTTP 500"), id="an HTML page with 500"),
@@ -90,7 +90,7 @@ async def test_what_is_read_goes_as_a_query_in_slacks_spelling(
         pytest.param(Drop(), Doubtful("ServerDisconnectedError"), id="a dropped connection"),
     ],
 )
-async def test_a_no_is_told_from_a_maybe(
+async def test_a_refusal_is_distinguished_from_a_doubtful_answer(
     slack: LocalSlack, api: SlackApi, fault: Fault, result: Result
 ) -> None:
     slack.fail("chat.postMessage", fault)
@@ -111,7 +111,7 @@ async def test_a_no_is_told_from_a_maybe(
         pytest.param(always(500), id="nothing"),
     ],
 )
-async def test_whatever_a_server_error_says_it_leaves_doubt(
+async def test_a_server_error_is_doubtful_whatever_its_body(
     http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask
 ) -> None:
     result = await asked(http, sleep, handler, ask)
@@ -130,17 +130,17 @@ async def test_whatever_a_server_error_says_it_leaves_doubt(
         pytest.param(always(200, b'{"ok": "\xff"}'), id="no UTF-8"),
         pytest.param(always(200, b"\x1f\x8b", "application/gzip"), id="gzip"),
         pytest.param(always(200), id="nothing"),
-        pytest.param(always(200, b'{"ok": false}'), id="a no without an error"),
+        pytest.param(always(200, b'{"ok": false}'), id="a refusal without an error"),
     ],
 )
-async def test_an_answer_that_is_not_slacks_never_counts_as_a_yes(
+async def test_an_answer_that_is_not_slacks_never_counts_as_success(
     http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask
 ) -> None:
     assert isinstance(await asked(http, sleep, handler, ask), Doubtful)
 
 
 @EVERY_WAY
-async def test_a_dropped_connection_leaves_doubt(
+async def test_a_dropped_connection_is_doubtful(
     http: aiohttp.ClientSession, sleep: Sleep, ask: Ask
 ) -> None:
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -150,7 +150,7 @@ async def test_a_dropped_connection_leaves_doubt(
 
 
 @EVERY_WAY
-async def test_silence_leaves_doubt(sleep: Sleep, ask: Ask) -> None:
+async def test_a_timeout_is_doubtful(sleep: Sleep, ask: Ask) -> None:
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
         assert request.transport is not None
@@ -164,7 +164,7 @@ async def test_silence_leaves_doubt(sleep: Sleep, ask: Ask) -> None:
 
 
 @EVERY_WAY
-async def test_a_refused_connection_was_not_sent(
+async def test_a_refused_connection_means_that_the_call_was_not_sent(
     http: aiohttp.ClientSession, sleep: Sleep, ask: Ask
 ) -> None:
     origin = f"http://127.0.0.1:{free_port()}"
@@ -189,7 +189,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_slack_asks(
         pytest.param(9.0, [6.0], id="enough for the first only"),
     ],
 )
-async def test_patience_ends(
+async def test_a_rate_limit_is_waited_for_within_the_given_time_only(
     slack: LocalSlack, api: SlackApi, sleep: Sleep, patience: float, naps: list[float]
 ) -> None:
     slack.fail("users.info", RateLimited(6), RateLimited(6))
@@ -200,7 +200,7 @@ async def test_patience_ends(
 
 
 @pytest.mark.parametrize("header", ["inf", "1800000000", "1e300"])
-async def test_no_wait_that_is_asked_for_is_longer_than_an_hour(
+async def test_a_requested_wait_counts_as_an_hour_at_most(
     http: aiohttp.ClientSession, sleep: Sleep, header: str
 ) -> None:
     result = await asked(http, sleep, always(429, b"", headers={"Retry-After": header}), reads)
@@ -221,7 +221,7 @@ async def test_no_wait_that_is_asked_for_is_longer_than_an_hour(
         pytest.param("Wed, 21 Oct 2026 07:28:00 GMT", [1.0] * 10, id="a date"),
     ],
 )
-async def test_whatever_retry_after_says_trying_comes_to_an_end(
+async def test_with_any_retry_after_the_call_ends(
     http: aiohttp.ClientSession, sleep: Sleep, header: str | None, naps: list[float], ask: Ask
 ) -> None:
     handler = always(429, b"slow down", "text/html", {"Retry-After": header} if header else None)
@@ -239,7 +239,7 @@ async def test_whatever_retry_after_says_trying_comes_to_an_end(
         pytest.param(429, b'{"ok": false, "error": "ratelimited"}', id="in JSON"),
     ],
 )
-async def test_a_rate_limit_is_known_in_any_form(
+async def test_a_rate_limit_is_recognised_in_any_form(
     http: aiohttp.ClientSession, sleep: Sleep, status: int, body: bytes
 ) -> None:
     result = await asked(http, sleep, always(status, body, headers={"Retry-After": "8"}), reads)
@@ -251,18 +251,18 @@ async def test_a_rate_limit_is_known_in_any_form(
     ("status", "body", "result"),
     [
         pytest.param(200, b"ok", Answered({}), id="200"),
-        pytest.param(200, b"", Answered({}), id="200 without a word"),
+        pytest.param(200, b"", Answered({}), id="200 without a body"),
         pytest.param(200, b'{"ok": true}', Answered({"ok": True}), id="200 in JSON"),
         pytest.param(200, b'{"ok": false, "error": "x"}', Refused("x"), id="no in JSON"),
         pytest.param(200, b"<html>Log in</html>", Doubtful("not Slack's answer"), id="a page"),
         pytest.param(200, b"[]", Doubtful("not Slack's answer"), id="no object"),
         pytest.param(404, b"used_url", Refused("used_url"), id="404"),
-        pytest.param(404, b"", Refused("HTTP 404"), id="404 without a word"),
+        pytest.param(404, b"", Refused("HTTP 404"), id="404 without a body"),
         pytest.param(500, b"oops", Doubtful("HTTP 500"), id="500"),
         pytest.param(503, b"oops", Doubtful("HTTP 503"), id="503"),
     ],
 )
-async def test_a_response_url_says_yes_no_or_maybe(
+async def test_an_answer_of_a_response_url_is_success_refusal_or_doubtful(
     http: aiohttp.ClientSession, sleep: Sleep, status: int, body: bytes, result: Result
 ) -> None:
     assert await asked(http, sleep, always(status, body, "text/plain"), responds) == result
@@ -276,11 +276,11 @@ async def test_a_response_url_has_five_uses(
     assert isinstance(await api.respond(url, 0.0, {"text": "hello"}), Refused)
 
 
-async def test_an_address_that_is_none_leaves_no_exception(api: SlackApi) -> None:
+async def test_an_invalid_address_raises_no_exception(api: SlackApi) -> None:
     assert not isinstance(await api.respond("nonsense", 0.0, {"text": "hello"}), Answered)
 
 
-async def test_no_result_shows_a_token_or_an_address(
+async def test_no_result_contains_a_token_or_an_address(
     http: aiohttp.ClientSession, sleep: Sleep
 ) -> None:
     for handler in (always(500), always(404, b"used_url")):
@@ -290,7 +290,7 @@ async def test_no_result_shows_a_token_or_an_address(
             assert "http:" not in shown
 
 
-async def test_each_call_is_told_with_how_it_ended(
+async def test_each_call_is_reported_with_its_result(
     slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
 ) -> None:
     told: list[tuple[str, str]] = []

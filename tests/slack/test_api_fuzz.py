@@ -1,4 +1,4 @@
-"""Whatever comes in place of Slack's answer is read as one of a closed set, and nothing is made of it that is not there."""
+"""Any bytes in place of Slack's answer are read as one of a closed set of results, without invented content."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,7 +31,7 @@ HELLO = message(f"hello `{MARK}`")
 
 @dataclass
 class Stage:
-    """A Slack that answers everything alike, and who asks it."""
+    """A server that gives one answer to every call, and the readers that call it."""
 
     api: SlackApi
     origin: str
@@ -49,7 +49,7 @@ def person(stage: Stage) -> Awaitable[object]:
 
 
 def post(stage: Stage) -> Awaitable[object]:
-    """Post what may stand already, so that it is looked for first."""
+    """Post a message that may exist already, so that it is looked for first."""
     posts = Posts(stage.api, BOT, Sleep())
     return posts.post(RELEASES, HELLO, MARK, thread_ts="1.0", look_since=1.0)
 
@@ -62,7 +62,7 @@ ASKS: tuple[tuple[Ask, type | tuple[type, ...]], ...] = (
     (person, (Person, Unreadable)),
     (post, Posted),
 )
-"""Who reads answers, and what they make of a good one; the others tell of trouble."""
+"""The readers, and their result for a good answer; for all others they report trouble."""
 NAMES = ("read", "write", "respond", "preflight", "person", "post")
 
 USER: dict[str, object] = {
@@ -87,7 +87,7 @@ GOOD: dict[str, object] = {
     "messages": [STANDS],
     "response_metadata": {"next_cursor": ""},
 }
-"""An answer in which everybody finds what they look for."""
+"""An answer that every reader accepts."""
 ERRORS = ("ratelimited", "fatal_error", "user_not_found", "missing_scope", "not_in_channel", "")
 FIELDS = st.sampled_from([*GOOD, *USER, *STANDS, "error", "deleted", "is_bot", "next_cursor"])
 
@@ -101,7 +101,7 @@ anything = st.recursive(
 
 @st.composite
 def bent(draw: st.DrawFn, good: dict[str, object]) -> dict[str, object]:
-    """Draw a good object from which some members are missing, and others are more or of a wrong type."""
+    """Draw a good object with some members missing, added, or of a wrong type."""
     missing = draw(st.sets(st.sampled_from([*good]), max_size=2))
     changed = draw(st.dictionaries(st.sampled_from([*good]) | FIELDS, anything, max_size=2))
     return {name: good[name] for name in good if name not in missing} | changed
@@ -109,7 +109,7 @@ def bent(draw: st.DrawFn, good: dict[str, object]) -> dict[str, object]:
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """Draw what can come: JSON of any shape in any encoding, perhaps cut off, or no JSON at all."""
+    """Draw a body: JSON of any shape in any encoding, perhaps cut off, or anything but JSON."""
     whole = {**GOOD, "user": draw(bent(USER)), "messages": draw(st.lists(bent(STANDS) | anything))}
     text = json.dumps(draw(bent(whole) | bent(whole) | anything))
     text = draw(st.sampled_from([*[text] * 12, "ok", "<html>", "[" * 5_000]))
@@ -119,7 +119,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 
 
 def object_in(body: bytes) -> dict[str, Any]:
-    """Return the object that a body is, empty where it is none."""
+    """Return the JSON object in a body, or an empty one."""
     try:
         said = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
@@ -142,13 +142,13 @@ async def stage() -> AsyncIterator[Stage]:
 @pytest.mark.parametrize(("ask", "found"), ASKS, ids=NAMES)
 @example(200, b"[" * 5_000, "")
 @example(200, b'{"ok": true, "messages": [null]}', "")
-@example(200, b"\x1c", "")  # no blank to whoever reads bytes
+@example(200, b"\x1c", "")  # bytes.strip() does not remove it
 @given(
     st.sampled_from([200] * 6 + [204, 301, 403, 429, 500, 503]),
     bodies() | st.binary(max_size=20),
     st.sampled_from(["", "30", "130", "-1", "nan", "inf", "1e999", "soon", "٣"]),
 )
-async def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
+async def test_each_reader_returns_its_result_or_an_error_for_any_body(
     stage: Stage,
     ask: Ask,
     found: type | tuple[type, ...],
@@ -180,7 +180,7 @@ async def test_each_reader_finds_what_it_looks_for_or_says_that_it_is_not_there(
 
 
 @pytest.mark.parametrize(("ask", "found"), ASKS, ids=NAMES)
-async def test_each_reader_finds_something_in_a_good_answer(
+async def test_each_reader_accepts_a_good_answer(
     stage: Stage, ask: Ask, found: type | tuple[type, ...]
 ) -> None:
     stage.status, stage.body = 200, json.dumps(GOOD).encode()

@@ -55,7 +55,7 @@ def asked_with(slack: LocalSlack) -> list[str]:
     return [message.text for message in slack.parents(APPROVALS)]
 
 
-async def test_a_question_stands_in_the_approvers_channel(
+async def test_a_question_is_posted_in_the_approvers_channel(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     ref = await approvals(posts).ask(request_, [], until=UNTIL)
@@ -78,7 +78,7 @@ async def test_a_question_stands_in_the_approvers_channel(
         (replace(NAMED, users=frozenset({"U0REQUESTER", "U1"})), "<!subteam^S0APPROVERS> <@U1>"),
     ],
 )
-async def test_it_mentions_who_may_decide(
+async def test_a_question_mentions_those_who_may_decide(
     slack: LocalSlack, posts: Posts, request_: Request, named: Named, who: str
 ) -> None:
     asking = approvals(posts, replace(RULE, approvers=named))
@@ -91,7 +91,7 @@ async def test_it_mentions_who_may_decide(
     assert reminder.text.startswith(f"{who}: ")
 
 
-async def test_who_may_approve_their_own_request_is_mentioned(
+async def test_a_requester_who_may_approve_their_own_request_is_mentioned(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     named = replace(NAMED, users=frozenset({"U0REQUESTER"}), groups=frozenset())
@@ -103,7 +103,7 @@ async def test_who_may_approve_their_own_request_is_mentioned(
 @pytest.mark.parametrize(
     "rule", [replace(RULE, name="another"), replace(RULE, approvers=None)], ids=["gone", "nobody"]
 )
-async def test_a_rule_that_has_no_approvers_by_now_asks_nobody(
+async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
     slack: LocalSlack, posts: Posts, request_: Request, rule: Rule
 ) -> None:
     assert await approvals(posts, rule).ask(request_, [], until=UNTIL) is None
@@ -113,7 +113,7 @@ async def test_a_rule_that_has_no_approvers_by_now_asks_nobody(
 @pytest.mark.parametrize(
     "error", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"]
 )
-async def test_where_slack_lets_the_bot_not_post_nobody_is_asked(
+async def test_nobody_is_asked_if_slack_refuses_the_post(
     slack: LocalSlack, posts: Posts, request_: Request, error: str
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
@@ -125,7 +125,7 @@ async def test_where_slack_lets_the_bot_not_post_nobody_is_asked(
     [Drop(), Drop(after_effect=True), Status(503, after_effect=True), RateLimited(1)],
     ids=["lost", "answer lost", "error after all", "too many"],
 )
-async def test_whatever_slack_does_the_question_stands_once(
+async def test_the_question_is_posted_once_whatever_slack_does(
     slack: LocalSlack, posts: Posts, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
     slack.fail("chat.postMessage", fault)
@@ -134,7 +134,7 @@ async def test_whatever_slack_does_the_question_stands_once(
     assert ref == f"{APPROVALS}/{question.ts}"
 
 
-async def test_a_question_that_somebody_asked_who_has_died_is_found(
+async def test_a_question_that_a_dead_replica_posted_is_found(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     asking = approvals(posts)
@@ -146,7 +146,7 @@ async def test_a_question_that_somebody_asked_who_has_died_is_found(
     assert len(slack.parents(APPROVALS)) == 2
 
 
-async def test_a_question_that_may_stand_unseen_is_asked_again_and_says_so(
+async def test_a_question_that_may_have_been_posted_already_is_posted_again_with_a_note(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     asking = approvals(posts)
@@ -158,14 +158,14 @@ async def test_a_question_that_may_stand_unseen_is_asked_again_and_says_so(
 
 
 def listed_under(slack: LocalSlack) -> list[str]:
-    """Return the appids that are listed below the only question, each as often as it stands there."""
+    """Return the appids that are listed below the only question, with repetitions."""
     (question,) = slack.parents(APPROVALS)
     below = "\n".join(reply.text for reply in slack.thread(APPROVALS, question.ts))
     return re.findall(r"^wx[0-9a-f]{16}$", below, re.MULTILINE)
 
 
 @pytest.mark.parametrize("standing", [1, 2, 3, 4], ids=["none", "some", "most", "all"])
-async def test_a_list_that_somebody_began_who_has_died_is_brought_to_its_end(
+async def test_a_list_that_a_dead_replica_began_is_completed(
     slack: LocalSlack, posts: Posts, request_: Request, standing: int
 ) -> None:
     many, asking = replace(request_, appid="", appids=MANY), approvals(posts)
@@ -205,7 +205,7 @@ async def test_the_approvers_are_asked_without_a_list_that_slack_refuses(
     assert listed_under(slack) == []
 
 
-async def test_nobody_counts_as_asked_while_the_list_is_owed(
+async def test_the_approvers_do_not_count_as_asked_while_the_list_is_owed(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
@@ -219,20 +219,20 @@ async def test_nobody_counts_as_asked_while_the_list_is_owed(
     assert listed_under(slack) == [*MANY]
 
 
-async def test_a_reminder_is_given_once_below_the_question(
+async def test_a_reminder_is_posted_once_below_the_question(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     asking = approvals(posts)
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
-    for _ in range(2):  # whoever gave the first may have died before recording it
+    for _ in range(2):  # the replica that posted the first may have died before recording it
         await asking.remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
     assert "still waits for a decision" in reminder.text
 
 
-async def test_a_reminder_of_a_question_that_is_gone_does_no_harm(
+async def test_a_reminder_of_a_deleted_question_is_no_error(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     asking = approvals(posts)
@@ -244,7 +244,7 @@ async def test_a_reminder_of_a_question_that_is_gone_does_no_harm(
     assert slack.parents(APPROVALS) == []
 
 
-async def test_a_decision_takes_the_place_of_the_question(
+async def test_a_decision_replaces_the_question(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     asking = approvals(posts)
@@ -259,7 +259,7 @@ async def test_a_decision_takes_the_place_of_the_question(
     assert slack.parents(APPROVALS)[0].edits == 2
 
 
-async def test_of_two_edits_the_later_one_stays_however_slow_the_first_is(
+async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     asking = approvals(posts)
@@ -272,7 +272,7 @@ async def test_of_two_edits_the_later_one_stays_however_slow_the_first_is(
     assert "it was shared." in slack.parents(APPROVALS)[0].text
 
 
-async def test_past_shares_are_linked_where_they_have_a_thread(
+async def test_past_shares_are_linked_if_they_have_a_thread(
     slack: LocalSlack, posts: Posts, request_: Request
 ) -> None:
     past = [

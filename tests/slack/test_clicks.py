@@ -1,4 +1,4 @@
-"""Clicks as they come from Slack: acked at once, read wherever the button stood, answered in some way."""
+"""Clicks as Slack delivers them: acked at once, read wherever the button is, and always answered."""
 
 from dataclasses import replace
 from typing import Any
@@ -34,7 +34,7 @@ SLOW = 5.0  # seconds; longer than Slack waits
 
 
 @pytest.mark.parametrize("button", ["confirm", "cancel"])
-async def test_a_click_is_acked_before_anything_is_done(scene: Scene, button: str) -> None:
+async def test_a_click_is_acked_before_it_is_handled(scene: Scene, button: str) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         scene.slack.fail("users.info", Slow(SLOW))
@@ -45,7 +45,7 @@ async def test_a_click_is_acked_before_anything_is_done(scene: Scene, button: st
             await soon(lambda: len(scene.heard[REQUESTER]) == 2)
 
 
-async def test_a_decision_is_acked_before_anything_is_done(scene: Scene) -> None:
+async def test_a_decision_is_acked_before_it_is_handled(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -58,7 +58,7 @@ async def test_a_decision_is_acked_before_anything_is_done(scene: Scene) -> None
     assert states(scene.database) == ["waiting"]
 
 
-async def test_a_stop_waits_for_what_a_click_began(scene: Scene) -> None:
+async def test_a_stop_waits_until_a_click_is_handled(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         await scene.slack.click(REQUESTER, scene.shown(), "confirm")
@@ -70,9 +70,7 @@ async def test_a_stop_waits_for_what_a_click_began(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_a_decision_asks_first_and_remembers_what_it_is_about(
-    scene: Scene, button: str
-) -> None:
+async def test_a_decision_opens_a_modal_that_keeps_the_request(scene: Scene, button: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, button)
@@ -96,7 +94,9 @@ async def test_the_same_click_delivered_twice_opens_one_modal(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("fault", [Code("expired_trigger_id"), Status(503), Code("fatal")])
-async def test_who_gets_no_modal_is_told_to_click_again(scene: Scene, fault: Code | Status) -> None:
+async def test_a_person_whose_modal_does_not_open_is_told_to_click_again(
+    scene: Scene, fault: Code | Status
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -106,7 +106,7 @@ async def test_who_gets_no_modal_is_told_to_click_again(scene: Scene, fault: Cod
         await scene.over()
 
 
-async def test_a_modal_speaks_the_language_of_whoever_clicks(scene: Scene) -> None:
+async def test_a_modal_is_in_the_clickers_language(scene: Scene) -> None:
     rules = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["U0CHINESE"]')
     async with scene.bot(rules):
         await scene.ask()
@@ -125,7 +125,7 @@ async def test_a_modal_speaks_the_language_of_whoever_clicks(scene: Scene) -> No
 # The answer.
 
 
-async def test_an_answer_finds_the_next_way_where_slack_does_not_take_it(scene: Scene) -> None:
+async def test_an_answer_that_slack_refuses_is_sent_by_the_next_means(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         shown = scene.shown()
@@ -141,7 +141,7 @@ async def test_an_answer_finds_the_next_way_where_slack_does_not_take_it(scene: 
     assert NO_SUCH_REQUEST in direct.text
 
 
-async def test_an_answer_to_a_decision_is_for_the_approver_alone(scene: Scene) -> None:
+async def test_an_answer_to_a_decision_is_shown_to_the_approver_only(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.decide(APPROVER, "reject")
@@ -151,7 +151,7 @@ async def test_an_answer_to_a_decision_is_for_the_approver_alone(scene: Scene) -
     assert len(scene.slack.parents(APPROVALS)) == 1
 
 
-async def test_an_answer_to_who_left_the_channel_comes_directly(scene: Scene) -> None:
+async def test_a_person_who_left_the_channel_is_answered_by_direct_message(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -161,7 +161,7 @@ async def test_an_answer_to_who_left_the_channel_comes_directly(scene: Scene) ->
     assert scene.slack.shown_to(APPROVER) == []
 
 
-async def test_a_public_message_is_never_replaced_by_an_answer_to_one(scene: Scene) -> None:
+async def test_a_public_message_is_never_replaced_by_an_answer_to_one_person(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -180,7 +180,7 @@ async def test_a_public_message_is_never_replaced_by_an_answer_to_one(scene: Sce
     assert not has_button(scene.slack.parents(APPROVALS)[0], "approve")
 
 
-# What is read.
+# Reading payloads.
 
 
 BODY: dict[str, Any] = {
@@ -266,7 +266,7 @@ BODY: dict[str, Any] = {
         ),
     ],
 )
-def test_a_click_is_read_wherever_the_button_stood(
+def test_a_click_is_read_wherever_the_button_is(
     changes: dict[str, Any], read: dict[str, str | None]
 ) -> None:
     click = click_of({**BODY, **changes})
@@ -283,7 +283,7 @@ def test_a_click_is_read_wherever_the_button_stood(
     ],
     ids=["message", "in a thread", "App Home"],
 )
-def test_a_decision_is_read_as_a_click_where_its_button_stood(
+def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
     metadata: str, read: dict[str, str | None]
 ) -> None:
     values = {"comment": {"comment": {"value": "fine"}}}
@@ -298,7 +298,7 @@ def test_a_decision_is_read_as_a_click_where_its_button_stood(
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_the_modal_opens_before_slack_tells_who_clicks(scene: Scene, button: str) -> None:
+async def test_the_modal_opens_before_the_person_is_looked_up(scene: Scene, button: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -312,7 +312,9 @@ async def test_the_modal_opens_before_slack_tells_who_clicks(scene: Scene, butto
         await scene.over()
 
 
-async def test_who_may_not_decide_reads_why_in_the_modal_and_can_send_nothing(scene: Scene) -> None:
+async def test_the_modal_of_a_person_who_may_not_decide_says_why_and_cannot_be_submitted(
+    scene: Scene,
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -327,7 +329,7 @@ async def test_who_may_not_decide_reads_why_in_the_modal_and_can_send_nothing(sc
 
 
 @pytest.mark.parametrize("method", ["views.open", "views.update"])
-async def test_who_may_not_decide_is_told_alone_where_the_modal_does_not_say_so(
+async def test_a_person_who_may_not_decide_is_told_in_an_ephemeral_message_if_the_modal_cannot_say_so(
     scene: Scene, method: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -338,7 +340,7 @@ async def test_who_may_not_decide_is_told_alone_where_the_modal_does_not_say_so(
         assert scene.shown("U0SECOND").text == told
 
 
-async def test_who_has_closed_the_modal_is_told_nothing_more(scene: Scene) -> None:
+async def test_a_person_who_closed_the_modal_is_told_nothing_more(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -349,17 +351,17 @@ async def test_who_has_closed_the_modal_is_told_nothing_more(scene: Scene) -> No
     assert scene.heard["U0SECOND"] == []
 
 
-# On Enterprise Grid, where somebody's own workspace is not always the one where they click.
+# On Enterprise Grid, people may click in another workspace than their own.
 
 
 def move_to_grid(scene: Scene, *users: str) -> None:
-    """Give people another workspace of the organisation as their own, beside this one."""
+    """Give people another workspace of the organisation as their own."""
     for user in users:
         person = scene.slack.people[user]
         scene.slack.people[user] = replace(person, team_id="T0HOME", teams=("T0HOME", TEAM))
 
 
-async def test_people_whose_own_workspace_is_another_click_and_send_like_anybody(
+async def test_people_of_another_workspace_of_the_organisation_click_and_submit_like_others(
     scene: Scene,
 ) -> None:
     move_to_grid(scene, REQUESTER, APPROVER)
@@ -372,7 +374,9 @@ async def test_people_whose_own_workspace_is_another_click_and_send_like_anybody
     assert scene.parent().startswith("✅")
 
 
-async def test_so_do_they_with_the_form_and_the_shortcuts(scene: Scene) -> None:
+async def test_people_of_another_workspace_of_the_organisation_use_the_form_and_the_shortcuts(
+    scene: Scene,
+) -> None:
     move_to_grid(scene, REQUESTER)
     slack = scene.slack
     async with scene.bot(ALLOW):
@@ -388,7 +392,7 @@ async def test_so_do_they_with_the_form_and_the_shortcuts(scene: Scene) -> None:
     assert len(scene.wechat.shared) == 1
 
 
-async def test_whoever_is_of_another_organisation_is_an_outsider_and_decides_nothing(
+async def test_people_of_another_organisation_are_outsiders_and_decide_nothing(
     scene: Scene,
 ) -> None:
     rules = APPROVE.replace('groups = ["S0APPROVERS"]', 'users = ["*"]')

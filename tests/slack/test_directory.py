@@ -27,7 +27,7 @@ def directory(api: SlackApi, clock: Clock) -> Directory:
 
 
 async def time_passes(api: SlackApi) -> None:
-    """Give what goes on in the background the time of some calls."""
+    """Give background work the time of some calls."""
     for _ in range(3):
         await api.read("auth.test")
 
@@ -61,7 +61,7 @@ def calls(slack: LocalSlack, method: str) -> int:
         ),
     ],
 )
-async def test_the_flags_of_users_info_tell_how_somebody_belongs(
+async def test_the_flags_of_users_info_determine_a_persons_standing(
     slack: LocalSlack, directory: Directory, person: SlackUser, standing: Standing
 ) -> None:
     slack.people["U0X"] = person
@@ -69,18 +69,18 @@ async def test_the_flags_of_users_info_tell_how_somebody_belongs(
 
 
 @pytest.fixture
-async def told(http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator["Told"]:
-    """Run a Slack whose every method gives one answer, for what the stand-in does not show."""
-    told = Told()
-    async with served(told.answer) as origin:
-        told.directory = Directory(
+async def fixed_answer(http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator["FixedAnswer"]:
+    """A Slack that gives one answer to every call, for answers that the stand-in does not give."""
+    fixed_answer = FixedAnswer()
+    async with served(fixed_answer.answer) as origin:
+        fixed_answer.directory = Directory(
             SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep()), TEAM, clock
         )
-        yield told
+        yield fixed_answer
 
 
-class Told:
-    """Answers with `user`, or with nothing that is one."""
+class FixedAnswer:
+    """Answers with `user`, or without a user if that is None."""
 
     directory: Directory
 
@@ -88,7 +88,7 @@ class Told:
         self.user: object = None
 
     async def answer(self, _request: web.BaseRequest) -> web.StreamResponse:
-        """Say ok."""
+        """Return the answer."""
         return web.json_response({"ok": True, "user": self.user})
 
 
@@ -120,18 +120,18 @@ class Told:
         pytest.param({}, Standing.OUTSIDER, id="without a team"),
     ],
 )
-async def test_on_grid_the_list_of_teams_counts(
-    told: Told, user: dict[str, object], standing: Standing
+async def test_on_enterprise_grid_the_list_of_teams_counts(
+    fixed_answer: FixedAnswer, user: dict[str, object], standing: Standing
 ) -> None:
-    told.user = user
-    assert await told.directory.person(TEAM, "W0X", NONE) == Known(TEAM, "W0X", standing)
+    fixed_answer.user = user
+    assert await fixed_answer.directory.person(TEAM, "W0X", NONE) == Known(TEAM, "W0X", standing)
 
 
-async def test_an_answer_without_a_user_tells_nothing(told: Told) -> None:
-    assert await told.directory.person(TEAM, "U0X", NONE) is Unreadable.SLACK_DOWN
+async def test_an_answer_without_a_user_is_no_person(fixed_answer: FixedAnswer) -> None:
+    assert await fixed_answer.directory.person(TEAM, "U0X", NONE) is Unreadable.SLACK_DOWN
 
 
-async def test_nobody_by_that_id_is_not_found(directory: Directory) -> None:
+async def test_an_unknown_user_is_not_found(directory: Directory) -> None:
     assert await directory.person(TEAM, "U0NOBODY", OURS) is Unreadable.NOT_FOUND
 
 
@@ -146,14 +146,16 @@ async def test_nobody_by_that_id_is_not_found(directory: Directory) -> None:
         pytest.param(Drop(), Unreadable.SLACK_DOWN, id="dropped"),
     ],
 )
-async def test_what_slack_does_not_tell_about_a_person_has_a_reason(
+async def test_a_person_who_cannot_be_read_has_a_reason(
     slack: LocalSlack, directory: Directory, fault: Fault, trouble: Unreadable
 ) -> None:
     slack.fail("users.info", fault, fault)  # aiohttp repeats a GET that was dropped, once
     assert await directory.person(TEAM, REQUESTER, OURS) is trouble
 
 
-async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: SlackApi) -> None:
+async def test_a_person_has_the_groups_of_which_they_are_a_member(
+    slack: LocalSlack, api: SlackApi
+) -> None:
     slack.groups["S0OTHERS"] = UserGroup("S0OTHERS", "others", frozenset({"U0SECOND"}))
     directory, both = Directory(api, TEAM, Clock()), OURS | {"S0OTHERS"}
     requester = await directory.person(TEAM, REQUESTER, both)
@@ -177,7 +179,7 @@ async def test_a_person_is_in_the_groups_that_hold_them(slack: LocalSlack, api: 
         pytest.param(Drop(), Unreadable.SLACK_DOWN, id="dropped"),
     ],
 )
-async def test_a_group_that_cannot_be_read_holds_nobody_and_says_why(
+async def test_a_group_that_cannot_be_read_has_no_members_and_a_reason(
     slack: LocalSlack, directory: Directory, fault: Fault, trouble: Unreadable
 ) -> None:
     slack.fail("usergroups.list", fault, fault)  # aiohttp repeats a GET that was dropped, once
@@ -185,7 +187,9 @@ async def test_a_group_that_cannot_be_read_holds_nobody_and_says_why(
     assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: trouble})
 
 
-async def test_a_group_that_does_not_exist_spoils_no_other(api: SlackApi, clock: Clock) -> None:
+async def test_a_group_that_does_not_exist_does_not_affect_the_others(
+    api: SlackApi, clock: Clock
+) -> None:
     directory = Directory(api, TEAM, clock)
     known = await directory.person(TEAM, REQUESTER, OURS | {NOBODYS})
     assert known == Known(
@@ -196,16 +200,14 @@ async def test_a_group_that_does_not_exist_spoils_no_other(api: SlackApi, clock:
     )
 
 
-async def test_a_group_is_read_once_a_minute_however_many_ask(
-    slack: LocalSlack, directory: Directory
-) -> None:
+async def test_a_group_is_read_once_a_minute(slack: LocalSlack, directory: Directory) -> None:
     people = ["U0REQUESTER", "U0SECOND", "U0STRANGER"] * 5
     await asyncio.gather(*(directory.person(TEAM, person, OURS) for person in people))
     assert calls(slack, "usergroups.list") == 1
     assert calls(slack, "users.info") == 3
 
 
-async def test_who_has_left_a_group_is_out_after_a_minute(
+async def test_a_person_who_left_a_group_is_no_member_after_a_minute(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
@@ -214,7 +216,7 @@ async def test_who_has_left_a_group_is_out_after_a_minute(
     assert await directory.person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
 
 
-async def test_who_was_deactivated_is_so_after_a_minute(
+async def test_a_deactivation_is_noticed_within_a_minute(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
@@ -225,7 +227,7 @@ async def test_who_was_deactivated_is_so_after_a_minute(
     assert known.standing is Standing.DEACTIVATED
 
 
-async def test_a_snapshot_of_all_groups_is_one_call_however_many_the_policy_names(
+async def test_all_groups_are_read_in_one_call(
     slack: LocalSlack, api: SlackApi, clock: Clock
 ) -> None:
     names = [f"S0GROUP{number}" for number in range(30)]
@@ -239,7 +241,7 @@ async def test_a_snapshot_of_all_groups_is_one_call_however_many_the_policy_name
     assert calls(slack, "usergroups.list") == 1
 
 
-async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
+async def test_a_decision_about_several_people_reads_the_groups_once(
     slack: LocalSlack, directory: Directory
 ) -> None:
     groups = OURS | {"S0APPROVERS"}
@@ -255,7 +257,7 @@ async def test_a_decision_reads_the_groups_once_however_many_people_it_is_about(
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["as remembered", "as of now"])
-async def test_the_groups_are_read_beside_the_person(
+async def test_the_groups_are_read_concurrently_with_the_person(
     slack: LocalSlack, api: SlackApi, clock: Clock, *, fresh: bool
 ) -> None:
     directory = Directory(api, TEAM, clock, deadline=0.2)
@@ -264,13 +266,13 @@ async def test_the_groups_are_read_beside_the_person(
     assert calls(slack, "usergroups.list") == 1
 
 
-async def test_a_disabled_group_holds_nobody(slack: LocalSlack, directory: Directory) -> None:
+async def test_a_disabled_group_has_no_members(slack: LocalSlack, directory: Directory) -> None:
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], disabled=True)
     known = await directory.person(TEAM, REQUESTER, OURS)
     assert known == Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.NOT_FOUND})
 
 
-async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rate(
+async def test_decisions_every_few_seconds_about_ten_groups_stay_within_slacks_rate_limit(
     http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     async with LocalSlack(seed(), clock) as slack:
@@ -285,7 +287,7 @@ async def test_ten_groups_and_decisions_every_few_seconds_stay_within_slacks_rat
             clock.now += 4
 
 
-async def test_a_rate_limit_leaves_a_membership_good_for_as_long_as_it_was(
+async def test_a_rate_limit_does_not_shorten_the_lifetime_of_a_cached_membership(
     slack: LocalSlack, api: SlackApi, directory: Directory, clock: Clock
 ) -> None:
     ours = await directory.person(TEAM, REQUESTER, OURS)
@@ -303,7 +305,7 @@ async def test_a_rate_limit_leaves_a_membership_good_for_as_long_as_it_was(
     assert await directory.person(TEAM, REQUESTER, OURS) == limited
 
 
-async def test_a_rate_limit_is_respected_to_its_end(
+async def test_no_call_is_made_during_a_rate_limit(
     slack: LocalSlack, api: SlackApi, directory: Directory, clock: Clock, sleep: Sleep
 ) -> None:
     slack.fail("usergroups.list", RateLimited(30))
@@ -320,7 +322,7 @@ async def test_a_rate_limit_is_respected_to_its_end(
     assert sleep.naps == []  # an ack does not wait for a rate limit
 
 
-async def test_a_trouble_is_soon_forgotten(
+async def test_an_error_is_cached_for_a_short_time_only(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:
     slack.fail("users.info", Status(503))
@@ -330,7 +332,7 @@ async def test_a_trouble_is_soon_forgotten(
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
-async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
+async def test_a_hanging_call_is_not_awaited_and_its_late_answer_is_cached(
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str
 ) -> None:
     directory = Directory(api, TEAM, clock, deadline=0.05)
@@ -338,15 +340,15 @@ async def test_a_hanging_slack_is_not_waited_for_and_its_late_answer_is_used(
     assert await directory.person(TEAM, REQUESTER, OURS) is Unreadable.SLACK_DOWN
     await slack.until(lambda slack: any(c.method == method and not c.error for c in slack.calls))
     while (known := await directory.person(TEAM, REQUESTER, OURS)) is Unreadable.SLACK_DOWN:
-        pass  # its answer is on its way
+        pass  # the answer is still to come
     assert known == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    assert calls(slack, method) == 2  # the silence and, later, its answer
+    assert calls(slack, method) == 2  # the timeout and, later, the answer
 
 
-# When a policy with other groups comes into force.
+# Policies with other groups.
 
 
-async def test_a_group_that_was_not_asked_about_before_is_read_and_not_taken_for_empty(
+async def test_a_group_that_no_earlier_policy_named_is_read_and_not_taken_for_empty(
     slack: LocalSlack, directory: Directory
 ) -> None:
     before = await directory.person(TEAM, REQUESTER, NONE)
@@ -356,7 +358,7 @@ async def test_a_group_that_was_not_asked_about_before_is_read_and_not_taken_for
     assert calls(slack, "users.info") == 1
 
 
-async def test_a_group_that_is_made_after_the_last_look_is_known_once_a_policy_names_it(
+async def test_a_group_that_was_created_after_the_last_read_is_found_once_a_policy_names_it(
     slack: LocalSlack, api: SlackApi, directory: Directory
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
@@ -368,7 +370,7 @@ async def test_a_group_that_is_made_after_the_last_look_is_known_once_a_policy_n
     assert known == Known(TEAM, REQUESTER, groups=OURS | {"S0NEW"})
 
 
-async def test_for_a_new_policy_the_groups_are_read_ahead_only_if_it_names_others(
+async def test_the_groups_are_read_ahead_for_a_new_policy_only_if_it_names_others(
     slack: LocalSlack, api: SlackApi, directory: Directory
 ) -> None:
     directory.prefetch(NONE)
@@ -380,7 +382,7 @@ async def test_for_a_new_policy_the_groups_are_read_ahead_only_if_it_names_other
     assert calls(slack, "usergroups.list") == 2
 
 
-# In which language somebody wants to be spoken to.
+# Languages.
 
 
 @pytest.mark.parametrize(
@@ -394,24 +396,22 @@ async def test_for_a_new_policy_the_groups_are_read_ahead_only_if_it_names_other
         ("", Language.ENGLISH),
     ],
 )
-async def test_the_locale_of_users_info_tells_the_language(
+async def test_the_locale_of_users_info_determines_the_language(
     slack: LocalSlack, directory: Directory, locale: str, language: Language
 ) -> None:
     slack.people["U0X"] = SlackUser("U0X", "x", locale=locale)
     assert await directory.person(TEAM, "U0X", OURS) == Known(TEAM, "U0X", language=language)
 
 
-async def test_without_a_locale_it_is_english(told: Told) -> None:
-    told.user = {"team_id": TEAM}
-    assert await told.directory.person(TEAM, "U0X", NONE) == Known(TEAM, "U0X")
+async def test_without_a_locale_the_language_is_english(fixed_answer: FixedAnswer) -> None:
+    fixed_answer.user = {"team_id": TEAM}
+    assert await fixed_answer.directory.person(TEAM, "U0X", NONE) == Known(TEAM, "U0X")
 
 
-# Where a click decides.
+# Fresh reads, for clicks.
 
 
-async def test_what_is_wanted_anew_is_read_past_the_memory(
-    slack: LocalSlack, directory: Directory
-) -> None:
+async def test_a_fresh_read_bypasses_the_cache(slack: LocalSlack, directory: Directory) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
     slack.people[REQUESTER] = replace(slack.people[REQUESTER], is_restricted=True)
@@ -423,7 +423,7 @@ async def test_what_is_wanted_anew_is_read_past_the_memory(
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
-async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
+async def test_a_fresh_read_that_fails_does_not_fall_back_to_the_cache(
     slack: LocalSlack, directory: Directory, method: str
 ) -> None:
     await directory.person(TEAM, REQUESTER, OURS)
@@ -433,14 +433,14 @@ async def test_what_cannot_be_read_anew_is_not_taken_from_the_memory(
     assert now == (Unreadable.SLACK_DOWN if method == "users.info" else unread)
 
 
-# Whether anybody may decide.
+# Whether a request has an approver.
 
 
 APPROVER, APPROVER2, GONE = "U0APPROVER", "U0APPROVER2", "U0GONE"
 
 
 def asking(*users: str, groups: Collection[str] = (), own: bool = False) -> Rule:
-    """Return a rule that asks these approvers."""
+    """Return a rule with these approvers."""
     approvers = Approvers(frozenset(users), frozenset(groups), RELEASES, timedelta(hours=1))
     return Rule("ask", Effect.APPROVE, approvers=approvers, self_approval=own)
 
@@ -457,14 +457,16 @@ def asking(*users: str, groups: Collection[str] = (), own: bool = False) -> Rule
         pytest.param(asking("U0NOBODY"), False, id="nobody by that id"),
         pytest.param(asking(groups=["S0EMPTY"]), False, id="an empty group"),
         pytest.param(asking(GONE, groups=["S0EMPTY", "S0APPROVERS"]), True, id="one of several"),
-        pytest.param(asking(REQUESTER), False, id="the requester alone"),
-        pytest.param(asking(groups=[PLATFORM]), False, id="the requester alone, by a group"),
-        pytest.param(asking(REQUESTER, own=True), True, id="the requester, where they may"),
+        pytest.param(asking(REQUESTER), False, id="only the requester"),
+        pytest.param(asking(groups=[PLATFORM]), False, id="only the requester, by a group"),
+        pytest.param(
+            asking(REQUESTER, own=True), True, id="the requester, who may approve their own"
+        ),
         pytest.param(asking(REQUESTER, APPROVER), True, id="the requester and another"),
         pytest.param(Rule("ask", Effect.APPROVE), False, id="no approvers"),
     ],
 )
-async def test_whether_anybody_may_decide_about_a_request(
+async def test_a_request_has_an_approver_or_not(
     slack: LocalSlack, api: SlackApi, clock: Clock, rule: Rule, expected: bool
 ) -> None:
     slack.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty")
@@ -480,7 +482,7 @@ async def test_whether_anybody_may_decide_about_a_request(
     ],
 )
 @pytest.mark.parametrize("fault", [Status(503), Code("missing_scope"), Slow(30)])
-async def test_in_doubt_somebody_may(
+async def test_if_slack_does_not_answer_a_request_counts_as_having_an_approver(
     slack: LocalSlack, api: SlackApi, clock: Clock, method: str, rule: Rule, fault: Fault
 ) -> None:
     slack.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty")
@@ -494,6 +496,6 @@ async def test_one_member_is_enough_whatever_cannot_be_read(
 ) -> None:
     slack.fail("usergroups.list", Status(503))
     assert await directory.has_approver(asking(APPROVER, groups=["S0APPROVERS"]), REQUESTER)
-    assert calls(slack, "users.info") == 1  # nobody asks about more than it takes
+    assert calls(slack, "users.info") == 1  # no more people are looked up than necessary
     assert await directory.has_approver(asking(APPROVER, APPROVER2), REQUESTER)
     assert calls(slack, "users.info") == 1

@@ -22,7 +22,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @pytest.fixture
 async def url(slack: LocalSlack, environ: dict[str, str], runtime: Runtime) -> AsyncIterator[str]:
-    """Run the bot in HTTP mode, and return where Slack posts to."""
+    """Run the bot in HTTP mode; the value is its request URL."""
     del environ["SLACK_APP_TOKEN"]
     port = free_port()
     secret = slack.world.signing_secret
@@ -34,7 +34,7 @@ async def url(slack: LocalSlack, environ: dict[str, str], runtime: Runtime) -> A
 
 
 class Sender:
-    """Posts what Slack would, or somebody who would like to be Slack."""
+    """Posts requests to the bot, signed as Slack's or not."""
 
     def __init__(self, slack: LocalSlack, http: aiohttp.ClientSession, url: str) -> None:
         self._slack = slack
@@ -56,7 +56,7 @@ class Sender:
         return payload | more
 
     def signed(self, body: str, content_type: str = FORM) -> dict[str, str]:
-        """Return the headers that go with a body."""
+        """Return the headers of a signed body."""
         now = str(int(time()))
         secret = self._slack.world.signing_secret
         return {
@@ -71,7 +71,7 @@ class Sender:
             return response.status, await response.text()
 
     async def post_signed(self, body: str, content_type: str = FORM) -> tuple[int, str]:
-        """Return the answer to a body with a good signature."""
+        """Post a body with a valid signature; return the response."""
         return await self.post(body, self.signed(body, content_type))
 
 
@@ -81,7 +81,9 @@ def sender(slack: LocalSlack, http: aiohttp.ClientSession, url: str) -> Sender:
 
 
 @pytest.mark.usefixtures("url")
-async def test_a_signed_command_is_carried_out(slack: LocalSlack, wechat: LocalWeChat) -> None:
+async def test_a_signed_command_is_accepted_and_answered(
+    slack: LocalSlack, wechat: LocalWeChat
+) -> None:
     ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert ack.payload is not None
     assert str(ack.payload["text"]).startswith("On it")
@@ -98,7 +100,7 @@ async def test_a_signed_command_is_carried_out(slack: LocalSlack, wechat: LocalW
         pytest.param(f'{APPID} prod-1 --reason "payload={{}}&payload=1"', id="in the reason"),
     ],
 )
-async def test_the_word_payload_is_a_word_like_any_other(
+async def test_a_command_may_contain_the_word_payload(
     slack: LocalSlack, wechat: LocalWeChat, text: str
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, text)
@@ -107,7 +109,7 @@ async def test_the_word_payload_is_a_word_like_any_other(
     assert len(wechat.shared) == 1
 
 
-async def test_a_form_with_a_payload_is_an_interaction_and_not_a_command(sender: Sender) -> None:
+async def test_a_body_with_a_payload_field_is_an_interaction_not_a_command(sender: Sender) -> None:
     for payload in ('{"type": "block_actions"}', "{}"):
         status, body = await sender.post_signed(urlencode({"payload": payload}))
         assert (status, body) == (200, "")
@@ -127,7 +129,7 @@ async def test_a_form_with_a_payload_is_an_interaction_and_not_a_command(sender:
         pytest.param({"X-Slack-Request-Timestamp": "1700000000"}, id="another time's signature"),
     ],
 )
-async def test_what_slack_did_not_sign_is_refused_without_a_word_in_the_log(
+async def test_a_request_without_slacks_signature_is_refused_without_a_log_line(
     sender: Sender,
     wechat: LocalWeChat,
     headers: dict[str, str],
@@ -140,7 +142,7 @@ async def test_what_slack_did_not_sign_is_refused_without_a_word_in_the_log(
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_a_signature_is_good_for_five_minutes(slack: LocalSlack, sender: Sender) -> None:
+async def test_a_signature_is_valid_for_five_minutes(slack: LocalSlack, sender: Sender) -> None:
     for age, status in ((290, 200), (310, 401), (-310, 401)):
         then = int(time()) - age
         payload = sender.command("help")
@@ -186,7 +188,7 @@ async def test_a_body_over_the_limit_is_not_read(sender: Sender) -> None:
         pytest.param(b"x", f"{FORM}; charset=nonsense", id="no charset"),
     ],
 )
-async def test_a_body_that_cannot_be_slacks_is_refused_without_a_word_in_the_log(
+async def test_a_signed_body_that_slack_would_not_send_is_refused_without_a_log_line(
     sender: Sender, body: bytes, content_type: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = sender.signed("something else", content_type)
@@ -195,18 +197,18 @@ async def test_a_body_that_cannot_be_slacks_is_refused_without_a_word_in_the_log
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_a_check_of_the_certificate_is_answered(sender: Sender, wechat: LocalWeChat) -> None:
+async def test_slacks_ssl_check_is_answered(sender: Sender, wechat: LocalWeChat) -> None:
     assert await sender.post_signed(urlencode({"ssl_check": "1", "token": "t"})) == (200, "")
     assert wechat.calls == []
 
 
-async def test_the_address_is_verified_with_its_challenge(sender: Sender) -> None:
+async def test_the_url_verification_is_answered_with_its_challenge(sender: Sender) -> None:
     body = json.dumps({"type": "url_verification", "challenge": "made-up"})
     status, text = await sender.post_signed(body, "application/json")
     assert (status, json.loads(text)) == (200, {"challenge": "made-up"})
 
 
-async def test_an_unknown_command_is_nobodys_and_its_response_url_stays_out_of_the_log(
+async def test_an_unknown_command_is_answered_and_its_response_url_is_not_logged(
     sender: Sender, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
     payload = sender.command(command="/another")
@@ -217,7 +219,7 @@ async def test_an_unknown_command_is_nobodys_and_its_response_url_stays_out_of_t
     assert str(payload["response_url"]) not in caplog.text
 
 
-async def test_a_command_that_lacks_a_field_gets_an_apology(sender: Sender) -> None:
+async def test_a_command_without_a_required_field_gets_an_apology(sender: Sender) -> None:
     payload = sender.command()
     del payload["trigger_id"]
     status, text = await sender.post_signed(urlencode(payload))
@@ -225,7 +227,7 @@ async def test_a_command_that_lacks_a_field_gets_an_apology(sender: Sender) -> N
     assert "Something went wrong inside me" in text
 
 
-async def test_there_is_nothing_else_to_see(http: aiohttp.ClientSession, url: str) -> None:
+async def test_other_methods_and_paths_are_refused(http: aiohttp.ClientSession, url: str) -> None:
     async with http.get(url) as response:
         assert response.status == 405
     async with http.post(url.replace(PATH, "/")) as response:

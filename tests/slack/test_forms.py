@@ -1,4 +1,4 @@
-"""The form as people meet it: opened from everywhere, filled in, sent, closed, over real sockets."""
+"""The form, over real sockets: opened from every place, filled in, submitted, closed."""
 
 import json
 from dataclasses import replace
@@ -60,14 +60,14 @@ async def by_message(slack: LocalSlack, message: PostedMessage, user: str = REQU
 
 
 async def sent(slack: LocalSlack, view: View, **entries: Any) -> Ack:
-    """Choose the env as a person does, from what is offered, and send the form."""
+    """Choose an offered env, fill in the rest, and submit the form."""
     values = GOOD | entries
     await slack.options(view.user, view, ENV, str(values[ENV] or ""))
     return await slack.submit(view.user, view, values)
 
 
 def with_values(slack: LocalSlack, view: View, **values: Any) -> JsonObject:
-    """Return a submission with any values at all, also such as Slack's own check would not let through."""
+    """Return a submission with any values, even ones that Slack's own check would refuse."""
     kept: JsonObject = {
         ENV: {"selected_option": {"value": "prod-1"}},
         APPIDS: {"value": APPID},
@@ -83,7 +83,7 @@ def with_values(slack: LocalSlack, view: View, **values: Any) -> JsonObject:
 
 
 async def done(slack: LocalSlack, channel: str = RELEASES) -> PostedMessage:
-    """Return the parent of the only request, once it is shared."""
+    """Return the parent of the only request once it is shared."""
 
     def shared() -> list[PostedMessage]:
         return [m for m in slack.messages if m.channel == channel and m.edits]
@@ -92,10 +92,10 @@ async def done(slack: LocalSlack, channel: str = RELEASES) -> PostedMessage:
     return shared()[0]
 
 
-# Ways in, and where the answer goes.
+# Ways to open the form, and where the answer goes.
 
 
-async def test_the_bare_command_opens_it_and_the_answer_comes_in_the_channel(
+async def test_the_command_without_arguments_opens_the_form_and_the_answer_comes_in_the_channel(
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     view = await by_command(slack)
@@ -120,7 +120,7 @@ async def test_a_shortcut_on_a_message_is_answered_in_its_thread(
 
 
 @pytest.mark.parametrize("active", [False, True], ids=["without replies", "with replies"])
-async def test_what_a_shortcut_on_a_message_says_to_one_person_is_seen(
+async def test_an_ephemeral_answer_to_a_message_shortcut_is_visible(
     slack: LocalSlack, said: PostedMessage, active: bool
 ) -> None:
     if active:
@@ -132,7 +132,7 @@ async def test_what_a_shortcut_on_a_message_says_to_one_person_is_seen(
     assert alone.thread_ts == (said.ts if active else None)
 
 
-async def test_a_shortcut_on_a_reply_is_answered_beside_it(
+async def test_a_shortcut_on_a_reply_is_answered_in_the_same_thread(
     slack: LocalSlack, said: PostedMessage
 ) -> None:
     reply = PostedMessage(
@@ -143,7 +143,7 @@ async def test_a_shortcut_on_a_reply_is_answered_beside_it(
     assert (await done(slack)).thread_ts == said.ts
 
 
-async def test_from_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_requester(
+async def test_a_shortcut_in_a_thread_that_the_bot_cannot_see_is_answered_to_the_requester_only(
     slack: LocalSlack,
 ) -> None:
     there = PostedMessage(slack.next_ts(), SECRET, REQUESTER, "prod-1?", via="slack")
@@ -153,7 +153,7 @@ async def test_from_a_thread_that_the_bot_cannot_see_the_answer_is_for_the_reque
     assert {(m.channel, m.thread_ts) for m in slack.shown_to(REQUESTER)} == {(SECRET, None)}
 
 
-async def test_the_global_shortcut_is_answered_directly(
+async def test_the_global_shortcut_is_answered_by_direct_message(
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     view = await by_shortcut(slack)
@@ -166,7 +166,7 @@ async def test_the_global_shortcut_is_answered_directly(
     assert [call.error for call in slack.calls if call.error] == []
 
 
-async def test_a_response_url_that_is_used_up_is_no_loss(slack: LocalSlack) -> None:
+async def test_a_used_up_response_url_does_not_matter(slack: LocalSlack) -> None:
     view = await by_command(slack)
     known = json.loads(str(view.body["private_metadata"]))
     used_up = json.dumps([*known[:-1], f"{slack.api_url.removesuffix('api/')}commands/none"])
@@ -176,12 +176,12 @@ async def test_a_response_url_that_is_used_up_is_no_loss(slack: LocalSlack) -> N
     assert [m.via for m in slack.shown_to(REQUESTER)] == ["api"]
 
 
-async def test_the_form_speaks_the_language_of_whoever_asks(slack: LocalSlack) -> None:
+async def test_the_form_is_in_the_requesters_language(slack: LocalSlack) -> None:
     view = await by_command(slack, user="U0CHINESE")
     assert "取消" in json.dumps(view.body["close"], ensure_ascii=False)
 
 
-# Mistakes, each at its field.
+# Mistakes.
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
         ),
     ],
 )
-async def test_what_slack_would_not_send_is_answered_too(
+async def test_a_submission_that_slack_would_not_send_is_answered_too(
     slack: LocalSlack, values: dict[str, JsonObject], field: str, words: str
 ) -> None:
     view = await by_command(slack)
@@ -234,7 +234,7 @@ async def test_what_slack_would_not_send_is_answered_too(
     assert words in ack.errors[field]
 
 
-async def test_five_hundred_appids_are_one_batch(slack: LocalSlack, database: Path) -> None:
+async def test_five_hundred_appids_make_one_batch(slack: LocalSlack, database: Path) -> None:
     view = await by_command(slack)
     many = {"value": " ".join(f"wx{n:016x}" for n in range(500))}
     await slack.deliver("interactive", with_values(slack, view, **{APPIDS: many}))
@@ -243,15 +243,13 @@ async def test_five_hundred_appids_are_one_batch(slack: LocalSlack, database: Pa
     assert len(appids.split()) == 500
 
 
-async def test_an_appid_that_comes_twice_is_shared_once(
-    slack: LocalSlack, wechat: LocalWeChat
-) -> None:
+async def test_a_repeated_appid_is_shared_once(slack: LocalSlack, wechat: LocalWeChat) -> None:
     await sent(slack, await by_command(slack), **{APPIDS: f"{APPID}\n{APPID}，{APPID}"})
     await done(slack)
     assert wechat.shared == [(OWNER, "prod-1", APPID)]
 
 
-async def test_a_dry_run_does_nothing(
+async def test_a_dry_run_shares_and_records_nothing(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     await sent(slack, await by_command(slack), **{DRY_RUN: {DRY_RUN: [DRY_RUN]}})
@@ -260,7 +258,7 @@ async def test_a_dry_run_does_nothing(
     assert wechat.calls == []
 
 
-# Unlucky clicks.
+# Repeated deliveries, and closed forms.
 
 
 async def test_the_same_form_delivered_twice_is_one_request_and_one_answer(
@@ -275,7 +273,7 @@ async def test_the_same_form_delivered_twice_is_one_request_and_one_answer(
     assert len(slack.parents(RELEASES)) == 1
 
 
-async def test_what_is_changed_after_an_ack_that_was_lost_is_another_request(
+async def test_a_form_that_is_changed_after_a_lost_ack_is_another_request(
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     view = await by_command(slack)
@@ -292,9 +290,7 @@ async def test_the_same_command_delivered_twice_opens_one_form(slack: LocalSlack
     assert slack.shown_to(REQUESTER) == []
 
 
-async def test_a_form_that_is_closed_leaves_nothing_behind(
-    slack: LocalSlack, database: Path
-) -> None:
+async def test_a_closed_form_leaves_nothing_behind(slack: LocalSlack, database: Path) -> None:
     view = await by_command(slack)
     slack.close(REQUESTER, view)
     assert slack.views(REQUESTER) == []
@@ -305,7 +301,7 @@ async def test_a_form_that_is_closed_leaves_nothing_behind(
     "metadata",
     ["", "{", "7", "[]", '["C0RELEASES"]', "[1,2,3,4,5]", '["","","","",""]', "[" * 2000],
 )
-async def test_a_form_that_forgot_where_it_came_from_is_answered_directly(
+async def test_a_form_without_its_origin_is_answered_by_direct_message(
     slack: LocalSlack, metadata: str
 ) -> None:
     view = await by_command(slack)
@@ -315,7 +311,7 @@ async def test_a_form_that_forgot_where_it_came_from_is_answered_directly(
     await done(slack, "D0BOT")
 
 
-async def test_a_channel_with_a_long_name_and_address_is_remembered_all_the_same(
+async def test_a_form_keeps_a_channel_with_a_long_name_and_response_url(
     slack: LocalSlack,
 ) -> None:
     payload = (await slack.command(REQUESTER, RELEASES, "help")).request
@@ -330,7 +326,7 @@ async def test_a_channel_with_a_long_name_and_address_is_remembered_all_the_same
 
 
 @pytest.mark.parametrize("fault", [Code("expired_trigger_id"), RateLimited(30), Drop()])
-async def test_a_form_that_slack_does_not_show_is_answered(
+async def test_a_person_whose_form_does_not_open_is_told(
     slack: LocalSlack, fault: Code | RateLimited | Drop
 ) -> None:
     slack.fail("views.open", fault)
@@ -339,21 +335,21 @@ async def test_a_form_that_slack_does_not_show_is_answered(
     assert "type `/share-env &lt;appid&gt; &lt;env&gt;`" in slack.shown_to(REQUESTER)[0].text
 
 
-# It opens whatever else is slow or down.
+# Slow or failing servers.
 
 
-async def test_it_opens_in_time_though_slack_does_not_say_who_asks(slack: LocalSlack) -> None:
+async def test_the_form_opens_in_time_if_the_person_cannot_be_looked_up(slack: LocalSlack) -> None:
     slack.fail("users.info", *[Slow(4.0)] * 3)
     ack = await slack.command("U0SECOND", RELEASES, "")
     view = await opened(slack, "U0SECOND")
-    assert ack.seconds < 1.9  # the bot waits two for Slack to say so
+    assert ack.seconds < 1.9  # the bot waits two for Slack's answer
     [call] = [call for call in slack.calls if call.method == "views.open"]
     assert call.error is None
     assert await slack.options("U0SECOND", view, ENV) == []
 
 
 @pytest.mark.parametrize("way", ["command", "shortcut"])
-async def test_it_opens_though_the_ledger_is_down_and_wechat_silent(
+async def test_the_form_opens_if_the_ledger_is_down_and_wechat_is_silent(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, way: str
 ) -> None:
     wechat.latency = 30.0
@@ -366,7 +362,7 @@ async def test_it_opens_though_the_ledger_is_down_and_wechat_silent(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_slow_ledger_does_not_keep_the_ack(
+async def test_a_slow_ledger_does_not_delay_the_ack(
     slack: LocalSlack, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.forms._ACK_SECONDS", 0.2)
@@ -377,13 +373,15 @@ async def test_a_slow_ledger_does_not_keep_the_ack(
     assert ack.seconds < 1.9  # the bot waits two for the ledger
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
     assert DOWN in slack.shown_to(REQUESTER)[0].text
-    await soon(lambda: states(database) == ["ended"], 60)  # else its end would cut the ledger short
+    await soon(
+        lambda: states(database) == ["ended"], 60
+    )  # otherwise its end would interrupt the ledger
 
 
-# What the manifest promises.
+# The manifest.
 
 
-def test_the_manifest_has_the_shortcuts_that_the_bot_answers() -> None:
+def test_the_manifest_has_the_shortcuts_that_the_bot_handles() -> None:
     shortcuts = MANIFEST["features"]["shortcuts"]
     assert {each["callback_id"]: each["type"] for each in shortcuts} == {
         SHORTCUT: "global",

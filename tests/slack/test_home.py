@@ -1,4 +1,4 @@
-"""When pages are shown: at once when opened, soon after a change, seldom, and to nobody who does not look."""
+"""When pages are published: at once when opened, soon after a change, not too often, and only to people who look."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ PAUSE = 0.05
 
 
 class Counting:
-    """Pages with a number on them; an approver is whoever is called so."""
+    """Pages that are numbered; every change concerns the approver."""
 
     def __init__(self) -> None:
         self.made = self.judged = 0
@@ -49,7 +49,7 @@ class Counting:
         return Page(said, Person(team_id, user_id))
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
-        """Tell whether somebody is the approver."""
+        """Return whether the viewer is the approver."""
         self.judged += 1
         if self.broken:
             raise ValueError(request.id)
@@ -65,7 +65,7 @@ def pages() -> Counting:
 async def homes(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: Counting, clock: Clock
 ) -> AsyncIterator[Homes]:
-    """Let pages be shown in a workspace, with pauses so short that a test can wait for them."""
+    """The published pages of a workspace, with pauses short enough for a test."""
     homes = Homes(api, pages, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
     async with listening(slack, client, homes):
         yield homes
@@ -94,7 +94,7 @@ def published(slack: LocalSlack) -> int:
 
 
 async def opened(slack: LocalSlack, user: str = REQUESTER) -> None:
-    """Open a page and wait until it is there."""
+    """Open a page and wait until it is published."""
     before = published(slack)
     ack = await slack.open_home(user)
     assert ack.error is None
@@ -103,24 +103,24 @@ async def opened(slack: LocalSlack, user: str = REQUESTER) -> None:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the bot itself wrote to the log."""
+    """Return the bot's own log messages."""
     return [record.message for record in caplog.records if record.name.startswith("bot.")]
 
 
 async def quiet() -> None:
-    """Wait for as long as a change would need to show."""
+    """Wait for as long as a change takes to be published."""
     await asyncio.sleep(PAUSE * 6)
 
 
 @pytest.mark.usefixtures("homes")
-async def test_a_page_is_shown_when_it_is_opened(slack: LocalSlack) -> None:
+async def test_a_page_is_published_when_it_is_opened(slack: LocalSlack) -> None:
     await opened(slack)
     assert "page 1 of U0REQUESTER" in text(slack)
     await opened(slack)
     assert "page 2 of U0REQUESTER" in text(slack)
 
 
-async def test_the_tab_with_the_messages_shows_no_page(slack: LocalSlack, homes: Homes) -> None:
+async def test_opening_the_messages_tab_publishes_no_page(slack: LocalSlack, homes: Homes) -> None:
     ack = await slack.open_home(REQUESTER, "messages")
     assert ack.error is None
     homes.changed(request_of(slack))
@@ -148,7 +148,7 @@ async def test_a_change_that_cannot_be_judged_is_logged_and_breaks_no_request(
     assert (pages.judged, published(slack), said(caplog)) == (1, 1, ["unforeseen error"])
 
 
-async def test_a_change_is_shown_to_the_requester_and_to_whom_it_concerns(
+async def test_a_change_is_published_to_the_requester_and_to_those_whom_it_concerns(
     slack: LocalSlack, homes: Homes
 ) -> None:
     for user in (REQUESTER, APPROVER, "U0SECOND"):
@@ -162,7 +162,7 @@ async def test_a_change_is_shown_to_the_requester_and_to_whom_it_concerns(
     assert all(number in shown for number in ("page 4", "page 5"))
 
 
-async def test_the_same_user_id_in_another_workspace_is_somebody_else(
+async def test_the_same_user_id_in_another_workspace_is_another_person(
     slack: LocalSlack, homes: Homes
 ) -> None:
     await opened(slack)
@@ -172,7 +172,7 @@ async def test_the_same_user_id_in_another_workspace_is_somebody_else(
     assert published(slack) == 1
 
 
-async def test_many_changes_are_one_page_after_a_pause(
+async def test_many_changes_are_published_as_one_page_after_a_pause(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: Counting
 ) -> None:
     pause = asyncio.Event()
@@ -194,7 +194,7 @@ async def test_many_changes_are_one_page_after_a_pause(
     homes.close()
 
 
-async def test_until_a_page_is_shown_anew_no_further_change_is_looked_into_for_it(
+async def test_further_changes_are_not_examined_while_a_page_is_due(
     slack: LocalSlack, homes: Homes, pages: Counting
 ) -> None:
     await opened(slack, APPROVER)
@@ -204,19 +204,19 @@ async def test_until_a_page_is_shown_anew_no_further_change_is_looked_into_for_i
     await slack.until(lambda slack: "page 2" in text(slack, APPROVER))
 
 
-async def test_a_change_while_a_page_is_made_is_shown_after_it(
+async def test_a_change_while_a_page_is_being_made_is_published_after_it(
     slack: LocalSlack, homes: Homes, pages: Counting
 ) -> None:
     pages.slow = 0.1
     await slack.open_home(REQUESTER)
     await soon(lambda: pages.made == 1)
-    homes.changed(request_of(slack))  # before anybody knows who they are
+    homes.changed(request_of(slack))  # before the person is looked up
     await soon(lambda: "page 2" in text(slack))
     assert published(slack) == 2
 
 
 @pytest.mark.usefixtures("homes")
-async def test_a_page_never_follows_a_newer_one_however_often_it_is_opened(
+async def test_an_older_page_is_never_published_after_a_newer_one(
     slack: LocalSlack, pages: Counting
 ) -> None:
     pages.slow = 0.05
@@ -228,14 +228,16 @@ async def test_a_page_never_follows_a_newer_one_however_often_it_is_opened(
     assert f"page {pages.made} of" in text(slack)
 
 
-async def test_where_nobody_looks_nothing_is_shown(slack: LocalSlack, homes: Homes) -> None:
+async def test_nothing_is_published_to_people_who_do_not_look(
+    slack: LocalSlack, homes: Homes
+) -> None:
     for _ in range(50):
         homes.changed(request_of(slack))
     await quiet()
     assert published(slack) == 0
 
 
-async def test_who_has_not_looked_for_an_hour_is_forgotten(
+async def test_a_person_who_has_not_looked_for_an_hour_gets_no_more_pages(
     slack: LocalSlack, homes: Homes, clock: Clock
 ) -> None:
     await opened(slack)
@@ -251,7 +253,7 @@ async def test_who_has_not_looked_for_an_hour_is_forgotten(
     assert "page 4" in text(slack)
 
 
-async def test_no_more_than_so_many_are_remembered(
+async def test_the_number_of_remembered_viewers_is_limited(
     slack: LocalSlack, homes: Homes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.home._MOST", 1)
@@ -265,7 +267,7 @@ async def test_no_more_than_so_many_are_remembered(
 
 
 @pytest.mark.parametrize("fault", [RateLimited(1), Status(503), Drop(after_effect=True)])
-async def test_slacks_trouble_delays_a_page(
+async def test_an_error_of_slack_delays_a_page(
     slack: LocalSlack,
     client: AsyncWebClient,
     pages: Counting,
@@ -283,7 +285,7 @@ async def test_slacks_trouble_delays_a_page(
 
 
 @pytest.mark.usefixtures("homes")
-async def test_what_slack_refuses_is_said_in_the_log_and_not_tried_again(
+async def test_a_refused_page_is_logged_and_not_retried(
     slack: LocalSlack, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail(PUBLISH, Code("not_enabled"))
@@ -295,7 +297,7 @@ async def test_what_slack_refuses_is_said_in_the_log_and_not_tried_again(
     await opened(slack)
 
 
-async def test_a_page_that_slack_never_takes_is_given_up(
+async def test_a_page_that_always_fails_is_abandoned(
     slack: LocalSlack, client: AsyncWebClient, pages: Counting, caplog: pytest.LogCaptureFixture
 ) -> None:
     sleep = Sleep()
@@ -309,7 +311,7 @@ async def test_a_page_that_slack_never_takes_is_given_up(
     assert published(slack) == 3
 
 
-async def test_a_page_that_breaks_is_in_nobodys_way(
+async def test_a_page_that_raises_does_not_affect_other_people(
     slack: LocalSlack, homes: Homes, pages: Counting, caplog: pytest.LogCaptureFixture
 ) -> None:
     await opened(slack)
@@ -322,7 +324,7 @@ async def test_a_page_that_breaks_is_in_nobodys_way(
     await soon(lambda: "page 3" in text(slack))
 
 
-async def test_after_the_end_nothing_is_shown(slack: LocalSlack, homes: Homes) -> None:
+async def test_nothing_is_published_after_the_stop(slack: LocalSlack, homes: Homes) -> None:
     await opened(slack)
     homes.changed(request_of(slack))
     homes.close()

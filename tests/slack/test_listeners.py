@@ -28,7 +28,7 @@ ANSWER = message("*hello*", "from the use case")
 
 
 class Answering:
-    """A use case that answers, or breaks."""
+    """A use case that answers, or raises."""
 
     def __init__(self) -> None:
         self.origins: list[Origin] = []
@@ -37,7 +37,7 @@ class Answering:
         self.broken = False
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
-        """Return the answer; a bare command wants the form."""
+        """Return the answer; a command without arguments wants the form."""
         self.origins.append(origin)
         self.texts.append(text)
         if self.broken:
@@ -45,7 +45,7 @@ class Answering:
         return ANSWER if text else OpenForm()
 
     async def open(self, origin: Origin) -> None:
-        """Remember for whom the form was opened."""
+        """Record for whom the form was opened."""
         self.opened.append(origin)
 
 
@@ -74,13 +74,13 @@ async def test_the_ack_is_the_answer(slack: LocalSlack) -> None:
 
 
 @pytest.mark.usefixtures("use_case")
-async def test_a_command_costs_no_call_of_slacks_web_api(slack: LocalSlack) -> None:
+async def test_a_command_makes_no_call_of_slacks_web_api(slack: LocalSlack) -> None:
     before = len(slack.calls)
     await slack.command(REQUESTER, RELEASES, ASK)
     assert slack.calls[before:] == []
 
 
-async def test_the_use_case_learns_who_asked_what_and_where(
+async def test_the_use_case_gets_the_person_the_text_and_the_place(
     slack: LocalSlack, use_case: Answering
 ) -> None:
     ack = await slack.command(REQUESTER, "C0SECRET", "  as typed <!here> ", trigger_id="1.2.3")
@@ -98,7 +98,7 @@ async def test_the_use_case_learns_who_asked_what_and_where(
     assert str(ack.request["response_url"]) not in repr(use_case.origins)
 
 
-async def test_a_failure_is_an_apology_with_a_reference_that_the_log_has_too(
+async def test_an_error_is_answered_with_an_apology_and_a_reference_that_is_in_the_log(
     slack: LocalSlack, use_case: Answering, caplog: pytest.LogCaptureFixture
 ) -> None:
     use_case.broken = True
@@ -107,14 +107,14 @@ async def test_a_failure_is_an_apology_with_a_reference_that_the_log_has_too(
     assert ack.payload is not None
     said = str(ack.payload["text"])
     [reference] = re.findall(r"`([0-9a-f]{8})`", said)
-    assert said == broken(CHINESE, reference).text  # nobody knows yet who asks
+    assert said == broken(CHINESE, reference).text  # the person is not known yet
     assert "xoxb" not in said
     logged = [vars(r)["reference"] for r in caplog.records if r.msg == "unforeseen error"]
     assert [reference] == logged
     assert slack.violations == []
 
 
-async def test_a_bare_command_is_acked_without_a_word_and_opens_the_form(
+async def test_a_command_without_arguments_gets_an_empty_ack_and_opens_the_form(
     slack: LocalSlack, use_case: Answering
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, "", trigger_id="1.2.3")
@@ -126,12 +126,16 @@ async def test_a_bare_command_is_acked_without_a_word_and_opens_the_form(
     assert slack.violations == []
 
 
-async def test_what_has_an_answer_opens_no_form(slack: LocalSlack, use_case: Answering) -> None:
+async def test_a_command_with_an_answer_opens_no_form(
+    slack: LocalSlack, use_case: Answering
+) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
     assert use_case.opened == []
 
 
-async def test_a_failure_spoils_no_later_command(slack: LocalSlack, use_case: Answering) -> None:
+async def test_an_error_does_not_affect_later_commands(
+    slack: LocalSlack, use_case: Answering
+) -> None:
     use_case.broken = True
     await slack.command(REQUESTER, RELEASES, ASK)
     use_case.broken = False
@@ -157,12 +161,12 @@ async def test_oauth_settings_in_the_environment_change_nothing(
     assert [r for r in caplog.records if r.levelno > 20] == []
 
 
-def test_the_command_is_the_manifests() -> None:
+def test_the_bot_listens_to_the_manifests_command() -> None:
     assert SLASH_COMMAND == "/share-env"
 
 
 @pytest.mark.usefixtures("use_case")
-async def test_what_nobody_listens_to_is_acked_as_its_kind_lets_one(slack: LocalSlack) -> None:
+async def test_a_payload_without_a_listener_is_acked_as_its_kind_permits(slack: LocalSlack) -> None:
     view: JsonObject = {"type": "modal", "callback_id": "of_long_ago"}
     click: JsonObject = {"action_id": "of_long_ago", "block_id": "b", "type": "button"}
     who: JsonObject = {"user": {"id": REQUESTER, "team_id": "T0PLAYGROUND"}}
@@ -179,7 +183,7 @@ async def test_what_nobody_listens_to_is_acked_as_its_kind_lets_one(slack: Local
 
 
 @pytest.mark.usefixtures("use_case")
-async def test_a_command_of_another_name_is_answered_with_the_name_that_would_do(
+async def test_a_command_with_another_name_is_answered_with_the_right_name(
     slack: LocalSlack, caplog: pytest.LogCaptureFixture
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, ASK, command="/share-envs")
@@ -189,7 +193,7 @@ async def test_a_command_of_another_name_is_answered_with_the_name_that_would_do
     assert slack.violations == []
 
 
-def test_what_nobody_listens_to_is_logged_once_an_hour_for_each_type(
+def test_a_payload_without_a_listener_is_logged_once_an_hour_for_each_type(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()
@@ -211,7 +215,7 @@ def test_what_nobody_listens_to_is_logged_once_an_hour_for_each_type(
 
 
 @pytest.mark.usefixtures("use_case")
-async def test_a_payload_over_which_bolt_breaks_is_acked_all_the_same(slack: LocalSlack) -> None:
+async def test_a_payload_at_which_bolt_raises_is_acked_nevertheless(slack: LocalSlack) -> None:
     for odd in BREAKS_BOLT:
         ack = await slack.deliver("interactive", odd)
         assert (ack.error, ack.payload) == (None, None)

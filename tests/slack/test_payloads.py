@@ -20,12 +20,12 @@ from bot.slack.payloads import KINDS, Posted, kind_of, read_ref, ref_of
         ({}, "other"),
     ],
 )
-def test_a_payload_is_of_one_of_a_few_kinds(payload: dict[str, object], kind: str) -> None:
+def test_each_payload_has_its_kind(payload: dict[str, object], kind: str) -> None:
     assert kind_of(payload) == kind
     assert kind in KINDS
 
 
-# Where messages stand, as the ledger keeps it.
+# Places of messages, as stored in the ledger.
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_payload_is_of_one_of_a_few_kinds(payload: dict[str, object], kind: st
         ([Posted("C1", "1.5"), Posted("D2", "1.6", "1.3")], "C1/1.5 D2/1.6/1.3"),
     ],
 )
-def test_where_messages_stand_is_read_as_it_was_written(stand: Sequence[Posted], ref: str) -> None:
+def test_a_place_is_read_back_as_it_was_written(stand: Sequence[Posted], ref: str) -> None:
     assert ref_of(*stand) == ref
     assert [(at.channel, at.ts, at.root) for at in read_ref(ref)] == [
         (at.channel, at.ts, at.root) for at in stand
@@ -44,5 +44,5 @@ def test_where_messages_stand_is_read_as_it_was_written(stand: Sequence[Posted],
 
 
 @pytest.mark.parametrize("ref", [None, "", "private"])
-def test_where_no_message_stands_none_is_read(ref: str | None) -> None:
+def test_a_text_that_is_no_place_is_read_as_none(ref: str | None) -> None:
     assert read_ref(ref) == []

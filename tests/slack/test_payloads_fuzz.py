@@ -1,4 +1,4 @@
-"""Payloads as Slack sends them, and then bent: fields gone, more of them, other types, nested, huge, odd."""
+"""Payloads of Slack, and then damaged ones: fields missing, added, of other types, nested, huge, odd."""
 
 import copy
 import logging
@@ -68,16 +68,16 @@ KINDS = (
 
 WHO_ASKED = 'SELECT DISTINCT "user" FROM requests'
 WHAT_WAITS = "SELECT env, state FROM requests WHERE env IN ('sure-1', 'core-1') ORDER BY env"
-"""What is to be confirmed and approved by others than those who try."""
+"""Requests that only people other than the senders may confirm and approve."""
 
 ROOMS = Path(__file__).parent.parent.parent / "bot/slack"
 READ = {
     name for room in ROOMS.glob("*.py") for name in re.findall(r'"(\w+)"', room.read_text("utf-8"))
 }
-"""What the bot may read of a payload: the words that stand in quotes in the rooms that Slack comes to."""
+"""The keys that the bot may read: the quoted words in the rooms that handle payloads."""
 OF_THE_STAND_INS = {"aiohttp.server"}  # such as a URL that is too long for them
 BEFORE_THE_ACK = {"bot.slack.listeners", "bot.slack.socket_mode"}
-"""Who logs what a payload breaks while Slack waits; the ack is an apology then."""
+"""The loggers of errors while Slack waits; then the ack is an apology."""
 
 ODD = st.one_of(
     st.none(),
@@ -98,24 +98,24 @@ BENDS = st.lists(
 
 
 class Late(logging.Handler):
-    """Hears of what breaks once the ack is out, when nobody is told of it any more."""
+    """Records errors after the ack, when the person is no longer told."""
 
     def __init__(self) -> None:
         super().__init__()
         self._heard: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the exceptions of those who work behind the ack."""
+        """Keep exceptions that were raised after the ack."""
         if record.exc_info and record.name not in {*BEFORE_THE_ACK, *OF_THE_STAND_INS}:
             self._heard.append(self.format(record))
 
     def heard(self) -> list[str]:
-        """Return what was heard since this was last asked."""
+        """Return the exceptions since the last call."""
         heard, self._heard = self._heard, []
         return heard
 
 
-@dataclass(repr=False)  # it holds all payloads, and would bury the example that failed
+@dataclass(repr=False)  # its repr has all payloads, and would hide the failing example
 class Stage:
     """A bot, and one payload of each kind."""
 
@@ -126,14 +126,14 @@ class Stage:
     payloads: dict[str, tuple[str, JsonObject]] = field(default_factory=dict)
 
     def keep(self, name: str, ack: Ack, by: str | None = None) -> None:
-        """Keep what Slack sent, as if somebody else had done it."""
+        """Keep a payload that Slack sent, as if another person had caused it."""
         payload = copy.deepcopy(ack.request)
         if by:
             payload |= {"user": {"id": by, "team_id": TEAM}, "team": {"id": TEAM}}
         self.payloads[name] = ack.kind, payload
 
     async def collect(self) -> None:
-        """Have people do each thing once, without a share that has to be confirmed or approved."""
+        """Let people do each thing once, without confirming or approving a share."""
         slack, keep = self.slack, self.keep
         keep("allowed command", await slack.command(REQUESTER, RELEASES, f"{APPID} test-1"))
         keep("denied command", await slack.command(SECOND, RELEASES, f"{APPID} test-1"))
@@ -158,7 +158,7 @@ class Stage:
         keep("home", await slack.open_home(REQUESTER))
 
     async def ask_for_approval(self) -> None:
-        """Have the requester ask for an approval, and an approver look at it."""
+        """Let the requester ask for an approval, and an approver open its modal."""
         slack = self.slack
         await slack.command(REQUESTER, RELEASES, f"{APPID} core-1")
         await slack.until(lambda slack: bool(slack.parents(APPROVALS)))
@@ -173,12 +173,12 @@ class Stage:
         self.keep("decision by somebody else", replace(ack, request=sent), SECOND)
 
     async def send(self, kind: str, payload: JsonObject) -> Json:
-        """Send a payload past all that the stand-in Slack knows of it; raises TimeoutError without an ack."""
+        """Send a payload past the stand-in's own checks; raises TimeoutError without an ack."""
         return await self.slack.send(kind, payload, str(uuid4()))
 
 
-def bent(payload: JsonObject, bends: list[tuple[int, str, Json]]) -> JsonObject:
-    """Return a payload with something in it that Slack would not send."""
+def damaged(payload: JsonObject, bends: list[tuple[int, str, Json]]) -> JsonObject:
+    """Return a payload with a change that Slack would not make."""
     whole = copy.deepcopy(payload)
     for number, how, drawn in bends:
         places, odd = [*every_place(whole)], copy.deepcopy(drawn)
@@ -201,7 +201,7 @@ def bent(payload: JsonObject, bends: list[tuple[int, str, Json]]) -> JsonObject:
 
 
 def every_place(value: Json) -> Iterator[tuple[Any, Any]]:
-    """Yield each place in which something is held."""
+    """Yield the path of each value in a payload."""
     inside: Iterable[tuple[Any, Json]] = ()
     if isinstance(value, dict):
         inside = [*value.items()]
@@ -209,7 +209,7 @@ def every_place(value: Json) -> Iterator[tuple[Any, Any]]:
         inside = [*enumerate(value)]
     for key, held in inside:
         yield value, key
-        if key != "blocks":  # the bot's own, which nobody reads again
+        if key != "blocks":  # the bot's own, which is not read again
             yield from every_place(held)
 
 
@@ -227,18 +227,18 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             await stage.collect()
             yield stage
     logging.getLogger().removeHandler(late)
-    assert late.heard() == []  # nor in what was still under way
+    assert late.heard() == []  # nor in work that was still in progress
 
 
 @pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=examples(60), suppress_health_check=[*HealthCheck])
 @given(bends=BENDS)
-async def test_whatever_is_sent_is_acked_and_shares_nothing_more_and_breaks_nothing_behind_it(
+async def test_any_damaged_payload_is_acked_shares_nothing_and_raises_nothing_after_the_ack(
     stage: Stage, name: str, bends: list[tuple[int, str, Json]]
 ) -> None:
     kind, payload = stage.payloads[name]
     fresh = payload | {"trigger_id": stage.slack.next_trigger()}
-    await stage.send(kind, bent(fresh, bends))
+    await stage.send(kind, damaged(fresh, bends))
     ack = await stage.slack.command(REQUESTER, RELEASES, "whoami")
     assert "You are" in str(ack.payload)
     assert all(env.startswith("test-") for _, env, _ in stage.wechat.shared)

@@ -51,7 +51,7 @@ EVERY_LOSS = pytest.mark.parametrize(
 )
 
 
-async def test_a_message_links_and_mentions_nothing_by_itself(
+async def test_slack_makes_no_links_or_mentions_of_a_messages_text(
     slack: LocalSlack, posts: Posts
 ) -> None:
     await posts.post(RELEASES, HELLO, MARK)
@@ -61,7 +61,7 @@ async def test_a_message_links_and_mentions_nothing_by_itself(
     assert slack.calls[-1].args["parse"] == "none"
 
 
-async def test_a_posted_message_is_known_by_its_place(slack: LocalSlack, posts: Posts) -> None:
+async def test_a_posted_message_has_its_place(slack: LocalSlack, posts: Posts) -> None:
     posted = await posts.post(RELEASES, HELLO, MARK)
     assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
 
@@ -73,7 +73,7 @@ async def test_a_message_to_a_person_has_their_conversations_id(posts: Posts) ->
 
 
 @EVERY_LOSS
-async def test_a_parent_is_posted_once_whatever_is_lost(
+async def test_a_parent_is_posted_once_whichever_answer_is_lost(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
     slack.fail("chat.postMessage", fault)
@@ -83,7 +83,7 @@ async def test_a_parent_is_posted_once_whatever_is_lost(
 
 
 @EVERY_LOSS
-async def test_a_reply_is_posted_once_whatever_is_lost(
+async def test_a_reply_is_posted_once_whichever_answer_is_lost(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
     parent = await posts.post(RELEASES, HELLO, MARK)
@@ -100,7 +100,7 @@ ORPHANS = pytest.mark.parametrize("orphans", ["refused", "top level"])
 
 @ORPHANS
 @pytest.mark.parametrize("lost", [False, True], ids=["answered", "lost"])
-async def test_a_reply_to_a_message_that_is_gone_stands_nowhere(
+async def test_a_reply_to_a_deleted_message_is_removed(
     slack: LocalSlack,
     posts: Posts,
     caplog: pytest.LogCaptureFixture,
@@ -120,7 +120,7 @@ async def test_a_reply_to_a_message_that_is_gone_stands_nowhere(
     assert "outside of its thread" not in caplog.text
 
 
-async def test_a_reply_that_can_not_be_taken_back_is_told_of(
+async def test_a_reply_to_a_deleted_message_that_cannot_be_removed_is_reported(
     slack: LocalSlack, posts: Posts, caplog: pytest.LogCaptureFixture
 ) -> None:
     parent = await posts.post(RELEASES, HELLO, MARK)
@@ -131,7 +131,7 @@ async def test_a_reply_that_can_not_be_taken_back_is_told_of(
     assert "a reply stands outside of its thread" in caplog.text
 
 
-async def test_what_others_say_is_not_taken_for_the_message(
+async def test_other_peoples_messages_are_not_taken_for_the_bots(
     slack: LocalSlack, posts: Posts
 ) -> None:
     slack.post(PostedMessage(slack.next_ts(), RELEASES, REQUESTER, f"I saw `{MARK}`"))
@@ -141,7 +141,7 @@ async def test_what_others_say_is_not_taken_for_the_message(
     assert [m.text for m in slack.parents(RELEASES)[1:]] == ["another request", HELLO.text]
 
 
-async def test_a_message_that_three_tries_do_not_bring_is_owed_and_looked_for_later(
+async def test_a_message_that_three_tries_did_not_post_is_owed_and_looked_for_later(
     slack: LocalSlack, posts: Posts
 ) -> None:
     slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
@@ -155,7 +155,7 @@ async def test_a_message_that_three_tries_do_not_bring_is_owed_and_looked_for_la
     assert texts(slack) == [HELLO.text]
 
 
-async def test_a_message_that_stands_after_all_three_tries_is_found(
+async def test_a_message_that_was_posted_in_spite_of_three_failures_is_found(
     slack: LocalSlack, posts: Posts, sleep: Sleep
 ) -> None:
     slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
@@ -164,7 +164,7 @@ async def test_a_message_that_stands_after_all_three_tries_is_found(
     assert sleep.naps == [1.0, 2.0, 3.0]
 
 
-async def test_a_rate_limit_beyond_all_patience_is_owed_for_as_long_as_slack_asks(
+async def test_a_message_is_owed_for_as_long_as_a_long_rate_limit_lasts(
     slack: LocalSlack, posts: Posts
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(500))
@@ -175,7 +175,7 @@ async def test_a_rate_limit_beyond_all_patience_is_owed_for_as_long_as_slack_ask
 
 
 @EVERY_LOSS
-async def test_where_nobody_can_look_it_is_not_posted_again(
+async def test_a_doubtful_message_is_not_posted_again_if_the_history_cannot_be_read(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
     without_history(slack)
@@ -184,7 +184,7 @@ async def test_where_nobody_can_look_it_is_not_posted_again(
     assert calls(slack, "chat.postMessage") == 1
 
 
-async def test_what_was_never_sent_is_sent_again_without_looking(
+async def test_a_message_that_was_not_sent_is_sent_again_without_reading_the_history(
     slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/api/"
@@ -195,7 +195,7 @@ async def test_what_was_never_sent_is_sent_again_without_looking(
     assert slack.calls == []
 
 
-async def test_a_no_is_not_asked_twice(slack: LocalSlack, posts: Posts) -> None:
+async def test_a_refused_post_is_not_repeated(slack: LocalSlack, posts: Posts) -> None:
     assert await posts.post("C0LOUNGE", HELLO, MARK) == Refused("not_in_channel")
     assert calls(slack, "chat.postMessage") == 1
 
@@ -216,7 +216,7 @@ async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep
         pytest.param([Code("cant_update_message")], False, id="refused"),
     ],
 )
-async def test_an_edit_is_repeated_as_needed(
+async def test_an_edit_is_repeated_until_it_succeeds(
     slack: LocalSlack, posts: Posts, faults: list[Fault], edited: bool
 ) -> None:
     at = await posts.post(RELEASES, HELLO, MARK)
@@ -227,7 +227,7 @@ async def test_an_edit_is_repeated_as_needed(
     assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
 
 
-async def test_a_message_is_edited_some_time_after_its_last_edit_and_others_do_not_wait(
+async def test_edits_of_one_message_are_spaced_and_do_not_delay_those_of_others(
     posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
@@ -242,7 +242,7 @@ async def test_a_message_is_edited_some_time_after_its_last_edit_and_others_do_n
     assert 0 < nap <= 60
 
 
-async def test_an_edit_that_was_cut_short_counts_as_one(
+async def test_a_cancelled_edit_counts_as_an_edit(
     posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
@@ -258,7 +258,7 @@ async def test_an_edit_that_was_cut_short_counts_as_one(
 
 
 @pytest.mark.parametrize("fault", [Status(503), RateLimited(500)], ids=["5xx", "rate limit"])
-async def test_an_edit_that_slack_does_not_take_now_is_owed(
+async def test_an_edit_that_slack_cannot_make_now_is_owed(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
     at = await posts.post(RELEASES, HELLO, MARK)
@@ -281,7 +281,7 @@ async def test_progress_does_not_wait_for_a_rate_limit(
     assert slack.parents(RELEASES)[0].text == "most of it"
 
 
-async def test_progress_is_not_shown_while_an_edit_that_lasts_waits_for_slack(
+async def test_progress_is_not_shown_while_a_final_edit_waits_for_slack(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     waiting, over = asyncio.Event(), asyncio.Event()
@@ -305,7 +305,7 @@ async def test_progress_is_not_shown_while_an_edit_that_lasts_waits_for_slack(
     assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]
 
 
-def test_an_ack_is_for_the_requester_alone() -> None:
+def test_an_ack_is_shown_to_the_requester_only() -> None:
     assert as_response(HELLO)["response_type"] == "ephemeral"
 
 
@@ -325,7 +325,7 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     assert calls(slack, "conversations.replies") == 1
 
 
-async def test_a_person_is_looked_up_once_to_look_for_what_they_were_told(
+async def test_a_known_direct_conversation_is_searched_without_opening_it_again(
     slack: LocalSlack, posts: Posts
 ) -> None:
     assert isinstance(await posts.post(REQUESTER, message("before"), "before"), Posted)
@@ -336,7 +336,7 @@ async def test_a_person_is_looked_up_once_to_look_for_what_they_were_told(
     assert calls(slack, "conversations.open") == 0
 
 
-# What somebody who has died may have posted.
+# Messages that a dead replica may have posted.
 
 
 def at(message: PostedMessage | Posted) -> float:
@@ -345,7 +345,7 @@ def at(message: PostedMessage | Posted) -> float:
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-async def test_what_stands_already_is_found_and_not_posted_again(
+async def test_a_message_that_exists_already_is_found_and_not_posted_again(
     slack: LocalSlack, posts: Posts, in_thread: bool
 ) -> None:
     parent = await posts.post(RELEASES, message("the parent"), "the parent")
@@ -371,12 +371,12 @@ async def test_the_parent_itself_is_not_taken_for_its_reply(
     assert len(slack.thread(RELEASES, parent.ts)) == 1
 
 
-async def test_what_does_not_stand_yet_is_posted(slack: LocalSlack, posts: Posts) -> None:
+async def test_a_message_that_does_not_exist_yet_is_posted(slack: LocalSlack, posts: Posts) -> None:
     posted = await posts.post(RELEASES, HELLO, MARK, look_since=0)
     assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
 
 
-async def test_a_clock_that_is_two_minutes_ahead_of_slacks_does_no_harm(
+async def test_an_existing_message_is_found_if_the_clock_is_two_minutes_ahead_of_slacks(
     slack: LocalSlack, posts: Posts
 ) -> None:
     first = await posts.post(RELEASES, HELLO, MARK)
@@ -385,7 +385,9 @@ async def test_a_clock_that_is_two_minutes_ahead_of_slacks_does_no_harm(
     assert len(slack.parents(RELEASES)) == 1
 
 
-async def test_it_is_found_under_all_that_was_said_since(slack: LocalSlack, posts: Posts) -> None:
+async def test_an_existing_message_is_found_behind_many_later_ones(
+    slack: LocalSlack, posts: Posts
+) -> None:
     first = await posts.post(RELEASES, HELLO, MARK)
     assert isinstance(first, Posted)
     for number in range(450):
@@ -396,7 +398,7 @@ async def test_it_is_found_under_all_that_was_said_since(slack: LocalSlack, post
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-async def test_where_nobody_can_look_back_nothing_is_posted(
+async def test_nothing_is_posted_if_the_history_cannot_be_read(
     slack: LocalSlack, posts: Posts, in_thread: bool
 ) -> None:
     parent = await posts.post(RELEASES, message("the parent"), "the parent")
@@ -408,7 +410,7 @@ async def test_where_nobody_can_look_back_nothing_is_posted(
     assert calls(slack, "chat.postMessage") == 1
 
 
-async def test_what_stands_is_recognised_by_its_metadata_whatever_its_text_has_become(
+async def test_an_existing_message_is_recognised_by_its_metadata_whatever_its_text(
     slack: LocalSlack, posts: Posts
 ) -> None:
     posted = await posts.post(RELEASES, message("no id in here"), MARK)
@@ -418,7 +420,7 @@ async def test_what_stands_is_recognised_by_its_metadata_whatever_its_text_has_b
     assert len(slack.parents(RELEASES)) == 2
 
 
-async def test_what_stands_among_too_many_to_look_through_is_doubtful_and_not_posted(
+async def test_a_message_that_may_be_among_too_many_to_read_is_doubtful_and_not_posted(
     slack: LocalSlack, posts: Posts
 ) -> None:
     for _ in range(2001):

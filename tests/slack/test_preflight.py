@@ -20,7 +20,7 @@ SLOW_DOWN = "Slack asks the bot to slow down"
 SAYS_NO = "Slack says no"
 
 
-async def test_two_good_tokens_open_the_way(
+async def test_two_valid_tokens_pass_and_open_a_connection(
     slack: LocalSlack, api: SlackApi, app_api: SlackApi
 ) -> None:
     ready = await preflight(api, app_api)
@@ -69,13 +69,13 @@ async def test_each_bad_token_is_named(
 
 
 def starts(checked: Unusable, problems: list[str]) -> bool:
-    """Tell whether there is one sentence for each problem, in this order."""
+    """Return whether there is one sentence for each problem, in this order."""
     return len(checked.problems) == len(problems) and all(
         said.startswith(problem) for said, problem in zip(checked.problems, problems, strict=True)
     )
 
 
-async def test_an_app_token_without_its_scope_is_told_so(
+async def test_an_app_token_without_its_scope_is_reported(
     slack: LocalSlack, api: SlackApi, app_api: SlackApi
 ) -> None:
     slack.scopes.discard("connections:write")
@@ -100,7 +100,7 @@ async def test_an_app_token_without_its_scope_is_told_so(
         pytest.param(OPEN, [RateLimited(60)], SLOW_DOWN, False, id="app: rate limit"),
     ],
 )
-async def test_trouble_is_told_from_a_wrong_setup(
+async def test_trouble_is_distinguished_from_a_wrong_setup(
     slack: LocalSlack,
     api: SlackApi,
     app_api: SlackApi,

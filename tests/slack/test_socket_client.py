@@ -9,11 +9,11 @@ def back_off(clock: Clock) -> BackOff:
     return BackOff(clock)
 
 
-def test_nothing_is_waited_for_before_a_refusal(back_off: BackOff) -> None:
+def test_there_is_no_pause_before_a_refusal(back_off: BackOff) -> None:
     assert (back_off.left, back_off.refused) == (0.0, False)
 
 
-def test_each_refusal_is_waited_for_twice_as_long_up_to_a_minute(
+def test_the_pause_doubles_with_each_refusal_up_to_a_minute(
     back_off: BackOff, clock: Clock
 ) -> None:
     pauses = []
@@ -28,7 +28,7 @@ def test_each_refusal_is_waited_for_twice_as_long_up_to_a_minute(
 @pytest.mark.parametrize(
     ("seconds", "pause"), [(HELD - 1, 2 * FIRST), (HELD, FIRST)], ids=["briefly", "for a minute"]
 )
-def test_only_a_connection_that_has_held_ends_the_growing_of_pauses(
+def test_only_a_stable_connection_resets_the_pause(
     back_off: BackOff, clock: Clock, seconds: float, pause: float
 ) -> None:
     back_off.refuse()

@@ -33,7 +33,7 @@ IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHA
 
 
 class Echo:
-    """A use case that says back what was typed."""
+    """A use case that answers with the typed text."""
 
     async def command(self, origin: Origin, text: str) -> Message:
         """Return the text."""
@@ -52,7 +52,7 @@ async def connected(
     linger: float = SOON,
     echo: Echo | None = None,
 ) -> AsyncIterator[SocketMode]:
-    """Connect a bot that echoes, with a watch that need not be waited for."""
+    """Connect a bot that echoes, with a connection check that runs often."""
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo or Echo(), Echo()))
     socket = SocketMode(
         app,
@@ -77,12 +77,12 @@ async def answers(slack: LocalSlack) -> bool:
 
 
 async def acks(slack: LocalSlack) -> bool:
-    """Tell whether a command gets its ack and its answer by whichever connection Slack sends it."""
+    """Return whether a command gets its ack on any connection over which Slack sends it."""
     ack = await slack.command(REQUESTER, RELEASES, APPID)
     return ack.payload is not None and f"typed {APPID}" in str(ack.payload["text"])
 
 
-async def test_the_preflights_address_is_the_one_that_is_used(
+async def test_the_first_connection_uses_the_preflights_url(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, app_api: SlackApi
 ) -> None:
     ready = await preflight(api, app_api)
@@ -92,7 +92,7 @@ async def test_the_preflights_address_is_the_one_that_is_used(
     assert sum(call.method == OPEN for call in slack.calls) == 1
 
 
-async def test_an_address_that_expired_before_the_first_connection_is_replaced(
+async def test_a_url_that_expired_before_the_first_connection_is_replaced(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, app_api: SlackApi
 ) -> None:
     ready = await preflight(api, app_api)
@@ -102,7 +102,7 @@ async def test_an_address_that_expired_before_the_first_connection_is_replaced(
         assert await answers(slack)
 
 
-async def test_a_socket_that_does_not_open_in_time_is_given_up(
+async def test_a_socket_that_does_not_open_in_time_is_abandoned(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
@@ -112,7 +112,9 @@ async def test_a_socket_that_does_not_open_in_time_is_given_up(
     await socket.close()
 
 
-async def test_it_knows_whether_it_is_connected(slack: LocalSlack, client: AsyncWebClient) -> None:
+async def test_the_bot_knows_whether_it_is_connected(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
     async with connected(slack, client) as socket:
         assert socket.connected
         slack.fail(OPEN, Code("internal_error"))
@@ -125,7 +127,7 @@ async def test_it_knows_whether_it_is_connected(slack: LocalSlack, client: Async
     assert not socket.alive
 
 
-async def test_it_tells_how_each_connection_begins_and_why_slack_ended_it(
+async def test_each_connection_is_reported_with_why_slack_ended_it(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     told: list[str] = []
@@ -136,7 +138,7 @@ async def test_it_tells_how_each_connection_begins_and_why_slack_ended_it(
         await soon(lambda: told[:3] == ["connected", "warning", "connected"])
 
 
-async def test_it_tells_how_long_slack_waited_for_which_kind_of_ack(
+async def test_each_ack_is_reported_with_its_kind_and_duration(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     told: list[tuple[str, float]] = []
@@ -149,7 +151,7 @@ async def test_it_tells_how_long_slack_waited_for_which_kind_of_ack(
     assert 0 < seconds < 3
 
 
-async def test_it_tells_how_each_call_for_an_address_ended(
+async def test_each_call_for_a_url_is_reported_with_its_result(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     told: list[tuple[str, str]] = []
@@ -167,7 +169,7 @@ async def test_it_tells_how_each_call_for_an_address_ended(
     assert [how for _, how in told] == ["ratelimited", "doubtful", "refused", "doubtful", "ok"]
 
 
-async def test_a_call_for_an_address_that_did_not_leave_was_not_sent(
+async def test_a_call_for_a_url_that_could_not_connect_is_reported_as_not_sent(
     client: AsyncWebClient,
 ) -> None:
     told: list[str] = []
@@ -182,7 +184,7 @@ async def test_a_call_for_an_address_that_did_not_leave_was_not_sent(
     assert told == ["not sent"]
 
 
-async def test_a_call_for_an_address_that_is_given_up_is_not_counted(
+async def test_a_cancelled_call_for_a_url_is_not_counted(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     told: list[str] = []
@@ -200,7 +202,7 @@ async def test_a_call_for_an_address_that_is_given_up_is_not_counted(
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """A room whose listener answers with a body of its own."""
+    """A use case whose listener acks with its own body."""
 
     body: str
 
@@ -220,7 +222,7 @@ class Says:
         pytest.param('{"text": "“done” 🎉"}', {"text": "“done” 🎉"}, id="JSON"),
     ],
 )
-async def test_the_ack_is_what_bolt_answers(
+async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Says(body))
@@ -241,12 +243,12 @@ async def test_a_socket_that_was_never_opened_can_be_closed(
     assert slack.sockets.connections == 0
 
 
-async def test_a_client_that_has_given_up_is_helped_to_its_feet(
+async def test_a_client_that_has_stopped_reconnecting_is_reconnected(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
-        # What is left when one of two attempts of the SDK's at the same time is cancelled.
+        # The state after one of two concurrent attempts of the SDK is cancelled.
         socket._client.auto_reconnect_enabled = False  # noqa: SLF001  # the SDK's, and public there
         slack.fail(OPEN, Status(503), Drop())
         slack.sockets.drop()
@@ -315,7 +317,7 @@ async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
         disconnect_and_let_the_next_ticket_expire,
     ],
 )
-async def test_the_bot_comes_back(
+async def test_the_bot_reconnects(
     slack: LocalSlack,
     client: AsyncWebClient,
     happens: Callable[[LocalSlack], Awaitable[None]],
@@ -326,33 +328,33 @@ async def test_the_bot_comes_back(
         assert await answers(slack)
 
 
-# After a warning Slack sends commands over the old connection too, until it closes that.
+# After a warning, Slack also sends commands over the old connection until it closes it.
 
 A_WHILE = 3600.0
 
 
 class SlowEcho(Echo):
-    """It answers once it may."""
+    """A use case that answers once it may."""
 
     def __init__(self) -> None:
         self.asked, self.may = asyncio.Event(), asyncio.Event()
 
     async def command(self, origin: Origin, text: str) -> Message:
-        """Return the text, later."""
+        """Return the text once the test permits it."""
         self.asked.set()
         await self.may.wait()
         return await super().command(origin, text)
 
 
 async def in_hand(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]:
-    """Send a command by the only connection; return whether it gets its ack, once it is being answered."""
+    """Send a command over the only connection and wait until it is being handled; return whether it gets its ack."""
     await slack.until(lambda slack: slack.sockets.connections == 1)
     command = asyncio.create_task(acks(slack))
     await echo.asked.wait()
     return command
 
 
-async def test_no_step_of_the_work_begins_before_an_ack_that_is_in_hand(
+async def test_no_step_of_a_request_begins_before_a_pending_ack(
     slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.runtime.turns._LONGEST", A_WHILE)
@@ -372,7 +374,7 @@ async def test_no_step_of_the_work_begins_before_an_ack_that_is_in_hand(
         await socket.close()
 
 
-async def test_while_the_next_connection_is_made_commands_are_answered_over_the_old_one(
+async def test_commands_are_answered_over_the_old_connection_while_the_next_one_is_opened(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async with connected(slack, client) as socket:
@@ -380,7 +382,7 @@ async def test_while_the_next_connection_is_made_commands_are_answered_over_the_
         asked = calls_of(slack, OPEN)
         slack.sockets.silent = 1
         await slack.sockets.disconnect("warning")
-        while calls_of(slack, OPEN) < asked + 2:  # the silence, and the connection after it
+        while calls_of(slack, OPEN) < asked + 2:  # the timeout, and the connection after it
             assert await acks(slack)
             assert socket.connected
         await slack.until(lambda slack: slack.sockets.greeted == 2)
@@ -389,7 +391,7 @@ async def test_while_the_next_connection_is_made_commands_are_answered_over_the_
     assert slack.violations == []
 
 
-async def test_a_command_that_the_old_connection_brought_gets_its_ack_over_it_after_the_move(
+async def test_a_command_of_the_old_connection_is_acked_over_it_after_the_switch(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     echo = SlowEcho()
@@ -402,7 +404,7 @@ async def test_a_command_that_the_old_connection_brought_gets_its_ack_over_it_af
     assert slack.violations == []
 
 
-async def test_a_command_whose_connection_is_gone_gets_its_ack_over_the_next(
+async def test_a_command_whose_connection_was_lost_is_acked_over_the_next_one(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     echo = SlowEcho()
@@ -410,12 +412,12 @@ async def test_a_command_whose_connection_is_gone_gets_its_ack_over_the_next(
         command = await in_hand(slack, echo)
         slack.sockets.silent = 1
         await slack.sockets.disconnect("warning")
-        await slack.sockets.disconnect()  # at once, as it seldom is
+        await slack.sockets.disconnect()  # immediately, which is rare
         echo.may.set()
         assert await command
 
 
-async def test_a_command_of_an_earlier_connection_gets_its_ack_once_the_next_is_made(
+async def test_a_command_of_a_lost_connection_is_acked_once_the_next_one_is_open(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     echo = SlowEcho()
@@ -431,7 +433,7 @@ async def test_a_command_of_an_earlier_connection_gets_its_ack_once_the_next_is_
         assert await command
 
 
-async def test_after_the_move_both_connections_are_read_until_slack_closes_the_old_one(
+async def test_after_the_switch_both_connections_are_read_until_slack_closes_the_old_one(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async with connected(slack, client, linger=A_WHILE) as socket:
@@ -451,7 +453,7 @@ async def test_after_the_move_both_connections_are_read_until_slack_closes_the_o
     await slack.until(lambda slack: slack.sockets.connections == 0)
 
 
-# What is left behind.
+# Cleaning up.
 
 
 async def test_many_reconnects_leave_nothing_behind(
@@ -472,7 +474,7 @@ async def test_many_reconnects_leave_nothing_behind(
         assert watched(socket)
 
 
-async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
+async def test_two_disconnects_while_slack_is_slow_end_with_one_connection(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async with connected(slack, client) as socket:
@@ -486,7 +488,7 @@ async def test_two_farewells_while_slack_is_slow_end_with_one_connection(
         for _ in range(5):
             assert await answers(slack)
         assert watched(socket)
-        assert calls_of(slack, OPEN) == asked + 2  # the silence, and the answer after it
+        assert calls_of(slack, OPEN) == asked + 2  # the timeout, and the answer after it
 
 
 def calls_of(slack: LocalSlack, method: str) -> int:
@@ -494,7 +496,7 @@ def calls_of(slack: LocalSlack, method: str) -> int:
 
 
 def watched(socket: SocketMode) -> bool:
-    """Tell whether somebody listens on the connection, and looks after it."""
+    """Return whether the connection is read and checked."""
     client = socket._client  # noqa: SLF001  # the SDK's, and public there
     return not (
         client.message_receiver is None
@@ -508,11 +510,11 @@ def tasks_of_the_sdk() -> int:
     return sum("SocketClient" in repr(t) or "SocketMode" in repr(t) for t in asyncio.all_tasks())
 
 
-async def test_it_says_goodbye_without_waiting_for_a_slack_that_does_not(
+async def test_closing_does_not_wait_long_for_slacks_closing_handshake(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     async def mute(request: web.BaseRequest) -> web.WebSocketResponse:
-        """Take the handshake, and then read nothing at all."""
+        """Accept the handshake, and then read nothing."""
         socket = web.WebSocketResponse(autoping=False, autoclose=False)
         await socket.prepare(request)
         await over.wait()
@@ -528,7 +530,7 @@ async def test_it_says_goodbye_without_waiting_for_a_slack_that_does_not(
         over.set()
 
 
-# Where Slack has ten connections of the app already.
+# The app has ten connections already.
 
 
 async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_once(
@@ -545,13 +547,15 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
         await slack.until(lambda slack: slack.sockets.refused == 1)
         await soon(lambda: socket.refused and not socket.connected)
         opened = calls_of(slack, OPEN)
-        await asyncio.sleep(20 * SOON)  # that many looks of the watch, and none opens anything
+        await asyncio.sleep(
+            20 * SOON
+        )  # this many checks of the connection, none of which opens another
         assert (slack.sockets.refused, calls_of(slack, OPEN)) == (1, opened)
         assert socket.alive
     assert "Slack has too many connections of this app" in caplog.messages
 
 
-async def test_once_slack_allows_it_the_bot_is_back_and_no_longer_refused(
+async def test_once_slack_accepts_a_connection_the_bot_is_connected_and_no_longer_refused(
     slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.socket_client.FIRST", SOON)

@@ -56,7 +56,7 @@ def private_start(request: Request, why: NoThread) -> Text:
 
 
 def direct_answer(request: Request, outcome: Outcome, words: Words = ENGLISH) -> str:
-    """Return the answer as it is told where there is no thread."""
+    """Return the answer for a place without a thread."""
     said = alone(words, request, outcome, answer(words, request, outcome)).text
     assert said.count(request.id) == 1
     return said
@@ -66,7 +66,7 @@ def texts(messages: list[PostedMessage]) -> list[str]:
     return [message.text for message in messages]
 
 
-# Each place.
+# Places.
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_the_answer_is_a_reply_under_the_bots_own_message(
         pytest.param("C0PARTNERS", NoThread.SHARED_OUTSIDE, id="an externally shared channel"),
     ],
 )
-async def test_elsewhere_only_the_requester_sees_it_and_is_told_why(
+async def test_in_other_places_only_the_requester_sees_the_answer_and_is_told_why(
     slack: LocalSlack, threads: Threads, channel: str, why: NoThread
 ) -> None:
     request = request_of(slack, channel)
@@ -129,7 +129,7 @@ async def test_elsewhere_only_the_requester_sees_it_and_is_told_why(
         ("missing_scope", NoThread.SLACK_TROUBLE),
     ],
 )
-async def test_a_no_to_the_parent_has_its_reason(
+async def test_a_refused_parent_is_explained_with_its_reason(
     slack: LocalSlack, threads: Threads, error: str, why: NoThread
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
@@ -138,7 +138,7 @@ async def test_a_no_to_the_parent_has_its_reason(
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
 
 
-async def test_a_channel_that_can_never_be_looked_up_counts_as_shared_outside(
+async def test_a_channel_that_cannot_be_looked_up_counts_as_shared_externally(
     slack: LocalSlack, threads: Threads
 ) -> None:
     slack.scopes.discard("channels:read")
@@ -157,7 +157,7 @@ async def test_a_channel_that_can_never_be_looked_up_counts_as_shared_outside(
         pytest.param(None, NoThread.CANNOT_TELL, id="no description"),
     ],
 )
-async def test_what_the_stand_in_does_not_show_is_read_as_slack_documents_it(
+async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
     slack: LocalSlack,
     http: aiohttp.ClientSession,
     sleep: Sleep,
@@ -196,7 +196,7 @@ async def test_an_invitation_is_noticed_in_seconds(
     assert len(slack.parents("C0SECRET")) == 1
 
 
-# What is lost on the way.
+# Lost answers.
 
 LOST = {
     "5xx": Status(503),
@@ -212,7 +212,7 @@ TWICE = pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @TWICE
 @EVERY_LOSS
 @pytest.mark.parametrize("lost", ["parent", "reply"])
-async def test_the_thread_never_lacks_the_answer_and_never_shows_it_twice(
+async def test_the_thread_has_the_answer_exactly_once(
     slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int
 ) -> None:
     request = request_of(slack)
@@ -230,7 +230,7 @@ async def test_the_thread_never_lacks_the_answer_and_never_shows_it_twice(
 
 
 @EVERY_LOSS
-async def test_a_reply_that_nobody_can_look_for_stands_in_the_parent(
+async def test_a_doubtful_reply_goes_into_the_parent_if_the_thread_cannot_be_read(
     slack: LocalSlack, threads: Threads, fault: Fault
 ) -> None:
     without_history(slack)
@@ -247,7 +247,7 @@ async def test_a_reply_that_nobody_can_look_for_stands_in_the_parent(
 
 
 @EVERY_LOSS
-async def test_a_parent_that_nobody_can_look_for_is_posted_once_more(
+async def test_a_doubtful_parent_is_posted_again_if_the_history_cannot_be_read(
     slack: LocalSlack, threads: Threads, fault: Fault
 ) -> None:
     without_history(slack)
@@ -261,7 +261,7 @@ async def test_a_parent_that_nobody_can_look_for_is_posted_once_more(
     assert calls(slack, "chat.postMessage") == 3
 
 
-async def test_a_reply_that_nobody_can_see_stands_in_the_parent(
+async def test_a_reply_that_may_have_failed_unseen_goes_into_the_parent(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
@@ -275,7 +275,7 @@ async def test_a_reply_that_nobody_can_see_stands_in_the_parent(
     assert slack.thread(RELEASES, shown.ts) == []
 
 
-async def test_who_looks_elsewhere_at_the_start_is_told_the_answer_all_the_same(
+async def test_a_requester_who_is_absent_at_the_start_gets_the_answer_nevertheless(
     slack: LocalSlack, threads: Threads
 ) -> None:
     slack.absent.add(REQUESTER)
@@ -286,7 +286,7 @@ async def test_who_looks_elsewhere_at_the_start_is_told_the_answer_all_the_same(
     assert texts(slack.messages) == [direct_answer(request, ENDS)]
 
 
-async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
+async def test_if_the_reply_is_in_doubt_and_the_edit_fails_the_requester_is_told(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
@@ -303,7 +303,7 @@ async def test_a_reply_in_doubt_and_no_edit_tells_the_requester(
     "method", ["conversations.info", "chat.postMessage"], ids=["before the parent", "the parent"]
 )
 @pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
-async def test_a_parent_that_slack_does_not_take_now_is_owed(
+async def test_a_parent_that_slack_cannot_take_now_is_owed(
     slack: LocalSlack, threads: Threads, fault: Fault, method: str
 ) -> None:
     request = request_of(slack)
@@ -314,7 +314,7 @@ async def test_a_parent_that_slack_does_not_take_now_is_owed(
 
 
 @pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
-async def test_an_answer_that_slack_does_not_take_now_is_owed_and_then_stands_once(
+async def test_an_answer_that_slack_cannot_take_now_is_owed_and_then_posted_once(
     slack: LocalSlack, threads: Threads, fault: Fault
 ) -> None:
     request = request_of(slack)
@@ -334,7 +334,7 @@ async def test_an_answer_that_slack_does_not_take_now_is_owed_and_then_stands_on
     assert slack.shown_to(REQUESTER) == []
 
 
-async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_directly_once(
+async def test_a_private_answer_during_an_outage_is_sent_once_by_direct_message_afterwards(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -355,7 +355,7 @@ async def test_what_was_to_be_told_in_private_while_slack_was_away_is_told_direc
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
 
 
-# What changes between the parent and the reply.
+# Changes between the parent and the reply.
 
 
 def delete_parent(slack: LocalSlack) -> None:
@@ -367,7 +367,7 @@ def archive(slack: LocalSlack) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [delete_parent, archive])
-async def test_a_thread_that_is_gone_sends_the_answer_to_the_requester(
+async def test_the_answer_goes_to_the_requester_if_the_thread_is_gone(
     slack: LocalSlack, threads: Threads, meanwhile: Callable[[LocalSlack], None]
 ) -> None:
     request = request_of(slack)
@@ -379,7 +379,7 @@ async def test_a_thread_that_is_gone_sends_the_answer_to_the_requester(
     assert not any(m.thread_ts for m in slack.messages)
 
 
-async def test_an_edit_that_is_refused_leaves_the_reply_and_nothing_else(
+async def test_a_refused_edit_does_not_affect_the_reply(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
@@ -393,7 +393,7 @@ async def test_an_edit_that_is_refused_leaves_the_reply_and_nothing_else(
     assert slack.shown_to(REQUESTER) == []
 
 
-async def test_a_rate_limit_at_every_step_only_takes_time(
+async def test_a_rate_limit_at_every_step_only_delays_the_answer(
     slack: LocalSlack, threads: Threads, sleep: Sleep
 ) -> None:
     request = request_of(slack)
@@ -413,7 +413,7 @@ async def test_a_rate_limit_at_every_step_only_takes_time(
 
 
 @pytest.mark.parametrize("ending", ["used up", "expired"])
-async def test_a_response_url_that_has_ended_moves_the_answer_to_a_direct_message(
+async def test_the_answer_is_a_direct_message_if_the_response_url_has_expired(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, ending: str
 ) -> None:
     url = slack.response_url(REQUESTER, "C0SECRET")
@@ -429,7 +429,7 @@ async def test_a_response_url_that_has_ended_moves_the_answer_to_a_direct_messag
     assert slack.calls[-1].error is None
 
 
-async def test_a_response_url_that_is_used_up_meanwhile_moves_the_answer_to_a_direct_message(
+async def test_the_answer_is_a_direct_message_if_the_response_url_is_used_up_meanwhile(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -463,7 +463,7 @@ async def test_a_direct_message_in_doubt_is_looked_for(
 
 
 @pytest.mark.parametrize("scope", ["im:history", "im:write"])
-async def test_a_direct_message_in_doubt_that_nobody_can_look_for_is_sent_again(
+async def test_a_doubtful_direct_message_is_sent_again_if_the_history_cannot_be_read(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, scope: str
 ) -> None:
     slack.scopes.discard(scope)
@@ -478,7 +478,7 @@ async def test_a_direct_message_in_doubt_that_nobody_can_look_for_is_sent_again(
     assert "you may see it twice" in shown.text
 
 
-async def test_a_direct_message_to_begin_with_is_sent_again_too(
+async def test_a_doubtful_first_direct_message_is_sent_again_too(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -491,7 +491,7 @@ async def test_a_direct_message_to_begin_with_is_sent_again_too(
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
 
-async def test_where_nobody_would_hear_the_answer_nothing_begins(
+async def test_nothing_begins_if_the_answer_could_reach_nobody(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -500,7 +500,7 @@ async def test_where_nobody_would_hear_the_answer_nothing_begins(
     assert await threads.open(request) is None
 
 
-async def test_where_only_the_response_url_may_open_again_it_is_owed(
+async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -512,7 +512,7 @@ async def test_where_only_the_response_url_may_open_again_it_is_owed(
         await threads.reopen(request, "private").close(request, ENDS)
 
 
-async def test_without_a_good_token_the_last_way_is_owed(
+async def test_without_a_valid_token_the_last_means_is_owed(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -524,7 +524,7 @@ async def test_without_a_good_token_the_last_way_is_owed(
         await threads.reopen(request, "private").close(request, ENDS)
 
 
-async def test_an_answer_that_gets_nowhere_is_not_called_delivered(
+async def test_an_answer_that_reaches_nobody_is_not_recorded_as_delivered(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -561,7 +561,7 @@ def failing_once(slack: LocalSlack, fault: Callable[[web.BaseRequest], web.Respo
         pytest.param(lambda _: web.Response(status=429), False, id="429"),
     ],
 )
-async def test_a_response_url_in_doubt_is_used_again_saying_so(
+async def test_a_doubtful_answer_to_a_response_url_is_repeated_with_a_note(
     slack: LocalSlack,
     threads: Threads,
     fault: Callable[[web.BaseRequest], web.Response],
@@ -578,7 +578,7 @@ async def test_a_response_url_in_doubt_is_used_again_saying_so(
     assert end.text == direct_answer(request, ENDS)
 
 
-async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
+async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
     slack: LocalSlack, threads: Threads
 ) -> None:
     unknown = Unknown(for_trouble(Trouble.TIMEOUT))
@@ -592,11 +592,11 @@ async def test_an_outcome_in_doubt_is_told_as_such_everywhere(
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, unknown)]
 
 
-# A place that was settled before, and what may stand there already.
+# Places that were found before, with messages that may exist already.
 
 
 @pytest.mark.parametrize("channel", [RELEASES, "D0BOT", "C0SECRET"])
-async def test_a_place_is_found_again_by_its_words(
+async def test_a_place_is_restored_from_its_stored_text(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
@@ -622,7 +622,7 @@ def test_only_a_thread_and_a_question_have_a_link(
 
 
 @pytest.mark.parametrize("channel", [RELEASES, "D0BOT"])
-async def test_a_parent_that_stands_already_is_the_place(
+async def test_an_existing_parent_is_used(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
@@ -634,7 +634,7 @@ async def test_a_parent_that_stands_already_is_the_place(
     assert len(slack.parents(channel)) == 1
 
 
-async def test_a_parent_that_nobody_can_look_for_is_replaced_saying_so(
+async def test_a_new_parent_with_a_note_is_posted_if_the_history_cannot_be_read(
     slack: LocalSlack, threads: Threads
 ) -> None:
     without_history(slack)
@@ -645,7 +645,7 @@ async def test_a_parent_that_nobody_can_look_for_is_replaced_saying_so(
 
 
 @pytest.mark.parametrize("used", [False, True], ids=["response_url", "direct message"])
-async def test_what_was_perhaps_begun_in_private_is_begun_again_saying_so(
+async def test_a_private_start_that_may_have_been_shown_is_repeated_with_a_note(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, used: bool
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -657,9 +657,7 @@ async def test_what_was_perhaps_begun_in_private_is_begun_again_saying_so(
     assert "this one replaces it" in last.text
 
 
-async def test_a_reply_that_stands_already_is_not_repeated(
-    slack: LocalSlack, threads: Threads
-) -> None:
+async def test_an_existing_reply_is_not_repeated(slack: LocalSlack, threads: Threads) -> None:
     request = request_of(slack)
     place = await threads.open(request)
     assert place is not None
@@ -670,7 +668,7 @@ async def test_a_reply_that_stands_already_is_not_repeated(
     assert reply.edits == 0
 
 
-async def test_a_reply_that_stands_already_learns_of_a_second_call(
+async def test_an_existing_reply_is_edited_after_a_second_call(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
@@ -684,7 +682,7 @@ async def test_a_reply_that_stands_already_learns_of_a_second_call(
     ]
 
 
-async def test_an_answer_in_private_that_stands_already_is_not_repeated(
+async def test_an_existing_private_answer_is_not_repeated(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -699,7 +697,7 @@ async def test_an_answer_in_private_that_stands_already_is_not_repeated(
     assert answer(ENGLISH, request, ENDS, called_again=True).text in told.text
 
 
-async def test_an_answer_in_private_that_nobody_can_look_for_says_that_it_may_come_twice(
+async def test_a_private_answer_that_cannot_be_looked_for_says_that_it_may_come_twice(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -710,18 +708,18 @@ async def test_an_answer_in_private_that_nobody_can_look_for_says_that_it_may_co
     assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text
 
 
-# In a thread of others.
+# Existing threads.
 
 
 def inside(slack: LocalSlack, channel: str = RELEASES) -> Request:
-    """Return a request that a button or a shortcut makes in a thread; it has no response_url."""
+    """Return a request from a button or a shortcut in a thread, without a response_url."""
     ts = slack.next_ts()
     slack.post(PostedMessage(ts, channel, "U0SECOND", "What about prod-1?"))
     request = request_of(slack, channel)
     return replace(request, origin=replace(request.origin, thread_ts=ts, response_url=""))
 
 
-async def test_what_was_asked_on_a_message_that_can_have_no_replies_is_answered_alone(
+async def test_a_request_on_a_message_that_cannot_have_replies_is_answered_to_the_requester_only(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
@@ -735,7 +733,7 @@ async def test_what_was_asked_on_a_message_that_can_have_no_replies_is_answered_
     assert len(slack.parents(RELEASES)) == 1
 
 
-async def test_what_was_asked_in_a_thread_is_shown_and_answered_there(
+async def test_a_request_in_a_thread_is_shown_and_answered_there(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
@@ -753,7 +751,7 @@ async def test_what_was_asked_in_a_thread_is_shown_and_answered_there(
     assert slack.violations == []
 
 
-async def test_a_place_in_a_thread_is_found_again_by_its_words(
+async def test_a_place_in_a_thread_is_restored_from_its_stored_text(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
@@ -767,7 +765,7 @@ async def test_a_place_in_a_thread_is_found_again_by_its_words(
     assert reply.text == answer(ENGLISH, request, ENDS).text
 
 
-async def test_what_stands_in_a_thread_already_is_not_repeated(
+async def test_existing_messages_in_a_thread_are_not_repeated(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
@@ -782,7 +780,7 @@ async def test_what_stands_in_a_thread_already_is_not_repeated(
 @TWICE
 @EVERY_LOSS
 @pytest.mark.parametrize("lost", ["parent", "reply"])
-async def test_a_thread_of_others_never_lacks_the_answer_and_never_shows_it_twice(
+async def test_an_existing_thread_gets_the_answer_exactly_once(
     slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int
 ) -> None:
     request = inside(slack)
@@ -814,7 +812,7 @@ async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads:
     ]
 
 
-async def test_a_thread_that_is_gone_before_anything_was_said_leaves_a_direct_message(
+async def test_a_request_in_a_deleted_thread_is_answered_by_direct_message(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
@@ -827,11 +825,11 @@ async def test_a_thread_that_is_gone_before_anything_was_said_leaves_a_direct_me
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
 
-# While it waits for an approval.
+# Waiting for an approval.
 
 
 @pytest.mark.parametrize("channel", [RELEASES, "D0BOT", "C0SECRET"])
-async def test_a_request_that_waits_is_said_to_wait_and_can_be_taken_back(
+async def test_the_parent_says_that_a_request_waits_and_can_be_withdrawn(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
@@ -847,7 +845,7 @@ async def test_a_request_that_waits_is_said_to_wait_and_can_be_taken_back(
         assert not [block for block in shown.blocks if block["type"] == "actions"]
 
 
-async def test_a_request_that_waits_says_so_in_a_direct_message_too(
+async def test_a_direct_message_says_that_a_request_waits_too(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
@@ -860,7 +858,7 @@ async def test_a_request_that_waits_says_so_in_a_direct_message_too(
 @pytest.mark.parametrize(
     "outcome", [Rejected("U0APPROVER", "not today"), Cancelled(REQUESTER), Expired("approval")]
 )
-async def test_what_ends_without_a_call_ends_in_its_thread(
+async def test_a_request_that_ends_without_a_call_is_answered_in_its_thread(
     slack: LocalSlack, threads: Threads, outcome: Outcome
 ) -> None:
     request = request_of(slack)
@@ -872,7 +870,7 @@ async def test_what_ends_without_a_call_ends_in_its_thread(
     assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, outcome).text]
 
 
-# How far a batch has come.
+# Progress of batches.
 
 
 BATCH = ("wx5fe6bb43205e9e70", "wx00000000000000aa")
@@ -880,7 +878,7 @@ HALF = Tally(2, shared=1)
 
 
 @pytest.mark.parametrize("of_others", [False, True])
-async def test_how_far_a_batch_has_come_is_shown_in_the_parent(
+async def test_the_progress_of_a_batch_is_shown_in_the_parent(
     slack: LocalSlack, threads: Threads, of_others: bool
 ) -> None:
     asked = inside(slack) if of_others else request_of(slack)
@@ -893,7 +891,7 @@ async def test_how_far_a_batch_has_come_is_shown_in_the_parent(
     assert calls(slack, "chat.postMessage") == 1
 
 
-async def test_in_private_nobody_is_shown_how_far_a_batch_has_come(
+async def test_the_progress_of_a_batch_is_not_shown_in_private_places(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = replace(request_of(slack, "C0SECRET"), appid="", appids=BATCH)
@@ -913,7 +911,7 @@ async def test_the_appids_of_a_long_batch_are_listed_once_where_its_answer_will_
 ) -> None:
     asked = inside(slack) if of_others else request_of(slack)
     request = replace(asked, appid="", appids=MANY, language=Language.CHINESE)
-    for _ in range(2):  # whoever listed them first may have died before recording it
+    for _ in range(2):  # the replica that listed them may have died before recording it
         place = await threads.open(request, look_since=slack.clock())
         assert place is not None
     root = asked.origin.thread_ts or slack.parents(RELEASES)[0].ts
@@ -922,7 +920,7 @@ async def test_the_appids_of_a_long_batch_are_listed_once_where_its_answer_will_
     assert calls(slack, "chat.postMessage") == 2
 
 
-async def test_a_batch_goes_on_without_a_list_that_slack_refuses(
+async def test_a_batch_continues_if_slack_refuses_its_list(
     slack: LocalSlack, threads: Threads
 ) -> None:
     fault = Code("restricted_action_thread_locked")
@@ -936,7 +934,7 @@ async def test_a_batch_goes_on_without_a_list_that_slack_refuses(
     assert slack.thread(RELEASES, slack.parents(RELEASES)[0].ts) == []
 
 
-async def test_the_list_of_a_batch_is_owed_while_slack_is_away(
+async def test_the_list_of_a_batch_is_owed_while_slack_is_down(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = replace(request_of(slack), appid="", appids=MANY)
@@ -952,7 +950,7 @@ async def test_the_list_of_a_batch_is_owed_while_slack_is_away(
     assert texts(slack.thread(RELEASES, root)) == [replies(ENGLISH, request)[0].text]
 
 
-async def test_in_private_the_appids_of_a_long_batch_are_not_listed(
+async def test_the_appids_of_a_long_batch_are_not_listed_in_private_places(
     slack: LocalSlack, threads: Threads
 ) -> None:
     await threads.open(replace(request_of(slack, "C0SECRET"), appid="", appids=MANY))
@@ -966,7 +964,7 @@ async def test_in_private_the_appids_of_a_long_batch_are_not_listed(
 @pytest.mark.parametrize(
     ("channel", "shared"), [(RELEASES, True), ("C0SECRET", False)], ids=["thread", "private"]
 )
-async def test_the_requester_is_answered_in_their_language_and_a_channel_told_in_its_own(
+async def test_the_requester_is_answered_in_their_language_and_the_channel_in_its_own(
     slack: LocalSlack, threads: Threads, channel: str, shared: bool
 ) -> None:
     request = replace(request_of(slack, channel), language=Language.CHINESE)
