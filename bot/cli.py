@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.setup import log_uncaught, set_up
@@ -18,6 +19,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage, 130 Ctrl-C."""
+    _open_closed_streams()
     given = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = _version if given.version else given.command
     # slack_sdk looks up the home directory when it is imported, and a container's user may have none.
@@ -32,6 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     finally:
         _discard_unread_output()
+
+
+def _open_closed_streams() -> None:
+    """Open the standard streams that were closed before the start, such as by `2>&-`, on /dev/null.
+
+    Else the next file to be opened, such as the ledger, would get the number of one, and what libraries print there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # open to the end
+            setattr(sys, name, stream)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,7 +155,7 @@ def _run(_: argparse.Namespace) -> int:
 
 def _discard_unread_output() -> None:
     """Discard output that cannot be written, for which Python would exit with code 120."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None if closed before the start
+    for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:

@@ -1,10 +1,46 @@
+import asyncio
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import spawn
+from tests.conftest import rows
+from tests.end_to_end.conftest import STARTUP, spawn
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("run", 2), ("doctor", 1), ("audit", 0), ("nonsense", 2)]
+)
+async def test_closed_standard_streams_change_no_exit_code(
+    arguments: str, code: int, tmp_path: Path, empty_ledger: Path
+) -> None:
+    shutil.copyfile(empty_ledger, tmp_path / "share-env.db")
+    closed = f'exec "$0" -m bot {arguments} <&- >&- 2>&-'
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", closed, sys.executable),
+        cwd=tmp_path,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert await asyncio.wait_for(process.wait(), STARTUP) == code
+
+
+async def test_a_bot_without_standard_error_runs_and_keeps_its_ledger_whole(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    closed = 'exec "$0" -m bot run 2>&-'
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", closed, sys.executable),
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    assert b"ready" in await asyncio.wait_for(process.stdout.readline(), STARTUP)
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), STARTUP) == 0
+    assert rows(tmp_path / "share-env.db", "PRAGMA integrity_check") == [("ok",)]
 
 
 @pytest.mark.parametrize(
