@@ -21,6 +21,7 @@ class Entry:
     request next, and `owed_since` since when Slack has refused its next message. `called_again` if WeChat was called
     twice, since a replica stopped before it recorded the first answer. `told_steps`, known right after an answer:
     whether earlier answers told the receivers the remaining steps after a share.
+    `taken_over` is how often it was taken over; those after clean stops count as one.
     """
 
     request: Request

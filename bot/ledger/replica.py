@@ -76,7 +76,13 @@ _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 
 _ME = bindparam("me", type_=_r.holder.type)
 _ALIVE = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > NOW)
-_CRASHED = case((_r.wake.is_(None), 1), else_=0)  # with `wake` it was released on purpose
+# Who crashed still holds it; a stop releases it. With `wake` nobody was at work on it.
+_TIMES = case(
+    (_r.wake.is_not(None), _r.taken_over),
+    (_r.holder.is_not(None), _r.taken_over + 1),
+    (_r.taken_over == 0, 1),
+    else_=_r.taken_over,
+)
 _FREE = (
     select(_r.id)
     .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= NOW))
@@ -89,7 +95,7 @@ _FREE = (
 _TAKE_OVER = (
     update(requests)
     .where(_r.id.in_(select(_FREE.c.id)))
-    .values(holder=_ME, fence=_r.fence + 1, taken_over=_r.taken_over + _CRASHED)
+    .values(holder=_ME, fence=_r.fence + 1, taken_over=_TIMES)
     .returning(requests, READ_AT)
 )
 # If a take-over was rolled back, a click may have got the same fence and holder, but not the same state.

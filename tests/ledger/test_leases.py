@@ -105,6 +105,23 @@ async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
         await database.lease_over(f"taker-{count}")
 
 
+async def test_take_overs_after_clean_stops_count_as_one_and_those_after_a_crash_each(
+    database: Database, gone: Ledger
+) -> None:
+    await accepted(gone)
+    leaving = gone
+    for number in range(4):
+        await leaving.replica.stop()
+        leaving = database.ledger(f"deploy-{number}", SHORT)
+        await leaving.replica.heartbeat()
+        (entry,) = await leaving.replica.take_over(9)
+        assert (entry.taken_over, entry.fence) == (1, number + 2)
+    await database.lease_over("deploy-3")
+    last = database.ledger("last")
+    await last.replica.heartbeat()
+    assert [entry.taken_over for entry in await last.replica.take_over(9)] == [2]
+
+
 async def test_nobody_takes_over_its_own(database: Database, gone: Ledger) -> None:
     entry = await accepted(gone)
     await database.lease_over("gone")
@@ -516,7 +533,7 @@ async def test_what_was_taken_over_for_nobody_is_put_back(
         await asyncio.wait([taking])
     await ledger.replica.heartbeat()
     assert [(taken.request.id, taken.taken_over) for taken in await other.replica.take_over(9)] == [
-        (entry.request.id, 2)
+        (entry.request.id, 1)
     ]
 
 

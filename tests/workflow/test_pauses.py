@@ -13,6 +13,7 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
+from bot.workflow.worker import MOST_TAKE_OVERS
 from tests.conftest import RELEASES, REQUESTER, Change, Sleep, ledger_down, rows, soon
 from tests.scenes import ALLOW, DENY, Scene
 from tests.workflow.test_batches import appids, line, shared, through
@@ -178,6 +179,27 @@ async def test_after_a_pause_nothing_more_is_shared_if_the_policy_says_no_by_now
         answer = await through(scene)
     assert "*60 stopped by the policy*, of 60." in answer.text
     assert len(wechat.calls) == calls
+
+
+async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
+    scene: Scene, standing: Standing, wechat: LocalWeChat
+) -> None:
+    async def taken_over(times: int) -> None:
+        taken = "SELECT 1 FROM events WHERE kind = 'taken over'"
+        await soon(lambda: len(rows(scene.database, taken)) == times)
+
+    scene.environ["SHUTDOWN_GRACE"] = "0"
+    async with scene.bot(ALLOW):
+        await at_a_limit(scene, 2, PER_DAY)
+    for deploy in range(1, MOST_TAKE_OVERS + 2):
+        wechat.fail("shareenv", Code(PER_DAY), times=None)
+        async with scene.bot(ALLOW):
+            await taken_over(deploy)
+    wechat.clear("shareenv")
+    async with scene.bot(ALLOW):
+        standing.now = IN_AN_HOUR
+        answer = await through(scene)
+    assert "2 shared" in answer.text
 
 
 async def test_the_pause_is_not_shown_any_more_once_it_is_over(

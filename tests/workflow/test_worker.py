@@ -191,6 +191,7 @@ async def leave(
         if told:
             assert await place.close(request, told)
     await ledger.close()
+    rows(database, "UPDATE requests SET holder = 'dead'")  # a kill releases nothing
 
 
 @asynccontextmanager
