@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pty
 import re
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import sysconfig
 import tomllib
 from configparser import RawConfigParser
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -95,7 +98,9 @@ def test_a_command_next_to_the_unit_runs_as_the_same_user_with_the_same_settings
     None
 ):
     script = (ROOT / "bot/ops/as-the-bot.sh").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^exec (systemd-run .*)$", script.replace("\\\n", ""), re.MULTILINE)
+    (settings,) = re.findall(r"^settings=(.*)$", script, re.MULTILINE)
+    script = script.replace('"$settings"', settings).replace("\\\n", "")
+    (command,) = re.findall(r"^(systemd-run .*)$", script, re.MULTILINE)
     assert command.endswith(f' {PROGRAM} "$@"')
     unit = service()["Service"]
     given = dict(re.findall(r"-p (\w+)=(\S+)", command))
@@ -103,32 +108,77 @@ def test_a_command_next_to_the_unit_runs_as_the_same_user_with_the_same_settings
     assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile"} <= given.keys()
 
 
-def test_the_command_that_the_readme_installs_runs_as_the_right_user(tmp_path: Path) -> None:
-    for name in ("sudo", "systemd-run", "id"):
-        said = "echo 1000" if name == "id" else f'echo {name} "$@"'
-        (tmp_path / name).write_text(f"#!/bin/sh\n{said}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
-    wrapper = shutil.copy(ROOT / "bot/ops/as-the-bot.sh", tmp_path / "share-env-bot")
-    Path(wrapper).chmod(0o755)
+@dataclass(frozen=True)
+class Wrapper:
+    """The wrapper in a folder with what it calls, each of which says how it was called."""
 
-    def typed(*words: str) -> tuple[int, str]:
+    folder: Path
+
+    def says(self, name: str, script: str) -> None:
+        """Put a command into the folder."""
+        (self.folder / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (self.folder / name).chmod(0o755)
+
+    def typed(self, *words: str, stdin: int = subprocess.DEVNULL) -> tuple[int, str]:
+        """Return the exit code and all that is said."""
         done = subprocess.run(
-            [wrapper, *words],
+            [self.folder / "share-env-bot", *words],
             check=False,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+            env={"PATH": str(self.folder)},
         )
         return done.returncode, done.stdout
 
-    assert typed("audit", "--user", "U 1") == (0, f"sudo -- {wrapper} audit --user U 1\n")
-    (tmp_path / "id").write_text("#!/bin/sh\necho 0\n", encoding="utf-8")
-    code, said = typed("request", "7kq2mhx4")
+
+@pytest.fixture
+def wrapper(tmp_path: Path) -> Wrapper:
+    """Return the wrapper as root types it, with settings."""
+    script = (ROOT / "bot/ops/as-the-bot.sh").read_text(encoding="utf-8")
+    settings = tmp_path / "share-env-bot.env"
+    settings.touch()
+    wrapper = Wrapper(tmp_path)
+    wrapper.says("share-env-bot", script.replace("/etc/share-env-bot.env", str(settings)))
+    wrapper.says("id", "echo 0")
+    wrapper.says("systemd-run", 'echo systemd-run "$@"')
+    return wrapper
+
+
+def test_the_command_that_the_readme_installs_runs_as_the_right_user(wrapper: Wrapper) -> None:
+    code, said = wrapper.typed("request", "7kq2mhx4")
     assert (code, said.startswith("systemd-run --pipe")) == (0, True)
     assert said.endswith(f" {PROGRAM} request 7kq2mhx4\n")
-    assert typed("run")[0] == typed()[0] == 2
+    assert wrapper.typed("run")[0] == wrapper.typed()[0] == 2
+    wrapper.says("id", "echo 1000")
+    code, said = wrapper.typed("audit")
+    assert (code, "no sudo" in said) == (2, True)
+    wrapper.says("sudo", 'echo sudo "$@"')
+    asked = f"sudo -- {wrapper.folder}/share-env-bot audit --user U 1\n"
+    assert wrapper.typed("audit", "--user", "U 1") == (0, asked)
+
+
+def test_what_is_written_to_a_file_or_another_program_gets_no_terminals_line_ends(
+    wrapper: Wrapper,
+) -> None:
+    ours, its = pty.openpty()
+    try:
+        assert wrapper.typed("audit", stdin=its)[1].startswith("systemd-run --pipe ")
+    finally:
+        os.close(ours)
+        os.close(its)
+
+
+def test_the_command_says_what_keeps_systemd_from_running_it(wrapper: Wrapper) -> None:
+    wrapper.says("systemd-run", "exit 1")
+    assert wrapper.typed("doctor") == (1, "")  # the doctor has said it
+    wrapper.says("systemd-run", "exit 203")
+    code, said = wrapper.typed("doctor")
+    assert (code, "journalctl" in said) == (203, True)
+    (wrapper.folder / "share-env-bot.env").unlink()
+    code, said = wrapper.typed("doctor")
+    assert (code, said.startswith("There is no ")) == (2, True)
 
 
 @pytest.fixture

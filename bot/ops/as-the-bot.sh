@@ -1,19 +1,32 @@
 #!/bin/sh
 # Run a command of the bot beside the unit, as the same user, with its settings and its ledger: only root can, so
 # whoever else types it is asked by sudo. README's command installs it as /usr/local/bin/share-env-bot.
-[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
+settings=/etc/share-env-bot.env
+
+fail() {
+  echo "$1" >&2
+  exit "$2"
+}
+
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null || fail "Only root can run this, and there is no sudo. Become root, and type it again." 2
+  exec sudo -- "$0" "$@"
+fi
 case "$1" in
-'' | run)
-  echo "The unit runs the bot: systemctl start share-env-bot" >&2
-  exit 2
-  ;;
+'' | run) fail "The unit runs the bot: systemctl start share-env-bot" 2 ;;
 esac
-[ -t 0 ] && how=--pty || how=--pipe
-exec systemd-run "$how" --wait --collect --quiet \
+[ -f "$settings" ] || fail "There is no $settings. Copy .env.example there (install -m 600), and fill it in." 2
+# A terminal for both, or none: systemd-run ends lines with \r\n on one, which no file and no other program wants.
+[ -t 0 ] && [ -t 1 ] && how=--pty || how=--pipe
+systemd-run "$how" --wait --collect --quiet \
   -p DynamicUser=yes \
   -p User=share-env-bot \
   -p StateDirectory=share-env-bot \
   -p StateDirectoryMode=0700 \
   -p WorkingDirectory=/var/lib/share-env-bot \
-  -p EnvironmentFile=/etc/share-env-bot.env \
+  -p EnvironmentFile="$settings" \
   /opt/share-env-bot/.venv/bin/share-env-bot "$@"
+code=$?
+# From 200 on they are systemd's own. 203: it may not execute the file, or the Python that it names.
+[ "$code" -lt 200 ] || fail "systemd could not start it (code $code). journalctl -n 9 says why." "$code"
+exit "$code"
