@@ -89,20 +89,52 @@ def another_secret(night: Night) -> Mapping[str, str | None]:
     return {"SLACK_APP_TOKEN": None, "SLACK_SIGNING_SECRET": "0" * 32}
 
 
-def without_users(night: Night) -> Mapping[str, str | None]:
-    night.slack.scopes.discard("users:read")
-    return {}
+def by_http(night: Night) -> Mapping[str, str | None]:
+    secret = night.slack.world.signing_secret
+    return {**another_secret(night), "SLACK_SIGNING_SECRET": secret}
+
+
+async def one_url_is_another(night: Night) -> None:
+    await night.asks()
+    night.slack.request_url = f"{night.served.origin}/slack/interactivity"
+    await night.slack.command(REQUESTER, RELEASES, "help")
+
+
+def without(scope: str) -> Callable[[Night], Mapping[str, str | None]]:
+    def before(night: Night) -> Mapping[str, str | None]:
+        night.slack.scopes.discard(scope)
+        return {}
+
+    return before
 
 
 def chain(night: Night) -> Mapping[str, str | None]:
     settings = chain_environment(night.wechat, night.served.port)
     taken = {"WECHAT_TOKEN_SERVER_URL": None, "WECHAT_TOKEN_SERVER_AUTHORIZATION": None}
-    return {**taken, **settings, "WECHAT_MESSAGE_TOKEN": "another-made-up-message-token"}
+    return {**taken, **settings}
+
+
+def another_message_token(night: Night) -> Mapping[str, str | None]:
+    return {**chain(night), "WECHAT_MESSAGE_TOKEN": "another-made-up-message-token"}
+
+
+def unlisted(night: Night) -> Mapping[str, str | None]:
+    night.wechat.fail("api_component_token", Code(61004), times=None)
+    return chain(night)
 
 
 async def pushes(night: Night) -> None:
     for _ in range(2):
         await night.wechat.platform.push_ticket()
+
+
+async def renewals_fail(night: Night) -> None:
+    """Let WeChat push tickets, with each of which the bot tries to renew at once."""
+    failed = 'share_env_renewal_failures_total{link="platform"}'
+    async with asyncio.timeout(30):
+        await night.wechat.platform.push_ticket()
+        while (await night.served.counts(failed))[failed] < 4:
+            await night.wechat.platform.push_ticket()
 
 
 def with_file(night: Night) -> Mapping[str, str | None]:
@@ -154,7 +186,22 @@ NIGHTS = {
         "SLACK_SIGNING_SECRET", "", "ShareEnvPostsRefused", "SLACK_SIGNING_SECRET", another_secret
     ),
     "a scope is missing": Broken(
-        "users:read", "", "ShareEnvCannotTellWho", "users:read", without_users
+        "users:read", "", "ShareEnvCannotTellWho", "users:read", without("users:read")
+    ),
+    "the scope for groups is missing": Broken(
+        *("usergroups:read", "", "ShareEnvCannotTellWho", "usergroups:read"),
+        without("usergroups:read"),
+    ),
+    "the scope for answers is missing": Broken(
+        "chat:write", "", "", "chat:write", without("chat:write")
+    ),
+    "one of Slack's Request URLs is another": Broken(
+        *("Slack's Request URLs have to end in /slack/events", "", "", "/slack/events"),
+        *(by_http, one_url_is_another),
+    ),
+    "WeChat does not know the address, so renewals fail": Broken(
+        *("61004", "the platform's token is not good", "ShareEnvRenewalsFail", "白名单IP"),
+        *(unlisted, renewals_fail),
     ),
     "a command of another name": Broken(
         "command /share-envs",
@@ -165,7 +212,7 @@ NIGHTS = {
     "another message token": Broken(
         *("WECHAT_MESSAGE_TOKEN", "the platform's token is not good"),
         *("ShareEnvTokensFail", "WECHAT_MESSAGE_TOKEN"),
-        *(chain, pushes),
+        *(another_message_token, pushes),
     ),
     "a policy file with a mistake": Broken(
         "policy refused",

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.ops.doctor.findings import Finding, because, ok, wrong, wrong_by
+from bot.ops.doctor.findings import Finding, because, ok, warning, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
@@ -107,9 +107,11 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
 
 def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
     for (path, reason), times in counted.refused.items():
-        if not taken.get(path, True) and (path, reason) in _FIXES:
+        others = taken.get(path, True)
+        # A stranger can post with a bad signature, but has no reason to sign at another path: one URL of several is wrong.
+        if (path, reason) in _FIXES and (not others or path == ELSEWHERE):
             why, fix = _FIXES[path, reason]
             where = "" if path == ELSEWHERE else f" to {path}"
             found = f"the bot that runs refused {times} posts{where}: {why}"
             causes = ("clock",) if fix == _CLOCK else ()
-            yield because(wrong(_DELIVERIES, found, fix), *causes)
+            yield because((warning if others else wrong)(_DELIVERIES, found, fix), *causes)
