@@ -15,7 +15,6 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World, seed
 
 OWNER = "wx0123456789abcdef"
-GROUP = "S0PLATFORM"
 
 REQUESTER, CHANNEL = "U0REQUESTER", "C0RELEASES"
 
@@ -71,7 +70,8 @@ class StandIns:
             "WECHAT_API_URL": self.wechat.url,
             "WECHAT_AUTHORIZER_APPID": OWNER,
             "WECHAT_AUTHORIZER_ACCESS_TOKEN": self.wechat.issue(OWNER),
-            "SHARE_ENV_ALLOWED_GROUPS": GROUP,
+            # Not a group: earlier bots read its members by a call that the stand-in no longer has.
+            "SHARE_ENV_ALLOWED_USERS": REQUESTER,
         }
 
     async def load(self, commands: int, at_once: int) -> Load:
