@@ -37,33 +37,23 @@ def rendered(
         shown["metadata"] = message.metadata
     if message.thread_ts is not None:
         shown["thread_ts"] = message.thread_ts
-    elif count := len(workspace.thread(message.channel, message.ts)):
-        shown |= {"thread_ts": message.ts, "reply_count": count}
+    elif workspace.thread(message.channel, message.ts):
+        shown["thread_ts"] = message.ts
     return shown
 
 
 def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Describe a conversation."""
-    return {"channel": _described(workspace, readable(workspace, args, "read"))}
-
-
-def _described(workspace: Workspace, channel: Channel) -> JsonObject:
-    shown: JsonObject = {
-        "id": channel.id,
-        "is_channel": channel.kind == "public",
-        "is_group": channel.kind == "private",
-        "is_im": channel.kind == "im",
-        "is_mpim": channel.kind == "mpim",
-        "is_private": channel.kind != "public",
-        "is_archived": channel.archived,
-        "is_ext_shared": channel.ext_shared,
-        "is_shared": channel.ext_shared,
-        "context_team_id": workspace.world.team_id,
+    channel = readable(workspace, args, "read")
+    return {
+        "channel": {
+            "id": channel.id,
+            "name": workspace.name_of(channel),
+            "is_member": workspace.is_member(channel),
+            "is_archived": channel.archived,
+            "is_ext_shared": channel.ext_shared,
+        }
     }
-    if channel.kind != "im":
-        shown["is_member"] = workspace.is_member(channel)
-        shown["name"] = workspace.name_of(channel)
-    return shown
 
 
 def history(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -101,7 +91,6 @@ def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage])
     page = within[int(start) : end]
     answer: JsonObject = {
         "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in page],
-        "has_more": end < len(within),
     }
     if end < len(within):
         answer["response_metadata"] = {"next_cursor": f"next:{end}"}

@@ -100,7 +100,6 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
         "id": person.id,
         "team_id": person.team_id,
         "name": person.name,
-        "real_name": person.name,
         "deleted": person.deleted,
         "is_bot": person.is_bot,
         "is_app_user": not person.is_bot,

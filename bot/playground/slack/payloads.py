@@ -64,9 +64,7 @@ def app_home_opened(
         "api_app_id": world.app_id,
         "event": event,
         "event_id": f"Ev{number:09d}",
-        "event_time": int(workspace.clock()),
         "authorizations": [{"enterprise_id": None, "is_enterprise_install": False, **bot}],
-        "is_ext_shared_channel": False,
     }
 
 

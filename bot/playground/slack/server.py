@@ -91,7 +91,7 @@ class LocalSlack(Connected):
             **interaction(self, "block_actions", user, team),
             "trigger_id": self.next_trigger(),
             **place_fields(self, at),
-            "actions": [{**action, "action_ts": self.next_ts()}],
+            "actions": [action],
         }
         if isinstance(at, PostedMessage):
             payload["response_url"] = self.response_url(user, at.channel, at)
@@ -126,7 +126,6 @@ class LocalSlack(Connected):
         payload = interaction(self, "shortcut", user) | {
             "callback_id": callback_id,
             "trigger_id": self.next_trigger(),
-            "action_ts": self.next_ts(),
         }
         return await self.deliver("interactive", payload)
 
@@ -138,7 +137,6 @@ class LocalSlack(Connected):
         payload = interaction(self, "message_action", user) | {
             "callback_id": callback_id,
             "trigger_id": self.next_trigger(),
-            "action_ts": self.next_ts(),
             "response_url": self.response_url(user, seen.channel, seen),
             "channel": channel_fields(self, seen.channel),
             "message_ts": seen.ts,

@@ -116,8 +116,6 @@ class Sockets:
         return {
             "type": "hello",
             "num_connections": len(self._open),
-            "debug_info": {"host": "playground", "approximate_connection_time": 18060},
-            "connection_info": {"app_id": self._workspace.world.app_id},
         }
 
     def _acknowledged(self, text: str, connection: _Connection) -> None:

@@ -79,8 +79,6 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
         **view.body,
         "state": {"values": values(view.blocks, view.typed)},
         "hash": view.hash,
-        "root_view_id": view.id,
-        "previous_view_id": None,
         "app_id": world.app_id,
         "app_installed_team_id": world.team_id,
         "bot_id": world.bot_id,

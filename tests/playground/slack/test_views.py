@@ -41,7 +41,6 @@ async def test_a_modal_opens_for_the_person_behind_the_trigger(
     [view] = slack.views("U0SECOND")
     assert slack.views("U0REQUESTER") == []
     assert (shown["id"], shown["hash"]) == (view.id, view.hash)
-    assert (shown["root_view_id"], shown["previous_view_id"]) == (view.id, None)
     assert shown["private_metadata"] == ""
     assert (view.kind, view.callback_id) == ("modal", "form")
     assert view.blocks[0]["block_id"]
