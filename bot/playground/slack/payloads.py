@@ -41,9 +41,7 @@ def interaction(
     }
 
 
-def app_home_opened(
-    workspace: Workspace, user: str, channel: str, tab: str, number: int
-) -> JsonObject:
+def app_home_opened(workspace: Workspace, user: str, channel: str, tab: str) -> JsonObject:
     """Return the event for a person who opens the app's page, with the current view."""
     world = workspace.world
     event: JsonObject = {
@@ -63,7 +61,7 @@ def app_home_opened(
         "team_id": world.team_id,
         "api_app_id": world.app_id,
         "event": event,
-        "event_id": f"Ev{number:09d}",
+        "event_id": f"Ev{workspace.next_number():09d}",
         "authorizations": [{"enterprise_id": None, "is_enterprise_install": False, **bot}],
     }
 

@@ -149,7 +149,7 @@ class LocalSlack(Connected):
         channel = self.direct_message(user)
         if channel is None:
             raise ImpossibleError(f"{user} has no App Home")
-        event = app_home_opened(self, user, channel.id, tab, self.next_number())
+        event = app_home_opened(self, user, channel.id, tab)
         return await self.deliver("events_api", event)
 
     def _offered(self, action_id: str, ack: Ack) -> list[JsonObject]:

@@ -85,9 +85,8 @@ class ComponentCalls:
         self._judge_token(asked)
         owner = self._owner(asked)
         known = self._known(owner, "authorizer_refresh_token")
-        account: JsonObject = {"nick_name": owner, "principal_name": "made-up", "account_status": 1}
         info: JsonObject = {"authorizer_appid": owner, **known, "func_info": self._functions(owner)}
-        return {"authorizer_info": account, "authorization_info": info}
+        return {"authorizer_info": {"account_status": 1}, "authorization_info": info}
 
     def _get_authorizer_list(self, asked: Asked) -> JsonObject:
         self._judge_token(asked)

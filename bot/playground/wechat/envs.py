@@ -15,10 +15,6 @@ ENVS = ("prod-1", "test-1")
 """The first owner's initial envs."""
 
 _FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
-_AT = "2026-01-05 10:00:00"
-_ENV: JsonObject = {"create_time": _AT, "update_time": _AT}
-_PACKAGE: JsonObject = {"package_id": "basic", "package_name": "basic"}
-_FUNCTION: JsonObject = {"runtime": "Nodejs16.13", "add_time": _AT, "mod_time": _AT}
 
 
 class OwnersEnvs:
@@ -59,7 +55,7 @@ class OwnersEnvs:
         """Return an owner's envs with their states, or one of them; an empty list is left out."""
         only = asked.text("env")
         listed: list[Json] = [
-            {"env": env, "alias": env, **_ENV, "status": status, **_PACKAGE}
+            {"env": env, "alias": env, "status": status}
             for env, status in self.envs.get(owner, {}).items()
             if only in {"", env}
         ]
@@ -72,7 +68,6 @@ class OwnersEnvs:
         if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:
             raise CodedError(40097)
         listed: list[Json] = [
-            {"name": name, "status": status, **_FUNCTION}
-            for name, status in self.functions.get(env, {}).items()
+            {"name": name, "status": status} for name, status in self.functions.get(env, {}).items()
         ]
         return {"total_count": len(listed), "functions": listed[offset : offset + limit]}

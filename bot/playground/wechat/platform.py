@@ -199,7 +199,6 @@ class PlatformStandIn:
             AuthorizerAppid=owner,
             AuthorizationCode=code,
             AuthorizationCodeExpiredTime=int(time.time()) + CODE_LIFETIME,
-            PreAuthCode=f"preauthcode@@@made-up-of-{owner}",
         )
 
     async def _push(self, info_type: str, **more: str | int) -> tuple[int, str]:
