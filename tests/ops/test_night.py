@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from bot.app.running import running
 from bot.guidance import Trouble, for_trouble
-from bot.ops.doctor.findings import by_cause, to_do_first
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
@@ -23,7 +23,7 @@ from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, settings_of
 from tests.ops.alerting import firing, needs_promtool, scrape
-from tests.ops.doctors import rule, with_policy
+from tests.ops.doctors import complaints, rule, with_policy
 from tests.ops.served import Served
 
 pytestmark = needs_promtool
@@ -111,7 +111,7 @@ def without(scope: str) -> Callable[[Night], Mapping[str, str | None]]:
 def chain(night: Night) -> Mapping[str, str | None]:
     settings = chain_environment(night.wechat, night.served.port)
     taken = {"WECHAT_TOKEN_SERVER_URL": None, "WECHAT_TOKEN_SERVER_AUTHORIZATION": None}
-    return {**taken, **settings}
+    return {**taken, **settings, "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode()}
 
 
 def another_message_token(night: Night) -> Mapping[str, str | None]:
@@ -238,7 +238,7 @@ NIGHTS = {
 async def looked_at(
     night: Night, broken: Broken, runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> tuple[str, str, set[str], str]:
-    """Return what the four say once it happened: log, /readyz, the alerts that fire, the doctor's first finding."""
+    """Return what the four say once it happened: log, /readyz, the alerts that fire, the doctor's one finding."""
     caplog.set_level(logging.INFO)
     changed = {**night.environ, **broken.before(night)}
     night = replace(
@@ -250,9 +250,10 @@ async def looked_at(
         await asyncio.sleep(1.2)  # what is refused is logged every second
         after = scrape((await night.served.get("/metrics"))[1])
         readyz = (await night.served.get("/readyz"))[1]
-        first = to_do_first(by_cause(await examine(night.environ)))
+        told = complaints(await examine(night.environ))
     log = "\n".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
-    said = f"{first.finding.found} {first.finding.fix}" if first else ""
+    said = "; ".join(f"{each.finding.found} {each.finding.fix}" for each in told)
+    assert len(told) == bool(broken.doctor), said
     fires = await asyncio.to_thread(firing, before, after, night.folder, broken.grow)
     return log, readyz, fires, said
 

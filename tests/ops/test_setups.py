@@ -23,7 +23,7 @@ from bot.settings.environ import environment as read_environment
 from bot.settings.load import Settings, load
 from tests.checking import checks
 from tests.ops.doctors import complaints, with_policy
-from tests.ops.setups import BROKEN, Around, Broken
+from tests.ops.setups import BROKEN, Around, Broken, Change
 
 AT_ONCE = 6
 
@@ -118,6 +118,29 @@ async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it_and_nothing_else
                 assert broken.fix in (first.finding.fix or "")
                 assert CLEAN(first.finding.found) == first.finding.found
                 assert CLEAN(first.finding.fix or "") == first.finding.fix
+
+
+async def test_causes_that_have_nothing_to_do_with_each_other_are_told_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_ledger: Path
+) -> None:
+    names = (
+        "a port of words",
+        "an old bot token",
+        "a ledger in no folder",
+        "another server as WeChat",
+    )
+
+    def change(around: Around) -> Change:
+        changes = [BROKEN[name].change for name in names]
+        return {
+            k: v for each in changes for k, v in (each(around) if callable(each) else each).items()
+        }
+
+    monkeypatch.chdir(tmp_path)
+    together = Broken("", "", "", change=change)
+    async with setup(together, tmp_path / "together", empty_ledger) as environ:
+        told = await diagnosed(environ)
+    assert [each.names for each in told] == [(BROKEN[name].first,) for name in names]
 
 
 async def test_the_start_says_the_same_or_goes_on_where_only_a_share_can_show_it(
