@@ -213,8 +213,11 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> bool:
     told = by_cause(findings)
     for each in told:
         _print(", ".join(each.names), each.finding)
-        for found in each.follows:
-            print(f"   Because of it, {found.name}: {printable(found.found)}")
+        alike: dict[str, list[str]] = {}
+        for finding in each.follows:
+            alike.setdefault(finding.found, []).append(finding.name)
+        for found, names in alike.items():
+            print(f"   Because of it, {', '.join(names)}: {printable(found)}")
         if each.unchecked:
             print(f"   Not checked because of it: {listed([*each.unchecked], most=30)}")
     print(f"\n{tally(told)}")

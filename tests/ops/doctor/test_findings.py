@@ -63,10 +63,11 @@ def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
 ) -> None:
     empty = warning("slack-groups", "without members: S0X", "Add people.")
     nobody = because(wrong("policy-approvers", "nobody can approve", "Name some."), "slack-groups")
-    assert lines(capsys, empty, nobody, WECHAT) == [
+    no_operator = because(wrong("policy-operators", nobody.found, "Name some."), "slack-groups")
+    assert lines(capsys, empty, nobody, no_operator, WECHAT) == [
         "❌ slack-groups: without members: S0X",
         "   → Add people.",
-        "   Because of it, policy-approvers: nobody can approve",
+        "   Because of it, policy-approvers, policy-operators: nobody can approve",
         "✅ wechat: it takes the token",
         "",
         "Wrong: 1, warnings: 0, fine: 1.",
