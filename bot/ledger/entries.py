@@ -20,8 +20,8 @@ class Entry:
     `at` is when this was read, 0 if not needed. `until` is when waiting for people ends, `wake` when to look at the
     request next, and `owed_since` since when Slack has refused its next message. `called_again` if WeChat was called
     twice, since a replica stopped before it recorded the first answer. `told_steps`, known right after an answer:
-    whether earlier answers told the receivers the remaining steps after a share.
-    `taken_over` is how often it was taken over; those after clean stops count as one.
+    whether earlier answers told the receivers the remaining steps after a share. `taken_over` is how often it was taken
+    over; those after clean stops count as one. `overdue` if its wait for people had expired when this was read.
     """
 
     request: Request
@@ -42,11 +42,7 @@ class Entry:
     owed_since: float | None = None
     called_again: bool = False
     told_steps: bool | None = None
-
-    @property
-    def overdue(self) -> bool:
-        """Whether its wait for people had expired when this was read."""
-        return self.until is not None and self.at >= self.until
+    overdue: bool = field(default=False, compare=False)
 
 
 def answered(
@@ -85,6 +81,7 @@ NEW_COLUMNS = (*_ORIGIN, *_OWN, "language", "appids", "state", "holder")
 
 def entry_of(row: RowMapping) -> Entry:
     """Return the Entry of a row of `requests`."""
+    at, until = row.get("read_at") or 0.0, row["until"]
     return Entry(
         request=_request_of(row),
         state=State(row["state"]),
@@ -94,8 +91,8 @@ def entry_of(row: RowMapping) -> Entry:
         outcome=row["ending"],
         taken_over=row["taken_over"],
         ended=row["ended"],
-        at=row.get("read_at") or 0.0,
-        until=row["until"],
+        at=at,
+        until=until,
         wake=row["wake"],
         asked=row["asked"],
         decided=row["decided"],
@@ -103,6 +100,7 @@ def entry_of(row: RowMapping) -> Entry:
         begun=row["begun"],
         owed_since=row["owed"],
         called_again=row["called_again"],
+        overdue=until is not None and at >= until,
     )
 
 

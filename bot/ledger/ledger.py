@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Update, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select
 
 from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
@@ -17,20 +17,16 @@ from bot.ledger.acceptance import Acceptance, Accepted, NewRequest, accept, with
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened, open_database
-from bot.ledger.entries import Entry, key_of, read_entries
+from bot.ledger.entries import Entry, read_entries
 from bot.ledger.events import EventListener, note
 from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
-from bot.ledger.moves import answer, move
+from bot.ledger.moves import answer, ask, move, settle
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
 from bot.ledger.statements import (
     ASKED_BY,
-    HALF_TIME,
-    MINE,
-    NOTHING_OWED,
-    among,
     compared,
 )
 from bot.ledger.steps import told_steps
@@ -41,10 +37,6 @@ from bot.runtime.observers import Transacted, no_op
 T = TypeVar("T")
 
 _r = requests.c
-
-_WAITS = update(requests).where(MINE, among([State.WAITING]))
-_SETTLED = _WAITS.values(**NOTHING_OWED)
-_ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
 
 # Newest first. A batch is one line, except in the history of an appid, which lists items.
 _NEWEST = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
@@ -155,7 +147,7 @@ class Ledger:
     async def place(self, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if another replica holds the request."""
         if entry.state is State.WAITING:
-            return self._held(entry, await self._fill(entry, _SETTLED, place=place))
+            return self._held(entry, await self._writer.run(partial(settle, entry, place)))
         work = partial(move, entry, State.PLACED, [("placed", {})], {"place": place})
         return self._held(entry, await self._writer.run(work))
 
@@ -164,7 +156,7 @@ class Ledger:
 
         False if another replica holds it, or it no longer waits.
         """
-        asked = await self._fill(entry, _ASKED, asked=where)
+        asked = await self._writer.run(partial(ask, entry, where))
         self.lease.released(entry)
         return asked
 
@@ -214,11 +206,6 @@ class Ledger:
     async def envs(self, limit: int) -> list[str]:
         """Return the envs of past requests, the most recent first."""
         return await self._writer.run(lambda on: list(on.scalars(_ENVS, {"most": limit})))
-
-    async def _fill(self, entry: Entry, statement: Update, **columns: str) -> bool:
-        """Fill columns of a waiting request; False if another replica holds it or it no longer waits."""
-        fill = {**key_of(entry), **columns}
-        return await self._writer.run(lambda on: on.execute(statement, fill).rowcount == 1)
 
     def _held(self, entry: Entry, written: T) -> T:
         """Return a write's result; a falsy one means that another replica holds the request, so the lease drops it."""

@@ -12,7 +12,7 @@ from bot.ledger.lane import requeue_others
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
-from bot.ledger.statements import MINE, NOTHING_OWED, NOW, STANDS, among
+from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, NOW, STANDS, among
 from bot.ledger.steps import told_steps
 
 _MOVE = {
@@ -24,6 +24,9 @@ _MOVE = {
     )
     for to in (State.PLACED, State.ANSWERED, State.ENDED)
 }
+_WAITS = update(requests).where(MINE, among([State.WAITING]))
+_SETTLED = _WAITS.values(**NOTHING_OWED)
+_ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
 _STANDS = select(requests.c.id).where(STANDS)
 
 
@@ -42,6 +45,16 @@ def move(
     for kind, facts in happened:
         record(on, kind, entry.request, facts)
     return True
+
+
+def settle(entry: Entry, place: str, on: Connection) -> bool:
+    """Record where the answer to a waiting request goes; False if another replica holds it or it no longer waits."""
+    return on.execute(_SETTLED, {**key_of(entry), "place": place}).rowcount == 1
+
+
+def ask(entry: Entry, where: str, on: Connection) -> bool:
+    """Record where the approvers were asked, and release the request until half of its time is over; False as above."""
+    return on.execute(_ASKED, {**key_of(entry), "asked": where}).rowcount == 1
 
 
 def answer(  # noqa: PLR0913, PLR0917  # one column or event each

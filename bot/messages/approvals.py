@@ -26,7 +26,7 @@ from bot.messages.blocks import (
     small,
 )
 from bot.messages.endings import became
-from bot.messages.request import FOR_GOOD, with_comment
+from bot.messages.request import FOR_GOOD
 from bot.messages.words import (
     Mrkdwn,
     Words,
@@ -38,6 +38,7 @@ from bot.messages.words import (
     reason,
     sentences,
     when,
+    with_comment,
 )
 
 _PAST = 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from bot.domain.click import Act, value_of
+from bot.domain.click import Act
 from bot.messages.words import code, escape, shortened
 
 Block = dict[str, object]
@@ -80,6 +80,17 @@ class Button:
     style: Literal["primary", "danger"] | None = None
     reason: str | None = None
     about: str = ""
+
+
+def value_of(request_id: str, reason: str | None) -> str:
+    """Return a button's value: the request's id and, if there is one, the reason."""
+    return f"{request_id} {reason}" if reason else request_id
+
+
+def read_value(value: str) -> tuple[str, str | None]:
+    """Return the request's id and the reason from a button's value."""
+    request_id, _, reason = value.partition(" ")
+    return request_id, reason or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,8 @@ from bot.messages.request import (
     FOR_GOOD,
     all_appids,
     why_command,
-    with_comment,
 )
-from bot.messages.words import Words, appids, code, name, reason, sentences, when
+from bot.messages.words import Words, appids, code, name, reason, sentences, when, with_comment
 from bot.policy import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped

@@ -39,8 +39,3 @@ def replies(words: Words, request: Request) -> list[Message]:
     """Return a batch's appids, if they are more than ten, as messages for a thread."""
     parts = all_appids(words, request)
     return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]
-
-
-def with_comment(words: Words, told: str, comment: str | None) -> str:
-    """Return `told` and, below it, the approver's comment, if any."""
-    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told

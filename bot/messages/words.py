@@ -169,6 +169,11 @@ def reason(words: Words, request: Request) -> str:
     return words("Reason: {reason}", reason=request.reason) if request.reason else ""
 
 
+def with_comment(words: Words, told: str, comment: str | None) -> str:
+    """Return `told` and, below it, the approver's comment, if any."""
+    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
+
+
 def name(words: Words, request: Request) -> str:
     """Return the line with the id of the request."""
     return words("Request {id}", id=code(request.id))

@@ -114,10 +114,6 @@ class Policy:
         asked = (rule.approvers.groups for rule in self.rules if rule.approvers)
         return self.operators.groups.union(*(rule.groups for rule in self.rules), *asked)
 
-    def rule(self, name: str) -> Rule | None:
-        """Return the rule with this name."""
-        return next((rule for rule in self.rules if rule.name == name), None)
-
     @property
     def all_owners(self) -> tuple[str, ...]:
         """All mini programs whose tokens may be needed, without duplicates, in order."""

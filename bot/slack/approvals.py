@@ -119,7 +119,7 @@ class ApproverMessages:
     async def _all_asked(self, entry: Entry) -> list[Posted]:
         """Return the posted question, which may not be recorded because of a crash or an error of Slack's."""
         request, known = entry.request, read_ref(entry.asked)
-        if not all(is_direct(at.channel) for at in known):
+        if known and not is_direct(known[0].channel):
             return known  # the channel has only one
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:

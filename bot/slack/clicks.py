@@ -7,10 +7,10 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.domain.click import Act, Click, read_value, value_of
+from bot.domain.click import Act, Click
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.blocks import Block
+from bot.messages.blocks import Block, read_value, value_of
 from bot.messages.clicks import not_opened
 from bot.messages.modals import COMMENT, decision, refusal
 from bot.messages.words import as_typed
@@ -150,7 +150,7 @@ def click_of(body: Body) -> Click:
         trigger_id=text_at(body, "trigger_id"),
         request_id=request_id,
         response_url=text_if_any(body, "response_url"),
-        thread_ts=root,
+        active_thread=root,
         message=ref_of(Posted(channel_id, ts, root)) if ts else None,
         reason=reason,
     )
@@ -183,7 +183,7 @@ def decision_of(body: Body) -> Click:
         channel_name="",
         trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
         request_id=request_id,
-        thread_ts=at.root if at else "",
+        active_thread=at.root if at else "",
         message=message,
         comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
     )

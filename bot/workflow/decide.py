@@ -1,19 +1,47 @@
 """An approver approves or rejects a request, and the policy is checked again. Pure."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.domain.outcome import Denied, Ground, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
-from bot.policy import Unreadable, may_approve
+from bot.policy import Rule, Unreadable, may_approve
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
-from bot.workflow.ruling import Review, review
+from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
+
+
+@dataclass(frozen=True, slots=True)
+class _Review:
+    """A recorded request under the current policy: whose approvers may click, and why it cannot go on, if so."""
+
+    rules: tuple[Rule, ...]
+    in_doubt: bool
+    ground: Ground | None
+
+    @property
+    def is_several(self) -> bool:
+        """Whether several rules decide, so that nobody can approve or reject all of it."""
+        return self.ground is Ground.SEVERAL_RULES
+
+    @property
+    def may_be_rejected(self) -> bool:
+        """Whether an approver can reject all of it."""
+        return bool(self.rules) and not self.is_several
+
+
+def _review(context: ClickContext) -> _Review:
+    policy, request, decisions = context.policy, context.request, context.decisions()
+    return _Review(
+        deciding_rules(policy, request, decisions),
+        in_doubt(strictest(decisions)[1]),
+        ground_against(policy, request, decisions),
+    )
 
 
 def may_not_decide(context: ClickContext) -> ClickStep | None:
     """Return the refusal for somebody who opens the modal and may not decide; None if they may."""
-    reviewed = review(context.policy, context.request, context.requester)
+    reviewed = _review(context)
     if no := _refused(context, reviewed):
         return no
     return _deny(context, reviewed) if reviewed.is_several else None
@@ -24,7 +52,7 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
     if entry.state is not State.WAITING:
         return late(words, context.click, entry)
-    reviewed = review(context.policy, context.request, context.requester)
+    reviewed = _review(context)
     if no := _refused(context, reviewed):
         return no
     if approved and reviewed.in_doubt:
@@ -42,7 +70,7 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     return ApplyMove(_with_comment(context, Move(to, by, "approved", rule=rule)), message)
 
 
-def _deny(context: ClickContext, reviewed: Review) -> ApplyMove:
+def _deny(context: ClickContext, reviewed: _Review) -> ApplyMove:
     """End a request that the current policy does not allow."""
     ground = reviewed.ground or Ground.NOT_ALLOWED
     move = Move(State.ANSWERED, context.click.user_id, "denied", outcome=Denied(ground))
@@ -56,7 +84,7 @@ def _with_comment(context: ClickContext, move: Move) -> Move:
     return replace(move, comment=context.click.comment, asked=context.click.message)
 
 
-def _refused(context: ClickContext, reviewed: Review) -> Reply | Refuse | None:
+def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
     """Return why this person may not decide; None if they may.
 
     Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.

@@ -32,7 +32,7 @@ def retry(context: ClickContext) -> ClickStep:
         origin,
         trigger_id=click.trigger_id,
         response_url=click.response_url if context.own else "",
-        thread_ts=click.thread_ts if here else origin.thread_ts,
+        thread_ts=click.active_thread if here else origin.thread_ts,
     )
     return Resubmit(clicked, share, context.requester, Retry(request.id, click.user_id))
 
@@ -68,6 +68,6 @@ def _origin(click: Click) -> Origin:
         click.channel_name,
         click.trigger_id,
         click.response_url,
-        click.thread_ts,
-        click.active_thread,
+        thread_ts=click.active_thread,
+        active_thread=click.active_thread,
     )

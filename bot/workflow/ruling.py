@@ -86,8 +86,8 @@ def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
-    rule = policy.rule(request.rule)
-    return rule if rule and rule.approvers else None
+    named = (rule for rule in policy.rules if rule.name == request.rule and rule.approvers)
+    return next(named, None)
 
 
 def deciding_rules(
@@ -103,35 +103,6 @@ def deciding_rules(
         return tuple(asking)
     before = approving_rule(policy, request)
     return tuple(dict.fromkeys([*asking, *([before] if before else [])]))
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """A recorded request under the current policy: whose approvers may click, and why it cannot go on, if so."""
-
-    rules: tuple[Rule, ...]
-    in_doubt: bool
-    ground: Ground | None
-
-    @property
-    def is_several(self) -> bool:
-        """Whether several rules decide, so that nobody can approve or reject all of it."""
-        return self.ground is Ground.SEVERAL_RULES
-
-    @property
-    def may_be_rejected(self) -> bool:
-        """Whether an approver can reject all of it."""
-        return bool(self.rules) and not self.is_several
-
-
-def review(policy: Policy, request: Request, requester: Person | Unreadable) -> Review:
-    """Return how the current policy decides about a recorded request."""
-    decisions = decide_all(policy, request.origin, requester, request.receivers, request.env)
-    return Review(
-        deciding_rules(policy, request, decisions),
-        in_doubt(strictest(decisions)[1]),
-        ground_against(policy, request, decisions),
-    )
 
 
 def ruling(

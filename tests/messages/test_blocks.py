@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messages.blocks import SECTION_LIMIT, TEXT_LIMIT, Message, Part, message, small
+from bot.messages.blocks import (
+    SECTION_LIMIT,
+    TEXT_LIMIT,
+    Message,
+    Part,
+    message,
+    read_value,
+    small,
+    value_of,
+)
 from bot.messages.words import as_typed, bullets, code, escape, shortened, steps
 
 HOSTILE = st.text(st.sampled_from("<>&;!@#|`*_~ \n\tahtp:/amp") | st.characters(), max_size=80)
@@ -139,3 +148,8 @@ def test_a_cut_never_leaves_anything_unescaped(text: str, at: int) -> None:
 @pytest.mark.parametrize("length", [2999, 3000])
 def test_what_just_fits_is_left_as_it_is(length: int) -> None:
     assert _section("x" * length) == "x" * length
+
+
+@pytest.mark.parametrize("reason", [None, "launch", "for the launch, again"])
+def test_a_button_carries_its_request_and_the_whole_reason(reason: str | None) -> None:
+    assert read_value(value_of("k7m2p9qx", reason)) == ("k7m2p9qx", reason)

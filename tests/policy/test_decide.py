@@ -474,13 +474,6 @@ def test_operators_are_named_or_in_a_group_and_full_members(
     assert not is_operator(policy, Person("T1", "U0EVE", unreadable={OPS: PLAN}))
 
 
-def test_a_rule_is_found_by_its_name() -> None:
-    policy = Policy((ANN_MAY, BOB_MAY))
-    assert policy.rule("bob may") is BOB_MAY
-    assert policy.rule("Bob may") is None
-    assert Policy(()).rule("") is None
-
-
 def test_each_owner_is_listed_once_in_order() -> None:
     first, second = Owner(A, ("*",)), Owner(B, ("prod-*",))
     policy = Policy((), (first, second, replace(first, envs=("live",))), default_owner=B)

@@ -310,7 +310,9 @@ def test_a_new_try_is_answered_where_it_is_asked_for(
 ) -> None:
     first = replace(ONE, origin=replace(ASKED, thread_ts="1.0", response_url="https://then"))
     clicked = context(ENDED, by, FOUR, request=first, outcome=FAILED)
-    here = replace(clicked.click, channel_id=channel, response_url="https://now", thread_ts="2.1")
+    here = replace(
+        clicked.click, channel_id=channel, response_url="https://now", active_thread="2.1"
+    )
     step = step_of(Act.RETRY, replace(clicked, click=here))
     assert isinstance(step, Resubmit)
     assert step.origin == replace(origin, trigger_id="2.2")
