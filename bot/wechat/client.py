@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown
-from bot.guidance import AutoRetry
+from bot.guidance import AutoRetry, Trouble, for_trouble
 from bot.runtime.cache import Cache
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
@@ -80,9 +80,23 @@ class WeChat:
     ) -> Called:
         """Share the owner's `env` with `appid` and return the outcome, after at most TOTAL_SECONDS plus two token lookups.
 
-        If an attempt gets no answer, the outcome is Unknown unless a later attempt succeeds. `on_step` is called after each
-        step; `may_retry` is awaited before each retry and can forbid it.
+        Never raises. If an attempt gets no answer, the outcome is Unknown unless a later attempt succeeds. `on_step` is
+        called after each step; `may_retry` is awaited before each retry and can forbid it.
         """
+        try:
+            return await self._share(owner, env, appid, on_step, may_retry)
+        except Exception:  # noqa: BLE001  # the requester has to get an answer
+            _log.exception("unforeseen error")
+            return Unknown(for_trouble(Trouble.BUG))
+
+    async def _share(
+        self,
+        owner: str,
+        env: str,
+        appid: str,
+        on_step: Callable[[Step], None],
+        may_retry: Callable[[], Awaitable[bool]],
+    ) -> Called:
         token = await self._tokens.token(owner)
         if isinstance(token, NoToken):
             return Failed(token.guidance, token.said, 0, token.link)

@@ -1,4 +1,4 @@
-"""The steps of a leased request: writes are retried; messages and calls need the lease."""
+"""The steps of a leased request: writes are retried; messages need the lease."""
 
 import logging
 import time
@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from bot.domain.outcome import Called, Step, Unknown
-from bot.domain.request import Request
-from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger, LedgerDownError
-from bot.workflow.ports import AwayError, Owners
+from bot.workflow.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
 _PATIENCE_ALONE = 5.0
@@ -57,20 +54,6 @@ class LeasedSteps:
             if lease.expired():
                 raise LeaseExpiredError from error
             raise
-
-    async def share(
-        self, owners: Owners, held: Entry, request: Request, on_step: Callable[[Step], None]
-    ) -> Called:
-        """Call WeChat for a request and return the outcome; never raises.
-
-        `held` is the entry of the request or of its batch: without its lease there is no further try.
-        """
-        may_retry = partial(self.holds, held)
-        try:
-            return await owners.share(request.owner, request.env, request.appid, on_step, may_retry)
-        except Exception:  # noqa: BLE001  # the requester has to get an answer
-            _log.exception("unforeseen error", extra={"request": request.id})
-            return Unknown(for_trouble(Trouble.BUG))
 
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request; waits until the ledger answers."""

@@ -97,9 +97,9 @@ class Owners(Protocol):
         on_step: Callable[[Step], None],
         may_retry: Callable[[], Awaitable[bool]],
     ) -> Called:
-        """Share the owner's `env` with `appid` and return the outcome.
+        """Share the owner's `env` with `appid` and return the outcome; never raises.
 
-        `on_step` is called after each step, and ends the share if it raises; `may_retry` can forbid each further try.
+        `on_step` is called after each step; `may_retry` is awaited before each further try, and can forbid it.
         """
 
 

@@ -198,7 +198,10 @@ class Worker:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self.brake.allows(entry, self.leased):
             return stopped(begun=called_again)
-        outcome = await self.leased.share(self.owners, entry, entry.request, steps.append)
+        request, may_retry = entry.request, partial(self.leased.holds, entry)
+        outcome = await self.owners.share(
+            request.owner, request.env, request.appid, steps.append, may_retry
+        )
         # An earlier call may have succeeded.
         return doubted(outcome) if called_again else outcome
 

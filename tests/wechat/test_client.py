@@ -69,6 +69,25 @@ async def test_an_error_has_its_guidance_and_wechats_errmsg(
     assert await share(bot()) == Failed(for_code(85088), said, 1)
 
 
+class Broken:
+    """A source of tokens with a bug."""
+
+    async def token(self, owner: str) -> str | NoToken:
+        """Break."""
+        raise RuntimeError(owner)
+
+    async def renew(self, owner: str, refused: str) -> str | NoToken:
+        """Break."""
+        raise RuntimeError(owner, refused)
+
+
+async def test_a_bug_leaves_the_outcome_unknown_and_is_logged(
+    bot: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await share(bot(tokens=Broken())) == Unknown(for_trouble(Trouble.BUG))
+    assert "unforeseen error" in caplog.messages
+
+
 @pytest.mark.parametrize(
     ("retry", "code", "tries", "waited"),
     [

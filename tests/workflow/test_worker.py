@@ -66,7 +66,6 @@ TWICE = "you may see it twice"
 REPLACES = "this one replaces it"
 Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
-BUG = Unknown(for_trouble(Trouble.BUG))
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
 
@@ -783,26 +782,6 @@ async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
     await make(ledger, places=Late(places, opens=1)).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
-
-
-class Broken:
-    """An owner whose call breaks."""
-
-    async def share(
-        self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
-    ) -> Called:
-        """Break."""
-        raise RuntimeError(f"{owner} {env} {appid} {on_step} {may_retry}")
-
-
-async def test_a_call_that_breaks_leaves_the_outcome_unknown_and_is_told(
-    slack: LocalSlack, ledger: Ledger, make: Make, database: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    entry = await accepted(ledger, request_of(slack))
-    await make(ledger, owners=Broken()).process(entry)
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, BUG).text]
-    assert "unforeseen error" in caplog.messages
-    assert kinds(database)[-1] == "delivered"
 
 
 # Holding on, and taking over.
