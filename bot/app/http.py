@@ -31,7 +31,7 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
         ready,
         {
             "work_under_way": resources.tasks.__len__,
-            "batch_items_waiting": lambda: parts.worker.items_waiting,
+            "batch_items_waiting": lambda: parts.worker.batches.waiting,
             "ledger_queue": lambda: resources.ledger.queued,
             "loop_tasks": lambda: len(asyncio.all_tasks()),
         },

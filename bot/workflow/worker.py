@@ -65,11 +65,6 @@ class Worker:
     """Called after each recorded move of a request."""
     look: ReadinessCheck = not_checked
 
-    @property
-    def items_waiting(self) -> int:
-        """The number of items of this replica's batches that have not begun."""
-        return self.batches.waiting
-
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request from its state to its end; stop silently once another replica holds it.
 
