@@ -1,6 +1,6 @@
 """The closed sets of values for metric labels: no outside input can create another series."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, get_args
 
 from bot.command.mistake import Mistake
@@ -51,6 +51,23 @@ REFUSALS: Final = (
 )
 """The reasons for refusing a POST: the names from the rooms' enums."""
 FIXERS: Final = tuple(fixer.name.lower() for fixer in Fixer)
+_KINDS: Final = {
+    "block_actions": "click",
+    "block_suggestion": "options",
+    "event_callback": "event",
+    "message_action": "shortcut",
+    "shortcut": "shortcut",
+    "view_submission": "form",
+}
+KINDS: Final = ("command", *sorted(set(_KINDS.values())), "other")
+"""The kinds of Slack's payloads."""
+
+
+def kind_of(payload: Mapping[str, object]) -> str:
+    """Return the kind of a payload, one of KINDS."""
+    if "command" in payload:
+        return "command"
+    return _KINDS.get(str(payload.get("type")), "other")
 
 
 def known(value: object, values: Collection[str]) -> str:

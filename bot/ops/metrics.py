@@ -25,12 +25,11 @@ from bot.domain.outcome import OUTCOMES
 from bot.ledger import Event
 from bot.ops import labels
 from bot.ops.health import Health
-from bot.ops.labels import known
+from bot.ops.labels import kind_of, known
 from bot.ops.logs.recurring import Refusals, failure_of
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Observers
 from bot.slack.api import RESULTS
-from bot.slack.payloads import KINDS
 from bot.wechat.tokens import RENEWED
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
@@ -51,7 +50,7 @@ _COUNTERS: Mapping[str, tuple[str, _Closed]] = {
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
     "slack_calls": ("Calls of Slack's Web API", {"method": labels.METHODS, "result": RESULTS}),
     "slack_disconnects": ("Connections that Slack ended", {"reason": labels.FAREWELLS}),
-    "unheard": ("Payloads that nobody listens to", {"kind": KINDS}),
+    "unheard": ("Payloads that nobody listens to", {"kind": labels.KINDS}),
     "wechat_calls": ("Calls to WeChat", {"api": labels.WECHAT_CALLS, "answer": labels.ANSWERS}),
 }
 """The counters with labels: the help text, and the closed set of each label's values."""
@@ -94,8 +93,8 @@ class Metrics:
         acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
         self.refusals = Refusals(clock)
         self.observers = Observers(
-            acked=lambda kind, seconds: acks.labels(known(kind, KINDS)).observe(seconds),
-            unheard=self._count["unheard"],
+            acked=lambda payload, seconds: acks.labels(kind_of(payload)).observe(seconds),
+            unheard=lambda payload: self._count["unheard"](kind_of(payload)),
             called_slack=self._count["slack_calls"],
             connected=self._counter("slack_connections", "Connections opened").inc,
             disconnected=self._count["slack_disconnects"],

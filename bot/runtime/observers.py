@@ -1,6 +1,6 @@
 """Observers: the callbacks by which the rooms report what they do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,8 +9,11 @@ def no_op(*_: object) -> None:
     """Ignore the call: the default observer."""
 
 
-Acked = Callable[[str, float], None]
-"""Called with the kind of payload that was acked to Slack, and the seconds until the ack."""
+Acked = Callable[[Mapping[str, object], float], None]
+"""Called with a payload that was acked to Slack, and the seconds until the ack."""
+
+Unheard = Callable[[Mapping[str, object]], None]
+"""Called with a payload that has no listener."""
 
 CalledSlack = Callable[[str, str], None]
 """Called with a method of Slack's Web API, and how the call ended."""
@@ -33,11 +36,11 @@ class Observers:
     """All observers of the bot. Each returns at once and never raises; the default does nothing.
 
     `connected` and `disconnected` report Socket Mode, the latter with Slack's reason; `reloaded` gets whether a changed policy
-    file was accepted, `unheard` the kind of a payload that has no listener, `lagged` by how many seconds the loop was late.
+    file was accepted, `lagged` by how many seconds the loop was late.
     """
 
     acked: Acked = no_op
-    unheard: Callable[[str], None] = no_op
+    unheard: Unheard = no_op
     called_slack: CalledSlack = no_op
     connected: Callable[[], None] = no_op
     disconnected: Callable[[str], None] = no_op

@@ -74,8 +74,8 @@ class Directory:
         read = self._people.reread if fresh else self._people.get
         people = dict(zip(user_ids, map(read, user_ids), strict=True))
         reading: list[_Reading] = [*people.values(), *all_groups]
-        if late := [each for each in reading if not each.done()]:
-            await asyncio.wait(late, timeout=self._deadline)
+        if not all(each.done() for each in reading):
+            await asyncio.wait(reading, timeout=self._deadline)
         if not all(each.done() for each in all_groups):
             return dict.fromkeys(people, Unreadable.SLACK_DOWN)
         members = _members(all_groups[0].result() if all_groups else {}, groups)

@@ -16,7 +16,6 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import Acked, Refused, no_op
-from bot.slack.payloads import kind_of
 
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"
@@ -75,7 +74,7 @@ def slack_events(
         mended = _mended(bolt_request)
         response = await app.async_dispatch(mended)
         if response.status == HTTPStatus.OK:
-            acked(kind_of(mended.body), time.monotonic() - began)
+            acked(mended.body, time.monotonic() - began)
         return await to_aiohttp_response(response)
 
     return events

@@ -23,9 +23,9 @@ from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.cache import REDELIVERED, SingleFlight
-from bot.runtime.observers import no_op
+from bot.runtime.observers import Unheard, no_op
 from bot.runtime.turns import AcksFirst
-from bot.slack.payloads import command_origin, kind_of, text_if_any
+from bot.slack.payloads import command_origin, text_if_any
 
 _HOUR = 3600.0
 
@@ -128,7 +128,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     signing_secret: str | None,
     words: Words,
     *rooms: HasListeners,
-    unheard: Callable[[str], None] = no_op,
+    unheard: Unheard = no_op,
     acks: AcksFirst | None = None,
 ) -> AsyncApp:
     """Return Bolt's app with every listener of the manifest; `identity` is the result of auth.test.
@@ -171,7 +171,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
         command = request.body.get("command")
         if isinstance(error, BoltUnhandledRequestError):
-            unheard(kind_of(request.body))
+            unheard(request.body)
             reference = log.reference_for(request.body)
             if isinstance(command, str):
                 return BoltResponse(status=200, body=as_response(unknown_command(words, command)))

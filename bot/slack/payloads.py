@@ -1,4 +1,4 @@
-"""Read Slack's payloads: their kind, texts and origin; and the references of messages. Pure."""
+"""Read Slack's payloads: their texts and origin; and the references of messages. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,24 +7,6 @@ from typing import Any
 from bot.domain.request import Origin
 
 Body = Mapping[str, Any]
-
-_KINDS = {
-    "block_actions": "click",
-    "block_suggestion": "options",
-    "event_callback": "event",
-    "message_action": "shortcut",
-    "shortcut": "shortcut",
-    "view_submission": "form",
-}
-KINDS = ("command", *sorted(set(_KINDS.values())), "other")
-"""The values that `kind_of` returns."""
-
-
-def kind_of(payload: Mapping[str, object]) -> str:
-    """Return the kind of a payload, one of KINDS."""
-    if "command" in payload:
-        return "command"
-    return _KINDS.get(str(payload.get("type")), "other")
 
 
 def text_at(body: Body, *path: str) -> str:

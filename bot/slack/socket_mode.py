@@ -13,7 +13,6 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.runtime.observers import Observers
-from bot.slack.payloads import kind_of
 from bot.slack.socket_client import Envelope, SocketClient
 
 TOO_MANY_CONNECTIONS = "Slack has too many connections of this app: it allows ten"
@@ -75,7 +74,6 @@ class SocketMode:
         began, request = time.monotonic(), SocketModeRequest.from_dict(dict(envelope))
         if request is None:
             return
-        kind = kind_of(request.payload)
         try:
             response = await run_async_bolt_app(self._app, request)
         except Exception:  # noqa: BLE001  # Slack has to get an ack
@@ -85,7 +83,7 @@ class SocketMode:
             response = await run_async_bolt_app(self._app, request)
         if response.status == HTTPStatus.OK:
             await self._client.send(_ack(request.envelope_id, response), session)
-            self._observers.acked(kind, time.monotonic() - began)
+            self._observers.acked(request.payload, time.monotonic() - began)
 
     @property
     def connected(self) -> bool:

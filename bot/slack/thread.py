@@ -29,17 +29,13 @@ _CHANNEL_BAD_FOR = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A parent message of the bot's and its replies."""
+    """A parent message of the bot's and its replies; `ref` is the parent's reference."""
 
+    ref: str
     _posts: Posts
     _at: Posted
     _tongues: Tongues
     _private: Callable[[Request], Private]
-
-    @property
-    def ref(self) -> str:
-        """The parent's reference."""
-        return ref_of(self._at)
 
     async def go_on(self, request: Request) -> None:
         """Show in the parent what is under way, without the button to cancel."""
@@ -63,13 +59,13 @@ class Thread:
         """Reply with the answer, then edit the parent to its final state."""
         words = words_in(self._at.channel, request, self._tongues)
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
+        final = endings.parent(words, request, outcome)
         mark = f"{request.id}-answer" if self._at.root else request.id
         thread = self._at.root or self._at.ts
         reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
         if called_again and isinstance(reply, Posted) and reply.found:
             # An unrecorded earlier answer was found, and the second call may have ended differently.
             await self._posts.edit(reply, whole)
-        final = endings.parent(words, request, outcome)
         if isinstance(reply, Doubtful):
             # The reply cannot be verified, so the parent shows the answer too: an edit can be retried.
             final += unconfirmed(words, whole)
@@ -100,7 +96,7 @@ class Threads:
     def reopen(self, request: Request, ref: str | None) -> Thread | Private:
         """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
-            return Thread(self._posts, parent, self._tongues, self._private)
+            return Thread(ref_of(parent), self._posts, parent, self._tongues, self._private)
         return self._private(request)
 
     async def find(self, request: Request, since: float) -> Thread | Private:
@@ -139,7 +135,7 @@ class Threads:
             words = words_in(parent.channel, request, self._tongues)
             thread = Posted(parent.channel, parent.root or parent.ts)
             await self._posts.list_appids(words, request, thread, look_since=look_since)
-        return Thread(self._posts, parent, self._tongues, self._private)
+        return Thread(ref_of(parent), self._posts, parent, self._tongues, self._private)
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`, as far as conversations.info tells; None if they may.

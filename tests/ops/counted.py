@@ -23,9 +23,9 @@ def exercised() -> Metrics:
     """Return metrics that have counted everything at least once."""
     metrics = Metrics("1.2.3")
     observers = metrics.observers
-    observers.acked("command", 0.01)
+    observers.acked({"command": "/share-env"}, 0.01)
     observers.called_slack("auth.test", "ok")
-    observers.unheard("command")
+    observers.unheard({"command": "/another"})
     observers.connected()
     observers.disconnected("warning")
     observers.called_wechat("shareenv", "0", 0.1)

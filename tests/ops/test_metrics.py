@@ -88,6 +88,26 @@ def test_two_bots_in_one_process_count_apart() -> None:
     assert counts(other)["share_env_slack_connections_total"] == 0
 
 
+@pytest.mark.parametrize(
+    ("payload", "kind"),
+    [
+        ({"command": "/share-env", "text": "help"}, "command"),
+        ({"type": "block_actions", "actions": []}, "click"),
+        ({"type": "block_suggestion"}, "options"),
+        ({"type": "event_callback", "event": {}}, "event"),
+        ({"type": "shortcut"}, "shortcut"),
+        ({"type": "message_action"}, "shortcut"),
+        ({"type": "view_submission", "view": {}}, "form"),
+        ({"type": "view_closed"}, "other"),
+        ({"type": ["not", "text"]}, "other"),
+        ({}, "other"),
+    ],
+)
+def test_each_payload_has_its_kind(payload: dict[str, object], kind: str) -> None:
+    assert labels.kind_of(payload) == kind
+    assert kind in labels.KINDS
+
+
 @given(words=st.lists(st.tuples(WORD, WORD, WORD, DETAIL, DETAIL), max_size=20))
 def test_nothing_from_outside_becomes_a_label(
     words: list[tuple[str, str, str, str | None, str | None]],
@@ -95,8 +115,8 @@ def test_nothing_from_outside_becomes_a_label(
     metrics = Metrics("1")
     tell = metrics.observers
     for one, other, kind, detail, outcome in words:
-        tell.acked(one, 0.1)
-        tell.unheard(one)
+        tell.acked({"type": one}, 0.1)
+        tell.unheard({"type": one})
         tell.called_slack(one, other)
         tell.disconnected(one)
         tell.called_wechat(one, other, 0.1)

@@ -2,28 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.slack.payloads import KINDS, Posted, kind_of, read_ref, ref_of
-
-
-@pytest.mark.parametrize(
-    ("payload", "kind"),
-    [
-        ({"command": "/share-env", "text": "help"}, "command"),
-        ({"type": "block_actions", "actions": []}, "click"),
-        ({"type": "block_suggestion"}, "options"),
-        ({"type": "event_callback", "event": {}}, "event"),
-        ({"type": "shortcut"}, "shortcut"),
-        ({"type": "message_action"}, "shortcut"),
-        ({"type": "view_submission", "view": {}}, "form"),
-        ({"type": "view_closed"}, "other"),
-        ({"type": ["not", "text"]}, "other"),
-        ({}, "other"),
-    ],
-)
-def test_each_payload_has_its_kind(payload: dict[str, object], kind: str) -> None:
-    assert kind_of(payload) == kind
-    assert kind in KINDS
-
+from bot.slack.payloads import Posted, read_ref, ref_of
 
 # Places of messages, as stored in the ledger.
 

@@ -141,13 +141,13 @@ async def test_each_connection_is_reported_with_why_slack_ended_it(
 async def test_each_ack_is_reported_with_its_kind_and_duration(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    told: list[tuple[str, float]] = []
-    observers = Observers(acked=lambda kind, seconds: told.append((kind, seconds)))
+    told: list[tuple[object, float]] = []
+    observers = Observers(acked=lambda payload, seconds: told.append((payload["command"], seconds)))
     async with connected(slack, client, observers=observers):
         assert await answers(slack)
         await soon(lambda: told)
-    ((kind, seconds),) = told
-    assert kind == "command"
+    ((command, seconds),) = told
+    assert command == SLASH_COMMAND
     assert 0 < seconds < 3
 
 
