@@ -1,4 +1,4 @@
-"""Requests that wait for their approvers: asked once, reminded of once, over when their time is."""
+"""Requests that wait for their approvers: asked once, reminded once, ended at their deadline."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ TWO_HOURS, SECRET = 7200.0, "C0SECRET"
 
 
 def below(scene: Scene) -> list[str]:
-    """Return what stands below the only question."""
+    """Return the replies below the only question."""
     (question,) = scene.slack.parents(APPROVALS)
     return [reply.text for reply in scene.slack.thread(APPROVALS, question.ts)]
 
 
 async def looked_at(scene: Scene) -> None:
-    """Wait until the request, whose time had come, rests again."""
+    """Wait until the due request has been handled and waits again."""
     await soon(lambda: scene.column("wake") == scene.column("until"))
     assert scene.column("holder") is None
 
 
-# Time passes.
+# Deadlines.
 
 
-async def test_at_half_of_its_time_the_approvers_are_reminded_once(scene: Scene) -> None:
+async def test_the_approvers_are_reminded_once_at_half_time(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -62,7 +62,7 @@ async def test_at_half_of_its_time_the_approvers_are_reminded_once(scene: Scene)
     assert len(scene.wechat.calls) == 1
 
 
-async def test_after_its_time_it_is_over_and_all_are_told(scene: Scene) -> None:
+async def test_an_expired_request_ends_and_everybody_is_told(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -79,7 +79,7 @@ async def test_after_its_time_it_is_over_and_all_are_told(scene: Scene) -> None:
     assert scene.wechat.calls == []
 
 
-async def test_a_modal_that_is_sent_after_its_time_decides_nothing(scene: Scene) -> None:
+async def test_a_modal_that_is_submitted_after_the_deadline_decides_nothing(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -90,7 +90,7 @@ async def test_a_modal_that_is_sent_after_its_time_decides_nothing(scene: Scene)
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_a_decision_after_its_time_counts_no_more_though_nobody_has_ended_it_yet(
+async def test_a_decision_after_the_deadline_does_not_count_even_if_the_request_is_still_open(
     scene: Scene, button: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -105,12 +105,12 @@ async def test_a_decision_after_its_time_counts_no_more_though_nobody_has_ended_
 
 
 def waiting(scene: Scene) -> PostedMessage:
-    """Return the message that says what is waited for."""
+    """Return the message that says that the request waits."""
     (parent,) = scene.slack.parents(RELEASES)
     return parent
 
 
-async def test_an_expiry_in_private_is_told_directly(scene: Scene) -> None:
+async def test_an_expiry_in_a_private_place_is_told_by_direct_message(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)
         await scene.question()
@@ -122,7 +122,7 @@ async def test_an_expiry_in_private_is_told_directly(scene: Scene) -> None:
     assert scene.slack.parents(SECRET) == []
 
 
-async def test_a_decision_just_before_the_end_counts(scene: Scene) -> None:
+async def test_a_decision_just_before_the_deadline_counts(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -134,18 +134,18 @@ async def test_a_decision_just_before_the_end_counts(scene: Scene) -> None:
     assert scene.parent().startswith("✅")
 
 
-# What a crash leaves. The first bot stops where its ledger takes nothing more.
+# After a crash. The first bot stops where its ledger can no longer be written.
 
 
 def leave(scene: Scene, **columns: str | float | None) -> None:
-    """Leave the request as a bot does that is killed before it has recorded these columns."""
+    """Leave the request as a bot that was killed before it recorded these columns."""
     for name, value in {"holder": "dead", **columns}.items():
         said = "NULL" if value is None else repr(value)
         rows(scene.database, f"UPDATE requests SET {name} = {said}")  # noqa: S608  # words of ours
 
 
 def counted(scene: Scene) -> tuple[int, int]:
-    """Return how many messages stand where it was asked, and how many before the approvers."""
+    """Return the number of messages in the requester's and in the approvers' channel."""
     return len(scene.slack.parents(RELEASES)), len(scene.slack.parents(APPROVALS))
 
 
@@ -157,7 +157,7 @@ LEFT: dict[str, dict[str, None]] = {
 
 
 @pytest.mark.parametrize("left", LEFT)
-async def test_whatever_a_crash_leaves_is_asked_once(scene: Scene, left: str) -> None:
+async def test_after_any_crash_the_approvers_are_asked_once(scene: Scene, left: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -175,7 +175,7 @@ async def test_whatever_a_crash_leaves_is_asked_once(scene: Scene, left: str) ->
     assert f"Approved by <@{APPROVER}>" in scene.replies()[0]
 
 
-async def test_a_crash_after_the_reminder_reminds_nobody_again(scene: Scene) -> None:
+async def test_after_a_crash_no_second_reminder_is_posted(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -189,13 +189,13 @@ async def test_a_crash_after_the_reminder_reminds_nobody_again(scene: Scene) -> 
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_a_click_on_a_question_that_nobody_recorded_decides(
+async def test_a_click_on_a_question_that_was_not_recorded_decides(
     scene: Scene, button: str
 ) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, button)
-        # Whoever asked was killed before it could say where; the other replica hears the click first.
+        # The first replica was killed before it recorded the question; the other one gets the click first.
         leave(scene, asked=None, holder=None)
         await scene.send(APPROVER, view)
         await scene.over()
@@ -203,7 +203,9 @@ async def test_a_click_on_a_question_that_nobody_recorded_decides(
     assert f"<@{APPROVER}>" in scene.replies()[0]
 
 
-async def test_a_cancellation_before_the_place_was_recorded_is_told_there(scene: Scene) -> None:
+async def test_a_cancellation_before_the_place_was_recorded_is_shown_in_that_place(
+    scene: Scene,
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -215,19 +217,19 @@ async def test_a_cancellation_before_the_place_was_recorded_is_told_there(scene:
     assert scene.parent().startswith("🚫")
 
 
-# A click that comes in between.
+# Clicks during a step.
 
 
 @dataclass
 class Midst:
-    """A place and approvers, in the midst of whose work somebody clicks; `ref` is the place in words."""
+    """A place and approvers during whose work somebody clicks; `ref` is the place as text."""
 
     click: Callable[[], Awaitable[None]]
     at: str
     ref: str = "C1/1.5"
 
     async def open(self, *_: object, **__: object) -> Self:
-        """Settle a place."""
+        """Open a place."""
         await self._come_to("open")
         return self
 
@@ -241,7 +243,7 @@ class Midst:
         await self._come_to("remind")
 
     async def settle(self, *_: object) -> None:
-        """Show what has become of it."""
+        """Show the result."""
 
     async def _come_to(self, what: str) -> None:
         if self.at == what:
@@ -251,7 +253,7 @@ class Midst:
 def waiting_on(
     ledger: Ledger, sleep: Sleep, midst: Any, changed: Callable[[Request], None] = no_op
 ) -> Worker:
-    """Return a worker for what waits for people, which needs no more than places and approvers."""
+    """Return a worker for waiting requests, with only places and approvers."""
     leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step), midst
     waiting = WaitingRequests(ledger, leased, midst)
     return Worker(
@@ -267,7 +269,7 @@ def either(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.mark.parametrize("at", ["open", "ask", "remind"])
-async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
+async def test_a_click_during_a_step_ends_the_waiting(
     either: Database, sleep: Sleep, at: str
 ) -> None:
     ledger, other = either.ledger("a"), either.ledger("b")
@@ -298,11 +300,11 @@ async def test_a_click_in_the_midst_of_a_step_ends_the_waiting(
     assert len(steps) == {"open": 1, "ask": 2, "remind": 1}[at]
 
 
-# Slack in trouble.
+# Failures of Slack.
 
 
 @pytest.mark.parametrize("fault", [Drop(after_effect=True), Status(503, after_effect=True)])
-async def test_a_question_whose_answer_is_lost_is_found_again(
+async def test_a_question_whose_response_is_lost_is_found_and_not_repeated(
     scene: Scene, fault: Drop | Status
 ) -> None:
     def saw(message: PostedMessage, _: object) -> None:
@@ -317,7 +319,7 @@ async def test_a_question_whose_answer_is_lost_is_found_again(
     assert "conversations.history" in {call.method for call in scene.slack.calls}
 
 
-async def test_a_question_that_nobody_can_look_for_is_asked_again_and_says_so(
+async def test_a_doubtful_question_is_repeated_with_a_note_if_the_history_cannot_be_read(
     scene: Scene,
 ) -> None:
     async with scene.bot(APPROVE):
@@ -337,7 +339,7 @@ async def test_a_question_that_nobody_can_look_for_is_asked_again_and_says_so(
     assert len(scene.wechat.calls) == 1
 
 
-async def test_where_nobody_would_hear_the_answer_nobody_is_asked(scene: Scene) -> None:
+async def test_the_approvers_are_not_asked_if_the_answer_could_reach_nobody(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         scene.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
         asked = await scene.slack.command(REQUESTER, SECRET, "help")

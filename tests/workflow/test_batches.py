@@ -1,4 +1,4 @@
-"""Batches as people see them: asked for at once, run side by side, paused, cancelled, tried again."""
+"""Batches as people see them: requested, run concurrently, paused, cancelled, retried."""
 
 import asyncio
 from dataclasses import replace
@@ -44,7 +44,7 @@ def line(count: int, more: str = "") -> str:
 
 
 class Time:
-    """A clock in Unix seconds that only sleeping moves."""
+    """A clock, in Unix seconds, that only its own sleep moves."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -55,7 +55,7 @@ class Time:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Move the clock, and give the others a turn."""
+        """Move the clock, and yield to other tasks."""
         self.naps.append(seconds)
         self.now += seconds
         await asyncio.sleep(0.001)
@@ -95,7 +95,7 @@ def shared(scene: Scene) -> list[str]:
     return sorted(appid for _, _, appid in scene.wechat.shared)
 
 
-async def test_one_command_shares_with_all_of_its_appids_under_one_message(scene: Scene) -> None:
+async def test_one_command_shares_with_all_its_appids_under_one_message(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         said = await scene.ask(line(30, '--reason "launch"'))
         answer = await through(scene)
@@ -107,14 +107,14 @@ async def test_one_command_shares_with_all_of_its_appids_under_one_message(scene
     assert not has_button(answer, "retry")
 
 
-async def test_an_appid_that_comes_twice_is_shared_with_once(scene: Scene) -> None:
+async def test_a_repeated_appid_is_shared_with_once(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         await scene.ask(f"{appids(2)[0]} {line(2)}")
         await through(scene)
     assert [call.appid for call in sorted(scene.wechat.calls, key=lambda c: c.appid)] == appids(2)
 
 
-async def test_five_hundred_are_taken_and_one_more_is_refused(scene: Scene) -> None:
+async def test_five_hundred_appids_are_accepted_and_one_more_is_refused(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         refused = await scene.ask(line(501))
         assert "500" in refused
@@ -124,14 +124,14 @@ async def test_five_hundred_are_taken_and_one_more_is_refused(scene: Scene) -> N
     assert shared(scene) == appids(500)
 
 
-async def test_one_appid_that_is_damaged_stops_all_and_is_named(scene: Scene) -> None:
+async def test_one_invalid_appid_refuses_the_whole_batch_and_is_named(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         said = await scene.ask(f"{appids(3)[0]} wx00000000000000zz {appids(3)[2]} prod-1")
         assert "`wx00000000000000zz` is not an appid" in said
     assert scene.wechat.calls == []
 
 
-async def test_one_appid_that_the_policy_denies_stops_all_and_is_named(scene: Scene) -> None:
+async def test_one_denied_appid_refuses_the_whole_batch_and_is_named(scene: Scene) -> None:
     rules = ALLOW.replace('effect = "allow"', 'appids = ["wx00000000000000*1"]\neffect = "allow"')
     async with scene.bot(rules):
         said = await scene.ask(line(2))
@@ -149,7 +149,7 @@ async def test_appids_under_different_rules_need_a_command_each(scene: Scene) ->
     assert scene.wechat.calls == []
 
 
-async def test_a_dry_run_of_a_batch_does_nothing(scene: Scene) -> None:
+async def test_a_dry_run_of_a_batch_shares_nothing(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         said = await scene.ask(line(3, "--dry-run"))
     assert "nothing was shared" in said
@@ -177,7 +177,7 @@ async def test_an_approval_is_for_the_whole_batch(scene: Scene) -> None:
     assert f"Approved by <@{APPROVER}>" in answer.text
 
 
-async def test_failures_are_grouped_and_only_they_are_tried_again_once(scene: Scene) -> None:
+async def test_failures_are_grouped_and_only_they_are_retried_once(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.wechat.fail("shareenv", Code(NOT_ENABLED), Code(NOT_ENABLED))
         await scene.ask(line(10))
@@ -193,7 +193,7 @@ async def test_failures_are_grouped_and_only_they_are_tried_again_once(scene: Sc
     assert len(scene.wechat.calls) == before + 2
 
 
-async def test_what_failed_and_what_is_unknown_are_tried_again_alike_and_nothing_else(
+async def test_a_retry_is_for_failed_and_unknown_items_only(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -214,7 +214,7 @@ async def test_what_failed_and_what_is_unknown_are_tried_again_alike_and_nothing
     assert sorted(call.appid for call in wechat.calls[before:]) == appids(3)
 
 
-async def test_a_single_failure_is_tried_again_as_a_single_share(scene: Scene) -> None:
+async def test_a_single_failed_item_is_retried_as_a_single_share(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.wechat.fail("shareenv", Code(NOT_ENABLED))
         await scene.ask(line(5))
@@ -226,7 +226,7 @@ async def test_a_single_failure_is_tried_again_as_a_single_share(scene: Scene) -
     assert shared(scene) == appids(5)
 
 
-async def test_what_was_shared_before_is_left_out_unless_it_is_asked_for_again(
+async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
     scene: Scene,
 ) -> None:
     async with scene.bot(ALLOW):
@@ -240,7 +240,7 @@ async def test_what_was_shared_before_is_left_out_unless_it_is_asked_for_again(
         await soon(lambda: len(scene.wechat.calls) == 6)
 
 
-async def test_a_limit_per_minute_pauses_the_batch_and_burns_nothing(
+async def test_a_limit_per_minute_pauses_the_batch_without_failing_items(
     scene: Scene, time: Time
 ) -> None:
     async with scene.bot(ALLOW):
@@ -266,7 +266,7 @@ async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
     assert china % 86400 >= 300
 
 
-async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
+async def test_only_the_requester_can_cancel_the_items_that_have_not_begun(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -284,7 +284,7 @@ async def test_cancelling_stops_what_has_not_begun_and_only_the_requester_can(
     assert len(shared(scene)) == len(wechat.calls)
 
 
-async def test_a_single_command_for_an_item_is_told_that_it_is_under_way(
+async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_under_way(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -297,7 +297,7 @@ async def test_a_single_command_for_an_item_is_told_that_it_is_under_way(
     assert len(wechat.calls) == 30
 
 
-async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_other(
+async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_the_other(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -313,7 +313,7 @@ async def test_never_more_than_twenty_are_asked_at_once_and_one_batch_after_the_
     assert changes == 1
 
 
-async def test_batches_run_in_the_order_in_which_they_were_asked_for_whoever_has_a_place_first(
+async def test_batches_run_in_the_order_of_their_requests_not_of_their_parents(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -324,7 +324,7 @@ async def test_batches_run_in_the_order_in_which_they_were_asked_for_whoever_has
     assert [call.env for call in wechat.calls] == ["prod-1"] * 20 + ["prod-2"] * 20
 
 
-async def test_a_person_s_second_batch_runs_after_somebody_else_s_first(
+async def test_a_persons_second_batch_runs_after_another_persons_first(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -338,7 +338,7 @@ async def test_a_person_s_second_batch_runs_after_somebody_else_s_first(
     assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2
 
 
-async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
+async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
     scene: Scene, slack: LocalSlack
 ) -> None:
     refused = "SELECT count(*) FROM events WHERE kind = 'denied' AND detail = 'TooManyBatches'"
@@ -353,7 +353,9 @@ async def test_the_sixth_batch_that_would_wait_is_refused_by_command_and_form(
         await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
         await soon(lambda: rows(scene.database, refused) == [(2,)])
         assert "waiting already" in scene.shown().text
-        assert "needs an approval" in await scene.ask(f"{appids(1)[0]} prod-1")  # it is no batch
+        assert "needs an approval" in await scene.ask(
+            f"{appids(1)[0]} prod-1"
+        )  # a single share is accepted
 
 
 async def test_the_progress_is_edited_at_most_every_three_seconds(
@@ -381,7 +383,7 @@ async def test_the_progress_is_edited_at_most_every_three_seconds(
 
 
 class Hurry:
-    """Time that passes twenty times as fast, in Unix seconds."""
+    """A clock, in Unix seconds, that is twenty times as fast."""
 
     def __init__(self) -> None:
         self.began = monotonic()
@@ -395,7 +397,7 @@ class Hurry:
         await asyncio.sleep(seconds / 20)
 
 
-async def test_while_a_batch_shows_its_progress_slack_takes_the_edits_of_others(
+async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
     wechat: LocalWeChat, database: Path, runtime: Runtime
 ) -> None:
     hurry = Hurry()
@@ -414,7 +416,7 @@ async def test_while_a_batch_shows_its_progress_slack_takes_the_edits_of_others(
     assert [call.method for call in slack.calls if call.error == "ratelimited"] == []
 
 
-async def test_history_shows_a_batch_as_one_line_and_an_item_where_its_appid_is_asked_about(
+async def test_history_shows_a_batch_as_one_line_and_an_item_if_its_appid_is_looked_up(
     scene: Scene,
 ) -> None:
     async with scene.bot(ALLOW):
@@ -428,7 +430,7 @@ async def test_history_shows_a_batch_as_one_line_and_an_item_where_its_appid_is_
     assert "✅ shared" in about
 
 
-async def test_the_events_of_a_batch_name_no_appid_whatever_came_of_it(scene: Scene) -> None:
+async def test_the_logged_events_of_a_batch_contain_no_appid(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         await scene.ask(line(2, "--dry-run"))
         await scene.ask(line(2))

@@ -1,4 +1,4 @@
-"""The brake: what was accepted goes on only as far as the policy of now allows it; also after a pause and a restart."""
+"""Accepted requests continue only as far as the current policy allows, also after a pause and a restart."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,7 +82,7 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
         (ASKED, [NOT_ONE, BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.STOP),  # of one there is no doubt
     ],
 )
-def test_what_people_said_then_counts_for_what_the_policy_asks_for_now(
+def test_earlier_confirmations_and_approvals_count_as_the_current_policy_requires(
     entry: Entry, rules: list[Rule], person: Person | Unreadable, expected: BrakeVerdict
 ) -> None:
     policy = Policy(tuple(rules), default_owner=OWNER)
@@ -92,13 +92,13 @@ def test_what_people_said_then_counts_for_what_the_policy_asks_for_now(
 
 
 @pytest.mark.parametrize("person", [KNOWN, Unreadable.SLACK_DOWN])
-def test_another_owner_of_the_env_stops_it(person: Person | Unreadable) -> None:
+def test_a_request_is_stopped_if_its_env_has_another_owner_now(person: Person | Unreadable) -> None:
     policy = Policy((PLAIN,), (Owner("wx00000000000000ff", ("prod-*",)),), default_owner=OWNER)
     decisions = decide_all(policy, REQUEST.origin, person, REQUEST.appids, REQUEST.env)
     assert verdict(policy, ASKED, decisions) is BrakeVerdict.STOP
 
 
-def test_where_nothing_is_left_there_is_nothing_to_stop() -> None:
+def test_a_batch_without_open_items_is_not_stopped() -> None:
     assert verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is BrakeVerdict.GO
 
 
@@ -107,7 +107,7 @@ def test_where_nothing_is_left_there_is_nothing_to_stop() -> None:
 
 @asynccontextmanager
 async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> AsyncIterator[None]:
-    """Ask for a batch, and let it run from the moment at which the context is left."""
+    """Request a batch that starts running when the context is left."""
     wechat.latency = 0.3
     with wechat.thinking():
         await scene.ask(line(count))
@@ -117,7 +117,7 @@ async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> AsyncI
         yield
 
 
-async def test_a_rule_that_says_no_stops_a_batch_that_runs(
+async def test_a_denying_rule_stops_a_running_batch(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
@@ -144,7 +144,7 @@ async def test_a_rule_that_says_no_stops_a_batch_that_runs(
 
 
 @pytest.mark.parametrize("rules", [APPROVE, CONFIRM], ids=["approval", "confirmation"])
-async def test_a_batch_for_which_nobody_was_asked_is_stopped_where_somebody_is_to_be_asked_by_now(
+async def test_a_batch_without_approval_is_stopped_if_it_needs_one_now(
     scene: Scene, change: Change, wechat: LocalWeChat, rules: str
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
@@ -155,7 +155,7 @@ async def test_a_batch_for_which_nobody_was_asked_is_stopped_where_somebody_is_t
     assert "stopped by the policy" in answer.text
 
 
-async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
+async def test_an_approved_batch_continues_while_its_rule_requires_that_approval(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
@@ -166,7 +166,7 @@ async def test_an_approved_batch_goes_on_while_its_rule_asks_for_that_approval(
     assert answer.text.startswith("✅ *All 60 shared.*")
 
 
-async def test_the_approvers_see_that_the_policy_stopped_what_they_approved(
+async def test_the_approvers_see_that_the_policy_stopped_the_request(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     scene.runtime = replace(scene.runtime, brake=0.05)
@@ -182,7 +182,7 @@ def question(slack: LocalSlack) -> str:
     return slack.parents("C0APPROVALS")[-1].text
 
 
-async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_group(
+async def test_a_batch_is_stopped_at_its_start_if_the_requester_has_left_the_group(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(BY_GROUP):
@@ -199,14 +199,14 @@ async def test_a_batch_is_stopped_at_its_turn_if_the_requester_has_left_the_grou
 
 
 async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
-    """Ask for a batch at whose turn Slack does not tell who is in the group."""
-    await scene.ask("whoami")  # who is in the group is known
+    """Request a batch at whose start Slack does not return the group."""
+    await scene.ask("whoami")  # the group is cached
     scene.slack.fail("usergroups.list", *[Status(503)] * reads)
     await scene.ask(line(count))
     await soon(lambda: scene.slack.parents(RELEASES) and "Slack does not tell me" in scene.parent())
 
 
-async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_says_so(
+async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     clock = Clock()
@@ -214,12 +214,12 @@ async def test_while_slack_does_not_tell_who_is_in_a_group_a_batch_pauses_and_sa
     async with scene.bot(BY_GROUP):
         await in_doubt(scene, 5)
         assert wechat.calls == []
-        clock.now += 60  # what Slack did not tell is forgotten
+        clock.now += 60  # the error is no longer cached
         answer = await through(scene)
     assert answer.text.startswith("✅ *All 5 shared.*")
 
 
-async def test_others_run_while_slack_does_not_tell_whether_a_batch_is_allowed(
+async def test_other_batches_run_while_slack_does_not_return_a_batchs_group(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     theirs = '[[rule]]\nname = "theirs"\nusers = ["U0SECOND"]\neffect = "allow"\n'
@@ -233,7 +233,7 @@ async def test_others_run_while_slack_does_not_tell_whether_a_batch_is_allowed(
         await soon(lambda: "3 cancelled" in slack.parents(RELEASES)[0].text)
 
 
-async def test_a_restart_under_a_rule_that_says_no_stops_all_that_is_left_and_asks_for_nothing(
+async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_call(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     scene.environ["SHUTDOWN_GRACE"] = "0"
@@ -261,7 +261,7 @@ async def test_a_restart_under_a_rule_that_says_no_stops_all_that_is_left_and_as
 
 
 async def left_behind(scene: Scene, *, placed: bool) -> Request:
-    """Leave a request in the ledger as a bot does that is killed."""
+    """Leave a request in the ledger as a killed bot does."""
     request = request_of(scene.slack)
     ledger = Ledger.open(f"sqlite:///{scene.database}", "dead")
     await ledger.start()
@@ -273,7 +273,7 @@ async def left_behind(scene: Scene, *, placed: bool) -> Request:
     return request
 
 
-async def test_a_request_that_was_taken_over_is_stopped_if_the_policy_says_no_by_now(
+async def test_a_request_that_was_taken_over_is_stopped_if_the_policy_denies_it_now(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     await left_behind(scene, placed=False)
@@ -286,7 +286,7 @@ async def test_a_request_that_was_taken_over_is_stopped_if_the_policy_says_no_by
     assert "`/share-env why" in told
 
 
-async def test_a_request_that_may_have_been_asked_for_is_not_said_to_be_stopped_in_time(
+async def test_a_request_whose_call_may_have_been_made_is_not_reported_as_stopped_in_time(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     await left_behind(scene, placed=True)
@@ -298,7 +298,7 @@ async def test_a_request_that_may_have_been_asked_for_is_not_said_to_be_stopped_
     assert "asked WeChat once more" not in scene.heard[REQUESTER][-1]
 
 
-async def test_a_request_is_stopped_that_is_carried_out_long_after_it_was_asked(
+async def test_a_request_that_is_carried_out_late_is_stopped_if_the_policy_denies_it_now(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     now = scene.runtime.now
@@ -311,7 +311,7 @@ async def test_a_request_is_stopped_that_is_carried_out_long_after_it_was_asked(
     assert wechat.calls == []
 
 
-async def test_a_request_waits_while_slack_does_not_tell_who_asked(
+async def test_a_request_waits_while_slack_does_not_return_its_requester(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
     await left_behind(scene, placed=False)
@@ -321,13 +321,13 @@ async def test_a_request_waits_while_slack_does_not_tell_who_asked(
     async with scene.bot(ALLOW):
         await soon(lambda: "a request waits: " in caplog.text)
         assert wechat.calls == []
-        clock.now += 60  # what Slack did not tell is forgotten
+        clock.now += 60  # the error is no longer cached
         await scene.over()
     assert scene.column("outcome") == "shared"
     assert len(wechat.calls) == 1
 
 
-async def test_an_approval_counts_for_the_rule_by_which_it_was_given(
+async def test_an_approval_counts_only_for_its_rule(
     scene: Scene, change: Change, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(APPROVE):
@@ -340,7 +340,7 @@ async def test_an_approval_counts_for_the_rule_by_which_it_was_given(
 
 
 @pytest.mark.parametrize("trouble", Unreadable)
-def test_a_group_that_is_gone_stops_it_and_one_that_slack_does_not_tell_of_just_now_does_not(
+def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_now_does_not(
     trouble: Unreadable,
 ) -> None:
     rule = Rule("platform team", Effect.ALLOW, groups=frozenset({"S0PLATFORM"}))

@@ -1,4 +1,4 @@
-"""Who may stop what somebody asked for, from where, and who hears of it."""
+"""Cancellation: by whom, from where, and who is told."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,13 +17,13 @@ from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene, ha
 OPERATOR, ON_CALL, STRANGER = "U0CHINESE", "U0SECOND", "U0STRANGER"
 OPERATORS = f'operators = {{ users = ["{OPERATOR}", "U0GUEST"], groups = ["S0ONCALL"] }}\n'
 SIZE = 40
-"""How many appids a batch has: more than are asked for at once."""
+"""The size of a batch: more than the calls that are made at once."""
 BATCH = f"{APPID} wx00000000000000a1 {ENV}"
 
 
 @pytest.fixture(autouse=True)
 def people(scene: Scene) -> None:
-    """Let everybody speak English, and the second be on call."""
+    """Let everybody speak English, and put the second person on call."""
     slack = scene.slack
     slack.people[OPERATOR] = replace(slack.people[OPERATOR], locale="en-US")
     members = frozenset({ON_CALL})
@@ -33,7 +33,7 @@ def people(scene: Scene) -> None:
 
 
 async def waiting(scene: Scene) -> PostedMessage:
-    """Ask for what needs an approval, and return what stands in the channel."""
+    """Request a share that needs an approval, and return the message in the channel."""
     await scene.ask()
     await scene.question()
     (waits,) = scene.slack.parents(RELEASES)
@@ -42,7 +42,7 @@ async def waiting(scene: Scene) -> PostedMessage:
 
 @asynccontextmanager
 async def under_way(scene: Scene, rules: str) -> AsyncIterator[PostedMessage]:
-    """Run a batch of eighty of which twenty have begun, and give what stands in the channel."""
+    """Run a batch of eighty of which twenty have begun, and yield the message in the channel."""
     appids = " ".join(f"wx{number:016x}" for number in range(SIZE))
     async with scene.bot(rules):
         with scene.wechat.thinking():
@@ -56,7 +56,7 @@ async def under_way(scene: Scene, rules: str) -> AsyncIterator[PostedMessage]:
 
 
 async def home(scene: Scene, user: str) -> str:
-    """Open somebody's page, and return what stands on it."""
+    """Open a person's App Home, and return its text."""
     before = sum(call.method == "views.publish" for call in scene.slack.calls)
     await scene.slack.open_home(user)
     await scene.slack.until(
@@ -69,7 +69,7 @@ async def home(scene: Scene, user: str) -> str:
 
 
 async def cancel_at_home(scene: Scene, user: str) -> str:
-    """Click the first Cancel on somebody's page, and return what they are told, alone."""
+    """Click the first Cancel in a person's App Home, and return what only they are told."""
     page = scene.slack.home(user)
     assert page
     before = len(scene.heard[user])
@@ -79,7 +79,7 @@ async def cancel_at_home(scene: Scene, user: str) -> str:
 
 
 @pytest.mark.parametrize("user", [OPERATOR, ON_CALL, APPROVER])
-async def test_operators_and_approvers_cancel_what_waits_and_all_are_told_who_did(
+async def test_operators_and_approvers_can_cancel_waiting_requests_and_everybody_is_told_who_did(
     scene: Scene, user: str
 ) -> None:
     async with scene.bot(OPERATORS + APPROVE):
@@ -93,7 +93,7 @@ async def test_operators_and_approvers_cancel_what_waits_and_all_are_told_who_di
 
 
 @pytest.mark.parametrize("user", [STRANGER, "U0GUEST"])
-async def test_nobody_else_cancels(scene: Scene, user: str) -> None:
+async def test_nobody_else_can_cancel(scene: Scene, user: str) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         told = await scene.click(user, await waiting(scene), "cancel")
         assert (
@@ -103,14 +103,14 @@ async def test_nobody_else_cancels(scene: Scene, user: str) -> None:
     assert states(scene.database) == ["waiting"]
 
 
-async def test_without_operators_in_the_policy_there_are_none(scene: Scene) -> None:
+async def test_without_operators_in_the_policy_nobody_is_one(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         assert "Nothing was done" in await scene.click(OPERATOR, await waiting(scene), "cancel")
     assert states(scene.database) == ["waiting"]
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
-async def test_while_slack_does_not_tell_who_clicks_nothing_is_cancelled(
+async def test_nothing_is_cancelled_while_the_clicker_cannot_be_looked_up(
     scene: Scene, method: str
 ) -> None:
     async with scene.bot(OPERATORS + APPROVE):
@@ -120,7 +120,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_cancelled(
     assert states(scene.database) == ["waiting"]
 
 
-async def test_the_approvers_of_the_rule_that_asks_by_now_cancel(scene: Scene) -> None:
+async def test_the_approvers_of_the_current_rule_can_cancel(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         waits = await waiting(scene)
     by_now = APPROVE.replace("four eyes", "six eyes")
@@ -135,7 +135,7 @@ async def test_the_approvers_of_the_rule_that_asks_by_now_cancel(scene: Scene) -
     ("user", "rules"),
     [(OPERATOR, OPERATORS + ALLOW), (REQUESTER, ALLOW), (APPROVER, APPROVE)],
 )
-async def test_what_has_not_begun_of_a_batch_is_cancelled_and_its_answer_says_by_whom(
+async def test_items_that_have_not_begun_are_cancelled_and_the_answer_says_by_whom(
     scene: Scene, user: str, rules: str
 ) -> None:
     async with under_way(scene, rules) as parent:
@@ -144,13 +144,13 @@ async def test_what_has_not_begun_of_a_batch_is_cancelled_and_its_answer_says_by
     assert len(scene.wechat.calls) < SIZE
 
 
-async def test_whoever_may_approve_nothing_of_it_does_not_cancel_a_batch(scene: Scene) -> None:
+async def test_approvers_of_other_rules_cannot_cancel_a_batch(scene: Scene) -> None:
     async with under_way(scene, ALLOW) as parent:
         assert "Nothing was done" in await scene.click(APPROVER, parent, "cancel")
     assert len(scene.wechat.calls) == SIZE
 
 
-async def test_an_operator_sees_all_that_is_open_and_cancels_it_there(scene: Scene) -> None:
+async def test_an_operators_home_lists_all_open_requests_with_cancel_buttons(scene: Scene) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         assert "What you can cancel" not in await home(scene, OPERATOR)
         await waiting(scene)
@@ -163,7 +163,7 @@ async def test_an_operator_sees_all_that_is_open_and_cancels_it_there(scene: Sce
 
 
 @pytest.mark.parametrize(("user", "rules"), [(OPERATOR, OPERATORS + ALLOW), (APPROVER, APPROVE)])
-async def test_a_batch_under_way_is_cancelled_from_the_page_of_whoever_may(
+async def test_a_running_batch_can_be_cancelled_from_the_home_of_an_operator_or_approver(
     scene: Scene, user: str, rules: str
 ) -> None:
     async with under_way(scene, rules):
@@ -173,7 +173,7 @@ async def test_a_batch_under_way_is_cancelled_from_the_page_of_whoever_may(
     assert len(scene.wechat.calls) < SIZE
 
 
-async def test_what_is_to_be_confirmed_is_cancelled_by_an_operator_and_the_requester_is_told(
+async def test_an_operator_can_cancel_an_unconfirmed_request_and_the_requester_is_told(
     scene: Scene,
 ) -> None:
     async with scene.bot(OPERATORS + CONFIRM):
@@ -187,7 +187,7 @@ async def test_what_is_to_be_confirmed_is_cancelled_by_an_operator_and_the_reque
     assert scene.wechat.calls == []
 
 
-async def test_operators_do_nothing_but_cancel(scene: Scene) -> None:
+async def test_operators_can_only_cancel(scene: Scene) -> None:
     async with scene.bot(OPERATORS + APPROVE.replace(f'"{OPERATOR}", ', "")):
         assert (await scene.ask(user=OPERATOR)).startswith("🚫")
         await waiting(scene)
@@ -197,7 +197,7 @@ async def test_operators_do_nothing_but_cancel(scene: Scene) -> None:
     assert states(scene.database) == ["waiting"]
 
 
-async def test_what_wechat_is_asked_already_cannot_be_cancelled(scene: Scene) -> None:
+async def test_a_request_whose_call_has_begun_cannot_be_cancelled(scene: Scene) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
         scene.wechat.fail("shareenv", Slow(after_effect=True))
@@ -210,7 +210,7 @@ async def test_what_wechat_is_asked_already_cannot_be_cancelled(scene: Scene) ->
     assert "cancelled" not in kinds(scene.database)
 
 
-async def test_a_cancellation_that_the_ledger_does_not_take_is_none(scene: Scene) -> None:
+async def test_a_cancellation_that_cannot_be_recorded_has_no_effect(scene: Scene) -> None:
     async with scene.bot(OPERATORS + APPROVE):
         waits = await waiting(scene)
         with ledger_down(scene.database):

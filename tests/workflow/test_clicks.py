@@ -1,4 +1,4 @@
-"""What each click comes to, by who clicks, how the request stands and what the policy of now says; and who is read for it."""
+"""The result of each click, by the clicker, the request's state and the current policy; and which people are looked up."""
 
 from collections import Counter
 from dataclasses import replace
@@ -57,7 +57,7 @@ NOT_TOLD = Unreadable.SLACK_DOWN
 
 
 def person(user_id: str, *unreadable: str) -> Person:
-    """Return a member of no group, of some of whose groups Slack does not tell."""
+    """Return a person in no group; some of their groups may be unreadable."""
     return Person("T1", user_id, unreadable=dict.fromkeys(unreadable, NOT_TOLD))
 
 
@@ -71,7 +71,7 @@ def context(
     user: str = "",
     **click: str,
 ) -> ClickContext:
-    """Return what a click is decided by: the requester's own, under rules that all allow it, unless said otherwise."""
+    """Return the facts that decide a click: by default by the requester, under rules that allow it."""
     clicker = by or person("U1")
     user_id = user or (clicker.user_id if isinstance(clicker, Person) else "U1")
     clicked = Click("T1", user_id, "C1", "releases", "2.2", "r1", **click)
@@ -83,7 +83,7 @@ def context(
 
 
 def brief(step: ClickStep | None) -> tuple[object, ...]:
-    """Return what a step does, without its words: where a request goes, by which event, with which outcome."""
+    """Return what a step does, without its message: the new state, the event, and the outcome."""
     match step:
         case ApplyMove(move, _, settles):
             return ApplyMove, move.to, move.kind, move.outcome, settles
@@ -126,16 +126,18 @@ SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
         (context(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
     ],
 )
-def test_a_confirmation_comes_to(clicked: ClickContext, comes_to: tuple[object, ...]) -> None:
+def test_a_click_on_confirm_has_this_result(
+    clicked: ClickContext, comes_to: tuple[object, ...]
+) -> None:
     assert brief(step_of(Act.CONFIRM, clicked)) == comes_to
 
 
-def test_who_confirms_for_somebody_else_is_told_so_before_anything_else() -> None:
+def test_a_person_who_confirms_anothers_request_is_told_so_first() -> None:
     said = step_of(Act.CONFIRM, context(ENDED, SECOND, outcome=Shared()))
     assert said == Reply(say.not_yours(ENGLISH, ONE))
 
 
-def test_a_confirmation_too_late_says_so_also_to_whom_slack_does_not_know() -> None:
+def test_a_late_confirmation_is_answered_even_if_the_clicker_cannot_be_looked_up() -> None:
     said = step_of(Act.CONFIRM, context(ENDED, NOT_TOLD, outcome=Shared()))
     assert said == Reply(too_late(ENGLISH, ONE, Shared()), settles=True)
 
@@ -154,7 +156,7 @@ def test_a_confirmation_too_late_says_so_also_to_whom_slack_does_not_know() -> N
         (State.PLACED, None, "C9/9.9", False),
     ],
 )
-def test_a_click_too_late_takes_the_buttons_of_a_message_that_nobody_edits_any_more(
+def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
     state: State, outcome: Outcome | None, message: str | None, *, spent: bool
 ) -> None:
     entry = Entry(ONE, state, 1, 0.0, outcome=outcome, place="C1/1.2", asked="C2/1.3 C2/1.4/1.1")
@@ -162,13 +164,13 @@ def test_a_click_too_late_takes_the_buttons_of_a_message_that_nobody_edits_any_m
     assert late(ENGLISH, click, entry).spent is spent
 
 
-def test_who_is_not_known_is_told_that_and_not_what_they_may_not() -> None:
+def test_a_person_who_cannot_be_looked_up_is_told_so_and_not_that_they_may_not() -> None:
     assert step_of(Act.CONFIRM, context(CONFIRMING, NOT_TOLD)) == Reply(
         say.cannot_tell_who(ENGLISH)
     )
 
 
-def test_what_is_confirmed_waits_by_the_rule_of_now_and_for_as_long_as_that_says() -> None:
+def test_a_confirmed_request_waits_by_the_current_rule_and_its_expiry() -> None:
     step = step_of(Act.CONFIRM, context(CONFIRMING, None, replace(FOUR, name="new")))
     assert isinstance(step, ApplyMove)
     assert (step.move.rule, step.move.patience) == ("new", 3 * 3600.0)
@@ -196,11 +198,13 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
         (context(ENDED, NINTH, outcome=Shared()), (Reply, True)),
     ],
 )
-def test_a_cancellation_comes_to(clicked: ClickContext, comes_to: tuple[object, ...]) -> None:
+def test_a_click_on_cancel_has_this_result(
+    clicked: ClickContext, comes_to: tuple[object, ...]
+) -> None:
     assert brief(step_of(Act.CANCEL, clicked)) == comes_to
 
 
-def test_in_doubt_whether_somebody_may_cancel_they_are_not_told_that_they_may_not() -> None:
+def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_cancel() -> None:
     doubted = context(WAITING, person("U5", "S2"), FOUR)
     assert step_of(Act.CANCEL, doubted) == Reply(say.cannot_tell_who(ENGLISH))
     assert step_of(Act.CANCEL, context(WAITING, STRANGER, FOUR)) == Reply(
@@ -208,7 +212,7 @@ def test_in_doubt_whether_somebody_may_cancel_they_are_not_told_that_they_may_no
     )
 
 
-def test_what_is_cancelled_is_told_where_the_button_stood() -> None:
+def test_a_cancellation_is_answered_at_the_place_of_its_button() -> None:
     step = step_of(Act.CANCEL, context(WAITING, message="C1/1.2"))
     assert isinstance(step, ApplyMove)
     assert step.move.place == "C1/1.2"
@@ -242,7 +246,7 @@ APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
         (context(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, True), (Reply, True), None),
     ],
 )
-def test_a_decision_comes_to(
+def test_an_approvers_decision_has_this_result(
     clicked: ClickContext,
     approve: tuple[object, ...],
     reject: tuple[object, ...],
@@ -253,7 +257,7 @@ def test_a_decision_comes_to(
     assert brief(may_not_decide(clicked)) == (before or (None,))
 
 
-def test_what_an_approver_says_and_where_they_were_asked_goes_with_the_move() -> None:
+def test_an_approvers_comment_and_the_place_of_the_question_are_recorded() -> None:
     clicked = context(WAITING, SECOND, FOUR, comment="no", message="C2/1.2")
     for act in (Act.APPROVE, Act.REJECT):
         step = step_of(act, clicked)
@@ -262,20 +266,20 @@ def test_what_an_approver_says_and_where_they_were_asked_goes_with_the_move() ->
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_who_may_not_decide_reads_whether_that_is_since_they_asked_themselves(own: bool) -> None:
+def test_a_person_who_may_not_decide_is_told_whether_it_is_their_own_request(own: bool) -> None:
     approvers = replace(FOUR_EYES, users=frozenset({"U1", "U2"}))
     clicked = context(WAITING, person("U1" if own else "U5"), replace(FOUR, approvers=approvers))
     no = Refuse("not an approver", say.not_an_approver(ENGLISH, own=own))
     assert step_of(Act.APPROVE, clicked) == step_of(Act.REJECT, clicked) == no
 
 
-def test_what_is_approved_goes_on_by_the_rule_that_asks_for_it_now() -> None:
+def test_an_approved_request_continues_by_the_current_rule() -> None:
     step = step_of(Act.APPROVE, context(WAITING, SECOND, replace(FOUR, name="new")))
     assert isinstance(step, ApplyMove)
     assert step.move.rule == "new"
 
 
-def test_what_has_its_place_already_goes_on_from_there() -> None:
+def test_a_request_with_a_place_continues_in_it() -> None:
     clicked = context(WAITING, SECOND, FOUR)
     step = step_of(Act.APPROVE, replace(clicked, entry=replace(clicked.entry, place="private")))
     assert brief(step) == (ApplyMove, State.PLACED, "approved", None, False)
@@ -292,7 +296,9 @@ def test_what_has_its_place_already_goes_on_from_there() -> None:
         (context(WAITING), (Reply, False)),
     ],
 )
-def test_a_new_try_comes_to(clicked: ClickContext, comes_to: tuple[object, ...]) -> None:
+def test_a_click_on_retry_has_this_result(
+    clicked: ClickContext, comes_to: tuple[object, ...]
+) -> None:
     assert brief(step_of(Act.RETRY, clicked)) == comes_to
 
 
@@ -305,7 +311,7 @@ def test_a_new_try_comes_to(clicked: ClickContext, comes_to: tuple[object, ...])
     ],
     ids=["where it was asked", "where they were told alone", "by an approver"],
 )
-def test_a_new_try_is_answered_where_it_is_asked_for(
+def test_a_retry_is_answered_at_the_place_of_its_button(
     by: Person, channel: str, origin: Origin
 ) -> None:
     first = replace(ONE, origin=replace(ASKED, thread_ts="1.0", response_url="https://then"))
@@ -320,7 +326,7 @@ def test_a_new_try_is_answered_where_it_is_asked_for(
 
 
 @pytest.mark.parametrize("failed", [(), (APPID,), (APPID, OTHER)])
-def test_a_new_try_of_a_batch_is_for_what_failed(failed: tuple[str, ...]) -> None:
+def test_a_retry_of_a_batch_is_for_its_failed_items(failed: tuple[str, ...]) -> None:
     through = context(ENDED, request=MANY, outcome=Finished(Tally(2, failed=2)))
     step = step_of(Act.RETRY, replace(through, failed=failed))
     if not isinstance(step, Resubmit):
@@ -331,7 +337,7 @@ def test_a_new_try_of_a_batch_is_for_what_failed(failed: tuple[str, ...]) -> Non
     assert (share.env, share.reason) == (MANY.env, MANY.reason)
 
 
-def test_what_was_tried_again_once_is_not_tried_again() -> None:
+def test_a_request_is_not_retried_twice() -> None:
     clicked = context(ENDED, outcome=FAILED)
     tried = replace(clicked, entry=replace(clicked.entry, retried_by="U2"))
     assert step_of(Act.RETRY, tried) == Reply(say.retried_already(ENGLISH), spent=True)
@@ -341,7 +347,7 @@ def test_what_was_tried_again_once_is_not_tried_again() -> None:
     ("by", "given", "reason"),
     [("U1", None, "a reason"), ("U2", None, None), ("U2", "mine", "mine"), ("U1", "new", "new")],
 )
-def test_what_is_shared_again_is_for_the_reason_given_now_or_ones_own(
+def test_sharing_again_has_the_new_reason_or_the_clickers_own_earlier_one(
     by: str, given: str | None, reason: str | None
 ) -> None:
     clicked = context(ENDED, person(by), outcome=Shared())
@@ -351,17 +357,17 @@ def test_what_is_shared_again_is_for_the_reason_given_now_or_ones_own(
     assert step.settles
 
 
-def test_a_batch_is_not_shared_again_as_a_whole() -> None:
+def test_a_batch_cannot_be_shared_again_as_a_whole() -> None:
     whole = context(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2)))
     assert step_of(Act.SHARE_AGAIN, whole) == Reply(say.no_such_request(ENGLISH))
 
 
-# Who is read for it.
+# Lookups of people.
 
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Return how often somebody is made a Person of, by their id; what is made stays as it is."""
+    """The number of Person values that were made, by user id."""
     made, make = Counter[str](), Person.__init__
 
     def counted(self: Person, team_id: str, user_id: str, *others: object, **named: object) -> None:
@@ -372,7 +378,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return made
 
 
-async def test_one_share_reads_the_person_once(scene: Scene, known: Counter[str]) -> None:
+async def test_one_share_looks_the_person_up_once(scene: Scene, known: Counter[str]) -> None:
     async with scene.bot(ALLOW):
         known.clear()
         await scene.ask()
@@ -382,7 +388,7 @@ async def test_one_share_reads_the_person_once(scene: Scene, known: Counter[str]
     assert _asked(scene) == Counter({"users.info": 1})
 
 
-async def test_one_approval_reads_each_of_the_two_once_for_each_thing_they_do(
+async def test_one_approval_looks_each_person_up_once_for_each_of_their_actions(
     scene: Scene, known: Counter[str]
 ) -> None:
     async with scene.bot(APPROVE):
@@ -395,6 +401,6 @@ async def test_one_approval_reads_each_of_the_two_once_for_each_thing_they_do(
 
 
 def _asked(scene: Scene) -> Counter[str]:
-    """Return how often Slack was asked about people."""
+    """Return the number of Slack's calls about people."""
     methods = Counter(call.method for call in scene.slack.calls)
     return Counter({name: methods[name] for name in ("users.info", "usergroups.list")})

@@ -1,4 +1,4 @@
-"""What a rule with `confirm = true` asks of whoever asked, and what becomes of it."""
+"""Confirmations by the requester, under a rule with `confirm = true`."""
 
 import pytest
 
@@ -31,7 +31,7 @@ TEN_MINUTES = 600.0
 SECRET = "C0SECRET"
 
 
-async def test_before_anything_happens_the_requester_is_shown_what_will(scene: Scene) -> None:
+async def test_the_requester_sees_what_will_be_shared_before_it_is(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         said = await scene.ask()
         assert f"Share `{ENV}`, which `{OWNER}` owns, with `{APPID}`?" in said
@@ -45,7 +45,7 @@ async def test_before_anything_happens_the_requester_is_shown_what_will(scene: S
     assert scene.wechat.calls == []
 
 
-async def test_what_is_confirmed_is_shared_and_its_question_is_gone(scene: Scene) -> None:
+async def test_a_confirmed_request_is_shared_and_its_question_disappears(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         assert (await scene.click(REQUESTER, scene.shown(), "confirm")).startswith("On it")
@@ -58,7 +58,7 @@ async def test_what_is_confirmed_is_shared_and_its_question_is_gone(scene: Scene
     assert kinds(scene.database)[:2] == ["accepted", "confirmed"]
 
 
-async def test_what_is_cancelled_is_over_and_everybody_else_hears_nothing(scene: Scene) -> None:
+async def test_a_cancelled_request_ends_without_a_message_to_others(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         assert (await scene.click(REQUESTER, scene.shown(), "cancel")).startswith("Cancelled")
@@ -83,7 +83,7 @@ async def test_only_the_first_of_two_clicks_counts(scene: Scene, first: str, the
     assert len(scene.wechat.calls) == (first == "confirm")
 
 
-async def test_the_same_click_delivered_twice_is_one(scene: Scene) -> None:
+async def test_a_click_that_is_delivered_twice_takes_effect_once(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         ack = await scene.slack.click(REQUESTER, scene.shown(), "confirm")
@@ -100,12 +100,12 @@ async def test_the_same_click_delivered_twice_is_one(scene: Scene) -> None:
     [("confirm", 'operators = { users = ["U0SECOND"] }'), ("cancel", "")],
     ids=["confirm", "cancel"],
 )
-async def test_nobody_else_can_click_for_the_requester(
+async def test_nobody_else_can_confirm_for_the_requester(
     scene: Scene, button: str, operators: str
 ) -> None:
     async with scene.bot(operators + CONFIRM):
         await scene.ask()
-        # Nobody else sees the button, so this is somebody who forges the click.
+        # Nobody else sees the button, so this click is forged.
         ack = await scene.slack.click(REQUESTER, scene.shown(), button, team="T0NOBODY")
         told = await scene.forge(
             ack,
@@ -119,7 +119,7 @@ async def test_nobody_else_can_click_for_the_requester(
     assert scene.wechat.calls == []
 
 
-async def test_a_confirmation_after_its_time_counts_no_more_though_nobody_has_ended_it_yet(
+async def test_a_confirmation_after_the_deadline_does_not_count_even_if_the_request_is_still_open(
     scene: Scene,
 ) -> None:
     async with scene.bot(CONFIRM):
@@ -130,7 +130,9 @@ async def test_a_confirmation_after_its_time_counts_no_more_though_nobody_has_en
     assert scene.wechat.calls == []
 
 
-async def test_who_does_not_confirm_within_ten_minutes_is_told_and_it_is_over(scene: Scene) -> None:
+async def test_a_request_that_is_not_confirmed_within_ten_minutes_ends_and_the_requester_is_told(
+    scene: Scene,
+) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         shown = scene.shown()
@@ -157,7 +159,7 @@ async def test_a_question_survives_a_restart(scene: Scene) -> None:
     assert len(scene.wechat.calls) == 1
 
 
-async def test_what_the_policy_does_not_allow_any_more_cannot_be_confirmed(scene: Scene) -> None:
+async def test_a_request_that_the_policy_no_longer_allows_cannot_be_confirmed(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
     async with scene.bot(DENY + CONFIRM):
@@ -168,7 +170,9 @@ async def test_what_the_policy_does_not_allow_any_more_cannot_be_confirmed(scene
     assert scene.wechat.calls == []
 
 
-async def test_what_needs_an_approval_by_now_is_sent_to_the_approvers(scene: Scene) -> None:
+async def test_a_confirmed_request_that_needs_an_approval_now_goes_to_the_approvers(
+    scene: Scene,
+) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
     async with scene.bot(APPROVE):
@@ -180,7 +184,7 @@ async def test_what_needs_an_approval_by_now_is_sent_to_the_approvers(scene: Sce
     assert len(scene.wechat.calls) == 1
 
 
-async def test_what_may_be_done_without_an_approval_by_now_is_done_once_confirmed(
+async def test_a_confirmed_request_that_no_longer_needs_an_approval_is_shared(
     scene: Scene,
 ) -> None:
     async with scene.bot(BOTH):
@@ -192,7 +196,7 @@ async def test_what_may_be_done_without_an_approval_by_now_is_done_once_confirme
     assert scene.slack.parents(APPROVALS) == []
 
 
-async def test_a_rule_with_both_asks_the_requester_first_and_then_the_approvers(
+async def test_a_rule_with_confirmation_and_approval_asks_the_requester_first(
     scene: Scene,
 ) -> None:
     async with scene.bot(BOTH):
@@ -208,7 +212,7 @@ async def test_a_rule_with_both_asks_the_requester_first_and_then_the_approvers(
     assert kinds(scene.database).count("approved") == 1
 
 
-async def test_the_time_of_the_approvers_begins_with_the_confirmation(scene: Scene) -> None:
+async def test_the_approvers_time_begins_with_the_confirmation(scene: Scene) -> None:
     async with scene.bot(BOTH):
         await scene.ask()
         scene.pass_time(TEN_MINUTES - 60)
@@ -218,7 +222,9 @@ async def test_the_time_of_the_approvers_begins_with_the_confirmation(scene: Sce
     assert left == pytest.approx(7200, abs=60)
 
 
-async def test_a_confirmation_in_a_private_place_is_answered_directly(scene: Scene) -> None:
+async def test_a_confirmation_in_a_private_place_is_answered_by_direct_message(
+    scene: Scene,
+) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask(channel=SECRET)
         await scene.click(REQUESTER, scene.shown(), "confirm")
@@ -229,7 +235,9 @@ async def test_a_confirmation_in_a_private_place_is_answered_directly(scene: Sce
     assert scene.slack.parents(SECRET) == []
 
 
-async def test_a_cancellation_from_a_private_place_is_told_directly(scene: Scene) -> None:
+async def test_a_cancellation_in_a_private_place_is_answered_by_direct_message(
+    scene: Scene,
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)
         await scene.question()
@@ -242,7 +250,7 @@ async def test_a_cancellation_from_a_private_place_is_told_directly(scene: Scene
 
 
 @pytest.mark.parametrize("button", ["confirm", "cancel"])
-async def test_a_click_that_the_ledger_does_not_take_changes_nothing_and_says_so(
+async def test_a_click_that_cannot_be_recorded_changes_nothing_and_says_so(
     scene: Scene, button: str
 ) -> None:
     async with scene.bot(CONFIRM):
@@ -256,7 +264,7 @@ async def test_a_click_that_the_ledger_does_not_take_changes_nothing_and_says_so
         await scene.over()
 
 
-async def test_who_slack_does_not_know_at_the_click_confirms_nothing(scene: Scene) -> None:
+async def test_a_person_who_cannot_be_looked_up_confirms_nothing(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         shown = scene.shown()
@@ -273,7 +281,7 @@ GROUP = CONFIRM.replace(
 )
 
 
-async def test_a_group_that_cannot_be_read_at_the_click_ends_nothing(scene: Scene) -> None:
+async def test_an_unreadable_group_at_the_click_does_not_end_the_request(scene: Scene) -> None:
     async with scene.bot(GROUP):
         await scene.ask()
         shown = scene.shown()
@@ -285,7 +293,9 @@ async def test_a_group_that_cannot_be_read_at_the_click_ends_nothing(scene: Scen
     assert len(scene.wechat.calls) == 1
 
 
-async def test_who_confirms_what_was_shared_meanwhile_is_told_so_once(scene: Scene) -> None:
+async def test_a_confirmation_of_an_env_that_was_shared_meanwhile_is_told_so_once(
+    scene: Scene,
+) -> None:
     async with scene.bot(CONFIRM):
         await scene.ask()
         mine = scene.shown()

@@ -1,4 +1,4 @@
-"""What the ledger does not tell in time is done without, and stands in the log."""
+"""Reads of the ledger with a deadline: without an answer in time a default is used, and a line is logged."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ async def broken() -> str:
     raise ValueError("a mistake of ours")
 
 
-async def test_what_the_ledger_tells_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_ledgers_answer_is_returned(caplog: pytest.LogCaptureFixture) -> None:
     assert await in_time(sunny(), MISSING) == "sunny"
     assert caplog.records == []
 
@@ -35,7 +35,7 @@ async def test_what_the_ledger_tells_is_passed_on(caplog: pytest.LogCaptureFixtu
 @pytest.mark.parametrize(
     ("asking", "reason"), [(down, "disk is full"), (never, "no answer in time")]
 )
-async def test_what_it_does_not_tell_is_logged_once_with_its_facts_and_why(
+async def test_a_missing_answer_is_logged_once_with_its_facts_and_the_reason(
     caplog: pytest.LogCaptureFixture, asking: Callable[[], Awaitable[str]], reason: str
 ) -> None:
     assert await in_time(asking(), MISSING, lambda: {"what": "noted"}, until=within(0)) is None
@@ -45,6 +45,6 @@ async def test_what_it_does_not_tell_is_logged_once_with_its_facts_and_why(
     assert record.exc_info is None
 
 
-async def test_a_mistake_of_the_bots_own_is_not_hidden_behind_the_ledger() -> None:
+async def test_an_error_in_the_bot_itself_is_raised() -> None:
     with pytest.raises(ValueError, match="ours"):
         await in_time(broken(), MISSING)

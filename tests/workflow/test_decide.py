@@ -1,4 +1,4 @@
-"""What a rule with `effect = "approve"` asks of its approvers, and what becomes of it."""
+"""Approvals, under a rule with `effect = "approve"`."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ DECISIONS = pytest.mark.parametrize("button", ["approve", "reject"])
 
 
 async def settled(scene: Scene) -> str:
-    """Return what stands in the place of the question once everything is over."""
+    """Return the text that has replaced the question once everything has ended."""
     await scene.over()
     (question,) = scene.slack.parents(APPROVALS)
     assert not has_button(question, "approve")
@@ -58,7 +58,7 @@ async def settled(scene: Scene) -> str:
 # The question.
 
 
-async def test_the_approvers_are_asked_with_all_they_need_to_know(scene: Scene) -> None:
+async def test_the_question_has_everything_that_approvers_need_to_know(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         await scene.ask(f"wx0123456789abcdef {ENV}", user="U0SECOND")
         await scene.over()
@@ -87,7 +87,7 @@ async def test_the_approvers_are_asked_with_all_they_need_to_know(scene: Scene) 
     assert len(scene.wechat.calls) == 1
 
 
-async def test_a_question_without_a_reason_or_a_past_says_so(scene: Scene) -> None:
+async def test_a_question_says_if_there_is_no_reason_and_no_earlier_share(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -95,7 +95,7 @@ async def test_a_question_without_a_reason_or_a_past_says_so(scene: Scene) -> No
     assert "have not shared this env before" in question.text
 
 
-async def test_what_only_failed_before_was_not_shared_before(scene: Scene) -> None:
+async def test_an_earlier_failure_does_not_count_as_an_earlier_share(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.wechat.fail("shareenv", Code(85088))
         await scene.ask()
@@ -105,7 +105,7 @@ async def test_what_only_failed_before_was_not_shared_before(scene: Scene) -> No
         assert "have not shared this env before" in (await scene.question()).text
 
 
-async def test_a_question_to_everybody_names_nobody(scene: Scene) -> None:
+async def test_a_question_to_everybody_mentions_nobody(scene: Scene) -> None:
     async with scene.bot(EVERYBODY):
         await scene.ask()
         assert (await scene.question()).text.startswith("🕓 Everybody here: <@U0REQUESTER>")
@@ -114,14 +114,16 @@ async def test_a_question_to_everybody_names_nobody(scene: Scene) -> None:
     assert len(scene.wechat.calls) == 1
 
 
-async def test_who_may_not_approve_their_own_request_is_not_asked_to(scene: Scene) -> None:
+async def test_an_approver_is_not_asked_about_their_own_request_unless_they_may_approve_it(
+    scene: Scene,
+) -> None:
     named = APPROVE.replace('groups = ["S0APPROVERS"]', f'users = ["{REQUESTER}", "{APPROVER}"]')
     async with scene.bot(named):
         await scene.ask()
         assert (await scene.question()).text.startswith(f"🕓 <@{APPROVER}>: ")
 
 
-async def test_what_nobody_can_approve_is_said_at_once(scene: Scene) -> None:
+async def test_a_request_that_nobody_can_approve_is_refused_at_once(scene: Scene) -> None:
     async with scene.bot(NOBODY):
         said = await scene.ask()
     assert "nobody can give it" in said
@@ -130,7 +132,7 @@ async def test_what_nobody_can_approve_is_said_at_once(scene: Scene) -> None:
     assert scene.slack.parents(RELEASES) == scene.slack.parents(APPROVALS) == []
 
 
-async def test_where_the_approvers_cannot_be_asked_the_requester_is_told_in_the_thread(
+async def test_the_requester_is_told_in_the_thread_if_the_approvers_cannot_be_asked(
     scene: Scene,
 ) -> None:
     async with scene.bot(UNINVITED):
@@ -145,12 +147,12 @@ async def test_where_the_approvers_cannot_be_asked_the_requester_is_told_in_the_
     assert scene.wechat.calls == []
 
 
-# Where others read along.
+# Approvers' channels that others can read.
 
 
 @pytest.fixture
 def shared(scene: Scene) -> Scene:
-    """Share the approvers' channel with another organisation."""
+    """The approvers' channel is shared with another organisation."""
     channel = scene.slack.channels[APPROVALS]
     scene.slack.channels[APPROVALS] = replace(channel, ext_shared=True)
     return scene
@@ -170,7 +172,7 @@ async def resting(scene: Scene) -> None:
 
 
 @DECISIONS
-async def test_approvers_whose_channel_others_read_are_asked_directly_and_one_decides_for_all(
+async def test_approvers_whose_channel_others_can_read_are_asked_by_direct_message_and_one_decides_for_all(
     shared: Scene, button: str
 ) -> None:
     async with shared.bot(APPROVE):
@@ -194,7 +196,7 @@ async def test_approvers_whose_channel_others_read_are_asked_directly_and_one_de
     assert len(shared.wechat.calls) == (button == "approve")
 
 
-async def test_who_is_asked_directly_is_reminded_there(shared: Scene) -> None:
+async def test_approvers_who_were_asked_by_direct_message_are_reminded_there(shared: Scene) -> None:
     async with shared.bot(APPROVE):
         await shared.ask()
         await resting(shared)
@@ -207,7 +209,7 @@ async def test_who_is_asked_directly_is_reminded_there(shared: Scene) -> None:
             assert "still waits for a decision" in reminder.text
 
 
-async def test_who_is_no_full_member_or_asked_themselves_is_not_asked_directly(
+async def test_guests_and_the_requester_are_not_asked_by_direct_message(
     shared: Scene,
 ) -> None:
     named = f'users = ["{REQUESTER}", "U0GUEST", "U0GONE", "U0ELSEWHERE", "{APPROVER}"]'
@@ -218,7 +220,7 @@ async def test_who_is_no_full_member_or_asked_themselves_is_not_asked_directly(
     assert str(shared.column("asked")).count(".") == 1
 
 
-async def test_where_nobody_can_be_asked_directly_the_requester_is_told_in_the_thread(
+async def test_the_requester_is_told_in_the_thread_if_no_approver_can_be_asked_by_direct_message(
     shared: Scene,
 ) -> None:
     async with shared.bot(EVERYBODY):
@@ -229,7 +231,7 @@ async def test_where_nobody_can_be_asked_directly_the_requester_is_told_in_the_t
     assert shared.wechat.calls == []
 
 
-async def test_while_slack_does_not_tell_whether_others_read_the_channel_they_are_asked_directly(
+async def test_approvers_are_asked_by_direct_message_while_their_channel_cannot_be_looked_up(
     scene: Scene,
 ) -> None:
     scene.slack.fail("conversations.info", Code("missing_scope"), channel=APPROVALS)
@@ -245,7 +247,7 @@ async def test_while_slack_does_not_tell_whether_others_read_the_channel_they_ar
 
 @DECISIONS
 @pytest.mark.parametrize("comment", [None, "as discussed <today> & so on"])
-async def test_a_decision_is_shown_where_it_was_asked_and_told_in_the_thread(
+async def test_a_decision_replaces_the_question_and_is_told_in_the_thread(
     scene: Scene, button: str, comment: str | None
 ) -> None:
     async with scene.bot(APPROVE):
@@ -266,7 +268,9 @@ async def test_a_decision_is_shown_where_it_was_asked_and_told_in_the_thread(
     assert kinds(scene.database).count(f"{button}{'d' if button == 'approve' else 'ed'}") == 1
 
 
-async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Scene) -> None:
+async def test_the_result_is_not_overwritten_by_a_late_edit_about_the_decision(
+    scene: Scene,
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -276,7 +280,7 @@ async def test_how_it_ended_stays_however_late_slack_takes_who_decided(scene: Sc
 
 
 @pytest.mark.parametrize(("text", "button"), [(f"{APPID} {ENV}", None), (TWO, "Cancel the rest")])
-async def test_while_what_was_approved_is_shared_nothing_says_that_it_waits(
+async def test_no_message_says_that_a_request_waits_while_it_is_being_shared(
     scene: Scene, text: str, button: str | None
 ) -> None:
     scene.wechat.fail("shareenv", *[Slow()] * 2)
@@ -299,7 +303,7 @@ async def test_while_what_was_approved_is_shared_nothing_says_that_it_waits(
     ("code", "says"),
     [(None, "it was shared."), (85088, "it did not succeed"), (-1, "it may or may not have")],
 )
-async def test_the_approvers_see_how_it_ended(scene: Scene, code: int | None, says: str) -> None:
+async def test_the_approvers_see_the_result(scene: Scene, code: int | None, says: str) -> None:
     if code == -1:
         scene.wechat.fail("shareenv", *[Hang(30)] * 5)
         scene.environ["WECHAT_TIMEOUT"] = "0.5"
@@ -313,7 +317,7 @@ async def test_the_approvers_see_how_it_ended(scene: Scene, code: int | None, sa
     assert says in verdict
 
 
-async def test_a_modal_may_be_left_without_a_decision(scene: Scene) -> None:
+async def test_a_modal_can_be_closed_without_a_decision(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -362,7 +366,7 @@ async def test_a_modal_survives_a_restart(scene: Scene) -> None:
         pytest.param(EVERYBODY, "U0GONE", NOT_AN_APPROVER, id="deactivated"),
     ],
 )
-async def test_who_may_not_decide_is_told_so(
+async def test_a_person_who_may_not_decide_is_told_so(
     scene: Scene, rules: str, user: str, says: str, button: str
 ) -> None:
     channel = scene.slack.channels[APPROVALS]
@@ -380,7 +384,7 @@ async def test_who_may_not_decide_is_told_so(
     assert rows(scene.database, refused) == [(asked, user, APPROVALS, "four eyes")]
 
 
-async def test_who_asks_may_approve_where_the_rule_lets_them(scene: Scene) -> None:
+async def test_a_requester_may_approve_if_the_rule_permits_it(scene: Scene) -> None:
     async with scene.bot(SELF):
         await scene.ask(user=APPROVER)
         await scene.decide(APPROVER, "approve")
@@ -389,7 +393,9 @@ async def test_who_asks_may_approve_where_the_rule_lets_them(scene: Scene) -> No
 
 
 @DECISIONS
-async def test_who_left_the_approvers_meanwhile_decides_nothing(scene: Scene, button: str) -> None:
+async def test_a_person_who_left_the_approvers_meanwhile_decides_nothing(
+    scene: Scene, button: str
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, button)
@@ -401,7 +407,7 @@ async def test_who_left_the_approvers_meanwhile_decides_nothing(scene: Scene, bu
         await scene.over()
 
 
-async def test_who_is_deactivated_meanwhile_decides_nothing(scene: Scene) -> None:
+async def test_an_approver_who_was_deactivated_meanwhile_decides_nothing(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -412,7 +418,7 @@ async def test_who_is_deactivated_meanwhile_decides_nothing(scene: Scene) -> Non
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 @DECISIONS
-async def test_while_slack_does_not_tell_who_clicks_nothing_is_decided(
+async def test_nothing_is_decided_while_the_clicker_cannot_be_looked_up(
     scene: Scene, method: str, button: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -426,7 +432,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_decided(
         await scene.over()
 
 
-# The policy, asked anew.
+# The current policy.
 
 
 GROUP_RULE = APPROVE.replace(
@@ -437,7 +443,7 @@ GROUP_RULE = APPROVE.replace(
 @pytest.mark.parametrize(
     "rules", [DENY + APPROVE, DENY, ALLOW.replace("U0REQUESTER", "U0APPROVER")]
 )
-async def test_what_the_policy_does_not_allow_any_more_cannot_be_approved(
+async def test_a_request_that_the_policy_no_longer_allows_cannot_be_approved(
     scene: Scene, rules: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -453,7 +459,9 @@ async def test_what_the_policy_does_not_allow_any_more_cannot_be_approved(
     assert scene.wechat.calls == []
 
 
-async def test_who_is_no_approver_ends_nothing_by_a_policy_that_says_no(scene: Scene) -> None:
+async def test_a_click_by_a_person_who_is_no_approver_does_not_end_a_request_that_is_denied_now(
+    scene: Scene,
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -463,7 +471,7 @@ async def test_who_is_no_approver_ends_nothing_by_a_policy_that_says_no(scene: S
     assert states(scene.database) == ["waiting"]
 
 
-async def test_a_requester_who_left_the_group_gets_no_approval(scene: Scene) -> None:
+async def test_the_request_of_a_person_who_left_the_group_cannot_be_approved(scene: Scene) -> None:
     async with scene.bot(GROUP_RULE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -474,7 +482,7 @@ async def test_a_requester_who_left_the_group_gets_no_approval(scene: Scene) -> 
     assert scene.column("outcome") == "denied"
 
 
-async def test_a_requester_who_is_deactivated_gets_no_approval(scene: Scene) -> None:
+async def test_the_request_of_a_deactivated_person_cannot_be_approved(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -486,7 +494,9 @@ async def test_a_requester_who_is_deactivated_gets_no_approval(scene: Scene) -> 
     assert scene.wechat.calls == []
 
 
-async def test_a_requester_whose_group_cannot_be_read_is_not_denied_for_it(scene: Scene) -> None:
+async def test_a_request_is_not_denied_because_the_requesters_group_cannot_be_read(
+    scene: Scene,
+) -> None:
     async with scene.bot(GROUP_RULE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -495,7 +505,7 @@ async def test_a_requester_whose_group_cannot_be_read_is_not_denied_for_it(scene
     assert states(scene.database) == ["waiting"]
 
 
-async def test_the_approvers_of_the_rule_that_decides_by_now_decide(scene: Scene) -> None:
+async def test_the_approvers_of_the_current_rule_decide(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -510,7 +520,7 @@ async def test_the_approvers_of_the_rule_that_decides_by_now_decide(scene: Scene
     assert len(scene.wechat.calls) == 1
 
 
-# Several at once.
+# Several approvers.
 
 
 async def test_of_two_approvers_one_decides_and_the_other_is_told(scene: Scene) -> None:
@@ -532,7 +542,7 @@ async def test_of_two_approvers_one_decides_and_the_other_is_told(scene: Scene) 
 
 @DECISIONS
 @pytest.mark.parametrize("first", ["approve", "reject", "cancel"])
-async def test_who_comes_after_a_decision_is_told_of_it(
+async def test_an_approver_who_clicks_after_a_decision_is_told_of_it(
     scene: Scene, first: str, button: str
 ) -> None:
     says = {
@@ -553,7 +563,7 @@ async def test_who_comes_after_a_decision_is_told_of_it(
         assert says[first] in await scene.click(SECOND_APPROVER, question, button)
 
 
-async def test_who_comes_while_wechat_is_asked_is_told_who_approved(scene: Scene) -> None:
+async def test_an_approver_who_clicks_during_the_call_is_told_who_approved(scene: Scene) -> None:
     scene.wechat.fail("shareenv", Slow(after_effect=True))
     async with scene.bot(APPROVE):
         await scene.ask()
@@ -569,7 +579,7 @@ async def test_who_comes_while_wechat_is_asked_is_told_who_approved(scene: Scene
     assert len(scene.wechat.calls) == 1
 
 
-async def test_the_same_decision_delivered_twice_is_one(scene: Scene) -> None:
+async def test_a_decision_that_is_delivered_twice_takes_effect_once(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -582,10 +592,10 @@ async def test_the_same_decision_delivered_twice_is_one(scene: Scene) -> None:
     assert kinds(scene.database).count("approved") == 1
 
 
-# Taking it back.
+# Withdrawal.
 
 
-async def test_a_requester_takes_back_what_waits(scene: Scene) -> None:
+async def test_a_requester_can_withdraw_a_waiting_request(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -598,10 +608,10 @@ async def test_a_requester_takes_back_what_waits(scene: Scene) -> None:
     assert scene.wechat.calls == []
 
 
-# Private places, and what is gone.
+# Private places, and deleted messages.
 
 
-async def test_a_private_requester_is_told_in_private(scene: Scene) -> None:
+async def test_a_requester_in_a_private_place_is_told_in_private(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)
         assert "*From:* <#C0SECRET>" in (await scene.question()).text
@@ -612,13 +622,13 @@ async def test_a_private_requester_is_told_in_private(scene: Scene) -> None:
     assert scene.slack.parents(SECRET) == []
 
 
-async def test_a_private_requester_is_told_directly_once_slack_takes_no_more_answers(
+async def test_a_requester_in_a_private_place_is_told_by_direct_message_once_the_response_url_is_used_up(
     scene: Scene, http: aiohttp.ClientSession
 ) -> None:
     async with scene.bot(APPROVE):
         await scene.ask(channel=SECRET)
         await scene.question()
-        for _ in range(4):  # after the one that said that it waits
+        for _ in range(4):  # after the one that says that it waits
             await http.post(str(scene.column("response_url")), json={"text": "used"})
         await scene.decide(APPROVER, "approve")
         await settled(scene)
@@ -627,7 +637,7 @@ async def test_a_private_requester_is_told_directly_once_slack_takes_no_more_ans
     assert f"Approved by <@{APPROVER}>" in direct.text
 
 
-async def test_a_question_that_was_deleted_can_still_be_answered_by_who_sees_it(
+async def test_a_deleted_question_can_still_be_decided_by_a_person_who_sees_it(
     scene: Scene,
 ) -> None:
     async with scene.bot(APPROVE):
@@ -653,7 +663,7 @@ async def test_a_button_of_another_workspace_decides_nothing(scene: Scene, butto
 
 
 @pytest.mark.parametrize("button", ["approve", "reject", "cancel"])
-async def test_a_button_of_a_request_that_is_gone_says_so(scene: Scene, button: str) -> None:
+async def test_a_button_of_a_deleted_request_says_so(scene: Scene, button: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -663,7 +673,7 @@ async def test_a_button_of_a_request_that_is_gone_says_so(scene: Scene, button: 
         assert NO_SUCH_REQUEST in await scene.click(user, where, button)
 
 
-async def test_a_modal_of_a_request_that_is_gone_says_so(scene: Scene) -> None:
+async def test_a_modal_of_a_deleted_request_says_so(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -672,9 +682,7 @@ async def test_a_modal_of_a_request_that_is_gone_says_so(scene: Scene) -> None:
 
 
 @DECISIONS
-async def test_a_decision_that_the_ledger_does_not_take_is_not_taken(
-    scene: Scene, button: str
-) -> None:
+async def test_a_decision_that_cannot_be_recorded_has_no_effect(scene: Scene, button: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         question = await scene.question()
@@ -687,7 +695,7 @@ async def test_a_decision_that_the_ledger_does_not_take_is_not_taken(
         await soon(lambda: states(scene.database) == ["ended"])
 
 
-async def test_a_crash_while_the_approvers_were_asked_is_no_crash_while_wechat_was(
+async def test_a_crash_before_the_call_is_not_reported_as_one_during_the_call(
     scene: Scene,
 ) -> None:
     async with scene.bot(APPROVE):

@@ -1,4 +1,4 @@
-"""What the form offers, and what becomes of it when things have changed since it opened; over real sockets."""
+"""What the form offers, and forms that are submitted after a change; over real sockets."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -59,7 +59,7 @@ effect = "deny"
 
 
 class Bots:
-    """Starts bots with one policy or another, on the same ledger."""
+    """Starts bots with different policies on one ledger."""
 
     def __init__(self, environ: dict[str, str], folder: Path) -> None:
         self._environ = environ
@@ -93,17 +93,17 @@ async def offered(slack: LocalSlack, view: View, typed: str = "") -> list[str]:
 
 @asynccontextmanager
 async def ledger_at(database: Path) -> AsyncIterator[Ledger]:
-    """Open the ledger before any bot does."""
+    """Open the ledger before a bot does."""
     ledger = Ledger.open(f"sqlite:///{database}", "before")
     await ledger.start()
     yield ledger
     await ledger.close()
 
 
-# What is offered.
+# Offered envs.
 
 
-async def test_it_offers_the_policys_envs_then_past_ones_then_the_owners(
+async def test_the_form_offers_the_policys_envs_then_past_ones_then_the_owners(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots, database: Path
 ) -> None:
     wechat.envs[OTHER_OWNER] = {"theirs-1": "NORMAL", "halted": "HALTED", "not-theirs": "NORMAL"}
@@ -122,7 +122,7 @@ async def test_it_offers_the_policys_envs_then_past_ones_then_the_owners(
         assert await offered(slack, view, "old-1") == ["old-1"]
 
 
-async def test_it_offers_only_what_this_person_may_share(
+async def test_the_form_offers_only_envs_that_the_person_may_share(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
     del wechat
@@ -135,7 +135,7 @@ async def test_it_offers_only_what_this_person_may_share(
         assert await offered(slack, other) == []
 
 
-async def test_what_was_typed_is_marked_so(slack: LocalSlack, bots: Bots) -> None:
+async def test_a_typed_env_is_marked_as_typed(slack: LocalSlack, bots: Bots) -> None:
     async with bots(ANYTHING):
         view = await opened(slack)
         options = await slack.options(REQUESTER, view, ENV, " prod-7，")
@@ -144,7 +144,7 @@ async def test_what_was_typed_is_marked_so(slack: LocalSlack, bots: Bots) -> Non
         assert await offered(slack, view, "prod-1") == ["prod-1"]
 
 
-async def test_wechats_silence_costs_its_envs_only_and_only_while_it_lasts(
+async def test_while_wechat_is_silent_only_its_envs_are_missing(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
     wechat.fail("getenvinfo", Code(61007), Slow())
@@ -157,7 +157,7 @@ async def test_wechats_silence_costs_its_envs_only_and_only_while_it_lasts(
         assert set(await offered(slack, view)) > {"named-1", "named-2"}
 
 
-async def test_owners_are_asked_once_in_a_while(
+async def test_the_envs_of_owners_are_cached(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
     async with bots(ANYTHING):
@@ -170,7 +170,7 @@ async def test_owners_are_asked_once_in_a_while(
         assert "prod-2" in await offered(slack, view)
 
 
-async def test_the_ledgers_silence_costs_its_envs_only(
+async def test_while_the_ledger_is_silent_only_its_envs_are_missing(
     slack: LocalSlack, bots: Bots, database: Path
 ) -> None:
     async with bots(ANYTHING):
@@ -179,7 +179,7 @@ async def test_the_ledgers_silence_costs_its_envs_only(
             assert await offered(slack, view) == ["named-2", "prod-1", "test-1"]
 
 
-async def test_whom_slack_does_not_know_just_now_may_type_an_env(
+async def test_a_person_who_cannot_be_looked_up_may_type_an_env(
     slack: LocalSlack, bots: Bots
 ) -> None:
     async with bots(ANYTHING):
@@ -189,10 +189,10 @@ async def test_whom_slack_does_not_know_just_now_may_type_an_env(
         assert await offered(slack, view, "prod-1") == ["prod-1"]
 
 
-# The policy is asked when the form is sent.
+# The policy at the time of the submission.
 
 
-async def test_a_form_that_is_sent_after_the_policy_changed_is_judged_by_the_new_one(
+async def test_a_form_that_is_submitted_after_a_change_of_the_policy_is_decided_by_the_new_one(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots, database: Path
 ) -> None:
     async with bots(ANYTHING):
@@ -209,7 +209,7 @@ async def test_a_form_that_is_sent_after_the_policy_changed_is_judged_by_the_new
     assert kinds(database) == ["denied"]
 
 
-async def test_who_left_the_group_since_it_opened_is_refused(
+async def test_a_person_who_left_the_group_since_the_form_opened_is_refused(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
     async with bots(ANYTHING):
@@ -223,7 +223,7 @@ async def test_who_left_the_group_since_it_opened_is_refused(
     assert wechat.calls == []
 
 
-async def test_a_form_that_is_sent_to_a_bot_that_has_started_again_is_taken(
+async def test_a_form_that_was_opened_before_a_restart_is_accepted(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
     async with bots(ANYTHING):
@@ -238,7 +238,7 @@ async def test_a_form_that_is_sent_to_a_bot_that_has_started_again_is_taken(
 @pytest.mark.parametrize(
     ("rules", "shown"), [(ANYTHING, "✅"), (ASKED, "🕓")], ids=["carried out", "waits"]
 )
-async def test_that_an_answer_follows_is_not_said_after_it(
+async def test_the_announcement_of_an_answer_never_comes_after_the_answer(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots, rules: str, shown: str
 ) -> None:
     del wechat
@@ -252,7 +252,7 @@ async def test_that_an_answer_follows_is_not_said_after_it(
     assert follows == []
 
 
-async def test_one_rule_must_let_all_appids_through(
+async def test_all_appids_must_be_allowed_by_one_rule(
     slack: LocalSlack, wechat: LocalWeChat, bots: Bots
 ) -> None:
     one = '[[rule]]\nname = "one"\nappids = ["wx0000000000000001"]\neffect = "deny"\n'
@@ -272,20 +272,20 @@ async def check_past_envs(slack: LocalSlack, database: Database) -> None:
     for number, env in enumerate(["a", "b", "c", "a"]):
         past = replace(request_of(slack), id=f"past{number}", env=env, appid=f"wx{number:016x}")
         await ledger.accept(past)
-        # Two in one millisecond would have no order.
+        # The order of two in one millisecond would be undefined.
         when = {"at": 1_000.0 + number, "id": past.id}
         database.execute("UPDATE requests SET created = :at WHERE id = :id", **when)
     assert await ledger.envs(9) == ["a", "c", "b"]
     assert await ledger.envs(2) == ["a", "c"]
 
 
-async def test_past_envs_are_each_there_once_and_the_last_one_first(
+async def test_past_envs_are_listed_once_and_the_latest_first(
     slack: LocalSlack, sqlite: Database
 ) -> None:
     await check_past_envs(slack, sqlite)
 
 
-async def test_past_envs_on_postgresql_are_the_same(
+async def test_past_envs_are_the_same_on_postgresql(
     slack: LocalSlack, on_postgresql: Database
 ) -> None:
     await check_past_envs(slack, on_postgresql)

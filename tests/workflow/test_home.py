@@ -1,4 +1,4 @@
-"""The App Home with the whole bot behind it: what stands on it, and what its buttons do."""
+"""The App Home of the whole bot: its content, and its buttons."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -59,13 +59,13 @@ effect = "allow"
 
 @pytest.fixture
 def runtime() -> Runtime:
-    """Return a runtime with a sleep that is much shorter than asked for, and no less than nothing."""
+    """A runtime whose sleeps are much shorter than requested."""
     return Runtime(sleep=lambda seconds: asyncio.sleep(seconds / 20), jitter=lambda: 0.5)
 
 
 @pytest.fixture
 def ruled(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a bot with rules that ask for approvals."""
+    """The environment of a bot with rules that require approvals."""
     path = tmp_path / "policy.toml"
     path.write_text(RULES, encoding="utf-8")
     for name in ("SHARE_ENV_ALLOWED_GROUPS", "WECHAT_AUTHORIZER_APPID"):
@@ -74,7 +74,7 @@ def ruled(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 
 def page(slack: LocalSlack, user: str = REQUESTER) -> str:
-    """Return all that stands on somebody's page."""
+    """Return the text of a person's App Home."""
     home = slack.home(user)
     return (
         "\n".join(str(block.get("text") or block.get("elements")) for block in home.blocks)
@@ -84,7 +84,7 @@ def page(slack: LocalSlack, user: str = REQUESTER) -> str:
 
 
 async def opened(slack: LocalSlack, user: str = REQUESTER) -> str:
-    """Open somebody's page and return what stands on it."""
+    """Open a person's App Home and return its text."""
     before = published(slack)
     ack = await slack.open_home(user)
     assert ack.error is None
@@ -102,7 +102,7 @@ def waits_not(slack: LocalSlack, user: str) -> bool:
 
 
 def crowd(database: Path, many: int, **other: str) -> None:
-    """Let so many requests wait for longer than the only one, like it but for these columns."""
+    """Add this many requests that wait longer than the only one and differ from it in these columns."""
     own = {
         "id": "id || n",
         "trigger_id": "trigger_id || n",
@@ -120,12 +120,12 @@ def crowd(database: Path, many: int, **other: str) -> None:
 
 
 def challenge() -> JsonObject:
-    """Return what Slack sends to an address for events that was just set."""
+    """Return Slack's verification of a new request URL for events."""
     return {"type": "url_verification", "token": "made-up", "challenge": "made up"}
 
 
 async def asked_for(slack: LocalSlack, user: str, button: str) -> View:
-    """Click a button on somebody's page and return the modal that opens."""
+    """Click a button in a person's App Home and return the modal that opens."""
     home = slack.home(user)
     assert home
     await slack.click(user, home, button)
@@ -142,7 +142,7 @@ def published(slack: LocalSlack) -> int:
 async def waiting(
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> AsyncIterator[None]:
-    """Run the bot with one request that waits, on the pages of both approvers."""
+    """Run the bot with one waiting request, which is in the App Home of both approvers."""
     async with running(settings_of(ruled), runtime):
         for user in (REQUESTER, APPROVER, SECOND_APPROVER):
             assert WAITING not in await opened(slack, user)
@@ -154,7 +154,9 @@ async def waiting(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_the_page_says_what_one_may_share_and_that_all_is_well(slack: LocalSlack) -> None:
+async def test_the_home_says_what_the_person_may_share_and_that_all_is_well(
+    slack: LocalSlack,
+) -> None:
     said = await opened(slack)
     assert (
         f"Healthy: Slack is connected and the ledger answers · share-env-bot {__version__}" in said
@@ -167,20 +169,22 @@ async def test_the_page_says_what_one_may_share_and_that_all_is_well(slack: Loca
 
 
 @pytest.mark.usefixtures("bot")
-async def test_it_speaks_the_readers_language(slack: LocalSlack) -> None:
+async def test_the_home_is_in_the_readers_language(slack: LocalSlack) -> None:
     said = await opened(slack, CHINESE)
     assert "你还不能共享任何环境" in said
 
 
 @pytest.mark.usefixtures("bot")
-async def test_who_may_share_nothing_reads_who_can_grant_it(slack: LocalSlack) -> None:
+async def test_the_home_of_a_person_who_may_share_nothing_names_who_can_grant_it(
+    slack: LocalSlack,
+) -> None:
     said = await opened(slack, STRANGER)
     assert "You may not share any env yet." in said
     assert "Who can grant it" in said
     assert "To share one" not in said
 
 
-async def test_a_request_that_ends_is_shown_without_opening_the_page_again(
+async def test_a_request_that_ends_is_updated_in_an_open_home(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     async with running(settings_of(environ), runtime):
@@ -192,7 +196,7 @@ async def test_a_request_that_ends_is_shown_without_opening_the_page_again(
     assert slack.violations == []
 
 
-async def test_where_nobody_looks_nothing_is_published(
+async def test_nothing_is_published_if_nobody_looks(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     async with running(settings_of(environ), runtime):
@@ -202,7 +206,7 @@ async def test_where_nobody_looks_nothing_is_published(
     assert published(slack) == 0
 
 
-async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
+async def test_a_decision_in_the_home_removes_the_request_from_every_home(
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
     async with waiting(slack, ruled, runtime):
@@ -226,7 +230,7 @@ async def test_an_approver_decides_on_the_page_and_it_is_gone_from_every_page(
         assert any("approved" in said.text for said in slack.messages if said.channel == direct.id)
 
 
-async def test_a_click_on_a_page_that_another_replica_showed_brings_it_up_to_date(
+async def test_a_click_in_a_home_that_another_replica_published_updates_it(
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
     async with waiting(slack, ruled, runtime):
@@ -248,7 +252,7 @@ async def test_a_click_on_a_page_that_another_replica_showed_brings_it_up_to_dat
         pytest.param(1500, {"team": "T0ELSEWHERE"}, id="of another workspace"),
     ],
 )
-async def test_what_waits_for_others_leaves_room_on_the_page(
+async def test_requests_that_wait_for_others_do_not_fill_an_approvers_home(
     slack: LocalSlack,
     ruled: dict[str, str],
     runtime: Runtime,
@@ -263,7 +267,7 @@ async def test_what_waits_for_others_leaves_room_on_the_page(
     assert "release 4" in said
 
 
-async def test_an_approver_rejects_on_the_page(
+async def test_an_approver_can_reject_in_the_home(
     slack: LocalSlack, wechat: LocalWeChat, ruled: dict[str, str], runtime: Runtime
 ) -> None:
     async with waiting(slack, ruled, runtime):
@@ -274,7 +278,7 @@ async def test_an_approver_rejects_on_the_page(
     assert wechat.shared == []
 
 
-async def test_what_the_requester_takes_back_is_gone_from_the_approvers_pages(
+async def test_a_withdrawn_request_disappears_from_the_approvers_homes(
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
     async with waiting(slack, ruled, runtime):
@@ -284,7 +288,7 @@ async def test_what_the_requester_takes_back_is_gone_from_the_approvers_pages(
         await soon(partial(waits_not, slack, APPROVER))
 
 
-async def test_a_decision_on_a_page_that_is_old_by_now_says_so(
+async def test_a_decision_in_an_outdated_home_is_answered_as_too_late(
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
     async with waiting(slack, ruled, runtime):
@@ -298,7 +302,7 @@ async def test_a_decision_on_a_page_that_is_old_by_now_says_so(
         await slack.until(lambda slack: any(said.channel == direct.id for said in slack.messages))
 
 
-async def test_whom_slack_does_not_tell_about_sees_their_own_requests_and_no_others(
+async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_requests(
     slack: LocalSlack, ruled: dict[str, str], runtime: Runtime
 ) -> None:
     async with running(settings_of(ruled), runtime):
@@ -311,7 +315,7 @@ async def test_whom_slack_does_not_tell_about_sees_their_own_requests_and_no_oth
         assert page(slack, APPROVER) == said
 
 
-async def test_while_the_ledger_is_down_the_page_says_so(
+async def test_the_home_says_that_the_ledger_is_down(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
     async with running(settings_of(environ), runtime):
@@ -323,7 +327,7 @@ async def test_while_the_ledger_is_down_the_page_says_so(
         assert "Healthy" in await opened(slack)
 
 
-async def test_the_page_says_how_the_owners_tokens_are() -> None:
+async def test_the_home_shows_the_state_of_the_owners_tokens() -> None:
     async with stage() as play:
         said = await opened(play.slack)
         assert (
@@ -332,7 +336,7 @@ async def test_the_page_says_how_the_owners_tokens_are() -> None:
         )
 
 
-async def test_in_http_mode_the_page_is_shown_as_well(
+async def test_the_home_is_shown_in_http_mode_too(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     port = free_port()
@@ -343,7 +347,7 @@ async def test_in_http_mode_the_page_is_shown_as_well(
         assert "Healthy" in await opened(slack)
 
 
-async def test_the_address_for_events_is_verified_with_its_challenge(
+async def test_the_request_url_for_events_is_verified_with_its_challenge(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, http: aiohttp.ClientSession
 ) -> None:
     port = free_port()
@@ -358,7 +362,7 @@ async def test_the_address_for_events_is_verified_with_its_challenge(
             assert (response.status, await response.json()) == (200, {"challenge": "made up"})
 
 
-async def test_a_batch_is_one_line_on_the_page(
+async def test_a_batch_is_one_line_in_the_home(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime, database: Path
 ) -> None:
     async with running(settings_of(environ), runtime):

@@ -1,4 +1,4 @@
-"""Batches of hundreds: whoever decides about one can read every appid of it before they do."""
+"""Batches of hundreds: every appid can be read before a decision."""
 
 import re
 
@@ -17,7 +17,7 @@ def line(appids: list[str]) -> str:
 
 
 def listed(shown: Json) -> list[str]:
-    """Return the appids that stand in lists, in order."""
+    """Return the listed appids, in order."""
     if isinstance(shown, dict):
         own = re.findall(r"^wx[0-9a-f]{16}$", str(shown.get("text")), re.MULTILINE)
         return own if isinstance(shown.get("text"), str) else listed([*shown.values()])
@@ -25,7 +25,7 @@ def listed(shown: Json) -> list[str]:
 
 
 def below(slack: LocalSlack, parent: PostedMessage) -> list[str]:
-    """Return the appids that are listed in the thread of a message, in order, by the blocks and by the texts alike."""
+    """Return the appids that are listed in a message's thread, in order; the blocks and the texts must agree."""
     replies = slack.thread(parent.channel, parent.ts)
     in_blocks = listed([block for reply in replies for block in reply.blocks])
     assert listed([{"text": reply.text} for reply in replies]) == in_blocks
@@ -55,7 +55,7 @@ async def test_the_requester_can_read_all_of_five_hundred_in_the_confirmation(sc
 
 
 @pytest.mark.parametrize("rules", [ALLOW, APPROVE], ids=["at once", "once approved"])
-async def test_the_requesters_history_leads_to_a_thread_that_lists_all_of_them(
+async def test_the_requesters_history_links_to_a_thread_that_lists_all_appids(
     scene: Scene, rules: str
 ) -> None:
     async with scene.bot(rules):
@@ -69,7 +69,7 @@ async def test_the_requesters_history_leads_to_a_thread_that_lists_all_of_them(
         await soon(lambda: f"{address(parent)}|thread>" in home(scene.slack, REQUESTER))
 
 
-async def test_the_approvers_page_leads_to_the_question_that_lists_all_of_them(
+async def test_the_approvers_home_links_to_the_question_that_lists_all_appids(
     scene: Scene,
 ) -> None:
     async with scene.bot(APPROVE):
@@ -83,7 +83,7 @@ async def test_the_approvers_page_leads_to_the_question_that_lists_all_of_them(
         )
 
 
-async def test_ten_stand_in_every_message_itself_and_need_no_replies(scene: Scene) -> None:
+async def test_ten_appids_are_listed_in_the_messages_themselves(scene: Scene) -> None:
     ten = " ".join(f"`{appid}`" for appid in MOST[:10])
     async with scene.bot(APPROVE):
         await scene.ask(line(MOST[:10]))

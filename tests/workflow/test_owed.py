@@ -1,4 +1,4 @@
-"""What Slack does not take is owed until it stands, and told to whoever asks meanwhile."""
+"""Messages that Slack does not accept are owed until they are posted; who asks meanwhile is told the answer."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from tests.conftest import ENV, RELEASES, REQUESTER, rows, soon
 from tests.said import SHARED
 from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, Scene, has_button
 
-AWAY = [Status(503)] * 3  # as often as one message is tried
+AWAY = [Status(503)] * 3  # the number of tries of one message
 ANSWER = SHARED
 ONE_OF_TWO = f"""
 [[rule]]
@@ -21,12 +21,12 @@ effect = "allow"
 
 
 async def owed(scene: Scene) -> None:
-    """Wait until something is owed and rests."""
+    """Wait until a message is owed and its request waits."""
     await soon(lambda: scene.column("owed") is not None and scene.column("holder") is None)
 
 
 def due(scene: Scene, *, after: float = 0.0) -> None:
-    """Let the pause be over, and so many seconds since Slack went away."""
+    """End the pause, as if the outage had begun this many seconds ago."""
     rows(scene.database, f"UPDATE requests SET wake = 1, owed = owed - {after}")  # noqa: S608  # a number of ours
 
 
@@ -35,7 +35,7 @@ def kinds(scene: Scene) -> list[str]:
 
 
 async def ask_while_the_answer_is_lost(scene: Scene) -> None:
-    """Ask for a share whose answer Slack does not take."""
+    """Request a share whose answer Slack does not accept."""
     with scene.wechat.thinking():
         await scene.ask()
         await scene.slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
@@ -43,7 +43,7 @@ async def ask_while_the_answer_is_lost(scene: Scene) -> None:
     await owed(scene)
 
 
-async def test_an_answer_is_owed_across_a_restart_and_then_stands_once(scene: Scene) -> None:
+async def test_an_answer_is_owed_across_a_restart_and_then_posted_once(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         await ask_while_the_answer_is_lost(scene)
     assert scene.parent().startswith("⏳")
@@ -57,7 +57,7 @@ async def test_an_answer_is_owed_across_a_restart_and_then_stands_once(scene: Sc
     assert len(scene.wechat.calls) == 1
 
 
-async def test_an_answer_that_was_owed_knows_what_other_answers_told(scene: Scene) -> None:
+async def test_an_owed_answer_does_not_repeat_steps_that_other_answers_told(scene: Scene) -> None:
     scene.wechat.functions |= {ENV: {}, "test-1": {}}
     async with scene.bot(ALLOW):
         await scene.ask(f"{APPID} test-1")
@@ -76,10 +76,10 @@ async def test_an_answer_that_was_owed_knows_what_other_answers_told(scene: Scen
     assert has_button(answer, "steps")
 
 
-async def test_what_is_owed_is_tried_within_the_hour_whatever_wait_is_asked_for(
+async def test_an_owed_message_is_retried_within_an_hour_whatever_retry_after_says(
     scene: Scene,
 ) -> None:
-    """A server in between may say the time of day, in seconds."""
+    """A proxy may send the time of day, in seconds."""
     async with scene.bot(ALLOW):
         scene.slack.fail("chat.postMessage", RateLimited(1_800_000_000))
         await scene.ask()
@@ -90,7 +90,7 @@ async def test_what_is_owed_is_tried_within_the_hour_whatever_wait_is_asked_for(
     assert 3000 < wake - since < 3700
 
 
-async def test_a_parent_is_owed_and_nothing_is_called_before_it_stands(scene: Scene) -> None:
+async def test_a_parent_is_owed_and_no_call_is_made_before_it_is_posted(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.slack.fail("chat.postMessage", *AWAY)
         await scene.ask()
@@ -102,7 +102,7 @@ async def test_a_parent_is_owed_and_nothing_is_called_before_it_stands(scene: Sc
     assert len(scene.replies()) == len(scene.wechat.calls) == 1
 
 
-async def test_an_edit_of_the_parent_is_owed_and_the_answer_is_not_said_twice(scene: Scene) -> None:
+async def test_an_edit_of_the_parent_is_owed_and_the_answer_is_not_repeated(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.slack.fail("chat.update", *AWAY)
         await scene.ask()
@@ -142,7 +142,7 @@ async def test_the_question_to_the_approvers_and_its_reminder_are_owed(scene: Sc
 
 
 @pytest.mark.parametrize("user", [REQUESTER, "U0SECOND"])
-async def test_whoever_asks_again_meanwhile_is_told_the_answer_itself(
+async def test_a_person_who_asks_again_while_the_answer_is_owed_is_told_the_answer(
     scene: Scene, user: str
 ) -> None:
     async with scene.bot(ALLOW):
@@ -153,7 +153,7 @@ async def test_whoever_asks_again_meanwhile_is_told_the_answer_itself(
     assert len(scene.wechat.calls) == 1
 
 
-async def test_what_failed_and_was_not_told_can_be_tried_again(scene: Scene) -> None:
+async def test_a_failure_whose_answer_is_owed_can_be_retried(scene: Scene) -> None:
     scene.wechat.fail("shareenv", Code(85088))
     async with scene.bot(ALLOW):
         await ask_while_the_answer_is_lost(scene)
@@ -175,7 +175,7 @@ async def test_an_answer_is_owed_for_seven_days(scene: Scene, days: float, why: 
     assert len(scene.replies()) == (0 if why else 1)
 
 
-async def test_an_answer_that_slack_refuses_on_every_way_is_not_owed(scene: Scene) -> None:
+async def test_an_answer_that_slack_refuses_by_every_means_is_not_owed(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         with scene.wechat.thinking():
             await scene.ask()
@@ -188,7 +188,7 @@ async def test_an_answer_that_slack_refuses_on_every_way_is_not_owed(scene: Scen
     assert last == ("not delivered", "refused")
 
 
-async def test_what_waits_for_an_approval_holds_nobody_else_up_and_is_not_shared_twice(
+async def test_a_waiting_request_does_not_block_others_and_the_env_is_not_shared_twice(
     scene: Scene,
 ) -> None:
     async with scene.bot(ONE_OF_TWO):
@@ -209,7 +209,7 @@ async def test_what_waits_for_an_approval_holds_nobody_else_up_and_is_not_shared
     assert "another request shared it meanwhile" in settled.text
 
 
-async def test_of_two_that_wait_for_the_same_the_second_approval_finds_it_done(
+async def test_of_two_equal_waiting_requests_the_second_approval_finds_the_env_shared(
     scene: Scene,
 ) -> None:
     async with scene.bot(APPROVE):
@@ -225,7 +225,7 @@ async def test_of_two_that_wait_for_the_same_the_second_approval_finds_it_done(
     assert len(scene.wechat.calls) == 1
 
 
-async def test_the_second_approval_finds_it_done_also_while_the_first_answer_is_owed(
+async def test_the_second_approval_finds_the_env_shared_even_while_the_first_answer_is_owed(
     scene: Scene,
 ) -> None:
     async with scene.bot(APPROVE):
@@ -242,7 +242,7 @@ async def test_the_second_approval_finds_it_done_also_while_the_first_answer_is_
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["midway", "who they are"])
-async def test_what_approvers_are_asked_directly_is_owed_and_asked_once(
+async def test_direct_questions_to_approvers_are_owed_and_asked_once(
     scene: Scene, told: bool
 ) -> None:
     approvals = scene.slack.channels[APPROVALS]
@@ -264,7 +264,7 @@ async def test_what_approvers_are_asked_directly_is_owed_and_asked_once(
     assert scene.wechat.calls == []
 
 
-async def test_a_question_of_which_more_was_owed_does_not_outlive_its_request(scene: Scene) -> None:
+async def test_a_question_with_an_owed_list_is_closed_with_its_request(scene: Scene) -> None:
     many = [f"wx{number:016x}" for number in range(12)]
     scene.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=APPROVALS)  # its list is owed
     async with scene.bot(APPROVE):
@@ -279,7 +279,7 @@ async def test_a_question_of_which_more_was_owed_does_not_outlive_its_request(sc
     assert not has_button(settled, "approve")
 
 
-async def test_who_decides_before_all_were_asked_directly_decides_for_whoever_was(
+async def test_a_decision_before_all_direct_questions_were_sent_closes_those_that_were(
     scene: Scene,
 ) -> None:
     approvals = scene.slack.channels[APPROVALS]
@@ -297,7 +297,7 @@ async def test_who_decides_before_all_were_asked_directly_decides_for_whoever_wa
         assert not has_button(settled, "approve")
 
 
-async def test_a_parent_of_which_more_was_owed_says_how_it_ended(scene: Scene) -> None:
+async def test_a_parent_with_an_owed_list_shows_the_result(scene: Scene) -> None:
     many = [f"wx{number:016x}" for number in range(12)]
     scene.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=RELEASES)  # its list is owed
     async with scene.bot(APPROVE):

@@ -1,4 +1,4 @@
-"""Batches that do not run through: WeChat's limits, the lane, cancelling, a ledger that is down, restarts."""
+"""Interrupted batches: WeChat's limits, the queue, cancellation, a ledger that is down, restarts."""
 
 import asyncio
 from collections import Counter
@@ -28,14 +28,14 @@ QUEUED = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'queued
 
 
 class Standing(Sleep):
-    """A sleep that is short, and a clock in Unix seconds that only the test moves."""
+    """A short sleep, and a clock, in Unix seconds, that is moved by hand."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
 
     async def __call__(self, seconds: float) -> None:
-        """Give the others a turn."""
+        """Yield to other tasks."""
         self.naps.append(seconds)
         await asyncio.sleep(0.001)
 
@@ -44,7 +44,7 @@ class Standing(Sleep):
         return self.now
 
     async def turns(self, count: int = 50) -> None:
-        """Let the bot sleep and wake up so many times."""
+        """Wait until the bot has slept this many times."""
         enough = len(self.naps) + count
         await soon(lambda: len(self.naps) >= enough)
 
@@ -79,7 +79,7 @@ def last(scene: Scene) -> PostedMessage:
 
 
 async def paused(scene: Scene, until: int) -> None:
-    """Wait until the first batch is said to pause until then, and nothing is asked any more."""
+    """Wait until the first batch says that it pauses until then, and no call is in progress."""
     said = f"WeChat's limit is reached. The batch goes on by itself <!date^{until}^"
     await soon(lambda: scene.slack.parents(RELEASES) and said in first(scene).text)
     begun = f"{QUEUED} AND begun"
@@ -87,7 +87,7 @@ async def paused(scene: Scene, until: int) -> None:
 
 
 async def at_a_limit(scene: Scene, size: int, code: int = PER_MINUTE) -> None:
-    """Ask for a batch that WeChat makes wait, and nobody else."""
+    """Request a batch that runs into a limit of WeChat."""
     scene.wechat.fail("shareenv", Code(code), times=None)
     await scene.ask(line(size))
     await paused(scene, IN_A_MINUTE if code == PER_MINUTE else IN_AN_HOUR)
@@ -102,7 +102,7 @@ def codes(wechat: LocalWeChat) -> Counter[int | None]:
 
 
 @LIMITS
-async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
+async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
     scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.fail("shareenv", *[Code(code)] * 3)
@@ -124,7 +124,7 @@ async def test_at_a_limit_nothing_begins_until_it_is_over_and_nothing_is_burnt(
     assert codes(wechat) == {0: 60, code: 3}
 
 
-async def test_at_a_limit_a_batch_asks_no_more_often_than_it_has_calls_under_way(
+async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     wechat.latency = 0.02
@@ -136,7 +136,7 @@ async def test_at_a_limit_a_batch_asks_no_more_often_than_it_has_calls_under_way
     assert shared(scene) == appids(100)
 
 
-async def test_a_limit_that_holds_for_another_minute_pauses_once_more(
+async def test_a_limit_that_lasts_another_minute_pauses_the_batch_again(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -202,7 +202,7 @@ async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
     assert "2 shared" in answer.text
 
 
-async def test_the_pause_is_not_shown_any_more_once_it_is_over(
+async def test_a_pause_is_no_longer_shown_once_it_is_over(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -221,7 +221,7 @@ async def test_a_pause_that_slack_does_not_show_at_first_is_shown_later(scene: S
 
 
 @LIMITS
-async def test_what_was_answered_when_a_pause_began_is_recorded_before_it_is_over(
+async def test_answers_at_the_beginning_of_a_pause_are_recorded_before_its_end(
     scene: Scene, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.fail("shareenv", Code(code))
@@ -241,7 +241,7 @@ async def test_what_was_answered_when_a_pause_began_is_recorded_before_it_is_ove
 # One batch after the other.
 
 
-async def test_others_run_while_a_batch_is_at_the_daily_limit(
+async def test_other_batches_run_while_one_is_at_the_daily_limit(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -255,7 +255,7 @@ async def test_others_run_while_a_batch_is_at_the_daily_limit(
     assert Counter(env for _, env, _ in wechat.shared) == {"prod-1": 3, "test-1": 30, "test-2": 1}
 
 
-async def test_single_commands_run_while_a_batch_waits_for_a_minute_and_other_batches_do_not(
+async def test_while_a_batch_waits_for_a_minute_single_commands_run_and_other_batches_do_not(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -269,7 +269,7 @@ async def test_single_commands_run_while_a_batch_waits_for_a_minute_and_other_ba
     assert [env for _, env, _ in wechat.shared] == ["test-2", *["prod-1"] * 3, *["test-1"] * 3]
 
 
-async def test_what_waits_in_one_batch_is_left_out_of_the_next(
+async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
     scene: Scene, standing: Standing
 ) -> None:
     async with scene.bot(ALLOW):
@@ -284,11 +284,11 @@ async def test_what_waits_in_one_batch_is_left_out_of_the_next(
     assert shared(scene) == appids(3)
 
 
-# Cancelled.
+# Cancellation.
 
 
 @LIMITS
-async def test_cancelling_in_a_pause_ends_the_batch_at_once_and_only_the_requester_can(
+async def test_only_the_requester_can_cancel_a_paused_batch_which_ends_at_once(
     scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     async with scene.bot(ALLOW):
@@ -322,9 +322,7 @@ async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
     assert {env for _, env, _ in wechat.shared} == {"prod-1"}
 
 
-async def test_cancelling_a_batch_that_is_through_comes_too_late(
-    scene: Scene, standing: Standing
-) -> None:
+async def test_a_finished_batch_cannot_be_cancelled(scene: Scene, standing: Standing) -> None:
     async with scene.bot(ALLOW):
         await at_a_limit(scene, 2)
         before = first(scene)
@@ -335,10 +333,10 @@ async def test_cancelling_a_batch_that_is_through_comes_too_late(
     assert shared(scene) == appids(2)
 
 
-# Trouble on the way.
+# Failures.
 
 
-async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
+async def test_while_the_ledger_is_down_no_call_is_made_without_being_recorded(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -361,7 +359,7 @@ async def test_while_the_ledger_is_down_nothing_is_asked_that_is_not_recorded(
 
 
 async def stopped_in_the_midst(scene: Scene) -> tuple[list[str], list[str]]:
-    """Stop a bot in the midst of a hundred, without any grace; return what had begun, and all that is left."""
+    """Stop a bot without grace during a batch of a hundred; return the items that had begun, and all open ones."""
     scene.environ["SHUTDOWN_GRACE"] = "0"
     scene.wechat.fail("shareenv", *[Slow(0.0)] * AT_ONCE)
     scene.wechat.fail("shareenv", Slow(), times=None)
@@ -378,7 +376,7 @@ async def stopped_in_the_midst(scene: Scene) -> tuple[list[str], list[str]]:
     return begun, left
 
 
-async def test_after_a_restart_a_refusal_tells_nothing_of_what_was_being_asked_for(
+async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknown(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     begun, left = await stopped_in_the_midst(scene)
@@ -393,7 +391,7 @@ async def test_after_a_restart_a_refusal_tells_nothing_of_what_was_being_asked_f
     assert counts in answer.text
 
 
-async def test_a_pause_is_no_reason_to_doubt_a_refusal_that_follows(
+async def test_an_error_after_a_pause_is_a_failure_not_unknown(
     scene: Scene, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async with scene.bot(ALLOW):
@@ -404,7 +402,7 @@ async def test_a_pause_is_no_reason_to_doubt_a_refusal_that_follows(
     assert answer.text.startswith("❌ *2 not shared*, of 2.")
 
 
-async def test_a_batch_that_was_taken_over_too_often_is_given_up_with_all_of_its_items(
+async def test_a_batch_that_was_taken_over_too_often_is_abandoned_with_all_its_items(
     scene: Scene, wechat: LocalWeChat
 ) -> None:
     _, left = await stopped_in_the_midst(scene)
@@ -420,7 +418,7 @@ async def test_a_batch_that_was_taken_over_too_often_is_given_up_with_all_of_its
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
 
 
-async def test_a_summary_that_was_recorded_and_not_told_is_whole_after_a_restart(
+async def test_a_summary_that_was_recorded_but_not_posted_is_complete_after_a_restart(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(NOT_ENABLED))

@@ -1,4 +1,4 @@
-"""What another policy means for those who ask, wait, decide and look on while it comes into force."""
+"""A new policy comes into force while people request, wait, decide and look at their App Home."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -42,9 +42,7 @@ OTHER_APPID = "wx00000000000000aa"
 THEIRS = f'[[owner]]\nappid = "{OTHER_APPID}"\nenvs = ["{ENV}"]\n'
 
 
-async def test_what_was_denied_is_allowed_from_then_on_and_the_other_way_round(
-    scene: Scene, change: Change
-) -> None:
+async def test_a_new_policy_decides_the_next_command(scene: Scene, change: Change) -> None:
     async with scene.bot(DENY):
         assert (await scene.ask()).startswith("🚫")
         await change(ALLOW)
@@ -55,7 +53,7 @@ async def test_what_was_denied_is_allowed_from_then_on_and_the_other_way_round(
     assert scene.wechat.shared == [(OWNER, ENV, APPID)]
 
 
-async def test_a_request_whose_rule_has_gone_ends_at_the_click_that_would_approve_it(
+async def test_a_request_whose_rule_was_removed_ends_at_the_click_that_would_approve_it(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(APPROVE):
@@ -68,7 +66,7 @@ async def test_a_request_whose_rule_has_gone_ends_at_the_click_that_would_approv
     assert scene.wechat.calls == []
 
 
-async def test_whoever_is_no_approver_any_more_decides_nothing(
+async def test_a_person_who_is_no_longer_an_approver_decides_nothing(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(APPROVE):
@@ -83,7 +81,7 @@ async def test_whoever_is_no_approver_any_more_decides_nothing(
     assert len(scene.wechat.calls) == 1
 
 
-async def test_a_confirmation_counts_for_nothing_once_the_rule_has_gone(
+async def test_a_confirmation_does_not_count_once_the_rule_was_removed(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(CONFIRM):
@@ -96,7 +94,7 @@ async def test_a_confirmation_counts_for_nothing_once_the_rule_has_gone(
 
 
 @pytest.mark.parametrize("asked", [f"{APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
-async def test_an_approval_counts_for_nothing_once_the_env_has_another_owner_than_the_question_says(
+async def test_an_approval_does_not_count_if_the_env_has_another_owner_than_the_question_says(
     scene: Scene, change: Change, asked: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -113,7 +111,7 @@ async def test_an_approval_counts_for_nothing_once_the_env_has_another_owner_tha
     assert scene.wechat.calls == []
 
 
-async def test_a_confirmation_counts_for_nothing_once_the_env_has_another_owner_than_the_question_says(
+async def test_a_confirmation_does_not_count_if_the_env_has_another_owner_than_the_question_says(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(CONFIRM):
@@ -143,7 +141,7 @@ OF_OTHERS = f'{OTHERS}effect = "allow"\n'
 
 @pytest.mark.parametrize("user", [APPROVER, SECOND_APPROVER])
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_a_batch_of_several_rules_by_now_ends_when_an_approver_by_any_of_them_decides(
+async def test_a_batch_that_several_rules_decide_now_ends_when_an_approver_of_any_of_them_decides(
     scene: Scene, change: Change, user: str, button: str
 ) -> None:
     first = APPROVE.replace('groups = ["S0APPROVERS"]', f'users = ["{APPROVER}"]')
@@ -160,7 +158,7 @@ async def test_a_batch_of_several_rules_by_now_ends_when_an_approver_by_any_of_t
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_a_batch_of_several_rules_by_now_ends_and_its_modal_decides_nothing(
+async def test_an_open_modal_of_a_batch_that_several_rules_decide_now_ends_it_and_decides_nothing(
     scene: Scene, change: Change, button: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -180,7 +178,7 @@ async def test_a_batch_of_several_rules_by_now_ends_and_its_modal_decides_nothin
     assert scene.wechat.calls == []
 
 
-async def test_a_batch_of_several_rules_by_now_that_ask_nobody_is_ended_by_anybody(
+async def test_a_batch_that_several_rules_without_approvers_decide_now_is_ended_by_any_click(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(APPROVE):
@@ -194,7 +192,7 @@ async def test_a_batch_of_several_rules_by_now_that_ask_nobody_is_ended_by_anybo
     assert scene.column("outcome") == "denied"
 
 
-async def test_a_batch_is_of_several_rules_once_the_requester_has_left_a_group(
+async def test_a_batch_is_decided_by_several_rules_once_the_requester_left_a_group(
     scene: Scene,
 ) -> None:
     people = 'users = ["U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER"]'
@@ -210,7 +208,7 @@ async def test_a_batch_is_of_several_rules_once_the_requester_has_left_a_group(
     assert scene.wechat.calls == []
 
 
-async def test_a_batch_of_several_rules_by_now_cannot_be_confirmed(
+async def test_a_batch_that_several_rules_decide_now_cannot_be_confirmed(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(CONFIRM):
@@ -223,7 +221,9 @@ async def test_a_batch_of_several_rules_by_now_cannot_be_confirmed(
     assert scene.wechat.calls == []
 
 
-async def test_another_owner_is_nothing_to_whoever_says_no(scene: Scene, change: Change) -> None:
+async def test_a_rejection_counts_even_if_the_env_has_another_owner_now(
+    scene: Scene, change: Change
+) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "reject")
@@ -233,7 +233,7 @@ async def test_another_owner_is_nothing_to_whoever_says_no(scene: Scene, change:
     assert scene.column("outcome") == "rejected"
 
 
-async def test_another_owner_of_another_env_is_in_nobodys_way(scene: Scene, change: Change) -> None:
+async def test_a_new_owner_of_another_env_changes_nothing(scene: Scene, change: Change) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         view = await scene.open(APPROVER, "approve")
@@ -256,14 +256,14 @@ async def test_a_confirmation_goes_to_the_approvers_of_a_new_rule(
     assert len(scene.wechat.calls) == 1
 
 
-async def test_a_click_is_decided_by_the_policy_of_its_beginning(
+async def test_a_click_is_decided_by_the_policy_at_its_beginning(
     scene: Scene, change: Change
 ) -> None:
     def asked_who() -> int:
         return sum(call.method == "users.info" for call in scene.slack.calls)
 
     async def meanwhile(click: Awaitable[str], rules: str) -> str:
-        """Put rules into force while Slack takes its time to say who clicks."""
+        """Put rules into force while the clicker is being looked up."""
         scene.slack.fail("users.info", Slow())
         before, clicking = asked_who(), asyncio.ensure_future(click)
         await soon(lambda: asked_who() > before)
@@ -274,7 +274,7 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
     async with scene.bot(BOTH):
         await scene.ask()
         confirming = scene.click(REQUESTER, scene.shown(), "confirm")
-        # The rule stays, behind the one that says no, since its approvers may be asked before the next change.
+        # The rule stays, behind the denying one, since its approvers may be asked before the next change.
         assert NEEDS_APPROVAL in await meanwhile(confirming, DENY + BOTH)
         await change(BOTH)
         view = await scene.open(APPROVER, "approve")
@@ -284,7 +284,7 @@ async def test_a_click_is_decided_by_the_policy_of_its_beginning(
     assert len(scene.wechat.calls) == 1
 
 
-async def test_what_is_under_way_goes_on(scene: Scene, change: Change) -> None:
+async def test_a_call_in_progress_continues(scene: Scene, change: Change) -> None:
     scene.wechat.fail("shareenv", Slow(after_effect=True))
     async with scene.bot(ALLOW):
         await scene.ask()
@@ -295,7 +295,7 @@ async def test_what_is_under_way_goes_on(scene: Scene, change: Change) -> None:
     assert scene.parent().startswith("✅")
 
 
-async def test_whoever_is_remembered_without_a_new_rules_group_is_not_let_past_it(
+async def test_a_cached_person_without_the_group_of_a_new_rule_does_not_evade_it(
     scene: Scene, change: Change
 ) -> None:
     async with scene.bot(OPEN):
@@ -305,7 +305,9 @@ async def test_whoever_is_remembered_without_a_new_rules_group_is_not_let_past_i
     assert scene.wechat.calls == []
 
 
-async def test_nor_while_slack_does_not_tell_of_that_group(scene: Scene, change: Change) -> None:
+async def test_a_cached_person_does_not_evade_a_new_rule_whose_group_cannot_be_read(
+    scene: Scene, change: Change
+) -> None:
     async with scene.bot(OPEN):
         await scene.ask("whoami")
         scene.slack.fail("usergroups.list", *[Status(503)] * 5)
@@ -316,7 +318,7 @@ async def test_nor_while_slack_does_not_tell_of_that_group(scene: Scene, change:
     assert scene.wechat.calls == []
 
 
-async def test_the_homes_of_those_who_look_are_shown_anew(scene: Scene, change: Change) -> None:
+async def test_open_homes_are_updated_for_a_new_policy(scene: Scene, change: Change) -> None:
     def page() -> str:
         home = scene.slack.home(REQUESTER)
         return str(home.blocks) if home else ""
@@ -328,7 +330,7 @@ async def test_the_homes_of_those_who_look_are_shown_anew(scene: Scene, change: 
         await soon(lambda: "“open”" in page())
 
 
-async def test_the_owner_of_a_new_policy_has_a_token_before_anybody_asks(
+async def test_a_new_owner_gets_a_token_before_the_first_request(
     slack: LocalSlack, wechat: LocalWeChat, scene: Scene, change: Change
 ) -> None:
     def has_a_token(owner: str) -> bool:
@@ -345,7 +347,7 @@ async def test_the_owner_of_a_new_policy_has_a_token_before_anybody_asks(
         await wechat.until(lambda _: has_a_token(APPID))
 
 
-async def test_each_answer_of_a_burst_is_by_one_policy_while_the_file_flips(
+async def test_each_answer_of_a_burst_follows_one_policy_while_the_policy_keeps_changing(
     scene: Scene, change: Change
 ) -> None:
     async def answers(times: int) -> set[str]:

@@ -1,4 +1,4 @@
-"""Which policy is in force, who hears of another one, and that nothing is decided by two of them."""
+"""The policy in force and its changes; no request is decided by two policies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -34,7 +34,7 @@ def test_the_first_policy_is_in_force_from_the_start(clock: Clock) -> None:
     assert (in_force.policy, in_force.since, in_force.trouble) == (ALPHA, clock.now, None)
 
 
-def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it(
+def test_a_new_policy_is_in_force_at_once_and_subscribers_are_told(
     clock: Clock,
 ) -> None:
     in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
@@ -46,7 +46,7 @@ def test_another_policy_is_in_force_from_then_on_and_whoever_listens_hears_of_it
     assert heard == [BETA]
 
 
-def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> None:
+def test_a_refused_policy_leaves_the_old_one_in_force_with_the_reason(clock: Clock) -> None:
     in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
     in_force.subscribe(heard.append)
     clock.now += 5
@@ -56,7 +56,7 @@ def test_a_refused_one_leaves_the_policy_in_force_and_says_why(clock: Clock) -> 
     assert heard == []
 
 
-def test_the_same_policy_again_ends_the_trouble_and_changes_nothing(clock: Clock) -> None:
+def test_the_same_policy_again_clears_the_trouble_and_changes_nothing(clock: Clock) -> None:
     in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
     in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
@@ -83,12 +83,12 @@ def test_a_listener_that_breaks_stops_neither_the_swap_nor_the_others(
 
 
 class Members:
-    """Everybody is in every group; it takes some turns of the loop to tell."""
+    """A directory in which everybody is in every group; an answer takes some turns of the loop."""
 
     async def person(
         self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
     ) -> Person:
-        """Return a member of all the groups that are asked about."""
+        """Return a member of all requested groups."""
         del fresh
         for _ in range(3):
             await asyncio.sleep(0)
@@ -97,11 +97,11 @@ class Members:
     async def several(
         self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Person]:
-        """Return each of them."""
+        """Return all of these people."""
         return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Say yes."""
+        """Return True."""
         await asyncio.sleep(0)
         return bool(rule.name and requester_id)
 
@@ -111,11 +111,11 @@ async def no_states() -> list[LinkState]:
 
 
 async def untold(_: object, __: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 async def carried(_: object) -> None:
-    """Carry nothing."""
+    """Do nothing."""
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ async def ports() -> AsyncIterator[Ports]:
 
 @asynccontextmanager
 async def flipping(in_force: PolicyInForce, *policies: Policy) -> AsyncIterator[None]:
-    """Put these into force in turn, another one at each turn of the loop."""
+    """Put these policies into force alternately, another one at each turn of the loop."""
 
     async def flip() -> None:
         for policy in cycle(policies):
@@ -159,14 +159,14 @@ async def flipping(in_force: PolicyInForce, *policies: Policy) -> AsyncIterator[
 
 
 @pytest.mark.parametrize("text", [f"why {ASK}", f"{ASK} --dry-run", "whoami", "help"])
-async def test_each_command_is_answered_by_one_policy_however_often_it_changes(
+async def test_each_command_is_decided_by_one_policy_however_often_it_changes(
     slack: LocalSlack, ports: Ports, text: str
 ) -> None:
     origin, numbers = request_of(slack).origin, count()
 
     async def answer(sharing: SlashCommands) -> str:
         number = next(numbers)
-        for _ in range(number % 7):  # so that not all begin in the same turn of the loop
+        for _ in range(number % 7):  # so that they begin in different turns of the loop
             await asyncio.sleep(0)
         return str(await sharing.command(replace(origin, trigger_id=str(number)), text))
 

@@ -1,4 +1,4 @@
-"""The buttons that ask once more: for what did not succeed, and for what was shared before."""
+"""The buttons “Try again” and “Share it again”."""
 
 import asyncio
 from dataclasses import replace
@@ -39,7 +39,7 @@ NO_HELP, HELP = 40097, 85088
 
 
 def answers(scene: Scene) -> list[PostedMessage]:
-    """Return what stands below the first parent, parents of later requests left out."""
+    """Return the replies below the first parent, without the parents of later requests."""
     first = scene.slack.parents(RELEASES)[0]
     return [m for m in scene.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
 
@@ -53,7 +53,7 @@ async def failed(scene: Scene, code: int = HELP) -> PostedMessage:
 
 
 @pytest.mark.parametrize(("code", "helps"), [(HELP, True), (NO_HELP, False)])
-async def test_a_button_is_there_only_where_trying_again_can_help(
+async def test_an_answer_has_the_button_only_if_a_retry_can_help(
     scene: Scene, code: int, helps: bool
 ) -> None:
     async with scene.bot(ALLOW):
@@ -62,14 +62,14 @@ async def test_a_button_is_there_only_where_trying_again_can_help(
     assert ("The same values would fail again" in answer.text) is not helps
 
 
-async def test_what_was_shared_has_no_such_button(scene: Scene) -> None:
+async def test_the_answer_to_a_success_has_no_retry_button(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         await scene.ask()
         await scene.over()
     assert not has_button(answers(scene)[-1], "retry")
 
 
-async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> None:
+async def test_a_retry_by_the_requester_is_answered_in_the_same_thread(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
@@ -91,7 +91,9 @@ async def test_the_requester_tries_again_in_the_same_thread(scene: Scene) -> Non
     ]
 
 
-async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: Scene) -> None:
+async def test_a_request_is_retried_once_however_often_and_by_whom_the_button_is_clicked(
+    scene: Scene,
+) -> None:
     async with scene.bot(APPROVE):
         scene.wechat.fail("shareenv", Code(HELP), Code(HELP))
         await scene.ask()
@@ -103,7 +105,7 @@ async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: 
         await scene.over(2)
         for user in (REQUESTER, APPROVER):
             assert RETRIED_ALREADY in await scene.click(user, answer, "retry")
-        # The answer to the second try has a button of its own.
+        # The answer to the second try has its own button.
         await scene.click(REQUESTER, answers(scene)[-1], "retry")
         await scene.decide(APPROVER, "approve")
         await scene.over(3)
@@ -111,11 +113,11 @@ async def test_a_retry_is_good_for_once_whoever_clicks_and_however_often(scene: 
     assert scene.column("outcome") == "shared"
 
 
-async def test_a_button_that_is_of_use_yet_stays_and_one_that_is_not_goes(scene: Scene) -> None:
+async def test_a_button_stays_while_it_is_of_use_and_is_removed_afterwards(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         await scene.click("U0STRANGER", answer, "retry")
-        assert has_button(answers(scene)[-1], "retry")  # for whoever may use it
+        assert has_button(answers(scene)[-1], "retry")  # for people who may use it
         await scene.click(REQUESTER, answer, "retry")
         await scene.over(2)
         (parent,) = scene.slack.parents(RELEASES)
@@ -124,7 +126,7 @@ async def test_a_button_that_is_of_use_yet_stays_and_one_that_is_not_goes(scene:
         )
 
 
-async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene) -> None:
+async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
@@ -138,7 +140,7 @@ async def test_of_two_who_click_at_once_one_is_told_that_it_is_done(scene: Scene
     assert sorted(NEEDS_APPROVAL in said for said in told) == [False, True]
 
 
-async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None:
+async def test_a_click_that_is_delivered_twice_makes_one_retry(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         ack = await scene.slack.click(REQUESTER, answer, "retry")
@@ -149,7 +151,7 @@ async def test_the_same_click_delivered_twice_is_one_retry(scene: Scene) -> None
     assert [said for said in scene.heard[REQUESTER] if RETRIED_ALREADY in said] == []
 
 
-async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) -> None:
+async def test_an_approver_can_retry_for_the_requester(scene: Scene) -> None:
     async with scene.bot(APPROVE):
         scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
@@ -171,7 +173,7 @@ async def test_an_approver_tries_again_on_behalf_of_the_requester(scene: Scene) 
 
 
 async def expired(scene: Scene, text: str = ASK) -> PostedMessage:
-    """Let a request wait in vain for its approvers, and return its answer."""
+    """Let a request expire without a decision, and return its answer."""
     async with scene.bot(APPROVE):
         await scene.ask(text)
         await scene.question()
@@ -181,7 +183,7 @@ async def expired(scene: Scene, text: str = ASK) -> PostedMessage:
     return answers(scene)[-1]
 
 
-async def test_an_approver_who_tries_again_is_told_in_their_own_language(scene: Scene) -> None:
+async def test_an_approver_who_retries_is_answered_in_their_own_language(scene: Scene) -> None:
     scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
     answer = await expired(scene)
     async with scene.bot(APPROVE):
@@ -191,7 +193,7 @@ async def test_an_approver_who_tries_again_is_told_in_their_own_language(scene: 
 
 
 @pytest.mark.parametrize("appids", [APPID, f"{APPID} wx00000000000000a1"])
-async def test_an_approver_is_told_that_it_is_the_requester_who_may_not_any_more(
+async def test_an_approver_is_told_that_the_requester_may_no_longer_share(
     scene: Scene, appids: str
 ) -> None:
     answer = await expired(scene, f"{appids} {ENV}")
@@ -205,7 +207,7 @@ async def test_an_approver_is_told_that_it_is_the_requester_who_may_not_any_more
     assert states(scene.database) == ["ended"]
 
 
-async def test_while_slack_does_not_tell_who_the_requester_is_an_approver_is_told_that(
+async def test_an_approver_is_told_if_the_requester_cannot_be_looked_up(
     scene: Scene,
 ) -> None:
     answer = await expired(scene)
@@ -222,7 +224,7 @@ SURE = ALLOW.replace("platform team", "sure") + "confirm = true\n"
     ("rules", "becomes"),
     [pytest.param(BOTH, "waiting", id="both"), pytest.param(SURE + APPROVE, "ended", id="allowed")],
 )
-async def test_what_an_approver_tries_again_is_confirmed_by_the_requester_where_the_rule_wants_that(
+async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_says_so(
     scene: Scene, rules: str, becomes: str
 ) -> None:
     scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
@@ -248,7 +250,7 @@ async def test_what_an_approver_tries_again_is_confirmed_by_the_requester_where_
     assert sum(asked in text for text in scene.heard[REQUESTER]) == 1
 
 
-async def test_who_left_the_channel_is_asked_directly_to_confirm_what_an_approver_tries_again(
+async def test_a_requester_who_left_the_channel_is_asked_by_direct_message_to_confirm_an_approvers_retry(
     scene: Scene,
 ) -> None:
     answer = await expired(scene)
@@ -266,7 +268,7 @@ async def test_who_left_the_channel_is_asked_directly_to_confirm_what_an_approve
     assert states(scene.database) == ["ended", "waiting"]
 
 
-async def test_what_the_requester_does_not_confirm_of_what_an_approver_tries_again_is_told_to_them(
+async def test_a_requester_is_told_that_they_did_not_confirm_an_approvers_retry(
     scene: Scene,
 ) -> None:
     answer = await expired(scene)
@@ -279,7 +281,7 @@ async def test_what_the_requester_does_not_confirm_of_what_an_approver_tries_aga
 
 
 @pytest.mark.parametrize("button", ["confirm", "cancel"])
-async def test_what_was_asked_directly_loses_its_buttons_with_a_click_after_its_time(
+async def test_a_late_click_removes_the_buttons_of_a_direct_question(
     scene: Scene, button: str
 ) -> None:
     answer = await expired(scene)
@@ -296,7 +298,7 @@ async def test_what_was_asked_directly_loses_its_buttons_with_a_click_after_its_
     assert (now.text, has_button(now, "cancel")) == (asked.text, False)
 
 
-async def test_a_button_that_only_the_requester_sees_gives_way_to_what_came_of_it(
+async def test_an_ephemeral_button_is_replaced_by_the_result(
     scene: Scene,
 ) -> None:
     async with scene.bot(ALLOW):
@@ -315,7 +317,7 @@ async def test_a_button_that_only_the_requester_sees_gives_way_to_what_came_of_i
 
 
 @pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
-async def test_nobody_else_tries_again(scene: Scene, user: str) -> None:
+async def test_nobody_else_can_retry(scene: Scene, user: str) -> None:
     async with scene.bot('operators = { users = ["U0SECOND"] }' + ALLOW):
         answer = await failed(scene)
         told = await scene.click(user, answer, "retry")
@@ -325,7 +327,7 @@ async def test_nobody_else_tries_again(scene: Scene, user: str) -> None:
 
 
 @pytest.mark.parametrize("user", [REQUESTER, APPROVER])
-async def test_while_slack_does_not_tell_who_clicks_nothing_is_tried(
+async def test_nothing_is_retried_while_the_clicker_cannot_be_looked_up(
     scene: Scene, user: str
 ) -> None:
     async with scene.bot(APPROVE):
@@ -339,7 +341,7 @@ async def test_while_slack_does_not_tell_who_clicks_nothing_is_tried(
     assert states(scene.database) == ["ended"]
 
 
-async def test_a_retry_that_the_policy_refuses_is_not_used_up(scene: Scene) -> None:
+async def test_a_retry_that_the_policy_denies_is_not_used_up(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
     async with scene.bot(DENY):
@@ -351,7 +353,7 @@ async def test_a_retry_that_the_policy_refuses_is_not_used_up(scene: Scene) -> N
     assert len(scene.wechat.shared) == 1
 
 
-async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene) -> None:
+async def test_a_retry_needs_a_confirmation_if_the_rule_says_so(scene: Scene) -> None:
     async with scene.bot(CONFIRM):
         scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask()
@@ -365,7 +367,7 @@ async def test_a_retry_asks_for_a_confirmation_where_the_rule_does(scene: Scene)
     assert len(scene.slack.parents(RELEASES)) == 1
 
 
-async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None:
+async def test_a_retry_while_the_same_share_is_under_way_is_not_used_up(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         scene.wechat.fail("shareenv", Slow(after_effect=True))
@@ -377,7 +379,7 @@ async def test_a_retry_of_what_is_under_way_is_not_used_up(scene: Scene) -> None
     assert rows(scene.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
 
 
-async def test_what_was_shared_meanwhile_is_not_shared_again_by_a_retry(scene: Scene) -> None:
+async def test_a_retry_does_not_repeat_a_share_that_succeeded_meanwhile(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         await scene.ask(user="U0SECOND")
@@ -387,7 +389,7 @@ async def test_what_was_shared_meanwhile_is_not_shared_again_by_a_retry(scene: S
     assert len(scene.wechat.calls) == 2
 
 
-async def test_a_retry_that_the_ledger_does_not_take_can_be_clicked_again(scene: Scene) -> None:
+async def test_a_retry_that_cannot_be_recorded_can_be_clicked_again(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         with ledger_down(scene.database):
@@ -398,7 +400,7 @@ async def test_a_retry_that_the_ledger_does_not_take_can_be_clicked_again(scene:
 
 
 @pytest.mark.parametrize("user", [REQUESTER, APPROVER])
-async def test_what_expired_is_asked_for_once_more(scene: Scene, user: str) -> None:
+async def test_an_expired_request_can_be_retried(scene: Scene, user: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -414,7 +416,7 @@ async def test_what_expired_is_asked_for_once_more(scene: Scene, user: str) -> N
     assert len(scene.slack.parents(RELEASES)) == 1
 
 
-async def test_a_batch_that_expired_is_asked_for_once_more_as_a_whole(scene: Scene) -> None:
+async def test_an_expired_batch_is_retried_as_a_whole(scene: Scene) -> None:
     appids = {APPID, "wx00000000000000a1"}
     async with scene.bot(APPROVE):
         await scene.ask(f"{' '.join(appids)} {ENV}")
@@ -429,7 +431,7 @@ async def test_a_batch_that_expired_is_asked_for_once_more_as_a_whole(scene: Sce
 
 
 @pytest.mark.parametrize("outcome", ["reject", "cancel"])
-async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) -> None:
+async def test_a_request_that_people_ended_has_no_retry_button(scene: Scene, outcome: str) -> None:
     async with scene.bot(APPROVE):
         await scene.ask()
         await scene.question()
@@ -441,7 +443,7 @@ async def test_what_people_ended_has_no_such_button(scene: Scene, outcome: str) 
     assert not has_button(answers(scene)[-1], "retry")
 
 
-async def test_a_retry_in_private_is_answered_directly(scene: Scene) -> None:
+async def test_a_retry_in_a_private_place_is_answered_by_direct_message(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         scene.wechat.fail("shareenv", Code(HELP))
         await scene.ask(channel=SECRET)
@@ -452,7 +454,7 @@ async def test_a_retry_in_private_is_answered_directly(scene: Scene) -> None:
     assert scene.slack.parents(SECRET) == []
 
 
-async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_the_bot_is_in_it(
+async def test_a_retry_from_a_direct_message_is_answered_in_the_channel_once_the_bot_is_in_it(
     scene: Scene,
 ) -> None:
     async with scene.bot(ALLOW):
@@ -475,7 +477,9 @@ async def test_a_retry_in_the_direct_messages_is_answered_in_the_channel_once_th
     assert (now.ts, now.text) == (answer.ts, answer.text)
 
 
-async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: Scene) -> None:
+async def test_a_button_of_another_workspace_or_an_unknown_request_retries_nothing(
+    scene: Scene,
+) -> None:
     async with scene.bot(ALLOW):
         answer = await failed(scene)
         unknown = NO_SUCH_REQUEST
@@ -485,11 +489,11 @@ async def test_a_button_of_another_workspace_or_of_nothing_tries_nothing(scene: 
     assert len(scene.wechat.calls) == 1
 
 
-# What was shared before.
+# Sharing again.
 
 
 async def shared_before(scene: Scene) -> PostedMessage:
-    """Let a share be asked for twice, and return what is said to the second."""
+    """Request a share twice, and return the answer to the second request."""
     await scene.ask()
     await scene.over()
     assert "shared `prod-1`" in await scene.ask(user="U0SECOND")
@@ -498,7 +502,7 @@ async def shared_before(scene: Scene) -> PostedMessage:
     return shown
 
 
-async def test_what_was_shared_before_is_shared_again_for_whoever_clicks(scene: Scene) -> None:
+async def test_sharing_again_is_for_the_person_who_clicks(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
         assert (await scene.click("U0SECOND", shown, "again")).startswith("On it")
@@ -519,7 +523,7 @@ async def test_what_was_shared_before_is_shared_again_for_whoever_clicks(scene: 
         pytest.param(REQUESTER, "", "at first", id="one's own of before"),
     ],
 )
-async def test_sharing_again_is_for_the_reason_given_now_and_never_for_somebody_else_s(
+async def test_sharing_again_has_the_new_reason_and_never_another_persons(
     scene: Scene, user: str, typed: str, reason: str | None
 ) -> None:
     async with scene.bot(ALLOW):
@@ -532,7 +536,7 @@ async def test_sharing_again_is_for_the_reason_given_now_and_never_for_somebody_
 
 
 @pytest.mark.parametrize(("user", "reason"), [(APPROVER, None), (REQUESTER, "at first")])
-async def test_what_is_shared_again_after_a_retry_is_never_for_somebody_else_s_reason(
+async def test_sharing_again_after_a_retry_never_has_another_persons_reason(
     scene: Scene, user: str, reason: str | None
 ) -> None:
     answer = await expired(scene, f'{ASK} --reason "at first"')
@@ -548,7 +552,7 @@ async def test_what_is_shared_again_after_a_retry_is_never_for_somebody_else_s_r
     assert (scene.column("user"), scene.column("reason")) == (user, reason)
 
 
-async def test_sharing_again_takes_what_sharing_takes(scene: Scene) -> None:
+async def test_sharing_again_needs_what_sharing_needs(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
     async with scene.bot(DENY):
@@ -557,7 +561,7 @@ async def test_sharing_again_takes_what_sharing_takes(scene: Scene) -> None:
     assert len(scene.wechat.calls) == 1
 
 
-async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
+async def test_sharing_again_needs_an_approval_if_the_rule_says_so(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
     async with scene.bot(APPROVE):
@@ -568,7 +572,7 @@ async def test_sharing_again_asks_the_approvers(scene: Scene) -> None:
     assert len(scene.wechat.calls) == 2
 
 
-async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scene: Scene) -> None:
+async def test_the_second_click_to_share_again_is_told_of_the_first(scene: Scene) -> None:
     async with scene.bot(ALLOW):
         shown = await shared_before(scene)
         scene.wechat.fail("shareenv", Slow(after_effect=True))
@@ -580,7 +584,7 @@ async def test_of_two_clicks_to_share_again_the_second_is_told_of_the_first(scen
     assert len(scene.wechat.calls) == 2
 
 
-async def test_sharing_again_what_is_gone_or_while_the_ledger_is_down_is_answered(
+async def test_sharing_again_is_answered_if_the_request_is_unknown_or_the_ledger_is_down(
     scene: Scene,
 ) -> None:
     async with scene.bot(ALLOW):
@@ -593,7 +597,7 @@ async def test_sharing_again_what_is_gone_or_while_the_ledger_is_down_is_answere
     assert len(scene.wechat.calls) == 1
 
 
-async def test_a_retry_in_a_channel_speaks_its_language_also_to_whoever_asked_in_another(
+async def test_a_retry_in_a_channel_is_answered_there_in_the_channels_language(
     scene: Scene,
 ) -> None:
     scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")

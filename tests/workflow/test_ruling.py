@@ -1,4 +1,4 @@
-"""From decisions about each appid to one ruling about all of them."""
+"""Combining the decisions about all appids into one ruling."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -68,7 +68,9 @@ def decided(decisions: list[Decision]) -> list[Decided]:
 
 
 @given(DECISIONS)
-def test_all_pass_by_one_rule_or_nothing_begins(decisions: list[Decision]) -> None:
+def test_a_request_is_accepted_only_if_one_rule_allows_all_appids(
+    decisions: list[Decision],
+) -> None:
     ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
     rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
     if any(isinstance(each, Deny) for each in decisions) or len(rules) > 1:
@@ -79,7 +81,7 @@ def test_all_pass_by_one_rule_or_nothing_begins(decisions: list[Decision]) -> No
 
 
 @given(DECISIONS)
-def test_a_refusal_names_how_many_are_refused(decisions: list[Decision]) -> None:
+def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> None:
     no = [each for each in decisions if isinstance(each, Deny)]
     ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
     if no:
@@ -89,7 +91,7 @@ def test_a_refusal_names_how_many_are_refused(decisions: list[Decision]) -> None
         assert (several in ruled.message.text) == (len(decisions) > 1)
 
 
-def test_several_rules_are_named_with_what_each_decides_about() -> None:
+def test_several_deciding_rules_are_named_with_their_appids() -> None:
     ruled = ruling(ENGLISH, POLICY, decided([Allow(PLAIN), NeedsApproval(FOUR)]), OWNER)
     assert isinstance(ruled, Refusal)
     assert ruled.detail == "SeveralRules"
@@ -98,34 +100,34 @@ def test_several_rules_are_named_with_what_each_decides_about() -> None:
 
 
 @pytest.mark.parametrize("passed", PASSED)
-def test_without_an_owner_nothing_begins(passed: Decision) -> None:
+def test_a_request_for_an_env_without_an_owner_is_refused(passed: Decision) -> None:
     ruled = ruling(ENGLISH, POLICY, decided([passed]), "")
     assert isinstance(ruled, Refusal)
     assert (ruled.kind, ruled.detail) == ("no owner", None)
 
 
 @pytest.mark.parametrize("no", DENIALS)
-def test_whoever_may_not_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
+def test_a_denied_person_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
     ruled = ruling(ENGLISH, POLICY, decided([no]), "")
     assert isinstance(ruled, Refusal)
     assert ruled.kind == "denied"
 
 
-def test_whom_slack_does_not_tell_may_nothing() -> None:
+def test_a_person_who_cannot_be_looked_up_may_share_nothing() -> None:
     appids = ["wx0000000000000000", "wx0000000000000001"]
     asked = decide_all(POLICY, ORIGIN, Unreadable.SLACK_DOWN, appids, "prod-1")
     assert [ask.appid for ask, _ in asked] == appids
     assert {decision for _, decision in asked} == {Deny(PersonUnreadable(Unreadable.SLACK_DOWN))}
 
 
-def test_what_is_asked_is_asked_from_where_the_request_comes() -> None:
+def test_a_request_is_decided_for_its_channel() -> None:
     ((ask, decision),) = decide_all(POLICY, ORIGIN, Person("T1", "U1"), ["wx0"], "prod-1")
     assert (ask.channel, ask.env, ask.person.user_id) == ("C1", "prod-1", "U1")
     assert decision == Allow(PLAIN)
 
 
 @given(DECISIONS)
-def test_the_strictest_is_a_sure_no_else_one_in_doubt_else_an_approval(
+def test_the_strictest_decision_is_a_denial_then_a_doubtful_one_then_an_approval(
     decisions: list[Decision],
 ) -> None:
     _, found = strictest(decided(decisions))
@@ -139,7 +141,7 @@ def test_the_strictest_is_a_sure_no_else_one_in_doubt_else_an_approval(
 
 
 @given(DECISIONS, st.sampled_from([OWNER, "wx00000000000000aa", None]))
-def test_what_waits_goes_on_by_one_rule_and_its_owner_or_it_is_said_what_is_against_it(
+def test_a_waiting_request_continues_by_one_rule_with_the_same_owner_or_has_the_reason_why_not(
     decisions: list[Decision], owner: str | None
 ) -> None:
     request = Request("r1", ORIGIN, "", "e", OWNER, FOUR.name, appids=("wx1", "wx2"))
@@ -155,7 +157,7 @@ def test_what_waits_goes_on_by_one_rule_and_its_owner_or_it_is_said_what_is_agai
 
 
 @pytest.mark.parametrize("decision", [*PASSED, *DENIALS])
-def test_only_a_no_for_want_of_an_answer_is_in_doubt(decision: Decision) -> None:
+def test_only_a_denial_for_lack_of_an_answer_is_doubtful(decision: Decision) -> None:
     assert in_doubt(decision) is (decision in DENIALS[3:])
 
 
@@ -168,7 +170,7 @@ def test_only_a_no_for_want_of_an_answer_is_in_doubt(decision: Decision) -> None
         (NeedsApproval(BOTH), (State.CONFIRMING, 600)),
     ],
 )
-def test_a_request_begins_where_its_rule_says(
+def test_the_initial_state_of_a_request_follows_from_its_rule(
     passed: Allow | NeedsConfirmation | NeedsApproval, first: tuple[State, float | None]
 ) -> None:
     assert first_state(passed) == first
@@ -194,7 +196,7 @@ def test_a_request_begins_where_its_rule_says(
         pytest.param((replace(FOUR, approvers=None),), [Allow(PLAIN)], [], id="without approvers"),
     ],
 )
-def test_those_decide_whom_one_rule_asks_now_else_each_who_might_have_can_end_it(
+def test_the_approvers_of_the_current_rule_decide_or_those_of_any_rule_can_end_the_request(
     rules: tuple[Rule, ...], decisions: list[Decision], deciding: list[Rule]
 ) -> None:
     request = Request("r1", ORIGIN, "wx0123456789abcdef", "e", OWNER, FOUR.name)

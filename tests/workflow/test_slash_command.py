@@ -91,7 +91,7 @@ POLICY = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
 
 @pytest.fixture
 async def ruled(environ: dict[str, str], runtime: Runtime, tmp_path: Path) -> AsyncIterator[None]:
-    """Run the bot under rules of every kind."""
+    """The bot, under rules of every kind."""
     path = tmp_path / "policy.toml"
     path.write_text(RULES, encoding="utf-8")
     del environ["SHARE_ENV_ALLOWED_GROUPS"], environ["WECHAT_AUTHORIZER_APPID"]
@@ -101,7 +101,7 @@ async def ruled(environ: dict[str, str], runtime: Runtime, tmp_path: Path) -> As
 
 @pytest.fixture
 def crew(environ: dict[str, str]) -> None:
-    """Let some share who are not in the platform team."""
+    """Allow some people who are not in the platform team."""
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0SECOND,U0APPROVER"
 
 
@@ -164,7 +164,7 @@ async def test_a_reason_is_shown_with_the_request(slack: LocalSlack) -> None:
         ),
     ],
 )
-async def test_what_is_no_allowed_share_is_answered_at_once_and_never_asked_of_wechat(
+async def test_a_command_that_is_not_an_allowed_share_is_answered_at_once_without_a_call(
     slack: LocalSlack, wechat: LocalWeChat, user: str, text: str, says: str
 ) -> None:
     ack = await slack.command(user, RELEASES, text)
@@ -176,7 +176,7 @@ async def test_what_is_no_allowed_share_is_answered_at_once_and_never_asked_of_w
 
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize("text", ["help", "whoami", f"why {ASK}", ASK, f"{ASK} --dry-run"])
-async def test_whom_slack_does_not_tell_may_nothing_and_learns_why(
+async def test_a_person_who_cannot_be_looked_up_may_share_nothing_and_is_told_why(
     slack: LocalSlack, wechat: LocalWeChat, text: str
 ) -> None:
     slack.fail("users.info", Status(503))
@@ -185,7 +185,7 @@ async def test_whom_slack_does_not_tell_may_nothing_and_learns_why(
     assert wechat.calls == []
 
 
-async def test_a_group_that_cannot_be_read_lets_nobody_through(
+async def test_an_unreadable_group_allows_nobody(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.scopes.discard("usergroups:read")
@@ -197,7 +197,7 @@ async def test_a_group_that_cannot_be_read_lets_nobody_through(
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
-async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
+async def test_an_ack_is_in_time_however_long_the_lookup_of_the_person_takes(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime, method: str
 ) -> None:
     slack.fail(method, Slow(30))
@@ -208,7 +208,7 @@ async def test_an_ack_is_in_time_however_long_slack_takes_to_tell_who_asks(
 
 
 @pytest.mark.usefixtures("ruled")
-async def test_what_needs_a_confirmation_is_asked_alone_and_nothing_happens_yet(
+async def test_a_confirmation_is_asked_in_an_ephemeral_message_and_nothing_is_shared_yet(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, f"{APPID} careful-1 --reason QA")
@@ -222,7 +222,7 @@ async def test_what_needs_a_confirmation_is_asked_alone_and_nothing_happens_yet(
 
 
 @pytest.mark.usefixtures("ruled")
-async def test_what_needs_an_approval_waits_where_it_was_asked_while_the_approvers_are_asked(
+async def test_a_request_that_needs_an_approval_has_a_parent_while_the_approvers_are_asked(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, f"{APPID} big-1")
@@ -250,7 +250,7 @@ async def test_several_appids_are_one_request_with_one_answer(
 
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize(("count", "shown"), [(100, True), (300, False)])
-async def test_a_corrected_line_is_shown_as_a_whole_or_not_at_all(
+async def test_a_corrected_line_is_shown_completely_or_not_at_all(
     slack: LocalSlack, count: int, shown: bool
 ) -> None:
     appids = " ".join(f"wx{number:016x}" for number in range(count))
@@ -266,7 +266,7 @@ async def test_a_corrected_line_is_shown_as_a_whole_or_not_at_all(
 @pytest.mark.parametrize(
     ("setting", "channel"), [("en", ENGLISH), ("zh-CN", CHINESE)], ids=["en", "zh-CN"]
 )
-async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(
+async def test_people_are_answered_in_their_language_and_the_channel_in_its_own(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -291,7 +291,7 @@ async def test_each_is_answered_in_their_language_and_the_channel_in_its_own(
 @pytest.mark.parametrize(
     "text", ["help", "whoami", "history", f"why {ASK}", ASK, f"{ASK} --dry-run", "oops"]
 )
-async def test_whatever_is_answered_at_once_is_in_the_language_of_whoever_asked(
+async def test_immediate_answers_are_in_the_requesters_language(
     slack: LocalSlack, text: str
 ) -> None:
     mine = said(await slack.command(MEI, RELEASES, text))
@@ -300,7 +300,7 @@ async def test_whatever_is_answered_at_once_is_in_the_language_of_whoever_asked(
     assert not re.search("[一-鿿]", theirs)
 
 
-async def test_whom_slack_does_not_tell_is_answered_in_the_channels_language(
+async def test_a_person_who_cannot_be_looked_up_is_answered_in_the_channels_language(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     slack.fail("users.info", Status(503))
@@ -343,7 +343,7 @@ SAME = f"`{ENV}` with `{APPID}`"
 
 @pytest.mark.usefixtures("crew", "bot")
 @pytest.mark.parametrize("asks", [REQUESTER, "U0SECOND"])
-async def test_what_is_under_way_is_not_begun_again_but_linked(
+async def test_a_share_that_is_under_way_is_not_repeated_but_linked(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, asks: str
 ) -> None:
     wechat.fail("shareenv", Slow(after_effect=True))
@@ -361,7 +361,7 @@ async def test_what_is_under_way_is_not_begun_again_but_linked(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_is_under_way_in_private_has_no_link(
+async def test_a_share_that_is_under_way_in_a_private_place_has_no_link(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Slow(after_effect=True))
@@ -375,7 +375,7 @@ async def test_what_is_under_way_in_private_has_no_link(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_of_many_who_ask_at_once_for_the_same_one_gets_it(
+async def test_concurrent_requests_for_the_same_share_make_one(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     acks = await asyncio.gather(*(slack.command(REQUESTER, RELEASES, ASK) for _ in range(5)))
@@ -385,7 +385,7 @@ async def test_of_many_who_ask_at_once_for_the_same_one_gets_it(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_was_shared_before_is_done_again_only_on_demand(
+async def test_an_earlier_share_is_repeated_only_on_demand(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
@@ -403,7 +403,7 @@ async def test_what_was_shared_before_is_done_again_only_on_demand(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_failed_before_is_done_again(
+async def test_a_request_that_failed_before_is_tried_again(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(85088))
@@ -414,7 +414,7 @@ async def test_what_failed_before_is_done_again(
     assert len(wechat.calls) == 2
 
 
-async def test_the_same_trigger_is_one_request_also_for_the_next_bot(
+async def test_the_same_trigger_makes_one_request_even_after_a_restart(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
@@ -430,7 +430,7 @@ async def test_the_same_trigger_is_one_request_also_for_the_next_bot(
     assert len(slack.parents(RELEASES)) == 1
 
 
-# Nowhere to answer.
+# No place for an answer.
 
 
 async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> None:
@@ -445,7 +445,7 @@ async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> N
 
 
 @pytest.mark.usefixtures("bot")
-async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
+async def test_wechat_is_not_called_if_the_answer_could_reach_nobody(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
@@ -457,7 +457,7 @@ async def test_where_nobody_would_hear_the_answer_wechat_is_not_called(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
+async def test_an_answer_that_reaches_nobody_is_logged(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -472,7 +472,7 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
     assert len(wechat.shared) == 1
 
 
-# What is logged.
+# The log.
 
 
 @pytest.mark.usefixtures("bot")
@@ -484,7 +484,7 @@ async def test_an_answer_that_slack_takes_nowhere_is_at_least_in_the_log(
         pytest.param([Drop()] * 4, "unknown", id="unknown"),
     ],
 )
-async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
+async def test_the_log_has_one_line_for_the_beginning_and_one_for_the_end_of_a_request(
     slack: LocalSlack,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
@@ -507,7 +507,7 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
     assert of_request == ["accepted", "placed", *steps, "answered", "delivered"]
 
 
-# What is recorded of what is no request.
+# Records of commands that are no requests.
 
 
 @pytest.mark.usefixtures("ruled")
@@ -559,7 +559,7 @@ async def test_the_log_has_a_line_for_the_beginning_and_one_for_the_end(
         ),
     ],
 )
-async def test_every_ask_is_an_event_with_who_and_where(
+async def test_every_command_is_recorded_as_an_event_with_the_person_and_place(
     slack: LocalSlack, database: Path, user: str, text: str, event: tuple[str | None, ...]
 ) -> None:
     await slack.command(user, RELEASES, text)
@@ -568,11 +568,11 @@ async def test_every_ask_is_an_event_with_who_and_where(
     assert found == (TEAM, user, RELEASES, *event)
 
 
-# The ledger down.
+# Failures of the ledger.
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_cannot_be_recorded_is_not_begun_and_told_so(
+async def test_a_request_that_cannot_be_recorded_does_not_begin_and_the_person_is_told(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     with ledger_down(database):
@@ -585,7 +585,7 @@ async def test_what_cannot_be_recorded_is_not_begun_and_told_so(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
+async def test_a_request_that_is_recorded_too_slowly_never_begins(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
@@ -612,7 +612,7 @@ async def test_what_takes_the_ledger_too_long_is_never_begun_not_even_later(
 @pytest.mark.parametrize(
     ("text", "what"), [("help", "asked"), ("oops", "mistake"), (f"{ASK} --dry-run", "dry run")]
 )
-async def test_what_is_no_request_is_answered_also_without_its_record(
+async def test_a_command_that_is_no_request_is_answered_even_if_it_cannot_be_recorded(
     slack: LocalSlack, database: Path, caplog: pytest.LogCaptureFixture, text: str, what: str
 ) -> None:
     with ledger_down(database):
@@ -651,12 +651,12 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
 
 
 @pytest.mark.usefixtures("bot")
-async def test_nobody_has_a_history_before_they_ask(slack: LocalSlack) -> None:
+async def test_the_history_of_a_new_person_is_empty(slack: LocalSlack) -> None:
     assert "You have no requests yet" in said(await slack.command(REQUESTER, RELEASES, "history"))
 
 
 @pytest.mark.usefixtures("bot")
-async def test_ones_own_history_is_linked_and_newest_first(
+async def test_a_persons_own_history_has_links_and_the_newest_first(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(0), Code(85088), *[Drop()] * 4)
@@ -676,7 +676,7 @@ async def test_ones_own_history_is_linked_and_newest_first(
 @pytest.mark.parametrize(
     ("user", "sees"), [(REQUESTER, True), ("U0APPROVER", True), ("U0STRANGER", False)]
 )
-async def test_about_an_env_or_appid_one_sees_what_one_may_share_oneself(
+async def test_a_person_sees_the_history_of_envs_and_appids_that_they_may_share(
     slack: LocalSlack, database: Path, about: str, user: str, sees: bool
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
@@ -687,7 +687,7 @@ async def test_about_an_env_or_appid_one_sees_what_one_may_share_oneself(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
+async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_history(
     slack: LocalSlack, database: Path
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
@@ -698,13 +698,13 @@ async def test_whom_slack_does_not_tell_sees_their_own_history_alone(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_history_that_cannot_be_read_is_told_so(slack: LocalSlack, database: Path) -> None:
+async def test_a_history_that_cannot_be_read_is_reported(slack: LocalSlack, database: Path) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, "history")
     assert said(ack) == no_history(ENGLISH).text
 
 
-# The memory for commands, and the stop.
+# Remembered commands, and the stop.
 
 
 @pytest.fixture
@@ -716,7 +716,7 @@ async def ledger() -> AsyncIterator[Ledger]:
 
 
 class Everybody:
-    """Knows everybody, and counts how often it was asked."""
+    """A directory that knows everybody and counts its calls."""
 
     asked = 0
 
@@ -731,36 +731,36 @@ class Everybody:
     async def several(
         self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Person]:
-        """Return each of them."""
+        """Return all of these people."""
         return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Say yes."""
+        """Return True."""
         return bool(rule.name and requester_id)
 
 
 class Unhurried(Everybody):
-    """Knows everybody, and never comes to an end with who may decide."""
+    """A directory that knows everybody, but never answers who may approve."""
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Go on for ever."""
+        """Never return."""
         await asyncio.Event().wait()
         return await super().has_approver(rule, requester_id)
 
 
 class Carried:
-    """Remembers what it should have carried."""
+    """Records the requests that it should have carried out."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
     async def __call__(self, entry: Entry) -> None:
-        """Remember the request."""
+        """Record the request."""
         self.entries.append(entry)
 
 
 async def untold(_: object, __: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 async def no_states() -> Sequence[LinkState]:
@@ -802,7 +802,7 @@ def ports(
     )
 
 
-async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
+async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
     slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
 ) -> None:
     sharing = SlashCommands(Intake(ports), ports)
@@ -811,7 +811,7 @@ async def test_a_bare_command_wants_the_form_and_asks_nobody_anything(
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
 
 
-async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
+async def test_a_stopping_bot_accepts_no_request_and_says_so(
     slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
 ) -> None:
     intake = Intake(ports)
@@ -828,7 +828,7 @@ async def test_once_it_stops_the_bot_takes_nothing_on_and_says_so(
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
 
 
-async def test_while_slack_is_slow_to_tell_who_may_approve_the_request_is_taken_on_in_time(
+async def test_a_request_is_accepted_in_time_while_the_lookup_of_the_approvers_is_slow(
     slack: LocalSlack, carried: Carried, ports: Ports, tasks: Tasks
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))

@@ -104,7 +104,7 @@ Make = Callable[..., Worker]
 def make(
     slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
 ) -> Make:
-    """Makes what carries a ledger's requests, over the stand-ins unless told otherwise."""
+    """A factory of the worker of a ledger's requests, by default for the stand-ins."""
     in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     approvals = ApproverMessages(posts, in_force, TONGUES, places.link, in_their_channel)
@@ -134,10 +134,10 @@ async def held(
     lease: float = 12.0,
     clock: Callable[[], float] = since_boot,
 ) -> AsyncIterator[Ledger]:
-    """Give the ledger of one replica, which has started; closing it leaves the database to others."""
+    """Yield the started ledger of one replica; closing it leaves the database open for others."""
     engine = (
         opened.engine if holder == "a" else engine_of(opened.engine.url)
-    )  # each keeps its connection
+    )  # each has its own connection
     own = replace(opened, engine=engine, release=lambda: None)
     ledger = Ledger(own, holder, lease, clock=clock)
     await ledger.start()
@@ -163,7 +163,7 @@ def replies(slack: LocalSlack, channel: str) -> list[str]:
     return [reply.text for reply in slack.thread(channel, shown.ts)]
 
 
-# What a crash leaves. The first bot is played by its parts, which stop where it was killed.
+# After a crash. The parts of the first bot are called directly, up to the point where it was killed.
 
 
 async def leave(
@@ -176,7 +176,7 @@ async def leave(
     answered: Outcome | None = None,
     told: Outcome | None = None,
 ) -> None:
-    """Leave a request in the ledger as a bot does that is killed."""
+    """Leave a request in the ledger as a killed bot does."""
     ledger = Ledger.open(f"sqlite:///{database}", "dead")
     await ledger.start()
     entry = await accepted(ledger, request)
@@ -218,7 +218,7 @@ EVERY_STATE = pytest.mark.parametrize("left", LEFT)
 
 @THREADS
 @EVERY_STATE
-async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(
+async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -246,7 +246,7 @@ async def test_whatever_a_crash_leaves_ends_in_one_parent_with_one_answer(
 
 
 @EVERY_STATE
-async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(
+async def test_after_a_crash_in_a_private_place_there_is_one_answer_and_a_repeated_start_says_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -272,7 +272,7 @@ async def test_in_private_a_crash_ends_in_one_answer_and_a_second_start_says_so(
     assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
 
 
-async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(
+async def test_a_parent_that_cannot_be_found_is_replaced_with_a_note(
     slack: LocalSlack,
     places: Threads,
     database: Path,
@@ -292,7 +292,7 @@ async def test_a_parent_that_nobody_can_find_is_replaced_with_a_note(
 
 
 @pytest.mark.parametrize("left", ["placed", "answered", "answered, reply posted"])
-async def test_a_reply_that_nobody_can_look_for_is_not_repeated_but_stands_in_the_parent(
+async def test_a_doubtful_reply_is_not_repeated_but_goes_into_the_parent_if_the_thread_cannot_be_read(
     slack: LocalSlack,
     places: Threads,
     database: Path,
@@ -316,7 +316,7 @@ def without_history(slack: LocalSlack) -> None:
     slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
 
 
-async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_brought(
+async def test_a_reply_that_was_not_recorded_is_edited_to_the_result_of_the_second_call(
     slack: LocalSlack,
     places: Threads,
     database: Path,
@@ -335,7 +335,7 @@ async def test_a_reply_that_stood_without_its_record_says_what_the_second_call_b
 
 
 @pytest.mark.parametrize("left", ["accepted", "placed"])
-async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says_so(
+async def test_a_request_that_was_taken_over_too_often_is_abandoned_without_a_call_and_says_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -354,7 +354,7 @@ async def test_what_was_taken_over_too_often_is_given_up_without_a_call_and_says
 
 
 @pytest.mark.parametrize(("left", "mark"), [("accepted, parent posted", "❌"), ("placed", "❔")])
-async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first(
+async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unknown(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -373,7 +373,7 @@ async def test_a_refusal_of_the_second_call_does_not_tell_what_came_of_the_first
     assert ("may or may not have been shared" in reply) == (mark == "❔")
 
 
-async def test_the_fifth_take_over_still_brings_a_call(
+async def test_after_the_fifth_take_over_the_call_is_still_made(
     wechat: LocalWeChat,
     slack: LocalSlack,
     places: Threads,
@@ -388,7 +388,7 @@ async def test_the_fifth_take_over_still_brings_a_call(
     assert len(wechat.calls) == 1
 
 
-# What is written.
+# What is recorded.
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ async def test_a_request_takes_four_transactions(
     assert about == {"request1"}
 
 
-async def test_the_events_of_a_call_and_its_answer_say_what_wechat_said(
+async def test_the_events_of_a_call_have_wechats_answer(
     slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(85088, "no rid: 686cab53-686d2226-2e40eeeb"))
@@ -432,7 +432,7 @@ async def test_the_events_of_a_call_and_its_answer_say_what_wechat_said(
     ]
 
 
-async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(
+async def test_a_request_ends_without_a_call_if_the_answer_could_reach_nobody(
     slack: LocalSlack,
     wechat: LocalWeChat,
     ledger: Ledger,
@@ -451,11 +451,11 @@ async def test_where_nobody_would_hear_the_answer_it_ends_without_a_call(
     assert "Slack leaves nowhere to answer, so the request ends" in caplog.messages
 
 
-# The ledger down on the way.
+# Failures of the ledger during a request.
 
 
 class During:
-    """Owners, during whose call something happens once."""
+    """Owners during whose first call something happens."""
 
     def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
         self._owners = owners
@@ -464,14 +464,14 @@ class During:
     async def share(
         self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
     ) -> Called:
-        """Share, and let it happen before anybody knows."""
+        """Share, and let it happen before the result is returned."""
         called = await self._owners.share(owner, env, appid, on_step, may_retry)
         while self._happens:
             self._happens.pop()()
         return called
 
 
-async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(
+async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
     slack: LocalSlack,
     wechat: LocalWeChat,
     owners: WeChat,
@@ -491,7 +491,7 @@ async def test_alone_an_answer_is_not_kept_back_for_its_record_which_follows(
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
 
 
-async def test_each_step_of_a_request_begins_in_its_turn(
+async def test_each_step_of_a_request_waits_for_its_turn(
     slack: LocalSlack, ledger: Ledger, make: Make, database: Path
 ) -> None:
     reached: list[str] = []
@@ -503,7 +503,7 @@ async def test_each_step_of_a_request_begins_in_its_turn(
     assert reached == ["accepted", "placed", "answered"]
 
 
-async def test_each_item_of_a_batch_begins_in_its_turn(
+async def test_each_item_of_a_batch_waits_for_its_turn(
     slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, tasks: Tasks
 ) -> None:
     taken, steps, its_turn = 0, 2, asyncio.Event()
@@ -523,7 +523,7 @@ async def test_each_item_of_a_batch_begins_in_its_turn(
     await soon(lambda: len(wechat.shared) == len(batch.appids))
 
 
-async def test_the_patience_alone_is_spent_once_and_not_at_each_step(
+async def test_a_single_bot_waits_for_the_ledger_once_and_not_at_each_step(
     slack: LocalSlack,
     owners: WeChat,
     ledger: Ledger,
@@ -544,7 +544,7 @@ async def test_the_patience_alone_is_spent_once_and_not_at_each_step(
     await soon(lambda: states(database) == ["ended"])
 
 
-async def test_among_others_an_answer_waits_for_its_record(
+async def test_a_replica_posts_an_answer_only_after_it_is_recorded(
     slack: LocalSlack,
     owners: WeChat,
     opened: Opened,
@@ -566,7 +566,7 @@ async def test_among_others_an_answer_waits_for_its_record(
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
-async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(
+async def test_no_call_is_made_before_it_is_recorded_that_one_may_have_been_made(
     slack: LocalSlack,
     wechat: LocalWeChat,
     opened: Opened,
@@ -587,11 +587,11 @@ async def test_wechat_is_not_asked_before_it_is_recorded_that_it_may_have_been(
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
 
 
-# Somebody else holds the request.
+# Lost leases.
 
 
 class Meanwhile:
-    """Places where something happens before a step is recorded."""
+    """Places in which something happens before a step is recorded."""
 
     def __init__(
         self, places: Threads, *, opened: Callable[[], object], closed: Callable[[], object]
@@ -618,7 +618,7 @@ class Meanwhile:
         return await self._places.find(request, since)
 
 
-async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(
+async def test_a_replica_that_lost_the_request_before_its_place_stops_silently(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -634,7 +634,7 @@ async def test_whoever_lost_the_request_before_the_place_stops_without_a_word(
     assert wechat.calls == []
 
 
-async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(
+async def test_a_replica_that_lost_the_request_during_the_call_stops_silently(
     slack: LocalSlack,
     wechat: LocalWeChat,
     ledger: Ledger,
@@ -653,7 +653,7 @@ async def test_whoever_lost_the_request_during_the_call_stops_without_a_word(
     assert not ended(slack)
 
 
-async def test_whoever_lost_the_request_before_the_end_does_not_end_it(
+async def test_a_replica_that_lost_the_request_before_its_end_does_not_end_it(
     slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
@@ -663,7 +663,7 @@ async def test_whoever_lost_the_request_before_the_end_does_not_end_it(
     assert kinds(database)[-1] == "answered"
 
 
-async def test_whoever_lost_the_request_while_frozen_says_nothing_in_slack(
+async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
     slack: LocalSlack, opened: Opened, make: Make, database: Path
 ) -> None:
     async with held(replace(opened, exclusive=False), lease=0.0) as ledger:
@@ -674,7 +674,7 @@ async def test_whoever_lost_the_request_while_frozen_says_nothing_in_slack(
     assert kinds(database) == ["accepted"]
 
 
-async def test_what_outlasts_the_lease_is_begun_again_looking_back(
+async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_message(
     slack: LocalSlack, opened: Opened, make: Make, database: Path
 ) -> None:
     slack.fail("conversations.info", Slow(1.0))
@@ -687,15 +687,15 @@ async def test_what_outlasts_the_lease_is_begun_again_looking_back(
 
 
 def take_away(database: Path) -> None:
-    """Take the request over as another replica does."""
+    """Take the request over as another replica."""
     rows(database, "UPDATE requests SET holder = 'b', fence = fence + 1")
 
 
-# What nobody foresaw.
+# Unforeseen errors.
 
 
 class Stumbling:
-    """Places that break so many times before they work."""
+    """Places that raise this many times before they work."""
 
     def __init__(self, places: Places, opens: int = 0, closes: int = 0) -> None:
         self._places = places
@@ -705,7 +705,7 @@ class Stumbling:
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Place | None:
-        """Open the place, and break all the same."""
+        """Open the place, and raise nevertheless."""
         place = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opens -= 1
         if self._opens >= 0:
@@ -713,7 +713,7 @@ class Stumbling:
         return place
 
     def reopen(self, request: Request, ref: str | None) -> Place:
-        """Break, or return the place."""
+        """Raise, or return the place."""
         self._closes -= 1
         if self._closes >= 0:
             raise RuntimeError("made up")
@@ -725,7 +725,7 @@ class Stumbling:
 
 
 @pytest.mark.parametrize(("opens", "closes"), [(1, 0), (0, 1), (2, 2)])
-async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(
+async def test_a_request_with_an_unforeseen_error_is_retried(
     slack: LocalSlack,
     wechat: LocalWeChat,
     places: Threads,
@@ -745,7 +745,7 @@ async def test_a_request_that_stumbles_is_tried_again_while_the_bot_lives(
 
 
 @pytest.mark.parametrize(("opens", "closes"), [(99, 0), (0, 99)])
-async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(
+async def test_a_request_that_always_raises_is_abandoned_and_blocks_no_other(
     slack: LocalSlack,
     places: Threads,
     ledger: Ledger,
@@ -762,12 +762,12 @@ async def test_a_request_that_always_stumbles_is_given_up_and_blocks_nobody(
 
 
 class Late(Stumbling):
-    """Places that once run out of a time of their own."""
+    """Places that raise a TimeoutError once."""
 
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Place | None:
-        """Open the place, and break once."""
+        """Open the place, and raise once."""
         place = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opens -= 1
         if self._opens >= 0:
@@ -775,7 +775,7 @@ class Late(Stumbling):
         return place
 
 
-async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
+async def test_a_timeout_other_than_the_leases_is_treated_as_any_unforeseen_error(
     slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
@@ -784,11 +784,11 @@ async def test_a_timeout_that_is_not_the_leases_is_like_any_other_stumble(
     assert states(database) == ["ended"]
 
 
-# Holding on, and taking over.
+# Leases and take-overs.
 
 
 class Between:
-    """Owners, between whose first and second try something happens."""
+    """Owners between whose first and second try something happens."""
 
     def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
         self._owners = owners
@@ -797,7 +797,7 @@ class Between:
     async def share(
         self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
     ) -> Called:
-        """Share, and let it happen once the first try is over."""
+        """Share, and let it happen after the first try."""
 
         def hear(step: Step) -> None:
             on_step(step)
@@ -809,7 +809,7 @@ class Between:
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
-async def test_after_the_machine_was_suspended_wechat_is_tried_again_only_by_whoever_holds_the_request(
+async def test_after_a_suspension_only_the_holder_of_the_request_retries_the_call(
     slack: LocalSlack,
     wechat: LocalWeChat,
     owners: WeChat,
@@ -847,7 +847,7 @@ def lease_until(database: Path, holder: str) -> float:
 
 @asynccontextmanager
 async def kept(worker: Worker) -> AsyncIterator[None]:
-    """Keep a replica's requests for as long as the context is open."""
+    """Renew a replica's lease while the context is open."""
     task = asyncio.create_task(worker.run())
     yield
     task.cancel()
@@ -855,15 +855,13 @@ async def kept(worker: Worker) -> AsyncIterator[None]:
     assert task.cancelled()
 
 
-async def test_a_replica_holds_on_to_what_it_has(
-    ledger: Ledger, make: Make, database: Path
-) -> None:
+async def test_a_replica_keeps_its_requests(ledger: Ledger, make: Make, database: Path) -> None:
     began = lease_until(database, "a")
     async with kept(make(ledger, lease=0.2)):
         await soon(lambda: lease_until(database, "a") > began + 0.1)
 
 
-async def test_what_nobody_holds_is_taken_over_and_carried_to_its_end(
+async def test_a_request_without_a_holder_is_taken_over_and_finished(
     slack: LocalSlack, wechat: LocalWeChat, opened: Opened, make: Make, database: Path
 ) -> None:
     opened = replace(opened, exclusive=False)
@@ -877,7 +875,7 @@ async def test_what_nobody_holds_is_taken_over_and_carried_to_its_end(
     assert kinds(database)[:2] == ["accepted", "taken over"]
 
 
-async def test_however_many_nobody_holds_all_are_taken_over_at_one_look(
+async def test_all_requests_without_a_holder_are_taken_over_at_once(
     slack: LocalSlack, opened: Opened, make: Make, database: Path
 ) -> None:
     opened = replace(opened, exclusive=False)
@@ -892,7 +890,7 @@ async def test_however_many_nobody_holds_all_are_taken_over_at_one_look(
     assert len(slack.parents(RELEASES)) == many
 
 
-async def test_what_somebody_holds_is_left_to_them(
+async def test_a_request_with_a_holder_is_not_taken_over(
     slack: LocalSlack, opened: Opened, make: Make, database: Path
 ) -> None:
     opened = replace(opened, exclusive=False)
@@ -904,7 +902,7 @@ async def test_what_somebody_holds_is_left_to_them(
         assert rows(database, "SELECT holder, fence FROM requests") == [("other", 1)]
 
 
-async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(
+async def test_after_the_ledger_was_down_other_replicas_have_one_lease_to_return(
     slack: LocalSlack,
     opened: Opened,
     make: Make,
@@ -925,7 +923,7 @@ async def test_after_the_ledger_was_down_everybody_has_a_lease_to_come_back(
         await asyncio.wait([task])
 
 
-async def test_alone_nobody_is_waited_for_once_the_ledger_is_back(
+async def test_a_single_bot_waits_for_no_other_once_the_ledger_is_up(
     slack: LocalSlack,
     ledger: Ledger,
     make: Make,
@@ -944,7 +942,7 @@ async def test_alone_nobody_is_waited_for_once_the_ledger_is_back(
     await asyncio.wait([task])
 
 
-async def test_a_row_that_nobody_can_read_does_not_end_the_beats(
+async def test_an_unreadable_row_does_not_end_the_renewal_of_the_lease(
     slack: LocalSlack,
     ledger: Ledger,
     make: Make,
@@ -960,7 +958,7 @@ async def test_a_row_that_nobody_can_read_does_not_end_the_beats(
         await soon(lambda: states(database) == ["ended"])
 
 
-# The same over the whole bot.
+# The same with the whole bot.
 
 
 async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_a_thread(
