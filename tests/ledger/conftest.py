@@ -1,4 +1,4 @@
-"""The ledger on both kinds of database: a SQLite file for each test, and a database of a real PostgreSQL."""
+"""The ledger on both kinds of database: a SQLite file for each test, and a database on a real PostgreSQL."""
 
 import asyncio
 import os
@@ -22,14 +22,14 @@ from tests.databases import Database, PostgreSQL
 from tests.patience import PATIENT
 
 SOON = PATIENT - 5.0
-"""Seconds within which the ledger says that it is down, on a busy machine too: fewer than it is waited for."""
+"""Seconds within which the ledger reports that it is down, on a busy machine too; less than callers wait for it."""
 
 _numbers = count(1)
 
 
 @pytest.fixture
 async def ready_on_postgresql(postgresql: PostgreSQL) -> AsyncIterator[Database]:
-    """Return a database that has the ledger's tables already, as the file of `sqlite` does."""
+    """A database that already has the ledger's tables, like the file of `sqlite`."""
     database = Database(postgresql.ready())
     yield database
     await database.close()
@@ -45,7 +45,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.fixture
 async def ledger(database: Database) -> Ledger:
-    """Return the ledger of the replica `a`, which has started."""
+    """The ledger of the replica `a`, which has started."""
     ledger = database.ledger("a")
     await ledger.start()
     database.statements.clear()
@@ -55,15 +55,15 @@ async def ledger(database: Database) -> Ledger:
 
 @pytest.fixture
 async def other(database: Database, ledger: Ledger) -> Ledger:
-    """Return the ledger of the replica `b`, beside `a`."""
-    del ledger  # it comes first
+    """The ledger of the replica `b`, beside `a`."""
+    del ledger  # it has to start first
     other = database.ledger("b")
-    await other.replica.heartbeat()  # on SQLite, a start would take it for the only one
+    await other.replica.heartbeat()  # on SQLite, a start would take itself for the only replica
     return other
 
 
 def new_request(**changes: Any) -> Request:
-    """Return a request that nobody made before, with changes; `trigger` is its origin's."""
+    """Return a new request with these changes; `trigger` is its trigger_id."""
     number = next(_numbers)
     trigger = changes.pop("trigger", f"trigger-{number}")
     origin = Origin("T1", "U1", "C1", "releases", trigger, "https://hooks.example/secret")
@@ -92,25 +92,25 @@ async def accepted(
 
 
 async def everything(ledger: Ledger) -> list[Entry]:
-    """Return all that `new_request` asked for, newest first."""
+    """Return all requests of `new_request`'s requester, newest first."""
     return await ledger.history(("T1", "U1"), None, 999)
 
 
 async def stands(ledger: Ledger, entry: Entry) -> Entry:
-    """Return how the request stands now."""
+    """Return the request's current entry."""
     found = await ledger.clicks.find(entry.request.id)
     assert found is not None
     return found
 
 
 async def soon(condition: Callable[[], object]) -> None:
-    """Wait until something holds that will."""
+    """Poll until a condition holds."""
     while not condition():  # noqa: ASYNC110  # another thread or process makes it true
         await asyncio.sleep(0.005)
 
 
 class FullOnce:
-    """A disk that is full at the next commit, as soon as it may be."""
+    """A disk that is full at the next commit once the test permits it."""
 
     def __init__(self, database: Database) -> None:
         self.reached, self.may = threading.Event(), threading.Event()
@@ -123,7 +123,7 @@ class FullOnce:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let it be full at the end, whatever happens."""
+        """Permit it at the end at the latest, so that no commit keeps waiting."""
         try:
             yield
         finally:
@@ -139,7 +139,7 @@ def within(seconds: float) -> Iterator[None]:
 
 @pytest.fixture
 def as_nobody() -> Iterator[Path]:
-    """Give up root's rights for one test, if we have them; return a folder that others may enter."""
+    """A folder that other users may enter; root's rights are given up during the test, if it has them."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ledger-")))
         folder.chmod(0o755)
@@ -149,6 +149,6 @@ def as_nobody() -> Iterator[Path]:
 
 
 def become_nobody() -> None:
-    """Have no more rights than anybody; the fixture `as_nobody` gives them back."""
+    """Give up root's rights; the fixture `as_nobody` restores them."""
     if os.geteuid() == 0:
         os.seteuid(65534)

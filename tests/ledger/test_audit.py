@@ -23,7 +23,7 @@ LONG = "x" * 300
 
 @pytest.fixture
 def engine(database: Database, ledger: Ledger) -> Iterator[Engine]:
-    """Open the ledger beside the bot that holds it."""
+    """A second connection to the ledger of a running bot."""
     del ledger  # it comes first
     engine = open_for_audit(database.url)
     yield engine
@@ -31,7 +31,7 @@ def engine(database: Database, ledger: Ledger) -> Iterator[Engine]:
 
 
 def events_at(database: Database, *times: float, request: str | None = None) -> None:
-    """Write events down as if they had happened long ago."""
+    """Record events as if they had happened long ago."""
     with database.engine.begin() as connection:
         connection.execute(
             text("INSERT INTO events (at, kind, request) VALUES (:at, 'asked', :request)"),
@@ -71,14 +71,14 @@ async def test_an_audit_reads_all_events_in_their_order(
     }
 
 
-async def test_an_audit_reads_on_beyond_what_it_fetches_at_once(
+async def test_an_audit_reads_more_events_than_one_fetch_returns(
     database: Database, engine: Engine
 ) -> None:
     events_at(database, *range(2500))
     assert len(list(read(engine, EVERYTHING))) == 2500
 
 
-async def test_times_are_told_to_the_millisecond_in_utc(database: Database, engine: Engine) -> None:
+async def test_times_are_in_utc_with_milliseconds(database: Database, engine: Engine) -> None:
     events_at(database, 0, 1_790_000_000.5, 1_790_000_000.12345)
     assert [event["at"] for event in read(engine, EVERYTHING)] == [
         "1970-01-01T00:00:00.000+00:00",
@@ -102,7 +102,7 @@ async def test_times_are_told_to_the_millisecond_in_utc(database: Database, engi
     ],
     ids=str,
 )
-async def test_an_audit_is_about_what_is_wanted(
+async def test_an_audit_has_only_the_selected_events(
     ledger: Ledger, engine: Engine, wanted: EventFilter, kinds: list[str]
 ) -> None:
     origin = new_request().origin
@@ -122,7 +122,7 @@ async def test_an_audit_is_about_what_is_wanted(
     ("wanted", "requests"),
     [("b1", ["b1", "b1-1", "b1-12"]), ("b1-1", ["b1-1"]), ("b", []), ("b1%", []), ("", [])],
 )
-async def test_an_audit_of_a_request_has_its_items_and_nothing_of_others(
+async def test_an_audit_of_a_request_has_its_items_and_no_other_events(
     database: Database, engine: Engine, wanted: str, requests: list[str]
 ) -> None:
     for request in ("b1", "b1-1", "b1-12", "b10", "b10-1"):
@@ -130,14 +130,16 @@ async def test_an_audit_of_a_request_has_its_items_and_nothing_of_others(
     assert [event["request"] for event in read(engine, EventFilter(request=wanted))] == requests
 
 
-async def test_an_audit_for_programs_has_what_people_wrote(ledger: Ledger, engine: Engine) -> None:
+async def test_an_audit_for_programs_has_peoples_texts_unchanged(
+    ledger: Ledger, engine: Engine
+) -> None:
     entry = await accepted(ledger)
     (event,) = read(engine, EVERYTHING, words=True)
     assert tuple(event) == (*COLUMNS, *WORDS)
     assert (event["reason"], event["comment"]) == (entry.request.reason, None)
 
 
-async def test_an_audit_begins_when_it_is_told_to(database: Database, engine: Engine) -> None:
+async def test_an_audit_begins_at_the_given_time(database: Database, engine: Engine) -> None:
     events_at(database, 1000, 2000, 3000.5)
     assert len(list(read(engine, EventFilter(since=moment(2000))))) == 2
     assert len(list(read(engine, EventFilter(since=moment(2000.5))))) == 1
@@ -146,7 +148,7 @@ async def test_an_audit_begins_when_it_is_told_to(database: Database, engine: En
     assert list(read(engine, EventFilter(since=moment(3001)))) == []
 
 
-async def test_deleting_leaves_what_is_open_or_newer(
+async def test_a_deletion_keeps_open_requests_and_newer_events(
     database: Database, ledger: Ledger, engine: Engine
 ) -> None:
     ended, open_, recent = [await accepted(ledger) for _ in range(3)]
@@ -175,12 +177,12 @@ async def test_deleting_leaves_what_is_open_or_newer(
     assert await ledger.end(open_, "withdrawn")
 
 
-async def test_deleting_a_great_many_does_not_keep_the_bot_waiting(
+async def test_a_large_deletion_does_not_block_the_bot(
     database: Database, ledger: Ledger, engine: Engine
 ) -> None:
     events_at(database, *range(9000))
     turns = list[object]()
-    event.listen(engine, "commit", turns.append)  # after each, a bot that runs has its own
+    event.listen(engine, "commit", turns.append)  # after each chunk, a running bot gets its turn
     deleting = asyncio.create_task(asyncio.to_thread(delete_before, engine, moment(9000)))
 
     def turned(before: int) -> bool:
@@ -195,7 +197,7 @@ async def test_deleting_a_great_many_does_not_keep_the_bot_waiting(
     assert set(database.kinds()) == {"accepted"}
 
 
-async def test_an_audit_reads_while_the_bot_writes(ledger: Ledger, engine: Engine) -> None:
+async def test_an_audit_can_read_while_the_bot_writes(ledger: Ledger, engine: Engine) -> None:
     await accepted(ledger)
     reading = read(engine, EVERYTHING)
     next(reading)
@@ -206,7 +208,7 @@ async def test_an_audit_reads_while_the_bot_writes(ledger: Ledger, engine: Engin
     assert len(list(read(engine, EVERYTHING))) == 3
 
 
-async def test_one_day_is_a_day(database: Database, engine: Engine) -> None:
+async def test_a_span_of_one_day_has_the_singular(database: Database, engine: Engine) -> None:
     events_at(database, 0, 86_399.999, 86_400)
     assert delete_before(engine, moment(0) + timedelta(days=1)) == (0, 2)
 
@@ -220,7 +222,7 @@ async def test_one_day_is_a_day(database: Database, engine: Engine) -> None:
         ("mysql://localhost/bot", "DATABASE_URL names another database than SQLite or PostgreSQL."),
     ],
 )
-def test_a_ledger_that_is_not_there_is_said_to_be_missing(
+def test_a_missing_ledger_is_reported_as_missing(
     url: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -230,7 +232,7 @@ def test_a_ledger_that_is_not_there_is_said_to_be_missing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_ledger_in_a_folder_of_somebody_else_is_said_to_be_theirs(as_nobody: Path) -> None:
+def test_a_ledger_in_another_users_folder_is_reported_as_such(as_nobody: Path) -> None:
     theirs = as_nobody / "theirs"
     theirs.mkdir()
     theirs.chmod(0)
@@ -242,18 +244,18 @@ def test_a_ledger_in_a_folder_of_somebody_else_is_said_to_be_theirs(as_nobody: P
     )
 
 
-def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_ledger_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match=r"is no file\. Let DATABASE_URL name a file"):
         open_for_audit(f"sqlite:///{tmp_path}")
 
 
-def test_links_in_a_ring_are_no_ledger(tmp_path: Path) -> None:
+def test_a_loop_of_symbolic_links_in_place_of_the_ledger_is_reported(tmp_path: Path) -> None:
     (tmp_path / "ring.db").symlink_to("ring.db")
     with pytest.raises(CannotOpenError, match=r"symbolic links\. Correct DATABASE_URL\.$"):
         open_for_audit(f"sqlite:///{tmp_path}/ring.db")
 
 
-def test_a_name_that_is_too_long_for_a_ledger_is_said_to_be(tmp_path: Path) -> None:
+def test_a_file_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match=r"File name too long\. Correct DATABASE_URL\.$"):
         open_for_audit(f"sqlite:///{tmp_path}/{LONG}")
 
@@ -273,7 +275,7 @@ def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Datab
     engine.dispose()
 
 
-def test_a_server_that_is_not_there_is_reported_in_one_sentence(postgresql: PostgreSQL) -> None:
+def test_an_unreachable_server_is_reported_in_one_sentence(postgresql: PostgreSQL) -> None:
     engine = open_for_audit(postgresql.url("nowhere"))
     with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
         list(read(engine, EVERYTHING))

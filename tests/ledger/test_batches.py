@@ -1,4 +1,4 @@
-"""The items of batches and their one lane, on both kinds of database."""
+"""The items of batches, and the lane in which one batch runs at a time, on both kinds of database."""
 
 import asyncio
 from collections import Counter
@@ -41,7 +41,7 @@ from tests.ledger.conftest import accepted, everything, new_request, soon, stand
 
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 FAILED = Failed(for_code(85088), Said(85088, "no rid: a-b", "a-b"), tries=2)
-SHORT = 0.05  # a lease in seconds that is over soon
+SHORT = 0.05  # seconds of a short lease
 
 
 def appids(count: int) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ def answered(item: Request, outcome: Outcome | None = None) -> ItemAnswered:
 
 
 async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
-    """Let another replica take over what a holder has, whose lease has run out."""
+    """Let another replica take over the requests of a holder whose lease has expired."""
     database.execute("UPDATE replicas SET lease_until = 0 WHERE id = :id", id=holder)
     assert await ledger.replica.take_over(99)
 
@@ -83,9 +83,7 @@ async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
 # Recording.
 
 
-async def test_items_wait_in_the_order_in_which_they_were_asked_for(
-    database: Database, ledger: Ledger
-) -> None:
+async def test_items_wait_in_the_order_of_the_request(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger, 12)
     found = await ledger.batches.items(batch.request.id)
     assert [entry.request.appid for entry in found] == list(appids(12))
@@ -95,7 +93,7 @@ async def test_items_wait_in_the_order_in_which_they_were_asked_for(
     assert database.kinds() == ["accepted", "placed"]
 
 
-async def test_an_item_holds_no_key_to_the_conversation_and_belongs_to_nobody(
+async def test_an_item_has_no_response_url_and_no_holder(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger)
@@ -103,7 +101,7 @@ async def test_an_item_holds_no_key_to_the_conversation_and_belongs_to_nobody(
     assert {tuple(row.values()) for row in database.rows(query)} == {(None, "")}
 
 
-async def test_items_that_are_recorded_stay_as_they_are(ledger: Ledger) -> None:
+async def test_recorded_items_are_not_recorded_again(ledger: Ledger) -> None:
     batch = await placed(ledger, new_batch(4))
     items = items_of(batch.request)
     await ledger.batches.queue(batch)
@@ -119,7 +117,7 @@ async def test_items_that_are_recorded_stay_as_they_are(ledger: Ledger) -> None:
     ]
 
 
-async def test_what_was_shared_before_is_left_out_and_says_so(
+async def test_items_that_were_shared_before_are_skipped_with_that_reason(
     database: Database, ledger: Ledger
 ) -> None:
     earlier = await accepted(ledger, new_request(env="env", appid=appids(2)[1]))
@@ -131,7 +129,7 @@ async def test_what_was_shared_before_is_left_out_and_says_so(
     assert [*left.values()] == [appids(2)[1], "shared-before"]
 
 
-async def test_a_batch_was_told_the_steps_once_other_requests_of_its_owner_shared_to_each(
+async def test_a_batch_has_seen_the_steps_once_other_requests_of_its_owner_shared_with_each_receiver(
     ledger: Ledger,
 ) -> None:
     batch = await queued(ledger, 3)
@@ -156,7 +154,7 @@ async def test_a_batch_was_told_the_steps_once_other_requests_of_its_owner_share
     assert answer.told_steps
 
 
-async def test_what_was_shared_before_is_asked_for_again_where_that_is_wanted(
+async def test_items_that_were_shared_before_are_shared_again_on_demand(
     ledger: Ledger,
 ) -> None:
     first = await queued(ledger, 3, env="env")
@@ -166,7 +164,7 @@ async def test_what_was_shared_before_is_asked_for_again_where_that_is_wanted(
     assert await ends(ledger, again) == [None, None, None]
 
 
-async def test_what_another_request_is_sharing_is_left_out_even_if_it_is_wanted_again(
+async def test_items_that_another_request_is_sharing_are_skipped_even_on_demand(
     ledger: Ledger,
 ) -> None:
     await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
@@ -180,7 +178,7 @@ async def test_what_another_request_is_sharing_is_left_out_even_if_it_is_wanted_
     ]
 
 
-async def test_a_command_for_what_waits_in_a_batch_is_told_that_it_is_under_way(
+async def test_a_request_for_a_waiting_item_is_answered_as_under_way(
     ledger: Ledger,
 ) -> None:
     batch = await queued(ledger, 3)
@@ -193,14 +191,16 @@ async def test_a_command_for_what_waits_in_a_batch_is_told_that_it_is_under_way(
     assert isinstance(await ledger.accept(single), SharedBefore)
 
 
-async def test_batches_of_one_env_do_not_stand_in_each_other_s_way(ledger: Ledger) -> None:
+async def test_batches_of_one_env_do_not_block_each_other(ledger: Ledger) -> None:
     one, other = new_batch(2, env="env"), new_batch(2, env="env")
     assert isinstance(await ledger.accept(one), Accepted)
     assert isinstance(await ledger.accept(other), Accepted)
     assert isinstance(await ledger.accept(replace(other, id="other")), Duplicate)
 
 
-async def test_items_are_not_taken_over_by_themselves(database: Database, ledger: Ledger) -> None:
+async def test_items_are_taken_over_only_with_their_batch(
+    database: Database, ledger: Ledger
+) -> None:
     gone = database.ledger("gone", SHORT)
     await gone.replica.heartbeat()
     batch = await queued(gone, 3)
@@ -209,7 +209,7 @@ async def test_items_are_not_taken_over_by_themselves(database: Database, ledger
     assert taken.request == batch.request
 
 
-async def test_a_history_shows_a_batch_as_one_and_an_item_where_its_appid_is_asked_about(
+async def test_a_history_has_a_batch_as_one_entry_and_an_item_if_its_appid_is_looked_up(
     ledger: Ledger,
 ) -> None:
     batch = await queued(ledger, 3, env="env")
@@ -220,10 +220,10 @@ async def test_a_history_shows_a_batch_as_one_and_an_item_where_its_appid_is_ask
     assert [entry.request for entry in about] == [items_of(batch.request)[1]]
 
 
-# One after the other.
+# Answers.
 
 
-async def test_an_answer_and_the_next_begin_are_one_transaction(
+async def test_an_answer_and_the_beginning_of_the_next_item_are_one_transaction(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger)
@@ -240,9 +240,7 @@ async def test_an_answer_and_the_next_begin_are_one_transaction(
     ]
 
 
-async def test_the_events_of_an_item_tell_what_was_done_for_it(
-    database: Database, ledger: Ledger
-) -> None:
+async def test_the_events_of_an_item_have_its_history(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger)
     item = items_of(batch.request)[1]
     steps = [
@@ -260,7 +258,7 @@ async def test_the_events_of_an_item_tell_what_was_done_for_it(
     ]
 
 
-async def test_an_answer_is_recorded_once_however_often_it_is_told(
+async def test_an_answer_is_recorded_once_however_often_it_is_reported(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger)
@@ -283,7 +281,7 @@ async def test_an_answer_is_recorded_once_however_often_it_is_told(
     ],
     ids=lambda outcome: type(outcome).__name__,
 )
-async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
+async def test_an_items_outcome_is_read_back_unchanged(ledger: Ledger, outcome: Outcome) -> None:
     batch = await queued(ledger, 2)
     item = items_of(batch.request)[0]
     await ledger.batches.advance(batch, answered(item, outcome), None)
@@ -291,7 +289,7 @@ async def test_how_an_item_ended_comes_back_as_it_was(ledger: Ledger, outcome: O
     assert (await ledger.batches.items(batch.request.id))[0].outcome == outcome
 
 
-async def test_the_items_are_known_for_which_wechat_was_asked_twice(ledger: Ledger) -> None:
+async def test_the_items_with_two_calls_are_known(ledger: Ledger) -> None:
     batch = await queued(ledger, 12)
     for number, item in reversed([*enumerate(items_of(batch.request))]):
         twice = number in {1, 2, 10}
@@ -301,7 +299,7 @@ async def test_the_items_are_known_for_which_wechat_was_asked_twice(ledger: Ledg
     assert again == [appids(12)[number] for number in (1, 2, 10)]
 
 
-async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: Ledger) -> None:
+async def test_outcomes_are_returned_in_the_order_of_the_request(ledger: Ledger) -> None:
     rows = all_guidance()[:12]
     batch = await queued(ledger, 12)
     items = items_of(batch.request)
@@ -313,7 +311,7 @@ async def test_outcomes_come_in_the_order_in_which_they_were_asked_for(ledger: L
     ]
 
 
-async def test_an_item_that_waits_again_can_be_cancelled_unless_it_may_have_been_shared(
+async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_have_been_shared(
     ledger: Ledger,
 ) -> None:
     batch = await queued(ledger)
@@ -326,7 +324,7 @@ async def test_an_item_that_waits_again_can_be_cancelled_unless_it_may_have_been
     assert await ends(ledger, batch) == [None, Cancelled("U1"), Cancelled("U1")]
 
 
-async def test_whoever_lost_the_batch_does_not_touch_what_its_successor_asks_for(
+async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_items(
     ledger: Ledger,
 ) -> None:
     batch = await queued(ledger)
@@ -337,7 +335,7 @@ async def test_whoever_lost_the_batch_does_not_touch_what_its_successor_asks_for
     assert (await ledger.batches.items(batch.request.id))[0].begun
 
 
-async def test_what_ended_does_not_wait_again(ledger: Ledger) -> None:
+async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
     batch = await queued(ledger)
     item = items_of(batch.request)[0]
     await ledger.batches.advance(batch, None, item)
@@ -347,7 +345,7 @@ async def test_what_ended_does_not_wait_again(ledger: Ledger) -> None:
     assert (entry.state, entry.begun, entry.outcome) == (State.ENDED, True, Shared())
 
 
-async def test_items_are_left_until_the_last_has_ended(ledger: Ledger) -> None:
+async def test_a_batch_has_open_items_until_the_last_one_has_ended(ledger: Ledger) -> None:
     batch = await placed(ledger, new_batch(2))
     assert not await ledger.batches.are_left(batch.request)
     await ledger.batches.queue(batch)
@@ -357,7 +355,7 @@ async def test_items_are_left_until_the_last_has_ended(ledger: Ledger) -> None:
     assert not await ledger.batches.are_left(batch.request)
 
 
-async def test_nobody_writes_who_does_not_hold_the_batch_any_more(
+async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     batch = await queued(ledger)
@@ -376,10 +374,10 @@ async def test_nobody_writes_who_does_not_hold_the_batch_any_more(
     assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
 
 
-# Cancelled and given up.
+# Cancelled and abandoned batches.
 
 
-async def test_cancelling_ends_what_has_not_begun_and_nothing_else(
+async def test_a_cancellation_ends_only_items_that_have_not_begun(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger, 4)
@@ -395,14 +393,14 @@ async def test_cancelling_ends_what_has_not_begun_and_nothing_else(
     assert [*told.values()] == [batch.request.id, "2 items", "U1"]
 
 
-async def test_cancelling_twice_cancels_once(ledger: Ledger) -> None:
+async def test_a_second_cancellation_has_no_effect(ledger: Ledger) -> None:
     batch = await queued(ledger)
     assert await ledger.batches.cancel(batch.request, "U1") == 3
     assert await ledger.batches.cancel(batch.request, "U1") == 0
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-async def test_cancelling_ends_also_what_is_not_recorded_yet(
+async def test_a_cancellation_also_ends_items_that_are_not_recorded_yet(
     ledger: Ledger, recorded: bool
 ) -> None:
     batch = await placed(ledger, new_batch(4))
@@ -413,9 +411,7 @@ async def test_cancelling_ends_also_what_is_not_recorded_yet(
     assert await ends(ledger, batch) == [Cancelled("U1")] * 4
 
 
-async def test_a_batch_that_is_through_cannot_be_cancelled(
-    database: Database, ledger: Ledger
-) -> None:
+async def test_a_finished_batch_cannot_be_cancelled(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger, 2)
     for item in items_of(batch.request):
         await ledger.batches.advance(batch, answered(item), None)
@@ -424,12 +420,12 @@ async def test_a_batch_that_is_through_cannot_be_cancelled(
     assert "cancelled" not in database.kinds()
 
 
-async def test_whoever_cancels_and_whoever_begins_settle_each_item_between_them(
+async def test_each_item_is_either_cancelled_or_begun_if_both_happen_at_once(
     ledger: Ledger, other: Ledger
 ) -> None:
     for _ in range(5):
         batch = await queued(ledger, 40)
-        backwards = items_of(batch.request)[::-1]  # each locks what the other wants next
+        backwards = items_of(batch.request)[::-1]  # each locks a row that the other needs next
         begun, cancelled = await asyncio.gather(
             asyncio.gather(*(ledger.batches.advance(batch, None, item) for item in backwards)),
             other.batches.cancel(batch.request, "U1"),
@@ -441,7 +437,7 @@ async def test_whoever_cancels_and_whoever_begins_settle_each_item_between_them(
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-async def test_giving_up_ends_what_has_not_ended_with_the_same_outcome(
+async def test_abandoning_a_batch_ends_its_open_items_with_the_same_outcome(
     database: Database, ledger: Ledger, recorded: bool
 ) -> None:
     batch = await placed(ledger, new_batch(4))
@@ -458,14 +454,14 @@ async def test_giving_up_ends_what_has_not_ended_with_the_same_outcome(
     assert isinstance(again, Accepted)
 
 
-async def test_the_policy_stops_what_has_not_begun_and_says_so_of_each(
+async def test_the_policy_stops_items_that_have_not_begun_with_an_event_for_each(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger, 4)
     one, two, three, four = items_of(batch.request)
     await ledger.batches.advance(batch, None, one)
     await ledger.batches.advance(batch, answered(one), two)
-    await ledger.batches.advance(batch, None, three)  # by somebody who died
+    await ledger.batches.advance(batch, None, three)  # by a replica that died
     assert await ledger.batches.stop(batch, [ItemAnswered(three, GIVEN_UP, 0.0, ())])
     assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
     told = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
@@ -505,7 +501,7 @@ async def test_the_lane_is_free_once_its_batch_leaves_it(ledger: Ledger, other: 
     assert not await ledger.lane.take(one)
 
 
-async def test_whoever_takes_a_batch_over_has_its_lane(
+async def test_a_replica_that_takes_a_batch_over_has_the_lane(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
@@ -519,13 +515,13 @@ async def test_whoever_takes_a_batch_over_has_its_lane(
 
 
 def by(user: str) -> Request:
-    """Return a batch of somebody."""
+    """Return a batch of this person."""
     request = new_batch()
     return replace(request, origin=replace(request.origin, user_id=user))
 
 
 async def order(batches: Sequence[tuple[Ledger, Entry]]) -> list[int]:
-    """Return in which order batches run, all of which want to, the last one first."""
+    """Return the order in which batches run that request the lane in reverse order."""
     left, ran = dict(enumerate(batches)), list[int]()
     while left:
         got = [at for at in reversed(left) if await left[at][0].lane.take(left[at][1])]
@@ -536,7 +532,7 @@ async def order(batches: Sequence[tuple[Ledger, Entry]]) -> list[int]:
     return ran
 
 
-async def test_batches_run_in_the_order_in_which_they_were_asked_for_across_replicas(
+async def test_batches_run_in_the_order_of_their_requests_across_replicas(
     ledger: Ledger, other: Ledger
 ) -> None:
     replicas = [ledger, other, other, ledger]
@@ -544,7 +540,7 @@ async def test_batches_run_in_the_order_in_which_they_were_asked_for_across_repl
     assert await order(found) == [0, 1, 2, 3]
 
 
-async def test_a_batch_that_is_asked_for_first_is_waited_for_until_it_has_its_place(
+async def test_later_batches_wait_until_an_earlier_one_has_its_place(
     ledger: Ledger, other: Ledger
 ) -> None:
     first = await accepted(ledger, by("U1"))
@@ -554,7 +550,7 @@ async def test_a_batch_that_is_asked_for_first_is_waited_for_until_it_has_its_pl
     assert await ledger.lane.take(replace(first, state=State.PLACED))
 
 
-async def test_a_person_s_second_batch_comes_after_everybody_s_first(ledger: Ledger) -> None:
+async def test_a_persons_second_batch_runs_after_everybodys_first(ledger: Ledger) -> None:
     asked = ["U1", "U1", "U1", "U2", "U3", "U2"]
     ids = ["f", "e", "d", "c", "b", "a"]  # their order is no reason
     batches = [replace(by(user), id=id_) for user, id_ in zip(asked, ids, strict=True)]
@@ -562,7 +558,7 @@ async def test_a_person_s_second_batch_comes_after_everybody_s_first(ledger: Led
     assert await order(found) == [0, 3, 4, 1, 5, 2]
 
 
-async def test_the_batch_that_runs_counts_for_its_person(ledger: Ledger) -> None:
+async def test_the_running_batch_counts_for_its_person(ledger: Ledger) -> None:
     runs, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
     assert await ledger.lane.take(runs)
     theirs = await placed(ledger, by("U2"))
@@ -572,14 +568,14 @@ async def test_the_batch_that_runs_counts_for_its_person(ledger: Ledger) -> None
     assert await order([(ledger, second), (ledger, theirs), (ledger, later)]) == [1, 0, 2]
 
 
-async def test_a_batch_that_ended_in_the_queue_puts_no_other_back(ledger: Ledger) -> None:
+async def test_a_batch_that_ended_in_the_queue_delays_no_other(ledger: Ledger) -> None:
     cancelled, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
     theirs = await placed(ledger, by("U2"))
     await ledger.answer(cancelled, Finished(Tally(3, cancelled=3)), 0.0, ())
     assert await order([(ledger, second), (ledger, theirs)]) == [0, 1]
 
 
-async def test_a_batch_that_pauses_stands_in_nobody_s_way_and_comes_back_in_its_turn(
+async def test_a_paused_batch_blocks_no_other_and_returns_in_its_turn(
     ledger: Ledger,
 ) -> None:
     first, second, third = [await placed(ledger, by(f"U{at}")) for at in range(3)]
@@ -592,7 +588,7 @@ async def test_a_batch_that_pauses_stands_in_nobody_s_way_and_comes_back_in_its_
     assert await ledger.lane.take(first)
 
 
-async def test_what_a_replica_held_that_is_gone_stands_in_nobody_s_way_until_it_is_taken_over(
+async def test_a_dead_replicas_batch_blocks_no_other_until_it_is_taken_over(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     first, second = await placed(ledger, by("U1")), await placed(other, by("U2"))
@@ -605,14 +601,12 @@ async def test_what_a_replica_held_that_is_gone_stands_in_nobody_s_way_until_it_
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_a_batch_that_waits_for_people_stands_in_nobody_s_way(
-    ledger: Ledger, state: State
-) -> None:
+async def test_a_batch_that_waits_for_people_blocks_no_other(ledger: Ledger, state: State) -> None:
     await accepted(ledger, by("U1"), state, patience=60.0)
     assert await ledger.lane.take(await placed(ledger, by("U1")))
 
 
-async def test_five_batches_of_one_person_may_wait_besides_one_that_runs(
+async def test_a_person_may_have_five_waiting_batches_besides_a_running_one(
     ledger: Ledger, other: Ledger
 ) -> None:
     assert await ledger.lane.take(await placed(ledger, by("U1")))
@@ -632,7 +626,7 @@ async def test_five_batches_of_one_person_may_wait_besides_one_that_runs(
     await accepted(ledger, by("U1"))
 
 
-async def test_one_batch_too_many_does_not_use_up_the_retry_of_an_earlier_one(
+async def test_a_refused_batch_does_not_use_up_the_retry_of_an_earlier_one(
     ledger: Ledger,
 ) -> None:
     earlier = await placed(ledger, by("U1"))
@@ -646,7 +640,7 @@ async def test_one_batch_too_many_does_not_use_up_the_retry_of_an_earlier_one(
     assert isinstance(await ledger.accept(by("U1"), retry=retry), Accepted)
 
 
-async def test_of_those_that_want_the_lane_at_once_one_gets_it(
+async def test_of_concurrent_requests_for_the_lane_one_gets_it(
     ledger: Ledger, other: Ledger
 ) -> None:
     for _ in range(10):
@@ -657,7 +651,7 @@ async def test_of_those_that_want_the_lane_at_once_one_gets_it(
             await replica.answer(entry, Finished(Tally(3)), 0.0, ())
 
 
-async def test_all_items_are_queued_left_out_ended_and_given_up_in_one_statement_each(
+async def test_queueing_skipping_ending_and_abandoning_all_items_is_one_statement_each(
     database: Database, ledger: Ledger
 ) -> None:
     def said() -> list[str]:
@@ -668,12 +662,12 @@ async def test_all_items_are_queued_left_out_ended_and_given_up_in_one_statement
     first = await placed(ledger, new_batch(20, env="env"))
     said()
     await ledger.batches.queue(first)
-    assert len(said()) == 3  # whether it is held, which are recorded, the others
+    assert len(said()) == 3  # the lease, the recorded items, the others
     await ledger.batches.advance(first, answered(items_of(first.request)[0]), None)
     second = await placed(ledger, new_batch(40, env="env"))
     said()
     await ledger.batches.queue(second)
-    assert len(said()) == 6  # also who is left out, and an event for each by the reason
+    assert len(said()) == 6  # also the skipped items, and their events by reason
     assert Counter(await ends(ledger, second)) == {
         None: 20,
         Skipped(SkipReason.UNDER_WAY): 19,
@@ -681,13 +675,13 @@ async def test_all_items_are_queued_left_out_ended_and_given_up_in_one_statement
     }
     said()
     assert await ledger.batches.cancel(first.request, "U1") == 19
-    assert len(said()) == 4  # whether it runs, which are recorded, their end, the event
+    assert len(said()) == 4  # the state, the recorded items, their end, the event
     assert await ledger.batches.give_up(second, GIVEN_UP)
-    assert len(said()) == 4  # whether it is held, which are recorded, their end, the events
+    assert len(said()) == 4  # the lease, the recorded items, their end, the events
     assert Counter(await ends(ledger, second))[GIVEN_UP] == 20
 
 
-async def test_whoever_listens_hears_of_each_item_that_is_left_out_or_given_up(
+async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
     database: Database, ledger: Ledger
 ) -> None:
     heard: list[Event] = []
@@ -707,14 +701,14 @@ async def test_whoever_listens_hears_of_each_item_that_is_left_out_or_given_up(
         *(("answered", item.id, item.appid, GIVEN_UP.guidance.key) for item in items[1:]),
     ]
     columns = 'kind, request, team, "user", channel, env, appid, rule, outcome, detail'
-    written = database.rows(f"SELECT {columns} FROM events ORDER BY id")[-3:]  # noqa: S608  # words of ours
+    written = database.rows(f"SELECT {columns} FROM events ORDER BY id")[-3:]  # noqa: S608  # a constant of the tests
     assert written == [
         {name: {"kind": e.kind, **e.facts}.get(name) for name in row}
         for e, row in zip(heard, written, strict=True)
     ]
 
 
-async def test_an_answer_and_the_next_begin_are_four_statements(
+async def test_an_answer_and_the_beginning_of_the_next_item_are_four_statements(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger, 3)
@@ -723,5 +717,5 @@ async def test_an_answer_and_the_next_begin_are_four_statements(
     await ledger.batches.advance(batch, answered(one), two)
     database.statements.clear()
     await ledger.batches.advance(batch, answered(two), three)
-    # Whether it is held, the answer, the next begin, and the events; and the transaction's own.
+    # The lease, the answer, the next beginning, the events; and the transaction's own.
     assert len([said for said, _ in database.statements if "BEGIN" not in said]) == 4

@@ -1,4 +1,4 @@
-"""What clicks change: one of them decides, however many click at once, and whoever is told so can rely on it."""
+"""Clicks in the ledger: of concurrent clicks exactly one decides, and what a person is told is durable."""
 
 import asyncio
 from dataclasses import replace
@@ -40,7 +40,7 @@ async def begun(
 
 
 async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
-    """Record a request whose approvers are asked, and which rests."""
+    """Record a request whose approvers were asked, and which has no holder."""
     entry = await begun(ledger, State.WAITING, request)
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.asked(entry, "C2/1.6")
@@ -48,14 +48,14 @@ async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
 
 
 async def stands(ledger: Ledger, entry: Entry) -> Entry:
-    """Return how the request stands now."""
+    """Return the request's current entry."""
     found = await ledger.clicks.find(entry.request.id)
     assert found
     return found
 
 
 async def over(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
-    """Take a request to its end."""
+    """End a request."""
     entry = await begun(ledger, State.ACCEPTED, request)
     assert await ledger.answer(entry, outcome, 0.1, ())
     assert await ledger.end(entry, "delivered")
@@ -63,15 +63,15 @@ async def over(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
 
 
 def only(database: Database, columns: str = "*") -> dict[str, object]:
-    """Return what the row of the only request says."""
-    (row,) = database.rows(f"SELECT {columns} FROM requests")  # noqa: S608  # words of ours
+    """Return these columns of the only request."""
+    (row,) = database.rows(f"SELECT {columns} FROM requests")  # noqa: S608  # columns named by the tests
     return row
 
 
-# A decision.
+# Decisions.
 
 
-async def test_what_a_click_takes_on_is_held_without_asking_the_database(
+async def test_a_request_that_a_click_accepted_is_held_without_a_query(
     database: Database, ledger: Ledger
 ) -> None:
     moved = await ledger.clicks.move(await asked(ledger), Move(State.PLACED, "U2", "approved"))
@@ -81,7 +81,7 @@ async def test_what_a_click_takes_on_is_held_without_asking_the_database(
     assert database.statements == []
 
 
-async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
+async def test_an_approval_is_recorded_with_its_person_time_and_comment(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -107,7 +107,7 @@ async def test_an_approval_is_recorded_with_who_when_and_what_they_said(
         ("denied", Denied(Ground.OTHER_OWNER)),
     ],
 )
-async def test_a_decision_against_it_is_its_outcome(
+async def test_a_rejection_is_the_requests_outcome(
     database: Database, ledger: Ledger, kind: str, outcome: Outcome
 ) -> None:
     entry = await asked(ledger)
@@ -122,7 +122,7 @@ async def test_a_decision_against_it_is_its_outcome(
     assert said == {"outcome": kind}
 
 
-async def test_what_ends_by_a_click_forgets_the_key_to_the_conversation(
+async def test_a_request_that_a_click_ends_loses_its_response_url(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await begun(ledger, State.CONFIRMING)
@@ -134,7 +134,7 @@ async def test_what_ends_by_a_click_forgets_the_key_to_the_conversation(
     await begun(ledger, State.ACCEPTED, new_request(env=entry.request.env))
 
 
-async def test_what_is_confirmed_answers_where_it_was_confirmed(ledger: Ledger) -> None:
+async def test_a_confirmed_request_is_answered_where_it_was_confirmed(ledger: Ledger) -> None:
     entry = await begun(ledger, State.CONFIRMING)
     moved = await ledger.clicks.move(
         entry, Move(State.ACCEPTED, "U1", "confirmed", response_url="https://hooks.example/newer")
@@ -144,7 +144,7 @@ async def test_what_is_confirmed_answers_where_it_was_confirmed(ledger: Ledger) 
     assert moved.request.approval is None
 
 
-async def test_what_is_confirmed_may_wait_on_by_another_rule(
+async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await begun(ledger, State.CONFIRMING)
@@ -157,7 +157,7 @@ async def test_what_is_confirmed_may_wait_on_by_another_rule(
     assert only(database, "decided_by") == {"decided_by": None}
 
 
-async def test_a_click_tells_only_what_was_not_known(ledger: Ledger) -> None:
+async def test_a_click_does_not_overwrite_known_values(ledger: Ledger) -> None:
     for entry, place, where in (
         (await asked(ledger), "C1/1.5", "C2/1.6"),
         (await begun(ledger, State.WAITING), "C9/9.9", "C8/8.8"),
@@ -169,7 +169,7 @@ async def test_a_click_tells_only_what_was_not_known(ledger: Ledger) -> None:
         assert (moved.place, moved.asked) == (place, where)
 
 
-async def test_an_end_in_time_is_no_decision_of_anybody_s(ledger: Ledger) -> None:
+async def test_an_expiry_is_recorded_without_a_person(ledger: Ledger) -> None:
     entry = await asked(ledger)
     assert await ledger.answer(entry, Expired("approval"), 0.0, ())
     found = await stands(ledger, entry)
@@ -177,7 +177,7 @@ async def test_an_end_in_time_is_no_decision_of_anybody_s(ledger: Ledger) -> Non
 
 
 @pytest.mark.parametrize("outcome", [Shared(), FAILED, Unknown(all_guidance()[0])])
-async def test_who_approved_is_known_however_it_ended(ledger: Ledger, outcome: Outcome) -> None:
+async def test_the_approver_is_known_whatever_the_outcome(ledger: Ledger, outcome: Outcome) -> None:
     entry = await asked(ledger)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
@@ -186,10 +186,10 @@ async def test_who_approved_is_known_however_it_ended(ledger: Ledger, outcome: O
     assert (found.outcome, found.request.approval) == (outcome, Approval("U2"))
 
 
-# Who is too late.
+# Late clicks.
 
 
-async def test_of_all_who_click_at_once_at_two_replicas_one_decides(
+async def test_of_concurrent_clicks_at_two_replicas_one_decides(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     for _ in range(5):
@@ -206,7 +206,7 @@ async def test_of_all_who_click_at_once_at_two_replicas_one_decides(
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_what_does_not_wait_any_more_is_not_moved(
+async def test_a_request_that_no_longer_waits_is_not_changed(
     database: Database, ledger: Ledger, other: Ledger, state: State
 ) -> None:
     entry = await begun(ledger, state)
@@ -218,7 +218,7 @@ async def test_what_does_not_wait_any_more_is_not_moved(
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_what_is_clicked_in_time_but_reaches_the_ledger_after_it_is_not_moved(
+async def test_a_click_that_reaches_the_ledger_after_the_deadline_changes_nothing(
     database: Database, ledger: Ledger, state: State
 ) -> None:
     entry = await begun(ledger, state)
@@ -228,7 +228,7 @@ async def test_what_is_clicked_in_time_but_reaches_the_ledger_after_it_is_not_mo
     assert "late" not in database.kinds()
 
 
-async def test_who_held_it_before_the_click_writes_nothing_any_more(
+async def test_the_previous_holder_writes_nothing_after_a_click(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await begun(ledger, State.WAITING)
@@ -244,7 +244,7 @@ async def test_who_held_it_before_the_click_writes_nothing_any_more(
     assert await other.answer(moved, Shared(), 0.1, ())
 
 
-async def test_a_click_after_a_take_over_counts_and_ends_what_was_taken(
+async def test_a_click_after_a_take_over_counts_and_ends_the_takers_lease(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -256,10 +256,10 @@ async def test_a_click_after_a_take_over_counts_and_ends_what_was_taken(
     assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
 
 
-# Waiting for people.
+# Waiting requests.
 
 
-async def test_what_waits_for_a_confirmation_is_nobody_s_until_its_time_is_over(
+async def test_an_unconfirmed_request_has_no_holder_until_its_deadline(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await begun(ledger, State.CONFIRMING)
@@ -276,7 +276,7 @@ async def test_what_waits_for_a_confirmation_is_nobody_s_until_its_time_is_over(
     assert await ledger.replica.take_over(9) == []
 
 
-async def test_what_waits_for_approvers_is_held_until_they_are_asked(
+async def test_a_request_is_held_until_its_approvers_are_asked(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await begun(ledger, State.WAITING)
@@ -285,7 +285,7 @@ async def test_what_waits_for_approvers_is_held_until_they_are_asked(
     assert await other.replica.take_over(9) == []
 
 
-async def test_it_rests_for_half_of_what_is_left_and_then_for_all(
+async def test_a_waiting_request_is_due_at_half_time_and_then_at_its_deadline(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -300,7 +300,7 @@ async def test_it_rests_for_half_of_what_is_left_and_then_for_all(
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
 
 
-async def test_who_says_twice_that_it_rests_loses_no_reminder(ledger: Ledger) -> None:
+async def test_releasing_a_waiting_request_twice_loses_no_reminder(ledger: Ledger) -> None:
     entry = await begun(ledger, State.WAITING)
     await ledger.replica.release_waiting(entry)
     first = await stands(ledger, entry)
@@ -308,7 +308,7 @@ async def test_who_says_twice_that_it_rests_loses_no_reminder(ledger: Ledger) ->
     assert (await stands(ledger, entry)).wake == first.wake
 
 
-async def test_who_does_not_hold_it_lets_nobody_rest(
+async def test_only_the_holder_can_release_a_waiting_request(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await begun(ledger, State.WAITING)
@@ -319,7 +319,7 @@ async def test_who_does_not_hold_it_lets_nobody_rest(
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
 
 
-async def test_a_request_that_rests_survives_its_replica(
+async def test_a_waiting_request_survives_its_replica(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -329,7 +329,9 @@ async def test_a_request_that_rests_survives_its_replica(
     assert only(database, "taken_over") == {"taken_over": 0}
 
 
-async def test_what_is_asked_by_now_is_listed_for_the_approvers(ledger: Ledger) -> None:
+async def test_requests_whose_approvers_were_asked_are_listed_for_the_approvers(
+    ledger: Ledger,
+) -> None:
     first = await asked(ledger)
     await begun(ledger, State.WAITING)
     await begun(ledger, State.CONFIRMING)
@@ -341,11 +343,11 @@ async def test_what_is_asked_by_now_is_listed_for_the_approvers(ledger: Ledger) 
     assert await ledger.clicks.waiting("T2") == []
 
 
-async def test_what_can_be_cancelled_is_listed_for_the_operators(ledger: Ledger) -> None:
+async def test_requests_that_can_be_cancelled_are_listed_for_the_operators(ledger: Ledger) -> None:
     confirming = await begun(ledger, State.CONFIRMING)
     waiting = await asked(ledger)
-    await begun(ledger, State.WAITING)  # its approvers are yet to be asked
-    await begun(ledger, State.ACCEPTED)  # over in a moment
+    await begun(ledger, State.WAITING)  # its approvers have not been asked yet
+    await begun(ledger, State.ACCEPTED)  # ends in a moment
     many = new_request(appid="", appids=("wx1", "wx2"))
     batch = await begun(ledger, State.ACCEPTED, many)
     assert await ledger.place(batch, "C1/1.7")
@@ -357,17 +359,17 @@ async def test_what_can_be_cancelled_is_listed_for_the_operators(ledger: Ledger)
 
 
 @pytest.mark.parametrize("no_id", ["nothing", "", "\ud800", "\0", "请求"])
-async def test_what_no_request_is_called_is_not_found(ledger: Ledger, no_id: str) -> None:
+async def test_an_unknown_id_is_not_found(ledger: Ledger, no_id: str) -> None:
     assert await ledger.clicks.find(no_id) is None
 
 
-async def test_what_is_not_there_is_not_moved(ledger: Ledger) -> None:
+async def test_an_unknown_request_is_not_changed(ledger: Ledger) -> None:
     entry = await begun(ledger, State.WAITING)
     unknown = replace(entry, request=replace(entry.request, id="nothing"))
     assert await ledger.clicks.move(unknown, Move(State.PLACED, "U2", "approved")) is None
 
 
-async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
+async def test_the_times_of_a_click_come_from_the_databases_clock(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -382,7 +384,7 @@ async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
     assert max(numbers) < 1e6
 
 
-# Clicks of which nobody knows whether they were recorded.
+# Clicks that may or may not have been recorded.
 
 
 @pytest.mark.parametrize(
@@ -395,7 +397,7 @@ async def test_no_time_of_a_click_comes_from_the_replica_s_clock(
         (State.CONFIRMING, State.WAITING, None),
     ],
 )
-async def test_a_click_whose_person_hears_nothing_is_taken_back(
+async def test_a_click_that_could_not_be_answered_is_undone(
     database: Database, ledger: Ledger, state: State, to: State, outcome: Outcome | None
 ) -> None:
     entry = await asked(ledger) if state is State.WAITING else await begun(ledger, state)
@@ -432,7 +434,7 @@ async def test_a_click_whose_person_hears_nothing_is_taken_back(
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
 
 
-async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_since(
+async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await begun(ledger, State.CONFIRMING)
@@ -443,7 +445,7 @@ async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_sinc
         )
         await soon(reached)
         asking = asyncio.create_task(ledger.accept(new_request(env=entry.request.env)))
-        await asyncio.sleep(0)  # it has taken its first step, which is to queue
+        await asyncio.sleep(0)  # its first step, the queueing, is done
         clicking.cancel()
         await asyncio.wait([clicking])
     found = await asking
@@ -465,7 +467,7 @@ async def test_a_click_is_taken_back_also_where_the_same_has_been_asked_for_sinc
     ],
     ids=["it is under way", "it was shared", "it was not shared"],
 )
-async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it_meanwhile(
+async def test_a_waiting_request_is_carried_out_unless_another_is_doing_or_has_done_the_same_meanwhile(
     database: Database,
     ledger: Ledger,
     to: State,
@@ -489,7 +491,7 @@ async def test_what_waited_is_carried_out_unless_somebody_does_it_or_has_done_it
     assert said["outcome"] == ("skipped" if why else None)
 
 
-async def test_an_older_share_that_is_not_told_yet_keeps_nobody_from_sharing_again(
+async def test_an_earlier_share_whose_answer_is_owed_does_not_prevent_sharing_again(
     ledger: Ledger,
 ) -> None:
     older = await begun(ledger, State.ACCEPTED, theirs(env="prod-1"))
@@ -500,7 +502,7 @@ async def test_an_older_share_that_is_not_told_yet_keeps_nobody_from_sharing_aga
     assert (moved.state, moved.outcome) == (State.PLACED, None)
 
 
-async def test_of_two_that_are_approved_at_once_one_is_carried_out(
+async def test_of_two_equal_requests_that_are_approved_at_once_one_is_carried_out(
     ledger: Ledger, other: Ledger
 ) -> None:
     for number in range(10):
@@ -519,14 +521,12 @@ async def test_of_two_that_are_approved_at_once_one_is_carried_out(
 
 
 def theirs(**changes: object) -> Request:
-    """Return a request of somebody else's."""
+    """Return a request of another person."""
     request = new_request(**changes)
     return replace(request, origin=replace(request.origin, user_id="U9"))
 
 
-async def test_a_click_that_came_too_late_takes_nothing_back(
-    database: Database, ledger: Ledger
-) -> None:
+async def test_a_late_click_undoes_nothing(database: Database, ledger: Ledger) -> None:
     entry = await asked(ledger)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     with database.holding() as reached:
@@ -549,7 +549,7 @@ async def test_a_click_that_came_too_late_takes_nothing_back(
         (State.CONFIRMING, State.WAITING),
     ],
 )
-async def test_a_click_that_was_rolled_back_takes_back_no_other(
+async def test_a_rolled_back_click_undoes_no_other(
     database: Database, ledger: Ledger, state: State, to: State
 ) -> None:
     entry, full = await begun(ledger, state), FullOnce(database)
@@ -561,7 +561,7 @@ async def test_a_click_that_was_rolled_back_takes_back_no_other(
         second = asyncio.create_task(
             ledger.clicks.move(entry, Move(to, "U3", "decided", patience=PATIENCE))
         )
-        await asyncio.sleep(0)  # it has taken its first step, which is to queue
+        await asyncio.sleep(0)  # its first step, the queueing, is done
         first.cancel()
         await asyncio.wait([first])
         before = database.now()
@@ -572,7 +572,7 @@ async def test_a_click_that_was_rolled_back_takes_back_no_other(
     assert "taken back" not in database.kinds()
 
 
-async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
+async def test_a_rolled_back_take_over_releases_no_clicked_request(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -584,7 +584,7 @@ async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
         clicking = asyncio.create_task(
             ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
         )
-        await asyncio.sleep(0)  # the click has queued
+        await asyncio.sleep(0)  # the click is queued
         taking.cancel()
         await asyncio.wait([taking])
     assert await clicking
@@ -593,7 +593,7 @@ async def test_a_take_over_that_was_rolled_back_lets_go_of_no_click(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_what_the_ledger_does_not_take_in_time_is_not_done(
+async def test_a_click_that_the_ledger_cannot_record_in_time_has_no_effect(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await asked(ledger)
@@ -603,10 +603,10 @@ async def test_what_the_ledger_does_not_take_in_time_is_not_done(
     assert (await stands(ledger, entry)).state is State.WAITING
 
 
-# Once more.
+# Retries.
 
 
-async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger) -> None:
+async def test_a_request_is_retried_once(database: Database, ledger: Ledger) -> None:
     first = await over(ledger, new_request(), FAILED)
     retry = Retry(first.request.id, "U2")
     again = new_request(env=first.request.env)
@@ -621,7 +621,7 @@ async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger)
     assert database.kinds().count("accepted") == 2
 
 
-async def test_of_two_who_try_again_at_two_replicas_one_does(ledger: Ledger, other: Ledger) -> None:
+async def test_of_two_retries_at_two_replicas_one_succeeds(ledger: Ledger, other: Ledger) -> None:
     for _ in range(5):
         first = await over(ledger, new_request(), FAILED)
         found = await asyncio.gather(
@@ -639,7 +639,7 @@ async def test_of_two_who_try_again_at_two_replicas_one_does(ledger: Ledger, oth
         assert (await stands(ledger, first)).retried_by == f"U{won}"
 
 
-async def test_a_retry_that_does_not_come_about_is_not_used_up(ledger: Ledger) -> None:
+async def test_a_retry_that_is_refused_is_not_used_up(ledger: Ledger) -> None:
     first = await over(ledger, new_request(), FAILED)
     running = await begun(ledger, State.ACCEPTED, new_request(env=first.request.env))
     found = await ledger.accept(
@@ -650,7 +650,7 @@ async def test_a_retry_that_does_not_come_about_is_not_used_up(ledger: Ledger) -
     assert (await stands(ledger, first)).retried_by is None
 
 
-async def test_a_retry_whose_person_hears_nothing_is_given_back(
+async def test_a_retry_that_could_not_be_answered_is_not_used_up(
     database: Database, ledger: Ledger
 ) -> None:
     first = await over(ledger, new_request(), FAILED)

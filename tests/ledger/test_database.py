@@ -67,7 +67,7 @@ else:
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    """Return a database in which nothing has been made yet, unlike elsewhere."""
+    """An empty database, unlike elsewhere."""
     database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
     yield database
     await database.close()
@@ -75,19 +75,19 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def ready_on_postgresql(on_postgresql: Database) -> Database:
-    """Return a database in which nothing has been made yet, likewise."""
+    """An empty database, unlike elsewhere."""
     return on_postgresql
 
 
 async def another_process(database: Database) -> tuple[Forked, str]:
-    """Return a process that tries to open the database and stays, and what it said."""
+    """Return a process that tries to open the database and keeps running, and its output."""
     program = ("-c", OPEN_AND_WAIT, database.url)
     process = await fork({}, ROOT, *program, stdin=asyncio.subprocess.PIPE)
     assert process.stdout
     return process, (await process.stdout.readline()).decode().strip()
 
 
-# The statements that made a table tell less: SQLite keeps them as they were typed, before and after a change.
+# The CREATE statements would not do: SQLite keeps their text as it was typed.
 SQLITE_OBJECTS = (
     """
     SELECT m.name, c.* FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
@@ -122,14 +122,14 @@ POSTGRESQL_OBJECTS = (
 
 
 def objects(database: Database) -> set[tuple[Any, ...]]:
-    """Return the definitions of all tables, columns and indexes, each with its table's name in front."""
+    """Return the definitions of all tables, columns and indexes, each preceded by its table's name."""
     queries = SQLITE_OBJECTS if database.is_sqlite else POSTGRESQL_OBJECTS
     with database.engine.connect() as connection:
         return {tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()}
 
 
 def steps_to(database: Database, revision: str) -> None:
-    """Take a new database up to a step, as the version of the bot that ended there did."""
+    """Migrate a new database to a revision, as an earlier version of the bot did."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.begin() as connection:
@@ -138,12 +138,12 @@ def steps_to(database: Database, revision: str) -> None:
 
 
 def all_steps(database: Database) -> None:
-    """Make the schema step by step, as the oldest ledger would have to."""
+    """Create the schema with all migrations, as for the oldest ledger."""
     with database.engine.begin() as connection:
         upgrade(connection, None)
 
 
-def test_the_steps_lead_to_the_schema(database: Database) -> None:
+def test_the_migrations_lead_to_the_schema(database: Database) -> None:
     all_steps(database)
     database.open()
     with database.engine.connect() as connection:
@@ -154,7 +154,9 @@ def test_the_steps_lead_to_the_schema(database: Database) -> None:
         assert context.get_current_revision() == HEAD
 
 
-def test_the_steps_lead_to_the_schema_with_every_condition(database: Database) -> None:
+def test_the_migrations_lead_to_the_schema_including_the_conditions_of_indexes(
+    database: Database,
+) -> None:
     # Alembic does not compare the WHERE of an index.
     all_steps(database)
     by_steps = objects(database)
@@ -175,7 +177,9 @@ def test_the_steps_lead_to_the_schema_with_every_condition(database: Database) -
         "DROP INDEX requests_open",
     ],
 )
-def test_a_difference_between_two_schemas_would_be_noticed(database: Database, change: str) -> None:
+def test_a_difference_between_two_schemas_would_be_detected(
+    database: Database, change: str
+) -> None:
     database.open()
     before = objects(database)
     database.execute(change)
@@ -185,7 +189,7 @@ def test_a_difference_between_two_schemas_would_be_noticed(database: Database, c
 @pytest.mark.parametrize(
     "column", ["TEXT", "FLOAT NOT NULL", "FLOAT DEFAULT 1", "FLOAT PRIMARY KEY"]
 )
-def test_a_column_of_another_kind_would_be_noticed(database: Database, column: str) -> None:
+def test_a_column_of_another_type_would_be_detected(database: Database, column: str) -> None:
     found = []
     for kind in ("FLOAT", column):
         database.execute(f"CREATE TABLE things (id {kind}, at FLOAT)")
@@ -207,13 +211,13 @@ SINCE: dict[str, dict[str, object]] = {
     "0003": {"owed": None, "called_again": False, "paused": False, "turn": None},
     "0004": {},
 }
-"""What the columns hold, in requests of this version, that a later one has added."""
+"""The values of columns that later versions added, for requests of each version."""
 PARTS = ("guidance", "errcode", "errmsg", "rid", "tries", "link", "tally")
-"""The columns in which an outcome stood, part by part, up to version 0004."""
+"""The columns of an outcome's parts, up to version 0004."""
 
 
 def put(database: Database, **columns: object) -> None:
-    """Add a request as an earlier version wrote it: without the columns that it did not have."""
+    """Insert a request as an earlier version wrote it, without the columns that it did not have."""
     known = {column["name"] for column in inspect(database.engine).get_columns("requests")}
     row = {name: value for name, value in columns.items() if name in known}
     names = ", ".join(f'"{name}"' for name in row)
@@ -284,7 +288,7 @@ PARTED: list[tuple[Outcome, dict[str, object]]] = [
     ),
     (Finished(Tally(0)), {"tally": None}),
 ]
-"""Each kind of outcome, and how version 0004 wrote it."""
+"""Each kind of outcome, as version 0004 wrote it."""
 
 
 async def test_a_ledger_of_an_earlier_version_keeps_every_outcome(database: Database) -> None:
@@ -360,12 +364,12 @@ async def test_a_ledger_of_an_earlier_version_lets_batches_of_one_env_be_open_to
         assert isinstance(await ledger.accept(batch), Accepted)
 
 
-def test_the_newest_step_is_the_one_that_the_schema_names() -> None:
+def test_the_schema_names_the_newest_migration() -> None:
     steps = ScriptDirectory(str(MIGRATIONS))
     assert steps.get_heads() == [HEAD]
 
 
-def test_a_new_database_is_as_the_steps_would_have_made_it_and_says_so(database: Database) -> None:
+def test_a_new_database_has_the_migrated_schema_and_its_revision(database: Database) -> None:
     database.open()
     built = objects(database)
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
@@ -376,7 +380,7 @@ def test_a_new_database_is_as_the_steps_would_have_made_it_and_says_so(database:
     assert objects(database) == built
 
 
-def test_a_database_that_is_up_to_date_is_left_alone(database: Database) -> None:
+def test_a_database_that_is_up_to_date_is_not_changed(database: Database) -> None:
     database.open()
     before = objects(database)
     database.let_go()
@@ -399,7 +403,7 @@ def test_replicas_that_start_together_migrate_once(on_postgresql: Database) -> N
     assert on_postgresql.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
 
 
-async def test_whoever_comes_second_waits_for_a_long_migration(on_postgresql: Database) -> None:
+async def test_a_second_replica_waits_for_a_long_migration(on_postgresql: Database) -> None:
     waited = "SELECT clock_timestamp() - query_start > interval '1.6 s' AS long FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'"
     with on_postgresql.engine.begin() as migrating:
         migrating.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x5E4A})
@@ -409,9 +413,11 @@ async def test_whoever_comes_second_waits_for_a_long_migration(on_postgresql: Da
     assert not (await second).exclusive
 
 
-def test_a_step_that_breaks_off_leaves_nothing_behind(sqlite: Database) -> None:
+def test_a_failed_migration_leaves_nothing_behind(sqlite: Database) -> None:
     with sqlite.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE tokens (id TEXT)"))  # in the way of the last table
+        connection.execute(
+            text("CREATE TABLE tokens (id TEXT)")
+        )  # it conflicts with the last table
     with pytest.raises(CannotOpenError, match="table tokens already exists"):
         sqlite.open()
     assert {name for name, *_ in objects(sqlite)} == {"tokens"}
@@ -420,7 +426,7 @@ def test_a_step_that_breaks_off_leaves_nothing_behind(sqlite: Database) -> None:
     sqlite.open()
 
 
-def test_a_newer_schema_is_refused_in_one_sentence_and_may_be_mended(database: Database) -> None:
+def test_a_newer_schema_is_refused_in_one_sentence(database: Database) -> None:
     database.open()
     database.let_go()
 
@@ -445,7 +451,7 @@ def test_a_sqlite_commit_is_on_the_disk(sqlite: Database) -> None:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
 
 
-def test_a_sqlite_transaction_holds_the_file_before_it_reads(sqlite: Database) -> None:
+def test_a_sqlite_transaction_locks_the_file_before_it_reads(sqlite: Database) -> None:
     engine = sqlite.open().engine
     with engine.begin(), sqlite.engine.connect() as other:
         other.exec_driver_sql("PRAGMA busy_timeout = 0")
@@ -454,7 +460,7 @@ def test_a_sqlite_transaction_holds_the_file_before_it_reads(sqlite: Database) -
 
 
 @pytest.mark.usefixtures("impatient")
-def test_postgresql_knows_how_long_to_wait(on_postgresql: Database) -> None:
+def test_postgresql_connections_have_their_timeouts(on_postgresql: Database) -> None:
     with on_postgresql.open().engine.connect() as connection:
         settings = {
             name: connection.exec_driver_sql(f"SHOW {name}").scalar()
@@ -473,7 +479,7 @@ def test_postgresql_knows_how_long_to_wait(on_postgresql: Database) -> None:
     }
 
 
-def test_only_a_sqlite_file_is_exclusive(database: Database) -> None:
+def test_only_a_sqlite_file_is_locked_for_one_process(database: Database) -> None:
     assert database.open().exclusive == database.is_sqlite
 
 
@@ -525,7 +531,7 @@ async def test_several_processes_share_a_postgresql(on_postgresql: Database) -> 
     assert said == "open"
 
 
-def test_letting_go_twice_does_no_harm(sqlite: Database) -> None:
+def test_closing_twice_has_no_effect(sqlite: Database) -> None:
     opened = sqlite.open()
     sqlite.let_go()
     opened.release()
@@ -556,7 +562,7 @@ def test_letting_go_twice_does_no_harm(sqlite: Database) -> None:
         ("postgresql+psycopg:///bot?sslmode=maybe", r"cannot be opened \(.*sslmode.*\). Check the"),
     ],
 )
-def test_a_wrong_address_is_refused_in_one_sentence(
+def test_a_wrong_url_is_refused_in_one_sentence(
     url: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -578,7 +584,7 @@ def test_a_wrong_address_is_refused_in_one_sentence(
         ('no pg_hba.conf entry for host "127.0.0.1"', False),
     ],
 )
-def test_what_a_server_says_tells_whether_it_passes(words: str, transient: bool) -> None:
+def test_a_servers_error_shows_whether_it_is_temporary(words: str, transient: bool) -> None:
     with refusing(words) as port, pytest.raises(CannotOpenError, match=re.escape(words)) as caught:
         open_database(
             f"postgresql://bot@127.0.0.1:{port}/ledger?sslmode=disable&gssencmode=disable"
@@ -588,7 +594,7 @@ def test_what_a_server_says_tells_whether_it_passes(words: str, transient: bool)
 
 @contextmanager
 def refusing(words: str) -> Iterator[int]:
-    """Be a PostgreSQL that lets nobody in; gives the port. Source: postgresql.org, "Message Formats"."""
+    """Run a PostgreSQL that refuses every client; yields the port. Source: postgresql.org, "Message Formats"."""
     said = b"".join(
         f"{part}\0".encode() for part in ("SFATAL", "VFATAL", "C00000", f"M{words}", "")
     )
@@ -605,7 +611,9 @@ def refusing(words: str) -> Iterator[int]:
         thread.join()
 
 
-def test_a_file_that_another_program_holds_is_free_again_some_time(sqlite: Database) -> None:
+def test_a_file_that_another_program_has_locked_counts_as_temporarily_unavailable(
+    sqlite: Database,
+) -> None:
     sqlite.open()
     sqlite.let_go()
     with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
@@ -613,7 +621,7 @@ def test_a_file_that_another_program_holds_is_free_again_some_time(sqlite: Datab
     assert caught.value.transient
 
 
-def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
+def test_errors_contain_no_password(postgresql: PostgreSQL) -> None:
     url = postgresql.url("nowhere").replace("postgres:@", "postgres:hunter2@")
     with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
         open_database(url)
@@ -621,7 +629,7 @@ def test_a_password_is_not_told(postgresql: PostgreSQL) -> None:
     assert not caught.value.transient
 
 
-def test_a_folder_that_may_not_be_written_to_is_named(as_nobody: Path) -> None:
+def test_a_folder_that_is_not_writable_is_named(as_nobody: Path) -> None:
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
         open_database(f"sqlite:///{as_nobody}/ledger.db")
@@ -631,7 +639,7 @@ def test_a_folder_that_may_not_be_written_to_is_named(as_nobody: Path) -> None:
     )
 
 
-def test_a_file_that_may_only_be_read_is_refused(as_nobody: Path) -> None:
+def test_a_read_only_file_is_refused(as_nobody: Path) -> None:
     path = as_nobody / "ledger.db"
     database = Database(f"sqlite:///{path}")
     database.open()
@@ -647,7 +655,7 @@ def test_a_file_that_may_only_be_read_is_refused(as_nobody: Path) -> None:
 
 @pytest.fixture
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let what is made have the rights that this umask leaves."""
+    """Set this umask during the test."""
     before = os.umask(request.param)
     yield
     os.umask(before)
@@ -658,7 +666,7 @@ def file_of(sqlite: Database) -> Path:
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """Return the rights on each file of a folder."""
+    """Return the permissions of each file of a folder."""
     return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in folder.iterdir()}
 
 
@@ -667,14 +675,14 @@ OWNERS = dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.d
 
 @pytest.mark.usefixtures("umask")
 @pytest.mark.parametrize("umask", [0, 0o022, 0o277], indirect=True, ids=oct)
-def test_a_ledger_is_its_owners_alone_whatever_the_umask(sqlite: Database) -> None:
+def test_only_its_owner_can_read_a_ledger_whatever_the_umask(sqlite: Database) -> None:
     folder = file_of(sqlite).parent
     sqlite.open()
     sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")
     assert modes(folder).items() >= OWNERS.items()
 
 
-def test_an_older_ledger_becomes_its_owners_alone(sqlite: Database) -> None:
+def test_an_existing_ledger_becomes_readable_by_its_owner_only(sqlite: Database) -> None:
     folder = file_of(sqlite).parent
     sqlite.open()
     sqlite.execute("INSERT INTO replicas VALUES ('a', 0)")
@@ -686,7 +694,7 @@ def test_an_older_ledger_becomes_its_owners_alone(sqlite: Database) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_ledger_of_somebody_else_is_opened_as_it_is(as_nobody: Path) -> None:
+def test_another_users_ledger_is_opened_with_unchanged_permissions(as_nobody: Path) -> None:
     database = Database(f"sqlite:///{as_nobody}/ledger.db")
     database.open()
     database.let_go()
@@ -703,13 +711,13 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}")
 
 
-def test_links_in_a_ring_are_refused(tmp_path: Path) -> None:
+def test_a_loop_of_symbolic_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ring.db").symlink_to("ring.db")
     with pytest.raises(CannotOpenError, match="unable to open database file"):
         open_database(f"sqlite:///{tmp_path}/ring.db")
 
 
-def test_a_file_of_something_else_is_refused(sqlite: Database) -> None:
+def test_a_file_that_is_no_database_is_refused(sqlite: Database) -> None:
     Path(sqlite.url.removeprefix("sqlite:///")).write_text("This is a letter, not a database." * 99)
     with pytest.raises(CannotOpenError, match="file is not a database"):
         sqlite.open()

@@ -18,11 +18,13 @@ WRITTEN = 'SELECT kind, "user", seconds FROM events ORDER BY id'
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
 
 
-async def test_each_event_is_told_once_it_is_recorded_and_in_that_order(database: Database) -> None:
+async def test_each_event_is_published_after_it_is_committed_and_in_that_order(
+    database: Database,
+) -> None:
     told: list[tuple[str, object]] = []
 
     def hear(event: Event) -> None:
-        # Seen over another connection: it is committed.
+        # It is visible over another connection, so it is committed.
         assert event.kind in database.kinds()
         told.append((event.kind, event.facts["request"]))
 
@@ -53,7 +55,7 @@ async def test_the_events_of_one_transaction_are_written_in_their_order(
     assert found == [(f"kind {number}", "U1", number / 2) for number in range(many)]
 
 
-async def test_whoever_freezes_among_its_events_has_postgresql_wait_for_it_no_longer_than_is_set(
+async def test_postgresql_ends_the_transaction_of_a_replica_that_freezes_while_writing_events(
     on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def executemany(*_: object) -> None:
@@ -71,7 +73,7 @@ async def test_whoever_freezes_among_its_events_has_postgresql_wait_for_it_no_lo
     assert on_postgresql.kinds() == ["kind"] * (MOST + 1)
 
 
-async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> None:
+async def test_an_event_that_is_rolled_back_is_not_published(database: Database) -> None:
     told: list[Event] = []
     engine = database.open().engine
     writer = Writer(engine, on_event=told.append)
@@ -93,7 +95,7 @@ async def test_what_is_written_down_in_vain_is_not_told(database: Database) -> N
     assert told[0].facts == {"team": "T1", "user": "U1", "channel": "C1", "request": "r1"}
 
 
-async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> None:
+async def test_peoples_texts_are_recorded_but_not_published(sqlite: Database) -> None:
     told: list[Event] = []
     ledger = sqlite.ledger("a", on_event=told.append)
     await ledger.start()
@@ -111,7 +113,7 @@ async def test_what_people_type_is_recorded_and_not_told(sqlite: Database) -> No
 
 
 @pytest.mark.parametrize("kind", ["denied", "dry run"])
-async def test_what_is_no_request_is_told_too(sqlite: Database, kind: str) -> None:
+async def test_an_event_without_a_request_is_published_too(sqlite: Database, kind: str) -> None:
     told: list[Event] = []
     ledger: Ledger = sqlite.ledger("a", on_event=told.append)
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
@@ -119,7 +121,7 @@ async def test_what_is_no_request_is_told_too(sqlite: Database, kind: str) -> No
     assert [(event.kind, event.facts["env"]) for event in told] == [(kind, "prod-1")]
 
 
-async def test_a_listener_that_fails_keeps_nobody_from_hearing_and_the_ledger_from_nothing(
+async def test_a_subscriber_that_raises_affects_neither_the_others_nor_the_ledger(
     sqlite: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[str] = []

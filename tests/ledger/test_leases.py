@@ -16,7 +16,7 @@ from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, everything, new_request, soon, stands, within
 
 SHORT = 0.05
-"""A lease in seconds that is over soon."""
+"""Seconds of a short lease."""
 
 
 def ids(entries: list[Entry]) -> list[str]:
@@ -25,25 +25,25 @@ def ids(entries: list[Entry]) -> list[str]:
 
 @pytest.fixture
 async def gone(database: Database, ledger: Ledger) -> Ledger:
-    """Return the ledger of a replica that beats once and never again."""
-    del ledger  # it comes first
+    """The ledger of a replica that renews its lease once and never again."""
+    del ledger  # it has to start first
     gone = database.ledger("gone", SHORT)
     await gone.replica.heartbeat()
     return gone
 
 
-async def test_a_replica_that_beats_keeps_its_requests(
+async def test_a_replica_that_renews_its_lease_keeps_its_requests(
     database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
     await accepted(gone)
     await database.lease_over("gone")
     await gone.replica.heartbeat()
-    lasting = database.ledger("gone")  # the same replica, with a lease that lasts
+    lasting = database.ledger("gone")  # the same replica, with a long lease
     await lasting.replica.heartbeat()
     assert await ledger.replica.take_over(9) == []
 
 
-async def test_requests_are_taken_over_only_when_the_lease_is_over(
+async def test_requests_are_taken_over_only_after_the_lease_has_expired(
     database: Database, ledger: Ledger, other: Ledger, gone: Ledger
 ) -> None:
     await accepted(ledger)
@@ -75,7 +75,7 @@ async def test_the_oldest_are_taken_over_first_and_no_more_than_asked(
     assert ids(await ledger.replica.take_over(3)) == ids(entries[6:])
 
 
-async def test_what_has_ended_is_not_taken_over(
+async def test_ended_requests_are_not_taken_over(
     database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
     ended, answered = await accepted(gone), await accepted(gone)
@@ -122,14 +122,16 @@ async def test_take_overs_after_clean_stops_count_as_one_and_those_after_a_crash
     assert [entry.taken_over for entry in await last.replica.take_over(9)] == [2]
 
 
-async def test_nobody_takes_over_its_own(database: Database, gone: Ledger) -> None:
+async def test_a_replica_does_not_take_over_its_own_requests(
+    database: Database, gone: Ledger
+) -> None:
     entry = await accepted(gone)
     await database.lease_over("gone")
     assert await gone.replica.take_over(9) == []
     assert await gone.place(entry, "C1/1.5")
 
 
-async def test_two_that_take_over_at_once_get_different_requests(
+async def test_two_replicas_that_take_over_at_once_get_different_requests(
     database: Database, ledger: Ledger, other: Ledger, gone: Ledger
 ) -> None:
     entries = [await accepted(gone) for _ in range(40)]
@@ -138,7 +140,7 @@ async def test_two_that_take_over_at_once_get_different_requests(
     assert sorted(each for some in taken for each in ids(some)) == sorted(ids(entries))
 
 
-async def test_nobody_waits_for_a_request_that_somebody_else_is_taking(
+async def test_a_take_over_does_not_wait_for_rows_that_another_replica_is_taking(
     on_postgresql: Database,
 ) -> None:
     ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
@@ -157,7 +159,7 @@ async def test_nobody_waits_for_a_request_that_somebody_else_is_taking(
 @pytest.mark.parametrize(
     "state", [State.ACCEPTED, State.PLACED, State.ANSWERED], ids=lambda state: state.value
 )
-async def test_whoever_lost_a_request_changes_nothing(
+async def test_a_replica_that_lost_a_request_changes_nothing(
     database: Database, ledger: Ledger, gone: Ledger, state: State
 ) -> None:
     old = await accepted(gone)
@@ -179,10 +181,10 @@ async def test_whoever_lost_a_request_changes_nothing(
     assert await ledger.end(entry, "delivered")
 
 
-# What waits for people.
+# Waiting requests.
 
 
-async def test_what_is_to_be_confirmed_is_held_by_nobody_until_its_time_is_over(
+async def test_an_unconfirmed_request_has_no_holder_until_its_deadline(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await accepted(ledger, state=State.CONFIRMING, patience=60)
@@ -192,12 +194,12 @@ async def test_what_is_to_be_confirmed_is_held_by_nobody_until_its_time_is_over(
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
     database.execute("UPDATE requests SET until = 1, wake = 1")
     (taken,) = await ledger.replica.take_over(9)
-    assert taken == replace(entry, fence=2, until=1, wake=1)  # and nobody has crashed
+    assert taken == replace(entry, fence=2, until=1, wake=1)  # and no replica has crashed
     assert taken.at > taken.created
     assert await other.replica.take_over(9) == []
 
 
-async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then_to_the_end(
+async def test_a_request_that_waits_for_an_approval_has_no_holder_until_half_time_and_then_until_its_deadline(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=600)
@@ -216,7 +218,9 @@ async def test_what_waits_for_an_approval_is_let_go_until_half_its_time_and_then
     assert await ledger.replica.take_over(9) == []
 
 
-async def test_whoever_rests_twice_rests_once(database: Database, ledger: Ledger) -> None:
+async def test_releasing_a_waiting_request_twice_has_no_further_effect(
+    database: Database, ledger: Ledger
+) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=60)
     await ledger.replica.release_waiting(entry)
     once = database.rows("SELECT * FROM requests")
@@ -224,7 +228,7 @@ async def test_whoever_rests_twice_rests_once(database: Database, ledger: Ledger
     assert database.rows("SELECT * FROM requests") == once
 
 
-async def test_whoever_crashes_while_something_waits_is_followed_at_once(
+async def test_a_waiting_request_needs_no_take_over_after_a_crash(
     database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
     entry = await accepted(gone, state=State.WAITING, patience=60)
@@ -242,7 +246,7 @@ async def test_whoever_crashes_while_something_waits_is_followed_at_once(
     assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2/1.5")
 
 
-async def test_no_item_of_a_batch_is_taken_over_by_itself(
+async def test_items_are_taken_over_only_with_their_batch(
     database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
     batch = await accepted(gone, new_request(appid="", appids=("wx1", "wx2")))
@@ -252,13 +256,15 @@ async def test_no_item_of_a_batch_is_taken_over_by_itself(
     assert ids(await ledger.replica.take_over(9)) == ids([batch])
 
 
-async def test_a_late_replica_may_finish_what_nobody_took(database: Database, gone: Ledger) -> None:
+async def test_a_replica_whose_lease_has_expired_may_finish_requests_that_no_other_took(
+    database: Database, gone: Ledger
+) -> None:
     entry = await accepted(gone)
     await database.lease_over("gone")
     assert await gone.end(entry, "withdrawn")
 
 
-async def test_what_is_surely_held_is_not_asked_of_the_database(
+async def test_a_request_under_a_valid_lease_is_held_without_a_query(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
@@ -267,7 +273,7 @@ async def test_what_is_surely_held_is_not_asked_of_the_database(
     assert database.statements == []
 
 
-async def test_what_waits_no_more_is_not_counted_among_what_is_held(ledger: Ledger) -> None:
+async def test_a_request_that_no_longer_waits_is_not_held(ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
     assert await ledger.place(entry, "C2/1.6")
     assert ledger.replica.lease.covers(entry)
@@ -278,7 +284,7 @@ async def test_what_waits_no_more_is_not_counted_among_what_is_held(ledger: Ledg
     assert ledger.replica.lease.covers(moved)
 
 
-async def test_what_waits_for_its_approvers_is_held_no_more_once_they_are_asked(
+async def test_a_waiting_request_is_no_longer_held_once_its_approvers_are_asked(
     ledger: Ledger,
 ) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
@@ -286,7 +292,7 @@ async def test_what_waits_for_its_approvers_is_held_no_more_once_they_are_asked(
     assert not ledger.replica.lease.covers(entry)
 
 
-async def test_after_a_gap_in_the_lease_the_database_says_who_holds(
+async def test_after_a_gap_in_the_lease_the_database_is_queried_for_the_holder(
     on_postgresql: Database,
 ) -> None:
     ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
@@ -300,13 +306,13 @@ async def test_after_a_gap_in_the_lease_the_database_says_who_holds(
     assert await gone.replica.holds(replace(kept, state=State.ENDED))
 
 
-async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Database) -> None:
+async def test_a_query_for_the_holder_renews_the_lease(on_postgresql: Database) -> None:
     ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
     await ledger.start()
     await gone.start()
     entry = await accepted(gone)
     await on_postgresql.lease_over("gone")
-    awake = on_postgresql.ledger("gone")  # the same replica, with a lease that lasts
+    awake = on_postgresql.ledger("gone")  # the same replica, with a long lease
     assert await awake.replica.holds(entry)
     assert await ledger.replica.take_over(9) == []
     on_postgresql.statements.clear()
@@ -314,7 +320,9 @@ async def test_who_asks_whether_it_holds_a_request_keeps_it(on_postgresql: Datab
     assert on_postgresql.statements == []
 
 
-async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: Database) -> None:
+async def test_work_under_a_lease_is_cancelled_when_the_lease_expires(
+    on_postgresql: Database,
+) -> None:
     gone = on_postgresql.ledger("gone", SHORT)
     await gone.start()
     with within(SOON), pytest.raises(TimeoutError):
@@ -323,7 +331,7 @@ async def test_what_is_begun_under_a_lease_is_cut_short_with_it(on_postgresql: D
     assert lease.expired()
 
 
-async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> None:
+async def test_a_renewed_lease_extends_the_work_in_progress(on_postgresql: Database) -> None:
     gone = on_postgresql.ledger("gone", 30.0)
     await gone.start()
     async with gone.replica.lease.timeout() as lease:
@@ -336,7 +344,7 @@ async def test_a_beat_lengthens_what_is_under_way(on_postgresql: Database) -> No
 
 
 class BootTime:
-    """A clock that goes on while the machine is suspended, as that of the loop does not."""
+    """A clock that continues while the machine is suspended, unlike the event loop's."""
 
     def __init__(self) -> None:
         self.suspended = 0.0
@@ -346,7 +354,7 @@ class BootTime:
         return since_boot() + self.suspended
 
 
-async def test_a_machine_that_was_suspended_does_not_believe_its_lease(
+async def test_after_a_suspension_the_lease_counts_as_expired(
     on_postgresql: Database,
 ) -> None:
     clock = BootTime()
@@ -365,7 +373,7 @@ async def test_a_machine_that_was_suspended_does_not_believe_its_lease(
     assert not woken.replica.lease.covers(entry)
 
 
-async def test_what_is_under_way_when_the_machine_is_suspended_is_cut_short_soon_after(
+async def test_work_in_progress_is_cancelled_soon_after_a_suspension(
     on_postgresql: Database,
 ) -> None:
     clock = BootTime()
@@ -384,14 +392,14 @@ async def test_what_is_under_way_when_the_machine_is_suspended_is_cut_short_soon
     assert all(lease.expired() for lease in leases)
 
 
-async def test_what_is_under_way_has_what_is_left_of_its_time(on_postgresql: Database) -> None:
+async def test_work_in_progress_has_the_rest_of_its_lease(on_postgresql: Database) -> None:
     clock = BootTime()
     woken = on_postgresql.ledger("woken", 60, clock=clock)
     await woken.start()
     async with woken.replica.lease.timeout() as lease:
         clock.suspended = 50
         with within(SOON):
-            while (lease.when() or 0) > asyncio.get_running_loop().time() + 10:  # noqa: ASYNC110  # it comes by itself
+            while (lease.when() or 0) > asyncio.get_running_loop().time() + 10:  # noqa: ASYNC110  # the time passes by itself
                 await asyncio.sleep(0)
     assert not lease.expired()
 
@@ -405,7 +413,7 @@ def test_the_time_since_boot_includes_the_time_that_the_machine_was_suspended(
     assert since_boot() == 65.0
 
 
-async def test_alone_no_lease_ever_ends_and_none_has_a_timer(sqlite: Database) -> None:
+async def test_a_single_bots_lease_never_expires_and_has_no_timer(sqlite: Database) -> None:
     ledger = sqlite.ledger("a", SHORT)
     await ledger.start()
     entry = await accepted(ledger)
@@ -416,7 +424,7 @@ async def test_alone_no_lease_ever_ends_and_none_has_a_timer(sqlite: Database) -
     assert await ledger.replica.holds(entry)
 
 
-async def test_who_closes_hands_everything_back_at_once(
+async def test_a_replica_that_closes_releases_all_requests_at_once(
     ledger: Ledger, other: Ledger, database: Database
 ) -> None:
     await accepted(ledger)
@@ -429,16 +437,18 @@ async def test_who_closes_hands_everything_back_at_once(
     assert ids(await ledger.replica.take_over(9)) == ids([entry])
 
 
-async def test_who_starts_takes_up_what_it_left_under_the_same_name(
+async def test_a_replica_that_restarts_with_its_name_takes_its_requests_up_again(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
-    again = database.ledger("a")  # after a crash: nothing was handed back, and the lease is on
+    again = database.ledger(
+        "a"
+    )  # after a crash: nothing was released, and the lease is still valid
     await again.start()
     assert ids(await again.replica.take_over(9)) == ids([entry])
 
 
-async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
+async def test_a_start_releases_others_requests_only_if_it_is_the_only_replica(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
@@ -447,7 +457,9 @@ async def test_who_starts_frees_what_others_held_only_if_it_is_alone(
     assert ids(await next_one.replica.take_over(9)) == (ids([entry]) if database.is_sqlite else [])
 
 
-async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) -> None:
+async def test_a_renewal_extends_the_lease_by_its_length(
+    database: Database, ledger: Ledger
+) -> None:
     began = database.now()
     await ledger.replica.heartbeat()
     (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
@@ -455,7 +467,7 @@ async def test_a_beat_holds_for_one_lease(database: Database, ledger: Ledger) ->
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING, State.WAITING])
-async def test_a_request_whose_requester_is_gone_does_not_stay_open(
+async def test_a_request_that_could_not_be_answered_does_not_stay_open(
     database: Database, ledger: Ledger, state: State
 ) -> None:
     request = new_request()
@@ -474,7 +486,7 @@ async def test_a_request_whose_requester_is_gone_does_not_stay_open(
     await accepted(ledger, new_request(env=request.env))
 
 
-async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
+async def test_a_retry_that_could_not_be_answered_can_be_requested_again(
     database: Database, ledger: Ledger
 ) -> None:
     earlier = await accepted(ledger)
@@ -493,7 +505,7 @@ async def test_a_retry_whose_requester_is_gone_can_be_asked_for_again(
     assert isinstance(more, Accepted)
 
 
-async def test_a_request_that_was_taken_back_in_time_was_never_there(
+async def test_a_request_that_is_withdrawn_in_time_is_not_recorded(
     database: Database, ledger: Ledger
 ) -> None:
     with database.holding() as reached:
@@ -509,7 +521,7 @@ async def test_a_request_that_was_taken_back_in_time_was_never_there(
     assert database.kinds() == []
 
 
-async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
+async def test_a_request_that_has_continued_is_not_withdrawn(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     await ledger.place(entry, "C1/1.5")
     for request in (entry.request, new_request(env=entry.request.env)):
@@ -521,7 +533,7 @@ async def test_a_request_that_goes_on_is_not_withdrawn(ledger: Ledger) -> None:
     assert (await stands(ledger, entry)).state is State.PLACED
 
 
-async def test_what_was_taken_over_for_nobody_is_put_back(
+async def test_a_take_over_whose_caller_is_gone_is_undone(
     database: Database, ledger: Ledger, other: Ledger, gone: Ledger
 ) -> None:
     entry = await accepted(gone)
@@ -537,7 +549,7 @@ async def test_what_was_taken_over_for_nobody_is_put_back(
     ]
 
 
-async def test_a_server_that_comes_back_finds_everything_in_order(
+async def test_after_a_restart_of_the_server_the_leases_are_intact(
     postgresql: PostgreSQL, on_postgresql: Database
 ) -> None:
     ledger = on_postgresql.ledger("a")
@@ -573,7 +585,7 @@ async def test_closing_without_a_database_takes_no_longer(
         await asyncio.to_thread(postgresql.start)
 
 
-async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
+async def test_a_move_that_was_recorded_without_an_answer_is_confirmed_at_the_next_try(
     on_postgresql: Database,
 ) -> None:
     ledger = on_postgresql.ledger("a")
@@ -590,10 +602,10 @@ async def test_a_move_that_was_recorded_but_not_told_is_told_at_the_next_try(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_it_is_writable_while_the_last_beat_was_taken(
+async def test_the_ledger_counts_as_writable_if_the_last_renewal_succeeded(
     database: Database, ledger: Ledger
 ) -> None:
-    assert ledger.replica.writable  # its start was written down
+    assert ledger.replica.writable  # its start was recorded
     await ledger.replica.heartbeat()
     assert ledger.replica.writable
     with database.locked(), pytest.raises(LedgerDownError):

@@ -82,7 +82,7 @@ def entry_in(found: Acceptance) -> Entry:
 
 
 async def bring(ledger: Ledger, to: State) -> Entry:
-    """Return a new request that has come to a state."""
+    """Return a new request in this state."""
     begun = to if to in BEGINNINGS else State.ACCEPTED
     entry = await accepted(ledger, state=begun, patience=None if begun is State.ACCEPTED else 60.0)
     for state in WAY[: WAY.index(to) + 1 if to in WAY else 0]:
@@ -90,7 +90,7 @@ async def bring(ledger: Ledger, to: State) -> Entry:
     return entry
 
 
-async def test_a_request_is_recorded_with_all_it_says(database: Database, ledger: Ledger) -> None:
+async def test_a_request_is_recorded_completely(database: Database, ledger: Ledger) -> None:
     request = new_request()
     before = database.now()
     entry = await accepted(ledger, request)
@@ -113,7 +113,7 @@ async def test_a_request_is_recorded_with_all_it_says(database: Database, ledger
     }
 
 
-async def test_a_ledger_is_opened_by_its_address(sqlite: Database) -> None:
+async def test_a_ledger_is_opened_by_its_url(sqlite: Database) -> None:
     ledger = Ledger.open(sqlite.url, "a")
     assert ledger.exclusive
     await ledger.start()
@@ -122,10 +122,10 @@ async def test_a_ledger_is_opened_by_its_address(sqlite: Database) -> None:
     ledger = Ledger.open(sqlite.url, "a")
     assert await everything(ledger) == [entry]
     await ledger.close()
-    await ledger.close()  # does no harm
+    await ledger.close()  # has no effect
 
 
-async def test_a_trigger_is_one_request(database: Database, ledger: Ledger) -> None:
+async def test_one_trigger_makes_one_request(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger, new_request(trigger="once"))
     for again in (False, True):
         request = new_request(trigger="once", again=again)
@@ -133,12 +133,12 @@ async def test_a_trigger_is_one_request(database: Database, ledger: Ledger) -> N
     assert database.kinds() == ["accepted"]
 
 
-async def test_an_id_is_one_request(ledger: Ledger) -> None:
+async def test_one_id_makes_one_request(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     assert await ledger.accept(new_request(id=entry.request.id)) == Duplicate(entry)
 
 
-async def test_a_trigger_is_known_however_its_request_ended(ledger: Ledger) -> None:
+async def test_a_trigger_is_known_whatever_its_requests_outcome(ledger: Ledger) -> None:
     request = new_request()
     entry = await live(ledger, request, Shared())
     await live(ledger, new_request(env=request.env, again=True), Shared())
@@ -155,7 +155,7 @@ async def test_the_same_share_is_under_way_only_once(ledger: Ledger) -> None:
     assert found == UnderWay(replace(first, state=State.PLACED, place="C1/1.5"))
 
 
-async def test_what_ends_while_it_stands_in_the_way_is_no_longer_in_the_way(
+async def test_a_request_that_ends_during_the_check_does_not_block_the_new_one(
     on_postgresql: Database,
 ) -> None:
     ledger = on_postgresql.ledger("a")
@@ -163,7 +163,7 @@ async def test_what_ends_while_it_stands_in_the_way_is_no_longer_in_the_way(
     first = await accepted(ledger)
 
     def end_it(*arguments: Any) -> None:
-        # The insert has found it in the way; now the ledger looks why.
+        # The insert was blocked by it; now the ledger looks for the reason.
         if arguments[2].startswith("SELECT requests.id") and not ended:
             ended.append(True)
             with on_postgresql.engine.begin() as connection:
@@ -183,7 +183,7 @@ async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
     await accepted(ledger, new_request())
 
 
-async def test_what_was_shared_before_is_said_and_done_again_if_asked_to(ledger: Ledger) -> None:
+async def test_an_earlier_share_is_reported_and_repeated_on_demand(ledger: Ledger) -> None:
     first = await live(ledger, new_request(), Shared())
     request = new_request(env=first.request.env)
     assert await ledger.accept(request) == SharedBefore(first)
@@ -195,7 +195,7 @@ async def test_what_was_shared_before_is_said_and_done_again_if_asked_to(ledger:
     assert second.ended >= first.ended
 
 
-async def test_what_is_being_shared_again_is_under_way(ledger: Ledger) -> None:
+async def test_a_share_that_is_being_repeated_is_under_way(ledger: Ledger) -> None:
     first = await live(ledger, new_request(), Shared())
     second = await accepted(ledger, new_request(env=first.request.env, again=True))
     found = await ledger.accept(new_request(env=first.request.env))
@@ -203,7 +203,7 @@ async def test_what_is_being_shared_again_is_under_way(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("outcome", [Shared(), FAILED], ids=["shared", "failed"])
-async def test_what_has_ended_but_is_not_yet_told_is_told_to_whoever_asks(
+async def test_an_outcome_that_is_not_told_yet_is_reported_to_a_new_request(
     ledger: Ledger, outcome: Outcome
 ) -> None:
     entry = await accepted(ledger)
@@ -212,7 +212,7 @@ async def test_what_has_ended_but_is_not_yet_told_is_told_to_whoever_asks(
     assert found == Undelivered(await stands(ledger, entry))
 
 
-async def test_what_has_ended_but_is_not_yet_told_may_be_asked_for_again(ledger: Ledger) -> None:
+async def test_a_failure_that_is_not_told_yet_may_be_requested_again(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     await move(ledger, entry, State.ANSWERED, FAILED)
     again = new_request(env=entry.request.env)
@@ -223,7 +223,7 @@ async def test_what_has_ended_but_is_not_yet_told_may_be_asked_for_again(ledger:
 
 
 @pytest.mark.parametrize("outcome", [FAILED, Unknown(all_guidance()[0])], ids=["failed", "unknown"])
-async def test_what_was_not_surely_shared_may_be_asked_again(
+async def test_a_request_without_a_certain_success_may_be_requested_again(
     ledger: Ledger, outcome: Outcome
 ) -> None:
     first = await live(ledger, new_request(), outcome)
@@ -252,10 +252,10 @@ async def test_one_share_at_two_replicas_is_under_way_once(ledger: Ledger, other
         assert len({entry_in(each).request.id for each in found}) == 1
 
 
-async def test_replicas_that_get_in_each_other_s_way_settle_it(
+async def test_replicas_whose_transactions_deadlock_both_succeed(
     ledger: Ledger, other: Ledger
 ) -> None:
-    # Each commits many together and so holds some that the other waits for.
+    # Each commits many rows together, and so holds some that the other waits for.
     envs = [f"crossing-{number}" for number in range(40)]
     found = await asyncio.gather(
         *(ledger.accept(new_request(env=env)) for env in envs),
@@ -282,12 +282,12 @@ async def test_a_move_is_recorded_exactly_if_it_is_lawful(
         assert (await stands(ledger, entry)).state is to
         assert len(database.kinds()) > len(kinds)
     else:
-        # Who tries again because nobody told him is told that it stands.
+        # A repeated move, after a lost answer, is confirmed.
         assert moved == (start is to)
         assert (await stands(ledger, entry), database.kinds()) == (before, kinds)
 
 
-async def test_a_place_that_is_settled_while_people_are_waited_for_moves_nothing(
+async def test_a_place_that_is_recorded_for_a_waiting_request_does_not_change_its_state(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await bring(ledger, State.WAITING)
@@ -298,18 +298,18 @@ async def test_a_place_that_is_settled_while_people_are_waited_for_moves_nothing
     assert database.kinds() == ["accepted"]
 
 
-async def test_where_it_is_asked_is_recorded_only_while_it_is_asked(ledger: Ledger) -> None:
+async def test_the_place_of_a_question_is_recorded_only_while_it_is_open(ledger: Ledger) -> None:
     for state in State:
         entry = await bring(ledger, state)
         assert await ledger.asked(entry, "C2/2.5") is (state is State.WAITING)
         assert (await stands(ledger, entry)).asked == ("C2/2.5" if state is State.WAITING else None)
 
 
-# What waits for people, and what is tried again.
+# Waiting requests, and retries.
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_what_waits_for_people_has_its_time_by_the_databases_clock(
+async def test_a_waiting_request_has_its_deadline_by_the_databases_clock(
     database: Database, ledger: Ledger, state: State
 ) -> None:
     entry = await accepted(ledger, state=state, patience=900)
@@ -321,19 +321,19 @@ async def test_what_waits_for_people_has_its_time_by_the_databases_clock(
 
 
 def by(user_id: str, **changes: Any) -> Request:
-    """Return a request of somebody else's."""
+    """Return a request of another person."""
     request = new_request(**changes)
     return replace(request, origin=replace(request.origin, user_id=user_id))
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_what_waits_for_people_holds_nobody_else_up(ledger: Ledger, state: State) -> None:
+async def test_a_waiting_request_does_not_block_others(ledger: Ledger, state: State) -> None:
     entry = await accepted(ledger, state=state, patience=90)
     await accepted(ledger, by("U2", env=entry.request.env))
 
 
 @pytest.mark.parametrize("outcome", [Rejected("U9", "no"), FAILED], ids=["rejected", "failed"])
-async def test_what_somebody_else_was_not_told_yet_holds_nobody_up(
+async def test_another_persons_owed_answer_does_not_block_a_request(
     ledger: Ledger, outcome: Outcome
 ) -> None:
     entry = await accepted(ledger)
@@ -342,7 +342,7 @@ async def test_what_somebody_else_was_not_told_yet_holds_nobody_up(
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_nobody_is_asked_about_what_is_being_carried_out(
+async def test_no_approval_is_requested_for_a_share_that_is_under_way(
     ledger: Ledger, state: State
 ) -> None:
     entry = await accepted(ledger)
@@ -350,7 +350,7 @@ async def test_nobody_is_asked_about_what_is_being_carried_out(
     assert isinstance(found, UnderWay)
 
 
-async def test_whoever_waits_for_the_approvers_does_not_ask_them_twice(ledger: Ledger) -> None:
+async def test_a_person_does_not_ask_the_approvers_twice_for_one_share(ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=90)
     found = await ledger.accept(new_request(env=entry.request.env, again=True))
     assert isinstance(found, UnderWay)
@@ -358,7 +358,7 @@ async def test_whoever_waits_for_the_approvers_does_not_ask_them_twice(ledger: L
     await accepted(ledger, new_request(appid="", env=entry.request.env, appids=("wx1", "wx2")))
 
 
-async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger) -> None:
+async def test_a_request_is_retried_once(database: Database, ledger: Ledger) -> None:
     first = await live(ledger, new_request(), FAILED)
     retry = Retry(first.request.id, "U7")
     again = new_request(env=first.request.env)
@@ -371,10 +371,10 @@ async def test_a_request_is_tried_again_once(database: Database, ledger: Ledger)
     await ledger.end((await everything(ledger))[0], "given up")
     assert await ledger.accept(more, retry=retry) == AlreadyRetried()
     assert database.kinds() == [*kinds, "given up"]
-    assert isinstance(await ledger.accept(more), Accepted)  # as a request of its own it may
+    assert isinstance(await ledger.accept(more), Accepted)  # as a new request it may
 
 
-async def test_of_many_who_try_again_at_once_one_does(ledger: Ledger, other: Ledger) -> None:
+async def test_of_many_concurrent_retries_one_succeeds(ledger: Ledger, other: Ledger) -> None:
     for _ in range(5):
         first = await live(ledger, new_request(), FAILED)
         retry = Retry(first.request.id, "U1")
@@ -387,7 +387,7 @@ async def test_of_many_who_try_again_at_once_one_does(ledger: Ledger, other: Led
         assert sorted(type(each).__name__ for each in found) == ["Accepted", *["UnderWay"] * 5]
 
 
-async def test_what_stands_in_the_way_of_a_retry_does_not_use_it_up(ledger: Ledger) -> None:
+async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
     first = await live(ledger, new_request(), FAILED)
     theirs = await accepted(ledger, new_request(env=first.request.env))
     retry = Retry(first.request.id, "U1")
@@ -401,7 +401,7 @@ async def test_what_stands_in_the_way_of_a_retry_does_not_use_it_up(ledger: Ledg
 # Batches.
 
 
-async def test_a_batch_stands_in_nobodys_way(ledger: Ledger) -> None:
+async def test_a_batch_does_not_block_other_requests(ledger: Ledger) -> None:
     batch = new_request(appid="", appids=("wx1", "wx2"))
     entry = await accepted(ledger, batch)
     assert await stands(ledger, entry) == entry
@@ -410,7 +410,7 @@ async def test_a_batch_stands_in_nobodys_way(ledger: Ledger) -> None:
     assert await ledger.accept(batch) == Duplicate(entry)
 
 
-async def test_the_history_has_one_line_for_a_batch_but_where_an_appid_is_asked_about(
+async def test_the_history_has_one_line_for_a_batch_unless_an_appid_is_looked_up(
     ledger: Ledger,
 ) -> None:
     appid = "wx00000000000000aa"
@@ -422,7 +422,7 @@ async def test_the_history_has_one_line_for_a_batch_but_where_an_appid_is_asked_
     assert await ledger.history(("T2", "U2"), appid, 9) == [queued]
 
 
-async def test_a_life_leaves_its_traces(database: Database, ledger: Ledger) -> None:
+async def test_a_requests_life_is_recorded_in_events(database: Database, ledger: Ledger) -> None:
     entry = await live(ledger, new_request(), FAILED)
     found = database.rows(
         "SELECT kind, outcome, errcode, rid, seconds, detail FROM events ORDER BY id"
@@ -440,7 +440,7 @@ async def test_a_life_leaves_its_traces(database: Database, ledger: Ledger) -> N
     assert of_it == {entry.request.id}
 
 
-async def test_the_first_share_with_a_receiver_is_the_one_whose_answer_has_to_tell_the_steps(
+async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
     ledger: Ledger,
 ) -> None:
     ready, first, second, failed = [
@@ -449,7 +449,7 @@ async def test_the_first_share_with_a_receiver_is_the_one_whose_answer_has_to_te
     ]
     told = list[bool | None]()
     for entry, outcome, why in (
-        (ready, Shared(), "ready"),  # whose answer tells no steps
+        (ready, Shared(), "ready"),  # whose answer has no next steps
         (first, Shared(), None),
         (second, Shared(), None),
         (failed, FAILED, None),
@@ -462,7 +462,7 @@ async def test_the_first_share_with_a_receiver_is_the_one_whose_answer_has_to_te
     assert told == [False, False, True, None]
 
 
-async def test_the_envs_of_past_requests_come_once_each_with_the_one_asked_for_last_first(
+async def test_the_envs_of_past_requests_are_listed_once_with_the_latest_first(
     database: Database, ledger: Ledger
 ) -> None:
     assert await ledger.envs(9) == []
@@ -474,16 +474,14 @@ async def test_the_envs_of_past_requests_come_once_each_with_the_one_asked_for_l
     assert await ledger.envs(2) == ["b", "c"]
 
 
-async def test_a_life_costs_four_transactions(database: Database, ledger: Ledger) -> None:
+async def test_a_requests_life_takes_four_transactions(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger)
     for to in WAY:
         await move(ledger, entry, to)
     assert len(database.commits) == 4
 
 
-async def test_the_key_to_the_conversation_is_gone_at_the_end(
-    database: Database, ledger: Ledger
-) -> None:
+async def test_an_ended_request_has_no_response_url(database: Database, ledger: Ledger) -> None:
     entry = await bring(ledger, State.ANSWERED)
     assert (await stands(ledger, entry)).request == entry.request
     await move(ledger, entry, State.ENDED)
@@ -492,7 +490,7 @@ async def test_the_key_to_the_conversation_is_gone_at_the_end(
     assert "hooks.example" not in str(everything)
 
 
-async def test_no_time_comes_from_the_replica_s_clock(database: Database, ledger: Ledger) -> None:
+async def test_all_times_come_from_the_databases_clock(database: Database, ledger: Ledger) -> None:
     await live(ledger, new_request(), FAILED)
     await ledger.note("denied", new_request().origin, {})
     await ledger.replica.heartbeat()
@@ -526,7 +524,9 @@ async def test_an_event_is_never_changed(database: Database, ledger: Ledger, oth
     assert all(words.startswith(("INSERT INTO events ", "CREATE ")) for words in written)
 
 
-async def test_what_is_no_request_is_noted(database: Database, ledger: Ledger) -> None:
+async def test_a_command_that_is_no_request_is_recorded_as_an_event(
+    database: Database, ledger: Ledger
+) -> None:
     await ledger.note("denied", new_request().origin, {"env": "prod-1", "detail": "no rule"})
     (event,) = database.rows("SELECT kind, team, channel, env, detail, request FROM events")
     assert [*event.values()] == ["denied", "T1", "C1", "prod-1", "no rule", None]
@@ -541,7 +541,7 @@ async def test_a_requester_s_history_is_newest_first(ledger: Ledger) -> None:
     assert await ledger.history(("T2", "U1"), None, 9) == []
 
 
-async def test_the_history_of_an_env_or_appid_is_everybody_s(ledger: Ledger) -> None:
+async def test_the_history_of_an_env_or_appid_has_everybodys_requests(ledger: Ledger) -> None:
     mine = await accepted(ledger)
     origin = replace(new_request().origin, user_id="U2")
     other_appid = "wx00000000000000aa"
@@ -553,7 +553,9 @@ async def test_the_history_of_an_env_or_appid_is_everybody_s(ledger: Ledger) -> 
     assert await ledger.history(("T1", "U1"), "nothing", 9) == []
 
 
-async def test_what_no_database_holds_is_replaced(database: Database, ledger: Ledger) -> None:
+async def test_characters_that_databases_cannot_store_are_replaced(
+    database: Database, ledger: Ledger
+) -> None:
     entry = await accepted(ledger, new_request(reason="a\0b\ud800c 云", rule="\0"))
     said = Said(10**30, "\0", None)
     assert await ledger.answer(
@@ -561,7 +563,7 @@ async def test_what_no_database_holds_is_replaced(database: Database, ledger: Le
     )
     found = await stands(ledger, entry)
     assert (found.request.reason, found.request.rule) == ("a�b�c 云", "�")
-    assert found.outcome == Failed(all_guidance()[0], said)  # as JSON it is held as it was
+    assert found.outcome == Failed(all_guidance()[0], said)  # as JSON it is stored unchanged
     (event,) = database.rows("SELECT errcode, detail FROM events WHERE kind = 'call'")
     assert [*event.values()] == [2**63 - 1, "�"]
 
@@ -607,14 +609,14 @@ REQUESTS = st.builds(
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(outcome=OUTCOMES)
-async def test_an_outcome_comes_back_as_it_was(ledger: Ledger, outcome: Outcome) -> None:
+async def test_an_outcome_is_read_back_unchanged(ledger: Ledger, outcome: Outcome) -> None:
     entry = await accepted(ledger)
     assert await ledger.answer(entry, outcome, 1.5, [])
     assert await stands(ledger, entry) == replace(entry, state=State.ANSWERED, outcome=outcome)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_outcome_is_tried(kind: type[Outcome]) -> None:
+def test_the_properties_have_every_kind_of_outcome(kind: type[Outcome]) -> None:
     assert find(
         OUTCOMES,
         lambda outcome: type(outcome) is kind,
@@ -624,7 +626,7 @@ def test_every_kind_of_outcome_is_tried(kind: type[Outcome]) -> None:
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=REQUESTS)
-async def test_a_request_comes_back_as_it_was(ledger: Ledger, request: Request) -> None:
+async def test_a_request_is_read_back_unchanged(ledger: Ledger, request: Request) -> None:
     request = replace(request, appid="" if request.appids else request.appid)
     request = replace(request, origin=replace(request.origin, user_id=request.id))
     entry = await accepted(ledger, request)
@@ -632,7 +634,7 @@ async def test_a_request_comes_back_as_it_was(ledger: Ledger, request: Request) 
 
 
 @pytest.mark.parametrize("outcome", [None, *KINDS])
-async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
+async def test_the_approver_of_a_request_that_continued_is_known(
     database: Database, ledger: Ledger, outcome: type[Outcome] | None
 ) -> None:
     entry = await bring(ledger, State.WAITING)
@@ -646,20 +648,20 @@ async def test_who_has_approved_is_known_of_what_was_asked_and_went_on(
     assert ((await stands(ledger, entry)).request.approval is not None) is approved
 
 
-async def test_whoever_was_sure_has_approved_nothing(ledger: Ledger) -> None:
+async def test_a_confirmation_is_not_an_approval(ledger: Ledger) -> None:
     entry = await bring(ledger, State.CONFIRMING)
     moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "confirmed"))
     assert moved is not None
     assert moved.request == entry.request
 
 
-async def test_a_language_of_another_version_is_english(database: Database, ledger: Ledger) -> None:
+async def test_an_unknown_language_is_read_as_english(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger, new_request(language=Language.CHINESE))
     database.execute("UPDATE requests SET language = 'tlh'")
     assert (await stands(ledger, entry)).request.language is Language.ENGLISH
 
 
-async def test_every_guidance_comes_back_as_it_was(ledger: Ledger) -> None:
+async def test_every_guidance_is_read_back_unchanged(ledger: Ledger) -> None:
     async def round_trip(outcome: Outcome) -> Outcome | None:
         entry = await accepted(ledger)
         assert await ledger.answer(entry, outcome, 1.5, [])
@@ -670,21 +672,21 @@ async def test_every_guidance_comes_back_as_it_was(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("link", [None, *Link])
-async def test_which_link_broke_comes_back_as_it_was(ledger: Ledger, link: Link | None) -> None:
+async def test_the_broken_link_is_read_back_unchanged(ledger: Ledger, link: Link | None) -> None:
     failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, link)
     entry = await live(ledger, new_request(), failed)
     assert entry.outcome == failed
 
 
 @pytest.mark.parametrize("kind", [Failed, Unknown])
-async def test_the_http_status_of_a_gateway_comes_back_as_it_was(
+async def test_a_gateways_http_status_is_read_back_unchanged(
     ledger: Ledger, kind: type[Failed | Unknown]
 ) -> None:
     ended = replace(kind(for_trouble(Trouble.GATEWAY_LENGTH)), status=412)
     assert (await live(ledger, new_request(), ended)).outcome == ended
 
 
-async def test_a_link_of_another_version_leaves_the_request_readable(
+async def test_a_request_with_an_unknown_link_is_readable(
     database: Database, ledger: Ledger
 ) -> None:
     failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
@@ -693,7 +695,7 @@ async def test_a_link_of_another_version_leaves_the_request_readable(
     assert (await stands(ledger, entry)).outcome == replace(failed, link=None)
 
 
-async def test_what_another_version_calls_a_ground_or_an_outcome_leaves_the_request_readable(
+async def test_a_request_with_an_unknown_ground_or_outcome_is_readable(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await live(ledger, new_request(), Denied(Ground.OTHER_OWNER))

@@ -1,4 +1,4 @@
-"""What Slack does not take is owed: it rests in the ledger until some replica says it."""
+"""Owed messages: they wait in the ledger until a replica posts them."""
 
 import pytest
 
@@ -17,7 +17,7 @@ async def answered(ledger: Ledger) -> Entry:
     return await stands(ledger, entry)
 
 
-async def test_what_is_owed_is_nobody_s_until_its_time_and_then_whoever_comes_first_says_it(
+async def test_an_owed_message_has_no_holder_until_it_is_due_and_then_the_first_replica_takes_it(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await answered(ledger)
@@ -27,11 +27,11 @@ async def test_what_is_owed_is_nobody_s_until_its_time_and_then_whoever_comes_fi
     (taken,) = await other.replica.take_over(9)
     assert (taken.state, taken.outcome) == (State.ANSWERED, Shared())
     assert taken.owed_since == pytest.approx(database.now(), abs=60)
-    assert taken.taken_over == 0  # nobody has crashed
+    assert taken.taken_over == 0  # no replica has crashed
     assert await other.end(taken, "delivered")
 
 
-async def test_the_pauses_grow_within_limits_and_are_as_long_as_slack_asks(
+async def test_the_pauses_grow_within_limits_and_are_at_least_as_long_as_slack_asks(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await answered(ledger)
@@ -49,7 +49,7 @@ async def test_the_pauses_grow_within_limits_and_are_as_long_as_slack_asks(
         assert wanted - 0.1 <= row["wake"] - began <= wanted + 2 * took + 0.1
 
 
-async def test_it_is_recorded_once_why_something_is_owed(
+async def test_the_reason_of_an_owed_message_is_recorded_once(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await answered(ledger)
@@ -59,7 +59,7 @@ async def test_it_is_recorded_once_why_something_is_owed(
     assert said == {"request": entry.request.id, "detail": "not sent"}
 
 
-async def test_nothing_is_owed_of_what_was_said_before_once_a_request_moves_on(
+async def test_no_earlier_message_is_owed_once_a_request_has_moved_on(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
@@ -71,7 +71,7 @@ async def test_nothing_is_owed_of_what_was_said_before_once_a_request_moves_on(
     assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
 
 
-async def test_every_replica_knows_for_how_long_the_oldest_has_been_owed(
+async def test_every_replica_knows_the_age_of_the_oldest_owed_message(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await answered(ledger)
@@ -86,7 +86,7 @@ async def test_every_replica_knows_for_how_long_the_oldest_has_been_owed(
     assert other.replica.owed_seconds == 0.0
 
 
-async def test_who_has_lost_a_request_cannot_owe_it(
+async def test_a_replica_that_lost_a_request_cannot_owe_its_message(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await answered(ledger)

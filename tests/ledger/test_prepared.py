@@ -1,4 +1,4 @@
-"""A prepared statement does what SQLAlchemy does with it, on both databases."""
+"""A prepared statement has the same effect as SQLAlchemy's own execution, on both databases."""
 
 import pytest
 from sqlalchemy import bindparam, insert, select, update
@@ -15,7 +15,7 @@ from tests.ledger.conftest import accepted
 _CHANGE = update(requests).where(compared(requests.c.id)).values(state="ended", ended=NOW)
 
 
-async def test_what_it_writes_is_stored_as_each_column_stores_it(
+async def test_written_values_are_stored_as_each_column_defines(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
@@ -32,7 +32,7 @@ async def test_what_it_writes_is_stored_as_each_column_stores_it(
     assert row["place"] == "C1/1.5"
 
 
-async def test_it_writes_a_row_and_returns_what_it_finds(database: Database) -> None:
+async def test_a_prepared_statement_writes_and_returns_rows(database: Database) -> None:
     database.open()
     add, find = Prepared(insert(replicas)), Prepared(select(replicas.c.id).where(_ID).limit(1))
     with database.engine.begin() as on:
@@ -64,7 +64,7 @@ async def test_a_connection_that_is_lost_is_replaced_for_the_next_transaction(
 _ID = compared(replicas.c.id)
 
 
-async def test_a_name_that_is_missing_is_no_empty_column(database: Database) -> None:
+async def test_a_missing_parameter_is_an_error_not_an_empty_column(database: Database) -> None:
     database.open()
     statement = Prepared(insert(events).values(at=1.0, kind=bindparam("name")))
     with database.engine.begin() as on, pytest.raises((KeyError, ProgrammingError)):

@@ -7,26 +7,26 @@ from bot.ledger.seal import Seal, Sealed, seal_of
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 SECRET = "refreshtoken@@@made-up"
-SECRETS = st.text(st.characters(exclude_categories=["Cs"]))  # surrogates come in no UTF-8
+SECRETS = st.text(st.characters(exclude_categories=["Cs"]))  # UTF-8 has no surrogates
 
 PLAIN, OLDER, NEWEST = Seal(), seal_of([OLD]), seal_of([NEW, OLD])
 
 
 @pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
 @given(secret=SECRETS)
-def test_what_is_closed_opens_again(seal: Seal, secret: str) -> None:
+def test_a_sealed_secret_can_be_opened(seal: Seal, secret: str) -> None:
     assert seal.decrypt(seal.encrypt(secret)) == secret
 
 
 @given(secret=SECRETS.filter(lambda secret: len(secret) > 5))
-def test_what_is_closed_with_a_key_can_be_read_by_nobody_else(secret: str) -> None:
+def test_a_sealed_secret_cannot_be_read_without_its_key(secret: str) -> None:
     closed = OLDER.encrypt(secret)
     assert secret not in closed
     assert closed != OLDER.encrypt(secret)
     assert closed.isascii()
 
 
-def test_no_seal_shows_its_keys() -> None:
+def test_the_repr_of_a_seal_has_no_keys() -> None:
     assert [key for key in (OLD, NEW) if key in f"{NEWEST!r} {NEWEST}"] == []
 
 
@@ -44,7 +44,7 @@ def test_no_seal_shows_its_keys() -> None:
         pytest.param(OLDER, PLAIN, None, Sealed.LOST, id="all keys were removed"),
     ],
 )
-def test_a_secret_opens_as_long_as_its_key_is_there(
+def test_a_secret_can_be_opened_as_long_as_its_key_is_configured(
     closed: Seal, by: Seal, secret: str | None, state: Sealed
 ) -> None:
     stored = closed.encrypt(SECRET)
@@ -53,15 +53,15 @@ def test_a_secret_opens_as_long_as_its_key_is_there(
 
 
 @pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
-def test_nothing_stored_is_no_secret(seal: Seal) -> None:
+def test_an_empty_column_opens_as_none(seal: Seal) -> None:
     assert seal.decrypt(None) is None
 
 
 @given(at=st.integers(0, 80), letter=st.characters(exclude_categories=["Cs"]))
-def test_a_corrupted_secret_is_no_secret(at: int, letter: str) -> None:
+def test_a_corrupted_secret_opens_as_none(at: int, letter: str) -> None:
     stored = NEWEST.encrypt(SECRET)
     at += len("fernet:")
-    same = {frozenset(stored[at]), frozenset("-+"), frozenset("_/")}  # two alphabets of base64
+    same = {frozenset(stored[at]), frozenset("-+"), frozenset("_/")}  # base64 has two alphabets
     assume(frozenset({letter, stored[at]}) not in same)
     corrupted = stored[:at] + letter + stored[at + 1 :]
     assert NEWEST.decrypt(corrupted) is None
@@ -70,7 +70,7 @@ def test_a_corrupted_secret_is_no_secret(at: int, letter: str) -> None:
 
 @pytest.mark.parametrize("seal", [OLDER, NEWEST], ids=["one key", "two keys"])
 @given(length=st.integers(0, 200))
-def test_a_secret_that_was_cut_short_is_no_secret(seal: Seal, length: int) -> None:
+def test_a_truncated_secret_opens_as_none(seal: Seal, length: int) -> None:
     stored = NEWEST.encrypt(SECRET)
     assume(length < len(stored))
     assert seal.decrypt(stored[:length]) is None
@@ -78,6 +78,6 @@ def test_a_secret_that_was_cut_short_is_no_secret(seal: Seal, length: int) -> No
 
 @pytest.mark.parametrize("seal", [PLAIN, OLDER], ids=["no key", "a key"])
 @given(stored=st.text().filter(lambda text: not text.startswith("plain:")))
-def test_whatever_somebody_else_put_there_is_no_secret(seal: Seal, stored: str) -> None:
+def test_any_other_text_opens_as_none(seal: Seal, stored: str) -> None:
     assert seal.decrypt(stored) is None
     assert seal.state(stored) is Sealed.LOST

@@ -14,13 +14,13 @@ from tests.ledger.conftest import accepted, new_request
 _ROOM = Path(bot.ledger.__file__).parent
 _BUILDERS = {"select", "insert", "update", "delete", "upsert"}
 _DERIVERS = {"where", "values", "returning", "limit", "order_by", "add_columns", "with_for_update"}
-"""The methods that make another statement of one, unless they are a dict's, without arguments."""
+"""Methods that derive another statement; without arguments they may be a dict's."""
 
 _COMMANDS = {"audit.py", "inspection.py", "database.py"}
-"""What an operator runs, or the start: each builds its statements once a process anyway."""
+"""Modules of commands and of the start, which build their statements once per process anyway."""
 
 
-def test_no_statement_of_a_running_bot_is_built_at_each_call() -> None:
+def test_statements_of_a_running_bot_are_built_once() -> None:
     files = {path.name: path for path in _ROOM.glob("*.py") if path.name not in _COMMANDS}
     built = [(name, *each) for name, path in files.items() for each in _built(path)]
     assert {name for name, _, _ in built} >= {"acceptance.py", "lane.py", "replica.py"}
@@ -28,7 +28,7 @@ def test_no_statement_of_a_running_bot_is_built_at_each_call() -> None:
 
 
 def _built(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line of each call that builds a statement, and the class or function at the top that it is in."""
+    """Yield the line of each call that builds a statement, with its top-level class or function."""
     for top in ast.parse(path.read_text(encoding="utf-8")).body:
         for node in ast.walk(top):
             if isinstance(node, ast.Call) and _builds(node):
@@ -48,10 +48,10 @@ def _builds(call: ast.Call) -> bool:
 _OF_ALL_TIMES = re.compile(
     r"SCAN (requests|requests_\d|one|item|me|events)$|INDEX requests_(by_env|by_user|lane \(lane=NULL)"
 )
-"""How SQLite says that it goes through all requests, or all of an env's or a person's, to the oldest."""
+"""Query plans of SQLite that read all requests, or all of an env or a person."""
 
 
-async def test_no_command_and_no_click_goes_through_what_has_ended(sqlite: Database) -> None:
+async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database) -> None:
     ledger = sqlite.ledger("a")
     await ledger.start()
     await ledger.replica.heartbeat()

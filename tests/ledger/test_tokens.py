@@ -1,4 +1,4 @@
-"""The platform's ticket and tokens in the ledger: who may renew, what counts, and what stands in the file."""
+"""The platform's ticket and tokens in the ledger: claims, precedence, and encryption."""
 
 import asyncio
 import time
@@ -36,13 +36,13 @@ Late = Callable[[Tokens, StoredToken], Awaitable[object]]
 
 @pytest.fixture
 def tokens(ledger: Ledger) -> Tokens:
-    """Return the tokens as the replica `a` sees them."""
+    """The tokens of the replica `a`."""
     return ledger.tokens(PLATFORM, Seal())
 
 
 @pytest.fixture
 def others(other: Ledger) -> Tokens:
-    """Return the same tokens as the replica `b` sees them."""
+    """The same tokens of the replica `b`."""
     return other.tokens(PLATFORM, Seal())
 
 
@@ -59,7 +59,7 @@ async def found(tokens: Tokens, name: str = OWNER) -> StoredToken:
 
 
 async def saved(tokens: Tokens, value: str, refresh: str | None, name: str = OWNER) -> StoredToken:
-    """Renew a token, and return it as it is kept."""
+    """Renew a token, and return it as it is stored."""
     assert await tokens.save(await claimed(tokens, name), value, refresh, LIFE)
     return await found(tokens, name)
 
@@ -69,7 +69,7 @@ def news(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> OwnerPu
 
 
 async def granted(tokens: Tokens, token: str, refresh: str, said: OwnerPush | None = None) -> bool:
-    """Hear of an owner, and keep what they granted."""
+    """Accept a push about an owner, and store what they granted."""
     said = said or news()
     await tokens.record_push(said)
     return await tokens.replace(said, token, refresh, LIFE)
@@ -84,16 +84,16 @@ def rows(database: Database) -> list[dict[str, Any]]:
 
 
 def let_the_lease_run_out(database: Database) -> None:
-    """Let so much time pass that no claim holds any more."""
+    """Let all claims expire."""
     database.execute("UPDATE tokens SET lease_until = :past", past=database.now() - 1)
 
 
-async def test_nothing_is_kept_at_first(tokens: Tokens) -> None:
+async def test_a_new_ledger_has_no_token(tokens: Tokens) -> None:
     assert await tokens.all() == {}
     assert await tokens.find(OWNER) is None
 
 
-async def test_whoever_claims_a_token_gets_it_as_it_is_kept(tokens: Tokens) -> None:
+async def test_a_claim_returns_the_stored_token(tokens: Tokens) -> None:
     nothing = await claimed(tokens)
     assert (nothing.name, *secrets(nothing), nothing.fence) == (OWNER, None, None, 1)
     assert (nothing.issued, nothing.expires, nothing.life) == (None, None, 0)
@@ -104,19 +104,19 @@ async def test_whoever_claims_a_token_gets_it_as_it_is_kept(tokens: Tokens) -> N
     assert replace(again, left=0, fence=1) == replace(kept, left=0)
 
 
-async def test_only_one_may_renew_a_token(tokens: Tokens, others: Tokens) -> None:
+async def test_only_one_replica_may_renew_a_token(tokens: Tokens, others: Tokens) -> None:
     await claimed(tokens)
     assert await others.claim(OWNER, LEASE) is None
     assert await tokens.claim(OWNER, LEASE) is None
 
 
-async def test_each_token_is_claimed_for_itself(tokens: Tokens, others: Tokens) -> None:
+async def test_each_token_is_claimed_separately(tokens: Tokens, others: Tokens) -> None:
     await claimed(tokens, OWNER)
     for name in (TICKET, COMPONENT, ANOTHER_OWNER):
         await claimed(others, name)
 
 
-async def test_of_many_replicas_that_claim_at_once_one_wins(database: Database) -> None:
+async def test_of_many_concurrent_claims_one_succeeds(database: Database) -> None:
     replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
     for number in range(20):
         claims = [replica.claim(f"owner-{number}", LEASE) for replica in replicas for _ in range(5)]
@@ -146,7 +146,7 @@ asyncio.run(claim_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
-async def test_of_processes_that_claim_at_once_one_wins(
+async def test_of_concurrent_claims_by_processes_one_succeeds(
     on_postgresql: Database, tmp_path: Path
 ) -> None:
     most = 100
@@ -168,7 +168,7 @@ async def test_of_processes_that_claim_at_once_one_wins(
     assert {row["fence"] for row in rows(on_postgresql)} == {1}
 
 
-async def test_a_claim_holds_as_long_as_it_says_by_the_databases_clock(
+async def test_a_claim_lasts_for_its_length_by_the_databases_clock(
     database: Database, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 0.0)
@@ -178,7 +178,7 @@ async def test_a_claim_holds_as_long_as_it_says_by_the_databases_clock(
     assert before + LEASE - 0.01 <= row["lease_until"] <= database.now() + LEASE + 0.01
 
 
-async def test_a_claim_that_was_made_before_the_clock_was_set_back_holds_nobody_off(
+async def test_a_claim_from_before_the_clock_was_set_back_does_not_block_others(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     first = await claimed(tokens)
@@ -187,7 +187,7 @@ async def test_a_claim_that_was_made_before_the_clock_was_set_back_holds_nobody_
     assert await tokens.claim(OWNER, LEASE) is None
 
 
-async def test_whoever_died_in_a_renewal_holds_others_off_no_longer_than_its_claim(
+async def test_a_replica_that_died_during_a_renewal_blocks_others_for_its_claim_only(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     first = await claimed(tokens)
@@ -196,7 +196,7 @@ async def test_whoever_died_in_a_renewal_holds_others_off_no_longer_than_its_cla
     assert await tokens.claim(OWNER, LEASE) is None
 
 
-async def test_a_claim_that_ran_out_is_still_good_if_nobody_else_has_claimed(
+async def test_an_expired_claim_is_still_valid_if_no_other_was_made(
     database: Database, tokens: Tokens
 ) -> None:
     claim = await claimed(tokens)
@@ -213,7 +213,7 @@ LATE: dict[str, Late] = {
 
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_whoever_comes_late_changes_nothing_while_another_renews(
+async def test_a_late_result_changes_nothing_while_another_replica_renews(
     database: Database, tokens: Tokens, others: Tokens, late: Late
 ) -> None:
     claim = await claimed(tokens)
@@ -225,7 +225,7 @@ async def test_whoever_comes_late_changes_nothing_while_another_renews(
 
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_whoever_comes_late_changes_nothing_after_another_has_renewed(
+async def test_a_late_result_changes_nothing_after_another_replica_has_renewed(
     database: Database, tokens: Tokens, others: Tokens, late: Late
 ) -> None:
     claim = await claimed(tokens)
@@ -236,7 +236,7 @@ async def test_whoever_comes_late_changes_nothing_after_another_has_renewed(
     assert rows(database) == before
 
 
-async def test_what_a_renewal_brought_is_kept_and_the_next_may_begin_at_once(
+async def test_a_renewed_token_is_stored_and_its_claim_is_released(
     tokens: Tokens, others: Tokens
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
@@ -245,12 +245,12 @@ async def test_what_a_renewal_brought_is_kept_and_the_next_may_begin_at_once(
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
-async def test_a_renewal_that_brings_no_refresh_token_keeps_the_one_before(tokens: Tokens) -> None:
+async def test_a_renewal_without_a_refresh_token_keeps_the_previous_one(tokens: Tokens) -> None:
     await saved(tokens, "token-1", "refresh-1")
     assert secrets(await saved(tokens, "token-2", None)) == ("token-2", "refresh-1")
 
 
-async def test_a_token_lasts_by_the_databases_clock(
+async def test_a_token_expires_by_the_databases_clock(
     database: Database, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 0.0)
@@ -265,7 +265,7 @@ async def test_a_token_lasts_by_the_databases_clock(
 
 
 @pytest.mark.parametrize("left", [5000.0, 0.0, -5000.0])
-async def test_what_is_left_of_a_token_is_told_in_seconds(
+async def test_the_remaining_lifetime_of_a_token_is_in_seconds(
     database: Database, tokens: Tokens, left: float
 ) -> None:
     await saved(tokens, "token-1", None)
@@ -273,10 +273,10 @@ async def test_what_is_left_of_a_token_is_told_in_seconds(
     database.execute("UPDATE tokens SET expires = :at", at=before + left)
     kept = await found(tokens)
     assert left - (database.now() - before) - 0.01 <= kept.left <= left + 0.01
-    assert kept.value == "token-1"  # who may use it still is for others to say
+    assert kept.value == "token-1"  # whether it may still be used is decided elsewhere
 
 
-async def test_a_failure_is_kept_beside_the_token_and_the_next_may_try_at_once(
+async def test_a_failure_is_stored_beside_the_token_and_the_claim_is_released(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     kept, before = await saved(tokens, "token-1", "refresh-1"), database.now()
@@ -290,7 +290,7 @@ async def test_a_failure_is_kept_beside_the_token_and_the_next_may_try_at_once(
     await claimed(others)
 
 
-async def test_a_failure_can_hold_others_off_for_the_rest_of_its_claim(
+async def test_a_failure_can_block_others_for_the_rest_of_its_claim(
     tokens: Tokens, others: Tokens
 ) -> None:
     assert await tokens.failed(await claimed(tokens), "61004", free=False)
@@ -298,13 +298,13 @@ async def test_a_failure_can_hold_others_off_for_the_rest_of_its_claim(
     assert await others.claim(OWNER, LEASE) is None
 
 
-async def test_a_renewal_that_works_ends_the_trouble(tokens: Tokens) -> None:
+async def test_a_successful_renewal_clears_the_trouble(tokens: Tokens) -> None:
     await tokens.failed(await claimed(tokens), "61004")
     kept = await saved(tokens, "token-1", "refresh-1")
     assert (kept.error, kept.error_at) == (None, None)
 
 
-async def test_a_claim_that_is_given_back_leaves_all_else_as_it_was(
+async def test_releasing_a_claim_changes_nothing_else(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
@@ -316,7 +316,7 @@ async def test_a_claim_that_is_given_back_leaves_all_else_as_it_was(
     await claimed(others)
 
 
-# When the second of two pushes was made that came after one made at 100.
+# The CreateTime of the second push, after one of 100.
 PUSHED = pytest.mark.parametrize(
     ("at", "counts"),
     [
@@ -338,13 +338,13 @@ async def test_only_a_newer_ticket_counts(
     assert (rows(database) != before) is counts
 
 
-async def test_a_ticket_is_good_for_twelve_hours(tokens: Tokens) -> None:
+async def test_a_ticket_is_valid_for_twelve_hours(tokens: Tokens) -> None:
     await tokens.ticket("ticket-1", 100)
     assert TICKET_LIFE == 12 * 60 * 60
     assert (await found(tokens, TICKET)).life == pytest.approx(TICKET_LIFE, abs=0.01)
 
 
-async def test_a_new_ticket_ends_the_trouble_and_leaves_the_claim_to_ask_for_one(
+async def test_a_new_ticket_clears_the_trouble_and_keeps_the_claim_to_request_one(
     tokens: Tokens, others: Tokens
 ) -> None:
     await tokens.failed(await claimed(tokens, TICKET), "40125", free=False)
@@ -362,7 +362,7 @@ HEARD = pytest.mark.parametrize("hear", HEAR.values(), ids=HEAR.keys())
 
 @HEARD
 @PUSHED
-async def test_only_newer_news_of_an_owner_counts(
+async def test_only_newer_pushes_about_an_owner_count(
     database: Database,
     tokens: Tokens,
     at: float,
@@ -378,7 +378,7 @@ async def test_only_newer_news_of_an_owner_counts(
 
 
 @HEARD
-async def test_each_news_of_one_second_counts_once(
+async def test_different_pushes_of_the_same_second_each_count_once(
     database: Database, tokens: Tokens, hear: Callable[[Tokens, OwnerPush], Awaitable[bool]]
 ) -> None:
     marks = [str(number) * 16 for number in range(5)]
@@ -392,7 +392,7 @@ async def test_each_news_of_one_second_counts_once(
     assert not await hear(tokens, news(100.0, "f" * 16))
 
 
-async def test_no_mark_is_found_astride_two_others(tokens: Tokens) -> None:
+async def test_a_mark_is_not_matched_across_two_others(tokens: Tokens) -> None:
     for mark in ("0123456789abcdef", "89abcdef01234567"):
         assert await tokens.record_push(news(100.0, mark))
         assert await tokens.record_push(news(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
@@ -401,7 +401,7 @@ async def test_no_mark_is_found_astride_two_others(tokens: Tokens) -> None:
 @pytest.mark.parametrize(
     "later", [news(101.0), news(100.0, "1" * 16)], ids=["a later second", "the same second"]
 )
-async def test_what_was_granted_is_not_kept_once_there_is_newer_news(
+async def test_granted_tokens_are_not_stored_after_a_newer_push(
     database: Database, tokens: Tokens, others: Tokens, later: OwnerPush
 ) -> None:
     assert await tokens.record_push(news())
@@ -413,7 +413,7 @@ async def test_what_was_granted_is_not_kept_once_there_is_newer_news(
     assert rows(database) == before
 
 
-async def test_what_was_granted_is_kept_though_older_news_and_replays_come_in_between(
+async def test_granted_tokens_are_stored_in_spite_of_older_and_repeated_pushes(
     tokens: Tokens, others: Tokens
 ) -> None:
     assert await tokens.record_push(news())
@@ -424,14 +424,14 @@ async def test_what_was_granted_is_kept_though_older_news_and_replays_come_in_be
     assert secrets(await found(tokens)) == ("token-1", "refresh-1")
 
 
-async def test_of_the_same_news_that_reaches_many_replicas_one_counts(database: Database) -> None:
+async def test_the_same_push_at_many_replicas_counts_once(database: Database) -> None:
     replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
     for at in range(1, 10):
         heard = await asyncio.gather(*(replica.record_push(news(at)) for replica in replicas))
         assert sorted(heard) == [False] * 5 + [True]
 
 
-async def test_hearing_of_an_owner_alone_lets_a_renewal_go_on(
+async def test_a_push_without_tokens_does_not_affect_a_renewal_in_progress(
     tokens: Tokens, others: Tokens
 ) -> None:
     claim = await claimed(tokens)
@@ -440,7 +440,7 @@ async def test_hearing_of_an_owner_alone_lets_a_renewal_go_on(
 
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_what_an_owner_granted_counts_more_than_a_renewal_under_way(
+async def test_granted_tokens_take_precedence_over_a_renewal_in_progress(
     database: Database, tokens: Tokens, others: Tokens, late: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
@@ -452,7 +452,7 @@ async def test_what_an_owner_granted_counts_more_than_a_renewal_under_way(
     assert secrets(await claimed(tokens)) == ("token-2", "refresh-2")
 
 
-async def test_what_an_owner_granted_is_kept_also_if_nothing_was_known_of_them(
+async def test_the_granted_tokens_of_an_unknown_owner_are_stored(
     tokens: Tokens,
 ) -> None:
     assert await granted(tokens, "token-1", "refresh-1")
@@ -462,7 +462,7 @@ async def test_what_an_owner_granted_is_kept_also_if_nothing_was_known_of_them(
 
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
+async def test_withdrawn_tokens_are_not_restored_by_a_renewal_in_progress(
     database: Database, tokens: Tokens, others: Tokens, late: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
@@ -476,7 +476,7 @@ async def test_what_an_owner_withdrew_stays_away_whatever_renewal_was_under_way(
     assert kept.error == "61003"
 
 
-async def test_an_owner_that_grants_again_is_well_again(tokens: Tokens) -> None:
+async def test_a_new_authorisation_clears_an_owners_trouble(tokens: Tokens) -> None:
     assert await tokens.revoke(news(), "61003")
     assert await granted(tokens, "token-2", "refresh-2", news(101.0))
     kept = await found(tokens)
@@ -493,7 +493,7 @@ GIVEN: dict[str, Late] = {
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
-async def test_what_wechat_gave_while_the_ledger_was_down_is_kept_once_it_is_up(
+async def test_tokens_that_were_received_while_the_ledger_was_down_are_stored_once_it_is_up(
     database: Database, tokens: Tokens, give: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
@@ -505,7 +505,7 @@ async def test_what_wechat_gave_while_the_ledger_was_down_is_kept_once_it_is_up(
 
 
 @pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
-async def test_what_wechat_gave_is_kept_also_if_whoever_asked_is_cut_short(
+async def test_a_received_token_is_stored_even_if_its_caller_is_cancelled(
     database: Database, tokens: Tokens, give: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
@@ -513,21 +513,21 @@ async def test_what_wechat_gave_is_kept_also_if_whoever_asked_is_cut_short(
     claim = await claimed(tokens)
     with database.locked():
         giving = asyncio.ensure_future(give(tokens, claim))
-        await asyncio.sleep(0)  # it has begun
+        await asyncio.sleep(0)  # the write has begun
         giving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await giving
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
-async def test_what_wechat_gave_is_on_the_disk_when_the_ledger_has_closed(
+async def test_received_tokens_are_on_the_disk_once_the_ledger_is_closed(
     sqlite: Database,
 ) -> None:
     ledger = sqlite.ledger("a")
     await ledger.start()
     tokens = ledger.tokens(PLATFORM, Seal())
     giving = asyncio.ensure_future(tokens.save(await claimed(tokens), "token-1", "refresh-1", LIFE))
-    await asyncio.sleep(0)  # it has begun
+    await asyncio.sleep(0)  # the write has begun
     giving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await giving
@@ -538,7 +538,7 @@ async def test_what_wechat_gave_is_on_the_disk_when_the_ledger_has_closed(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_what_is_kept_later_overwrites_nothing_newer(
+async def test_a_delayed_write_overwrites_nothing_newer(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     claim = await claimed(tokens)
@@ -547,12 +547,12 @@ async def test_what_is_kept_later_overwrites_nothing_newer(
     with database.locked(), pytest.raises(LedgerDownError):
         await tokens.save(claim, "token-1", "refresh-1", LIFE)
     assert await others.save(newer, "token-2", "refresh-2", LIFE)
-    for _ in range(2):  # what was owed comes before the first of them
+    for _ in range(2):  # the delayed write comes before the first of them
         assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_every_way_to_ask_says_so_when_the_ledger_is_down(
+async def test_every_method_reports_that_the_ledger_is_down(
     database: Database, tokens: Tokens
 ) -> None:
     claim = await claimed(tokens)
@@ -601,7 +601,7 @@ async def test_two_platforms_in_one_ledger_do_not_see_each_other(
 
 
 def stored(database: Database) -> bytes:
-    """Return all that stands in the database: of SQLite each byte of its files, the log of changes included."""
+    """Return the whole content of the database; of SQLite, all bytes of its files with the write-ahead log."""
     if database.is_sqlite:
         path = Path(database.url.removeprefix("sqlite:///"))
         return b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
@@ -613,7 +613,7 @@ WORDS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "
 
 
 @pytest.mark.parametrize(("keys", "shown"), [([], WORDS), ([KEY], ()), ([KEY, OLD_KEY], ())])
-async def test_the_database_holds_no_secret_in_the_open_once_there_is_a_key(
+async def test_the_database_has_no_readable_secret_once_there_is_a_key(
     database: Database, ledger: Ledger, keys: list[str], shown: tuple[str, ...]
 ) -> None:
     ticket, platform, token, refresh, given = WORDS
@@ -628,7 +628,7 @@ async def test_the_database_holds_no_secret_in_the_open_once_there_is_a_key(
     assert [word for word in (*WORDS, *keys) if word in f"{kept!r} {tokens!r}"] == []
 
 
-async def test_what_stood_in_the_open_is_sealed_with_the_next_renewal(ledger: Ledger) -> None:
+async def test_a_readable_secret_is_sealed_at_the_next_renewal(ledger: Ledger) -> None:
     await saved(ledger.tokens(PLATFORM, Seal()), "token-1", "refresh-1")
     tokens = ledger.tokens(PLATFORM, seal_of([KEY]))
     claim = await claimed(tokens)
@@ -638,7 +638,7 @@ async def test_what_stood_in_the_open_is_sealed_with_the_next_renewal(ledger: Le
     assert secrets(await found(ledger.tokens(PLATFORM, Seal()))) == (None, None)
 
 
-async def test_without_its_key_a_token_is_as_good_as_none_and_can_be_renewed(
+async def test_a_token_without_its_key_counts_as_missing_and_can_be_renewed(
     ledger: Ledger,
 ) -> None:
     await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
@@ -649,13 +649,13 @@ async def test_without_its_key_a_token_is_as_good_as_none_and_can_be_renewed(
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
-async def test_how_each_token_is_protected_can_be_looked_up_while_the_bot_runs(
+async def test_the_protection_of_each_token_can_be_looked_up_while_the_bot_runs(
     database: Database, ledger: Ledger
 ) -> None:
     await ledger.tokens(PLATFORM, Seal()).ticket("ticket-1", 100)
     await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
     tokens = ledger.tokens(PLATFORM, seal_of([KEY, OLD_KEY]))
-    await saved(tokens, "token-2", None)  # its refresh token is as it was
+    await saved(tokens, "token-2", None)  # its refresh token is unchanged
     await saved(tokens, "platform-1", None, COMPONENT)
     await ledger.tokens(ANOTHER_PLATFORM, Seal()).ticket("ticket-2", 100)
 

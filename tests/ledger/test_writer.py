@@ -32,7 +32,7 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
 
 
 def add(name: str) -> Callable[[Connection], str]:
-    """Return work that writes a name down and returns it."""
+    """Return work that inserts a name and returns it."""
 
     def work(on: Connection) -> str:
         on.execute(replicas.insert().values(id=name, lease_until=0))
@@ -42,7 +42,7 @@ def add(name: str) -> Callable[[Connection], str]:
 
 
 def change(on: Connection) -> str:
-    """Change the row of the one that is called `locked`."""
+    """Update the row `locked`."""
     on.execute(replicas.update().where(replicas.c.id == "locked").values(lease_until=1))
     return "changed"
 
@@ -52,19 +52,19 @@ def names(database: Database) -> list[str]:
 
 
 class Gate:
-    """Work that waits until it is let through, so that more work queues behind it."""
+    """Work that waits until the test opens it, so that more work queues behind it."""
 
     def __init__(self) -> None:
         self.reached, self.opened = threading.Event(), threading.Event()
 
     def __call__(self, _: Connection) -> None:
-        """Say that it is reached, and wait."""
+        """Signal that it was reached, and wait."""
         self.reached.set()
         self.opened.wait()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Open the gate at the end, whatever happens."""
+        """Open the gate at the end at the latest."""
         try:
             yield
         finally:
@@ -84,11 +84,11 @@ async def gate(writer: Writer) -> AsyncIterator[Gate]:
 
 
 def queued(writer: Writer, *works: Callable[[Connection], str]) -> list[asyncio.Future[str]]:
-    """Return what waits for work that stands in the queue."""
+    """Return a function that waits until this much work is queued."""
     return [writer.run(work) for work in works]
 
 
-async def test_what_comes_together_is_committed_together(
+async def test_work_that_is_queued_together_is_committed_together(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
     tasks = queued(writer, *(add(f"{n:02}") for n in range(50)))
@@ -98,7 +98,7 @@ async def test_what_comes_together_is_committed_together(
     assert len(database.commits) == 2  # the gate's and theirs
 
 
-async def test_a_great_many_take_a_few_commits(
+async def test_many_pieces_of_work_take_few_commits(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
     tasks = queued(writer, *(add(f"{n:03}") for n in range(250)))
@@ -107,7 +107,9 @@ async def test_a_great_many_take_a_few_commits(
     assert len(database.commits) == 1 + 3
 
 
-async def test_one_alone_is_committed_at_once(database: Database, writer: Writer) -> None:
+async def test_a_single_piece_of_work_is_committed_at_once(
+    database: Database, writer: Writer
+) -> None:
     assert await writer.run(add("alone")) == "alone"
     assert names(database) == ["alone"]
 
@@ -124,7 +126,7 @@ def stumble(_: Connection) -> str:
 @pytest.mark.parametrize(
     ("work", "error"), [(twice, LedgerDownError), (stumble, LookupError)], ids=["database", "own"]
 )
-async def test_an_error_reaches_who_asked_and_nobody_else(
+async def test_an_error_is_raised_to_its_caller_only(
     writer: Writer, gate: Gate, work: Callable[[Connection], str], error: type[Exception]
 ) -> None:
     tasks = queued(writer, *map(add, "abc"), work, *map(add, "def"))
@@ -136,7 +138,7 @@ async def test_an_error_reaches_who_asked_and_nobody_else(
     assert results == list("abcdef")
 
 
-async def test_an_error_says_no_word_of_what_was_written(
+async def test_an_error_does_not_contain_the_written_values(
     database: Database, writer: Writer
 ) -> None:
     await writer.run(add("a secret word"))
@@ -149,7 +151,7 @@ async def test_an_error_says_no_word_of_what_was_written(
     assert names(database) == ["a secret word"]
 
 
-async def test_an_error_without_words_is_called_by_its_name(writer: Writer) -> None:
+async def test_an_error_without_a_message_is_named_by_its_class(writer: Writer) -> None:
     def fail(_: Connection) -> None:
         raise OperationalError("INSERT", {}, Exception())
 
@@ -158,9 +160,7 @@ async def test_an_error_without_words_is_called_by_its_name(writer: Writer) -> N
     await writer.run(add("next"))
 
 
-async def test_work_that_nobody_waits_for_any_more_is_not_begun(
-    database: Database, writer: Writer, gate: Gate
-) -> None:
+async def test_cancelled_work_is_not_begun(database: Database, writer: Writer, gate: Gate) -> None:
     tasks = queued(writer, *map(add, "abc"))
     tasks[1].cancel()
     await asyncio.wait([tasks[1]])
@@ -169,7 +169,7 @@ async def test_work_that_nobody_waits_for_any_more_is_not_begun(
     assert names(database) == ["a", "c"]
 
 
-async def test_a_transaction_is_not_begun_for_nobody(
+async def test_no_transaction_is_begun_for_cancelled_work_only(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
     tasks = queued(writer, add("a"))
@@ -181,7 +181,7 @@ async def test_a_transaction_is_not_begun_for_nobody(
     assert len(database.commits) == 2  # the gate's and b's
 
 
-async def test_who_leaves_during_the_work_does_not_disturb_the_others(
+async def test_a_caller_that_is_cancelled_during_the_work_does_not_affect_the_others(
     database: Database, writer: Writer
 ) -> None:
     gate = Gate()
@@ -195,7 +195,9 @@ async def test_who_leaves_during_the_work_does_not_disturb_the_others(
     assert names(database) == ["a"]
 
 
-async def test_who_waits_too_long_is_told_and_the_work_left_out(database: Database) -> None:
+async def test_a_caller_that_waits_too_long_gets_an_error_and_its_work_is_skipped(
+    database: Database,
+) -> None:
     writer, gate = Writer(database.open().engine, patience=1.0), Gate()
     with gate.held():
         first = writer.run(gate)
@@ -210,7 +212,7 @@ async def test_who_waits_too_long_is_told_and_the_work_left_out(database: Databa
     await writer.close()
 
 
-async def test_work_for_later_is_done_without_waiting(
+async def test_deferred_work_does_not_block_its_caller(
     database: Database, writer: Writer, gate: Gate
 ) -> None:
     writer.run_later(add("later"))
@@ -218,7 +220,7 @@ async def test_work_for_later_is_done_without_waiting(
     await soon(lambda: names(database) == ["later"])
 
 
-async def test_work_for_later_is_tried_again_until_it_is_committed_once(
+async def test_deferred_work_is_retried_until_it_is_committed_once(
     database: Database, writer: Writer
 ) -> None:
     tries = list[str]()
@@ -239,7 +241,7 @@ async def test_work_for_later_is_tried_again_until_it_is_committed_once(
 @pytest.mark.parametrize(
     ("mistake", "traced"), [(stumble, True), (twice, False)], ids=["own", "what stands there"]
 )
-async def test_work_for_later_that_can_never_be_done_is_given_up_and_that_is_said_once(
+async def test_deferred_work_that_can_never_succeed_is_abandoned_and_logged_once(
     database: Database,
     writer: Writer,
     caplog: pytest.LogCaptureFixture,
@@ -256,7 +258,7 @@ async def test_work_for_later_that_can_never_be_done_is_given_up_and_that_is_sai
     for name in "abc":
         await writer.run(add(name))
     assert names(database) == ["a", "b", "c"]
-    assert len(tries) <= 2  # with others, then alone
+    assert len(tries) <= 2  # with others, then by itself
     (said,) = caplog.records
     assert (said.levelname, vars(said)["request"]) == ("ERROR", "request-1")
     assert said.message == "the ledger gives up what it cannot do"
@@ -266,7 +268,7 @@ async def test_work_for_later_that_can_never_be_done_is_given_up_and_that_is_sai
 @pytest.mark.parametrize(
     "kind", [OperationalError, InterfaceError, InternalError, ProgrammingError]
 )
-async def test_work_for_later_is_not_given_up_for_what_somebody_may_put_right(
+async def test_deferred_work_is_not_abandoned_for_an_error_that_can_be_corrected(
     database: Database,
     writer: Writer,
     caplog: pytest.LogCaptureFixture,
@@ -300,7 +302,7 @@ async def test_closing_finishes_what_is_queued(
     assert len(names(database)) == 150
 
 
-async def test_closing_says_what_is_left_undone(
+async def test_closing_logs_unfinished_work(
     database: Database, writer: Writer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(_: Connection) -> None:
@@ -316,7 +318,7 @@ async def test_closing_says_what_is_left_undone(
     assert said == [("ERROR", undone, f"request-{number}") for number in (2, 3)]
 
 
-async def test_what_is_still_being_written_at_the_end_leaves_no_connection_open(
+async def test_work_that_outlasts_the_closing_leaves_no_connection_open(
     database: Database,
 ) -> None:
     engine, closed, gate = database.open().engine, list[object](), Gate()
@@ -339,7 +341,7 @@ async def test_a_closed_writer_says_so_and_may_be_closed_again(writer: Writer) -
     await writer.close()
 
 
-def test_a_loop_that_ends_leaves_the_writer_in_order(database: Database) -> None:
+def test_the_writer_works_after_a_callers_event_loop_has_ended(database: Database) -> None:
     gate = Gate()
 
     async def leave() -> Writer:
@@ -360,7 +362,7 @@ def test_a_loop_that_ends_leaves_the_writer_in_order(database: Database) -> None
     assert names(database) == ["a", "b"]
 
 
-async def test_work_whose_connection_is_lost_is_done_once_more_over_a_new_one_and_no_more_often(
+async def test_work_whose_connection_is_lost_is_repeated_once_over_a_new_one(
     on_postgresql: Database,
 ) -> None:
     writer, gate = Writer(on_postgresql.open().engine), Gate()
@@ -387,7 +389,7 @@ async def test_work_whose_connection_is_lost_is_done_once_more_over_a_new_one_an
     await writer.close()
 
 
-async def test_what_a_connection_is_lost_in_the_midst_of_is_done_by_the_next_for_all(
+async def test_all_work_of_a_transaction_whose_connection_is_lost_is_repeated_over_a_new_one(
     on_postgresql: Database,
 ) -> None:
     writer, gate = Writer(on_postgresql.open().engine), Gate()
@@ -409,7 +411,7 @@ async def test_what_a_connection_is_lost_in_the_midst_of_is_done_by_the_next_for
     await writer.close()
 
 
-async def test_what_a_connection_is_lost_in_the_commit_of_is_not_done_twice(
+async def test_work_whose_connection_is_lost_during_the_commit_is_not_repeated(
     on_postgresql: Database,
 ) -> None:
     engine = on_postgresql.open().engine
@@ -428,7 +430,7 @@ async def test_what_a_connection_is_lost_in_the_commit_of_is_not_done_twice(
     await writer.close()
 
 
-async def test_a_connection_that_died_meanwhile_is_replaced_unseen(
+async def test_a_dead_idle_connection_is_replaced_silently(
     on_postgresql: Database,
 ) -> None:
     writer = Writer(on_postgresql.open().engine)
@@ -450,11 +452,11 @@ async def test_a_locked_database_is_reported_soon_and_works_again(
         assert [type(each) for each in results] == [LedgerDownError] * 10
     with within(SOON):
         await writer.run(add("next"))
-    # At most the one that was being tried when time was up has come through after all.
+    # At most the attempt that was in progress at the timeout has succeeded after all.
     assert len(names(database)) <= (1 if database.is_sqlite else 2)
 
 
-async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_written_after_it(
+async def test_work_whose_caller_got_an_error_during_a_lock_is_not_written_afterwards(
     sqlite: Database,
 ) -> None:
     hasty = Writer(sqlite.open().engine, patience=0.2)
@@ -473,7 +475,7 @@ async def test_who_has_been_told_no_while_a_lock_was_waited_for_gets_nothing_wri
 async def waiting_for_a_locked_row(
     database: Database,
 ) -> AsyncIterator[tuple[Writer, asyncio.Future[str]]]:
-    """Hold a row, and give a writer together with the change of that row which has met the lock timeout once."""
+    """Lock a row; yield a writer and its change of that row, which has run into the lock timeout once."""
     engine = database.open().engine
     writer, gave_up = Writer(engine, PATIENT), threading.Event()
     await writer.run(add("locked"))
@@ -486,7 +488,7 @@ async def waiting_for_a_locked_row(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_who_wants_a_row_that_is_locked_gets_it_later_than_the_lock_is_waited_for(
+async def test_a_change_of_a_locked_row_succeeds_even_after_the_lock_timeout(
     on_postgresql: Database,
 ) -> None:
     async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
@@ -495,7 +497,7 @@ async def test_who_wants_a_row_that_is_locked_gets_it_later_than_the_lock_is_wai
     await writer.close()
 
 
-async def test_who_waits_for_a_row_that_is_locked_undoes_the_work_of_nobody_else(
+async def test_a_change_that_waits_for_a_locked_row_does_not_roll_back_other_work(
     on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
@@ -517,7 +519,7 @@ async def test_who_waits_for_a_row_that_is_locked_undoes_the_work_of_nobody_else
     await writer.close()
 
 
-async def test_closing_waits_for_no_row_that_is_locked(
+async def test_closing_does_not_wait_for_a_locked_row(
     on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
@@ -529,7 +531,7 @@ async def test_closing_waits_for_no_row_that_is_locked(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_row_that_is_locked_holds_up_only_who_wants_it(on_postgresql: Database) -> None:
+async def test_a_locked_row_delays_only_its_own_changes(on_postgresql: Database) -> None:
     writer, gate = Writer(on_postgresql.open().engine), Gate()
     await writer.run(add("locked"))
     with on_postgresql.engine.begin() as connection, gate.held():
@@ -548,9 +550,9 @@ async def test_a_row_that_is_locked_holds_up_only_who_wants_it(on_postgresql: Da
 async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None:
     engine = sqlite.open().engine
     writer = Writer(engine)
-    with engine.connect() as connection:  # the one that the writer uses too
+    with engine.connect() as connection:  # the writer uses the same one
         most = connection.exec_driver_sql("PRAGMA max_page_count").scalar()
-        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as many as there are
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # all of them
     written = list[str]()
 
     async def fill() -> None:
@@ -602,7 +604,7 @@ async def test_a_server_that_does_not_answer_is_reported_and_works_again(
     await writer.close()
 
 
-async def test_it_tells_of_each_piece_of_work_how_long_it_took_and_whether_it_was_taken(
+async def test_each_piece_of_work_is_reported_with_its_duration_and_result(
     database: Database,
 ) -> None:
     told: list[tuple[float, bool]] = []
@@ -617,7 +619,7 @@ async def test_it_tells_of_each_piece_of_work_how_long_it_took_and_whether_it_wa
     assert all(0 < seconds < SOON for seconds, _ in told)
 
 
-async def test_it_knows_how_much_waits_and_whether_its_thread_runs(
+async def test_the_writer_reports_its_queue_length_and_whether_its_thread_runs(
     writer: Writer, gate: Gate
 ) -> None:
     tasks = queued(writer, add("a"), add("b"))
