@@ -1,5 +1,5 @@
-"""The tests of what the bot says."""
+"""Tests of the bot's messages."""
 
 import pytest
 
-pytest.register_assert_rewrite("tests.messages.checks")  # a check that fails shows what it saw
+pytest.register_assert_rewrite("tests.messages.checks")  # shows the values in failed checks

@@ -1,4 +1,4 @@
-"""What holds for every message, whatever it says: a check has the name under which it is reported when it fails."""
+"""Checks that every message passes; each is reported by its name if it fails."""
 
 import re
 from collections.abc import Callable
@@ -9,16 +9,16 @@ from bot.playground.slack.block_kit import block_errors
 from tests.messages.samples import CONTACT, OWN_MARKUP, REASON, blocks, mrkdwn, texts, unescaped
 
 
-def slack_takes_the_message(said: Message) -> None:
+def slack_accepts_the_message(said: Message) -> None:
     assert block_errors(blocks(said)) == []
     assert 0 < len(said.text) <= 4000
 
 
-def the_text_says_all_that_the_blocks_say(said: Message) -> None:
+def the_text_has_everything_that_the_blocks_have(said: Message) -> None:
     assert said.text == "\n".join(texts(said))
 
 
-def slack_makes_no_links_and_mentions_of_words(said: Message) -> None:
+def slack_makes_no_links_or_mentions_of_words(said: Message) -> None:
     assert all(each["verbatim"] is True for each in mrkdwn(blocks(said)))
 
 
@@ -50,7 +50,7 @@ def each_paragraph_ends_like_one(said: Message) -> None:
     assert said.text[-1] not in ":,;· "
 
 
-def the_message_blames_nobody_and_sends_nobody_to_read_logs(said: Message) -> None:
+def the_message_blames_nobody_and_refers_to_no_logs(said: Message) -> None:
     words = (
         r"(?i)\b(invalid input|illegal|simply|just|obviously|your fault|see the logs?|traceback)\b"
     )
@@ -61,7 +61,7 @@ def the_message_blames_nobody_and_sends_nobody_to_read_logs(said: Message) -> No
 
 
 def prose(said: Message) -> str:
-    """Return the bot's own words: without code, dates, links, mentions, and names in quotation marks."""
+    """Return the bot's own words, without code, dates, links, mentions, and quoted names."""
     text = said.text.replace("’", "'")
     for others in (CONTACT, REASON.replace("&", "&amp;").replace("<", "&lt;")):
         text = text.replace(others, "乙")
@@ -74,11 +74,11 @@ def no_english_sentence_is_left(said: Message) -> None:
     assert set(left) <= {"env not exists"}  # as CloudBase words it
 
 
-def the_message_is_set_as_chinese_is(said: Message) -> None:
+def the_message_follows_chinese_typography(said: Message) -> None:
     text = prose(said)
     han = r"[\u4e00-\u9fff]"
     assert not re.search(rf"  | $|^ | \n|{han} {han}", text, re.MULTILINE)
-    assert not re.search(rf"{han}[,.;:?!()]|[,;?!]{han}", text)  # signs of another width
+    assert not re.search(rf"{han}[,.;:?!()]|[,;?!]{han}", text)  # half-width punctuation
     assert not re.search(r" [，。；：？！、）]|[，。；：？！、（] ", text)
     assert not re.search(rf"{han}[A-Za-z0-9]|[A-Za-z0-9]{han}", text)
     assert not re.search(r"。。|，，|：：|、、|；；|。，|，。|：。", text)
@@ -87,7 +87,7 @@ def the_message_is_set_as_chinese_is(said: Message) -> None:
 
 
 def slack_sees_where_code_and_bold_text_begin_and_end(said: Message) -> None:
-    # Between letters, and Chinese ones are letters, Slack takes ` and * as they are.
+    # Slack does not interpret ` and * between letters, which includes Chinese characters.
     text = OWN_MARKUP.sub("then", said.text)
     for span in re.finditer(r"(?<!\S)\*[^*\n]+\*(?!\S)|`[^`\n]+`|\*", text):
         before, after = text[: span.start()][-1:], text[span.end() :][:1]
@@ -96,20 +96,20 @@ def slack_sees_where_code_and_bold_text_begin_and_end(said: Message) -> None:
 
 
 AS_CHINESE_IS: Final = (
-    the_message_is_set_as_chinese_is,
+    the_message_follows_chinese_typography,
     slack_sees_where_code_and_bold_text_begin_and_end,
 )
 IN_BOTH: Final[tuple[Callable[[Message], None], ...]] = (
-    slack_takes_the_message,
-    the_text_says_all_that_the_blocks_say,
-    slack_makes_no_links_and_mentions_of_words,
+    slack_accepts_the_message,
+    the_text_has_everything_that_the_blocks_have,
+    slack_makes_no_links_or_mentions_of_words,
     only_the_bots_own_mentions_are_markup,
 )
 IN_ENGLISH: Final = (
     *IN_BOTH,
     the_message_reads_as_written_by_a_person,
     each_paragraph_ends_like_one,
-    the_message_blames_nobody_and_sends_nobody_to_read_logs,
+    the_message_blames_nobody_and_refers_to_no_logs,
 )
 IN_CHINESE: Final = (
     *IN_BOTH,

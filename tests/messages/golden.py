@@ -1,4 +1,4 @@
-"""A message as a golden has it: what a person reads, once, with signs for what they do not see."""
+"""The golden form of a message: the visible text, once, with signs for its structure."""
 
 import json
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from bot.messages.words import as_typed, code
 
 
 def golden(said: Message) -> str:
-    """Return all that a message holds."""
+    """Return the golden form of a message."""
     return written(said.text, said.blocks)
 
 
 def written(text: str, blocks: Sequence[Block]) -> str:
-    """Return a line or more for each block, and how the text differs from what the blocks say, if it does.
+    """Return one or more lines for each block, and the difference between the text and the blocks, if any.
 
     ■ is a section that is never folded, ▤ a line to copy, · a context. A button is its [label], action, value, style and
     what is heard of it. Whatever has another shape, such as mrkdwn that is not verbatim, is written as JSON.

@@ -1,4 +1,4 @@
-"""What people may write to break a message, and the check that Slack takes it all the same."""
+"""Texts that people may write to break a message, and the check that Slack accepts it nevertheless."""
 
 import json
 
@@ -17,7 +17,7 @@ MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
 
 
 def sound(said: Message) -> None:
-    """Check that Slack takes a message."""
+    """Check that Slack accepts a message."""
     assert 0 < len(said.text) <= TEXT_LIMIT
     blocks = json.loads(json.dumps(said.blocks))
     assert block_errors(blocks) == []

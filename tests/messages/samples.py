@@ -1,4 +1,4 @@
-"""Samples of all that the bot can say, in any of its languages."""
+"""Samples of every message of the bot, in any of its languages."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -345,7 +345,7 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
 
 
 def sent_to(words: Words, contact: str) -> Words:
-    """Return the words of a policy that sends people to `contact`."""
+    """Return the sentences for a policy with this contact."""
     return replace(words, contact=lambda: contact)
 
 
@@ -400,7 +400,7 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
 
 
 def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
-    """Return every answer to a request that WeChat was asked about, with how that ended, by name."""
+    """Return every answer after a call to WeChat, with its outcome, by name."""
     for name, ended in _outcomes():
         yield name, ended, ending(words, request(), ended)
     for after in afters():
@@ -409,14 +409,14 @@ def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
 
 
 def afters() -> Iterator[AfterShare]:
-    """Return all that there can be to say of a share beyond that."""
+    """Return every addition to the answer about a share."""
     for readiness in Readiness:
         for told_before in (False, True):
             yield AfterShare(readiness, told_before)
 
 
 def messages(words: Words) -> dict[str, Message]:
-    """Return every message that the bot can say in a language, by name."""
+    """Return every message of the bot in a language, by name."""
     return dict(_messages(words))
 
 
@@ -478,7 +478,7 @@ def texts(message: Message) -> list[str]:
 
 
 def _read(block: dict[str, Any]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """Return what a person reads in a block: a line to copy, or each text."""
+    """Return the visible texts of a block: a line to copy, or each text."""
     if block["type"] == "rich_text":
         yield str(block["elements"][0]["elements"][0]["text"]), {}
     else:
@@ -518,7 +518,7 @@ HOSTILE = st.builds(
 
 
 def named(name: str, contact: str = CONTACT) -> tuple[Rule, Policy]:
-    """Return a rule and a policy whose every free text is `name`."""
+    """Return a rule and a policy in which every free text is `name`."""
     rule = Rule(
         name,
         Effect.ALLOW,
@@ -554,7 +554,7 @@ def _misread(mistake: Callable[[str], Mistake]) -> Callable[[Words, str], Messag
 
 
 def _known(word: str) -> Request:
-    """Return a request whose words are `word`, as a ledger that others wrote to might hold it."""
+    """Return a request in which every text is `word`, as in a ledger that others have changed."""
     return Request("7kq2m9xc", ORIGIN, word, word, word, word, word)
 
 
@@ -621,7 +621,7 @@ SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
 
 
 def unescaped(text: str) -> list[str]:
-    """Return each sign of markup that is not the bot's own."""
+    """Return all markup characters that are not the bot's own."""
     text = OWN_MARKUP.sub("", text)
     for mention in MENTIONS:
         text = text.replace(mention, "")

@@ -1,4 +1,4 @@
-"""Every answer scored as its reader would: who acts, what they do, does trying again help, whom to turn to, is it short."""
+"""A score for every answer: who acts, what they do, whether a retry helps, whom to contact, is it short."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _AGAIN = re.compile(r"[Tt]ry again|would fail again|Once it is fixed")
 
 @dataclass(frozen=True)
 class Score:
-    """One answer, scored: an empty string is a point lost."""
+    """The score of one answer; an empty string is a lost point."""
 
     name: str
     who: str
@@ -40,7 +40,7 @@ class Score:
 
     @property
     def points(self) -> int:
-        """How many of the five are won."""
+        """The number of points, of five."""
         return sum(map(bool, (self.who, self.steps, self.again, self.contact))) + (
             self.words <= self.most
         )
@@ -74,7 +74,7 @@ def _scored(name: str, ended: Called, said: Message) -> Score:
 
 
 def _steps(said: Message) -> list[str]:
-    """Return the numbered lines or, where there is only one step, its line."""
+    """Return the numbered lines or, if there is only one step, its line."""
     lines = said.text.split("\n")
     numbered = [line for line in lines if re.match(r"\d+\. ", line)]
     small = [part.text for part in said.parts if isinstance(part, Part) and part.small]
@@ -84,7 +84,7 @@ def _steps(said: Message) -> list[str]:
 
 
 def _again(ended: Called, said: Message) -> str:
-    """Return what is said of trying again, if the button stands exactly where that can help."""
+    """Return the sentence about a retry, if there is a button exactly when it can help."""
     told = _AGAIN.search(said.text)
     acts = [each.act for part in said.parts if isinstance(part, Buttons) for each in part.row]
     agree = (Act.RETRY in acts) == retry_may_help(ended)
@@ -92,13 +92,13 @@ def _again(ended: Called, said: Message) -> str:
 
 
 def words_of(text: str) -> int:
-    """Return how many words there are to read: without WeChat's own, list numbers, and signs."""
+    """Return the number of words, without WeChat's own, list numbers, and signs."""
     own = re.sub(r"(WeChat said -?\d+) `[^`]*`", r"\1", text)
     plain = re.sub(r"^\d+\. ", "", own, flags=re.MULTILINE)
     return sum(bool(re.search(r"\w", word)) for word in plain.split())
 
 
-def test_every_answer_helps_a_tired_reader(snapshot: SnapshotAssertion) -> None:
+def test_every_answer_has_all_points(snapshot: SnapshotAssertion) -> None:
     rows = list(scored())
     table = "\n".join(["answer | who | steps | again | contact | words | points", *map(str, rows)])
     assert table == snapshot

@@ -1,4 +1,4 @@
-"""The appids of a batch in messages: every one, in order, within what Slack takes."""
+"""The appids of a batch in messages: all, in order, within Slack's limits."""
 
 import re
 from dataclasses import replace
@@ -48,9 +48,7 @@ def in_blocks(shown: Json) -> tuple[str, ...]:
 
 @LANGUAGES
 @given(many=SIZES)
-def test_each_appid_stands_once_and_in_order_where_somebody_decides(
-    words: Words, many: int
-) -> None:
+def test_a_question_lists_each_appid_once_and_in_order(words: Words, many: int) -> None:
     asked = batch(many)
     asking = question(words, asked, [], NOW, "")
     assert in_blocks([blocks(each) for each in (asking, *replies(words, asked))]) == asked.appids
@@ -62,7 +60,7 @@ def test_each_appid_stands_once_and_in_order_where_somebody_decides(
 
 @LANGUAGES
 @given(many=SIZES)
-def test_slack_takes_however_many_there_are(words: Words, many: int) -> None:
+def test_messages_with_any_number_of_appids_are_valid_for_slack(words: Words, many: int) -> None:
     asked = batch(many)
     for said in (
         confirmation(words, asked, NOW),
@@ -76,19 +74,19 @@ def test_slack_takes_however_many_there_are(words: Words, many: int) -> None:
 
 @LANGUAGES
 @given(many=SIZES)
-def test_whoever_has_only_the_text_of_the_replies_has_all_appids(words: Words, many: int) -> None:
+def test_the_texts_of_the_replies_have_all_appids(words: Words, many: int) -> None:
     asked = batch(many)
     told = "\n".join(replacing(words, reply).text for reply in replies(words, asked))
     assert found(told) == (asked.appids if many > 10 else ())
 
 
-def test_a_confirmation_says_what_is_to_be_done_before_its_text_is_cut() -> None:
+def test_a_confirmation_that_is_cut_off_begins_with_what_to_do() -> None:
     text = confirmation(ENGLISH, batch(500), NOW).text
     assert text.index("You can confirm until") < text.index("*1–100 of 500*")
     assert text.endswith("…")
 
 
-def test_few_stand_in_the_question_and_for_many_it_says_where_they_are() -> None:
+def test_a_question_lists_few_appids_and_says_where_many_are_listed() -> None:
     few, many = batch(10), batch(11)
     assert appids(few, "elsewhere") == " ".join(f"`{appid}`" for appid in few.appids)
     assert appids(many, "elsewhere") == "elsewhere"
@@ -110,14 +108,14 @@ def test_few_stand_in_the_question_and_for_many_it_says_where_they_are() -> None
         (202, ["*1–100 of 202*", "*101–200 of 202*", "*201–202 of 202*"]),
     ],
 )
-def test_each_part_says_which_of_how_many_it_holds(many: int, titles: list[str]) -> None:
+def test_each_part_says_which_appids_of_how_many_it_lists(many: int, titles: list[str]) -> None:
     parts = all_appids(ENGLISH, batch(many))
     assert [part.text.split("\n")[0] for part in parts] == titles
     assert all(part.block()["expand"] is True for part in parts)
 
 
 @given(HOSTILE)
-def test_hostile_words_in_a_list_stay_words_and_fit(text: str) -> None:
+def test_hostile_texts_in_a_list_are_escaped_and_fit(text: str) -> None:
     (reply,) = replies(ENGLISH, replace(request(), appid="", appids=(text,) * 20))
     assert unescaped(reply.text) == []
     assert reply.text.count("`") <= 6

@@ -144,11 +144,13 @@ def acts(said: Message) -> list[object]:
 
 @LANGUAGES
 @pytest.mark.parametrize("name", messages(ENGLISH, BATCH))
-def test_what_is_said_about_a_batch(words: Words, name: str, snapshot: SnapshotAssertion) -> None:
+def test_the_messages_about_a_batch_are_worded_as_agreed(
+    words: Words, name: str, snapshot: SnapshotAssertion
+) -> None:
     assert golden(messages(words, BATCH)[name]) == snapshot
 
 
-def test_what_is_said_about_a_batch_in_chinese_is_set_as_chinese_is() -> None:
+def test_messages_about_a_batch_follow_chinese_typography() -> None:
     with checks() as check:
         for name, said in messages(CHINESE, BATCH).items():
             for holds in AS_CHINESE_IS:
@@ -157,7 +159,7 @@ def test_what_is_said_about_a_batch_in_chinese_is_set_as_chinese_is() -> None:
 
 
 @LANGUAGES
-def test_slack_takes_all_that_is_said_about_five_hundred(words: Words) -> None:
+def test_messages_about_five_hundred_appids_are_valid_for_slack(words: Words) -> None:
     for said in messages(words, BATCH).values():
         sound(said)
 
@@ -167,7 +169,7 @@ def test_slack_takes_all_that_is_said_about_five_hundred(words: Words) -> None:
     rows=st.lists(st.sampled_from(all_guidance()), min_size=1, max_size=9),
     kind=st.sampled_from([Failed, Unknown]),
 )
-def test_slack_takes_every_summary_whatever_went_wrong(
+def test_every_summary_is_valid_for_slack(
     words: Words, rows: list[Guidance], kind: type[Failed | Unknown]
 ) -> None:
     failures = [Failed(row) if kind is Failed else Unknown(row) for row in rows]
@@ -180,7 +182,9 @@ def test_slack_takes_every_summary_whatever_went_wrong(
 
 @LANGUAGES
 @given(text=HOSTILE)
-def test_slack_takes_a_batch_whatever_people_write(words: Words, text: str) -> None:
+def test_messages_about_a_batch_with_hostile_texts_are_valid_for_slack(
+    words: Words, text: str
+) -> None:
     for said in messages(words, replace(BATCH, reason=text, rule=text)).values():
         sound(said)
     sound(several_rules(words, {text: APPIDS, f"{text}!": APPIDS}))
@@ -188,12 +192,12 @@ def test_slack_takes_a_batch_whatever_people_write(words: Words, text: str) -> N
 
 @LANGUAGES
 @given(rules=st.integers(1, 500))
-def test_slack_takes_it_however_many_rules_decide(words: Words, rules: int) -> None:
+def test_a_denial_by_many_rules_is_valid_for_slack(words: Words, rules: int) -> None:
     sound(several_rules(words, {f"rule {at}" * 20: APPIDS for at in range(rules)}))
 
 
 @LANGUAGES
-def test_nobody_is_called_by_what_people_write(words: Words) -> None:
+def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
     hostile = replace(BATCH, reason=MENTION, rule=MENTION, env=MENTION)
     said = [*messages(words, hostile).values(), several_rules(words, {MENTION: APPIDS})]
     for each in said:
@@ -208,7 +212,7 @@ def test_nobody_is_called_by_what_people_write(words: Words) -> None:
 def bar(tally: Tally) -> str:
     """Return the bar as it is shown."""
     said = progress(ENGLISH, BATCH, tally, None)
-    assert not set("░█") & set(said.text)  # who hears it hears the numbers
+    assert not set("░█") & set(said.text)  # a screen reader reads the numbers
     (line,) = [part.drawn for part in said.parts if isinstance(part, Part) and part.drawn]
     return line.strip("` ")
 
@@ -216,14 +220,12 @@ def bar(tally: Tally) -> str:
 @pytest.mark.parametrize(
     ("done", "full"), [(0, 0), (24, 0), (25, 1), (250, 10), (499, 19), (500, 20)]
 )
-def test_the_bar_is_as_full_as_the_batch_has_come_and_whole_only_at_the_end(
-    done: int, full: int
-) -> None:
+def test_the_bar_shows_the_progress_and_is_full_only_at_the_end(done: int, full: int) -> None:
     assert bar(Tally(500, shared=done)) == "█" * full + "░" * (20 - full)
 
 
 @given(st.data())
-def test_the_bar_grows_with_whatever_needs_nothing_more(data: st.DataObject) -> None:
+def test_the_bar_counts_every_finished_item(data: st.DataObject) -> None:
     total = data.draw(st.integers(1, 500))
     ways = ("shared", "skipped", "failed", "unknown", "cancelled")
     left, tally = total, {}
@@ -236,15 +238,15 @@ def test_the_bar_grows_with_whatever_needs_nothing_more(data: st.DataObject) -> 
     assert shown == "".join(sorted(shown, key="█░".index))
 
 
-def test_the_bar_of_nothing_is_empty() -> None:
+def test_the_bar_of_an_empty_batch_is_empty() -> None:
     assert bar(Tally(0)) == "░" * 20
 
 
-# What there is to click.
+# Buttons.
 
 
 @LANGUAGES
-def test_a_batch_under_way_can_be_cancelled_and_one_that_is_through_cannot(words: Words) -> None:
+def test_a_running_batch_has_a_cancel_button_and_a_finished_one_does_not(words: Words) -> None:
     assert acts(progress(words, BATCH, Tally(500), None)) == [Act.CANCEL.value]
     assert acts(progress(words, BATCH, Tally(500), PAUSED)) == [Act.CANCEL.value]
     assert acts(progress(words, BATCH, Tally(500, shared=20, cancelled=460), None)) == []
@@ -265,7 +267,7 @@ def test_a_batch_under_way_can_be_cancelled_and_one_that_is_through_cannot(words
         ([Shared(), Unknown(LOST)], True),
     ],
 )
-def test_what_failed_can_be_tried_again_where_something_did(
+def test_a_summary_has_a_retry_button_if_items_failed(
     words: Words, outcomes: list[Outcome], *, helps: bool
 ) -> None:
     said = endings.answer(words, BATCH, finished(*outcomes))
@@ -274,7 +276,7 @@ def test_what_failed_can_be_tried_again_where_something_did(
 
 
 @LANGUAGES
-def test_counts_name_what_occurred_and_nothing_else(words: Words) -> None:
+def test_the_counts_name_only_outcomes_that_occurred(words: Words) -> None:
     whole = counts(words, Tally(15, 1, 2, 3, 4, 5))
     for number in range(1, 6):
         assert str(number) in whole
@@ -298,20 +300,20 @@ def test_counts_name_what_occurred_and_nothing_else(words: Words) -> None:
         ({"shared": 2, "cancelled": 1}, "❌"),
     ],
 )
-def test_a_batch_is_marked_by_the_worst_that_happened(ended: dict[str, int], mark: str) -> None:
+def test_a_batch_has_the_mark_of_its_worst_outcome(ended: dict[str, int], mark: str) -> None:
     end = Finished(Tally(3, **ended))
     for said in (endings.parent(ENGLISH, BATCH, end), endings.answer(ENGLISH, BATCH, end)):
         assert said.text.startswith(mark)
 
 
-def test_each_group_of_failures_tells_wechats_code() -> None:
+def test_each_group_of_failures_has_wechats_code() -> None:
     outcomes = [Failed(for_code(code), Said(code, "", None)) for code in (41002, 41018, 99999)]
     said = endings.answer(ENGLISH, BATCH, finished(*outcomes)).text
     for code in (41002, 41018, 99999):
         assert f"WeChat said {code} (" in said
 
 
-def test_an_appid_is_listed_in_its_group_and_in_no_other() -> None:
+def test_an_appid_is_listed_in_its_group_only() -> None:
     said = endings.answer(ENGLISH, BATCH, finished(Shared(), Failed(BUSY), Unknown(LOST))).text
     (busy,) = [part for part in said.split("❌") if BUSY.title in part]
     assert APPIDS[1] in busy.split("❔")[0]

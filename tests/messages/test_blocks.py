@@ -33,7 +33,7 @@ UNESCAPED = re.compile(r"[<>]|&(?!amp;|lt;|gt;)")
         ("*bold* `code`", "*bold* `code`"),
     ],
 )
-def test_text_of_others_is_escaped_into_one_line(text: str, shown: str) -> None:
+def test_other_peoples_text_is_escaped_and_on_one_line(text: str, shown: str) -> None:
     assert escape(text) == shown
 
 
@@ -44,7 +44,7 @@ def test_what_slack_escaped_can_be_shown_as_it_was_typed(text: str) -> None:
 
 
 @given(HOSTILE)
-def test_nothing_of_others_does_anything_in_slack(text: str) -> None:
+def test_other_peoples_text_is_never_interpreted_by_slack(text: str) -> None:
     assert not UNESCAPED.search(escape(text))
     assert not UNESCAPED.search(code(text))
 
@@ -62,12 +62,12 @@ def test_nothing_of_others_does_anything_in_slack(text: str) -> None:
         ("x" * 65, f"`{'x' * 63}…`"),
     ],
 )
-def test_inline_code_ends_where_it_should(text: str, shown: str) -> None:
+def test_inline_code_ends_with_its_text(text: str, shown: str) -> None:
     assert code(text) == shown
 
 
 @given(HOSTILE, st.integers(1, 100))
-def test_inline_code_lets_no_backtick_out_and_no_length(text: str, most: int) -> None:
+def test_inline_code_contains_no_backtick_and_is_limited_in_length(text: str, most: int) -> None:
     shown = code(text, most)
     assert shown.count("`") == 2
     assert (shown[0], shown[-1]) == ("`", "`")
@@ -88,7 +88,7 @@ def test_lines_are_numbered_or_get_bullets() -> None:
     assert steps([]) == bullets([]) == ""
 
 
-def test_a_message_leaves_out_what_is_empty() -> None:
+def test_a_message_leaves_out_empty_parts() -> None:
     assert message("a", None, "", small(""), small("b")) == Message(
         (Part("a"), Part("b", small=True))
     )
@@ -107,7 +107,7 @@ def test_each_part_is_a_block_and_a_line_of_the_text() -> None:
     ]
 
 
-def test_messages_add_up() -> None:
+def test_messages_can_be_added() -> None:
     assert message("a") + message("b", "c") == message("a", "b", "c")
 
 
@@ -123,7 +123,7 @@ def test_messages_add_up() -> None:
         ("1 2 3 4 5 6 7", "1 2 3 4 5"),
     ],
 )
-def test_what_is_too_long_ends_in_no_half_of_an_entity_or_a_mention(tail: str, kept: str) -> None:
+def test_a_cut_text_never_ends_within_an_entity_or_a_mention(tail: str, kept: str) -> None:
     filler = "a b " * 1000
     for limit in (SECTION_LIMIT, TEXT_LIMIT):
         part = filler[: limit - 10] + tail
@@ -139,14 +139,14 @@ def _section(text: str) -> str:
 
 
 @given(HOSTILE.map(escape), st.integers(2980, 3000))
-def test_a_cut_never_leaves_anything_unescaped(text: str, at: int) -> None:
+def test_a_cut_text_is_still_escaped(text: str, at: int) -> None:
     whole = "x" * at + text * 20
     assert len(_section(whole)) <= SECTION_LIMIT
     assert not UNESCAPED.search(_section(whole))
 
 
 @pytest.mark.parametrize("length", [2999, 3000])
-def test_what_just_fits_is_left_as_it_is(length: int) -> None:
+def test_a_text_that_just_fits_is_unchanged(length: int) -> None:
     assert _section("x" * length) == "x" * length
 
 

@@ -1,4 +1,4 @@
-"""Every Chinese sentence: set as Chinese is, and with the one word for each thing that the catalogue lists at its top."""
+"""Every Chinese sentence follows Chinese typography and uses the terms listed at the top of the catalogue."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,16 +15,18 @@ FULL: Final = r"[，。；：？！、（）“”→]"
 CODE: Final = re.compile(r"`[^`]*`")
 PLACE: Final = re.compile(r"\{\w+\}")
 QUOTED: Final = re.compile(r"“[^”]*”")
-NAME: Final = re.compile(rf"{HAN}+")  # in an English sentence, only what WeChat calls a thing
+NAME: Final = re.compile(rf"{HAN}+")  # in an English sentence, only WeChat's own names
 CATALOGUE: Final = read(Language.CHINESE)
 TERMS: Final = dict(re.findall(r"^# ([A-Za-z ]+): (.+)$", CATALOGUE.header_comment, re.MULTILINE))
 FILLED_IN: Final = {"owner": "{owner}"}
-"""Terms for which the thing itself may stand."""
+"""Terms that may be replaced by the value itself."""
 
 
 def faults_of(source: str, chinese: str, terms: Mapping[str, str]) -> Iterator[str]:
-    """Return what is wrong with how a sentence is set and worded."""
-    plain = PLACE.sub("…", CODE.sub("`x`", chinese))  # what fills a place may be of either kind
+    """Return the mistakes in a sentence's typography and terms."""
+    plain = PLACE.sub(
+        "…", CODE.sub("`x`", chinese)
+    )  # a placeholder's value may be of either script
     prose = QUOTED.sub("“甲”", plain)
     if re.search(r"您|贵|亲|授权方", plain):
         yield "says 您 or its like, or 授权方"
@@ -47,13 +49,13 @@ def faults_of(source: str, chinese: str, terms: Mapping[str, str]) -> Iterator[s
             yield f"calls {term} something else than {word}"
 
 
-def test_the_catalogue_lists_a_word_for_each_thing() -> None:
+def test_the_catalogue_lists_a_term_for_each_thing() -> None:
     assert len(TERMS) > 30
     assert TERMS["owner"] == "所属小程序"
     assert TERMS["receiver"] == "调用方"
 
 
-def test_every_sentence_is_set_as_chinese_is_and_has_the_one_word_for_each_thing() -> None:
+def test_every_sentence_follows_chinese_typography_and_uses_the_terms() -> None:
     with checks() as check:
         for message in CATALOGUE:
             if not message.id:
@@ -89,7 +91,7 @@ def test_every_sentence_is_set_as_chinese_is_and_has_the_one_word_for_each_thing
         ("It has another owner.", "归属已变更。", "calls owner something else"),
     ],
 )
-def test_a_sentence_that_breaks_a_rule_is_told(
+def test_a_sentence_that_breaks_a_rule_is_reported(
     source: str, chinese: str, fault: str | None
 ) -> None:
     found = list(faults_of(source, chinese, TERMS))

@@ -1,4 +1,4 @@
-"""What is said around confirmations, approvals and clicks: the wording, and that everything fits."""
+"""The messages about confirmations, approvals and clicks: their wording, and that they fit."""
 
 import json
 from dataclasses import replace
@@ -96,7 +96,7 @@ LANGUAGES = pytest.mark.parametrize(
 
 
 def messages(words: Words, request: Request) -> dict[str, Message]:
-    """Return everything that is said about a request while people decide."""
+    """Return every message about a request while people decide."""
     every = {**UNDECIDED, **CALLED}
     return {
         "confirmation": confirmation(words, request, NOW),
@@ -140,7 +140,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
 
 
 def of_approved(words: Words, request: Request) -> dict[str, Message]:
-    """Return everything that is said about a request that was approved."""
+    """Return every message about an approved request."""
     return {
         "decided: under way": decided(words, request, None, AT),
         **{
@@ -154,7 +154,7 @@ def of_approved(words: Words, request: Request) -> dict[str, Message]:
 
 
 def of_nobody(words: Words) -> dict[str, Message]:
-    """Return what is said about no request."""
+    """Return every message without a request."""
     return {
         "no approver": no_approver(words, RULE),
         "asked directly": asked_directly(words),
@@ -177,7 +177,7 @@ def book(said: dict[str, Message]) -> str:
 
 @LANGUAGES
 @pytest.mark.parametrize("request_", [ONE, BARE, MANY], ids=["one", "bare", "many"])
-def test_what_is_said_while_people_decide(
+def test_the_messages_while_people_decide_are_worded_as_agreed(
     words: Words, request_: Request, snapshot: SnapshotAssertion
 ) -> None:
     assert book(messages(words, request_)) == snapshot
@@ -185,14 +185,14 @@ def test_what_is_said_while_people_decide(
 
 @LANGUAGES
 @pytest.mark.parametrize("request_", [APPROVED, COMMENTED], ids=["approved", "with a comment"])
-def test_what_is_said_of_what_was_approved(
+def test_the_messages_about_an_approved_request_are_worded_as_agreed(
     words: Words, request_: Request, snapshot: SnapshotAssertion
 ) -> None:
     assert book(of_approved(words, request_)) == snapshot
 
 
 @pytest.mark.parametrize("request_", [BARE, MANY, COMMENTED], ids=["bare", "many", "approved"])
-def test_whoever_decides_in_chinese_reads_what_is_set_as_chinese_is(request_: Request) -> None:
+def test_messages_for_approvers_follow_chinese_typography(request_: Request) -> None:
     said = messages(CHINESE, request_) | of_approved(CHINESE, request_) | of_nobody(CHINESE)
     with checks() as check:
         for name, each in said.items():
@@ -202,19 +202,23 @@ def test_whoever_decides_in_chinese_reads_what_is_set_as_chinese_is(request_: Re
 
 
 @LANGUAGES
-def test_what_is_said_of_nothing(words: Words, snapshot: SnapshotAssertion) -> None:
+def test_the_messages_without_a_request_are_worded_as_agreed(
+    words: Words, snapshot: SnapshotAssertion
+) -> None:
     assert book(of_nobody(words)) == snapshot
 
 
 @LANGUAGES
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
-def test_what_an_approver_is_asked(words: Words, act: Act, snapshot: SnapshotAssertion) -> None:
+def test_the_question_to_an_approver_is_worded_as_agreed(
+    words: Words, act: Act, snapshot: SnapshotAssertion
+) -> None:
     view = decision(words, ONE, act, '["k7m2p9qx"]')
     assert json.dumps(view, ensure_ascii=False, indent=1) == snapshot
 
 
 @LANGUAGES
-def test_what_begins_is_told_as_what_it_is(words: Words) -> None:
+def test_the_beginning_of_a_request_says_whether_it_is_new_or_a_retry(words: Words) -> None:
     assert endings.begun(words, ONE, waiting=True) == waiting(words, ONE)
     assert endings.begun(words, ONE, waiting=False) == endings.parent(words, ONE, None)
     nothing_yet = progress(words, MANY, Tally(len(MANY.appids)), None)
@@ -222,7 +226,7 @@ def test_what_begins_is_told_as_what_it_is(words: Words) -> None:
 
 
 @LANGUAGES
-def test_whoever_is_told_alone_reads_first_what_the_channel_would_and_each_id_once(
+def test_an_ephemeral_message_begins_like_the_channels_and_has_each_id_once(
     words: Words,
 ) -> None:
     whole = endings.answer(words, ONE, Shared())
@@ -235,7 +239,9 @@ def test_whoever_is_told_alone_reads_first_what_the_channel_would_and_each_id_on
 
 @LANGUAGES
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
-def test_a_modal_that_may_not_be_used_has_nothing_to_submit(words: Words, act: Act) -> None:
+def test_a_modal_for_a_person_who_may_not_decide_has_no_submit_button(
+    words: Words, act: Act
+) -> None:
     why = waiting(words, ONE)
     refused = refusal(words, act, why)
     assert refused["blocks"] == why.blocks
@@ -245,11 +251,11 @@ def test_a_modal_that_may_not_be_used_has_nothing_to_submit(words: Words, act: A
     assert "submit" not in {*refused, *broken}
 
 
-# Every way in which it can end is told, and none of them as another.
+# Every outcome has its own message.
 
 
 @LANGUAGES
-def test_the_approvers_are_told_of_each_end_in_other_words(words: Words) -> None:
+def test_the_approvers_message_differs_for_each_outcome(words: Words) -> None:
     ends = [decided(words, APPROVED, end, AT).text for end in (None, *CALLED.values())]
     assert len(set(ends)) == len(ends)
     kinds = ("rejected", "cancelled", "not decided", "denied")
@@ -259,7 +265,7 @@ def test_the_approvers_are_told_of_each_end_in_other_words(words: Words) -> None
 
 @LANGUAGES
 @pytest.mark.parametrize("name", CALLED)
-def test_what_may_have_been_shared_is_never_called_a_failure(words: Words, name: str) -> None:
+def test_an_unknown_outcome_is_never_called_a_failure(words: Words, name: str) -> None:
     text = decided(words, APPROVED, CALLED[name], AT).text
     failure = words("it did not succeed; the answer to the requester says why.")
     assert (failure in text) == (name == "failed")
@@ -267,7 +273,7 @@ def test_what_may_have_been_shared_is_never_called_a_failure(words: Words, name:
 
 @LANGUAGES
 @pytest.mark.parametrize("name", [*UNDECIDED, *CALLED])
-def test_a_button_to_try_again_is_where_that_can_help(words: Words, name: str) -> None:
+def test_there_is_a_retry_button_if_a_retry_can_help(words: Words, name: str) -> None:
     outcome = {**UNDECIDED, **CALLED}[name]
     said = endings.answer(words, ONE, outcome)
     assert (f'"action_id": "{Act.RETRY.value}"' in json.dumps(said.blocks)) is (
@@ -275,12 +281,12 @@ def test_a_button_to_try_again_is_where_that_can_help(words: Words, name: str) -
     )
 
 
-# Whatever people write, it fits and does nothing.
+# Hostile texts.
 
 
 @LANGUAGES
 @given(reason=HOSTILE, rule=HOSTILE, comment=HOSTILE)
-def test_whatever_people_write_slack_takes_the_message(
+def test_messages_with_hostile_texts_are_valid_for_slack(
     words: Words, reason: str, rule: str, comment: str
 ) -> None:
     hostile = replace(MANY, reason=reason, rule=rule, approval=Approval("U2", comment))
@@ -295,13 +301,13 @@ def test_whatever_people_write_slack_takes_the_message(
         sound(said)
 
 
-def test_whom_to_ask_where_the_policy_names_nobody_is_said_in_each_language() -> None:
+def test_the_default_contact_is_translated() -> None:
     assert "the people who run this bot" in no_approver(ENGLISH, RULE).text
     assert "the people who run this bot" not in no_approver(CHINESE, RULE).text
 
 
 @LANGUAGES
-def test_nobody_is_called_by_what_people_write(words: Words) -> None:
+def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
     hostile = replace(
         ONE, reason=MENTION, rule=MENTION, env=MENTION, approval=Approval("U2", MENTION)
     )
@@ -317,7 +323,7 @@ def test_nobody_is_called_by_what_people_write(words: Words) -> None:
 @LANGUAGES
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
 @pytest.mark.parametrize("env", ["prod-1", MENTION, "<" * 64])
-def test_slack_takes_the_modal(words: Words, act: Act, env: str) -> None:
+def test_the_modal_is_valid_for_slack(words: Words, act: Act, env: str) -> None:
     view = decision(words, replace(MANY, env=env), act, "x" * 100)
     whole = completed(json.loads(json.dumps(view)), "modal")
     assert whole["callback_id"] == act.value
@@ -325,7 +331,7 @@ def test_slack_takes_the_modal(words: Words, act: Act, env: str) -> None:
 
 
 @LANGUAGES
-def test_a_button_carries_the_request_and_nothing_else(words: Words) -> None:
+def test_a_buttons_value_is_the_request_only(words: Words) -> None:
     for said in messages(words, ONE).values():
         for block in said.blocks:
             elements = block.get("elements")

@@ -1,4 +1,4 @@
-"""A golden holds all of a message: whatever changes, in the text or in the blocks, is noticed."""
+"""The golden form of a message shows every change of its text or blocks."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def others(value: Any) -> Iterator[Any]:
         yield f"{value}x" if isinstance(value, str) else not value
 
 
-def test_a_golden_differs_where_the_blocks_do() -> None:
+def test_a_golden_differs_if_the_blocks_differ() -> None:
     blocks = json.loads(json.dumps(SAID.blocks))
     changed = [*others(blocks), blocks[::-1]]
     assert len(changed) > 40
@@ -59,5 +59,5 @@ def test_a_golden_differs_where_the_blocks_do() -> None:
     "text",
     ["", "…", SAID.text[:20] + "…", SAID.text + ".", SAID.text + "…", SAID.text.replace("*", "")],
 )
-def test_a_golden_differs_where_the_text_does(text: str) -> None:
+def test_a_golden_differs_if_the_text_differs(text: str) -> None:
     assert written(text, SAID.blocks) != golden(SAID)

@@ -1,4 +1,4 @@
-"""Lists of past requests, and what has no message of its own."""
+"""Lists of past requests."""
 
 import pytest
 
@@ -45,8 +45,6 @@ FAILED = for_code(85088)
         (Finished(Tally(3, shared=2, failed=1)), False, "❌ 2 shared, 1 not shared"),
     ],
 )
-def test_each_end_is_told_in_its_own_words(
-    outcome: Outcome | None, waiting: bool, said: str
-) -> None:
+def test_each_outcome_has_its_own_words(outcome: Outcome | None, waiting: bool, said: str) -> None:
     told = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
     assert f" · {said} · " in told.text

@@ -1,4 +1,4 @@
-"""The App Home's page: in words as agreed, and such that Slack takes it whatever people and rules are called."""
+"""The App Home: its wording, and that it is valid for Slack with any names of people and rules."""
 
 import json
 import re
@@ -109,12 +109,12 @@ def test_the_page_is_worded_as_agreed(name: str, snapshot: SnapshotAssertion) ->
 
 
 @pytest.mark.parametrize("said", [*PAGES.values(), FULL], ids=[*PAGES, "full"])
-def test_slack_takes_the_page_and_makes_no_links_of_words(said: Message) -> None:
+def test_the_page_is_valid_for_slack_which_makes_no_links_of_words(said: Message) -> None:
     assert view_errors(shown(said), "home") == []
     assert all(each["verbatim"] is True for each in mrkdwn(blocks(said)))
 
 
-def test_each_that_waits_has_buttons_with_its_id() -> None:
+def test_each_waiting_request_has_buttons_with_its_id() -> None:
     rows = [block for block in page(records=ALL).blocks if block["type"] == "actions"]
     assert len(rows) == len(WAITING)
     for row in rows:
@@ -123,7 +123,7 @@ def test_each_that_waits_has_buttons_with_its_id() -> None:
         assert {button["value"] for button in elements} == {"7kq2m9xc"}
 
 
-def test_what_is_left_out_is_said() -> None:
+def test_the_page_says_how_many_requests_are_left_out() -> None:
     text = "\n".join(texts(FULL))
     assert "and 2 more" in text
     assert "There are older ones." in text
@@ -131,17 +131,17 @@ def test_what_is_left_out_is_said() -> None:
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_one_line_says_how_the_bot_is(name: str, snapshot: SnapshotAssertion) -> None:
+def test_one_line_shows_the_bots_health(name: str, snapshot: SnapshotAssertion) -> None:
     assert health(Records((), (), CHAINS[name])) == snapshot
 
 
-def test_without_an_own_chain_there_is_nothing_to_say_of_tokens() -> None:
+def test_without_a_token_chain_the_page_says_nothing_about_tokens() -> None:
     assert health(NOTHING) == (
         "✅ Healthy: Slack is connected and the ledger answers · share-env-bot 1.2.3"
     )
 
 
-def test_whatever_is_not_well_is_named() -> None:
+def test_every_problem_is_named() -> None:
     assert health(None) == (
         "⚠️ Problem: the ledger does not answer. If this goes on, tell the people who run this bot. "
         "· share-env-bot 1.2.3"
@@ -151,14 +151,14 @@ def test_whatever_is_not_well_is_named() -> None:
     assert "there is no good ticket from WeChat" in both
 
 
-def test_nobody_reads_of_owners_on_the_page() -> None:
+def test_the_page_does_not_mention_owners() -> None:
     for name, links in CHAINS.items():
         assert not re.search("wx[0-9a-f]{16}", health(Records((), (), links))), name
 
 
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["english", "chinese"])
 @given(HOSTILE)
-def test_hostile_words_stay_words_and_fit(words: Words, text: str) -> None:
+def test_hostile_texts_are_escaped_and_fit(words: Words, text: str) -> None:
     rule, _ = named(text)
     asked = Request("7kq2m9xc", ORIGIN, text, text, text, text, text)
     many = replace(asked, appid="", appids=(text,) * 50)

@@ -17,7 +17,7 @@ from tests.languages import CHINESE, ENGLISH
         (["{a}", "{count}"], 5, "{a} and {count}", "{a}、{count}"),
     ],
 )
-def test_items_are_listed_as_in_a_sentence(
+def test_items_are_joined_as_in_a_sentence(
     items: list[str], most: int, english: str, chinese: str
 ) -> None:
     assert listed(ENGLISH, items, most) == english
@@ -35,7 +35,7 @@ def test_items_are_listed_as_in_a_sentence(
         (CHINESE, ("*甲。*", "乙。", "丙。"), "*甲。* 乙。丙。"),
     ],
 )
-def test_sentences_follow_each_other(
+def test_sentences_are_joined_with_the_languages_spacing(
     words: Words, said: tuple[str | None, ...], whole: str
 ) -> None:
     assert sentences(words, *said) == whole

@@ -1,4 +1,4 @@
-"""Every sentence in every language: the catalogues are whole, and what is said in Chinese keeps to the rules."""
+"""Every sentence in every language: the catalogues are complete, and the Chinese messages follow the rules."""
 
 import re
 import shutil
@@ -36,17 +36,17 @@ AGAIN = "Run `python -m tests.translations`, and translate what it names."
 # The catalogues.
 
 
-def test_sentences_are_said_such_that_they_can_be_found() -> None:
+def test_sentences_are_used_in_a_way_that_can_be_collected() -> None:
     assert all_misuses() == []
 
 
 @EVERY_LANGUAGE
-def test_nothing_is_left_to_translate_or_to_mend(language: Language) -> None:
+def test_the_catalogues_are_complete_and_without_mistakes(language: Language) -> None:
     assert faults(read(language), all_sentences()) == [], AGAIN
 
 
 @EVERY_LANGUAGE
-def test_the_catalogue_is_written_and_compiled_as_the_command_does_it(language: Language) -> None:
+def test_the_catalogues_are_as_the_command_writes_and_compiles_them(language: Language) -> None:
     path = path_of(language)
     catalogue = renewed(read(language), all_sentences())
     assert path.read_bytes() == written(catalogue), AGAIN
@@ -54,7 +54,7 @@ def test_the_catalogue_is_written_and_compiled_as_the_command_does_it(language: 
 
 
 @EVERY_LANGUAGE
-def test_a_catalogue_names_no_date_no_machine_and_no_line(language: Language) -> None:
+def test_a_catalogue_has_no_dates_hosts_or_line_numbers(language: Language) -> None:
     text = path_of(language).read_text(encoding="utf-8")
     assert not re.search(r"\d{4}-\d\d-\d\d|Generated-By|Date:", text)
     rooms = {line for line in text.split("\n") if line.startswith("#:")}
@@ -63,7 +63,7 @@ def test_a_catalogue_names_no_date_no_machine_and_no_line(language: Language) ->
     )
 
 
-def test_the_command_keeps_translations_drops_what_is_stale_and_tells_what_is_left(
+def test_the_command_keeps_translations_removes_unused_ones_and_reports_missing_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     locales = tmp_path / "locale"
@@ -89,7 +89,7 @@ def test_the_command_keeps_translations_drops_what_is_stale_and_tells_what_is_le
         assert path.with_suffix(suffix).read_bytes() == same
 
 
-# Each check can fail.
+# The checks themselves.
 
 
 def catalogue_of(*pairs: tuple[str | tuple[str, str], str | tuple[str, ...]]) -> Catalog:
@@ -127,7 +127,7 @@ def catalogue_of(*pairs: tuple[str | tuple[str, str], str | tuple[str, ...]]) ->
         (("one `x`", "many `x`"), ("很多 `y`",), "has other code"),
     ],
 )
-def test_a_translation_that_differs_is_a_fault(
+def test_a_translation_whose_placeholders_or_markup_differ_is_a_fault(
     source: str | tuple[str, str], string: str | tuple[str, ...], fault: str | None
 ) -> None:
     text, many = (source, None) if isinstance(source, str) else source
@@ -161,13 +161,13 @@ def test_sentences_that_are_new_or_no_longer_said_are_faults() -> None:
     ]
 
 
-def test_what_a_catalogue_compiles_to_changes_with_it() -> None:
+def test_a_changed_catalogue_compiles_differently() -> None:
     one, other = (catalogue_of(("Yes.", string)) for string in ("是。", "对。"))
     assert compiled(renewed(one, [])) == compiled(renewed(other, []))
     assert compiled(one) != compiled(other)
 
 
-def test_a_comment_of_a_translators_stays() -> None:
+def test_a_translators_comment_is_kept() -> None:
     catalogue = catalogue_of(("Yes.", "是。"))
     catalogue["Yes."].user_comments.append("as an answer")
     assert b"# as an answer\n" in written(renewed(catalogue, [Sentence("Yes.", None, "a.py")]))
@@ -209,7 +209,7 @@ def test_sentences_are_found_in_the_source(
 # The languages.
 
 
-def test_english_is_said_as_it_is_written() -> None:
+def test_english_sentences_are_used_unchanged() -> None:
     assert ENGLISH("Nothing was done.") == "Nothing was done."
     assert ENGLISH("{a} of {b}", a="{b}", b=2) == "{b} of 2"
     assert ENGLISH.count("one", "{count} {what}", 1, what="x") == "one"
@@ -217,12 +217,12 @@ def test_english_is_said_as_it_is_written() -> None:
     assert msgid("Yes.") == "Yes."
 
 
-def test_a_place_that_nothing_fills_is_a_mistake_that_is_not_said() -> None:
+def test_a_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="nowhere"):
         ENGLISH("It leads {nowhere}.")
 
 
-def test_what_a_sentence_is_given_is_escaped_unless_it_is_markup() -> None:
+def test_values_in_a_sentence_are_escaped_unless_they_are_markup() -> None:
     assert ENGLISH("{a} of {b}", a="<!channel>", b=code("<b>")) == "&lt;!channel&gt; of `&lt;b&gt;`"
     assert ENGLISH("{a}", a=ENGLISH("{b}", b="<")) == "&lt;"
     assert ENGLISH.count("{a}", "{count} {a}", 2, a=code("<")) == "2 `&lt;`"
@@ -235,7 +235,7 @@ def test_plain_text_is_escaped_and_keeps_its_braces() -> None:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_a_channel_is_spoken_to_in_the_language_of_the_setting(language: Language) -> None:
+def test_channels_are_answered_in_the_language_of_the_setting(language: Language) -> None:
     both = tongues(language)
     assert both.channel.language is language
     assert both.of[Language.ENGLISH]("Nothing was done.") == "Nothing was done."
@@ -243,18 +243,18 @@ def test_a_channel_is_spoken_to_in_the_language_of_the_setting(language: Languag
     assert set(both.of) == set(Language)
 
 
-def test_every_sentence_that_turns_to_somebody_names_the_policys_contact() -> None:
+def test_every_sentence_with_a_contact_has_the_policys() -> None:
     texts = [each.text for each in all_sentences() if each.text != NOBODY_NAMED]
     assert [text for text in texts if NOBODY_NAMED in text.lower()] == []
 
 
-def test_only_the_contact_that_nobody_set_is_translated() -> None:
+def test_only_the_default_contact_is_translated() -> None:
     assert contact_in(CHINESE, NOBODY_NAMED) == "机器人运维人员"
     assert contact_in(ENGLISH, NOBODY_NAMED) == "the people who run this bot"
     assert contact_in(CHINESE, "everyone.") == "everyone"
 
 
-# All that is said in Chinese.
+# The Chinese messages.
 
 
 @pytest.mark.parametrize("name", CHINESE_MESSAGES)

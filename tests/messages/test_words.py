@@ -1,4 +1,4 @@
-"""Every message the bot can say: as golden text and blocks, and against the rules that hold for all of them."""
+"""Every message of the bot, as a golden and against the rules for all messages."""
 
 import re
 from collections.abc import Callable
@@ -83,7 +83,7 @@ SPEAK = pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())
 
 
 def those(names: str) -> dict[str, Message]:
-    """Return the messages whose names begin as the pattern says."""
+    """Return the messages whose names match the pattern."""
     return {name: said for name, said in MESSAGES.items() if re.match(names, name)}
 
 
@@ -119,7 +119,7 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
                 )
 
 
-def test_a_line_that_is_too_long_to_be_copied_whole_is_not_offered() -> None:
+def test_a_corrected_line_that_is_too_long_to_copy_is_not_offered() -> None:
     said = misread(ENGLISH, Misread(Swapped(), "x", f"{APPID} {'e' * 3000}"))
     assert "Nothing was done." in said.text
     assert "Try this instead" not in said.text
@@ -134,7 +134,7 @@ def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
                 assert helps or "may never share" in said.text
 
 
-def test_whoever_is_told_that_the_bot_could_not_find_out_learns_whom_to_tell() -> None:
+def test_a_message_about_a_failed_lookup_names_a_contact() -> None:
     with checks() as check:
         for name, said in those("whoami|help|why").items():
             with check(name):
@@ -152,7 +152,7 @@ def test_a_dry_run_never_looks_like_a_success() -> None:
                 assert "✅" not in said.text
 
 
-def test_what_does_not_begin_says_so_and_where_to_look_or_what_to_do() -> None:
+def test_a_request_that_does_not_begin_says_so_and_what_to_do() -> None:
     with checks() as check:
         for name, said in those("under way|shared before|not recorded").items():
             with check(name):
@@ -164,13 +164,13 @@ def test_what_does_not_begin_says_so_and_where_to_look_or_what_to_do() -> None:
                 assert (f"<{LINK}|this thread>" in said.text) == name.endswith("in a thread")
 
 
-def test_what_was_shared_before_can_be_done_again_with_one_line() -> None:
+def test_an_earlier_share_has_a_line_to_copy_for_sharing_again() -> None:
     line = re.search(r"`/share-env (.+)`\Z", shared_before(ENGLISH, request(), NOW, LINK).text)
     assert line
     assert parse(line[1]) == Share(APPID, ENV, again=True)
 
 
-def test_that_line_is_whole_and_keeps_the_reason() -> None:
+def test_the_line_for_sharing_again_is_complete_and_keeps_the_reason() -> None:
     earlier, reason = replace(request(), env=f"prod-{'x' * 59}"), "w" * 300
     text = shared_before(ENGLISH, earlier, NOW, LINK, reason).text
     line = re.search(r"`/share-env (.+)`\Z", text)
@@ -178,7 +178,7 @@ def test_that_line_is_whole_and_keeps_the_reason() -> None:
     assert parse(line[1]) == Share(APPID, earlier.env, reason, again=True)
 
 
-def test_a_date_is_the_readers_own_and_utc_for_those_who_cannot_see_it() -> None:
+def test_a_date_is_in_the_readers_time_zone_with_utc_as_fallback() -> None:
     told = "<!date^1764028800^{date_short_pretty} {time}|2025-11-25 00:00 UTC>"
     assert told in shared_before(ENGLISH, request(), NOW, LINK).text
     assert told in history(ENGLISH, [line_of(0, None)], None).text
@@ -193,7 +193,7 @@ def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was() -> Non
 
 
 @pytest.mark.parametrize("ending", [Shared(), Failed(for_code(85088)), Unknown(for_code(-1))])
-def test_an_answer_after_a_restart_is_the_same_answer_and_a_note(ending: Called) -> None:
+def test_an_answer_after_a_restart_is_the_same_with_a_note(ending: Called) -> None:
     once, again = (
         answer(ENGLISH, request(), ending),
         answer(ENGLISH, request(), ending, called_again=True),
@@ -202,7 +202,7 @@ def test_an_answer_after_a_restart_is_the_same_answer_and_a_note(ending: Called)
 
 
 @pytest.mark.parametrize("about", [None, ENV, APPID])
-def test_a_history_shows_the_newest_as_many_as_fit_and_says_when_there_are_older_ones(
+def test_a_history_shows_as_many_of_the_newest_as_fit_and_says_if_there_are_older_ones(
     about: str | None,
 ) -> None:
     with checks() as check:
@@ -223,9 +223,7 @@ def test_a_history_shows_the_newest_as_many_as_fit_and_says_when_there_are_older
 
 
 @given(words=st.lists(st.text(max_size=100), max_size=20), about=st.none() | st.text())
-def test_a_history_of_anything_fits_and_shows_whole_lines(
-    words: list[str], about: str | None
-) -> None:
+def test_any_history_fits_and_has_complete_lines(words: list[str], about: str | None) -> None:
     lines = [
         Line(Request(word, ORIGIN, word, word, OWNER, word, word), None, NOW, LINK)
         for word in words
@@ -269,7 +267,7 @@ def test_an_answer_shows_the_http_status_that_came_back(status: int) -> None:
 
 @SPEAK
 @given(words=HOSTILE)
-def test_words_of_others_do_nothing_and_fit(
+def test_other_peoples_texts_are_escaped_and_fit(
     speak: Callable[[Words, str], Message], words: str
 ) -> None:
     for said in (speak(ENGLISH, words), speak(CHINESE, words)):
@@ -282,7 +280,7 @@ def test_words_of_others_do_nothing_and_fit(
 
 
 @SPEAK
-def test_words_of_an_ordinary_length_are_shown_in_full(
+def test_texts_of_ordinary_length_are_shown_in_full(
     speak: Callable[[Words, str], Message],
 ) -> None:
     with checks() as check:
@@ -325,19 +323,19 @@ def test_an_answer_says_which_link_broke_exactly_when_one_did(link: Link | None)
                 assert broke == (link and names[link])
 
 
-def test_every_link_is_told_in_other_words() -> None:
+def test_each_link_has_its_own_words() -> None:
     assert len({where_it_broke(ENGLISH, link) for link in Link}) == len(Link)
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_whoever_may_not_share_is_told_of_no_token(name: str) -> None:
+def test_people_who_may_not_share_are_told_nothing_about_tokens(name: str) -> None:
     for person, rules in ((STRANGER, ()), (Unreadable.SLACK_DOWN, (PLATFORM,))):
         told = whoami(ENGLISH, person, REQUESTER, TEAM, rules, CHAINS[name])
         assert told == whoami(ENGLISH, person, REQUESTER, TEAM, rules)
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_whoami_tells_of_each_owner_and_only_of_other_links_that_are_not_well(name: str) -> None:
+def test_whoami_lists_each_owner_and_only_those_other_links_that_have_trouble(name: str) -> None:
     text, links = MESSAGES[f"whoami: tokens {name}"].text, CHAINS[name]
     owners = [str(state.owner) for state in links if state.link is Link.OWNER]
     more = re.search(r"• and (\d+) more$", text)
@@ -357,7 +355,7 @@ def test_whoami_tells_of_each_owner_and_only_of_other_links_that_are_not_well(na
 
 
 @pytest.mark.parametrize("count", [1, 5, 9, 40, 500])
-def test_of_many_owners_as_many_are_told_of_as_fit(count: int) -> None:
+def test_of_many_owners_as_many_are_listed_as_fit(count: int) -> None:
     links = [LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW) for n in range(count)]
     said = whoami(ENGLISH, MEMBER, REQUESTER, TEAM, (PLATFORM,) * 10, links)
     shown = re.findall(r"^• `wx[0-9a-f]{16}`: good until <.*>\.$", said.text, re.MULTILINE)
@@ -369,7 +367,7 @@ def test_of_many_owners_as_many_are_told_of_as_fit(count: int) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 7, 39])
-def test_of_many_owners_those_in_trouble_are_told_of_first(at: int) -> None:
+def test_of_many_owners_those_with_trouble_are_listed_first(at: int) -> None:
     links = [LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW) for n in range(40)]
     links[at] = LinkState(Link.OWNER, APPID, None, None, for_code(61023), NOW)
     said = whoami(ENGLISH, MEMBER, REQUESTER, TEAM, (PLATFORM,), links)

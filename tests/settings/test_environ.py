@@ -16,7 +16,7 @@ UNPROTECTED = "X begins with http://, which would send tokens unprotected. Use h
 
 @pytest.fixture
 def dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the place of the `.env` in an empty working directory."""
+    """The path of the `.env` in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     monkeypatch.setenv("PORT", "4000")
@@ -30,17 +30,17 @@ def test_without_a_file_the_environment_is_that_of_the_process(dotenv: Path) -> 
     assert "SLACK_BOT_TOKEN" not in found
 
 
-def test_a_file_adds_what_the_process_does_not_say(dotenv: Path) -> None:
+def test_a_file_adds_variables_that_the_process_does_not_have(dotenv: Path) -> None:
     dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
     assert environment()["SLACK_BOT_TOKEN"] == "xoxb-1"
 
 
-def test_what_the_process_says_wins_over_the_file(dotenv: Path) -> None:
+def test_the_variables_of_the_process_take_precedence_over_the_file(dotenv: Path) -> None:
     dotenv.write_text("PORT=5000\n")
     assert environment()["PORT"] == "4000"
 
 
-def test_an_empty_value_of_the_process_wins_too(
+def test_an_empty_variable_of_the_process_takes_precedence_too(
     dotenv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "")
@@ -59,17 +59,17 @@ def test_the_file_may_hold_comments_quotes_and_exports(dotenv: Path) -> None:
     assert (found["A_ONE"], found["A_TWO"]) == ("x y", "z")
 
 
-def test_a_mark_at_the_start_of_the_file_hides_no_setting(dotenv: Path) -> None:
+def test_a_byte_order_mark_does_not_hide_the_first_setting(dotenv: Path) -> None:
     dotenv.write_bytes(b"\xef\xbb\xbfSLACK_BOT_TOKEN=xoxb-1\r\nA_ONE=x\r\n")
     assert (environment()["SLACK_BOT_TOKEN"], environment()["A_ONE"]) == ("xoxb-1", "x")
 
 
-def test_letters_in_another_encoding_do_not_stop_the_rest(dotenv: Path) -> None:
+def test_characters_in_another_encoding_do_not_affect_the_other_lines(dotenv: Path) -> None:
     dotenv.write_bytes("# café\nSLACK_BOT_TOKEN=xoxb-1\n".encode("latin-1"))
     assert environment()["SLACK_BOT_TOKEN"] == "xoxb-1"
 
 
-def test_a_directory_of_that_name_is_no_file(dotenv: Path) -> None:
+def test_a_directory_called_env_is_ignored(dotenv: Path) -> None:
     dotenv.mkdir()
     assert environment()["PORT"] == "4000"
 
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_read_ends_the_process_with_a_sentence(
     assert (said.out, said.err) == ("", f".env cannot be read: {reason}. {fix}\n")
 
 
-def test_a_line_that_says_nothing_ends_the_process_with_a_sentence_and_shows_no_value(
+def test_an_invalid_line_ends_the_process_with_a_sentence_without_the_value(
     dotenv: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dotenv.write_text(
@@ -110,7 +110,7 @@ def test_a_line_that_says_nothing_ends_the_process_with_a_sentence_and_shows_no_
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_a_file_in_utf_16_is_called_so(
+def test_a_file_in_utf_16_is_reported_as_such(
     dotenv: Path, capsys: pytest.CaptureFixture[str], encoding: str
 ) -> None:
     dotenv.write_bytes("SLACK_BOT_TOKEN=xoxb-1\n".encode(encoding))
@@ -136,13 +136,13 @@ def test_curly_quotes_around_a_value_are_named_with_their_line_and_no_value(
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_file_of_somebody_else_ends_the_process_with_a_sentence(dotenv: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_users_unreadable_file_ends_the_process_with_a_sentence(dotenv: Path) -> None:
     dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
     dotenv.chmod(0o600)
     nobody = 65534
     child = os.fork()
-    if not child:  # as somebody else, it may do nothing but exit
+    if not child:  # as another user, it can only exit
         os.setuid(nobody)
         try:
             environment()
@@ -171,14 +171,16 @@ def test_an_empty_value_counts_as_not_set(environ: dict[str, str], expected: str
 @pytest.mark.parametrize(
     ("word", "expected"), [("5", 5), (" 0.5 ", 0.5), ("1e1", 10), ("60", 60), ("", 7)]
 )
-def test_a_number_within_bounds_is_read_and_none_is_the_default(word: str, expected: float) -> None:
+def test_a_number_within_bounds_is_read_and_a_missing_one_has_its_default(
+    word: str, expected: float
+) -> None:
     read = Reader({"X": word})
     assert number(0.5, 60)(read, "X", "7") == expected
     assert read.problems == []
 
 
 @pytest.mark.parametrize("word", ["ten", "0.4", "61", "-1", "nan", "inf", "1,5", "0x5", "5s"])
-def test_a_number_that_is_none_or_out_of_bounds_is_a_problem(word: str) -> None:
+def test_an_invalid_number_or_one_out_of_bounds_is_a_problem(word: str) -> None:
     read = Reader({"X": word})
     assert number(0.5, 60)(read, "X", "7") == 7
     assert read.problems == [f"X is “{word}”. Set it to a number from 0.5 to 60."]
@@ -192,7 +194,7 @@ def test_a_whole_number_is_read(word: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("word", ["5.5", "0", "61", "nan", "inf", "five"])
-def test_a_number_that_is_not_whole_is_a_problem_where_it_must_be(word: str) -> None:
+def test_a_fraction_is_a_problem_for_a_whole_number(word: str) -> None:
     read = Reader({"X": word})
     assert number(1, 60, whole=True)(read, "X", "7") == 7
     assert read.problems == [f"X is “{word}”. Set it to a whole number from 1 to 60."]
@@ -221,7 +223,7 @@ def test_a_choice_is_read_whatever_its_case(word: str, expected: str) -> None:
         ("correct horse battery", "something else"),
     ],
 )
-def test_what_may_be_a_secret_is_named_and_not_shown(word: str, held: str) -> None:
+def test_a_value_that_may_be_a_secret_is_not_shown(word: str, held: str) -> None:
     read = Reader({"X": word})
     number(1, 60)(read, "X", "7")
     choice("text", "json")(read, "X", "")
@@ -246,7 +248,7 @@ def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
         *("http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/"),
     ],
 )
-def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) -> None:
+def test_an_https_or_local_address_is_read_unchanged(word: str) -> None:
     read = Reader({"X": word})
     assert address()(read, "X", "") == word
     assert read.problems == []
@@ -276,7 +278,7 @@ def test_a_protected_address_or_one_on_this_machine_is_read_as_it_is(word: str) 
         ("//a.example", NO_ADDRESS),
     ],
 )
-def test_an_address_that_is_none_or_unprotected_is_a_problem(word: str, problem: str) -> None:
+def test_an_invalid_address_or_one_without_tls_is_a_problem(word: str, problem: str) -> None:
     read = Reader({"X": word})
     address()(read, "X", "")
     assert read.problems == [problem]
@@ -307,7 +309,7 @@ def test_ids_are_separated_by_commas_or_blanks(word: str, expected: set[str]) ->
     assert read.problems == []
 
 
-def test_each_id_that_is_none_is_a_problem_of_its_own() -> None:
+def test_each_invalid_id_is_a_problem() -> None:
     read = Reader({"X": "bob, U1, *, @ann"})
     ids(re.compile("U[0-9]"), "U7")(read, "X", "")
     assert read.problems == [

@@ -79,7 +79,7 @@ UNPROTECTED = "begins with http://, which would send tokens unprotected. Use htt
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working directory, which is empty at first."""
+    """The working directory, which is empty at first."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -91,7 +91,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
 
 def changed(**changes: str) -> dict[str, str]:
-    """Return a good environment with changes; what becomes empty counts as not set."""
+    """Return a valid environment with these changes; an empty value counts as not set."""
     return GOOD | changes
 
 
@@ -108,7 +108,7 @@ def without_people(**changes: str) -> dict[str, str]:
     return changed(SHARE_ENV_ALLOWED_USERS="") | changes
 
 
-def test_what_is_not_set_has_its_default() -> None:
+def test_settings_that_are_not_set_have_their_defaults() -> None:
     assert settings(GOOD) == Settings(
         slack=SlackSettings(BOT, APP, None, "https://slack.com/api/"),
         tokens=FixedTokenSettings(A, TOKEN),
@@ -133,14 +133,14 @@ def test_what_is_not_set_has_its_default() -> None:
         pytest.param(GOOD, False, id="Socket Mode and a fixed token"),
         pytest.param(by_server(EACH), False, id="Socket Mode and a token server"),
         pytest.param(changed(PORT=" "), False, id="an empty PORT"),
-        pytest.param(changed(PORT="3000"), True, id="PORT, be it the default"),
+        pytest.param(changed(PORT="3000"), True, id="PORT, even if it is the default"),
         pytest.param(by_platform(), True, id="the platform's chain"),
         pytest.param(
             changed(SLACK_APP_TOKEN="", SLACK_SIGNING_SECRET=SIGNING), True, id="HTTP mode"
         ),
     ],
 )
-def test_there_is_a_listener_where_one_is_needed_or_port_is_set(
+def test_there_is_a_listener_if_one_is_needed_or_port_is_set(
     environ: dict[str, str], listens: bool
 ) -> None:
     assert (settings(environ).listener == Address("127.0.0.1", 3000)) is listens
@@ -150,7 +150,7 @@ def test_empty_values_count_as_not_set() -> None:
     assert load(dict.fromkeys(NAMES, " ") | GOOD) == load(GOOD)
 
 
-def test_what_is_set_is_used() -> None:
+def test_settings_that_are_set_are_used() -> None:
     loaded = settings(
         changed(
             SLACK_APP_TOKEN="",
@@ -160,7 +160,7 @@ def test_what_is_set_is_used() -> None:
             WECHAT_TIMEOUT="2.5",
             DATABASE_URL=" postgresql+psycopg://bot@db.example/ledger ",
             LANGUAGE="zh-cn",
-            HOST="0.0.0.0",  # noqa: S104  # a value to read, nothing listens
+            HOST="0.0.0.0",  # noqa: S104  # only a value; nothing listens
             PORT="8080",
             LOG_LEVEL="debug",
             LOG_FORMAT="JSON",
@@ -175,7 +175,7 @@ def test_what_is_set_is_used() -> None:
     assert (loaded.log_level, loaded.log_format, loaded.shutdown_grace) == ("DEBUG", "json", 0)
 
 
-def test_a_rotated_bot_token_is_a_bot_token() -> None:
+def test_a_rotated_bot_token_is_accepted() -> None:
     token = "xoxe.xoxb-1-abc"
     assert settings(changed(SLACK_BOT_TOKEN=token)).slack.bot_token == token
 
@@ -216,7 +216,7 @@ def test_each_owner_has_a_way_to_its_token(
     assert loaded.policy.default_owner == A
 
 
-def test_the_short_policy_lets_its_people_in_from_its_channels() -> None:
+def test_the_allowed_users_and_channels_make_a_policy() -> None:
     given = without_people(
         SHARE_ENV_ALLOWED_USERS="U1X, U2X",
         SHARE_ENV_ALLOWED_GROUPS="S1X S2X",
@@ -230,7 +230,7 @@ def test_the_short_policy_lets_its_people_in_from_its_channels() -> None:
     assert isinstance(decide(policy, Ask(Person("T", "U3X"), "C1X", B, "any")), Deny)
 
 
-def test_groups_alone_are_enough_for_the_short_policy() -> None:
+def test_the_allowed_groups_alone_make_a_policy() -> None:
     rules = settings(without_people(SHARE_ENV_ALLOWED_GROUPS="S1X")).policy.rules
     assert (rules[0].users, rules[0].groups) == (frozenset(), frozenset({"S1X"}))
 
@@ -250,7 +250,7 @@ def test_a_policy_file_is_read(directory: Path, name: str, given: str, mark: byt
     assert (policy.contact, policy.owners) == ("Zoë", (Owner(A, ("a-*",)),))
 
 
-def test_a_folder_that_a_mount_made_in_its_place_is_named_as_what_is_wrong(directory: Path) -> None:
+def test_a_folder_in_place_of_the_policy_file_is_reported(directory: Path) -> None:
     (directory / "policy.toml").mkdir()
     said = (
         "The policy file “policy.toml” cannot be read: it is not a file. "
@@ -259,7 +259,7 @@ def test_a_folder_that_a_mount_made_in_its_place_is_named_as_what_is_wrong(direc
     assert load(without_people()) == [said]
 
 
-def test_a_named_policy_file_wins_over_the_usual_one(directory: Path) -> None:
+def test_a_named_policy_file_takes_precedence_over_the_default_one(directory: Path) -> None:
     (directory / "policy.toml").write_text("no TOML at all")
     (directory / "other.toml").write_text(RULE)
     assert settings(without_people(POLICY_FILE=str(directory / "other.toml"))).policy.rules
@@ -447,21 +447,21 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
 
 
 @pytest.mark.parametrize(("environ", "problems"), PROBLEMS.values(), ids=list(PROBLEMS))
-def test_each_thing_wrong_has_one_sentence_with_the_fix(
+def test_each_problem_has_one_sentence_with_the_fix(
     environ: dict[str, str], problems: list[str]
 ) -> None:
     assert load(environ) == problems
 
 
 @pytest.mark.parametrize(("environ", "problems"), PROBLEMS.values(), ids=list(PROBLEMS))
-def test_no_sentence_looks_as_if_it_held_a_secret(
+def test_the_redaction_changes_no_sentence_about_a_problem(
     environ: dict[str, str], problems: list[str]
 ) -> None:
     clean = Redactor(read_parts(environ).secrets).clean
     assert [*map(clean, problems)] == problems
 
 
-def test_the_secrets_of_what_cannot_be_used_are_known_too_and_an_appid_is_none() -> None:
+def test_the_secrets_of_invalid_settings_are_known_too_and_an_appid_is_not_a_secret() -> None:
     given = by_platform(
         SLACK_BOT_TOKEN="",
         SLACK_API_URL="http://slack.example",
@@ -530,7 +530,7 @@ IN_FILE: dict[str, tuple[dict[str, str], bytes, list[str]]] = {
 
 
 @pytest.mark.parametrize(("environ", "content", "problems"), IN_FILE.values(), ids=list(IN_FILE))
-def test_a_policy_file_that_does_not_fit_has_a_sentence_for_each_reason(
+def test_an_invalid_policy_file_has_a_sentence_for_each_problem(
     directory: Path, environ: dict[str, str], content: bytes, problems: list[str]
 ) -> None:
     (directory / "policy.toml").write_bytes(content)
@@ -589,9 +589,7 @@ def test_a_policy_file_that_does_not_fit_has_a_sentence_for_each_reason(
         ),
     ],
 )
-def test_every_secret_is_known_to_be_one(
-    environ: dict[str, str], expected: tuple[str, ...]
-) -> None:
+def test_every_secret_is_recognised(environ: dict[str, str], expected: tuple[str, ...]) -> None:
     assert settings(environ).secrets() == expected
 
 

@@ -124,7 +124,7 @@ def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
                 SEED,
                 (NEW_KEY, OLD_KEY),
             ),
-            id="a platform with all that it can have",
+            id="a platform with all optional settings",
         ),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_platform_and_a_server_for_each_owner_need_no_default_owner() -> None:
 
 
 @pytest.mark.parametrize("between", [",", " , ", " ", "\n", ",,"])
-def test_keys_are_separated_by_commas_or_blanks_and_keep_their_order(between: str) -> None:
+def test_keys_are_separated_by_commas_or_blanks_in_their_order(between: str) -> None:
     tokens = read(CHAIN | {"TOKEN_ENCRYPTION_KEY": f"{NEW_KEY}{between}{OLD_KEY}"})
     assert isinstance(tokens, PlatformSettings)
     assert tokens.encryption_keys == (NEW_KEY, OLD_KEY)
@@ -327,7 +327,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
 
 
 @pytest.mark.parametrize(("environ", "owner", "expected"), PROBLEMS.values(), ids=PROBLEMS.keys())
-def test_each_thing_wrong_has_one_sentence_with_the_fix(
+def test_each_problem_has_one_sentence_with_the_fix(
     environ: dict[str, str], owner: str | None, expected: list[str]
 ) -> None:
     assert problems(environ, owner) == expected
@@ -346,14 +346,14 @@ def test_each_thing_wrong_has_one_sentence_with_the_fix(
         f"{OLD_KEY}x",
     ],
 )
-def test_no_problem_shows_what_stands_in_the_wrong_place(word: str) -> None:
+def test_no_problem_shows_a_value_in_the_wrong_setting(word: str) -> None:
     told = [sentence for name in ALL_OF_IT for sentence in problems(ALL_OF_IT | {name: word}, None)]
     assert told
     assert [sentence for sentence in told if word in sentence] == []
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])) | st.text("AZaz09-_=+/", min_size=40))
-def test_every_key_that_is_taken_encrypts(word: str) -> None:
+def test_every_accepted_key_can_encrypt(word: str) -> None:
     environ = CHAIN | {"TOKEN_ENCRYPTION_KEY": word}
     if not problems(environ):
         tokens = read(environ)
@@ -388,7 +388,7 @@ A_TOKEN_EACH, PLATFORMS = TokenServerSettings(EACH, None), read(CHAIN)
             FixedTokenSettings("", TOKEN),
             owners(B, default=None),
             [],
-            id="a fixed token of nobody, which was told already",
+            id="a fixed token without an owner, which is another problem",
         ),
         pytest.param(ONE_TOKEN, owners(), [], id="a token server for the default owner"),
         pytest.param(ONE_TOKEN, owners(A), [], id="a token server for the only owner"),
@@ -397,7 +397,7 @@ A_TOKEN_EACH, PLATFORMS = TokenServerSettings(EACH, None), read(CHAIN)
             ONE_TOKEN,
             owners(B, default=None),
             [],
-            id="a token server for nobody, which was told already",
+            id="a token server without an owner, which is another problem",
         ),
         pytest.param(A_TOKEN_EACH, owners(B, C), [], id="a token server for each"),
         pytest.param(A_TOKEN_EACH, owners(), [], id="a token server for each, the default owner"),
@@ -442,11 +442,11 @@ def test_each_owner_needs_a_way_to_its_token(
                 NEW_KEY,
                 OLD_KEY,
             },
-            id="a platform with all that it can have",
+            id="a platform with all optional settings",
         ),
     ],
 )
-def test_every_secret_is_known_to_be_one_and_shown_nowhere(
+def test_every_secret_is_recognised_and_never_shown(
     environ: dict[str, str], expected: set[str]
 ) -> None:
     tokens = read(environ)
