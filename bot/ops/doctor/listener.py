@@ -112,6 +112,7 @@ def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
         if (path, reason) in _FIXES and (not others or path == ELSEWHERE):
             why, fix = _FIXES[path, reason]
             where = "" if path == ELSEWHERE else f" to {path}"
-            found = f"the bot that runs refused {times} posts{where}: {why}"
+            posts = "one post" if times == 1 else f"{times} posts"
+            found = f"the bot that runs refused {posts}{where}: {why}"
             causes = ("clock",) if fix == _CLOCK else ()
             yield because((warning if others else wrong)(_DELIVERIES, found, fix), *causes)

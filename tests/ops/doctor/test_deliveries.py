@@ -113,6 +113,7 @@ async def test_a_request_url_with_another_path_is_named(
         await slack.command(REQUESTER, RELEASES, ASK)
         (one_of_several,) = await deliveries(by_http)
     assert (found.level, "nothing takes posts at their path" in found.found) == ("wrong", True)
+    assert found.found.startswith("the bot that runs refused one post: ")
     assert "/slack/events" in str(found.fix)
     assert one_of_several == replace(found, level="warning")
 
