@@ -7,6 +7,7 @@ process has no file descriptors left.
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from resource import RLIMIT_NOFILE, getrlimit
@@ -35,18 +36,28 @@ def connection_limit() -> int:
 
 
 class _ClientConnection(web.RequestHandler, asyncio.BufferedProtocol):
-    """One connection. It is closed when its headers are too long; once it is closing, nothing more is read.
+    """One connection, for which `make_room` closes another one if there are too many.
+
+    It is closed when its headers are too long; once it is closing, nothing more is read.
 
     It reads into a buffer that all connections share: for a `Protocol`, asyncio allocates 256 KiB for each read, which
     takes ten times as long as the read itself.
     """
 
-    def __init__(self, buffer: bytearray, *given: Any, **more: Any) -> None:
+    def __init__(
+        self, make_room: Callable[[], None], buffer: bytearray, *given: Any, **more: Any
+    ) -> None:
         super().__init__(*given, **more)
+        self._make_room = make_room
         self._buffer = buffer
         self._body: StreamReader | None = None
         self._header_bytes = 0
         self._is_closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Make room among the earlier connections, then join them."""
+        self._make_room()
+        super().connection_made(transport)
 
     def close(self) -> None:
         """Close after the response to the current request."""
@@ -109,6 +120,7 @@ class HttpServer:
         stack.push_async_callback(finish)
         connection = partial(
             _ClientConnection,
+            partial(self._close_one_if_full, server),
             bytearray(_READ_SIZE),
             server,
             loop=loop,
@@ -119,12 +131,8 @@ class HttpServer:
             read_bufsize=_READ_BUFFER,
         )
 
-        def accept() -> web.RequestHandler:
-            self._close_one_if_full(server)
-            return connection()
-
         # asyncio accepts up to `backlog` connections at a time and logs an error for each if no descriptor is left.
-        listening = await loop.create_server(accept, host, port, backlog=_AT_ONCE)
+        listening = await loop.create_server(connection, host, port, backlog=_AT_ONCE)
         stack.callback(listening.close)
         for each in listening.sockets:
             with socket.socket(fileno=os.dup(each.fileno())) as same:
@@ -141,7 +149,7 @@ class HttpServer:
         @web.middleware
         async def busy_while_handling(request: web.Request, handler: Handler) -> web.StreamResponse:
             connection = request.protocol
-            assert isinstance(connection, _ClientConnection)  # noqa: S101  # created by `accept`
+            assert isinstance(connection, _ClientConnection)  # noqa: S101  # created by `serve`
             connection.headers_complete(request)
             self._busy.add(connection)
             try:

@@ -92,6 +92,20 @@ async def test_if_all_connections_have_requests_the_oldest_is_closed() -> None:
         assert [await each.status_line() for each in clients[1:]] == [b"HTTP/1.1 200 OK\r\n"] * 2
 
 
+async def test_of_many_connections_accepted_at_once_only_the_newest_stay_open() -> None:
+    async with serve(2) as server:
+        # Without a turn of the loop, so that all are accepted in the same iteration.
+        raw = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+        clients = [Client(*await asyncio.open_connection(sock=each)) for each in raw]
+        server.clients += clients
+        for client in clients[:-2]:
+            assert await client.status_line() == b""
+        server.may_respond.set()
+        for client in clients[-2:]:
+            client.writer.write(REQUEST)
+            assert await client.status_line() == b"HTTP/1.1 200 OK\r\n"
+
+
 async def test_a_connection_whose_request_was_answered_counts_as_idle_again() -> None:
     async with serve(2) as server:
         server.may_respond.set()
