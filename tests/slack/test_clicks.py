@@ -200,12 +200,12 @@ BODY: dict[str, Any] = {
     [
         pytest.param(
             {},
-            {"message": "C1/1.5", "thread_ts": "", "team_id": "T1"},
+            {"message": "C1/1.5", "active_thread": "", "team_id": "T1"},
             id="message",
         ),
         pytest.param(
             {"message": {"ts": "1.7", "thread_ts": "1.5"}},
-            {"message": "C1/1.7/1.5", "thread_ts": "1.5"},
+            {"message": "C1/1.7/1.5", "active_thread": "1.5"},
             id="in a thread",
         ),
         pytest.param(
@@ -213,7 +213,7 @@ BODY: dict[str, Any] = {
                 "message": None,
                 "container": {"is_ephemeral": True, "channel_id": "C1", "thread_ts": "1.5"},
             },
-            {"message": None, "thread_ts": "1.5", "channel_id": "C1"},
+            {"message": None, "active_thread": "1.5", "channel_id": "C1"},
             id="ephemeral",
         ),
         pytest.param(
@@ -277,9 +277,9 @@ def test_a_click_is_read_wherever_the_button_is(
 @pytest.mark.parametrize(
     ("metadata", "read"),
     [
-        ("r1 C1/1.5", {"message": "C1/1.5", "channel_id": "C1", "thread_ts": ""}),
-        ("r1 C1/1.7/1.5", {"message": "C1/1.7/1.5", "channel_id": "C1", "thread_ts": "1.5"}),
-        ("r1", {"message": None, "channel_id": "", "thread_ts": ""}),
+        ("r1 C1/1.5", {"message": "C1/1.5", "channel_id": "C1", "active_thread": ""}),
+        ("r1 C1/1.7/1.5", {"message": "C1/1.7/1.5", "channel_id": "C1", "active_thread": "1.5"}),
+        ("r1", {"message": None, "channel_id": "", "active_thread": ""}),
     ],
     ids=["message", "in a thread", "App Home"],
 )
