@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
@@ -11,6 +11,7 @@ from bot.ops.doctor.transport import Traffic, origin_of
 from bot.wechat.push import STALE_AFTER
 
 _PROXIES = "proxies"
+_SLACK = "slack.com"
 _NOTICEABLE = 30.0  # seconds
 
 
@@ -36,25 +37,36 @@ async def check_clock(setup: Setup) -> list[Finding]:
 async def check_proxies(setup: Setup) -> list[Finding]:
     """Return which proxies are used, and misleading variables in the environment."""
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
-    problems = [*_problems(proxies, setup.environ)] or [*_shut(setup.traffic)]
+    slack = urlsplit(setup.parts.slack.api_url).hostname if setup.parts.slack else None
+    odd = _problems(proxies, setup.environ, past=bool(proxy_bypass(slack or _SLACK)))
+    problems = [*odd, *_shut(setup.traffic)] or [*_silent(setup.traffic)]
     used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
     return problems or [ok(_PROXIES, used or "none")]
 
 
 def _shut(traffic: Traffic) -> Iterator[Finding]:
-    """Yield a finding if a proxy did not let calls through, or if none of several servers answered."""
+    """Yield a finding if a proxy did not let calls through."""
     if traffic.shut:
         said = ", ".join(f"{host} (HTTP {status})" for host, status in sorted(traffic.shut.items()))
         fix = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
         yield wrong(_PROXIES, f"the proxy does not let the bot through to {said}", fix)
-    elif len(traffic.silent) > 1 and not traffic.answered:
+
+
+def _silent(traffic: Traffic) -> Iterator[Finding]:
+    """Yield a finding if none of several servers answered."""
+    if len(traffic.silent) > 1 and not traffic.answered:
         found = f"none of these answers: {', '.join(sorted(traffic.silent))}"
         fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
         yield wrong(_PROXIES, found, fix)
 
 
-def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the problems. Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`."""
+def _problems(
+    proxies: Mapping[str, str], environ: Mapping[str, str], *, past: bool
+) -> Iterator[Finding]:
+    """Yield the problems; `past` if NO_PROXY names Slack.
+
+    Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`.
+    """
     only_in_file = sorted(
         name for name in environ if name.upper().endswith("_PROXY") and name not in os.environ
     )
@@ -69,14 +81,14 @@ def _problems(proxies: Mapping[str, str], environ: Mapping[str, str]) -> Iterato
     secure = proxies.get("https", "http://").lower()
     if not secure.startswith("http://"):
         # aiohttp ignores an https:// proxy, and fails with any other scheme.
-        past = secure.startswith("https://")
-        what = "WeChat is called without it" if past else "neither Slack nor WeChat can be called"
+        unused = secure.startswith("https://")
+        what = "WeChat is called without it" if unused else "neither Slack nor WeChat can be called"
         fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
         found = f"HTTPS_PROXY does not begin with http://, so {what}"
-        yield (warning if past else wrong)(_PROXIES, found, fix)
-    if proxies and getproxies().get("no"):
+        yield (warning if unused else wrong)(_PROXIES, found, fix)
+    if proxies and past:
         fix = "Let the proxy reach Slack."
-        found = "NO_PROXY is set: Slack's library ignores it, and calls Slack through the proxy"
+        found = "NO_PROXY names Slack, whose library ignores it and calls Slack through the proxy"
         yield warning(_PROXIES, found, fix)
 
 

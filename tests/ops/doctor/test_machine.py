@@ -4,6 +4,8 @@ import pytest
 
 from bot.ops.doctor.run import examine
 from bot.ops.doctor.transport import origin_of
+from bot.playground.faults import Status
+from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.ops.doctors import asked, complaints, level, one
 
@@ -48,7 +50,14 @@ async def test_a_clock_is_seen_however_its_servers_address_is_written(
         ),
         ({"HTTPS_PROXY": "hush"}, "HTTPS_PROXY does not begin with http://, so neither Slack nor"),
         ({"HTTPS_PROXY": "socks5://hush:1"}, "so neither Slack nor WeChat can be called"),
-        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "localhost"}, "NO_PROXY is set"),
+        (
+            {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": ".slack.com"},
+            "NO_PROXY names Slack, whose library ignores it",
+        ),
+        (
+            {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "localhost"},
+            "https: http://proxy.example",
+        ),
     ],
 )
 async def test_the_proxies_are_named_without_their_passwords(
@@ -73,6 +82,20 @@ async def test_a_proxy_that_cannot_be_used_is_the_one_cause_of_what_cannot_be_re
     assert told.finding.found.startswith("HTTPS_PROXY does not begin with http://")
     assert [each.name for each in told.follows] == ["slack-bot", "slack-app", "wechat"]
     assert "slack-groups" in told.unchecked
+
+
+@pytest.mark.usefixtures("ledger")
+async def test_a_proxy_that_refuses_is_told_beside_what_else_is_odd_about_proxies(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, wechat: LocalWeChat
+) -> None:
+    wechat.fail("getenvinfo", Status(407))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    others = environ | {"NO_PROXY": "127.0.0.1"}
+    odd, refuses = complaints(await examine(others))
+    assert odd.finding.found.startswith("only in .env, where they are not used")
+    assert odd.follows == ()
+    assert refuses.finding.found == "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
+    assert [each.name for each in refuses.follows] == ["wechat"]
 
 
 async def test_a_proxy_that_only_the_env_file_names_is_not_used() -> None:
