@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Tracing doubles a test's time. Excluded are the tests on PostgreSQL, which also run on SQLite, and properties, for which
     there are tables of examples too.
     """
-    items.sort(key=lambda item: item.path.name not in {"test_connection.py", "test_owed.py"})
+    items.sort(key=lambda item: item.path.name not in {"test_socket_mode.py", "test_owed.py"})
     for item in items:
         if "postgresql" in item.name or item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
@@ -432,8 +432,8 @@ def _may_pause(raw: object, _record: object) -> None:
 
 
 def _count_to(end: int) -> str:
-    numbers = f"WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {end})"  # noqa: S608  # words of ours
-    return f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # words of ours
+    numbers = f"WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM n WHERE x < {end})"  # noqa: S608  # names of the tests
+    return f"SELECT count(*) FROM ({numbers} SELECT x FROM n)"  # noqa: S608  # names of the tests
 
 
 def _need_not_last(raw: object, *_: object) -> None:

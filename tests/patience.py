@@ -1,4 +1,4 @@
-"""How long the bot waits in the tests: what takes two seconds at most may take more on a busy machine."""
+"""Longer timeouts of the bot for the tests: a busy machine needs more than the real ones."""
 
 from importlib import import_module
 
@@ -14,11 +14,11 @@ _ANSWERS = {
     ("bot.slack.forms", "_ACK_SECONDS"): 2.3,
     ("bot.workflow.form", "_WECHAT_SECONDS"): 1.5,
 }
-"""What bounds an answer, of the three seconds that Slack waits for it."""
+"""The limits within Slack's three seconds for an ack."""
 
 
 def let_the_ledger_take(seconds: float) -> None:
-    """Let whoever uses the ledger in this process wait so long for it, and PostgreSQL give up as much later."""
+    """Set how long this process waits for the ledger, and lengthen PostgreSQL's timeouts in proportion."""
     _, *others = Writer.__init__.__defaults__ or ()
     Writer.__init__.__defaults__ = (seconds, *others)
     REACHING["connect_timeout"] = round(seconds)
@@ -27,6 +27,6 @@ def let_the_ledger_take(seconds: float) -> None:
 
 
 def let_answers_take(times: float) -> None:
-    """Let an answer of the bot's in this process take so many times as long as Slack lets it."""
+    """Multiply the limits for answers of a bot in this process."""
     for (module, name), seconds in _ANSWERS.items():
         setattr(import_module(module), name, seconds * times)

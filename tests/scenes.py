@@ -1,4 +1,4 @@
-"""Scenes between people and the bot: who asks, who clicks, and what each of them sees."""
+"""People who use a bot in this process: they type and click, and their messages are recorded."""
 
 import asyncio
 from collections import defaultdict
@@ -47,9 +47,9 @@ BOTH = f"{APPROVE}confirm = true\n"
 
 @dataclass
 class Scene:
-    """One ledger, the bots that run on it one after the other, and the people.
+    """People, servers, and one ledger, on which bots run one after the other.
 
-    `heard` has what was shown to each person alone, oldest first; `reload` makes the bot read its policy file now.
+    `heard` has the ephemeral and direct messages to each person, oldest first; `reload` reloads the policy file.
     """
 
     slack: LocalSlack
@@ -66,7 +66,7 @@ class Scene:
 
     @asynccontextmanager
     async def bot(self, rules: str) -> AsyncIterator[None]:
-        """Run the bot with these rules; at the end it finishes its work."""
+        """Run the bot with these rules; it is stopped at the end of the context."""
         path = self.write(rules)
         kept = {name: value for name, value in self.environ.items() if "ALLOWED" not in name}
         ruled = settings_of(kept | {"POLICY_FILE": str(path)})
@@ -98,14 +98,14 @@ class Scene:
         return self.slack.parents(conversation.id)[-1]
 
     async def click(self, user: str, where: Where, button: str, team: str | None = None) -> str:
-        """Click a button, and return what the person alone is shown."""
+        """Click a button, and return the answer that only this person is shown."""
         before = len(self.heard[user])
         ack = await self.slack.click(user, where, button, team=team)
         assert ack.error is None
         return await self._told(user, before)
 
     async def forge(self, ack: Ack, by: str, **other: Json) -> str:
-        """Send a click's payload again with changes; return what `by` alone is shown."""
+        """Send a click's payload again with changes; return the answer that only `by` is shown."""
         before = len(self.heard[by])
         payload = {**ack.request, "trigger_id": self.slack.next_trigger(), **other}
         await self.slack.deliver("interactive", payload)
@@ -122,11 +122,11 @@ class Scene:
     async def decide(
         self, user: str, button: str, comment: str | None = None, where: Where | None = None
     ) -> str:
-        """Approve or reject with a comment, and return what the approver alone is shown."""
+        """Approve or reject with a comment, and return the answer that only the approver is shown."""
         return await self.send(user, await self.open(user, button, where), comment)
 
     async def send(self, user: str, view: View, comment: str | None = None) -> str:
-        """Submit a decision's modal, and return what the approver alone is shown."""
+        """Submit a decision's modal, and return the answer that only the approver is shown."""
         before = len(self.heard[user])
         ack = await self.slack.submit(user, view, {"comment": comment} if comment else {})
         assert (ack.error, ack.errors) == (None, {})
@@ -138,7 +138,7 @@ class Scene:
         return self.slack.parents(APPROVALS)[-1]
 
     async def over(self, requests: int = 1) -> None:
-        """Wait until this many requests are recorded and all have ended."""
+        """Wait until this many requests are recorded and all of them have ended."""
         await soon(lambda: states(self.database) == ["ended"] * requests)
 
     def parent(self, channel: str = RELEASES) -> str:
@@ -154,17 +154,17 @@ class Scene:
     def column(self, name: str, of: str = "requests") -> object:
         """Return a column of the newest request, or of the newest row of another table."""
         order = "created" if of == "requests" else "id"
-        query = f"SELECT {name} FROM {of} ORDER BY {order} DESC LIMIT 1"  # noqa: S608  # words of ours
+        query = f"SELECT {name} FROM {of} ORDER BY {order} DESC LIMIT 1"  # noqa: S608  # names of the tests
         found = rows(self.database, query)
         return found[0][0] if found else None
 
     def pass_time(self, seconds: float) -> None:
         """Move the deadlines of all waiting requests this many seconds nearer."""
-        change = f"UPDATE requests SET until = until - {seconds}, wake = wake - {seconds}"  # noqa: S608  # a number of ours
+        change = f"UPDATE requests SET until = until - {seconds}, wake = wake - {seconds}"  # noqa: S608  # a number of the tests
         rows(self.database, change)
 
     def let_expire(self) -> None:
-        """Let the deadlines of all waiting requests pass, before a bot runs."""
+        """Expire all waiting requests, before a bot runs."""
         rows(self.database, "UPDATE requests SET until = 1")
 
     def _saw(self, message: PostedMessage, change: Change) -> None:

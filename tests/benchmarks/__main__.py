@@ -1,6 +1,6 @@
 """python -m tests.benchmarks: compare this bot with bare Bolt apps on the same stand-ins, in one run.
 
-The stand-ins and the people who type run in this process, and each bot in a process of its own, one after the other, so
+The stand-ins and the simulated people run in this process, and each bot in a process of its own, one after the other, so
 that with two cores each side has one.
 """
 
@@ -50,7 +50,7 @@ def main() -> int:
             code = _compare(console, QUICK if given.quick else Plan(), earlier)
             return code if given.strict or not given.quick else 0
     except WrongResultError as error:
-        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # as it is, unwrapped
+        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # unwrapped
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 2
@@ -67,7 +67,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--page", action="store_true", help="fill in bot/ops/capacity.md by all of these")
     add("--limits", type=_numbers, metavar="1,2,5", help="Slack's limits from so many channels")
     add("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
-    add("--floods", action="store_true", help="strangers who lean on the door")
+    add("--floods", action="store_true", help="flood the HTTP listener without knowing a secret")
     return parser
 
 
@@ -121,7 +121,7 @@ async def _measure(plan: Plan, earlier: Path | None) -> Measured:
 
 
 def _run(work: Coroutine[Any, Any, T], within: float | None = None) -> T:
-    """Return the result of `work`, within so many seconds; SIGTERM and SIGINT stop the bots first."""
+    """Return the result of `work` within this many seconds; SIGTERM and SIGINT stop the bots first."""
 
     async def bounded() -> T:
         task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""How fast a bot that listens over HTTP acks its commands while strangers flood its listener."""
+"""How fast a bot in HTTP mode acks commands while clients without any secret flood its listener."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.bars import Bar
-from tests.benchmarks.strangers import FLOODS
+from tests.benchmarks.flood_clients import FLOODS
 from tests.conftest import free_port
 from tests.faults.bots import CHANNEL, address_at, over_http, request_of
 from tests.faults.rig import REQUESTER, Rig
@@ -23,7 +23,7 @@ _MEMORY = 20e6  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Leaned:
+class FloodResult:
     """The effect of a flood: the slowest ack in seconds, and the bot's largest growth in bytes."""
 
     flood: str
@@ -31,17 +31,17 @@ class Leaned:
     grown: int
 
 
-async def floods(tell: Callable[[str], None], seconds: float = _SECONDS) -> list[Leaned]:
+async def floods(tell: Callable[[str], None], seconds: float = _SECONDS) -> list[FloodResult]:
     """Run each flood against a bot of its own."""
     found = []
     for name in FLOODS:
         with TemporaryDirectory() as folder:
-            found.append(await _leaned(name, Path(folder), seconds))
+            found.append(await _under_flood(name, Path(folder), seconds))
         tell(f"{name}: {1000 * found[-1].slowest:.0f} ms, {found[-1].grown / 1e6:+.1f} MB")
     return found
 
 
-def flood_bars(found: list[Leaned]) -> list[Bar]:
+def flood_bars(found: list[FloodResult]) -> list[Bar]:
     """Return the bars: the slowest ack and the largest growth of all floods."""
     slowest, grown = max(each.slowest for each in found), max(each.grown for each in found)
     return [
@@ -50,7 +50,7 @@ def flood_bars(found: list[Leaned]) -> list[Bar]:
     ]
 
 
-async def _leaned(name: str, folder: Path, seconds: float) -> Leaned:
+async def _under_flood(name: str, folder: Path, seconds: float) -> FloodResult:
     port = free_port()
     async with chain_rig(folder, port, 0, **over_http(port)) as rig:
         rig.slack.request_url = address_at(port)
@@ -59,15 +59,15 @@ async def _leaned(name: str, folder: Path, seconds: float) -> Leaned:
             await _acked(rig)
         before = rig.bot.memory()
         rig.bot.forget_peak()
-        strangers = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.benchmarks.strangers", name, str(port), str(seconds)
+        clients = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.benchmarks.flood_clients", name, str(port), str(seconds)
         )
-        over = asyncio.create_task(strangers.wait())
+        over = asyncio.create_task(clients.wait())
         acks = [0.0]
         while not over.done():
             acks.append(await _acked(rig))
             await asyncio.sleep(_PAUSE)
-        return Leaned(name, max(acks), rig.bot.memory("VmHWM") - before)
+        return FloodResult(name, max(acks), rig.bot.memory("VmHWM") - before)
 
 
 async def _acked(rig: Rig) -> float:

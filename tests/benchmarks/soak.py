@@ -46,7 +46,7 @@ class Look:
 
 
 async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
-    """Run a storm for so many minutes, with a pause after each stretch; return the state at each pause."""
+    """Run a storm for this many minutes, with a pause after each stretch; return the state at each pause."""
     looks: list[Look] = []
     stretch = 60 * minutes / LOOKS
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, _bot(slack, wechat) as running:

@@ -80,7 +80,7 @@ class Storm:
         slack.on_change = self._saw
 
     async def blow(self, seconds: float) -> None:
-        """Let everybody act for so many seconds; return when each has completed the last action."""
+        """Let everybody act for this many seconds; return when each has completed the last action."""
         until = asyncio.get_running_loop().time() + seconds
         await asyncio.gather(*(self._person(until) for _ in range(PEOPLE)))
 

@@ -1,4 +1,4 @@
-"""Which bars a run meets, for figures exactly on them and just beyond."""
+"""Which bars are met, by figures exactly on them and just beyond."""
 
 from dataclasses import replace
 

@@ -38,7 +38,7 @@ WORDS: Json = [{"type": "text", "text": "x"}]
         {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": WORDS}]},
     ],
 )
-def test_what_slack_takes_has_no_errors(block: JsonObject) -> None:
+def test_blocks_that_slack_accepts_have_no_errors(block: JsonObject) -> None:
     assert block_errors([block]) == []
 
 
@@ -85,20 +85,22 @@ def test_what_slack_takes_has_no_errors(block: JsonObject) -> None:
         (actions(button(), button()), "'go' already exists", "/blocks/0/elements/1/action_id"),
     ],
 )
-def test_what_slack_refuses_is_named_with_its_place(block: Json, problem: str, at: str) -> None:
+def test_blocks_that_slack_refuses_have_an_error_with_its_place(
+    block: Json, problem: str, at: str
+) -> None:
     [error] = block_errors([block])
     assert problem in error
     assert error.endswith(f"[json-pointer:{at}]")
 
 
-def test_a_message_has_fifty_blocks_at_most() -> None:
+def test_a_message_may_have_fifty_blocks() -> None:
     assert block_errors([section(text=plain())] * 50) == []
     assert block_errors([section(text=plain())] * 51) == [
         "[ERROR] no more than 50 items allowed [json-pointer:/blocks]"
     ]
 
 
-def test_a_block_id_is_used_once() -> None:
+def test_a_repeated_block_id_is_an_error() -> None:
     twice: Json = [section(text=plain(), block_id="a")] * 2
     assert block_errors(twice) == [
         "[ERROR] block_id 'a' already exists [json-pointer:/blocks/1/block_id]"

@@ -8,7 +8,7 @@ from bot.slack.api import Answered, SlackApi, retry_after
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, web_client
 
 
-async def test_a_method_is_refused_once_its_tier_is_used_up_and_for_as_long_as_it_says(
+async def test_a_method_is_rate_limited_once_its_tier_is_used_up_until_the_stated_time(
     http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     async with LocalSlack(seed(), clock) as slack:
@@ -39,12 +39,12 @@ async def test_messages_are_limited_for_each_channel(
         assert isinstance(other, Answered)
 
 
-async def test_nothing_is_limited_until_it_is_asked_for(api: AsyncWebClient) -> None:
+async def test_rate_limits_are_off_by_default(api: AsyncWebClient) -> None:
     told = [await api.usergroups_list() for _ in range(25)]
     assert all(each["ok"] for each in told)
 
 
-def test_every_method_has_a_tier_but_those_that_allow_hundreds() -> None:
+def test_every_method_has_a_tier_except_those_that_allow_hundreds() -> None:
     free = {name for name, method in METHODS.items() if method.a_minute is None}
     assert free == {"auth.test"}
 

@@ -11,7 +11,7 @@ RELEASES = "C0RELEASES"
 SECTION: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
 
 
-async def test_a_message_is_posted_for_all_to_see(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_a_message_is_posted_in_its_channel(slack: LocalSlack, api: AsyncWebClient) -> None:
     metadata = {"event_type": "share_requested", "event_payload": {"id": "r1"}}
     answer = await api.chat_postMessage(
         channel=RELEASES, text="hello", metadata=metadata, blocks=[SECTION]
@@ -28,7 +28,7 @@ async def test_a_message_is_posted_for_all_to_see(slack: LocalSlack, api: AsyncW
     ]
 
 
-async def test_timestamps_grow_even_while_the_clock_stands_still(
+async def test_timestamps_grow_even_if_the_clock_stands_still(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     for _ in range(3):
@@ -50,7 +50,7 @@ async def test_timestamps_grow_even_while_the_clock_stands_still(
         ("C0ANNOUNCE", "restricted_action_read_only_channel"),
     ],
 )
-async def test_the_bot_can_not_post_everywhere(
+async def test_posting_is_refused_where_slack_refuses_it(
     slack: LocalSlack, api: AsyncWebClient, channel: str, error: str
 ) -> None:
     assert await error_of(api.chat_postMessage(channel=channel, text="hello")) == error
@@ -58,7 +58,9 @@ async def test_the_bot_can_not_post_everywhere(
     assert (slack.calls[-1].method, slack.calls[-1].error) == ("chat.postMessage", error)
 
 
-async def test_a_channel_can_open_up_and_close(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_a_channel_can_be_changed_during_a_test(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
     slack.invite_bot("C0SECRET")
     await api.chat_postMessage(channel="C0SECRET", text="hello")
     slack.remove_bot("C0SECRET")
@@ -67,7 +69,7 @@ async def test_a_channel_can_open_up_and_close(slack: LocalSlack, api: AsyncWebC
     assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "is_archived"
 
 
-async def test_a_persons_id_stands_for_their_direct_message(
+async def test_a_message_to_a_persons_id_goes_to_their_direct_conversation(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     known = await api.chat_postMessage(channel="U0REQUESTER", text="hello")
@@ -78,7 +80,7 @@ async def test_a_persons_id_stands_for_their_direct_message(
     assert len(slack.parents("D0SECOND")) == 2
 
 
-async def test_a_reply_stands_in_its_thread(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_a_reply_is_in_its_thread(slack: LocalSlack, api: AsyncWebClient) -> None:
     parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
     reply = await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=parent)
     assert [each.text for each in slack.thread(RELEASES, parent)] == ["done"]
@@ -88,7 +90,7 @@ async def test_a_reply_stands_in_its_thread(slack: LocalSlack, api: AsyncWebClie
         assert await error_of(call) == "thread_not_found"
 
 
-async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_channel(
+async def test_a_reply_to_a_deleted_message_is_refused_or_posted_in_the_channel(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
@@ -122,7 +124,7 @@ async def test_a_reply_to_a_message_that_is_gone_is_refused_or_stands_in_the_cha
         ({"text": ["x"]}, "invalid_arguments"),
     ],
 )
-async def test_a_message_slack_can_not_show_is_refused(
+async def test_an_invalid_message_is_refused(
     slack: LocalSlack, api: AsyncWebClient, args: dict[str, object], error: str
 ) -> None:
     call = api.api_call("chat.postMessage", json={"channel": RELEASES, **args})
@@ -130,7 +132,7 @@ async def test_a_message_slack_can_not_show_is_refused(
     assert slack.messages == []
 
 
-async def test_the_place_of_a_wrong_block_is_named(api: AsyncWebClient) -> None:
+async def test_an_error_about_a_block_has_its_place(api: AsyncWebClient) -> None:
     blocks = [{"type": "section", "text": {"type": "plain_text", "text": "x" * 3001}}]
     with pytest.raises(SlackApiError) as caught:
         await api.chat_postMessage(channel=RELEASES, text="x", blocks=blocks)
@@ -139,7 +141,7 @@ async def test_the_place_of_a_wrong_block_is_named(api: AsyncWebClient) -> None:
     ]
 
 
-async def test_blocks_that_say_too_much_together_are_refused(
+async def test_blocks_with_too_much_text_together_are_refused(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     full: list[dict[str, Any]] = [
@@ -162,7 +164,7 @@ async def test_a_very_long_text_is_refused_and_a_long_one_when_it_is_edited(
     assert await error_of(post) == await error_of(edit) == "msg_too_long"
 
 
-async def test_an_edit_with_a_text_takes_away_blocks_that_are_left_out(
+async def test_an_edit_with_only_a_text_removes_the_blocks(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     ts = (await api.chat_postMessage(channel=RELEASES, text="a", blocks=[SECTION]))["ts"]
@@ -175,7 +177,7 @@ async def test_an_edit_with_a_text_takes_away_blocks_that_are_left_out(
     assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 3)
 
 
-async def test_an_edit_needs_a_message_of_the_bots_own(
+async def test_only_the_bots_own_messages_can_be_edited(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     theirs = slack.next_ts()
@@ -197,7 +199,7 @@ async def test_an_edit_needs_a_message_of_the_bots_own(
     assert await error_of(gone) == "message_not_found"
 
 
-async def test_an_ephemeral_message_is_seen_by_one_member(
+async def test_an_ephemeral_message_is_shown_to_one_member(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     await api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="psst")
@@ -209,7 +211,7 @@ async def test_an_ephemeral_message_is_seen_by_one_member(
     assert await error_of(long) == "msg_too_long"
 
 
-async def test_an_ephemeral_message_is_seen_in_an_active_thread_alone(
+async def test_an_ephemeral_message_in_a_thread_is_shown_only_if_the_thread_is_active(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
@@ -221,7 +223,7 @@ async def test_an_ephemeral_message_is_seen_in_an_active_thread_alone(
     assert [each.thread_ts for each in slack.shown_to("U0SECOND")] == [parent]
 
 
-async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_seen(
+async def test_an_ephemeral_message_to_an_absent_person_is_accepted_and_never_shown(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     slack.absent.add("U0SECOND")
@@ -231,7 +233,7 @@ async def test_an_ephemeral_message_to_somebody_absent_is_answered_and_never_see
     assert slack.shown_to("U0SECOND") == []
 
 
-async def test_some_messages_can_have_no_replies(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_some_messages_cannot_have_replies(slack: LocalSlack, api: AsyncWebClient) -> None:
     ts = slack.next_ts()
     slack.post(PostedMessage(ts, RELEASES, "U0SECOND", "has joined", can_have_replies=False))
     reply = api.chat_postMessage(channel=RELEASES, text="hi", thread_ts=ts)

@@ -37,7 +37,7 @@ async def posted(api: AsyncWebClient, *names: str, **more: Any) -> str:
     return str(answer["ts"])
 
 
-async def test_a_click_tells_who_where_and_what(
+async def test_a_click_has_the_person_the_place_and_the_action(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("approve")
@@ -70,7 +70,7 @@ async def test_a_click_tells_who_where_and_what(
     assert (body["trigger_id"], ack.kind) == (ack.trigger_id, "interactive")
 
 
-async def test_a_button_is_found_by_its_words_and_a_reply_tells_its_thread(
+async def test_a_button_is_found_by_its_label_and_a_click_in_a_reply_has_the_thread(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("reject")
@@ -107,11 +107,11 @@ async def http_app(slack: LocalSlack, api: AsyncWebClient, clock: Clock) -> Asyn
 
 
 @impatient
-async def test_a_click_without_an_ack_is_one_that_timed_out(
+async def test_a_click_without_an_ack_times_out(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     async def silent() -> None:
-        """Say nothing."""
+        """Do not answer."""
 
     app.bolt.action("approve")(silent)
     ack = await slack.click("U0APPROVER", await posted(api, "approve"), "approve")
@@ -119,7 +119,7 @@ async def test_a_click_without_an_ack_is_one_that_timed_out(
     assert slack.shown_to("U0APPROVER") == []
 
 
-async def test_what_is_not_on_the_screen_can_not_be_clicked(
+async def test_a_button_that_is_not_shown_cannot_be_clicked(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     ts = await posted(api, "approve")
@@ -150,7 +150,7 @@ async def test_a_stale_screen_can_still_be_clicked(
     assert await error_of(api.chat_update(channel=RELEASES, ts=ts, text="y")) == "message_not_found"
 
 
-async def test_only_those_who_see_a_message_can_click_in_it(
+async def test_only_people_who_see_a_message_can_click_its_buttons(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("approve")
@@ -162,7 +162,7 @@ async def test_only_those_who_see_a_message_can_click_in_it(
     assert len(app.bodies) == 1
 
 
-async def test_a_click_from_another_team_says_so(
+async def test_a_click_of_a_person_of_another_team_has_that_team(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("approve")
@@ -199,7 +199,7 @@ async def test_an_ephemeral_message_is_replaced_and_deleted_through_its_response
         assert response.status == 404
 
 
-async def test_a_click_in_a_modal_carries_the_view_and_a_trigger_for_the_next(
+async def test_a_click_in_a_modal_has_the_view_and_a_new_trigger_id(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("more")
@@ -222,7 +222,7 @@ async def test_a_click_in_a_modal_carries_the_view_and_a_trigger_for_the_next(
         await slack.click("U0SECOND", view, "more")
 
 
-async def test_a_click_at_home_carries_the_home(
+async def test_a_click_in_the_home_has_its_view(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("retry")
@@ -235,7 +235,7 @@ async def test_a_click_at_home_carries_the_home(
         await slack.click("U0REQUESTER", view, "retry")
 
 
-async def test_an_external_select_asks_the_bot_for_its_options(
+async def test_an_external_select_requests_its_options_from_the_bot(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("appid", options=[option("wx1"), option("wx2")])
@@ -263,7 +263,7 @@ async def test_an_external_select_asks_the_bot_for_its_options(
         ({"options": [option(str(n)) for n in range(101)]}, "no more than 100"),
     ],
 )
-async def test_options_that_slack_can_not_show_are_a_violation(
+async def test_invalid_options_are_a_violation(
     slack: LocalSlack, api: AsyncWebClient, app: App, answer: dict[str, Any], problem: str
 ) -> None:
     app.acks("appid", **answer)
@@ -273,7 +273,9 @@ async def test_options_that_slack_can_not_show_are_a_violation(
     assert problem in slack.violations[0]
 
 
-async def test_there_may_be_no_options(slack: LocalSlack, api: AsyncWebClient, app: App) -> None:
+async def test_an_empty_list_of_options_is_valid(
+    slack: LocalSlack, api: AsyncWebClient, app: App
+) -> None:
     app.acks("appid", options=[])
     await api.views_open(trigger_id=a_trigger(slack), view=modal(asks("app", EXTERNAL)))
     [view] = slack.views("U0SECOND")

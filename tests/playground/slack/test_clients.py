@@ -1,4 +1,4 @@
-"""Clients that are not ours: slack_sdk's three, and the requests that Node's SDK sends."""
+"""Other clients: slack_sdk's three, and the requests that Node's SDK sends."""
 
 import asyncio
 import json
@@ -53,7 +53,9 @@ async def test_a_client_in_a_thread_makes_the_usual_calls(
     }
 
 
-async def test_a_message_comes_back_with_the_ids_that_were_left_out(api: AsyncWebClient) -> None:
+async def test_a_posted_message_is_returned_with_generated_block_and_action_ids(
+    api: AsyncWebClient,
+) -> None:
     section = {"type": "section", "text": plain("x")}
     bare = {"type": "actions", "elements": [{"type": "button", "text": plain("Go")}]}
     posted = await api.chat_postMessage(
@@ -70,7 +72,7 @@ async def test_a_message_comes_back_with_the_ids_that_were_left_out(api: AsyncWe
     assert changed["message"]["blocks"][0]["block_id"]
 
 
-async def test_what_is_wrong_with_blocks_is_told_in_both_ways(api: AsyncWebClient) -> None:
+async def test_errors_in_blocks_are_returned_in_both_formats(api: AsyncWebClient) -> None:
     with pytest.raises(SlackApiError) as caught:
         await api.chat_postMessage(channel=RELEASES, text="x", blocks=[{"type": "section"}])
     answer, problem = caught.value.response, "missing required field: text"
@@ -90,7 +92,7 @@ async def test_bolts_say_may_name_the_team(slack: LocalSlack, app: App) -> None:
     assert slack.calls[-1].args["team_id"] == slack.world.team_id
 
 
-async def test_the_client_on_threads_takes_commands_and_acks_them(
+async def test_the_threaded_client_receives_and_acks_commands(
     slack: LocalSlack, sync: WebClient
 ) -> None:
     def take(client: BaseSocketModeClient, request: SocketModeRequest) -> None:

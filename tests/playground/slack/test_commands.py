@@ -50,7 +50,7 @@ async def app(slack: LocalSlack, api: AsyncWebClient) -> AsyncIterator[App]:
     await client.close()  # type: ignore[no-untyped-call]
 
 
-async def test_a_command_carries_what_slack_sends(slack: LocalSlack, app: App) -> None:
+async def test_a_command_has_the_fields_that_slack_sends(slack: LocalSlack, app: App) -> None:
     ack = await slack.command("U0REQUESTER", RELEASES, "wx1 prod-1")
     payload = app.seen[0].payload
     assert app.seen[0].type == "slash_commands"
@@ -72,7 +72,7 @@ async def test_a_command_carries_what_slack_sends(slack: LocalSlack, app: App) -
     ("channel", "name"),
     [(RELEASES, "releases"), ("C0SECRET", "privategroup"), ("D0DIRECT", "directmessage")],
 )
-async def test_a_channels_name_is_hidden_where_it_is_private(
+async def test_the_name_of_a_private_channel_is_hidden(
     slack: LocalSlack, channel: str, name: str
 ) -> None:
     ack = await slack.command("U0REQUESTER", channel, "")
@@ -88,7 +88,7 @@ async def test_a_group_conversation_is_named_after_its_people(slack: LocalSlack,
 
 
 @pytest.mark.usefixtures("app")
-async def test_each_command_has_a_trigger_id_of_its_own(slack: LocalSlack) -> None:
+async def test_each_command_has_its_own_trigger_id(slack: LocalSlack) -> None:
     acks = [await slack.command("U0REQUESTER", RELEASES, "") for _ in range(3)]
     assert len({ack.trigger_id for ack in acks}) == 3
     chosen = await slack.command("U0REQUESTER", RELEASES, "", trigger_id="1.2.mine")
@@ -141,7 +141,7 @@ async def test_without_a_connection_the_user_sees_that_dispatch_failed(slack: Lo
     assert "dispatch_failed" in slack.shown_to("U0REQUESTER")[0].text
 
 
-async def test_a_redelivery_is_the_same_envelope_again(slack: LocalSlack, app: App) -> None:
+async def test_a_redelivery_has_the_same_envelope(slack: LocalSlack, app: App) -> None:
     first = await slack.command("U0REQUESTER", RELEASES, "wx1 prod-1")
     second = await slack.redeliver(first)
     assert app.seen[0].envelope_id == app.seen[1].envelope_id
@@ -149,7 +149,7 @@ async def test_a_redelivery_is_the_same_envelope_again(slack: LocalSlack, app: A
     assert (second.trigger_id, second.request) == (first.trigger_id, first.request)
 
 
-async def test_a_click_takes_no_answer_but_an_ack(slack: LocalSlack, app: App) -> None:
+async def test_a_click_accepts_only_an_empty_ack(slack: LocalSlack, app: App) -> None:
     ack = await slack.deliver("interactive", CLICK)
     assert (ack.error, slack.violations) == (None, [])
     assert app.seen[0].type == "interactive"
@@ -161,14 +161,14 @@ async def test_a_click_takes_no_answer_but_an_ack(slack: LocalSlack, app: App) -
 
 
 @pytest.mark.usefixtures("app")
-async def test_the_client_comes_back_after_a_disconnect(slack: LocalSlack) -> None:
+async def test_the_client_reconnects_after_a_disconnect(slack: LocalSlack) -> None:
     await slack.sockets.disconnect("refresh_requested")
     await slack.until(lambda slack: slack.sockets.connections == 1)
     assert (await slack.command("U0REQUESTER", RELEASES, "")).error is None
 
 
 @pytest.mark.usefixtures("app")
-async def test_the_client_comes_back_after_a_broken_connection(slack: LocalSlack) -> None:
+async def test_the_client_reconnects_after_a_broken_connection(slack: LocalSlack) -> None:
     slack.sockets.drop()
     assert slack.sockets.connections == 0
     await slack.until(lambda slack: slack.sockets.connections == 1)
@@ -178,7 +178,7 @@ async def ticket_url(slack: LocalSlack, api: AsyncWebClient) -> str:
     return str((await api.apps_connections_open(app_token=slack.world.app_token))["url"])
 
 
-async def test_a_connection_is_greeted_and_its_pings_are_answered(
+async def test_a_connection_gets_a_hello_and_answers_to_its_pings(
     slack: LocalSlack, api: AsyncWebClient, http: aiohttp.ClientSession
 ) -> None:
     async with http.ws_connect(await ticket_url(slack, api), autoping=False) as socket:
@@ -189,7 +189,7 @@ async def test_a_connection_is_greeted_and_its_pings_are_answered(
         assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"are you there")
 
 
-async def test_a_ticket_is_good_once_and_not_for_long(
+async def test_a_ticket_is_valid_once_and_for_a_short_time(
     slack: LocalSlack, api: AsyncWebClient, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     used, withdrawn = await ticket_url(slack, api), await ticket_url(slack, api)

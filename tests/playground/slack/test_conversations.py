@@ -13,16 +13,16 @@ RELEASES = "C0RELEASES"
     ("user", "flag"),
     [("U0GUEST", "is_restricted"), ("U0GONE", "deleted"), ("U0ELSEWHERE", "is_stranger")],
 )
-async def test_people_carry_their_flags(api: AsyncWebClient, user: str, flag: str) -> None:
+async def test_people_have_their_flags(api: AsyncWebClient, user: str, flag: str) -> None:
     assert (await api.users_info(user=user))["user"][flag] is True
     assert not (await api.users_info(user="U0REQUESTER"))["user"].get(flag, False)
 
 
-async def test_nobody_is_not_found(api: AsyncWebClient) -> None:
+async def test_an_unknown_person_is_not_found(api: AsyncWebClient) -> None:
     assert await error_of(api.users_info(user="U0NOBODY")) == "user_not_found"
 
 
-async def test_a_conversation_is_described_if_the_bot_may_know_of_it(
+async def test_a_conversation_is_returned_only_if_the_bot_may_see_it(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     assert (await api.conversations_info(channel="C0PARTNERS"))["channel"]["is_ext_shared"] is True
@@ -35,7 +35,7 @@ async def test_a_conversation_is_described_if_the_bot_may_know_of_it(
     assert await error_of(api.conversations_info(channel="C0LOUNGE")) == "missing_scope"
 
 
-async def test_history_pages_from_the_newest_and_leaves_replies_out(
+async def test_history_is_paged_from_the_newest_and_has_no_replies(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     for text in "abc":
@@ -53,7 +53,7 @@ async def test_history_pages_from_the_newest_and_leaves_replies_out(
     assert [each["text"] for each in since["messages"]] == ["c", "b"]
 
 
-async def test_metadata_is_read_back_when_it_is_asked_for(api: AsyncWebClient) -> None:
+async def test_metadata_is_returned_on_request(api: AsyncWebClient) -> None:
     metadata = {"event_type": "asked", "event_payload": {"id": "r1"}}
     await api.chat_postMessage(channel=RELEASES, text="x", metadata=metadata)
     plain = await api.conversations_history(channel=RELEASES)
@@ -62,7 +62,7 @@ async def test_metadata_is_read_back_when_it_is_asked_for(api: AsyncWebClient) -
     assert full["messages"][0]["metadata"] == metadata
 
 
-async def test_a_thread_is_read_back_with_its_parent_first(api: AsyncWebClient) -> None:
+async def test_a_thread_is_returned_with_its_parent_first(api: AsyncWebClient) -> None:
     ts = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
     reply = (await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=ts))["ts"]
     thread = await api.conversations_replies(channel=RELEASES, ts=ts)
@@ -82,14 +82,14 @@ async def test_a_thread_is_read_back_with_its_parent_first(api: AsyncWebClient) 
         ({"channel": "C0SECRET"}, "channel_not_found"),
     ],
 )
-async def test_history_refuses_what_it_can_not_page(
+async def test_history_refuses_invalid_paging_arguments(
     api: AsyncWebClient, args: dict[str, object], error: str
 ) -> None:
     call = api.api_call("conversations.history", params={"channel": RELEASES, **args})
     assert await error_of(call) == error
 
 
-async def test_a_wrong_timestamp_is_refused_once_there_is_something_to_compare(
+async def test_an_invalid_timestamp_is_refused_if_there_are_messages(
     api: AsyncWebClient,
 ) -> None:
     await api.chat_postMessage(channel=RELEASES, text="x")
@@ -97,7 +97,7 @@ async def test_a_wrong_timestamp_is_refused_once_there_is_something_to_compare(
     assert await error_of(call) == "invalid_ts_oldest"
 
 
-async def test_a_persons_id_is_no_conversation_to_read(api: AsyncWebClient) -> None:
+async def test_the_history_of_a_persons_id_is_refused(api: AsyncWebClient) -> None:
     said = await api.chat_postMessage(channel="U0REQUESTER", text="hi")
     for call in (
         api.conversations_history(channel="U0REQUESTER"),
@@ -108,7 +108,7 @@ async def test_a_persons_id_is_no_conversation_to_read(api: AsyncWebClient) -> N
     assert [each["text"] for each in read["messages"]] == ["hi"]
 
 
-async def test_who_was_in_a_disabled_group_is_told_with_the_time_when_it_was_disabled(
+async def test_a_disabled_group_has_its_former_members_and_the_time_of_disabling(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], disabled=True)

@@ -22,7 +22,7 @@ async def form(slack: LocalSlack, api: AsyncWebClient) -> View:
     return slack.views(WHO)[0]
 
 
-async def test_a_form_is_sent_with_every_value_and_closes(
+async def test_a_form_is_submitted_with_every_value_and_closes(
     slack: LocalSlack, app: App, form: View
 ) -> None:
     app.acks("form")
@@ -38,7 +38,7 @@ async def test_a_form_is_sent_with_every_value_and_closes(
     assert (ack.error, ack.errors, slack.views(WHO)) == (None, {}, [])
 
 
-async def test_errors_are_shown_by_block_and_the_form_stays(
+async def test_errors_are_shown_at_their_blocks_and_the_form_stays_open(
     slack: LocalSlack, app: App, form: View
 ) -> None:
     app.acks("form", response_action="errors", errors={"appid": "no such appid"})
@@ -48,7 +48,7 @@ async def test_errors_are_shown_by_block_and_the_form_stays(
     assert (view.errors, view.typed["appid"]["appid"]["value"]) == (ack.errors, "wx1")
 
 
-async def test_a_form_may_become_another(slack: LocalSlack, app: App, form: View) -> None:
+async def test_a_form_can_be_replaced_by_another(slack: LocalSlack, app: App, form: View) -> None:
     app.acks("form", response_action="update", view=modal(callback_id="form"))
     await slack.submit(WHO, form, {"appid": "wx1"})
     [updated] = slack.views(WHO)
@@ -66,7 +66,7 @@ async def test_a_form_may_become_another(slack: LocalSlack, app: App, form: View
         {"response_action": "push"},
     ],
 )
-async def test_an_answer_that_slack_does_not_know_is_a_violation_and_the_form_stays(
+async def test_an_invalid_response_to_a_form_is_a_violation_and_the_form_stays_open(
     slack: LocalSlack, app: App, form: View, answer: dict[str, Any]
 ) -> None:
     async def listen(ack: Callable[..., Awaitable[None]]) -> None:
@@ -79,7 +79,7 @@ async def test_an_answer_that_slack_does_not_know_is_a_violation_and_the_form_st
 
 
 @impatient
-async def test_without_an_ack_the_form_stays_as_it_was_filled_in(
+async def test_without_an_ack_the_form_stays_open_with_its_values(
     slack: LocalSlack, app: App, form: View
 ) -> None:
     async def silent() -> None:
@@ -101,7 +101,7 @@ async def test_without_an_ack_the_form_stays_as_it_was_filled_in(
         ({"nothing": "x"}, "no “nothing”"),
     ],
 )
-async def test_slack_itself_sends_no_form_that_is_not_filled_in(
+async def test_slack_itself_does_not_submit_an_incomplete_form(
     slack: LocalSlack, app: App, form: View, entries: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ImpossibleError, match=problem):
@@ -118,7 +118,7 @@ async def test_a_modal_without_a_button_can_not_be_submitted(
         await slack.submit(WHO, slack.views(WHO)[0])
 
 
-async def test_a_form_that_is_closed_is_gone_and_the_bot_does_not_hear_of_it(
+async def test_a_closed_form_disappears_without_an_event_to_the_bot(
     slack: LocalSlack, app: App, form: View
 ) -> None:
     app.acks("form")

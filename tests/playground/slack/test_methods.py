@@ -1,4 +1,4 @@
-"""blocks.validate: each error of what was given, with its place in that, and nothing is shown."""
+"""blocks.validate: every error with its place in the argument; nothing is posted."""
 
 import asyncio
 import json

@@ -20,7 +20,7 @@ async def respond(http: aiohttp.ClientSession, url: str, body: Json) -> tuple[in
         return response.status, await response.text()
 
 
-async def test_a_response_url_is_good_for_five_answers(
+async def test_a_response_url_can_be_used_five_times(
     slack: LocalSlack, http: aiohttp.ClientSession
 ) -> None:
     url = slack.response_url("U0REQUESTER", "C0SECRET")
@@ -65,7 +65,7 @@ async def test_a_response_url_may_drop_the_connection(
     assert bool(slack.shown_to("U0REQUESTER")) is after_effect
 
 
-async def test_a_response_url_is_good_for_thirty_minutes(
+async def test_a_response_url_is_valid_for_thirty_minutes(
     slack: LocalSlack, http: aiohttp.ClientSession, clock: Clock
 ) -> None:
     url = slack.response_url("U0REQUESTER", RELEASES)
@@ -84,7 +84,7 @@ async def test_a_response_url_is_good_for_thirty_minutes(
         ([], "invalid_payload"),
     ],
 )
-async def test_a_response_url_refuses_what_can_not_be_shown(
+async def test_a_response_url_refuses_invalid_messages(
     slack: LocalSlack, http: aiohttp.ClientSession, body: Json, error: str
 ) -> None:
     url = slack.response_url("U0REQUESTER", RELEASES)
@@ -94,7 +94,7 @@ async def test_a_response_url_refuses_what_can_not_be_shown(
 
 
 class Listener:
-    """An app behind a request URL, which answers as it is told."""
+    """An app behind a request URL, with configurable answers."""
 
     def __init__(self) -> None:
         self.loopback = Loopback()
@@ -102,7 +102,7 @@ class Listener:
         self.requests: list[tuple[dict[str, str], str]] = []
 
     async def take(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Note a request and answer it."""
+        """Record a request and answer it."""
         self.requests.append((dict(request.headers), await request.text()))
         return self.answer()
 
@@ -129,7 +129,7 @@ async def test_a_request_url_gets_a_signed_form(
     assert (ack.payload, ack.error) == (None, None)
 
 
-async def test_a_click_and_an_event_have_their_own_forms(
+async def test_clicks_and_events_have_their_own_formats(
     slack: LocalSlack, listener: Listener
 ) -> None:
     await slack.deliver("interactive", {"type": "block_actions"})
@@ -148,7 +148,7 @@ async def test_a_click_and_an_event_have_their_own_forms(
         (lambda: web.Response(status=500), '/share-env failed with the error "http_service_error"'),
     ],
 )
-async def test_the_answer_to_a_request_is_the_ack(
+async def test_the_response_to_a_request_is_the_ack(
     slack: LocalSlack, listener: Listener, answer: Callable[[], web.Response], shown: str
 ) -> None:
     listener.answer = answer
@@ -164,7 +164,7 @@ async def test_an_answer_that_is_no_json_is_a_violation(
     assert (ack.payload, len(slack.violations), slack.messages) == (None, 1, [])
 
 
-async def test_a_request_url_where_nobody_listens_is_a_failed_dispatch(
+async def test_a_request_url_without_a_listener_is_a_failed_dispatch(
     slack: LocalSlack, listener: Listener
 ) -> None:
     await listener.loopback.stop()

@@ -14,7 +14,7 @@ from tests.playground.conftest import error_of
 RELEASES = "C0RELEASES"
 
 
-async def test_auth_test_tells_the_team_and_the_bot(api: AsyncWebClient) -> None:
+async def test_auth_test_returns_the_team_and_the_bot(api: AsyncWebClient) -> None:
     answer = await api.auth_test()
     assert (answer["team_id"], answer["user_id"]) == ("T0PLAYGROUND", "U0SHAREENV")
     assert "chat:write" in answer.headers["x-oauth-scopes"].split(",")
@@ -28,7 +28,7 @@ async def test_auth_test_tells_the_team_and_the_bot(api: AsyncWebClient) -> None
         ("xapp-playground-made-up", "not_allowed_token_type"),
     ],
 )
-async def test_a_method_wants_the_bots_token(
+async def test_a_method_requires_the_bots_token(
     slack: LocalSlack, http: aiohttp.ClientSession, token: str, error: str
 ) -> None:
     url = slack.api_url + "auth.test"
@@ -55,7 +55,7 @@ async def test_a_missing_scope_is_named(slack: LocalSlack, api: AsyncWebClient) 
     assert "connections:write" not in answer["provided"]
 
 
-async def test_an_unknown_method_is_said_to_be_one(api: AsyncWebClient) -> None:
+async def test_an_unknown_method_is_reported_as_unknown(api: AsyncWebClient) -> None:
     assert await error_of(api.api_call("chat.shout")) == "unknown_method"
 
 
@@ -71,7 +71,7 @@ async def test_an_argument_that_a_method_does_not_have_is_refused(
 
 
 @pytest.mark.parametrize("by", ["query", "form", "json"])
-async def test_arguments_come_as_query_form_or_json(
+async def test_arguments_are_accepted_as_query_form_or_json(
     slack: LocalSlack, http: aiohttp.ClientSession, by: str
 ) -> None:
     url, headers = slack.api_url + "users.info", {"Authorization": "Bearer xoxb-playground-made-up"}
@@ -97,7 +97,7 @@ async def test_a_rate_limit_says_when_to_come_back(slack: LocalSlack, api: Async
     assert caught.value.response.headers["Retry-After"] == "7"
 
 
-async def test_whoever_calls_again_before_slack_lets_them_breaks_a_rule(
+async def test_a_call_during_a_rate_limit_is_a_violation(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(7), channel=RELEASES)
@@ -111,7 +111,7 @@ async def test_whoever_calls_again_before_slack_lets_them_breaks_a_rule(
     ]
 
 
-async def test_whoever_waits_as_long_as_slack_asks_breaks_none(
+async def test_a_call_after_a_rate_limit_is_no_violation(
     api: AsyncWebClient, slack: LocalSlack
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(0))
@@ -120,7 +120,7 @@ async def test_whoever_waits_as_long_as_slack_asks_breaks_none(
     assert slack.violations == []
 
 
-async def test_faults_come_in_turn_and_for_their_method_only(
+async def test_faults_occur_in_order_and_for_their_method_only(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     slack.fail("chat.postMessage", Code("fatal_error"), Code("is_archived"))
@@ -134,7 +134,7 @@ async def test_faults_come_in_turn_and_for_their_method_only(
         slack.fail("chat.shout", Code("x"))
 
 
-async def test_a_fault_may_wait_for_certain_arguments(
+async def test_a_fault_may_be_for_certain_arguments_only(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     slack.fail("users.info", Code("fatal_error"), user="U0SECOND")
@@ -143,9 +143,7 @@ async def test_a_fault_may_wait_for_certain_arguments(
     await api.users_info(user="U0SECOND")
 
 
-async def test_an_answer_may_be_none_that_slack_would_give(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
+async def test_a_fault_may_return_any_response(slack: LocalSlack, api: AsyncWebClient) -> None:
     slack.fail("chat.postMessage", Status(200, b"{}", "text/html"))
     with pytest.raises(SlackApiError):
         await api.chat_postMessage(channel=RELEASES, text="x")
@@ -183,7 +181,7 @@ async def test_a_call_that_hangs_is_answered_late(slack: LocalSlack, api: AsyncW
     assert [call.error for call in slack.calls] == ["Slow", None]
 
 
-async def test_the_end_does_not_wait_for_a_call_that_hangs(
+async def test_the_stop_does_not_wait_for_a_hanging_call(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     slack.fail("auth.test", Slow(60))
@@ -196,15 +194,13 @@ async def test_the_end_does_not_wait_for_a_call_that_hangs(
         await calling
 
 
-async def test_no_call_shows_its_token(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_the_record_of_a_call_has_no_token(slack: LocalSlack, api: AsyncWebClient) -> None:
     await api.auth_test()
     assert len(slack.calls) == 1
     assert slack.world.bot_token not in repr(slack.calls)
 
 
-async def test_waiting_ends_with_the_change_that_was_waited_for(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
+async def test_until_returns_at_the_awaited_change(slack: LocalSlack, api: AsyncWebClient) -> None:
     waiting = asyncio.create_task(slack.until(lambda slack: len(slack.parents(RELEASES)) == 2))
     await api.chat_postMessage(channel=RELEASES, text="a")
     assert not waiting.done()
@@ -212,7 +208,9 @@ async def test_waiting_ends_with_the_change_that_was_waited_for(
     await waiting
 
 
-async def test_waiting_in_vain_shows_the_transcript(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_a_timeout_of_until_has_the_transcript(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
     with pytest.raises(TimeoutError, match="nothing happened"):
         await slack.until(lambda _: False, timeout=0.01)
     ts = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
@@ -244,6 +242,6 @@ async def raw(slack: LocalSlack) -> AsyncIterator[aiohttp.ClientSession]:
         yield raw
 
 
-async def test_anything_else_is_not_found(raw: aiohttp.ClientSession) -> None:
+async def test_other_paths_are_not_found(raw: aiohttp.ClientSession) -> None:
     async with raw.get("elsewhere") as response:
         assert response.status == 404

@@ -9,7 +9,7 @@ from tests.playground.conftest import App, error_of, home
 RELEASES = "C0RELEASES"
 
 
-async def test_a_global_shortcut_knows_no_channel(slack: LocalSlack, app: App) -> None:
+async def test_a_global_shortcut_has_no_channel(slack: LocalSlack, app: App) -> None:
     app.acks("ask")
     ack = await slack.shortcut("U0SECOND", "ask")
     [body] = app.bodies
@@ -18,7 +18,7 @@ async def test_a_global_shortcut_knows_no_channel(slack: LocalSlack, app: App) -
     assert not {"channel", "message", "response_url"} & body.keys()
 
 
-async def test_a_message_shortcut_tells_the_message(
+async def test_a_message_shortcut_has_the_message(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     app.acks("ask")
@@ -36,7 +36,7 @@ async def test_a_message_shortcut_tells_the_message(
         await slack.message_shortcut("U0SECOND", "ask", slack.shown_to("U0SECOND")[0])
 
 
-async def test_database_the_home_is_an_event_with_the_view_that_is_there(
+async def test_opening_the_home_is_an_event_with_the_current_view(
     slack: LocalSlack, api: AsyncWebClient, app: App
 ) -> None:
     async def publish(event: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ async def test_database_the_home_is_an_event_with_the_view_that_is_there(
         await slack.open_home("U0ELSEWHERE")
 
 
-async def test_a_locale_is_told_when_it_is_asked_for(api: AsyncWebClient) -> None:
+async def test_a_locale_is_returned_on_request(api: AsyncWebClient) -> None:
     plain = await api.users_info(user="U0CHINESE")
     full = await api.users_info(user="U0CHINESE", include_locale=True)
     other = await api.users_info(user="U0SECOND", include_locale=True)
@@ -65,14 +65,14 @@ async def test_a_locale_is_told_when_it_is_asked_for(api: AsyncWebClient) -> Non
     assert (full["user"]["locale"], other["user"]["locale"]) == ("zh-CN", "en-US")
 
 
-async def test_the_approvers_and_their_channel_are_there(api: AsyncWebClient) -> None:
+async def test_the_workspace_has_the_approvers_and_their_channel(api: AsyncWebClient) -> None:
     listed = await api.usergroups_list(include_users=True)
     members = {each["handle"]: each["users"] for each in listed["usergroups"]}
     assert members["share-approvers"] == ["U0APPROVER", "U0APPROVER2"]
     await api.chat_postMessage(channel="C0APPROVALS", text="please")
 
 
-async def test_the_bot_deletes_its_own_messages_only(
+async def test_the_bot_can_only_delete_its_own_messages(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     ts = (await api.chat_postMessage(channel=RELEASES, text="x"))["ts"]

@@ -46,7 +46,7 @@ async def test_a_modal_opens_for_the_person_behind_the_trigger(
     assert view.blocks[0]["block_id"]
 
 
-async def test_a_trigger_is_good_once_and_for_three_seconds(
+async def test_a_trigger_id_is_valid_once_and_for_three_seconds(
     slack: LocalSlack, api: AsyncWebClient, clock: Clock
 ) -> None:
     used, late, last = a_trigger(slack), a_trigger(slack), a_trigger(slack)
@@ -94,7 +94,7 @@ async def test_a_commands_trigger_opens_a_modal(slack: LocalSlack, api: AsyncWeb
         (modal(asks("name", line("n", max_length="1"))), "an integer", "/element/max_length"),
     ],
 )
-async def test_a_modal_that_slack_can_not_show_is_refused(
+async def test_an_invalid_modal_is_refused(
     slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any], problem: str, at: str
 ) -> None:
     with pytest.raises(SlackApiError) as caught:
@@ -115,7 +115,7 @@ async def test_a_view_must_be_given_and_not_be_huge(slack: LocalSlack, api: Asyn
     assert await error_of(huge) == "view_too_large"
 
 
-async def test_an_update_keeps_what_was_typed_where_the_ids_stay(
+async def test_an_update_keeps_typed_values_if_the_ids_stay(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
     shown = await opened(slack, api, modal(asks("a", line("a")), asks("b", line("b"))))
@@ -138,7 +138,7 @@ async def test_a_view_that_is_closed_or_never_was_can_not_be_updated(
     assert await error_of(api.views_update(view_id=shown["id"], view=modal())) == "not_found"
 
 
-async def test_a_home_is_published_for_one_person(slack: LocalSlack, api: AsyncWebClient) -> None:
+async def test_a_home_is_published_to_one_person(slack: LocalSlack, api: AsyncWebClient) -> None:
     first = (await api.views_publish(user_id="U0CHINESE", view=home(SECTION)))["view"]
     second = (await api.views_publish(user_id="U0CHINESE", view=home()))["view"]
     view = slack.home("U0CHINESE")
@@ -151,7 +151,7 @@ async def test_a_home_is_published_for_one_person(slack: LocalSlack, api: AsyncW
         assert await error_of(call) == "invalid_arguments"
 
 
-async def test_input_is_for_views_only(api: AsyncWebClient) -> None:
+async def test_input_blocks_are_allowed_in_views_only(api: AsyncWebClient) -> None:
     blocks = [asks("name", line("name"))]
     call = api.chat_postMessage(channel="C0RELEASES", text="x", blocks=blocks)
     assert await error_of(call) == "invalid_blocks"

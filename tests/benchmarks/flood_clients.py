@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks.strangers FLOOD PORT SECONDS: flood a bot's listener without knowing any secret.
+"""python -m tests.benchmarks.flood_clients FLOOD PORT SECONDS: flood a bot's listener without knowing any secret.
 
 It is a separate process, so that it does not slow down the process that measures the bot.
 """
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 _PIECE = 64 << 10
 _RATE = 3_000_000.0  # bytes a second, over all connections
-_COMES_AGAIN = 0.5  # seconds after being disconnected
+_RECONNECT_AFTER = 0.5  # seconds after being disconnected
 _PUSH_LIMIT, _SLACK_LIMIT = 64 << 10, 1 << 20
 
 
@@ -68,22 +68,22 @@ FLOODS = {
 }
 
 
-async def lean(flood: Flood, port: int, seconds: float) -> None:
-    """Send a flood for so many seconds."""
+async def send_flood(flood: Flood, port: int, seconds: float) -> None:
+    """Send a flood for this many seconds."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds), asyncio.TaskGroup() as strangers:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as clients:
             for _ in range(flood.connections):
-                strangers.create_task(_stranger(flood, port))
+                clients.create_task(_client(flood, port))
 
 
-async def _stranger(flood: Flood, port: int) -> None:
+async def _client(flood: Flood, port: int) -> None:
     while True:
         with suppress(OSError):
-            await _once(flood, port)
-        await asyncio.sleep(_COMES_AGAIN)
+            await _send_request(flood, port)
+        await asyncio.sleep(_RECONNECT_AFTER)
 
 
-async def _once(flood: Flood, port: int) -> None:
+async def _send_request(flood: Flood, port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         lines = [*flood.head(), "Host: bot", "Connection: close"]
@@ -101,4 +101,4 @@ async def _once(flood: Flood, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(lean(FLOODS[sys.argv[1]], int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(send_flood(FLOODS[sys.argv[1]], int(sys.argv[2]), float(sys.argv[3])))
