@@ -1,4 +1,4 @@
-"""Ask Prometheus's own tool which of the alerts a bot's metrics set off."""
+"""Evaluate the alerts on a bot's metrics with Prometheus's own tool."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ Scrape = dict[str, float]
 
 
 def scrape(text: str) -> Scrape:
-    """Return the bot's own series and their values, as Prometheus has them once it has asked the bot."""
+    """Return the bot's own series and their values, as Prometheus has them after a scrape."""
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
     found: Scrape = {}
     for sample in samples:
@@ -35,9 +35,9 @@ def scrape(text: str) -> Scrape:
 
 
 def firing(before: Scrape, after: Scrape, folder: Path, grow: str = "") -> set[str]:
-    """Return the alerts that fire within ten minutes of what happened between the two.
+    """Return the alerts that fire within ten minutes of the change between the two scrapes.
 
-    A gauge whose name is `grow` goes on growing by the second.
+    A gauge whose name is `grow` keeps growing by one each second.
     """
     series = [{"series": f"up{{{_WHERE}}}", "values": f"1x{_AFTER}"}]
     for name, value in after.items():

@@ -10,7 +10,7 @@ from tests.ops.served import Served
 
 @pytest.fixture
 def ledger(environ: dict[str, str], database: Path) -> Path:
-    """Return a ledger that no bot is using."""
+    """A ledger that no bot is using."""
     opened = open_database(environ["DATABASE_URL"])
     opened.engine.dispose()
     opened.release()
@@ -19,11 +19,11 @@ def ledger(environ: dict[str, str], database: Path) -> Path:
 
 @pytest.fixture
 def served(http: aiohttp.ClientSession) -> Served:
-    """Return where a bot will listen."""
+    """The listener of a bot to be started."""
     return Served(http, free_port())
 
 
 @pytest.fixture
 def listening(environ: dict[str, str], served: Served) -> dict[str, str]:
-    """Return the environment of a bot over Socket Mode that listens too."""
+    """The environment of a bot over Socket Mode with an HTTP listener."""
     return environ | {"PORT": str(served.port)}

@@ -1,4 +1,4 @@
-"""Metrics after everything has happened once, and a way to read them."""
+"""Metrics that have counted everything once, and a way to read them."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ _SUFFIXES = {"counter": "_total", "info": "_info"}
 
 
 def event(kind: str, **facts: object) -> Event:
-    """Return an event of the ledger's."""
+    """Return an event of the ledger."""
     return Event(kind, {"team": "T0", "user": "U0", "channel": "C0", "env": "prod-1", **facts})
 
 
@@ -32,8 +32,8 @@ def exercised() -> Metrics:
     observers.renewed("owner", "renewed")
     observers.renewed("platform", "no-ticket")
     observers.refused("/slack/events", NotFromSlack.SIGNATURE)
-    observers.transacted(0.01, False)  # noqa: FBT003  # what it hears has no names
-    observers.reloaded(True)  # noqa: FBT003  # what it hears has no names
+    observers.transacted(0.01, False)  # noqa: FBT003  # observers are called with positions
+    observers.reloaded(True)  # noqa: FBT003  # observers are called with positions
     observers.lagged(0.0)
     for told in (
         event("accepted", request="r1"),
@@ -69,7 +69,7 @@ def labels_of(metric: Metric) -> list[str]:
 
 
 class Counts(dict[str, float]):
-    """What a text for Prometheus says, by `name{label="value"}`; what is not there is nought."""
+    """The values in a text for Prometheus, by `name{label="value"}`; a missing one is zero."""
 
     def __init__(self, text: str) -> None:
         families = text_string_to_metric_families(text)
@@ -77,7 +77,7 @@ class Counts(dict[str, float]):
         super().__init__({_written(s.name, s.labels): s.value for s in samples})
 
     def __missing__(self, _: str) -> float:
-        """Return nought."""
+        """Return zero."""
         return 0.0
 
 

@@ -1,4 +1,4 @@
-"""How the tests ask the doctor."""
+"""Run the doctor's checks by name."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,12 +21,12 @@ effect = "allow"
 async def asked(
     environ: Mapping[str, str], name: str, runtime: Runtime | None = None
 ) -> list[Finding]:
-    """Return what the checks of this name find."""
+    """Return the findings of the checks with this name."""
     return [finding for finding in await examine(environ, runtime) if finding.name == name]
 
 
 async def one(environ: Mapping[str, str], name: str, runtime: Runtime | None = None) -> Finding:
-    """Return what the one check of this name finds, and make sure that it names a fix where it has to."""
+    """Return the finding of the only check with this name, which must have a fix unless it is fine."""
     (finding,) = await asked(environ, name, runtime)
     assert (finding.level == "ok") == (finding.fix is None)
     return finding
@@ -42,7 +42,7 @@ async def level(environ: Mapping[str, str], name: str) -> Level:
 
 
 def with_policy(environ: Mapping[str, str], folder: Path, text: str) -> dict[str, str]:
-    """Return the environment with a policy file in place of the three settings."""
+    """Return the environment with a policy file instead of the three settings."""
     path = folder / "policy.toml"
     path.write_text(text, encoding="utf-8")
     others = {k: v for k, v in environ.items() if not k.startswith("SHARE_ENV_ALLOWED")}
@@ -54,7 +54,7 @@ def rule(name: str = "r", user: str = "U0REQUESTER", env: str = "prod-1") -> str
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return each file in a folder, to the byte; SQLite's shared memory holds no data."""
+    """Return the content of each file in a folder, without SQLite's shared memory, which has no data."""
     return {
         path.name: path.read_bytes()
         for path in sorted(folder.iterdir())

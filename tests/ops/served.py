@@ -1,4 +1,4 @@
-"""What operators and their machines ask a running bot, over HTTP."""
+"""The HTTP endpoints of a running bot for operators."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ PATHS = ("/healthz", "/readyz", "/metrics")
 
 @dataclass(frozen=True)
 class Served:
-    """A bot's listener, and a way to ask it; nobody waits for an answer for ever."""
+    """A bot's HTTP listener, and requests to it with a timeout."""
 
     http: aiohttp.ClientSession
     port: int
 
     @property
     def origin(self) -> str:
-        """Return where it listens."""
+        """Return its origin."""
         return f"http://127.0.0.1:{self.port}"
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
@@ -32,7 +32,7 @@ class Served:
             return answer.status, await answer.text()
 
     async def look(self, path: str) -> tuple[int, dict[str, str]]:
-        """Return the status of /healthz or /readyz, and what is wrong by part."""
+        """Return the status of /healthz or /readyz, and the problems by part."""
         async with asyncio.timeout(20), self.http.get(self.origin + path) as answer:
             told: dict[str, Any] = await answer.json()
             parts = told["parts"].items()
@@ -40,7 +40,7 @@ class Served:
             return answer.status, {name: part["why"] for name, part in parts if not part["ok"]}
 
     async def counts(self, series: str, times: int | None = None) -> Counts:
-        """Wait until something is counted, so many times if that is said, and return what /metrics tells then."""
+        """Wait until a series has counted, `times` times if given, and return the values of /metrics."""
         async with asyncio.timeout(30):
             while True:
                 counts = Counts((await self.get("/metrics"))[1])
@@ -49,7 +49,7 @@ class Served:
                 await asyncio.sleep(0.02)
 
     async def becomes(self, status: int, wrong: dict[str, str]) -> None:
-        """Wait until /readyz says so."""
+        """Wait until /readyz returns this."""
         async with asyncio.timeout(30):
-            while await self.look("/readyz") != (status, wrong):  # noqa: ASYNC110  # nobody tells of it
+            while await self.look("/readyz") != (status, wrong):  # noqa: ASYNC110  # it sends no event
                 await asyncio.sleep(0.02)

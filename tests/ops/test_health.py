@@ -45,7 +45,7 @@ NO_TICKET = {"ticket": "there is no good ticket from WeChat"}
 
 
 def links(ticket: float, platform: float, *owners: float) -> dict[Link, Sequence[float]]:
-    """Return for how long the tokens of each link are good."""
+    """Return the remaining lifetimes of the tokens of each link."""
     return {Link.TICKET: [ticket], Link.PLATFORM: [platform], Link.OWNER: owners}
 
 
@@ -65,7 +65,7 @@ def links(ticket: float, platform: float, *owners: float) -> dict[Link, Sequence
         "no ticket, but tokens",
     ],
 )
-def test_the_chain_is_fresh_while_somebodys_env_can_be_shared(
+def test_the_chain_is_fresh_while_any_owners_env_can_be_shared(
     left: Mapping[Link, Sequence[float]], why: str | None
 ) -> None:
     assert chain_trouble(left) == why
@@ -82,7 +82,7 @@ def test_without_a_ticket_nothing_can_be_renewed(
     assert (ticket_trouble(left) is None) is fine
 
 
-def test_of_a_refused_policy_nothing_is_told_that_could_name_somebody() -> None:
+def test_the_report_of_a_refused_policy_contains_no_names() -> None:
     assert refusal(None) is None
     told = refusal(["policy.toml: test 1: U012ABCDEF may share prod-1.", "another"])
     assert told == OLD_POLICY["policy"]
@@ -107,7 +107,7 @@ async def test_a_task_has_died_only_if_it_ended_with_an_error() -> None:
     assert ended(tasks) == "a task that must go on has died"
 
 
-def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
+def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
     clock, wrong = Clock(), dict[str, str]()
 
     def part(name: str) -> Trouble:
@@ -124,12 +124,12 @@ def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
         },
     }
     wrong["policy"] = "refused"
-    assert health.look().ok  # it takes nothing away
+    assert health.look().ok  # it does not replace anything
     assert health.look().status == "degraded"
     wrong["ledger"] = "down"
     assert not health.look().ok
     clock.now += 2.25
-    wrong["ledger"] = "still down"  # which is no news
+    wrong["ledger"] = "still down"  # which is no change
     assert health.look().json == {
         "ok": False,
         "status": "failing",
@@ -144,7 +144,7 @@ def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
     assert health.look().parts["ledger"].seconds == 1.0
 
 
-# The loop.
+# The event loop.
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,9 @@ def test_a_report_tells_each_part_and_since_when_it_is_so() -> None:
     ],
     ids=["never late", "frozen once", "only twice", "late again and again", "up and down", "over"],
 )
-async def test_the_loop_is_ill_if_it_is_late_again_and_again(lags: list[float], ill: bool) -> None:
+async def test_the_event_loop_is_unhealthy_if_it_is_late_repeatedly(
+    lags: list[float], ill: bool
+) -> None:
     clock, coming, told = Clock(), iter(lags), list[float]()
 
     async def sleep(seconds: float) -> None:
@@ -177,7 +179,7 @@ async def test_the_loop_is_ill_if_it_is_late_again_and_again(lags: list[float], 
     assert watch.trouble() == ("the loop does not keep up" if ill else None)
 
 
-async def test_whoever_looks_and_fails_keeps_nobody_else_from_looking(
+async def test_a_check_that_raises_does_not_affect_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock, slept, looks = Clock(), list[float](), list[bool]()
@@ -202,7 +204,7 @@ async def test_whoever_looks_and_fails_keeps_nobody_else_from_looking(
 # A running bot.
 
 
-async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
+async def test_the_bot_is_not_ready_without_slack_and_ready_again_afterwards(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -215,7 +217,7 @@ async def test_it_is_not_ready_without_slack_and_ready_again_afterwards(
         await served.becomes(200, {})
 
 
-async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections_of_the_app(
+async def test_the_bot_is_not_ready_while_the_app_has_too_many_connections_and_says_so(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -229,7 +231,7 @@ async def test_it_is_not_ready_and_says_why_while_slack_has_too_many_connections
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_it(
+async def test_the_bot_is_not_ready_without_its_ledger_and_readyz_does_not_wait_for_it(
     listening: dict[str, str], runtime: Runtime, served: Served, database: Path
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -243,7 +245,7 @@ async def test_it_is_not_ready_without_its_ledger_and_nobody_who_asks_waits_for_
         await served.becomes(200, {})
 
 
-async def test_it_stays_ready_under_the_old_policy_and_tells_that_the_file_is_not_in_force(
+async def test_the_bot_stays_ready_under_the_old_policy_and_reports_that_the_file_is_not_in_force(
     listening: dict[str, str], runtime: Runtime, served: Served, tmp_path: Path
 ) -> None:
     path, asked = tmp_path / "policy.toml", asyncio.Event()
@@ -266,13 +268,13 @@ async def test_it_stays_ready_under_the_old_policy_and_tells_that_the_file_is_no
 def keeping(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], served: Served
 ) -> dict[str, str]:
-    """Return the environment of a bot that keeps the token chain."""
+    """The environment of a bot that maintains the token chain."""
     kept = {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
     chain = chain_environment(wechat, served.port)
     return slack_environment(slack) | chain | kept | {"WECHAT_AUTHORIZER_APPID": OWNER}
 
 
-async def test_it_says_degraded_and_takes_pushes_before_the_chain_is_fresh(
+async def test_the_bot_is_degraded_and_accepts_pushes_before_the_chain_is_fresh(
     keeping: dict[str, str], runtime: Runtime, served: Served, wechat: LocalWeChat
 ) -> None:
     callback, wechat.platform.callback = wechat.platform.callback, None
@@ -280,7 +282,7 @@ async def test_it_says_degraded_and_takes_pushes_before_the_chain_is_fresh(
         await served.becomes(200, {"tokens": "the platform's token is not good"} | NO_TICKET)
         assert json.loads((await served.get("/readyz"))[1])["status"] == "degraded"
         assert await served.look("/healthz") == (200, {})
-        await served.counts(FIRST_TRY)  # or its failure would stand
+        await served.counts(FIRST_TRY)  # or its failure would be cached
         wechat.platform.callback = callback
         await wechat.platform.push_ticket()
         await served.becomes(200, {})
@@ -288,7 +290,7 @@ async def test_it_says_degraded_and_takes_pushes_before_the_chain_is_fresh(
         await served.becomes(200, {"tokens": "no owner's token is good"})
 
 
-async def test_it_stays_ready_and_says_degraded_while_the_token_server_gives_no_token(
+async def test_the_bot_is_degraded_while_the_token_server_gives_no_token(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     wrong = listening | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer another"}
@@ -304,7 +306,7 @@ async def test_it_stays_ready_and_says_degraded_while_the_token_server_gives_no_
         assert counts['share_env_part_ok{part="tokens"}'] == 0
 
 
-async def test_it_stays_ready_and_says_degraded_once_wechat_refuses_the_fixed_token(
+async def test_the_bot_is_degraded_once_wechat_refuses_the_fixed_token(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     fixed = {name: value for name, value in listening.items() if "TOKEN_SERVER" not in name}
@@ -332,7 +334,7 @@ async def test_every_part_is_explained(
     assert shown["parts"]["ledger"]["why"] == SILENT["ledger"]
 
 
-async def test_while_it_stops_it_is_not_ready_but_alive(
+async def test_a_stopping_bot_is_not_ready_but_alive(
     listening: dict[str, str],
     runtime: Runtime,
     served: Served,
@@ -357,7 +359,7 @@ async def test_while_it_stops_it_is_not_ready_but_alive(
     await bot
 
 
-async def test_nothing_it_tells_is_secret_or_names_anybody(
+async def test_reports_contain_no_secrets_and_no_names(
     keeping: dict[str, str],
     runtime: Runtime,
     served: Served,

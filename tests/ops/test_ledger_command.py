@@ -14,14 +14,14 @@ from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, Scene
 async def told(
     scene: Scene, request: str, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str, str]:
-    """Return the exit code, and what is printed of a request."""
+    """Return the exit code, and the printed story of a request."""
     capsys.readouterr()
     code = await asyncio.to_thread(tell_request, scene.environ, request)
     printed = capsys.readouterr()
     return code, printed.out, printed.err
 
 
-async def test_a_request_is_told_from_who_asked_to_what_to_do(
+async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wechat.fail("shareenv", Code(85088))
@@ -46,7 +46,7 @@ async def test_a_request_is_told_from_who_asked_to_what_to_do(
     assert what.splitlines()[1].startswith("1. ")
 
 
-async def test_the_story_of_a_batch_s_item_has_what_happened_to_the_batch_and_no_other_item(
+async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
     scene: Scene, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wechat.fail("shareenv", *[Code(40097)] * 2)
@@ -74,13 +74,13 @@ async def test_the_story_of_a_batch_s_item_has_what_happened_to_the_batch_and_no
     assert "{" not in what
 
 
-async def test_the_link_to_an_answer_in_a_thread_leads_there(
+async def test_the_link_to_an_answer_in_a_thread_leads_to_the_thread(
     scene: Scene, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with scene.bot(ALLOW):
         await scene.ask()
         await slack.until(ended)
-    rows(scene.database, f"UPDATE requests SET place = '{RELEASES}/1.5/1.25'")  # noqa: S608  # words of ours
+    rows(scene.database, f"UPDATE requests SET place = '{RELEASES}/1.5/1.25'")  # noqa: S608  # names of the tests
     _, out, _ = await told(scene, "request1", capsys)
     assert f"/archives/{RELEASES}/p15?thread_ts=1.25&cid={RELEASES}\n" in out
 
@@ -96,7 +96,7 @@ async def test_without_slack_the_story_has_the_channel_and_the_message(
     assert (code, f"answer    {RELEASES}, message " in out) == (0, True)
 
 
-async def test_a_request_that_is_not_there_and_a_ledger_that_is_not_are_said(
+async def test_a_missing_request_and_a_missing_ledger_are_reported(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = await told(scene, "nosuch", capsys)

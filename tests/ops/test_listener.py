@@ -28,7 +28,7 @@ def any_bot(
     slack: LocalSlack,
     wechat: LocalWeChat,
 ) -> dict[str, str]:
-    """Return the environment of a bot with PORT set, in each way but the chain's."""
+    """The environment of a bot with PORT set, in each mode without a token chain."""
     match request.param:
         case "a fixed token":
             del listening["WECHAT_TOKEN_SERVER_URL"], listening["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
@@ -40,7 +40,7 @@ def any_bot(
             return listening
 
 
-async def test_where_port_is_set_the_bot_listens_and_tells_how_it_is(
+async def test_with_port_set_the_bot_listens_and_reports_its_health(
     any_bot: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
     async with running(settings_of(any_bot), runtime) as line:
@@ -56,7 +56,7 @@ async def test_where_port_is_set_the_bot_listens_and_tells_how_it_is(
         await served.get("/healthz")
 
 
-async def test_without_it_nothing_listens(
+async def test_without_port_nothing_listens(
     environ: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
     async with running(settings_of(environ), runtime) as line:
@@ -73,7 +73,7 @@ def test_no_library_is_loaded_before_something_needs_it() -> None:
     assert seen.stdout.strip() == "set()"
 
 
-async def test_each_path_takes_get_and_head_and_nothing_else(
+async def test_each_path_accepts_only_get_and_head(
     listening: dict[str, str], runtime: Runtime, served: Served
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -123,7 +123,7 @@ async def test_a_port_in_use_ends_the_start_with_one_sentence_and_exit_code_1(
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
-async def test_an_address_of_ipv6_is_told_as_it_is_typed() -> None:
+async def test_an_ipv6_address_is_printed_as_it_is_typed() -> None:
     port = free_port()
     async with AsyncExitStack() as stack:
         try:
@@ -133,7 +133,7 @@ async def test_an_address_of_ipv6_is_told_as_it_is_typed() -> None:
         assert where == f"http://[::1]:{port}"
 
 
-async def test_those_who_read_slowly_or_not_at_all_hold_neither_others_nor_the_stop(
+async def test_slow_readers_delay_neither_other_clients_nor_the_stop(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -148,7 +148,7 @@ async def test_those_who_read_slowly_or_not_at_all_hold_neither_others_nor_the_s
         await slack.until(ended)
         assert (await served.get("/metrics"))[0] == 200
         began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 9  # the grace for what is under way is ten
+    assert asyncio.get_running_loop().time() - began < 9  # the grace for work in progress is ten
     for writer in writers:
         writer.close()
     gc.collect()

@@ -64,14 +64,14 @@ async def scraped(served: Served) -> Counts:
 
 
 def over(database: Path, requests: int) -> Callable[[], bool]:
-    """Return what tells whether so many requests have been recorded, and all have ended."""
+    """Return a condition: this many requests are recorded and all of them have ended."""
     return lambda: states(database) == ["ended"] * requests
 
 
 # Names and labels.
 
 
-def test_each_metric_moves() -> None:
+def test_each_metric_changes() -> None:
     for name, metric in own(exercised()).items():
         moved = [sample for sample in metric.samples if sample.value]
         assert moved or name in {
@@ -109,7 +109,7 @@ def test_each_payload_has_its_kind(payload: dict[str, object], kind: str) -> Non
 
 
 @given(words=st.lists(st.tuples(WORD, WORD, WORD, DETAIL, DETAIL), max_size=20))
-def test_nothing_from_outside_becomes_a_label(
+def test_no_value_from_outside_becomes_a_label(
     words: list[tuple[str, str, str, str | None, str | None]],
 ) -> None:
     metrics = Metrics("1")
@@ -163,7 +163,7 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
     assert {"NoRule", "NotEntitled", "PersonUnreadable"} <= set(labels.DENIALS)
 
 
-# What is counted of the ledger's events.
+# Counts of the ledger's events.
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
         ("call", {"request": "r1", "detail": "done"}, set()),
     ],
 )
-def test_each_event_counts_once_where_it_belongs(
+def test_each_event_counts_once_in_its_metric(
     kind: str, facts: dict[str, object], series: set[str]
 ) -> None:
     metrics = Metrics("1")
@@ -240,7 +240,7 @@ def test_each_event_counts_once_where_it_belongs(
 # A running bot.
 
 
-async def test_what_comes_of_commands_is_counted(
+async def test_the_results_of_commands_are_counted(
     listening: dict[str, str],
     runtime: Runtime,
     served: Served,
@@ -288,7 +288,7 @@ async def test_what_comes_of_commands_is_counted(
     assert now["share_env_ledger_seconds_count"] > 8
 
 
-async def test_in_http_mode_acks_are_counted_and_what_is_not_slacks_is_not(
+async def test_in_http_mode_only_acks_to_slack_are_counted(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     del listening["SLACK_APP_TOKEN"]
@@ -317,7 +317,7 @@ async def test_a_new_connection_is_counted_and_why_the_old_one_ended(
     assert now["share_env_slack_connections_total"] >= 2
 
 
-async def test_clicks_and_how_requests_end_by_them_are_counted(
+async def test_clicks_and_their_outcomes_are_counted(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
@@ -357,7 +357,7 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(
     assert after['share_env_requests_total{outcome="finished"}'] == 1
 
 
-async def test_a_ledger_that_takes_nothing_shows(
+async def test_a_ledger_that_cannot_be_written_is_visible_in_the_metrics(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack, database: Path
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -367,7 +367,7 @@ async def test_a_ledger_that_takes_nothing_shows(
     assert now["share_env_ledger_failures_total"] >= 1
 
 
-async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_breeze(
+async def test_many_odd_commands_and_answers_make_no_more_series_than_a_few(
     listening: dict[str, str],
     runtime: Runtime,
     served: Served,
@@ -404,7 +404,7 @@ async def test_a_storm_of_odd_commands_and_answers_makes_no_more_series_than_a_b
         "application/openmetrics-text",
     ],
 )
-async def test_who_prefers_openmetrics_gets_it(
+async def test_a_client_that_prefers_openmetrics_gets_it(
     listening: dict[str, str], runtime: Runtime, served: Served, accept: str
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -418,7 +418,7 @@ async def test_who_prefers_openmetrics_gets_it(
     "accept",
     ["", "text/html", "text/plain; version=odd", "application/openmetrics-text; version=x"],
 )
-async def test_whatever_is_accepted_something_comes_that_can_be_read(
+async def test_any_accept_header_gets_a_readable_format(
     listening: dict[str, str], runtime: Runtime, served: Served, accept: str
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -427,7 +427,7 @@ async def test_whatever_is_accepted_something_comes_that_can_be_read(
         assert Counts(text)["share_env_ready"] in {0.0, 1.0}
 
 
-async def test_however_many_ask_all_who_wait_are_told_at_once(
+async def test_concurrent_scrapes_share_one_answer(
     http: aiohttp.ClientSession,
 ) -> None:
     came, told, rested = list[str](), list[str](), asyncio.Event()

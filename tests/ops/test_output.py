@@ -12,7 +12,7 @@ ROWS: list[dict[str, object]] = [
 ]
 
 
-def test_csv_keeps_a_spreadsheet_from_running_peoples_words(
+def test_csv_prevents_a_spreadsheet_from_evaluating_peoples_texts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_rows(ROWS, "csv")
@@ -23,14 +23,14 @@ def test_csv_keeps_a_spreadsheet_from_running_peoples_words(
     ]
 
 
-def test_json_lines_keep_every_value_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_keep_every_value(capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(ROWS[:1], "jsonl")
     assert capsys.readouterr().out == (
         '{"at": "now", "rule": "=1+1", "errcode": null, "seconds": 0.5}\n'
     )
 
 
-def test_a_table_leaves_out_empty_columns_and_lines_up_the_others(
+def test_a_table_leaves_out_empty_columns_and_aligns_the_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_rows(ROWS, "table")
@@ -42,7 +42,7 @@ def test_a_table_leaves_out_empty_columns_and_lines_up_the_others(
 
 
 @pytest.mark.parametrize("shape", ["table", "csv", "jsonl"])
-def test_no_rows_are_nothing(capsys: pytest.CaptureFixture[str], shape: str) -> None:
+def test_without_rows_nothing_is_printed(capsys: pytest.CaptureFixture[str], shape: str) -> None:
     write_rows([], shape)
     assert capsys.readouterr().out == ""
 
@@ -50,7 +50,7 @@ def test_no_rows_are_nothing(capsys: pytest.CaptureFixture[str], shape: str) -> 
 FORGED = "fine\n2026-11-25  U2\x1b[2K\r\x9b1A\u202elive\u2066-1\u200b\u2028\ufeff\x7f"
 
 
-def test_a_table_shows_what_would_forge_a_row_as_escapes(
+def test_a_table_escapes_characters_that_could_forge_a_row(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_rows([{"at": "now", "comment": FORGED}, {"at": "later", "comment": "很好 é 👍"}], "table")
@@ -62,7 +62,7 @@ def test_a_table_shows_what_would_forge_a_row_as_escapes(
     ]
 
 
-def test_a_line_of_json_shows_it_as_escapes_and_says_the_same(
+def test_a_json_line_escapes_them_and_keeps_its_value(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_rows([{"comment": f"{FORGED}\U000e0041"}], "jsonl")
@@ -75,7 +75,7 @@ def test_a_line_of_json_shows_it_as_escapes_and_says_the_same(
     "before", ["", " ", "\n", "\r\n", " \t", "\xa0", "\u3000", "\ufeff", "\x0b\x0c"]
 )
 @pytest.mark.parametrize("sign", [*"=+-@＝＋－＠"])  # these are meant
-def test_csv_protects_a_formula_behind_blanks_and_breaks(
+def test_csv_protects_a_formula_behind_blanks_and_line_breaks(
     capsys: pytest.CaptureFixture[str], before: str, sign: str
 ) -> None:
     write_rows([{"comment": f"{before}{sign}1+1"}, {"comment": f"a{sign}1"}], "csv")

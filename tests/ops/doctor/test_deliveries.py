@@ -32,7 +32,7 @@ def by_http(listening: dict[str, str], slack: LocalSlack, served: Served) -> dic
 
 async def until_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with asyncio.timeout(30):
-        while "delivery refused" not in caplog.messages:  # noqa: ASYNC110  # nobody tells of it
+        while "delivery refused" not in caplog.messages:  # noqa: ASYNC110  # it sends no event
             await asyncio.sleep(0.02)
 
 
@@ -40,14 +40,14 @@ async def deliveries(environ: dict[str, str]) -> list[Finding]:
     return await asked(environ, "deliveries")
 
 
-async def test_before_the_start_nothing_is_claimed_of_the_signing_secret(
+async def test_before_the_start_the_signing_secret_is_not_judged(
     by_http: dict[str, str],
 ) -> None:
     (found,) = await deliveries(by_http)
     assert (found.level, found.found) == ("ok", f"no bot answers here yet; {PROOF}")
 
 
-async def test_a_command_that_is_taken_proves_the_signing_secret(
+async def test_an_accepted_command_proves_the_signing_secret(
     by_http: dict[str, str], slack: LocalSlack, runtime: Runtime
 ) -> None:
     async with running(settings_of(by_http), runtime):
@@ -58,7 +58,7 @@ async def test_a_command_that_is_taken_proves_the_signing_secret(
     assert (found.level, PROOF in found.found) == ("ok", False)
 
 
-async def test_another_apps_signing_secret_is_named_by_what_the_bot_that_runs_refused(
+async def test_a_wrong_signing_secret_is_found_from_the_running_bots_refusals(
     by_http: dict[str, str],
     slack: LocalSlack,
     runtime: Runtime,
@@ -91,7 +91,7 @@ async def test_a_clock_that_is_off_is_the_cause_of_what_is_refused_as_too_old(
     assert [each.name for each in told.follows] == ["deliveries"]
 
 
-async def test_a_stranger_alone_is_no_finding(
+async def test_unsigned_requests_alone_are_no_finding(
     by_http: dict[str, str], http: aiohttp.ClientSession, runtime: Runtime, served: Served
 ) -> None:
     async with running(settings_of(by_http), runtime):
@@ -125,7 +125,7 @@ async def test_a_request_url_with_another_path_is_named(
         ("WECHAT_ENCODING_AES_KEY", "AnotherEncodingAESKeyOfTheLocalWeChat000009"),
     ],
 )
-async def test_a_secret_that_is_not_the_one_wechat_pushes_with_is_named(
+async def test_a_secret_that_differs_from_wechats_is_found_from_refused_pushes(
     slack: LocalSlack,
     wechat: LocalWeChat,
     runtime: Runtime,

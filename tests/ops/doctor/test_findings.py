@@ -1,4 +1,4 @@
-"""What the doctor says of several findings that have one cause."""
+"""How the doctor reports several findings with one cause."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def lines(capsys: pytest.CaptureFixture[str], *findings: Finding) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
-def test_what_could_not_be_checked_is_counted_with_its_cause_and_the_first_fix_comes_last(
+def test_skipped_checks_are_counted_with_their_cause_and_the_first_fix_is_printed_last(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert lines(capsys, SLACK, SCOPES, APP, CONNECTIONS, WECHAT, CLOCK) == [
@@ -45,13 +45,13 @@ def test_what_could_not_be_checked_is_counted_with_its_cause_and_the_first_fix_c
     ]
 
 
-def test_a_check_that_waits_for_one_that_waits_has_the_first_ones_cause() -> None:
+def test_a_check_that_depends_on_a_skipped_one_has_the_original_cause() -> None:
     bot = unchecked("slack-bot", "the token is not usable", "settings")
     (told,) = by_cause([SETTINGS, bot, SCOPES])
     assert (told.finding.found, told.unchecked) == (SETTINGS.found, ("slack-bot", "slack-scopes"))
 
 
-def test_of_several_wrong_settings_the_last_one_names_what_was_not_checked() -> None:
+def test_of_several_wrong_settings_the_last_one_names_the_skipped_checks() -> None:
     other = wrong("settings", "PORT is “0”", "Set it.")
     bot = unchecked("slack-bot", "the token is not usable", "settings")
     told = by_cause([SETTINGS, other, bot])
@@ -95,14 +95,14 @@ def test_what_was_not_checked_is_no_cause_of_what_was_found() -> None:
     assert [each.names for each in told] == [("deliveries",), ("clock",)]
 
 
-def test_nobody_is_told_to_correct_what_is_fine() -> None:
+def test_a_finding_that_is_fine_is_never_a_cause() -> None:
     good = ok("slack-bot", "auth.test: share-env")
     _, scopes, _, clock = with_true_causes([good, SCOPES, WECHAT, CLOCK])
     assert {scopes.fix, clock.fix} == {"Run the doctor again."}
     assert [each.unchecked for each in by_cause([good, scopes, WECHAT, clock])] == [()] * 4
 
 
-def test_findings_that_are_fine_are_never_told_as_one() -> None:
+def test_findings_that_are_fine_are_never_combined() -> None:
     told = by_cause(
         [ok("slack-groups", "the policy names none"), ok("slack-people", "the policy names none")]
     )
@@ -110,7 +110,7 @@ def test_findings_that_are_fine_are_never_told_as_one() -> None:
     assert (tally(told), to_do_first(told)) == ("Wrong: 0, warnings: 0, fine: 2.", None)
 
 
-def test_a_warning_is_to_be_done_first_only_where_nothing_is_wrong() -> None:
+def test_a_warning_is_the_first_fix_only_if_nothing_is_wrong() -> None:
     loose = warning("ledger", "others may read it", "Run chmod.")
     first, alone = to_do_first(by_cause([loose, SLACK])), to_do_first(by_cause([loose]))
     assert first == by_cause([SLACK])[0]

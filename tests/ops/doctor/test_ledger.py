@@ -17,7 +17,7 @@ LONG = "x" * 300
 
 
 def killed_while_writing(ledger: Path) -> None:
-    """Leave behind what a process leaves that is killed after a commit."""
+    """Leave the files of a process that was killed after a commit."""
     crash = (
         "import os, sqlite3, sys; on = sqlite3.connect(sys.argv[1], isolation_level=None); "
         "on.execute(\"INSERT INTO replicas VALUES ('dead', 0)\"); os._exit(0)"
@@ -25,13 +25,13 @@ def killed_while_writing(ledger: Path) -> None:
     subprocess.run([sys.executable, "-c", crash, str(ledger)], check=True)
 
 
-async def test_a_ledger_of_the_bots_schema_is_fine(ledger: Path, environ: dict[str, str]) -> None:
+async def test_a_ledger_with_the_bots_schema_is_fine(ledger: Path, environ: dict[str, str]) -> None:
     assert ledger.name
     assert (await one(environ, "ledger")).found == f"schema {HEAD}, sqlite"
     assert await level(environ, "ledger-write") == "ok"
 
 
-async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
+async def test_a_missing_ledger_is_fine_and_is_not_created(
     environ: dict[str, str], database: Path, tmp_path: Path
 ) -> None:
     database.unlink()  # noqa: ASYNC240  # nothing runs yet
@@ -51,19 +51,19 @@ async def test_a_ledger_that_is_not_there_yet_is_no_mistake_and_is_not_made(
         ("mysql://x", "DATABASE_URL names another database than SQLite or PostgreSQL"),
     ],
 )
-async def test_an_address_where_no_ledger_can_be(
+async def test_a_url_at_which_no_ledger_can_be_is_wrong(
     environ: dict[str, str], url: str, found: str
 ) -> None:
     told = await one(environ | {"DATABASE_URL": url}, "ledger")
     assert (told.level, told.found) == ("wrong", found)
 
 
-async def test_a_file_with_two_slashes_is_written_out_with_three(environ: dict[str, str]) -> None:
+async def test_a_url_with_two_slashes_is_corrected_to_three(environ: dict[str, str]) -> None:
     told = await one(environ | {"DATABASE_URL": "sqlite://data/x.db"}, "ledger")
     assert told.fix == "Set DATABASE_URL to sqlite:///data/x.db."
 
 
-async def test_a_folder_in_which_nothing_can_be_written_is_wrong_before_the_first_start(
+async def test_a_folder_that_is_not_writable_is_wrong_before_the_first_start(
     environ: dict[str, str],
 ) -> None:
     told = await one(environ | {"DATABASE_URL": "sqlite:////proc/x.db"}, "ledger")
@@ -72,7 +72,7 @@ async def test_a_folder_in_which_nothing_can_be_written_is_wrong_before_the_firs
     assert told.fix == "Let the bot's user write there, or name another folder in DATABASE_URL."
 
 
-async def test_a_folder_is_tried_without_leaving_anything_in_it(
+async def test_checking_a_folder_leaves_no_file_in_it(
     environ: dict[str, str], database: Path, tmp_path: Path
 ) -> None:
     database.unlink()  # noqa: ASYNC240  # nothing runs yet
@@ -81,7 +81,7 @@ async def test_a_folder_is_tried_without_leaving_anything_in_it(
     assert (tmp_path.stat().st_mtime_ns, contents(tmp_path)) == (before, {})  # noqa: ASYNC240  # a moment
 
 
-async def test_a_file_that_is_no_database(environ: dict[str, str], database: Path) -> None:
+async def test_a_file_that_is_no_database_is_wrong(environ: dict[str, str], database: Path) -> None:
     database.write_text("no database at all, but long enough to look at" * 30)  # noqa: ASYNC240  # a moment
     found = await one(environ, "ledger")
     assert found.level == "wrong"
@@ -89,7 +89,7 @@ async def test_a_file_that_is_no_database(environ: dict[str, str], database: Pat
 
 
 @pytest.mark.parametrize(("step", "expected"), [("0001", "warning"), ("9999", "wrong")])
-async def test_another_schema_is_told_and_left_alone(
+async def test_another_schema_is_reported_and_not_changed(
     ledger: Path, environ: dict[str, str], step: str, expected: str
 ) -> None:
     rows(ledger, f"UPDATE alembic_version SET version_num = '{step}'")  # noqa: S608  # from the table above
@@ -100,7 +100,7 @@ async def test_another_schema_is_told_and_left_alone(
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644], ids=oct)
-async def test_a_ledger_that_others_may_read_is_told(
+async def test_a_ledger_that_others_can_read_is_reported(
     ledger: Path, environ: dict[str, str], mode: int
 ) -> None:
     ledger.chmod(mode)  # noqa: ASYNC240  # a moment
@@ -118,7 +118,7 @@ async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -
     assert (found.level, found.found) == ("wrong", "no table events")
 
 
-async def test_a_ledger_that_another_program_holds_takes_nothing(
+async def test_a_ledger_that_another_program_has_locked_is_reported_as_not_writable(
     ledger: Path, environ: dict[str, str]
 ) -> None:
     with locked(ledger):
@@ -126,13 +126,15 @@ async def test_a_ledger_that_another_program_holds_takes_nothing(
     assert (found.level, found.found) == ("wrong", "it takes nothing (database is locked)")
 
 
-async def test_a_bot_that_runs_is_no_other_program(environ: dict[str, str], database: Path) -> None:
+async def test_a_running_bot_is_not_taken_for_another_program(
+    environ: dict[str, str], database: Path
+) -> None:
     async with running(settings_of(environ)):
         assert await level(environ, "ledger-write") == "ok"
         assert rows(database, "SELECT count(*) FROM replicas") == [(1,)]
 
 
-async def test_what_a_crash_left_stays_as_it_is_to_the_byte(
+async def test_the_files_that_a_crash_left_are_not_changed(
     ledger: Path, environ: dict[str, str]
 ) -> None:
     killed_while_writing(ledger)
@@ -143,7 +145,7 @@ async def test_what_a_crash_left_stays_as_it_is_to_the_byte(
     assert rows(ledger, "SELECT id FROM replicas") == [("dead",)]
 
 
-async def test_a_disk_that_is_almost_full_is_warned_of(
+async def test_an_almost_full_disk_is_a_warning(
     ledger: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ledger.name
@@ -153,7 +155,7 @@ async def test_a_disk_that_is_almost_full_is_warned_of(
     assert (found.level, found.found[:10]) == ("warning", "99 MB free")
 
 
-async def test_postgresql_is_looked_at_and_left_alone(
+async def test_postgresql_is_checked_and_not_changed(
     on_postgresql: Database, environ: dict[str, str]
 ) -> None:
     environ["DATABASE_URL"] = on_postgresql.url
@@ -167,7 +169,7 @@ async def test_postgresql_is_looked_at_and_left_alone(
     assert not await asked(environ, "disk")
 
 
-async def test_a_postgresql_that_may_only_be_read_is_told(
+async def test_a_read_only_postgresql_is_reported(
     on_postgresql: Database, environ: dict[str, str]
 ) -> None:
     on_postgresql.open()

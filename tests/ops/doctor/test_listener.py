@@ -12,7 +12,7 @@ from tests.ops.doctors import asked, one
 from tests.ops.served import Served
 
 
-async def test_a_port_that_nobody_has_can_be_used_and_is_given_back_at_once(
+async def test_a_free_port_can_be_used_and_is_released_at_once(
     listening: dict[str, str], served: Served
 ) -> None:
     found = await one(listening, "listener")
@@ -21,7 +21,7 @@ async def test_a_port_that_nobody_has_can_be_used_and_is_given_back_at_once(
         free.bind(("127.0.0.1", served.port))
 
 
-async def test_a_bot_that_runs_is_no_other_program(
+async def test_a_running_bot_is_not_taken_for_another_program(
     listening: dict[str, str], served: Served, runtime: Runtime
 ) -> None:
     async with running(settings_of(listening), runtime):
@@ -33,7 +33,7 @@ async def test_a_bot_that_runs_is_no_other_program(
 
 
 @pytest.mark.parametrize("said", ["It works!", "[]", '{"ok": true}', "[" * 9999])
-async def test_another_program_that_answers_is_named_with_its_place(
+async def test_another_program_on_the_port_is_reported_with_its_address(
     environ: dict[str, str], said: str
 ) -> None:
     async def other(_: web.BaseRequest) -> web.Response:
@@ -46,13 +46,13 @@ async def test_another_program_that_answers_is_named_with_its_place(
     assert found.fix == "Stop it, or set another PORT."
 
 
-async def test_what_a_bot_answers_in_pieces_is_read_whole(environ: dict[str, str]) -> None:
+async def test_a_bots_answer_in_pieces_is_read_completely(environ: dict[str, str]) -> None:
     async def pieces(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         for piece in (b'{"ok": true, ', b'"parts": {}}'):
             await response.write(piece)
-            for _ in range(20):  # turns of the loop, in which whoever asked can read it
+            for _ in range(20):  # turns of the loop, in which the client can read it
                 await asyncio.sleep(0)
         return response
 
@@ -62,7 +62,9 @@ async def test_what_a_bot_answers_in_pieces_is_read_whole(environ: dict[str, str
     assert (found.level, found.found) == ("ok", f"a bot that runs answers at {place}")
 
 
-async def test_another_program_that_does_not_speak_http_is_no_bot(environ: dict[str, str]) -> None:
+async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
+    environ: dict[str, str],
+) -> None:
     async def rude(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ready\r\n")
         writer.close()
@@ -94,7 +96,7 @@ async def test_a_host_that_is_not_this_machines_is_wrong(
     assert found.fix == "Choose others, or stop what uses them."
 
 
-async def test_where_nothing_listens_or_the_port_is_none_there_is_nothing_to_check(
+async def test_without_a_listener_or_a_valid_port_there_is_nothing_to_check(
     environ: dict[str, str],
 ) -> None:
     assert await asked(environ, "listener") == []

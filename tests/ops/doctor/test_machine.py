@@ -13,7 +13,7 @@ from tests.ops.doctors import asked, complaints, level, one
 @pytest.mark.parametrize(
     ("off", "expected"), [(0, "ok"), (20, "ok"), (-60, "warning"), (60, "warning"), (400, "wrong")]
 )
-async def test_a_clock_that_is_off_is_seen_by_what_the_servers_say(
+async def test_a_wrong_clock_is_found_from_the_servers_dates(
     environ: dict[str, str], off: int, expected: str
 ) -> None:
     found = await one(environ, "clock", Runtime(now=lambda: time.time() + off))
@@ -23,7 +23,7 @@ async def test_a_clock_that_is_off_is_seen_by_what_the_servers_say(
         assert "WeChat's: " in found.found
 
 
-async def test_a_clock_is_seen_however_its_servers_address_is_written(
+async def test_a_wrong_clock_is_found_however_the_servers_address_is_written(
     environ: dict[str, str],
 ) -> None:
     for name in ("SLACK_API_URL", "WECHAT_API_URL"):
@@ -60,7 +60,7 @@ async def test_a_clock_is_seen_however_its_servers_address_is_written(
         ),
     ],
 )
-async def test_the_proxies_are_named_without_their_passwords(
+async def test_proxies_are_reported_without_their_passwords(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], found: str
 ) -> None:
     for name, value in variables.items():
@@ -98,7 +98,7 @@ async def test_a_proxy_that_refuses_is_told_beside_what_else_is_odd_about_proxie
     assert [each.name for each in refuses.follows] == ["wechat"]
 
 
-async def test_a_proxy_that_only_the_env_file_names_is_not_used() -> None:
+async def test_a_proxy_in_the_env_file_only_is_not_used() -> None:
     (found,) = await asked({"https_proxy": "http://me:hush@proxy.example"}, "proxies")
     assert (found.level, found.found) == (
         "warning",

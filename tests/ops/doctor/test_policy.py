@@ -21,7 +21,7 @@ def approve(
     return APPROVE.format(who=who, channel=channel, user=user)
 
 
-async def test_the_policys_failing_tests_are_named_and_the_other_checks_go_on(
+async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     good, bad = TEST.format(appid=B, env="prod-1"), TEST.format(appid=B, env="other")
@@ -63,7 +63,7 @@ DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
 
 
 @pytest.mark.parametrize("text", [DENY, DENY + rule("r")], ids=["alone", "before one that allows"])
-async def test_a_policy_that_lets_nobody_share_anything_is_told(
+async def test_a_policy_that_allows_nothing_is_reported(
     environ: dict[str, str], tmp_path: Path, text: str
 ) -> None:
     found, *_ = await asked(with_policy(environ, tmp_path, text), "policy-reach")
@@ -74,7 +74,7 @@ async def test_a_policy_that_lets_nobody_share_anything_is_told(
     assert found.fix == "Add a [[rule]] with another effect, or move one up."
 
 
-async def test_a_rule_for_people_who_are_gone_is_for_nobody(
+async def test_a_rule_for_deactivated_people_only_is_reported(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     found = await one(with_policy(environ, tmp_path, rule("old", "U0GONE")), "policy-reach")
@@ -82,7 +82,7 @@ async def test_a_rule_for_people_who_are_gone_is_for_nobody(
     assert found.found.startswith("“old” is for nobody")
 
 
-async def test_where_slack_does_not_tell_no_rule_is_called_out_of_reach(
+async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
     environ: dict[str, str],
 ) -> None:
     environ["SLACK_BOT_TOKEN"] = "xoxb-other"
@@ -127,7 +127,7 @@ async def test_a_rule_that_somebody_can_approve_is_fine(
     assert await level(with_policy(environ, tmp_path, text), "policy-approvers") == "ok"
 
 
-async def test_an_env_that_nobody_owns_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+async def test_an_env_without_an_owner_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     owner = f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n'
     text = owner + rule("a") + rule("b", env="lost-1") + rule("c", env="glob-*")
     without_default = with_policy(environ, tmp_path, text)
@@ -154,7 +154,7 @@ async def test_an_env_that_nobody_owns_is_named(environ: dict[str, str], tmp_pat
         ),
     ],
 )
-async def test_it_is_told_whether_anybody_can_cancel_for_others(
+async def test_it_is_reported_whether_the_policy_has_operators(
     environ: dict[str, str], tmp_path: Path, operators: str, judged: str, found: str
 ) -> None:
     text = f"operators = {operators}\n{rule()}"
@@ -162,7 +162,7 @@ async def test_it_is_told_whether_anybody_can_cancel_for_others(
     assert (told.level, told.found) == (judged, found)
 
 
-async def test_operators_who_are_gone_are_named(environ: dict[str, str], tmp_path: Path) -> None:
+async def test_deactivated_operators_are_named(environ: dict[str, str], tmp_path: Path) -> None:
     text = f'operators = {{ users = ["U0GONE"], groups = ["S0NONE"] }}\n{rule()}'
     gone = with_policy(environ, tmp_path, text)
     assert "U0GONE" in (await one(gone, "slack-people")).found

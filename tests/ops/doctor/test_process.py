@@ -14,7 +14,7 @@ GROUP = {"WECHAT_AUTHORIZER_APPID": OWNER, "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFO
 MARKS = ("✅ ", "⚠️ ", "❌ ", "   → ")
 
 
-async def test_where_nothing_is_wrong_it_ends_with_0_and_prints_a_line_for_each_check(
+async def test_if_nothing_is_wrong_the_doctor_exits_with_0_and_prints_a_line_for_each_check(
     slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
 ) -> None:
     code, out, err = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor")
@@ -27,7 +27,7 @@ async def test_where_nothing_is_wrong_it_ends_with_0_and_prints_a_line_for_each_
     assert "   → Start the bot once" in out
 
 
-async def test_where_something_is_wrong_it_ends_with_1(
+async def test_if_something_is_wrong_the_doctor_exits_with_1(
     slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
 ) -> None:
     broken = environment(slack, wechat) | GROUP | {"SLACK_BOT_TOKEN": "xoxb-revoked"}

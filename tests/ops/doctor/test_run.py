@@ -24,7 +24,7 @@ READING = {
 }
 
 
-async def test_a_bot_that_runs_well_has_a_line_for_each_check_and_all_are_fine(
+async def test_a_bot_without_problems_has_a_line_for_each_check_and_all_are_fine(
     bot: str, environ: dict[str, str]
 ) -> None:
     assert bot
@@ -32,7 +32,7 @@ async def test_a_bot_that_runs_well_has_a_line_for_each_check_and_all_are_fine(
     assert [(finding.name, finding.level) for finding in findings] == [(n, "ok") for n in ORDER]
 
 
-async def test_the_chain_adds_its_links(
+async def test_a_token_chain_adds_checks_of_its_links(
     environ: dict[str, str], wechat: LocalWeChat, runtime: Runtime
 ) -> None:
     chain = chain_environment(wechat, free_port())
@@ -43,7 +43,7 @@ async def test_the_chain_adds_its_links(
     assert names == list(CHECKS)
 
 
-async def test_nothing_is_changed(
+async def test_the_doctor_changes_nothing(
     environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path, database: Path
 ) -> None:
     async with running(settings_of(environ)):
@@ -63,7 +63,7 @@ async def test_nothing_is_changed(
     assert wechat.transcript().splitlines()[before:] == ["getenvinfo of wx0123456789abcdef: 0"]
 
 
-async def test_with_everything_down_each_check_says_so_at_once(environ: dict[str, str]) -> None:
+async def test_if_everything_is_down_each_check_says_so_at_once(environ: dict[str, str]) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     down = {
         "SLACK_API_URL": f"{nowhere}/api/",
@@ -89,7 +89,7 @@ async def test_with_everything_down_each_check_says_so_at_once(environ: dict[str
     }
 
 
-async def test_with_everybody_silent_it_still_ends(
+async def test_the_doctor_ends_even_if_no_server_answers(
     environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     slack.fail("auth.test", Slow(60))
@@ -97,13 +97,15 @@ async def test_with_everybody_silent_it_still_ends(
     wechat.latency = 60
     begun = time.monotonic()
     findings = await examine(environ)
-    assert time.monotonic() - begun < 14  # and not five seconds for each in turn
+    assert time.monotonic() - begun < 14  # and not five seconds for each check
     (told,) = [each for each in by_cause(findings) if each.finding.level == "wrong"]
     assert told.names == ("proxies",)
     assert {each.name for each in told.follows} == {"slack-bot", "slack-app", "wechat"}
 
 
-async def test_nonsense_from_everybody_is_no_crash(environ: dict[str, str]) -> None:
+async def test_nonsense_from_every_server_does_not_crash_the_doctor(
+    environ: dict[str, str],
+) -> None:
     async def nonsense(request: web.BaseRequest) -> web.Response:
         answers = {"auth.test": '{"ok": true}', "usergroups.list": '{"ok": true, "usergroups": 7}'}
         text = answers.get(request.path.rpartition("/")[2], '["\\u0000"]')
@@ -120,7 +122,7 @@ async def test_nonsense_from_everybody_is_no_crash(environ: dict[str, str]) -> N
     assert [finding.found for finding in findings if "itself failed" in finding.found] == []
 
 
-async def test_the_checks_that_can_be_made_are_made_where_the_settings_are_empty() -> None:
+async def test_with_empty_settings_the_possible_checks_are_made() -> None:
     findings = await examine({"DATABASE_URL": "nonsense"})
     names = [finding.name for finding in findings]
     unchecked = [f for f in findings if f.found.startswith("not checked: ") and f.name != "clock"]
@@ -135,7 +137,7 @@ async def test_the_checks_that_can_be_made_are_made_where_the_settings_are_empty
     ]
 
 
-async def test_a_check_that_fails_itself_keeps_no_other_from_running(
+async def test_a_check_that_raises_does_not_affect_the_others(
     environ: dict[str, str],
 ) -> None:
     def broken() -> float:
@@ -150,7 +152,7 @@ async def test_a_check_that_fails_itself_keeps_no_other_from_running(
     assert {"ledger", "policy-tests", "proxies"} <= {finding.name for finding in findings}
 
 
-async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
+async def test_a_check_that_does_not_end_is_abandoned_and_the_others_run(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.fail("auth.test", Slow(60))

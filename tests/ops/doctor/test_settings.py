@@ -8,7 +8,7 @@ from tests.conftest import free_port
 from tests.ops.doctors import asked, level, one, rule, with_policy
 
 
-async def test_good_settings_are_told_by_their_kinds(environ: dict[str, str]) -> None:
+async def test_valid_settings_are_summarised_by_kind(environ: dict[str, str]) -> None:
     assert (await one(environ, "settings")).found == (
         "a bot token (xoxb-…), an app-level token (xapp-…), so Socket Mode, a token server"
     )
@@ -27,7 +27,7 @@ async def test_good_settings_are_told_by_their_kinds(environ: dict[str, str]) ->
         ),
     ],
 )
-async def test_where_nothing_is_set_one_line_says_so(
+async def test_if_nothing_is_set_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, found: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -49,7 +49,7 @@ async def test_where_nothing_is_set_one_line_says_so(
         ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"),
     ],
 )
-async def test_two_that_are_swapped_are_named(
+async def test_two_swapped_settings_are_named(
     environ: dict[str, str], one_setting: str, other: str
 ) -> None:
     environ["SLACK_SIGNING_SECRET"] = "0123456789abcdef" * 2
@@ -63,7 +63,7 @@ async def test_two_that_are_swapped_are_named(
     [{"SHARE_ENV_ALLOWED_GROUPS": "@platform"}, {"SHARE_ENV_ALLOWED_USERS": "@mei U0REQUESTER"}],
     ids=str,
 )
-async def test_a_word_that_is_no_id_is_one_finding_and_nobody_is_looked_for_by_it(
+async def test_an_invalid_id_is_one_finding_and_is_not_looked_up(
     environ: dict[str, str], change: dict[str, str]
 ) -> None:
     told = by_cause(await examine(environ | change))
@@ -75,7 +75,7 @@ async def test_a_word_that_is_no_id_is_one_finding_and_nobody_is_looked_for_by_i
     ]
 
 
-async def test_a_dotenv_that_others_may_read_is_told(
+async def test_an_env_file_that_others_can_read_is_reported(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -98,7 +98,7 @@ APPID, APPSECRET, TOKEN = "wx0123456789abcdef", "0123456789abcdef" * 2, "54_SECR
         ("WECHAT_COMPONENT_APPID", "WECHAT_COMPONENT_APPSECRET", APPSECRET),
     ],
 )
-async def test_an_appid_and_its_secret_that_are_swapped_are_named_and_the_secret_is_not_shown(
+async def test_a_swapped_appid_and_secret_are_named_without_showing_the_secret(
     environ: dict[str, str], tmp_path: Path, one_setting: str, other: str, secret: str
 ) -> None:
     del environ["WECHAT_TOKEN_SERVER_URL"]
@@ -140,7 +140,7 @@ async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> N
         ("EDITOR", None),
     ],
 )
-async def test_a_name_in_the_env_file_that_is_no_setting_is_told(
+async def test_an_unknown_name_in_the_env_file_is_reported(
     environ: dict[str, str], name: str, fix: str | None
 ) -> None:
     found = await one(environ | {name: "hush"}, "settings")
@@ -149,14 +149,14 @@ async def test_a_name_in_the_env_file_that_is_no_setting_is_told(
     assert (found.found == f"{name} in .env is not a setting") is bool(fix)
 
 
-async def test_the_process_may_hold_names_of_others(
+async def test_unknown_names_in_the_process_environment_are_fine(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_CLIENT_ID", "made-up")
     assert await level(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
 
 
-async def test_a_token_that_rotates_is_warned_of(environ: dict[str, str]) -> None:
+async def test_a_rotating_token_is_a_warning(environ: dict[str, str]) -> None:
     assert await level(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
 
 
@@ -170,7 +170,7 @@ async def test_a_token_that_rotates_is_warned_of(environ: dict[str, str]) -> Non
         ({"WECHAT_TOKEN_SERVER_URL": "http://tokens.example"}, {"wechat": "warning"}),
     ],
 )
-async def test_what_one_wrong_setting_leaves_is_checked_and_no_token_goes_astray(
+async def test_with_one_wrong_setting_the_others_are_checked_and_no_token_is_sent_elsewhere(
     environ: dict[str, str], changes: dict[str, str], checked: dict[str, str]
 ) -> None:
     assert {name: await level(environ | changes, name) for name in checked} == checked

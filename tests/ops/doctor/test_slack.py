@@ -14,13 +14,15 @@ from tests.conftest import rows, served, settings_of, soon
 from tests.ops.doctors import asked, level, one
 
 
-async def test_the_bots_name_and_workspace_are_told(environ: dict[str, str]) -> None:
+async def test_the_bots_name_and_workspace_are_reported(environ: dict[str, str]) -> None:
     assert (
         await one(environ, "slack-bot")
     ).found == "auth.test: share-env in the workspace playground"
 
 
-async def test_a_bot_token_that_slack_refuses(environ: dict[str, str], slack: LocalSlack) -> None:
+async def test_a_bot_token_that_slack_refuses_is_wrong(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
     slack.fail("auth.test", Code("token_revoked"))
     found = await one(environ, "slack-bot")
     assert (found.level, found.found) == (
@@ -29,7 +31,7 @@ async def test_a_bot_token_that_slack_refuses(environ: dict[str, str], slack: Lo
     )
 
 
-async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
+async def test_a_proxys_error_page_is_reported_in_one_line(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.fail("auth.test", Code("Blocked. Ask IT"))
@@ -63,7 +65,7 @@ async def test_an_answer_of_whoever_stands_between_is_not_cut_in_two(
 @pytest.mark.parametrize(
     ("method", "name"), [("auth.test", "slack-bot"), ("apps.connections.open", "slack-app")]
 )
-async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence(
+async def test_an_answer_that_is_not_slacks_is_distinguished_from_no_answer(
     environ: dict[str, str],
     slack: LocalSlack,
     method: str,
@@ -77,7 +79,7 @@ async def test_whoever_answered_in_slacks_place_or_for_it_is_told_from_silence(
     assert (told.level, told.found, told.fix) == ("wrong", found, fix)
 
 
-async def test_a_proxy_that_opens_no_way_to_slack_is_named(
+async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def proxy(_: web.BaseRequest) -> web.Response:
@@ -100,7 +102,7 @@ async def test_a_scope_that_is_not_granted_is_named_with_what_it_is_for(
     assert found.level == ("wrong" if scope in vital else "warning")
 
 
-async def test_groups_need_no_scope_where_the_policy_names_none(
+async def test_the_scope_for_groups_is_not_needed_if_the_policy_names_none(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.scopes.remove("usergroups:read")
@@ -110,7 +112,7 @@ async def test_groups_need_no_scope_where_the_policy_names_none(
 
 
 @pytest.mark.parametrize("error", ["invalid_auth", "missing_scope"])
-async def test_an_app_token_that_slack_refuses(
+async def test_an_app_token_that_slack_refuses_is_wrong(
     environ: dict[str, str], slack: LocalSlack, error: str
 ) -> None:
     slack.fail("apps.connections.open", Code(error))
@@ -126,7 +128,7 @@ async def test_without_an_app_token_there_is_no_socket_to_check(environ: dict[st
     assert not await asked(environ, "slack-connections")
 
 
-async def test_a_forgotten_copy_of_the_bot_is_seen(
+async def test_a_forgotten_copy_of_the_bot_is_found(
     bot: str, environ: dict[str, str], slack: LocalSlack
 ) -> None:
     assert bot
@@ -141,7 +143,7 @@ async def test_a_forgotten_copy_of_the_bot_is_seen(
     await soon(lambda: slack.sockets.connections == 1)
 
 
-async def test_a_copy_that_runs_before_the_first_start_here_is_seen(
+async def test_a_copy_that_runs_before_the_first_start_here_is_found(
     bot: str, environ: dict[str, str], tmp_path: Path
 ) -> None:
     assert bot
@@ -153,7 +155,7 @@ async def test_a_copy_that_runs_before_the_first_start_here_is_seen(
     )
 
 
-async def test_a_bot_that_runs_without_a_connection_is_seen(
+async def test_a_running_bot_without_a_connection_is_found(
     ledger: Path, environ: dict[str, str]
 ) -> None:
     rows(ledger, f"INSERT INTO replicas VALUES ('offline', {time.time() + 60})")  # noqa: S608  # a number
@@ -218,7 +220,7 @@ async def test_a_group_that_is_missing_or_deactivated_is_named(
     )
 
 
-async def test_a_group_without_members_is_warned_of(
+async def test_a_group_without_members_is_a_warning(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], members=frozenset())
@@ -242,7 +244,7 @@ async def test_groups_that_cannot_be_read_say_why(
     assert (found.level, found.found) == ("wrong", f"cannot be read: {why}")
 
 
-async def test_people_who_are_missing_or_gone_are_named(environ: dict[str, str]) -> None:
+async def test_unknown_or_deactivated_people_are_named(environ: dict[str, str]) -> None:
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER, U0GONE, U0NOBODY, U0SHAREENV"
     found = await one(environ, "slack-people")
     assert (found.level, found.found) == (
@@ -252,7 +254,7 @@ async def test_people_who_are_missing_or_gone_are_named(environ: dict[str, str])
 
 
 @pytest.mark.parametrize("fault", [RateLimited(60), Slow(60)])
-async def test_people_who_could_not_be_looked_up_are_no_mistake(
+async def test_people_who_could_not_be_looked_up_are_not_reported_as_wrong(
     environ: dict[str, str], slack: LocalSlack, fault: RateLimited | Slow
 ) -> None:
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER"

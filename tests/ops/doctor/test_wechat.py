@@ -23,7 +23,7 @@ from tests.ops.doctors import B, asked, complaints, level, one, rule, with_polic
 
 @pytest.fixture
 def fixed(environ: dict[str, str], wechat: LocalWeChat) -> dict[str, str]:
-    """Return the environment of a bot with a fixed token."""
+    """The environment of a bot with a fixed token."""
     others = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN_SERVER")}
     return {**others, "WECHAT_AUTHORIZER_ACCESS_TOKEN": wechat.issue(OWNER)}
 
@@ -32,7 +32,7 @@ def fixed(environ: dict[str, str], wechat: LocalWeChat) -> dict[str, str]:
 async def chain(
     slack: LocalSlack, wechat: LocalWeChat, database: Path, runtime: Runtime
 ) -> dict[str, str]:
-    """Return the environment of a bot that keeps the chain, has run, and has a token."""
+    """The environment of a bot that maintains the token chain, has run, and has a token."""
     environ = {
         **slack_environment(slack),
         **chain_environment(wechat, free_port()),
@@ -45,7 +45,7 @@ async def chain(
     return environ
 
 
-async def test_a_token_that_wechat_takes(fixed: dict[str, str]) -> None:
+async def test_a_token_that_wechat_accepts_is_fine(fixed: dict[str, str]) -> None:
     found = await one(fixed, "wechat")
     assert (found.level, found.found) == (
         "ok",
@@ -53,7 +53,7 @@ async def test_a_token_that_wechat_takes(fixed: dict[str, str]) -> None:
     )
 
 
-async def test_a_fixed_token_that_is_dead(fixed: dict[str, str], wechat: LocalWeChat) -> None:
+async def test_an_expired_fixed_token_is_wrong(fixed: dict[str, str], wechat: LocalWeChat) -> None:
     wechat.expire(fixed["WECHAT_AUTHORIZER_ACCESS_TOKEN"])
     found = await one(fixed, "wechat")
     assert found.level == "wrong"
@@ -66,7 +66,7 @@ async def test_a_fixed_token_that_is_dead(fixed: dict[str, str], wechat: LocalWe
     )
 
 
-async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
+async def test_an_expired_token_of_a_token_server_is_reported_for_that_server(
     environ: dict[str, str], wechat: LocalWeChat
 ) -> None:
     wechat.fail("getenvinfo", Code(42001))
@@ -88,7 +88,7 @@ async def test_a_dead_token_of_a_server_is_for_whatever_renews_it(
         ),
     ],
 )
-async def test_whoever_answers_in_wechats_place_is_named(
+async def test_an_answer_that_is_not_wechats_is_reported(
     fixed: dict[str, str], wechat: LocalWeChat, status: int, found: str, fix: str
 ) -> None:
     wechat.fail("getenvinfo", Status(status))
@@ -97,14 +97,14 @@ async def test_whoever_answers_in_wechats_place_is_named(
 
 
 @pytest.mark.parametrize("answer", [Code(85088), Status(502)])
-async def test_whatever_else_wechat_says_is_told_with_its_guidance(
+async def test_any_other_error_of_wechat_is_reported_with_its_guidance(
     fixed: dict[str, str], wechat: LocalWeChat, answer: Code | Status
 ) -> None:
     wechat.fail("getenvinfo", answer)
     assert await level(fixed, "wechat") == "wrong"
 
 
-async def test_who_runs_the_bot_is_not_sent_to_those_who_run_it(
+async def test_guidance_for_operators_does_not_refer_to_the_operators(
     fixed: dict[str, str], wechat: LocalWeChat
 ) -> None:
     wechat.fail("/tcb/getenvinfo", Code(-1))
@@ -113,7 +113,7 @@ async def test_who_runs_the_bot_is_not_sent_to_those_who_run_it(
     assert found.fix.startswith("Run the doctor again in some minutes.")
 
 
-async def test_a_way_to_wechat_that_is_shut_is_to_be_checked(fixed: dict[str, str]) -> None:
+async def test_an_unreachable_wechat_is_wrong(fixed: dict[str, str]) -> None:
     found = await one(fixed | {"WECHAT_API_URL": f"http://127.0.0.1:{free_port()}"}, "wechat")
     assert (found.level, found.fix) == (
         "wrong",
@@ -121,7 +121,7 @@ async def test_a_way_to_wechat_that_is_shut_is_to_be_checked(fixed: dict[str, st
     )
 
 
-async def test_each_owner_has_a_line_by_its_own_token(
+async def test_each_owner_has_a_line_about_its_token(
     environ: dict[str, str], wechat: LocalWeChat, tmp_path: Path
 ) -> None:
     text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
@@ -130,7 +130,7 @@ async def test_each_owner_has_a_line_by_its_own_token(
     assert sorted(wechat.token_calls) == sorted([B, OWNER])
 
 
-async def test_a_token_server_that_refuses(environ: dict[str, str]) -> None:
+async def test_a_token_server_that_refuses_is_wrong(environ: dict[str, str]) -> None:
     found = await one(environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}, "wechat")
     assert (found.level, found.found) == (
         "wrong",
@@ -138,7 +138,7 @@ async def test_a_token_server_that_refuses(environ: dict[str, str]) -> None:
     )
 
 
-async def test_owners_who_fail_for_one_reason_are_told_in_one_line(
+async def test_owners_with_the_same_problem_are_reported_in_one_line(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
@@ -161,13 +161,13 @@ async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
     assert rows(database, "SELECT * FROM tokens") == kept
 
 
-async def test_an_owner_that_granted_set_49_is_told_so(chain: dict[str, str]) -> None:
+async def test_an_owner_that_granted_set_49_is_fine(chain: dict[str, str]) -> None:
     found = await one(chain, "permissions")
     granted = f"{OWNER}: permission set 49 (CloudBase management) is granted"
     assert (found.level, found.found) == ("ok", granted)
 
 
-async def test_an_owner_that_did_not_grant_set_49_is_told_with_the_fix(
+async def test_an_owner_that_did_not_grant_set_49_is_reported_with_the_fix(
     chain: dict[str, str], wechat: LocalWeChat
 ) -> None:
     wechat.platform.granted[OWNER] = (18,)
@@ -188,7 +188,7 @@ async def test_an_owner_that_withdrew_granted_nothing(
     assert found.found.startswith(said)
 
 
-async def test_what_an_owner_granted_is_not_looked_up_without_the_platforms_token(
+async def test_grants_are_not_looked_up_without_the_platforms_token(
     chain: dict[str, str], wechat: LocalWeChat, database: Path
 ) -> None:
     calls = list(wechat.platform.calls)
@@ -199,13 +199,13 @@ async def test_what_an_owner_granted_is_not_looked_up_without_the_platforms_toke
     assert wechat.platform.calls == calls
 
 
-async def test_what_an_owner_granted_cannot_be_looked_up_with_other_token_sources(
+async def test_grants_cannot_be_looked_up_with_other_token_sources(
     fixed: dict[str, str],
 ) -> None:
     assert not await asked(fixed, "permissions")
 
 
-async def test_a_token_that_ran_out_is_not_tried(
+async def test_an_expired_token_is_not_tried(
     chain: dict[str, str], wechat: LocalWeChat, database: Path
 ) -> None:
     calls = list(wechat.platform.calls)
@@ -224,7 +224,7 @@ async def test_a_token_that_ran_out_is_not_tried(
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(29, "ok"), (31, "warning")])
-async def test_wechats_callback_has_to_be_seen_lately(
+async def test_a_callback_without_recent_pushes_is_reported(
     chain: dict[str, str], database: Path, minutes: int, expected: str
 ) -> None:
     ago = f"issued - {minutes} * 60, expires = expires - {minutes} * 60"
@@ -236,7 +236,7 @@ async def test_wechats_callback_has_to_be_seen_lately(
     )
 
 
-async def test_a_callback_that_never_came_is_warned_of(
+async def test_a_callback_without_any_push_is_a_warning(
     chain: dict[str, str], database: Path
 ) -> None:
     rows(database, "DELETE FROM tokens")
@@ -251,7 +251,7 @@ async def test_a_callback_that_never_came_is_warned_of(
         (1, "At open.weixin.qq.com compare 授权事件接收URL"),
     ],
 )
-async def test_nobody_is_told_to_start_a_bot_that_runs(
+async def test_the_fix_for_a_running_bot_is_not_to_start_it(
     chain: dict[str, str], database: Path, running_bots: int, fix: str
 ) -> None:
     rows(database, "DELETE FROM tokens")
@@ -263,7 +263,7 @@ async def test_nobody_is_told_to_start_a_bot_that_runs(
     assert told & {"callback", "ticket", "platform-token", "owner-token"} == {"callback"}
 
 
-async def test_without_a_ledger_the_chain_cannot_be_looked_at(
+async def test_without_a_ledger_the_chain_cannot_be_checked(
     chain: dict[str, str], tmp_path: Path
 ) -> None:
     chain["DATABASE_URL"] = f"sqlite:///{tmp_path}/other.db"
@@ -273,11 +273,11 @@ async def test_without_a_ledger_the_chain_cannot_be_looked_at(
     assert not await asked(chain, "ticket")
 
 
-async def test_how_the_tokens_are_protected_is_told(chain: dict[str, str]) -> None:
+async def test_the_protection_of_the_tokens_is_reported(chain: dict[str, str]) -> None:
     assert (await one(chain, "encryption")).found == f"not encrypted: component, ticket, {OWNER}"
 
 
-async def test_keys_that_changed_or_are_lost_are_told(
+async def test_changed_or_lost_keys_are_reported(
     chain: dict[str, str], wechat: LocalWeChat, runtime: Runtime, tmp_path: Path
 ) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -305,7 +305,7 @@ async def test_an_address_that_wechat_does_not_know_is_one_finding_of_all_who_we
     assert [each.names for each in told if "encryption" not in each.names] == [("platform-token",)]
 
 
-async def test_owners_that_have_no_turn_in_time_are_not_checked() -> None:
+async def test_owners_that_cannot_be_checked_in_time_are_reported_as_not_checked() -> None:
     async def read(owner: str) -> None:
         if owner != B:
             await asyncio.Event().wait()

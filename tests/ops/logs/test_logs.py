@@ -35,7 +35,7 @@ def _logging_as_before() -> Iterator[None]:
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what was logged, which goes to standard error alone."""
+    """Return the log, which goes to standard error only."""
     for handler in logging.getLogger().handlers:
         handler.flush()
     out, err = capsys.readouterr()
@@ -54,7 +54,7 @@ def by_library(message: str, *arguments: object, level: int = logging.INFO) -> N
     logging.getLogger("some.library").log(level, message, *arguments)
 
 
-def test_text_has_the_time_the_level_the_message_and_the_facts(
+def test_a_text_line_has_the_time_the_level_the_message_and_the_facts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up("INFO", "text", ())
@@ -65,7 +65,7 @@ def test_text_has_the_time_the_level_the_message_and_the_facts(
     assert line[17:] == 'shared it env=prod-1 why="he said \\"no\\"" took=0.5 empty="a=b"\n'
 
 
-def test_json_has_the_same_in_fields(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_line_has_the_same_in_fields(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json", ())
     facts = {"env": "测试-1", "took": 0.5, "rid": None, "what": {1}}
     logging.getLogger("bot").warning("shared %s", "it", extra=facts)
@@ -92,7 +92,9 @@ def fail_twice() -> None:
         raise ValueError(f"{KNOWN} {BOT}") from error
 
 
-def test_a_traceback_is_part_of_the_text_and_clean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_traceback_is_part_of_the_text_line_and_redacted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     set_up("INFO", "text", (KNOWN,))
     try:
         fail_twice()
@@ -112,7 +114,7 @@ ODD = "a\rb\x1b[2Jc\x85d\u2028e\u202ef\ud800g\x9bh\x00i"
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("typed", [FORGED, ODD, f"access_token=made-up {FORGED} {ODD}"])
-def test_what_anybody_types_is_one_line_and_moves_no_cursor(
+def test_peoples_texts_are_on_one_line_without_control_characters(
     capsys: pytest.CaptureFixture[str], log_format: str, typed: str
 ) -> None:
     set_up("INFO", log_format, ())
@@ -134,7 +136,7 @@ def fail_with(words: str) -> None:
 
 
 class Broken:
-    """What cannot be written."""
+    """A value whose str() raises."""
 
     def __str__(self) -> str:
         raise RuntimeError(f"made-up {BOT}")
@@ -143,7 +145,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_what_cannot_be_written_costs_no_line_and_shows_nothing(
+def test_a_value_that_cannot_be_formatted_loses_no_line_and_shows_no_secret(
     capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:
     set_up("INFO", log_format, ())
@@ -175,12 +177,12 @@ ODD_FACTS: dict[str, tuple[dict[object, object], str]] = {
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize(("facts", "seen"), ODD_FACTS.values(), ids=list(ODD_FACTS))
-def test_whatever_a_record_holds_its_line_is_written(
+def test_a_record_with_any_facts_is_written(
     capsys: pytest.CaptureFixture[str], log_format: str, facts: dict[object, object], seen: str
 ) -> None:
     set_up("INFO", log_format, ())
     record = logging.LogRecord("bot", logging.INFO, "", 0, "it happened", None, None)
-    vars(record).update(facts)  # type: ignore[arg-type]  # anybody can
+    vars(record).update(facts)  # type: ignore[arg-type]  # as a careless caller could
     logging.getLogger("bot").handle(record)
     line = written(capsys)
     assert "it happened" in line
@@ -192,13 +194,13 @@ def test_whatever_a_record_holds_its_line_is_written(
         assert (fields["logger"], fields["event"]) == ("bot", "it happened")
 
 
-def test_a_stack_is_part_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stack_info_is_part_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json", ())
     logging.getLogger("bot").info("here", stack_info=True)
     assert str(in_json(capsys)["stack"]).startswith("Stack (most recent call last):")
 
 
-def test_a_fact_of_a_librarys_changes_no_field(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_librarys_facts_do_not_overwrite_fields(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json", ())
     logging.getLogger("bot").info("it", extra={"event": "another", "level": "none", "a": 1})
     fields = in_json(capsys)
@@ -206,7 +208,7 @@ def test_a_fact_of_a_librarys_changes_no_field(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-async def test_whatever_is_logged_while_a_request_is_worked_on_names_it(
+async def test_every_line_during_the_work_on_a_request_has_its_id(
     capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:
     async def work(request_id: str) -> None:
@@ -232,7 +234,9 @@ async def test_whatever_is_logged_while_a_request_is_worked_on_names_it(
     assert sum("request" in line for line in lines) == 6
 
 
-def test_a_traceback_is_a_field_of_the_json_and_clean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_traceback_is_a_field_of_a_json_line_and_redacted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     set_up("INFO", "json", (KNOWN,))
     try:
         fail_twice()
@@ -250,7 +254,7 @@ def test_a_traceback_is_a_field_of_the_json_and_clean(capsys: pytest.CaptureFixt
     [BOT, APP, ROTATED, KNOWN, 'quo"ted\\horse-shoe', "it's/horse-shoe"],
     ids=["bot", "app", "rotated", "blank", "quote-and-backslash", "apostrophe-and-slash"],
 )
-def test_a_secret_shows_nowhere_in_a_line_of_a_library_even_for_debugging(
+def test_a_librarys_debug_lines_contain_no_secret(
     capsys: pytest.CaptureFixture[str], log_format: str, secret: str
 ) -> None:
     set_up("DEBUG", log_format, (KNOWN, 'quo"ted\\horse-shoe', "it's/horse-shoe"))
@@ -278,7 +282,7 @@ BODY = f'{{"access_token":"{WECHAT}","url":"https:\\/\\/hooks.slack.com\\/action
         (f"a\n{BOT}\nb", "a\n[hidden]\nb"),
     ],
 )
-def test_a_line_of_json_stays_one_when_a_secret_is_taken_out_of_it(
+def test_redacting_a_secret_leaves_a_json_line_valid(
     capsys: pytest.CaptureFixture[str], message: str, expected: str
 ) -> None:
     set_up("INFO", "json", ())
@@ -294,7 +298,7 @@ def test_a_fact_is_hidden_by_its_name(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("message", ["%s and %s", "%d", "%(a)s", "100 %"])
-def test_arguments_that_do_not_fit_their_message_are_logged_and_clean(
+def test_arguments_that_do_not_match_their_format_are_logged_and_redacted(
     capsys: pytest.CaptureFixture[str], message: str
 ) -> None:
     set_up("INFO", "json", ())
@@ -313,7 +317,7 @@ def test_arguments_that_do_not_fit_their_message_are_logged_and_clean(
         ("ERROR", ["error"]),
     ],
 )
-def test_libraries_that_talk_much_are_heard_in_full_only_for_debugging(
+def test_verbose_libraries_are_logged_fully_at_debug_only(
     capsys: pytest.CaptureFixture[str], name: str, level: str, expected: list[str]
 ) -> None:
     set_up(level, "json", ())
@@ -327,7 +331,7 @@ def test_libraries_that_talk_much_are_heard_in_full_only_for_debugging(
     ("level", "expected"),
     [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)],
 )
-def test_other_lines_are_heard_from_the_level_on(
+def test_other_lines_are_logged_from_the_configured_level(
     capsys: pytest.CaptureFixture[str], level: str, expected: int
 ) -> None:
     set_up(level, "text", ())
@@ -343,7 +347,7 @@ def test_without_a_terminal_the_format_is_json(capsys: pytest.CaptureFixture[str
     assert in_json(capsys)["event"] == "hello"
 
 
-def test_setting_up_again_replaces_what_was_before(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_setup_replaces_the_first(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("DEBUG", "json", ())
     set_up("INFO", "text", (KNOWN,))
     by_library("once %s", KNOWN)

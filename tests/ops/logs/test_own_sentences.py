@@ -1,4 +1,4 @@
-"""Whatever the bot says by itself comes through the redaction as it was written."""
+"""The redaction does not change the bot's own sentences."""
 
 import ast
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ CLEAN = Redactor(()).clean
 
 
 def literals(source: str) -> Iterator[str]:
-    """Yield each text with a blank in it, with a word where a value is put in; comments on code are none."""
+    """Yield each string with a blank, with a word for each interpolated value; without docstrings."""
     tree = ast.parse(source)
     comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     parts = {
@@ -46,7 +46,7 @@ def literals(source: str) -> Iterator[str]:
 
 
 def sentences() -> list[str]:
-    """Return what any room of the bot says, and each translation."""
+    """Return the sentences of all rooms, and their translations."""
     rooms = [path for path in sorted(BOT.rglob("*.py")) if path not in SAID_TO_NOBODY]
     english = [said for path in rooms for said in literals(path.read_text(encoding="utf-8"))]
     translated = [
@@ -72,5 +72,5 @@ def test_every_sentence_of_the_bot_passes_unchanged() -> None:
         ('say(f"{name} is no key: it " "has 43 letters.")', ["word is no key: it has 43 letters."]),
     ],
 )
-def test_a_sentence_is_read_as_it_will_be_said(source: str, found: list[str]) -> None:
+def test_interpolated_values_are_replaced_by_words(source: str, found: list[str]) -> None:
     assert [*literals(source)] == found

@@ -1,4 +1,4 @@
-"""What goes wrong again and again stands in the log, but not each time."""
+"""Recurring problems are logged, but not each time."""
 
 import logging
 
@@ -47,13 +47,13 @@ OTHERS = {
 
 
 def causes(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what each warning is about."""
+    """Return the cause of each warning."""
     assert {line.levelno for line in caplog.records} <= {logging.WARNING}
     return [str(vars(line)["cause"]) for line in caplog.records]
 
 
 @pytest.mark.parametrize("events", OTHERS)
-def test_the_same_failure_three_times_in_a_row_is_one_warning_if_operators_can_mend_it(
+def test_three_equal_failures_in_a_row_are_one_warning_if_operators_can_fix_them(
     events: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     told, warned = OTHERS[events]
@@ -63,7 +63,7 @@ def test_the_same_failure_three_times_in_a_row_is_one_warning_if_operators_can_m
     assert causes(caplog) == warned
 
 
-def test_a_cause_is_warned_of_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cause_is_logged_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     repeated = RepeatedFailures(clock)
     for _ in range(5):
@@ -85,7 +85,7 @@ def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> 
     assert (told["in_a_row"], told["request"]) == (3, "r1")
 
 
-def test_a_warning_has_no_place_left_open(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_has_no_unfilled_placeholder(caplog: pytest.LogCaptureFixture) -> None:
     repeated = RepeatedFailures(Clock())
     for guidance in all_guidance():
         for _ in range(3):
@@ -95,13 +95,13 @@ def test_a_warning_has_no_place_left_open(caplog: pytest.LogCaptureFixture) -> N
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[object, ...]]:
-    """Return what was logged since this was asked last."""
+    """Return the lines since the last call."""
     found = [(r.getMessage(), *(vars(r)[n] for n in ("path", "times"))) for r in caplog.records]
     caplog.clear()
     return found
 
 
-def test_what_is_refused_is_logged_at_once_and_then_once_a_minute_with_how_many(
+def test_refusals_are_logged_at_once_and_then_once_a_minute_with_their_number(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()

@@ -1,4 +1,4 @@
-"""What is or looks like a secret is hidden in any text, and what is none stays."""
+"""Secrets, known or by their look, are hidden in any text, and everything else stays."""
 
 import json
 import time
@@ -264,12 +264,14 @@ SECRETS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("line", "expected"), SECRETS.values(), ids=list(SECRETS))
-def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(line: str, expected: str) -> None:
+def test_text_that_looks_like_a_secret_is_hidden_and_the_rest_stays(
+    line: str, expected: str
+) -> None:
     assert CLEAN(line) == expected
 
 
 @pytest.mark.parametrize(("line", "expected"), SECRETS.values(), ids=list(SECRETS))
-def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
+def test_cleaning_a_clean_text_changes_nothing(line: str, expected: str) -> None:
     assert CLEAN(CLEAN(line)) == expected
 
 
@@ -309,7 +311,7 @@ def test_what_is_clean_stays_as_it_is(line: str, expected: str) -> None:
     ],
 )
 @pytest.mark.parametrize("redactor", [Redactor(()), Redactor((BOT, KNOWN, ""))])
-def test_what_is_no_secret_is_left_alone(redactor: Redactor, line: str) -> None:
+def test_text_that_is_no_secret_is_not_changed(redactor: Redactor, line: str) -> None:
     assert redactor.clean(line) == line
 
 
@@ -373,15 +375,15 @@ WORD = "postgres"
         (f"postgresql://bot:{WORD}@h/db", "postgresql://bot:[hidden]@h/db"),
     ],
 )
-def test_a_known_secret_that_is_a_word_is_hidden_where_it_stands_alone(
+def test_a_known_secret_that_is_a_word_is_hidden_as_a_separate_word_only(
     line: str, expected: str | None
 ) -> None:
-    # Within another word, what is missing would give it away.
+    # Within another word, the gap would reveal it.
     expected = expected or line.replace(WORD, "[hidden]")
     assert Redactor((WORD,)).clean(line) == expected
 
 
-def test_a_known_secret_that_is_another_ones_name_does_not_hide_the_name() -> None:
+def test_a_known_secret_that_equals_a_settings_name_does_not_hide_the_name() -> None:
     assert Redactor(("secret",)).clean("client_secret=abc") == "client_[hidden]=[hidden]"
 
 
@@ -398,14 +400,16 @@ PRINTABLE = st.text(
 
 @given(SHAPES, st.text(), st.text())
 @example("access_token=abc", "", "def")
-def test_a_line_that_holds_a_known_secret_never_comes_out_with_it(
+def test_a_line_never_contains_a_known_secret_after_cleaning(
     secret: str, before: str, after: str
 ) -> None:
     assert secret not in Redactor((secret,)).clean(before + secret + after)
 
 
 @given(st.lists(SHAPES, min_size=1, max_size=4), st.data())
-def test_of_several_known_secrets_none_comes_out(secrets: list[str], data: st.DataObject) -> None:
+def test_no_line_contains_one_of_several_known_secrets_after_cleaning(
+    secrets: list[str], data: st.DataObject
+) -> None:
     words = data.draw(st.lists(st.sampled_from(secrets) | st.text(max_size=5)))
     cleaned = Redactor(secrets).clean(" ".join(words))
     assert [secret for secret in secrets if secret in cleaned] == []
@@ -461,12 +465,12 @@ NAMES = (
 
 
 def shown_of(secret: str, text: str) -> list[str]:
-    """Return the parts of a secret, of six letters or more, that can be seen in a text."""
+    """Return the parts of a secret, of six letters or more, that are visible in a text."""
     return [part for at in range(len(secret) - 5) if (part := secret[at : at + 6]) in text]
 
 
 def assert_unseen(secret: str, line: str) -> None:
-    """Check that no more is seen of a secret than stands there by chance."""
+    """Check that no more of a secret is visible than by chance."""
     around = line.replace(secret, "\0")
     assert [part for part in shown_of(secret, CLEAN(line)) if part not in around] == [], line
 
@@ -479,7 +483,7 @@ def assert_unseen(secret: str, line: str) -> None:
     st.text(max_size=20),
     st.text(max_size=20),
 )
-def test_of_what_has_a_secrets_name_nothing_is_seen_however_it_travels(
+def test_a_value_with_a_secrets_name_is_hidden_in_every_format(
     way: str, name: str, secret: str, before: str, after: str
 ) -> None:
     assert_unseen(secret, f"{before} {WAYS[way](name, secret)} {after}")
@@ -492,7 +496,7 @@ def test_of_what_has_a_secrets_name_nothing_is_seen_however_it_travels(
     LETTERS_OF_URLS,
     st.text(max_size=20),
 )
-def test_of_slacks_tokens_nothing_is_seen_wherever_they_stand(
+def test_slacks_tokens_are_hidden_in_every_place(
     way: str, kind: str, letters: str, before: str
 ) -> None:
     assert_unseen(letters, before + WAYS[way]("text", f"{kind}-1-{letters}"))
@@ -505,7 +509,7 @@ def test_of_slacks_tokens_nothing_is_seen_wherever_they_stand(
     LETTERS_OF_URLS,
     st.text(max_size=20),
 )
-def test_of_response_urls_nothing_is_seen_wherever_they_stand(
+def test_response_urls_are_hidden_in_every_place(
     way: str, kind: str, letters: str, before: str
 ) -> None:
     url = f"https://hooks.slack.com/{kind}/T012ABC/345/{letters}"
@@ -513,7 +517,7 @@ def test_of_response_urls_nothing_is_seen_wherever_they_stand(
 
 
 @given(PASSWORDS, st.text(max_size=20))
-def test_of_a_databases_password_nothing_is_seen(password: str, before: str) -> None:
+def test_a_databases_password_is_hidden(password: str, before: str) -> None:
     assume(password not in f"{before} postgresql")
     for line in (
         f"{before} postgresql+psycopg://bot:{password}@db.example/ledger refused",
@@ -525,7 +529,7 @@ def test_of_a_databases_password_nothing_is_seen(password: str, before: str) -> 
 
 
 @given(PRINTABLE, st.sampled_from([json.dumps, repr, quote, quote_plus, str]), st.text(max_size=20))
-def test_of_a_known_secret_nothing_is_seen_however_it_is_written(
+def test_a_known_secret_is_hidden_in_every_encoding(
     secret: str, write: Callable[[str], str], before: str
 ) -> None:
     cleaned = Redactor((secret,)).clean(f"{before} {write(write(secret))}.")
@@ -541,7 +545,7 @@ ENV = st.from_regex(r"[a-z][a-z0-9-]{0,30}[a-z0-9]", fullmatch=True)
 @given(
     ID, RID, ENV, st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True), st.integers(-600_000, 99_999)
 )
-def test_what_people_search_the_log_for_is_never_hidden(
+def test_ids_that_people_search_the_log_for_are_never_hidden(
     request: str, rid: str, env: str, appid: str, errcode: int
 ) -> None:
     facts = {"request": request, "env": env, "appid": appid, "errcode": errcode, "rid": rid}
@@ -576,10 +580,10 @@ PIECES = (
 
 
 @pytest.mark.parametrize("piece", PIECES)
-def test_a_line_of_any_length_takes_time_in_proportion(piece: str) -> None:
+def test_the_time_for_a_line_grows_in_proportion_to_its_length(piece: str) -> None:
     # It takes a twentieth of a second; if it grew with the square of the length, five and more.
     line = piece * (150_000 // len(piece)) + " access_token=made-up"
-    began = time.thread_time()  # which stands still while others use the processor
+    began = time.thread_time()  # which does not count the time of other processes
     cleaned = CLEAN(line)
     assert time.thread_time() - began < 2.5
     assert cleaned.endswith("[hidden]")

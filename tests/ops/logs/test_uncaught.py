@@ -1,4 +1,4 @@
-"""What nobody caught is one clean line of the log, not a traceback as it is."""
+"""An uncaught error is one redacted line of the log, not a bare traceback."""
 
 import asyncio
 import json
@@ -48,14 +48,14 @@ ENDS = {
 
 
 async def ended(code: str, folder: Path) -> tuple[int, str, str]:
-    """Run a program to its end; return its exit code, output and errors."""
+    """Run a program; return its exit code, output and errors."""
     process = await fork({}, folder, "-c", code)
     out, err = await process.communicate()
     return await process.wait(), out.decode(), err.decode()
 
 
 @pytest.mark.parametrize(("code", "event", "level"), ENDS.values(), ids=list(ENDS))
-async def test_what_nobody_caught_is_one_clean_line(
+async def test_an_uncaught_error_is_one_redacted_line(
     code: str, event: str, level: str, tmp_path: Path
 ) -> None:
     exit_code, _, err = await ended(SET_UP + code, tmp_path)
@@ -69,7 +69,7 @@ async def test_what_nobody_caught_is_one_clean_line(
     assert exit_code == (1 if level == "critical" and "thread" not in event else 0)
 
 
-async def test_what_a_library_says_in_a_thread_of_its_own_is_clean(tmp_path: Path) -> None:
+async def test_a_librarys_log_lines_in_its_own_thread_are_redacted(tmp_path: Path) -> None:
     code = 'import logging; thread = threading.Thread(target=lambda: logging.error("%s", said))'
     exit_code, _, err = await ended(f"{SET_UP}{code}; thread.start(); thread.join()", tmp_path)
     assert exit_code == 0
@@ -77,7 +77,7 @@ async def test_what_a_library_says_in_a_thread_of_its_own_is_clean(tmp_path: Pat
 
 
 @pytest.mark.parametrize("command", ["run", "audit", "doctor", "demo"])
-async def test_a_mistake_of_the_bots_own_ends_no_command_with_a_secret_on_the_terminal(
+async def test_an_error_in_a_command_shows_no_secret_on_the_terminal(
     command: str, tmp_path: Path
 ) -> None:
     code = f"""
@@ -93,7 +93,7 @@ bot.cli.main(["{command}"])
     assert "made-up" not in err
 
 
-async def test_a_standard_error_that_accepts_nothing_does_not_keep_a_program_from_ending(
+async def test_a_blocked_standard_error_does_not_prevent_a_program_from_exiting(
     tmp_path: Path,
 ) -> None:
     code = """

@@ -1,4 +1,4 @@
-"""The thread that writes the log: nobody who logs waits for it, and it loses only what the stream does not take."""
+"""The thread that writes the log: logging never blocks, and only lines that the stream does not accept are lost."""
 
 import io
 import logging
@@ -17,8 +17,8 @@ from bot.runtime.tasks import log_request
 
 @contextmanager
 def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
-    """Return a logger that writes to the stream alone, and nothing but what was said."""
-    log = logging.Logger("some.library")  # noqa: LOG001  # nobody else hears of it
+    """Return a logger that writes only its messages, and only to this stream."""
+    log = logging.Logger("some.library")  # noqa: LOG001  # a logger outside of the hierarchy
     writer = LogWriter(stream)
     log.addHandler(writer)
     yield log
@@ -26,7 +26,7 @@ def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
 
 
 class Counting(io.StringIO):
-    """A stream that counts how often it is written to, and takes nothing until it is let."""
+    """A stream that counts its writes, and blocks until the test permits them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,13 +34,13 @@ class Counting(io.StringIO):
         self.let = threading.Event()
 
     def write(self, text: str) -> int:
-        """Take a text once it is let."""
+        """Accept a text once the test permits it."""
         self.let.wait()
         self.writes += 1
         return super().write(text)
 
 
-def test_what_is_logged_together_is_written_together_and_in_order() -> None:
+def test_lines_that_are_logged_together_are_written_together_and_in_order() -> None:
     stream = Counting()
     stream.let.set()
     with logging_to(stream) as log:
@@ -50,7 +50,7 @@ def test_what_is_logged_together_is_written_together_and_in_order() -> None:
     assert stream.writes < 100
 
 
-def test_a_flush_returns_when_all_is_written() -> None:
+def test_flush_returns_once_all_lines_are_written() -> None:
     stream = Counting()
     stream.let.set()
     with logging_to(stream) as log:
@@ -60,7 +60,7 @@ def test_a_flush_returns_when_all_is_written() -> None:
             assert stream.getvalue().split()[-1] == str(number)
 
 
-def test_a_line_says_what_an_argument_was_when_it_was_logged() -> None:
+def test_a_line_has_its_arguments_values_at_the_time_of_logging() -> None:
     stream, changing = Counting(), ["before"]
     with logging_to(stream) as log:
         log.info("%s", changing)
@@ -69,7 +69,7 @@ def test_a_line_says_what_an_argument_was_when_it_was_logged() -> None:
     assert stream.getvalue() == "['before']\n"
 
 
-def test_a_line_names_the_request_of_the_thread_that_logged_it() -> None:
+def test_a_line_has_the_request_of_the_thread_that_logged_it() -> None:
     stream = Counting()
     stream.let.set()
     with logging_to(stream) as log:
@@ -81,7 +81,9 @@ def test_a_line_names_the_request_of_the_thread_that_logged_it() -> None:
     assert stream.getvalue() == "one 7kq2mhx4\nanother abcdefgh\nnone None\n"
 
 
-def test_a_log_that_takes_nothing_for_a_while_stops_nobody_and_says_how_much_it_dropped() -> None:
+def test_a_stream_that_blocks_for_a_while_blocks_no_caller_and_the_number_of_dropped_lines_is_logged() -> (
+    None
+):
     stream = Counting()
     with logging_to(stream) as log:
         for number in range(2 * MOST):
@@ -94,7 +96,7 @@ def test_a_log_that_takes_nothing_for_a_while_stops_nobody_and_says_how_much_it_
 
 
 @pytest.mark.parametrize("end", ["full", "closed", "nobody reads"])
-def test_a_log_that_takes_nothing_any_more_stops_nobody(end: str) -> None:
+def test_a_stream_that_blocks_forever_blocks_no_caller(end: str) -> None:
     reading, writing = os.pipe()
     path = Path("/dev/full") if end == "full" else None
     stream = path.open("w", encoding="utf-8") if path else os.fdopen(writing, "w", encoding="utf-8")
