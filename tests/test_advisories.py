@@ -51,7 +51,7 @@ def database(
     return answer
 
 
-async def test_a_lock_without_known_vulnerabilities_is_clean(checked: Checked) -> None:
+async def test_a_lock_without_known_vulnerabilities_passes(checked: Checked) -> None:
     asked: list[str] = []
     async with served(database({"jinja2": KNOWN}, asked)) as origin:
         code, out = await checked(origin)
@@ -75,7 +75,7 @@ async def test_without_a_reachable_database_it_says_that_nothing_was_checked(
     assert out.startswith("not checked: no advisory database can be reached (")
 
 
-async def test_a_database_that_is_out_of_order_counts_as_not_reached(checked: Checked) -> None:
+async def test_a_database_with_server_errors_counts_as_unreachable(checked: Checked) -> None:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=503)
 
@@ -95,7 +95,7 @@ async def test_a_database_that_is_out_of_order_counts_as_not_reached(checked: Ch
         (404, "{}", "HTTP 404"),
     ],
 )
-async def test_a_server_that_is_not_a_database_is_no_pass(
+async def test_a_server_that_is_not_a_vulnerability_database_fails_the_check(
     checked: Checked, status: int, body: str, reason: str
 ) -> None:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
@@ -107,7 +107,7 @@ async def test_a_server_that_is_not_a_database_is_no_pass(
     assert f"does not answer as an advisory database ({reason}" in out
 
 
-async def test_a_database_that_breaks_off_halfway_is_no_pass(checked: Checked) -> None:
+async def test_a_database_that_fails_halfway_fails_the_check(checked: Checked) -> None:
     async with served(database({"jinja2": KNOWN}, [], otherwise="<html>")) as origin:
         code, out = await checked(origin)
     assert code == 1

@@ -1,4 +1,4 @@
-"""What must agree: manifest, code, README, .env.example, and the order of the rooms."""
+"""Agreements between manifest, code, READMEs, .env.example, and the order of the rooms."""
 
 import ast
 import re
@@ -41,14 +41,14 @@ MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app-manifest.yml").read_text(
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_the_manifest_has_the_command_that_the_bot_answers_and_hints_at_all_that_it_takes() -> None:
+def test_the_manifest_has_the_bots_command_with_a_hint_for_every_subcommand() -> None:
     commands = MANIFEST["features"]["slash_commands"]
     assert [command["command"] for command in commands] == [SLASH_COMMAND]
     hints = [SHARE_HINT, *sorted(row.hint for row in SUBCOMMANDS)]
     assert commands[0]["usage_hint"] == " | ".join(hints)
 
 
-def test_the_manifest_keeps_slacks_limits() -> None:
+def test_the_manifest_is_within_slacks_limits() -> None:
     command = MANIFEST["features"]["slash_commands"][0]
     assert len(MANIFEST["display_information"]["name"]) <= 35
     assert len(MANIFEST["display_information"]["description"]) <= 140
@@ -67,7 +67,7 @@ def test_the_manifest_keeps_slacks_limits() -> None:
     }
 
 
-def test_the_manifest_lets_the_bot_show_its_home_and_its_buttons() -> None:
+def test_the_manifest_enables_the_home_and_the_buttons() -> None:
     assert MANIFEST["features"]["app_home"]["home_tab_enabled"] is True
     assert MANIFEST["features"]["app_home"]["messages_tab_enabled"] is True  # for direct messages
     assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True
@@ -76,7 +76,7 @@ def test_the_manifest_lets_the_bot_show_its_home_and_its_buttons() -> None:
     assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == heard
 
 
-def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() -> None:
+def test_the_manifest_has_exactly_the_scopes_that_the_calls_need() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/slack").glob("*.py")]
     called = {m for source in sources for m in re.findall(r'"([a-z]+\.[a-zA-Z.]+)"', source)}
     called &= METHODS.keys()
@@ -96,7 +96,7 @@ def test_the_manifest_asks_for_the_scopes_that_the_calls_need_and_no_others() ->
     assert {scope.name for scope in SCOPES} == needed
 
 
-def test_the_stand_in_grants_what_the_manifest_asks_for_and_no_more() -> None:
+def test_the_stand_in_grants_exactly_the_manifests_scopes() -> None:
     assert {*MANIFEST["oauth_config"]["scopes"]["bot"], APP_SCOPE} == GRANTED
 
 
@@ -116,7 +116,7 @@ def test_the_readme_lists_every_setting() -> None:
     assert in_readme == list(NAMES)
 
 
-def test_the_example_is_what_the_table_of_settings_says() -> None:
+def test_the_example_file_is_generated_from_the_table_of_settings() -> None:
     assert settings_table.EXAMPLE.read_text(encoding="utf-8") == settings_table.example()
 
 
@@ -124,11 +124,11 @@ def test_the_table_of_settings_is_readable_in_a_terminal() -> None:
     assert [row for row in settings_table.readme().splitlines() if len(row) > 120] == []
 
 
-def test_the_settings_read_what_is_listed_and_nothing_else() -> None:
+def test_the_settings_read_exactly_the_listed_variables() -> None:
     asked = set()
 
     class Recording(dict[str, str]):
-        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]  # as it is used
+        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]  # only this signature is used
             asked.add(key)
             return super().get(key, default)
 
@@ -204,7 +204,7 @@ def test_every_policy_in_a_page_is_valid(room: str) -> None:
     assert isinstance(read_policy(sample, None), Policy)
 
 
-def test_each_dependency_says_what_it_is_for() -> None:
+def test_each_dependency_has_its_purpose() -> None:
     table = page("bot").split("| Dependency | What for |")[1].split("\n\n")[0]
     named = [
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
@@ -246,7 +246,7 @@ def test_every_module_named_in_a_page_exists(room: str) -> None:
     assert lost == []
 
 
-def test_a_link_to_a_file_or_a_heading_that_is_not_there_is_lost() -> None:
+def test_a_link_to_a_missing_file_or_heading_is_detected() -> None:
     assert links_in("[a](x.md) `[b](y.md)` ![c](z.png) [d](https://x.example)") == [
         *("x.md", "z.png"),
     ]
@@ -300,7 +300,7 @@ def _downhill(path: Path, module: str) -> bool:
     return ROOMS.index(there) <= ROOMS.index(here)
 
 
-def test_every_room_has_its_place_and_a_sign() -> None:
+def test_every_room_is_in_the_order_and_has_a_docstring() -> None:
     signs = sorted((ROOT / "bot").glob("*/__init__.py"))
     modules = {path.stem for path in (ROOT / "bot").glob("*.py")} - {"__init__"}
     assert {path.parent.name for path in signs} | modules == set(ROOMS)
@@ -308,7 +308,7 @@ def test_every_room_has_its_place_and_a_sign() -> None:
     assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in signs)
 
 
-def test_a_sign_says_what_a_room_holds_and_does_nothing_itself() -> None:
+def test_the_docstring_of_a_room_says_what_it_has_and_its_init_has_no_code() -> None:
     signs = [path for path in (ROOT / "bot").rglob("__init__.py") if _has_more(path.parent)]
     assert len(signs) > len(PURE)
     busy = [path.relative_to(ROOT) for path in signs if not _only_tells(path)]

@@ -73,7 +73,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
     ("line", "complaint"),
     [("ProtectHme=yes", "Unknown key"), ("UMask=rwx", "Failed to parse")],
 )
-def test_a_mistake_in_the_unit_would_be_found(unit: Path, line: str, complaint: str) -> None:
+def test_a_mistake_in_the_unit_would_be_detected(unit: Path, line: str, complaint: str) -> None:
     text = unit.read_text(encoding="utf-8")
     unit.write_text(text.replace("[Service]", f"[Service]\n{line}"), encoding="utf-8")
     assert complaint in analyze("verify", "--man=no", unit)[1]
@@ -206,7 +206,7 @@ def test_the_containerfile_copies_existing_files() -> None:
     assert all((ROOT / source).exists() for source in ours)
 
 
-def test_each_stage_stands_on_the_same_slim_python_by_tag() -> None:
+def test_each_stage_uses_the_same_slim_python_by_tag() -> None:
     first, last = (rest for name, rest in steps() if name == "FROM")
     image = r"docker\.io/library/python:(3\.\d+)-slim-\w+"
     (version,) = re.findall(f"^{image}$", last)
@@ -228,7 +228,7 @@ def test_the_container_runs_the_bot_without_root_and_stops_it_with_sigterm() -> 
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (404, 1)])
-async def test_the_container_is_healthy_if_the_bot_says_so(status: int, code: int) -> None:
+async def test_the_container_is_healthy_if_the_bot_reports_it(status: int, code: int) -> None:
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:

@@ -138,18 +138,18 @@ def test_every_installation_of_a_lock_uses_wheels_and_checks_hashes() -> None:
         assert "--require-hashes --only-binary :all: " in line
 
 
-def test_the_extra_for_postgresql_brings_the_driver_that_is_tested() -> None:
+def test_the_extra_for_postgresql_has_the_tested_driver() -> None:
     (driver,) = EXTRAS["postgres"]
     assert Requirement(driver).name == "psycopg"
     assert driver in EXTRAS["dev"]
     assert "psycopg-binary" in entries(".requirements.run.lock")
 
 
-def test_the_event_loop_that_runs_is_the_one_that_is_tested() -> None:
+def test_the_installed_event_loop_is_the_tested_one() -> None:
     assert set(EXTRAS["uvloop"]) <= set(EXTRAS["dev"])
 
 
-def test_what_builds_the_bot_is_locked_too() -> None:
+def test_the_build_dependencies_are_locked_too() -> None:
     assert [Requirement(line).name for line in BUILT_WITH] == ["hatchling"]
     assert "hatchling" in entries(".requirements.lock")
     assert "--no-build-isolation" in GATE

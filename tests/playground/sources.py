@@ -10,7 +10,7 @@ README = Path(bot.playground.__file__).with_name("README.md")
 
 
 class Row(NamedTuple):
-    """A behaviour's name, what the stand-in does, and where that comes from."""
+    """A behaviour's name, its description, and its source."""
 
     name: str
     does: str

@@ -21,13 +21,13 @@ def met(faults: Faults, times: int = 1, **args: str) -> list[Fault | None]:
     return [faults.meet("call", args) for _ in range(times)]
 
 
-def test_faults_come_in_turn_each_so_often_as_planned(faults: Faults) -> None:
+def test_faults_occur_in_order_and_as_often_as_planned(faults: Faults) -> None:
     faults.plan("call", ONE, TWO, times=2)
     faults.plan("other", THREE)
     assert met(faults, 5) == [ONE, ONE, TWO, TWO, None]
 
 
-def test_a_fault_that_stays_comes_after_all_that_do_not_and_until_it_is_cleared(
+def test_a_repeated_fault_comes_after_all_others_and_lasts_until_it_is_cleared(
     faults: Faults,
 ) -> None:
     faults.plan("call", THREE, times=None)
@@ -37,7 +37,7 @@ def test_a_fault_that_stays_comes_after_all_that_do_not_and_until_it_is_cleared(
     assert met(faults) == [None]
 
 
-def test_a_fault_may_last_until_a_time(faults: Faults, clock: Clock) -> None:
+def test_a_fault_can_last_until_a_given_time(faults: Faults, clock: Clock) -> None:
     faults.plan("call", ONE, times=None, until=clock.now + 60)
     faults.plan("call", TWO, until=clock.now + 60)
     assert met(faults, 2) == [TWO, ONE]
@@ -46,14 +46,16 @@ def test_a_fault_may_last_until_a_time(faults: Faults, clock: Clock) -> None:
     assert list(faults) == []
 
 
-def test_a_fault_for_certain_arguments_meets_those_first_and_no_others(faults: Faults) -> None:
+def test_a_fault_for_certain_arguments_applies_to_them_only_and_takes_precedence(
+    faults: Faults,
+) -> None:
     faults.plan("call", ONE)
     faults.plan("call", TWO, times=None, env="a")
     assert met(faults, 2, env="a", owner="b") == [TWO, TWO]
     assert met(faults, 2, env="c") == [ONE, None]
 
 
-def test_what_is_cleared_for_certain_arguments_leaves_the_rest(faults: Faults) -> None:
+def test_clearing_faults_for_certain_arguments_keeps_the_others(faults: Faults) -> None:
     faults.plan("call", ONE, env="a")
     faults.plan("call", TWO, env="b")
     faults.plan("other", THREE)
@@ -63,7 +65,9 @@ def test_what_is_cleared_for_certain_arguments_leaves_the_rest(faults: Faults) -
     assert list(faults) == []
 
 
-def test_a_method_is_known_by_its_path_too_and_no_other_is(faults: Faults) -> None:
+def test_a_method_can_also_be_named_by_its_path_and_unknown_ones_are_refused(
+    faults: Faults,
+) -> None:
     faults.plan("/path/of/call", ONE)
     assert met(faults) == [ONE]
     with pytest.raises(ValueError, match="there is no method shout"):
@@ -101,7 +105,7 @@ async def test_wechats_gateway_can_limit_calls_too(
         assert (response.status, response.headers["Retry-After"]) == (429, "7")
 
 
-async def test_faults_can_be_planned_for_every_call_that_there_is(
+async def test_faults_can_be_planned_for_every_call(
     slack: LocalSlack, wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     paths = ("/tcb/shareenv", "/tcb/getenvinfo", "/tcb/listfunctions", f"/token/{OWNER}")

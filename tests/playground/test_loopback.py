@@ -10,7 +10,7 @@ from tests.conftest import served, soon
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
 
 
-async def test_whoever_asks_and_goes_away_is_no_error_of_the_server(
+async def test_a_client_that_disconnects_is_no_error_of_the_server(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     arrived, errors = asyncio.Event(), list[Exception]()
@@ -29,7 +29,7 @@ async def test_whoever_asks_and_goes_away_is_no_error_of_the_server(
         writer.write(HEAD)
         await arrived.wait()
         raw = writer.get_extra_info("socket")
-        # It goes with a reset, not with a farewell.
+        # It closes with a reset.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
         await soon(lambda: errors)

@@ -1,4 +1,4 @@
-"""What can be typed at the prompt and stand in a script, on a stage with the real bot."""
+"""Lines that can be typed at the demo's prompt or be in a script, with the real bot."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ from bot.runtime.clock import Runtime
 
 
 class Prompt:
-    """The prompt without a terminal, and what it said since one looked."""
+    """The prompt without a terminal, and its output since the last look."""
 
     def __init__(self, acts: Acts) -> None:
         self.file = io.StringIO()
@@ -37,7 +37,7 @@ class Prompt:
         self.orders = Orders(acts, screen)
 
     async def play(self, *lines: str) -> str:
-        """Follow the lines, and return what was said."""
+        """Run the lines, and return the output."""
         self.file.seek(0)
         self.file.truncate()
         for line in lines:
@@ -48,12 +48,12 @@ class Prompt:
         return self.said
 
     async def sees(self, words: str) -> None:
-        """Wait until this was said."""
+        """Wait until this was printed."""
         await self.acts.stage.slack.until(lambda _: words in self.said)
 
     @property
     def said(self) -> str:
-        """What was said since the last lines were played."""
+        """The output since the last lines were run."""
         return " ".join(self.file.getvalue().replace("│", " ").split())
 
 
@@ -69,7 +69,7 @@ async def prompt() -> AsyncIterator[Prompt]:
         yield Prompt(Acts(replace(on, moment=0.2)))
 
 
-async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_path: Path) -> None:
+async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Path) -> None:
     said = await prompt.play(
         f"/share-env {APPID} core-1", ":as approver", ":click", ":click Approve"
     )
@@ -108,9 +108,7 @@ async def test_everything_of_the_page_is_done_with_lines(prompt: Prompt, tmp_pat
     ]
 
 
-async def test_wechat_and_the_policy_are_changed_with_a_line(
-    prompt: Prompt, tmp_path: Path
-) -> None:
+async def test_lines_can_change_wechat_and_the_policy(prompt: Prompt, tmp_path: Path) -> None:
     wechat = prompt.acts.stage.wechat
     assert "the owner's token has just expired" in await prompt.play(":wechat expired")
     assert "2 tries" in await prompt.play(f"/share-env {APPID} prod-1")
@@ -136,7 +134,7 @@ async def test_wechat_and_the_policy_are_changed_with_a_line(
     assert "cannot be read" in await prompt.play(":policy nowhere.toml")
 
 
-async def test_the_words_of_anybody_are_understood_and_a_wrong_one_says_what_to_do(
+async def test_lines_of_each_role_are_understood_and_a_wrong_one_is_explained(
     prompt: Prompt,
 ) -> None:
     orders = prompt.orders
@@ -156,7 +154,7 @@ async def test_the_words_of_anybody_are_understood_and_a_wrong_one_says_what_to_
         assert not await orders.follow(word)
 
 
-async def test_a_line_is_completed_by_what_can_come_next(prompt: Prompt) -> None:
+async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) -> None:
     offers = Offers(prompt.acts, prompt.orders)
 
     def offered(line: str) -> list[str]:
@@ -194,7 +192,7 @@ def test_the_next_word_of_a_command_is_offered(line: str, words: list[str]) -> N
     assert [each.word.rstrip(" ") for each in completions(line)] == words
 
 
-async def test_whoever_waits_for_a_line_of_the_transcript_hears_of_it_though_slack_does_not_change(
+async def test_waiting_for_a_transcript_line_ends_even_if_slack_does_not_change(
     prompt: Prompt,
 ) -> None:
     slack, acts = prompt.acts.stage.slack, prompt.acts
@@ -202,7 +200,7 @@ async def test_whoever_waits_for_a_line_of_the_transcript_hears_of_it_though_sla
     await asyncio.gather(waiting, acts.wechat("85088"))
 
 
-async def test_the_first_minute_is_done_by_its_own_lines(prompt: Prompt) -> None:
+async def test_the_steps_of_the_first_minute_are_done_by_their_own_lines(prompt: Prompt) -> None:
     slack, acts = prompt.acts.stage.slack, prompt.acts
     for step in STEPS:
         assert not step.is_done(slack.messages, acts.lines), step.title

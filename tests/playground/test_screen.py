@@ -40,7 +40,9 @@ def printed(screen: Screen) -> list[str]:
     return [row.rstrip() for row in file.getvalue().splitlines()]
 
 
-async def test_a_messages_buttons_stand_below_its_text(api: AsyncWebClient, screen: Screen) -> None:
+async def test_a_messages_buttons_are_shown_below_its_text(
+    api: AsyncWebClient, screen: Screen
+) -> None:
     [block] = buttons("approve", "reject")
     said = {"type": "section", "text": plain("hello")}
     await api.chat_postMessage(channel="C0RELEASES", text="hello", blocks=[said, block])
@@ -55,7 +57,7 @@ async def test_a_messages_buttons_stand_below_its_text(api: AsyncWebClient, scre
     ("many", "shown"),
     [(1, ["1"]), (3, ["1", "2", "3"]), (4, ["1", "2", "…", "4"]), (99, ["1", "2", "…", "99"])],
 )
-async def test_of_a_long_listing_the_ends_are_shown(
+async def test_of_a_long_list_the_beginning_and_the_end_are_shown(
     api: AsyncWebClient, screen: Screen, many: int, shown: list[str]
 ) -> None:
     lines = "\n".join(str(number) for number in range(1, many + 1))
@@ -63,7 +65,7 @@ async def test_of_a_long_listing_the_ends_are_shown(
     assert printed(screen)[1:] == [f"  │ {line}" for line in ("all", *shown, "end")]
 
 
-async def test_a_form_is_shown_with_what_is_typed_and_what_is_wrong(
+async def test_a_form_is_shown_with_its_values_and_errors(
     slack: LocalSlack, api: AsyncWebClient, app: App, screen: Screen
 ) -> None:
     app.acks("form", response_action="errors", errors={"appid": "no such appid"})
@@ -126,7 +128,7 @@ async def test_a_home_is_shown_with_every_kind_of_block(
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_lines_are_wrapped_under_their_own_indent(slack: LocalSlack, width: int) -> None:
+def test_wrapped_lines_keep_their_indent(slack: LocalSlack, width: int) -> None:
     screen = Screen(slack.world, Console(file=io.StringIO(), highlight=False, width=width))
     screen.console.width = width
     words = "word " * 60
@@ -145,7 +147,7 @@ def test_lines_are_wrapped_under_their_own_indent(slack: LocalSlack, width: int)
     assert all(line.startswith("  word") for line in inner[-3:])
 
 
-def test_what_is_said_is_bright_and_its_frame_is_dim(slack: LocalSlack) -> None:
+def test_texts_are_bright_and_frames_are_dim(slack: LocalSlack) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=80)
     screen = Screen(slack.world, console)
     screen.observe(PostedMessage("1.0", "C0RELEASES", "U0SHAREENV", "All is well"), "posted")

@@ -1,4 +1,4 @@
-"""The stand-ins' README: each behaviour once, and where it comes from."""
+"""The stand-ins' README: each behaviour once, with its source."""
 
 from tests.playground.sources import rows
 

@@ -29,7 +29,7 @@ PATIENCE = 15_000  # milliseconds; a busy machine takes its time
 
 @dataclass
 class Play:
-    """What is played on: the stage, what was done there, and the page's address."""
+    """A running demo: the stage, its recorded actions, and the page's address."""
 
     on: Stage
     acts: Acts
@@ -38,7 +38,7 @@ class Play:
 
 @dataclass
 class Seat:
-    """One person before a tab of the browser."""
+    """One person at a tab of the browser."""
 
     tab: Tab
 
@@ -49,12 +49,12 @@ class Seat:
 
     @property
     def log(self) -> Locator:
-        """The messages of the conversation that is open."""
+        """The messages of the open conversation."""
         return self.tab.get_by_role("log", name="Messages")
 
     @property
     def pane(self) -> Locator:
-        """What is open beside them."""
+        """The open side pane."""
         return self.tab.get_by_role("complementary")
 
     @property
@@ -68,30 +68,30 @@ class Seat:
         await self.box.press("Enter")
 
     async def click(self, name: str, within: Locator | None = None) -> None:
-        """Click the last button that shows this name, or is called so aloud."""
+        """Click the last button with this text or accessible name."""
         here = within or self.tab.locator("body")
         called = here.get_by_role("button", name=name, exact=True)
         shown = re.compile(rf"^\s*{re.escape(name)}\s*$")
         await here.get_by_role("button").filter(has_text=shown).or_(called).last.click()
 
     async def sees(self, text: str, within: Locator | None = None) -> None:
-        """Wait until something says this."""
+        """Wait until this text is shown."""
         await expect((within or self.log).get_by_text(text).last).to_be_visible()
 
     async def look_inside(self, of: str) -> None:
-        """Click on what looks inside the message that says `of`."""
+        """Click “look inside” of the message with the text `of`."""
         message = self.log.get_by_role("article").filter(has_text=of).last
         await message.get_by_role("button", name="Look inside").click()
 
     async def menu(self, item: str, of: str) -> None:
-        """Choose from the menu of the message that says `of`."""
+        """Choose from the menu of the message with the text `of`."""
         message = self.log.get_by_role("article").filter(has_text=of).last
         await message.get_by_role("button", name="More actions").click()
         await message.get_by_role("button", name=item).click()
 
 
 def is_bad(said: ConsoleMessage) -> bool:
-    """Tell whether the browser's console speaks of a mistake; a test itself takes the network away."""
+    """Return whether a console message is an error, other than the network errors that tests cause."""
     return said.type == "error" and "ERR_INTERNET_DISCONNECTED" not in said.text
 
 
@@ -121,7 +121,7 @@ async def play() -> AsyncIterator[Play]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def sit(browser: Browser, play: Play) -> AsyncIterator[Sit]:
-    """Returns what seats somebody somewhere; no script of the page may fail."""
+    """A factory of seats; no script of the page may fail."""
     failed: list[str] = []
 
     async def sit(role: str = "requester", place: str = "C0RELEASES", **more: Any) -> Seat:

@@ -1,4 +1,4 @@
-"""Who may look at the page and act in it: whoever has the whole address, from the page itself."""
+"""Access to the page and its actions: only with the token in its address, and only from the page itself."""
 
 import json
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ HELLO = {"do": "say", "channel": "C0RELEASES", "text": "hello", "thread": ""}
 async def url(
     slack: LocalSlack, wechat: LocalWeChat, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
-    """Return the page's address; no bot is behind it."""
+    """The page's address, without a bot."""
     rules = Rules(tmp_path_factory.mktemp("rules") / "policy.toml")
     rules.path.touch()
     async with served(Acts(Stage(slack, wechat, rules, "sqlite://"))) as page:
@@ -40,7 +40,7 @@ async def posted(
         return answer.status, await answer.text()
 
 
-async def test_the_address_has_a_token_and_is_on_loopback_alone(
+async def test_the_address_has_a_token_and_is_on_the_loopback_only(
     http: aiohttp.ClientSession, url: str
 ) -> None:
     assert urlsplit(url).hostname == "127.0.0.1"
@@ -60,7 +60,7 @@ async def test_the_address_has_a_token_and_is_on_loopback_alone(
         {"Origin": "null"},
     ],
 )
-async def test_a_foreign_host_or_origin_is_refused_whatever_it_asks_for(
+async def test_a_foreign_host_or_origin_is_always_refused(
     http: aiohttp.ClientSession, url: str, slack: LocalSlack, headers: dict[str, str]
 ) -> None:
     for path in ("", "app.js", "live?as=requester", "transcript.txt"):
@@ -70,16 +70,16 @@ async def test_a_foreign_host_or_origin_is_refused_whatever_it_asks_for(
     assert slack.messages == []
 
 
-async def test_only_the_page_itself_may_act(
+async def test_only_requests_from_the_page_itself_may_act(
     http: aiohttp.ClientSession, url: str, slack: LocalSlack
 ) -> None:
     async with http.post(f"{url}act?as=requester", json=HELLO) as answer:
-        assert answer.status == 403  # no browser leaves the origin out
+        assert answer.status == 403  # every browser sends the origin
     assert (await posted(http, url, HELLO))[0] == 200
     assert [each.text for each in slack.messages] == ["hello"]
 
 
-async def test_every_answer_forbids_code_and_frames_that_are_not_the_pages_own(
+async def test_every_response_forbids_foreign_code_and_frames(
     http: aiohttp.ClientSession, url: str
 ) -> None:
     for path in ("", "app.js", "style.css", "icon.svg", "nowhere", "transcript.txt"):
@@ -91,7 +91,7 @@ async def test_every_answer_forbids_code_and_frames_that_are_not_the_pages_own(
             assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_the_page_has_no_inline_code_and_asks_nobody_else_for_anything(
+async def test_the_page_has_no_inline_code_and_loads_nothing_from_elsewhere(
     http: aiohttp.ClientSession, url: str
 ) -> None:
     async with http.get(url) as answer:
@@ -105,7 +105,7 @@ async def test_the_page_has_no_inline_code_and_asks_nobody_else_for_anything(
 @pytest.mark.parametrize(
     "name", ["server.py", "../server.py", "..%2fserver.py", "%2e%2e/acts.py", "__init__.py"]
 )
-async def test_no_file_but_the_pages_own_is_handed_out(
+async def test_only_the_pages_own_files_are_served(
     http: aiohttp.ClientSession, url: str, name: str
 ) -> None:
     async with http.get(url + name) as answer:
@@ -131,7 +131,7 @@ async def test_no_file_but_the_pages_own_is_handed_out(
         ({"do": "wechat", "order": "weather"}, "Use an errcode such as 85088"),
     ],
 )
-async def test_what_cannot_be_done_is_said_in_a_sentence(
+async def test_an_impossible_action_is_answered_with_a_sentence(
     http: aiohttp.ClientSession, url: str, body: object, said: str
 ) -> None:
     status, text = await posted(http, url, body)
@@ -139,7 +139,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence(
     assert said in json.loads(text).get("problem", "")
 
 
-async def test_nobody_writes_or_acts_where_they_cannot_look(
+async def test_people_can_act_only_in_places_that_they_see(
     http: aiohttp.ClientSession, url: str, slack: LocalSlack
 ) -> None:
     own = {"Origin": origin(url)}

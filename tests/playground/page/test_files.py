@@ -1,4 +1,4 @@
-"""What the page is made of: small, plain, and with pictures of it that are not older than it is."""
+"""The page's files: their size, and README's pictures, which are as new as the page."""
 
 from pathlib import Path
 

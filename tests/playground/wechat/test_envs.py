@@ -21,7 +21,7 @@ async def ask(
         return told
 
 
-async def test_an_owner_is_told_of_its_envs_and_of_no_others(
+async def test_an_owners_envs_are_listed_and_no_others(
     http: aiohttp.ClientSession, wechat: LocalWeChat
 ) -> None:
     wechat.envs["wxfedcba9876543210"] = {"theirs": "NORMAL"}
@@ -37,7 +37,7 @@ async def test_an_owner_is_told_of_its_envs_and_of_no_others(
 
 
 @pytest.mark.parametrize("how", ["missing", "unknown", "expired", "superseded", "GET", "no JSON"])
-async def test_its_checks_are_those_of_a_share(
+async def test_the_call_is_checked_like_a_share(
     http: aiohttp.ClientSession, wechat: LocalWeChat, how: str
 ) -> None:
     token, body, method = wechat.issue(OWNER), "{}", "POST"
@@ -65,7 +65,7 @@ async def test_its_checks_are_those_of_a_share(
     assert told["errcode"] == codes.get(how, 47001)
 
 
-async def test_a_code_is_answered_on_demand(
+async def test_an_errcode_is_returned_on_demand(
     http: aiohttp.ClientSession, wechat: LocalWeChat
 ) -> None:
     wechat.fail("getenvinfo", Code(61007))

@@ -9,7 +9,7 @@ from bot.playground.wechat.server import LocalWeChat
 from tests.playground.wechat.test_server import APPID, BODY, ENV, OWNER, share, token_of
 
 
-async def test_queued_answers_come_in_turn_and_then_the_usual_ones(
+async def test_queued_answers_are_given_in_order_and_then_the_usual_ones(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
@@ -20,7 +20,7 @@ async def test_queued_answers_come_in_turn_and_then_the_usual_ones(
     assert len(wechat.shared) == 2
 
 
-async def test_a_standing_answer_lasts_until_it_is_taken_away(
+async def test_a_repeated_answer_lasts_until_it_is_cleared(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
@@ -31,7 +31,7 @@ async def test_a_standing_answer_lasts_until_it_is_taken_away(
     assert [*codes, (await share(http, wechat, token))["errcode"]] == [-1, 85088, 85088, 0]
 
 
-async def test_a_gateways_answer_comes_as_it_is(
+async def test_a_gateways_answer_is_returned_unchanged(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     wechat.fail("shareenv", Status(502), Status(302, location="http://127.0.0.1:1/elsewhere"))
@@ -59,7 +59,7 @@ async def test_a_gateways_answer_comes_as_it_is(
     ],
     ids=repr,
 )
-async def test_a_lost_answer_tells_nothing_of_whether_the_env_was_shared(
+async def test_a_lost_answer_does_not_reveal_whether_the_env_was_shared(
     wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Fault, shared: bool
 ) -> None:
     token = wechat.issue(OWNER)
@@ -77,7 +77,7 @@ async def test_a_reset_comes_at_once_and_as_a_reset(
         await share(http, wechat, wechat.issue(OWNER))
 
 
-async def test_a_page_of_a_gateways_can_come_although_it_was_done(
+async def test_a_gateways_error_page_can_be_returned_after_the_effect(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
@@ -86,7 +86,7 @@ async def test_a_page_of_a_gateways_can_come_although_it_was_done(
     assert len(wechat.shared) == 1
 
 
-async def test_what_is_about_one_env_meets_its_calls_alone_and_the_last_for_good(
+async def test_faults_for_one_env_apply_to_its_calls_only_and_the_last_one_is_repeated(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
@@ -100,7 +100,7 @@ async def test_what_is_about_one_env_meets_its_calls_alone_and_the_last_for_good
     assert (await share(http, wechat, token))["errcode"] == 0
 
 
-async def test_what_is_about_one_owner_meets_the_readings_of_its_token_alone(
+async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     wechat.fail("token", Status(503), owner="wxfedcba9876543210")
@@ -151,7 +151,7 @@ async def test_latency_delays_an_answer(http: aiohttp.ClientSession) -> None:
         assert time.perf_counter() - begun >= 0.05
 
 
-async def test_the_end_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSession) -> None:
+async def test_the_stop_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSession) -> None:
     async with LocalWeChat() as wechat:
         wechat.fail("shareenv", Hang(60), times=None)
         calling = asyncio.create_task(share(http, wechat, wechat.issue(OWNER)))
@@ -162,7 +162,7 @@ async def test_the_end_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSe
         await calling
 
 
-async def test_waiting_in_vain_shows_the_calls_without_their_tokens(
+async def test_a_timeout_of_until_has_the_calls_without_their_tokens(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)

@@ -18,7 +18,7 @@ async def ask(
         return told
 
 
-async def test_an_envs_functions_are_told_a_page_at_a_time(
+async def test_an_envs_functions_are_listed_in_pages(
     http: aiohttp.ClientSession, wechat: LocalWeChat
 ) -> None:
     wechat.functions["prod-1"] = {"a": "Active", "b": "CreateFailed", "c": "Active"}
@@ -45,7 +45,7 @@ async def test_an_envs_functions_are_told_a_page_at_a_time(
         ({"env": "theirs", "limit": 10, "offset": 0}, 40097),
     ],
 )
-async def test_a_call_that_lacks_something_or_is_about_anothers_env_is_refused(
+async def test_an_incomplete_call_or_one_for_anothers_env_is_refused(
     http: aiohttp.ClientSession, wechat: LocalWeChat, body: JsonObject, errcode: int
 ) -> None:
     assert (await ask(http, wechat, body))["errcode"] == errcode
@@ -55,7 +55,7 @@ async def test_its_token_is_checked_first(http: aiohttp.ClientSession, wechat: L
     assert (await ask(http, wechat, {}, "unknown"))["errcode"] == 40014
 
 
-async def test_a_code_is_answered_on_demand(
+async def test_an_errcode_is_returned_on_demand(
     http: aiohttp.ClientSession, wechat: LocalWeChat
 ) -> None:
     wechat.fail("listfunctions", Code(-501001))

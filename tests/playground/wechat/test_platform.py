@@ -75,7 +75,7 @@ async def token(http: aiohttp.ClientSession, wechat: LocalWeChat) -> str:
     return await renew_component(http, wechat)
 
 
-async def test_a_ticket_makes_a_token_that_makes_a_token_that_shares(
+async def test_a_ticket_brings_a_platform_token_which_brings_an_owners_token_that_shares(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     first = await call(http, wechat, "api_component_token", proof_of(wechat))
@@ -122,13 +122,13 @@ async def test_each_wrong_part_of_the_platforms_proof_has_its_code(
         ({"component_secret": "wrong"}, 40125),
     ],
 )
-async def test_the_secret_has_another_name_where_pushes_are_started(
+async def test_the_call_that_starts_pushes_has_another_name_for_the_secret(
     wechat: LocalWeChat, http: aiohttp.ClientSession, given: Body, errcode: int
 ) -> None:
     assert (await call(http, wechat, "api_start_push_ticket", given))["errcode"] == errcode
 
 
-async def test_a_ticket_is_good_for_twelve_hours_whatever_comes_after_it(
+async def test_a_ticket_is_valid_for_twelve_hours_in_spite_of_newer_ones(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     proof = proof_of(wechat)
@@ -170,7 +170,7 @@ async def test_an_access_token_dies_after_two_hours_or_five_minutes_after_the_ne
     assert (await share(http, wechat, newer))["errcode"] == 42001
 
 
-async def test_new_tokens_live_as_long_as_they_say(
+async def test_new_tokens_are_valid_for_the_stated_time(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     wechat.platform.expires_in = 60
@@ -214,13 +214,13 @@ async def test_each_wrong_part_of_an_owners_proof_has_its_code(
     assert codes == [41002, not_authorised, 61023]
 
 
-async def test_who_never_authorised_has_no_refresh_token(wechat: LocalWeChat) -> None:
+async def test_an_owner_that_never_authorised_has_no_refresh_token(wechat: LocalWeChat) -> None:
     assert list(wechat.platform.authorized) == [OWNER]
     with pytest.raises(KeyError, match=OTHER):
         wechat.platform.refresh_token(OTHER)
 
 
-async def test_an_owners_refresh_token_is_no_other_owners(
+async def test_an_owners_refresh_token_is_refused_for_another_owner(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     wechat.platform.authorize(OTHER)
@@ -229,7 +229,7 @@ async def test_an_owners_refresh_token_is_no_other_owners(
     assert "errcode" not in await renew(http, wechat, token, others, OTHER)
 
 
-async def test_a_refresh_token_stays_unless_it_is_rotated_and_then_overlaps(
+async def test_a_refresh_token_stays_the_same_or_is_rotated_with_an_overlap(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     first = wechat.platform.refresh_token(OWNER)
@@ -266,7 +266,7 @@ async def test_a_lost_refresh_token_is_found_again_in_the_list(
     assert "errcode" not in await renew(http, wechat, token, current)
 
 
-async def test_the_list_comes_in_pages_of_at_most_five_hundred(
+async def test_the_list_has_pages_of_at_most_five_hundred(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     owners = [OWNER, *(f"wx{number:016x}" for number in range(600))]
@@ -320,7 +320,7 @@ async def test_an_authorization_code_is_exchanged_once_for_an_owners_tokens(
     assert [each.owner for each in wechat.platform.calls] == ["", OTHER, OTHER]
 
 
-async def test_an_unknown_an_old_and_a_revoked_owners_code_are_told_apart(
+async def test_an_unknown_an_expired_and_a_revoked_owners_code_have_different_errors(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     old = wechat.platform.authorize(OWNER)
@@ -334,7 +334,7 @@ async def test_an_unknown_an_old_and_a_revoked_owners_code_are_told_apart(
     assert codes == [61009, 61009, 61010, 61003]
 
 
-async def test_all_tokens_of_an_owner_die_when_it_revokes(
+async def test_all_tokens_of_an_owner_expire_when_it_withdraws(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     known = wechat.platform.refresh_token(OWNER)
@@ -350,7 +350,7 @@ async def test_all_tokens_of_an_owner_die_when_it_revokes(
     assert "errcode" not in await renew(http, wechat, token)
 
 
-async def test_get_an_empty_body_and_bad_json_are_told_apart_here_too(
+async def test_get_an_empty_body_and_bad_json_have_different_errors_here_too(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     codes = []
@@ -362,7 +362,7 @@ async def test_get_an_empty_body_and_bad_json_are_told_apart_here_too(
     assert codes == [43002, 44002, 47001, 47001] * 2
 
 
-async def test_a_body_without_its_length_is_refused_before_it_is_a_call(
+async def test_a_body_without_its_length_is_refused_by_the_gateway(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:
@@ -382,7 +382,7 @@ async def test_an_unknown_endpoint_is_an_invalid_url(
         wechat.fail("api_componenttoken", Code(-1))
 
 
-async def test_successful_answers_lie_about_their_type_every_second_time(
+async def test_every_second_successful_answer_has_a_wrong_content_type(
     wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
 ) -> None:
     url = f"{wechat.url}/cgi-bin/component/api_get_authorizer_list"
@@ -413,7 +413,7 @@ async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
     ("fault", "renewed"),
     [(Drop(), False), (Drop(after_effect=True), True), (Hang(0.01), False)],
 )
-async def test_a_lost_answer_tells_nothing_of_whether_a_token_was_renewed(
+async def test_a_lost_answer_does_not_reveal_whether_a_token_was_renewed(
     wechat: LocalWeChat,
     http: aiohttp.ClientSession,
     token: str,
@@ -429,7 +429,7 @@ async def test_a_lost_answer_tells_nothing_of_whether_a_token_was_renewed(
     assert (await share(http, wechat, older))["errcode"] == (40001 if renewed else 0)
 
 
-async def test_a_gateways_answer_comes_as_it_is_here_too(
+async def test_a_gateways_answer_is_returned_unchanged_here_too(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     wechat.fail("api_component_token", Status(502))
@@ -438,7 +438,7 @@ async def test_a_gateways_answer_comes_as_it_is_here_too(
     assert wechat.platform.calls == [("api_component_token", "", None)]
 
 
-async def test_a_call_wakes_those_who_wait_and_shows_in_the_transcript_without_secrets(
+async def test_a_call_wakes_waiting_tests_and_is_in_the_transcript_without_secrets(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     waiting = asyncio.create_task(wechat.until(lambda wechat: len(wechat.platform.calls) == 2))

@@ -28,7 +28,7 @@ STAMP = Stamp(1715943329, "1590219412", b"1205899eaf019bbd")
 
 @dataclass
 class Callback:
-    """The platform's end of the pushes: it keeps what came, and answers as it is told to."""
+    """The platform's callback: it records pushes, and answers as configured."""
 
     came: list[tuple[dict[str, str], str, bytes]] = field(default_factory=list)
     status: int = 200
@@ -85,7 +85,7 @@ async def start_push_ticket(http: aiohttp.ClientSession, wechat: LocalWeChat) ->
     return answer["errmsg"]
 
 
-async def test_a_pushed_ticket_makes_a_component_token(
+async def test_a_pushed_ticket_brings_a_component_token(
     wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
 ) -> None:
     before = int(time.time())
@@ -100,7 +100,7 @@ async def test_a_pushed_ticket_makes_a_component_token(
     assert "component_access_token" in answer
 
 
-async def test_a_push_has_two_signatures_and_one_of_them_leaves_the_body_out(
+async def test_a_push_has_two_signatures_of_which_one_does_not_cover_the_body(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     await wechat.platform.push_ticket()
@@ -112,7 +112,7 @@ async def test_a_push_has_two_signatures_and_one_of_them_leaves_the_body_out(
     assert query["signature"] != query["msg_signature"]
 
 
-async def test_no_two_pushes_are_the_same(wechat: LocalWeChat, callback: Callback) -> None:
+async def test_two_pushes_are_never_equal(wechat: LocalWeChat, callback: Callback) -> None:
     for _ in range(5):
         await wechat.platform.push_ticket()
     assert len({body for _, _, body in callback.came}) == 5
@@ -138,7 +138,7 @@ async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
     assert owner in platform.authorized
 
 
-async def test_authorising_anew_changes_the_refresh_token(
+async def test_a_new_authorisation_changes_the_refresh_token(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     before = wechat.platform.refresh_token(OWNER)
@@ -147,7 +147,7 @@ async def test_authorising_anew_changes_the_refresh_token(
     assert len(callback.came) == 1
 
 
-async def test_who_revokes_is_no_owner_any_more_when_that_is_pushed(
+async def test_a_withdrawal_takes_effect_before_it_is_pushed(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     assert await wechat.platform.push_unauthorized(OWNER) == (200, "success")
@@ -161,7 +161,7 @@ async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Call
     assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
 
 
-async def test_pushes_come_under_the_previous_message_token_while_there_is_one(
+async def test_pushes_are_signed_with_the_previous_message_token_while_there_is_one(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     platform = wechat.platform
@@ -170,7 +170,7 @@ async def test_pushes_come_under_the_previous_message_token_while_there_is_one(
     assert callback.opened(platform.encoding_aes_key, "the-one-before")
 
 
-async def test_pushes_come_under_the_previous_key_while_there_is_one(
+async def test_pushes_are_encrypted_with_the_previous_key_while_there_is_one(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     platform = wechat.platform
@@ -182,7 +182,7 @@ async def test_pushes_come_under_the_previous_key_while_there_is_one(
     assert opened(callback, wechat)
 
 
-async def test_what_the_bot_answers_is_kept_and_shown_without_the_ticket(
+async def test_the_bots_answers_are_recorded_and_shown_without_the_ticket(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     callback.status, callback.text = 503, "not now"
@@ -194,7 +194,7 @@ async def test_what_the_bot_answers_is_kept_and_shown_without_the_ticket(
     assert wechat.transcript() == "push component_verify_ticket: 503\npush x: 302"
 
 
-async def test_an_answer_that_is_late_or_never_comes_is_status_0(
+async def test_a_late_or_missing_answer_has_status_0(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     callback.answering.clear()
@@ -206,12 +206,12 @@ async def test_an_answer_that_is_late_or_never_comes_is_status_0(
     assert [status for _, status, _ in wechat.platform.pushes] == [0, 0]
 
 
-async def test_without_a_callback_there_is_nowhere_to_push_to(wechat: LocalWeChat) -> None:
+async def test_without_a_callback_nothing_can_be_pushed(wechat: LocalWeChat) -> None:
     with pytest.raises(ValueError, match="nowhere to push to"):
         await wechat.platform.push_ticket()
 
 
-async def test_a_push_can_be_forged_altered_replayed_and_old(
+async def test_a_push_can_be_forged_altered_repeated_and_old(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
     platform = wechat.platform
@@ -237,12 +237,12 @@ def test_a_push_is_signed_as_in_the_documents() -> None:
     assert push == sealed({"InfoType": "x"}, seal, STAMP)
 
 
-def test_text_is_cdata_and_numbers_are_bare() -> None:
+def test_texts_are_in_cdata_and_numbers_are_not() -> None:
     written = xml({"AppId": "a<b&c", "CreateTime": 5})
     assert written == b"<xml>\n<AppId><![CDATA[a<b&c]]></AppId>\n<CreateTime>5</CreateTime>\n</xml>"
 
 
-async def test_tickets_come_at_once_and_regularly_when_they_are_asked_for(
+async def test_requested_tickets_are_pushed_at_once_and_then_regularly(
     wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
 ) -> None:
     wechat.platform.push_interval = 0.01
@@ -252,7 +252,7 @@ async def test_tickets_come_at_once_and_regularly_when_they_are_asked_for(
     assert len({body for _, _, body in callback.came}) == len(callback.came)
 
 
-async def test_asking_again_brings_another_ticket_at_once(
+async def test_another_request_pushes_another_ticket_at_once(
     wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
 ) -> None:
     assert await start_push_ticket(http, wechat) == "ok"
@@ -262,14 +262,14 @@ async def test_asking_again_brings_another_ticket_at_once(
     assert len(callback.came) == 2
 
 
-async def test_without_a_callback_asking_for_tickets_is_fine_and_brings_none(
+async def test_without_a_callback_a_request_for_tickets_succeeds_but_pushes_none(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     assert await start_push_ticket(http, wechat) == "ok"
     assert wechat.platform.pushes == []
 
 
-async def test_the_end_does_not_wait_for_a_push_that_is_not_answered(
+async def test_the_stop_does_not_wait_for_an_unanswered_push(
     http: aiohttp.ClientSession,
 ) -> None:
     callback = Callback()

@@ -32,7 +32,7 @@ async def token_of(http: aiohttp.ClientSession, wechat: LocalWeChat) -> str:
         return str(body["authorizer_access_token"])
 
 
-async def test_a_good_call_shares_the_env_of_the_tokens_owner(
+async def test_a_valid_call_shares_the_env_of_the_tokens_owner(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     token = wechat.issue(OWNER)
@@ -61,7 +61,7 @@ async def test_a_wrong_body_has_its_code_and_a_rid(
     assert wechat.shared == []
 
 
-async def test_each_bad_token_has_its_own_code(
+async def test_each_kind_of_invalid_token_has_its_own_code(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     expired, superseded = wechat.issue(OWNER), wechat.issue(OWNER)
@@ -75,7 +75,7 @@ async def test_each_bad_token_has_its_own_code(
     assert wechat.shared == []
 
 
-async def test_get_an_empty_body_and_bad_json_are_told_apart(
+async def test_get_an_empty_body_and_bad_json_have_different_errors(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     url = f"{wechat.url}/tcb/shareenv?access_token={wechat.issue(OWNER)}"
@@ -105,7 +105,7 @@ async def test_an_unknown_path_is_an_invalid_url(
         assert (await response.json(content_type=None))["errcode"] == 40066
 
 
-async def test_every_second_answer_lies_about_its_type(
+async def test_every_second_answer_has_a_wrong_content_type(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     kinds = []
@@ -115,7 +115,7 @@ async def test_every_second_answer_lies_about_its_type(
     assert kinds == ["text/plain", "application/json"] * 2
 
 
-async def test_the_token_server_hands_out_the_current_token_until_it_is_worthless(
+async def test_the_token_server_returns_the_current_token_until_it_expires(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     first = await token_of(http, wechat)
@@ -129,7 +129,7 @@ async def test_the_token_server_hands_out_the_current_token_until_it_is_worthles
     assert wechat.token_calls == [OWNER] * 4
 
 
-async def test_the_token_server_wants_its_authorization(
+async def test_the_token_server_requires_its_authorization(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
     async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
