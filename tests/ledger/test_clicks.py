@@ -300,14 +300,6 @@ async def test_a_waiting_request_is_due_at_half_time_and_then_at_its_deadline(
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
 
 
-async def test_releasing_a_waiting_request_twice_loses_no_reminder(ledger: Ledger) -> None:
-    entry = await begun(ledger, State.WAITING)
-    await ledger.replica.release_waiting(entry)
-    first = await stands(ledger, entry)
-    await ledger.replica.release_waiting(entry)
-    assert (await stands(ledger, entry)).wake == first.wake
-
-
 async def test_only_the_holder_can_release_a_waiting_request(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:

@@ -246,16 +246,6 @@ async def test_a_waiting_request_needs_no_take_over_after_a_crash(
     assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2/1.5")
 
 
-async def test_items_are_taken_over_only_with_their_batch(
-    database: Database, ledger: Ledger, gone: Ledger
-) -> None:
-    batch = await accepted(gone, new_request(appid="", appids=("wx1", "wx2")))
-    item = replace(new_request(), env=batch.request.env, batch=batch.request.id)
-    await accepted(gone, item, State.QUEUED)
-    await database.lease_over("gone")
-    assert ids(await ledger.replica.take_over(9)) == ids([batch])
-
-
 async def test_a_replica_whose_lease_has_expired_may_finish_requests_that_no_other_took(
     database: Database, gone: Ledger
 ) -> None:
