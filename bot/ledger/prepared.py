@@ -4,6 +4,7 @@ Worth it only for the statements of every share and every item of a batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,16 +65,13 @@ class Prepared:
 
 def execute(on: Connection, sql: str, parameters: Any = ()) -> tuple[int, Sequence[Any] | None]:
     """Execute SQL by the driver; return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
-    cursor = on.connection.cursor()
     try:
-        cursor.execute(sql, parameters)
-        found = cursor.fetchone() if cursor.description else None
+        with closing(on.connection.cursor()) as cursor:  # SQLite commits only without open results
+            cursor.execute(sql, parameters)
+            found = cursor.fetchone() if cursor.description else None
+            return cursor.rowcount, found
     except on.dialect.loaded_dbapi.Error as error:
         raise _translated(error, on, sql) from error
-    else:
-        return cursor.rowcount, found
-    finally:
-        cursor.close()  # SQLite commits only without open results
 
 
 def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:

@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from bot.domain.outcome import Shared
 from bot.ledger import Ledger
@@ -59,6 +59,20 @@ async def test_a_connection_that_is_lost_is_replaced_for_the_next_transaction(
         with on.begin():
             add.run(on, {"id": "c", "lease_until": 1.5})
     assert [row["id"] for row in on_postgresql.rows("SELECT id FROM replicas")] == ["a", "c"]
+
+
+async def test_a_connection_that_the_driver_has_closed_is_lost_too(database: Database) -> None:
+    add = Prepared(insert(replicas))
+    with database.open().engine.connect() as on:
+        transaction = on.begin()
+        on.connection.cursor().connection.close()
+        with pytest.raises(DBAPIError, match="closed") as caught:
+            add.run(on, {"id": "a", "lease_until": 1.5})
+        assert caught.value.connection_invalidated
+        transaction.rollback()
+        with on.begin():
+            add.run(on, {"id": "b", "lease_until": 1.5})
+    assert [row["id"] for row in database.rows("SELECT id FROM replicas")] == ["b"]
 
 
 _ID = compared(replicas.c.id)
