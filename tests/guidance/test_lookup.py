@@ -163,7 +163,7 @@ SLACK_MARKUP = re.compile(
 
 
 @pytest.mark.parametrize("text", ["<!here>", "@here", "*bold*", "_it_", ":tada:", "`x`", "a & b"])
-def test_markup_of_slack_would_be_noticed(text: str) -> None:
+def test_slacks_markup_would_be_detected(text: str) -> None:
     assert SLACK_MARKUP.search(text)
 
 
@@ -171,7 +171,7 @@ def no_text_reads_as_markup_to_slack(row: Guidance) -> None:
     assert [text for text in texts(row) if SLACK_MARKUP.search(text)] == []
 
 
-def test_only_these_are_retried_by_the_bot_itself() -> None:
+def test_only_these_rows_are_retried_by_the_bot_itself() -> None:
     retried = {row.key: row.retry for row in all_guidance() if row.retry is not AutoRetry.NEVER}
     assert retried == {
         "-1": AutoRetry.BACKOFF,
@@ -191,7 +191,7 @@ def no_row_tells_of_the_bots_own_retries(row: Guidance) -> None:
     assert "by itself" not in " ".join(texts(row))  # the last line of the answer counts the tries
 
 
-def test_only_these_are_in_doubt() -> None:
+def test_only_these_rows_are_in_doubt() -> None:
     assert {row.key for row in all_guidance() if row.in_doubt} == {
         *("-1", "-1000", "-501001", "-501002"),
         *("timeout", "lost", "gateway-broken", "not-json", "no-errcode", "given-up", "bug"),
@@ -264,7 +264,7 @@ def settings_are_named_as_they_are_spelt(row: Guidance) -> None:
 
 
 @pytest.mark.parametrize("row", RECEIVER_ROWS, ids=lambda row: row.key)
-def test_where_others_were_shared_neither_the_env_nor_its_owner_is_blamed(row: Guidance) -> None:
+def test_if_other_items_were_shared_neither_the_env_nor_its_owner_is_blamed(row: Guidance) -> None:
     assert where_others_were_shared(for_code(int(row.key))) is row
     assert not re.search("{owner}|{env}|the env's|enough", " ".join(texts(row)))
     assert row.fixer is for_code(int(row.key)).fixer
@@ -272,7 +272,7 @@ def test_where_others_were_shared_neither_the_env_nor_its_owner_is_blamed(row: G
 
 
 @pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
-def test_a_row_is_as_a_row_should_be(row: Guidance) -> None:
+def test_each_row_passes_all_checks(row: Guidance) -> None:
     with checks() as check:
         for each in (
             a_row_is_found_again_by_its_key,
@@ -362,14 +362,14 @@ def test_the_step_that_matters_is_named(code: int | Trouble, words: str) -> None
         Trouble.TOKENS_NOT_KEPT,
     ],
 )
-def test_what_breaks_before_wechat_is_asked_is_in_no_doubt_and_not_tried_again(
+def test_troubles_before_the_call_are_certain_failures_and_not_retried(
     trouble: Trouble,
 ) -> None:
     row = for_trouble(trouble)
     assert (row.in_doubt, row.retry) == (False, AutoRetry.NEVER)
 
 
-def test_whoever_runs_the_bot_reads_a_step_about_no_owner_or_env_in_particular() -> None:
+def test_steps_for_operators_name_no_particular_owner_or_env() -> None:
     assert in_general("{owner} shares {env}; ask {contact}.") == (
         "The owner shares the env; ask the people who run this bot."
     )

@@ -66,7 +66,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return how to ask for the policy in an empty directory, with this text in a file and these settings."""
+    """A function that runs the policy command in an empty directory, with this policy file and these settings."""
     monkeypatch.chdir(tmp_path)
 
     def run(
@@ -89,7 +89,7 @@ def about(env: str, **more: object) -> dict[str, object]:
     return {"user": "U0ANN", "appid": A, "env": env, **more}
 
 
-def test_a_policy_without_a_fault_is_told_thing_by_thing(run: Run) -> None:
+def test_a_policy_without_problems_is_summarised_in_lines(run: Run) -> None:
     assert run(FILE + TESTS) == (
         0,
         (
@@ -107,7 +107,7 @@ def test_a_policy_without_a_fault_is_told_thing_by_thing(run: Run) -> None:
     )
 
 
-def test_every_mistake_of_a_file_is_told_with_its_place_and_its_fix(run: Run) -> None:
+def test_every_mistake_in_a_file_is_reported_with_its_place_and_its_fix(run: Run) -> None:
     code, out, _ = run('[[rule]]\nusers = ["ann"]\neffect = "yes"\n')
     assert (code, out) == (
         1,
@@ -122,7 +122,7 @@ def test_every_mistake_of_a_file_is_told_with_its_place_and_its_fix(run: Run) ->
     )
 
 
-def test_a_test_that_fails_says_what_happens_instead_and_by_which_rule(run: Run) -> None:
+def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
     test = f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "live-1"\nexpect = "allow"\n'
     code, out, _ = run(FILE + test)
     assert code == 1
@@ -152,14 +152,14 @@ def test_a_test_that_fails_says_what_happens_instead_and_by_which_rule(run: Run)
             '[[rule]]\nname = "twice"\nusers = ["U0ANN", "U0BOB", "U0ANN"]\neffect = "allow"\n',
             "⚠️ policy-file: rule 1 (“twice”), users: “U0ANN” stands there more than once",
             0,
-            id="a word that stands there twice",
+            id="a repeated entry",
         ),
         pytest.param(
             ALLOW.replace("allow", "approve")
             + 'name = "x"\napprovers = { users = ["U0BOB", "U0BOB"], channel = "C0X" }\n',
             "⚠️ policy-file: rule 1 (“x”), approvers, users: “U0BOB” stands there more than once",
             0,
-            id="an approver who stands there twice",
+            id="a repeated approver",
         ),
         pytest.param(
             ALLOW.replace("allow", "approve")
@@ -180,7 +180,7 @@ def test_a_test_that_fails_says_what_happens_instead_and_by_which_rule(run: Run)
             + f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n',
             "⚠️ policy-owners: no [[owner]] has test-*, which “rule 1” lets people share, and WECHAT",
             0,
-            id="a pattern of envs that nobody owns, likewise",
+            id="a pattern of envs that nobody owns, as far as is known here",
         ),
         pytest.param(
             ALLOW.replace("allow", "deny"),
@@ -196,7 +196,7 @@ def test_a_test_that_fails_says_what_happens_instead_and_by_which_rule(run: Run)
         ),
     ],
 )
-def test_what_does_not_look_right_is_told_and_what_cannot_be_meant_is_wrong(
+def test_suspicious_entries_are_warnings_and_impossible_ones_are_wrong(
     run: Run, text: str, told: str, expected: int
 ) -> None:
     code, out, _ = run(text)
@@ -220,7 +220,7 @@ UNTOLD = (
         ("C0PARTNERS", "xoxb-revoked", f"✅ policy-approvers: {UNTOLD.format('C0PARTNERS')}\n"),
     ],
 )
-async def test_with_slacks_token_it_is_told_whether_others_read_the_approvers_channel(
+async def test_with_slacks_token_it_is_reported_whether_others_can_read_the_approvers_channel(
     run: Run, slack: LocalSlack, channel: str, token: str, told: str
 ) -> None:
     environ = slack_environment(slack) | ({"SLACK_BOT_TOKEN": token} if token else {})
@@ -239,7 +239,7 @@ def test_operators_are_counted(run: Run) -> None:
     )
 
 
-def test_no_other_setting_matters(run: Run) -> None:
+def test_other_settings_are_not_needed(run: Run) -> None:
     bad = {"WECHAT_AUTHORIZER_APPID": "nonsense", "SLACK_BOT_TOKEN": "x", "PORT": "many"}
     assert run(FILE + TESTS, bad) == run(FILE + TESTS)
 
@@ -260,7 +260,7 @@ def test_without_a_file_the_three_lists_are_the_policy(run: Run) -> None:
     )
 
 
-def test_a_file_that_is_named_takes_the_place_of_what_is_in_force(run: Run, tmp_path: Path) -> None:
+def test_a_named_file_is_used_instead_of_the_policy_in_force(run: Run, tmp_path: Path) -> None:
     (tmp_path / "new.toml").write_text(ALLOW, encoding="utf-8")
     settings = {"SHARE_ENV_ALLOWED_USERS": "U0BOB", "POLICY_FILE": "old.toml"}
     code, out, _ = run(environ=settings, file="new.toml")
@@ -268,18 +268,18 @@ def test_a_file_that_is_named_takes_the_place_of_what_is_in_force(run: Run, tmp_
 
 
 @pytest.mark.parametrize("file", ["", " "])
-def test_a_file_without_a_name_is_refused_and_no_other_taken_for_it(run: Run, file: str) -> None:
+def test_an_empty_file_name_is_refused_and_no_other_file_is_used(run: Run, file: str) -> None:
     said = "FILE is empty. Name the policy file, or leave FILE out.\n"
     assert run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"}, file=file) == (2, "", said)
 
 
-def test_two_policies_at_once_are_wrong(run: Run) -> None:
+def test_a_policy_file_together_with_the_allowed_lists_is_wrong(run: Run) -> None:
     code, out, _ = run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"})
     assert code == 1
     assert "❌ policy-file: There is a policy file (policy.toml) and there are SHARE_ENV" in out
 
 
-def test_a_folder_in_place_of_a_file_is_named_with_what_is_to_be_done(run: Run) -> None:
+def test_a_folder_in_place_of_a_file_is_reported_with_the_fix(run: Run) -> None:
     code, out, _ = run(file=".")
     assert code == 1
     assert out.startswith(
@@ -289,7 +289,7 @@ def test_a_folder_in_place_of_a_file_is_named_with_what_is_to_be_done(run: Run) 
 
 
 @pytest.mark.parametrize("file", [None, "nowhere.toml", f"{'x' * 5000}.toml"])
-def test_without_any_policy_it_ends_with_2(run: Run, file: str | None) -> None:
+def test_without_any_policy_the_exit_code_is_2(run: Run, file: str | None) -> None:
     code, out, err = run(file=file)
     assert (code, out) == (2, "")
     assert err.endswith("correct the path.\n" if file else "or SHARE_ENV_ALLOWED_GROUPS.\n")
@@ -318,7 +318,7 @@ def test_without_any_policy_it_ends_with_2(run: Run, file: str | None) -> None:
         ),
     ],
 )
-def test_a_question_that_is_none_is_put_right_and_ends_with_2(
+def test_an_invalid_question_is_corrected_and_the_exit_code_is_2(
     run: Run, asked: dict[str, object], told: list[str]
 ) -> None:
     code, out, err = run(FILE, **asked)
@@ -329,7 +329,7 @@ def lines(out: str) -> list[str]:
     return [line.strip() for line in out.splitlines()]
 
 
-def test_an_answer_says_what_the_bot_says_and_how_each_rule_fits(run: Run) -> None:
+def test_an_answer_has_the_bots_decision_and_how_each_rule_matches(run: Run) -> None:
     code, out, err = run(FILE, **about("prod-1", groups=["S0OPS"], channel="C0OPS"))
     assert (code, err) == (0, "")
     assert lines(out) == [
@@ -346,7 +346,7 @@ def test_an_answer_says_what_the_bot_says_and_how_each_rule_fits(run: Run) -> No
     ]
 
 
-def test_a_denial_says_what_would_be_enough_and_who_can_grant_it(run: Run) -> None:
+def test_a_denial_has_what_would_be_sufficient_and_who_can_grant_it(run: Run) -> None:
     _, out, _ = run(FILE, **about("prod-1", groups=["S0OTHER"], channel="C0OPS"))
     assert lines(out)[2:7] == [
         f"│ 🚫 You may not share prod-1 with {A}. No rule lets you do that.",
@@ -358,7 +358,7 @@ def test_a_denial_says_what_would_be_enough_and_who_can_grant_it(run: Run) -> No
     assert "If " not in out
 
 
-def test_where_groups_and_channel_are_not_named_it_says_what_they_would_change(run: Run) -> None:
+def test_an_answer_without_groups_and_channel_says_what_they_would_change(run: Run) -> None:
     _, out, _ = run(FILE, **about("prod-1"))
     assert out.startswith("U0ANN, no channel given\n")
     assert out.endswith(
@@ -394,7 +394,7 @@ def test_an_answer_says_where_no_owner_is_known(run: Run) -> None:
     assert "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT" in out
 
 
-def test_without_appid_and_env_it_says_what_somebody_may_share(run: Run) -> None:
+def test_without_appid_and_env_it_lists_what_the_person_may_share(run: Run) -> None:
     code, out, _ = run(FILE, user="U0ANN")
     assert (code, out) == (
         0,
@@ -417,7 +417,7 @@ def test_without_appid_and_env_it_says_what_somebody_may_share(run: Run) -> None
     assert out == "U0EVE may not share any env. Who can grant it: Ann.\n"
 
 
-def test_what_somebody_may_share_is_what_they_may_share_in_the_channel_that_is_named(
+def test_with_a_channel_it_lists_what_the_person_may_share_there(
     run: Run,
 ) -> None:
     elsewhere = FILE.replace('users = ["U0ANN"]', 'users = ["U0ANN"]\nchannels = ["C0CORE"]')
@@ -514,7 +514,9 @@ def test_a_full_stop_in_somebodys_words_is_not_where_the_fix_begins(
     assert told.get(found, "not told") == fix
 
 
-def test_nor_is_one_in_the_files_path(run: Run, tmp_path: Path) -> None:
+def test_a_full_stop_in_the_files_path_is_not_where_the_fix_begins(
+    run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "v. 2").mkdir()
     (tmp_path / "v. 2" / "policy.toml").write_text("nothing = 1", encoding="utf-8")
     _, out, _ = run(file="v. 2/policy.toml", as_json=True)
@@ -582,7 +584,7 @@ def test_json_is_one_object_also_where_the_policy_cannot_be_asked(
     assert json.loads(out) == {"wrong": ["policy.toml: rule: it must be a list"]}
 
 
-def test_json_has_what_somebody_may_share(run: Run) -> None:
+def test_json_has_what_the_person_may_share(run: Run) -> None:
     _, out, _ = run(FILE, as_json=True, user="U0EVE")
     told = json.loads(out)
     assert [rule["rule"] for rule in told["rights"]] == ["tests"]
@@ -599,7 +601,7 @@ def test_json_has_what_somebody_may_share(run: Run) -> None:
     ]
 
 
-async def test_it_runs_by_itself_with_no_setting_at_all(tmp_path: Path) -> None:
+async def test_the_command_runs_without_any_setting(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(FILE + TESTS, encoding="utf-8")
     code, out, err = await finished({}, tmp_path, "policy")
     assert (code, err) == (0, "")
@@ -622,7 +624,9 @@ async def test_the_page_about_policies_shows_what_it_prints(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("asked", [{}, {"user": "U0ANN", "appid": A, "env": "prod-1"}])
-def test_nothing_in_the_file_acts_upon_the_terminal(run: Run, asked: dict[str, str]) -> None:
+def test_control_characters_in_the_file_do_not_reach_the_terminal(
+    run: Run, asked: dict[str, str]
+) -> None:
     name = r'name = "x\u001b[2K\u202ey\u200b"'
     _, out, _ = run(f"{ALLOW}{name}\n", {"WECHAT_AUTHORIZER_APPID": OWNER}, **asked)
     assert r"“x\x1b[2K\u202ey\u200b”" in out

@@ -1,4 +1,4 @@
-"""Of every broken setup, the doctor and the start name the cause and the fix, each by itself."""
+"""For every broken setup, both the doctor and the start name the cause and the fix."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ def copied(ledger: Path, folder: Path) -> Path:
 
 @asynccontextmanager
 async def setup(broken: Broken, folder: Path, ledger: Path) -> AsyncIterator[dict[str, str]]:
-    """Give the environment of one broken setup, with servers of its own."""
+    """Yield the environment of one broken setup, with its own servers."""
     database = copied(ledger, folder)
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         environ = environment(slack, wechat) | {
@@ -70,7 +70,7 @@ async def setup(broken: Broken, folder: Path, ledger: Path) -> AsyncIterator[dic
 async def of_each(
     folder: Path, ledger: Path, ask: Callable[[dict[str, str]], Awaitable[T]]
 ) -> dict[str, T]:
-    """Return what is said of each setup, a few at once."""
+    """Return the result for each setup; a few run concurrently."""
     turns, said = asyncio.Semaphore(AT_ONCE), dict[str, T]()
 
     async def one(number: int, name: str) -> None:
@@ -87,7 +87,7 @@ async def diagnosed(environ: dict[str, str]) -> Sequence[Printed]:
 
 
 async def started(environ: dict[str, str]) -> str:
-    """Return what keeps the bot from starting, in its own words; nothing where it starts."""
+    """Return the bot's message if it cannot start, and "" if it starts."""
     settings = load(environ)
     if not isinstance(settings, Settings):
         return "\n".join(settings)
@@ -98,7 +98,7 @@ async def started(environ: dict[str, str]) -> str:
         return "\n".join(error.problems)
 
 
-def test_there_are_enough_of_them() -> None:
+def test_there_are_enough_broken_setups() -> None:
     assert len(BROKEN) + len(FILES) >= 100
     assert all(each.first and each.found and each.fix for each in BROKEN.values())
 
@@ -143,7 +143,7 @@ async def test_causes_that_have_nothing_to_do_with_each_other_are_told_each(
     assert [each.names for each in told] == [(BROKEN[name].first,) for name in names]
 
 
-async def test_the_start_says_the_same_or_goes_on_where_only_a_share_can_show_it(
+async def test_the_start_names_the_same_cause_unless_only_a_share_can_show_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     empty_ledger: Path,
@@ -166,7 +166,7 @@ async def test_the_start_says_the_same_or_goes_on_where_only_a_share_can_show_it
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_settings_that_cannot_be_read_ends_both_with_the_line_and_the_fix(
+def test_an_unreadable_settings_file_ends_both_with_the_line_and_the_fix(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

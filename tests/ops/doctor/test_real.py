@@ -1,4 +1,4 @@
-"""The check for the first real day, against the stand-ins alone."""
+"""The doctor's check against the real Slack and WeChat, here against the stand-ins."""
 
 import asyncio
 import re
@@ -34,7 +34,7 @@ Lines = list[tuple[str, str, str]]
 
 @pytest.fixture
 def attempt(environ: dict[str, str], runtime: Runtime) -> Try:
-    """Return what goes through all of it, with nobody to ask."""
+    """A function that runs the whole check without questions to a person."""
 
     async def attempt(channel: str = CHANNEL, user: str = USER, asked: Asked | None = None) -> bool:
         return await try_all(settings_of(environ), channel, user, asked, runtime)
@@ -43,7 +43,7 @@ def attempt(environ: dict[str, str], runtime: Runtime) -> Try:
 
 
 def told(out: str) -> Lines:
-    """Return the table's lines, and make sure that it can be shown to anybody."""
+    """Return the table's lines, which must contain no secret."""
     assert IDS.search(out) is None, out
     lines = LINE.findall(out)
     assert {name for name, _, _ in lines} <= {row.name for row in rows()}
@@ -51,15 +51,15 @@ def told(out: str) -> Lines:
 
 
 def left(slack: LocalSlack) -> list[str]:
-    """Return what still stands for everybody to see."""
+    """Return the messages that are still visible to everybody."""
     return [m.text for m in slack.messages if not m.deleted and m.ephemeral_to is None]
 
 
-def test_every_name_that_it_prints_is_a_row_of_the_stand_ins() -> None:
+def test_every_printed_name_is_a_row_of_the_stand_ins_readme() -> None:
     assert set(BEHAVIOURS) <= {row.name for row in rows()}
 
 
-async def test_on_the_stand_ins_all_holds_and_nothing_is_left_or_shared(
+async def test_on_the_stand_ins_everything_holds_and_nothing_is_left_or_shared(
     attempt: Try, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await attempt()
@@ -83,7 +83,7 @@ async def test_on_the_stand_ins_all_holds_and_nothing_is_left_or_shared(
         ("top level", "ok, and the reply stands top level"),
     ],
 )
-async def test_which_way_slack_treats_a_reply_to_a_deleted_message_is_told(
+async def test_it_is_reported_how_slack_treats_a_reply_to_a_deleted_message(
     attempt: Try,
     slack: LocalSlack,
     capsys: pytest.CaptureFixture[str],
@@ -101,7 +101,7 @@ async def test_which_way_slack_treats_a_reply_to_a_deleted_message_is_told(
 
 
 @pytest.mark.parametrize("saw", [True, False])
-async def test_whoever_is_there_says_whether_they_see_what_only_they_can(
+async def test_the_person_at_the_terminal_is_asked_what_only_they_can_see(
     attempt: Try, capsys: pytest.CaptureFixture[str], *, saw: bool
 ) -> None:
     questions: list[str] = []
@@ -142,7 +142,7 @@ async def test_whoever_is_there_says_whether_they_see_what_only_they_can(
         ),
     ],
 )
-async def test_what_slack_does_otherwise_is_told_as_not_held(
+async def test_a_deviation_of_slack_is_reported_as_not_held(
     attempt: Try,
     slack: LocalSlack,
     capsys: pytest.CaptureFixture[str],
@@ -159,7 +159,7 @@ async def test_what_slack_does_otherwise_is_told_as_not_held(
     assert left(slack) == []
 
 
-async def test_metadata_that_cannot_be_read_back_is_told_and_all_is_deleted(
+async def test_metadata_that_cannot_be_read_back_is_reported_and_everything_is_deleted(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nothing = Status(200, b'{"ok": true, "messages": [], "has_more": false}', "application/json")
@@ -171,7 +171,7 @@ async def test_metadata_that_cannot_be_read_back_is_told_and_all_is_deleted(
 
 
 AWAY: tuple[Fault, ...] = (Status(503), RateLimited(3600))
-CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself reads again after one
+CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself repeats a read once
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself reads again af
         *(("chat.delete", "delete-message", fault) for fault in (*AWAY, *CUT)),
     ],
 )
-async def test_slack_away_for_one_call_is_told_as_not_tried_and_all_is_deleted(
+async def test_a_failed_call_is_reported_as_not_tried_and_everything_is_deleted(
     attempt: Try,
     slack: LocalSlack,
     capsys: pytest.CaptureFixture[str],
@@ -212,7 +212,7 @@ async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
     assert left(slack) == []
 
 
-async def test_what_cannot_be_deleted_is_counted_and_how_to_know_it_is_said(
+async def test_messages_that_cannot_be_deleted_are_counted_and_described(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slack.fail("chat.delete", *(Status(503),) * 20)
@@ -226,7 +226,7 @@ async def test_what_cannot_be_deleted_is_counted_and_how_to_know_it_is_said(
     ) in out
 
 
-async def test_a_post_that_was_lost_and_cannot_be_looked_for_is_counted_too(
+async def test_a_lost_message_that_cannot_be_looked_for_is_counted_too(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slack.fail("chat.postMessage", Drop(after_effect=True))
@@ -235,7 +235,7 @@ async def test_a_post_that_was_lost_and_cannot_be_looked_for_is_counted_too(
     assert "Messages that may still be in the channel: 1. " in capsys.readouterr().out
 
 
-async def test_a_kind_of_message_that_slack_would_not_take_is_told_with_the_place(
+async def test_a_kind_of_message_that_slack_would_refuse_is_reported_with_the_place(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     errors = (
@@ -252,7 +252,7 @@ async def test_a_kind_of_message_that_slack_would_not_take_is_told_with_the_plac
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "not_allowed_token_type"])
-async def test_an_app_that_may_not_have_its_messages_looked_at_is_told_so_and_all_else_holds(
+async def test_an_app_whose_messages_cannot_be_validated_is_told_so_and_everything_else_holds(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], error: str
 ) -> None:
     slack.fail("blocks.validate", Code(error))
@@ -264,7 +264,7 @@ async def test_an_app_that_may_not_have_its_messages_looked_at_is_told_so_and_al
 
 
 @pytest.mark.parametrize("fault", [Status(503), RateLimited(3600), Drop()])
-async def test_while_slack_is_away_no_further_message_is_looked_at(
+async def test_no_further_message_is_validated_while_slack_is_down(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     slack.fail("blocks.validate", fault)
@@ -273,7 +273,7 @@ async def test_while_slack_is_away_no_further_message_is_looked_at(
     assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
 
 
-async def test_a_channel_without_the_bot_says_nothing_of_slack(
+async def test_in_a_channel_without_the_bot_slack_is_not_judged(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not await attempt("C0LOUNGE")
@@ -284,7 +284,7 @@ async def test_a_channel_without_the_bot_says_nothing_of_slack(
     assert slack.messages == []
 
 
-async def test_a_user_who_is_not_in_the_channel_is_not_shown_anything(
+async def test_a_user_who_is_not_in_the_channel_is_shown_nothing(
     attempt: Try, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not await attempt(user="U0ELSEWHERE")
@@ -292,7 +292,7 @@ async def test_a_user_who_is_not_in_the_channel_is_not_shown_anything(
     assert ("ephemeral", "not tried", "refused: user_not_in_channel") in lines
 
 
-async def test_nonsense_from_everybody_is_no_crash(
+async def test_nonsense_from_every_server_does_not_crash_the_check(
     environ: dict[str, str], runtime: Runtime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def nonsense(request: web.BaseRequest) -> web.Response:
@@ -319,7 +319,7 @@ async def test_nonsense_from_everybody_is_no_crash(
         ((Code(61007),), (), ("owner-envs", "not tried", "owner 1: errcode 61007")),
     ],
 )  # fmt: skip
-async def test_what_wechat_says_instead_is_told(
+async def test_other_answers_of_wechat_are_reported(
     attempt: Try,
     wechat: LocalWeChat,
     capsys: pytest.CaptureFixture[str],
@@ -365,7 +365,7 @@ async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
     ]
 
 
-async def test_as_a_command_it_ends_with_0_where_all_held_and_with_1_where_not(
+async def test_the_command_exits_with_0_if_everything_held_and_with_1_otherwise(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
     code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
@@ -377,7 +377,7 @@ async def test_as_a_command_it_ends_with_0_where_all_held_and_with_1_where_not(
     assert told(out)
 
 
-async def test_where_nobody_can_be_asked_nothing_is_done(
+async def test_without_a_person_to_ask_nothing_is_done(
     environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
 ) -> None:
     code, out, err = await finished(environ, tmp_path, *REAL)
@@ -396,7 +396,7 @@ async def test_where_nobody_can_be_asked_nothing_is_done(
         ("--yes",),
     ],
 )
-async def test_without_a_place_and_a_person_it_says_how_to_write_it(
+async def test_without_a_channel_and_a_user_the_usage_is_printed(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     code, out, err = await finished(environ, tmp_path, "doctor", *arguments)
@@ -405,7 +405,7 @@ async def test_without_a_place_and_a_person_it_says_how_to_write_it(
     assert slack.calls == []
 
 
-async def test_wrong_settings_are_told_first(
+async def test_wrong_settings_are_reported_first(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
     code, out, err = await finished(environ | {"PORT": "no"}, tmp_path, *REAL, "--yes")
@@ -415,7 +415,7 @@ async def test_wrong_settings_are_told_first(
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_in_the_middle_deletes_what_was_posted(
+async def test_a_signal_during_the_check_deletes_all_posted_messages(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path, sign: signal.Signals
 ) -> None:
     slack.fail("chat.update", Slow(60))
@@ -429,7 +429,7 @@ async def test_a_signal_in_the_middle_deletes_what_was_posted(
     assert left(slack) == []
 
 
-async def test_ctrl_c_before_slack_has_answered_deletes_what_was_posted_all_the_same(
+async def test_ctrl_c_before_slacks_answer_deletes_all_posted_messages_too(
     attempt: Try, slack: LocalSlack
 ) -> None:
     trying = asyncio.ensure_future(attempt())
@@ -445,7 +445,7 @@ async def test_ctrl_c_before_slack_has_answered_deletes_what_was_posted_all_the_
     assert left(slack) == []
 
 
-async def test_ctrl_c_ends_the_waiting_for_an_answer_too(
+async def test_ctrl_c_ends_a_question_to_the_person(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
     process = await spawn(environ, tmp_path, *REAL, stdin=asyncio.subprocess.PIPE)
