@@ -40,7 +40,7 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """A body that is being read; `arrived` also counts bytes that are not read yet."""
+    """A body that is being read; `arrived` also counts bytes that were not read yet when it was last read from."""
 
     connection: web.RequestHandler
     content: StreamReader
@@ -50,7 +50,7 @@ class _Body:
 
 
 class Bodies:
-    """Reads bodies; those under way hold `most` bytes of memory at most.
+    """Reads bodies; those under way hold `most` bytes of memory at most, besides what each one's connection buffers.
 
     When they exceed that, the connection with the oldest body is closed: Slack and WeChat send a body in one go, so the
     oldest one is stalled. Bodies that come in pieces take turns.
@@ -66,7 +66,7 @@ class Bodies:
         self._long: dict[_Body, None] = {}
         self._turn = asyncio.Lock()
         self.held = 0
-        """The bytes of incomplete bodies that have arrived."""
+        """The bytes of incomplete bodies that had arrived when each was last read from."""
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
         """Return a request's body, or why it was not read; a Content-Length over `limit` is refused without reading."""
@@ -82,7 +82,7 @@ class Bodies:
                     if not await self._append(body, piece):
                         return Unread.CROWDED
                     if not request.content.is_eof():
-                        await self._take_turn()
+                        await self._take_turn(body)
                 return bytes(body.read) if body in self._reading else Unread.CROWDED
         except TimeoutError:
             return Unread.SLOW if body in self._reading else Unread.CROWDED
@@ -110,10 +110,15 @@ class Bodies:
             await self._pause(len(piece))
         return body in self._reading
 
-    async def _take_turn(self) -> None:
-        """Let the event loop run once for each body that waits for its turn already, so that acks get in between."""
+    async def _take_turn(self, body: _Body) -> None:
+        """Let the event loop run once for each body that waits for its turn already, so that acks get in between.
+
+        Raises ConnectionResetError if the body's connection was closed meanwhile; to read on raises RuntimeError then.
+        """
         async with self._turn:
             await asyncio.sleep(0)
+        if not body.connection.connected:
+            raise ConnectionResetError
 
     async def _pause(self, length: int) -> None:
         """Wait until the common rate of all long bodies allows a piece of this length."""

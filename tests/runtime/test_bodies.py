@@ -156,3 +156,20 @@ async def test_bodies_that_come_in_pieces_take_turns_at_the_event_loop(server: B
             await asyncio.sleep(0)
             iterations_with_a_piece += server.bodies.held > held
     assert iterations_with_a_piece >= crowd
+
+
+async def test_a_body_that_has_to_make_room_while_it_waits_for_its_turn_is_dropped(
+    server: BodyServer,
+) -> None:
+    await server.send(LIMIT, b"x")
+    lengths = [*[LIMIT - 1] * (TOTAL // LIMIT - 1), LIMIT - 100, 1]
+    for length in lengths:
+        await server.send(LIMIT, bytes(length))
+    await server.until(lambda: server.bodies.held == 1 + sum(lengths))
+    for _ in lengths:  # each has had its turn
+        await asyncio.sleep(0)
+    # Both arrive in one iteration of the loop: the oldest body takes its turn while the newest needs the room.
+    for writer, more in ((server.writers[0], 50), (server.writers[-1], 100)):
+        writer.write(bytes(more))
+    await server.until(lambda: len(server.unread) > 0)
+    assert server.unread == [Unread.CROWDED]
