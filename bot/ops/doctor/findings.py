@@ -180,12 +180,13 @@ def _what(finding: Finding) -> Finding:
 
 def _causes(findings: Sequence[Finding]) -> list[Finding | None]:
     """Return for each finding the one that is its first cause, if any."""
-    bad = {finding.name: finding for finding in findings if finding.level != "ok"}
+    by_level = sorted(findings, key=lambda finding: [*_MARKS].index(finding.level))
+    bad = {finding.name: finding for finding in by_level if finding.level != "ok"}
     return [_cause(finding, bad) for finding in findings]
 
 
 def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
-    """Return what explains a finding and is itself explained by nothing; of a check's findings, the last.
+    """Return what explains a finding and is itself explained by nothing; of a check's worst findings, the last.
 
     What was not checked explains only why something else was not checked either.
     """

@@ -1,5 +1,7 @@
 """How the doctor reports several findings with one cause."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.ops.doctor.findings import (
@@ -56,6 +58,16 @@ def test_of_several_wrong_settings_the_last_one_names_the_skipped_checks() -> No
     bot = unchecked("slack-bot", "the token is not usable", "settings")
     told = by_cause([SETTINGS, other, bot])
     assert [each.unchecked for each in told] == [(), ("slack-bot",)]
+
+
+def test_of_a_check_with_a_wrong_and_a_doubtful_finding_the_wrong_one_is_the_cause() -> None:
+    loose = warning("settings", "others may read .env", "Run chmod 600 .env.")
+    bot = unchecked("slack-bot", "the token is not usable", "settings")
+    told = by_cause([SETTINGS, loose, bot])
+    assert [(each.finding, each.unchecked) for each in told] == [
+        (replace(SETTINGS, name=""), ("slack-bot",)),
+        (replace(loose, name=""), ()),
+    ]
 
 
 def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
