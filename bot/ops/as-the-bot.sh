@@ -27,6 +27,6 @@ systemd-run "$how" --wait --collect --quiet \
   -p EnvironmentFile="$settings" \
   /opt/share-env-bot/.venv/bin/share-env-bot "$@"
 code=$?
-# From 200 on they are systemd's own. 203: it may not execute the file, or the Python that it names.
-[ "$code" -lt 200 ] || fail "systemd could not start it (code $code). journalctl -n 9 says why." "$code"
+# From 200 on they are systemd's own. 203: it may not execute the file, or the Python that it names; 255: a signal ended it.
+[ "$code" -lt 200 ] || fail "systemd could not run it to its end (code $code). journalctl -n 9 says why." "$code"
 exit "$code"
