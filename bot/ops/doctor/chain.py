@@ -9,6 +9,7 @@ from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.findings import Finding, because, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import StoredTokens
+from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.ops.doctor.wechat import AT_ONCE, causes_of, failed, first_step, of_all
@@ -48,7 +49,9 @@ async def check_chain(setup: Setup) -> list[Finding]:
     links = [
         _link(each, where, lost=name in lost) for name, each in zip(names, states, strict=True)
     ]
-    return [_callback(ticket, _COMPARE if ledger.replicas else _START), *links, *_encryption(kept)]
+    fix = _COMPARE if ledger.replicas else _START
+    causes = ("deliveries",) if pushes_refused(await setup.running) else ()
+    return [_callback(ticket, fix, causes), *links, *_encryption(kept)]
 
 
 def _encryption(kept: StoredTokens) -> Iterator[Finding]:
@@ -58,15 +61,14 @@ def _encryption(kept: StoredTokens) -> Iterator[Finding]:
             yield _sealed(state, names)
 
 
-def _callback(ticket: StoredToken | None, fix: str) -> Finding:
+def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Finding:
     if ticket is None or ticket.issued is None:
-        never = warning("callback", "WeChat has pushed no ticket yet", fix)
-        return because(never, "deliveries")
+        return because(warning("callback", "WeChat has pushed no ticket yet", fix), *causes)
     age = ticket.life - ticket.left
     found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
     if age <= _SEEN_LATELY:
         return ok("callback", found)
-    return because(warning("callback", found, fix), "deliveries")
+    return because(warning("callback", found, fix), *causes)
 
 
 def _link(state: LinkState, where: str, *, lost: bool) -> Finding:

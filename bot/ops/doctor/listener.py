@@ -105,6 +105,11 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
     ]
 
 
+def pushes_refused(counted: BotCounts | None) -> bool:
+    """Return whether the bot that runs refused posts that may be WeChat's."""
+    return counted is not None and any(path != _SLACK for path, _ in counted.refused)
+
+
 def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
     for (path, reason), times in counted.refused.items():
         others = taken.get(path, True)

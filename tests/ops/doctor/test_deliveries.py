@@ -15,7 +15,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
-from tests.conftest import ASK, RELEASES, REQUESTER, settings_of
+from tests.conftest import ASK, RELEASES, REQUESTER, free_port, settings_of
 from tests.ops.doctors import asked, complaints
 from tests.ops.served import Served
 
@@ -141,6 +141,23 @@ async def test_a_secret_that_differs_from_wechats_is_found_from_refused_pushes(
         await wechat.platform.push_ticket()
         (found,) = await deliveries(wrong)
     assert (found.level, name in str(found.fix)) == ("wrong", True)
+
+
+async def test_slacks_refused_posts_are_no_cause_of_a_ticket_that_wechat_never_pushed(
+    by_http: dict[str, str],
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    runtime: Runtime,
+    served: Served,
+) -> None:
+    taken = {k: v for k, v in by_http.items() if not k.startswith("WECHAT_TOKEN_SERVER")}
+    chain = taken | chain_environment(wechat, served.port) | {"SLACK_SIGNING_SECRET": "0" * 32}
+    wechat.platform.callback = f"http://127.0.0.1:{free_port()}"
+    async with running(settings_of(chain), runtime):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        told = complaints(await examine(chain))
+    assert [each.names for each in told] == [("deliveries",), ("callback",)]
+    assert told[0].follows == ()
 
 
 async def test_over_socket_mode_alone_nothing_is_posted(listening: dict[str, str]) -> None:
