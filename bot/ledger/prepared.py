@@ -4,7 +4,6 @@ Worth it only for the statements of every share and every item of a batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +65,13 @@ class Prepared:
 def execute(on: Connection, sql: str, parameters: Any = ()) -> tuple[int, Sequence[Any] | None]:
     """Execute SQL by the driver; return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
     try:
-        with closing(on.connection.cursor()) as cursor:  # SQLite commits only without open results
+        cursor = on.connection.cursor()
+        try:  # `closing` takes a fifth of the time of a short statement
             cursor.execute(sql, parameters)
             found = cursor.fetchone() if cursor.description else None
             return cursor.rowcount, found
+        finally:
+            cursor.close()  # SQLite commits only without open results
     except on.dialect.loaded_dbapi.Error as error:
         raise _translated(error, on, sql) from error
 
