@@ -40,17 +40,16 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """A body that is being read; `arrived` also counts bytes that were not read yet when it was last read from."""
+    """A body that is being read; `content` also counts the bytes that have arrived but are not read yet."""
 
     connection: web.RequestHandler
     content: StreamReader
     timeout: asyncio.Timeout
     read: bytearray = field(default_factory=bytearray)
-    arrived: int = 0
 
 
 class Bodies:
-    """Reads bodies; those under way hold `most` bytes of memory at most, besides what each one's connection buffers.
+    """Reads bodies; those under way hold `most` bytes of memory at most.
 
     When they exceed that, the connection with the oldest body is closed: Slack and WeChat send a body in one go, so the
     oldest one is stalled. Bodies that come in pieces take turns.
@@ -65,8 +64,11 @@ class Bodies:
         self._reading: dict[_Body, None] = {}  # oldest first
         self._long: dict[_Body, None] = {}
         self._turn = asyncio.Lock()
-        self.held = 0
-        """The bytes of incomplete bodies that had arrived when each was last read from."""
+
+    @property
+    def held(self) -> int:
+        """The bytes of incomplete bodies that have arrived."""
+        return sum(body.content.total_bytes for body in self._reading)
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
         """Return a request's body, or why it was not read; a Content-Length over `limit` is refused without reading."""
@@ -82,7 +84,7 @@ class Bodies:
                     if not await self._append(body, piece):
                         return Unread.CROWDED
                     if not request.content.is_eof():
-                        await self._take_turn(body)
+                        await self._take_turn()
                 return bytes(body.read) if body in self._reading else Unread.CROWDED
         except TimeoutError:
             return Unread.SLOW if body in self._reading else Unread.CROWDED
@@ -99,8 +101,6 @@ class Bodies:
         if body not in self._reading:
             return False
         body.read += piece
-        arrived, body.arrived = body.arrived, body.content.total_bytes
-        self.held += body.arrived - arrived
         while self.held > self._most:
             self._drop_oldest(self._reading)
         if len(body.read) > _UNPACED and body in self._reading:
@@ -110,15 +110,10 @@ class Bodies:
             await self._pause(len(piece))
         return body in self._reading
 
-    async def _take_turn(self, body: _Body) -> None:
-        """Let the event loop run once for each body that waits for its turn already, so that acks get in between.
-
-        Raises ConnectionResetError if the body's connection was closed meanwhile; to read on raises RuntimeError then.
-        """
+    async def _take_turn(self) -> None:
+        """Let the event loop run once for each body that waits for its turn already, so that acks get in between."""
         async with self._turn:
             await asyncio.sleep(0)
-        if not body.connection.connected:
-            raise ConnectionResetError
 
     async def _pause(self, length: int) -> None:
         """Wait until the common rate of all long bodies allows a piece of this length."""
@@ -136,9 +131,7 @@ class Bodies:
             oldest.timeout.reschedule(asyncio.get_running_loop().time())
 
     def _remove(self, body: _Body) -> None:
-        if body in self._reading:
-            del self._reading[body]
-            self.held -= body.arrived
+        self._reading.pop(body, None)
         self._long.pop(body, None)
 
 

@@ -25,7 +25,7 @@ _AT_ONCE = 16  # connections accepted in one iteration of the event loop
 # Bytes buffered per connection. aiohttp buffers all that is read before the headers are checked.
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
 _READ_BUFFER = 4 << 10
-_READ_SIZE = 16 << 10  # of the one buffer that all connections read into
+_READ_SIZE = 8 << 10  # of the one buffer that all connections read into
 # More than both together, since the start of the body may be counted too.
 _MOST_HEADER_BYTES = 32 << 10
 
@@ -63,6 +63,11 @@ class _ClientConnection(web.RequestHandler, asyncio.BufferedProtocol):
         """Close after the response to the current request."""
         self._is_closing = True
         super().close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let go of the body, which refers to this connection: together they would live until a garbage collection."""
+        super().connection_lost(exc)
+        self._body = None
 
     def headers_complete(self, request: web.Request) -> None:
         """Note that a request's headers are complete."""
@@ -140,6 +145,8 @@ class HttpServer:
                 same.listen(_BACKLOG)
 
     def _close_one_if_full(self, server: web.Server) -> None:
+        if len(server.connections) < self._most:
+            return
         connected = [each for each in server.connections if each.transport is not None]
         idle = [each for each in connected if each not in self._busy]
         if len(connected) >= self._most:
