@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 
 _SECONDS = 5.0
 _MOST_MEMORY = 4 << 20  # bytes of memory
@@ -40,16 +40,15 @@ class Unread(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Body:
-    """A body that is being read; `content` also counts the bytes that have arrived but are not read yet."""
+    """A body that is being read."""
 
     connection: web.RequestHandler
-    content: StreamReader
     timeout: asyncio.Timeout
     read: bytearray = field(default_factory=bytearray)
 
 
 class Bodies:
-    """Reads bodies; those under way hold `most` bytes of memory at most.
+    """Reads bodies; those under way hold `most` bytes of memory at most, besides what each one's connection buffers.
 
     When they exceed that, the connection with the oldest body is closed: Slack and WeChat send a body in one go, so the
     oldest one is stalled. Bodies that come in pieces take turns.
@@ -64,17 +63,14 @@ class Bodies:
         self._reading: dict[_Body, None] = {}  # oldest first
         self._long: dict[_Body, None] = {}
         self._turn = asyncio.Lock()
-
-    @property
-    def held(self) -> int:
-        """The bytes of incomplete bodies that have arrived."""
-        return sum(body.content.total_bytes for body in self._reading)
+        self.held = 0
+        """The bytes read of incomplete bodies."""
 
     async def read(self, request: web.Request, limit: int) -> bytes | Unread:
         """Return a request's body, or why it was not read; a Content-Length over `limit` is refused without reading."""
         if (request.content_length or 0) > limit:
             return _too_long(request)
-        body = _Body(request.protocol, request.content, asyncio.timeout(_SECONDS))
+        body = _Body(request.protocol, asyncio.timeout(_SECONDS))
         self._reading[body] = None
         try:
             async with body.timeout:
@@ -84,14 +80,13 @@ class Bodies:
                     if not await self._append(body, piece):
                         return Unread.CROWDED
                     if not request.content.is_eof():
-                        await self._take_turn()
+                        await self._take_turn(body)
                 return bytes(body.read) if body in self._reading else Unread.CROWDED
         except TimeoutError:
             return Unread.SLOW if body in self._reading else Unread.CROWDED
         except (web.RequestPayloadError, ConnectionError) as error:
-            error.__traceback__ = (
-                None  # aiohttp keeps the error, which would keep these frames alive
-            )
+            # aiohttp keeps the error, which would keep these frames alive.
+            error.__traceback__ = None
             return Unread.BROKEN if body in self._reading else Unread.CROWDED
         finally:
             self._remove(body)
@@ -101,6 +96,7 @@ class Bodies:
         if body not in self._reading:
             return False
         body.read += piece
+        self.held += len(piece)
         while self.held > self._most:
             self._drop_oldest(self._reading)
         if len(body.read) > _UNPACED and body in self._reading:
@@ -110,10 +106,22 @@ class Bodies:
             await self._pause(len(piece))
         return body in self._reading
 
-    async def _take_turn(self) -> None:
-        """Let the event loop run once for each body that waits for its turn already, so that acks get in between."""
-        async with self._turn:
-            await asyncio.sleep(0)
+    async def _take_turn(self, body: _Body) -> None:
+        """Wait until the loop has run once for each body that waits already, so that acks get in between.
+
+        Raises ConnectionResetError if the body's connection was closed meanwhile; to read on raises RuntimeError then.
+        """
+        transport = body.connection.transport
+        if transport is None:
+            raise ConnectionResetError
+        transport.pause_reading()
+        try:
+            async with self._turn:
+                await asyncio.sleep(0)
+        finally:
+            transport.resume_reading()
+        if not body.connection.connected:
+            raise ConnectionResetError
 
     async def _pause(self, length: int) -> None:
         """Wait until the common rate of all long bodies allows a piece of this length."""
@@ -131,7 +139,9 @@ class Bodies:
             oldest.timeout.reschedule(asyncio.get_running_loop().time())
 
     def _remove(self, body: _Body) -> None:
-        self._reading.pop(body, None)
+        if body in self._reading:
+            del self._reading[body]
+            self.held -= len(body.read)
         self._long.pop(body, None)
 
 

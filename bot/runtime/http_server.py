@@ -24,7 +24,7 @@ _AT_ONCE = 16  # connections accepted in one iteration of the event loop
 
 # Bytes buffered per connection. aiohttp buffers all that is read before the headers are checked.
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
-_READ_BUFFER = 4 << 10
+_READ_BUFFER = 2 << 10  # aiohttp stops reading at twice as much
 _READ_SIZE = 8 << 10  # of the one buffer that all connections read into
 # More than both together, since the start of the body may be counted too.
 _MOST_HEADER_BYTES = 32 << 10

@@ -1,7 +1,9 @@
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 import pytest
 from aiohttp import web
@@ -28,6 +30,8 @@ class BodyServer:
     most: int = 0
     """The most bytes that all bodies together have held."""
     unread: list[Unread] = field(default_factory=list)
+    connections: "WeakSet[web.RequestHandler]" = field(default_factory=WeakSet)
+    """Those that still take up memory."""
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -36,6 +40,7 @@ class BodyServer:
     async def answer(self, request: web.Request) -> web.Response:
         """Answer with the length of the body."""
         self.begun += 1
+        self.connections.add(request.protocol)
         body = await read_body(request, self.limit)
         self.measure()
         if isinstance(body, Unread):
@@ -173,3 +178,16 @@ async def test_a_body_that_has_to_make_room_while_it_waits_for_its_turn_is_dropp
         writer.write(bytes(more))
     await server.until(lambda: len(server.unread) > 0)
     assert server.unread == [Unread.CROWDED]
+
+
+async def test_a_dropped_connection_takes_up_no_memory_until_the_next_garbage_collection(
+    server: BodyServer,
+) -> None:
+    gc.disable()
+    try:
+        for _ in range(CLIENTS):
+            await server.send(LIMIT, bytes(LIMIT - 1))
+        await server.until(lambda: len(server.unread) >= CLIENTS - TOTAL // LIMIT)
+        await server.until(lambda: len(server.connections) <= TOTAL // LIMIT + 1)
+    finally:
+        gc.enable()
