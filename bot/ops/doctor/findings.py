@@ -186,13 +186,23 @@ def _causes(findings: Sequence[Finding]) -> list[Finding | None]:
 
 
 def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
-    """Return what explains a finding and is itself explained by nothing; of a check's worst findings, the last.
+    """Return what explains a finding and is itself explained by nothing, or by what it explains."""
+    chain = [finding]
+    while cause := _nearest_cause(chain[-1], bad):
+        if cause in chain:
+            chain = chain[: chain.index(cause) + 1]
+            break
+        chain.append(cause)
+    return chain[-1] if len(chain) > 1 else None
+
+
+def _nearest_cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
+    """Return what explains a finding; of a check's worst findings, the last.
 
     What was not checked explains only why something else was not checked either.
     """
     causes = [bad[name] for name in finding.causes if name in bad]
-    cause = next((each for each in causes if each.checked or not finding.checked), None)
-    return cause and (_cause(cause, bad) or cause)
+    return next((each for each in causes if each.checked or not finding.checked), None)
 
 
 def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:

@@ -107,6 +107,15 @@ def test_what_was_not_checked_is_no_cause_of_what_was_found() -> None:
     assert [each.names for each in told] == [("deliveries",), ("clock",)]
 
 
+def test_of_findings_that_may_each_explain_the_other_none_is_lost() -> None:
+    one = because(wrong("one", "no token", "Renew it."), "other")
+    other = because(wrong("other", "the call was refused", "Allow it."), "one")
+    last = unchecked("last", "not asked", "one")
+    told = by_cause([one, other, last])
+    assert [(each.names, each.follows) for each in told] == [(("one",), ()), (("other",), ())]
+    assert [each.unchecked for each in told] == [("last",), ()]
+
+
 def test_a_finding_that_is_fine_is_never_a_cause() -> None:
     good = ok("slack-bot", "auth.test: share-env")
     _, scopes, _, clock = with_true_causes([good, SCOPES, WECHAT, CLOCK])
