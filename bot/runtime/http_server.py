@@ -20,7 +20,6 @@ _MOST = 256  # connections, but at most a quarter of the process's file descript
 _KEEPALIVE = 300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60
 _LINGERING = 1.0  # seconds for a refused client to stop sending and read the response
 _BACKLOG = 1024  # connections in the kernel's accept queue; one that finds it full comes again after a second
-_AT_ONCE = 16  # connections accepted in one iteration of the event loop
 
 # Bytes buffered per connection. aiohttp buffers all that is read before the headers are checked.
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
@@ -137,7 +136,7 @@ class HttpServer:
         )
 
         # asyncio accepts up to `backlog` connections at a time and logs an error for each if no descriptor is left.
-        listening = await loop.create_server(connection, host, port, backlog=_AT_ONCE)
+        listening = await loop.create_server(connection, host, port, backlog=1)
         stack.callback(listening.close)
         for each in listening.sockets:
             with socket.socket(fileno=os.dup(each.fileno())) as same:
