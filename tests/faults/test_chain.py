@@ -97,7 +97,11 @@ class Replicas:
         # People see the last answer a moment before its end is recorded.
         await all_ended(self.database, 10)
         assert_recorded_once(self.database, accepted)
-        assert {parent.text[0] for parent in self.slack.parents(CHANNEL)} == {"✅"}
+        told = [
+            [message.text for message in (parent, *self.slack.thread(CHANNEL, parent.ts))]
+            for parent in self.slack.parents(CHANNEL)
+        ]
+        assert [texts for texts in told if not texts[0].startswith("✅")] == []
         assert len({env for _, env, _ in self.wechat.shared}) == len(accepted)
         assert self.load.unanswered == self.load.refused == []
 
