@@ -137,7 +137,17 @@ class HttpServer:
 
         # asyncio accepts up to `backlog` connections at a time and logs an error for each if no descriptor is left.
         listening = await loop.create_server(connection, host, port, backlog=1)
-        stack.callback(listening.close)
+
+        async def stop_accepting() -> None:
+            # asyncio never closes a connection that it is still setting up when its server closes, which takes two
+            # iterations of the loop.
+            for each in listening.sockets:
+                loop.remove_reader(each.fileno())
+            for _ in range(2):
+                await asyncio.sleep(0)
+            listening.close()
+
+        stack.push_async_callback(stop_accepting)
         for each in listening.sockets:
             with socket.socket(fileno=os.dup(each.fileno())) as same:
                 same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)

@@ -172,3 +172,16 @@ def test_the_connection_limit_leaves_most_file_descriptors_to_the_rest_of_the_bo
 
 def test_the_connection_limit_has_a_maximum() -> None:
     assert connection_limit() == 256
+
+
+@pytest.mark.parametrize("iterations", range(5))
+async def test_a_connection_that_is_accepted_at_the_stop_is_closed(iterations: int) -> None:
+    async with serve(2) as server:
+        raw = socket.create_connection(("127.0.0.1", server.port))
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+    reader, writer = await asyncio.open_connection(sock=raw)
+    with suppress(ConnectionError):
+        async with asyncio.timeout(30):
+            assert await reader.read() == b""
+    writer.close()
