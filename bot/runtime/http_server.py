@@ -25,7 +25,7 @@ _BACKLOG = 1024  # connections in the kernel's accept queue; one that finds it f
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
 _READ_BUFFER = 2 << 10  # aiohttp stops reading at twice as much
 _READ_SIZE = 8 << 10  # of the one buffer that all connections read into
-# More than both together, since the start of the body may be counted too.
+# More than all of these together, since the start of the body may be counted too.
 _MOST_HEADER_BYTES = 32 << 10
 
 
