@@ -41,7 +41,7 @@ from tests.databases import Database, PostgreSQL, compile_once, record_statement
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
 
 if TYPE_CHECKING:
-    from tests.scenes import Scene
+    from tests.rig import Rig
 
 RELEASES = "C0RELEASES"
 REQUESTER = "U0REQUESTER"
@@ -235,21 +235,21 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: Path) -> dict[str,
 
 
 @pytest.fixture
-def scene(
+def rig(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,
-) -> "Scene":
+) -> "Rig":
     """The people and servers around a bot that is not started yet."""
-    from tests.scenes import Scene  # noqa: PLC0415  # it imports this module
+    from tests.rig import Rig  # noqa: PLC0415  # it imports this module
 
-    return Scene(slack, wechat, database, environ, runtime)
+    return Rig(slack, wechat, database, environ, runtime)
 
 
 @pytest.fixture
-def change(scene: "Scene", caplog: pytest.LogCaptureFixture) -> Change:
+def change(rig: "Rig", caplog: pytest.LogCaptureFixture) -> Change:
     """A function that puts other rules into force while the bot runs."""
     caplog.set_level("INFO", logger="bot")
 
@@ -258,8 +258,8 @@ def change(scene: "Scene", caplog: pytest.LogCaptureFixture) -> Change:
 
     async def change(rules: str) -> None:
         before = told()
-        scene.write(rules)
-        scene.reload.set()
+        rig.write(rules)
+        rig.reload.set()
         await soon(lambda: told() > before)
 
     return change

@@ -39,8 +39,8 @@ from tests.conftest import (
     states,
 )
 from tests.languages import ENGLISH
+from tests.rig import ALLOW, DENY, Rig
 from tests.said import USABLE
-from tests.scenes import ALLOW, DENY, Scene
 
 
 def over_http(slack: LocalSlack, environ: dict[str, str], port: int) -> dict[str, str]:
@@ -108,15 +108,15 @@ async def test_each_scope_that_slack_has_not_granted_is_logged_at_the_start(
 
 
 async def test_a_policy_that_only_denies_is_logged_when_it_comes_into_force(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     def told() -> list[str]:
         return [str(vars(line)["fix"]) for line in caplog.records if "only denies" in line.msg]
 
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         assert told() == []
-        scene.write(DENY + ALLOW)
-        scene.reload.set()
+        rig.write(DENY + ALLOW)
+        rig.reload.set()
         await soon(told)
     assert told() == ["Add a [[rule]] with another effect, or move one up."]
 

@@ -13,7 +13,7 @@ from tests.benchmarks.bars import Bar
 from tests.benchmarks.flood_clients import FLOODS
 from tests.conftest import free_port
 from tests.faults.bots import CHANNEL, address_at, over_http, request_of
-from tests.faults.rig import REQUESTER, Rig
+from tests.faults.rig import REQUESTER, ProcessRig
 from tests.faults.token_chain import chain_rig, wait_for_renewals
 
 _SECONDS = 10.0
@@ -73,7 +73,7 @@ async def _under_flood(name: str, folder: Path, seconds: float) -> FloodResult:
         return FloodResult(name, max(acks), rig.bot.memory("VmHWM") - before)
 
 
-async def _acked(rig: Rig) -> float:
+async def _acked(rig: ProcessRig) -> float:
     began = time.perf_counter()
     ack = await rig.slack.command(REQUESTER, CHANNEL, rig.command())
     took = time.perf_counter() - began

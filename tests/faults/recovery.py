@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from signal import SIGTERM, Signals
 
-from tests.faults.rig import Rig
+from tests.faults.rig import ProcessRig
 from tests.faults.table import Fault
 
-Action = Callable[[Rig], Coroutine[None, None, str]]
+Action = Callable[[ProcessRig], Coroutine[None, None, str]]
 
 EXIT_MARGIN = 4.0  # seconds beyond its grace that the README allows
 BUSY = 3.0  # more seconds for a busy machine
 
 
-async def assert_exits(rig: Rig, *signs: Signals) -> None:
+async def assert_exits(rig: ProcessRig, *signs: Signals) -> None:
     """Send signals until the process has exited, with code 0 and in time."""
     async with asyncio.timeout(rig.bot.grace + EXIT_MARGIN + BUSY):
         ended = asyncio.create_task(rig.bot.ended())
@@ -24,7 +24,7 @@ async def assert_exits(rig: Rig, *signs: Signals) -> None:
     assert await ended == 0
 
 
-async def assert_survives(rig: Rig, fault: Fault, action: Action) -> None:
+async def assert_survives(rig: ProcessRig, fault: Fault, action: Action) -> None:
     """Check that the requester is told the truth, that the bot works afterwards, and that it exits properly."""
     assert fault.told in await action(rig)
     await rig.check_healthy()

@@ -19,8 +19,8 @@ AT_ONCE = 20
 
 
 @dataclass
-class Rig:
-    """One bot, its two servers, and a requester."""
+class ProcessRig:
+    """A bot as a process of its own, its two servers, and a requester."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -77,13 +77,13 @@ class Rig:
 @asynccontextmanager
 async def start_rig(
     folder: Path, ack_timeout: float = ACK_TIMEOUT, /, **more: str
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[ProcessRig]:
     """Run a bot with tokens from a token server; `more` are extra settings."""
     async with LocalSlack(seed(), ack_timeout=ack_timeout) as slack, LocalWeChat() as wechat:
         database = f"sqlite:///{folder}/ledger.db"
         bot = Bot(environ(slack, wechat, database) | more, folder)
         await bot.start()
         try:
-            yield Rig(slack, wechat, bot, database)
+            yield ProcessRig(slack, wechat, bot, database)
         finally:
             await bot.end()

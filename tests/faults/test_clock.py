@@ -13,7 +13,7 @@ from bot.playground.world import APPID
 from tests.conftest import free_port
 from tests.faults import bots, token_chain
 from tests.faults.bots import CHANNEL
-from tests.faults.rig import REQUESTER, Rig, start_rig
+from tests.faults.rig import REQUESTER, ProcessRig, start_rig
 from tests.faults.table import WORKED, Fault, rows_of
 from tests.processes import ROOT
 
@@ -47,7 +47,7 @@ _numbers = count(1)
 class ShiftedRig:
     """A bot whose clock can be moved."""
 
-    rig: Rig
+    rig: ProcessRig
     clock: Path
 
     def shift(self, hours: float) -> None:

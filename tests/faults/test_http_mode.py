@@ -25,7 +25,7 @@ from tests.faults.http_clients import (
     request,
     with_length,
 )
-from tests.faults.rig import REQUESTER, Rig, start_rig
+from tests.faults.rig import REQUESTER, ProcessRig, start_rig
 from tests.faults.table import Fault, rows_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -44,7 +44,7 @@ DRIPS = [b"x"] * 60
 class HttpClient:
     """Sends requests to a bot in HTTP mode, right and wrong ones."""
 
-    rig: Rig
+    rig: ProcessRig
     port: int
 
     async def send(self, *pieces: bytes, pause: float = 0.0, hangs_up: bool = False) -> str:

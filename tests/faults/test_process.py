@@ -24,7 +24,7 @@ from tests.faults.bots import (
 )
 from tests.faults.http_clients import exchange, request
 from tests.faults.recovery import Action, assert_exits, assert_survives
-from tests.faults.rig import Rig, start_rig
+from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import NOT_BEGUN, WORKED, Fault, rows_of
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ MANY = 40
 OPEN = "SELECT 1 FROM requests WHERE state <> 'ended'"
 
 
-def ledger(rig: Rig) -> Path:
+def ledger(rig: ProcessRig) -> Path:
     """The path of the bot's ledger."""
     return Path(rig.database.removeprefix("sqlite:///"))
 
@@ -44,7 +44,7 @@ def is_shared(slack: LocalSlack) -> bool:
 
 
 @contextmanager
-def resource_limit(rig: Rig, what: int, to: int) -> Iterator[None]:
+def resource_limit(rig: ProcessRig, what: int, to: int) -> Iterator[None]:
     """Set a resource limit of the process."""
     before = prlimit(rig.bot.pid, what)
     prlimit(rig.bot.pid, what, (to, before[1]))
@@ -55,26 +55,26 @@ def resource_limit(rig: Rig, what: int, to: int) -> Iterator[None]:
 
 
 @contextmanager
-def no_more_files(rig: Rig) -> Iterator[None]:
+def no_more_files(rig: ProcessRig) -> Iterator[None]:
     """Limit the process to its currently open files."""
     files = Path(f"/proc/{rig.bot.pid}/fd").iterdir()
     with resource_limit(rig, RLIMIT_NOFILE, 1 + max(int(each.name) for each in files)):
         yield
 
 
-def mapped_memory(rig: Rig) -> int:
+def mapped_memory(rig: ProcessRig) -> int:
     """Return the size of the process's mapped memory in bytes."""
     status = Path(f"/proc/{rig.bot.pid}/status").read_text(encoding="ascii")
     return int(status.split("VmSize:")[1].split()[0]) << 10
 
 
-async def without_files(rig: Rig) -> str:
+async def without_files(rig: ProcessRig) -> str:
     """Type a command while no file can be opened."""
     with no_more_files(rig):
         return await rig.answer()
 
 
-async def without_files_over_http(rig: Rig) -> str:
+async def without_files_over_http(rig: ProcessRig) -> str:
     """Type a command that cannot be accepted at first; later it is carried out."""
     with no_more_files(rig):
         told = await rig.answer()
@@ -83,20 +83,20 @@ async def without_files_over_http(rig: Rig) -> str:
     return told
 
 
-async def without_memory(rig: Rig) -> str:
+async def without_memory(rig: ProcessRig) -> str:
     """Let WeChat send 100 MB to a process that may allocate only 16 MB more."""
     rig.wechat.fail("shareenv", Huge(100 << 20))
     with resource_limit(rig, RLIMIT_AS, mapped_memory(rig) + (16 << 20)):
         return await rig.answer()
 
 
-async def with_a_lock(rig: Rig) -> str:
+async def with_a_lock(rig: ProcessRig) -> str:
     """Type a command while another program has locked the ledger."""
     with locked(ledger(rig)):
         return await rig.answer()
 
 
-async def with_a_slow_ledger(rig: Rig) -> str:
+async def with_a_slow_ledger(rig: ProcessRig) -> str:
     """Make recording a request take seconds; a refused request must not happen later."""
     let_toil(ledger(rig), "requests")
     told = await rig.answer()
@@ -107,7 +107,7 @@ async def with_a_slow_ledger(rig: Rig) -> str:
     return told
 
 
-async def frozen(rig: Rig) -> str:
+async def frozen(rig: ProcessRig) -> str:
     """Suspend the process for longer than Slack waits; afterwards the command is carried out."""
     rig.bot.send(SIGSTOP)
     told = await rig.answer()
@@ -119,7 +119,7 @@ async def frozen(rig: Rig) -> str:
 def with_signals(*signs: Signals) -> Action:
     """Return an action that sends signals during a call, until the process has ended."""
 
-    async def action(rig: Rig) -> str:
+    async def action(rig: ProcessRig) -> str:
         rig.wechat.fail("shareenv", Slow(1, after_effect=True))
         asked = asyncio.create_task(rig.answer())
         await rig.wechat.until(lambda wechat: bool(wechat.calls))
@@ -130,7 +130,7 @@ def with_signals(*signs: Signals) -> Action:
     return action
 
 
-async def under_load(rig: Rig) -> str:
+async def under_load(rig: ProcessRig) -> str:
     """Stop the process under load; no request is lost."""
     rig.wechat.fail("shareenv", *[Slow(1, after_effect=True)] * MANY)
     async with Load(rig.slack, env="load") as load:
@@ -149,7 +149,7 @@ async def under_load(rig: Rig) -> str:
     return rig.slack.parents(CHANNEL)[0].text
 
 
-async def beyond_the_grace(rig: Rig) -> str:
+async def beyond_the_grace(rig: ProcessRig) -> str:
     """Stop the process during a call that outlasts the grace; the next process finishes it."""
     rig.wechat.fail("shareenv", Hang(60))
     asked = asyncio.create_task(rig.answer())
@@ -160,7 +160,7 @@ async def beyond_the_grace(rig: Rig) -> str:
     return await asked
 
 
-async def with_a_body_to_come(rig: Rig) -> str:
+async def with_a_body_to_come(rig: ProcessRig) -> str:
     """Stop the process while it waits for a body."""
     port = urlsplit(rig.slack.request_url).port or 0
     head = {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=" + "0" * 64}

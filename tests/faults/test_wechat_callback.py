@@ -23,7 +23,7 @@ from tests.faults.http_clients import (
     request,
     with_length,
 )
-from tests.faults.rig import Rig
+from tests.faults.rig import ProcessRig
 from tests.faults.table import Fault, rows_of
 from tests.faults.token_chain import chain_rig, expire_all_tokens, wait_for_renewals
 from tests.wechat.replicas import pushed
@@ -44,7 +44,7 @@ ENTITIES = (
 class PushClient:
     """Pushes to a bot that maintains the token chain, right and wrong ones."""
 
-    rig: Rig
+    rig: ProcessRig
     port: int
     began: float
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.playground.faults import Code, Drip, Drop, Hang, Huge, Raw, Status
 from bot.playground.faults import Fault as Trouble
-from tests.faults.rig import Rig, start_rig
+from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault
 from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
 from tests.faults.token_chain import chain_rig, expire_all_tokens, push_ticket, wait_for_renewals
@@ -234,7 +234,7 @@ async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_i
         await rig.check_healthy()
 
 
-async def _without_the_platforms_token(rig: Rig, answer: Trouble) -> tuple[str, bool, str]:
+async def _without_the_platforms_token(rig: ProcessRig, answer: Trouble) -> tuple[str, bool, str]:
     """Return what was told, whether it was shared in spite of that, and what is told after the recovery."""
     before = len(rig.wechat.shared)
     expire_all_tokens(rig)

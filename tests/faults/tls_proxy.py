@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.faults.rig import Rig
+from tests.faults.rig import ProcessRig
 from tests.processes import ROOT
 
 HOST, NAME = "127.0.0.1", "localhost"
@@ -112,7 +112,7 @@ class TlsProxy:
         return answer
 
 
-async def break_during_renewal(rig: Rig, proxy: TlsProxy, then: State) -> list[str]:
+async def break_during_renewal(rig: ProcessRig, proxy: TlsProxy, then: State) -> list[str]:
     """Break the connection right after WeChat has rejected a token; return what this and the next requester are told.
 
     Before and after that, commands must work.

@@ -12,7 +12,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, seed
 from tests.faults.bots import Bot
-from tests.faults.rig import Rig
+from tests.faults.rig import ProcessRig
 from tests.faults.wechat_faults import owner_of, policy
 from tests.wechat.replicas import pushed
 
@@ -20,7 +20,9 @@ LIFETIME = 7200.0
 
 
 @asynccontextmanager
-async def chain_rig(folder: Path, port: int, owners: int = 0, **more: str) -> AsyncIterator[Rig]:
+async def chain_rig(
+    folder: Path, port: int, owners: int = 0, **more: str
+) -> AsyncIterator[ProcessRig]:
     """Start a bot for the default owner and `owners` others; WeChat pushes to it at `port`."""
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         for number in range(owners):
@@ -38,12 +40,12 @@ async def chain_rig(folder: Path, port: int, owners: int = 0, **more: str) -> As
         bot = Bot(slack_environment(slack) | chain | settings | more, folder)
         await bot.start()
         try:
-            yield Rig(slack, wechat, bot, database)
+            yield ProcessRig(slack, wechat, bot, database)
         finally:
             await bot.end()
 
 
-async def wait_for_renewals(rig: Rig, owners: int) -> None:
+async def wait_for_renewals(rig: ProcessRig, owners: int) -> None:
     """Wait until the bot has a token of each owner."""
     calls = rig.wechat.platform.calls
     await rig.wechat.until(
@@ -51,12 +53,12 @@ async def wait_for_renewals(rig: Rig, owners: int) -> None:
     )
 
 
-def expire_all_tokens(rig: Rig) -> None:
+def expire_all_tokens(rig: ProcessRig) -> None:
     """Advance only WeChat's clock by two hours: tokens that the bot considers valid are expired."""
     rig.wechat.advance(LIFETIME)
 
 
-async def push_ticket(rig: Rig) -> None:
+async def push_ticket(rig: ProcessRig) -> None:
     """Push a ticket with a CreateTime of its own, which ends the seconds for which a failure is cached."""
     wechat = rig.wechat
     ticket, created = wechat.platform.new_ticket(), time.time() + len(wechat.platform.pushes)

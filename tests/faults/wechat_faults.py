@@ -13,7 +13,7 @@ from bot.playground.faults import Code, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.world import APPID
 from tests.faults.bots import FINAL
-from tests.faults.rig import REQUESTER, Rig, start_rig
+from tests.faults.rig import REQUESTER, ProcessRig, start_rig
 from tests.faults.table import Fault
 
 YES, NO, MAYBE = FINAL
@@ -77,7 +77,9 @@ def policy(numbers: Iterable[int]) -> str:
 
 
 @asynccontextmanager
-async def rig_with_owners(folder: Path, owners: int = OWNERS, **more: str) -> AsyncIterator[Rig]:
+async def rig_with_owners(
+    folder: Path, owners: int = OWNERS, **more: str
+) -> AsyncIterator[ProcessRig]:
     """Start a bot for this many owners."""
     file = folder / "policy.toml"
     file.write_text(policy(range(owners)), encoding="utf-8")
@@ -103,14 +105,16 @@ def with_and_without_expiry(
     ]
 
 
-async def replies_under(rig: Rig, cases: Sequence[Case]) -> list[str]:
+async def replies_under(rig: ProcessRig, cases: Sequence[Case]) -> list[str]:
     """Apply all of these faults at once; return what each requester is told."""
     for case in cases:
         _inject(rig, case)
     return await rig.answers([case.command() for case in cases])
 
 
-async def assert_truthful(rig: Rig, cases: Sequence[Case], subtests: pytest.Subtests) -> None:
+async def assert_truthful(
+    rig: ProcessRig, cases: Sequence[Case], subtests: pytest.Subtests
+) -> None:
     """Apply all of these faults; check that the right and true answer came, and that the next command works."""
     told = await replies_under(rig, cases)
     happened = {env for _, env, _ in rig.wechat.shared}
@@ -126,7 +130,7 @@ async def assert_truthful(rig: Rig, cases: Sequence[Case], subtests: pytest.Subt
     await rig.check_healthy()
 
 
-def clear_fault(rig: Rig, case: Case) -> None:
+def clear_fault(rig: ProcessRig, case: Case) -> None:
     """Remove a fault from WeChat and the token server."""
     rig.wechat.clear("shareenv", env=case.env)
     rig.wechat.clear("token", owner=case.owner)
@@ -142,7 +146,7 @@ def plain(text: str) -> str:
     return text.replace("*", "").replace("`", "")
 
 
-def _inject(rig: Rig, case: Case) -> None:
+def _inject(rig: ProcessRig, case: Case) -> None:
     wechat, answers, token_answers = rig.wechat, case.answers, case.token_answers
     if case.expiring:
         old = wechat.issue(case.owner)

@@ -10,7 +10,7 @@ from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.world import APPID, BOT, Channel, ChannelKind, SlackUser
 from tests.faults.bots import assert_keeps_secrets, request_of, rows
-from tests.faults.rig import Rig, start_rig
+from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import WORKED
 
 RULES = """
@@ -28,7 +28,7 @@ ENDED = (
 class Workspace:
     """One bot, with callbacks on its messages and the requests that have ended."""
 
-    rig: Rig
+    rig: ProcessRig
     ended: set[str] = field(default_factory=set)
     _callbacks: dict[str, list[Callable[[PostedMessage], None]]] = field(default_factory=dict)
     _members: int = 0

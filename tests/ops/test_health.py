@@ -29,7 +29,7 @@ from bot.runtime.clock import Runtime
 from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
 from tests.conftest import ended as answered
 from tests.ops.served import PATHS, Served
-from tests.scenes import ALLOW, CONFIRM
+from tests.rig import ALLOW, CONFIRM
 
 SILENT = {"ledger": "it did not take the last sign of life"}
 APART = {"slack": "Socket Mode is not connected"}

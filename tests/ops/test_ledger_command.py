@@ -8,28 +8,26 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows
-from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, Scene
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, Rig
 
 
-async def told(
-    scene: Scene, request: str, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str, str]:
+async def told(rig: Rig, request: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """Return the exit code, and the printed story of a request."""
     capsys.readouterr()
-    code = await asyncio.to_thread(tell_request, scene.environ, request)
+    code = await asyncio.to_thread(tell_request, rig.environ, request)
     printed = capsys.readouterr()
     return code, printed.out, printed.err
 
 
 async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wechat.fail("shareenv", Code(85088))
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         await slack.command(REQUESTER, RELEASES, f'{APPID} {ENV} --reason "release 4.2"')
         await slack.until(ended)
         (parent,) = slack.parents(RELEASES)
-    code, out, err = await told(scene, "request1", capsys)
+    code, out, err = await told(rig, "request1", capsys)
     assert (code, err) == (0, "")
     about, steps, links, what = out.strip().split("\n\n")
     for words in (
@@ -47,16 +45,16 @@ async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
 
 
 async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wechat.fail("shareenv", *[Code(40097)] * 2)
-    async with scene.bot(APPROVE):
-        await scene.ask(f"{APPID} {OWNER} {ENV}")
-        question = await scene.question()
-        await scene.decide(APPROVER, "approve", "go on", question)
+    async with rig.bot(APPROVE):
+        await rig.ask(f"{APPID} {OWNER} {ENV}")
+        question = await rig.question()
+        await rig.decide(APPROVER, "approve", "go on", question)
         await slack.until(ended)
         (parent,) = slack.parents(RELEASES)
-    _, out, _ = await told(scene, "request1-2", capsys)
+    _, out, _ = await told(rig, "request1-2", capsys)
     about, steps, links, what = out.strip().split("\n\n")
     for words in ("batch     request1\n", f"appid     {OWNER}\n", "comment   go on"):
         assert words in about
@@ -75,33 +73,33 @@ async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
 
 
 async def test_the_link_to_an_answer_in_a_thread_leads_to_the_thread(
-    scene: Scene, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    rig: Rig, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask()
+    async with rig.bot(ALLOW):
+        await rig.ask()
         await slack.until(ended)
-    rows(scene.database, f"UPDATE requests SET place = '{RELEASES}/1.5/1.25'")  # noqa: S608  # names of the tests
-    _, out, _ = await told(scene, "request1", capsys)
+    rows(rig.database, f"UPDATE requests SET place = '{RELEASES}/1.5/1.25'")  # noqa: S608  # names of the tests
+    _, out, _ = await told(rig, "request1", capsys)
     assert f"/archives/{RELEASES}/p15?thread_ts=1.25&cid={RELEASES}\n" in out
 
 
 async def test_without_slack_the_story_has_the_channel_and_the_message(
-    scene: Scene, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    rig: Rig, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         await slack.command(REQUESTER, RELEASES, f"{APPID} {ENV}")
         await slack.until(lambda slack: bool(slack.parents(RELEASES)))
-    scene.environ["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
-    code, out, _ = await told(scene, "request1", capsys)
+    rig.environ["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
+    code, out, _ = await told(rig, "request1", capsys)
     assert (code, f"answer    {RELEASES}, message " in out) == (0, True)
 
 
 async def test_a_missing_request_and_a_missing_ledger_are_reported(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    rig: Rig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = await told(scene, "nosuch", capsys)
+    code, out, err = await told(rig, "nosuch", capsys)
     assert (code, out) == (1, "")
     assert err.startswith("No request “nosuch” is in the ledger.")
-    scene.environ["DATABASE_URL"] = "sqlite:////no/such/ledger.db"
-    code, _, err = await told(scene, "nosuch", capsys)
+    rig.environ["DATABASE_URL"] = "sqlite:////no/such/ledger.db"
+    code, _, err = await told(rig, "nosuch", capsys)
     assert (code, "there is no ledger" in err) == (2, True)

@@ -40,7 +40,7 @@ from tests.conftest import (
 from tests.conftest import served as serving
 from tests.ops.counted import Counts, event, exercised, labels_of, own
 from tests.ops.served import Served
-from tests.scenes import CONFIRM, Scene
+from tests.rig import CONFIRM, Rig
 
 ROOT = Path(__file__).parent.parent.parent
 WORD = st.text(max_size=30)
@@ -325,10 +325,10 @@ async def test_clicks_and_their_outcomes_are_counted(
     runtime: Runtime,
     served: Served,
 ) -> None:
-    scene = Scene(slack, wechat, database, listening, runtime)
-    async with scene.bot(CONFIRM):
-        await scene.ask()
-        await scene.click(REQUESTER, scene.shown(), "cancel")
+    rig = Rig(slack, wechat, database, listening, runtime)
+    async with rig.bot(CONFIRM):
+        await rig.ask()
+        await rig.click(REQUESTER, rig.shown(), "cancel")
         now = await served.counts('share_env_requests_total{outcome="cancelled"}', 1)
     assert now['share_env_ack_seconds_count{kind="click"}'] == 1
     assert now['share_env_requests_total{outcome="cancelled"}'] == 1

@@ -22,7 +22,7 @@ from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import AwayError
 from tests.conftest import Sleep, in_their_channel, request_of
 from tests.languages import TONGUES
-from tests.scenes import APPROVALS, APPROVER, has_button
+from tests.rig import APPROVALS, APPROVER, has_button
 
 UNTIL = 1_800_000_000.0
 NAMED = Named(frozenset(), frozenset({"S0APPROVERS"}), APPROVALS, timedelta(hours=2))

@@ -22,7 +22,7 @@ from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM, seed
 from tests.conftest import RELEASES, examples, rows, settings_of
-from tests.scenes import APPROVALS, APPROVER
+from tests.rig import APPROVALS, APPROVER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

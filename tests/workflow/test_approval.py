@@ -19,134 +19,134 @@ from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
+from tests.rig import APPROVALS, APPROVE, APPROVER, Rig, has_button
 from tests.said import late_answer
-from tests.scenes import APPROVALS, APPROVE, APPROVER, Scene, has_button
 
 TWO_HOURS, SECRET = 7200.0, "C0SECRET"
 
 
-def below(scene: Scene) -> list[str]:
+def below(rig: Rig) -> list[str]:
     """Return the replies below the only question."""
-    (question,) = scene.slack.parents(APPROVALS)
-    return [reply.text for reply in scene.slack.thread(APPROVALS, question.ts)]
+    (question,) = rig.slack.parents(APPROVALS)
+    return [reply.text for reply in rig.slack.thread(APPROVALS, question.ts)]
 
 
-async def looked_at(scene: Scene) -> None:
+async def looked_at(rig: Rig) -> None:
     """Wait until the due request has been handled and waits again."""
-    await soon(lambda: scene.column("wake") == scene.column("until"))
-    assert scene.column("holder") is None
+    await soon(lambda: rig.column("wake") == rig.column("until"))
+    assert rig.column("holder") is None
 
 
 # Deadlines.
 
 
-async def test_the_approvers_are_reminded_once_at_half_time(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        assert below(scene) == []
-        scene.pass_time(TWO_HOURS / 2 - 60)
-    async with scene.bot(APPROVE):
-        assert below(scene) == []
-        scene.pass_time(60)
-        await looked_at(scene)
-        (reminder,) = below(scene)
+async def test_the_approvers_are_reminded_once_at_half_time(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        assert below(rig) == []
+        rig.pass_time(TWO_HOURS / 2 - 60)
+    async with rig.bot(APPROVE):
+        assert below(rig) == []
+        rig.pass_time(60)
+        await looked_at(rig)
+        (reminder,) = below(rig)
         assert "<!subteam^S0APPROVERS>: this still waits" in reminder
-        scene.pass_time(TWO_HOURS / 2 - 120)
-    async with scene.bot(APPROVE):
-        assert len(below(scene)) == 1
-        assert states(scene.database) == ["waiting"]
-        assert scene.column("taken_over") == 0
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-    assert len(scene.wechat.calls) == 1
+        rig.pass_time(TWO_HOURS / 2 - 120)
+    async with rig.bot(APPROVE):
+        assert len(below(rig)) == 1
+        assert states(rig.database) == ["waiting"]
+        assert rig.column("taken_over") == 0
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+    assert len(rig.wechat.calls) == 1
 
 
-async def test_an_expired_request_ends_and_everybody_is_told(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        scene.pass_time(TWO_HOURS)
-        await scene.over()
-        assert "it has expired" in await scene.click(APPROVER, question, "approve")
-    (question,) = scene.slack.parents(APPROVALS)
+async def test_an_expired_request_ends_and_everybody_is_told(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        rig.pass_time(TWO_HOURS)
+        await rig.over()
+        assert "it has expired" in await rig.click(APPROVER, question, "approve")
+    (question,) = rig.slack.parents(APPROVALS)
     assert "Nobody decided in time" in question.text
     assert not has_button(question, "approve")
-    assert scene.parent().startswith("⌛")
-    assert "No approver decided in time" in scene.replies()[0]
-    assert scene.column("outcome") == "expired"
-    assert below(scene) == []
-    assert scene.wechat.calls == []
+    assert rig.parent().startswith("⌛")
+    assert "No approver decided in time" in rig.replies()[0]
+    assert rig.column("outcome") == "expired"
+    assert below(rig) == []
+    assert rig.wechat.calls == []
 
 
-async def test_a_modal_that_is_submitted_after_the_deadline_decides_nothing(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        scene.pass_time(TWO_HOURS)
-        await scene.over()
-        assert "it has expired" in await scene.send(APPROVER, view)
-    assert scene.wechat.calls == []
+async def test_a_modal_that_is_submitted_after_the_deadline_decides_nothing(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.pass_time(TWO_HOURS)
+        await rig.over()
+        assert "it has expired" in await rig.send(APPROVER, view)
+    assert rig.wechat.calls == []
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
 async def test_a_decision_after_the_deadline_does_not_count_even_if_the_request_is_still_open(
-    scene: Scene, button: str
+    rig: Rig, button: str
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, button)
-        scene.let_expire()
-        assert "it has expired" in await scene.send(APPROVER, view)
-        assert "it has expired" in await scene.click(APPROVER, await scene.question(), button)
-        assert "it has expired" in await scene.click(REQUESTER, waiting(scene), "cancel")
-    assert states(scene.database) == ["waiting"]
-    assert scene.wechat.calls == []
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, button)
+        rig.let_expire()
+        assert "it has expired" in await rig.send(APPROVER, view)
+        assert "it has expired" in await rig.click(APPROVER, await rig.question(), button)
+        assert "it has expired" in await rig.click(REQUESTER, waiting(rig), "cancel")
+    assert states(rig.database) == ["waiting"]
+    assert rig.wechat.calls == []
 
 
-def waiting(scene: Scene) -> PostedMessage:
+def waiting(rig: Rig) -> PostedMessage:
     """Return the message that says that the request waits."""
-    (parent,) = scene.slack.parents(RELEASES)
+    (parent,) = rig.slack.parents(RELEASES)
     return parent
 
 
-async def test_an_expiry_in_a_private_place_is_told_by_direct_message(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(channel=SECRET)
-        await scene.question()
-        scene.pass_time(TWO_HOURS)
-    async with scene.bot(APPROVE):
-        await scene.over()
-    assert "No approver decided in time" in scene.told_directly().text
-    assert has_button(scene.told_directly(), "retry")
-    assert scene.slack.parents(SECRET) == []
+async def test_an_expiry_in_a_private_place_is_told_by_direct_message(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask(channel=SECRET)
+        await rig.question()
+        rig.pass_time(TWO_HOURS)
+    async with rig.bot(APPROVE):
+        await rig.over()
+    assert "No approver decided in time" in rig.told_directly().text
+    assert has_button(rig.told_directly(), "retry")
+    assert rig.slack.parents(SECRET) == []
 
 
-async def test_a_decision_just_before_the_deadline_counts(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        scene.pass_time(TWO_HOURS / 2)
-        await looked_at(scene)
-        scene.pass_time(TWO_HOURS / 2 - 30)
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-    assert scene.parent().startswith("✅")
+async def test_a_decision_just_before_the_deadline_counts(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        rig.pass_time(TWO_HOURS / 2)
+        await looked_at(rig)
+        rig.pass_time(TWO_HOURS / 2 - 30)
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+    assert rig.parent().startswith("✅")
 
 
 # After a crash. The first bot stops where its ledger can no longer be written.
 
 
-def leave(scene: Scene, **columns: str | float | None) -> None:
+def leave(rig: Rig, **columns: str | float | None) -> None:
     """Leave the request as a bot that was killed before it recorded these columns."""
     for name, value in {"holder": "dead", **columns}.items():
         said = "NULL" if value is None else repr(value)
-        rows(scene.database, f"UPDATE requests SET {name} = {said}")  # noqa: S608  # words of ours
+        rows(rig.database, f"UPDATE requests SET {name} = {said}")  # noqa: S608  # words of ours
 
 
-def counted(scene: Scene) -> tuple[int, int]:
+def counted(rig: Rig) -> tuple[int, int]:
     """Return the number of messages in the requester's and in the approvers' channel."""
-    return len(scene.slack.parents(RELEASES)), len(scene.slack.parents(APPROVALS))
+    return len(rig.slack.parents(RELEASES)), len(rig.slack.parents(APPROVALS))
 
 
 LEFT: dict[str, dict[str, None]] = {
@@ -157,64 +157,62 @@ LEFT: dict[str, dict[str, None]] = {
 
 
 @pytest.mark.parametrize("left", LEFT)
-async def test_after_any_crash_the_approvers_are_asked_once(scene: Scene, left: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-    leave(scene, **LEFT[left])
+async def test_after_any_crash_the_approvers_are_asked_once(rig: Rig, left: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+    leave(rig, **LEFT[left])
     if left == "parent posted":
-        scene.slack.delete(scene.slack.parents(APPROVALS)[0].ts)
-    async with scene.bot(APPROVE):
-        await scene.question()
-        assert counted(scene) == (1, 1)
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-    assert counted(scene) == (1, 1)
-    assert len(scene.wechat.calls) == 1
-    assert f"<@{APPROVER}> approved" in scene.slack.parents(APPROVALS)[0].text
-    assert f"Approved by <@{APPROVER}>" in scene.replies()[0]
+        rig.slack.delete(rig.slack.parents(APPROVALS)[0].ts)
+    async with rig.bot(APPROVE):
+        await rig.question()
+        assert counted(rig) == (1, 1)
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+    assert counted(rig) == (1, 1)
+    assert len(rig.wechat.calls) == 1
+    assert f"<@{APPROVER}> approved" in rig.slack.parents(APPROVALS)[0].text
+    assert f"Approved by <@{APPROVER}>" in rig.replies()[0]
 
 
-async def test_after_a_crash_no_second_reminder_is_posted(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        scene.pass_time(TWO_HOURS / 2)
-        await looked_at(scene)
-    half = float(str(scene.column("until"))) - 1800
-    leave(scene, wake=half - 3600)
-    async with scene.bot(APPROVE):
-        await looked_at(scene)
-    assert len(below(scene)) == 1
+async def test_after_a_crash_no_second_reminder_is_posted(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        rig.pass_time(TWO_HOURS / 2)
+        await looked_at(rig)
+    half = float(str(rig.column("until"))) - 1800
+    leave(rig, wake=half - 3600)
+    async with rig.bot(APPROVE):
+        await looked_at(rig)
+    assert len(below(rig)) == 1
 
 
 @pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_a_click_on_a_question_that_was_not_recorded_decides(
-    scene: Scene, button: str
-) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, button)
+async def test_a_click_on_a_question_that_was_not_recorded_decides(rig: Rig, button: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, button)
         # The first replica was killed before it recorded the question; the other one gets the click first.
-        leave(scene, asked=None, holder=None)
-        await scene.send(APPROVER, view)
-        await scene.over()
-    assert f"<@{APPROVER}> {button}" in scene.slack.parents(APPROVALS)[0].text
-    assert f"<@{APPROVER}>" in scene.replies()[0]
+        leave(rig, asked=None, holder=None)
+        await rig.send(APPROVER, view)
+        await rig.over()
+    assert f"<@{APPROVER}> {button}" in rig.slack.parents(APPROVALS)[0].text
+    assert f"<@{APPROVER}>" in rig.replies()[0]
 
 
 async def test_a_cancellation_before_the_place_was_recorded_is_shown_in_that_place(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        leave(scene, place=None, asked=None, holder=None)
-        (waiting,) = scene.slack.parents(RELEASES)
-        await scene.click(REQUESTER, waiting, "cancel")
-        await scene.over()
-    assert "*Cancelled*" in scene.replies()[0]
-    assert scene.parent().startswith("🚫")
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        leave(rig, place=None, asked=None, holder=None)
+        (waiting,) = rig.slack.parents(RELEASES)
+        await rig.click(REQUESTER, waiting, "cancel")
+        await rig.over()
+    assert "*Cancelled*" in rig.replies()[0]
+    assert rig.parent().startswith("🚫")
 
 
 # Clicks during a step.
@@ -305,50 +303,50 @@ async def test_a_click_during_a_step_ends_the_waiting(
 
 @pytest.mark.parametrize("fault", [Drop(after_effect=True), Status(503, after_effect=True)])
 async def test_a_question_whose_response_is_lost_is_found_and_not_repeated(
-    scene: Scene, fault: Drop | Status
+    rig: Rig, fault: Drop | Status
 ) -> None:
     def saw(message: PostedMessage, _: object) -> None:
         if message.channel == RELEASES and not message.ephemeral_to:
-            scene.slack.fail("chat.postMessage", fault)
+            rig.slack.fail("chat.postMessage", fault)
 
-    async with scene.bot(APPROVE):
-        scene.slack.on_change = saw
-        await scene.ask()
-        await scene.question()
-    assert counted(scene) == (1, 1)
-    assert "conversations.history" in {call.method for call in scene.slack.calls}
+    async with rig.bot(APPROVE):
+        rig.slack.on_change = saw
+        await rig.ask()
+        await rig.question()
+    assert counted(rig) == (1, 1)
+    assert "conversations.history" in {call.method for call in rig.slack.calls}
 
 
 async def test_a_doubtful_question_is_repeated_with_a_note_if_the_history_cannot_be_read(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-    leave(scene, asked=None, wake=None)
-    scene.slack.scopes.discard("channels:history")
-    async with scene.bot(APPROVE):
-        await scene.question()
-        first, second = scene.slack.parents(APPROVALS)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+    leave(rig, asked=None, wake=None)
+    rig.slack.scopes.discard("channels:history")
+    async with rig.bot(APPROVE):
+        await rig.question()
+        first, second = rig.slack.parents(APPROVALS)
         assert "this one replaces it" in second.text
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-        assert late_answer(Shared()) in await scene.click(APPROVER, first, "approve")
-        await soon(lambda: not has_button(scene.slack.parents(APPROVALS)[0], "reject"))
-    assert not any(has_button(each, "approve") for each in scene.slack.parents(APPROVALS))
-    assert len(scene.wechat.calls) == 1
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        assert late_answer(Shared()) in await rig.click(APPROVER, first, "approve")
+        await soon(lambda: not has_button(rig.slack.parents(APPROVALS)[0], "reject"))
+    assert not any(has_button(each, "approve") for each in rig.slack.parents(APPROVALS))
+    assert len(rig.wechat.calls) == 1
 
 
-async def test_the_approvers_are_not_asked_if_the_answer_could_reach_nobody(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        scene.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
-        asked = await scene.slack.command(REQUESTER, SECRET, "help")
+async def test_the_approvers_are_not_asked_if_the_answer_could_reach_nobody(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        rig.slack.fail("chat.postMessage", Code("messages_tab_disabled"))
+        asked = await rig.slack.command(REQUESTER, SECRET, "help")
         ask = {
             "text": "wx5fe6bb43205e9e70 prod-1",
-            "trigger_id": scene.slack.next_trigger(),
+            "trigger_id": rig.slack.next_trigger(),
             "response_url": f"{asked.request['response_url']}-no-more",
         }
-        await scene.slack.deliver("slash_commands", {**asked.request, **ask})
-        await scene.over()
-    assert scene.slack.parents(APPROVALS) == []
-    assert kinds(scene.database)[-1] == "nowhere to answer"
+        await rig.slack.deliver("slash_commands", {**asked.request, **ask})
+        await rig.over()
+    assert rig.slack.parents(APPROVALS) == []
+    assert kinds(rig.database)[-1] == "nowhere to answer"

@@ -16,7 +16,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, seed
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, rows, soon
-from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Scene, has_button
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Rig, has_button
 from tests.workflow.test_form import offered, opened
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -67,245 +67,243 @@ def time() -> Time:
 
 
 @pytest.fixture
-def scene(
+def rig(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,
     time: Time,
-) -> Scene:
+) -> Rig:
     timed = replace(runtime, now=time, sleep=time.sleep)
-    return Scene(slack, wechat, database, environ, timed)
+    return Rig(slack, wechat, database, environ, timed)
 
 
-async def through(scene: Scene) -> PostedMessage:
+async def through(rig: Rig) -> PostedMessage:
     """Wait until every request of the ledger has ended; return the last answer in the channel's thread."""
     query = "SELECT count(*) FROM requests WHERE state <> 'ended'"
     await soon(
         lambda: (
-            rows(scene.database, "SELECT 1 FROM requests") and rows(scene.database, query) == [(0,)]
+            rows(rig.database, "SELECT 1 FROM requests") and rows(rig.database, query) == [(0,)]
         ),
     )
-    parent = scene.slack.parents(RELEASES)[0]
-    return scene.slack.thread(RELEASES, parent.ts)[-1]
+    parent = rig.slack.parents(RELEASES)[0]
+    return rig.slack.thread(RELEASES, parent.ts)[-1]
 
 
-def shared(scene: Scene) -> list[str]:
-    return sorted(appid for _, _, appid in scene.wechat.shared)
+def shared(rig: Rig) -> list[str]:
+    return sorted(appid for _, _, appid in rig.wechat.shared)
 
 
-async def test_one_command_shares_with_all_its_appids_under_one_message(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        said = await scene.ask(line(30, '--reason "launch"'))
-        answer = await through(scene)
+async def test_one_command_shares_with_all_its_appids_under_one_message(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        said = await rig.ask(line(30, '--reason "launch"'))
+        answer = await through(rig)
     assert said.startswith("On it: sharing `prod-1` with 30 mini programs.")
-    assert shared(scene) == appids(30)
-    assert "30 shared." in scene.parent()
-    assert "Reason: launch" in scene.parent()
+    assert shared(rig) == appids(30)
+    assert "30 shared." in rig.parent()
+    assert "Reason: launch" in rig.parent()
     assert answer.text.startswith("✅ *All 30 shared.*")
     assert not has_button(answer, "retry")
 
 
-async def test_a_repeated_appid_is_shared_with_once(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(f"{appids(2)[0]} {line(2)}")
-        await through(scene)
-    assert [call.appid for call in sorted(scene.wechat.calls, key=lambda c: c.appid)] == appids(2)
+async def test_a_repeated_appid_is_shared_with_once(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{appids(2)[0]} {line(2)}")
+        await through(rig)
+    assert [call.appid for call in sorted(rig.wechat.calls, key=lambda c: c.appid)] == appids(2)
 
 
-async def test_five_hundred_appids_are_accepted_and_one_more_is_refused(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        refused = await scene.ask(line(501))
+async def test_five_hundred_appids_are_accepted_and_one_more_is_refused(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        refused = await rig.ask(line(501))
         assert "500" in refused
-        assert scene.wechat.calls == []
-        await scene.ask(line(500))
-        await through(scene)
-    assert shared(scene) == appids(500)
+        assert rig.wechat.calls == []
+        await rig.ask(line(500))
+        await through(rig)
+    assert shared(rig) == appids(500)
 
 
-async def test_one_invalid_appid_refuses_the_whole_batch_and_is_named(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        said = await scene.ask(f"{appids(3)[0]} wx00000000000000zz {appids(3)[2]} prod-1")
+async def test_one_invalid_appid_refuses_the_whole_batch_and_is_named(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        said = await rig.ask(f"{appids(3)[0]} wx00000000000000zz {appids(3)[2]} prod-1")
         assert "`wx00000000000000zz` is not an appid" in said
-    assert scene.wechat.calls == []
+    assert rig.wechat.calls == []
 
 
-async def test_one_denied_appid_refuses_the_whole_batch_and_is_named(scene: Scene) -> None:
+async def test_one_denied_appid_refuses_the_whole_batch_and_is_named(rig: Rig) -> None:
     rules = ALLOW.replace('effect = "allow"', 'appids = ["wx00000000000000*1"]\neffect = "allow"')
-    async with scene.bot(rules):
-        said = await scene.ask(line(2))
+    async with rig.bot(rules):
+        said = await rig.ask(line(2))
     assert "1 of these 2 mini programs. Nothing was done" in said
     assert f"`{appids(2)[1]}`" in said
-    assert scene.wechat.calls == []
+    assert rig.wechat.calls == []
 
 
-async def test_appids_under_different_rules_need_a_command_each(scene: Scene) -> None:
-    async with scene.bot(MIXED):
-        said = await scene.ask(line(2))
+async def test_appids_under_different_rules_need_a_command_each(rig: Rig) -> None:
+    async with rig.bot(MIXED):
+        said = await rig.ask(line(2))
     assert "Different rules decide" in said
     assert "“ones”" in said
     assert "“others”" in said
-    assert scene.wechat.calls == []
+    assert rig.wechat.calls == []
 
 
-async def test_a_dry_run_of_a_batch_shares_nothing(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        said = await scene.ask(line(3, "--dry-run"))
+async def test_a_dry_run_of_a_batch_shares_nothing(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        said = await rig.ask(line(3, "--dry-run"))
     assert "nothing was shared" in said
     assert "3 mini programs" in said
-    assert scene.wechat.calls == []
+    assert rig.wechat.calls == []
 
 
-async def test_a_confirmation_is_for_the_whole_batch(scene: Scene) -> None:
-    async with scene.bot(CONFIRM):
-        said = await scene.ask(line(3))
+async def test_a_confirmation_is_for_the_whole_batch(rig: Rig) -> None:
+    async with rig.bot(CONFIRM):
+        said = await rig.ask(line(3))
         assert "with 3 mini programs?" in said
-        assert scene.wechat.calls == []
-        await scene.click(REQUESTER, scene.shown(), "confirm")
-        await through(scene)
-    assert shared(scene) == appids(3)
+        assert rig.wechat.calls == []
+        await rig.click(REQUESTER, rig.shown(), "confirm")
+        await through(rig)
+    assert shared(rig) == appids(3)
 
 
-async def test_an_approval_is_for_the_whole_batch(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(line(3))
-        await scene.decide(APPROVER, "approve")
-        answer = await through(scene)
-    assert "3 mini programs" in scene.slack.parents(APPROVALS)[-1].text
+async def test_an_approval_is_for_the_whole_batch(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask(line(3))
+        await rig.decide(APPROVER, "approve")
+        answer = await through(rig)
+    assert "3 mini programs" in rig.slack.parents(APPROVALS)[-1].text
     assert "3 shared" in answer.text
     assert f"Approved by <@{APPROVER}>" in answer.text
 
 
-async def test_failures_are_grouped_and_only_they_are_retried_once(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(NOT_ENABLED), Code(NOT_ENABLED))
-        await scene.ask(line(10))
-        answer = await through(scene)
-        assert "8 shared, 2 not shared" in scene.parent()
+async def test_failures_are_grouped_and_only_they_are_retried_once(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(NOT_ENABLED), Code(NOT_ENABLED))
+        await rig.ask(line(10))
+        answer = await through(rig)
+        assert "8 shared, 2 not shared" in rig.parent()
         assert answer.text.count("CloudBase (云开发) is off") == 1
-        before = len(scene.wechat.calls)
-        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
-        await through(scene)
-        assert len(scene.wechat.calls) == before + 2
-        assert shared(scene) == appids(10)
-        assert "tried again already" in await scene.click(REQUESTER, answer, "retry")
-    assert len(scene.wechat.calls) == before + 2
+        before = len(rig.wechat.calls)
+        assert (await rig.click(REQUESTER, answer, "retry")).startswith("On it")
+        await through(rig)
+        assert len(rig.wechat.calls) == before + 2
+        assert shared(rig) == appids(10)
+        assert "tried again already" in await rig.click(REQUESTER, answer, "retry")
+    assert len(rig.wechat.calls) == before + 2
 
 
-async def test_a_retry_is_for_failed_and_unknown_items_only(
-    scene: Scene, wechat: LocalWeChat
-) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(f"{appids(4)[3]} prod-1")
-        await scene.over()
+async def test_a_retry_is_for_failed_and_unknown_items_only(rig: Rig, wechat: LocalWeChat) -> None:
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{appids(4)[3]} prod-1")
+        await rig.over()
         wechat.fail("shareenv", Code(-1), times=None)
         wechat.fail("shareenv", Code(NOT_ENABLED))
-        await scene.ask(line(4))
-        await soon(lambda: "left out" in scene.slack.parents(RELEASES)[-1].text)
-        await through(scene)
+        await rig.ask(line(4))
+        await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
+        await through(rig)
         wechat.clear("shareenv")
-        parent = scene.slack.parents(RELEASES)[-1]
+        parent = rig.slack.parents(RELEASES)[-1]
         assert "1 left out, 1 not shared, 2 unknown" in parent.text
         before = len(wechat.calls)
-        await scene.click(REQUESTER, scene.slack.thread(RELEASES, parent.ts)[-1], "retry")
+        await rig.click(REQUESTER, rig.slack.thread(RELEASES, parent.ts)[-1], "retry")
         await soon(lambda: len(wechat.shared) == 4)
-        await through(scene)
+        await through(rig)
     assert sorted(call.appid for call in wechat.calls[before:]) == appids(3)
 
 
-async def test_a_single_failed_item_is_retried_as_a_single_share(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(NOT_ENABLED))
-        await scene.ask(line(5))
-        answer = await through(scene)
-        (failed,) = set(appids(5)) - set(shared(scene))
-        said = await scene.click(REQUESTER, answer, "retry")
+async def test_a_single_failed_item_is_retried_as_a_single_share(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(NOT_ENABLED))
+        await rig.ask(line(5))
+        answer = await through(rig)
+        (failed,) = set(appids(5)) - set(shared(rig))
+        said = await rig.click(REQUESTER, answer, "retry")
         assert said.startswith(f"On it: sharing `prod-1` with `{failed}`.")
-        await through(scene)
-    assert shared(scene) == appids(5)
+        await through(rig)
+    assert shared(rig) == appids(5)
 
 
 async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(f"{appids(1)[0]} prod-1")
-        await scene.over()
-        await scene.ask(line(3))
-        await soon(lambda: "left out" in scene.slack.parents(RELEASES)[-1].text)
-        assert "2 shared, 1 left out" in scene.slack.parents(RELEASES)[-1].text
-        assert len(scene.wechat.calls) == 3
-        await scene.ask(line(3, "--again"))
-        await soon(lambda: len(scene.wechat.calls) == 6)
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{appids(1)[0]} prod-1")
+        await rig.over()
+        await rig.ask(line(3))
+        await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
+        assert "2 shared, 1 left out" in rig.slack.parents(RELEASES)[-1].text
+        assert len(rig.wechat.calls) == 3
+        await rig.ask(line(3, "--again"))
+        await soon(lambda: len(rig.wechat.calls) == 6)
 
 
 async def test_a_limit_per_minute_pauses_the_batch_without_failing_items(
-    scene: Scene, time: Time
+    rig: Rig, time: Time
 ) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", *[Code(PER_MINUTE)] * 3)
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", *[Code(PER_MINUTE)] * 3)
         began = time.now
-        await scene.ask(line(40))
-        answer = await through(scene)
+        await rig.ask(line(40))
+        answer = await through(rig)
     assert "40 shared" in answer.text
-    assert shared(scene) == appids(40)
+    assert shared(rig) == appids(40)
     assert time.now - began >= 60
-    assert len(scene.wechat.calls) <= 40 + 20
+    assert len(rig.wechat.calls) <= 40 + 20
 
 
 async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
-    scene: Scene, time: Time
+    rig: Rig, time: Time
 ) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(PER_DAY))
-        await scene.ask(line(5))
-        answer = await through(scene)
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(PER_DAY))
+        await rig.ask(line(5))
+        answer = await through(rig)
     assert "5 shared" in answer.text
     china = time.now + 8 * 3600
     assert china % 86400 >= 300
 
 
 async def test_only_the_requester_can_cancel_the_items_that_have_not_begun(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with wechat.thinking():
-            await scene.ask(line(40))
+            await rig.ask(line(40))
             await wechat.until(lambda wechat: wechat.in_flight == 20)
             parent = slack.parents(RELEASES)[0]
-            said = await scene.click("U0SECOND", parent, "cancel")
+            said = await rig.click("U0SECOND", parent, "cancel")
             assert "Nothing was done" in said
-            said = await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
+            said = await rig.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
             assert said.startswith("Cancelled ")
-        answer = await through(scene)
+        answer = await through(rig)
     assert "cancelled" in answer.text
     assert len(wechat.calls) < 40
-    assert len(shared(scene)) == len(wechat.calls)
+    assert len(shared(rig)) == len(wechat.calls)
 
 
 async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_under_way(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with wechat.thinking():
-            await scene.ask(line(30))
-            await soon(lambda: rows(scene.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
-            said = await scene.ask(f"{appids(30)[-1]} prod-1")
-        await through(scene)
+            await rig.ask(line(30))
+            await soon(lambda: rows(rig.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
+            said = await rig.ask(f"{appids(30)[-1]} prod-1")
+        await through(rig)
     assert "already" in said
     assert len(wechat.calls) == 30
 
 
 async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_the_other(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with wechat.thinking():
-            asks = (scene.ask(line(25)), scene.ask(line(25).replace("prod-1", "prod-2")))
+            asks = (rig.ask(line(25)), rig.ask(line(25).replace("prod-1", "prod-2")))
             await asyncio.gather(*asks)
             await wechat.until(lambda wechat: wechat.in_flight == 20)
-        await through(scene)
+        await through(rig)
     assert len(wechat.shared) == 50
     assert wechat.most_at_once == 20
     envs = [call.env for call in wechat.calls]
@@ -314,54 +312,54 @@ async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_t
 
 
 async def test_batches_run_in_the_order_of_their_requests_not_of_their_parents(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         slack.fail("chat.postMessage", Slow(0.5))
-        await scene.ask(line(20))
-        await scene.ask(line(20).replace("prod-1", "prod-2"), "U0SECOND")
-        await through(scene)
+        await rig.ask(line(20))
+        await rig.ask(line(20).replace("prod-1", "prod-2"), "U0SECOND")
+        await through(rig)
     assert [call.env for call in wechat.calls] == ["prod-1"] * 20 + ["prod-2"] * 20
 
 
 async def test_a_persons_second_batch_runs_after_another_persons_first(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with wechat.thinking():
-            await scene.ask(line(20))
+            await rig.ask(line(20))
             await wechat.until(lambda wechat: wechat.in_flight > 0)
-            await scene.ask(line(2).replace("prod-1", "prod-2"))
-            await scene.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
-        await through(scene)
+            await rig.ask(line(2).replace("prod-1", "prod-2"))
+            await rig.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
+        await through(rig)
     envs = [call.env for call in wechat.calls]
     assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2
 
 
 async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
-    scene: Scene, slack: LocalSlack
+    rig: Rig, slack: LocalSlack
 ) -> None:
     refused = "SELECT count(*) FROM events WHERE kind = 'denied' AND detail = 'TooManyBatches'"
-    async with scene.bot(APPROVE):
+    async with rig.bot(APPROVE):
         for number in range(5):
-            assert "needs an approval" in await scene.ask(line(2).replace("prod-1", f"e-{number}"))
-        said = await scene.ask(line(2))
+            assert "needs an approval" in await rig.ask(line(2).replace("prod-1", f"e-{number}"))
+        said = await rig.ask(line(2))
         assert f"<@{REQUESTER}> has 5 batches waiting already" in said
         assert "cancel one" in said
         view = await opened(slack)
         assert "e-1" in await offered(slack, view)
         await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
-        await soon(lambda: rows(scene.database, refused) == [(2,)])
-        assert "waiting already" in scene.shown().text
-        assert "needs an approval" in await scene.ask(
+        await soon(lambda: rows(rig.database, refused) == [(2,)])
+        assert "waiting already" in rig.shown().text
+        assert "needs an approval" in await rig.ask(
             f"{appids(1)[0]} prod-1"
         )  # a single share is accepted
 
 
 async def test_the_progress_is_edited_at_most_every_three_seconds(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    scene.runtime = replace(scene.runtime, sleep=lambda seconds: asyncio.sleep(seconds / 3))
+    rig.runtime = replace(rig.runtime, sleep=lambda seconds: asyncio.sleep(seconds / 3))
     wechat.latency = 0.6
     edits: list[float] = []
 
@@ -370,12 +368,12 @@ async def test_the_progress_is_edited_at_most_every_three_seconds(
             edits.append(monotonic())
 
     slack.watchers.add(time_edits)
-    async with scene.bot(ALLOW):
-        await scene.ask(line(100))
+    async with rig.bot(ALLOW):
+        await rig.ask(line(100))
         await soon(lambda: slack.parents(RELEASES))
         await soon(lambda: "of 100" in slack.parents(RELEASES)[0].text, 10)
         bar = slack.parents(RELEASES)[0].text
-        await through(scene)
+        await through(rig)
     del edits[-1]  # the last one shows the end, at once
     assert len(edits) >= 2
     assert all(later - earlier >= 1 for earlier, later in pairwise(edits))
@@ -406,49 +404,49 @@ async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
         slack.limits.on = True
         environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
         timed = replace(runtime, now=hurry, sleep=hurry.sleep)
-        scene = Scene(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)
-        async with scene.bot(ALLOW):
-            await scene.ask(line(340))
+        rig = Rig(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)
+        async with rig.bot(ALLOW):
+            await rig.ask(line(340))
             await soon(lambda: len(wechat.shared) >= 300)
             for number in range(27):
-                await scene.ask(f"{APPID} env-{number}")
-            await through(scene)
+                await rig.ask(f"{APPID} env-{number}")
+            await through(rig)
     assert [call.method for call in slack.calls if call.error == "ratelimited"] == []
 
 
 async def test_history_shows_a_batch_as_one_line_and_an_item_if_its_appid_is_looked_up(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(line(3))
-        await through(scene)
-        mine = await scene.ask("history")
-        about = await scene.ask(f"history {appids(3)[1]}")
+    async with rig.bot(ALLOW):
+        await rig.ask(line(3))
+        await through(rig)
+        mine = await rig.ask("history")
+        about = await rig.ask(f"history {appids(3)[1]}")
     assert mine.count("prod-1") == 1
     assert "3 shared" in mine
     assert "3 mini programs" in mine
     assert "✅ shared" in about
 
 
-async def test_the_logged_events_of_a_batch_contain_no_appid(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(line(2, "--dry-run"))
-        await scene.ask(line(2))
-        await through(scene)
-    async with scene.bot(DENY):
-        await scene.ask(line(2))
+async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        await rig.ask(line(2, "--dry-run"))
+        await rig.ask(line(2))
+        await through(rig)
+    async with rig.bot(DENY):
+        await rig.ask(line(2))
     query = (
         "SELECT DISTINCT kind, appid FROM events WHERE request IS NULL OR request NOT LIKE '%-%'"
     )
-    found = rows(scene.database, query)
+    found = rows(rig.database, query)
     kinds = {"dry run", "accepted", "placed", "answered", "delivered", "denied"}
     assert kinds <= {kind for kind, _ in found}
     assert {appid for _, appid in found} == {None}
 
 
-async def test_a_batch_under_a_denying_rule_does_not_begin(scene: Scene) -> None:
-    async with scene.bot(DENY + ALLOW):
-        said = await scene.ask(f"{line(2)}")
+async def test_a_batch_under_a_denying_rule_does_not_begin(rig: Rig) -> None:
+    async with rig.bot(DENY + ALLOW):
+        said = await rig.ask(f"{line(2)}")
     assert "2 of these 2" in said
     assert APPID not in said
-    assert scene.wechat.calls == []
+    assert rig.wechat.calls == []

@@ -28,7 +28,7 @@ from bot.policy import (
 from bot.workflow.brake import BrakeVerdict, verdict
 from bot.workflow.ruling import decide_all
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
-from tests.scenes import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, Scene
+from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, Rig
 from tests.workflow.test_batches import line, shared, through
 
 BY_OTHERS = APPROVE.replace("four eyes", "six eyes")
@@ -106,76 +106,76 @@ def test_a_batch_without_open_items_is_not_stopped() -> None:
 
 
 @asynccontextmanager
-async def running(scene: Scene, wechat: LocalWeChat, count: int = 100) -> AsyncIterator[None]:
+async def running(rig: Rig, wechat: LocalWeChat, count: int = 100) -> AsyncIterator[None]:
     """Request a batch that starts running when the context is left."""
     wechat.latency = 0.3
     with wechat.thinking():
-        await scene.ask(line(count))
-        if scene.column("state") == State.WAITING.value:
-            await scene.decide(APPROVER, "approve")
+        await rig.ask(line(count))
+        if rig.column("state") == State.WAITING.value:
+            await rig.decide(APPROVER, "approve")
         await wechat.until(lambda wechat: wechat.in_flight >= 10)
         yield
 
 
 async def test_a_denying_rule_stops_a_running_batch(
-    scene: Scene, change: Change, wechat: LocalWeChat
+    rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    scene.runtime = replace(scene.runtime, brake=0.05)
-    async with scene.bot(ALLOW):
-        async with running(scene, wechat):
+    rig.runtime = replace(rig.runtime, brake=0.05)
+    async with rig.bot(ALLOW):
+        async with running(rig, wechat):
             await change(DENY)
-        answer = await through(scene)
-        told = await scene.ask("history")
+        answer = await through(rig)
+        told = await rig.ask("history")
     done = len(wechat.calls)
     assert 10 <= done < 100
-    assert sorted(call.appid for call in wechat.calls) == shared(scene)
-    assert f"{done} shared, {100 - done} stopped by the policy" in scene.parent()
+    assert sorted(call.appid for call in wechat.calls) == shared(rig)
+    assert f"{done} shared, {100 - done} stopped by the policy" in rig.parent()
     assert answer.text.startswith(
         f"❌ *{done} shared, {100 - done} stopped by the policy*, of 100."
     )
     assert "`/share-env why wx" in answer.text
     assert f"{100 - done} stopped by the policy" in told
-    outcomes = rows(scene.database, "SELECT outcome FROM requests WHERE batch IS NOT NULL")
+    outcomes = rows(rig.database, "SELECT outcome FROM requests WHERE batch IS NOT NULL")
     assert sorted(outcomes) == [("shared",)] * done + [("stopped",)] * (100 - done)
     events = "SELECT count(*), count(DISTINCT appid) FROM events WHERE outcome = 'stopped'"
-    assert rows(scene.database, events) == [(100 - done, 100 - done)]
+    assert rows(rig.database, events) == [(100 - done, 100 - done)]
     kind = "SELECT detail FROM events WHERE kind = 'stopped'"
-    assert rows(scene.database, kind) == [(f"{100 - done} items",)]
+    assert rows(rig.database, kind) == [(f"{100 - done} items",)]
 
 
 @pytest.mark.parametrize("rules", [APPROVE, CONFIRM], ids=["approval", "confirmation"])
 async def test_a_batch_without_approval_is_stopped_if_it_needs_one_now(
-    scene: Scene, change: Change, wechat: LocalWeChat, rules: str
+    rig: Rig, change: Change, wechat: LocalWeChat, rules: str
 ) -> None:
-    scene.runtime = replace(scene.runtime, brake=0.05)
-    async with scene.bot(ALLOW):
-        async with running(scene, wechat):
+    rig.runtime = replace(rig.runtime, brake=0.05)
+    async with rig.bot(ALLOW):
+        async with running(rig, wechat):
             await change(rules)
-        answer = await through(scene)
+        answer = await through(rig)
     assert "stopped by the policy" in answer.text
 
 
 async def test_an_approved_batch_continues_while_its_rule_requires_that_approval(
-    scene: Scene, change: Change, wechat: LocalWeChat
+    rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    scene.runtime = replace(scene.runtime, brake=0.05)
-    async with scene.bot(APPROVE):
-        async with running(scene, wechat, 60):
+    rig.runtime = replace(rig.runtime, brake=0.05)
+    async with rig.bot(APPROVE):
+        async with running(rig, wechat, 60):
             await change(f"{APPROVE}confirm = true\n")
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("✅ *All 60 shared.*")
 
 
 async def test_the_approvers_see_that_the_policy_stopped_the_request(
-    scene: Scene, change: Change, wechat: LocalWeChat
+    rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    scene.runtime = replace(scene.runtime, brake=0.05)
-    async with scene.bot(APPROVE):
-        async with running(scene, wechat, 60):
+    rig.runtime = replace(rig.runtime, brake=0.05)
+    async with rig.bot(APPROVE):
+        async with running(rig, wechat, 60):
             await change(DENY)
-        await through(scene)
+        await through(rig)
         left = 60 - len(wechat.calls)
-        await soon(lambda: f"the policy stopped {left} of 60." in question(scene.slack))
+        await soon(lambda: f"the policy stopped {left} of 60." in question(rig.slack))
 
 
 def question(slack: LocalSlack) -> str:
@@ -183,14 +183,14 @@ def question(slack: LocalSlack) -> str:
 
 
 async def test_a_batch_is_stopped_at_its_start_if_the_requester_has_left_the_group(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(BY_GROUP):
-        async with running(scene, wechat, 40):
-            await scene.ask(line(3).replace("prod-1", "test-1"))
+    async with rig.bot(BY_GROUP):
+        async with running(rig, wechat, 40):
+            await rig.ask(line(3).replace("prod-1", "test-1"))
             group = slack.groups["S0PLATFORM"]
             slack.groups["S0PLATFORM"] = replace(group, members=group.members - {REQUESTER})
-        await through(scene)
+        await through(rig)
         assert (
             "*3 stopped by the policy*, of 3."
             in slack.thread(RELEASES, slack.parents(RELEASES)[-1].ts)[-1].text
@@ -198,58 +198,58 @@ async def test_a_batch_is_stopped_at_its_start_if_the_requester_has_left_the_gro
     assert len(wechat.calls) == 40
 
 
-async def in_doubt(scene: Scene, count: int, reads: int = 1) -> None:
+async def in_doubt(rig: Rig, count: int, reads: int = 1) -> None:
     """Request a batch at whose start Slack does not return the group."""
-    await scene.ask("whoami")  # the group is cached
-    scene.slack.fail("usergroups.list", *[Status(503)] * reads)
-    await scene.ask(line(count))
-    await soon(lambda: scene.slack.parents(RELEASES) and "Slack does not tell me" in scene.parent())
+    await rig.ask("whoami")  # the group is cached
+    rig.slack.fail("usergroups.list", *[Status(503)] * reads)
+    await rig.ask(line(count))
+    await soon(lambda: rig.slack.parents(RELEASES) and "Slack does not tell me" in rig.parent())
 
 
 async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
     clock = Clock()
-    scene.runtime = replace(scene.runtime, clock=clock)
-    async with scene.bot(BY_GROUP):
-        await in_doubt(scene, 5)
+    rig.runtime = replace(rig.runtime, clock=clock)
+    async with rig.bot(BY_GROUP):
+        await in_doubt(rig, 5)
         assert wechat.calls == []
         clock.now += 60  # the error is no longer cached
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("✅ *All 5 shared.*")
 
 
 async def test_other_batches_run_while_slack_does_not_return_a_batchs_group(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     theirs = '[[rule]]\nname = "theirs"\nusers = ["U0SECOND"]\neffect = "allow"\n'
-    scene.runtime = replace(scene.runtime, clock=Clock())  # it stays so
-    async with scene.bot(BY_GROUP + theirs):
-        await in_doubt(scene, 3, reads=9)
-        await scene.ask(line(3).replace("prod-1", "test-1"), "U0SECOND")
+    rig.runtime = replace(rig.runtime, clock=Clock())  # it stays so
+    async with rig.bot(BY_GROUP + theirs):
+        await in_doubt(rig, 3, reads=9)
+        await rig.ask(line(3).replace("prod-1", "test-1"), "U0SECOND")
         await soon(lambda: "3 shared" in slack.parents(RELEASES)[-1].text)
         assert {env for _, env, _ in wechat.shared} == {"test-1"}
-        await scene.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
+        await rig.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
         await soon(lambda: "3 cancelled" in slack.parents(RELEASES)[0].text)
 
 
 async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_call(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    scene.environ["SHUTDOWN_GRACE"] = "0"
+    rig.environ["SHUTDOWN_GRACE"] = "0"
     done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
     wechat.fail("shareenv", *[Slow(0.0)] * 20)
     wechat.fail("shareenv", Slow(), times=None)
-    async with scene.bot(ALLOW):
-        await scene.ask(line(100))
-        await soon(lambda: len(rows(scene.database, done)) == 20 and wechat.in_flight == 20)
+    async with rig.bot(ALLOW):
+        await rig.ask(line(100))
+        await soon(lambda: len(rows(rig.database, done)) == 20 and wechat.in_flight == 20)
     wechat.clear("shareenv")
     await soon(lambda: wechat.in_flight == 0)
-    begun, calls = len(rows(scene.database, BEGUN)), len(wechat.calls)
-    answered = len(rows(scene.database, done))
+    begun, calls = len(rows(rig.database, BEGUN)), len(wechat.calls)
+    answered = len(rows(rig.database, done))
     assert begun
-    async with scene.bot(DENY):
-        answer = await through(scene)
+    async with rig.bot(DENY):
+        answer = await through(rig)
     assert len(wechat.calls) == calls
     left = 100 - answered - begun
     counts = f"{answered} shared, {begun} unknown, {left} stopped by the policy"
@@ -260,10 +260,10 @@ async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_cal
 # Single requests.
 
 
-async def left_behind(scene: Scene, *, placed: bool) -> Request:
+async def left_behind(rig: Rig, *, placed: bool) -> Request:
     """Leave a request in the ledger as a killed bot does."""
-    request = request_of(scene.slack)
-    ledger = Ledger.open(f"sqlite:///{scene.database}", "dead")
+    request = request_of(rig.slack)
+    ledger = Ledger.open(f"sqlite:///{rig.database}", "dead")
     await ledger.start()
     found = await ledger.accept(request)
     assert isinstance(found, Accepted)
@@ -274,68 +274,68 @@ async def left_behind(scene: Scene, *, placed: bool) -> Request:
 
 
 async def test_a_request_that_was_taken_over_is_stopped_if_the_policy_denies_it_now(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    await left_behind(scene, placed=False)
-    async with scene.bot(DENY):
-        await scene.over()
-        (told,) = scene.replies()
+    await left_behind(rig, placed=False)
+    async with rig.bot(DENY):
+        await rig.over()
+        (told,) = rig.replies()
     assert wechat.calls == []
-    assert scene.column("outcome") == "stopped"
+    assert rig.column("outcome") == "stopped"
     assert told.startswith("🚫 *Stopped by the policy.* Nothing was shared.")
     assert "`/share-env why" in told
 
 
 async def test_a_request_whose_call_may_have_been_made_is_not_reported_as_stopped_in_time(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    await left_behind(scene, placed=True)
-    async with scene.bot(DENY):
-        await scene.over()
+    await left_behind(rig, placed=True)
+    async with rig.bot(DENY):
+        await rig.over()
     assert wechat.calls == []
-    assert scene.column("outcome") == "unknown"
-    assert "The policy stopped this midway" in scene.heard[REQUESTER][-1]
-    assert "asked WeChat once more" not in scene.heard[REQUESTER][-1]
+    assert rig.column("outcome") == "unknown"
+    assert "The policy stopped this midway" in rig.heard[REQUESTER][-1]
+    assert "asked WeChat once more" not in rig.heard[REQUESTER][-1]
 
 
 async def test_a_request_that_is_carried_out_late_is_stopped_if_the_policy_denies_it_now(
-    scene: Scene, change: Change, wechat: LocalWeChat
+    rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    now = scene.runtime.now
-    scene.runtime = replace(scene.runtime, now=lambda: now() + 61)
-    scene.slack.fail("chat.postMessage", Slow(0.5))
-    async with scene.bot(ALLOW):
-        await scene.ask()
+    now = rig.runtime.now
+    rig.runtime = replace(rig.runtime, now=lambda: now() + 61)
+    rig.slack.fail("chat.postMessage", Slow(0.5))
+    async with rig.bot(ALLOW):
+        await rig.ask()
         await change(DENY)
-        await scene.over()
+        await rig.over()
     assert wechat.calls == []
 
 
 async def test_a_request_waits_while_slack_does_not_return_its_requester(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await left_behind(scene, placed=False)
+    await left_behind(rig, placed=False)
     clock = Clock()
-    scene.runtime = replace(scene.runtime, clock=clock)
+    rig.runtime = replace(rig.runtime, clock=clock)
     slack.fail("users.info", Status(503))
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         await soon(lambda: "a request waits: " in caplog.text)
         assert wechat.calls == []
         clock.now += 60  # the error is no longer cached
-        await scene.over()
-    assert scene.column("outcome") == "shared"
+        await rig.over()
+    assert rig.column("outcome") == "shared"
     assert len(wechat.calls) == 1
 
 
 async def test_an_approval_counts_only_for_its_rule(
-    scene: Scene, change: Change, wechat: LocalWeChat
+    rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(line(3))
-        view = await scene.open(APPROVER, "approve")
+    async with rig.bot(APPROVE):
+        await rig.ask(line(3))
+        view = await rig.open(APPROVER, "approve")
         await change(BY_OTHERS)
-        assert "You approved" in await scene.send(APPROVER, view)
-        await through(scene)
+        assert "You approved" in await rig.send(APPROVER, view)
+        await through(rig)
     assert len(wechat.calls) == 3
 
 

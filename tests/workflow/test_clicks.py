@@ -39,8 +39,8 @@ from bot.workflow.clicks import step_of
 from bot.workflow.decide import may_not_decide
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
+from tests.rig import ALLOW, APPROVE, APPROVER, Rig
 from tests.said import SHARED, YOU_APPROVED
-from tests.scenes import ALLOW, APPROVE, APPROVER, Scene
 
 OWNER, OTHER, APPID = "wx0123456789abcdef", "wxfedcba9876543210", "wx5fe6bb43205e9e70"
 ASKED = Origin("T1", "U1", "C1", "releases", "1.1", "")
@@ -378,29 +378,29 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return made
 
 
-async def test_one_share_looks_the_person_up_once(scene: Scene, known: Counter[str]) -> None:
-    async with scene.bot(ALLOW):
+async def test_one_share_looks_the_person_up_once(rig: Rig, known: Counter[str]) -> None:
+    async with rig.bot(ALLOW):
         known.clear()
-        await scene.ask()
-        await scene.over()
-        assert scene.replies()[0].startswith(SHARED)
+        await rig.ask()
+        await rig.over()
+        assert rig.replies()[0].startswith(SHARED)
     assert known == {REQUESTER: 1}
-    assert _asked(scene) == Counter({"users.info": 1})
+    assert _asked(rig) == Counter({"users.info": 1})
 
 
 async def test_one_approval_looks_each_person_up_once_for_each_of_their_actions(
-    scene: Scene, known: Counter[str]
+    rig: Rig, known: Counter[str]
 ) -> None:
-    async with scene.bot(APPROVE):
+    async with rig.bot(APPROVE):
         known.clear()
-        await scene.ask()
-        assert YOU_APPROVED in await scene.decide(APPROVER, "approve")
-        await scene.over()
+        await rig.ask()
+        assert YOU_APPROVED in await rig.decide(APPROVER, "approve")
+        await rig.over()
     assert known == {REQUESTER: 3, APPROVER: 2}  # to ask, to open the form, and to decide
-    assert _asked(scene) == Counter({"users.info": 4, "usergroups.list": 2})
+    assert _asked(rig) == Counter({"users.info": 4, "usergroups.list": 2})
 
 
-def _asked(scene: Scene) -> Counter[str]:
+def _asked(rig: Rig) -> Counter[str]:
     """Return the number of Slack's calls about people."""
-    methods = Counter(call.method for call in scene.slack.calls)
+    methods = Counter(call.method for call in rig.slack.calls)
     return Counter({name: methods[name] for name in ("users.info", "usergroups.list")})

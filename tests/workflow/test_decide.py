@@ -12,6 +12,16 @@ from bot.playground.faults import Code, Hang, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
+from tests.rig import (
+    ALLOW,
+    APPROVALS,
+    APPROVE,
+    APPROVER,
+    DENY,
+    SECOND_APPROVER,
+    Rig,
+    has_button,
+)
 from tests.said import (
     CANNOT_TELL_WHO,
     CLICK_NOT_RECORDED,
@@ -26,16 +36,6 @@ from tests.said import (
     late_answer,
     verdict_on,
 )
-from tests.scenes import (
-    ALLOW,
-    APPROVALS,
-    APPROVE,
-    APPROVER,
-    DENY,
-    SECOND_APPROVER,
-    Scene,
-    has_button,
-)
 
 SECRET = "C0SECRET"
 TWO = f"wx0123456789abcdef {APPID} {ENV}"
@@ -46,10 +46,10 @@ UNINVITED = APPROVE.replace(APPROVALS, "C0LOUNGE")
 DECISIONS = pytest.mark.parametrize("button", ["approve", "reject"])
 
 
-async def settled(scene: Scene) -> str:
+async def settled(rig: Rig) -> str:
     """Return the text that has replaced the question once everything has ended."""
-    await scene.over()
-    (question,) = scene.slack.parents(APPROVALS)
+    await rig.over()
+    (question,) = rig.slack.parents(APPROVALS)
     assert not has_button(question, "approve")
     assert not has_button(question, "reject")
     return question.text
@@ -58,15 +58,15 @@ async def settled(scene: Scene) -> str:
 # The question.
 
 
-async def test_the_question_has_everything_that_approvers_need_to_know(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(f"wx0123456789abcdef {ENV}", user="U0SECOND")
-        await scene.over()
-    async with scene.bot(APPROVE):
-        said = await scene.ask(f'{APPID} {ENV} --reason "release <4.2>"')
+async def test_the_question_has_everything_that_approvers_need_to_know(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        await rig.ask(f"wx0123456789abcdef {ENV}", user="U0SECOND")
+        await rig.over()
+    async with rig.bot(APPROVE):
+        said = await rig.ask(f'{APPID} {ENV} --reason "release <4.2>"')
         assert NEEDS_APPROVAL in said
-        question = await scene.question()
-    (before, waiting) = scene.slack.parents(RELEASES)
+        question = await rig.question()
+    (before, waiting) = rig.slack.parents(RELEASES)
     link = f"https://playground.slack.com/archives/{RELEASES}/p{before.ts.replace('.', '')}"
     for part in (
         "<!subteam^S0APPROVERS>",
@@ -84,96 +84,96 @@ async def test_the_question_has_everything_that_approvers_need_to_know(scene: Sc
     assert has_button(question, "reject")
     assert waiting.text.startswith(f"🕓 <@{REQUESTER}> asks to share")
     assert has_button(waiting, "cancel")
-    assert len(scene.wechat.calls) == 1
+    assert len(rig.wechat.calls) == 1
 
 
-async def test_a_question_says_if_there_is_no_reason_and_no_earlier_share(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
+async def test_a_question_says_if_there_is_no_reason_and_no_earlier_share(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
     assert "no reason was given" in question.text
     assert "have not shared this env before" in question.text
 
 
-async def test_an_earlier_failure_does_not_count_as_an_earlier_share(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(85088))
-        await scene.ask()
-        await scene.over()
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        assert "have not shared this env before" in (await scene.question()).text
+async def test_an_earlier_failure_does_not_count_as_an_earlier_share(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(85088))
+        await rig.ask()
+        await rig.over()
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        assert "have not shared this env before" in (await rig.question()).text
 
 
-async def test_a_question_to_everybody_mentions_nobody(scene: Scene) -> None:
-    async with scene.bot(EVERYBODY):
-        await scene.ask()
-        assert (await scene.question()).text.startswith("🕓 Everybody here: <@U0REQUESTER>")
-        assert YOU_APPROVED in await scene.decide("U0SECOND", "approve")
-        await scene.over()
-    assert len(scene.wechat.calls) == 1
+async def test_a_question_to_everybody_mentions_nobody(rig: Rig) -> None:
+    async with rig.bot(EVERYBODY):
+        await rig.ask()
+        assert (await rig.question()).text.startswith("🕓 Everybody here: <@U0REQUESTER>")
+        assert YOU_APPROVED in await rig.decide("U0SECOND", "approve")
+        await rig.over()
+    assert len(rig.wechat.calls) == 1
 
 
 async def test_an_approver_is_not_asked_about_their_own_request_unless_they_may_approve_it(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
     named = APPROVE.replace('groups = ["S0APPROVERS"]', f'users = ["{REQUESTER}", "{APPROVER}"]')
-    async with scene.bot(named):
-        await scene.ask()
-        assert (await scene.question()).text.startswith(f"🕓 <@{APPROVER}>: ")
+    async with rig.bot(named):
+        await rig.ask()
+        assert (await rig.question()).text.startswith(f"🕓 <@{APPROVER}>: ")
 
 
-async def test_a_request_that_nobody_can_approve_is_refused_at_once(scene: Scene) -> None:
-    async with scene.bot(NOBODY):
-        said = await scene.ask()
+async def test_a_request_that_nobody_can_approve_is_refused_at_once(rig: Rig) -> None:
+    async with rig.bot(NOBODY):
+        said = await rig.ask()
     assert "nobody can give it" in said
-    assert states(scene.database) == []
-    assert kinds(scene.database)[-1] == "denied"
-    assert scene.slack.parents(RELEASES) == scene.slack.parents(APPROVALS) == []
+    assert states(rig.database) == []
+    assert kinds(rig.database)[-1] == "denied"
+    assert rig.slack.parents(RELEASES) == rig.slack.parents(APPROVALS) == []
 
 
 async def test_the_requester_is_told_in_the_thread_if_the_approvers_cannot_be_asked(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(UNINVITED):
-        await scene.ask()
-        await scene.over()
-    assert scene.parent().startswith("❌")
-    (reply,) = scene.replies()
+    async with rig.bot(UNINVITED):
+        await rig.ask()
+        await rig.over()
+    assert rig.parent().startswith("❌")
+    (reply,) = rig.replies()
     assert "Nobody who could approve this can be asked" in reply
     assert "Invite the bot" in reply
-    ending = json.loads(str(scene.column("ending")))
+    ending = json.loads(str(rig.column("ending")))
     assert (ending["kind"], ending["guidance"]) == ("failed", "no-approver")
-    assert scene.wechat.calls == []
+    assert rig.wechat.calls == []
 
 
 # Approvers' channels that others can read.
 
 
 @pytest.fixture
-def shared(scene: Scene) -> Scene:
+def shared(rig: Rig) -> Rig:
     """The approvers' channel is shared with another organisation."""
-    channel = scene.slack.channels[APPROVALS]
-    scene.slack.channels[APPROVALS] = replace(channel, ext_shared=True)
-    return scene
+    channel = rig.slack.channels[APPROVALS]
+    rig.slack.channels[APPROVALS] = replace(channel, ext_shared=True)
+    return rig
 
 
-def asked_directly(scene: Scene, user: str) -> list[PostedMessage]:
+def asked_directly(rig: Rig, user: str) -> list[PostedMessage]:
     """Return the questions to one approver."""
-    direct = scene.slack.direct_message(user)
+    direct = rig.slack.direct_message(user)
     assert direct
     return [
-        each for each in scene.slack.parents(direct.id) if "I ask approvers directly" in each.text
+        each for each in rig.slack.parents(direct.id) if "I ask approvers directly" in each.text
     ]
 
 
-async def resting(scene: Scene) -> None:
-    await soon(lambda: scene.column("wake") is not None and scene.column("holder") is None)
+async def resting(rig: Rig) -> None:
+    await soon(lambda: rig.column("wake") is not None and rig.column("holder") is None)
 
 
 @DECISIONS
 async def test_approvers_whose_channel_others_can_read_are_asked_by_direct_message_and_one_decides_for_all(
-    shared: Scene, button: str
+    shared: Rig, button: str
 ) -> None:
     async with shared.bot(APPROVE):
         assert NEEDS_APPROVAL in await shared.ask()
@@ -196,7 +196,7 @@ async def test_approvers_whose_channel_others_can_read_are_asked_by_direct_messa
     assert len(shared.wechat.calls) == (button == "approve")
 
 
-async def test_approvers_who_were_asked_by_direct_message_are_reminded_there(shared: Scene) -> None:
+async def test_approvers_who_were_asked_by_direct_message_are_reminded_there(shared: Rig) -> None:
     async with shared.bot(APPROVE):
         await shared.ask()
         await resting(shared)
@@ -210,7 +210,7 @@ async def test_approvers_who_were_asked_by_direct_message_are_reminded_there(sha
 
 
 async def test_guests_and_the_requester_are_not_asked_by_direct_message(
-    shared: Scene,
+    shared: Rig,
 ) -> None:
     named = f'users = ["{REQUESTER}", "U0GUEST", "U0GONE", "U0ELSEWHERE", "{APPROVER}"]'
     async with shared.bot(APPROVE.replace('groups = ["S0APPROVERS"]', named)):
@@ -221,7 +221,7 @@ async def test_guests_and_the_requester_are_not_asked_by_direct_message(
 
 
 async def test_the_requester_is_told_in_the_thread_if_no_approver_can_be_asked_by_direct_message(
-    shared: Scene,
+    shared: Rig,
 ) -> None:
     async with shared.bot(EVERYBODY):
         await shared.ask()
@@ -232,14 +232,14 @@ async def test_the_requester_is_told_in_the_thread_if_no_approver_can_be_asked_b
 
 
 async def test_approvers_are_asked_by_direct_message_while_their_channel_cannot_be_looked_up(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    scene.slack.fail("conversations.info", Code("missing_scope"), channel=APPROVALS)
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await resting(scene)
-        assert len(asked_directly(scene, APPROVER)) == 1
-    assert scene.slack.parents(APPROVALS) == []
+    rig.slack.fail("conversations.info", Code("missing_scope"), channel=APPROVALS)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await resting(rig)
+        assert len(asked_directly(rig, APPROVER)) == 1
+    assert rig.slack.parents(APPROVALS) == []
 
 
 # The decision.
@@ -248,106 +248,106 @@ async def test_approvers_are_asked_by_direct_message_while_their_channel_cannot_
 @DECISIONS
 @pytest.mark.parametrize("comment", [None, "as discussed <today> & so on"])
 async def test_a_decision_replaces_the_question_and_is_told_in_the_thread(
-    scene: Scene, button: str, comment: str | None
+    rig: Rig, button: str, comment: str | None
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        told = await scene.decide(APPROVER, button, comment)
-        verdict = await settled(scene)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        told = await rig.decide(APPROVER, button, comment)
+        verdict = await settled(rig)
     assert told.startswith(YOU_APPROVED if button == "approve" else YOU_REJECTED)
     assert f"<@{APPROVER}> {button}" in verdict
     assert "<!date^" in verdict
     assert f"<@{REQUESTER}> asked to share `{ENV}` with `{APPID}`" in verdict
-    (reply,) = scene.replies()
+    (reply,) = rig.replies()
     assert f"pproved by <@{APPROVER}>" in reply or f"*Rejected* by <@{APPROVER}>" in reply
     quoted = "“as discussed &lt;today&gt; &amp; so on”"
     assert (quoted in verdict, quoted in reply) == (bool(comment), bool(comment))
-    assert (scene.column("decided_by"), scene.column("comment")) == (APPROVER, comment)
-    assert scene.parent().startswith("✅" if button == "approve" else "🚫")
-    assert len(scene.wechat.calls) == (button == "approve")
-    assert kinds(scene.database).count(f"{button}{'d' if button == 'approve' else 'ed'}") == 1
+    assert (rig.column("decided_by"), rig.column("comment")) == (APPROVER, comment)
+    assert rig.parent().startswith("✅" if button == "approve" else "🚫")
+    assert len(rig.wechat.calls) == (button == "approve")
+    assert kinds(rig.database).count(f"{button}{'d' if button == 'approve' else 'ed'}") == 1
 
 
 async def test_the_result_is_not_overwritten_by_a_late_edit_about_the_decision(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        scene.slack.fail("chat.update", Slow(0.3))
-        await scene.send(APPROVER, view)
-        assert "it was shared." in await settled(scene)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.fail("chat.update", Slow(0.3))
+        await rig.send(APPROVER, view)
+        assert "it was shared." in await settled(rig)
 
 
 @pytest.mark.parametrize(("text", "button"), [(f"{APPID} {ENV}", None), (TWO, "Cancel the rest")])
 async def test_no_message_says_that_a_request_waits_while_it_is_being_shared(
-    scene: Scene, text: str, button: str | None
+    rig: Rig, text: str, button: str | None
 ) -> None:
-    scene.wechat.fail("shareenv", *[Slow()] * 2)
-    async with scene.bot(APPROVE):
-        await scene.ask(text)
-        await scene.decide(APPROVER, "approve")
-        await scene.slack.until(lambda _: "is sharing" in scene.parent())
-        (under_way,) = scene.slack.parents(RELEASES)
-        assert states(scene.database)[0] == "placed"
+    rig.wechat.fail("shareenv", *[Slow()] * 2)
+    async with rig.bot(APPROVE):
+        await rig.ask(text)
+        await rig.decide(APPROVER, "approve")
+        await rig.slack.until(lambda _: "is sharing" in rig.parent())
+        (under_way,) = rig.slack.parents(RELEASES)
+        assert states(rig.database)[0] == "placed"
         assert "Cancel the request" not in json.dumps(under_way.blocks)
         assert has_button(under_way, "cancel") is (button is not None)
-        assert scene.replies() == []
-        scene.wechat.clear()
-        await soon(lambda: set(states(scene.database)) == {"ended"})
-    assert scene.parent().startswith("✅")
-    assert len(scene.replies()) == 1
+        assert rig.replies() == []
+        rig.wechat.clear()
+        await soon(lambda: set(states(rig.database)) == {"ended"})
+    assert rig.parent().startswith("✅")
+    assert len(rig.replies()) == 1
 
 
 @pytest.mark.parametrize(
     ("code", "says"),
     [(None, "it was shared."), (85088, "it did not succeed"), (-1, "it may or may not have")],
 )
-async def test_the_approvers_see_the_result(scene: Scene, code: int | None, says: str) -> None:
+async def test_the_approvers_see_the_result(rig: Rig, code: int | None, says: str) -> None:
     if code == -1:
-        scene.wechat.fail("shareenv", *[Hang(30)] * 5)
-        scene.environ["WECHAT_TIMEOUT"] = "0.5"
+        rig.wechat.fail("shareenv", *[Hang(30)] * 5)
+        rig.environ["WECHAT_TIMEOUT"] = "0.5"
     elif code:
-        scene.wechat.fail("shareenv", Code(code))
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.decide(APPROVER, "approve")
-        verdict = await settled(scene)
+        rig.wechat.fail("shareenv", Code(code))
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        verdict = await settled(rig)
     assert f"<@{APPROVER}> approved this" in verdict
     assert says in verdict
 
 
-async def test_a_modal_can_be_closed_without_a_decision(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        scene.slack.close(APPROVER, view)
-        assert states(scene.database) == ["waiting"]
-        await scene.decide(SECOND_APPROVER, "reject")
-        await scene.over()
+async def test_a_modal_can_be_closed_without_a_decision(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.close(APPROVER, view)
+        assert states(rig.database) == ["waiting"]
+        await rig.decide(SECOND_APPROVER, "reject")
+        await rig.over()
 
 
-async def test_a_request_survives_a_restart_between_asking_and_deciding(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-    async with scene.bot(APPROVE):
-        await scene.decide(APPROVER, "approve")
-        await settled(scene)
-    assert len(scene.slack.parents(RELEASES)) == 1
-    assert len(scene.replies()) == 1
-    assert "restarted" not in scene.replies()[0]
-    assert len(scene.wechat.calls) == 1
+async def test_a_request_survives_a_restart_between_asking_and_deciding(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+    async with rig.bot(APPROVE):
+        await rig.decide(APPROVER, "approve")
+        await settled(rig)
+    assert len(rig.slack.parents(RELEASES)) == 1
+    assert len(rig.replies()) == 1
+    assert "restarted" not in rig.replies()[0]
+    assert len(rig.wechat.calls) == 1
 
 
-async def test_a_modal_survives_a_restart(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-    async with scene.bot(APPROVE):
-        await scene.send(APPROVER, view, "fine")
-        await settled(scene)
-    assert "“fine”" in scene.replies()[0]
+async def test_a_modal_survives_a_restart(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+    async with rig.bot(APPROVE):
+        await rig.send(APPROVER, view, "fine")
+        await settled(rig)
+    assert "“fine”" in rig.replies()[0]
 
 
 # Who may decide.
@@ -367,69 +367,69 @@ async def test_a_modal_survives_a_restart(scene: Scene) -> None:
     ],
 )
 async def test_a_person_who_may_not_decide_is_told_so(
-    scene: Scene, rules: str, user: str, says: str, button: str
+    rig: Rig, rules: str, user: str, says: str, button: str
 ) -> None:
-    channel = scene.slack.channels[APPROVALS]
+    channel = rig.slack.channels[APPROVALS]
     everybody = channel.members | {user}
-    scene.slack.channels[APPROVALS] = replace(channel, members=everybody)
-    async with scene.bot(rules):
-        await scene.ask(user=APPROVER if says == "own" else REQUESTER)
-        assert says in await scene.click(user, await scene.question(), button)
-        [shown] = scene.slack.views(user)
+    rig.slack.channels[APPROVALS] = replace(channel, members=everybody)
+    async with rig.bot(rules):
+        await rig.ask(user=APPROVER if says == "own" else REQUESTER)
+        assert says in await rig.click(user, await rig.question(), button)
+        [shown] = rig.slack.views(user)
         assert not shown.body["submit"]
-        assert states(scene.database) == ["waiting"]
-        assert has_button(await scene.question(), button)
-    [(asked,)] = rows(scene.database, "SELECT id FROM requests")
+        assert states(rig.database) == ["waiting"]
+        assert has_button(await rig.question(), button)
+    [(asked,)] = rows(rig.database, "SELECT id FROM requests")
     refused = "SELECT request, user, channel, rule FROM events WHERE kind = 'not an approver'"
-    assert rows(scene.database, refused) == [(asked, user, APPROVALS, "four eyes")]
+    assert rows(rig.database, refused) == [(asked, user, APPROVALS, "four eyes")]
 
 
-async def test_a_requester_may_approve_if_the_rule_permits_it(scene: Scene) -> None:
-    async with scene.bot(SELF):
-        await scene.ask(user=APPROVER)
-        await scene.decide(APPROVER, "approve")
-        await settled(scene)
-    assert len(scene.wechat.calls) == 1
+async def test_a_requester_may_approve_if_the_rule_permits_it(rig: Rig) -> None:
+    async with rig.bot(SELF):
+        await rig.ask(user=APPROVER)
+        await rig.decide(APPROVER, "approve")
+        await settled(rig)
+    assert len(rig.wechat.calls) == 1
 
 
 @DECISIONS
 async def test_a_person_who_left_the_approvers_meanwhile_decides_nothing(
-    scene: Scene, button: str
+    rig: Rig, button: str
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, button)
-        group = scene.slack.groups["S0APPROVERS"]
-        scene.slack.groups["S0APPROVERS"] = replace(group, members=frozenset({SECOND_APPROVER}))
-        assert NOT_AN_APPROVER in await scene.send(APPROVER, view)
-        assert states(scene.database) == ["waiting"]
-        await scene.decide(SECOND_APPROVER, button)
-        await scene.over()
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, button)
+        group = rig.slack.groups["S0APPROVERS"]
+        rig.slack.groups["S0APPROVERS"] = replace(group, members=frozenset({SECOND_APPROVER}))
+        assert NOT_AN_APPROVER in await rig.send(APPROVER, view)
+        assert states(rig.database) == ["waiting"]
+        await rig.decide(SECOND_APPROVER, button)
+        await rig.over()
 
 
-async def test_an_approver_who_was_deactivated_meanwhile_decides_nothing(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        scene.slack.people[APPROVER] = replace(scene.slack.people[APPROVER], deleted=True)
-        assert NOT_AN_APPROVER in await scene.send(APPROVER, view)
-    assert states(scene.database) == ["waiting"]
+async def test_an_approver_who_was_deactivated_meanwhile_decides_nothing(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.people[APPROVER] = replace(rig.slack.people[APPROVER], deleted=True)
+        assert NOT_AN_APPROVER in await rig.send(APPROVER, view)
+    assert states(rig.database) == ["waiting"]
 
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 @DECISIONS
 async def test_nothing_is_decided_while_the_clicker_cannot_be_looked_up(
-    scene: Scene, method: str, button: str
+    rig: Rig, method: str, button: str
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, button)
-        scene.slack.fail(method, Status(503))
-        assert CANNOT_TELL_WHO in await scene.send(APPROVER, view)
-        assert states(scene.database) == ["waiting"]
-    async with scene.bot(APPROVE):
-        await scene.decide(APPROVER, button)
-        await scene.over()
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, button)
+        rig.slack.fail(method, Status(503))
+        assert CANNOT_TELL_WHO in await rig.send(APPROVER, view)
+        assert states(rig.database) == ["waiting"]
+    async with rig.bot(APPROVE):
+        await rig.decide(APPROVER, button)
+        await rig.over()
 
 
 # The current policy.
@@ -444,265 +444,265 @@ GROUP_RULE = APPROVE.replace(
     "rules", [DENY + APPROVE, DENY, ALLOW.replace("U0REQUESTER", "U0APPROVER")]
 )
 async def test_a_request_that_the_policy_no_longer_allows_cannot_be_approved(
-    scene: Scene, rules: str
+    rig: Rig, rules: str
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-    async with scene.bot(rules):
-        told = await scene.decide(APPROVER, "approve")
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+    async with rig.bot(rules):
+        told = await rig.decide(APPROVER, "approve")
         assert f"does not let <@{REQUESTER}> share" in told
-        assert verdict_on(Denied()) in await settled(scene)
-    assert scene.column("outcome") == "denied"
-    assert scene.parent().startswith("🚫")
-    assert answer_to(Denied()) in scene.replies()[0]
-    assert scene.wechat.calls == []
+        assert verdict_on(Denied()) in await settled(rig)
+    assert rig.column("outcome") == "denied"
+    assert rig.parent().startswith("🚫")
+    assert answer_to(Denied()) in rig.replies()[0]
+    assert rig.wechat.calls == []
 
 
 async def test_a_click_by_a_person_who_is_no_approver_does_not_end_a_request_that_is_denied_now(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-    async with scene.bot(DENY + APPROVE):
-        question = await scene.question()
-        assert NOT_AN_APPROVER in await scene.click("U0SECOND", question, "approve")
-    assert states(scene.database) == ["waiting"]
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+    async with rig.bot(DENY + APPROVE):
+        question = await rig.question()
+        assert NOT_AN_APPROVER in await rig.click("U0SECOND", question, "approve")
+    assert states(rig.database) == ["waiting"]
 
 
-async def test_the_request_of_a_person_who_left_the_group_cannot_be_approved(scene: Scene) -> None:
-    async with scene.bot(GROUP_RULE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        group = scene.slack.groups["S0PLATFORM"]
-        scene.slack.groups["S0PLATFORM"] = replace(group, members=frozenset())
-        assert f"does not let <@{REQUESTER}> share" in await scene.send(APPROVER, view)
-        await scene.over()
-    assert scene.column("outcome") == "denied"
+async def test_the_request_of_a_person_who_left_the_group_cannot_be_approved(rig: Rig) -> None:
+    async with rig.bot(GROUP_RULE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        group = rig.slack.groups["S0PLATFORM"]
+        rig.slack.groups["S0PLATFORM"] = replace(group, members=frozenset())
+        assert f"does not let <@{REQUESTER}> share" in await rig.send(APPROVER, view)
+        await rig.over()
+    assert rig.column("outcome") == "denied"
 
 
-async def test_the_request_of_a_deactivated_person_cannot_be_approved(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        gone = replace(scene.slack.people[REQUESTER], deleted=True)
-        scene.slack.people[REQUESTER] = gone
-        assert f"does not let <@{REQUESTER}> share" in await scene.send(APPROVER, view)
-        await scene.over()
-    assert scene.column("outcome") == "denied"
-    assert scene.wechat.calls == []
+async def test_the_request_of_a_deactivated_person_cannot_be_approved(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        gone = replace(rig.slack.people[REQUESTER], deleted=True)
+        rig.slack.people[REQUESTER] = gone
+        assert f"does not let <@{REQUESTER}> share" in await rig.send(APPROVER, view)
+        await rig.over()
+    assert rig.column("outcome") == "denied"
+    assert rig.wechat.calls == []
 
 
 async def test_a_request_is_not_denied_because_the_requesters_group_cannot_be_read(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(GROUP_RULE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        del scene.slack.groups["S0PLATFORM"]
-        assert f"find out from Slack who <@{REQUESTER}> is" in await scene.send(APPROVER, view)
-    assert states(scene.database) == ["waiting"]
+    async with rig.bot(GROUP_RULE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        del rig.slack.groups["S0PLATFORM"]
+        assert f"find out from Slack who <@{REQUESTER}> is" in await rig.send(APPROVER, view)
+    assert states(rig.database) == ["waiting"]
 
 
-async def test_the_approvers_of_the_current_rule_decide(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
+async def test_the_approvers_of_the_current_rule_decide(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
     other = APPROVE.replace("four eyes", "six eyes").replace(
         'groups = ["S0APPROVERS"]', 'users = ["U0SECOND"]'
     )
-    async with scene.bot(other):
-        question = await scene.question()
-        assert NOT_AN_APPROVER in await scene.click(APPROVER, question, "approve")
-        await scene.decide("U0SECOND", "approve")
-        await settled(scene)
-    assert len(scene.wechat.calls) == 1
+    async with rig.bot(other):
+        question = await rig.question()
+        assert NOT_AN_APPROVER in await rig.click(APPROVER, question, "approve")
+        await rig.decide("U0SECOND", "approve")
+        await settled(rig)
+    assert len(rig.wechat.calls) == 1
 
 
 # Several approvers.
 
 
-async def test_of_two_approvers_one_decides_and_the_other_is_told(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
+async def test_of_two_approvers_one_decides_and_the_other_is_told(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
         views = {
-            APPROVER: await scene.open(APPROVER, "approve"),
-            SECOND_APPROVER: await scene.open(SECOND_APPROVER, "reject"),
+            APPROVER: await rig.open(APPROVER, "approve"),
+            SECOND_APPROVER: await rig.open(SECOND_APPROVER, "reject"),
         }
-        told = await asyncio.gather(*(scene.send(user, view) for user, view in views.items()))
-        await settled(scene)
+        told = await asyncio.gather(*(rig.send(user, view) for user, view in views.items()))
+        await settled(rig)
     late = [said for said in told if said.startswith(TOO_LATE)]
     assert len(late) == 1
-    by = scene.column("decided_by")
+    by = rig.column("decided_by")
     assert any(how in late[0] for how in (f"<@{by}>", late_answer(Shared())))
-    assert len(scene.wechat.calls) == (by == APPROVER)
-    assert len(scene.replies()) == 1
+    assert len(rig.wechat.calls) == (by == APPROVER)
+    assert len(rig.replies()) == 1
 
 
 @DECISIONS
 @pytest.mark.parametrize("first", ["approve", "reject", "cancel"])
 async def test_an_approver_who_clicks_after_a_decision_is_told_of_it(
-    scene: Scene, first: str, button: str
+    rig: Rig, first: str, button: str
 ) -> None:
     says = {
         "approve": late_answer(Shared()),
         "reject": late_answer(Rejected("")),
         "cancel": late_answer(Cancelled("")),
     }
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        view = await scene.open(SECOND_APPROVER, button)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        view = await rig.open(SECOND_APPROVER, button)
         if first == "cancel":
-            await scene.click(REQUESTER, scene.slack.parents(RELEASES)[0], "cancel")
+            await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
         else:
-            await scene.decide(APPROVER, first)
-        await scene.over()
-        assert says[first] in await scene.send(SECOND_APPROVER, view)
-        assert says[first] in await scene.click(SECOND_APPROVER, question, button)
+            await rig.decide(APPROVER, first)
+        await rig.over()
+        assert says[first] in await rig.send(SECOND_APPROVER, view)
+        assert says[first] in await rig.click(SECOND_APPROVER, question, button)
 
 
-async def test_an_approver_who_clicks_during_the_call_is_told_who_approved(scene: Scene) -> None:
-    scene.wechat.fail("shareenv", Slow(after_effect=True))
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        (waiting,) = scene.slack.parents(RELEASES)
-        await scene.decide(APPROVER, "approve")
-        await scene.wechat.until(lambda wechat: bool(wechat.calls))
+async def test_an_approver_who_clicks_during_the_call_is_told_who_approved(rig: Rig) -> None:
+    rig.wechat.fail("shareenv", Slow(after_effect=True))
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        (waiting,) = rig.slack.parents(RELEASES)
+        await rig.decide(APPROVER, "approve")
+        await rig.wechat.until(lambda wechat: bool(wechat.calls))
         late = f"<@{APPROVER}> approved it already"
-        assert late in await scene.click(SECOND_APPROVER, question, "reject")
-        assert late in await scene.click(REQUESTER, waiting, "cancel")
-        scene.wechat.clear("shareenv")
-        await scene.over()
-    assert len(scene.wechat.calls) == 1
+        assert late in await rig.click(SECOND_APPROVER, question, "reject")
+        assert late in await rig.click(REQUESTER, waiting, "cancel")
+        rig.wechat.clear("shareenv")
+        await rig.over()
+    assert len(rig.wechat.calls) == 1
 
 
-async def test_a_decision_that_is_delivered_twice_takes_effect_once(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        ack = await scene.slack.submit(APPROVER, view)
-        await scene.slack.redeliver(ack)
-        await scene.over()
-        await scene.slack.redeliver(ack)
-    assert len(scene.wechat.calls) == 1
-    assert len(scene.heard[APPROVER]) == 1
-    assert kinds(scene.database).count("approved") == 1
+async def test_a_decision_that_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        ack = await rig.slack.submit(APPROVER, view)
+        await rig.slack.redeliver(ack)
+        await rig.over()
+        await rig.slack.redeliver(ack)
+    assert len(rig.wechat.calls) == 1
+    assert len(rig.heard[APPROVER]) == 1
+    assert kinds(rig.database).count("approved") == 1
 
 
 # Withdrawal.
 
 
-async def test_a_requester_can_withdraw_a_waiting_request(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        (waiting,) = scene.slack.parents(RELEASES)
-        assert (await scene.click(REQUESTER, waiting, "cancel")).startswith("Cancelled")
-        assert f"<@{REQUESTER}> cancelled this" in await settled(scene)
-    assert "*Cancelled*" in scene.replies()[0]
-    assert scene.parent().startswith("🚫")
-    assert not has_button(scene.slack.parents(RELEASES)[0], "cancel")
-    assert scene.wechat.calls == []
+async def test_a_requester_can_withdraw_a_waiting_request(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        (waiting,) = rig.slack.parents(RELEASES)
+        assert (await rig.click(REQUESTER, waiting, "cancel")).startswith("Cancelled")
+        assert f"<@{REQUESTER}> cancelled this" in await settled(rig)
+    assert "*Cancelled*" in rig.replies()[0]
+    assert rig.parent().startswith("🚫")
+    assert not has_button(rig.slack.parents(RELEASES)[0], "cancel")
+    assert rig.wechat.calls == []
 
 
 # Private places, and deleted messages.
 
 
-async def test_a_requester_in_a_private_place_is_told_in_private(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(channel=SECRET)
-        assert "*From:* <#C0SECRET>" in (await scene.question()).text
-        await scene.decide(APPROVER, "reject", "not today")
-        await settled(scene)
-    assert "*Rejected*" in scene.told_directly().text
-    assert "“not today”" in scene.told_directly().text
-    assert scene.slack.parents(SECRET) == []
+async def test_a_requester_in_a_private_place_is_told_in_private(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask(channel=SECRET)
+        assert "*From:* <#C0SECRET>" in (await rig.question()).text
+        await rig.decide(APPROVER, "reject", "not today")
+        await settled(rig)
+    assert "*Rejected*" in rig.told_directly().text
+    assert "“not today”" in rig.told_directly().text
+    assert rig.slack.parents(SECRET) == []
 
 
 async def test_a_requester_in_a_private_place_is_told_by_direct_message_once_the_response_url_is_used_up(
-    scene: Scene, http: aiohttp.ClientSession
+    rig: Rig, http: aiohttp.ClientSession
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(channel=SECRET)
-        await scene.question()
+    async with rig.bot(APPROVE):
+        await rig.ask(channel=SECRET)
+        await rig.question()
         for _ in range(4):  # after the one that says that it waits
-            await http.post(str(scene.column("response_url")), json={"text": "used"})
-        await scene.decide(APPROVER, "approve")
-        await settled(scene)
-    (direct,) = scene.slack.parents("D0BOT")
+            await http.post(str(rig.column("response_url")), json={"text": "used"})
+        await rig.decide(APPROVER, "approve")
+        await settled(rig)
+    (direct,) = rig.slack.parents("D0BOT")
     assert direct.text.startswith("✅")
     assert f"Approved by <@{APPROVER}>" in direct.text
 
 
 async def test_a_deleted_question_can_still_be_decided_by_a_person_who_sees_it(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        view = await scene.open(APPROVER, "approve", question)
-        scene.slack.delete(question.ts)
-        await scene.send(APPROVER, view)
-        await scene.over()
-    assert len(scene.wechat.calls) == 1
-    assert scene.parent().startswith("✅")
-    assert scene.slack.parents(APPROVALS) == []
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        view = await rig.open(APPROVER, "approve", question)
+        rig.slack.delete(question.ts)
+        await rig.send(APPROVER, view)
+        await rig.over()
+    assert len(rig.wechat.calls) == 1
+    assert rig.parent().startswith("✅")
+    assert rig.slack.parents(APPROVALS) == []
 
 
 @DECISIONS
-async def test_a_button_of_another_workspace_decides_nothing(scene: Scene, button: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        told = await scene.click(APPROVER, question, button, team="T0ELSEWHERE")
+async def test_a_button_of_another_workspace_decides_nothing(rig: Rig, button: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        told = await rig.click(APPROVER, question, button, team="T0ELSEWHERE")
         assert NO_SUCH_REQUEST in told
-    assert states(scene.database) == ["waiting"]
+    assert states(rig.database) == ["waiting"]
 
 
 @pytest.mark.parametrize("button", ["approve", "reject", "cancel"])
-async def test_a_button_of_a_deleted_request_says_so(scene: Scene, button: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        rows(scene.database, "DELETE FROM requests")
-        where = question if button != "cancel" else scene.slack.parents(RELEASES)[0]
+async def test_a_button_of_a_deleted_request_says_so(rig: Rig, button: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        rows(rig.database, "DELETE FROM requests")
+        where = question if button != "cancel" else rig.slack.parents(RELEASES)[0]
         user = APPROVER if button != "cancel" else REQUESTER
-        assert NO_SUCH_REQUEST in await scene.click(user, where, button)
+        assert NO_SUCH_REQUEST in await rig.click(user, where, button)
 
 
-async def test_a_modal_of_a_deleted_request_says_so(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        view = await scene.open(APPROVER, "approve")
-        rows(scene.database, "DELETE FROM requests")
-        assert NO_SUCH_REQUEST in await scene.send(APPROVER, view)
+async def test_a_modal_of_a_deleted_request_says_so(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rows(rig.database, "DELETE FROM requests")
+        assert NO_SUCH_REQUEST in await rig.send(APPROVER, view)
 
 
 @DECISIONS
-async def test_a_decision_that_cannot_be_recorded_has_no_effect(scene: Scene, button: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        view = await scene.open(APPROVER, button)
-        with ledger_down(scene.database):
-            assert CLICK_NOT_RECORDED in await scene.send(APPROVER, view)
-            assert CLICK_NOT_RECORDED in await scene.click(SECOND_APPROVER, question, button)
-        assert states(scene.database) == ["waiting"]
-        await scene.decide(APPROVER, button)
-        await soon(lambda: states(scene.database) == ["ended"])
+async def test_a_decision_that_cannot_be_recorded_has_no_effect(rig: Rig, button: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        view = await rig.open(APPROVER, button)
+        with ledger_down(rig.database):
+            assert CLICK_NOT_RECORDED in await rig.send(APPROVER, view)
+            assert CLICK_NOT_RECORDED in await rig.click(SECOND_APPROVER, question, button)
+        assert states(rig.database) == ["waiting"]
+        await rig.decide(APPROVER, button)
+        await soon(lambda: states(rig.database) == ["ended"])
 
 
 async def test_a_crash_before_the_call_is_not_reported_as_one_during_the_call(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        question = await scene.question()
-        rows(scene.database, "UPDATE requests SET taken_over = 1")
-        await scene.decide(APPROVER, "approve", where=question)
-        await scene.over()
-    assert "once more" not in scene.replies()[-1]
-    assert len(scene.wechat.calls) == 1
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        rows(rig.database, "UPDATE requests SET taken_over = 1")
+        await rig.decide(APPROVER, "approve", where=question)
+        await rig.over()
+    assert "once more" not in rig.replies()[-1]
+    assert len(rig.wechat.calls) == 1

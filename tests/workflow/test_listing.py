@@ -7,7 +7,7 @@ import pytest
 from bot.playground.loopback import Json
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.conftest import RELEASES, REQUESTER, rows, soon
-from tests.scenes import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Scene
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Rig
 
 MOST = [f"wx{number * 7919:016x}" for number in range(1, 501)]
 
@@ -38,66 +38,66 @@ def address(message: PostedMessage) -> str:
 
 @pytest.mark.parametrize("button", ["Approve", "Reject"])
 async def test_approvers_can_read_all_of_five_hundred_in_the_thread_and_in_the_modal(
-    scene: Scene, button: str
+    rig: Rig, button: str
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(line(MOST))
-        question = await scene.question()
-        assert below(scene.slack, question) == MOST
-        view = await scene.open(APPROVER, button)
+    async with rig.bot(APPROVE):
+        await rig.ask(line(MOST))
+        question = await rig.question()
+        assert below(rig.slack, question) == MOST
+        view = await rig.open(APPROVER, button)
         assert listed([*view.blocks]) == MOST
 
 
-async def test_the_requester_can_read_all_of_five_hundred_in_the_confirmation(scene: Scene) -> None:
-    async with scene.bot(CONFIRM):
-        await scene.ask(line(MOST))
-        assert listed([*scene.shown().blocks]) == MOST
+async def test_the_requester_can_read_all_of_five_hundred_in_the_confirmation(rig: Rig) -> None:
+    async with rig.bot(CONFIRM):
+        await rig.ask(line(MOST))
+        assert listed([*rig.shown().blocks]) == MOST
 
 
 @pytest.mark.parametrize("rules", [ALLOW, APPROVE], ids=["at once", "once approved"])
 async def test_the_requesters_history_links_to_a_thread_that_lists_all_appids(
-    scene: Scene, rules: str
+    rig: Rig, rules: str
 ) -> None:
-    async with scene.bot(rules):
-        await scene.ask(line(MOST))
+    async with rig.bot(rules):
+        await rig.ask(line(MOST))
         placed = "SELECT 1 FROM requests WHERE batch IS NULL AND place IS NOT NULL"
-        await soon(lambda: rows(scene.database, placed))
-        (parent,) = scene.slack.parents(RELEASES)
-        assert below(scene.slack, parent) == MOST
-        assert f"{address(parent)}|thread>" in await scene.ask("history")
-        await scene.slack.open_home(REQUESTER)
-        await soon(lambda: f"{address(parent)}|thread>" in home(scene.slack, REQUESTER))
+        await soon(lambda: rows(rig.database, placed))
+        (parent,) = rig.slack.parents(RELEASES)
+        assert below(rig.slack, parent) == MOST
+        assert f"{address(parent)}|thread>" in await rig.ask("history")
+        await rig.slack.open_home(REQUESTER)
+        await soon(lambda: f"{address(parent)}|thread>" in home(rig.slack, REQUESTER))
 
 
 async def test_the_approvers_home_links_to_the_question_that_lists_all_appids(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask(line(MOST))
-        question = await scene.question()
-        await scene.slack.open_home(APPROVER)
-        await soon(lambda: home(scene.slack, APPROVER))
+    async with rig.bot(APPROVE):
+        await rig.ask(line(MOST))
+        question = await rig.question()
+        await rig.slack.open_home(APPROVER)
+        await soon(lambda: home(rig.slack, APPROVER))
         link = f"{address(question)}|this thread>"
         assert f"All of them are listed in <https://playground.slack.com/{link}." in home(
-            scene.slack, APPROVER
+            rig.slack, APPROVER
         )
 
 
-async def test_ten_appids_are_listed_in_the_messages_themselves(scene: Scene) -> None:
+async def test_ten_appids_are_listed_in_the_messages_themselves(rig: Rig) -> None:
     ten = " ".join(f"`{appid}`" for appid in MOST[:10])
-    async with scene.bot(APPROVE):
-        await scene.ask(line(MOST[:10]))
-        question = await scene.question()
-        (parent,) = scene.slack.parents(RELEASES)
-        view = await scene.open(APPROVER, "Approve")
+    async with rig.bot(APPROVE):
+        await rig.ask(line(MOST[:10]))
+        question = await rig.question()
+        (parent,) = rig.slack.parents(RELEASES)
+        view = await rig.open(APPROVER, "Approve")
         for shown in (question.text, parent.text, str(view.blocks)):
             assert ten in shown
-        await scene.send(APPROVER, view)
-        await scene.over(11)
-    assert ten in scene.parent()
-    assert ten in scene.slack.parents(APPROVALS)[0].text
-    assert len(scene.replies()) == 1
-    assert scene.slack.thread(APPROVALS, question.ts) == []
+        await rig.send(APPROVER, view)
+        await rig.over(11)
+    assert ten in rig.parent()
+    assert ten in rig.slack.parents(APPROVALS)[0].text
+    assert len(rig.replies()) == 1
+    assert rig.slack.thread(APPROVALS, question.ts) == []
 
 
 def home(slack: LocalSlack, user: str) -> str:

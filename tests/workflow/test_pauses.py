@@ -15,7 +15,7 @@ from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.worker import MOST_TAKE_OVERS
 from tests.conftest import RELEASES, REQUESTER, Change, Sleep, ledger_down, rows, soon
-from tests.scenes import ALLOW, DENY, Scene
+from tests.rig import ALLOW, DENY, Rig
 from tests.workflow.test_batches import appids, line, shared, through
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -55,43 +55,43 @@ def standing() -> Standing:
 
 
 @pytest.fixture
-def scene(
+def rig(
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,
     standing: Standing,
-) -> Scene:
-    return Scene(
+) -> Rig:
+    return Rig(
         slack, wechat, database, environ, replace(runtime, now=standing.time, sleep=standing)
     )
 
 
-def first(scene: Scene) -> PostedMessage:
+def first(rig: Rig) -> PostedMessage:
     """Return the message of the first batch."""
-    return scene.slack.parents(RELEASES)[0]
+    return rig.slack.parents(RELEASES)[0]
 
 
-def last(scene: Scene) -> PostedMessage:
+def last(rig: Rig) -> PostedMessage:
     """Return the message of the last batch."""
-    return scene.slack.parents(RELEASES)[-1]
+    return rig.slack.parents(RELEASES)[-1]
 
 
-async def paused(scene: Scene, until: int) -> None:
+async def paused(rig: Rig, until: int) -> None:
     """Wait until the first batch says that it pauses until then, and no call is in progress."""
     said = f"WeChat's limit is reached. The batch goes on by itself <!date^{until}^"
-    await soon(lambda: scene.slack.parents(RELEASES) and said in first(scene).text)
+    await soon(lambda: rig.slack.parents(RELEASES) and said in first(rig).text)
     begun = f"{QUEUED} AND begun"
-    await soon(lambda: rows(scene.database, begun) == [] and scene.wechat.in_flight == 0)
+    await soon(lambda: rows(rig.database, begun) == [] and rig.wechat.in_flight == 0)
 
 
-async def at_a_limit(scene: Scene, size: int, code: int = PER_MINUTE) -> None:
+async def at_a_limit(rig: Rig, size: int, code: int = PER_MINUTE) -> None:
     """Request a batch that runs into a limit of WeChat."""
-    scene.wechat.fail("shareenv", Code(code), times=None)
-    await scene.ask(line(size))
-    await paused(scene, IN_A_MINUTE if code == PER_MINUTE else IN_AN_HOUR)
-    scene.wechat.clear("shareenv")
+    rig.wechat.fail("shareenv", Code(code), times=None)
+    await rig.ask(line(size))
+    await paused(rig, IN_A_MINUTE if code == PER_MINUTE else IN_AN_HOUR)
+    rig.wechat.clear("shareenv")
 
 
 def codes(wechat: LocalWeChat) -> Counter[int | None]:
@@ -103,14 +103,14 @@ def codes(wechat: LocalWeChat) -> Counter[int | None]:
 
 @LIMITS
 async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
-    scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, standing: Standing, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.fail("shareenv", *[Code(code)] * 3)
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with wechat.thinking():
-            await scene.ask(line(60))
+            await rig.ask(line(60))
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-        await paused(scene, until)
+        await paused(rig, until)
         calls = len(wechat.calls)
         assert calls <= 2 * AT_ONCE
         await standing.turns()
@@ -118,123 +118,123 @@ async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
         await standing.turns()
         assert len(wechat.calls) == calls
         standing.now = until
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("✅ *All 60 shared.*")
-    assert shared(scene) == appids(60)
+    assert shared(rig) == appids(60)
     assert codes(wechat) == {0: 60, code: 3}
 
 
 async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
     wechat.latency = 0.02
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 100)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 100)
         assert len(wechat.calls) <= AT_ONCE
         standing.now = IN_A_MINUTE
-        await through(scene)
-    assert shared(scene) == appids(100)
+        await through(rig)
+    assert shared(rig) == appids(100)
 
 
 async def test_a_limit_that_lasts_another_minute_pauses_the_batch_again(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 3)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 3)
         wechat.fail("shareenv", Code(PER_MINUTE), times=None)
         standing.now = IN_A_MINUTE
-        await paused(scene, IN_A_MINUTE + 60)
+        await paused(rig, IN_A_MINUTE + 60)
         wechat.clear("shareenv")
         standing.now = IN_A_MINUTE + 60
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("✅ *All 3 shared.*")
 
 
 async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 2, PER_DAY)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2, PER_DAY)
         for hour in range(1, 4):
             calls = len(wechat.calls)
             wechat.fail("shareenv", Code(PER_DAY), times=None)
             standing.now = NOW + hour * 3600
-            await paused(scene, int(NOW) + (hour + 1) * 3600)
+            await paused(rig, int(NOW) + (hour + 1) * 3600)
             assert calls < len(wechat.calls) <= calls + 2
         wechat.clear("shareenv")
         standing.now = NOW + 4 * 3600
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("✅ *All 2 shared.*")
 
 
 @LIMITS
 async def test_after_a_pause_nothing_more_is_shared_if_the_policy_says_no_by_now(
-    scene: Scene, standing: Standing, change: Change, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, standing: Standing, change: Change, wechat: LocalWeChat, code: int, until: int
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 60, code)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 60, code)
         calls = len(wechat.calls)
         await change(DENY)
         standing.now = until
-        answer = await through(scene)
+        answer = await through(rig)
     assert "*60 stopped by the policy*, of 60." in answer.text
     assert len(wechat.calls) == calls
 
 
 async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
     async def taken_over(times: int) -> None:
         taken = "SELECT 1 FROM events WHERE kind = 'taken over'"
-        await soon(lambda: len(rows(scene.database, taken)) == times)
+        await soon(lambda: len(rows(rig.database, taken)) == times)
 
-    scene.environ["SHUTDOWN_GRACE"] = "0"
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 2, PER_DAY)
+    rig.environ["SHUTDOWN_GRACE"] = "0"
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2, PER_DAY)
     for deploy in range(1, MOST_TAKE_OVERS + 2):
         wechat.fail("shareenv", Code(PER_DAY), times=None)
-        async with scene.bot(ALLOW):
+        async with rig.bot(ALLOW):
             await taken_over(deploy)
     wechat.clear("shareenv")
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         standing.now = IN_AN_HOUR
-        answer = await through(scene)
+        answer = await through(rig)
     assert "2 shared" in answer.text
 
 
 async def test_a_pause_is_no_longer_shown_once_it_is_over(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 60)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 60)
         with wechat.thinking():
             standing.now = IN_A_MINUTE
-            await soon(lambda: "The batch goes on by itself" not in first(scene).text)
-            assert first(scene).text.startswith("⏳")
-        await through(scene)
+            await soon(lambda: "The batch goes on by itself" not in first(rig).text)
+            assert first(rig).text.startswith("⏳")
+        await through(rig)
 
 
-async def test_a_pause_that_slack_does_not_show_at_first_is_shown_later(scene: Scene) -> None:
-    scene.slack.fail("chat.update", *[Status(503)] * 5)
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 3)
+async def test_a_pause_that_slack_does_not_show_at_first_is_shown_later(rig: Rig) -> None:
+    rig.slack.fail("chat.update", *[Status(503)] * 5)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 3)
 
 
 @LIMITS
 async def test_answers_at_the_beginning_of_a_pause_are_recorded_before_its_end(
-    scene: Scene, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.fail("shareenv", Code(code))
     recorded = "SELECT appid FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with wechat.thinking():
-            await scene.ask(line(AT_ONCE))
+            await rig.ask(line(AT_ONCE))
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-        await paused(scene, until)
-        assert len(shared(scene)) == AT_ONCE - 1
-        await soon(lambda: len(rows(scene.database, recorded)) == AT_ONCE - 1)
-        await scene.click(REQUESTER, first(scene), "cancel")
-        answer = await through(scene)
+        await paused(rig, until)
+        assert len(shared(rig)) == AT_ONCE - 1
+        await soon(lambda: len(rows(rig.database, recorded)) == AT_ONCE - 1)
+        await rig.click(REQUESTER, first(rig), "cancel")
+        answer = await through(rig)
     assert f"{AT_ONCE - 1} shared, 1 cancelled" in answer.text
 
 
@@ -242,46 +242,46 @@ async def test_answers_at_the_beginning_of_a_pause_are_recorded_before_its_end(
 
 
 async def test_other_batches_run_while_one_is_at_the_daily_limit(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 3, PER_DAY)
-        await scene.ask(line(30).replace("prod-1", "test-1"))
-        await scene.ask(f"{appids(1)[0]} test-2")
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 3, PER_DAY)
+        await rig.ask(line(30).replace("prod-1", "test-1"))
+        await rig.ask(f"{appids(1)[0]} test-2")
         await soon(lambda: len(wechat.shared) == 31)
         assert "prod-1" not in {env for _, env, _ in wechat.shared}
         standing.now = IN_AN_HOUR
-        await through(scene)
+        await through(rig)
     assert Counter(env for _, env, _ in wechat.shared) == {"prod-1": 3, "test-1": 30, "test-2": 1}
 
 
 async def test_while_a_batch_waits_for_a_minute_single_commands_run_and_other_batches_do_not(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 3)
-        await scene.ask(line(3).replace("prod-1", "test-1"))
-        await scene.ask(f"{appids(1)[0]} test-2")
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 3)
+        await rig.ask(line(3).replace("prod-1", "test-1"))
+        await rig.ask(f"{appids(1)[0]} test-2")
         await soon(lambda: len(wechat.shared) == 1)
         await standing.turns()
         standing.now = IN_A_MINUTE
-        await through(scene)
+        await through(rig)
     assert [env for _, env, _ in wechat.shared] == ["test-2", *["prod-1"] * 3, *["test-1"] * 3]
 
 
 async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
-    scene: Scene, standing: Standing
+    rig: Rig, standing: Standing
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 2, PER_DAY)
-        said = await scene.ask(f"{appids(2)[1]} prod-1 --again")
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2, PER_DAY)
+        said = await rig.ask(f"{appids(2)[1]} prod-1 --again")
         assert "sharing `prod-1` with" in said
         assert "already" in said
-        await scene.ask(line(3, "--again"))
-        await soon(lambda: "1 shared, 2 left out" in last(scene).text)
+        await rig.ask(line(3, "--again"))
+        await soon(lambda: "1 shared, 2 left out" in last(rig).text)
         standing.now = IN_AN_HOUR
-        await through(scene)
-    assert shared(scene) == appids(3)
+        await through(rig)
+    assert shared(rig) == appids(3)
 
 
 # Cancellation.
@@ -289,147 +289,147 @@ async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
 
 @LIMITS
 async def test_only_the_requester_can_cancel_a_paused_batch_which_ends_at_once(
-    scene: Scene, standing: Standing, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, standing: Standing, wechat: LocalWeChat, code: int, until: int
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 60, code)
-        assert f"^{until}^" in first(scene).text
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 60, code)
+        assert f"^{until}^" in first(rig).text
         calls = len(wechat.calls)
-        assert "Nothing was done" in await scene.click("U0SECOND", first(scene), "cancel")
+        assert "Nothing was done" in await rig.click("U0SECOND", first(rig), "cancel")
         await standing.turns()
-        assert first(scene).text.startswith("⏳")
-        said = await scene.click(REQUESTER, first(scene), "cancel")
+        assert first(rig).text.startswith("⏳")
+        said = await rig.click(REQUESTER, first(rig), "cancel")
         assert said.startswith("Cancelled 60 ")
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("🚫 *60 cancelled*, of 60.")
     assert len(wechat.calls) == calls
     assert standing.now == NOW
 
 
 async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 2)
-        await scene.ask(line(3).replace("prod-1", "test-1"))
-        await soon(lambda: "0 of 3" in last(scene).text)
-        said = await scene.click(REQUESTER, last(scene), "cancel")
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
+        await rig.ask(line(3).replace("prod-1", "test-1"))
+        await soon(lambda: "0 of 3" in last(rig).text)
+        said = await rig.click(REQUESTER, last(rig), "cancel")
         assert said.startswith("Cancelled 3 ")
-        await soon(lambda: "3 cancelled" in last(scene).text)
-        assert first(scene).text.startswith("⏳")
+        await soon(lambda: "3 cancelled" in last(rig).text)
+        assert first(rig).text.startswith("⏳")
         standing.now = IN_A_MINUTE
-        await through(scene)
+        await through(rig)
     assert {env for _, env, _ in wechat.shared} == {"prod-1"}
 
 
-async def test_a_finished_batch_cannot_be_cancelled(scene: Scene, standing: Standing) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 2)
-        before = first(scene)
+async def test_a_finished_batch_cannot_be_cancelled(rig: Rig, standing: Standing) -> None:
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
+        before = first(rig)
         standing.now = IN_A_MINUTE
-        await through(scene)
-        said = await scene.click(REQUESTER, before, "cancel")
+        await through(rig)
+        said = await rig.click(REQUESTER, before, "cancel")
     assert "too late" in said
-    assert shared(scene) == appids(2)
+    assert shared(rig) == appids(2)
 
 
 # Failures.
 
 
 async def test_while_the_ledger_is_down_no_call_is_made_without_being_recorded(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
+    async with rig.bot(ALLOW):
         with ExitStack() as held:
             held.enter_context(wechat.thinking())
-            await scene.ask(line(100))
+            await rig.ask(line(100))
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-            with ledger_down(scene.database):
+            with ledger_down(rig.database):
                 held.close()
                 await standing.turns(100)
                 await soon(lambda: wechat.in_flight == 0)
                 calls = {call.appid for call in wechat.calls}
-                begun = rows(scene.database, "SELECT appid FROM requests_elsewhere WHERE begun")
+                begun = rows(rig.database, "SELECT appid FROM requests_elsewhere WHERE begun")
                 assert calls == {appid for (appid,) in begun}
                 await standing.turns(100)
                 assert len(wechat.calls) == len(calls) < 100
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("✅ *All 100 shared.*")
     assert sorted(call.appid for call in wechat.calls) == appids(100)
 
 
-async def stopped_in_the_midst(scene: Scene) -> tuple[list[str], list[str]]:
+async def stopped_in_the_midst(rig: Rig) -> tuple[list[str], list[str]]:
     """Stop a bot without grace during a batch of a hundred; return the items that had begun, and all open ones."""
-    scene.environ["SHUTDOWN_GRACE"] = "0"
-    scene.wechat.fail("shareenv", *[Slow(0.0)] * AT_ONCE)
-    scene.wechat.fail("shareenv", Slow(), times=None)
+    rig.environ["SHUTDOWN_GRACE"] = "0"
+    rig.wechat.fail("shareenv", *[Slow(0.0)] * AT_ONCE)
+    rig.wechat.fail("shareenv", Slow(), times=None)
     done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
-    async with scene.bot(ALLOW):
-        await scene.ask(line(100))
-        await soon(lambda: len(rows(scene.database, done)) == AT_ONCE)
-        await scene.wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-    scene.wechat.clear("shareenv")
-    await soon(lambda: scene.wechat.in_flight == 0)
-    begun = [appid for (appid,) in rows(scene.database, f"{QUEUED} AND begun")]
-    left = [appid for (appid,) in rows(scene.database, QUEUED)]
+    async with rig.bot(ALLOW):
+        await rig.ask(line(100))
+        await soon(lambda: len(rows(rig.database, done)) == AT_ONCE)
+        await rig.wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+    rig.wechat.clear("shareenv")
+    await soon(lambda: rig.wechat.in_flight == 0)
+    begun = [appid for (appid,) in rows(rig.database, f"{QUEUED} AND begun")]
+    left = [appid for (appid,) in rows(rig.database, QUEUED)]
     assert 0 < len(begun) < len(left) < 100
     return begun, left
 
 
 async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknown(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    begun, left = await stopped_in_the_midst(scene)
+    begun, left = await stopped_in_the_midst(rig)
     calls = len(wechat.calls)
     wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
-    async with scene.bot(ALLOW):
-        answer = await through(scene)
+    async with rig.bot(ALLOW):
+        answer = await through(rig)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
     unknown = "SELECT appid FROM requests WHERE outcome = 'unknown' AND batch IS NOT NULL"
-    assert {appid for (appid,) in rows(scene.database, unknown)} == set(begun)
+    assert {appid for (appid,) in rows(rig.database, unknown)} == set(begun)
     counts = f"{100 - len(left)} shared, {len(left) - len(begun)} not shared, {len(begun)} unknown"
     assert counts in answer.text
 
 
 async def test_an_error_after_a_pause_is_a_failure_not_unknown(
-    scene: Scene, standing: Standing, wechat: LocalWeChat
+    rig: Rig, standing: Standing, wechat: LocalWeChat
 ) -> None:
-    async with scene.bot(ALLOW):
-        await at_a_limit(scene, 2)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
         wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
         standing.now = IN_A_MINUTE
-        answer = await through(scene)
+        answer = await through(rig)
     assert answer.text.startswith("❌ *2 not shared*, of 2.")
 
 
 async def test_a_batch_that_was_taken_over_too_often_is_abandoned_with_all_its_items(
-    scene: Scene, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
-    _, left = await stopped_in_the_midst(scene)
+    _, left = await stopped_in_the_midst(rig)
     calls = len(wechat.calls)
-    rows(scene.database, "UPDATE requests SET taken_over = 9")
-    async with scene.bot(ALLOW):
-        answer = await through(scene)
+    rows(rig.database, "UPDATE requests SET taken_over = 9")
+    async with rig.bot(ALLOW):
+        answer = await through(rig)
         assert f"{100 - len(left)} shared, {len(left)} unknown" in answer.text
         assert len(wechat.calls) == calls
-        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
-        await soon(lambda: set(shared(scene)) == set(appids(100)))
-        await through(scene)
+        assert (await rig.click(REQUESTER, answer, "retry")).startswith("On it")
+        await soon(lambda: set(shared(rig)) == set(appids(100)))
+        await through(rig)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
 
 
 async def test_a_summary_that_was_recorded_but_not_posted_is_complete_after_a_restart(
-    scene: Scene, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(NOT_ENABLED))
-    async with scene.bot(ALLOW):
-        await scene.ask(line(3))
-        answer = await through(scene)
+    async with rig.bot(ALLOW):
+        await rig.ask(line(3))
+        answer = await through(rig)
     slack.delete(answer.ts)
     untold = "UPDATE requests SET state = 'answered', ended = NULL WHERE batch IS NULL"
-    rows(scene.database, untold)
-    async with scene.bot(ALLOW):
-        again = await through(scene)
+    rows(rig.database, untold)
+    async with rig.bot(ALLOW):
+        again = await through(rig)
     assert "CloudBase (云开发) is off" in again.text
     assert again.text == answer.text
     assert len(wechat.calls) == 3

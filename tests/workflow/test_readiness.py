@@ -10,7 +10,7 @@ from bot.playground.faults import Code, Drop
 from bot.playground.world import APPID, OWNER
 from bot.workflow.deadline import readiness_in_time, within
 from tests.conftest import ENV, REQUESTER, soon, states
-from tests.scenes import ALLOW, ASK, DENY, Scene, has_button
+from tests.rig import ALLOW, ASK, DENY, Rig, has_button
 
 OTHER_ENV = "test-1"
 SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}})"
@@ -27,13 +27,13 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
     ],
 )
 async def test_the_answer_says_whether_the_env_can_be_used(
-    scene: Scene, functions: dict[str, str], told: str, *, steps: bool
+    rig: Rig, functions: dict[str, str], told: str, *, steps: bool
 ) -> None:
-    scene.wechat.functions[ENV] = functions
-    async with scene.bot(ALLOW):
-        await scene.ask()
-        await scene.over()
-    (answer,) = scene.replies()
+    rig.wechat.functions[ENV] = functions
+    async with rig.bot(ALLOW):
+        await rig.ask()
+        await rig.over()
+    (answer,) = rig.replies()
     assert told in answer
     assert SNIPPET in answer
     assert ("deploy a cloud function" in answer) is steps
@@ -41,52 +41,52 @@ async def test_the_answer_says_whether_the_env_can_be_used(
 
 @pytest.mark.parametrize("fault", [Code(48001), Code(-1), Drop()])
 async def test_what_cannot_be_found_out_leaves_the_answer_as_it_is(
-    scene: Scene, fault: Code | Drop
+    rig: Rig, fault: Code | Drop
 ) -> None:
-    scene.wechat.fail("listfunctions", fault)
-    async with scene.bot(ALLOW):
-        await scene.ask()
-        await scene.over()
-    (answer,) = scene.replies()
+    rig.wechat.fail("listfunctions", fault)
+    async with rig.bot(ALLOW):
+        await rig.ask()
+        await rig.over()
+    (answer,) = rig.replies()
     assert answer.startswith("✅ *Shared.* WeChat accepted")
     assert "deploy a cloud function" in answer
 
 
 async def test_the_steps_stand_once_per_owner_and_receiver_and_then_behind_a_button(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    scene.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
-    async with scene.bot(ALLOW):
-        await scene.ask()
-        await scene.over()
-        await scene.ask(f"{APPID} {OTHER_ENV}")
-        await scene.over(2)
+    rig.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
+    async with rig.bot(ALLOW):
+        await rig.ask()
+        await rig.over()
+        await rig.ask(f"{APPID} {OTHER_ENV}")
+        await rig.over(2)
         first, second = (
-            scene.slack.thread(parent.channel, parent.ts)[0]
-            for parent in scene.slack.parents("C0RELEASES")
+            rig.slack.thread(parent.channel, parent.ts)[0]
+            for parent in rig.slack.parents("C0RELEASES")
         )
         assert "1. " in first.text
         assert not has_button(first, "steps")
         assert f"`{OTHER_ENV}` has no cloud function" in second.text
         assert "1. " not in second.text
-        told = await scene.click(REQUESTER, second, "steps")
+        told = await rig.click(REQUESTER, second, "steps")
     assert "What is left to do" in told
     assert f"resourceEnv: '{OTHER_ENV}'" in told
 
 
 @pytest.mark.parametrize("text", [APPID, f"{APPID} wx0123456789abcdef"])
 async def test_where_the_first_env_was_ready_the_steps_stand_with_the_first_that_is_not(
-    scene: Scene, text: str
+    rig: Rig, text: str
 ) -> None:
     last = "test-2"
-    scene.wechat.functions |= {ENV: {"cloudbase_auth": "Active"}, OTHER_ENV: {}, last: {}}
-    async with scene.bot(ALLOW):
+    rig.wechat.functions |= {ENV: {"cloudbase_auth": "Active"}, OTHER_ENV: {}, last: {}}
+    async with rig.bot(ALLOW):
         for env in (ENV, OTHER_ENV, last):
-            await scene.ask(f"{text} {env}")
-            await soon(lambda: set(states(scene.database)) == {"ended"})
+            await rig.ask(f"{text} {env}")
+            await soon(lambda: set(states(rig.database)) == {"ended"})
         ready, missing, later = (
-            scene.slack.thread(parent.channel, parent.ts)[-1]
-            for parent in scene.slack.parents("C0RELEASES")
+            rig.slack.thread(parent.channel, parent.ts)[-1]
+            for parent in rig.slack.parents("C0RELEASES")
         )
     assert "ready to use" in ready.text
     assert "deploy a cloud function" in missing.text
@@ -94,46 +94,46 @@ async def test_where_the_first_env_was_ready_the_steps_stand_with_the_first_that
     assert [has_button(each, "steps") for each in (ready, missing, later)] == [False, False, True]
 
 
-async def test_a_batch_asks_once(scene: Scene) -> None:
-    scene.wechat.functions[ENV] = {}
+async def test_a_batch_asks_once(rig: Rig) -> None:
+    rig.wechat.functions[ENV] = {}
     appids = " ".join(f"wx{n:016x}" for n in range(3))
-    async with scene.bot(ALLOW):
-        await scene.ask(f"{appids} {ENV}")
-        await scene.over(4)
-    (answer,) = scene.replies()
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{appids} {ENV}")
+        await rig.over(4)
+    (answer,) = rig.replies()
     assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
     assert answer.count("deploy a cloud function") == 1
-    assert sum("listfunctions" in line for line in scene.wechat.transcript().splitlines()) == 1
+    assert sum("listfunctions" in line for line in rig.wechat.transcript().splitlines()) == 1
 
 
-async def test_a_batch_asks_while_its_last_items_are_called(scene: Scene) -> None:
-    scene.wechat.functions[ENV] = {}
+async def test_a_batch_asks_while_its_last_items_are_called(rig: Rig) -> None:
+    rig.wechat.functions[ENV] = {}
     appids = " ".join(f"wx{n:016x}" for n in range(3))
-    async with scene.bot(ALLOW):
-        with scene.wechat.thinking():
-            await scene.ask(f"{appids} {ENV}")
-            await soon(lambda: "listfunctions" in scene.wechat.transcript())
-            assert scene.wechat.shared == []
-        await scene.over(4)
-    (answer,) = scene.replies()
+    async with rig.bot(ALLOW):
+        with rig.wechat.thinking():
+            await rig.ask(f"{appids} {ENV}")
+            await soon(lambda: "listfunctions" in rig.wechat.transcript())
+            assert rig.wechat.shared == []
+        await rig.over(4)
+    (answer,) = rig.replies()
     assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
 
 
 async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have_had_them(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    scene.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
+    rig.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
     one, two, three = (f"wx{n:016x}" for n in range(3))
-    async with scene.bot(ALLOW):
-        await scene.ask(f"{one} {two} {ENV}")
-        await scene.over(3)
-        await scene.ask(f"{one} {two} {OTHER_ENV}")
-        await scene.over(6)
-        await scene.ask(f"{two} {three} {OTHER_ENV}")
-        await scene.over(9)
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{one} {two} {ENV}")
+        await rig.over(3)
+        await rig.ask(f"{one} {two} {OTHER_ENV}")
+        await rig.over(6)
+        await rig.ask(f"{two} {three} {OTHER_ENV}")
+        await rig.over(9)
         first, later, with_a_new_one = (
-            scene.slack.thread(parent.channel, parent.ts)[-1]
-            for parent in scene.slack.parents("C0RELEASES")
+            rig.slack.thread(parent.channel, parent.ts)[-1]
+            for parent in rig.slack.parents("C0RELEASES")
         )
         assert "deploy a cloud function" in first.text
         assert f"`{OTHER_ENV}` has no cloud function" in later.text
@@ -144,24 +144,24 @@ async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have
             True,
             False,
         ]
-        told = await scene.click(REQUESTER, later, "steps")
+        told = await rig.click(REQUESTER, later, "steps")
     assert f"resourceEnv: '{OTHER_ENV}'" in told
 
 
 @pytest.mark.parametrize("words", [f"{ASK} --dry-run", f"why {ASK}"])
-async def test_whoever_may_share_hears_it_beforehand(scene: Scene, words: str) -> None:
-    scene.wechat.functions[ENV] = {}
-    scene.runtime = replace(scene.runtime, ready_for=0.0)
-    async with scene.bot(ALLOW):
-        assert "it would not be usable yet" in await scene.ask(words)
-        scene.wechat.functions[ENV] = {"cloudbase_auth": "Active"}
-        assert "is ready to use" in await scene.ask(words)
+async def test_whoever_may_share_hears_it_beforehand(rig: Rig, words: str) -> None:
+    rig.wechat.functions[ENV] = {}
+    rig.runtime = replace(rig.runtime, ready_for=0.0)
+    async with rig.bot(ALLOW):
+        assert "it would not be usable yet" in await rig.ask(words)
+        rig.wechat.functions[ENV] = {"cloudbase_auth": "Active"}
+        assert "is ready to use" in await rig.ask(words)
 
 
-async def test_whoever_may_not_share_hears_nothing_of_the_env(scene: Scene) -> None:
-    scene.wechat.functions[ENV] = {}
-    async with scene.bot(DENY):
-        assert "cloudbase_auth" not in await scene.ask(f"why {ASK}")
+async def test_whoever_may_not_share_hears_nothing_of_the_env(rig: Rig) -> None:
+    rig.wechat.functions[ENV] = {}
+    async with rig.bot(DENY):
+        assert "cloudbase_auth" not in await rig.ask(f"why {ASK}")
 
 
 async def test_nobody_waits_longer_than_there_is_time() -> None:

@@ -11,6 +11,18 @@ from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
+from tests.rig import (
+    ALLOW,
+    APPROVE,
+    APPROVER,
+    ASK,
+    BOTH,
+    CONFIRM,
+    DENY,
+    SECOND_APPROVER,
+    Rig,
+    has_button,
+)
 from tests.said import (
     CANNOT_TELL_WHO,
     CLICK_NOT_RECORDED,
@@ -21,62 +33,50 @@ from tests.said import (
     answer_to,
     late_answer,
 )
-from tests.scenes import (
-    ALLOW,
-    APPROVE,
-    APPROVER,
-    ASK,
-    BOTH,
-    CONFIRM,
-    DENY,
-    SECOND_APPROVER,
-    Scene,
-    has_button,
-)
 
 SECRET = "C0SECRET"
 NO_HELP, HELP = 40097, 85088
 
 
-def answers(scene: Scene) -> list[PostedMessage]:
+def answers(rig: Rig) -> list[PostedMessage]:
     """Return the replies below the first parent, without the parents of later requests."""
-    first = scene.slack.parents(RELEASES)[0]
-    return [m for m in scene.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
+    first = rig.slack.parents(RELEASES)[0]
+    return [m for m in rig.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
 
 
-async def failed(scene: Scene, code: int = HELP) -> PostedMessage:
+async def failed(rig: Rig, code: int = HELP) -> PostedMessage:
     """Let a request fail, and return its answer."""
-    scene.wechat.fail("shareenv", Code(code))
-    await scene.ask(f'{APPID} {ENV} --reason "for the launch"')
-    await scene.over()
-    return answers(scene)[-1]
+    rig.wechat.fail("shareenv", Code(code))
+    await rig.ask(f'{APPID} {ENV} --reason "for the launch"')
+    await rig.over()
+    return answers(rig)[-1]
 
 
 @pytest.mark.parametrize(("code", "helps"), [(HELP, True), (NO_HELP, False)])
 async def test_an_answer_has_the_button_only_if_a_retry_can_help(
-    scene: Scene, code: int, helps: bool
+    rig: Rig, code: int, helps: bool
 ) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene, code)
+    async with rig.bot(ALLOW):
+        answer = await failed(rig, code)
     assert has_button(answer, "retry") is helps
     assert ("The same values would fail again" in answer.text) is not helps
 
 
-async def test_the_answer_to_a_success_has_no_retry_button(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask()
-        await scene.over()
-    assert not has_button(answers(scene)[-1], "retry")
+async def test_the_answer_to_a_success_has_no_retry_button(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        await rig.ask()
+        await rig.over()
+    assert not has_button(answers(rig)[-1], "retry")
 
 
-async def test_a_retry_by_the_requester_is_answered_in_the_same_thread(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-        assert (await scene.click(REQUESTER, answer, "retry")).startswith("On it")
-        await scene.over(2)
-    assert scene.wechat.shared == [(OWNER, ENV, APPID)]
-    (parent,) = scene.slack.parents(RELEASES)
-    first, again, shared = scene.slack.thread(RELEASES, parent.ts)
+async def test_a_retry_by_the_requester_is_answered_in_the_same_thread(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+        assert (await rig.click(REQUESTER, answer, "retry")).startswith("On it")
+        await rig.over(2)
+    assert rig.wechat.shared == [(OWNER, ENV, APPID)]
+    (parent,) = rig.slack.parents(RELEASES)
+    first, again, shared = rig.slack.thread(RELEASES, parent.ts)
     assert (first.text, has_button(first, "retry")) == (answer.text, False)
     assert [block["type"] for block in first.blocks] == [
         block["type"] for block in answer.blocks if block["type"] != "actions"
@@ -84,136 +84,136 @@ async def test_a_retry_by_the_requester_is_answered_in_the_same_thread(scene: Sc
     assert again.text.startswith("✅")
     assert "Reason: for the launch" in again.text
     assert SHARED in shared.text
-    assert scene.column("retried_by") is None
-    assert rows(scene.database, "SELECT retried_by FROM requests ORDER BY created") == [
+    assert rig.column("retried_by") is None
+    assert rows(rig.database, "SELECT retried_by FROM requests ORDER BY created") == [
         (REQUESTER,),
         (None,),
     ]
 
 
 async def test_a_request_is_retried_once_however_often_and_by_whom_the_button_is_clicked(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(APPROVE):
-        scene.wechat.fail("shareenv", Code(HELP), Code(HELP))
-        await scene.ask()
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-        answer = answers(scene)[-1]
-        await scene.click(REQUESTER, answer, "retry")
-        await scene.decide(APPROVER, "approve")
-        await scene.over(2)
+    async with rig.bot(APPROVE):
+        rig.wechat.fail("shareenv", Code(HELP), Code(HELP))
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        answer = answers(rig)[-1]
+        await rig.click(REQUESTER, answer, "retry")
+        await rig.decide(APPROVER, "approve")
+        await rig.over(2)
         for user in (REQUESTER, APPROVER):
-            assert RETRIED_ALREADY in await scene.click(user, answer, "retry")
+            assert RETRIED_ALREADY in await rig.click(user, answer, "retry")
         # The answer to the second try has its own button.
-        await scene.click(REQUESTER, answers(scene)[-1], "retry")
-        await scene.decide(APPROVER, "approve")
-        await scene.over(3)
-    assert len(scene.wechat.calls) == 3
-    assert scene.column("outcome") == "shared"
+        await rig.click(REQUESTER, answers(rig)[-1], "retry")
+        await rig.decide(APPROVER, "approve")
+        await rig.over(3)
+    assert len(rig.wechat.calls) == 3
+    assert rig.column("outcome") == "shared"
 
 
-async def test_a_button_stays_while_it_is_of_use_and_is_removed_afterwards(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-        await scene.click("U0STRANGER", answer, "retry")
-        assert has_button(answers(scene)[-1], "retry")  # for people who may use it
-        await scene.click(REQUESTER, answer, "retry")
-        await scene.over(2)
-        (parent,) = scene.slack.parents(RELEASES)
-        await scene.slack.until(
+async def test_a_button_stays_while_it_is_of_use_and_is_removed_afterwards(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+        await rig.click("U0STRANGER", answer, "retry")
+        assert has_button(answers(rig)[-1], "retry")  # for people who may use it
+        await rig.click(REQUESTER, answer, "retry")
+        await rig.over(2)
+        (parent,) = rig.slack.parents(RELEASES)
+        await rig.slack.until(
             lambda slack: not has_button(slack.thread(RELEASES, parent.ts)[0], "retry")
         )
 
 
-async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        scene.wechat.fail("shareenv", Code(HELP))
-        await scene.ask()
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-        answer = answers(scene)[-1]
-        both = (scene.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
+async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        rig.wechat.fail("shareenv", Code(HELP))
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        answer = answers(rig)[-1]
+        both = (rig.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
         told = await asyncio.gather(*both)
-        await scene.question()
-    assert len(states(scene.database)) == 2
+        await rig.question()
+    assert len(states(rig.database)) == 2
     assert sorted(NEEDS_APPROVAL in said for said in told) == [False, True]
 
 
-async def test_a_click_that_is_delivered_twice_makes_one_retry(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-        ack = await scene.slack.click(REQUESTER, answer, "retry")
-        await scene.slack.redeliver(ack)
-        await scene.over(2)
-        await scene.slack.redeliver(ack)
-    assert len(scene.wechat.calls) == 2
-    assert [said for said in scene.heard[REQUESTER] if RETRIED_ALREADY in said] == []
+async def test_a_click_that_is_delivered_twice_makes_one_retry(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+        ack = await rig.slack.click(REQUESTER, answer, "retry")
+        await rig.slack.redeliver(ack)
+        await rig.over(2)
+        await rig.slack.redeliver(ack)
+    assert len(rig.wechat.calls) == 2
+    assert [said for said in rig.heard[REQUESTER] if RETRIED_ALREADY in said] == []
 
 
-async def test_an_approver_can_retry_for_the_requester(scene: Scene) -> None:
-    async with scene.bot(APPROVE):
-        scene.wechat.fail("shareenv", Code(HELP))
-        await scene.ask()
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-        await scene.click(APPROVER, answers(scene)[-1], "retry")
-        question = await scene.question()
+async def test_an_approver_can_retry_for_the_requester(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        rig.wechat.fail("shareenv", Code(HELP))
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        await rig.click(APPROVER, answers(rig)[-1], "retry")
+        question = await rig.question()
         assert f"<@{REQUESTER}> asks to share" in question.text
-        await scene.decide(SECOND_APPROVER, "approve")
-        await scene.over(2)
-    assert len(scene.wechat.shared) == 1
-    assert rows(scene.database, "SELECT user, retried_by FROM requests ORDER BY created") == [
+        await rig.decide(SECOND_APPROVER, "approve")
+        await rig.over(2)
+    assert len(rig.wechat.shared) == 1
+    assert rows(rig.database, "SELECT user, retried_by FROM requests ORDER BY created") == [
         (REQUESTER, APPROVER),
         (REQUESTER, None),
     ]
-    [(earlier,), (later,)] = rows(scene.database, "SELECT id FROM requests ORDER BY created")
+    [(earlier,), (later,)] = rows(rig.database, "SELECT id FROM requests ORDER BY created")
     retried = "SELECT request, user, detail FROM events WHERE kind = 'retried'"
-    assert rows(scene.database, retried) == [(earlier, APPROVER, later)]
+    assert rows(rig.database, retried) == [(earlier, APPROVER, later)]
 
 
-async def expired(scene: Scene, text: str = ASK) -> PostedMessage:
+async def expired(rig: Rig, text: str = ASK) -> PostedMessage:
     """Let a request expire without a decision, and return its answer."""
-    async with scene.bot(APPROVE):
-        await scene.ask(text)
-        await scene.question()
-        scene.pass_time(7200)
-    async with scene.bot(APPROVE):
-        await scene.over()
-    return answers(scene)[-1]
+    async with rig.bot(APPROVE):
+        await rig.ask(text)
+        await rig.question()
+        rig.pass_time(7200)
+    async with rig.bot(APPROVE):
+        await rig.over()
+    return answers(rig)[-1]
 
 
-async def test_an_approver_who_retries_is_answered_in_their_own_language(scene: Scene) -> None:
-    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
-    answer = await expired(scene)
-    async with scene.bot(APPROVE):
-        assert NEEDS_APPROVAL in await scene.click(APPROVER, answer, "retry")
-        await scene.question()
-    assert scene.column("language") == "zh-CN"
+async def test_an_approver_who_retries_is_answered_in_their_own_language(rig: Rig) -> None:
+    rig.slack.people[REQUESTER] = replace(rig.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(rig)
+    async with rig.bot(APPROVE):
+        assert NEEDS_APPROVAL in await rig.click(APPROVER, answer, "retry")
+        await rig.question()
+    assert rig.column("language") == "zh-CN"
 
 
 @pytest.mark.parametrize("appids", [APPID, f"{APPID} wx00000000000000a1"])
 async def test_an_approver_is_told_that_the_requester_may_no_longer_share(
-    scene: Scene, appids: str
+    rig: Rig, appids: str
 ) -> None:
-    answer = await expired(scene, f"{appids} {ENV}")
-    asked_by = scene.slack.people[REQUESTER]
-    scene.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
-    async with scene.bot(APPROVE):
-        told = await scene.click(APPROVER, answer, "retry")
+    answer = await expired(rig, f"{appids} {ENV}")
+    asked_by = rig.slack.people[REQUESTER]
+    rig.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
+    async with rig.bot(APPROVE):
+        told = await rig.click(APPROVER, answer, "retry")
     assert f"The policy does not let <@{REQUESTER}> share `{ENV}` with" in told
     assert f"They can type `/share-env why {APPID} {ENV}`" in told
     assert "You" not in told
-    assert states(scene.database) == ["ended"]
+    assert states(rig.database) == ["ended"]
 
 
 async def test_an_approver_is_told_if_the_requester_cannot_be_looked_up(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    answer = await expired(scene)
-    async with scene.bot(APPROVE):
-        scene.slack.fail("users.info", Status(503), user=REQUESTER)
-        told = await scene.click(APPROVER, answer, "retry")
+    answer = await expired(rig)
+    async with rig.bot(APPROVE):
+        rig.slack.fail("users.info", Status(503), user=REQUESTER)
+        told = await rig.click(APPROVER, answer, "retry")
     assert f"who <@{REQUESTER}> is, so I did nothing" in told
 
 
@@ -225,291 +225,289 @@ SURE = ALLOW.replace("platform team", "sure") + "confirm = true\n"
     [pytest.param(BOTH, "waiting", id="both"), pytest.param(SURE + APPROVE, "ended", id="allowed")],
 )
 async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_says_so(
-    scene: Scene, rules: str, becomes: str
+    rig: Rig, rules: str, becomes: str
 ) -> None:
-    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
-    answer = await expired(scene)
-    async with scene.bot(rules):
-        ack = await scene.slack.click(APPROVER, answer, "retry")
-        direct = scene.slack.direct_message(REQUESTER)
+    rig.slack.people[REQUESTER] = replace(rig.slack.people[REQUESTER], locale="zh-CN")
+    answer = await expired(rig)
+    async with rig.bot(rules):
+        ack = await rig.slack.click(APPROVER, answer, "retry")
+        direct = rig.slack.direct_message(REQUESTER)
         assert direct
-        await soon(lambda: scene.slack.parents(direct.id))
-        (question,) = scene.slack.parents(direct.id)
+        await soon(lambda: rig.slack.parents(direct.id))
+        (question,) = rig.slack.parents(direct.id)
         asked = CHINESE(
             "<@{by}> tries this again for you, and you have to confirm it.", by=APPROVER
         )
         assert asked in question.text
-        await soon(lambda: scene.slack.shown_to(APPROVER))
-        assert f"The rule wants <@{REQUESTER}> to confirm this first" in scene.shown(APPROVER).text
-        assert not has_button(scene.shown(APPROVER), "confirm")
-        await scene.slack.redeliver(ack)
-        await scene.click(REQUESTER, question, "confirm")
+        await soon(lambda: rig.slack.shown_to(APPROVER))
+        assert f"The rule wants <@{REQUESTER}> to confirm this first" in rig.shown(APPROVER).text
+        assert not has_button(rig.shown(APPROVER), "confirm")
+        await rig.slack.redeliver(ack)
+        await rig.click(REQUESTER, question, "confirm")
         if becomes == "waiting":
-            await scene.question()
-        await soon(lambda: states(scene.database) == ["ended", becomes])
-    assert sum(asked in text for text in scene.heard[REQUESTER]) == 1
+            await rig.question()
+        await soon(lambda: states(rig.database) == ["ended", becomes])
+    assert sum(asked in text for text in rig.heard[REQUESTER]) == 1
 
 
 async def test_a_requester_who_left_the_channel_is_asked_by_direct_message_to_confirm_an_approvers_retry(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    answer = await expired(scene)
-    releases = scene.slack.channels[RELEASES]
+    answer = await expired(rig)
+    releases = rig.slack.channels[RELEASES]
     left = replace(releases, members=releases.members - {REQUESTER})
-    scene.slack.channels[RELEASES] = left
-    async with scene.bot(BOTH):
-        await scene.click(APPROVER, answer, "retry")
-        direct = scene.slack.direct_message(REQUESTER)
+    rig.slack.channels[RELEASES] = left
+    async with rig.bot(BOTH):
+        await rig.click(APPROVER, answer, "retry")
+        direct = rig.slack.direct_message(REQUESTER)
         assert direct
-        await soon(lambda: scene.slack.parents(direct.id))
-        (asked,) = scene.slack.parents(direct.id)
-        await scene.click(REQUESTER, asked, "confirm")
-        await scene.question()
-    assert states(scene.database) == ["ended", "waiting"]
+        await soon(lambda: rig.slack.parents(direct.id))
+        (asked,) = rig.slack.parents(direct.id)
+        await rig.click(REQUESTER, asked, "confirm")
+        await rig.question()
+    assert states(rig.database) == ["ended", "waiting"]
 
 
 async def test_a_requester_is_told_that_they_did_not_confirm_an_approvers_retry(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    answer = await expired(scene)
-    async with scene.bot(BOTH):
-        await scene.click(APPROVER, answer, "retry")
-        scene.pass_time(600)
-    async with scene.bot(BOTH):
-        await scene.over(2)
-    assert answer_to(Expired("confirmation")) in scene.heard[REQUESTER][-1]
+    answer = await expired(rig)
+    async with rig.bot(BOTH):
+        await rig.click(APPROVER, answer, "retry")
+        rig.pass_time(600)
+    async with rig.bot(BOTH):
+        await rig.over(2)
+    assert answer_to(Expired("confirmation")) in rig.heard[REQUESTER][-1]
 
 
 @pytest.mark.parametrize("button", ["confirm", "cancel"])
-async def test_a_late_click_removes_the_buttons_of_a_direct_question(
-    scene: Scene, button: str
-) -> None:
-    answer = await expired(scene)
-    async with scene.bot(BOTH):
-        await scene.click(APPROVER, answer, "retry")
-        direct = scene.slack.direct_message(REQUESTER)
+async def test_a_late_click_removes_the_buttons_of_a_direct_question(rig: Rig, button: str) -> None:
+    answer = await expired(rig)
+    async with rig.bot(BOTH):
+        await rig.click(APPROVER, answer, "retry")
+        direct = rig.slack.direct_message(REQUESTER)
         assert direct
-        await soon(lambda: scene.slack.parents(direct.id))
-        asked = scene.slack.parents(direct.id)[0]
-        scene.let_expire()
-        assert late_answer(Expired("confirmation")) in await scene.click(REQUESTER, asked, button)
-        await soon(lambda: not has_button(scene.slack.parents(direct.id)[0], "confirm"))
-    now = scene.slack.parents(direct.id)[0]
+        await soon(lambda: rig.slack.parents(direct.id))
+        asked = rig.slack.parents(direct.id)[0]
+        rig.let_expire()
+        assert late_answer(Expired("confirmation")) in await rig.click(REQUESTER, asked, button)
+        await soon(lambda: not has_button(rig.slack.parents(direct.id)[0], "confirm"))
+    now = rig.slack.parents(direct.id)[0]
     assert (now.text, has_button(now, "cancel")) == (asked.text, False)
 
 
 async def test_an_ephemeral_button_is_replaced_by_the_result(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(HELP))
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(HELP))
         shut = Code("messages_tab_disabled")
-        scene.slack.fail("chat.postMessage", shut, shut, channel=REQUESTER)
-        await scene.ask(channel=SECRET)
-        await scene.over()
-        shown = scene.shown()
+        rig.slack.fail("chat.postMessage", shut, shut, channel=REQUESTER)
+        await rig.ask(channel=SECRET)
+        await rig.over()
+        shown = rig.shown()
         assert has_button(shown, "retry")
-        await scene.click(REQUESTER, shown, "retry")
+        await rig.click(REQUESTER, shown, "retry")
         # The new request's parent is private too, and either may come first.
-        await soon(lambda: any(told.startswith("On it") for told in scene.heard[REQUESTER]))
-        await scene.over(2)
-    assert not has_button(scene.slack.sought(shown.ts) or shown, "retry")
+        await soon(lambda: any(told.startswith("On it") for told in rig.heard[REQUESTER]))
+        await rig.over(2)
+    assert not has_button(rig.slack.sought(shown.ts) or shown, "retry")
 
 
 @pytest.mark.parametrize("user", ["U0SECOND", "U0GUEST", APPROVER])
-async def test_nobody_else_can_retry(scene: Scene, user: str) -> None:
-    async with scene.bot('operators = { users = ["U0SECOND"] }' + ALLOW):
-        answer = await failed(scene)
-        told = await scene.click(user, answer, "retry")
+async def test_nobody_else_can_retry(rig: Rig, user: str) -> None:
+    async with rig.bot('operators = { users = ["U0SECOND"] }' + ALLOW):
+        answer = await failed(rig)
+        told = await rig.click(user, answer, "retry")
         assert f"Only <@{REQUESTER}>" in told
-    assert states(scene.database) == ["ended"]
-    assert scene.column("retried_by") is None
+    assert states(rig.database) == ["ended"]
+    assert rig.column("retried_by") is None
 
 
 @pytest.mark.parametrize("user", [REQUESTER, APPROVER])
 async def test_nothing_is_retried_while_the_clicker_cannot_be_looked_up(
-    scene: Scene, user: str
+    rig: Rig, user: str
 ) -> None:
-    async with scene.bot(APPROVE):
-        scene.wechat.fail("shareenv", Code(HELP))
-        await scene.ask()
-        await scene.decide(APPROVER, "approve")
-        await scene.over()
-        answer = answers(scene)[-1]
-        scene.slack.fail("users.info", Status(503))
-        assert CANNOT_TELL_WHO in await scene.click(user, answer, "retry")
-    assert states(scene.database) == ["ended"]
+    async with rig.bot(APPROVE):
+        rig.wechat.fail("shareenv", Code(HELP))
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        answer = answers(rig)[-1]
+        rig.slack.fail("users.info", Status(503))
+        assert CANNOT_TELL_WHO in await rig.click(user, answer, "retry")
+    assert states(rig.database) == ["ended"]
 
 
-async def test_a_retry_that_the_policy_denies_is_not_used_up(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-    async with scene.bot(DENY):
-        assert "“freeze” says no" in await scene.click(REQUESTER, answer, "retry")
-        assert states(scene.database) == ["ended"]
-    async with scene.bot(ALLOW):
-        await scene.click(REQUESTER, answer, "retry")
-        await scene.over(2)
-    assert len(scene.wechat.shared) == 1
+async def test_a_retry_that_the_policy_denies_is_not_used_up(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+    async with rig.bot(DENY):
+        assert "“freeze” says no" in await rig.click(REQUESTER, answer, "retry")
+        assert states(rig.database) == ["ended"]
+    async with rig.bot(ALLOW):
+        await rig.click(REQUESTER, answer, "retry")
+        await rig.over(2)
+    assert len(rig.wechat.shared) == 1
 
 
-async def test_a_retry_needs_a_confirmation_if_the_rule_says_so(scene: Scene) -> None:
-    async with scene.bot(CONFIRM):
-        scene.wechat.fail("shareenv", Code(HELP))
-        await scene.ask()
-        await scene.click(REQUESTER, scene.shown(), "confirm")
-        await scene.over()
-        assert "until you confirm" in await scene.click(REQUESTER, answers(scene)[-1], "retry")
-        assert len(scene.wechat.calls) == 1
-        await scene.click(REQUESTER, scene.shown(), "confirm")
-        await scene.over(2)
-    assert len(scene.wechat.shared) == 1
-    assert len(scene.slack.parents(RELEASES)) == 1
+async def test_a_retry_needs_a_confirmation_if_the_rule_says_so(rig: Rig) -> None:
+    async with rig.bot(CONFIRM):
+        rig.wechat.fail("shareenv", Code(HELP))
+        await rig.ask()
+        await rig.click(REQUESTER, rig.shown(), "confirm")
+        await rig.over()
+        assert "until you confirm" in await rig.click(REQUESTER, answers(rig)[-1], "retry")
+        assert len(rig.wechat.calls) == 1
+        await rig.click(REQUESTER, rig.shown(), "confirm")
+        await rig.over(2)
+    assert len(rig.wechat.shared) == 1
+    assert len(rig.slack.parents(RELEASES)) == 1
 
 
-async def test_a_retry_while_the_same_share_is_under_way_is_not_used_up(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-        scene.wechat.fail("shareenv", Slow(after_effect=True))
-        await scene.ask()
-        await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
-        assert "already" in await scene.click(REQUESTER, answer, "retry")
-        scene.wechat.clear("shareenv")
-        await scene.over(2)
-    assert rows(scene.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
+async def test_a_retry_while_the_same_share_is_under_way_is_not_used_up(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+        rig.wechat.fail("shareenv", Slow(after_effect=True))
+        await rig.ask()
+        await rig.wechat.until(lambda wechat: len(wechat.calls) == 2)
+        assert "already" in await rig.click(REQUESTER, answer, "retry")
+        rig.wechat.clear("shareenv")
+        await rig.over(2)
+    assert rows(rig.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
 
 
-async def test_a_retry_does_not_repeat_a_share_that_succeeded_meanwhile(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-        await scene.ask(user="U0SECOND")
-        await scene.over(2)
-        assert "<@U0SECOND> shared" in await scene.click(REQUESTER, answer, "retry")
-        assert states(scene.database) == ["ended", "ended"]
-    assert len(scene.wechat.calls) == 2
+async def test_a_retry_does_not_repeat_a_share_that_succeeded_meanwhile(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+        await rig.ask(user="U0SECOND")
+        await rig.over(2)
+        assert "<@U0SECOND> shared" in await rig.click(REQUESTER, answer, "retry")
+        assert states(rig.database) == ["ended", "ended"]
+    assert len(rig.wechat.calls) == 2
 
 
-async def test_a_retry_that_cannot_be_recorded_can_be_clicked_again(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
-        with ledger_down(scene.database):
-            assert CLICK_NOT_RECORDED in await scene.click(REQUESTER, answer, "retry")
-        await scene.click(REQUESTER, answer, "retry")
-        await scene.over(2)
-    assert len(scene.wechat.calls) == 2
+async def test_a_retry_that_cannot_be_recorded_can_be_clicked_again(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
+        with ledger_down(rig.database):
+            assert CLICK_NOT_RECORDED in await rig.click(REQUESTER, answer, "retry")
+        await rig.click(REQUESTER, answer, "retry")
+        await rig.over(2)
+    assert len(rig.wechat.calls) == 2
 
 
 @pytest.mark.parametrize("user", [REQUESTER, APPROVER])
-async def test_an_expired_request_can_be_retried(scene: Scene, user: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
-        scene.pass_time(7200)
-    async with scene.bot(APPROVE):
-        await scene.over()
-        (expired,) = answers(scene)
+async def test_an_expired_request_can_be_retried(rig: Rig, user: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        rig.pass_time(7200)
+    async with rig.bot(APPROVE):
+        await rig.over()
+        (expired,) = answers(rig)
         assert answer_to(Expired("approval")) in expired.text
-        await scene.click(user, expired, "retry")
-        await scene.decide(APPROVER, "approve")
-        await scene.over(2)
-    assert len(scene.wechat.shared) == 1
-    assert len(scene.slack.parents(RELEASES)) == 1
+        await rig.click(user, expired, "retry")
+        await rig.decide(APPROVER, "approve")
+        await rig.over(2)
+    assert len(rig.wechat.shared) == 1
+    assert len(rig.slack.parents(RELEASES)) == 1
 
 
-async def test_an_expired_batch_is_retried_as_a_whole(scene: Scene) -> None:
+async def test_an_expired_batch_is_retried_as_a_whole(rig: Rig) -> None:
     appids = {APPID, "wx00000000000000a1"}
-    async with scene.bot(APPROVE):
-        await scene.ask(f"{' '.join(appids)} {ENV}")
-        await scene.question()
-        scene.pass_time(7200)
-    async with scene.bot(APPROVE):
-        await scene.over()
-        await scene.click(REQUESTER, answers(scene)[-1], "retry")
-        await scene.decide(APPROVER, "approve")
-        await scene.over(4)  # two batches, and the items of the second
-    assert {appid for _, _, appid in scene.wechat.shared} == appids
+    async with rig.bot(APPROVE):
+        await rig.ask(f"{' '.join(appids)} {ENV}")
+        await rig.question()
+        rig.pass_time(7200)
+    async with rig.bot(APPROVE):
+        await rig.over()
+        await rig.click(REQUESTER, answers(rig)[-1], "retry")
+        await rig.decide(APPROVER, "approve")
+        await rig.over(4)  # two batches, and the items of the second
+    assert {appid for _, _, appid in rig.wechat.shared} == appids
 
 
 @pytest.mark.parametrize("outcome", ["reject", "cancel"])
-async def test_a_request_that_people_ended_has_no_retry_button(scene: Scene, outcome: str) -> None:
-    async with scene.bot(APPROVE):
-        await scene.ask()
-        await scene.question()
+async def test_a_request_that_people_ended_has_no_retry_button(rig: Rig, outcome: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
         if outcome == "reject":
-            await scene.decide(APPROVER, outcome)
+            await rig.decide(APPROVER, outcome)
         else:
-            await scene.click(REQUESTER, scene.slack.parents(RELEASES)[0], outcome)
-        await scene.over()
-    assert not has_button(answers(scene)[-1], "retry")
+            await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], outcome)
+        await rig.over()
+    assert not has_button(answers(rig)[-1], "retry")
 
 
-async def test_a_retry_in_a_private_place_is_answered_by_direct_message(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(HELP))
-        await scene.ask(channel=SECRET)
-        await scene.over()
-        await scene.click(REQUESTER, scene.told_directly(), "retry")
-        await scene.over(2)
-    assert SHARED in scene.told_directly().text
-    assert scene.slack.parents(SECRET) == []
+async def test_a_retry_in_a_private_place_is_answered_by_direct_message(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(HELP))
+        await rig.ask(channel=SECRET)
+        await rig.over()
+        await rig.click(REQUESTER, rig.told_directly(), "retry")
+        await rig.over(2)
+    assert SHARED in rig.told_directly().text
+    assert rig.slack.parents(SECRET) == []
 
 
 async def test_a_retry_from_a_direct_message_is_answered_in_the_channel_once_the_bot_is_in_it(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(HELP))
-        scene.slack.fail("response_url", *[Code("expired_url")] * 4)
-        await scene.ask(channel=SECRET)
-        await scene.over()
-    direct = scene.slack.direct_message(REQUESTER)
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(HELP))
+        rig.slack.fail("response_url", *[Code("expired_url")] * 4)
+        await rig.ask(channel=SECRET)
+        await rig.over()
+    direct = rig.slack.direct_message(REQUESTER)
     assert direct
-    (parent,) = scene.slack.parents(direct.id)
-    (answer,) = scene.slack.thread(direct.id, parent.ts)
-    secret, bot = scene.slack.channels[SECRET], scene.slack.world.bot_user_id
-    scene.slack.channels[SECRET] = replace(secret, members=secret.members | {bot})
-    async with scene.bot(ALLOW):
-        await scene.click(REQUESTER, answer, "retry")
-        await scene.over(2)
-    assert scene.parent(SECRET).startswith("✅")
-    assert SHARED in scene.replies(SECRET)[-1]
-    (now,) = scene.slack.thread(direct.id, parent.ts)
+    (parent,) = rig.slack.parents(direct.id)
+    (answer,) = rig.slack.thread(direct.id, parent.ts)
+    secret, bot = rig.slack.channels[SECRET], rig.slack.world.bot_user_id
+    rig.slack.channels[SECRET] = replace(secret, members=secret.members | {bot})
+    async with rig.bot(ALLOW):
+        await rig.click(REQUESTER, answer, "retry")
+        await rig.over(2)
+    assert rig.parent(SECRET).startswith("✅")
+    assert SHARED in rig.replies(SECRET)[-1]
+    (now,) = rig.slack.thread(direct.id, parent.ts)
     assert (now.ts, now.text) == (answer.ts, answer.text)
 
 
 async def test_a_button_of_another_workspace_or_an_unknown_request_retries_nothing(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(ALLOW):
-        answer = await failed(scene)
+    async with rig.bot(ALLOW):
+        answer = await failed(rig)
         unknown = NO_SUCH_REQUEST
-        assert unknown in await scene.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
-        rows(scene.database, "DELETE FROM requests")
-        assert unknown in await scene.click(REQUESTER, answer, "retry")
-    assert len(scene.wechat.calls) == 1
+        assert unknown in await rig.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
+        rows(rig.database, "DELETE FROM requests")
+        assert unknown in await rig.click(REQUESTER, answer, "retry")
+    assert len(rig.wechat.calls) == 1
 
 
 # Sharing again.
 
 
-async def shared_before(scene: Scene) -> PostedMessage:
+async def shared_before(rig: Rig) -> PostedMessage:
     """Request a share twice, and return the answer to the second request."""
-    await scene.ask()
-    await scene.over()
-    assert "shared `prod-1`" in await scene.ask(user="U0SECOND")
-    shown = scene.shown("U0SECOND")
+    await rig.ask()
+    await rig.over()
+    assert "shared `prod-1`" in await rig.ask(user="U0SECOND")
+    shown = rig.shown("U0SECOND")
     assert has_button(shown, "again")
     return shown
 
 
-async def test_sharing_again_is_for_the_person_who_clicks(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        shown = await shared_before(scene)
-        assert (await scene.click("U0SECOND", shown, "again")).startswith("On it")
-        await scene.over(2)
-    assert len(scene.wechat.calls) == 2
-    assert scene.column("user") == "U0SECOND"
-    assert not has_button(scene.slack.sought(shown.ts) or shown, "again")
+async def test_sharing_again_is_for_the_person_who_clicks(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        shown = await shared_before(rig)
+        assert (await rig.click("U0SECOND", shown, "again")).startswith("On it")
+        await rig.over(2)
+    assert len(rig.wechat.calls) == 2
+    assert rig.column("user") == "U0SECOND"
+    assert not has_button(rig.slack.sought(shown.ts) or shown, "again")
 
 
 @pytest.mark.parametrize(
@@ -524,91 +522,91 @@ async def test_sharing_again_is_for_the_person_who_clicks(scene: Scene) -> None:
     ],
 )
 async def test_sharing_again_has_the_new_reason_and_never_another_persons(
-    scene: Scene, user: str, typed: str, reason: str | None
+    rig: Rig, user: str, typed: str, reason: str | None
 ) -> None:
-    async with scene.bot(ALLOW):
-        await scene.ask(f'{APPID} {ENV} --reason "at first"')
-        await scene.over()
-        await scene.ask(f"{APPID} {ENV}{typed}", user)
-        await scene.click(user, scene.shown(user), "again")
-        await scene.over(2)
-    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+    async with rig.bot(ALLOW):
+        await rig.ask(f'{APPID} {ENV} --reason "at first"')
+        await rig.over()
+        await rig.ask(f"{APPID} {ENV}{typed}", user)
+        await rig.click(user, rig.shown(user), "again")
+        await rig.over(2)
+    assert (rig.column("user"), rig.column("reason")) == (user, reason)
 
 
 @pytest.mark.parametrize(("user", "reason"), [(APPROVER, None), (REQUESTER, "at first")])
 async def test_sharing_again_after_a_retry_never_has_another_persons_reason(
-    scene: Scene, user: str, reason: str | None
+    rig: Rig, user: str, reason: str | None
 ) -> None:
-    answer = await expired(scene, f'{ASK} --reason "at first"')
-    async with scene.bot(ALLOW):
-        await scene.ask(user="U0SECOND")
-        await scene.over(2)
-    async with scene.bot(APPROVE):
-        told = await scene.click(user, answer, "retry")
+    answer = await expired(rig, f'{ASK} --reason "at first"')
+    async with rig.bot(ALLOW):
+        await rig.ask(user="U0SECOND")
+        await rig.over(2)
+    async with rig.bot(APPROVE):
+        told = await rig.click(user, answer, "retry")
         assert "<@U0SECOND> shared" in told
         assert ("at first" in told) == (reason is not None)
-        await scene.click(user, scene.shown(user), "again")
-        await scene.question()
-    assert (scene.column("user"), scene.column("reason")) == (user, reason)
+        await rig.click(user, rig.shown(user), "again")
+        await rig.question()
+    assert (rig.column("user"), rig.column("reason")) == (user, reason)
 
 
-async def test_sharing_again_needs_what_sharing_needs(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        shown = await shared_before(scene)
-    async with scene.bot(DENY):
-        assert "“freeze” says no" in await scene.click("U0SECOND", shown, "again")
-    assert states(scene.database) == ["ended"]
-    assert len(scene.wechat.calls) == 1
+async def test_sharing_again_needs_what_sharing_needs(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        shown = await shared_before(rig)
+    async with rig.bot(DENY):
+        assert "“freeze” says no" in await rig.click("U0SECOND", shown, "again")
+    assert states(rig.database) == ["ended"]
+    assert len(rig.wechat.calls) == 1
 
 
-async def test_sharing_again_needs_an_approval_if_the_rule_says_so(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        shown = await shared_before(scene)
-    async with scene.bot(APPROVE):
-        assert NEEDS_APPROVAL in await scene.click("U0SECOND", shown, "again")
-        assert f"by <@{REQUESTER}>" in (await scene.question()).text
-        await scene.decide(APPROVER, "approve")
-        await scene.over(2)
-    assert len(scene.wechat.calls) == 2
+async def test_sharing_again_needs_an_approval_if_the_rule_says_so(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        shown = await shared_before(rig)
+    async with rig.bot(APPROVE):
+        assert NEEDS_APPROVAL in await rig.click("U0SECOND", shown, "again")
+        assert f"by <@{REQUESTER}>" in (await rig.question()).text
+        await rig.decide(APPROVER, "approve")
+        await rig.over(2)
+    assert len(rig.wechat.calls) == 2
 
 
-async def test_the_second_click_to_share_again_is_told_of_the_first(scene: Scene) -> None:
-    async with scene.bot(ALLOW):
-        shown = await shared_before(scene)
-        scene.wechat.fail("shareenv", Slow(after_effect=True))
-        await scene.click("U0SECOND", shown, "again")
-        await scene.wechat.until(lambda wechat: len(wechat.calls) == 2)
-        assert "already" in await scene.click("U0SECOND", shown, "again")
-        scene.wechat.clear("shareenv")
-        await scene.over(2)
-    assert len(scene.wechat.calls) == 2
+async def test_the_second_click_to_share_again_is_told_of_the_first(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        shown = await shared_before(rig)
+        rig.wechat.fail("shareenv", Slow(after_effect=True))
+        await rig.click("U0SECOND", shown, "again")
+        await rig.wechat.until(lambda wechat: len(wechat.calls) == 2)
+        assert "already" in await rig.click("U0SECOND", shown, "again")
+        rig.wechat.clear("shareenv")
+        await rig.over(2)
+    assert len(rig.wechat.calls) == 2
 
 
 async def test_sharing_again_is_answered_if_the_request_is_unknown_or_the_ledger_is_down(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    async with scene.bot(ALLOW):
-        shown = await shared_before(scene)
-        with ledger_down(scene.database):
-            assert CLICK_NOT_RECORDED in await scene.click("U0SECOND", shown, "again")
-        rows(scene.database, "DELETE FROM requests")
+    async with rig.bot(ALLOW):
+        shown = await shared_before(rig)
+        with ledger_down(rig.database):
+            assert CLICK_NOT_RECORDED in await rig.click("U0SECOND", shown, "again")
+        rows(rig.database, "DELETE FROM requests")
         unknown = NO_SUCH_REQUEST
-        assert unknown in await scene.click("U0SECOND", shown, "again")
-    assert len(scene.wechat.calls) == 1
+        assert unknown in await rig.click("U0SECOND", shown, "again")
+    assert len(rig.wechat.calls) == 1
 
 
 async def test_a_retry_in_a_channel_is_answered_there_in_the_channels_language(
-    scene: Scene,
+    rig: Rig,
 ) -> None:
-    scene.slack.people[REQUESTER] = replace(scene.slack.people[REQUESTER], locale="zh-CN")
-    async with scene.bot(ALLOW):
-        scene.wechat.fail("shareenv", Code(HELP))
-        await scene.ask()
-        await scene.over()
-        await scene.click(REQUESTER, answers(scene)[-1], "retry")
-        await scene.over(2)
-    (parent,) = scene.slack.parents(RELEASES)
-    failed, _, shared = (m.text for m in scene.slack.thread(RELEASES, parent.ts))
+    rig.slack.people[REQUESTER] = replace(rig.slack.people[REQUESTER], locale="zh-CN")
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(HELP))
+        await rig.ask()
+        await rig.over()
+        await rig.click(REQUESTER, answers(rig)[-1], "retry")
+        await rig.over(2)
+    (parent,) = rig.slack.parents(RELEASES)
+    failed, _, shared = (m.text for m in rig.slack.thread(RELEASES, parent.ts))
     assert "Nothing for you to fix" in failed
     assert SHARED in shared
     assert SHARED not in failed

@@ -1,4 +1,4 @@
-"""People who use a bot in this process: they type and click, and their messages are recorded."""
+"""A bot in this process with its Slack and WeChat, and what people type, click and are shown there."""
 
 import asyncio
 from collections import defaultdict
@@ -46,8 +46,8 @@ BOTH = f"{APPROVE}confirm = true\n"
 
 
 @dataclass
-class Scene:
-    """People, servers, and one ledger, on which bots run one after the other.
+class Rig:
+    """A local Slack and WeChat, and one ledger, on which bots run in this process one after the other.
 
     `heard` has the ephemeral and direct messages to each person, oldest first; `reload` reloads the policy file.
     """
