@@ -17,38 +17,17 @@ from bot.command.mistake import (
     ReasonTooLong,
     TooManyAppids,
 )
-from bot.domain.language import Language
 from bot.domain.request import Origin
-from bot.locale import tongues
 from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.server import block_errors
 from bot.playground.slack.views import view_errors
-from bot.policy import (
-    Ask,
-    Deny,
-    Effect,
-    Owner,
-    Person,
-    Policy,
-    Rule,
-    Standing,
-    Unreadable,
-    decide,
-    may_share_env,
-    named_envs,
-)
-from bot.policy.conditions import CONDITIONS
+from tests.languages import ENGLISH, in_each_language
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 GOOD = Fields("prod-1", A)
 ORIGIN = Origin("T1", "U1", "C1", "releases", "trigger", "")
-TONGUES = tongues(Language.ENGLISH)
-ENGLISH = TONGUES.of[Language.ENGLISH]
-every_language = pytest.mark.parametrize(
-    "words", [TONGUES.of[language] for language in Language], ids=lambda w: w.language.value
-)
 
 
 def appids(count: int) -> list[str]:
@@ -178,7 +157,7 @@ PLACES = {
 }
 
 
-@every_language
+@in_each_language
 @pytest.mark.parametrize("origin", PLACES.values(), ids=PLACES.keys())
 def test_the_form_is_valid_for_slack(words: Words, origin: Origin) -> None:
     view = form(words, origin, "kept")
@@ -193,7 +172,7 @@ def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -
     assert "by direct message" in nowhere
 
 
-@every_language
+@in_each_language
 @given(
     st.builds(
         Mistakes,
@@ -225,7 +204,7 @@ def test_the_errors_in_a_form_quote_the_word_as_it_was_typed() -> None:
     assert "501" in many[APPIDS]
 
 
-@every_language
+@in_each_language
 def test_the_options_and_the_message_without_a_form_are_valid_for_slack(words: Words) -> None:
     envs = [f"{number:064}" for number in range(150)]
     offered = options(words, envs, "t" * 64)
@@ -238,100 +217,3 @@ def test_the_options_and_the_message_without_a_form_are_valid_for_slack(words: W
 def test_a_typed_env_that_is_listed_is_not_offered_twice() -> None:
     assert [option["value"] for option in options(ENGLISH, ["a", "b"], "a")] == ["a", "b"]
     assert options(ENGLISH, [], None) == []
-
-
-# Who may share which env.
-
-WHO = Person("T1", "U1")
-
-
-def rule(name: str, effect: Effect = Effect.ALLOW, **more: object) -> Rule:
-    return Rule(name, effect, **more)  # type: ignore[arg-type]  # as the table says
-
-
-@pytest.mark.parametrize(
-    ("rules", "may"),
-    [
-        ([], False),
-        ([rule("all")], True),
-        ([rule("other env", envs=("test-*",))], False),
-        ([rule("other person", users=frozenset({"U2"}))], False),
-        ([rule("asks", Effect.APPROVE)], True),
-        ([rule("elsewhere", channels=frozenset({"C9"}))], True),
-        ([rule("no", Effect.DENY), rule("all")], False),
-        ([rule("all"), rule("no", Effect.DENY)], True),
-        ([rule("no", Effect.DENY, channels=frozenset({"C1"})), rule("all")], True),
-        ([rule("no", Effect.DENY, appids=(A,)), rule("all")], True),
-        ([rule("no", Effect.DENY, appids=(A,)), rule("one", appids=(A,))], False),
-        (
-            [
-                rule("no", Effect.DENY, channels=frozenset({"C1", "C2"})),
-                rule("there", channels=frozenset({"C1"})),
-            ],
-            False,
-        ),
-        ([rule("in doubt", groups=frozenset({"S1"}))], False),
-        ([rule("in doubt", groups=frozenset({"S1"})), rule("all")], True),
-        ([rule("in doubt", Effect.DENY, groups=frozenset({"S1"})), rule("all")], False),
-        ([rule("in doubt", confirm=True, groups=frozenset({"S1"})), rule("all")], False),
-    ],
-)
-def test_an_env_is_offered_if_a_rule_may_allow_it(rules: list[Rule], may: bool) -> None:
-    person = replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})
-    assert may_share_env(Policy(tuple(rules)), person, "prod-1") is may
-
-
-@pytest.mark.parametrize(
-    ("standing", "may"),
-    [
-        (Standing.MEMBER, True),
-        (Standing.GUEST, False),
-        (Standing.OUTSIDER, False),
-        (Standing.BOT, False),
-        (Standing.DEACTIVATED, False),
-    ],
-)
-def test_people_who_may_not_share_are_offered_no_env(standing: Standing, may: bool) -> None:
-    assert may_share_env(Policy((rule("all"),)), replace(WHO, standing=standing), "e") is may
-
-
-FEW: dict[str, st.SearchStrategy[object]] = {
-    "users": st.sampled_from([frozenset[str](), frozenset({"U1"}), frozenset({"U2"})]),
-    "groups": st.sampled_from([frozenset[str](), frozenset({"S1"})]),
-    "channels": st.sampled_from([frozenset[str](), frozenset({"C1"}), frozenset({"C1", "C2"})]),
-    "appids": st.sampled_from([("*",), (A,), (B,), ("wx0*",)]),
-    "envs": st.sampled_from([("*",), ("prod-1",), ("test-*",)]),
-    "guests": st.booleans(),
-}
-"""Few values for each condition, so that rules often overlap."""
-
-FEW_RULES = st.builds(Rule, st.just("rule"), st.sampled_from(Effect), confirm=st.booleans(), **FEW)
-
-
-def test_the_rules_of_the_property_have_every_condition() -> None:
-    assert set(FEW) == {key for each in CONDITIONS for key in each.terms(rule("all"))}
-
-
-@given(
-    st.lists(FEW_RULES, max_size=6).map(tuple),
-    st.sampled_from([WHO, replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})]),
-    st.sampled_from(["C1", "C2", "U1"]),
-    st.sampled_from([A, B]),
-)
-def test_every_env_that_a_person_may_share_is_offered(
-    rules: tuple[Rule, ...], person: Person, channel: str, appid: str
-) -> None:
-    policy = Policy(rules)
-    if not isinstance(decide(policy, Ask(person, channel, appid, "prod-1")), Deny):
-        assert may_share_env(policy, person, "prod-1")
-
-
-def test_the_envs_that_a_policy_names_are_those_without_globs() -> None:
-    policy = Policy(
-        (
-            rule("one", envs=("prod-1", "test-*", "a?b", "[a]")),
-            rule("no", Effect.DENY, envs=("secret",)),
-        ),
-        (Owner(A, ("prod-2", "prod-1", "*")),),
-    )
-    assert named_envs(policy) == ("prod-1", "prod-2")

@@ -386,26 +386,9 @@ WISHES = st.builds("{}{}{}".format, POLITE, SHARING | REVERSED, ENDS) | st.build
 )
 AND = st.sampled_from([" and ", ", ", ",", " ", "、", " & ", "和"])
 NEGATED = (
-    *(
-        "don't share",
-        "don’t share",
-        "do not share",
-        "never share",
-        "stop sharing",
-        "please don't give",
-    ),
-    *(
-        "unshare",
-        "undo",
-        "revoke",
-        "remove",
-        "不要共享",
-        "不要把",
-        "取消共享",
-        "请勿共享",
-        "停止共享",
-        "别给",
-    ),
+    *("don't share", "don’t share", "do not share", "never share", "stop sharing"),
+    *("please don't give", "unshare", "undo", "revoke", "remove"),
+    *("不要共享", "不要把", "取消共享", "请勿共享", "停止共享", "别给"),
 )
 EVERYDAY = st.sampled_from(sorted(SENSES))
 

@@ -87,9 +87,7 @@ def test_items_with_the_same_outcome_are_one_group_whatever_text_wechat_added() 
         pytest.param(BEFORE, UNDER_WAY, id="other reasons to be left out"),
     ],
 )
-def test_items_about_which_something_else_is_said_are_another_group(
-    one: Outcome, other: Outcome
-) -> None:
+def test_items_that_need_different_words_are_different_groups(one: Outcome, other: Outcome) -> None:
     assert [group.appids for group in groups_of([("wx1", one), ("wx2", other)])] == [
         ("wx1",),
         ("wx2",),
@@ -117,8 +115,8 @@ def test_each_item_that_was_not_shared_is_in_exactly_one_group_in_the_order_of_t
 ) -> None:
     groups, tally = groups_of(items), tally_of([end for _, end in items])
     grouped = Counter(appid for group in groups for appid in group.appids)
-    told = Failed | Unknown | Skipped | Stopped | Cancelled
-    assert grouped == Counter(appid for appid, end in items if isinstance(end, told))
+    listed = Failed | Unknown | Skipped | Stopped | Cancelled
+    assert grouped == Counter(appid for appid, end in items if isinstance(end, listed))
     counted = tally.failed + tally.unknown + tally.skipped + tally.stopped + tally.cancelled
     assert sum(grouped.values()) == counted
     order = [appid for appid, _ in items]
@@ -127,7 +125,8 @@ def test_each_item_that_was_not_shared_is_in_exactly_one_group_in_the_order_of_t
         assert group.outcome == dict(items)[group.appids[0]]
 
 
-def said_of(outcome: Outcome) -> tuple[type, object]:
+def kind_of(outcome: Outcome) -> tuple[type, object]:
+    """Return what the words about an outcome depend on."""
     match outcome:
         case Skipped(why):
             return Skipped, why
@@ -142,14 +141,14 @@ def said_of(outcome: Outcome) -> tuple[type, object]:
 
 
 @given(batches)
-def test_no_two_groups_say_the_same_and_what_the_policy_stopped_comes_first(
+def test_no_two_groups_are_of_one_kind_and_items_that_the_policy_stopped_come_first(
     items: list[tuple[str, Outcome | None]],
 ) -> None:
     groups = groups_of(items)
-    said = [said_of(group.outcome) for group in groups]
-    assert len(set(said)) == len(said)
-    kinds = {Stopped: 0, Cancelled: 2, Skipped: 2}  # items that the policy stopped come first
-    ranks = [(kinds.get(type(group.outcome), 1), -len(group.appids)) for group in groups]
+    kinds = [kind_of(group.outcome) for group in groups]
+    assert len(set(kinds)) == len(kinds)
+    order = {Stopped: 0, Cancelled: 2, Skipped: 2}
+    ranks = [(order.get(type(group.outcome), 1), -len(group.appids)) for group in groups]
     assert ranks == sorted(ranks)
 
 
@@ -202,7 +201,6 @@ def test_a_failure_after_a_call_that_may_have_succeeded_is_unknown() -> None:
 
 
 def test_there_is_a_count_for_every_outcome() -> None:
-    ways = {
-        kind.__name__.lower() for kind in (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
-    }
-    assert {field.name for field in fields(Tally)} == {"total"} | ways
+    kinds = (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
+    names = {kind.__name__.lower() for kind in kinds}
+    assert {field.name for field in fields(Tally)} == {"total"} | names

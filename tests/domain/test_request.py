@@ -1,5 +1,6 @@
 from bot.domain.request import MOVES, Origin, Request, State, before, items_of, number_of
 
+ORIGIN = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
 FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
 """The initial states, according to what the policy requires; `QUEUED` for the items of a batch."""
 LAWFUL = {
@@ -50,16 +51,7 @@ def test_no_sequence_of_moves_returns_to_an_earlier_state() -> None:
 
 
 def test_a_response_url_is_not_in_the_repr() -> None:
-    origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret")
-    assert "secret" not in repr(origin)
-
-
-def test_a_placed_request_can_only_be_answered_and_an_unconfirmed_one_is_never_placed() -> None:
-    assert MOVES[State.PLACED] == {State.ANSWERED}
-    assert State.PLACED not in MOVES[State.CONFIRMING]
-
-
-ORIGIN = Origin("T", "U", "C", "name", "trigger", "")
+    assert "secret" not in repr(ORIGIN)
 
 
 def test_a_request_for_one_appid_is_not_a_batch() -> None:
@@ -73,9 +65,8 @@ def test_a_batch_has_all_its_appids() -> None:
 
 
 def test_the_ids_of_a_batchs_items_are_deterministic_and_count_from_one() -> None:
-    origin = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
     appids = tuple(f"wx{number:016x}" for number in range(500))
-    batch = Request("k7m2p9qx", origin, "", "env", "owner", "rule", "why", appids=appids)
+    batch = Request("k7m2p9qx", ORIGIN, "", "env", "owner", "rule", "why", appids=appids)
     items = items_of(batch)
     assert items == items_of(batch)
     assert [item.appid for item in items] == list(appids)

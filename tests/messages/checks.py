@@ -42,7 +42,7 @@ def the_message_reads_as_written_by_a_person(said: Message) -> None:
     assert text.count("*") % 2 == text.count("`") % 2 == 0
 
 
-def each_paragraph_ends_like_one(said: Message) -> None:
+def each_paragraph_ends_with_punctuation(said: Message) -> None:
     for part in filter(lambda part: part.text, said.parts):
         last = part.text.split("\n")[-1]
         item = last.startswith("• ")
@@ -63,8 +63,8 @@ def the_message_blames_nobody_and_refers_to_no_logs(said: Message) -> None:
 def prose(said: Message) -> str:
     """Return the bot's own words, without code, dates, links, mentions, and quoted names."""
     text = said.text.replace("’", "'")
-    for others in (CONTACT, REASON.replace("&", "&amp;").replace("<", "&lt;")):
-        text = text.replace(others, "乙")
+    for typed in (CONTACT, REASON.replace("&", "&amp;").replace("<", "&lt;")):
+        text = text.replace(typed, "乙")
     text = re.sub(r"“[^”]*”", "“甲”", OWN_MARKUP.sub("`x`", text))
     return re.sub(r"`[^`\n]+`|<[@#!][^>]+>", "`x`", text)
 
@@ -95,7 +95,7 @@ def slack_sees_where_code_and_bold_text_begin_and_end(said: Message) -> None:
         assert not any(each.isalnum() for each in (before, after))
 
 
-AS_CHINESE_IS: Final = (
+CHINESE_TYPOGRAPHY: Final = (
     the_message_follows_chinese_typography,
     slack_sees_where_code_and_bold_text_begin_and_end,
 )
@@ -108,11 +108,11 @@ IN_BOTH: Final[tuple[Callable[[Message], None], ...]] = (
 IN_ENGLISH: Final = (
     *IN_BOTH,
     the_message_reads_as_written_by_a_person,
-    each_paragraph_ends_like_one,
+    each_paragraph_ends_with_punctuation,
     the_message_blames_nobody_and_refers_to_no_logs,
 )
 IN_CHINESE: Final = (
     *IN_BOTH,
     no_english_sentence_is_left,
-    *AS_CHINESE_IS,
+    *CHINESE_TYPOGRAPHY,
 )

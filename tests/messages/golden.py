@@ -17,7 +17,7 @@ def written(text: str, blocks: Sequence[Block]) -> str:
     """Return one or more lines for each block, and the difference between the text and the blocks, if any.
 
     ■ is a section that is never folded, ▤ a line to copy, · a context. A button is its [label], action, value, style and
-    what is heard of it. Whatever has another shape, such as mrkdwn that is not verbatim, is written as JSON.
+    accessibility label. Whatever has another shape, such as mrkdwn that is not verbatim, is written as JSON.
     """
     plain: list[Any] = json.loads(json.dumps(blocks))
     lines = [_block(block) for block in plain]

@@ -1,4 +1,4 @@
-"""Texts that people may write to break a message, and the check that Slack accepts it nevertheless."""
+"""Texts that people may write to break a message, and checks that they do not."""
 
 import json
 
@@ -13,13 +13,18 @@ HOSTILE = st.text(
     min_size=1,
     max_size=40,
 ).map(lambda word: word * 40)
-MENTION = "<!channel> <@U9EVIL> <https://evil.example|click>"
+MENTIONS = ("<!channel>", "<@U9EVIL>", "<https://evil.example|click>")
+MENTION = " ".join(MENTIONS)
 
 
-def sound(said: Message) -> None:
-    """Check that Slack accepts a message."""
+def check_that_slack_accepts(said: Message) -> None:
     assert 0 < len(said.text) <= TEXT_LIMIT
     blocks = json.loads(json.dumps(said.blocks))
     assert block_errors(blocks) == []
     for block in blocks:
         assert len(block.get("text", {}).get("text", "")) <= SECTION_LIMIT
+
+
+def check_that_nobody_is_mentioned(said: Message) -> None:
+    shown = said.text + json.dumps(said.blocks, ensure_ascii=False)
+    assert [mention for mention in MENTIONS if mention in shown] == []

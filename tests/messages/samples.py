@@ -169,8 +169,8 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
         typed = f"{word} {ENV}".replace("<", "&lt;").replace(">", "&gt;")
         yield f"appid, {fault.value}", NotAnAppid(word, fault), typed, fixed
     yield "not an env", NotAnEnv("prod_1"), f"{APPID} prod_1", f"/share-env {APPID} <env>"
-    only_marked = NotAnEnv("env", blank=True)
-    yield "not an env, blank", only_marked, f"{APPID} env", f"/share-env {APPID} <env>"
+    placeholder = NotAnEnv("env", blank=True)
+    yield "not an env, blank", placeholder, f"{APPID} env", f"/share-env {APPID} <env>"
     yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
     yield "joined", Joined(), f"{APPID}/{ENV}", fixed
     yield "no appid", MissingAppid(), ENV, f"/share-env <appid> {ENV}"
@@ -558,7 +558,7 @@ def _known(word: str) -> Request:
     return Request("7kq2m9xc", ORIGIN, word, word, word, word, word)
 
 
-SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
+WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "reason": lambda words, text: parent(words, request(text), None),
     "reason in private": lambda words, text: only_you(
         words, parent(words, request(text), None), NoThread.CANNOT_TELL
@@ -618,6 +618,7 @@ SPEAKERS: dict[str, Callable[[Words, str], Message]] = {
     "contact, help": lambda words, text: help_(sent_to(words, text), STRANGER, ()),
     "contact, owner": lambda words, text: as_dry_run(words, no_owner(sent_to(words, text), ASK)),
 }
+"""Messages that show a text which is not the bot's own, by the kind of text."""
 
 
 def unescaped(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A score for every answer: who acts, what they do, whether a retry helps, whom to contact, is it short."""
+"""A score for every answer: does it say who acts, what they do, whether a retry helps and whom to contact, and is it short."""
 
 import re
 from collections.abc import Iterator
@@ -46,8 +46,8 @@ class Score:
         )
 
     def __str__(self) -> str:
-        told = (self.name, self.who, self.steps, self.again, self.contact, str(self.words))
-        return " | ".join([*told, str(self.points)])
+        cells = (self.name, self.who, self.steps, self.again, self.contact, self.words, self.points)
+        return " | ".join(map(str, cells))
 
 
 def scored() -> Iterator[Score]:
@@ -84,11 +84,11 @@ def _steps(said: Message) -> list[str]:
 
 
 def _again(ended: Called, said: Message) -> str:
-    """Return the sentence about a retry, if there is a button exactly when it can help."""
-    told = _AGAIN.search(said.text)
+    """Return the sentence about a retry; "" if the retry button contradicts it."""
+    sentence = _AGAIN.search(said.text)
     acts = [each.act for part in said.parts if isinstance(part, Buttons) for each in part.row]
     agree = (Act.RETRY in acts) == retry_may_help(ended)
-    return told[0] if told and agree else ""
+    return sentence[0] if sentence and agree else ""
 
 
 def words_of(text: str) -> int:
@@ -102,9 +102,4 @@ def test_every_answer_has_all_points(snapshot: SnapshotAssertion) -> None:
     rows = list(scored())
     table = "\n".join(["answer | who | steps | again | contact | words | points", *map(str, rows)])
     assert table == snapshot
-    lost = [row for row in rows if row.points < 5]
-    assert sum(5 - row.points for row in lost) * 360 <= 2 * 5 * len(rows), lost
-
-
-def test_no_answer_is_too_long() -> None:
-    assert [row for row in scored() if row.words > row.most] == []
+    assert [row for row in rows if row.points < 5] == []

@@ -21,12 +21,9 @@ from bot.messages.request import all_appids, replies
 from bot.messages.words import Words, appids
 from bot.playground.loopback import Json
 from bot.playground.slack.block_kit import block_errors, too_long
-from tests.languages import CHINESE, ENGLISH
+from tests.languages import ENGLISH, in_each_language
 from tests.messages.samples import HOSTILE, NOW, OWNER, blocks, mrkdwn, request, unescaped
 
-LANGUAGES = pytest.mark.parametrize(
-    "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
-)
 SIZES = st.integers(2, MOST_APPIDS)
 LONGEST = "w" * 300
 
@@ -46,7 +43,7 @@ def in_blocks(shown: Json) -> tuple[str, ...]:
     return found("\n".join(str(each["text"]) for each in mrkdwn(shown)))
 
 
-@LANGUAGES
+@in_each_language
 @given(many=SIZES)
 def test_a_question_lists_each_appid_once_and_in_order(words: Words, many: int) -> None:
     asked = batch(many)
@@ -58,7 +55,7 @@ def test_a_question_lists_each_appid_once_and_in_order(words: Words, many: int) 
         assert in_blocks(view) == asked.appids
 
 
-@LANGUAGES
+@in_each_language
 @given(many=SIZES)
 def test_messages_with_any_number_of_appids_are_valid_for_slack(words: Words, many: int) -> None:
     asked = batch(many)
@@ -72,7 +69,7 @@ def test_messages_with_any_number_of_appids_are_valid_for_slack(words: Words, ma
         assert len(said.text) <= TEXT_LIMIT
 
 
-@LANGUAGES
+@in_each_language
 @given(many=SIZES)
 def test_the_texts_of_the_replies_have_all_appids(words: Words, many: int) -> None:
     asked = batch(many)

@@ -1,4 +1,4 @@
-"""What is said about batches: the wording in both languages, the bar, and that all of it fits into Slack."""
+"""Messages about batches: their wording in both languages, the progress bar, and that Slack accepts them."""
 
 import json
 from dataclasses import replace
@@ -39,10 +39,15 @@ from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.words import Words
 from tests.checking import checks
-from tests.languages import CHINESE, ENGLISH
-from tests.messages.checks import AS_CHINESE_IS
+from tests.languages import CHINESE, ENGLISH, in_each_language
+from tests.messages.checks import CHINESE_TYPOGRAPHY
 from tests.messages.golden import golden
-from tests.messages.hostile import HOSTILE, MENTION, sound
+from tests.messages.hostile import (
+    HOSTILE,
+    MENTION,
+    check_that_nobody_is_mentioned,
+    check_that_slack_accepts,
+)
 from tests.messages.samples import NOW
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
@@ -66,13 +71,10 @@ EVERY_WAY: list[Outcome] = [
     Cancelled("U1REQUESTER"),
     Stopped(),
 ]
-LANGUAGES = pytest.mark.parametrize(
-    "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
-)
 
 
 def finished(*outcomes: Outcome) -> Finished:
-    """Return a batch through whose items ended like that, over and over."""
+    """Return a batch whose items ended in these ways, in turn."""
     ends: list[Outcome] = [outcomes[at % len(outcomes)] for at in range(len(APPIDS))]
     return Finished(tally_of(ends), groups_of([*zip(APPIDS, ends, strict=True)]))
 
@@ -95,7 +97,7 @@ FINISHED = {
 
 
 def messages(words: Words, request: Request) -> dict[str, Message]:
-    """Return everything that is said about a batch."""
+    """Return every message about a batch, by name."""
     return {
         "accepted": accepted(words, request),
         "confirmation": confirmation(words, request, NOW),
@@ -142,7 +144,7 @@ def acts(said: Message) -> list[object]:
     return [each["action_id"] for each in elements(said)]
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("name", messages(ENGLISH, BATCH))
 def test_the_messages_about_a_batch_are_worded_as_agreed(
     words: Words, name: str, snapshot: SnapshotAssertion
@@ -153,18 +155,18 @@ def test_the_messages_about_a_batch_are_worded_as_agreed(
 def test_messages_about_a_batch_follow_chinese_typography() -> None:
     with checks() as check:
         for name, said in messages(CHINESE, BATCH).items():
-            for holds in AS_CHINESE_IS:
-                with check(f"{name}: {holds.__name__}"):
-                    holds(said)
+            for rule in CHINESE_TYPOGRAPHY:
+                with check(f"{name}: {rule.__name__}"):
+                    rule(said)
 
 
-@LANGUAGES
+@in_each_language
 def test_messages_about_five_hundred_appids_are_valid_for_slack(words: Words) -> None:
     for said in messages(words, BATCH).values():
-        sound(said)
+        check_that_slack_accepts(said)
 
 
-@LANGUAGES
+@in_each_language
 @given(
     rows=st.lists(st.sampled_from(all_guidance()), min_size=1, max_size=9),
     kind=st.sampled_from([Failed, Unknown]),
@@ -175,42 +177,42 @@ def test_every_summary_is_valid_for_slack(
     failures = [Failed(row) if kind is Failed else Unknown(row) for row in rows]
     end = finished(Shared(), BEFORE, UNDER_WAY, *failures)
     said = endings.answer(words, BATCH, end)
-    sound(said)
+    check_that_slack_accepts(said)
     helps = any(map(retry_may_help, failures))
     assert acts(said) == ([Act.RETRY.value] if helps else [])
 
 
-@LANGUAGES
+@in_each_language
 @given(text=HOSTILE)
 def test_messages_about_a_batch_with_hostile_texts_are_valid_for_slack(
     words: Words, text: str
 ) -> None:
     for said in messages(words, replace(BATCH, reason=text, rule=text)).values():
-        sound(said)
-    sound(several_rules(words, {text: APPIDS, f"{text}!": APPIDS}))
+        check_that_slack_accepts(said)
+    check_that_slack_accepts(several_rules(words, {text: APPIDS, f"{text}!": APPIDS}))
 
 
-@LANGUAGES
+@in_each_language
 @given(rules=st.integers(1, 500))
 def test_a_denial_by_many_rules_is_valid_for_slack(words: Words, rules: int) -> None:
-    sound(several_rules(words, {f"rule {at}" * 20: APPIDS for at in range(rules)}))
+    check_that_slack_accepts(
+        several_rules(words, {f"rule {at}" * 20: APPIDS for at in range(rules)})
+    )
 
 
-@LANGUAGES
+@in_each_language
 def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
     hostile = replace(BATCH, reason=MENTION, rule=MENTION, env=MENTION)
     said = [*messages(words, hostile).values(), several_rules(words, {MENTION: APPIDS})]
     for each in said:
-        for evil in ("<!channel>", "<@U9EVIL>", "<https://evil"):
-            assert evil not in each.text
-            assert evil not in json.dumps(each.blocks, ensure_ascii=False)
+        check_that_nobody_is_mentioned(each)
 
 
 # The bar.
 
 
 def bar(tally: Tally) -> str:
-    """Return the bar as it is shown."""
+    """Return the progress bar of a message."""
     said = progress(ENGLISH, BATCH, tally, None)
     assert not set("░█") & set(said.text)  # a screen reader reads the numbers
     (line,) = [part.drawn for part in said.parts if isinstance(part, Part) and part.drawn]
@@ -245,7 +247,7 @@ def test_the_bar_of_an_empty_batch_is_empty() -> None:
 # Buttons.
 
 
-@LANGUAGES
+@in_each_language
 def test_a_running_batch_has_a_cancel_button_and_a_finished_one_does_not(words: Words) -> None:
     assert acts(progress(words, BATCH, Tally(500), None)) == [Act.CANCEL.value]
     assert acts(progress(words, BATCH, Tally(500), PAUSED)) == [Act.CANCEL.value]
@@ -255,7 +257,7 @@ def test_a_running_batch_has_a_cancel_button_and_a_finished_one_does_not(words: 
         assert acts(endings.parent(words, BATCH, end)) == []
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize(
     ("outcomes", "helps"),
     [
@@ -275,7 +277,7 @@ def test_a_summary_has_a_retry_button_if_items_failed(
     assert all(each["value"] == BATCH.id for each in elements(said))
 
 
-@LANGUAGES
+@in_each_language
 def test_the_counts_name_only_outcomes_that_occurred(words: Words) -> None:
     whole = counts(words, Tally(15, 1, 2, 3, 4, 5))
     for number in range(1, 6):

@@ -1,4 +1,4 @@
-"""The messages about confirmations, approvals and clicks: their wording, and that they fit."""
+"""Messages about confirmations, approvals and clicks: their wording, and that Slack accepts them."""
 
 import json
 from dataclasses import replace
@@ -46,10 +46,15 @@ from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
 from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.checking import checks
-from tests.languages import CHINESE, ENGLISH
-from tests.messages.checks import AS_CHINESE_IS
+from tests.languages import CHINESE, ENGLISH, in_each_language
+from tests.messages.checks import CHINESE_TYPOGRAPHY
 from tests.messages.golden import golden
-from tests.messages.hostile import HOSTILE, MENTION, sound
+from tests.messages.hostile import (
+    HOSTILE,
+    MENTION,
+    check_that_nobody_is_mentioned,
+    check_that_slack_accepts,
+)
 from tests.messages.samples import NOW, sent_to
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
@@ -90,13 +95,10 @@ CALLED: dict[str, Outcome] = {
     "stopped": Stopped(),
     "stopped midway": Finished(Tally(3, shared=1, stopped=2)),
 }
-LANGUAGES = pytest.mark.parametrize(
-    "words", [ENGLISH, CHINESE], ids=lambda words: words.language.value
-)
 
 
 def messages(words: Words, request: Request) -> dict[str, Message]:
-    """Return every message about a request while people decide."""
+    """Return every message about a request that waits for people, by name."""
     every = {**UNDECIDED, **CALLED}
     return {
         "confirmation": confirmation(words, request, NOW),
@@ -139,8 +141,8 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     }
 
 
-def of_approved(words: Words, request: Request) -> dict[str, Message]:
-    """Return every message about an approved request."""
+def about_approved(words: Words, request: Request) -> dict[str, Message]:
+    """Return every message about an approved request, by name."""
     return {
         "decided: under way": decided(words, request, None, AT),
         **{
@@ -153,8 +155,8 @@ def of_approved(words: Words, request: Request) -> dict[str, Message]:
     }
 
 
-def of_nobody(words: Words) -> dict[str, Message]:
-    """Return every message without a request."""
+def without_request(words: Words) -> dict[str, Message]:
+    """Return every message that is about no particular request, by name."""
     return {
         "no approver": no_approver(words, RULE),
         "asked directly": asked_directly(words),
@@ -171,44 +173,46 @@ def of_nobody(words: Words) -> dict[str, Message]:
     }
 
 
-def book(said: dict[str, Message]) -> str:
+def goldens(said: dict[str, Message]) -> str:
     return "\n\n".join(f"## {name}\n{golden(each)}" for name, each in said.items())
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("request_", [ONE, BARE, MANY], ids=["one", "bare", "many"])
 def test_the_messages_while_people_decide_are_worded_as_agreed(
     words: Words, request_: Request, snapshot: SnapshotAssertion
 ) -> None:
-    assert book(messages(words, request_)) == snapshot
+    assert goldens(messages(words, request_)) == snapshot
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("request_", [APPROVED, COMMENTED], ids=["approved", "with a comment"])
 def test_the_messages_about_an_approved_request_are_worded_as_agreed(
     words: Words, request_: Request, snapshot: SnapshotAssertion
 ) -> None:
-    assert book(of_approved(words, request_)) == snapshot
+    assert goldens(about_approved(words, request_)) == snapshot
 
 
 @pytest.mark.parametrize("request_", [BARE, MANY, COMMENTED], ids=["bare", "many", "approved"])
 def test_messages_for_approvers_follow_chinese_typography(request_: Request) -> None:
-    said = messages(CHINESE, request_) | of_approved(CHINESE, request_) | of_nobody(CHINESE)
+    said = (
+        messages(CHINESE, request_) | about_approved(CHINESE, request_) | without_request(CHINESE)
+    )
     with checks() as check:
         for name, each in said.items():
-            for holds in AS_CHINESE_IS:
-                with check(f"{name}: {holds.__name__}"):
-                    holds(each)
+            for rule in CHINESE_TYPOGRAPHY:
+                with check(f"{name}: {rule.__name__}"):
+                    rule(each)
 
 
-@LANGUAGES
+@in_each_language
 def test_the_messages_without_a_request_are_worded_as_agreed(
     words: Words, snapshot: SnapshotAssertion
 ) -> None:
-    assert book(of_nobody(words)) == snapshot
+    assert goldens(without_request(words)) == snapshot
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
 def test_the_question_to_an_approver_is_worded_as_agreed(
     words: Words, act: Act, snapshot: SnapshotAssertion
@@ -217,7 +221,7 @@ def test_the_question_to_an_approver_is_worded_as_agreed(
     assert json.dumps(view, ensure_ascii=False, indent=1) == snapshot
 
 
-@LANGUAGES
+@in_each_language
 def test_the_beginning_of_a_request_says_whether_it_is_new_or_a_retry(words: Words) -> None:
     assert endings.begun(words, ONE, waiting=True) == waiting(words, ONE)
     assert endings.begun(words, ONE, waiting=False) == endings.parent(words, ONE, None)
@@ -225,7 +229,7 @@ def test_the_beginning_of_a_request_says_whether_it_is_new_or_a_retry(words: Wor
     assert endings.begun(words, MANY, waiting=False) == nothing_yet
 
 
-@LANGUAGES
+@in_each_language
 def test_an_ephemeral_message_begins_like_the_channels_and_has_each_id_once(
     words: Words,
 ) -> None:
@@ -237,7 +241,7 @@ def test_an_ephemeral_message_begins_like_the_channels_and_has_each_id_once(
     assert said.text.count(ONE.id) == 1
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
 def test_a_modal_for_a_person_who_may_not_decide_has_no_submit_button(
     words: Words, act: Act
@@ -254,7 +258,7 @@ def test_a_modal_for_a_person_who_may_not_decide_has_no_submit_button(
 # Every outcome has its own message.
 
 
-@LANGUAGES
+@in_each_language
 def test_the_approvers_message_differs_for_each_outcome(words: Words) -> None:
     ends = [decided(words, APPROVED, end, AT).text for end in (None, *CALLED.values())]
     assert len(set(ends)) == len(ends)
@@ -263,7 +267,7 @@ def test_the_approvers_message_differs_for_each_outcome(words: Words) -> None:
     assert len({*told, *ends}) == len(told) + len(ends)
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("name", CALLED)
 def test_an_unknown_outcome_is_never_called_a_failure(words: Words, name: str) -> None:
     text = decided(words, APPROVED, CALLED[name], AT).text
@@ -271,7 +275,7 @@ def test_an_unknown_outcome_is_never_called_a_failure(words: Words, name: str) -
     assert (failure in text) == (name == "failed")
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("name", [*UNDECIDED, *CALLED])
 def test_there_is_a_retry_button_if_a_retry_can_help(words: Words, name: str) -> None:
     outcome = {**UNDECIDED, **CALLED}[name]
@@ -284,7 +288,7 @@ def test_there_is_a_retry_button_if_a_retry_can_help(words: Words, name: str) ->
 # Hostile texts.
 
 
-@LANGUAGES
+@in_each_language
 @given(reason=HOSTILE, rule=HOSTILE, comment=HOSTILE)
 def test_messages_with_hostile_texts_are_valid_for_slack(
     words: Words, reason: str, rule: str, comment: str
@@ -293,12 +297,12 @@ def test_messages_with_hostile_texts_are_valid_for_slack(
     rejected = Rejected("U2", comment)
     for said in (
         *messages(words, hostile).values(),
-        *of_approved(words, hostile).values(),
+        *about_approved(words, hostile).values(),
         decided(words, replace(hostile, approval=None), rejected, AT),
         endings.answer(words, hostile, rejected),
         no_approver(sent_to(words, reason), replace(RULE, name=rule)),
     ):
-        sound(said)
+        check_that_slack_accepts(said)
 
 
 def test_the_default_contact_is_translated() -> None:
@@ -306,21 +310,19 @@ def test_the_default_contact_is_translated() -> None:
     assert "the people who run this bot" not in no_approver(CHINESE, RULE).text
 
 
-@LANGUAGES
+@in_each_language
 def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
     hostile = replace(
         ONE, reason=MENTION, rule=MENTION, env=MENTION, approval=Approval("U2", MENTION)
     )
     rejected = Rejected("U2", MENTION)
-    every = [*messages(words, hostile).values(), *of_approved(words, hostile).values()]
+    every = [*messages(words, hostile).values(), *about_approved(words, hostile).values()]
     every += [endings.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
     for said in every:
-        for evil in ("<!channel>", "<@U9EVIL>", "<https://evil"):
-            assert evil not in said.text
-            assert evil not in json.dumps(said.blocks, ensure_ascii=False)
+        check_that_nobody_is_mentioned(said)
 
 
-@LANGUAGES
+@in_each_language
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
 @pytest.mark.parametrize("env", ["prod-1", MENTION, "<" * 64])
 def test_the_modal_is_valid_for_slack(words: Words, act: Act, env: str) -> None:
@@ -330,7 +332,7 @@ def test_the_modal_is_valid_for_slack(words: Words, act: Act, env: str) -> None:
     assert as_typed(env)[:6] in as_typed(json.dumps(view, ensure_ascii=False))
 
 
-@LANGUAGES
+@in_each_language
 def test_a_buttons_value_is_the_request_only(words: Words) -> None:
     for said in messages(words, ONE).values():
         for block in said.blocks:

@@ -28,7 +28,7 @@ ENGLISH_MESSAGES, CHINESE_MESSAGES = messages(ENGLISH), messages(CHINESE)
 GOLDEN = re.compile(
     r"accepted|parent: |answer: (shared|40097|61005|timeout|unknown|hostile words|no ticket|in doubt)"
     r"|private: NOT_INVITED|mistake: |denied: |dry run: |why: |whoami: |help: |history: |under way|broken"
-    r"|stopping|shared before|called again: shared|direct|not recorded|no history|needs|no owner"
+    r"|stopping|shared before|called again: shared|direct|not recorded|no history|no owner"
 )
 AGAIN = "Run `python -m tests.translations`, and translate what it names."
 

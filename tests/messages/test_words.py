@@ -19,14 +19,8 @@ from bot.domain.request import Request
 from bot.guidance import Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message
 from bot.messages.advice import where_it_broke
-from bot.messages.answers import (
-    answer,
-)
-from bot.messages.history import (
-    Line,
-    history,
-    shared_before,
-)
+from bot.messages.answers import answer
+from bot.messages.history import Line, history, shared_before
 from bot.messages.mistakes import misread
 from bot.messages.people import whoami
 from bot.messages.rulings import denied, why
@@ -64,9 +58,9 @@ from tests.messages.samples import (
     POLICY,
     REQUESTER,
     RID,
-    SPEAKERS,
     STRANGER,
     TEAM,
+    WITH_TEXT,
     blocks,
     denials,
     line_of,
@@ -79,10 +73,10 @@ from tests.messages.samples import (
 )
 
 MESSAGES = messages(ENGLISH)
-SPEAK = pytest.mark.parametrize("speak", SPEAKERS.values(), ids=SPEAKERS.keys())
+each_text = pytest.mark.parametrize("message_with", WITH_TEXT.values(), ids=WITH_TEXT.keys())
 
 
-def those(names: str) -> dict[str, Message]:
+def named_like(names: str) -> dict[str, Message]:
     """Return the messages whose names match the pattern."""
     return {name: said for name, said in MESSAGES.items() if re.match(names, name)}
 
@@ -107,7 +101,7 @@ def test_every_kind_of_denial_is_worded() -> None:
 
 def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_can_do_it() -> None:
     with checks() as check:
-        for name, said in those("mistake").items():
+        for name, said in named_like("mistake").items():
             with check(name):
                 assert "Nothing was done." in said.text
                 line = re.search(r"Try this instead:\n`/share-env[^`]*`", said.text)
@@ -127,7 +121,7 @@ def test_a_corrected_line_that_is_too_long_to_copy_is_not_offered() -> None:
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
     with checks() as check:
-        for name, said in those("denied|needs|no owner").items():
+        for name, said in named_like("denied|no owner").items():
             with check(name):
                 assert "Nothing was done." in said.text
                 helps = re.search(r"\*Who can (grant|fix) it:\* |If this goes on, tell ", said.text)
@@ -136,7 +130,7 @@ def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
 
 def test_a_message_about_a_failed_lookup_names_a_contact() -> None:
     with checks() as check:
-        for name, said in those("whoami|help|why").items():
+        for name, said in named_like("whoami|help|why").items():
             with check(name):
                 unread = re.search(r"I could not (find out|read)", said.text)
                 assert not unread or re.search(
@@ -146,7 +140,7 @@ def test_a_message_about_a_failed_lookup_names_a_contact() -> None:
 
 def test_a_dry_run_never_looks_like_a_success() -> None:
     with checks() as check:
-        for name, said in those("dry run").items():
+        for name, said in named_like("dry run").items():
             with check(name):
                 assert "Dry run" in said.text.split("\n")[0]
                 assert "✅" not in said.text
@@ -154,7 +148,7 @@ def test_a_dry_run_never_looks_like_a_success() -> None:
 
 def test_a_request_that_does_not_begin_says_so_and_what_to_do() -> None:
     with checks() as check:
-        for name, said in those("under way|shared before|not recorded").items():
+        for name, said in named_like("under way|shared before|not recorded").items():
             with check(name):
                 assert re.search(r"[Nn]othing (more )?was done\.", said.text)
                 assert "✅" not in said.text
@@ -186,7 +180,7 @@ def test_a_date_is_in_the_readers_time_zone_with_utc_as_fallback() -> None:
 
 def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was() -> None:
     with checks() as check:
-        for name, said in those("called again").items():
+        for name, said in named_like("called again").items():
             with check(name):
                 told = "I asked WeChat once more" in said.text
                 assert told == (name.split(": ")[1] in {"shared", "failed", "unknown"})
@@ -265,28 +259,28 @@ def test_an_answer_shows_the_http_status_that_came_back(status: int) -> None:
     assert f"(HTTP {status}).* `{ENV}`" in answer(ENGLISH, request(), failed).text.split("\n")[0]
 
 
-@SPEAK
-@given(words=HOSTILE)
+@each_text
+@given(hostile=HOSTILE)
 def test_other_peoples_texts_are_escaped_and_fit(
-    speak: Callable[[Words, str], Message], words: str
+    message_with: Callable[[Words, str], Message], hostile: str
 ) -> None:
-    for said in (speak(ENGLISH, words), speak(CHINESE, words)):
+    for said in (message_with(ENGLISH, hostile), message_with(CHINESE, hostile)):
         assert block_errors(blocks(said)) == []
         assert len(said.text) <= 4000
         for text in (said.text, *texts(said)):
             assert unescaped(text) == []
-        others = OWN_MARKUP.sub("", said.text)
-        assert not re.search(r"<(?:!(?!subteam\^S0)|@(?!U0)|#(?!C0)|http)", others)
+        rest = OWN_MARKUP.sub("", said.text)
+        assert not re.search(r"<(?:!(?!subteam\^S0)|@(?!U0)|#(?!C0)|http)", rest)
 
 
-@SPEAK
+@each_text
 def test_texts_of_ordinary_length_are_shown_in_full(
-    speak: Callable[[Words, str], Message],
+    message_with: Callable[[Words, str], Message],
 ) -> None:
     with checks() as check:
         for language in (ENGLISH, CHINESE):
             with check(language.language.value):
-                said = speak(language, "x" * 60)
+                said = message_with(language, "x" * 60)
                 assert "x" * 60 in said.text
                 assert said.text == "\n".join(texts(said))
                 assert not said.text.endswith("…")

@@ -90,8 +90,8 @@ def test_the_description_of_a_right_has_every_condition_except_who_it_is_for(
     condition: Condition, key: str
 ) -> None:
     narrow, _ = NARROW[key]
-    told = right(ENGLISH, replace(narrow, name=WIDE.name)) != right(ENGLISH, WIDE)
-    assert told is (condition.about is not About.WHO)
+    described = right(ENGLISH, replace(narrow, name=WIDE.name)) != right(ENGLISH, WIDE)
+    assert described is (condition.about is not About.WHO)
 
 
 @of_each

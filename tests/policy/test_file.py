@@ -161,11 +161,11 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE.replace("[[rule]]", "[rule]"),
         "rule: it must be a list. Write [[rule]] above each, with two brackets.",
     ),
-    "an owner that is a word": (
+    "an owner that is text": (
         f'owner = "{A}"\n{RULE}',
         "owner: it must be a list. Write [[owner]] above each, with two brackets.",
     ),
-    "a rule that is a word": (
+    "a rule that is text": (
         'rule = ["all"]',
         "rule 1: it must be a table. Write it as in the README's example.",
     ),
@@ -177,7 +177,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE.replace("allow", "permit"),
         "rule 1, effect: “permit” is not possible here. Write allow, approve or deny.",
     ),
-    "an effect that is no word": (
+    "an effect that is not text": (
         RULE.replace('"allow"', "true"),
         "rule 1, effect: “True” is not possible here. Write allow, approve or deny.",
     ),
@@ -209,7 +209,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", expire = "1h" }\n',
         "rule 1, approvers, expire: there is no such key. Did you mean expires?",
     ),
-    "users that are no list": (
+    "users that are not a list": (
         RULE.replace('["U012ABCDEF"]', '"U012ABCDEF"'),
         f"rule 1, users: {NO_LIST}",
     ),
@@ -224,7 +224,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         f"rule 1, groups, 1: “U1X” {NO_GROUP}",
     ),
     "a star among the groups": (RULE + 'groups = ["*"]\n', f"rule 1, groups, 1: “*” {NO_GROUP}"),
-    "a test about everyone, which would say nothing of those whom rules name": (
+    "a test about everyone, which would say nothing about people whom rules name": (
         RULE + f'[[test]]\nuser = "*"\nappid = "{A}"\nenv = "prod-1"\nexpect = "deny"\n',
         f"test 1, user: “*” {NO_USER}",
     ),
@@ -236,7 +236,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "no appids": (RULE + "appids = []\n", f"rule 1, appids: {EMPTY}"),
     "no envs": (RULE + "envs = []\n", f"rule 1, envs: {EMPTY}"),
     "an empty glob": (RULE + 'envs = ["a", ""]\n', f"rule 1, envs, 2: {EMPTY}"),
-    "a confirmation that is a word": (
+    "a confirmation that is text": (
         RULE + 'confirm = "yes"\n',
         "rule 1, confirm: it must be true or false, without quotes.",
     ),
@@ -246,15 +246,15 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         f'contact = "{"x" * 201}"\n' + RULE,
         "contact: it is too long. Use at most 200 characters.",
     ),
-    "an owner that is no appid": (
+    "an owner that is not an appid": (
         RULE + '[[owner]]\nappid = "wx5FE6BB43205E9E70"\nenvs = ["*"]\n',
         f"owner 1, appid: “wx5FE6BB43205E9E70” {NO_APPID}",
     ),
-    "an owner of nothing": (
+    "an owner without envs": (
         RULE + f'[[owner]]\nappid = "{A}"\n',
         "owner 1, envs: it is missing. Add it.",
     ),
-    "approvers that are no table": (
+    "approvers that are not a table": (
         APPROVE + 'approvers = "U1X"\n',
         "rule 1, approvers: it must be a table. Write it as in the README's example.",
     ),
@@ -262,7 +262,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         APPROVE + 'approvers = { users = ["U1X"] }\n',
         "rule 1, approvers, channel: it is missing. Add it.",
     ),
-    "approvers in no channel": (
+    "approvers with a channel by name": (
         APPROVE + 'approvers = { users = ["U1X"], channel = "ops" }\n',
         f"rule 1, approvers, channel: “ops” {NO_CHANNEL}",
     ),
@@ -321,11 +321,11 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         '[[rule]]\neffect = "deny"\nguests = true\n',
         'rule 1: confirm and guests mean nothing with effect = "deny". Remove them.',
     ),
-    "a name that another rule has by its number": (
+    "a name that another rule has because of its number": (
         RULE + 'name = "rule 2"\n' + RULE,
         "rule 2: another rule has this name. Give each rule its own, so that answers are clear.",
     ),
-    "a test about what can be no env": (
+    "a test about an impossible env": (
         RULE + TEST.replace("prod-1", "prod_1") + 'expect = "deny"\n',
         f"test 1, env: “prod_1” {NO_ENV}",
     ),
@@ -475,7 +475,7 @@ def test_operators_are_keys_above_the_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operators", "told"),
+    ("operators", "problem"),
     [
         (
             '{ users = ["U0ANN", "*"] }',
@@ -486,13 +486,13 @@ def test_operators_are_keys_above_the_tables() -> None:
         ("[]", "operators: it must be a table. Write it as in the README's example."),
     ],
 )
-def test_mistakes_in_the_operators_are_reported(operators: str, told: str) -> None:
-    assert read_policy(f"operators = {operators}\n{RULE}", None) == [told]
+def test_mistakes_in_the_operators_are_reported(operators: str, problem: str) -> None:
+    assert read_policy(f"operators = {operators}\n{RULE}", None) == [problem]
 
 
 def test_an_operator_who_is_named_twice_is_reported() -> None:
     read = read_and_test(f'operators = {{ users = ["U0ANN", "U0ANN"] }}\n{RULE}', None)
     assert not isinstance(read, list)
-    assert [str(told) for told in read.duplicates] == [
+    assert [str(duplicate) for duplicate in read.duplicates] == [
         "operators, users: “U0ANN” stands there more than once. Once is enough."
     ]

@@ -1,4 +1,4 @@
-"""Any policy file is a policy, or has problems, each of them a sentence with its place."""
+"""Any policy file is either a policy or has problems, each a sentence that begins with its place."""
 
 import json
 import re
@@ -39,7 +39,7 @@ Table = dict[str, object]
 
 @dataclass(frozen=True)
 class Raw:
-    """A TOML literal that no Python value produces."""
+    """A TOML literal that no Python value is written as."""
 
     text: str
 
@@ -155,20 +155,19 @@ def check(read: Policy | list[str]) -> None:
         assert len(read.rules) > 0
         return
     assert read
-    for told in read:
-        assert told.endswith((".", "?"))
-        assert told.isprintable()
-        assert len(told) <= LONGEST
-        assert not re.search(
-            "pydantic|Input should|Traceback|validation|recursion|int_|Error", told
-        )
-        assert is_placed(told)
+    internals = "pydantic|Input should|Traceback|validation|recursion|int_|Error"
+    for problem in read:
+        assert problem.endswith((".", "?"))
+        assert problem.isprintable()
+        assert len(problem) <= LONGEST
+        assert not re.search(internals, problem)
+        assert is_placed(problem)
 
 
-def is_placed(told: str) -> bool:
+def is_placed(problem: str) -> bool:
     """Return whether a sentence begins with a place that this file has."""
     place = rf"({'|'.join(PLACES)})( \d+)?( \(“.*”\))?(, .+)?: "
-    return bool(re.match(rf"{place}|It is not valid TOML: |.*: there is no such key\. ", told))
+    return bool(re.match(rf"{place}|It is not valid TOML: |.*: there is no such key\. ", problem))
 
 
 @given(st.text())
@@ -211,7 +210,7 @@ def spots(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 
 def changed(tables: Table, path: tuple[str | int, ...], change: object) -> Table:
-    """Return a copy with another value at `path`; without it, if that is to be None."""
+    """Return a copy with this value at `path`; without the path if the value is None."""
     whole: Table = deepcopy(tables)
     within: object = whole
     for key in path[:-1]:
@@ -261,8 +260,8 @@ def test_one_unknown_key_anywhere_is_named() -> None:
             if isinstance(path[-1], str):
                 extra = (*path[:-1], f"{path[-1]}x")
                 with at(str(extra)):
-                    (told,) = as_problems(read_policy(file_of(changed(GOOD, extra, 1)), None))
-                    assert told.endswith(
+                    (problem,) = as_problems(read_policy(file_of(changed(GOOD, extra, 1)), None))
+                    assert problem.endswith(
                         f"{extra[-1]}: there is no such key. Did you mean {path[-1]}?"
                     )
 
@@ -294,10 +293,10 @@ def test_a_file_of_any_bytes_is_a_policy_or_has_problems(content: bytes) -> None
         read = Reader({"POLICY_FILE": file.name})
         tested = read_rules(read, Path(file.name), None)
         assert (tested is None) == bool(read.problems)
-        for told in read.problems:
-            assert file.name in told
-            if "UTF-8" not in told:
-                check([told.removeprefix(f"{file.name}: ")])
+        for problem in read.problems:
+            assert file.name in problem
+            if "UTF-8" not in problem:
+                check([problem.removeprefix(f"{file.name}: ")])
 
 
 @given(st.lists(LIKELY_RULES, min_size=1, max_size=4))
@@ -326,8 +325,8 @@ def test_a_question_with_any_values_is_valid_or_has_problems(asked: Table) -> No
     read = read_question(asked)
     if isinstance(read, list):
         assert read
-        for told in read:
-            assert re.match(rf"--({OPTIONS}): .+\.\Z", told)
-            assert told.isprintable()
+        for problem in read:
+            assert re.match(rf"--({OPTIONS}): .+\.\Z", problem)
+            assert problem.isprintable()
     else:
         assert isinstance(read, Question if {"appid", "env"} & asked.keys() else Asker)

@@ -50,27 +50,27 @@ def rule(name: str = "r", people: frozenset[str] = ME, **facts: object) -> Rule:
     return Rule(name, Effect.ALLOW, people, **facts)  # type: ignore[arg-type]  # as the table says
 
 
-def asking(
+def needs_approval(
     people: frozenset[str], approvers: frozenset[str], groups: frozenset[str] = frozenset()
 ) -> Rule:
     by = Approvers(approvers, groups, "C0APPROVALS", HOUR)
     return Rule("r", Effect.APPROVE, people, approvers=by)
 
 
-def told(remarks: Iterator[Remark]) -> list[tuple[str, bool]]:
+def findings(remarks: Iterator[Remark]) -> list[tuple[str, bool]]:
     return [(remark.found, remark.wrong) for remark in remarks]
 
 
-FINE = [
+WITH_EFFECT = [
     pytest.param((rule(appids=("wx*", "*e70", A)),), id="globs that match appids"),
     pytest.param((rule(envs=("prod-*", "?", "[a-c]*")),), id="globs that match envs"),
-    pytest.param((rule(people=ALL),), id="everyone and nobody else"),
-    pytest.param((rule(people=frozenset(), groups=OPS),), id="a group and nobody else"),
+    pytest.param((rule(people=ALL),), id="everyone alone"),
+    pytest.param((rule(people=frozenset(), groups=OPS),), id="a group alone"),
     pytest.param((rule("a", US), rule("b", ALL)), id="a wider rule behind a narrow one"),
     pytest.param((rule("a", US), Rule("deny", Effect.DENY)), id="a denial for everyone else"),
 ]
 NOBODY = ("nobody may share anything: every rule that decides anything denies", False)
-UNREACHED = [
+WITHOUT_EFFECT = [
     pytest.param(
         (rule("all", ALL), rule("b")),
         ("“b” never decides: “all”, which comes first, always does", False),
@@ -105,20 +105,20 @@ UNREACHED = [
 ]
 
 
-@pytest.mark.parametrize("rules", FINE)
+@pytest.mark.parametrize("rules", WITH_EFFECT)
 def test_rules_that_can_decide_have_no_remarks(rules: tuple[Rule, ...]) -> None:
-    assert told(reach(Policy(rules))) == []
+    assert findings(reach(Policy(rules))) == []
 
 
-@pytest.mark.parametrize(("rules", "found"), UNREACHED)
+@pytest.mark.parametrize(("rules", "found"), WITHOUT_EFFECT)
 def test_a_rule_or_an_entry_without_effect_is_named(
     rules: tuple[Rule, ...], found: tuple[str, bool]
 ) -> None:
-    assert told(reach(Policy(rules))) == [found]
+    assert findings(reach(Policy(rules))) == [found]
 
 
 def test_a_repeated_entry_is_named_once() -> None:
-    assert len(told(reach(Policy((rule(envs=("a_b", "a_b")),))))) == 1
+    assert len(findings(reach(Policy((rule(envs=("a_b", "a_b")),))))) == 1
 
 
 ALONE = (
@@ -134,31 +134,33 @@ NEVER = (
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        pytest.param(asking(ME, ME), [ALONE], id="the only approver is the requester"),
+        pytest.param(needs_approval(ME, ME), [ALONE], id="the only approver is the requester"),
         pytest.param(
-            replace(asking(ME, ME), self_approval=True),
+            replace(needs_approval(ME, ME), self_approval=True),
             [],
             id="the only approver may approve their own",
         ),
-        pytest.param(asking(ME, US), [NEVER], id="one of two approvers is the requester"),
+        pytest.param(needs_approval(ME, US), [NEVER], id="one of two approvers is the requester"),
         pytest.param(
-            replace(asking(ME, US), self_approval=True),
+            replace(needs_approval(ME, US), self_approval=True),
             [],
             id="one of two, who may approve their own",
         ),
-        pytest.param(asking(ME, YOU), [], id="somebody else approves"),
-        pytest.param(asking(US, ME), [], id="there is another requester"),
-        pytest.param(asking(ALL, ME), [], id="everyone is a requester"),
-        pytest.param(asking(ME, ALL), [], id="everyone is an approver"),
-        pytest.param(asking(ME, ME, OPS), [], id="a group of approvers, too"),
-        pytest.param(replace(asking(ME, ME), groups=OPS), [], id="a group of requesters, too"),
+        pytest.param(needs_approval(ME, YOU), [], id="somebody else approves"),
+        pytest.param(needs_approval(US, ME), [], id="there is another requester"),
+        pytest.param(needs_approval(ALL, ME), [], id="everyone is a requester"),
+        pytest.param(needs_approval(ME, ALL), [], id="everyone is an approver"),
+        pytest.param(needs_approval(ME, ME, OPS), [], id="a group of approvers, too"),
+        pytest.param(
+            replace(needs_approval(ME, ME), groups=OPS), [], id="a group of requesters, too"
+        ),
         pytest.param(rule(), [], id="no approval"),
     ],
 )
 def test_a_rule_that_nobody_can_approve_is_named(
     asked: Rule, found: list[tuple[str, bool]]
 ) -> None:
-    assert told(approvals(Policy((asked,)))) == found
+    assert findings(approvals(Policy((asked,)))) == found
 
 
 @pytest.mark.parametrize(
@@ -179,14 +181,14 @@ def test_a_rule_that_nobody_can_approve_is_named(
         pytest.param(
             (Owner(A, ("prod_1",)),),
             [(f"owner 1 ({A}), envs: “prod_1” can match no env", True)],
-            id="no env",
+            id="a glob that can match no env",
         ),
     ],
 )
 def test_owners_without_effect_are_named(
     owned: tuple[Owner, ...], found: list[tuple[str, bool]]
 ) -> None:
-    assert told(owners(Policy((rule(),), owned))) == found
+    assert findings(owners(Policy((rule(),), owned))) == found
 
 
 def test_envs_without_globs_that_no_owner_has_are_named() -> None:
@@ -195,9 +197,9 @@ def test_envs_without_globs_that_no_owner_has_are_named() -> None:
     assert ownerless(replace(policy, default_owner=B)) == []
 
 
-def lets(name: str, globs: str) -> tuple[str, bool]:
-    what = f"{globs}, which “{name}” lets people share"
-    return f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here", False
+def without_owner(name: str, globs: str) -> tuple[str, bool]:
+    shared = f"{globs}, which “{name}” lets people share"
+    return f"no [[owner]] has {shared}, and WECHAT_AUTHORIZER_APPID is not set here", False
 
 
 @pytest.mark.parametrize(
@@ -208,21 +210,24 @@ def lets(name: str, globs: str) -> tuple[str, bool]:
         pytest.param((rule(),), ("prod-*",), [], id="a narrower one"),
         pytest.param((rule(envs=("prod-*",)),), ("prod-1",), [], id="one env of it"),
         pytest.param((rule(envs=("*-eu", "p[a-c]?")),), ("prod-*",), [], id="one that may overlap"),
-        pytest.param((rule(),), (), [lets("r", "*")], id="no owner at all"),
+        pytest.param((rule(),), (), [without_owner("r", "*")], id="no owner at all"),
         pytest.param(
             (rule("a", envs=("live-*", "prod-*", "test-?")), rule("b", envs=("live-*",))),
             ("prod-*",),
-            [lets("a", "live-*, test-?"), lets("b", "live-*")],
+            [without_owner("a", "live-*, test-?"), without_owner("b", "live-*")],
             id="others by their beginnings",
         ),
         pytest.param(
             (rule(envs=("*-live", "*-prod")),),
             ("*-prod",),
-            [lets("r", "*-live")],
+            [without_owner("r", "*-live")],
             id="by their ends",
         ),
         pytest.param(
-            (rule(envs=("live-*",)),), ("prod-1", "lives"), [lets("r", "live-*")], id="single envs"
+            (rule(envs=("live-*",)),),
+            ("prod-1", "lives"),
+            [without_owner("r", "live-*")],
+            id="single envs",
         ),
         pytest.param((Rule("r", Effect.DENY),), (), [], id="a denial"),
         pytest.param((rule(envs=("live_*",)),), (), [], id="what can match no env"),
@@ -233,8 +238,8 @@ def test_env_globs_that_match_no_owners_env_are_named_with_their_rules(
     rules: tuple[Rule, ...], owned: tuple[str, ...], found: list[tuple[str, bool]]
 ) -> None:
     policy = Policy(rules, tuple(Owner(A, (env,)) for env in owned))
-    assert told(unowned(policy)) == found
-    assert told(unowned(replace(policy, default_owner=B))) == []
+    assert findings(unowned(policy)) == found
+    assert findings(unowned(replace(policy, default_owner=B))) == []
 
 
 def test_permissions_that_decide_in_no_test_are_named() -> None:

@@ -7,23 +7,23 @@ import pytest
 
 from bot.runtime.signals import ignore_signals, on_first_signal
 
-SIGNS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def restore_handlers() -> Iterator[None]:
-    before = {sign: signal.getsignal(sign) for sign in SIGNS}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
     yield
-    for sign, handler in before.items():
-        signal.signal(sign, handler)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
-def send_together(*signs: signal.Signals) -> None:
+def send_together(*signals: signal.Signals) -> None:
     """Deliver several signals before Python handles any of them."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, signs)
-    for sign in signs:
-        os.kill(os.getpid(), sign)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, signs)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    for each in signals:
+        os.kill(os.getpid(), each)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 def test_of_several_signals_at_once_only_the_first_stops_the_bot_and_none_raises(
@@ -34,8 +34,8 @@ def test_of_several_signals_at_once_only_the_first_stops_the_bot_and_none_raises
     stops: list[str] = []
     signal.signal(signal.SIGHUP, lambda *_: stops.append("read again"))
     on_first_signal(lambda: stops.append("stop"))
-    send_together(*SIGNS)
-    send_together(*SIGNS)
+    send_together(*SIGNALS)
+    send_together(*SIGNALS)
     assert errors == []
     assert stops.count("stop") == 1
 
@@ -43,4 +43,4 @@ def test_of_several_signals_at_once_only_the_first_stops_the_bot_and_none_raises
 def test_ignored_signals_have_no_effect() -> None:
     on_first_signal(lambda: pytest.fail("it should have been ignored"))
     ignore_signals()
-    send_together(*SIGNS)
+    send_together(*SIGNALS)

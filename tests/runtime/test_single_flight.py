@@ -87,14 +87,14 @@ async def test_the_work_goes_on_when_all_callers_are_cancelled() -> None:
 
 
 async def test_an_error_is_raised_to_all_waiting_callers_and_the_next_call_starts_anew() -> None:
-    flights, broken, sound = SingleFlight[str](), Work("broken"), Work()
+    flights, broken, working = SingleFlight[str](), Work("broken"), Work()
     waiting = [flights.do("a", broken) for _ in range(3)]
     await until_begun(broken)
     broken.may_end.set()
     got = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(each) for each in got] == [ValueError] * 3
-    sound.may_end.set()
-    assert await flights.do("a", sound) == "done"
+    working.may_end.set()
+    assert await flights.do("a", working) == "done"
 
 
 async def test_an_error_without_a_caller_is_logged(
@@ -113,11 +113,11 @@ async def test_wait_returns_once_the_work_has_ended_or_if_there_is_none() -> Non
     await flights.wait("a")
     waiting = flights.do("a", broken)
     await until_begun(broken)
-    settling = asyncio.create_task(flights.wait("a"))
+    waiting_for_end = asyncio.create_task(flights.wait("a"))
     await asyncio.sleep(0)
-    assert not settling.done()
+    assert not waiting_for_end.done()
     broken.may_end.set()
-    await settling
+    await waiting_for_end
     assert broken.ended.is_set()
     with pytest.raises(ValueError, match="broken"):
         await waiting
@@ -127,11 +127,11 @@ async def test_close_waits_for_work_in_progress() -> None:
     flights, work = SingleFlight[str](), Work()
     waiting = flights.do("a", work)
     await until_begun(work)
-    landing = asyncio.create_task(flights.close(60))
+    closing = asyncio.create_task(flights.close(60))
     await asyncio.sleep(0)
-    assert not landing.done()
+    assert not closing.done()
     work.may_end.set()
-    await landing
+    await closing
     assert await waiting == "done"
 
 
@@ -196,8 +196,8 @@ async def test_an_error_of_inline_work_is_raised_to_all_callers() -> None:
     waiting = [asyncio.create_task(flights.do_inline("a", work)) for _ in range(3)]
     await until_begun(work)
     work.may_end.set()
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [repr(error) for error in told] == [repr(ValueError("broken"))] * 3
+    errors = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [repr(error) for error in errors] == [repr(ValueError("broken"))] * 3
     with pytest.raises(ValueError, match="broken"):
         await flights.do_inline("a", work)
 

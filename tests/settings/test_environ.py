@@ -142,7 +142,7 @@ def test_another_users_unreadable_file_ends_the_process_with_a_sentence(dotenv: 
     dotenv.chmod(0o600)
     nobody = 65534
     child = os.fork()
-    if not child:  # as another user, it can only exit
+    if not child:  # the child must exit before it returns to pytest
         os.setuid(nobody)
         try:
             environment()
@@ -169,48 +169,48 @@ def test_an_empty_value_counts_as_not_set(environ: dict[str, str], expected: str
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("5", 5), (" 0.5 ", 0.5), ("1e1", 10), ("60", 60), ("", 7)]
+    ("value", "expected"), [("5", 5), (" 0.5 ", 0.5), ("1e1", 10), ("60", 60), ("", 7)]
 )
 def test_a_number_within_bounds_is_read_and_a_missing_one_has_its_default(
-    word: str, expected: float
+    value: str, expected: float
 ) -> None:
-    read = Reader({"X": word})
+    read = Reader({"X": value})
     assert number(0.5, 60)(read, "X", "7") == expected
     assert read.problems == []
 
 
-@pytest.mark.parametrize("word", ["ten", "0.4", "61", "-1", "nan", "inf", "1,5", "0x5", "5s"])
-def test_an_invalid_number_or_one_out_of_bounds_is_a_problem(word: str) -> None:
-    read = Reader({"X": word})
+@pytest.mark.parametrize("value", ["ten", "0.4", "61", "-1", "nan", "inf", "1,5", "0x5", "5s"])
+def test_an_invalid_number_or_one_out_of_bounds_is_a_problem(value: str) -> None:
+    read = Reader({"X": value})
     assert number(0.5, 60)(read, "X", "7") == 7
-    assert read.problems == [f"X is “{word}”. Set it to a number from 0.5 to 60."]
+    assert read.problems == [f"X is “{value}”. Set it to a number from 0.5 to 60."]
 
 
-@pytest.mark.parametrize(("word", "expected"), [("5", 5), ("5.0", 5), ("6e1", 60), ("", 7)])
-def test_a_whole_number_is_read(word: str, expected: int) -> None:
-    read = Reader({"X": word})
+@pytest.mark.parametrize(("value", "expected"), [("5", 5), ("5.0", 5), ("6e1", 60), ("", 7)])
+def test_a_whole_number_is_read(value: str, expected: int) -> None:
+    read = Reader({"X": value})
     assert number(1, 60, whole=True)(read, "X", "7") == expected
     assert read.problems == []
 
 
-@pytest.mark.parametrize("word", ["5.5", "0", "61", "nan", "inf", "five"])
-def test_a_fraction_is_a_problem_for_a_whole_number(word: str) -> None:
-    read = Reader({"X": word})
+@pytest.mark.parametrize("value", ["5.5", "0", "61", "nan", "inf", "five"])
+def test_a_fraction_is_a_problem_for_a_whole_number(value: str) -> None:
+    read = Reader({"X": value})
     assert number(1, 60, whole=True)(read, "X", "7") == 7
-    assert read.problems == [f"X is “{word}”. Set it to a whole number from 1 to 60."]
+    assert read.problems == [f"X is “{value}”. Set it to a whole number from 1 to 60."]
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("text", "text"), ("JSON", "json"), (" Json ", "json"), ("", "")]
+    ("value", "expected"), [("text", "text"), ("JSON", "json"), (" Json ", "json"), ("", "")]
 )
-def test_a_choice_is_read_whatever_its_case(word: str, expected: str) -> None:
-    read = Reader({"X": word})
+def test_a_choice_is_read_whatever_its_case(value: str, expected: str) -> None:
+    read = Reader({"X": value})
     assert choice("text", "json")(read, "X", "") == expected
     assert read.problems == []
 
 
 @pytest.mark.parametrize(
-    ("word", "held"),
+    ("value", "held"),
     [
         ("xoxb-1-AbC", "a bot token"),
         ("xoxe.xoxb-1-MzA", "a bot token"),
@@ -223,13 +223,13 @@ def test_a_choice_is_read_whatever_its_case(word: str, expected: str) -> None:
         ("correct horse battery", "something else"),
     ],
 )
-def test_a_value_that_may_be_a_secret_is_not_shown(word: str, held: str) -> None:
-    read = Reader({"X": word})
+def test_a_value_that_may_be_a_secret_is_not_shown(value: str, held: str) -> None:
+    read = Reader({"X": value})
     number(1, 60)(read, "X", "7")
     choice("text", "json")(read, "X", "")
     ids(re.compile("U[0-9]"), "U7")(read, "X", "")
     assert {problem.partition(". ")[0] for problem in read.problems} == {f"X holds {held}"} | (
-        {f"X: “{part}” is not an id" for part in word.split()} if " " in word else set()
+        {f"X: “{part}” is not an id" for part in value.split()} if " " in value else set()
     )
 
 
@@ -240,7 +240,7 @@ def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "word",
+    "value",
     [
         *("https://a.example", "https://a.example:8443/b?c={appid}", "https://{appid}.example/"),
         *("HTTPS://A.example", "https://a.example/@b?c=@"),
@@ -248,14 +248,14 @@ def test_another_choice_is_a_problem_that_names_the_possible_ones() -> None:
         *("http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:8080/"),
     ],
 )
-def test_an_https_or_local_address_is_read_unchanged(word: str) -> None:
-    read = Reader({"X": word})
-    assert address()(read, "X", "") == word
+def test_an_https_or_local_address_is_read_unchanged(value: str) -> None:
+    read = Reader({"X": value})
+    assert address()(read, "X", "") == value
     assert read.problems == []
 
 
 @pytest.mark.parametrize(
-    ("word", "problem"),
+    ("value", "problem"),
     [
         ("http://a.example", UNPROTECTED),
         ("http://10.0.0.1", UNPROTECTED),
@@ -278,8 +278,8 @@ def test_an_https_or_local_address_is_read_unchanged(word: str) -> None:
         ("//a.example", NO_ADDRESS),
     ],
 )
-def test_an_invalid_address_or_one_without_tls_is_a_problem(word: str, problem: str) -> None:
-    read = Reader({"X": word})
+def test_an_invalid_address_or_one_without_tls_is_a_problem(value: str, problem: str) -> None:
+    read = Reader({"X": value})
     address()(read, "X", "")
     assert read.problems == [problem]
 
@@ -294,7 +294,7 @@ def test_an_address_that_is_not_set_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
+    ("value", "expected"),
     [
         ("U1,U2", {"U1", "U2"}),
         (" U1 , U2\nU1 ,", {"U1", "U2"}),
@@ -303,8 +303,8 @@ def test_an_address_that_is_not_set_is_the_default() -> None:
         (",", set()),
     ],
 )
-def test_ids_are_separated_by_commas_or_blanks(word: str, expected: set[str]) -> None:
-    read = Reader({"X": word})
+def test_ids_are_separated_by_commas_or_blanks(value: str, expected: set[str]) -> None:
+    read = Reader({"X": value})
     assert ids(re.compile("U[0-9]"), "U7")(read, "X", "") == expected
     assert read.problems == []
 
@@ -313,14 +313,14 @@ def test_each_invalid_id_is_a_problem() -> None:
     read = Reader({"X": "bob, U1, *, @ann"})
     ids(re.compile("U[0-9]"), "U7")(read, "X", "")
     assert read.problems == [
-        f"X: “{word}” is not an id. Use ids such as U7, separated by commas."
-        for word in ("*", "@ann", "bob")
+        f"X: “{value}” is not an id. Use ids such as U7, separated by commas."
+        for value in ("*", "@ann", "bob")
     ]
 
 
 @given(st.text())
-def test_any_value_is_read_or_has_a_problem(word: str) -> None:
-    read = Reader({"X": word})
+def test_any_value_is_read_or_has_a_problem(value: str) -> None:
+    read = Reader({"X": value})
     assert 0.5 <= number(0.5, 60)(read, "X", "7") <= 60
     choice("text", "json")(read, "X", "")
     ids(re.compile("U[0-9]"), "U7")(read, "X", "")
@@ -330,8 +330,8 @@ def test_any_value_is_read_or_has_a_problem(word: str) -> None:
 
 
 @given(st.from_regex(r"(https?|ftp)://[\[\]a-z0-9.:@/?#{}%-]{0,20}", fullmatch=True))
-def test_any_address_is_read_or_has_a_problem(word: str) -> None:
-    read = Reader({"X": word})
+def test_any_address_is_read_or_has_a_problem(value: str) -> None:
+    read = Reader({"X": value})
     address()(read, "X", "")
     assert set(read.problems) <= {NO_ADDRESS, UNPROTECTED, WITH_A_PASSWORD}
 

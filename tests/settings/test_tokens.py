@@ -42,7 +42,7 @@ CHAIN = {
     "WECHAT_MESSAGE_TOKEN": MESSAGE_TOKEN,
     "WECHAT_ENCODING_AES_KEY": AES_KEY,
 }
-ALL_OF_IT = CHAIN | {
+WHOLE_PLATFORM = CHAIN | {
     "WECHAT_MESSAGE_TOKEN_PREVIOUS": OLD_MESSAGE_TOKEN,
     "WECHAT_ENCODING_AES_KEY_PREVIOUS": OLD_AES_KEY,
     "WECHAT_AUTHORIZER_REFRESH_TOKEN": SEED,
@@ -115,7 +115,7 @@ def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
             id="a platform",
         ),
         pytest.param(
-            ALL_OF_IT,
+            WHOLE_PLATFORM,
             PlatformSettings(
                 PLATFORM,
                 APPSECRET,
@@ -150,18 +150,18 @@ def chain_with(**changes: str) -> dict[str, str]:
 
 PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
     "nothing": ({}, A, [NO_SOURCE]),
-    "only what goes with a token server": (
+    "only the key of a token server": (
         {"WECHAT_TOKEN_SERVER_AUTHORIZATION": HEADER},
         A,
         [NO_SOURCE],
     ),
-    "only what goes with a platform": (
-        ALL_OF_IT | {"WECHAT_COMPONENT_APPID": ""},
+    "only the other settings of a platform": (
+        WHOLE_PLATFORM | {"WECHAT_COMPONENT_APPID": ""},
         A,
         [NO_SOURCE],
     ),
-    "a fixed token of nobody": (FIXED, None, [NOT_WHOSE]),
-    "an unprotected token server": (
+    "a fixed token without its owner": (FIXED, None, [NOT_WHOSE]),
+    "a token server without TLS": (
         {"WECHAT_TOKEN_SERVER_URL": "http://tokens.example/{appid}"},
         A,
         [
@@ -182,13 +182,13 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
             )
         ],
     ),
-    "a token server that is none": (
+    "a token server without a scheme": (
         {"WECHAT_TOKEN_SERVER_URL": "tokens.example/{appid}"},
         A,
         ["WECHAT_TOKEN_SERVER_URL is not a web address. Set it to one that begins with https://."],
     ),
-    "a token server for nobody": (SERVER, None, [NOT_WHICH]),
-    "a key for a token server that no header may hold": (
+    "a token server for one owner, without the owner": (SERVER, None, [NOT_WHICH]),
+    "a key with characters that no header may have": (
         SERVER | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer “key”"},
         A,
         [
@@ -233,7 +233,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
             )
         ],
     ),
-    "a platform by another name": (
+    "a platform's appid in capitals": (
         chain_with(WECHAT_COMPONENT_APPID="wxC0DE00000000C0DE"),
         A,
         [NO_PLATFORM],
@@ -258,7 +258,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
         A,
         [f"WECHAT_ENCODING_AES_KEY {IS_MISSING.format('消息加解密Key')}"],
     ),
-    "no AES key but the one before": (
+    "only the previous AES key": (
         chain_with(WECHAT_ENCODING_AES_KEY="", WECHAT_ENCODING_AES_KEY_PREVIOUS=OLD_AES_KEY),
         A,
         [f"WECHAT_ENCODING_AES_KEY {IS_MISSING.format('消息加解密Key')}"],
@@ -273,12 +273,12 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
         A,
         [f"WECHAT_ENCODING_AES_KEY {NO_AES_KEY}"],
     ),
-    "an AES key with other signs": (
+    "an AES key with other characters": (
         chain_with(WECHAT_ENCODING_AES_KEY=AES_KEY.replace("M", "-")),
         A,
         [f"WECHAT_ENCODING_AES_KEY {NO_AES_KEY}"],
     ),
-    "two AES keys that are none": (
+    "two invalid AES keys": (
         chain_with(WECHAT_ENCODING_AES_KEY="k", WECHAT_ENCODING_AES_KEY_PREVIOUS="k"),
         A,
         [
@@ -286,12 +286,12 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
             f"WECHAT_ENCODING_AES_KEY_PREVIOUS {NO_AES_KEY}",
         ],
     ),
-    "a refresh token of nobody": (
+    "a refresh token without its owner": (
         chain_with(WECHAT_AUTHORIZER_REFRESH_TOKEN=SEED),
         None,
         [NOT_WHOSE_SEED],
     ),
-    "one key that is no Fernet key": (
+    "one invalid Fernet key": (
         chain_with(TOKEN_ENCRYPTION_KEY="password"),
         A,
         [f"TOKEN_ENCRYPTION_KEY {NO_FERNET_KEY}"],
@@ -306,7 +306,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], str | None, list[str]]] = {
         A,
         [f"TOKEN_ENCRYPTION_KEY {NO_FERNET_KEY}"],
     ),
-    "several keys, some of them no Fernet keys": (
+    "several Fernet keys, some of them invalid": (
         chain_with(TOKEN_ENCRYPTION_KEY=f"{NEW_KEY},second,{OLD_KEY},fourth"),
         A,
         [
@@ -334,7 +334,7 @@ def test_each_problem_has_one_sentence_with_the_fix(
 
 
 @pytest.mark.parametrize(
-    "word",
+    "value",
     [
         APPSECRET,
         MESSAGE_TOKEN,
@@ -346,15 +346,19 @@ def test_each_problem_has_one_sentence_with_the_fix(
         f"{OLD_KEY}x",
     ],
 )
-def test_no_problem_shows_a_value_in_the_wrong_setting(word: str) -> None:
-    told = [sentence for name in ALL_OF_IT for sentence in problems(ALL_OF_IT | {name: word}, None)]
-    assert told
-    assert [sentence for sentence in told if word in sentence] == []
+def test_no_problem_shows_a_value_in_the_wrong_setting(value: str) -> None:
+    found = [
+        problem
+        for name in WHOLE_PLATFORM
+        for problem in problems(WHOLE_PLATFORM | {name: value}, None)
+    ]
+    assert found
+    assert [problem for problem in found if value in problem] == []
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])) | st.text("AZaz09-_=+/", min_size=40))
-def test_every_accepted_key_can_encrypt(word: str) -> None:
-    environ = CHAIN | {"TOKEN_ENCRYPTION_KEY": word}
+def test_every_accepted_key_can_encrypt(value: str) -> None:
+    environ = CHAIN | {"TOKEN_ENCRYPTION_KEY": value}
     if not problems(environ):
         tokens = read(environ)
         assert isinstance(tokens, PlatformSettings)
@@ -408,7 +412,7 @@ A_TOKEN_EACH, PLATFORMS = TokenServerSettings(EACH, None), read(CHAIN)
         pytest.param(PLATFORMS, owners(default=None), [NO_OWNER], id="a platform and no owner"),
     ],
 )
-def test_each_owner_needs_a_way_to_its_token(
+def test_each_owner_needs_a_source_of_its_token(
     tokens: TokenSettings, policy: Policy, expected: list[str]
 ) -> None:
     reader = Reader({})
@@ -431,7 +435,7 @@ def test_each_owner_needs_a_way_to_its_token(
         ),
         pytest.param(CHAIN, {APPSECRET, MESSAGE_TOKEN, AES_KEY}, id="a platform"),
         pytest.param(
-            ALL_OF_IT,
+            WHOLE_PLATFORM,
             {
                 APPSECRET,
                 MESSAGE_TOKEN,
@@ -452,5 +456,5 @@ def test_every_secret_is_recognised_and_never_shown(
     tokens = read(environ)
     known = {secret for secret in secrets_of(tokens) if secret}
     assert known == expected
-    words = {word for secret in known for word in re.split(r"[?&=\s]+", secret) if len(word) > 2}
-    assert [word for word in words if word in f"{tokens!r} {tokens}"] == []
+    words = {value for secret in known for value in re.split(r"[?&=\s]+", secret) if len(value) > 2}
+    assert [value for value in words if value in f"{tokens!r} {tokens}"] == []
