@@ -14,16 +14,9 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.advice import titled, told, what_to_do, where_it_broke, who_acts
-from bot.messages.blocks import (
-    Announcement,
-    Button,
-    Buttons,
-    Message,
-    Part,
-    message,
-    small,
-)
-from bot.messages.words import Words, code, msgid, name, reason, sentences, steps
+from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
+from bot.messages.request import in_channel, name
+from bot.messages.words import Words, code, msgid, sentences, steps
 
 
 def accepted(words: Words, request: Request) -> Announcement:
@@ -49,7 +42,7 @@ def parent(words: Words, request: Request, outcome: Called | None) -> Message:
             )
         case _:
             assert_never(outcome)
-    return message(headline, small(reason(words, request)), small(name(words, request)))
+    return in_channel(words, request, headline)
 
 
 def answer(

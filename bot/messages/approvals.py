@@ -6,40 +6,14 @@ from bot.domain.click import Act
 from bot.domain.outcome import (
     Cancelled,
     Expired,
-    Failed,
-    Finished,
     Outcome,
     Rejected,
-    Shared,
-    Skipped,
-    SkipReason,
-    Unknown,
 )
 from bot.domain.request import Request
-from bot.messages.batches import mark
-from bot.messages.blocks import (
-    Button,
-    Buttons,
-    Message,
-    Part,
-    message,
-    small,
-)
-from bot.messages.endings import became
-from bot.messages.request import FOR_GOOD
-from bot.messages.words import (
-    Mrkdwn,
-    Words,
-    appids,
-    bullets,
-    channel_name,
-    msgid,
-    name,
-    reason,
-    sentences,
-    when,
-    with_comment,
-)
+from bot.messages.blocks import Button, Buttons, Message, Part, message, small
+from bot.messages.outcomes import became, mark
+from bot.messages.request import FOR_GOOD, appids, in_channel, with_comment
+from bot.messages.words import Mrkdwn, Words, bullets, channel_name, msgid, sentences, when
 
 _PAST = 3
 _LISTED = msgid("All of them are listed in the thread below.")
@@ -135,46 +109,31 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
     """Replace the question: who decided, when and, once known, how the request ended."""
-    verdict, say = _verdict(words, request, outcome, at), words.about(request)
-    return message(
-        verdict,
+    say = words.about(request)
+    return in_channel(
+        words,
+        request,
+        _verdict(words, request, outcome, at),
         say("{who} asked to share {env} with {receivers}."),
-        appids(request, words(_LISTED)),
-        small(reason(words, request)),
-        small(name(words, request)),
+        many=words(_LISTED),
     )
-
-
-def _mark(outcome: Outcome) -> str:
-    """Return the sign of how an approved request ended, the same as everywhere."""
-    match outcome:
-        case Shared() | Skipped(SkipReason.SHARED_BEFORE):
-            return "✅"
-        case Failed():
-            return "❌"
-        case Unknown():
-            return "❔"
-        case Finished(tally):
-            return mark(tally)
-        case _:
-            return "🚫"
 
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     if request.approval:
-        by, comment = request.approval.by, request.approval.comment
-        if outcome is None:
-            told = words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))
-        else:
-            end = became(words, request, outcome)
-            told = words(
+        by = request.approval.by
+        told = (
+            words(
                 "{mark} <@{by}> approved this, {when}: {end}",
-                mark=_mark(outcome),
+                mark=mark(outcome),
                 by=by,
                 when=when(at),
-                end=end,
+                end=became(words, request, outcome),
             )
-        return with_comment(words, told, comment)
+            if outcome
+            else words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))
+        )
+        return with_comment(words, told, request.approval.comment)
     match outcome:
         case Rejected(by, comment):
             told = words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 from typing import assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
@@ -27,7 +26,9 @@ from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.decisions import what_it_takes_now
-from bot.messages.words import Mrkdwn, Words, appids, code, name, reason, when
+from bot.messages.outcomes import counts, mark
+from bot.messages.request import in_channel, name
+from bot.messages.words import Mrkdwn, Words, code, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -41,17 +42,16 @@ def progress(words: Words, request: Request, tally: Tally, pause: Pause | None) 
     """
     say = words.about(request)
     cancel = Button(words("Cancel the rest"), Act.CANCEL, request.id)
-    return message(
+    return in_channel(
+        words,
+        request,
         say("⏳ {who} is sharing {env} with {receivers}."),
         Part(
             words("{done} of {total}", done=tally.done, total=tally.total),
             drawn=f"`{_bar(tally)}` ",
         ),
         _pause(words, pause) if pause else None,
-        appids(request),
-        small(reason(words, request)),
-        None if tally.cancelled or tally.stopped else Buttons((cancel,)),
-        small(name(words, request)),
+        below=None if tally.cancelled or tally.stopped else Buttons((cancel,)),
     )
 
 
@@ -77,30 +77,12 @@ def _bar(tally: Tally) -> str:
 def parent(words: Words, request: Request, finished: Finished) -> Message:
     """Tell the channel that the batch has ended, with counts."""
     say = words.about(request)
-    return message(
-        say(
-            "{mark} {who} asked to share {env} with {receivers}: {counts}.",
-            mark=mark(finished.tally),
-            counts=counts(words, finished.tally),
-        ),
-        appids(request),
-        small(reason(words, request)),
-        small(name(words, request)),
+    headline = say(
+        "{mark} {who} asked to share {env} with {receivers}: {counts}.",
+        mark=mark(finished),
+        counts=counts(words, finished.tally),
     )
-
-
-def counts(words: Words, tally: Tally) -> Mrkdwn:
-    """Return how many items ended in each way, without zeros."""
-    told = (
-        (tally.shared, words("{count} shared", count=tally.shared)),
-        (tally.skipped, words("{count} left out", count=tally.skipped)),
-        (tally.failed, words("{count} not shared", count=tally.failed)),
-        (tally.unknown, words("{count} unknown", count=tally.unknown)),
-        (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
-        (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
-    )
-    said = [text for count, text in told if count] or [words("nothing was done")]
-    return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), said)
+    return in_channel(words, request, headline)
 
 
 def answer(
@@ -114,7 +96,7 @@ def answer(
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
-        f"{mark(tally)} {_totals(words, tally)}",
+        f"{mark(finished)} {_totals(words, tally)}",
         _called_again(words, finished.called_again),
         *told,
         *(of_batch(words, request, after) if tally.shared else ()),
@@ -238,14 +220,3 @@ def _some(words: Words, appids: Sequence[str]) -> str:
     shown = [code(appid) for appid in appids[:_APPIDS]]
     rest = len(appids) - len(shown)
     return " ".join([*shown, *([words("and {count} more", count=rest)] if rest else [])])
-
-
-def mark(tally: Tally) -> str:
-    """Return the emoji of the worst outcome."""
-    if tally.failed:
-        return "❌"
-    if tally.unknown:
-        return "❔"
-    if tally.cancelled or tally.stopped:
-        return "❌" if tally.shared else "🚫"
-    return "✅"

@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from bot.domain.outcome import (
-    Ground,
-    Outcome,
-    SkipReason,
-)
+from bot.domain.outcome import Ground, Outcome, SkipReason
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
-from bot.messages.endings import became
+from bot.messages.outcomes import became
 from bot.messages.request import why_command
 from bot.messages.words import Words, code, how_many, mention, when
 from bot.policy import Ask

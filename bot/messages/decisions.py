@@ -14,21 +14,19 @@ from bot.domain.outcome import (
     Stopped,
 )
 from bot.domain.request import Request
-from bot.messages.blocks import (
-    Announcement,
-    Button,
-    Buttons,
-    Message,
-    Part,
-    message,
-    small,
-)
+from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
+from bot.messages.outcomes import mark
 from bot.messages.request import (
     FOR_GOOD,
     all_appids,
+    appids,
+    in_channel,
+    name,
+    reason,
     why_command,
+    with_comment,
 )
-from bot.messages.words import Words, appids, code, name, reason, sentences, when, with_comment
+from bot.messages.words import Words, code, sentences, when
 from bot.policy import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
@@ -94,12 +92,11 @@ def no_approver(words: Words, rule: Rule) -> Message:
 def waiting(words: Words, request: Request) -> Message:
     """Tell the channel that the request waits for an approval, with a button to cancel it."""
     say = words.about(request)
-    return message(
+    return in_channel(
+        words,
+        request,
         say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
-        appids(request),
-        small(reason(words, request)),
-        Buttons((Button(words("Cancel the request"), Act.CANCEL, request.id),)),
-        small(name(words, request)),
+        below=Buttons((Button(words("Cancel the request"), Act.CANCEL, request.id),)),
     )
 
 
@@ -117,11 +114,9 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
     else:
         line = say(
             "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
-            mark="⌛" if isinstance(outcome, Expired) else "🚫",
+            mark=mark(outcome),
         )
-    return message(
-        line, appids(request), small(reason(words, request)), small(name(words, request))
-    )
+    return in_channel(words, request, line)
 
 
 def answer(words: Words, request: Request, outcome: Undecided) -> Message:

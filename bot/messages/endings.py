@@ -1,4 +1,4 @@
-"""How any request ended: the parent in the channel, the answer in its thread, and a clause for those who come too late."""
+"""How any request ended: the parent in the channel, and the answer in its thread."""
 
 from typing import assert_never
 
@@ -11,12 +11,10 @@ from bot.domain.outcome import (
     Expired,
     Failed,
     Finished,
-    Ground,
     Outcome,
     Rejected,
     Shared,
     Skipped,
-    SkipReason,
     Stopped,
     Tally,
     Unknown,
@@ -25,7 +23,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.words import Words, name
+from bot.messages.request import name
+from bot.messages.words import Words
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
@@ -86,54 +85,3 @@ def _approved(words: Words, approval: Approval) -> Part:
     if not comment:
         return small(words("Approved by <@{by}>", by=by))
     return small(words("Approved by <@{by}>: “{comment}”", by=by, comment=comment))
-
-
-def became(words: Words, request: Request, outcome: Outcome | None) -> str:  # noqa: C901, PLR0912  # one case for each outcome
-    """Return how a request ended, as the end of a sentence."""
-    match outcome:
-        case None if request.approval:
-            return words("<@{by}> approved it already.", by=request.approval.by)
-        case None:
-            return words("it is under way already.")
-        case Rejected(by):
-            return words("<@{by}> rejected it already.", by=by)
-        case Cancelled(by):
-            return words("<@{by}> cancelled it.", by=by)
-        case Expired():
-            return words("it has expired, and nothing was shared.")
-        case Denied(ground):
-            return _ended_by_policy(words, ground)
-        case Stopped():
-            return words("the policy stopped it, and nothing was shared.")
-        case Shared():
-            return words("it was shared.")
-        case Skipped(SkipReason.SHARED_BEFORE):
-            return words("another request shared it meanwhile.")
-        case Skipped():
-            return words("another request was sharing it already.")
-        case Finished(tally) if tally.stopped:
-            return words(
-                "the policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
-            )
-        case Finished(tally):
-            return words("the batch ended with {counts}.", counts=batches.counts(words, tally))
-        case Unknown():
-            return words(
-                "it may or may not have been shared; the answer to the requester says more."
-            )
-        case Failed():
-            return words("it did not succeed; the answer to the requester says why.")
-        case _:
-            assert_never(outcome)
-
-
-def _ended_by_policy(words: Words, ground: Ground) -> str:
-    match ground:
-        case Ground.NOT_ALLOWED:
-            return words("the policy does not allow it any more.")
-        case Ground.SEVERAL_RULES:
-            return words("different rules apply to it now, and nothing was shared.")
-        case Ground.OTHER_OWNER:
-            return words("its env has another owner now, and nothing was shared.")
-        case _:
-            assert_never(ground)

@@ -3,27 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import assert_never
 
 from bot.command.correction import again_line
 from bot.domain.click import Act
-from bot.domain.outcome import (
-    Cancelled,
-    Denied,
-    Expired,
-    Failed,
-    Finished,
-    Outcome,
-    Rejected,
-    Shared,
-    Skipped,
-    SkipReason,
-    Stopped,
-    Unknown,
-)
+from bot.domain.outcome import Outcome
 from bot.domain.request import Request
-from bot.messages.batches import counts, mark
 from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
+from bot.messages.outcomes import state
 from bot.messages.words import Words, bullets, code, mention, when
 
 _LISTED = 15
@@ -134,44 +120,16 @@ def _as_many_as_fit(lines: list[str]) -> list[str]:
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     """Return one request as one line; with its requester unless it is the reader's `own`."""
     request, say = line.request, words.about(line.request)
+    if line.outcome:
+        ended = state(words, line.outcome)
+    else:
+        ended = words("🕓 waiting for approval or confirmation" if line.waiting else "⏳ under way")
     told = [
         when(line.created),
-        _state(words, line.outcome, waiting=line.waiting),
+        ended,
         say("{env} with {receivers}"),
         "" if own else mention(request.origin.user_id),
         code(request.id),
         line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
-
-
-def _state(words: Words, outcome: Outcome | None, *, waiting: bool) -> str:  # noqa: C901, PLR0912  # one case for each outcome
-    match outcome:
-        case None if waiting:
-            return words("🕓 waiting for approval or confirmation")
-        case None:
-            return words("⏳ under way")
-        case Shared():
-            return words("✅ shared")
-        case Failed():
-            return words("❌ not shared")
-        case Unknown():
-            return words("❔ unknown")
-        case Rejected():
-            return words("🚫 rejected")
-        case Cancelled():
-            return words("🚫 cancelled")
-        case Denied():
-            return words("🚫 denied")
-        case Stopped():
-            return words("🚫 stopped by the policy")
-        case Expired():
-            return words("⌛ expired")
-        case Skipped(SkipReason.SHARED_BEFORE):
-            return words("✅ shared by another request")
-        case Skipped():
-            return words("🚫 left to another request")
-        case Finished(tally):
-            return f"{mark(tally)} {counts(words, tally)}"
-        case _:
-            assert_never(outcome)

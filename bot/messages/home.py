@@ -10,8 +10,8 @@ from bot.messages.approvals import choice, details, limits
 from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
-from bot.messages.request import ASKS
-from bot.messages.words import Words, appids, code, listed, msgid, sentences, shortened
+from bot.messages.request import ASKS, appids
+from bot.messages.words import Words, code, listed, msgid, sentences, shortened
 from bot.policy import Person, Rule, Unreadable
 
 LISTED = 10

@@ -1,6 +1,8 @@
 """The answer to a mistyped command: what is wrong, what was typed, and one corrected line to copy."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Final
 
 from bot.command.mistake import (
     AppidFault,
@@ -16,7 +18,6 @@ from bot.command.mistake import (
     NotAnEnv,
     NotUnderstood,
     OnlyShares,
-    OptionMistake,
     OptionNotHere,
     OptionTwice,
     OptionWithoutValue,
@@ -31,10 +32,52 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.messages.blocks import SECTION_LIMIT, Copied, Message, message, small
-from bot.messages.words import Words, as_typed, code, escape, listed, sentences
+from bot.messages.words import Mrkdwn, Words, as_typed, code, escape, listed, msgid, sentences
 
 _LINE_LIMIT = 500
 _COPIED_LIMIT = SECTION_LIMIT - 100
+
+SENTENCES: Final[Mapping[type[Mistake], str]] = {
+    UnclosedQuote: msgid("A quotation mark is never closed."),
+    NotAnAppid: msgid("{word} is not an appid: {fault}"),
+    NotAnEnv: msgid("{word} is not an env id: {fault}"),
+    Swapped: msgid("The appid comes first, then the env."),
+    Joined: msgid("Write only the ids, with a space between them."),
+    MissingAppid: msgid("The appid is missing: the mini program that is to receive access."),
+    MissingEnv: msgid("The env is missing: the id of the cloud environment to share."),
+    ExtraWords: msgid("Extra words: {words}."),
+    WhichEnv: msgid(
+        "One command takes one env, and here are several: {words}. Which one do you mean?"
+    ),
+    UnclearReceiver: msgid(
+        "I cannot tell which mini program is to receive access. Put only its appid there."
+    ),
+    OnlyShares: msgid("I can only share, and {word} asks for something else."),
+    NeverEnds: msgid("A share does not end by itself, and {words} asks for one that does."),
+    NotUnderstood: msgid("I do not understand {word}."),
+    SeveralAppids: msgid(
+        "I take one appid at a time, and there are {count}. Send one line for each."
+    ),
+    TooManyAppids: msgid(
+        "One command takes up to {limit} appids, and there are {count}. Send them in several commands."
+    ),
+    UnknownWord: msgid("I do not know {word}. Did you mean {nearest}?"),
+    UnknownOption: msgid("There is no option {option}."),
+    OptionWithoutValue: msgid("The words after {option} are missing. Put them in quotation marks."),
+    OptionTwice: msgid("You typed {option} twice. Once is enough."),
+    OptionNotHere: msgid("{first_word} does not take {option}."),
+    ReasonTooLong: msgid("The reason has {length} characters. Up to {limit} fit."),
+    BlankReason: msgid("{reason} is a placeholder. Put your own reason there."),
+}
+"""What is wrong. The placeholders are the fields of the mistake; `fault` says why a word is not an id."""
+
+_FAULTS: Final[Mapping[AppidFault, str]] = {
+    AppidFault.BLANK: msgid("that is a placeholder. Put the mini program's own appid there."),
+    AppidFault.CASE: msgid("its letters must be lower case."),
+    AppidFault.PREFIX: msgid("an appid begins with `wx`."),
+    AppidFault.LENGTH: msgid("it has {count} characters, and an appid has 18."),
+    AppidFault.LETTERS: msgid("after `wx` come only digits and the letters a to f."),
+}
 
 
 def misread(words: Words, wrong: Misread) -> Message:
@@ -70,122 +113,43 @@ def _taken_away(words: Words) -> str:
     )
 
 
-def sentence(words: Words, mistake: Mistake) -> str:  # noqa: C901, PLR0912  # one case for each mistake
+def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
     """Return what is wrong, as mrkdwn."""
+    shown = {each.name: _shown(words, getattr(mistake, each.name)) for each in fields(mistake)}
     match mistake:
-        case UnclosedQuote():
-            return words("A quotation mark is never closed.")
-        case NotAnAppid(word, why):
-            fault = _no_appid(words, word, why)
-            return words("{word} is not an appid: {fault}", word=code(word), fault=fault)
-        case NotAnEnv(word, blank):
-            fault = _no_env(words, blank=blank)
-            return words("{word} is not an env id: {fault}", word=code(word), fault=fault)
-        case Swapped():
-            return words("The appid comes first, then the env.")
-        case Joined():
-            return words("Write only the ids, with a space between them.")
-        case MissingAppid():
-            return words("The appid is missing: the mini program that is to receive access.")
-        case MissingEnv():
-            return words("The env is missing: the id of the cloud environment to share.")
-        case ExtraWords(extra):
-            there = listed(words, [code(word) for word in extra])
-            return words("Extra words: {words}.", words=there)
-        case WhichEnv(envs):
-            found = listed(words, [code(word) for word in envs])
-            return words(
-                "One command takes one env, and here are several: {words}. Which one do you mean?",
-                words=found,
-            )
-        case UnclearReceiver():
-            return words(
-                "I cannot tell which mini program is to receive access. Put only its appid there."
-            )
-        case OnlyShares(word):
-            return words("I can only share, and {word} asks for something else.", word=code(word))
-        case NeverEnds(said):
-            return words(
-                "A share does not end by itself, and {words} asks for one that does.",
-                words=code(said),
-            )
-        case NotUnderstood(word):
-            return words("I do not understand {word}.", word=code(word))
-        case SeveralAppids(count):
-            return words(
-                "I take one appid at a time, and there are {count}. Send one line for each.",
-                count=count,
-            )
-        case TooManyAppids(count, limit):
-            return words(
-                "One command takes up to {limit} appids, and there are {count}. Send them in several commands.",
-                limit=limit,
-                count=count,
-            )
-        case UnknownWord(word, nearest):
-            guess = code(nearest)
-            return words(
-                "I do not know {word}. Did you mean {nearest}?", word=code(word), nearest=guess
+        case UnknownOption():
+            return _unknown_option(words, mistake)
+        case NotAnAppid(word, fault):
+            shown["fault"] = words(_FAULTS[fault], count=len(word))
+        case NotAnEnv(blank=blank):
+            shown["fault"] = (
+                words("that is a placeholder. Put the env's own id there.")
+                if blank
+                else words(
+                    "an env id has up to 64 letters, digits and dashes, and no dash at either end."
+                )
             )
         case _:
-            return _of_option(words, mistake)
+            pass
+    return words(SENTENCES[type(mistake)], **shown)
 
 
-def _of_option(words: Words, mistake: OptionMistake) -> str:
-    match mistake:
-        case UnknownOption(option, nearest, others):
-            hint = (
-                words("Did you mean {nearest}?", nearest=code(nearest))
-                if nearest and not others
-                else words("I know `--reason`, `--dry-run` and `--again`.")
-            )
-            options = listed(words, [code(each) for each in (option, *others)])
-            no = (
-                words("The options {options} do not exist.", options=options)
-                if others
-                else words("There is no option {option}.", option=options)
-            )
-            return sentences(words, no, hint)
-        case OptionWithoutValue(option):
-            return words(
-                "The words after {option} are missing. Put them in quotation marks.",
-                option=code(option),
-            )
-        case OptionTwice(option):
-            return words("You typed {option} twice. Once is enough.", option=code(option))
-        case OptionNotHere(option, first_word):
-            return words(
-                "{command} does not take {option}.", command=code(first_word), option=code(option)
-            )
-        case ReasonTooLong(length, limit):
-            return words(
-                "The reason has {length} characters. Up to {limit} fit.", length=length, limit=limit
-            )
-        case BlankReason(reason):
-            return words(
-                "{reason} is a placeholder. Put your own reason there.", reason=code(reason)
-            )
+def _shown(words: Words, value: object) -> str | int:
+    match value:
+        case int():
+            return value
+        case tuple():
+            return listed(words, [code(each) for each in value])
         case _:
-            assert_never(mistake)
+            return code(str(value))
 
 
-def _no_env(words: Words, *, blank: bool) -> str:
-    if blank:
-        return words("that is a placeholder. Put the env's own id there.")
-    return words("an env id has up to 64 letters, digits and dashes, and no dash at either end.")
-
-
-def _no_appid(words: Words, word: str, fault: AppidFault) -> str:
-    match fault:
-        case AppidFault.BLANK:
-            return words("that is a placeholder. Put the mini program's own appid there.")
-        case AppidFault.CASE:
-            return words("its letters must be lower case.")
-        case AppidFault.PREFIX:
-            return words("an appid begins with `wx`.")
-        case AppidFault.LENGTH:
-            return words("it has {count} characters, and an appid has 18.", count=len(word))
-        case AppidFault.LETTERS:
-            return words("after `wx` come only digits and the letters a to f.")
-        case _:
-            assert_never(fault)
+def _unknown_option(words: Words, mistake: UnknownOption) -> Mrkdwn:
+    options = [code(each) for each in (mistake.option, *mistake.others)]
+    if mistake.others:
+        no = words("The options {options} do not exist.", options=listed(words, options))
+    else:
+        no = words(SENTENCES[UnknownOption], option=options[0])
+    if mistake.nearest and not mistake.others:
+        return sentences(words, no, words("Did you mean {nearest}?", nearest=code(mistake.nearest)))
+    return sentences(words, no, words("I know `--reason`, `--dry-run` and `--again`."))

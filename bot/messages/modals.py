@@ -11,8 +11,8 @@ from bot.domain.request import Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
-from bot.messages.request import ASKS, FOR_GOOD, all_appids
-from bot.messages.words import Words, appids, as_typed, code, sentences
+from bot.messages.request import ASKS, FOR_GOOD, all_appids, appids
+from bot.messages.words import Words, as_typed, code, sentences
 
 FORM = "share_env_form"
 """The callback_id of the modal."""

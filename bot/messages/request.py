@@ -1,10 +1,10 @@
-"""The parts that messages about a request have in common: the sentence, its appids, its command."""
+"""The parts that messages about a request have in common: the sentence, its appids, its reason, its id, its command."""
 
 from typing import Final
 
 from bot.domain.request import Request
-from bot.messages.blocks import Message, Part, listing, message
-from bot.messages.words import FEW_APPIDS, Mrkdwn, Words, code, msgid
+from bot.messages.blocks import Buttons, Message, Part, listing, message, small
+from bot.messages.words import Mrkdwn, Words, code, msgid
 
 ASKS: Final = msgid("{who} asks to share {env} with {receivers}.")
 FOR_GOOD: Final = msgid(
@@ -17,6 +17,46 @@ def why_command(appid: str, env: str) -> Mrkdwn:
     return code(f"/share-env why {appid} {env}", 120)
 
 
+def in_channel(
+    words: Words,
+    request: Request,
+    *above: str | Part | None,
+    below: Buttons | None = None,
+    many: str = "",
+) -> Message:
+    """Return a message for a channel: `above`, a batch's appids (see `appids`), the reason, `below`, the request's id."""
+    return message(
+        *above,
+        appids(request, many),
+        small(reason(words, request)),
+        below,
+        small(name(words, request)),
+    )
+
+
+_FEW = 10  # appids, which stand in one line
+
+
+def appids(request: Request, many: str = "") -> str:
+    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
+    return many if len(request.appids) > _FEW else " ".join(map(code, request.appids))
+
+
+def reason(words: Words, request: Request) -> str:
+    """Return the reason that the requester gave, if any."""
+    return words("Reason: {reason}", reason=request.reason) if request.reason else ""
+
+
+def name(words: Words, request: Request) -> str:
+    """Return the line with the id of the request."""
+    return words("Request {id}", id=code(request.id))
+
+
+def with_comment(words: Words, told: str, comment: str | None) -> str:
+    """Return `told` and, below it, the approver's comment, if any."""
+    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
+
+
 _IN_SECTION = 100  # of 19 characters each; a section has room for 3,000
 _IN_REPLY = 2  # sections; more would not fit into the text of a message
 
@@ -24,7 +64,7 @@ _IN_REPLY = 2  # sections; more would not fit into the text of a message
 def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
     """Return a batch's appids if they are more than ten, in order, one per line to fit a phone."""
     total = len(request.appids)
-    starts = range(0, total, _IN_SECTION) if total > FEW_APPIDS else ()
+    starts = range(0, total, _IN_SECTION) if total > _FEW else ()
     return tuple(_section(words, request.appids, start) for start in starts)
 
 

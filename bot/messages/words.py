@@ -15,7 +15,6 @@ from bot.domain.request import Request
 from bot.policy import Person, Policy, Unreadable
 
 NOBODY_NAMED: Final = Policy(()).contact
-FEW_APPIDS = 10  # as many as stand in one line
 _WORD_LIMIT = 64  # as long as an env can be
 _SNIPPET_LIMIT = 200
 
@@ -157,26 +156,6 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     ),
 }
 """The placeholders that a request fills, and how."""
-
-
-def appids(request: Request, many: str = "") -> str:
-    """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
-    return many if len(request.appids) > FEW_APPIDS else " ".join(map(code, request.appids))
-
-
-def reason(words: Words, request: Request) -> str:
-    """Return the reason that the requester gave, if any."""
-    return words("Reason: {reason}", reason=request.reason) if request.reason else ""
-
-
-def with_comment(words: Words, told: str, comment: str | None) -> str:
-    """Return `told` and, below it, the approver's comment, if any."""
-    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
-
-
-def name(words: Words, request: Request) -> str:
-    """Return the line with the id of the request."""
-    return words("Request {id}", id=code(request.id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from bot.messages.blocks import TEXT_LIMIT
 from bot.messages.decisions import confirmation
 from bot.messages.modals import decision
 from bot.messages.notices import replacing
-from bot.messages.request import all_appids, replies
-from bot.messages.words import Words, appids
+from bot.messages.request import all_appids, appids, replies
+from bot.messages.words import Words
 from bot.playground.loopback import Json
 from bot.playground.slack.block_kit import block_errors, too_long
 from tests.languages import ENGLISH, in_each_language

@@ -33,10 +33,11 @@ from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.batches import counts, denied_some, progress, several_rules, too_many_batches
+from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Part
 from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
+from bot.messages.outcomes import counts
 from bot.messages.words import Words
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language

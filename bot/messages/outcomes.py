@@ -1,0 +1,139 @@
+"""How any request ended, in a few words: its sign, its state in a list, and a clause for those who come too late."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+from bot.domain.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Failed,
+    Finished,
+    Ground,
+    Outcome,
+    Rejected,
+    Shared,
+    Skipped,
+    SkipReason,
+    Stopped,
+    Tally,
+    Unknown,
+)
+from bot.domain.request import Request
+from bot.messages.words import Mrkdwn, Words, msgid
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """One outcome: its sign, its state, and how it ended as the end of a sentence, with the fields of the outcome."""
+
+    mark: str
+    state: str
+    clause: str
+
+
+BRIEFS: Final[Mapping[type[Outcome] | Ground | SkipReason, Brief]] = {
+    Shared: Brief("✅", msgid("shared"), msgid("it was shared.")),
+    Failed: Brief(
+        "❌",
+        msgid("not shared"),
+        msgid("it did not succeed; the answer to the requester says why."),
+    ),
+    Unknown: Brief(
+        "❔",
+        msgid("unknown"),
+        msgid("it may or may not have been shared; the answer to the requester says more."),
+    ),
+    Rejected: Brief("🚫", msgid("rejected"), msgid("<@{by}> rejected it already.")),
+    Cancelled: Brief("🚫", msgid("cancelled"), msgid("<@{by}> cancelled it.")),
+    Expired: Brief("⌛", msgid("expired"), msgid("it has expired, and nothing was shared.")),
+    Ground.NOT_ALLOWED: Brief(
+        "🚫", msgid("denied"), msgid("the policy does not allow it any more.")
+    ),
+    Ground.SEVERAL_RULES: Brief(
+        "🚫",
+        msgid("denied"),
+        msgid("different rules apply to it now, and nothing was shared."),
+    ),
+    Ground.OTHER_OWNER: Brief(
+        "🚫", msgid("denied"), msgid("its env has another owner now, and nothing was shared.")
+    ),
+    Stopped: Brief(
+        "🚫",
+        msgid("stopped by the policy"),
+        msgid("the policy stopped it, and nothing was shared."),
+    ),
+    SkipReason.SHARED_BEFORE: Brief(
+        "✅", msgid("shared by another request"), msgid("another request shared it meanwhile.")
+    ),
+    SkipReason.UNDER_WAY: Brief(
+        "🚫",
+        msgid("left to another request"),
+        msgid("another request was sharing it already."),
+    ),
+}
+"""All but a batch, whose items ended in several ways."""
+
+
+def _brief(outcome: Outcome) -> Brief:
+    match outcome:
+        case Denied(key) | Skipped(key):
+            return BRIEFS[key]
+        case _:
+            return BRIEFS[type(outcome)]
+
+
+def mark(outcome: Outcome) -> str:
+    """Return the sign of an outcome; for a batch, of the worst one in it."""
+    if not isinstance(outcome, Finished):
+        return _brief(outcome).mark
+    tally = outcome.tally
+    if tally.failed:
+        return "❌"
+    if tally.unknown:
+        return "❔"
+    if tally.cancelled or tally.stopped:
+        return "❌" if tally.shared else "🚫"
+    return "✅"
+
+
+def state(words: Words, outcome: Outcome) -> str:
+    """Return the sign and the state of an outcome, for a list."""
+    if isinstance(outcome, Finished):
+        return f"{mark(outcome)} {counts(words, outcome.tally)}"
+    return f"{mark(outcome)} {words(_brief(outcome).state)}"
+
+
+def became(words: Words, request: Request, outcome: Outcome | None) -> str:
+    """Return how a request ended, as the end of a sentence."""
+    match outcome:
+        case None if request.approval:
+            return words("<@{by}> approved it already.", by=request.approval.by)
+        case None:
+            return words("it is under way already.")
+        case Finished(tally) if tally.stopped:
+            return words(
+                "the policy stopped {count} of {total}.", count=tally.stopped, total=tally.total
+            )
+        case Finished(tally):
+            return words("the batch ended with {counts}.", counts=counts(words, tally))
+        case Rejected(by) | Cancelled(by):
+            return words(_brief(outcome).clause, by=by)
+        case _:
+            return words(_brief(outcome).clause)
+
+
+def counts(words: Words, tally: Tally) -> Mrkdwn:
+    """Return how many items ended in each way, without zeros."""
+    told = (
+        (tally.shared, words("{count} shared", count=tally.shared)),
+        (tally.skipped, words("{count} left out", count=tally.skipped)),
+        (tally.failed, words("{count} not shared", count=tally.failed)),
+        (tally.unknown, words("{count} unknown", count=tally.unknown)),
+        (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
+        (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
+    )
+    said = [text for count, text in told if count] or [words("nothing was done")]
+    return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), said)

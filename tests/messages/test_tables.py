@@ -1,0 +1,44 @@
+"""Each table of sentences is complete, so that whoever adds a mistake, an outcome or the like cannot forget its words."""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, get_args
+
+import bot.messages
+from bot.command.mistake import Mistake
+from bot.domain.link import Link
+from bot.domain.outcome import Denied, Finished, Outcome, Skipped
+from bot.messages import home
+from bot.messages.mistakes import SENTENCES
+from bot.messages.outcomes import BRIEFS
+
+
+def tables() -> Iterator[tuple[str, Mapping[Any, object]]]:
+    """Yield each table in the room that has members of an enum among its keys."""
+    for module in iter_modules(bot.messages.__path__, "bot.messages."):
+        for name, value in vars(import_module(module.name)).items():
+            if isinstance(value, Mapping) and any(isinstance(key, Enum) for key in value):
+                yield f"{module.name}.{name}", value
+
+
+def test_a_table_has_a_row_for_each_member_of_its_enums() -> None:
+    found = dict(tables())
+    assert len(found) > 5
+    for name, table in found.items():
+        members: set[Enum] = {key for key in table if isinstance(key, Enum)}
+        expected = {member for some in members for member in type(some)}
+        # The App Home counts the owners' tokens instead.
+        left_out = {Link.OWNER} if table is home._BROKEN else set()  # noqa: SLF001
+        assert members == expected - left_out, name
+
+
+def test_every_outcome_has_a_brief() -> None:
+    by_ground_or_reason_or_item = {Denied, Skipped, Finished}
+    kinds = {key for key in BRIEFS if isinstance(key, type)}
+    assert kinds == set(get_args(Outcome)) - by_ground_or_reason_or_item
+
+
+def test_every_mistake_has_a_sentence() -> None:
+    assert set(SENTENCES) == set(get_args(Mistake))
