@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, Select
 from bot.domain.language import Language
 from bot.domain.outcome import Outcome
 from bot.domain.request import Approval, Origin, Request, State
+from bot.ledger.outcomes import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +117,11 @@ def _request_of(row: RowMapping) -> Request:
     approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
     return Request(
         origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
-        language=_language_of(row),
+        language=known(Language, row["language"], Language.ENGLISH),
         appids=tuple((row["appids"] or "").split()),
         approval=Approval(row["decided_by"], row["comment"]) if approved else None,
         **{name: row[name] for name in _OWN},
     )
-
-
-def _language_of(row: RowMapping) -> Language:
-    """Return the requester's language; English for one that only another version of the bot knows."""
-    return next((known for known in Language if known.value == row["language"]), Language.ENGLISH)
 
 
 def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:

@@ -1,34 +1,39 @@
 """How the ledger stores an outcome: as JSON in one column of `requests`, and in the columns of events."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from enum import Enum
+from typing import Any, TypeVar, get_args
 
 from sqlalchemy import Dialect, Text, TypeDecorator
 
 from bot.domain.link import Link
 from bot.domain.outcome import (
-    Cancelled,
+    OUTCOMES,
     Denied,
     Expired,
     Failed,
     Finished,
     Ground,
     Outcome,
-    Rejected,
     Said,
-    Shared,
     Skipped,
     SkipReason,
     Step,
-    Stopped,
     Tally,
     Unknown,
 )
-from bot.guidance import by_key
+from bot.guidance import Guidance, by_key
+
+Member = TypeVar("Member", bound=Enum)
+T = TypeVar("T")
 
 _MOST = 2**63 - 1
+_OF_ITEMS = {"groups", "called_again"}
+"""The fields of a batch's outcome that are read from its items instead."""
+
+_KINDS: Mapping[str, type[Outcome]] = dict(zip(OUTCOMES, get_args(Outcome), strict=True))
 
 
 class OutcomeJson(TypeDecorator[Outcome]):
@@ -38,92 +43,63 @@ class OutcomeJson(TypeDecorator[Outcome]):
     cache_ok = True
 
     def process_bind_param(self, value: Outcome | None, dialect: Dialect) -> str | None:
-        """Return the JSON."""
+        """Return the JSON, in ASCII, since databases refuse some characters."""
         del dialect
-        return None if value is None else to_json(value)
+        if value is None:
+            return None
+        facts = ((name, getattr(value, name)) for name in _stored(type(value)))
+        known_facts = {name: fact for name, fact in facts if fact is not None}
+        return _JSON.encode({"kind": name_of(value), **known_facts})
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Outcome | None:
-        """Return the outcome."""
+        """Return the outcome; None for a kind that only another version of the bot knows."""
         del dialect
-        return None if value is None else from_json(value)
-
-
-def to_json(outcome: Outcome) -> str:
-    """Return an outcome as JSON in ASCII, since databases refuse some characters."""
-    return json.dumps({"kind": name_of(outcome), **_facts(outcome)})
-
-
-def _facts(outcome: Outcome) -> dict[str, object]:  # noqa: C901  # one case each
-    match outcome:
-        case Shared(tries):
-            return {"tries": tries}
-        case Failed(guidance, said, tries) | Unknown(guidance, said, tries):
-            facts: dict[str, object] = {"guidance": guidance.key, "tries": tries}
-            if said:
-                facts["said"] = asdict(said)
-            if outcome.status is not None:
-                facts["status"] = outcome.status
-            if isinstance(outcome, Failed) and outcome.link:
-                facts["link"] = outcome.link.value
-            return facts
-        case Rejected(by, comment):
-            return {"by": by, "comment": comment}
-        case Cancelled(by):
-            return {"by": by}
-        case Expired(waited_for):
-            return {"waited_for": waited_for}
-        case Denied(ground):
-            return {"ground": ground.value}
-        case Stopped():
-            return {}
-        case Skipped(why):
-            return {"why": why.value}
-        case Finished(tally):
-            return {"tally": asdict(tally)}
-
-
-def from_json(text: str) -> Outcome | None:  # noqa: C901  # one case each
-    """Return the outcome from its JSON; None for a kind that only another version of the bot knows."""
-    facts = json.loads(text)
-    match facts.pop("kind"):
-        case "shared":
-            return Shared(**facts)
-        case "failed":
-            return Failed(**_called(facts), link=_link(facts))
-        case "unknown":
-            return Unknown(**_called(facts))
-        case "rejected":
-            return Rejected(**facts)
-        case "cancelled":
-            return Cancelled(**facts)
-        case "expired":
-            return Expired(**facts)
-        case "denied":
-            return Denied(_ground(facts))
-        case "stopped":
-            return Stopped()
-        case "skipped":
-            return Skipped(SkipReason(facts["why"]))
-        case "finished":
-            return Finished(Tally(**facts["tally"]))
-        case _:
+        facts = json.loads(value) if value else {}
+        kind = _KINDS.get(facts.get("kind", ""))
+        if kind is None:
             return None
+        names = [name for name in _stored(kind) if name in facts]
+        return kind(**{name: _READ.get(name, _unchanged)(facts[name]) for name in names})
 
 
-def _called(facts: Mapping[str, Any]) -> dict[str, Any]:
-    said = Said(**facts["said"]) if "said" in facts else None
-    known = {"guidance": by_key(facts["guidance"]), "said": said, "tries": facts["tries"]}
-    return {**known, "status": facts.get("status")}
+def _stored(kind: type[Outcome]) -> list[str]:
+    """Return the names of the fields that are stored."""
+    return [field.name for field in fields(kind) if field.name not in _OF_ITEMS]
 
 
-def _ground(facts: Mapping[str, Any]) -> Ground:
-    """Return the ground of a Denied; NOT_ALLOWED for one that only another version of the bot knows."""
-    return next((known for known in Ground if known.value == facts["ground"]), Ground.NOT_ALLOWED)
+def _plain(value: object) -> object:
+    """Return the JSON of a field that is neither text nor a number."""
+    match value:
+        case Guidance():
+            return value.key
+        case Enum():
+            return value.value
+        case Said() | Tally():
+            return asdict(value)
+        case _:
+            raise TypeError(value)
 
 
-def _link(facts: Mapping[str, Any]) -> Link | None:
-    """Return the link that broke, if any; None for one that only another version of the bot knows."""
-    return next((known for known in Link if known.value == facts.get("link")), None)
+_JSON = json.JSONEncoder(default=_plain)
+
+
+def known(kind: type[Member], value: object, otherwise: T) -> Member | T:
+    """Return a member of an enum by its value; `otherwise` for one that only another version of the bot knows."""
+    return next((member for member in kind if member.value == value), otherwise)
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "guidance": by_key,
+    "said": lambda said: Said(**said),
+    "link": lambda link: known(Link, link, None),
+    "ground": lambda ground: known(Ground, ground, Ground.NOT_ALLOWED),
+    "why": SkipReason,
+    "tally": lambda tally: Tally(**tally),
+}
 
 
 def name_of(outcome: Outcome) -> str:
@@ -137,19 +113,17 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
     return {"outcome": name_of(outcome), "ending": outcome, **lane}
 
 
-def columns_of_error(said: Said) -> dict[str, object]:
-    """Return the event columns for WeChat's error, with its code clamped to 64 bits."""
-    return {"errcode": max(-_MOST - 1, min(said.errcode, _MOST)), "rid": said.rid}
-
-
 def answer_events(
     outcome: Outcome, seconds: float, steps: Sequence[Step]
 ) -> list[tuple[str, dict[str, object]]]:
     """Return the kind and columns of each event that records an answer: one per step, then the answer."""
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
-    words = columns_of_error(said) if said else dict.fromkeys(("errcode", "rid"))
-    facts = {"outcome": name_of(outcome), **words, "seconds": seconds, "detail": _detail(outcome)}
-    return [*map(_step_event, steps), ("answered", facts)]
+    facts = {"seconds": seconds, "detail": _detail(outcome), **_error(said)}
+    taken = [
+        (step.kind, {"seconds": step.seconds, "detail": step.result, **_error(step.said)})
+        for step in steps
+    ]
+    return [*taken, ("answered", {"outcome": name_of(outcome), **facts})]
 
 
 def _detail(outcome: Outcome) -> str | None:
@@ -167,6 +141,8 @@ def _detail(outcome: Outcome) -> str | None:
             return None
 
 
-def _step_event(step: Step) -> tuple[str, dict[str, object]]:
-    said = columns_of_error(step.said) if step.said else {}
-    return step.kind, {"seconds": step.seconds, "detail": step.result, **said}
+def _error(said: Said | None) -> dict[str, object]:
+    """Return the event columns for WeChat's error, with its code clamped to 64 bits."""
+    if said is None:
+        return {}
+    return {"errcode": max(-_MOST - 1, min(said.errcode, _MOST)), "rid": said.rid}
