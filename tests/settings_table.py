@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.settings.setting import Setting
-from bot.settings.table import SECTIONS, SETTINGS
+from bot.settings.table import SETTINGS
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 _HEAD = """\
@@ -21,7 +21,7 @@ _WIDTH = 99
 
 def example() -> str:
     """Return the content of `.env.example`."""
-    return "".join([_HEAD, *(_section(title, each) for title, each in SECTIONS.items())])
+    return "\n".join([_HEAD.rstrip(), *(line for each in SETTINGS for line in _lines(each)), ""])
 
 
 def readme() -> str:
@@ -29,12 +29,10 @@ def readme() -> str:
     return "| Name | Default | Meaning |\n|---|---|---|\n" + "".join(map(_row, SETTINGS))
 
 
-def _section(title: str, settings: tuple[Setting[Any], ...]) -> str:
-    heading = f"# --- {title} ".ljust(_WIDTH, "-")
-    return "\n".join(["", heading, *(line for each in settings for line in _lines(each)), ""])
-
-
 def _lines(setting: Setting[Any]) -> Iterator[str]:
+    if setting.section:
+        yield ""
+        yield f"# --- {setting.section} ".ljust(_WIDTH, "-")
     yield from (f"# {line}" for line in setting.where.splitlines())
     yield f"{setting.name}={'' if setting.left_empty else setting.default}"
 

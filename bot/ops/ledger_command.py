@@ -15,7 +15,7 @@ from bot.ledger.audit import EventFilter, delete_before, find, open_for_audit, r
 from bot.ops.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
-from bot.settings.table import DATABASE_URL
+from bot.settings.table import Table
 from bot.slack.payloads import link_to, read_ref
 
 _PATIENCE = 3.0  # seconds; without an answer the links are left out
@@ -30,7 +30,7 @@ def audit(
     if before and (problem := _wrong_deletion(before, about)):
         return complain([problem])
     try:
-        engine = open_for_audit(DATABASE_URL.value(Reader(environ)))
+        engine = open_for_audit(Table.DATABASE_URL.value(Reader(environ)))
         if before:
             requests, events = delete_before(engine, before)
             print(f"Deleted {requests} requests and {events} events from before {before:%Y-%m-%d}.")

@@ -27,16 +27,13 @@ from bot.policy.lint import approvals, reach, untested
 from bot.policy.shapes import Asker, Question
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader
+from bot.settings.pasted import BOT_TOKEN
 from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
-from bot.settings.table import (
-    SHARE_ENV_ALLOWED_GROUPS,
-    SHARE_ENV_ALLOWED_USERS,
-    WECHAT_AUTHORIZER_APPID,
-)
+from bot.settings.table import Table
 
 _LISTS = "SHARE_ENV_ALLOWED_"
-_PEOPLE = (SHARE_ENV_ALLOWED_USERS.name, SHARE_ENV_ALLOWED_GROUPS.name)
+_PEOPLE = (Table.SHARE_ENV_ALLOWED_USERS.name, Table.SHARE_ENV_ALLOWED_GROUPS.name)
 
 
 def policy(
@@ -53,7 +50,7 @@ def policy(
         return complain(question)
     read = Reader(_with_file(environ, file) if file is not None else environ)
     path = file_of(read)
-    owner = WECHAT_AUTHORIZER_APPID.value(read) or ""
+    owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     is_there = _is_there(path) if path else any(map(read.text, _PEOPLE))
     if tested is None and not is_there:
@@ -121,7 +118,7 @@ def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequenc
     """Return the findings about the approvers' channels, without those that Slack does not return."""
     slack = read_slack(Reader(environ))
     asking = any(rule.approvers for rule in rules.rules)
-    if not asking or slack is None or not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
+    if not asking or slack is None or not slack.bot_token.startswith(BOT_TOKEN):
         return {}
     from bot.ops.doctor.policy import look  # noqa: PLC0415  # nothing else here needs Slack
 

@@ -11,6 +11,8 @@ from typing import NoReturn, TypeVar
 from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
 
+from bot.domain.problem import Problem
+
 T = TypeVar("T")
 
 DOTENV = Path(".env")
@@ -62,7 +64,11 @@ class Reader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
+
+    def wrong(self, found: str, fix: str) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(found, fix))
 
     def unless_wrong(self, read: Callable[[], T]) -> T | None:
         """Return what `read` returns; None if it added a problem."""

@@ -8,14 +8,13 @@ from urllib.parse import unquote, unquote_plus
 
 from bot.command import is_appid
 from bot.domain.language import Language
-from bot.domain.problem import Problem
 from bot.policy import Policy
 from bot.policy.trials import Tested
-from bot.settings import table
 from bot.settings.environ import Reader
 from bot.settings.pasted import belongs, told
 from bot.settings.policy import Content, file_of, read_content, read_rules
 from bot.settings.slack import SlackSettings, read_slack
+from bot.settings.table import SETTINGS, Table
 from bot.settings.tokens import (
     PlatformSettings,
     TokenSettings,
@@ -66,7 +65,7 @@ def _secrets(
 
 def _pasted(read: Reader) -> Iterator[str]:
     """Yield the values of secret settings unless they are appids, and values of other settings that look like secrets."""
-    for setting in table.SETTINGS:
+    for setting in SETTINGS:
         value = read.text(setting.name)
         if value and not is_appid(value) and (setting.secret or belongs(value)):
             yield value
@@ -121,20 +120,20 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     usable = tokens if len(read.problems) == before else None
     policy_file = file_of(read)
     tested = read_rules(read, policy_file, default_owner)
-    if tested and tokens and (default_owner or not table.WECHAT_AUTHORIZER_APPID.value(read)):
+    if tested and tokens and (default_owner or not Table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
-    database_url = table.DATABASE_URL.value(read)
-    wechat_url = read.unless_wrong(lambda: table.WECHAT_API_URL.value(read).rstrip("/"))
-    timeout = table.WECHAT_TIMEOUT.value(read)
-    language = table.LANGUAGE.value(read)
+    database_url = Table.DATABASE_URL.value(read)
+    wechat_url = read.unless_wrong(lambda: Table.WECHAT_API_URL.value(read).rstrip("/"))
+    timeout = Table.WECHAT_TIMEOUT.value(read)
+    language = Table.LANGUAGE.value(read)
     address = read.unless_wrong(
-        lambda: Address(table.HOST.value(read), int(table.PORT.value(read)))
+        lambda: Address(Table.HOST.value(read), int(Table.PORT.value(read)))
     )
     needed = isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
-    listener = address if needed or read.text(table.PORT.name) else None
-    level = table.LOG_LEVEL.value(read)
-    log_format = table.LOG_FORMAT.value(read) or None
-    grace = table.SHUTDOWN_GRACE.value(read)
+    listener = address if needed or read.text(Table.PORT.name) else None
+    level = Table.LOG_LEVEL.value(read)
+    log_format = Table.LOG_FORMAT.value(read) or None
+    grace = Table.SHUTDOWN_GRACE.value(read)
     whole = None
     if slack and tokens and tested and wechat_url and not (read.problems or tested.failed):
         whole = Settings(
@@ -169,9 +168,9 @@ def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list
 
 
 def _default_owner(read: Reader) -> str | None:
-    appid = table.WECHAT_AUTHORIZER_APPID.value(read)
+    appid = Table.WECHAT_AUTHORIZER_APPID.value(read)
     if appid is None or is_appid(appid):
         return appid
     found = f"WECHAT_AUTHORIZER_APPID {told(appid)}, which is not an appid"
-    read.problems.append(Problem(found, "Set it to wx and 16 digits or letters a to f."))
+    read.wrong(found, "Set it to wx and 16 digits or letters a to f.")
     return None

@@ -2,6 +2,9 @@
 
 import re
 
+BOT_TOKEN = ("xoxb-", "xoxe.xoxb-")
+"""How a bot token begins; the second one rotates."""
+
 _KINDS = tuple(
     (re.compile(shape), words, frozenset(settings))
     for shape, words, *settings in (

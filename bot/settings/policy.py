@@ -8,8 +8,8 @@ from pathlib import Path
 from bot.domain.problem import Problem
 from bot.policy import Effect, Policy, Rule
 from bot.policy.trials import Tested
-from bot.settings import table
 from bot.settings.environ import Reader
+from bot.settings.table import Table
 
 _MOST_BYTES = 1_000_000
 
@@ -27,35 +27,34 @@ Content = str | NoText
 
 def file_of(read: Reader) -> Path | None:
     """Return the path of the policy file, if there is one."""
-    named = table.POLICY_FILE.value(read)
+    named = Table.POLICY_FILE.value(read)
     path = Path(named or "policy.toml")
-    # A folder, or a link that leads nowhere, is there as well, and cannot be read: as a mount that found no file leaves it.
+    # Also a folder, or a link to nothing, as left by a mount that found no file: neither can be read, and that is a mistake.
     return path if named or os.path.lexists(path) else None
 
 
 def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Tested | None:
     """Return the policy, also where its own tests fail; None if it cannot be read, or there is none."""
     before = len(read.problems)
-    users = table.SHARE_ENV_ALLOWED_USERS.value(read)
-    groups = table.SHARE_ENV_ALLOWED_GROUPS.value(read)
-    channels = table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
+    users = Table.SHARE_ENV_ALLOWED_USERS.value(read)
+    groups = Table.SHARE_ENV_ALLOWED_GROUPS.value(read)
+    channels = Table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
     if path:
         if users or groups or channels:
-            found = f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings"
-            fix = "Keep one way: move what they say into the file, or remove the file."
-            read.problems.append(Problem(found, fix))
+            read.wrong(
+                f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings",
+                "Keep one way: move what they say into the file, or remove the file.",
+            )
         tested = read_content(path, content_of(path), default_owner)
         if isinstance(tested, Tested):
             return tested
         read.problems += tested
         return None
     if len(read.problems) > before:
-        return None  # nobody is to be looked for by what is no id
+        return None  # a rule must not name what is no id
     if not users and not groups:
-        read.problems.append(
-            "Nobody may share anything yet. Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or "
-            "SHARE_ENV_ALLOWED_GROUPS."
-        )
+        fix = "Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or SHARE_ENV_ALLOWED_GROUPS."
+        read.wrong("Nobody may share anything yet", fix)
         return None
     rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users, groups, channels)
     return Tested(Policy((rule,), (), default_owner))

@@ -1,27 +1,33 @@
-"""A setting and the parsers for its value: text, number, choice, URL, ids."""
+"""A setting, and the parsers for its value: text, a secret, a number, a choice, a URL, ids, keys."""
 
 import re
+import sys
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from bot.domain.language import Language, language_of
-from bot.domain.problem import Problem
 from bot.settings.environ import Reader
 from bot.settings.pasted import kind_of, may_be_shown, told
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+Parser = Callable[[Reader, str, str], T]
+"""Returns the value; called with the reader, the setting's name and its default."""
+
+_ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
+_FERNET_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T_co]):
     """One setting: its parser, and what the README and `.env.example` say about it."""
 
-    name: str
-    parse: Callable[[Reader, str, str], T_co]
-    """Called with the reader, the name and the default."""
+    parse: Parser[T_co]
     meaning: str
     """The text in the README."""
     where: str = ""
@@ -32,6 +38,13 @@ class Setting(Generic[T_co]):
     secret: bool = False
     left_empty: bool = False
     """Whether `.env.example` leaves it empty although it has a default."""
+    section: str = ""
+    """The heading in `.env.example`, for the first setting under it."""
+    name: str = field(init=False)
+
+    def __set_name__(self, _: type, name: str) -> None:
+        """Take the name under which the setting stands in the table."""
+        object.__setattr__(self, "name", name)
 
     def value(self, read: Reader) -> T_co:
         """Return the value or the default; `read` collects a sentence if the value is wrong."""
@@ -48,19 +61,28 @@ def text(read: Reader, name: str, default: str) -> str:
     return read.text(name) or default
 
 
+def a_kind(fits: Callable[[str], bool], fix: str) -> Parser[str | None]:
+    """Return a parser for text that `fits`; what was pasted in its place is named, not shown."""
+
+    def parse(read: Reader, name: str, _: str) -> str | None:
+        word = read.text(name)
+        if word and not fits(word):
+            read.wrong(f"{name} holds {kind_of(word)}", fix)
+        return word
+
+    return parse
+
+
 def header(read: Reader, name: str, _: str) -> str | None:
     """Return the value of an HTTP header, or None: printable ASCII and spaces."""
     word = read.text(name)
     if word and not (word.isascii() and word.isprintable()):
-        read.problems.append(
-            f"{name} holds characters that no header may have. Copy it again, as one line of plain letters."
-        )
+        fix = "Copy it again, as one line of plain letters."
+        read.wrong(f"{name} holds characters that no header may have", fix)
     return word
 
 
-def number(
-    least: float, most: float, *, whole: bool = False
-) -> Callable[[Reader, str, str], float]:
+def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
     """Return a parser for numbers from `least` to `most`."""
     fix = f"Set it to {'a whole number' if whole else 'a number'} from {least} to {most}."
 
@@ -72,27 +94,26 @@ def number(
             value = float("nan")
         if least <= value <= most and (value.is_integer() or not whole):
             return value
-        read.problems.append(Problem(f"{name} {told(word)}", fix))
+        read.wrong(f"{name} {told(word)}", fix)
         return float(default)
 
     return parse
 
 
-def choice(*known: str) -> Callable[[Reader, str, str], str]:
+def choice(*known: str) -> Parser[str]:
     """Return a parser for one of a few words, in any case."""
     words = {word.lower(): word for word in known}
 
     def parse(read: Reader, name: str, default: str) -> str:
         word = read.text(name) or ""
         if word and word.lower() not in words:
-            fix = f"Set it to one of {', '.join(known)}."
-            read.problems.append(Problem(f"{name} {told(word)}", fix))
+            read.wrong(f"{name} {told(word)}", f"Set it to one of {', '.join(known)}.")
         return words.get(word.lower(), default)
 
     return parse
 
 
-def address(instead: str = "") -> Callable[[Reader, str, str], str]:
+def address(instead: str = "") -> Parser[str]:
     """Return a parser for URLs; only a loopback host may be plain http.
 
     A password in the URL is refused, since the URL is shown in several places; `instead` says where it belongs.
@@ -102,17 +123,13 @@ def address(instead: str = "") -> Callable[[Reader, str, str], str]:
         word = read.text(name) or default
         scheme, host = _scheme_and_host(word)
         if word and (scheme not in {"http", "https"} or not host):
-            read.problems.append(
-                f"{name} is not a web address. Set it to one that begins with https://."
-            )
+            read.wrong(f"{name} is not a web address", "Set it to one that begins with https://.")
         elif "@" in urlsplit(word).netloc:
-            read.problems.append(
-                f"{name} holds a user or a password. Take it out of the address{instead}."
-            )
+            fix = f"Take it out of the address{instead}."
+            read.wrong(f"{name} holds a user or a password", fix)
         elif scheme == "http" and not _is_loopback(host):
-            read.problems.append(
-                f"{name} begins with http://, which would send tokens unprotected. Use https://."
-            )
+            found = f"{name} begins with http://, which would send tokens unprotected"
+            read.wrong(found, "Use https://.")
         return word
 
     return parse
@@ -135,7 +152,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def ids(pattern: re.Pattern[str], example: str) -> Callable[[Reader, str, str], frozenset[str]]:
+def ids(pattern: re.Pattern[str], example: str) -> Parser[frozenset[str]]:
     """Return a parser for a list of ids separated by commas or spaces."""
     fix = f"Use ids such as {example}, separated by commas."
 
@@ -146,10 +163,38 @@ def ids(pattern: re.Pattern[str], example: str) -> Callable[[Reader, str, str], 
                 wrong = (
                     f": “{word}” is not an id" if may_be_shown(word) else f" holds {kind_of(word)}"
                 )
-                read.problems.append(Problem(f"{name}{wrong}", fix))
+                read.wrong(f"{name}{wrong}", fix)
         return words
 
     return parse
+
+
+def encoding_aes_key(read: Reader, name: str, _: str) -> str | None:
+    """Return an EncodingAESKey of WeChat's, or None."""
+    key = read.text(name)
+    if key and not _ENCODING_AES_KEY.fullmatch(key):
+        found = f"{name} is no EncodingAESKey, which has 43 letters and digits"
+        read.wrong(found, "Copy 消息加解密Key from open.weixin.qq.com.")
+    return key
+
+
+def fernet_keys(read: Reader, name: str, _: str) -> tuple[str, ...]:
+    """Return a list of Fernet keys separated by commas or spaces."""
+    keys = tuple((read.text(name) or "").replace(",", " ").split())
+    for at, key in enumerate(keys, 1):
+        if not _is_fernet_key(key):
+            which = f" (number {at})" if len(keys) > 1 else ""
+            make = "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
+            fix = f"Make one with: {sys.executable} -c '{make}'"
+            read.wrong(f"{name}{which} is no Fernet key", fix)
+    return keys
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(urlsafe_b64decode(key)) == _FERNET_KEY_BYTES
+    except ValueError:
+        return False
 
 
 _LANGUAGE = choice(*(each.value for each in Language))

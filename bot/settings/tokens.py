@@ -1,24 +1,15 @@
 """The settings of the three token sources: a fixed token, the company's token server, the platform's own chain."""
 
 import re
-import sys
-from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from typing import assert_never
 from urllib.parse import urlsplit
 
 from bot.command import is_appid
 from bot.policy import Policy
-from bot.settings import table
 from bot.settings.environ import Reader
 from bot.settings.setting import Setting
-
-_ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
-_FERNET_KEY_BYTES = 32
-_NO_OWNER = (
-    "No mini program is known to own any env. Set WECHAT_AUTHORIZER_APPID, or add "
-    "[[owner]] to the policy file."
-)
+from bot.settings.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +68,14 @@ def secrets_of(tokens: TokenSettings) -> list[str | None]:
 def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
     """Return the token source that is set; `owner` is the default owner."""
     sources = (
-        "WECHAT_COMPONENT_APPID",
-        "WECHAT_TOKEN_SERVER_URL",
-        "WECHAT_AUTHORIZER_ACCESS_TOKEN",
+        Table.WECHAT_COMPONENT_APPID,
+        Table.WECHAT_TOKEN_SERVER_URL,
+        Table.WECHAT_AUTHORIZER_ACCESS_TOKEN,
     )
-    found = [name for name in sources if read.text(name)]
+    found = [source.name for source in sources if read.text(source.name)]
     if len(found) > 1:
-        read.problems.append(f"{' and '.join(found)} are set together. Keep one of them.")
-    keys = _encryption_keys(read)  # checked for every source, even if none needs it yet
+        read.wrong(f"{' and '.join(found)} are set together", "Keep one of them.")
+    keys = Table.TOKEN_ENCRYPTION_KEY.value(read)  # checked for every source, even if none needs it
     match found[:1]:
         case ["WECHAT_COMPONENT_APPID"]:
             return _platform(read, keys)
@@ -93,133 +84,89 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
         case ["WECHAT_AUTHORIZER_ACCESS_TOKEN"]:
             return _fixed(read, owner)
         case _:
-            read.problems.append(
-                "There is no source for WeChat tokens. Set WECHAT_COMPONENT_APPID to your third-party platform, "
-                "or WECHAT_TOKEN_SERVER_URL to your central token server or, to try things, "
-                "WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
+            read.wrong(
+                "There is no source for WeChat tokens",
+                "Set WECHAT_COMPONENT_APPID to your third-party platform, or WECHAT_TOKEN_SERVER_URL to your central "
+                "token server or, to try things, WECHAT_AUTHORIZER_ACCESS_TOKEN to a token.",
             )
             return None
 
 
 def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
     _need_owner(read, "that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to")
-    _refuse_appid(read, table.WECHAT_AUTHORIZER_ACCESS_TOKEN)
-    token = table.WECHAT_AUTHORIZER_ACCESS_TOKEN.value(read) or ""
-    return FixedTokenSettings(owner or "", token)
+    return FixedTokenSettings(owner or "", Table.WECHAT_AUTHORIZER_ACCESS_TOKEN.value(read) or "")
 
 
 def _token_server(read: Reader) -> TokenServerSettings:
-    server = table.WECHAT_TOKEN_SERVER_URL.value(read)
+    server = Table.WECHAT_TOKEN_SERVER_URL.value(read)
     if "{appid}" not in server:
         into = "put {appid} into WECHAT_TOKEN_SERVER_URL"
         _need_owner(read, f"whose token the token server gives, or {into}")
-    return TokenServerSettings(server, table.WECHAT_TOKEN_SERVER_AUTHORIZATION.value(read))
+    return TokenServerSettings(server, Table.WECHAT_TOKEN_SERVER_AUTHORIZATION.value(read))
 
 
 def _platform(read: Reader, keys: tuple[str, ...]) -> PlatformSettings:
-    appid = table.WECHAT_COMPONENT_APPID.value(read) or ""
+    appid = Table.WECHAT_COMPONENT_APPID.value(read) or ""
     if not is_appid(appid):
-        read.problems.append(
-            "WECHAT_COMPONENT_APPID is not an appid. Copy the platform's AppID from open.weixin.qq.com."
-        )
-    _refuse_appid(read, table.WECHAT_COMPONENT_APPSECRET)
-    seed = table.WECHAT_AUTHORIZER_REFRESH_TOKEN.value(read)
+        fix = "Copy the platform's AppID from open.weixin.qq.com."
+        read.wrong("WECHAT_COMPONENT_APPID is not an appid", fix)
+    appsecret = _needed(read, Table.WECHAT_COMPONENT_APPSECRET, "AppSecret")
+    seed = Table.WECHAT_AUTHORIZER_REFRESH_TOKEN.value(read)
     if seed:
         _need_owner(read, "that WECHAT_AUTHORIZER_REFRESH_TOKEN belongs to")
-        _refuse_appid(read, table.WECHAT_AUTHORIZER_REFRESH_TOKEN)
+    tokens = (
+        _needed(read, Table.WECHAT_MESSAGE_TOKEN, "消息校验Token"),
+        Table.WECHAT_MESSAGE_TOKEN_PREVIOUS.value(read),
+    )
+    aes_keys = (
+        _needed(read, Table.WECHAT_ENCODING_AES_KEY, "消息加解密Key"),
+        Table.WECHAT_ENCODING_AES_KEY_PREVIOUS.value(read),
+    )
     return PlatformSettings(
-        appid,
-        _needed(read, table.WECHAT_COMPONENT_APPSECRET, "AppSecret"),
-        _message_tokens(read),
-        _encoding_aes_keys(read),
-        seed,
-        keys,
+        appid, appsecret, tuple(filter(None, tokens)), tuple(filter(None, aes_keys)), seed, keys
     )
 
 
 def _needed(read: Reader, setting: Setting[str | None], there: str) -> str:
     value = setting.value(read)
     if not value:
-        read.problems.append(
-            f"{setting.name} is missing. Copy the platform's {there} from open.weixin.qq.com."
-        )
+        fix = f"Copy the platform's {there} from open.weixin.qq.com."
+        read.wrong(f"{setting.name} is missing", fix)
     return value or ""
 
 
 def _need_owner(read: Reader, which: str) -> None:
-    """Add a problem if the default owner is missing; a wrong one is a problem already."""
-    if not table.WECHAT_AUTHORIZER_APPID.value(read):
-        read.problems.append(f"WECHAT_AUTHORIZER_APPID is missing. Set it to the appid {which}.")
-
-
-def _refuse_appid(read: Reader, setting: Setting[str | None]) -> None:
-    """Add a problem if an appid is in the place of a secret, as when two settings are swapped."""
-    if is_appid(setting.value(read) or ""):
-        read.problems.append(
-            f"{setting.name} holds an appid. Put the secret there that goes with the appid."
-        )
-
-
-def _message_tokens(read: Reader) -> tuple[str, ...]:
-    current = _needed(read, table.WECHAT_MESSAGE_TOKEN, "消息校验Token")
-    return tuple(filter(None, (current, table.WECHAT_MESSAGE_TOKEN_PREVIOUS.value(read))))
-
-
-def _encoding_aes_keys(read: Reader) -> tuple[str, ...]:
-    current = _needed(read, table.WECHAT_ENCODING_AES_KEY, "消息加解密Key")
-    previous = table.WECHAT_ENCODING_AES_KEY_PREVIOUS.value(read)
-    keys = {"WECHAT_ENCODING_AES_KEY": current, "WECHAT_ENCODING_AES_KEY_PREVIOUS": previous}
-    for name, key in keys.items():
-        if key and not _ENCODING_AES_KEY.fullmatch(key):
-            read.problems.append(
-                f"{name} is no EncodingAESKey, which has 43 letters and digits. Copy 消息加解密Key from "
-                "open.weixin.qq.com."
-            )
-    return tuple(filter(None, keys.values()))
-
-
-def _encryption_keys(read: Reader) -> tuple[str, ...]:
-    """Return the Fernet keys that encrypt the ledger's tokens, newest first."""
-    keys = tuple(table.TOKEN_ENCRYPTION_KEY.value(read).replace(",", " ").split())
-    for number, key in enumerate(keys, 1):
-        if not _is_fernet_key(key):
-            which = f" (number {number})" if len(keys) > 1 else ""
-            read.problems.append(
-                f"TOKEN_ENCRYPTION_KEY{which} is no Fernet key. Make one with: {sys.executable} -c 'from "
-                "cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
-            )
-    return keys
-
-
-def _is_fernet_key(key: str) -> bool:
-    try:
-        return len(urlsafe_b64decode(key)) == _FERNET_KEY_BYTES
-    except ValueError:
-        return False
+    """Note a problem if the default owner is missing; a wrong one is a problem already."""
+    if not Table.WECHAT_AUTHORIZER_APPID.value(read):
+        read.wrong("WECHAT_AUTHORIZER_APPID is missing", f"Set it to the appid {which}.")
 
 
 def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
-    """Add a problem for each owner whose token the source cannot provide."""
+    """Note a problem for each owner whose token the source cannot provide."""
     others = sorted({owner.appid for owner in policy.owners} - {policy.default_owner})
     match tokens:
-        case PlatformSettings() if not policy.owners and not policy.default_owner:
-            read.problems.append(_NO_OWNER)
         case PlatformSettings():
-            pass
+            _need_any_owner(read, policy)
         case TokenServerSettings(url=url) if "{appid}" in url:
-            if not policy.owners and not policy.default_owner:
-                read.problems.append(_NO_OWNER)
+            _need_any_owner(read, policy)
         case _ if not others or not policy.default_owner:
             pass  # a single owner; or the default owner is missing, which is a problem already
         case TokenServerSettings():
-            read.problems.append(
-                "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners. Put "
-                "{appid} into the address where the owner's appid belongs."
+            read.wrong(
+                "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners",
+                "Put {appid} into the address where the owner's appid belongs.",
             )
         case FixedTokenSettings(owner=owner):
-            read.problems.append(
+            read.wrong(
                 f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {owner} only, but the policy file also names "
-                f"{', '.join(others)}. Use WECHAT_TOKEN_SERVER_URL for several owners."
+                f"{', '.join(others)}",
+                "Use WECHAT_TOKEN_SERVER_URL for several owners.",
             )
         case _:
             assert_never(tokens)
+
+
+def _need_any_owner(read: Reader, policy: Policy) -> None:
+    if not policy.owners and not policy.default_owner:
+        fix = "Set WECHAT_AUTHORIZER_APPID, or add [[owner]] to the policy file."
+        read.wrong("No mini program is known to own any env", fix)

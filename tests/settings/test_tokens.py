@@ -96,7 +96,7 @@ def read(environ: Mapping[str, str], owner: str | None = A) -> TokenSettings:
 def problems(environ: Mapping[str, str], owner: str | None = A) -> list[str]:
     reader = reader_of(environ, owner)
     read_tokens(reader, owner)
-    return reader.problems
+    return [*reader.problems]
 
 
 @pytest.mark.parametrize(

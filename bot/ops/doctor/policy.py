@@ -21,7 +21,7 @@ from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Stand
 from bot.policy.lint import approval, reach
 from bot.policy.trials import Tested
 from bot.settings.slack import SlackSettings
-from bot.settings.table import WECHAT_AUTHORIZER_APPID
+from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.thread import is_shared_outside
 
@@ -146,7 +146,7 @@ def _shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
 
 def _owners(policy: Policy, problems: Sequence[str]) -> Iterator[Finding]:
     """Yield the findings about owners; a problem of the setting that names the default owner is their cause."""
-    astray = any(WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
+    astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
     for finding in of_owners(policy, _lost):
         yield because(finding, "settings") if astray else finding
 

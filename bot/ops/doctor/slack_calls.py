@@ -10,6 +10,7 @@ import aiohttp
 from bot.ops.doctor.findings import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy import ANYONE, Policy, Standing, Unreadable
+from bot.settings.pasted import BOT_TOKEN
 from bot.settings.slack import SlackSettings
 from bot.slack.api import DOCTOR_PATIENCE, Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of
@@ -63,7 +64,7 @@ async def ask_slack(
 async def _with_bot_token(
     slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
 ) -> SlackAnswers:
-    if not slack.bot_token.startswith(("xoxb-", "xoxe.xoxb-")):
+    if not slack.bot_token.startswith(BOT_TOKEN):
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
     told = await _in_time(api.read("auth.test", DOCTOR_PATIENCE))
