@@ -456,6 +456,21 @@ async def use_up(http: aiohttp.ClientSession, url: str) -> None:
             assert response.status == 200
 
 
+def calls_of(slack: LocalSlack, method: str) -> int:
+    """Return how often the bot has called a method of the Web API."""
+    return sum(call.method == method for call in slack.calls)
+
+
+def without_history(slack: LocalSlack) -> None:
+    """Revoke the scopes for reading messages."""
+    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
+
+
+def appids(count: int) -> list[str]:
+    """Return this many appids."""
+    return [f"wx{number:016x}" for number in range(1, count + 1)]
+
+
 def ended(slack: LocalSlack) -> bool:
     """Return whether a parent message shows that its request has ended."""
     return any(m.text.startswith(FINAL) and not m.thread_ts for m in slack.messages)

@@ -29,6 +29,7 @@ from tests.conftest import (
     ASK,
     RELEASES,
     REQUESTER,
+    calls_of,
     ended,
     free_port,
     locked,
@@ -159,9 +160,7 @@ async def test_the_groups_are_read_before_the_first_command(
     slack: LocalSlack, environ: dict[str, str], runtime: Runtime
 ) -> None:
     async with running(settings_of(environ), runtime):
-        await slack.until(
-            lambda slack: any(call.method == "usergroups.list" for call in slack.calls)
-        )
+        await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 1)
 
 
 async def test_no_library_repeats_a_post_that_may_have_arrived(

@@ -10,6 +10,7 @@ import pytest_asyncio
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.world import APPID, BOT, Channel, SlackUser
+from tests.conftest import calls_of
 from tests.faults.slack_actions import POST
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_slack_api import LATER, WRITING
@@ -78,10 +79,10 @@ async def open_modal(approval: Approval, trouble: Trouble) -> str:
     """Make opening the modal fail; a second click decides."""
     slack, question = approval.requester.slack, await approval.request_share()
     async with approval.modal_lock:
-        called = sum(call.method == OPEN for call in slack.calls)
+        called = calls_of(slack, OPEN)
         slack.fail(OPEN, trouble)
         await slack.click(approval.approver, question, "approve")
-        await slack.until(lambda _: sum(call.method == OPEN for call in slack.calls) > called)
+        await slack.until(lambda _: calls_of(slack, OPEN) > called)
         if isinstance(trouble, RateLimited):
             await asyncio.sleep(trouble.retry_after)  # no click during the rate limit
     await slack.until(lambda _: bool(slack.shown_to(approval.approver)), 60)

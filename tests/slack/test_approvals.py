@@ -20,13 +20,13 @@ from bot.slack.approvals import ApproverMessages
 from bot.slack.posts import Posts
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import AwayError
-from tests.conftest import Sleep, in_their_channel, request_of
+from tests.conftest import Sleep, appids, in_their_channel, request_of
 from tests.languages import TONGUES
 from tests.rig import APPROVALS, APPROVER, has_button
 
 UNTIL = 1_800_000_000.0
 NAMED = Named(frozenset(), frozenset({"S0APPROVERS"}), APPROVALS, timedelta(hours=2))
-MANY = tuple(f"wx{number:016x}" for number in range(500))
+MANY = tuple(appids(500))
 RULE = Rule("four eyes", Effect.APPROVE, approvers=NAMED)
 
 

@@ -15,7 +15,7 @@ from bot.policy import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy import Person as Known
 from bot.slack.api import SlackApi
 from bot.slack.directory import Directory
-from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, served, web_client
+from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, served, web_client
 
 PLATFORM, NOBODYS = "S0PLATFORM", "S0NOBODYS"
 OURS, NONE = frozenset({PLATFORM}), frozenset[str]()
@@ -30,10 +30,6 @@ async def time_passes(api: SlackApi) -> None:
     """Give background work the time of some calls."""
     for _ in range(3):
         await api.read("auth.test")
-
-
-def calls(slack: LocalSlack, method: str) -> int:
-    return sum(call.method == method for call in slack.calls)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +199,8 @@ async def test_a_group_that_does_not_exist_does_not_affect_the_others(
 async def test_a_group_is_read_once_a_minute(slack: LocalSlack, directory: Directory) -> None:
     people = ["U0REQUESTER", "U0SECOND", "U0STRANGER"] * 5
     await asyncio.gather(*(directory.person(TEAM, person, OURS) for person in people))
-    assert calls(slack, "usergroups.list") == 1
-    assert calls(slack, "users.info") == 3
+    assert calls_of(slack, "usergroups.list") == 1
+    assert calls_of(slack, "users.info") == 3
 
 
 async def test_a_person_who_left_a_group_is_no_member_after_a_minute(
@@ -238,7 +234,7 @@ async def test_all_groups_are_read_in_one_call(
     clock.now += 29
     await directory.person(TEAM, REQUESTER, groups)
     await time_passes(api)
-    assert calls(slack, "usergroups.list") == 1
+    assert calls_of(slack, "usergroups.list") == 1
 
 
 async def test_a_decision_about_several_people_reads_the_groups_once(
@@ -250,8 +246,8 @@ async def test_a_decision_about_several_people_reads_the_groups_once(
         REQUESTER: Known(TEAM, REQUESTER, groups=OURS),
         "U0APPROVER": Known(TEAM, "U0APPROVER", groups=frozenset({"S0APPROVERS"})),
     }
-    assert calls(slack, "users.info") == 2
-    assert calls(slack, "usergroups.list") == 1
+    assert calls_of(slack, "users.info") == 2
+    assert calls_of(slack, "usergroups.list") == 1
     slack.groups[PLATFORM] = replace(slack.groups[PLATFORM], members=frozenset())
     assert await directory.person(TEAM, REQUESTER, OURS, fresh=True) == Known(TEAM, REQUESTER)
 
@@ -263,7 +259,7 @@ async def test_the_groups_are_read_concurrently_with_the_person(
     directory = Directory(api, TEAM, clock, deadline=0.2)
     slack.fail("users.info", Slow(30))
     assert await directory.person(TEAM, REQUESTER, OURS, fresh=fresh) is Unreadable.SLACK_DOWN
-    assert calls(slack, "usergroups.list") == 1
+    assert calls_of(slack, "usergroups.list") == 1
 
 
 async def test_a_disabled_group_has_no_members(slack: LocalSlack, directory: Directory) -> None:
@@ -294,7 +290,7 @@ async def test_a_rate_limit_does_not_shorten_the_lifetime_of_a_cached_membership
     clock.now += 30
     slack.fail("usergroups.list", RateLimited(20))
     assert await directory.person(TEAM, REQUESTER, OURS) == ours
-    await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
+    await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 2)
     await time_passes(api)
     assert await directory.person(TEAM, REQUESTER, OURS) == ours
     now = await directory.person(TEAM, REQUESTER, OURS, fresh=True)
@@ -315,10 +311,10 @@ async def test_no_call_is_made_during_a_rate_limit(
     assert await directory.person(TEAM, REQUESTER, OURS) == unknown
     assert await directory.person(TEAM, REQUESTER, OURS, fresh=True) == unknown
     await time_passes(api)
-    assert calls(slack, "usergroups.list") == 1
+    assert calls_of(slack, "usergroups.list") == 1
     clock.now += 0.1
     await directory.person(TEAM, REQUESTER, OURS)
-    await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
+    await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 2)
     assert sleep.naps == []  # an ack does not wait for a rate limit
 
 
@@ -342,7 +338,7 @@ async def test_a_hanging_call_is_not_awaited_and_its_late_answer_is_cached(
     while (known := await directory.person(TEAM, REQUESTER, OURS)) is Unreadable.SLACK_DOWN:
         pass  # the answer is still to come
     assert known == Known(TEAM, REQUESTER, groups=frozenset({PLATFORM}))
-    assert calls(slack, method) == 2  # the timeout and, later, the answer
+    assert calls_of(slack, method) == 2  # the timeout and, later, the answer
 
 
 # Policies with other groups.
@@ -355,7 +351,7 @@ async def test_a_group_that_no_earlier_policy_named_is_read_and_not_taken_for_em
     assert before == Known(TEAM, REQUESTER)
     now = await directory.person(TEAM, REQUESTER, OURS)
     assert now == Known(TEAM, REQUESTER, groups=OURS)
-    assert calls(slack, "users.info") == 1
+    assert calls_of(slack, "users.info") == 1
 
 
 async def test_a_group_that_was_created_after_the_last_read_is_found_once_a_policy_names_it(
@@ -364,7 +360,7 @@ async def test_a_group_that_was_created_after_the_last_read_is_found_once_a_poli
     await directory.person(TEAM, REQUESTER, OURS)
     slack.groups["S0NEW"] = UserGroup("S0NEW", "new", frozenset({REQUESTER}))
     directory.prefetch(OURS | {"S0NEW"})
-    await slack.until(lambda slack: calls(slack, "usergroups.list") == 2)
+    await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 2)
     await time_passes(api)
     known = await directory.person(TEAM, REQUESTER, OURS | {"S0NEW"})
     assert known == Known(TEAM, REQUESTER, groups=OURS | {"S0NEW"})
@@ -375,11 +371,11 @@ async def test_the_groups_are_read_ahead_for_a_new_policy_only_if_it_names_other
 ) -> None:
     directory.prefetch(NONE)
     await time_passes(api)
-    assert calls(slack, "usergroups.list") == 0
+    assert calls_of(slack, "usergroups.list") == 0
     for named in (OURS, OURS, OURS | {"S0APPROVERS"}, OURS):
         directory.prefetch(named)
         await time_passes(api)
-    assert calls(slack, "usergroups.list") == 2
+    assert calls_of(slack, "usergroups.list") == 2
 
 
 # Languages.
@@ -496,6 +492,6 @@ async def test_one_member_is_enough_whatever_cannot_be_read(
 ) -> None:
     slack.fail("usergroups.list", Status(503))
     assert await directory.has_approver(asking(APPROVER, groups=["S0APPROVERS"]), REQUESTER)
-    assert calls(slack, "users.info") == 1  # no more people are looked up than necessary
+    assert calls_of(slack, "users.info") == 1  # no more people are looked up than necessary
     assert await directory.has_approver(asking(APPROVER, APPROVER2), REQUESTER)
-    assert calls(slack, "users.info") == 1
+    assert calls_of(slack, "users.info") == 1

@@ -17,7 +17,7 @@ from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
-from tests.conftest import kinds, ledger_down, let_hang, rows, soon, states
+from tests.conftest import appids, kinds, ledger_down, let_hang, rows, soon, states
 from tests.said import SHARED
 
 RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
@@ -219,7 +219,7 @@ async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
         ({APPIDS: {"value": None}}, APPIDS, "The appid is missing"),
         ({REASON: {"value": "r" * 301}}, REASON, "301 characters. Up to 300 fit"),
         (
-            {APPIDS: {"value": "\n".join(f"wx{n:016x}" for n in range(501))}},
+            {APPIDS: {"value": "\n".join(appids(501))}},
             APPIDS,
             "Up to 500 appids go into one request, and there are 501",
         ),
@@ -236,11 +236,11 @@ async def test_a_submission_that_slack_would_not_send_is_answered_too(
 
 async def test_five_hundred_appids_make_one_batch(slack: LocalSlack, database: Path) -> None:
     view = await by_command(slack)
-    many = {"value": " ".join(f"wx{n:016x}" for n in range(500))}
+    many = {"value": " ".join(appids(500))}
     await slack.deliver("interactive", with_values(slack, view, **{APPIDS: many}))
     await soon(lambda: rows(database, "SELECT 1 FROM requests WHERE appids IS NOT NULL"))
-    [(appids,)] = rows(database, "SELECT appids FROM requests WHERE appids IS NOT NULL")
-    assert len(appids.split()) == 500
+    [(stored,)] = rows(database, "SELECT appids FROM requests WHERE appids IS NOT NULL")
+    assert len(stored.split()) == 500
 
 
 async def test_a_repeated_appid_is_shared_once(slack: LocalSlack, wechat: LocalWeChat) -> None:

@@ -20,7 +20,7 @@ from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app
 from bot.workflow.home import Page
-from tests.conftest import REQUESTER, Clock, Sleep, request_of, soon
+from tests.conftest import REQUESTER, Clock, Sleep, calls_of, request_of, soon
 from tests.languages import ENGLISH
 
 APPROVER = "U0APPROVER"
@@ -90,7 +90,7 @@ def text(slack: LocalSlack, user: str = REQUESTER) -> str:
 
 
 def published(slack: LocalSlack) -> int:
-    return sum(call.method == PUBLISH for call in slack.calls)
+    return calls_of(slack, PUBLISH)
 
 
 async def opened(slack: LocalSlack, user: str = REQUESTER) -> None:

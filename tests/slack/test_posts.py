@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.messages import Message
 from bot.messages.blocks import as_response, message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
@@ -13,7 +14,15 @@ from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
-from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, web_client
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    Sleep,
+    calls_of,
+    free_port,
+    web_client,
+    without_history,
+)
 
 MARK = "request1"
 HELLO = message(f"hello <!here> `{MARK}`")
@@ -24,12 +33,11 @@ def posts(api: SlackApi, sleep: Sleep) -> Posts:
     return Posts(api, BOT, sleep)
 
 
-def without_history(slack: LocalSlack) -> None:
-    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
-
-
-def calls(slack: LocalSlack, method: str) -> int:
-    return sum(call.method == method for call in slack.calls)
+async def post_message(posts: Posts, text: Message = HELLO, mark: str = MARK) -> Posted:
+    """Post a message, and return its place."""
+    found = await posts.post(RELEASES, text, mark)
+    assert isinstance(found, Posted)
+    return found
 
 
 def texts(slack: LocalSlack) -> list[str]:
@@ -86,8 +94,7 @@ async def test_a_parent_is_posted_once_whichever_answer_is_lost(
 async def test_a_reply_is_posted_once_whichever_answer_is_lost(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
-    parent = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts)
     slack.fail("chat.postMessage", fault)
     posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
     [reply] = slack.thread(RELEASES, parent.ts)
@@ -108,8 +115,7 @@ async def test_a_reply_to_a_deleted_message_is_removed(
     lost: bool,
 ) -> None:
     slack.orphans = orphans
-    parent = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts)
     slack.delete(parent.ts)
     slack.fail("chat.postMessage", *[Drop(after_effect=True)] * lost)
     slack.fail("chat.delete", RateLimited(1), Drop(after_effect=True))
@@ -123,8 +129,7 @@ async def test_a_reply_to_a_deleted_message_is_removed(
 async def test_a_reply_to_a_deleted_message_that_cannot_be_removed_is_reported(
     slack: LocalSlack, posts: Posts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    parent = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts)
     slack.delete(parent.ts)
     slack.fail("chat.delete", Code("cant_delete_message"))
     assert isinstance(await posts.post(RELEASES, HELLO, MARK, parent.ts), Refused)
@@ -160,7 +165,7 @@ async def test_a_message_that_was_posted_in_spite_of_three_failures_is_found(
 ) -> None:
     slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
     assert isinstance(await posts.post(RELEASES, HELLO, MARK), Posted)
-    assert calls(slack, "chat.postMessage") == 3
+    assert calls_of(slack, "chat.postMessage") == 3
     assert sleep.naps == [1.0, 2.0, 3.0]
 
 
@@ -171,7 +176,7 @@ async def test_a_message_is_owed_for_as_long_as_a_long_rate_limit_lasts(
     with pytest.raises(AwayError) as raised:
         await posts.post(RELEASES, HELLO, MARK)
     assert raised.value.after == 500
-    assert calls(slack, "chat.postMessage") == 1
+    assert calls_of(slack, "chat.postMessage") == 1
 
 
 @EVERY_LOSS
@@ -181,7 +186,7 @@ async def test_a_doubtful_message_is_not_posted_again_if_the_history_cannot_be_r
     without_history(slack)
     slack.fail("chat.postMessage", fault)
     assert await posts.post(RELEASES, HELLO, MARK) == Doubtful("cannot look")
-    assert calls(slack, "chat.postMessage") == 1
+    assert calls_of(slack, "chat.postMessage") == 1
 
 
 async def test_a_message_that_was_not_sent_is_sent_again_without_reading_the_history(
@@ -197,7 +202,7 @@ async def test_a_message_that_was_not_sent_is_sent_again_without_reading_the_his
 
 async def test_a_refused_post_is_not_repeated(slack: LocalSlack, posts: Posts) -> None:
     assert await posts.post("C0LOUNGE", HELLO, MARK) == Refused("not_in_channel")
-    assert calls(slack, "chat.postMessage") == 1
+    assert calls_of(slack, "chat.postMessage") == 1
 
 
 async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep: Sleep) -> None:
@@ -219,8 +224,7 @@ async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep
 async def test_an_edit_is_repeated_until_it_succeeds(
     slack: LocalSlack, posts: Posts, faults: list[Fault], edited: bool
 ) -> None:
-    at = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(at, Posted)
+    at = await post_message(posts)
     slack.fail("chat.update", *faults)
     changed = message("goodbye")
     assert await posts.edit(at, changed) is edited
@@ -231,9 +235,7 @@ async def test_edits_of_one_message_are_spaced_and_do_not_delay_those_of_others(
     posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
-    one, other = [await posts.post(RELEASES, HELLO, mark) for mark in ("one", "other")]
-    assert isinstance(one, Posted)
-    assert isinstance(other, Posted)
+    one, other = [await post_message(posts, HELLO, mark) for mark in ("one", "other")]
     for at in (one, other):
         assert await posts.edit(at, HELLO)
     assert sleep.naps == []
@@ -246,8 +248,7 @@ async def test_a_cancelled_edit_counts_as_an_edit(
     posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
-    at = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(at, Posted)
+    at = await post_message(posts)
     editing = asyncio.create_task(posts.edit(at, HELLO))
     await asyncio.sleep(0)
     editing.cancel()
@@ -261,8 +262,7 @@ async def test_a_cancelled_edit_counts_as_an_edit(
 async def test_an_edit_that_slack_cannot_make_now_is_owed(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
-    at = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(at, Posted)
+    at = await post_message(posts)
     slack.fail("chat.update", *[fault] * 3)
     with pytest.raises(AwayError):
         await posts.edit(at, HELLO)
@@ -271,8 +271,7 @@ async def test_an_edit_that_slack_cannot_make_now_is_owed(
 async def test_progress_does_not_wait_for_a_rate_limit(
     slack: LocalSlack, posts: Posts, sleep: Sleep
 ) -> None:
-    at = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(at, Posted)
+    at = await post_message(posts)
     slack.fail("chat.update", RateLimited(30))
     with pytest.raises(AwayError) as raised:
         await posts.show(at, message("half of it"))
@@ -291,9 +290,7 @@ async def test_progress_is_not_shown_while_a_final_edit_waits_for_slack(
         await over.wait()
 
     posts = Posts(SlackApi(client, sleep), BOT, sleep)
-    one, other = [await posts.post(RELEASES, HELLO, mark) for mark in ("one", "other")]
-    assert isinstance(one, Posted)
-    assert isinstance(other, Posted)
+    one, other = [await post_message(posts, HELLO, mark) for mark in ("one", "other")]
     slack.fail("chat.update", RateLimited(30))
     editing = asyncio.create_task(posts.edit(one, message("done")))
     await waiting.wait()
@@ -312,8 +309,7 @@ def test_an_ack_is_shown_to_the_requester_only() -> None:
 async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    parent = await posts.post(RELEASES, message("the parent"), "the parent")
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts, message("the parent"), "the parent")
     earlier = slack.clock() - 3600
     for number in range(450):
         ts = f"{earlier + number:.6f}"
@@ -322,7 +318,7 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
     replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
     assert [Posted(RELEASES, each.ts) for each in replies] == [posted]
-    assert calls(slack, "conversations.replies") == 1
+    assert calls_of(slack, "conversations.replies") == 1
 
 
 async def test_a_known_direct_conversation_is_searched_without_opening_it_again(
@@ -333,7 +329,7 @@ async def test_a_known_direct_conversation_is_searched_without_opening_it_again(
         slack.fail("chat.postMessage", Drop(after_effect=True))
         assert isinstance(await posts.post(REQUESTER, message(mark), mark), Posted)
     assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
-    assert calls(slack, "conversations.open") == 0
+    assert calls_of(slack, "conversations.open") == 0
 
 
 # Messages that a dead replica may have posted.
@@ -348,8 +344,7 @@ def at(message: PostedMessage | Posted) -> float:
 async def test_a_message_that_exists_already_is_found_and_not_posted_again(
     slack: LocalSlack, posts: Posts, in_thread: bool
 ) -> None:
-    parent = await posts.post(RELEASES, message("the parent"), "the parent")
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts, message("the parent"), "the parent")
     thread = parent.ts if in_thread else None
     first = await posts.post(RELEASES, HELLO, MARK, thread)
     again = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
@@ -357,14 +352,13 @@ async def test_a_message_that_exists_already_is_found_and_not_posted_again(
     assert isinstance(first, Posted)
     assert isinstance(again, Posted)
     assert (first.found, again.found) == (False, True)
-    assert calls(slack, "chat.postMessage") == 2
+    assert calls_of(slack, "chat.postMessage") == 2
 
 
 async def test_the_parent_itself_is_not_taken_for_its_reply(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    parent = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts)
     reply = await posts.post(RELEASES, HELLO, MARK, parent.ts, look_since=at(parent))
     assert isinstance(reply, Posted)
     assert reply.ts != parent.ts
@@ -379,8 +373,7 @@ async def test_a_message_that_does_not_exist_yet_is_posted(slack: LocalSlack, po
 async def test_an_existing_message_is_found_if_the_clock_is_two_minutes_ahead_of_slacks(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    first = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(first, Posted)
+    first = await post_message(posts)
     assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first) + 119) == first
     assert len(slack.parents(RELEASES)) == 1
 
@@ -388,26 +381,24 @@ async def test_an_existing_message_is_found_if_the_clock_is_two_minutes_ahead_of
 async def test_an_existing_message_is_found_behind_many_later_ones(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    first = await posts.post(RELEASES, HELLO, MARK)
-    assert isinstance(first, Posted)
+    first = await post_message(posts)
     for number in range(450):
         ts = slack.next_ts()
         slack.post(PostedMessage(ts, RELEASES, REQUESTER, f"chat {number}"))
     assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first)) == first
-    assert calls(slack, "conversations.history") == 3
+    assert calls_of(slack, "conversations.history") == 3
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
 async def test_nothing_is_posted_if_the_history_cannot_be_read(
     slack: LocalSlack, posts: Posts, in_thread: bool
 ) -> None:
-    parent = await posts.post(RELEASES, message("the parent"), "the parent")
-    assert isinstance(parent, Posted)
+    parent = await post_message(posts, message("the parent"), "the parent")
     without_history(slack)
     thread = parent.ts if in_thread else None
     posted = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
     assert posted == Doubtful("cannot look")
-    assert calls(slack, "chat.postMessage") == 1
+    assert calls_of(slack, "chat.postMessage") == 1
 
 
 async def test_an_existing_message_is_recognised_by_its_metadata_whatever_its_text(

@@ -22,7 +22,7 @@ from bot.slack.api import SlackApi
 from bot.slack.listeners import Commands, bolt_app
 from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_mode import SocketMode
-from tests.conftest import RELEASES, REQUESTER, free_port, served, soon
+from tests.conftest import RELEASES, REQUESTER, calls_of, free_port, served, soon
 from tests.languages import ENGLISH
 
 SOON = 0.05
@@ -89,7 +89,7 @@ async def test_the_first_connection_uses_the_preflights_url(
     assert isinstance(ready, Ready)
     async with connected(slack, client, ready.socket_url):
         assert await answers(slack)
-    assert sum(call.method == OPEN for call in slack.calls) == 1
+    assert calls_of(slack, OPEN) == 1
 
 
 async def test_a_url_that_expired_before_the_first_connection_is_replaced(
@@ -280,9 +280,9 @@ async def drop_while_slack_is_down(slack: LocalSlack) -> None:
 
 
 async def drop_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
-    asked = len(slack.calls)
+    asked = calls_of(slack, OPEN)
     slack.sockets.drop()
-    await slack.until(lambda slack: any(call.method == OPEN for call in slack.calls[asked:]))
+    await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
     slack.sockets.expire_tickets()
 
 
@@ -297,9 +297,9 @@ async def drop_and_answer_no_handshake(slack: LocalSlack) -> None:
 
 
 async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
-    asked = len(slack.calls)
+    asked = calls_of(slack, OPEN)
     await slack.sockets.disconnect()
-    await slack.until(lambda slack: any(call.method == OPEN for call in slack.calls[asked:]))
+    await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
     slack.sockets.expire_tickets()
 
 
@@ -489,10 +489,6 @@ async def test_two_disconnects_while_slack_is_slow_end_with_one_connection(
             assert await answers(slack)
         assert watched(socket)
         assert calls_of(slack, OPEN) == asked + 2  # the timeout, and the answer after it
-
-
-def calls_of(slack: LocalSlack, method: str) -> int:
-    return sum(call.method == method for call in slack.calls)
 
 
 def watched(socket: SocketMode) -> bool:

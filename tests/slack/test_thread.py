@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -22,9 +23,22 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
-from bot.slack.thread import Threads
+from bot.slack.private import Private
+from bot.slack.thread import Thread, Threads
 from bot.workflow.ports import AwayError
-from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, request_of, served, use_up, web_client
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    Clock,
+    Sleep,
+    appids,
+    calls_of,
+    request_of,
+    served,
+    use_up,
+    web_client,
+    without_history,
+)
 from tests.languages import CHINESE, ENGLISH, TONGUES
 
 GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
@@ -43,12 +57,11 @@ def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Thr
     return Threads(api, Posts(api, BOT, sleep), clock, TONGUES)
 
 
-def without_history(slack: LocalSlack) -> None:
-    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
-
-
-def calls(slack: LocalSlack, method: str) -> int:
-    return sum(call.method == method for call in slack.calls)
+async def opened(threads: Threads, request: Request, **how: Any) -> Thread | Private:
+    """Open the place for a request's answer."""
+    place = await threads.open(request, **how)
+    assert place is not None
+    return place
 
 
 def private_start(request: Request, why: NoThread) -> Text:
@@ -111,8 +124,7 @@ async def test_in_other_places_only_the_requester_sees_the_answer_and_is_told_wh
     slack: LocalSlack, threads: Threads, channel: str, why: NoThread
 ) -> None:
     request = request_of(slack, channel)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
@@ -134,7 +146,7 @@ async def test_a_refused_parent_is_explained_with_its_reason(
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
     request = request_of(slack)
-    assert await threads.open(request) is not None
+    await opened(threads, request)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
 
 
@@ -143,8 +155,7 @@ async def test_a_channel_that_cannot_be_looked_up_counts_as_shared_externally(
 ) -> None:
     slack.scopes.discard("channels:read")
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    await opened(threads, request)
     assert slack.parents(RELEASES) == []
     start = private_start(request, NoThread.CANNOT_TELL)
     assert texts(slack.shown_to(REQUESTER)) == [start.text]
@@ -171,7 +182,7 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
         threads = Threads(told, Posts(told, BOT, sleep), Clock(), TONGUES)
         request = request_of(slack)
-        assert await threads.open(request) is not None
+        await opened(threads, request)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
 
 
@@ -207,25 +218,31 @@ LOST = {
 }
 EVERY_LOSS = pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
 TWICE = pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+OF_OTHERS = pytest.mark.parametrize(
+    "of_others", [False, True], ids=["own thread", "thread of others"]
+)
 
 
+@OF_OTHERS
 @TWICE
 @EVERY_LOSS
 @pytest.mark.parametrize("lost", ["parent", "reply"])
 async def test_the_thread_has_the_answer_exactly_once(
-    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int
+    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int, of_others: bool
 ) -> None:
-    request = request_of(slack)
+    request = inside(slack) if of_others else request_of(slack)
     if lost == "parent":
         slack.fail("chat.postMessage", *[fault] * times)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     if lost == "reply":
         slack.fail("chat.postMessage", *[fault] * times)
     assert await place.close(request, ENDS)
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(ENGLISH, request, ENDS).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    root = request.origin.thread_ts or slack.parents(RELEASES)[0].ts
+    assert [m.text for m in slack.messages if root in {m.ts, m.thread_ts}][of_others:] == [
+        parent(ENGLISH, request, ENDS).text,
+        answer(ENGLISH, request, ENDS).text,
+    ]
+    assert len(slack.parents(RELEASES)) == 1
     assert slack.shown_to(REQUESTER) == []
 
 
@@ -235,8 +252,7 @@ async def test_a_doubtful_reply_goes_into_the_parent_if_the_thread_cannot_be_rea
 ) -> None:
     without_history(slack)
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     slack.fail("chat.postMessage", fault)
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
@@ -253,26 +269,11 @@ async def test_a_doubtful_parent_is_posted_again_if_the_history_cannot_be_read(
     without_history(slack)
     request = request_of(slack)
     slack.fail("chat.postMessage", fault)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     *_, shown = slack.parents(RELEASES)
     assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
-    assert calls(slack, "chat.postMessage") == 3
-
-
-async def test_a_reply_that_may_have_failed_unseen_goes_into_the_parent(
-    slack: LocalSlack, threads: Threads
-) -> None:
-    request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
-    without_history(slack)
-    slack.fail("chat.postMessage", Status(503))
-    assert await place.close(request, ENDS)
-    [shown] = slack.parents(RELEASES)
-    assert answer(ENGLISH, request, ENDS).text in shown.text
-    assert slack.thread(RELEASES, shown.ts) == []
+    assert calls_of(slack, "chat.postMessage") == 3
 
 
 async def test_a_requester_who_is_absent_at_the_start_gets_the_answer_nevertheless(
@@ -280,8 +281,7 @@ async def test_a_requester_who_is_absent_at_the_start_gets_the_answer_neverthele
 ) -> None:
     slack.absent.add(REQUESTER)
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     assert texts(slack.messages) == [direct_answer(request, ENDS)]
 
@@ -290,8 +290,7 @@ async def test_if_the_reply_is_in_doubt_and_the_edit_fails_the_requester_is_told
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     without_history(slack)
     slack.fail("chat.postMessage", Status(503))
     slack.fail("chat.update", Code("edit_window_closed"))
@@ -318,8 +317,7 @@ async def test_an_answer_that_slack_cannot_take_now_is_owed_and_then_posted_once
     slack: LocalSlack, threads: Threads, fault: Fault
 ) -> None:
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     times = 1 if isinstance(fault, RateLimited) else 3
     slack.fail("chat.postMessage", *[fault] * times)
     with pytest.raises(AwayError):
@@ -338,8 +336,7 @@ async def test_a_private_answer_during_an_outage_is_sent_once_by_direct_message_
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     slack.fail("chat.postMessage", *[Status(503)] * 3)
     with pytest.raises(AwayError):
         await place.close(request, ENDS)
@@ -371,8 +368,7 @@ async def test_the_answer_goes_to_the_requester_if_the_thread_is_gone(
     slack: LocalSlack, threads: Threads, meanwhile: Callable[[LocalSlack], None]
 ) -> None:
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     meanwhile(slack)
     assert await place.close(request, ENDS)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
@@ -383,8 +379,7 @@ async def test_a_refused_edit_does_not_affect_the_reply(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     slack.fail("chat.update", Code("cant_update_message"))
     assert await place.close(request, ENDS)
     [shown] = slack.parents(RELEASES)
@@ -399,8 +394,7 @@ async def test_a_rate_limit_at_every_step_only_delays_the_answer(
     request = request_of(slack)
     for method in ("conversations.info", "chat.postMessage", "chat.update"):
         slack.fail(method, RateLimited(30))
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     slack.fail("chat.postMessage", RateLimited(30), RateLimited(60))
     assert await place.close(request, ENDS)
     assert sleep.naps == [30.0, 30.0, 30.0, 60.0, 30.0]
@@ -419,8 +413,7 @@ async def test_the_answer_is_a_direct_message_if_the_response_url_has_expired(
     url = slack.response_url(REQUESTER, "C0SECRET")
     await use_up(http, url)
     request = request_of(slack, "C0SECRET", response_url=url if ending == "used up" else f"{url}0")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
     assert shown.text == parent(ENGLISH, request, ENDS).text
@@ -433,8 +426,7 @@ async def test_the_answer_is_a_direct_message_if_the_response_url_is_used_up_mea
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
@@ -453,8 +445,7 @@ async def test_a_direct_message_in_doubt_is_looked_for(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, after_effect: bool
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
     assert await place.close(request, ENDS)
@@ -468,8 +459,7 @@ async def test_a_doubtful_direct_message_is_sent_again_if_the_history_cannot_be_
 ) -> None:
     slack.scopes.discard(scope)
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Status(503))
     assert await place.close(request, ENDS)
@@ -484,8 +474,7 @@ async def test_a_doubtful_first_direct_message_is_sent_again_too(
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
     slack.fail("chat.postMessage", Status(503))
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
@@ -528,8 +517,7 @@ async def test_an_answer_that_reaches_nobody_is_not_recorded_as_delivered(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     assert not await place.close(request, ENDS)
@@ -569,8 +557,7 @@ async def test_a_doubtful_answer_to_a_response_url_is_repeated_with_a_note(
 ) -> None:
     async with served(failing_once(slack, fault)) as origin:
         request = request_of(slack, "C0SECRET", response_url=f"{origin}/commands/1")
-        place = await threads.open(request)
-        assert place is not None
+        place = await opened(threads, request)
         assert await place.close(request, ENDS)
     [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
     assert start.text.startswith(private_start(request, NoThread.NOT_INVITED).text)
@@ -584,8 +571,7 @@ async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
     unknown = Unknown(for_trouble(Trouble.TIMEOUT))
     for channel in (RELEASES, "C0SECRET"):
         request = request_of(slack, channel)
-        place = await threads.open(request)
-        assert place is not None
+        place = await opened(threads, request)
         assert await place.close(request, unknown)
     [shown] = slack.parents(RELEASES)
     assert shown.text.startswith("❔")
@@ -600,8 +586,7 @@ async def test_a_place_is_restored_from_its_stored_text(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     again = threads.reopen(request, place.ref)
     assert again.ref == place.ref
     assert await again.close(request, ENDS)
@@ -626,10 +611,8 @@ async def test_an_existing_parent_is_used(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
-    first = await threads.open(request)
-    again = await threads.open(request, look_since=0)
-    assert first is not None
-    assert again is not None
+    first = await opened(threads, request)
+    again = await opened(threads, request, look_since=0)
     assert again.ref == first.ref
     assert len(slack.parents(channel)) == 1
 
@@ -639,7 +622,7 @@ async def test_a_new_parent_with_a_note_is_posted_if_the_history_cannot_be_read(
 ) -> None:
     without_history(slack)
     request = request_of(slack)
-    assert await threads.open(request, look_since=0) is not None
+    await opened(threads, request, look_since=0)
     [shown] = slack.parents(RELEASES)
     assert shown.text == replacing(ENGLISH, parent(ENGLISH, request, None)).text
 
@@ -651,7 +634,7 @@ async def test_a_private_start_that_may_have_been_shown_is_repeated_with_a_note(
     request = request_of(slack, "C0SECRET")
     if used:
         await use_up(http, request.origin.response_url)
-    assert await threads.open(request, look_since=0) is not None
+    await opened(threads, request, look_since=0)
     last = slack.parents("D0BOT")[-1] if used else slack.shown_to(REQUESTER)[-1]
     assert last.text.startswith("⏳")
     assert "this one replaces it" in last.text
@@ -659,8 +642,7 @@ async def test_a_private_start_that_may_have_been_shown_is_repeated_with_a_note(
 
 async def test_an_existing_reply_is_not_repeated(slack: LocalSlack, threads: Threads) -> None:
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     for _ in range(2):
         assert await place.close(request, ENDS, look_since=0)
     [shown] = slack.parents(RELEASES)
@@ -672,8 +654,7 @@ async def test_an_existing_reply_is_edited_after_a_second_call(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, Unknown(for_trouble(Trouble.LOST)))
     assert await place.close(request, ENDS, look_since=0, called_again=True)
     [shown] = slack.parents(RELEASES)
@@ -686,8 +667,7 @@ async def test_an_existing_private_answer_is_not_repeated(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     for _ in range(2):
         assert await place.close(request, ENDS, look_since=0)
     [told] = slack.parents("D0BOT")
@@ -701,8 +681,7 @@ async def test_a_private_answer_that_cannot_be_looked_for_says_that_it_may_come_
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     assert await place.close(replace(request, id="another"), ENDS, look_since=0)
     assert "you may see it twice" in slack.shown_to(REQUESTER)[-1].text
@@ -724,8 +703,7 @@ async def test_a_request_on_a_message_that_cannot_have_replies_is_answered_to_th
 ) -> None:
     request = inside(slack)
     slack.edit(replace(slack.messages[-1], can_have_replies=False))
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert "cannot_reply_to_message" in [call.error for call in slack.calls]
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
@@ -738,8 +716,7 @@ async def test_a_request_in_a_thread_is_shown_and_answered_there(
 ) -> None:
     request = inside(slack)
     root = request.origin.thread_ts
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     [started] = slack.thread(RELEASES, root)
     assert started.text == parent(ENGLISH, request, None).text
     assert place.ref == f"{RELEASES}/{started.ts}/{root}"
@@ -755,8 +732,7 @@ async def test_a_place_in_a_thread_is_restored_from_its_stored_text(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     again = threads.reopen(request, place.ref)
     assert again.ref == place.ref
     assert await again.close(request, ENDS)
@@ -769,40 +745,18 @@ async def test_existing_messages_in_a_thread_are_not_repeated(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
-    places = [await threads.open(request, look_since=0) for _ in range(2)]
-    assert len({place and place.ref for place in places}) == 1
+    places = [await opened(threads, request, look_since=0) for _ in range(2)]
+    assert len({place.ref for place in places}) == 1
     for place in places:
-        assert place is not None
         assert await place.close(request, ENDS, look_since=0)
     assert len(slack.thread(RELEASES, request.origin.thread_ts)) == 2
-
-
-@TWICE
-@EVERY_LOSS
-@pytest.mark.parametrize("lost", ["parent", "reply"])
-async def test_an_existing_thread_gets_the_answer_exactly_once(
-    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int
-) -> None:
-    request = inside(slack)
-    if lost == "parent":
-        slack.fail("chat.postMessage", *[fault] * times)
-    place = await threads.open(request)
-    assert place is not None
-    if lost == "reply":
-        slack.fail("chat.postMessage", *[fault] * times)
-    assert await place.close(request, ENDS)
-    assert texts(slack.thread(RELEASES, request.origin.thread_ts)) == [
-        parent(ENGLISH, request, ENDS).text,
-        answer(ENGLISH, request, ENDS).text,
-    ]
 
 
 async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads: Threads) -> None:
     first = inside(slack)
     second = replace(first, id="request11", env="prod-2")
     for request in (second, first, second, first):
-        place = await threads.open(request, look_since=0)
-        assert place is not None
+        place = await opened(threads, request, look_since=0)
         assert await place.close(request, ENDS, look_since=0)
     assert texts(slack.thread(RELEASES, first.origin.thread_ts)) == [
         parent(ENGLISH, second, ENDS).text,
@@ -817,8 +771,7 @@ async def test_a_request_in_a_deleted_thread_is_answered_by_direct_message(
 ) -> None:
     request = inside(slack)
     slack.delete(request.origin.thread_ts)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
     assert shown.text == parent(ENGLISH, request, ENDS).text
@@ -833,8 +786,7 @@ async def test_the_parent_says_that_a_request_waits_and_can_be_withdrawn(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
-    place = await threads.open(request, waiting=True)
-    assert place is not None
+    place = await opened(threads, request, waiting=True)
     [shown] = slack.shown_to(REQUESTER) if channel == "C0SECRET" else slack.parents(channel)
     assert shown.text.startswith(waiting(ENGLISH, request).text)
     assert [block for block in shown.blocks if block["type"] == "actions"]
@@ -850,7 +802,7 @@ async def test_a_direct_message_says_that_a_request_waits_too(
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    assert await threads.open(request, waiting=True) is not None
+    await opened(threads, request, waiting=True)
     [shown] = slack.parents("D0BOT")
     assert shown.text == elsewhere(ENGLISH, waiting(ENGLISH, request)).text
 
@@ -862,8 +814,7 @@ async def test_a_request_that_ends_without_a_call_is_answered_in_its_thread(
     slack: LocalSlack, threads: Threads, outcome: Outcome
 ) -> None:
     request = request_of(slack)
-    place = await threads.open(request, waiting=True)
-    assert place is not None
+    place = await opened(threads, request, waiting=True)
     assert await place.close(request, outcome)
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, outcome).text
@@ -877,47 +828,44 @@ BATCH = ("wx5fe6bb43205e9e70", "wx00000000000000aa")
 HALF = Tally(2, shared=1)
 
 
-@pytest.mark.parametrize("of_others", [False, True])
+@OF_OTHERS
 async def test_the_progress_of_a_batch_is_shown_in_the_parent(
     slack: LocalSlack, threads: Threads, of_others: bool
 ) -> None:
     asked = inside(slack) if of_others else request_of(slack)
     request = replace(asked, appid="", appids=BATCH)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     await place.progress(request, HALF, None)
     shown = slack.messages[-1]
     assert (shown.edits, shown.text) == (1, progress(ENGLISH, request, HALF, None).text)
-    assert calls(slack, "chat.postMessage") == 1
+    assert calls_of(slack, "chat.postMessage") == 1
 
 
 async def test_the_progress_of_a_batch_is_not_shown_in_private_places(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = replace(request_of(slack, "C0SECRET"), appid="", appids=BATCH)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     before = len(slack.calls), len(slack.messages)
     await place.progress(request, HALF, None)
     assert (len(slack.calls), len(slack.messages)) == before
 
 
-MANY = tuple(f"wx{number:016x}" for number in range(11))
+MANY = tuple(appids(11))
 
 
-@pytest.mark.parametrize("of_others", [False, True])
+@OF_OTHERS
 async def test_the_appids_of_a_long_batch_are_listed_once_where_its_answer_will_come(
     slack: LocalSlack, threads: Threads, of_others: bool
 ) -> None:
     asked = inside(slack) if of_others else request_of(slack)
     request = replace(asked, appid="", appids=MANY, language=Language.CHINESE)
     for _ in range(2):  # the replica that listed them may have died before recording it
-        place = await threads.open(request, look_since=slack.clock())
-        assert place is not None
+        await opened(threads, request, look_since=slack.clock())
     root = asked.origin.thread_ts or slack.parents(RELEASES)[0].ts
     *_, listed = slack.thread(RELEASES, root)
     assert listed.text == replies(ENGLISH, request)[0].text
-    assert calls(slack, "chat.postMessage") == 2
+    assert calls_of(slack, "chat.postMessage") == 2
 
 
 async def test_a_batch_continues_if_slack_refuses_its_list(
@@ -925,11 +873,9 @@ async def test_a_batch_continues_if_slack_refuses_its_list(
 ) -> None:
     fault = Code("restricted_action_thread_locked")
     request = replace(request_of(slack), appid="", appids=MANY)
-    started = await threads.open(replace(request, appids=MANY[:10]))
-    assert started is not None
+    started = await opened(threads, replace(request, appids=MANY[:10]))
     slack.fail("chat.postMessage", *[fault] * 9, thread_ts=slack.parents(RELEASES)[0].ts)
-    place = await threads.open(request, look_since=slack.clock())
-    assert place is not None
+    place = await opened(threads, request, look_since=slack.clock())
     assert place.ref == started.ref
     assert slack.thread(RELEASES, slack.parents(RELEASES)[0].ts) == []
 
@@ -938,14 +884,12 @@ async def test_the_list_of_a_batch_is_owed_while_slack_is_down(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = replace(request_of(slack), appid="", appids=MANY)
-    started = await threads.open(replace(request, appids=MANY[:10]))
-    assert started is not None
+    started = await opened(threads, replace(request, appids=MANY[:10]))
     root = slack.parents(RELEASES)[0].ts
     slack.fail("chat.postMessage", *[Status(503)] * 3, thread_ts=root)
     with pytest.raises(AwayError):
         await threads.open(request, look_since=slack.clock())
-    place = await threads.open(request, look_since=slack.clock())
-    assert place is not None
+    place = await opened(threads, request, look_since=slack.clock())
     assert place.ref == started.ref
     assert texts(slack.thread(RELEASES, root)) == [replies(ENGLISH, request)[0].text]
 
@@ -954,7 +898,7 @@ async def test_the_appids_of_a_long_batch_are_not_listed_in_private_places(
     slack: LocalSlack, threads: Threads
 ) -> None:
     await threads.open(replace(request_of(slack, "C0SECRET"), appid="", appids=MANY))
-    assert calls(slack, "chat.postMessage") == 0
+    assert calls_of(slack, "chat.postMessage") == 0
     assert len(slack.shown_to(REQUESTER)) == 1
 
 
@@ -968,8 +912,7 @@ async def test_the_requester_is_answered_in_their_language_and_the_channel_in_it
     slack: LocalSlack, threads: Threads, channel: str, shared: bool
 ) -> None:
     request = replace(request_of(slack, channel), language=Language.CHINESE)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     assert await place.close(request, ENDS)
     if shared:
         [shown] = slack.parents(channel)
@@ -988,8 +931,7 @@ async def test_a_thread_in_a_direct_message_is_in_the_requesters_language(
 ) -> None:
     request = replace(request_of(slack, channel), language=Language.CHINESE)
     await use_up(http, request.origin.response_url)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     [shown] = slack.parents("D0BOT")
     assert shown.text.startswith(parent(CHINESE, request, None).text)
     batch = replace(request, appid="", appids=BATCH)
@@ -1006,8 +948,7 @@ async def test_an_answer_in_a_direct_message_is_in_the_requesters_language(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = replace(request_of(slack, "C0SECRET"), language=Language.CHINESE)
-    place = await threads.open(request)
-    assert place is not None
+    place = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     assert await place.close(request, ENDS)
     [shown] = slack.parents("D0BOT")
