@@ -14,7 +14,6 @@ from bot.playground.acts import Acts
 from bot.playground.loopback import direct
 from bot.playground.orders import Orders, content
 from bot.playground.page.server import served
-from bot.playground.scenario import play
 from bot.playground.screen import Screen
 from bot.playground.stage import stage
 from bot.playground.world import APPID, PLACES, ROLES
@@ -23,6 +22,7 @@ from bot.settings.environ import environment
 from bot.settings.table import SETTINGS
 
 _REAL = [each.name for each in SETTINGS if each.secret]
+_SCENARIO = Path(__file__).with_name("scenario.txt")
 _TIMEOUT = "1"  # seconds; the default of ten would make the demo slow
 _WHERE = "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it."
 
@@ -80,11 +80,10 @@ async def _run(role: str, place: str, line: str | None, script: str | None, *, o
         orders = Orders(acts, screen, role, place)
         if line is not None:
             await orders.play([line])
-        elif script:
-            await orders.play(content(script).split("\n"))
         elif script is not None:
-            screen.note(_WHERE)
-            await play(orders, screen, on.wechat)
+            if not script:
+                screen.note(_WHERE)
+            await orders.play(content(script or str(_SCENARIO)).split("\n"))
         else:
             await _serve(acts, orders, screen, opens=opens)
 

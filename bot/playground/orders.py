@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.command import SLASH_COMMAND
@@ -46,8 +47,8 @@ class Orders:
         name = self._acts.stage.slack.channels[self.channel].name
         return f"#{name}" if name else self.place
 
-    async def follow(self, line: str) -> bool:
-        """Execute a line and print the result; return False if it ends the session."""
+    async def follow(self, line: str, silent: Sequence[str] = ()) -> bool:
+        """Execute a line and print the result, unless the order is one of `silent`; return False if it ends the session."""
         line = line.strip()
         if line.partition(" ")[0] in _END:
             return False
@@ -56,17 +57,19 @@ class Orders:
         try:
             said = await self._followed(line)
         except ImpossibleError as impossible:
-            said = str(impossible)
-        if said:
+            said, silent = str(impossible), ()
+        if said and line.split()[0] not in silent:
             self._screen.note(said)
         return True
 
     async def play(self, lines: list[str]) -> None:
-        """Execute lines one after the other, each once the effects of the one before have ended."""
+        """Execute lines one after the other, each once the effects of the one before have ended; comments are headings."""
         self._targets.patience, before = _PATIENCE, self._targets.patience
         for line in lines:
             done = len(self._acts.lines)
-            if not await self.follow(line):
+            if line.startswith("#"):
+                self._screen.heading(line.removeprefix("#").strip())
+            if not await self.follow(line, silent=(":as", ":in")):
                 break
             if len(self._acts.lines) > done:
                 await self._acts.stage.quiet()
@@ -129,14 +132,14 @@ class Orders:
             self.role = value
             return f"You are {value}."
         no = f"There is no role “{value}”. " if value else ""
-        return f"{no}You are still {self.role}. The roles: {PEOPLE}."
+        raise ImpossibleError(f"{no}You are still {self.role}. The roles: {PEOPLE}.")
 
     def _in(self, value: str) -> str:
         if value and self._channel(value.removeprefix("#")):
             self.place = value.removeprefix("#")
             return f"You are in {self.where}."
         no = f"There is no place “{value}”. " if value else ""
-        return f"{no}You are still in {self.where}. The places: {CONVERSATIONS}."
+        raise ImpossibleError(f"{no}You are still in {self.where}. The places: {CONVERSATIONS}.")
 
     async def _say(self, value: str, thread: str = "") -> None:
         text = _text(value)

@@ -142,7 +142,7 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
 
 def _has_a_token(wechat: LocalWeChat) -> bool:
-    return any(call.owner == OWNER and call.errcode == 0 for call in wechat.platform.calls)
+    return any(call.owner == OWNER and call.gave_token for call in wechat.platform.calls)
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ from bot.playground.wechat.server import SHARE, LocalWeChat
 from bot.playground.world import OWNER
 
 _NEEDED = "cloudbase_auth"
+_NOT_ON_LIST = Code(61004, "access clientip is not registered, requestIP: 203.0.113.7")
 _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "ok": ("all as usual again, and nothing more is planned", ()),
     "busy": ("is busy twice, then answers", (Code(-1), Code(-1))),
@@ -17,7 +18,15 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "hang": ("never answers, four times", (Hang(60),) * 4),
     "drop": ("shares, and hangs up before it says so, four times", (Drop(after_effect=True),) * 4),
     "html": ("a gateway answers 502 in its place", (Status(502),)),
-    "expired": ("the owner's token has just expired", (Code(42001),)),
+    "batch": (
+        "takes its time for each of the next two hundred calls, and refuses the eighth",
+        (*[Slow(0.4)] * 7, Code(85088), *[Slow(0.4)] * 192),
+    ),
+    "expired": ("the owner's token has just expired", ()),
+    "not-on-list": (
+        "the owner's token has just expired, and this machine's address is not on the platform's list",
+        (),
+    ),
     "revoked": ("the owner takes its authorisation back", ()),
     "no-function": (f"prod-1 and test-1 lack {_NEEDED}, so what is shared cannot be used yet", ()),
 }
@@ -37,6 +46,10 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
     match word:
         case "ok":
             await _reset(wechat)
+        case "expired" | "not-on-list":
+            wechat.expire(str(wechat.platform.access_tokens.newest(OWNER)))
+            if word == "not-on-list":
+                wechat.fail("api_authorizer_token", _NOT_ON_LIST)
         case "revoked":
             await wechat.platform.push_unauthorized(OWNER)
         case "no-function":

@@ -1,6 +1,7 @@
 """The made-up workspace: people, channels, scopes, and the demo's policy."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 ChannelKind: TypeAlias = Literal["public", "private", "im", "mpim"]
@@ -135,45 +136,7 @@ PLACES = {
     "approvals": "C0APPROVALS",
     "shared": "C0PARTNERS",
 }
-POLICY = f"""\
-contact = "the platform team, in #platform-help"
-
-[[owner]]
-appid = "{OWNER}"
-envs = ["*"]
-
-[[rule]]
-name = "live envs"
-groups = ["S0PLATFORM"]
-envs = ["live-*"]
-effect = "allow"
-confirm = true
-
-[[rule]]
-name = "core envs"
-groups = ["S0PLATFORM"]
-envs = ["core-*"]
-effect = "approve"
-approvers = {{ groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "24h" }}
-
-[[rule]]
-name = "platform team"
-groups = ["S0PLATFORM"]
-users = ["U0CHINESE"]
-effect = "allow"
-
-[[rule]]
-name = "testers"
-users = ["U0SECOND"]
-envs = ["test-*"]
-effect = "allow"
-
-[[test]]
-user = "U0SECOND"
-appid = "{APPID}"
-env = "prod-1"
-expect = "deny"
-"""
+POLICY = Path(__file__).with_name("policy.toml").read_text(encoding="utf-8")
 
 
 def seed() -> World:

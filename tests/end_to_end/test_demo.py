@@ -37,6 +37,7 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "3 tries · request demo0009",
         "It may or may not have been",
         "add me with /invite @share-env",
+        "WeChat said 61004",
     ]
     assert [scene for scene in scenes if scene not in out] == []
     assert "only @second sees this" in out
