@@ -1,6 +1,7 @@
 """The guidance in an answer: what happened, who acts, and what they do."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Final
 
 from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Failed, Said, Unknown
@@ -11,6 +12,37 @@ LINK_NAMES = {
     Link.TICKET: msgid("the platform's ticket, `component_verify_ticket`"),
     Link.PLATFORM: msgid("the platform's own token, `component_access_token`"),
     Link.OWNER: msgid("the owner's token, `authorizer_access_token`"),
+}
+_WHO: Final[Mapping[Fixer, str]] = {
+    Fixer.REQUESTER: msgid(
+        "*You can fix this.* The same values would fail again: send a new command."
+    ),
+    Fixer.WECHAT: msgid(
+        "*Nothing for you to fix:* the trouble is at WeChat. Try again in a few minutes."
+    ),
+    Fixer.NOBODY: msgid(
+        "*Nothing for you to fix:* it usually clears by itself. Try again in a few minutes."
+    ),
+    Fixer.ADMIN: msgid(
+        "*Nothing for you to fix.* Send this message to {contact}: the admin of {owner} has to act. Then try again."
+    ),
+}
+"""Who acts, and what the requester does; _HANDED_ON has it for Fixer.OPERATOR."""
+_ONCE_FIXED = msgid(
+    "*Nothing for you to fix.* Send this message to {contact}. Once it is fixed, try again."
+)
+_HANDED_ON: Final[Mapping[RetryHelps, str]] = {
+    RetryHelps.NEVER: _ONCE_FIXED,
+    RetryHelps.AFTER_FIX: _ONCE_FIXED,
+    RetryHelps.NOW: msgid(
+        "*Nothing for you to fix.* Try again now. If it fails again, send this message to {contact}."
+    ),
+    RetryHelps.LATER: msgid(
+        "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
+    ),
+    RetryHelps.IN_HOURS: msgid(
+        "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this message to {contact}."
+    ),
 }
 
 
@@ -24,54 +56,11 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     """Return who acts, and whether the requester may try again; `say` is bound to the request."""
-    who = _who(say, outcome.guidance)
-    if isinstance(outcome, Failed) or outcome.guidance.fixer is Fixer.REQUESTER:
+    fixer, helps = outcome.guidance.fixer, outcome.guidance.retry_helps
+    who = say(_HANDED_ON[helps] if fixer is Fixer.OPERATOR else _WHO[fixer])
+    if isinstance(outcome, Failed) or fixer is Fixer.REQUESTER:
         return who
     return sentences(say, who, say("Sharing twice should do no harm."))
-
-
-def _who(say: Words, guidance: Guidance) -> Mrkdwn:
-    match guidance.fixer:
-        case Fixer.REQUESTER:
-            return say("*You can fix this.* The same values would fail again: send a new command.")
-        case Fixer.WECHAT:
-            return say(
-                "*Nothing for you to fix:* the trouble is at WeChat. Try again in a few minutes."
-            )
-        case Fixer.NOBODY:
-            return say(
-                "*Nothing for you to fix:* it usually clears by itself. Try again in a few minutes."
-            )
-        case Fixer.ADMIN:
-            return say(
-                "*Nothing for you to fix.* Send this message to {contact}: the admin of {owner} has to act. Then try again."
-            )
-        case Fixer.OPERATOR:
-            return _handed_on(say, guidance.retry_helps)
-        case _:
-            assert_never(guidance.fixer)
-
-
-def _handed_on(say: Words, helps: RetryHelps) -> Mrkdwn:
-    match helps:
-        case RetryHelps.NEVER | RetryHelps.AFTER_FIX:
-            return say(
-                "*Nothing for you to fix.* Send this message to {contact}. Once it is fixed, try again."
-            )
-        case RetryHelps.NOW:
-            return say(
-                "*Nothing for you to fix.* Try again now. If it fails again, send this message to {contact}."
-            )
-        case RetryHelps.LATER:
-            return say(
-                "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
-            )
-        case RetryHelps.IN_HOURS:
-            return say(
-                "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this message to {contact}."
-            )
-        case _:
-            assert_never(helps)
 
 
 def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:

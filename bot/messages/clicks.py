@@ -1,66 +1,69 @@
 """What only the person who clicked sees: why the click did nothing, what it did, or that it came too late."""
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Final
 
 from bot.domain.outcome import Ground, Outcome, SkipReason
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.outcomes import became
 from bot.messages.request import why_command
-from bot.messages.words import Words, code, how_many, mention, when
+from bot.messages.words import Words, code, how_many, mention, msgid, when
 from bot.policy import Ask
 
 
-def no_such_request(words: Words) -> Message:
-    """Say that the ledger has no such request in this workspace."""
-    return message(
-        words("I do not know this request here. Nothing was done."),
-        words("It may be too old, or from another workspace. Send the command again."),
+class NothingDone(Enum):
+    """Why a click did nothing; the value is what the person who clicked reads, by paragraphs."""
+
+    NO_SUCH_REQUEST = (
+        msgid("I do not know this request here. Nothing was done."),
+        msgid("It may be too old, or from another workspace. Send the command again."),
     )
-
-
-def not_yours(words: Words, request: Request) -> Message:
-    """Say that only the requester may do this."""
-    say = words.about(request)
-    return message(say("Only {who}, who asked for it, can do that. Nothing was done."))
-
-
-def not_an_approver(words: Words, *, own: bool) -> Message:
-    """Say that this person may not decide; `own`: only because it is their own request."""
-    if own:
-        return message(
-            words("This is your own request, so another approver has to decide. Nothing was done.")
-        )
-    return message(
-        words("Only the approvers of this rule can decide. Nothing was done."),
-        words("To become an approver, ask {contact}: they can add you in the policy file."),
+    """The ledger has no such request in this workspace."""
+    NOT_YOURS = (msgid("Only {who}, who asked for it, can do that. Nothing was done."),)
+    NOT_AN_APPROVER = (
+        msgid("Only the approvers of this rule can decide. Nothing was done."),
+        msgid("To become an approver, ask {contact}: they can add you in the policy file."),
     )
-
-
-def not_for_cancel(words: Words, request: Request) -> Message:
-    """Say who may cancel."""
-    say = words.about(request)
-    return message(
-        say(
+    OWN_REQUEST = (
+        msgid("This is your own request, so another approver has to decide. Nothing was done."),
+    )
+    NOT_FOR_CANCEL = (
+        msgid(
             "Only {who}, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
-        )
+        ),
     )
-
-
-def not_for_retry(words: Words, request: Request) -> Message:
-    """Say who may try again."""
-    say = words.about(request)
-    return message(
-        say("Only {who}, who asked for it, or an approver can try again. Nothing was done.")
+    NOT_FOR_RETRY = (
+        msgid("Only {who}, who asked for it, or an approver can try again. Nothing was done."),
     )
-
-
-def retried_already(words: Words) -> Message:
-    """Say that the button was used before."""
-    return message(
-        words("This was tried again already. Look below for the answer, or send the command again.")
+    RETRIED_ALREADY = (
+        msgid(
+            "This was tried again already. Look below for the answer, or send the command again."
+        ),
     )
+    CANNOT_TELL_WHO = (
+        msgid(
+            "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
+        ),
+    )
+    NOT_OPENED = (
+        msgid(
+            "Slack did not confirm that the form opened. If you do not see it, please click again; "
+            "nothing was done so far."
+        ),
+    )
+    """The form for a decision may not have opened."""
+    NOT_RECORDED = (
+        msgid("I could not save this, so nothing was done. Please click again in a minute."),
+    )
+    """The ledger does not answer."""
+
+
+def refused(words: Words, why: NothingDone, request: Request | None = None) -> Message:
+    """Say why a click did nothing; `request` is needed where the sentence has {who}."""
+    say = words.about(request) if request else words
+    return message(*map(say, why.value))
 
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:
@@ -97,32 +100,6 @@ def cannot_tell_requester(words: Words, user_id: str) -> Message:
             "I could not find out from Slack who {who} is, so I did nothing. Please click again in a minute.",
             who=mention(user_id),
         )
-    )
-
-
-def cannot_tell_who(words: Words) -> Message:
-    """Say that Slack did not return the person who clicked."""
-    return message(
-        words(
-            "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
-        )
-    )
-
-
-def not_opened(words: Words) -> Message:
-    """Say that the decision's form may not have opened."""
-    return message(
-        words(
-            "Slack did not confirm that the form opened. If you do not see it, please click again; "
-            "nothing was done so far."
-        )
-    )
-
-
-def click_not_recorded(words: Words) -> Message:
-    """Say that the ledger did not record the click, so nothing was done."""
-    return message(
-        words("I could not save this, so nothing was done. Please click again in a minute.")
     )
 
 
@@ -165,25 +142,22 @@ def decision_taken(words: Words, request: Request, *, approved: bool) -> Message
     )
 
 
+_OVER: Final[Mapping[Ground, str]] = {
+    Ground.NOT_ALLOWED: msgid(
+        "The policy does not let {who} share {env} with {receivers} any more, so nothing was shared. They are told."
+    ),
+    Ground.SEVERAL_RULES: msgid(
+        "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. {who} is told to ask again, once for each rule."
+    ),
+    Ground.OTHER_OWNER: msgid(
+        "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. {who} is told to ask again."
+    ),
+}
+
+
 def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
     """Tell an approver why the current policy leaves nothing to decide."""
-    say = words.about(request)
-    match ground:
-        case Ground.NOT_ALLOWED:
-            line = say(
-                "The policy does not let {who} share {env} with {receivers} any more, so nothing was shared. They are told."
-            )
-        case Ground.SEVERAL_RULES:
-            line = say(
-                "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. {who} is told to ask again, once for each rule."
-            )
-        case Ground.OTHER_OWNER:
-            line = say(
-                "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. {who} is told to ask again."
-            )
-        case _:
-            assert_never(ground)
-    return message(line)
+    return message(words.about(request)(_OVER[ground]))
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:

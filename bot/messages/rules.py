@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from bot.messages.words import (
     Mrkdwn,
@@ -40,6 +40,23 @@ _LIST_ROOM = 2000  # characters of one message's 4000
 _NAME_LIMIT = 80
 
 
+class _Effect(NamedTuple):
+    fits: str
+    might: str
+
+
+_EFFECTS = {
+    Effect.ALLOW: _Effect(msgid("it fits, and allows it"), msgid("allow it")),
+    Effect.APPROVE: _Effect(
+        msgid("it fits, and asks for an approval"), msgid("ask for an approval")
+    ),
+    Effect.DENY: _Effect(msgid("it fits, and says no"), msgid("say no")),
+}
+_AFTER_CONFIRMATION = _Effect(
+    msgid("it fits, and allows it after a confirmation"), msgid("allow it after a confirmation")
+)
+
+
 def who_can_fix(words: Words, trouble: Unreadable) -> str:
     """Return whom to contact if the bot cannot find out who a person is, or who is in a group."""
     if trouble in PASSING:
@@ -56,7 +73,7 @@ def fit(words: Words, verdict: Verdict) -> str:
     """Return why a rule does not match, or that it matches."""
     misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
     if not misses:
-        return _fits(words, verdict.rule)
+        return words(_effect(verdict.rule).fits)
     return _joined(words, misses)
 
 
@@ -91,33 +108,14 @@ def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
             assert_never(miss)
 
 
-def _fits(words: Words, rule: Rule) -> str:
-    match rule.effect:
-        case Effect.ALLOW if rule.confirm:
-            return words("it fits, and allows it after a confirmation")
-        case Effect.ALLOW:
-            return words("it fits, and allows it")
-        case Effect.APPROVE:
-            return words("it fits, and asks for an approval")
-        case Effect.DENY:
-            return words("it fits, and says no")
-        case _:
-            assert_never(rule.effect)
-
-
 def might(words: Words, rule: Rule) -> str:
     """Return what a rule could do, as the end of “Rule … might …”."""
-    match rule.effect:
-        case Effect.ALLOW if rule.confirm:
-            return words("allow it after a confirmation")
-        case Effect.ALLOW:
-            return words("allow it")
-        case Effect.APPROVE:
-            return words("ask for an approval")
-        case Effect.DENY:
-            return words("say no")
-        case _:
-            assert_never(rule.effect)
+    return words(_effect(rule).might)
+
+
+def _effect(rule: Rule) -> _Effect:
+    confirm = rule.effect is Effect.ALLOW and rule.confirm
+    return _AFTER_CONFIRMATION if confirm else _EFFECTS[rule.effect]
 
 
 def right(words: Words, rule: Rule) -> str:

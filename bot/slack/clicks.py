@@ -11,7 +11,7 @@ from bot.domain.click import Act, Click
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.blocks import Block, read_value, value_of
-from bot.messages.clicks import not_opened
+from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import COMMENT, decision, refusal
 from bot.messages.words import as_typed
 from bot.runtime.cache import REDELIVERED, Recent
@@ -116,7 +116,7 @@ class ClickListeners:
         if no := await self._handler.why_refused(click, modal, entry):
             await self._refuse(click, opened, refusal(words, act, no), no)
         elif not isinstance(opened, Answered):
-            await self.reply_privately(click, Reply(not_opened(words)))
+            await self.reply_privately(click, Reply(refused(words, NothingDone.NOT_OPENED)))
 
     async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
         """Show the refusal in the modal, or privately if that fails; nowhere if they have closed or submitted it."""

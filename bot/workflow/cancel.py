@@ -5,8 +5,8 @@ from dataclasses import replace
 from bot.domain.outcome import Cancelled
 from bot.domain.request import BEGUN, State
 from bot.ledger.clicks import Move
-from bot.messages import Message
 from bot.messages import clicks as say
+from bot.messages.clicks import NothingDone
 from bot.policy import Unreadable, is_operator, may_approve
 from bot.workflow.click_steps import ApplyMove, CancelRest, ClickContext, ClickStep, Reply, late
 from bot.workflow.ruling import deciding_rules
@@ -16,7 +16,7 @@ def cancel(context: ClickContext) -> ClickStep:
     """Cancel a request that waits for people, or the items of a batch that have not begun."""
     words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
     if not context.own and (no := _refused(context)):
-        return Reply(no)
+        return no
     begun = entry.state in BEGUN
     if begun and request.appids:
         return CancelRest()
@@ -30,11 +30,11 @@ def cancel(context: ClickContext) -> ClickStep:
     return ApplyMove(move, say.cancelled(words, request), settles=silent)
 
 
-def _refused(context: ClickContext) -> Message | None:
+def _refused(context: ClickContext) -> Reply | None:
     """Return why the user who clicked may not cancel another person's request; None if they may."""
-    words, policy, person = context.words, context.policy, context.clicker
+    policy, person = context.policy, context.clicker
     if isinstance(person, Unreadable):
-        return say.cannot_tell_who(words)
+        return context.refuse(NothingDone.CANNOT_TELL_WHO)
     if is_operator(policy, person):
         return None
     rules = deciding_rules(policy, context.request, context.decisions())
@@ -43,5 +43,5 @@ def _refused(context: ClickContext) -> Message | None:
         return None
     named = (rule.approvers.groups for rule in rules if rule.approvers)
     if policy.operators.groups.union(*named) & set(person.unreadable):
-        return say.cannot_tell_who(words)
-    return say.not_for_cancel(words, context.request)
+        return context.refuse(NothingDone.CANNOT_TELL_WHO)
+    return context.refuse(NothingDone.NOT_FOR_CANCEL)

@@ -9,7 +9,7 @@ from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
-from bot.messages.clicks import too_late
+from bot.messages.clicks import NothingDone, refused, too_late
 from bot.messages.words import Words
 from bot.policy import Person, Policy, Unreadable
 from bot.workflow.ruling import Decided, decide_all
@@ -43,6 +43,10 @@ class ClickContext:
         return decide_all(
             self.policy, request.origin, self.requester, request.receivers, request.env
         )
+
+    def refuse(self, why: NothingDone) -> "Reply":
+        """Return the reply that says why the click did nothing."""
+        return Reply(refused(self.words, why, self.request))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class ClickHandler:
         try:
             entry = await self._find(click)
             if entry is None:
-                return Reply(say.no_such_request(await self._words(click)))
+                return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
             failed = await self._failed_receivers(entry) if act is Act.RETRY else ()
             own = click.user_id == entry.request.origin.user_id
             # Cancelling one's own request needs no permission, so the cached groups will do.
@@ -192,7 +192,9 @@ class ClickHandler:
         moved = await self._ledger.clicks.move(context.entry, step.move)
         if moved is None:
             now = await self._find(context.click)
-            return late(words, context.click, now) if now else Reply(say.no_such_request(words))
+            if now is None:
+                return context.refuse(say.NothingDone.NO_SUCH_REQUEST)
+            return late(words, context.click, now)
         self._ports.changed(moved.request)
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.process(moved))
@@ -239,7 +241,7 @@ class ClickHandler:
 def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:
     """Return the entry to decide about, or the reply if there is nothing to decide."""
     if entry is None:
-        return Reply(say.no_such_request(words))
+        return Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
     return entry if entry.state is State.WAITING else late(words, click, entry)
 
 
@@ -247,4 +249,4 @@ def _ledger_down(words: Words, click: Click, error: LedgerDownError) -> Reply:
     """Log that the ledger is down, and return the reply that says so."""
     facts = {"request": click.request_id, "reason": str(error)}
     _log.error("the ledger does not take a click", extra=facts)
-    return Reply(say.click_not_recorded(words))
+    return Reply(say.refused(words, say.NothingDone.NOT_RECORDED))

@@ -3,8 +3,8 @@
 from bot.domain.outcome import Denied
 from bot.domain.request import State
 from bot.ledger.clicks import Move
-from bot.messages import clicks as say
 from bot.messages.answers import accepted
+from bot.messages.clicks import NothingDone
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.rulings import denied
@@ -15,13 +15,13 @@ from bot.workflow.ruling import ground_against, in_doubt, strictest
 
 def confirm(context: ClickContext) -> ClickStep:
     """Let a request go on that its requester confirms, if the current policy still allows it."""
-    words, entry, request = context.words, context.entry, context.request
+    entry = context.entry
     if not context.own:
-        return Reply(say.not_yours(words, request))
+        return context.refuse(NothingDone.NOT_YOURS)
     if entry.state is not State.CONFIRMING:
-        return late(words, context.click, entry)
+        return late(context.words, context.click, entry)
     if isinstance(context.clicker, Unreadable):
-        return Reply(say.cannot_tell_who(words))
+        return context.refuse(NothingDone.CANNOT_TELL_WHO)
     return _confirmed(context)
 
 

@@ -6,6 +6,7 @@ from bot.domain.outcome import Denied, Ground, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
+from bot.messages.clicks import NothingDone, refused
 from bot.policy import Rule, Unreadable, may_approve
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
 from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
@@ -89,9 +90,9 @@ def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
 
     Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.
     """
-    words, person, asked_by = context.words, context.clicker, context.request.origin.user_id
+    person, asked_by = context.clicker, context.request.origin.user_id
     if isinstance(person, Unreadable):
-        return Reply(say.cannot_tell_who(words))
+        return context.refuse(NothingDone.CANNOT_TELL_WHO)
     if not reviewed.rules and reviewed.ground and not reviewed.in_doubt:
         return None
     if any(may_approve(rule, person, asked_by) for rule in reviewed.rules):
@@ -99,7 +100,8 @@ def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
     if any(
         rule.approvers and rule.approvers.groups & set(person.unreadable) for rule in reviewed.rules
     ):
-        return Reply(say.cannot_tell_who(words))
+        return context.refuse(NothingDone.CANNOT_TELL_WHO)
     alone = (replace(rule, self_approval=True) for rule in reviewed.rules)
     own = any(may_approve(rule, person, asked_by) for rule in alone)
-    return Refuse("not an approver", say.not_an_approver(words, own=own))
+    why = NothingDone.OWN_REQUEST if own else NothingDone.NOT_AN_APPROVER
+    return Refuse("not an approver", refused(context.words, why))

@@ -6,27 +6,27 @@ from bot.command import Share, ShareMany
 from bot.domain.click import Click
 from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
-from bot.messages import clicks as say
+from bot.messages.clicks import NothingDone
 from bot.policy import Unreadable, may_approve
-from bot.workflow.click_steps import ClickContext, ClickStep, Reply, Resubmit
+from bot.workflow.click_steps import ClickContext, ClickStep, Resubmit
 from bot.workflow.ruling import approving_rule
 
 
 def retry(context: ClickContext) -> ClickStep:
     """Retry what failed, on the requester's behalf; a request can be retried once."""
-    words, entry, request, click = context.words, context.entry, context.request, context.click
+    entry, request, click = context.entry, context.request, context.click
     if entry.outcome is None or not retry_may_help(entry.outcome):
-        return Reply(say.no_such_request(words))
+        return context.refuse(NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
-        return Reply(say.retried_already(words), spent=True)
+        return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
     if isinstance(context.clicker, Unreadable):
-        return Reply(say.cannot_tell_who(words))
+        return context.refuse(NothingDone.CANNOT_TELL_WHO)
     origin, rule = request.origin, approving_rule(context.policy, request)
     if not context.own and not (rule and may_approve(rule, context.clicker, origin.user_id)):
-        return Reply(say.not_for_retry(words, request))
+        return context.refuse(NothingDone.NOT_FOR_RETRY)
     share = _what_failed(context)
     if share is None:
-        return Reply(say.no_such_request(words))
+        return context.refuse(NothingDone.NO_SUCH_REQUEST)
     here = click.channel_id == origin.channel_id  # not in a direct message
     clicked = replace(
         origin,
@@ -54,7 +54,7 @@ def share_again(context: ClickContext) -> ClickStep:
     """Share again what was shared before; the reason is the one given now, else the requester's own earlier one."""
     request, click = context.request, context.click
     if request.appids:
-        return Reply(say.no_such_request(context.words))
+        return context.refuse(NothingDone.NO_SUCH_REQUEST)
     reason = click.reason or (request.reason if context.own else None)
     share = Share(request.appid, request.env, reason, again=True)
     return Resubmit(_origin(click), share, context.clicker, settles=True)

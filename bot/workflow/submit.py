@@ -28,7 +28,7 @@ from bot.messages import Message
 from bot.messages.answers import accepted, beforehand
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
-from bot.messages.clicks import requester_asked, retried_already
+from bot.messages.clicks import NothingDone, refused, requester_asked
 from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
@@ -174,7 +174,7 @@ class Intake:
                 await self.note(kind, request.origin, facts(), until)
                 return self._why_not(words, found, request.reason if own else None)
             case AlreadyRetried():
-                return retried_already(words)
+                return refused(words, NothingDone.RETRIED_ALREADY)
             case TooManyBatches():
                 too_many = {"outcome": "denied", "detail": "TooManyBatches"}
                 await self.note("denied", request.origin, facts() | too_many, until)

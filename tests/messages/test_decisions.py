@@ -121,9 +121,9 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             f"answer: {name}": endings.answer(words, request, outcome)
             for name, outcome in UNDECIDED.items()
         },
-        "not yours": say.not_yours(words, request),
-        "not for cancel": say.not_for_cancel(words, request),
-        "not for retry": say.not_for_retry(words, request),
+        "not yours": say.refused(words, say.NothingDone.NOT_YOURS, request),
+        "not for cancel": say.refused(words, say.NothingDone.NOT_FOR_CANCEL, request),
+        "not for retry": say.refused(words, say.NothingDone.NOT_FOR_RETRY, request),
         **{
             f"too late: {name}": too_late(words, request, outcome)
             for name, outcome in [("under way", None), *every.items()]
@@ -160,14 +160,14 @@ def without_request(words: Words) -> dict[str, Message]:
     return {
         "no approver": no_approver(words, RULE),
         "asked directly": asked_directly(words),
-        "no such request": say.no_such_request(words),
-        "no approver of this": say.not_an_approver(words, own=False),
-        "own request": say.not_an_approver(words, own=True),
-        "retried already": say.retried_already(words),
-        "cannot tell who": say.cannot_tell_who(words),
+        "no such request": say.refused(words, say.NothingDone.NO_SUCH_REQUEST),
+        "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER),
+        "own request": say.refused(words, say.NothingDone.OWN_REQUEST),
+        "retried already": say.refused(words, say.NothingDone.RETRIED_ALREADY),
+        "cannot tell who": say.refused(words, say.NothingDone.CANNOT_TELL_WHO),
         "cannot tell the requester": say.cannot_tell_requester(words, "U1REQUESTER"),
-        "not recorded": say.click_not_recorded(words),
-        "not opened": say.not_opened(words),
+        "not recorded": say.refused(words, say.NothingDone.NOT_RECORDED),
+        "not opened": say.refused(words, say.NothingDone.NOT_OPENED),
         "rest cancelled": say.rest_cancelled(words, 1),
         "rests cancelled": say.rest_cancelled(words, 7),
     }

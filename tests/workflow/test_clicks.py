@@ -134,7 +134,7 @@ def test_a_click_on_confirm_has_this_result(
 
 def test_a_person_who_confirms_anothers_request_is_told_so_first() -> None:
     said = step_of(Act.CONFIRM, context(ENDED, SECOND, outcome=Shared()))
-    assert said == Reply(say.not_yours(ENGLISH, ONE))
+    assert said == Reply(say.refused(ENGLISH, say.NothingDone.NOT_YOURS, ONE))
 
 
 def test_a_late_confirmation_is_answered_even_if_the_clicker_cannot_be_looked_up() -> None:
@@ -166,7 +166,7 @@ def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
 
 def test_a_person_who_cannot_be_looked_up_is_told_so_and_not_that_they_may_not() -> None:
     assert step_of(Act.CONFIRM, context(CONFIRMING, NOT_TOLD)) == Reply(
-        say.cannot_tell_who(ENGLISH)
+        say.refused(ENGLISH, say.NothingDone.CANNOT_TELL_WHO)
     )
 
 
@@ -206,9 +206,11 @@ def test_a_click_on_cancel_has_this_result(
 
 def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_cancel() -> None:
     doubted = context(WAITING, person("U5", "S2"), FOUR)
-    assert step_of(Act.CANCEL, doubted) == Reply(say.cannot_tell_who(ENGLISH))
+    assert step_of(Act.CANCEL, doubted) == Reply(
+        say.refused(ENGLISH, say.NothingDone.CANNOT_TELL_WHO)
+    )
     assert step_of(Act.CANCEL, context(WAITING, STRANGER, FOUR)) == Reply(
-        say.not_for_cancel(ENGLISH, ONE)
+        say.refused(ENGLISH, say.NothingDone.NOT_FOR_CANCEL, ONE)
     )
 
 
@@ -269,7 +271,8 @@ def test_an_approvers_comment_and_the_place_of_the_question_are_recorded() -> No
 def test_a_person_who_may_not_decide_is_told_whether_it_is_their_own_request(own: bool) -> None:
     approvers = replace(FOUR_EYES, users=frozenset({"U1", "U2"}))
     clicked = context(WAITING, person("U1" if own else "U5"), replace(FOUR, approvers=approvers))
-    no = Refuse("not an approver", say.not_an_approver(ENGLISH, own=own))
+    why = say.NothingDone.OWN_REQUEST if own else say.NothingDone.NOT_AN_APPROVER
+    no = Refuse("not an approver", say.refused(ENGLISH, why))
     assert step_of(Act.APPROVE, clicked) == step_of(Act.REJECT, clicked) == no
 
 
@@ -330,7 +333,7 @@ def test_a_retry_of_a_batch_is_for_its_failed_items(failed: tuple[str, ...]) -> 
     through = context(ENDED, request=MANY, outcome=Finished(Tally(2, failed=2)))
     step = step_of(Act.RETRY, replace(through, failed=failed))
     if not isinstance(step, Resubmit):
-        assert (failed, step) == ((), Reply(say.no_such_request(ENGLISH)))
+        assert (failed, step) == ((), Reply(say.refused(ENGLISH, say.NothingDone.NO_SUCH_REQUEST)))
         return
     share = step.share
     assert (getattr(share, "appids", None) or (share.appid,)) == failed  # type: ignore[union-attr]
@@ -340,7 +343,9 @@ def test_a_retry_of_a_batch_is_for_its_failed_items(failed: tuple[str, ...]) -> 
 def test_a_request_is_not_retried_twice() -> None:
     clicked = context(ENDED, outcome=FAILED)
     tried = replace(clicked, entry=replace(clicked.entry, retried_by="U2"))
-    assert step_of(Act.RETRY, tried) == Reply(say.retried_already(ENGLISH), spent=True)
+    assert step_of(Act.RETRY, tried) == Reply(
+        say.refused(ENGLISH, say.NothingDone.RETRIED_ALREADY), spent=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -359,7 +364,9 @@ def test_sharing_again_has_the_new_reason_or_the_clickers_own_earlier_one(
 
 def test_a_batch_cannot_be_shared_again_as_a_whole() -> None:
     whole = context(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2)))
-    assert step_of(Act.SHARE_AGAIN, whole) == Reply(say.no_such_request(ENGLISH))
+    assert step_of(Act.SHARE_AGAIN, whole) == Reply(
+        say.refused(ENGLISH, say.NothingDone.NO_SUCH_REQUEST)
+    )
 
 
 # Lookups of people.

@@ -106,7 +106,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
-    yield "click", clicks.not_an_approver(words, own=False)
+    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER)
 
 
 def views(words: Words) -> Iterator[tuple[str, Block]]:
@@ -116,7 +116,10 @@ def views(words: Words) -> Iterator[tuple[str, Block]]:
     yield "app-home", view(page)
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
-    yield "refusal", refusal(words, Act.APPROVE, clicks.not_an_approver(words, own=True))
+    yield (
+        "refusal",
+        refusal(words, Act.APPROVE, clicks.refused(words, clicks.NothingDone.OWN_REQUEST)),
+    )
     yield "trouble", trouble(words, "5f2c1e7a")
 
 
