@@ -1,31 +1,27 @@
 """The policy in force and its changes; no request is decided by two policies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count, cycle
 
 import pytest
 
-from bot.domain.link import LinkState
-from bot.ledger import Ledger
 from bot.playground.slack.server import LocalSlack
-from bot.policy import Effect, Person, Policy, Rule
-from bot.runtime.tasks import Tasks
+from bot.policy import Effect, Policy, Rule
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import ASK, Clock, request_of
-from tests.languages import TONGUES
 
 PLATFORM = "S0PLATFORM"
 EVERYBODY, OURS = frozenset({"*"}), frozenset({PLATFORM})
 ALPHA = Policy((Rule("alpha opens", Effect.ALLOW, EVERYBODY),), default_owner=None)
 BETA = Policy(
     (Rule("beta shuts", Effect.DENY, groups=OURS), Rule("beta opens", Effect.ALLOW, EVERYBODY)),
-    contact="those of beta",
+    contact="the beta team",
 )
 
 
@@ -80,66 +76,6 @@ def test_a_listener_that_breaks_stops_neither_the_swap_nor_the_others(
 
 
 # One command, one policy.
-
-
-class Members:
-    """A directory in which everybody is in every group; an answer takes some turns of the loop."""
-
-    async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
-    ) -> Person:
-        """Return a member of all requested groups."""
-        del fresh
-        for _ in range(3):
-            await asyncio.sleep(0)
-        return Person(team_id, user_id, groups=groups)
-
-    async def several(
-        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
-    ) -> dict[str, Person]:
-        """Return all of these people."""
-        return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
-
-    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Return True."""
-        await asyncio.sleep(0)
-        return bool(rule.name and requester_id)
-
-
-async def no_states() -> list[LinkState]:
-    return []
-
-
-async def untold(_: object, __: object) -> None:
-    """Do nothing."""
-
-
-async def carried(_: object) -> None:
-    """Do nothing."""
-
-
-@pytest.fixture
-async def ports() -> AsyncIterator[Ports]:
-    ledger, tasks, numbers = Ledger.open("sqlite://", "a"), Tasks(), count(1)
-    await ledger.start()
-
-    def new_id() -> str:
-        return f"request{next(numbers)}"
-
-    yield Ports(
-        PolicyInForce(ALPHA),
-        Members(),
-        ledger,
-        carried,
-        lambda ref: ref,
-        no_states,
-        new_id,
-        tasks.start,
-        TONGUES,
-        untold,
-    )
-    await tasks.drain(5)
-    await ledger.close()
 
 
 @asynccontextmanager

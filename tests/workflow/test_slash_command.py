@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +10,10 @@ import pytest
 
 from bot.app.running import running
 from bot.command import OpenForm, Share
-from bot.domain.link import LinkState
 from bot.domain.outcome import Shared
 from bot.domain.request import State
 from bot.ledger import Entry, Ledger
 from bot.messages.answers import accepted
-from bot.messages.decisions import confirmation, sent_to_approvers, waiting
 from bot.messages.endings import answer, parent
 from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
@@ -37,6 +35,7 @@ from tests.conftest import (
     ENV,
     RELEASES,
     REQUESTER,
+    appids,
     ended,
     kinds,
     ledger_down,
@@ -48,8 +47,9 @@ from tests.conftest import (
     soon,
     states,
 )
-from tests.languages import CHINESE, ENGLISH, TONGUES
+from tests.languages import CHINESE, ENGLISH
 from tests.said import CANNOT_TELL, DENIED, USABLE
+from tests.workflow.conftest import Members
 
 RULES = f"""\
 contact = "the platform team"
@@ -86,7 +86,6 @@ effect = "allow"
 """
 MEI = "U0CHINESE"
 MANY = f"{APPID} wx00000000000000aa"
-POLICY = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
 
 
 @pytest.fixture
@@ -132,13 +131,6 @@ async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
     assert reply.text == answer(ENGLISH, request, Shared(), after=USABLE).text
     assert wechat.shared == [(OWNER, ENV, APPID)]
     assert slack.violations == []
-
-
-@pytest.mark.usefixtures("bot")
-async def test_a_reason_is_shown_with_the_request(slack: LocalSlack) -> None:
-    await slack.command(REQUESTER, RELEASES, f'{ASK} --reason "release 4.2 & more"')
-    await slack.until(ended)
-    assert "Reason: release 4.2 &amp; more" in slack.parents(RELEASES)[0].text
 
 
 @pytest.mark.usefixtures("ruled")
@@ -207,56 +199,15 @@ async def test_an_ack_is_in_time_however_long_the_lookup_of_the_person_takes(
     assert wechat.calls == []
 
 
-@pytest.mark.usefixtures("ruled")
-async def test_a_confirmation_is_asked_in_an_ephemeral_message_and_nothing_is_shared_yet(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
-) -> None:
-    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} careful-1 --reason QA")
-    request = replace(request_of(slack), env="careful-1", rule="careful", reason="QA")
-    ((until,),) = rows(database, "SELECT until FROM requests")
-    assert said(ack) == confirmation(ENGLISH, request, until).text
-    assert states(database) == ["confirming"]
-    assert [message.ephemeral_to for message in slack.messages] == [REQUESTER]
-    assert wechat.calls == []
-    assert slack.violations == []
-
-
-@pytest.mark.usefixtures("ruled")
-async def test_a_request_that_needs_an_approval_has_a_parent_while_the_approvers_are_asked(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
-) -> None:
-    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} big-1")
-    request = replace(request_of(slack), env="big-1", rule="four eyes")
-    assert said(ack) == sent_to_approvers(ENGLISH, request).text
-    await slack.until(lambda slack: len(slack.parents("C0APPROVALS")) == 1)
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == waiting(ENGLISH, request).text
-    assert states(database) == ["waiting"]
-    assert wechat.calls == []
-    assert slack.violations == []
-
-
-@pytest.mark.usefixtures("bot")
-async def test_several_appids_are_one_request_with_one_answer(
-    slack: LocalSlack, wechat: LocalWeChat
-) -> None:
-    ack = await slack.command(REQUESTER, RELEASES, f"{MANY} {ENV}")
-    request = replace(request_of(slack), appid="", appids=tuple(MANY.split()))
-    assert said(ack) == accepted(ENGLISH, request).text
-    await slack.until(ended)
-    assert len(slack.parents(RELEASES)) == 1
-    assert sorted(wechat.shared) == sorted((OWNER, ENV, appid) for appid in MANY.split())
-
-
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize(("count", "shown"), [(100, True), (300, False)])
 async def test_a_corrected_line_is_shown_completely_or_not_at_all(
     slack: LocalSlack, count: int, shown: bool
 ) -> None:
-    appids = " ".join(f"wx{number:016x}" for number in range(count))
-    ack = await slack.command(REQUESTER, RELEASES, f"prod-1 {appids}")
+    many = " ".join(appids(count))
+    ack = await slack.command(REQUESTER, RELEASES, f"prod-1 {many}")
     assert ("Try this instead" in said(ack)) is shown
-    assert (f"`/share-env {appids} prod-1`" in said(ack)) is shown
+    assert (f"`/share-env {many} prod-1`" in said(ack)) is shown
     assert slack.violations == []
 
 
@@ -704,43 +655,11 @@ async def test_a_history_that_cannot_be_read_is_reported(slack: LocalSlack, data
     assert said(ack) == no_history(ENGLISH).text
 
 
-# Remembered commands, and the stop.
+# The use case alone.
 
 
-@pytest.fixture
-async def ledger() -> AsyncIterator[Ledger]:
-    ledger = Ledger.open("sqlite://", "a")
-    await ledger.start()
-    yield ledger
-    await ledger.close()
-
-
-class Everybody:
-    """A directory that knows everybody and counts its calls."""
-
-    asked = 0
-
-    async def person(
-        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
-    ) -> Person:
-        """Return a member."""
-        del groups, fresh
-        self.asked += 1
-        return Person(team_id, user_id)
-
-    async def several(
-        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
-    ) -> dict[str, Person]:
-        """Return all of these people."""
-        return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
-
-    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Return True."""
-        return bool(rule.name and requester_id)
-
-
-class Unhurried(Everybody):
-    """A directory that knows everybody, but never answers who may approve."""
+class NobodyKnows(Members):
+    """A directory that never answers who may approve."""
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
         """Never return."""
@@ -748,71 +667,17 @@ class Unhurried(Everybody):
         return await super().has_approver(rule, requester_id)
 
 
-class Carried:
-    """Records the requests that it should have carried out."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-
-    async def __call__(self, entry: Entry) -> None:
-        """Record the request."""
-        self.entries.append(entry)
-
-
-async def untold(_: object, __: object) -> None:
-    """Do nothing."""
-
-
-async def no_states() -> Sequence[LinkState]:
-    return ()
-
-
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    tasks = Tasks()
-    yield tasks
-    await tasks.drain(5)
-
-
-@pytest.fixture
-def carried() -> Carried:
-    return Carried()
-
-
-@pytest.fixture
-def people() -> Everybody:
-    return Everybody()
-
-
-@pytest.fixture
-def ports(
-    people: Everybody, ledger: Ledger, carried: Carried, runtime: Runtime, tasks: Tasks
-) -> Ports:
-    return Ports(
-        PolicyInForce(POLICY),
-        people,
-        ledger,
-        carried,
-        lambda ref: ref,
-        no_states,
-        runtime.new_id,
-        tasks.start,
-        TONGUES,
-        untold,
-    )
-
-
 async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
-    slack: LocalSlack, people: Everybody, ledger: Ledger, ports: Ports
+    slack: LocalSlack, members: Members, ledger: Ledger, ports: Ports
 ) -> None:
     sharing = SlashCommands(Intake(ports), ports)
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
-    assert people.asked == 0
+    assert members.lookups == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
 
 
 async def test_a_stopping_bot_accepts_no_request_and_says_so(
-    slack: LocalSlack, ledger: Ledger, carried: Carried, ports: Ports, tasks: Tasks
+    slack: LocalSlack, ledger: Ledger, begun: list[Entry], ports: Ports, tasks: Tasks
 ) -> None:
     intake = Intake(ports)
     sharing = SlashCommands(intake, ports)
@@ -824,16 +689,16 @@ async def test_a_stopping_bot_accepts_no_request_and_says_so(
     await tasks.drain(5)
     assert answers[:2] == [stopping(ENGLISH)] * 2
     assert stopping(ENGLISH) not in answers[2:]
-    assert carried.entries == []
+    assert begun == []
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
 
 
 async def test_a_request_is_accepted_in_time_while_the_lookup_of_the_approvers_is_slow(
-    slack: LocalSlack, carried: Carried, ports: Ports, tasks: Tasks
+    slack: LocalSlack, begun: list[Entry], ports: Ports, tasks: Tasks
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
-    intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=Unhurried()))
+    intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=NobodyKnows()))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(30):
         told = await intake.submit(
@@ -841,4 +706,4 @@ async def test_a_request_is_accepted_in_time_while_the_lookup_of_the_approvers_i
         )
     await tasks.drain(5)
     assert told.text.startswith("Sharing `prod-1` with")
-    assert [entry.state for entry in carried.entries] == [State.WAITING]
+    assert [entry.state for entry in begun] == [State.WAITING]

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -24,6 +25,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT, OWNER
 from bot.policy import Effect, Policy, Rule
 from bot.runtime.clock import Runtime
+from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
@@ -90,13 +92,6 @@ def owners(wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep
     return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
 
 
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    tasks = Tasks()
-    yield tasks
-    await tasks.drain(5)
-
-
 Make = Callable[..., Worker]
 
 
@@ -125,6 +120,12 @@ def make(
         return Worker(ledger, leased, places, owners, waiting, batches, brake, tasks.start, lease)
 
     return make
+
+
+@pytest.fixture
+def several(opened: Opened) -> Opened:
+    """The database as one that several replicas may use."""
+    return replace(opened, exclusive=False)
 
 
 @asynccontextmanager
@@ -166,42 +167,52 @@ def replies(slack: LocalSlack, channel: str) -> list[str]:
 # After a crash. The parts of the first bot are called directly, up to the point where it was killed.
 
 
-async def leave(
-    database: Path,
-    places: Threads,
-    request: Request,
-    *,
-    posted: bool = False,
-    placed: bool = False,
-    answered: Outcome | None = None,
-    told: Outcome | None = None,
-) -> None:
-    """Leave a request in the ledger as a killed bot does."""
-    ledger = Ledger.open(f"sqlite:///{database}", "dead")
-    await ledger.start()
-    entry = await accepted(ledger, request)
-    if posted:
-        place = await places.open(request)
-        assert place is not None
-        if placed:
-            assert await ledger.place(entry, place.ref)
-        if answered:
-            assert await ledger.answer(entry, answered, 0.1, [Step("call", 0.1, "done")])
-        if told:
-            assert await place.close(request, told)
-    await ledger.close()
-    rows(database, "UPDATE requests SET holder = 'dead'")  # a kill releases nothing
+Leave = Callable[..., Awaitable[None]]
+Resume = Callable[[], Awaitable[None]]
 
 
-@asynccontextmanager
-async def resumed(environ: dict[str, str], runtime: Runtime, database: Path) -> AsyncIterator[None]:
-    """Run a second bot on the same file until it has ended the request."""
-    async with running(settings_of(environ), runtime):
-        await soon(lambda: states(database) == ["ended"])
-        yield
+@pytest.fixture
+def leave(database: Path, places: Threads) -> Leave:
+    """A function that leaves a request in the ledger as a killed bot does."""
+
+    async def leave(
+        request: Request,
+        *,
+        posted: bool = False,
+        placed: bool = False,
+        answered: Outcome | None = None,
+        told: Outcome | None = None,
+    ) -> None:
+        ledger = Ledger.open(f"sqlite:///{database}", "dead")
+        await ledger.start()
+        entry = await accepted(ledger, request)
+        if posted:
+            place = await places.open(request)
+            assert place is not None
+            if placed:
+                assert await ledger.place(entry, place.ref)
+            if answered:
+                assert await ledger.answer(entry, answered, 0.1, [Step("call", 0.1, "done")])
+            if told:
+                assert await place.close(request, told)
+        await ledger.close()
+        rows(database, "UPDATE requests SET holder = 'dead'")  # a kill releases nothing
+
+    return leave
 
 
-LEFT = {
+@pytest.fixture
+def resume(environ: dict[str, str], runtime: Runtime, database: Path) -> Resume:
+    """A function that runs a second bot on the same file until it has ended the request."""
+
+    async def resume() -> None:
+        async with running(settings_of(environ), runtime):
+            await soon(lambda: states(database) == ["ended"])
+
+    return resume
+
+
+LEFT: dict[str, dict[str, object]] = {
     "accepted": {},
     "accepted, parent posted": {"posted": True},
     "placed": {"posted": True, "placed": True},
@@ -221,17 +232,15 @@ EVERY_STATE = pytest.mark.parametrize("left", LEFT)
 async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
     slack: LocalSlack,
     wechat: LocalWeChat,
-    places: Threads,
+    leave: Leave,
     database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    resume: Resume,
     left: str,
     channel: str,
 ) -> None:
     request = request_of(slack, channel)
-    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
-    async with resumed(environ, runtime, database):
-        pass
+    await leave(request, **LEFT[left])
+    await resume()
     [shown] = slack.parents(channel)
     assert shown.text == parent(ENGLISH, request, Shared()).text
     after = NOTHING_KNOWN if "reply posted" in left else USABLE
@@ -249,16 +258,13 @@ async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
 async def test_after_a_crash_in_a_private_place_there_is_one_answer_and_a_repeated_start_says_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
-    places: Threads,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    leave: Leave,
+    resume: Resume,
     left: str,
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
-    async with resumed(environ, runtime, database):
-        pass
+    await leave(request, **LEFT[left])
+    await resume()
     alone = [message.text for message in slack.shown_to(REQUESTER)]
     starts = [text for text in alone if text.startswith("⏳")]
     [told] = [message.text for message in slack.parents("D0BOT")]
@@ -274,12 +280,12 @@ async def test_after_a_crash_in_a_private_place_there_is_one_answer_and_a_repeat
 
 async def test_a_parent_that_cannot_be_found_is_replaced_with_a_note(
     slack: LocalSlack,
-    places: Threads,
+    leave: Leave,
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,
 ) -> None:
-    await leave(database, places, request_of(slack), posted=True)
+    await leave(request_of(slack), posted=True)
     without_history(slack)
     async with running(settings_of(environ), runtime):
         await slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
@@ -294,18 +300,15 @@ async def test_a_parent_that_cannot_be_found_is_replaced_with_a_note(
 @pytest.mark.parametrize("left", ["placed", "answered", "answered, reply posted"])
 async def test_a_doubtful_reply_is_not_repeated_but_goes_into_the_parent_if_the_thread_cannot_be_read(
     slack: LocalSlack,
-    places: Threads,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    leave: Leave,
+    resume: Resume,
     left: str,
 ) -> None:
     request = request_of(slack)
-    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
+    await leave(request, **LEFT[left])
     without_history(slack)
     before = replies(slack, RELEASES)
-    async with resumed(environ, runtime, database):
-        pass
+    await resume()
     assert replies(slack, RELEASES) == before
     [shown] = slack.parents(RELEASES)
     assert answer(ENGLISH, request, Shared(), after=USABLE).text in shown.text
@@ -318,15 +321,12 @@ def without_history(slack: LocalSlack) -> None:
 
 async def test_a_reply_that_was_not_recorded_is_edited_to_the_result_of_the_second_call(
     slack: LocalSlack,
-    places: Threads,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    leave: Leave,
+    resume: Resume,
 ) -> None:
     request, failed = request_of(slack), Failed(for_code(85088))
-    await leave(database, places, request, posted=True, placed=True, told=failed)
-    async with resumed(environ, runtime, database):
-        pass
+    await leave(request, posted=True, placed=True, told=failed)
+    await resume()
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, Shared()).text
     assert replies(slack, RELEASES) == [
@@ -338,17 +338,15 @@ async def test_a_reply_that_was_not_recorded_is_edited_to_the_result_of_the_seco
 async def test_a_request_that_was_taken_over_too_often_is_abandoned_without_a_call_and_says_so(
     slack: LocalSlack,
     wechat: LocalWeChat,
-    places: Threads,
+    leave: Leave,
     database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    resume: Resume,
     left: str,
 ) -> None:
     request = request_of(slack)
-    await leave(database, places, request, **LEFT[left])  # type: ignore[arg-type]  # a table
+    await leave(request, **LEFT[left])
     rows(database, "UPDATE requests SET taken_over = 5")
-    async with resumed(environ, runtime, database):
-        pass
+    await resume()
     assert replies(slack, RELEASES) == [answer(ENGLISH, request, GIVEN_UP).text]
     assert wechat.calls == []
 
@@ -357,17 +355,14 @@ async def test_a_request_that_was_taken_over_too_often_is_abandoned_without_a_ca
 async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unknown(
     slack: LocalSlack,
     wechat: LocalWeChat,
-    places: Threads,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    leave: Leave,
+    resume: Resume,
     left: str,
     mark: str,
 ) -> None:
-    await leave(database, places, request_of(slack), **LEFT[left])  # type: ignore[arg-type]  # a table
+    await leave(request_of(slack), **LEFT[left])
     wechat.fail("shareenv", Code(85088))
-    async with resumed(environ, runtime, database):
-        pass
+    await resume()
     [reply] = replies(slack, RELEASES)
     assert reply.startswith(mark)
     assert ("may or may not have been shared" in reply) == (mark == "❔")
@@ -376,15 +371,13 @@ async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unkno
 async def test_after_the_fifth_take_over_the_call_is_still_made(
     wechat: LocalWeChat,
     slack: LocalSlack,
-    places: Threads,
+    leave: Leave,
     database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    resume: Resume,
 ) -> None:
-    await leave(database, places, request_of(slack), posted=True, placed=True)
+    await leave(request_of(slack), posted=True, placed=True)
     rows(database, "UPDATE requests SET taken_over = 4")
-    async with resumed(environ, runtime, database):
-        pass
+    await resume()
     assert len(wechat.calls) == 1
 
 
@@ -432,43 +425,26 @@ async def test_the_events_of_a_call_have_wechats_answer(
     ]
 
 
-async def test_a_request_ends_without_a_call_if_the_answer_could_reach_nobody(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    ledger: Ledger,
-    make: Make,
-    database: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
-    request = request_of(
-        slack, "C0SECRET", response_url=slack.api_url.replace("/api/", "/commands/none")
-    )
-    await make(ledger).process(await accepted(ledger, request))
-    assert wechat.calls == []
-    assert kinds(database) == ["accepted", "nowhere to answer"]
-    assert states(database) == ["ended"]
-    assert "Slack leaves nowhere to answer, so the request ends" in caplog.messages
-
-
 # Failures of the ledger during a request.
 
 
-class During:
-    """Owners during whose first call something happens."""
+class HookedOwners:
+    """Owners that call a function after each step of a call to WeChat."""
 
-    def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
+    def __init__(self, owners: Owners, hook: Callable[[Step], object]) -> None:
         self._owners = owners
-        self._happens = [happens]
+        self._hook = hook
 
     async def share(
         self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
     ) -> Called:
-        """Share, and let it happen before the result is returned."""
-        called = await self._owners.share(owner, env, appid, on_step, may_retry)
-        while self._happens:
-            self._happens.pop()()
-        return called
+        """Share, with the hook."""
+
+        def hear(step: Step) -> None:
+            on_step(step)
+            self._hook(step)
+
+        return await self._owners.share(owner, env, appid, hear, may_retry)
 
 
 async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
@@ -482,7 +458,7 @@ async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
     with ExitStack() as stack:
-        down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+        down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
         tasks.start(make(ledger, owners=down).process(entry))
         await slack.until(ended)
     await soon(lambda: states(database) == ["ended"])
@@ -536,7 +512,7 @@ async def test_a_single_bot_waits_for_the_ledger_once_and_not_at_each_step(
     naps: list[float] = []
     slack.on_change = lambda *_: naps.append(sum(sleep.naps))
     with ExitStack() as stack:
-        down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+        down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
         tasks.start(make(ledger, owners=down).process(entry))
         await slack.until(ended)
     _parent_posted, reply_posted, *_ = naps
@@ -547,16 +523,16 @@ async def test_a_single_bot_waits_for_the_ledger_once_and_not_at_each_step(
 async def test_a_replica_posts_an_answer_only_after_it_is_recorded(
     slack: LocalSlack,
     owners: WeChat,
-    opened: Opened,
+    several: Opened,
     make: Make,
     database: Path,
     sleep: Sleep,
     tasks: Tasks,
 ) -> None:
-    async with held(replace(opened, exclusive=False)) as ledger:
+    async with held(several) as ledger:
         entry = await accepted(ledger, request_of(slack))
         with ExitStack() as stack:
-            down = During(owners, lambda: stack.enter_context(ledger_down(database)))
+            down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
             tasks.start(make(ledger, owners=down).process(entry))
             await soon(lambda: sum(sleep.naps) > 60)
             assert replies(slack, RELEASES) == []
@@ -590,27 +566,31 @@ async def test_no_call_is_made_before_it_is_recorded_that_one_may_have_been_made
 # Lost leases.
 
 
-class Meanwhile:
-    """Places in which something happens before a step is recorded."""
+class HookedPlaces:
+    """Places that call a function once they are opened, and when they are about to be closed."""
 
     def __init__(
-        self, places: Threads, *, opened: Callable[[], object], closed: Callable[[], object]
+        self,
+        places: Threads,
+        *,
+        opened: Callable[[], object] = no_op,
+        closing: Callable[[], object] = no_op,
     ) -> None:
         self._places = places
         self._opened = opened
-        self._closed = closed
+        self._closing = closing
 
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Place | None:
-        """Open the place, and let it happen."""
+        """Open the place, and call the hook."""
         place = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opened()
         return place
 
     def reopen(self, request: Request, ref: str | None) -> Place:
-        """Let it happen, and return the place."""
-        self._closed()
+        """Call the hook, and return the place."""
+        self._closing()
         return self._places.reopen(request, ref)
 
     async def find(self, request: Request, since: float) -> Place:
@@ -627,7 +607,7 @@ async def test_a_replica_that_lost_the_request_before_its_place_stops_silently(
     database: Path,
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    lost = Meanwhile(places, opened=lambda: take_away(database), closed=lambda: None)
+    lost = HookedPlaces(places, opened=lambda: take_away(database))
     await make(ledger, places=lost).process(entry)
     assert states(database) == ["accepted"]
     assert kinds(database) == ["accepted"]
@@ -657,16 +637,16 @@ async def test_a_replica_that_lost_the_request_before_its_end_does_not_end_it(
     slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    lost = Meanwhile(places, opened=lambda: None, closed=lambda: take_away(database))
+    lost = HookedPlaces(places, closing=lambda: take_away(database))
     await make(ledger, places=lost).process(entry)
     assert states(database) == ["answered"]
     assert kinds(database)[-1] == "answered"
 
 
 async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
-    slack: LocalSlack, opened: Opened, make: Make, database: Path
+    slack: LocalSlack, several: Opened, make: Make, database: Path
 ) -> None:
-    async with held(replace(opened, exclusive=False), lease=0.0) as ledger:
+    async with held(several, lease=0.0) as ledger:
         entry = await accepted(ledger, request_of(slack))
         take_away(database)
         await make(ledger).process(entry)
@@ -675,10 +655,10 @@ async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
 
 
 async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_message(
-    slack: LocalSlack, opened: Opened, make: Make, database: Path
+    slack: LocalSlack, several: Opened, make: Make, database: Path
 ) -> None:
     slack.fail("conversations.info", Slow(1.0))
-    async with held(replace(opened, exclusive=False), lease=0.6) as ledger:
+    async with held(several, lease=0.6) as ledger:
         entry = await accepted(ledger, request_of(slack))
         await make(ledger).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
@@ -694,37 +674,26 @@ def take_away(database: Path) -> None:
 # Unforeseen errors.
 
 
-class Stumbling:
-    """Places that raise this many times before they work."""
+def failing(times: int, error: type[Exception] = RuntimeError) -> Callable[[], None]:
+    """Return a function whose first calls raise."""
+    calls = count()
 
-    def __init__(self, places: Places, opens: int = 0, closes: int = 0) -> None:
-        self._places = places
-        self._opens = opens
-        self._closes = closes
+    def fail() -> None:
+        if next(calls) < times:
+            raise error("made up")
 
-    async def open(
-        self, request: Request, *, look_since: float | None, waiting: bool
-    ) -> Place | None:
-        """Open the place, and raise nevertheless."""
-        place = await self._places.open(request, look_since=look_since, waiting=waiting)
-        self._opens -= 1
-        if self._opens >= 0:
-            raise RuntimeError("made up")
-        return place
-
-    def reopen(self, request: Request, ref: str | None) -> Place:
-        """Raise, or return the place."""
-        self._closes -= 1
-        if self._closes >= 0:
-            raise RuntimeError("made up")
-        return self._places.reopen(request, ref)
-
-    async def find(self, request: Request, since: float) -> Place:
-        """Look for the place."""
-        return await self._places.find(request, since)
+    return fail
 
 
-@pytest.mark.parametrize(("opens", "closes"), [(1, 0), (0, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("opens", "closes", "error"),
+    [
+        (1, 0, RuntimeError),
+        (0, 1, RuntimeError),
+        (2, 2, RuntimeError),
+        (1, 0, TimeoutError),  # which is not the lease's
+    ],
+)
 async def test_a_request_with_an_unforeseen_error_is_retried(
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -735,9 +704,11 @@ async def test_a_request_with_an_unforeseen_error_is_retried(
     caplog: pytest.LogCaptureFixture,
     opens: int,
     closes: int,
+    error: type[Exception],
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    await make(ledger, places=Stumbling(places, opens, closes)).process(entry)
+    hooks = {"opened": failing(opens, error), "closing": failing(closes, error)}
+    await make(ledger, places=HookedPlaces(places, **hooks)).process(entry)
     assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert states(database) == ["ended"]
@@ -755,56 +726,14 @@ async def test_a_request_that_always_raises_is_abandoned_and_blocks_no_other(
     closes: int,
 ) -> None:
     entry = await accepted(ledger, request_of(slack))
-    await make(ledger, places=Stumbling(places, opens, closes)).process(entry)
+    hooks = {"opened": failing(opens), "closing": failing(closes)}
+    await make(ledger, places=HookedPlaces(places, **hooks)).process(entry)
     assert states(database) == ["ended"]
     assert kinds(database)[-1] == "given up"
     assert len(slack.parents(RELEASES)) == 1
 
 
-class Late(Stumbling):
-    """Places that raise a TimeoutError once."""
-
-    async def open(
-        self, request: Request, *, look_since: float | None, waiting: bool
-    ) -> Place | None:
-        """Open the place, and raise once."""
-        place = await self._places.open(request, look_since=look_since, waiting=waiting)
-        self._opens -= 1
-        if self._opens >= 0:
-            raise TimeoutError
-        return place
-
-
-async def test_a_timeout_other_than_the_leases_is_treated_as_any_unforeseen_error(
-    slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
-) -> None:
-    entry = await accepted(ledger, request_of(slack))
-    await make(ledger, places=Late(places, opens=1)).process(entry)
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
-    assert states(database) == ["ended"]
-
-
 # Leases and take-overs.
-
-
-class Between:
-    """Owners between whose first and second try something happens."""
-
-    def __init__(self, owners: Owners, happens: Callable[[], object]) -> None:
-        self._owners = owners
-        self._happens = happens
-
-    async def share(
-        self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
-    ) -> Called:
-        """Share, and let it happen after the first try."""
-
-        def hear(step: Step) -> None:
-            on_step(step)
-            if step.result != "done":
-                self._happens()
-
-        return await self._owners.share(owner, env, appid, hear, may_retry)
 
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
@@ -813,7 +742,7 @@ async def test_after_a_suspension_only_the_holder_of_the_request_retries_the_cal
     slack: LocalSlack,
     wechat: LocalWeChat,
     owners: WeChat,
-    opened: Opened,
+    several: Opened,
     make: Make,
     database: Path,
     *,
@@ -824,17 +753,18 @@ async def test_after_a_suspension_only_the_holder_of_the_request_retries_the_cal
     if batch:
         request = replace(request, appid="", appids=(request.appid,))
 
-    def suspended() -> None:
+    def suspend(step: Step) -> None:
+        if step.result == "done":
+            return
         clock.now += 60
         if taken:
             somebody = "SET holder = 'b', fence = fence + 1 WHERE batch IS NULL"
             rows(database, f"UPDATE requests {somebody}")  # the words above
 
     wechat.fail("shareenv", Code(-1))
-    several = replace(opened, exclusive=False)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request)
-        await make(ledger, owners=Between(owners, suspended)).process(entry)
+        await make(ledger, owners=HookedOwners(owners, suspend)).process(entry)
     assert len(wechat.calls) == (1 if taken else 2)
     assert ("answered" in kinds(database)) != taken
     assert ("delivered" in kinds(database)) != taken
@@ -862,10 +792,9 @@ async def test_a_replica_keeps_its_requests(ledger: Ledger, make: Make, database
 
 
 async def test_a_request_without_a_holder_is_taken_over_and_finished(
-    slack: LocalSlack, wechat: LocalWeChat, opened: Opened, make: Make, database: Path
+    slack: LocalSlack, wechat: LocalWeChat, several: Opened, make: Make, database: Path
 ) -> None:
-    opened = replace(opened, exclusive=False)
-    async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
+    async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         entry = await accepted(dead, request_of(slack))
         async with kept(make(ledger, lease=0.2)):
             await slack.until(ended)
@@ -876,11 +805,10 @@ async def test_a_request_without_a_holder_is_taken_over_and_finished(
 
 
 async def test_all_requests_without_a_holder_are_taken_over_at_once(
-    slack: LocalSlack, opened: Opened, make: Make, database: Path
+    slack: LocalSlack, several: Opened, make: Make, database: Path
 ) -> None:
-    opened = replace(opened, exclusive=False)
     many = 51
-    async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
+    async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         for number in range(many):
             request = replace(request_of(slack), id=f"request{number}", env=f"env-{number}")
             await accepted(dead, request)
@@ -891,10 +819,9 @@ async def test_all_requests_without_a_holder_are_taken_over_at_once(
 
 
 async def test_a_request_with_a_holder_is_not_taken_over(
-    slack: LocalSlack, opened: Opened, make: Make, database: Path
+    slack: LocalSlack, several: Opened, make: Make, database: Path
 ) -> None:
-    opened = replace(opened, exclusive=False)
-    async with held(opened, "other") as other, held(opened) as ledger:
+    async with held(several, "other") as other, held(several) as ledger:
         await accepted(other, request_of(slack))
         began = lease_until(database, "a")
         async with kept(make(ledger, lease=0.1)):
@@ -904,13 +831,12 @@ async def test_a_request_with_a_holder_is_not_taken_over(
 
 async def test_after_the_ledger_was_down_other_replicas_have_one_lease_to_return(
     slack: LocalSlack,
-    opened: Opened,
+    several: Opened,
     make: Make,
     database: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    opened = replace(opened, exclusive=False)
-    async with held(opened, "dead", lease=0.0) as dead, held(opened) as ledger:
+    async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         with ledger_down(database):
             task = asyncio.create_task(make(ledger, lease=0.4).run())
             await soon(lambda: "the ledger is down" in caplog.messages)
@@ -958,30 +884,14 @@ async def test_an_unreadable_row_does_not_end_the_renewal_of_the_lease(
         await soon(lambda: states(database) == ["ended"])
 
 
-# The same with the whole bot.
-
-
 async def test_a_direct_message_instead_of_a_used_up_response_url_is_resumed_as_a_thread(
     slack: LocalSlack,
     http: aiohttp.ClientSession,
-    places: Threads,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    leave: Leave,
+    resume: Resume,
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    await leave(database, places, request, posted=True, placed=True, answered=Shared())
-    async with resumed(environ, runtime, database):
-        pass
+    await leave(request, posted=True, placed=True, answered=Shared())
+    await resume()
     assert replies(slack, "D0BOT") == [answer(ENGLISH, request, Shared(), after=USABLE).text]
-
-
-async def test_a_private_start_is_told_before_the_call(
-    slack: LocalSlack, ledger: Ledger, make: Make
-) -> None:
-    entry = await accepted(ledger, request_of(slack, "C0SECRET"))
-    await make(ledger).process(entry)
-    [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
-    assert start.text.startswith("⏳")
-    assert answer(ENGLISH, entry.request, Shared()).text in end.text

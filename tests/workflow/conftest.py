@@ -1,0 +1,98 @@
+"""What a use case needs, without Slack and WeChat: a directory, a ledger in memory, and a list of the begun requests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from bot.domain.link import LinkState
+from bot.ledger import Entry, Ledger
+from bot.playground.world import OWNER
+from bot.policy import Effect, Person, Policy, Rule
+from bot.runtime.clock import Runtime
+from bot.runtime.tasks import Tasks
+from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import Ports
+from tests.languages import TONGUES
+
+OPEN_TO_ALL = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
+
+
+class Members:
+    """A directory in which everybody is in every group; `lookups` counts the people that were looked up."""
+
+    def __init__(self) -> None:
+        self.lookups = 0
+
+    async def person(
+        self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
+    ) -> Person:
+        """Return a member of all requested groups, after some turns of the loop."""
+        del fresh
+        self.lookups += 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return Person(team_id, user_id, groups=groups)
+
+    async def several(
+        self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
+    ) -> dict[str, Person]:
+        """Return all of these people."""
+        return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
+
+    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+        """Return True."""
+        return bool(rule.name and requester_id)
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    tasks = Tasks()
+    yield tasks
+    await tasks.drain(5)
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    ledger = Ledger.open("sqlite://", "a")
+    await ledger.start()
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+def members() -> Members:
+    return Members()
+
+
+@pytest.fixture
+def begun() -> list[Entry]:
+    """The requests that the use case has handed to the worker."""
+    return []
+
+
+@pytest.fixture
+def ports(
+    members: Members, ledger: Ledger, begun: list[Entry], runtime: Runtime, tasks: Tasks
+) -> Ports:
+    async def process(entry: Entry) -> None:
+        begun.append(entry)
+
+    async def no_states() -> list[LinkState]:
+        return []
+
+    async def tell_privately(_: object, __: object) -> None:
+        """Do nothing."""
+
+    return Ports(
+        PolicyInForce(OPEN_TO_ALL),
+        members,
+        ledger,
+        process,
+        lambda ref: ref,
+        no_states,
+        runtime.new_id,
+        tasks.start,
+        TONGUES,
+        tell_privately,
+    )
