@@ -167,7 +167,7 @@ Acceptance = (
 )
 
 
-def accept(new: NewRequest, on: Connection) -> Acceptance:
+def accept(on: Connection, new: NewRequest) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
     fill = new.columns
     find = {f"the_{name}": fill[name] for name in _FOUND_BY}
@@ -195,7 +195,7 @@ def accept(new: NewRequest, on: Connection) -> Acceptance:
         # The conflicting request has ended since, so try again.
 
 
-def withdraw(new: NewRequest, on: Connection) -> None:
+def withdraw(on: Connection, new: NewRequest) -> None:
     """End a request that may have been recorded although the requester was told that it was not."""
     if on.execute(_WITHDRAW, {"the_id": new.request.id}).rowcount:
         record(on, "withdrawn", new.request)
@@ -216,7 +216,7 @@ def _find_conflict(
     """
 
     def first(query: Select[Any]) -> Entry | None:
-        return max(read_entries(on, query, find), key=lambda entry: entry.created, default=None)
+        return max(read_entries(on, query, **find), key=lambda entry: entry.created, default=None)
 
     if known := first(_FIND_SAME):
         return Duplicate(known)

@@ -16,7 +16,7 @@ from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
 from bot.ledger.statements import FIND_STANDING, NOW, among, compared
-from bot.ledger.writer import Writer
+from bot.ledger.writer import Writer, in_transaction
 
 _r = requests.c
 _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
@@ -52,132 +52,111 @@ class BatchItems:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def queue(self, batch: Entry) -> bool:
+    @in_transaction
+    def queue(self, on: Connection, batch: Entry) -> bool:
         """Record the items that are not recorded yet; False if another replica holds the batch."""
-
-        def work(on: Connection) -> bool:
-            if not self._holds(on, batch):
-                return False
+        if held := _holds(on, batch):
             record_items(on, batch.request)
-            return True
+        return held
 
-        return await self._writer.run(work)
-
-    async def items(self, batch_id: str) -> list[Entry]:
+    @in_transaction
+    def items(self, on: Connection, batch_id: str) -> list[Entry]:
         """Return all recorded items, in the order of the command."""
-        asked = {"the_batch": batch_id}
-        found = await self._writer.run(lambda on: read_entries(on, _ITEMS, asked))
+        found = read_entries(on, _ITEMS, the_batch=batch_id)
         return sorted(found, key=lambda entry: number_of(entry.request.id))
 
     async def ends(self, batch_id: str) -> list[ItemEnd]:
         """Return how each item ended, in the order of the command."""
-        return await self._writer.run(lambda on: ends_of(on, batch_id))
+        return await self._writer.run(ends_of, batch_id)
 
-    async def advance(
-        self, batch: Entry, done: ItemAnswered | None, following: Request | None
+    @in_transaction
+    def advance(
+        self, on: Connection, batch: Entry, done: ItemAnswered | None, following: Request | None
     ) -> bool | None:
         """Record an answer and begin the `following` item in one commit; return whether that item may begin.
 
         False if it was cancelled, or there is none; None if another replica holds the batch.
         """
+        if not _holds(on, batch):
+            return None
+        if done is not None:
+            _answer(on, done)
+        return following is not None and _BEGIN.run(on, {"the_id": following.id}) == 1
 
-        def work(on: Connection) -> bool | None:
-            if not self._holds(on, batch):
-                return None
-            if done is not None:
-                self._answer(on, done)
-            if following is None:
-                return False
-            return _BEGIN.run(on, {"the_id": following.id}) == 1
-
-        return await self._writer.run(work)
-
-    def _answer(self, on: Connection, done: ItemAnswered) -> None:
-        columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
-        if _END.run(on, {**columns, "the_id": done.item.id}) != 1:
-            return  # an earlier try was committed without learning so
-        for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
-            record(on, kind, done.item, facts)
-
-    async def put_back(self, batch: Entry, item: Request, *, begun: bool) -> bool:
+    @in_transaction
+    def put_back(self, on: Connection, batch: Entry, item: Request, *, begun: bool) -> bool:
         """Return an item to the queue; False if another replica holds the batch.
 
         `begun` if WeChat may have shared it nevertheless, so that it can no longer be cancelled.
         """
-
-        def work(on: Connection) -> bool:
-            if not self._holds(on, batch):
-                return False
+        if held := _holds(on, batch):
             on.execute(_PUT_BACK, {"the_id": item.id, "may_be_shared": begun})
-            return True
+        return held
 
-        return await self._writer.run(work)
-
-    async def are_left(self, batch: Request) -> bool:
+    @in_transaction
+    def are_left(self, on: Connection, batch: Request) -> bool:
         """Tell whether any item is still open."""
-        asked = {"the_batch": batch.id}
-        return await self._writer.run(lambda on: on.scalar(_ARE_LEFT, asked) is not None)
+        return on.scalar(_ARE_LEFT, {"the_batch": batch.id}) is not None
 
-    async def cancel(self, batch: Request, by: str) -> int:
+    @in_transaction
+    def cancel(self, on: Connection, batch: Request, by: str) -> int:
         """End all items that have not begun as cancelled, also those not recorded yet; return how many."""
+        if on.scalar(_RUNS, {"the_id": batch.id}) is None:
+            return 0
+        record_items(on, batch)
+        waiting = _end_all(on, batch, _END_NOT_BEGUN, Cancelled(by))
+        record(on, "cancelled", batch, {"detail": f"{len(waiting)} items", "user": by})
+        return len(waiting)
 
-        def work(on: Connection) -> int:
-            if on.scalar(_RUNS, {"the_id": batch.id}) is None:
-                return 0
-            record_items(on, batch)
-            waiting = self._end_all(on, batch, _END_NOT_BEGUN, Cancelled(by))
-            record(on, "cancelled", batch, {"detail": f"{len(waiting)} items", "user": by})
-            return len(waiting)
-
-        return await self._writer.run(work)
-
-    async def give_up(self, batch: Entry, outcome: Outcome) -> bool:
+    @in_transaction
+    def give_up(self, on: Connection, batch: Entry, outcome: Outcome) -> bool:
         """End all open items with `outcome`; False if another replica holds the batch."""
-
-        def work(on: Connection) -> bool:
-            if not self._holds(on, batch):
-                return False
+        if held := _holds(on, batch):
             record_items(on, batch.request)
-            self._answer_all(on, batch.request, _END_LEFT, outcome)
-            return True
+            _answer_all(on, batch.request, _END_LEFT, outcome)
+        return held
 
-        return await self._writer.run(work)
-
-    async def stop(self, batch: Entry, midway: Sequence[ItemAnswered]) -> bool:
+    @in_transaction
+    def stop(self, on: Connection, batch: Entry, midway: Sequence[ItemAnswered]) -> bool:
         """End all items that have not begun as stopped, and those in `midway`, which a dead replica had begun.
 
         False if another replica holds the batch.
         """
+        if not _holds(on, batch):
+            return False
+        for done in midway:
+            _answer(on, done)
+        left = _answer_all(on, batch.request, _END_NOT_BEGUN, Stopped())
+        if left or midway:
+            record(on, "stopped", batch.request, {"detail": f"{len(left) + len(midway)} items"})
+        return True
 
-        def work(on: Connection) -> bool:
-            if not self._holds(on, batch):
-                return False
-            for done in midway:
-                self._answer(on, done)
-            left = self._answer_all(on, batch.request, _END_NOT_BEGUN, Stopped())
-            if left or midway:
-                detail = f"{len(left) + len(midway)} items"
-                record(on, "stopped", batch.request, {"detail": detail})
-            return True
 
-        return await self._writer.run(work)
+def _holds(on: Connection, batch: Entry) -> bool:
+    return FIND_STANDING.scalar(on, {**key_of(batch), "the_state": State.PLACED.value}) is not None
 
-    def _answer_all(
-        self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
-    ) -> list[Request]:
-        """End items with the same outcome, record an event for each, and return them."""
-        ended = self._end_all(on, batch, which, outcome)
-        ((kind, facts),) = answer_events(outcome, 0.0, ())
-        record_each(on, kind, ended, facts)
-        return ended
 
-    def _end_all(
-        self, on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
-    ) -> list[Request]:
-        """End items with the same outcome and return them; records no events."""
-        ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
-        return [item for item in items_of(batch) if item.id in ended]
+def _answer(on: Connection, done: ItemAnswered) -> None:
+    columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
+    if _END.run(on, {**columns, "the_id": done.item.id}) != 1:
+        return  # an earlier try was committed without learning so
+    for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
+        record(on, kind, done.item, facts)
 
-    def _holds(self, on: Connection, batch: Entry) -> bool:
-        key = {**key_of(batch), "the_state": State.PLACED.value}
-        return FIND_STANDING.scalar(on, key) is not None
+
+def _answer_all(
+    on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
+) -> list[Request]:
+    """End items with the same outcome, record an event for each, and return them."""
+    ended = _end_all(on, batch, which, outcome)
+    ((kind, facts),) = answer_events(outcome, 0.0, ())
+    record_each(on, kind, ended, facts)
+    return ended
+
+
+def _end_all(
+    on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
+) -> list[Request]:
+    """End items with the same outcome and return them; records no events."""
+    ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
+    return [item for item in items_of(batch) if item.id in ended]

@@ -208,7 +208,7 @@ class ClickMoves:
             record(on, "taken back", entry.request, {"user": by})
 
     async def _read(self, query: Select[Any], **which: str) -> list[Entry]:
-        return await self._writer.run(lambda on: read_entries(on, query, which))
+        return await self._writer.run(read_entries, query, **which)
 
 
 def _missing(entry: Entry, **columns: str | None) -> dict[str, str]:

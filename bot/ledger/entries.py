@@ -1,6 +1,6 @@
 """An entry: a request with its state in the ledger, read from and written to a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,9 +105,7 @@ def entry_of(row: RowMapping) -> Entry:
     )
 
 
-def read_entries(
-    on: Connection, query: Select[Any], parameters: Mapping[str, object]
-) -> list[Entry]:
+def read_entries(on: Connection, /, query: Select[Any], **parameters: object) -> list[Entry]:
     """Return the Entries of the rows that a query over `requests` returns."""
     return [entry_of(row) for row in on.execute(query, parameters).mappings()]
 

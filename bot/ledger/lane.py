@@ -11,10 +11,9 @@ from bot.domain.request import BEGUN
 from bot.ledger.entries import Entry, key_of
 from bot.ledger.schema import LANE, OPEN, replicas, requests
 from bot.ledger.statements import MINE, NOW, OPEN_OF
-from bot.ledger.writer import Writer
+from bot.ledger.writer import Writer, in_transaction
 
 _r = requests.c
-
 
 # The batch that is next. The one in the lane counts as its person's first.
 _ONE = requests.alias("one").c
@@ -66,22 +65,20 @@ class Lane:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def take(self, batch: Entry) -> bool:
+    @in_transaction
+    def take(self, on: Connection, batch: Entry) -> bool:
         """Take the lane; False while another batch has it or is next."""
+        on.execute(_WANT, key_of(batch))
+        try:
+            with on.begin_nested():
+                return on.execute(_TAKE, key_of(batch)).rowcount == 1
+        except IntegrityError:  # another replica was faster
+            return False
 
-        def work(on: Connection) -> bool:
-            on.execute(_WANT, key_of(batch))
-            try:
-                with on.begin_nested():
-                    return on.execute(_TAKE, key_of(batch)).rowcount == 1
-            except IntegrityError:  # another replica was faster
-                return False
-
-        return await self._writer.run(work)
-
-    async def leave(self, batch: Entry) -> None:
+    @in_transaction
+    def leave(self, on: Connection, batch: Entry) -> None:
         """Leave the lane to other batches, until this one takes it again."""
-        await self._writer.run(lambda on: on.execute(_LEAVE, key_of(batch)))
+        on.execute(_LEAVE, key_of(batch))
 
 
 def requeue_others(on: Connection, batch: Entry) -> None:

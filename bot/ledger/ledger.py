@@ -5,10 +5,9 @@ Requests change state; events are append-only.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from bot.command import is_appid
 from bot.domain.outcome import Outcome, Step
@@ -21,17 +20,13 @@ from bot.ledger.entries import Entry, read_entries
 from bot.ledger.events import EventListener, note
 from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
-from bot.ledger.moves import answer, ask, move, settle
+from bot.ledger.moves import answer, ask, move, settle, told_steps
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
-from bot.ledger.statements import (
-    ASKED_BY,
-    compared,
-)
-from bot.ledger.steps import told_steps
+from bot.ledger.statements import ASKED_BY, compared
 from bot.ledger.tokens import Tokens
-from bot.ledger.writer import LedgerDownError, Writer
+from bot.ledger.writer import LedgerDownError, Writer, in_transaction
 from bot.runtime.observers import Transacted, no_op
 
 T = TypeVar("T")
@@ -138,8 +133,8 @@ class Ledger:
         holder = None if state is State.CONFIRMING else self._holder
         new = NewRequest(request, state, holder, patience, retry)
         # On an error the requester is told that nothing was done, so the request must not stand.
-        with self._writer.undo_on_failure(partial(withdraw, new), request=request.id):
-            found = await self._writer.run(partial(accept, new))
+        with self._writer.undo_on_failure(lambda on: withdraw(on, new), request=request.id):
+            found = await self._writer.run(accept, new)
         if isinstance(found, Accepted) and holder:
             self.lease.acquired(found.entry)
         return found
@@ -147,16 +142,16 @@ class Ledger:
     async def place(self, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if another replica holds the request."""
         if entry.state is State.WAITING:
-            return self._held(entry, await self._writer.run(partial(settle, entry, place)))
-        work = partial(move, entry, State.PLACED, [("placed", {})], {"place": place})
-        return self._held(entry, await self._writer.run(work))
+            return self._held(entry, await self._writer.run(settle, entry, place))
+        placed = self._writer.run(move, entry, State.PLACED, [("placed", {})], {"place": place})
+        return self._held(entry, await placed)
 
     async def asked(self, entry: Entry, where: str) -> bool:
         """Record where the approvers were asked, and release the request until half of its time is over.
 
         False if another replica holds it, or it no longer waits.
         """
-        asked = await self._writer.run(partial(ask, entry, where))
+        asked = await self._writer.run(ask, entry, where)
         self.lease.released(entry)
         return asked
 
@@ -173,39 +168,42 @@ class Ledger:
 
         `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
         """
-        work = partial(answer, entry, outcome, seconds, steps, called_again)
-        return self._held(entry, await self._writer.run(work))
+        done = self._writer.run(answer, entry, outcome, seconds, steps, called_again=called_again)
+        return self._held(entry, await done)
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
         """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
         The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
         """
-        work = partial(move, entry, State.ENDED, [(how, {"detail": why})], {})
-        ended = await self._writer.run(work)
+        event = how, {"detail": why}
+        ended = await self._writer.run(move, entry, State.ENDED, [event], {})
         self.lease.released(entry)
         return ended
 
     async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record an event that changes no request."""
-        await self._writer.run(lambda on: note(on, kind, origin, facts))
+        await self._writer.run(note, kind, origin, facts)
 
-    async def history(self, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
+    @in_transaction
+    def history(
+        self, on: Connection, mine: tuple[str, str], about: str | None, limit: int
+    ) -> list[Entry]:
         """Return the newest requests of `mine`, a (team, user), or with `about` everybody's for this env or appid."""
-        say, asked = _HISTORY, {"the_team": mine[0], "the_user": mine[1]}
-        if about is not None:
-            of_appid = is_appid(about)
-            say = _HISTORY_OF_APPID if of_appid else _HISTORY_OF_ENV
-            asked = {"the_appid" if of_appid else "the_env": about}
-        return await self._writer.run(lambda on: read_entries(on, say, {**asked, "most": limit}))
+        if about is None:
+            return read_entries(on, _HISTORY, the_team=mine[0], the_user=mine[1], most=limit)
+        if is_appid(about):
+            return read_entries(on, _HISTORY_OF_APPID, the_appid=about, most=limit)
+        return read_entries(on, _HISTORY_OF_ENV, the_env=about, most=limit)
 
     async def told_steps(self, request: Request, outcome: Outcome) -> bool | None:
         """Tell whether earlier answers told all receivers the remaining steps; None if nothing was shared."""
-        return await self._writer.run(lambda on: told_steps(on, request, outcome))
+        return await self._writer.run(told_steps, request, outcome)
 
-    async def envs(self, limit: int) -> list[str]:
+    @in_transaction
+    def envs(self, on: Connection, limit: int) -> list[str]:
         """Return the envs of past requests, the most recent first."""
-        return await self._writer.run(lambda on: list(on.scalars(_ENVS, {"most": limit})))
+        return [*on.scalars(_ENVS, {"most": limit})]
 
     def _held(self, entry: Entry, written: T) -> T:
         """Return a write's result; a falsy one means that another replica holds the request, so the lease drops it."""

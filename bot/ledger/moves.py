@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
-from bot.domain.outcome import Outcome, Step
-from bot.domain.request import State, before
+from bot.domain.outcome import Finished, Outcome, Readiness, Shared, Step
+from bot.domain.request import Request, State, before
 from bot.ledger.entries import Entry, answered, key_of
 from bot.ledger.events import record
 from bot.ledger.lane import requeue_others
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
-from bot.ledger.schema import requests
-from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, NOW, STANDS, among
-from bot.ledger.steps import told_steps
+from bot.ledger.schema import SHARED, events, requests
+from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, NOW, STANDS, among, compared
+
+_r = requests.c
 
 _MOVE = {
     to: Prepared(
@@ -27,15 +28,44 @@ _MOVE = {
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _SETTLED = _WAITS.values(**NOTHING_OWED)
 _ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
-_STANDS = select(requests.c.id).where(STANDS)
+_STANDS = select(_r.id).where(STANDS)
+
+# The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
+# detail, and count as answers with steps.
+_STEPS_TOLD = ~exists().where(
+    events.c.request == func.coalesce(_r.batch, _r.id),
+    events.c.kind == "delivered",
+    events.c.detail == Readiness.READY.value,
+)
+# A share counts once it has ended: its answer was delivered, or given up.
+_TOLD = Prepared(
+    select(_r.id)
+    .where(compared(_r.owner), compared(_r.appid), SHARED)
+    .where(among([State.ENDED]), _r.id != bindparam("but"), _STEPS_TOLD)
+    .limit(1)
+)
+_item = requests.alias("item").c
+_TOLD_BEFORE = exists().where(
+    _r.appid == _item.appid,
+    _r.owner == _item.owner,
+    _r.outcome == "shared",
+    _r.state == State.ENDED.value,
+    or_(_r.batch.is_(None), _r.batch != _item.batch),
+    _STEPS_TOLD,
+)
+_FIRST_UNTOLD = (
+    select(_item.id)
+    .where(_item.batch == bindparam("the_batch"), _item.outcome == "shared", ~_TOLD_BEFORE)
+    .limit(1)
+)
 
 
 def move(
+    on: Connection,
     entry: Entry,
     to: State,
     happened: Sequence[tuple[str, Mapping[str, object]]],
     columns: Mapping[str, object],
-    on: Connection,
 ) -> bool:
     """Change the state and add the events; False if the fence is old or the move is not lawful."""
     mine = key_of(entry)
@@ -47,29 +77,45 @@ def move(
     return True
 
 
-def settle(entry: Entry, place: str, on: Connection) -> bool:
+def settle(on: Connection, entry: Entry, place: str) -> bool:
     """Record where the answer to a waiting request goes; False if another replica holds it or it no longer waits."""
     return on.execute(_SETTLED, {**key_of(entry), "place": place}).rowcount == 1
 
 
-def ask(entry: Entry, where: str, on: Connection) -> bool:
+def ask(on: Connection, entry: Entry, where: str) -> bool:
     """Record where the approvers were asked, and release the request until half of its time is over; False as above."""
     return on.execute(_ASKED, {**key_of(entry), "asked": where}).rowcount == 1
 
 
-def answer(  # noqa: PLR0913, PLR0917  # one column or event each
+def answer(  # noqa: PLR0913  # one column or event each
+    on: Connection,
     entry: Entry,
     outcome: Outcome,
     seconds: float,
     steps: Sequence[Step],
-    called_again: bool,  # as the column
-    on: Connection,
+    *,
+    called_again: bool,
 ) -> Entry | None:
     """Record the outcome and the steps towards it; None if another replica holds the request."""
     if entry.request.appids:
         requeue_others(on, entry)
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
-    if not move(entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns, on):
+    if not move(on, entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns):
         return None
     steps_known = told_steps(on, entry.request, outcome)
     return answered(entry, outcome, called_again=called_again, told_steps=steps_known)
+
+
+def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | None:
+    """Tell whether answers to earlier shares of this owner told all receivers the remaining steps.
+
+    None if nothing was shared, so that there are no steps.
+    """
+    match outcome:
+        case Shared():
+            asked = {"the_owner": request.owner, "the_appid": request.appid, "but": request.id}
+            return _TOLD.scalar(on, asked) is not None
+        case Finished(tally) if tally.shared:
+            return on.scalar(_FIRST_UNTOLD, {"the_batch": request.id}) is None
+        case _:
+            return None

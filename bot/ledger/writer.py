@@ -9,10 +9,11 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -21,6 +22,7 @@ from bot.ledger.database import reason_of
 from bot.ledger.events import EventListener, discard, flush
 from bot.runtime.observers import Transacted, no_op
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE = 2.0
@@ -57,9 +59,6 @@ class _Job(Generic[T]):
         return self.done is not None and self.done.done()
 
 
-_Waiting = tuple[_Job[Any], asyncio.Future[Any], Any]
-
-
 class Writer:
     """Runs jobs in transactions, in order; `on_event` is called with each event after its commit.
 
@@ -86,7 +85,9 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
-    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+    def run(
+        self, work: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+    ) -> asyncio.Future[T]:
         """Return a future with the result of `work`, resolved after its commit; raises LedgerDownError on a timeout.
 
         Cancelling the future before the work has begun drops it. If the connection breaks or the time is up during the
@@ -96,7 +97,7 @@ class Writer:
             raise LedgerDownError("the ledger is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        job = _Job(work, done)
+        job = _Job(lambda on: work(on, *given, **named), done)
         late = LedgerDownError(f"no answer within {self._patience:g} s")
         how = asyncio.Future.set_exception
         job.timer = loop.call_later(self._patience, self._resolve, [job], [late], how)
@@ -198,18 +199,29 @@ class Writer:
         self._resolve(jobs, [said] * len(jobs), asyncio.Future.set_exception)
         if down and not isinstance(error, _PERMANENT):
             return [*jobs]
+        bug = None if isinstance(error, SQLAlchemyError) else error  # logged with its traceback
         for job in jobs:
             if job.done is None:
-                _give_up(job, error)
+                facts = {**job.facts, "reason": reason_of(error)}
+                _log.error("the ledger gives up what it cannot do", extra=facts, exc_info=bug)
         return []
 
     def _resolve(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
-        """Resolve the futures of waiting callers, all of one loop in one call, and then report to the observer."""
+        """Resolve the futures of waiting callers, in one call to their loop, and then report to the observer."""
         results = zip(jobs, what, strict=True)
         waiting = [(job, job.done, each) for job, each in results if job.done and not job.abandoned]
-        for loop in {done.get_loop() for _, done, _ in waiting}:
-            with suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(_resolve_on, loop, waiting, how)
+        if not waiting:
+            return
+
+        def resolve_all() -> None:
+            for job, done, each in waiting:
+                if job.timer:
+                    job.timer.cancel()
+                if not done.done():
+                    how(done, each)
+
+        with suppress(RuntimeError):  # the loop is closed
+            waiting[0][1].get_loop().call_soon_threadsafe(resolve_all)
         now, taken = time.monotonic(), how is asyncio.Future.set_result
         for job, *_ in waiting:
             self._transacted(now - job.since, taken)
@@ -225,18 +237,20 @@ def _is_locked(error: Exception) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOCKED
 
 
-def _resolve_on(loop: asyncio.AbstractEventLoop, waiting: Sequence[_Waiting], how: _How) -> None:
-    for job, done, what in waiting:
-        if done.get_loop() is not loop:
-            continue
-        if job.timer:
-            job.timer.cancel()
-        if not done.done():
-            how(done, what)
+class _Writing(Protocol):
+    _writer: Writer
 
 
-def _give_up(job: _Job[Any], error: Exception) -> None:
-    """Log a job that is given up: with the driver's error only, or with the traceback of a bug in the bot."""
-    own = None if isinstance(error, SQLAlchemyError) else error
-    said = {**job.facts, "reason": reason_of(error)}
-    _log.error("the ledger gives up what it cannot do", extra=said, exc_info=own)
+Self = TypeVar("Self", bound=_Writing)
+
+
+def in_transaction(
+    work: Callable[Concatenate[Self, Connection, P], T],
+) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    """Make a coroutine of a method that is to run in the writer's thread, within a transaction of its `_writer`."""
+
+    @wraps(work)
+    async def run(self: Self, /, *given: P.args, **named: P.kwargs) -> T:
+        return await self._writer.run(lambda on: work(self, on, *given, **named))
+
+    return run
