@@ -12,6 +12,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    insert,
     literal_column,
     or_,
     select,
@@ -23,7 +24,16 @@ from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
-from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
+from bot.ledger.statements import (
+    NOW,
+    OPEN_OF,
+    PAIR,
+    UNLESS_CONFLICT,
+    among,
+    compared,
+    seconds,
+    value_of,
+)
 
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
@@ -41,7 +51,7 @@ _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
 _ACCEPT = Prepared(
-    upsert(requests)
+    insert(requests)
     .from_select(
         [*NEW_COLUMNS, "created", "until", "wake"],
         select(
@@ -51,14 +61,15 @@ _ACCEPT = Prepared(
                 NOW + seconds("patience"),
                 NOW + seconds("nap"),
             ),  # NULL unless it waits for people
-        ).where(
+        )
+        .where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
             or_(bindparam("ignore_undelivered", type_=Boolean), ~exists().where(_UNDELIVERED)),
             or_(bindparam("ignore_shared", type_=Boolean), ~exists().where(PAIR, SHARED)),
-        ),
+        )
+        .suffix_with(UNLESS_CONFLICT),
     )
-    .on_conflict_do_nothing()
     .returning(_r.created)
 )
 _FIND_SAME = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    insert,
     literal,
     or_,
     select,
@@ -29,7 +30,7 @@ from bot.domain.request import Request, State, items_of, number_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of
 from bot.ledger.events import record_each
 from bot.ledger.schema import CARRIED, SHARED, requests
-from bot.ledger.statements import NOW, compared, upsert, value_of
+from bot.ledger.statements import NOW, UNLESS_CONFLICT, compared, value_of
 
 
 class _Pairs(FunctionElement[Any]):
@@ -59,9 +60,11 @@ _SAME_PAIR = and_(_r.env == value_of(_r.env), _r.appid == _ITEM.value)
 _UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
 _SHARED_BEFORE = and_(~bindparam("again", type_=Boolean), exists().where(_SAME_PAIR, SHARED))
 _QUEUE = (
-    upsert(requests)
-    .from_select([*NEW_COLUMNS, "created"], select(*_NEW, NOW).where(~_SHARED_BEFORE))
-    .on_conflict_do_nothing()
+    insert(requests)
+    .from_select(
+        [*NEW_COLUMNS, "created"],
+        select(*_NEW, NOW).where(~_SHARED_BEFORE).suffix_with(UNLESS_CONFLICT),
+    )
     .returning(_r.id)
 )
 _WHY_UNDER_WAY, _WHY_BEFORE = (
@@ -69,15 +72,16 @@ _WHY_UNDER_WAY, _WHY_BEFORE = (
     for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)
 )
 _SKIP = (
-    upsert(requests)
+    insert(requests)
     .from_select(
         [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
         select(
             *(*_NEW, NOW, NOW, literal("skipped")),
             case((_UNDER_WAY, _WHY_UNDER_WAY), else_=_WHY_BEFORE),
-        ).where(or_(_UNDER_WAY, _SHARED_BEFORE)),
+        )
+        .where(or_(_UNDER_WAY, _SHARED_BEFORE))
+        .suffix_with(UNLESS_CONFLICT),
     )
-    .on_conflict_do_nothing()
     .returning(_r.id, _r.ending)
 )
 _RECORDED = select(_r.id).where(_OF_BATCH)

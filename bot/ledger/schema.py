@@ -3,6 +3,8 @@
 Times are Unix seconds by the database's clock, so that a replica with a wrong clock does no harm.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,6 +21,9 @@ from sqlalchemy import (
     false,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
+from sqlalchemy.sql.compiler import DDLCompiler
 
 from bot.ledger.outcomes import OutcomeJson
 
@@ -47,6 +52,14 @@ class StorableText(TypeDecorator[str]):
         if value is None or (value.isascii() and "\0" not in value):
             return value
         return "".join("�" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in value)
+
+
+@compiles(CreateIndex)
+def _create_index(create: CreateIndex, compiler: DDLCompiler, **kw: Any) -> str:
+    """Add an index's own condition; as its option `postgresql_where`, it would load that dialect on SQLite too, in 20 ms."""
+    created: str = compiler.visit_create_index(create, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    where = create.element.info.get("where")
+    return created if where is None else f"{created} WHERE {where}"
 
 
 metadata = MetaData()
@@ -101,18 +114,17 @@ requests = Table(
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
-    Index("requests_open", "holder", "created", sqlite_where=OPEN, postgresql_where=OPEN),
-    Index("requests_open_pair", "env", "appid", sqlite_where=OPEN, postgresql_where=OPEN),
+    Index("requests_open", "holder", "created", info={"where": OPEN}),
+    Index("requests_open_pair", "env", "appid", info={"where": OPEN}),
     Index(
         "one_under_way",
         *("env", "appid"),
         unique=True,
-        sqlite_where=CARRIED,
-        postgresql_where=CARRIED,
+        info={"where": CARRIED},
     ),
-    Index("requests_by_batch", "batch", sqlite_where=ITEM, postgresql_where=ITEM),
+    Index("requests_by_batch", "batch", info={"where": ITEM}),
     Index("requests_lane", "lane", unique=True),
-    Index("requests_shared", "env", "appid", "ended", sqlite_where=SHARED, postgresql_where=SHARED),
+    Index("requests_shared", "env", "appid", "ended", info={"where": SHARED}),
 )
 
 events = Table(

@@ -1,9 +1,9 @@
 """The statements on the table `tokens`; parameters are named as in `statements`."""
 
-from sqlalchemy import Text, and_, bindparam, case, func, not_, or_, select, update
+from sqlalchemy import Text, and_, bindparam, case, func, insert, not_, or_, select, true, update
 
 from bot.ledger.schema import tokens
-from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
+from bot.ledger.statements import NOW, UNLESS_CONFLICT, compared, seconds, value_of
 
 _t = tokens.c
 _ONE = and_(compared(_t.platform), compared(_t.name))
@@ -28,7 +28,12 @@ _FRESH = {
 
 ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
 ONE = ALL.where(compared(_t.name))
-MAKE = upsert(tokens).on_conflict_do_nothing()
+MAKE = insert(tokens).from_select(
+    ["platform", "name"],
+    select(value_of(_t.platform), value_of(_t.name))
+    .where(true())  # else SQLite reads ON as a part of a join
+    .suffix_with(UNLESS_CONFLICT),
+)
 _UNTIL = NOW + seconds("seconds")
 # A claim that ends later than a new one would was made before the clock was set back, so it is void.
 CLAIM = (

@@ -12,8 +12,17 @@ from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
 
 _ROOM = Path(bot.ledger.__file__).parent
-_BUILDERS = {"select", "insert", "update", "delete", "upsert"}
-_DERIVERS = {"where", "values", "returning", "limit", "order_by", "add_columns", "with_for_update"}
+_BUILDERS = {"select", "insert", "update", "delete"}
+_DERIVERS = {
+    "where",
+    "values",
+    "returning",
+    "limit",
+    "order_by",
+    "add_columns",
+    "with_for_update",
+    "suffix_with",
+}
 """Methods that derive another statement; without arguments they may be a dict's."""
 
 _COMMANDS = {"audit.py", "inspection.py", "database.py"}
