@@ -60,11 +60,10 @@ _SHORTEST_MISSPELT = 5
 
 # Chinese has no spaces between words: they are found in a run of characters, longest first.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-RUNS = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
-_ALL_HAN = re.compile(f"[{_HAN}]+")
+_HAN_RUN = re.compile(f"([{_HAN}]+)")  # the only one: each takes 2 ms to compile
 _SIGNS = re.compile(r"[^\w<>-]|_")
-_LONGEST_FIRST = sorted(filter(_ALL_HAN.fullmatch, SENSES), key=len, reverse=True)
-_HAN_WORDS = re.compile("|".join([*_LONGEST_FIRST, f"[{_HAN}]"]))
+_LONGEST_FIRST = sorted(filter(_HAN_RUN.fullmatch, SENSES), key=len, reverse=True)
+_HAN_WORDS = re.compile("|".join([*_LONGEST_FIRST, "."]))
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|ten)"
 _UNIT = r"(?:min(?:ute)?s?|h(?:(?:ou)?rs?)?|d(?:ays?)?|nights?|w(?:eek(?:end)?s?)?|months?)"
 _DIGITS = "一二两三四五六七八九十半几"
@@ -86,6 +85,11 @@ _ENDING = rf"""(?<!\S)-*(?:
       (?:个?(?:分钟|小时|钟头|星期|礼拜)|个月|天|周)(?=[吧就了的左]|{_NO_HAN})"""
 
 
+def runs(word: str) -> list[str]:
+    """Return a word's parts: Chinese characters, and what is between them."""
+    return [run for run in _HAN_RUN.split(word) if run] or [word]
+
+
 def sense(word: str) -> Sense | None:
     """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
     if word and not any(map(str.isalnum, word)):
@@ -93,7 +97,7 @@ def sense(word: str) -> Sense | None:
     plain = _SIGNS.sub("", word.lower()).strip("-")
     if plain in SENSES:
         return SENSES[plain]
-    if _ALL_HAN.fullmatch(plain):
+    if _HAN_RUN.fullmatch(plain):
         said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
         return next(
             (each for each in (Sense.REVERSE, Sense.LOOK, None) if each in said), Sense.FILLER

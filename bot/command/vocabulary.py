@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
 
-from bot.command.everyday import RUNS, Sense, ending, nearly_reverse, sense, stands_for
+from bot.command.everyday import Sense, ending, nearly_reverse, runs, sense, stands_for
 from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
@@ -58,7 +58,7 @@ def _ids_in(word: Word) -> list[Word]:
 
 def split_chinese(words: Iterable[str]) -> list[str]:
     """Return `words` with Chinese separated from other text that is attached without a space."""
-    return [run for word in words for run in RUNS.findall(word) or [word]]
+    return [run for word in words for run in runs(word)]
 
 
 def meaning(words: Iterable[str], meant: Sense) -> list[str]:
