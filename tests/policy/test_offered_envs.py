@@ -1,9 +1,9 @@
 """The envs that the form offers: all that a person may share, and none that they surely may not."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
-from hypothesis import given
 
 from bot.policy import (
     Ask,
@@ -19,9 +19,8 @@ from bot.policy import (
     may_share_env,
     named_envs,
 )
-from tests.policy.test_decide import ASKS, POLICIES
 
-A = "wx5fe6bb43205e9e70"
+A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 WHO = Person("T1", "U1")
 
 
@@ -75,10 +74,24 @@ def test_people_who_may_not_share_are_offered_no_env(standing: Standing, may: bo
     assert may_share_env(Policy((rule("all"),)), replace(WHO, standing=standing), "e") is may
 
 
-@given(POLICIES, ASKS)
-def test_every_env_that_a_person_may_share_is_offered(policy: Policy, asked: Ask) -> None:
-    if not isinstance(decide(policy, asked), Deny):
-        assert may_share_env(policy, asked.person, asked.env)
+FEW_RULES = [
+    rule("r", effect, channels=frozenset(channels), appids=appids, groups=frozenset(groups))
+    for effect in (Effect.ALLOW, Effect.APPROVE, Effect.DENY)
+    for channels in ((), ("C1",), ("C1", "C2"))
+    for appids in (("*",), (A,))
+    for groups in ((), ("S1",))
+]
+
+
+@pytest.mark.parametrize("person", [WHO, replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})])
+def test_every_env_that_a_person_may_share_is_offered(person: Person) -> None:
+    asks = [
+        Ask(person, channel, appid, "prod-1") for channel in ("C1", "C2", "C3") for appid in (A, B)
+    ]
+    for rules in product(FEW_RULES, repeat=2):
+        policy = Policy(rules)
+        if not all(isinstance(decide(policy, ask), Deny) for ask in asks):
+            assert may_share_env(policy, person, "prod-1"), rules
 
 
 def test_the_envs_that_a_policy_names_are_those_without_globs() -> None:
