@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -16,13 +16,15 @@ import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
-from bot.domain.request import Origin, Request, State
+from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import Accepted, Entry, Ledger
 from tests.databases import Database, PostgreSQL
 from tests.patience import PATIENT
 
 SOON = PATIENT - 5.0
-"""Seconds within which the ledger reports that it is down, on a busy machine too; less than callers wait for it."""
+"""Seconds within which the ledger reports that it is down, even on a busy machine; less than callers wait for it."""
+PATIENCE = 1000.0
+"""Seconds for which requests wait for people, unless a test says otherwise."""
 
 _numbers = count(1)
 
@@ -83,24 +85,37 @@ async def accepted(
     ledger: Ledger,
     request: Request | None = None,
     state: State = State.ACCEPTED,
+    retry: Retry | None = None,
     *,
-    patience: float | None = None,
+    patience: float = PATIENCE,
 ) -> Entry:
-    found = await ledger.accept(request or new_request(), state, patience=patience)
+    """Record a request, which waits for people this long if its state is to wait."""
+    waits = patience if state in {State.CONFIRMING, State.WAITING} else None
+    found = await ledger.accept(request or new_request(), state, patience=waits, retry=retry)
     assert isinstance(found, Accepted)
     return found.entry
 
 
-async def everything(ledger: Ledger) -> list[Entry]:
+async def all_requests(ledger: Ledger) -> list[Entry]:
     """Return all requests of `new_request`'s requester, newest first."""
     return await ledger.history(("T1", "U1"), None, 999)
 
 
-async def stands(ledger: Ledger, entry: Entry) -> Entry:
+async def current(ledger: Ledger, entry: Entry) -> Entry:
     """Return the request's current entry."""
     found = await ledger.clicks.find(entry.request.id)
     assert found is not None
     return found
+
+
+async def cancel_at_commit(database: Database, call: Coroutine[Any, Any, object]) -> None:
+    """Cancel a call just before the commit of its transaction; the ledger then learns that it was committed."""
+    with database.holding() as reached:
+        calling = asyncio.create_task(call)
+        await soon(reached)
+        calling.cancel()
+        await asyncio.wait([calling])
+        assert calling.cancelled()
 
 
 async def soon(condition: Callable[[], object]) -> None:
@@ -110,24 +125,24 @@ async def soon(condition: Callable[[], object]) -> None:
 
 
 class FullOnce:
-    """A disk that is full at the next commit once the test permits it."""
+    """A disk that is full at the next commit, which waits until the test lets it fail."""
 
     def __init__(self, database: Database) -> None:
-        self.reached, self.may = threading.Event(), threading.Event()
+        self.reached, self.may_fail = threading.Event(), threading.Event()
         event.listen(database.opened[0].engine, "commit", self._commit, once=True)
 
     def _commit(self, _: Connection) -> None:
         self.reached.set()
-        self.may.wait()
+        self.may_fail.wait()
         raise OperationalError("COMMIT", {}, Exception("the disk is full"))
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Permit it at the end at the latest, so that no commit keeps waiting."""
+        """Let it fail at the end of the context."""
         try:
             yield
         finally:
-            self.may.set()
+            self.may_fail.set()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ LONG = "x" * 300
 @pytest.fixture
 def engine(database: Database, ledger: Ledger) -> Iterator[Engine]:
     """A second connection to the ledger of a running bot."""
-    del ledger  # it comes first
+    del ledger  # it has to start first
     engine = open_for_audit(database.url)
     yield engine
     engine.dispose()
@@ -107,13 +107,13 @@ async def test_an_audit_has_only_the_selected_events(
 ) -> None:
     origin = new_request().origin
     other = type(origin)("T1", "U2", "C1", "releases", "trigger", "")
-    noted: list[tuple[str, Any, dict[str, str]]] = [
+    events: list[tuple[str, Any, dict[str, str]]] = [
         ("first", origin, {"env": "prod-1"}),
         ("second", other, {"env": "prod-2", "appid": APPID}),
         ("third", origin, {"env": "prod-1", "appid": APPID, "outcome": "denied"}),
         ("fourth", origin, {"outcome": "denied"}),
     ]
-    for kind, who, facts in noted:
+    for kind, who, facts in events:
         await ledger.note(kind, who, facts)
     assert [event["kind"] for event in read(engine, wanted)] == kinds
 
@@ -181,19 +181,19 @@ async def test_a_large_deletion_does_not_block_the_bot(
     database: Database, ledger: Ledger, engine: Engine
 ) -> None:
     events_at(database, *range(9000))
-    turns = list[object]()
-    event.listen(engine, "commit", turns.append)  # after each chunk, a running bot gets its turn
+    chunks = list[object]()
+    event.listen(engine, "commit", chunks.append)  # after each chunk, a running bot gets its turn
     deleting = asyncio.create_task(asyncio.to_thread(delete_before, engine, moment(9000)))
 
-    def turned(before: int) -> bool:
-        return deleting.done() or len(turns) > before
+    def has_continued(before: int) -> bool:
+        return deleting.done() or len(chunks) > before
 
     while not deleting.done():
-        before = len(turns)
+        before = len(chunks)
         await accepted(ledger)
-        await soon(partial(turned, before))
+        await soon(partial(has_continued, before))
     assert await deleting == (0, 9000)
-    assert len(turns) > 4
+    assert len(chunks) > 4
     assert set(database.kinds()) == {"accepted"}
 
 
@@ -208,7 +208,9 @@ async def test_an_audit_can_read_while_the_bot_writes(ledger: Ledger, engine: En
     assert len(list(read(engine, EVERYTHING))) == 3
 
 
-async def test_a_span_of_one_day_has_the_singular(database: Database, engine: Engine) -> None:
+async def test_a_deletion_ends_just_before_the_given_time(
+    database: Database, engine: Engine
+) -> None:
     events_at(database, 0, 86_399.999, 86_400)
     assert delete_before(engine, moment(0) + timedelta(days=1)) == (0, 2)
 

@@ -37,7 +37,7 @@ from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
 from bot.ledger.items import ItemEnd
 from tests.databases import Database
-from tests.ledger.conftest import accepted, everything, new_request, soon, stands
+from tests.ledger.conftest import accepted, all_requests, current, new_request, soon
 
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 FAILED = Failed(for_code(85088), Said(85088, "no rid: a-b", "a-b"), tries=2)
@@ -137,7 +137,7 @@ async def test_a_batch_has_seen_the_steps_once_other_requests_of_its_owner_share
     for item, outcome in zip(items_of(batch.request), outcomes, strict=True):
         await ledger.batches.advance(batch, answered(item, outcome), None)
     outcome, (one, two, _) = Finished(Tally(3, shared=2, failed=1)), appids(3)
-    for appid, owner, told in (
+    for appid, owner, seen in (
         (one, batch.request.owner, False),
         (two, "wxffffffffffffffff", False),
         (two, batch.request.owner, True),
@@ -148,7 +148,7 @@ async def test_a_batch_has_seen_the_steps_once_other_requests_of_its_owner_share
         await ledger.answer(other, Shared(), 0.1, [])
         assert await ledger.told_steps(batch.request, outcome) is False
         await ledger.end(replace(other, state=State.ANSWERED), "delivered")
-        assert await ledger.told_steps(batch.request, outcome) is told
+        assert await ledger.told_steps(batch.request, outcome) is seen
     answer = await ledger.answer(batch, outcome)
     assert answer
     assert answer.told_steps
@@ -191,13 +191,6 @@ async def test_a_request_for_a_waiting_item_is_answered_as_under_way(
     assert isinstance(await ledger.accept(single), SharedBefore)
 
 
-async def test_batches_of_one_env_do_not_block_each_other(ledger: Ledger) -> None:
-    one, other = new_batch(2, env="env"), new_batch(2, env="env")
-    assert isinstance(await ledger.accept(one), Accepted)
-    assert isinstance(await ledger.accept(other), Accepted)
-    assert isinstance(await ledger.accept(replace(other, id="other")), Duplicate)
-
-
 async def test_items_are_taken_over_only_with_their_batch(
     database: Database, ledger: Ledger
 ) -> None:
@@ -214,7 +207,7 @@ async def test_a_history_has_a_batch_as_one_entry_and_an_item_if_its_appid_is_lo
 ) -> None:
     batch = await queued(ledger, 3, env="env")
     mine = "T1", "U1"
-    assert [entry.request for entry in await everything(ledger)] == [batch.request]
+    assert [entry.request for entry in await all_requests(ledger)] == [batch.request]
     assert [e.request for e in await ledger.history(mine, "env", 99)] == [batch.request]
     about = await ledger.history(mine, appids(3)[1], 99)
     assert [entry.request for entry in about] == [items_of(batch.request)[1]]
@@ -249,9 +242,9 @@ async def test_the_events_of_an_item_have_its_history(database: Database, ledger
     ]
     await ledger.batches.advance(batch, ItemAnswered(item, FAILED, 0.7, steps), None)
     query = "SELECT kind, outcome, errcode, rid, seconds, detail, appid, env FROM events"
-    told = database.rows(f"{query} WHERE request = '{item.id}' ORDER BY id")
+    events = database.rows(f"{query} WHERE request = '{item.id}' ORDER BY id")
     where = item.appid, item.env
-    assert [tuple(row.values()) for row in told] == [
+    assert [tuple(row.values()) for row in events] == [
         ("call", None, -1, "x", 0.1, "-1", *where),
         ("call", None, 85088, "a-b", 0.2, "85088", *where),
         ("answered", "failed", 85088, "a-b", 0.7, "85088", *where),
@@ -389,8 +382,8 @@ async def test_a_cancellation_ends_only_items_that_have_not_begun(
     assert await ledger.batches.advance(batch, answered(two), three) is False
     assert (await ends(ledger, batch))[1:3] == [Shared(), Cancelled("U1")]
     query = "SELECT request, detail, user FROM events WHERE kind = 'cancelled'"
-    (told,) = database.rows(query.replace("user", '"user"'))
-    assert [*told.values()] == [batch.request.id, "2 items", "U1"]
+    (event,) = database.rows(query.replace("user", '"user"'))
+    assert [*event.values()] == [batch.request.id, "2 items", "U1"]
 
 
 async def test_a_second_cancellation_has_no_effect(ledger: Ledger) -> None:
@@ -461,11 +454,11 @@ async def test_the_policy_stops_items_that_have_not_begun_with_an_event_for_each
     one, two, three, four = items_of(batch.request)
     await ledger.batches.advance(batch, None, one)
     await ledger.batches.advance(batch, answered(one), two)
-    await ledger.batches.advance(batch, None, three)  # by a replica that died
+    await ledger.batches.advance(batch, None, three)  # begun by a replica that died
     assert await ledger.batches.stop(batch, [ItemAnswered(three, GIVEN_UP, 0.0, ())])
     assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
-    told = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
-    assert [tuple(row.values()) for row in database.rows(told)][-3:] == [
+    query = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
+    assert [tuple(row.values()) for row in database.rows(query)][-3:] == [
         ("answered", three.id, "unknown", GIVEN_UP.guidance.key),
         ("answered", four.id, "stopped", None),
         ("stopped", batch.request.id, None, "2 items"),
@@ -508,7 +501,7 @@ async def test_a_replica_that_takes_a_batch_over_has_the_lane(
     assert await ledger.lane.take(one)
     await taken_over(database, other, "a")
     assert not await other.lane.take(two)
-    taken = await stands(other, one)
+    taken = await current(other, one)
     assert await other.lane.take(taken)
     await other.answer(taken, Finished(Tally(3, shared=3)), 0.0, ())
     assert await other.lane.take(two)
@@ -521,7 +514,7 @@ def by(user: str) -> Request:
 
 
 async def order(batches: Sequence[tuple[Ledger, Entry]]) -> list[int]:
-    """Return the order in which batches run that request the lane in reverse order."""
+    """Return the order in which batches run if they ask for the lane in reverse order."""
     left, ran = dict(enumerate(batches)), list[int]()
     while left:
         got = [at for at in reversed(left) if await left[at][0].lane.take(left[at][1])]
@@ -552,7 +545,7 @@ async def test_later_batches_wait_until_an_earlier_one_has_its_place(
 
 async def test_a_persons_second_batch_runs_after_everybodys_first(ledger: Ledger) -> None:
     asked = ["U1", "U1", "U1", "U2", "U3", "U2"]
-    ids = ["f", "e", "d", "c", "b", "a"]  # their order is no reason
+    ids = ["f", "e", "d", "c", "b", "a"]  # must not decide
     batches = [replace(by(user), id=id_) for user, id_ in zip(asked, ids, strict=True)]
     found = [(ledger, await placed(ledger, batch)) for batch in batches]
     assert await order(found) == [0, 3, 4, 1, 5, 2]
@@ -602,7 +595,7 @@ async def test_a_dead_replicas_batch_blocks_no_other_until_it_is_taken_over(
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
 async def test_a_batch_that_waits_for_people_blocks_no_other(ledger: Ledger, state: State) -> None:
-    await accepted(ledger, by("U1"), state, patience=60.0)
+    await accepted(ledger, by("U1"), state)
     assert await ledger.lane.take(await placed(ledger, by("U1")))
 
 
@@ -611,9 +604,9 @@ async def test_a_person_may_have_five_waiting_batches_besides_a_running_one(
 ) -> None:
     assert await ledger.lane.take(await placed(ledger, by("U1")))
     waits = [await placed(each, by("U1")) for each in (ledger, other, ledger)]
-    await accepted(ledger, by("U1"), State.WAITING, patience=60.0)
+    await accepted(ledger, by("U1"), State.WAITING)
     known = by("U1")
-    confirming = await accepted(ledger, known, State.CONFIRMING, patience=60.0)
+    confirming = await accepted(ledger, known, State.CONFIRMING)
     single = new_request()
     assert await other.accept(by("U1")) == TooManyBatches()
     assert isinstance(await ledger.accept(known), Duplicate)  # the same command, delivered twice
@@ -635,7 +628,7 @@ async def test_a_refused_batch_does_not_use_up_the_retry_of_an_earlier_one(
         waits = await placed(ledger, by("U1"))
     retry = Retry(earlier.request.id, "U1")
     assert await ledger.accept(by("U1"), retry=retry) == TooManyBatches()
-    assert (await stands(ledger, earlier)).retried_by is None
+    assert (await current(ledger, earlier)).retried_by is None
     await ledger.answer(waits, Finished(Tally(3)), 0.0, ())
     assert isinstance(await ledger.accept(by("U1"), retry=retry), Accepted)
 
@@ -654,30 +647,31 @@ async def test_of_concurrent_requests_for_the_lane_one_gets_it(
 async def test_queueing_skipping_ending_and_abandoning_all_items_is_one_statement_each(
     database: Database, ledger: Ledger
 ) -> None:
-    def said() -> list[str]:
-        done = [said for said, _ in database.statements if "BEGIN" not in said]
+    def executed() -> list[str]:
+        """Return the statements since the last call."""
+        found = [statement for statement, _ in database.statements if "BEGIN" not in statement]
         database.statements.clear()
-        return done
+        return found
 
     first = await placed(ledger, new_batch(20, env="env"))
-    said()
+    executed()
     await ledger.batches.queue(first)
-    assert len(said()) == 3  # the lease, the recorded items, the others
+    assert len(executed()) == 3  # the lease, the recorded items, the others
     await ledger.batches.advance(first, answered(items_of(first.request)[0]), None)
     second = await placed(ledger, new_batch(40, env="env"))
-    said()
+    executed()
     await ledger.batches.queue(second)
-    assert len(said()) == 6  # also the skipped items, and their events by reason
+    assert len(executed()) == 6  # also the skipped items, and their events by reason
     assert Counter(await ends(ledger, second)) == {
         None: 20,
         Skipped(SkipReason.UNDER_WAY): 19,
         Skipped(SkipReason.SHARED_BEFORE): 1,
     }
-    said()
+    executed()
     assert await ledger.batches.cancel(first.request, "U1") == 19
-    assert len(said()) == 4  # the state, the recorded items, their end, the event
+    assert len(executed()) == 4  # the state, the recorded items, their end, the event
     assert await ledger.batches.give_up(second, GIVEN_UP)
-    assert len(said()) == 4  # the lease, the recorded items, their end, the events
+    assert len(executed()) == 4  # the lease, the recorded items, their end, the events
     assert Counter(await ends(ledger, second))[GIVEN_UP] == 20
 
 
@@ -695,8 +689,8 @@ async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
     await listening.batches.give_up(batch, GIVEN_UP)
     await soon(lambda: len(heard) == 3)
     items = items_of(batch.request)
-    told = [(e.kind, e.facts["request"], e.facts["appid"], e.facts["detail"]) for e in heard]
-    assert told == [
+    published = [(e.kind, e.facts["request"], e.facts["appid"], e.facts["detail"]) for e in heard]
+    assert published == [
         ("left out", items[0].id, items[0].appid, "under-way"),
         *(("answered", item.id, item.appid, GIVEN_UP.guidance.key) for item in items[1:]),
     ]
@@ -717,5 +711,5 @@ async def test_an_answer_and_the_beginning_of_the_next_item_are_four_statements(
     await ledger.batches.advance(batch, answered(one), two)
     database.statements.clear()
     await ledger.batches.advance(batch, answered(two), three)
-    # The lease, the answer, the next beginning, the events; and the transaction's own.
-    assert len([said for said, _ in database.statements if "BEGIN" not in said]) == 4
+    # The lease, the answer, the next beginning, the events.
+    assert len([text for text, _ in database.statements if "BEGIN" not in text]) == 4

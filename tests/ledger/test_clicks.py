@@ -18,48 +18,38 @@ from bot.domain.outcome import (
     SkipReason,
     Unknown,
 )
-from bot.domain.request import Approval, Request, Retry, State
+from bot.domain.request import Approval, Request, State
 from bot.guidance import all_guidance
-from bot.ledger import Accepted, AlreadyRetried, Entry, Ledger, LedgerDownError, UnderWay
+from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from tests.databases import Database
-from tests.ledger.conftest import FullOnce, new_request, soon
+from tests.ledger.conftest import (
+    PATIENCE,
+    FullOnce,
+    accepted,
+    cancel_at_commit,
+    current,
+    new_request,
+    soon,
+)
 
-PATIENCE = 1000.0
 FAILED = Failed(all_guidance()[0])
 
 
-async def begun(
-    ledger: Ledger, state: State, request: Request | None = None, retry: Retry | None = None
-) -> Entry:
-    """Record a request that waits for people."""
-    patience = None if state is State.ACCEPTED else PATIENCE
-    found = await ledger.accept(request or new_request(), state, patience=patience, retry=retry)
-    assert isinstance(found, Accepted)
-    return found.entry
-
-
 async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
-    """Record a request whose approvers were asked, and which has no holder."""
-    entry = await begun(ledger, State.WAITING, request)
+    """Record a request that waits for its approvers, and has no holder."""
+    entry = await accepted(ledger, request, State.WAITING)
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.asked(entry, "C2/1.6")
-    return await stands(ledger, entry)
+    return await current(ledger, entry)
 
 
-async def stands(ledger: Ledger, entry: Entry) -> Entry:
-    """Return the request's current entry."""
-    found = await ledger.clicks.find(entry.request.id)
-    assert found
-    return found
-
-
-async def over(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
+async def ended(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
     """End a request."""
-    entry = await begun(ledger, State.ACCEPTED, request)
+    entry = await accepted(ledger, request)
     assert await ledger.answer(entry, outcome, 0.1, ())
     assert await ledger.end(entry, "delivered")
-    return await stands(ledger, entry)
+    return await current(ledger, entry)
 
 
 def only(database: Database, columns: str = "*") -> dict[str, object]:
@@ -86,15 +76,15 @@ async def test_an_approval_is_recorded_with_its_person_time_and_comment(
 ) -> None:
     entry = await asked(ledger)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved", comment="go on"))
-    assert moved == await stands(ledger, entry)
+    assert moved == await current(ledger, entry)
     assert (moved.state, moved.fence) == (State.PLACED, entry.fence + 1)
     assert moved.request.approval == Approval("U2", "go on")
     assert (moved.place, moved.asked) == ("C1/1.5", "C2/1.6")
     assert (moved.wake, moved.until, moved.ended) == (None, None, None)
     assert moved.decided == pytest.approx(database.now(), abs=60)
     assert only(database, "holder") == {"holder": "a"}
-    (said,) = database.rows("SELECT * FROM events WHERE kind = 'approved'")
-    assert (said["user"], said["detail"], said["request"]) == ("U2", "go on", entry.request.id)
+    (event,) = database.rows("SELECT * FROM events WHERE kind = 'approved'")
+    assert (event["user"], event["detail"], event["request"]) == ("U2", "go on", entry.request.id)
 
 
 @pytest.mark.parametrize(
@@ -118,24 +108,24 @@ async def test_a_rejection_is_the_requests_outcome(
     assert moved
     assert (moved.state, moved.outcome, moved.request.approval) == (State.ANSWERED, outcome, None)
     assert only(database, "decided_by") == {"decided_by": "U2"}
-    (said,) = database.rows(f"SELECT outcome FROM events WHERE kind = '{kind}'")  # noqa: S608
-    assert said == {"outcome": kind}
+    (event,) = database.rows(f"SELECT outcome FROM events WHERE kind = '{kind}'")  # noqa: S608
+    assert event == {"outcome": kind}
 
 
 async def test_a_request_that_a_click_ends_loses_its_response_url(
     database: Database, ledger: Ledger
 ) -> None:
-    entry = await begun(ledger, State.CONFIRMING)
+    entry = await accepted(ledger, state=State.CONFIRMING)
     cancelled = Cancelled("U1")
     moved = await ledger.clicks.move(entry, Move(State.ENDED, "U1", "cancelled", outcome=cancelled))
     assert moved
     assert moved.ended == pytest.approx(database.now(), abs=60)
     assert only(database, "response_url, state") == {"response_url": None, "state": "ended"}
-    await begun(ledger, State.ACCEPTED, new_request(env=entry.request.env))
+    await accepted(ledger, new_request(env=entry.request.env))
 
 
 async def test_a_confirmed_request_is_answered_where_it_was_confirmed(ledger: Ledger) -> None:
-    entry = await begun(ledger, State.CONFIRMING)
+    entry = await accepted(ledger, state=State.CONFIRMING)
     moved = await ledger.clicks.move(
         entry, Move(State.ACCEPTED, "U1", "confirmed", response_url="https://hooks.example/newer")
     )
@@ -147,7 +137,7 @@ async def test_a_confirmed_request_is_answered_where_it_was_confirmed(ledger: Le
 async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
     database: Database, ledger: Ledger
 ) -> None:
-    entry = await begun(ledger, State.CONFIRMING)
+    entry = await accepted(ledger, state=State.CONFIRMING)
     moved = await ledger.clicks.move(
         entry, Move(State.WAITING, "U1", "confirmed", patience=500.0, rule="four eyes")
     )
@@ -160,7 +150,7 @@ async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
 async def test_a_click_does_not_overwrite_known_values(ledger: Ledger) -> None:
     for entry, place, where in (
         (await asked(ledger), "C1/1.5", "C2/1.6"),
-        (await begun(ledger, State.WAITING), "C9/9.9", "C8/8.8"),
+        (await accepted(ledger, state=State.WAITING), "C9/9.9", "C8/8.8"),
     ):
         moved = await ledger.clicks.move(
             entry, Move(State.ACCEPTED, "U2", "approved", asked="C8/8.8", place="C9/9.9")
@@ -172,7 +162,7 @@ async def test_a_click_does_not_overwrite_known_values(ledger: Ledger) -> None:
 async def test_an_expiry_is_recorded_without_a_person(ledger: Ledger) -> None:
     entry = await asked(ledger)
     assert await ledger.answer(entry, Expired("approval"), 0.0, ())
-    found = await stands(ledger, entry)
+    found = await current(ledger, entry)
     assert (found.outcome, found.decided) == (Expired("approval"), None)
 
 
@@ -182,7 +172,7 @@ async def test_the_approver_is_known_whatever_the_outcome(ledger: Ledger, outcom
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
     assert await ledger.answer(moved, outcome, 0.1, ())
-    found = await stands(ledger, entry)
+    found = await current(ledger, entry)
     assert (found.outcome, found.request.approval) == (outcome, Approval("U2"))
 
 
@@ -201,7 +191,7 @@ async def test_of_concurrent_clicks_at_two_replicas_one_decides(
             )
         )
         (won,) = (each for each in moved if each)
-        assert (await stands(other, entry)).request.approval == won.request.approval
+        assert (await current(other, entry)).request.approval == won.request.approval
     assert database.kinds().count("approved") == 5
 
 
@@ -209,11 +199,11 @@ async def test_of_concurrent_clicks_at_two_replicas_one_decides(
 async def test_a_request_that_no_longer_waits_is_not_changed(
     database: Database, ledger: Ledger, other: Ledger, state: State
 ) -> None:
-    entry = await begun(ledger, state)
+    entry = await accepted(ledger, state=state)
     first = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "first"))
     for to in (State.ACCEPTED, State.WAITING, State.ANSWERED, State.ENDED):
         assert await other.clicks.move(entry, Move(to, "U2", "second")) is None
-    assert first == await stands(ledger, entry)
+    assert first == await current(ledger, entry)
     assert "second" not in database.kinds()
 
 
@@ -221,17 +211,17 @@ async def test_a_request_that_no_longer_waits_is_not_changed(
 async def test_a_click_that_reaches_the_ledger_after_the_deadline_changes_nothing(
     database: Database, ledger: Ledger, state: State
 ) -> None:
-    entry = await begun(ledger, state)
+    entry = await accepted(ledger, state=state)
     database.execute("UPDATE requests SET until = 1")
     assert await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "late")) is None
-    assert (await stands(ledger, entry)).state is state
+    assert (await current(ledger, entry)).state is state
     assert "late" not in database.kinds()
 
 
 async def test_the_previous_holder_writes_nothing_after_a_click(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
-    entry = await begun(ledger, State.WAITING)
+    entry = await accepted(ledger, state=State.WAITING)
     moved = await other.clicks.move(entry, Move(State.PLACED, "U2", "approved", asked="C2/1.6"))
     assert moved
     assert not await ledger.place(entry, "elsewhere")
@@ -239,7 +229,7 @@ async def test_the_previous_holder_writes_nothing_after_a_click(
     assert not await ledger.answer(entry, Expired("approval"), 0.0, ())
     await ledger.replica.release_waiting(entry)
     assert not await ledger.end(entry, "delivered")
-    assert moved == replace(await stands(ledger, entry), at=moved.at)
+    assert moved == replace(await current(ledger, entry), at=moved.at)
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
     assert await other.answer(moved, Shared(), 0.1, ())
 
@@ -259,27 +249,10 @@ async def test_a_click_after_a_take_over_counts_and_ends_the_takers_lease(
 # Waiting requests.
 
 
-async def test_an_unconfirmed_request_has_no_holder_until_its_deadline(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    entry = await begun(ledger, State.CONFIRMING)
-    found = await stands(ledger, entry)
-    assert found.until == pytest.approx(database.now() + PATIENCE, abs=60)
-    assert found.wake == pytest.approx(found.until, abs=0.1)
-    assert entry.until == pytest.approx(found.until)
-    assert only(database, "holder") == {"holder": None}
-    assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
-    database.execute("UPDATE requests SET wake = 1, until = 1")
-    (taken,) = await other.replica.take_over(9)
-    assert (taken.state, taken.taken_over, taken.until) == (State.CONFIRMING, 0, 1)
-    assert taken.at == pytest.approx(database.now(), abs=60)
-    assert await ledger.replica.take_over(9) == []
-
-
 async def test_a_request_is_held_until_its_approvers_are_asked(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
-    entry = await begun(ledger, State.WAITING)
+    entry = await accepted(ledger, state=State.WAITING)
     assert entry.until == pytest.approx(database.now() + PATIENCE, abs=60)
     assert only(database, "holder, wake") == {"holder": "a", "wake": None}
     assert await other.replica.take_over(9) == []
@@ -296,14 +269,14 @@ async def test_a_waiting_request_is_due_at_half_time_and_then_at_its_deadline(
         (taken,) = await at.replica.take_over(9)
         assert taken.taken_over == 0
         await at.replica.release_waiting(taken)
-        assert (await stands(at, taken)).wake == entry.until
+        assert (await current(at, taken)).wake == entry.until
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
 
 
 async def test_only_the_holder_can_release_a_waiting_request(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
-    entry = await begun(ledger, State.WAITING)
+    entry = await accepted(ledger, state=State.WAITING)
     await ledger.close()
     (taken,) = await other.replica.take_over(9)
     assert taken.taken_over == 1
@@ -325,8 +298,8 @@ async def test_requests_whose_approvers_were_asked_are_listed_for_the_approvers(
     ledger: Ledger,
 ) -> None:
     first = await asked(ledger)
-    await begun(ledger, State.WAITING)
-    await begun(ledger, State.CONFIRMING)
+    await accepted(ledger, state=State.WAITING)
+    await accepted(ledger, state=State.CONFIRMING)
     second = await asked(ledger)
     gone = await asked(ledger)
     await ledger.clicks.move(gone, Move(State.PLACED, "U2", "approved"))
@@ -336,15 +309,15 @@ async def test_requests_whose_approvers_were_asked_are_listed_for_the_approvers(
 
 
 async def test_requests_that_can_be_cancelled_are_listed_for_the_operators(ledger: Ledger) -> None:
-    confirming = await begun(ledger, State.CONFIRMING)
+    confirming = await accepted(ledger, state=State.CONFIRMING)
     waiting = await asked(ledger)
-    await begun(ledger, State.WAITING)  # its approvers have not been asked yet
-    await begun(ledger, State.ACCEPTED)  # ends in a moment
+    await accepted(ledger, state=State.WAITING)  # its approvers have not been asked yet
+    await accepted(ledger, state=State.ACCEPTED)  # ends in a moment
     many = new_request(appid="", appids=("wx1", "wx2"))
-    batch = await begun(ledger, State.ACCEPTED, many)
+    batch = await accepted(ledger, many)
     assert await ledger.place(batch, "C1/1.7")
     await ledger.batches.queue(batch)
-    await over(ledger, new_request(), Shared())
+    await ended(ledger, new_request(), Shared())
     listed = [entry.request.id for entry in await ledger.clicks.stoppable("T1")]
     assert listed == [entry.request.id for entry in (confirming, waiting, batch)]
     assert await ledger.clicks.stoppable("T2") == []
@@ -356,7 +329,7 @@ async def test_an_unknown_id_is_not_found(ledger: Ledger, no_id: str) -> None:
 
 
 async def test_an_unknown_request_is_not_changed(ledger: Ledger) -> None:
-    entry = await begun(ledger, State.WAITING)
+    entry = await accepted(ledger, state=State.WAITING)
     unknown = replace(entry, request=replace(entry.request, id="nothing"))
     assert await ledger.clicks.move(unknown, Move(State.PLACED, "U2", "approved")) is None
 
@@ -392,29 +365,20 @@ async def test_the_times_of_a_click_come_from_the_databases_clock(
 async def test_a_click_that_could_not_be_answered_is_undone(
     database: Database, ledger: Ledger, state: State, to: State, outcome: Outcome | None
 ) -> None:
-    entry = await asked(ledger) if state is State.WAITING else await begun(ledger, state)
-    entry = await stands(ledger, entry)
+    entry = await asked(ledger) if state is State.WAITING else await accepted(ledger, state=state)
+    entry = await current(ledger, entry)
     before = only(database)
-    with database.holding() as reached:
-        clicking = asyncio.create_task(
-            ledger.clicks.move(
-                entry,
-                Move(
-                    to,
-                    "U2",
-                    "decided",
-                    comment="no",
-                    outcome=outcome,
-                    response_url="https://hooks.example/newer",
-                    patience=5.0,
-                    rule="another",
-                ),
-            )
-        )
-        await soon(reached)
-        clicking.cancel()
-        await asyncio.wait([clicking])
-        assert clicking.cancelled()
+    change = Move(
+        to,
+        "U2",
+        "decided",
+        comment="no",
+        outcome=outcome,
+        response_url="https://hooks.example/newer",
+        patience=5.0,
+        rule="another",
+    )
+    await cancel_at_commit(database, ledger.clicks.move(entry, change))
     await ledger.replica.heartbeat()
     after = only(database)
     assert database.kinds()[-2:] == ["decided", "taken back"]
@@ -422,14 +386,14 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     assert before.pop("fence") == entry.fence
     assert after == before
     assert await ledger.replica.take_over(9) == []
-    again = await stands(ledger, entry)
+    again = await current(ledger, entry)
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
 
 
 async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(
     database: Database, ledger: Ledger
 ) -> None:
-    entry = await begun(ledger, State.CONFIRMING)
+    entry = await accepted(ledger, state=State.CONFIRMING)
     with database.holding() as reached:
         cancelled = Cancelled("U1")
         clicking = asyncio.create_task(
@@ -443,7 +407,7 @@ async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(
     found = await asking
     assert isinstance(found, Accepted)
     await ledger.replica.heartbeat()
-    now = await stands(ledger, entry)
+    now = await current(ledger, entry)
     assert (now.state, now.outcome) == (State.CONFIRMING, None)
     assert database.kinds().count("taken back") == 1
 
@@ -459,7 +423,7 @@ async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(
     ],
     ids=["it is under way", "it was shared", "it was not shared"],
 )
-async def test_a_waiting_request_is_carried_out_unless_another_is_doing_or_has_done_the_same_meanwhile(
+async def test_a_waiting_request_is_carried_out_unless_another_is_making_or_has_made_the_same_share(
     database: Database,
     ledger: Ledger,
     to: State,
@@ -467,26 +431,26 @@ async def test_a_waiting_request_is_carried_out_unless_another_is_doing_or_has_d
     ends: Outcome | None,
     why: SkipReason | None,
 ) -> None:
-    first = await over(ledger, new_request(), Shared()) if again else None
+    first = await ended(ledger, new_request(), Shared()) if again else None
     env = first.request.env if first else "prod-1"
     entry = await asked(ledger, new_request(env=env, again=again))
     other = theirs(env=env, again=again)
     if ends:
-        await over(ledger, other, ends)
+        await ended(ledger, other, ends)
     else:
-        await begun(ledger, State.ACCEPTED, other)
+        await accepted(ledger, other)
     moved = await ledger.clicks.move(entry, Move(to, "U2", "approved"))
     assert moved
     assert moved.outcome == (Skipped(why) if why else None)
     assert moved.state is (State.ANSWERED if why else to)
-    (said,) = database.rows("SELECT outcome FROM events WHERE kind = 'approved'")
-    assert said["outcome"] == ("skipped" if why else None)
+    (event,) = database.rows("SELECT outcome FROM events WHERE kind = 'approved'")
+    assert event["outcome"] == ("skipped" if why else None)
 
 
 async def test_an_earlier_share_whose_answer_is_owed_does_not_prevent_sharing_again(
     ledger: Ledger,
 ) -> None:
-    older = await begun(ledger, State.ACCEPTED, theirs(env="prod-1"))
+    older = await accepted(ledger, theirs(env="prod-1"))
     assert await ledger.answer(older, Shared(), 0.1, ())
     entry = await asked(ledger, new_request(env="prod-1", again=True))
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
@@ -521,15 +485,10 @@ def theirs(**changes: object) -> Request:
 async def test_a_late_click_undoes_nothing(database: Database, ledger: Ledger) -> None:
     entry = await asked(ledger)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    with database.holding() as reached:
-        clicking = asyncio.create_task(
-            ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-        )
-        await soon(reached)
-        clicking.cancel()
-        await asyncio.wait([clicking])
+    late = ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
+    await cancel_at_commit(database, late)
     await ledger.replica.heartbeat()
-    assert moved == await stands(ledger, entry)
+    assert moved == await current(ledger, entry)
     assert "taken back" not in database.kinds()
 
 
@@ -544,7 +503,7 @@ async def test_a_late_click_undoes_nothing(database: Database, ledger: Ledger) -
 async def test_a_rolled_back_click_undoes_no_other(
     database: Database, ledger: Ledger, state: State, to: State
 ) -> None:
-    entry, full = await begun(ledger, state), FullOnce(database)
+    entry, full = await accepted(ledger, state=state), FullOnce(database)
     with full.held():
         first = asyncio.create_task(
             ledger.clicks.move(entry, Move(to, "U2", "decided", patience=PATIENCE))
@@ -560,7 +519,7 @@ async def test_a_rolled_back_click_undoes_no_other(
         await soon(lambda: database.now() > before + 0.001)  # SQLite counts in milliseconds
     moved = await second
     await ledger.replica.heartbeat()
-    assert moved == await stands(ledger, entry)
+    assert moved == await current(ledger, entry)
     assert "taken back" not in database.kinds()
 
 
@@ -592,66 +551,4 @@ async def test_a_click_that_the_ledger_cannot_record_in_time_has_no_effect(
     with database.locked(), pytest.raises(LedgerDownError):
         await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     await ledger.replica.heartbeat()
-    assert (await stands(ledger, entry)).state is State.WAITING
-
-
-# Retries.
-
-
-async def test_a_request_is_retried_once(database: Database, ledger: Ledger) -> None:
-    first = await over(ledger, new_request(), FAILED)
-    retry = Retry(first.request.id, "U2")
-    again = new_request(env=first.request.env)
-    second = await begun(ledger, State.ACCEPTED, again, retry)
-    assert (await stands(ledger, first)).retried_by == "U2"
-    other = new_request(env="another")
-    assert await ledger.accept(other, retry=Retry(first.request.id, "U3")) == AlreadyRetried()
-    assert (await stands(ledger, first)).retried_by == "U2"
-    found = await ledger.accept(new_request(env=first.request.env), retry=retry)
-    assert isinstance(found, UnderWay)
-    assert found.entry.request.id == second.request.id
-    assert database.kinds().count("accepted") == 2
-
-
-async def test_of_two_retries_at_two_replicas_one_succeeds(ledger: Ledger, other: Ledger) -> None:
-    for _ in range(5):
-        first = await over(ledger, new_request(), FAILED)
-        found = await asyncio.gather(
-            *(
-                at.accept(
-                    new_request(env=f"{first.request.env}-{number}"),
-                    retry=Retry(first.request.id, f"U{number}"),
-                )
-                for number, at in enumerate([ledger, other] * 3)
-            )
-        )
-        kinds = sorted(type(each).__name__ for each in found)
-        assert kinds == ["Accepted", *["AlreadyRetried"] * 5]
-        (won,) = (number for number, each in enumerate(found) if isinstance(each, Accepted))
-        assert (await stands(ledger, first)).retried_by == f"U{won}"
-
-
-async def test_a_retry_that_is_refused_is_not_used_up(ledger: Ledger) -> None:
-    first = await over(ledger, new_request(), FAILED)
-    running = await begun(ledger, State.ACCEPTED, new_request(env=first.request.env))
-    found = await ledger.accept(
-        new_request(env=first.request.env), retry=Retry(first.request.id, "U2")
-    )
-    assert isinstance(found, UnderWay)
-    assert found.entry.request.id == running.request.id
-    assert (await stands(ledger, first)).retried_by is None
-
-
-async def test_a_retry_that_could_not_be_answered_is_not_used_up(
-    database: Database, ledger: Ledger
-) -> None:
-    first = await over(ledger, new_request(), FAILED)
-    again = new_request(env=first.request.env)
-    with database.holding() as reached:
-        asking = asyncio.create_task(ledger.accept(again, retry=Retry(first.request.id, "U2")))
-        await soon(reached)
-        asking.cancel()
-        await asyncio.wait([asking])
-    await ledger.replica.heartbeat()
-    assert database.kinds()[-1] == "withdrawn"
-    assert (await stands(ledger, first)).retried_by is None
+    assert (await current(ledger, entry)).state is State.WAITING

@@ -13,9 +13,7 @@ from typing import Any, get_args
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import OperationalError
@@ -47,7 +45,7 @@ from bot.ledger.entries import columns_of
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, become_nobody, everything, new_request, soon, within
+from tests.ledger.conftest import SOON, all_requests, become_nobody, new_request, soon, within
 from tests.processes import ROOT, Forked, fork
 
 MIGRATIONS = ROOT / "bot/ledger/migrations"
@@ -67,7 +65,7 @@ else:
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    """An empty database, unlike elsewhere."""
+    """An empty file; elsewhere it already has the ledger's tables."""
     database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
     yield database
     await database.close()
@@ -75,8 +73,12 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def ready_on_postgresql(on_postgresql: Database) -> Database:
-    """An empty database, unlike elsewhere."""
+    """An empty database; elsewhere it already has the ledger's tables."""
     return on_postgresql
+
+
+def file_of(sqlite: Database) -> Path:
+    return Path(sqlite.url.removeprefix("sqlite:///"))
 
 
 async def another_process(database: Database) -> tuple[Forked, str]:
@@ -143,31 +145,6 @@ def all_steps(database: Database) -> None:
         upgrade(connection, None)
 
 
-def test_the_migrations_lead_to_the_schema(database: Database) -> None:
-    all_steps(database)
-    database.open()
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
-        assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == HEAD
-
-
-def test_the_migrations_lead_to_the_schema_including_the_conditions_of_indexes(
-    database: Database,
-) -> None:
-    # Alembic does not compare the WHERE of an index.
-    all_steps(database)
-    by_steps = objects(database)
-    with database.engine.begin() as connection:
-        metadata.drop_all(connection)
-        metadata.create_all(connection)
-    assert objects(database) == by_steps
-    assert {name for name, *_ in by_steps} == {"requests", "events", "replicas", "tokens"}
-    assert len(by_steps) > 60  # columns and indexes
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -198,7 +175,7 @@ def test_a_column_of_another_type_would_be_detected(database: Database, column: 
     assert found[0] != found[1]
 
 
-SINCE: dict[str, dict[str, object]] = {
+ADDED: dict[str, dict[str, object]] = {
     "0001": {},
     "0002": {
         "language": "en",
@@ -216,7 +193,7 @@ PARTS = ("guidance", "errcode", "errmsg", "rid", "tries", "link", "tally")
 """The columns of an outcome's parts, up to version 0004."""
 
 
-def put(database: Database, **columns: object) -> None:
+def insert(database: Database, **columns: object) -> None:
     """Insert a request as an earlier version wrote it, without the columns that it did not have."""
     known = {column["name"] for column in inspect(database.engine).get_columns("requests")}
     row = {name: value for name, value in columns.items() if name in known}
@@ -225,7 +202,7 @@ def put(database: Database, **columns: object) -> None:
     database.execute(f"INSERT INTO requests ({names}) VALUES ({places})", **row)  # noqa: S608  # the columns above
 
 
-@pytest.mark.parametrize("version", SINCE)
+@pytest.mark.parametrize("version", ADDED)
 async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
     database: Database, version: str
 ) -> None:
@@ -238,7 +215,7 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
     ]
     for number, (request, end) in enumerate(zip(asked, ends, strict=True)):
         row = columns_of(request, State.ACCEPTED, "gone")
-        put(database, **{**row, "created": float(number), **end})
+        insert(database, **{**row, "created": float(number), **end})
     before = database.rows("SELECT * FROM requests ORDER BY id")
 
     ledger = database.ledger("a")
@@ -247,10 +224,10 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
     kept = database.rows("SELECT * FROM requests ORDER BY id")
     endings = [row.pop("ending") for row in kept]
     assert [json.loads(ending)["kind"] for ending in endings if ending] == ["shared", "failed"]
-    added = {k: v for since, more in SINCE.items() if since >= version for k, v in more.items()}
+    added = {k: v for since, more in ADDED.items() if since >= version for k, v in more.items()}
     stayed = [{k: v for k, v in row.items() if k not in PARTS} for row in before]
     assert kept == [{**row, **added} for row in stayed]
-    failed, shared, under_way = await everything(ledger)
+    failed, shared, under_way = await all_requests(ledger)
     assert [entry.request for entry in (under_way, shared, failed)] == asked
     assert (failed.outcome, shared.outcome) == (Failed(by_key("61003"), None, 0), Shared(0))
     assert await ledger.replica.take_over(9) == [replace(under_way, fence=2, taken_over=1)]
@@ -263,7 +240,7 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
 
 SAID = Said(40014, "invalid access_token 无效", "5f3a-1")
 WORDS = {"errcode": SAID.errcode, "errmsg": SAID.errmsg, "rid": SAID.rid}
-PARTED: list[tuple[Outcome, dict[str, object]]] = [
+OLD_OUTCOMES: list[tuple[Outcome, dict[str, object]]] = [
     (Shared(3), {"tries": 3}),
     (Failed(by_key("61003")), {"guidance": "61003", "tries": 1}),
     (
@@ -292,18 +269,18 @@ PARTED: list[tuple[Outcome, dict[str, object]]] = [
 
 
 async def test_a_ledger_of_an_earlier_version_keeps_every_outcome(database: Database) -> None:
-    assert {type(outcome) for outcome, _ in PARTED} == set(get_args(Outcome))
+    assert {type(outcome) for outcome, _ in OLD_OUTCOMES} == set(get_args(Outcome))
     steps_to(database, "0004")
-    for number, (outcome, parts) in enumerate(PARTED):
+    for number, (outcome, parts) in enumerate(OLD_OUTCOMES):
         row = columns_of(new_request(), State.ENDED, None)
         name = {"outcome": type(outcome).__name__.lower(), "ended": 2.0}
-        put(database, **{**row, "created": float(number), **name, **parts})
-    put(database, **columns_of(new_request(), State.ACCEPTED, None), created=-1.0)
+        insert(database, **{**row, "created": float(number), **name, **parts})
+    insert(database, **columns_of(new_request(), State.ACCEPTED, None), created=-1.0)
 
     ledger = database.ledger("a")
     await ledger.start()
-    *ended, under_way = await everything(ledger)
-    assert [entry.outcome for entry in reversed(ended)] == [outcome for outcome, _ in PARTED]
+    *ended, under_way = await all_requests(ledger)
+    assert [entry.outcome for entry in reversed(ended)] == [outcome for outcome, _ in OLD_OUTCOMES]
     assert under_way.outcome is None
 
 
@@ -322,7 +299,7 @@ async def test_a_ledger_of_an_earlier_version_keeps_where_messages_stand(
     database: Database, place: str | None, asked: str | None, now: tuple[str | None, str | None]
 ) -> None:
     steps_to(database, "0004")
-    put(
+    insert(
         database,
         **columns_of(new_request(), State.WAITING, None),
         created=1.0,
@@ -331,7 +308,7 @@ async def test_a_ledger_of_an_earlier_version_keeps_where_messages_stand(
     )
     ledger = database.ledger("a")
     await ledger.start()
-    (entry,) = await everything(ledger)
+    (entry,) = await all_requests(ledger)
     assert (entry.place, entry.asked) == now
 
 
@@ -339,7 +316,7 @@ async def test_a_long_ledger_of_an_earlier_version_keeps_every_outcome(database:
     steps_to(database, "0004")
     row = columns_of(new_request(), State.ENDED, None)
     columns = {**row, "created": 1.0, "ended": 2.0, "outcome": "shared", "tries": 2}
-    put(database, **columns)
+    insert(database, **columns)
     names = [name for name in columns if name not in {"id", "trigger_id"}]
     same = ", ".join(f'"{name}"' for name in names)
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
@@ -352,7 +329,7 @@ async def test_a_long_ledger_of_an_earlier_version_keeps_every_outcome(database:
     assert [entry.outcome for entry in read] == [Shared(2)] * 2501
 
 
-@pytest.mark.parametrize("version", SINCE)
+@pytest.mark.parametrize("version", ADDED)
 async def test_a_ledger_of_an_earlier_version_lets_batches_of_one_env_be_open_together(
     database: Database, version: str
 ) -> None:
@@ -369,7 +346,9 @@ def test_the_schema_names_the_newest_migration() -> None:
     assert steps.get_heads() == [HEAD]
 
 
-def test_a_new_database_has_the_migrated_schema_and_its_revision(database: Database) -> None:
+def test_a_new_database_has_the_schema_and_the_revision_that_the_migrations_lead_to(
+    database: Database,
+) -> None:
     database.open()
     built = objects(database)
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
@@ -378,6 +357,8 @@ def test_a_new_database_has_the_migrated_schema_and_its_revision(database: Datab
         connection.execute(text("DROP TABLE alembic_version"))
     all_steps(database)
     assert objects(database) == built
+    assert {name for name, *_ in built} == {"requests", "events", "replicas", "tokens"}
+    assert len(built) > 60  # columns and indexes
 
 
 def test_a_database_that_is_up_to_date_is_not_changed(database: Database) -> None:
@@ -415,9 +396,7 @@ async def test_a_second_replica_waits_for_a_long_migration(on_postgresql: Databa
 
 def test_a_failed_migration_leaves_nothing_behind(sqlite: Database) -> None:
     with sqlite.engine.begin() as connection:
-        connection.execute(
-            text("CREATE TABLE tokens (id TEXT)")
-        )  # it conflicts with the last table
+        connection.execute(text("CREATE TABLE tokens (id TEXT)"))  # the last one to be created
     with pytest.raises(CannotOpenError, match="table tokens already exists"):
         sqlite.open()
     assert {name for name, *_ in objects(sqlite)} == {"tokens"}
@@ -442,13 +421,6 @@ def test_a_newer_schema_is_refused_in_one_sentence(database: Database) -> None:
     )
     write(HEAD)
     database.open()
-
-
-@pytest.mark.usefixtures("lasting")
-def test_a_sqlite_commit_is_on_the_disk(sqlite: Database) -> None:
-    with sqlite.open().engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
 
 
 def test_a_sqlite_transaction_locks_the_file_before_it_reads(sqlite: Database) -> None:
@@ -496,20 +468,20 @@ async def test_a_second_process_on_the_same_file_is_refused(sqlite: Database) ->
     sqlite.open()
     process, said = await another_process(sqlite)
     await process.communicate(b"")
-    path = sqlite.url.removeprefix("sqlite:///")
+    path = file_of(sqlite)
     assert said == (
         f"Another share-env-bot already uses {path}. Stop it, or use PostgreSQL for several replicas."
     )
 
 
-@pytest.mark.parametrize("ending", ["ends", "is killed"])
-async def test_a_file_is_free_once_its_process(sqlite: Database, ending: str) -> None:
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_file_is_free_once_its_process_has_ended(sqlite: Database, killed: bool) -> None:
     process, said = await another_process(sqlite)
     assert said == "open"
     with pytest.raises(CannotOpenError, match="already uses") as caught:
         sqlite.open()
     assert caught.value.transient
-    if ending == "is killed":
+    if killed:
         process.kill()
     await process.communicate(b"")
     sqlite.open()
@@ -519,7 +491,7 @@ async def test_a_file_is_the_same_under_another_name(sqlite: Database, tmp_path:
     sqlite.open()
     link = tmp_path / "elsewhere" / "link.db"
     link.parent.mkdir()
-    link.symlink_to(sqlite.url.removeprefix("sqlite:///"))
+    link.symlink_to(file_of(sqlite))
     with pytest.raises(CannotOpenError, match="already uses"):
         open_database(f"sqlite:///{link}")
 
@@ -661,10 +633,6 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     os.umask(before)
 
 
-def file_of(sqlite: Database) -> Path:
-    return Path(sqlite.url.removeprefix("sqlite:///"))
-
-
 def modes(folder: Path) -> dict[str, str]:
     """Return the permissions of each file of a folder."""
     return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in folder.iterdir()}
@@ -717,8 +685,8 @@ def test_a_loop_of_symbolic_links_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}/ring.db")
 
 
-def test_a_file_that_is_no_database_is_refused(sqlite: Database) -> None:
-    Path(sqlite.url.removeprefix("sqlite:///")).write_text("This is a letter, not a database." * 99)
+def test_a_file_that_is_not_a_database_is_refused(sqlite: Database) -> None:
+    file_of(sqlite).write_text("This is a letter, not a database." * 99)
     with pytest.raises(CannotOpenError, match="file is not a database"):
         sqlite.open()
 
@@ -733,12 +701,13 @@ def test_a_failed_opening_leaves_no_connection_open(on_postgresql: Database) -> 
 
 
 @pytest.mark.usefixtures("lasting")
-def test_every_connection_is_set_up(sqlite: Database) -> None:
+def test_every_sqlite_connection_syncs_its_commits_and_has_a_small_cache(sqlite: Database) -> None:
     engine = sqlite.open().engine
     fresh: list[object] = []
     event.listen(engine, "connect", lambda raw, _record: fresh.append(raw))
     engine.dispose()
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA cache_size").scalar() == -1000
     assert len(fresh) == 1

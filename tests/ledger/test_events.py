@@ -21,22 +21,22 @@ ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
 async def test_each_event_is_published_after_it_is_committed_and_in_that_order(
     database: Database,
 ) -> None:
-    told: list[tuple[str, object]] = []
+    published: list[tuple[str, object]] = []
 
-    def hear(event: Event) -> None:
-        # It is visible over another connection, so it is committed.
+    def on_event(event: Event) -> None:
+        # Another connection can see it, so it is committed.
         assert event.kind in database.kinds()
-        told.append((event.kind, event.facts["request"]))
+        published.append((event.kind, event.facts["request"]))
 
-    ledger = database.ledger("a", on_event=hear)
+    ledger = database.ledger("a", on_event=on_event)
     await ledger.start()
     entry = await accepted(ledger)
     await ledger.place(entry, "there")
     await ledger.answer(entry, Shared(1), 0.1, [])
     await ledger.end(entry, "delivered")
     kinds = ["accepted", "placed", "answered", "delivered"]
-    await soon(lambda: len(told) == len(kinds))
-    assert told == [(kind, entry.request.id) for kind in kinds]
+    await soon(lambda: len(published) == len(kinds))
+    assert published == [(kind, entry.request.id) for kind in kinds]
 
 
 @pytest.mark.parametrize("many", [1, 2, MOST, MOST + 1, 2 * MOST + 3])
@@ -74,12 +74,12 @@ async def test_postgresql_ends_the_transaction_of_a_replica_that_freezes_while_w
 
 
 async def test_an_event_that_is_rolled_back_is_not_published(database: Database) -> None:
-    told: list[Event] = []
+    published: list[Event] = []
     engine = database.open().engine
-    writer = Writer(engine, on_event=told.append)
+    writer = Writer(engine, on_event=published.append)
 
     def spoiled(on: Connection) -> None:
-        note(on, "in vain", ORIGIN, {})
+        note(on, "rolled back", ORIGIN, {})
         on.exec_driver_sql("no such statement")
 
     def fine(on: Connection) -> None:
@@ -91,48 +91,48 @@ async def test_an_event_that_is_rolled_back_is_not_published(database: Database)
     await writer.run(lambda _: None)
     await writer.close()
     assert [type(outcome) for outcome in outcomes] == [LedgerDownError, type(None), LedgerDownError]
-    assert [event.kind for event in told] == ["done"]
-    assert told[0].facts == {"team": "T1", "user": "U1", "channel": "C1", "request": "r1"}
+    assert [event.kind for event in published] == ["done"]
+    assert published[0].facts == {"team": "T1", "user": "U1", "channel": "C1", "request": "r1"}
 
 
 async def test_peoples_texts_are_recorded_but_not_published(sqlite: Database) -> None:
-    told: list[Event] = []
-    ledger = sqlite.ledger("a", on_event=told.append)
+    published: list[Event] = []
+    ledger = sqlite.ledger("a", on_event=published.append)
     await ledger.start()
     request = replace(new_request(), reason="a reason of theirs")
     found = await ledger.accept(request, State.WAITING, patience=60.0)
     assert isinstance(found, Accepted)
     comment = "a comment of theirs"
     await ledger.clicks.move(found.entry, Move(State.ACCEPTED, "U2", "approved", comment=comment))
-    await soon(lambda: len(told) == 2)
-    assert [event.kind for event in told] == ["accepted", "approved"]
-    assert "theirs" not in repr(told)
-    assert told[1].facts["user"] == "U2"
+    await soon(lambda: len(published) == 2)
+    assert [event.kind for event in published] == ["accepted", "approved"]
+    assert "theirs" not in repr(published)
+    assert published[1].facts["user"] == "U2"
     [row] = sqlite.rows("SELECT detail FROM events WHERE kind = 'approved'")
     assert row["detail"] == comment
 
 
 @pytest.mark.parametrize("kind", ["denied", "dry run"])
 async def test_an_event_without_a_request_is_published_too(sqlite: Database, kind: str) -> None:
-    told: list[Event] = []
-    ledger: Ledger = sqlite.ledger("a", on_event=told.append)
+    published: list[Event] = []
+    ledger: Ledger = sqlite.ledger("a", on_event=published.append)
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
-    await soon(lambda: told)
-    assert [(event.kind, event.facts["env"]) for event in told] == [(kind, "prod-1")]
+    await soon(lambda: published)
+    assert [(event.kind, event.facts["env"]) for event in published] == [(kind, "prod-1")]
 
 
 async def test_a_subscriber_that_raises_affects_neither_the_others_nor_the_ledger(
     sqlite: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[str] = []
+    published: list[str] = []
 
     def fails(_: Event) -> None:
         raise RuntimeError("made up")
 
-    hear = fan_out(fails, lambda event: told.append(event.kind))
-    ledger = sqlite.ledger("a", on_event=hear)
+    on_event = fan_out(fails, lambda event: published.append(event.kind))
+    ledger = sqlite.ledger("a", on_event=on_event)
     for kind in ("denied", "mistake"):
         await ledger.note(kind, ORIGIN, {})
-    await soon(lambda: len(told) == 2)
-    assert told == ["denied", "mistake"]
+    await soon(lambda: len(published) == 2)
+    assert published == ["denied", "mistake"]
     assert caplog.messages == ["unforeseen error"] * 2

@@ -9,11 +9,20 @@ from sqlalchemy import text
 from bot.domain.outcome import Failed, Shared
 from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
-from bot.ledger import LEASE, Accepted, Entry, Ledger, LedgerDownError
+from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.lease import since_boot
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, accepted, everything, new_request, soon, stands, within
+from tests.ledger.conftest import (
+    SOON,
+    accepted,
+    all_requests,
+    cancel_at_commit,
+    current,
+    new_request,
+    soon,
+    within,
+)
 
 SHORT = 0.05
 """Seconds of a short lease."""
@@ -105,7 +114,7 @@ async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
         await database.lease_over(f"taker-{count}")
 
 
-async def test_take_overs_after_clean_stops_count_as_one_and_those_after_a_crash_each(
+async def test_all_take_overs_after_clean_stops_count_as_one_and_each_after_a_crash_counts(
     database: Database, gone: Ledger
 ) -> None:
     await accepted(gone)
@@ -174,7 +183,7 @@ async def test_a_replica_that_lost_a_request_changes_nothing(
     assert not await gone.place(old, "elsewhere")
     assert not await gone.answer(old, Failed(all_guidance()[0]), 1.5, [])
     assert not await gone.end(old, "delivered")
-    assert await stands(ledger, entry) == entry
+    assert await current(ledger, entry) == entry
     assert database.kinds() == kinds
     if state is not State.ANSWERED:
         assert await ledger.answer(entry, Shared(), 1.5, [])
@@ -199,25 +208,6 @@ async def test_an_unconfirmed_request_has_no_holder_until_its_deadline(
     assert await other.replica.take_over(9) == []
 
 
-async def test_a_request_that_waits_for_an_approval_has_no_holder_until_half_time_and_then_until_its_deadline(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    entry = await accepted(ledger, state=State.WAITING, patience=600)
-    assert await other.replica.take_over(9) == []
-    assert await ledger.replica.release_waiting(entry)
-    (row,) = database.rows("SELECT holder, until, wake, created FROM requests")
-    assert row["wake"] == pytest.approx(row["created"] + 300, abs=60)
-    assert row["holder"] is None
-    assert await other.replica.take_over(9) == []
-    database.execute("UPDATE requests SET wake = 1")
-    (woken,) = await other.replica.take_over(9)
-    assert woken == replace(await stands(ledger, entry), taken_over=0, wake=1)
-    await other.replica.release_waiting(woken)
-    (row,) = database.rows("SELECT holder, until, wake FROM requests")
-    assert (row["holder"], row["wake"]) == (None, row["until"])
-    assert await ledger.replica.take_over(9) == []
-
-
 async def test_releasing_a_waiting_request_twice_has_no_further_effect(
     database: Database, ledger: Ledger
 ) -> None:
@@ -228,7 +218,7 @@ async def test_releasing_a_waiting_request_twice_has_no_further_effect(
     assert database.rows("SELECT * FROM requests") == once
 
 
-async def test_a_waiting_request_needs_no_take_over_after_a_crash(
+async def test_a_waiting_request_whose_replica_crashed_is_taken_over_with_its_deadline(
     database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
     entry = await accepted(gone, state=State.WAITING, patience=60)
@@ -242,7 +232,7 @@ async def test_a_waiting_request_needs_no_take_over_after_a_crash(
     assert database.rows("SELECT * FROM requests") == kept
     assert await ledger.place(taken, "C1/1.5")
     assert await ledger.asked(taken, "C2/1.5")
-    now = await stands(ledger, entry)
+    now = await current(ledger, entry)
     assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2/1.5")
 
 
@@ -371,14 +361,14 @@ async def test_work_in_progress_is_cancelled_soon_after_a_suspension(
     await woken.start()
     leases = list[asyncio.Timeout]()
 
-    async def say() -> None:
+    async def work() -> None:
         async with woken.replica.lease.timeout() as lease:
             leases.append(lease)
             clock.suspended = 61
             await asyncio.Event().wait()
 
-    said = await asyncio.gather(say(), say(), return_exceptions=True)
-    assert [type(error) for error in said] == [TimeoutError, TimeoutError]
+    errors = await asyncio.gather(work(), work(), return_exceptions=True)
+    assert [type(error) for error in errors] == [TimeoutError, TimeoutError]
     assert all(lease.expired() for lease in leases)
 
 
@@ -421,9 +411,7 @@ async def test_a_replica_that_closes_releases_all_requests_at_once(
     entry, ended = await accepted(other), await accepted(other)
     await other.end(ended, "withdrawn")
     await other.close()
-    assert [
-        row["holder"] for row in database.rows("SELECT holder FROM requests ORDER BY id")
-    ].count(None) == 1
+    assert len(database.rows("SELECT 1 FROM requests WHERE holder IS NULL")) == 1
     assert ids(await ledger.replica.take_over(9)) == ids([entry])
 
 
@@ -431,9 +419,7 @@ async def test_a_replica_that_restarts_with_its_name_takes_its_requests_up_again
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
-    again = database.ledger(
-        "a"
-    )  # after a crash: nothing was released, and the lease is still valid
+    again = database.ledger("a")  # after a crash: its lease is still valid
     await again.start()
     assert ids(await again.replica.take_over(9)) == ids([entry])
 
@@ -461,15 +447,9 @@ async def test_a_request_that_could_not_be_answered_does_not_stay_open(
     database: Database, ledger: Ledger, state: State
 ) -> None:
     request = new_request()
-    with database.holding() as reached:
-        patience = None if state is State.ACCEPTED else 60
-        asking = asyncio.create_task(ledger.accept(request, state, patience=patience))
-        await soon(reached)
-        asking.cancel()
-        await asyncio.wait([asking])
-        assert asking.cancelled()
+    await cancel_at_commit(database, accepted(ledger, request, state))
     await ledger.replica.heartbeat()
-    (entry,) = await everything(ledger)
+    (entry,) = await all_requests(ledger)
     assert (entry.state, entry.request.origin.response_url) == (State.ENDED, "")
     assert entry.ended is not None
     assert database.kinds() == ["accepted", "withdrawn"]
@@ -483,16 +463,12 @@ async def test_a_retry_that_could_not_be_answered_can_be_requested_again(
     await ledger.answer(earlier, Failed(all_guidance()[0]), 1.5, [])
     await ledger.end(earlier, "delivered")
     retry = new_request(env=earlier.request.env)
-    with database.holding() as reached:
-        asking = asyncio.create_task(ledger.accept(retry, retry=Retry(earlier.request.id, "U1")))
-        await soon(reached)
-        asking.cancel()
-        await asyncio.wait([asking])
+    by_them = Retry(earlier.request.id, "U1")
+    await cancel_at_commit(database, ledger.accept(retry, retry=by_them))
     await ledger.replica.heartbeat()
-    assert (await stands(ledger, earlier)).retried_by is None
-    once_more = Retry(earlier.request.id, "U1")
-    more = await ledger.accept(new_request(env=retry.env), retry=once_more)
-    assert isinstance(more, Accepted)
+    assert database.kinds()[-1] == "withdrawn"
+    assert (await current(ledger, earlier)).retried_by is None
+    await accepted(ledger, new_request(env=retry.env), retry=by_them)
 
 
 async def test_a_request_that_is_withdrawn_in_time_is_not_recorded(
@@ -507,7 +483,7 @@ async def test_a_request_that_is_withdrawn_in_time_is_not_recorded(
         await asyncio.wait([asking])
     await beating
     await ledger.replica.heartbeat()
-    assert await everything(ledger) == []
+    assert await all_requests(ledger) == []
     assert database.kinds() == []
 
 
@@ -520,7 +496,7 @@ async def test_a_request_that_has_continued_is_not_withdrawn(ledger: Ledger) -> 
         asking.cancel()
         await asyncio.wait([asking])
     await ledger.replica.heartbeat()
-    assert (await stands(ledger, entry)).state is State.PLACED
+    assert (await current(ledger, entry)).state is State.PLACED
 
 
 async def test_a_take_over_whose_caller_is_gone_is_undone(
@@ -528,11 +504,7 @@ async def test_a_take_over_whose_caller_is_gone_is_undone(
 ) -> None:
     entry = await accepted(gone)
     await database.lease_over("gone")
-    with database.holding() as reached:
-        taking = asyncio.create_task(ledger.replica.take_over(9))
-        await soon(reached)
-        taking.cancel()
-        await asyncio.wait([taking])
+    await cancel_at_commit(database, ledger.replica.take_over(9))
     await ledger.replica.heartbeat()
     assert [(taken.request.id, taken.taken_over) for taken in await other.replica.take_over(9)] == [
         (entry.request.id, 1)
@@ -562,7 +534,7 @@ async def test_after_a_restart_of_the_server_the_leases_are_intact(
     assert on_postgresql.kinds() == ["accepted", "placed", "answered", "delivered"]
 
 
-async def test_closing_without_a_database_takes_no_longer(
+async def test_closing_does_not_wait_for_a_database_that_is_down(
     postgresql: PostgreSQL, on_postgresql: Database
 ) -> None:
     ledger = on_postgresql.ledger("a")
@@ -575,20 +547,15 @@ async def test_closing_without_a_database_takes_no_longer(
         await asyncio.to_thread(postgresql.start)
 
 
-async def test_a_move_that_was_recorded_without_an_answer_is_confirmed_at_the_next_try(
+async def test_a_move_that_was_recorded_although_its_caller_left_is_confirmed_at_the_next_try(
     on_postgresql: Database,
 ) -> None:
     ledger = on_postgresql.ledger("a")
     await ledger.start()
     entry = await accepted(ledger)
-    with on_postgresql.holding() as reached:
-        placing = asyncio.create_task(ledger.place(entry, "C1/1.5"))
-        await soon(reached)
-        placing.cancel()
-        await asyncio.wait([placing])
+    await cancel_at_commit(on_postgresql, ledger.place(entry, "C1/1.5"))
     assert await ledger.place(entry, "C1/1.5")
     assert on_postgresql.kinds() == ["accepted", "placed"]
-    await ledger.close()
 
 
 @pytest.mark.usefixtures("impatient")

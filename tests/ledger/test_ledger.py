@@ -46,12 +46,12 @@ from bot.ledger import (
 from bot.ledger.clicks import Move
 from tests.conftest import examples
 from tests.databases import Database
-from tests.ledger.conftest import accepted, everything, new_request, stands
+from tests.ledger.conftest import accepted, all_requests, current, new_request
 
 KINDS = get_args(Outcome)
 FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
-BEGINNINGS = (State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED)
-WAY = [State.PLACED, State.ANSWERED, State.ENDED]
+FIRST_STATES = (State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED)
+LATER_STATES = [State.PLACED, State.ANSWERED, State.ENDED]
 STEPS = [
     Step("renewal", 0.25, "renewed"),
     Step("call", 0.5, "refused", Said(40014, "invalid access_token", "5f3a-1")),
@@ -68,12 +68,12 @@ async def move(ledger: Ledger, entry: Entry, to: State, outcome: Outcome = FAILE
             return await ledger.end(entry, "delivered")
 
 
-async def live(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
-    """Take a request to its end."""
+async def carry_out(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
+    """Record a request and take it to its end."""
     entry = await accepted(ledger, request)
-    for to in WAY:
+    for to in LATER_STATES:
         assert await move(ledger, entry, to, outcome)
-    return await stands(ledger, entry)
+    return await current(ledger, entry)
 
 
 def entry_in(found: Acceptance) -> Entry:
@@ -81,11 +81,11 @@ def entry_in(found: Acceptance) -> Entry:
     return found.entry
 
 
-async def bring(ledger: Ledger, to: State) -> Entry:
+async def request_in(ledger: Ledger, to: State) -> Entry:
     """Return a new request in this state."""
-    begun = to if to in BEGINNINGS else State.ACCEPTED
-    entry = await accepted(ledger, state=begun, patience=None if begun is State.ACCEPTED else 60.0)
-    for state in WAY[: WAY.index(to) + 1 if to in WAY else 0]:
+    begun = to if to in FIRST_STATES else State.ACCEPTED
+    entry = await accepted(ledger, state=begun)
+    for state in LATER_STATES[: LATER_STATES.index(to) + 1 if to in LATER_STATES else 0]:
         assert await move(ledger, entry, state)
     return entry
 
@@ -96,7 +96,7 @@ async def test_a_request_is_recorded_completely(database: Database, ledger: Ledg
     entry = await accepted(ledger, request)
     assert entry == Entry(request, State.ACCEPTED, 1, entry.created)
     assert before - 0.1 < entry.created < database.now() + 0.1
-    assert await everything(ledger) == [entry]
+    assert await all_requests(ledger) == [entry]
     (event,) = database.rows("SELECT * FROM events")
     assert event == {
         "id": event["id"],
@@ -120,7 +120,7 @@ async def test_a_ledger_is_opened_by_its_url(sqlite: Database) -> None:
     entry = await accepted(ledger)
     await ledger.close()
     ledger = Ledger.open(sqlite.url, "a")
-    assert await everything(ledger) == [entry]
+    assert await all_requests(ledger) == [entry]
     await ledger.close()
     await ledger.close()  # has no effect
 
@@ -140,8 +140,8 @@ async def test_one_id_makes_one_request(ledger: Ledger) -> None:
 
 async def test_a_trigger_is_known_whatever_its_requests_outcome(ledger: Ledger) -> None:
     request = new_request()
-    entry = await live(ledger, request, Shared())
-    await live(ledger, new_request(env=request.env, again=True), Shared())
+    entry = await carry_out(ledger, request, Shared())
+    await carry_out(ledger, new_request(env=request.env, again=True), Shared())
     assert await ledger.accept(request) == Duplicate(entry)
 
 
@@ -184,10 +184,10 @@ async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
 
 
 async def test_an_earlier_share_is_reported_and_repeated_on_demand(ledger: Ledger) -> None:
-    first = await live(ledger, new_request(), Shared())
+    first = await carry_out(ledger, new_request(), Shared())
     request = new_request(env=first.request.env)
     assert await ledger.accept(request) == SharedBefore(first)
-    second = await live(ledger, replace(request, again=True), Shared(3))
+    second = await carry_out(ledger, replace(request, again=True), Shared(3))
     found = await ledger.accept(new_request(env=first.request.env))
     assert found == SharedBefore(second)  # the newest
     assert second.ended is not None
@@ -196,23 +196,23 @@ async def test_an_earlier_share_is_reported_and_repeated_on_demand(ledger: Ledge
 
 
 async def test_a_share_that_is_being_repeated_is_under_way(ledger: Ledger) -> None:
-    first = await live(ledger, new_request(), Shared())
+    first = await carry_out(ledger, new_request(), Shared())
     second = await accepted(ledger, new_request(env=first.request.env, again=True))
     found = await ledger.accept(new_request(env=first.request.env))
     assert found == UnderWay(second)
 
 
 @pytest.mark.parametrize("outcome", [Shared(), FAILED], ids=["shared", "failed"])
-async def test_an_outcome_that_is_not_told_yet_is_reported_to_a_new_request(
+async def test_an_outcome_that_is_not_delivered_yet_is_reported_to_a_new_request(
     ledger: Ledger, outcome: Outcome
 ) -> None:
     entry = await accepted(ledger)
     await move(ledger, entry, State.ANSWERED, outcome)
     found = await ledger.accept(new_request(env=entry.request.env))
-    assert found == Undelivered(await stands(ledger, entry))
+    assert found == Undelivered(await current(ledger, entry))
 
 
-async def test_a_failure_that_is_not_told_yet_may_be_requested_again(ledger: Ledger) -> None:
+async def test_a_failure_that_is_not_delivered_yet_may_be_retried(ledger: Ledger) -> None:
     entry = await accepted(ledger)
     await move(ledger, entry, State.ANSWERED, FAILED)
     again = new_request(env=entry.request.env)
@@ -226,7 +226,7 @@ async def test_a_failure_that_is_not_told_yet_may_be_requested_again(ledger: Led
 async def test_a_request_without_a_certain_success_may_be_requested_again(
     ledger: Ledger, outcome: Outcome
 ) -> None:
-    first = await live(ledger, new_request(), outcome)
+    first = await carry_out(ledger, new_request(), outcome)
     await accepted(ledger, new_request(env=first.request.env))
 
 
@@ -268,56 +268,46 @@ async def test_replicas_whose_transactions_deadlock_both_succeed(
 
 @pytest.mark.parametrize(
     ("start", "to"),
-    [pair for pair in product(State, WAY) if pair != (State.WAITING, State.PLACED)],
+    [pair for pair in product(State, LATER_STATES) if pair != (State.WAITING, State.PLACED)],
     ids=lambda state: state.value,
 )
 async def test_a_move_is_recorded_exactly_if_it_is_lawful(
     database: Database, ledger: Ledger, start: State, to: State
 ) -> None:
-    entry = await bring(ledger, start)
-    before, kinds = await stands(ledger, entry), database.kinds()
+    entry = await request_in(ledger, start)
+    before, kinds = await current(ledger, entry), database.kinds()
     moved = await move(ledger, entry, to)
     if to in MOVES[start]:
         assert moved
-        assert (await stands(ledger, entry)).state is to
+        assert (await current(ledger, entry)).state is to
         assert len(database.kinds()) > len(kinds)
     else:
         # A repeated move, after a lost answer, is confirmed.
         assert moved == (start is to)
-        assert (await stands(ledger, entry), database.kinds()) == (before, kinds)
+        assert (await current(ledger, entry), database.kinds()) == (before, kinds)
 
 
 async def test_a_place_that_is_recorded_for_a_waiting_request_does_not_change_its_state(
     database: Database, ledger: Ledger
 ) -> None:
-    entry = await bring(ledger, State.WAITING)
+    entry = await request_in(ledger, State.WAITING)
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.asked(entry, "C2/2.5")
-    now = await stands(ledger, entry)
+    now = await current(ledger, entry)
     assert now == replace(entry, place="C1/1.5", asked="C2/2.5", until=now.until, wake=now.wake)
     assert database.kinds() == ["accepted"]
 
 
 async def test_the_place_of_a_question_is_recorded_only_while_it_is_open(ledger: Ledger) -> None:
     for state in State:
-        entry = await bring(ledger, state)
+        entry = await request_in(ledger, state)
         assert await ledger.asked(entry, "C2/2.5") is (state is State.WAITING)
-        assert (await stands(ledger, entry)).asked == ("C2/2.5" if state is State.WAITING else None)
+        assert (await current(ledger, entry)).asked == (
+            "C2/2.5" if state is State.WAITING else None
+        )
 
 
 # Waiting requests, and retries.
-
-
-@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_a_waiting_request_has_its_deadline_by_the_databases_clock(
-    database: Database, ledger: Ledger, state: State
-) -> None:
-    entry = await accepted(ledger, state=state, patience=900)
-    assert entry.until == pytest.approx(database.now() + 900, abs=60)
-    now = await stands(ledger, entry)
-    assert now == replace(entry, until=now.until, wake=now.wake)
-    assert now.until == pytest.approx(entry.until)
-    assert now.at == pytest.approx(database.now(), abs=60)
 
 
 def by(user_id: str, **changes: Any) -> Request:
@@ -328,7 +318,7 @@ def by(user_id: str, **changes: Any) -> Request:
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
 async def test_a_waiting_request_does_not_block_others(ledger: Ledger, state: State) -> None:
-    entry = await accepted(ledger, state=state, patience=90)
+    entry = await accepted(ledger, state=state)
     await accepted(ledger, by("U2", env=entry.request.env))
 
 
@@ -346,12 +336,12 @@ async def test_no_approval_is_requested_for_a_share_that_is_under_way(
     ledger: Ledger, state: State
 ) -> None:
     entry = await accepted(ledger)
-    found = await ledger.accept(by("U2", env=entry.request.env), state, patience=90)
+    found = await ledger.accept(by("U2", env=entry.request.env), state)
     assert isinstance(found, UnderWay)
 
 
-async def test_a_person_does_not_ask_the_approvers_twice_for_one_share(ledger: Ledger) -> None:
-    entry = await accepted(ledger, state=State.WAITING, patience=90)
+async def test_a_person_cannot_ask_the_approvers_twice_for_one_share(ledger: Ledger) -> None:
+    entry = await accepted(ledger, state=State.WAITING)
     found = await ledger.accept(new_request(env=entry.request.env, again=True))
     assert isinstance(found, UnderWay)
     assert found.entry.request == entry.request
@@ -359,16 +349,16 @@ async def test_a_person_does_not_ask_the_approvers_twice_for_one_share(ledger: L
 
 
 async def test_a_request_is_retried_once(database: Database, ledger: Ledger) -> None:
-    first = await live(ledger, new_request(), FAILED)
+    first = await carry_out(ledger, new_request(), FAILED)
     retry = Retry(first.request.id, "U7")
     again = new_request(env=first.request.env)
     assert isinstance(await ledger.accept(again, retry=retry), Accepted)
-    assert (await stands(ledger, first)).retried_by == "U7"
+    assert (await current(ledger, first)).retried_by == "U7"
     kinds = database.kinds()
     assert isinstance(await ledger.accept(again, retry=retry), Duplicate)
     more = new_request(env=first.request.env)
     assert isinstance(await ledger.accept(more, retry=retry), UnderWay)
-    await ledger.end((await everything(ledger))[0], "given up")
+    await ledger.end((await all_requests(ledger))[0], "given up")
     assert await ledger.accept(more, retry=retry) == AlreadyRetried()
     assert database.kinds() == [*kinds, "given up"]
     assert isinstance(await ledger.accept(more), Accepted)  # as a new request it may
@@ -376,24 +366,26 @@ async def test_a_request_is_retried_once(database: Database, ledger: Ledger) -> 
 
 async def test_of_many_concurrent_retries_one_succeeds(ledger: Ledger, other: Ledger) -> None:
     for _ in range(5):
-        first = await live(ledger, new_request(), FAILED)
-        retry = Retry(first.request.id, "U1")
+        first = await carry_out(ledger, new_request(), FAILED)
         found = await asyncio.gather(
             *(
-                at.accept(new_request(env=first.request.env), retry=retry)
-                for at in [ledger, other] * 3
+                at.accept(new_request(), retry=Retry(first.request.id, f"U{number}"))
+                for number, at in enumerate([ledger, other] * 3)
             )
         )
-        assert sorted(type(each).__name__ for each in found) == ["Accepted", *["UnderWay"] * 5]
+        kinds = sorted(type(each).__name__ for each in found)
+        assert kinds == ["Accepted", *["AlreadyRetried"] * 5]
+        (won,) = (number for number, each in enumerate(found) if isinstance(each, Accepted))
+        assert (await current(ledger, first)).retried_by == f"U{won}"
 
 
 async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
-    first = await live(ledger, new_request(), FAILED)
+    first = await carry_out(ledger, new_request(), FAILED)
     theirs = await accepted(ledger, new_request(env=first.request.env))
     retry = Retry(first.request.id, "U1")
     again = new_request(env=first.request.env)
     assert await ledger.accept(again, retry=retry) == UnderWay(theirs)
-    assert (await stands(ledger, first)).retried_by is None
+    assert (await current(ledger, first)).retried_by is None
     await ledger.end(theirs, "given up")
     assert isinstance(await ledger.accept(again, retry=retry), Accepted)
 
@@ -404,26 +396,14 @@ async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
 async def test_a_batch_does_not_block_other_requests(ledger: Ledger) -> None:
     batch = new_request(appid="", appids=("wx1", "wx2"))
     entry = await accepted(ledger, batch)
-    assert await stands(ledger, entry) == entry
+    assert await current(ledger, entry) == entry
     await accepted(ledger, new_request(env=batch.env))
     await accepted(ledger, new_request(env=batch.env, appid="", appids=("wx1", "wx2")))
     assert await ledger.accept(batch) == Duplicate(entry)
 
 
-async def test_the_history_has_one_line_for_a_batch_unless_an_appid_is_looked_up(
-    ledger: Ledger,
-) -> None:
-    appid = "wx00000000000000aa"
-    batch = await accepted(ledger, new_request(appid="", appids=(appid, "wx00000000000000bb")))
-    item = new_request(env=batch.request.env, appid=appid, batch=batch.request.id)
-    queued = await accepted(ledger, item, State.QUEUED)
-    assert await ledger.history(("T1", "U1"), None, 9) == [batch]
-    assert await ledger.history(("T2", "U2"), batch.request.env, 9) == [batch]
-    assert await ledger.history(("T2", "U2"), appid, 9) == [queued]
-
-
 async def test_a_requests_life_is_recorded_in_events(database: Database, ledger: Ledger) -> None:
-    entry = await live(ledger, new_request(), FAILED)
+    entry = await carry_out(ledger, new_request(), FAILED)
     found = database.rows(
         "SELECT kind, outcome, errcode, rid, seconds, detail FROM events ORDER BY id"
     )
@@ -436,8 +416,8 @@ async def test_a_requests_life_is_recorded_in_events(database: Database, ledger:
         ("answered", "failed", 40014, "5f3a-1", 1.5, key),
         ("delivered", None, None, None, None, None),
     ]
-    of_it = {row["request"] for row in database.rows("SELECT request FROM events")}
-    assert of_it == {entry.request.id}
+    requests = {row["request"] for row in database.rows("SELECT request FROM events")}
+    assert requests == {entry.request.id}
 
 
 async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
@@ -447,7 +427,7 @@ async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
         await accepted(ledger, new_request(env=f"env-{n}", appid="wx5fe6bb43205e9e70"))
         for n in range(4)
     ]
-    told = list[bool | None]()
+    mentioned_before = list[bool | None]()
     for entry, outcome, why in (
         (ready, Shared(), "ready"),  # whose answer has no next steps
         (first, Shared(), None),
@@ -457,9 +437,9 @@ async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
         answer = await ledger.answer(entry, outcome)
         assert answer
         assert await ledger.told_steps(entry.request, outcome) is answer.told_steps
-        told.append(answer.told_steps)
+        mentioned_before.append(answer.told_steps)
         await ledger.end(entry, "delivered", why)
-    assert told == [False, False, True, None]
+    assert mentioned_before == [False, False, True, None]
 
 
 async def test_the_envs_of_past_requests_are_listed_once_with_the_latest_first(
@@ -476,22 +456,22 @@ async def test_the_envs_of_past_requests_are_listed_once_with_the_latest_first(
 
 async def test_a_requests_life_takes_four_transactions(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger)
-    for to in WAY:
+    for to in LATER_STATES:
         await move(ledger, entry, to)
     assert len(database.commits) == 4
 
 
 async def test_an_ended_request_has_no_response_url(database: Database, ledger: Ledger) -> None:
-    entry = await bring(ledger, State.ANSWERED)
-    assert (await stands(ledger, entry)).request == entry.request
+    entry = await request_in(ledger, State.ANSWERED)
+    assert (await current(ledger, entry)).request == entry.request
     await move(ledger, entry, State.ENDED)
     assert database.rows("SELECT response_url FROM requests") == [{"response_url": None}]
-    everything = database.rows("SELECT * FROM requests") + database.rows("SELECT * FROM events")
-    assert "hooks.example" not in str(everything)
+    rows = database.rows("SELECT * FROM requests") + database.rows("SELECT * FROM events")
+    assert "hooks.example" not in str(rows)
 
 
 async def test_all_times_come_from_the_databases_clock(database: Database, ledger: Ledger) -> None:
-    await live(ledger, new_request(), FAILED)
+    await carry_out(ledger, new_request(), FAILED)
     await ledger.note("denied", new_request().origin, {})
     await ledger.replica.heartbeat()
     await ledger.replica.take_over(9)
@@ -509,19 +489,19 @@ async def test_all_times_come_from_the_databases_clock(database: Database, ledge
 
 
 async def test_an_event_is_never_changed(database: Database, ledger: Ledger, other: Ledger) -> None:
-    await live(ledger, new_request(), FAILED)
-    await live(ledger, new_request(), Shared())
+    await carry_out(ledger, new_request(), FAILED)
+    await carry_out(ledger, new_request(), Shared())
     held = await accepted(other)
     await other.close()
     (entry,) = await ledger.replica.take_over(9)
     assert entry.request.id == held.request.id
-    await asyncio.gather(asyncio.create_task(ledger.note("denied", held.request.origin, {})))
+    await ledger.note("denied", held.request.origin, {})
     await ledger.start()
     await ledger.close()
-    about = [words for words, _ in database.statements if re.search(r"\bevents\b", words)]
-    written = [words for words in about if not words.startswith("SELECT ")]
+    statements = [sql for sql, _ in database.statements if re.search(r"\bevents\b", sql)]
+    written = [sql for sql in statements if not sql.startswith("SELECT ")]
     assert written
-    assert all(words.startswith(("INSERT INTO events ", "CREATE ")) for words in written)
+    assert all(sql.startswith(("INSERT INTO events ", "CREATE ")) for sql in written)
 
 
 async def test_a_command_that_is_no_request_is_recorded_as_an_event(
@@ -532,7 +512,7 @@ async def test_a_command_that_is_no_request_is_recorded_as_an_event(
     assert [*event.values()] == ["denied", "T1", "C1", "prod-1", "no rule", None]
 
 
-async def test_a_requester_s_history_is_newest_first(ledger: Ledger) -> None:
+async def test_a_persons_history_is_newest_first(ledger: Ledger) -> None:
     entries = [await accepted(ledger) for _ in range(3)]
     theirs = replace(new_request().origin, user_id="U2")
     await accepted(ledger, new_request(origin=theirs))
@@ -561,7 +541,7 @@ async def test_characters_that_databases_cannot_store_are_replaced(
     assert await ledger.answer(
         entry, Failed(all_guidance()[0], said), 1.5, [Step("call", 1, "\0", said)]
     )
-    found = await stands(ledger, entry)
+    found = await current(ledger, entry)
     assert (found.request.reason, found.request.rule) == ("a�b�c 云", "�")
     assert found.outcome == Failed(all_guidance()[0], said)  # as JSON it is stored unchanged
     (event,) = database.rows("SELECT errcode, detail FROM events WHERE kind = 'call'")
@@ -612,7 +592,7 @@ REQUESTS = st.builds(
 async def test_an_outcome_is_read_back_unchanged(ledger: Ledger, outcome: Outcome) -> None:
     entry = await accepted(ledger)
     assert await ledger.answer(entry, outcome, 1.5, [])
-    assert await stands(ledger, entry) == replace(entry, state=State.ANSWERED, outcome=outcome)
+    assert await current(ledger, entry) == replace(entry, state=State.ANSWERED, outcome=outcome)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -630,14 +610,14 @@ async def test_a_request_is_read_back_unchanged(ledger: Ledger, request: Request
     request = replace(request, appid="" if request.appids else request.appid)
     request = replace(request, origin=replace(request.origin, user_id=request.id))
     entry = await accepted(ledger, request)
-    assert await stands(ledger, entry) == entry
+    assert await current(ledger, entry) == entry
 
 
 @pytest.mark.parametrize("outcome", [None, *KINDS])
 async def test_the_approver_of_a_request_that_continued_is_known(
     database: Database, ledger: Ledger, outcome: type[Outcome] | None
 ) -> None:
-    entry = await bring(ledger, State.WAITING)
+    entry = await request_in(ledger, State.WAITING)
     await ledger.asked(entry, "C2/2.5")
     moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U7", "approved", comment="fine"))
     assert moved is not None
@@ -645,11 +625,11 @@ async def test_the_approver_of_a_request_that_continued_is_known(
     name = outcome and outcome.__name__.lower()
     database.execute("UPDATE requests SET outcome = :name", name=name)
     approved = outcome in {None, Shared, Failed, Unknown, Stopped, Skipped, Finished}
-    assert ((await stands(ledger, entry)).request.approval is not None) is approved
+    assert ((await current(ledger, entry)).request.approval is not None) is approved
 
 
 async def test_a_confirmation_is_not_an_approval(ledger: Ledger) -> None:
-    entry = await bring(ledger, State.CONFIRMING)
+    entry = await request_in(ledger, State.CONFIRMING)
     moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "confirmed"))
     assert moved is not None
     assert moved.request == entry.request
@@ -658,14 +638,14 @@ async def test_a_confirmation_is_not_an_approval(ledger: Ledger) -> None:
 async def test_an_unknown_language_is_read_as_english(database: Database, ledger: Ledger) -> None:
     entry = await accepted(ledger, new_request(language=Language.CHINESE))
     database.execute("UPDATE requests SET language = 'tlh'")
-    assert (await stands(ledger, entry)).request.language is Language.ENGLISH
+    assert (await current(ledger, entry)).request.language is Language.ENGLISH
 
 
 async def test_every_guidance_is_read_back_unchanged(ledger: Ledger) -> None:
     async def round_trip(outcome: Outcome) -> Outcome | None:
         entry = await accepted(ledger)
         assert await ledger.answer(entry, outcome, 1.5, [])
-        return (await stands(ledger, entry)).outcome
+        return (await current(ledger, entry)).outcome
 
     outcomes = [kind(row) for row in all_guidance() for kind in (Failed, Unknown)]
     assert await asyncio.gather(*map(round_trip, outcomes)) == outcomes
@@ -674,7 +654,7 @@ async def test_every_guidance_is_read_back_unchanged(ledger: Ledger) -> None:
 @pytest.mark.parametrize("link", [None, *Link])
 async def test_the_broken_link_is_read_back_unchanged(ledger: Ledger, link: Link | None) -> None:
     failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, link)
-    entry = await live(ledger, new_request(), failed)
+    entry = await carry_out(ledger, new_request(), failed)
     assert entry.outcome == failed
 
 
@@ -683,23 +663,23 @@ async def test_a_gateways_http_status_is_read_back_unchanged(
     ledger: Ledger, kind: type[Failed | Unknown]
 ) -> None:
     ended = replace(kind(for_trouble(Trouble.GATEWAY_LENGTH)), status=412)
-    assert (await live(ledger, new_request(), ended)).outcome == ended
+    assert (await carry_out(ledger, new_request(), ended)).outcome == ended
 
 
 async def test_a_request_with_an_unknown_link_is_readable(
     database: Database, ledger: Ledger
 ) -> None:
     failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
-    entry = await live(ledger, new_request(), failed)
+    entry = await carry_out(ledger, new_request(), failed)
     database.execute("""UPDATE requests SET ending = replace(ending, '"ticket"', '"another"')""")
-    assert (await stands(ledger, entry)).outcome == replace(failed, link=None)
+    assert (await current(ledger, entry)).outcome == replace(failed, link=None)
 
 
 async def test_a_request_with_an_unknown_ground_or_outcome_is_readable(
     database: Database, ledger: Ledger
 ) -> None:
-    entry = await live(ledger, new_request(), Denied(Ground.OTHER_OWNER))
+    entry = await carry_out(ledger, new_request(), Denied(Ground.OTHER_OWNER))
     database.execute("UPDATE requests SET ending = replace(ending, 'other owner', 'the moon')")
-    assert (await stands(ledger, entry)).outcome == Denied(Ground.NOT_ALLOWED)
+    assert (await current(ledger, entry)).outcome == Denied(Ground.NOT_ALLOWED)
     database.execute("UPDATE requests SET ending = replace(ending, 'denied', 'eclipsed')")
-    assert (await stands(ledger, entry)).outcome is None
+    assert (await current(ledger, entry)).outcome is None

@@ -7,14 +7,14 @@ from bot.domain.request import State
 from bot.ledger import Entry, Ledger
 from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
 from tests.databases import Database
-from tests.ledger.conftest import accepted, stands
+from tests.ledger.conftest import accepted, current
 
 
 async def answered(ledger: Ledger) -> Entry:
     entry = await accepted(ledger)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.answer(await stands(ledger, entry), Shared(), 0.1, ())
-    return await stands(ledger, entry)
+    assert await ledger.answer(await current(ledger, entry), Shared(), 0.1, ())
+    return await current(ledger, entry)
 
 
 async def test_an_owed_message_has_no_holder_until_it_is_due_and_then_the_first_replica_takes_it(
@@ -43,7 +43,7 @@ async def test_the_pauses_grow_within_limits_and_are_at_least_as_long_as_slack_a
     ):
         began = database.now()
         database.execute("UPDATE requests SET owed = :at", at=began - since)
-        assert await ledger.replica.owe(await stands(ledger, entry), "HTTP 503", at_least)
+        assert await ledger.replica.owe(await current(ledger, entry), "HTTP 503", at_least)
         (row,) = database.rows("SELECT wake FROM requests")
         took = database.now() - began
         assert wanted - 0.1 <= row["wake"] - began <= wanted + 2 * took + 0.1
@@ -54,9 +54,9 @@ async def test_the_reason_of_an_owed_message_is_recorded_once(
 ) -> None:
     entry = await answered(ledger)
     assert await ledger.replica.owe(entry, "not sent")
-    assert await ledger.replica.owe(await stands(ledger, entry), "HTTP 503")
-    (said,) = database.rows("SELECT request, detail FROM events WHERE kind = 'owed'")
-    assert said == {"request": entry.request.id, "detail": "not sent"}
+    assert await ledger.replica.owe(await current(ledger, entry), "HTTP 503")
+    (event,) = database.rows("SELECT request, detail FROM events WHERE kind = 'owed'")
+    assert event == {"request": entry.request.id, "detail": "not sent"}
 
 
 async def test_no_earlier_message_is_owed_once_a_request_has_moved_on(
@@ -67,7 +67,7 @@ async def test_no_earlier_message_is_owed_once_a_request_has_moved_on(
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await ledger.replica.take_over(9)
     assert await ledger.place(taken, "C1/1.5")
-    now = await stands(ledger, entry)
+    now = await current(ledger, entry)
     assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
 
 

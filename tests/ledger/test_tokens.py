@@ -64,15 +64,15 @@ async def saved(tokens: Tokens, value: str, refresh: str | None, name: str = OWN
     return await found(tokens, name)
 
 
-def news(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> OwnerPush:
+def push_of(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> OwnerPush:
     return OwnerPush(owner, at, mark)
 
 
-async def granted(tokens: Tokens, token: str, refresh: str, said: OwnerPush | None = None) -> bool:
-    """Accept a push about an owner, and store what they granted."""
-    said = said or news()
-    await tokens.record_push(said)
-    return await tokens.replace(said, token, refresh, LIFE)
+async def granted(tokens: Tokens, token: str, refresh: str, push: OwnerPush | None = None) -> bool:
+    """Record a push about an authorisation, and store the granted tokens."""
+    push = push or push_of()
+    await tokens.record_push(push)
+    return await tokens.replace(push, token, refresh, LIFE)
 
 
 def secrets(kept: StoredToken) -> tuple[str | None, str | None]:
@@ -83,7 +83,7 @@ def rows(database: Database) -> list[dict[str, Any]]:
     return database.rows("SELECT * FROM tokens ORDER BY platform, name")
 
 
-def let_the_lease_run_out(database: Database) -> None:
+def expire_claims(database: Database) -> None:
     """Let all claims expire."""
     database.execute("UPDATE tokens SET lease_until = :past", past=database.now() - 1)
 
@@ -191,7 +191,7 @@ async def test_a_replica_that_died_during_a_renewal_blocks_others_for_its_claim_
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     first = await claimed(tokens)
-    let_the_lease_run_out(database)
+    expire_claims(database)
     assert (await claimed(others)).fence == first.fence + 1
     assert await tokens.claim(OWNER, LEASE) is None
 
@@ -200,7 +200,7 @@ async def test_an_expired_claim_is_still_valid_if_no_other_was_made(
     database: Database, tokens: Tokens
 ) -> None:
     claim = await claimed(tokens)
-    let_the_lease_run_out(database)
+    expire_claims(database)
     assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
 
 
@@ -217,7 +217,7 @@ async def test_a_late_result_changes_nothing_while_another_replica_renews(
     database: Database, tokens: Tokens, others: Tokens, late: Late
 ) -> None:
     claim = await claimed(tokens)
-    let_the_lease_run_out(database)
+    expire_claims(database)
     await claimed(others)
     before = rows(database)
     assert not await late(tokens, claim)
@@ -229,7 +229,7 @@ async def test_a_late_result_changes_nothing_after_another_replica_has_renewed(
     database: Database, tokens: Tokens, others: Tokens, late: Late
 ) -> None:
     claim = await claimed(tokens)
-    let_the_lease_run_out(database)
+    expire_claims(database)
     await saved(others, "token-2", "refresh-2")
     before = rows(database)
     assert not await late(tokens, claim)
@@ -316,8 +316,8 @@ async def test_releasing_a_claim_changes_nothing_else(
     await claimed(others)
 
 
-# The CreateTime of the second push, after one of 100.
-PUSHED = pytest.mark.parametrize(
+# The CreateTime of a second push; that of the first is 100.
+second_push = pytest.mark.parametrize(
     ("at", "counts"),
     [
         pytest.param(101.0, True, id="newer"),
@@ -327,7 +327,7 @@ PUSHED = pytest.mark.parametrize(
 )
 
 
-@PUSHED
+@second_push
 async def test_only_a_newer_ticket_counts(
     database: Database, tokens: Tokens, at: float, counts: bool
 ) -> None:
@@ -353,81 +353,81 @@ async def test_a_new_ticket_clears_the_trouble_and_keeps_the_claim_to_request_on
     assert await others.claim(TICKET, LEASE) is None
 
 
-HEAR: dict[str, Callable[[Tokens, OwnerPush], Awaitable[bool]]] = {
-    "a grant": lambda tokens, said: tokens.record_push(said),
-    "a withdrawal": lambda tokens, said: tokens.revoke(said, "61003"),
+RECORD: dict[str, Callable[[Tokens, OwnerPush], Awaitable[bool]]] = {
+    "a grant": lambda tokens, push: tokens.record_push(push),
+    "a withdrawal": lambda tokens, push: tokens.revoke(push, "61003"),
 }
-HEARD = pytest.mark.parametrize("hear", HEAR.values(), ids=HEAR.keys())
+each_push = pytest.mark.parametrize("record", RECORD.values(), ids=RECORD.keys())
 
 
-@HEARD
-@PUSHED
+@each_push
+@second_push
 async def test_only_newer_pushes_about_an_owner_count(
     database: Database,
     tokens: Tokens,
     at: float,
     counts: bool,
-    hear: Callable[[Tokens, OwnerPush], Awaitable[bool]],
+    record: Callable[[Tokens, OwnerPush], Awaitable[bool]],
 ) -> None:
-    assert await tokens.record_push(news(100.0))
+    assert await tokens.record_push(push_of(100.0))
     before = rows(database)
-    assert await hear(tokens, news(at)) is counts
+    assert await record(tokens, push_of(at)) is counts
     assert (rows(database) != before) is counts
-    assert await hear(tokens, news(at, owner=ANOTHER_OWNER))
+    assert await record(tokens, push_of(at, owner=ANOTHER_OWNER))
     assert await tokens.ticket("ticket-1", at)
 
 
-@HEARD
+@each_push
 async def test_different_pushes_of_the_same_second_each_count_once(
-    database: Database, tokens: Tokens, hear: Callable[[Tokens, OwnerPush], Awaitable[bool]]
+    database: Database, tokens: Tokens, record: Callable[[Tokens, OwnerPush], Awaitable[bool]]
 ) -> None:
     marks = [str(number) * 16 for number in range(5)]
     for number, mark in enumerate(marks):
-        assert await hear(tokens, news(100.0, mark))
+        assert await record(tokens, push_of(100.0, mark))
         before = rows(database)
         for again in marks[: number + 1]:
-            assert not await hear(tokens, news(100.0, again))
+            assert not await record(tokens, push_of(100.0, again))
         assert rows(database) == before
-    assert await hear(tokens, news(101.0, marks[0]))
-    assert not await hear(tokens, news(100.0, "f" * 16))
+    assert await record(tokens, push_of(101.0, marks[0]))
+    assert not await record(tokens, push_of(100.0, "f" * 16))
 
 
 async def test_a_mark_is_not_matched_across_two_others(tokens: Tokens) -> None:
     for mark in ("0123456789abcdef", "89abcdef01234567"):
-        assert await tokens.record_push(news(100.0, mark))
-        assert await tokens.record_push(news(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
+        assert await tokens.record_push(push_of(100.0, mark))
+        assert await tokens.record_push(push_of(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
 
 
 @pytest.mark.parametrize(
-    "later", [news(101.0), news(100.0, "1" * 16)], ids=["a later second", "the same second"]
+    "later", [push_of(101.0), push_of(100.0, "1" * 16)], ids=["a later second", "the same second"]
 )
 async def test_granted_tokens_are_not_stored_after_a_newer_push(
     database: Database, tokens: Tokens, others: Tokens, later: OwnerPush
 ) -> None:
-    assert await tokens.record_push(news())
-    assert await tokens.is_latest(news())
+    assert await tokens.record_push(push_of())
+    assert await tokens.is_latest(push_of())
     assert await others.revoke(later, "61003")
     before = rows(database)
-    assert not await tokens.is_latest(news())
-    assert not await tokens.replace(news(), "late", "late", LIFE)
+    assert not await tokens.is_latest(push_of())
+    assert not await tokens.replace(push_of(), "late", "late", LIFE)
     assert rows(database) == before
 
 
 async def test_granted_tokens_are_stored_in_spite_of_older_and_repeated_pushes(
     tokens: Tokens, others: Tokens
 ) -> None:
-    assert await tokens.record_push(news())
-    assert not await others.revoke(news(99.0, "1" * 16), "61003")
-    assert not await others.record_push(news())
-    assert await tokens.is_latest(news())
-    assert await tokens.replace(news(), "token-1", "refresh-1", LIFE)
+    assert await tokens.record_push(push_of())
+    assert not await others.revoke(push_of(99.0, "1" * 16), "61003")
+    assert not await others.record_push(push_of())
+    assert await tokens.is_latest(push_of())
+    assert await tokens.replace(push_of(), "token-1", "refresh-1", LIFE)
     assert secrets(await found(tokens)) == ("token-1", "refresh-1")
 
 
 async def test_the_same_push_at_many_replicas_counts_once(database: Database) -> None:
     replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
     for at in range(1, 10):
-        heard = await asyncio.gather(*(replica.record_push(news(at)) for replica in replicas))
+        heard = await asyncio.gather(*(replica.record_push(push_of(at)) for replica in replicas))
         assert sorted(heard) == [False] * 5 + [True]
 
 
@@ -435,7 +435,7 @@ async def test_a_push_without_tokens_does_not_affect_a_renewal_in_progress(
     tokens: Tokens, others: Tokens
 ) -> None:
     claim = await claimed(tokens)
-    assert await others.record_push(news())
+    assert await others.record_push(push_of())
     assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
 
 
@@ -467,7 +467,7 @@ async def test_withdrawn_tokens_are_not_restored_by_a_renewal_in_progress(
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
     claim = await claimed(tokens)
-    assert await others.revoke(news(), "61003")
+    assert await others.revoke(push_of(), "61003")
     before = rows(database)
     assert not await late(tokens, claim)
     assert rows(database) == before
@@ -477,46 +477,46 @@ async def test_withdrawn_tokens_are_not_restored_by_a_renewal_in_progress(
 
 
 async def test_a_new_authorisation_clears_an_owners_trouble(tokens: Tokens) -> None:
-    assert await tokens.revoke(news(), "61003")
-    assert await granted(tokens, "token-2", "refresh-2", news(101.0))
+    assert await tokens.revoke(push_of(), "61003")
+    assert await granted(tokens, "token-2", "refresh-2", push_of(101.0))
     kept = await found(tokens)
     assert (*secrets(kept), kept.error, kept.error_at) == ("token-2", "refresh-2", None, None)
 
 
-GIVEN: dict[str, Late] = {
+STORE: dict[str, Late] = {
     "a renewal": lambda tokens, claim: tokens.save(claim, "token-2", "refresh-2", LIFE),
     "a grant": lambda tokens, claim: tokens.replace(
-        news(owner=claim.name), "token-2", "refresh-2", LIFE
+        push_of(owner=claim.name), "token-2", "refresh-2", LIFE
     ),
 }
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
+@pytest.mark.parametrize("store", STORE.values(), ids=STORE.keys())
 async def test_tokens_that_were_received_while_the_ledger_was_down_are_stored_once_it_is_up(
-    database: Database, tokens: Tokens, give: Late
+    database: Database, tokens: Tokens, store: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
-    await tokens.record_push(news())
+    await tokens.record_push(push_of())
     claim = await claimed(tokens)
     with database.locked(), within(SOON), pytest.raises(LedgerDownError):
-        await give(tokens, claim)
+        await store(tokens, claim)
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
-@pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN.keys())
+@pytest.mark.parametrize("store", STORE.values(), ids=STORE.keys())
 async def test_a_received_token_is_stored_even_if_its_caller_is_cancelled(
-    database: Database, tokens: Tokens, give: Late
+    database: Database, tokens: Tokens, store: Late
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
-    await tokens.record_push(news())
+    await tokens.record_push(push_of())
     claim = await claimed(tokens)
     with database.locked():
-        giving = asyncio.ensure_future(give(tokens, claim))
+        storing = asyncio.ensure_future(store(tokens, claim))
         await asyncio.sleep(0)  # the write has begun
-        giving.cancel()
+        storing.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await giving
+            await storing
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
@@ -526,11 +526,13 @@ async def test_received_tokens_are_on_the_disk_once_the_ledger_is_closed(
     ledger = sqlite.ledger("a")
     await ledger.start()
     tokens = ledger.tokens(PLATFORM, Seal())
-    giving = asyncio.ensure_future(tokens.save(await claimed(tokens), "token-1", "refresh-1", LIFE))
+    storing = asyncio.ensure_future(
+        tokens.save(await claimed(tokens), "token-1", "refresh-1", LIFE)
+    )
     await asyncio.sleep(0)  # the write has begun
-    giving.cancel()
+    storing.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await giving
+        await storing
     await ledger.close()
     sqlite.let_go()
     after = sqlite.ledger("a").tokens(PLATFORM, Seal())
@@ -542,7 +544,7 @@ async def test_a_delayed_write_overwrites_nothing_newer(
     database: Database, tokens: Tokens, others: Tokens
 ) -> None:
     claim = await claimed(tokens)
-    let_the_lease_run_out(database)
+    expire_claims(database)
     newer = await claimed(others)
     with database.locked(), pytest.raises(LedgerDownError):
         await tokens.save(claim, "token-1", "refresh-1", LIFE)
@@ -556,18 +558,18 @@ async def test_every_method_reports_that_the_ledger_is_down(
     database: Database, tokens: Tokens
 ) -> None:
     claim = await claimed(tokens)
-    ways: dict[str, Callable[[], Awaitable[object]]] = {
-        "claim": lambda: tokens.claim(OWNER, LEASE),
-        "failed": lambda: tokens.failed(claim, "61004"),
-        "release": lambda: tokens.release(claim),
-        "ticket": lambda: tokens.ticket("ticket-1", 100),
-        "record_push": lambda: tokens.record_push(news()),
-        "is_latest": lambda: tokens.is_latest(news()),
-        "revoke": lambda: tokens.revoke(news(), "61003"),
-    }
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: tokens.claim(OWNER, LEASE),
+        lambda: tokens.failed(claim, "61004"),
+        lambda: tokens.release(claim),
+        lambda: tokens.ticket("ticket-1", 100),
+        lambda: tokens.record_push(push_of()),
+        lambda: tokens.is_latest(push_of()),
+        lambda: tokens.revoke(push_of(), "61003"),
+    ]
     with database.locked():
-        said = await asyncio.gather(*(way() for way in ways.values()), return_exceptions=True)
-    assert [type(answer) for answer in said] == [LedgerDownError] * len(ways)
+        results = await asyncio.gather(*(call() for call in calls), return_exceptions=True)
+    assert [type(each) for each in results] == [LedgerDownError] * len(calls)
     assert secrets(await found(tokens)) == (None, None)
 
 
@@ -581,14 +583,14 @@ async def test_two_platforms_in_one_ledger_do_not_see_each_other(
     assert await theirs.find(OWNER) is None
     held, before = await claimed(tokens), rows(database)
 
-    assert await theirs.revoke(news(40), "61003")
+    assert await theirs.revoke(push_of(40), "61003")
     claim = await claimed(theirs)
     assert secrets(claim) == (None, None)
     assert await theirs.save(claim, "token-2", "refresh-2", LIFE)
     assert await theirs.ticket("ticket-2", 50)
-    assert await theirs.record_push(news(50))
+    assert await theirs.record_push(push_of(50))
     await theirs.failed(held, "61004")
-    assert await theirs.replace(news(50), "token-3", "refresh-3", LIFE)
+    assert await theirs.replace(push_of(50), "token-3", "refresh-3", LIFE)
     assert rows(database)[: len(before)] == before
     assert {name: kept.value for name, kept in (await theirs.all()).items()} == {
         OWNER: "token-3",
@@ -609,23 +611,23 @@ def stored(database: Database) -> bytes:
     return repr(every).encode()
 
 
-WORDS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "s3cret-granted")
+SECRETS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "s3cret-granted")
 
 
-@pytest.mark.parametrize(("keys", "shown"), [([], WORDS), ([KEY], ()), ([KEY, OLD_KEY], ())])
+@pytest.mark.parametrize(("keys", "shown"), [([], SECRETS), ([KEY], ()), ([KEY, OLD_KEY], ())])
 async def test_the_database_has_no_readable_secret_once_there_is_a_key(
     database: Database, ledger: Ledger, keys: list[str], shown: tuple[str, ...]
 ) -> None:
-    ticket, platform, token, refresh, given = WORDS
+    ticket, platform, token, refresh, given = SECRETS
     tokens = ledger.tokens(PLATFORM, seal_of(keys))
     await tokens.ticket(ticket, 100)
     await saved(tokens, platform, None, COMPONENT)
     await saved(tokens, token, refresh)
-    assert await granted(tokens, given, given, news(owner=ANOTHER_OWNER))
+    assert await granted(tokens, given, given, push_of(owner=ANOTHER_OWNER))
     kept = await tokens.all()
     assert {each.value for each in kept.values()} == {ticket, platform, token, given}
-    assert tuple(word for word in WORDS if word.encode() in stored(database)) == shown
-    assert [word for word in (*WORDS, *keys) if word in f"{kept!r} {tokens!r}"] == []
+    assert tuple(word for word in SECRETS if word.encode() in stored(database)) == shown
+    assert [word for word in (*SECRETS, *keys) if word in f"{kept!r} {tokens!r}"] == []
 
 
 async def test_a_readable_secret_is_sealed_at_the_next_renewal(ledger: Ledger) -> None:
@@ -644,8 +646,8 @@ async def test_a_token_without_its_key_counts_as_missing_and_can_be_renewed(
     await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
     tokens = ledger.tokens(PLATFORM, seal_of([KEY]))
     assert secrets(await claimed(tokens)) == (None, None)
-    let = await found(tokens)
-    assert await tokens.save(let, "token-2", "refresh-2", LIFE)
+    kept = await found(tokens)
+    assert await tokens.save(kept, "token-2", "refresh-2", LIFE)
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 

@@ -31,6 +31,13 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
     await writer.close()
 
 
+@pytest.fixture
+async def postgresql_writer(on_postgresql: Database) -> AsyncIterator[Writer]:
+    writer = Writer(on_postgresql.open().engine)
+    yield writer
+    await writer.close()
+
+
 def add(name: str) -> Callable[[Connection], str]:
     """Return work that inserts a name and returns it."""
 
@@ -71,9 +78,9 @@ class Gate:
             self.opened.set()
 
 
-@pytest.fixture
-async def gate(writer: Writer) -> AsyncIterator[Gate]:
-    """Keep the writer busy until the gate is opened."""
+@asynccontextmanager
+async def busy(writer: Writer) -> AsyncIterator[Gate]:
+    """Keep the writer busy until the gate is opened, at the latest at the end of the context."""
     gate = Gate()
     with gate.held():
         waiting = writer.run(gate)
@@ -83,8 +90,14 @@ async def gate(writer: Writer) -> AsyncIterator[Gate]:
     waiting.exception()
 
 
+@pytest.fixture
+async def gate(writer: Writer) -> AsyncIterator[Gate]:
+    async with busy(writer) as gate:
+        yield gate
+
+
 def queued(writer: Writer, *works: Callable[[Connection], str]) -> list[asyncio.Future[str]]:
-    """Return a function that waits until this much work is queued."""
+    """Queue this work, and return its results."""
     return [writer.run(work) for work in works]
 
 
@@ -119,12 +132,12 @@ def twice(on: Connection) -> str:
     return add("same")(on)
 
 
-def stumble(_: Connection) -> str:
-    raise LookupError("my own mistake")
+def fail(_: Connection) -> str:
+    raise LookupError("a defect")
 
 
 @pytest.mark.parametrize(
-    ("work", "error"), [(twice, LedgerDownError), (stumble, LookupError)], ids=["database", "own"]
+    ("work", "error"), [(twice, LedgerDownError), (fail, LookupError)], ids=["database", "defect"]
 )
 async def test_an_error_is_raised_to_its_caller_only(
     writer: Writer, gate: Gate, work: Callable[[Connection], str], error: type[Exception]
@@ -132,7 +145,7 @@ async def test_an_error_is_raised_to_its_caller_only(
     tasks = queued(writer, *map(add, "abc"), work, *map(add, "def"))
     gate.opened.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    with pytest.raises(error, match=r"(?i)unique|my own mistake"):
+    with pytest.raises(error, match=r"(?i)unique|a defect"):
         tasks[3].result()
     del results[3]
     assert results == list("abcdef")
@@ -239,30 +252,30 @@ async def test_deferred_work_is_retried_until_it_is_committed_once(
 
 
 @pytest.mark.parametrize(
-    ("mistake", "traced"), [(stumble, True), (twice, False)], ids=["own", "what stands there"]
+    ("failing", "traced"), [(fail, True), (twice, False)], ids=["defect", "conflict"]
 )
 async def test_deferred_work_that_can_never_succeed_is_abandoned_and_logged_once(
     database: Database,
     writer: Writer,
     caplog: pytest.LogCaptureFixture,
-    mistake: Callable[[Connection], str],
+    failing: Callable[[Connection], str],
     traced: bool,
 ) -> None:
     tries = list[str]()
 
     def work(on: Connection) -> None:
         tries.append("")
-        mistake(on)
+        failing(on)
 
     writer.run_later(work, request="request-1")
     for name in "abc":
         await writer.run(add(name))
     assert names(database) == ["a", "b", "c"]
     assert len(tries) <= 2  # with others, then by itself
-    (said,) = caplog.records
-    assert (said.levelname, vars(said)["request"]) == ("ERROR", "request-1")
-    assert said.message == "the ledger gives up what it cannot do"
-    assert bool(said.exc_info) is traced
+    (record,) = caplog.records
+    assert (record.levelname, vars(record)["request"]) == ("ERROR", "request-1")
+    assert record.message == "the ledger gives up what it cannot do"
+    assert bool(record.exc_info) is traced
 
 
 @pytest.mark.parametrize(
@@ -274,17 +287,17 @@ async def test_deferred_work_is_not_abandoned_for_an_error_that_can_be_corrected
     caplog: pytest.LogCaptureFixture,
     kind: type[DBAPIError],
 ) -> None:
-    away = [True]
+    failing = [True]
 
     def work(on: Connection) -> None:
-        if away:
+        if failing:
             raise kind("UPDATE", {}, Exception("made up"))
         add("later")(on)
 
     writer.run_later(work)
     for name in "ab":
         await writer.run(add(name))
-    away.clear()
+    failing.clear()
     await writer.run(add("c"))
     assert names(database) == ["a", "b", "c", "later"]
     assert caplog.records == []
@@ -313,9 +326,9 @@ async def test_closing_logs_unfinished_work(
     writer.run_later(work, request="request-3")
     await writer.close()
     assert names(database) == ["done"]
-    said = [(each.levelname, each.message, vars(each)["request"]) for each in caplog.records]
+    records = [(each.levelname, each.message, vars(each)["request"]) for each in caplog.records]
     undone = "the ledger stops and leaves this undone"
-    assert said == [("ERROR", undone, f"request-{number}") for number in (2, 3)]
+    assert records == [("ERROR", undone, f"request-{number}") for number in (2, 3)]
 
 
 async def test_work_that_outlasts_the_closing_leaves_no_connection_open(
@@ -363,9 +376,8 @@ def test_the_writer_works_after_a_callers_event_loop_has_ended(database: Databas
 
 
 async def test_work_whose_connection_is_lost_is_repeated_once_over_a_new_one(
-    on_postgresql: Database,
+    postgresql_writer: Writer,
 ) -> None:
-    writer, gate = Writer(on_postgresql.open().engine), Gate()
     ran = list[str]()
 
     def lose(on: Connection) -> str:
@@ -377,23 +389,17 @@ async def test_work_whose_connection_is_lost_is_repeated_once_over_a_new_one(
         ran.append("note")
         return "never"
 
-    with gate.held():
-        first = writer.run(gate)
-        await soon(gate.reached.is_set)
-        tasks = queued(writer, note, lose, note)
-    await first
+    async with busy(postgresql_writer):
+        tasks = queued(postgresql_writer, note, lose, note)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(each) for each in results] == [LedgerDownError] * 3
     assert ran == ["note", "lose"] * 2
-    assert await writer.run(add("next")) == "next"
-    await writer.close()
+    assert await postgresql_writer.run(add("next")) == "next"
 
 
 async def test_all_work_of_a_transaction_whose_connection_is_lost_is_repeated_over_a_new_one(
-    on_postgresql: Database,
+    on_postgresql: Database, postgresql_writer: Writer
 ) -> None:
-    writer, gate = Writer(on_postgresql.open().engine), Gate()
-
     def lose(on: Connection) -> str:
         if not lost:
             lost.append("")
@@ -401,22 +407,17 @@ async def test_all_work_of_a_transaction_whose_connection_is_lost_is_repeated_ov
         return "not again"
 
     lost = list[str]()
-    with gate.held():
-        first = writer.run(gate)
-        await soon(gate.reached.is_set)
-        tasks = queued(writer, add("a"), lose, add("b"))
-    await first
+    async with busy(postgresql_writer):
+        tasks = queued(postgresql_writer, add("a"), lose, add("b"))
     assert await asyncio.gather(*tasks) == ["a", "not again", "b"]
     assert names(on_postgresql) == ["a", "b"]
-    await writer.close()
 
 
 async def test_work_whose_connection_is_lost_during_the_commit_is_not_repeated(
-    on_postgresql: Database,
+    on_postgresql: Database, postgresql_writer: Writer
 ) -> None:
-    engine = on_postgresql.open().engine
-    writer, ran = Writer(engine), list[str]()
-    await writer.run(add("a"))
+    engine, ran = on_postgresql.opened[0].engine, list[str]()
+    await postgresql_writer.run(add("a"))
 
     def note(on: Connection) -> str:
         ran.append("note")
@@ -424,21 +425,18 @@ async def test_work_whose_connection_is_lost_during_the_commit_is_not_repeated(
 
     event.listen(engine, "commit", lambda _: end_all_connections(on_postgresql), once=True)
     with pytest.raises(LedgerDownError):
-        await writer.run(note)
+        await postgresql_writer.run(note)
     assert ran == ["note"]
-    assert await writer.run(add("next")) == "next"
-    await writer.close()
+    assert await postgresql_writer.run(add("next")) == "next"
 
 
 async def test_a_dead_idle_connection_is_replaced_silently(
-    on_postgresql: Database,
+    on_postgresql: Database, postgresql_writer: Writer
 ) -> None:
-    writer = Writer(on_postgresql.open().engine)
-    await writer.run(add("a"))
+    await postgresql_writer.run(add("a"))
     end_all_connections(on_postgresql)
-    await writer.run(add("b"))
+    await postgresql_writer.run(add("b"))
     assert names(on_postgresql) == ["a", "b"]
-    await writer.close()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -531,20 +529,18 @@ async def test_closing_does_not_wait_for_a_locked_row(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_locked_row_delays_only_its_own_changes(on_postgresql: Database) -> None:
-    writer, gate = Writer(on_postgresql.open().engine), Gate()
-    await writer.run(add("locked"))
-    with on_postgresql.engine.begin() as connection, gate.held():
+async def test_a_locked_row_delays_only_its_own_changes(
+    on_postgresql: Database, postgresql_writer: Writer
+) -> None:
+    await postgresql_writer.run(add("locked"))
+    with on_postgresql.engine.begin() as connection:
         connection.execute(select(replicas).with_for_update())
-        first = writer.run(gate)
-        await soon(gate.reached.is_set)
-        tasks = queued(writer, add("a"), change, add("b"))
-        gate.opened.set()
+        async with busy(postgresql_writer):
+            tasks = queued(postgresql_writer, add("a"), change, add("b"))
         with within(SOON):
-            results = await asyncio.gather(first, *tasks, return_exceptions=True)
-    assert isinstance(results[2], LedgerDownError)
-    assert results[1::2] == ["a", "b"]
-    await writer.close()
+            one, locked, other = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(locked, LedgerDownError)
+    assert (one, other) == ("a", "b")
 
 
 async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None:
@@ -552,7 +548,7 @@ async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None
     writer = Writer(engine)
     with engine.connect() as connection:  # the writer uses the same one
         most = connection.exec_driver_sql("PRAGMA max_page_count").scalar()
-        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # all of them
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # means: no more than it has
     written = list[str]()
 
     async def fill() -> None:
@@ -569,9 +565,9 @@ async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None
 
 
 async def test_a_server_that_stops_is_reported_and_works_again(
-    postgresql: PostgreSQL, on_postgresql: Database
+    postgresql: PostgreSQL, on_postgresql: Database, postgresql_writer: Writer
 ) -> None:
-    writer = Writer(on_postgresql.open().engine)
+    writer = postgresql_writer
     await writer.run(add("before"))
     await asyncio.to_thread(postgresql.stop)
     try:
@@ -584,39 +580,36 @@ async def test_a_server_that_stops_is_reported_and_works_again(
         await asyncio.to_thread(postgresql.start)
     await writer.run(add("next"))
     assert names(on_postgresql) == ["before", "next"]
-    await writer.close()
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_server_that_does_not_answer_is_reported_and_works_again(
-    on_postgresql: Database,
+    postgresql_writer: Writer,
 ) -> None:
-    writer = Writer(on_postgresql.open().engine)
-    pid = await writer.run(lambda on: on.scalar(text("SELECT pg_backend_pid()")))
+    pid = await postgresql_writer.run(lambda on: on.scalar(text("SELECT pg_backend_pid()")))
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGSTOP)
     try:
         with within(SOON), pytest.raises(LedgerDownError, match="no answer within 2 s"):
-            await writer.run(add("a"))
+            await postgresql_writer.run(add("a"))
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert await writer.run(add("next")) == "next"
-    await writer.close()
+    assert await postgresql_writer.run(add("next")) == "next"
 
 
 async def test_each_piece_of_work_is_reported_with_its_duration_and_result(
     database: Database,
 ) -> None:
-    told: list[tuple[float, bool]] = []
+    reports: list[tuple[float, bool]] = []
     writer = Writer(
-        database.open().engine, transacted=lambda seconds, taken: told.append((seconds, taken))
+        database.open().engine, transacted=lambda seconds, taken: reports.append((seconds, taken))
     )
     await writer.run(add("same"))
     with pytest.raises(LedgerDownError):
         await writer.run(add("same"))
     await writer.close()
-    assert [taken for _, taken in told] == [True, False]
-    assert all(0 < seconds < SOON for seconds, _ in told)
+    assert [taken for _, taken in reports] == [True, False]
+    assert all(0 < seconds < SOON for seconds, _ in reports)
 
 
 async def test_the_writer_reports_its_queue_length_and_whether_its_thread_runs(
