@@ -1,13 +1,13 @@
 """Check token source 3: WeChat's pushes, each link of the chain in the ledger, its encryption, and permissions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import AUTHORISE_ANEW, in_general
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
-from bot.ops.doctor.findings import Finding, because, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import Finding, Level, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup
@@ -19,9 +19,24 @@ from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import link_states
 
-_LINKS = {Link.TICKET: "ticket", Link.PLATFORM: "platform-token", Link.OWNER: "owner-token"}
-_BEFORE = {Link.TICKET: "callback", Link.PLATFORM: "ticket", Link.OWNER: "platform-token"}
-"""The check of what each link is obtained with."""
+_LINKS = {
+    Link.TICKET: ("ticket", "callback"),
+    Link.PLATFORM: ("platform-token", "ticket"),
+    Link.OWNER: ("owner-token", "platform-token"),
+}
+"""For each link its check, and the check of what it is obtained with."""
+_SEALED: Mapping[Sealed, tuple[Level, str | None]] = {
+    Sealed.NEWEST: ("ok", None),
+    Sealed.OLDER: (
+        "warning",
+        "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours.",
+    ),
+    Sealed.PLAIN: ("warning", "Set TOKEN_ENCRYPTION_KEY."),
+    Sealed.LOST: (
+        "wrong",
+        "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens.",
+    ),
+}
 _UNREAD = "the ledger cannot be read, or is not there yet"
 _START = "Start the bot, and look at its log."
 _COMPARE = (
@@ -58,22 +73,23 @@ def _encryption(kept: StoredTokens) -> Iterator[Finding]:
     for state in Sealed:
         names = sorted(name for name, (_, found) in kept.items() if state in found)
         if names:
-            yield _sealed(state, names)
+            level, fix = _SEALED[state]
+            yield Finding("encryption", level, f"{state.value}: {', '.join(names)}", fix)
 
 
 def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Finding:
-    if ticket is None or ticket.issued is None:
-        return because(warning("callback", "WeChat has pushed no ticket yet", fix), *causes)
-    age = ticket.life - ticket.left
-    found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
-    if age <= _SEEN_LATELY:
-        return ok("callback", found)
-    return because(warning("callback", found, fix), *causes)
+    found = "WeChat has pushed no ticket yet"
+    if ticket and ticket.issued is not None:
+        age = ticket.life - ticket.left
+        found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
+        if age <= _SEEN_LATELY:
+            return ok("callback", found)
+    return warning("callback", found, fix, *causes)
 
 
 def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     """Return the finding about a link; `where` says where to look if no failure is known; `lost` is its key."""
-    name = _LINKS[state.link]
+    name, before = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
     fix = first_step(state.trouble) if state.trouble else where
     why = (
@@ -84,27 +100,12 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     causes = (
         *(("encryption",) if lost else ()),
         *(causes_of(state.trouble, name) if state.trouble else ()),
-        _BEFORE[state.link],
+        before,
     )
     if state.good_until is None:
-        return because(wrong(name, f"{whose}there is no good one{why}", fix), *causes)
+        return wrong(name, f"{whose}there is no good one{why}", fix, *causes)
     good = f"{whose}good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
-    return because(warning(name, good, fix), *causes) if why else ok(name, good)
-
-
-def _sealed(state: Sealed, names: Sequence[str]) -> Finding:
-    found = f"{state.value}: {', '.join(names)}"
-    match state:
-        case Sealed.NEWEST:
-            return ok("encryption", found)
-        case Sealed.OLDER:
-            fix = "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours."
-            return warning("encryption", found, fix)
-        case Sealed.PLAIN:
-            return warning("encryption", found, "Set TOKEN_ENCRYPTION_KEY.")
-        case Sealed.LOST:
-            fix = "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens."
-            return wrong("encryption", found, fix)
+    return warning(name, good, fix, *causes) if why else ok(name, good)
 
 
 def _utc(at: float | None) -> str:

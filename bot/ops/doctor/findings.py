@@ -40,7 +40,7 @@ class Finding:
     found: str
     fix: str | None = None
     causes: tuple[str, ...] = ()
-    """The checks whose findings, if one is not ok, explain this one, which is then told as part of theirs."""
+    """The checks that explain this one if they are not ok; it is then printed with theirs."""
     checked: bool = True
 
 
@@ -49,23 +49,18 @@ def ok(name: str, found: str) -> Finding:
     return Finding(name, "ok", found)
 
 
-def warning(name: str, found: str, fix: str) -> Finding:
+def warning(name: str, found: str, fix: str, *causes: str) -> Finding:
     """Return a finding that does not stop the bot from working."""
-    return Finding(name, "warning", found, fix)
+    return Finding(name, "warning", found, fix, causes)
 
 
-def wrong(name: str, found: str, fix: str) -> Finding:
+def wrong(name: str, found: str, fix: str, *causes: str) -> Finding:
     """Return a finding that stops the bot from working."""
-    return Finding(name, "wrong", found, fix)
-
-
-def because(finding: Finding, *causes: str) -> Finding:
-    """Return the finding with the checks that explain it, unless they are ok."""
-    return replace(finding, causes=causes)
+    return Finding(name, "wrong", found, fix, causes)
 
 
 def unchecked(name: str, why: str, *causes: str) -> Finding:
-    """Return that a check was not made because of the findings of the checks `causes`."""
+    """Return that a check could not be made."""
     return Finding(name, "warning", f"not checked: {why}", _AGAIN, causes, checked=False)
 
 

@@ -24,7 +24,6 @@ from bot.ledger.seal import Sealed, seal_of
 from bot.ledger.tokens import StoredToken, at_rest
 from bot.ops.doctor.findings import (
     Finding,
-    because,
     listed,
     ok,
     others_may_read,
@@ -131,8 +130,8 @@ def _disk(folder: Path) -> Finding:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        unread = warning("disk", f"{folder}: {error.strerror}", "Correct DATABASE_URL.")
-        return because(unread, "ledger")
+        found = f"{folder}: {error.strerror}"
+        return warning("disk", found, "Correct DATABASE_URL.", "ledger")
     left = f"{free // 1_000_000:,} MB free in {folder}"
     if free < _LEAST_FREE:
         fix = "Make room, or delete old events: share-env-bot audit --delete-before DATE."

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.ops.doctor.findings import Finding, because, ok, warning, wrong, wrong_by
+from bot.ops.doctor.findings import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
@@ -120,4 +120,4 @@ def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
             posts = "one post" if times == 1 else f"{times} posts"
             found = f"the bot that runs refused {posts}{where}: {why}"
             causes = ("clock",) if fix == _CLOCK else ()
-            yield because((warning if others else wrong)(_DELIVERIES, found, fix), *causes)
+            yield (warning if others else wrong)(_DELIVERIES, found, fix, *causes)

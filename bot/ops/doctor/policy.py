@@ -1,10 +1,10 @@
 """Check the policy: its lint (`bot.policy.lint`), and what Slack knows about the people and channels that it names."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bot.ops.doctor.findings import (
     Finding,
-    because,
     counted,
     of_owners,
     ok,
@@ -55,47 +55,36 @@ def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
         found = True
         yield remarked(remark)
     for rule in policy.rules:
-        if rule.effect is not Effect.DENY and not _anybody(rule.users, rule.groups, told):
+        named = rule.users or rule.groups
+        if rule.effect is not Effect.DENY and named and _active(rule, told) == frozenset():
             found = True
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
-            nobody = warning(name, why, "Name people who are there, or take the rule out.")
-            yield because(nobody, *_named_in(rule))
+            fix = "Name people who are there, or take the rule out."
+            yield warning(name, why, fix, *_why_nobody(rule, told))
     if not found:
         yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
 
 
-def _anybody(users: frozenset[str], groups: frozenset[str], told: SlackAnswers) -> bool:
-    """Return whether at least one active person is named; True if in doubt."""
-    return ANYONE in users or not (users or groups) or _who(users, groups, told) != frozenset()
-
-
-def _who(
-    users: frozenset[str], groups: frozenset[str], told: SlackAnswers, *, guests: bool = True
+def _active(
+    who: Rule | Approvers | Operators, told: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
-    """Return the active people who are meant; None if Slack did not return enough."""
+    """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
     shut |= set() if guests else {Standing.GUEST, Standing.OUTSIDER}
-    known = told.groups
-    if ANYONE in users or (groups and not isinstance(known, Mapping)):
+    known = told.groups if isinstance(told.groups, Mapping) else None
+    if ANYONE in who.users or (who.groups and known is None):
         return None
-    members = (
-        [known[g].members for g in groups if g in known and known[g].active]
-        if isinstance(known, Mapping)
-        else []
-    )
-    everybody = users.union(*members)
+    groups = [known[each] for each in who.groups if each in known] if known else []
+    everybody = who.users.union(*(group.members for group in groups if group.active))
     return frozenset(user for user in everybody if told.people.get(user) not in shut)
 
 
-def _named_in(who: Rule | Approvers | Operators) -> tuple[str, ...]:
-    """Return the checks of the people and groups who are named."""
-    return (*(("slack-people",) if who.users else ()), *(("slack-groups",) if who.groups else ()))
-
-
-def _gone(nobody: Finding, who: Approvers | Operators, told: SlackAnswers) -> Finding:
-    """Return the finding that nobody may do it, with its cause unless guests are named."""
-    gone = _who(who.users, who.groups, told) == frozenset()
-    return because(nobody, *_named_in(who)) if gone else nobody
+def _why_nobody(who: Rule | Approvers | Operators, told: SlackAnswers) -> tuple[str, ...]:
+    """Return the checks that explain why nobody is active; none if guests are."""
+    if _active(who, told) != frozenset():
+        return ()
+    checks = {"slack-people": who.users, "slack-groups": who.groups}
+    return tuple(check for check, named in checks.items() if named)
 
 
 def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
@@ -109,13 +98,12 @@ def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
 
 def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[Finding]:
     name = "policy-approvers"
-    able = _who(approvers.users, approvers.groups, told, guests=False)
+    able = _active(approvers, told, guests=False)
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
-        yield _gone(wrong(name, found, "Name approvers who are there."), approvers, told)
-    asking = _who(rule.users, rule.groups, told)
-    yield from map(remarked, approval(rule, approvers, able, asking))
+        yield wrong(name, found, "Name approvers who are there.", *_why_nobody(approvers, told))
+    yield from map(remarked, approval(rule, approvers, able, _active(rule, told)))
     channel, answer = approvers.channel, told.channels.get(approvers.channel)
     its = f"the approvers' channel {channel}"
     if isinstance(answer, Refused) and answer.error == "channel_not_found":
@@ -148,7 +136,7 @@ def _owners(policy: Policy, problems: Sequence[str]) -> Iterator[Finding]:
     """Yield the findings about owners; a problem of the setting that names the default owner is their cause."""
     astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
     for finding in of_owners(policy, _lost):
-        yield because(finding, "settings") if astray else finding
+        yield replace(finding, causes=("settings",)) if astray else finding
 
 
 def _lost(envs: str) -> Finding:
@@ -158,14 +146,13 @@ def _lost(envs: str) -> Finding:
 
 def _operators(policy: Policy, told: SlackAnswers) -> Finding:
     name, operators = "policy-operators", policy.operators
-    able = _who(operators.users, operators.groups, told, guests=False)
     if operators == Operators():
         return ok(name, "none are named; whoever asked and whoever may approve can cancel")
-    if able == frozenset():
+    if _active(operators, told, guests=False) == frozenset():
         why = "none of the operators exists and is an active full member"
-        fix = "In the policy file, name operators who are active full members."
         found = f"{why}, so only whoever asked and approvers can cancel"
-        return _gone(wrong(name, found, fix), operators, told)
+        fix = "In the policy file, name operators who are active full members."
+        return wrong(name, found, fix, *_why_nobody(operators, told))
     return ok(name, counted(operators))
 
 

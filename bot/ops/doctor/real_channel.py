@@ -1,6 +1,6 @@
 """The messages that one run of the test posts: each is marked, found again by its mark, and deleted at the end."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from bot.slack.api import REAL_PATIENCE, Answered, Doubtful, Refused, Result, SlackApi, is_transient
 
@@ -13,11 +13,23 @@ _LOOKS = 3
 _TRIES = 3
 _PAUSE = 1.0
 
-Shown = Mapping[str, object]
+Shown = Mapping[str, Mapping[str, object]]
+"""Messages by their ts."""
+
+
+class NoAnswerError(Exception):
+    """Slack did not do what it was asked to; `no` is its refusal, or what came instead of an answer."""
+
+    def __init__(self, no: Refused | Doubtful) -> None:
+        super().__init__(no)
+        self.no = no
 
 
 class RealChannel:
-    """A channel, and the messages that this run has posted there; `mark` is unique to the run."""
+    """A channel, and the messages that this run has posted there; `mark` is unique to the run.
+
+    All calls but `clear` raise NoAnswerError.
+    """
 
     def __init__(
         self, api: SlackApi, channel: str, mark: str, sleep: Callable[[float], Awaitable[None]]
@@ -29,7 +41,7 @@ class RealChannel:
         self._posted: dict[str, bool] = {}  # by ts; True while it is not deleted
         self._lost = False  # whether a message may exist whose ts is unknown
 
-    async def post(self, words: str, thread_ts: str | None = None) -> Result:
+    async def post(self, words: str, thread_ts: str | None = None) -> Answered:
         """Post a message, with the mark in its metadata."""
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         metadata = {"event_type": _EVENT, "event_payload": {"mark": self._mark}}
@@ -41,41 +53,40 @@ class RealChannel:
         self._lost = before or not (ts or isinstance(result, Refused))
         if ts:
             self._posted[ts] = True
-        return result
+        return _answered(result)
 
-    async def edit(self, ts: str, words: str) -> Result:
+    async def edit(self, ts: str, words: str) -> None:
         """Change a message's text, and drop its metadata."""
-        return await self._write("chat.update", ts=ts, text=f"{BEGINNING} {words}")
+        _answered(await self._write("chat.update", ts=ts, text=f"{BEGINNING} {words}"))
 
-    async def show(self, user: str, words: str, thread_ts: str | None = None) -> Result:
+    async def show(self, user: str, words: str, thread_ts: str | None = None) -> Answered:
         """Show one person an ephemeral message, which cannot be deleted and disappears when Slack is reloaded."""
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         text = f"{BEGINNING} {words}"
-        return await self._write("chat.postEphemeral", user=user, text=text, **thread)
+        return _answered(await self._write("chat.postEphemeral", user=user, text=text, **thread))
 
-    async def delete(self, ts: str) -> Result:
+    async def delete(self, ts: str) -> None:
         """Delete a message."""
-        result = await self._write("chat.delete", ts=ts)
-        gone = isinstance(result, Answered) or result == Refused("message_not_found")
-        self._posted[ts] = not gone
-        return result
+        _answered(await self._delete(ts))
 
-    async def look(self, thread_ts: str | None = None) -> list[Shown] | Refused | Doubtful:
+    async def look(self, thread_ts: str | None = None) -> Shown:
         """Return the run's messages that can be read back: in the channel, or in a thread with its parent."""
         method = "conversations.replies" if thread_ts else "conversations.history"
         where: dict[str, str | int | bool] = {"channel": self._channel, "limit": _PAGE}
         if thread_ts:
             where["ts"] = thread_ts
         result = await self._api.read(method, REAL_PATIENCE, **where, include_all_metadata=True)
-        return [*self._marked(result.data)] if isinstance(result, Answered) else result
+        listed = _answered(result).data.get("messages")
+        each = filter(self._is_marked, listed if isinstance(listed, list) else ())
+        return {str(message.get("ts")): message for message in each}
 
     async def look_until(
-        self, seen: Callable[[list[Shown]], bool], thread_ts: str | None = None
-    ) -> list[Shown] | Refused | Doubtful:
+        self, seen: Callable[[Shown], bool], thread_ts: str | None = None
+    ) -> Shown:
         """Call `look`, again for some seconds until `seen` is true."""
         for _ in range(_LOOKS - 1):
             found = await self.look(thread_ts)
-            if not isinstance(found, list) or seen(found):
+            if seen(found):
                 return found
             await self._sleep(_PAUSE)
         return await self.look(thread_ts)
@@ -90,16 +101,22 @@ class RealChannel:
     async def _find_lost(self) -> bool:
         """Find messages that were posted without an answer; False if that failed."""
         for thread_ts in (None, *list(self._posted)):
-            found = await self.look(thread_ts)
-            if isinstance(found, list):
-                self._posted |= {str(each.get("ts")): True for each in found}
-            elif thread_ts is None or found != Refused("thread_not_found"):
-                return False
+            try:
+                self._posted |= dict.fromkeys(await self.look(thread_ts), True)
+            except NoAnswerError as error:
+                if thread_ts is None or error.no != Refused("thread_not_found"):
+                    return False
         return True
+
+    async def _delete(self, ts: str) -> Result:
+        result = await self._write("chat.delete", ts=ts)
+        gone = isinstance(result, Answered) or result == Refused("message_not_found")
+        self._posted[ts] = not gone
+        return result
 
     async def _deleted(self, ts: str) -> bool:
         for _ in range(_TRIES):
-            result = await self.delete(ts)
+            result = await self._delete(ts)
             if isinstance(result, Answered) or not is_transient(result):
                 break
             await self._sleep(_PAUSE)
@@ -108,13 +125,16 @@ class RealChannel:
     async def _write(self, method: str, **arguments: object) -> Result:
         return await self._api.write(method, REAL_PATIENCE, channel=self._channel, **arguments)
 
-    def _marked(self, data: Mapping[str, object]) -> Iterator[Shown]:
-        listed = data.get("messages")
-        for each in listed if isinstance(listed, list) else []:
-            metadata = each.get("metadata") if isinstance(each, dict) else None
-            payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-            if isinstance(payload, dict) and payload.get("mark") == self._mark:
-                yield each
+    def _is_marked(self, message: object) -> bool:
+        metadata = message.get("metadata") if isinstance(message, dict) else None
+        payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+        return isinstance(payload, dict) and payload.get("mark") == self._mark
+
+
+def _answered(result: Result) -> Answered:
+    if not isinstance(result, Answered):
+        raise NoAnswerError(result)
+    return result
 
 
 def ts_of(result: Result) -> str | None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from bot.ops.doctor.findings import (
     Finding,
-    because,
     listed,
     ok,
     unchecked,
@@ -110,9 +109,7 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
         return unchecked(name, "Slack could not be asked for a connection", first)
     if told.connections is None:
         fix = "Check that the network and the proxy let wss:// through."
-        return because(
-            wrong(name, "Slack's socket does not open, or greets nobody", fix), "proxies"
-        )
+        return wrong(name, "Slack's socket does not open, or greets nobody", fix, "proxies")
     others = max(0, told.connections - 1)
     held = f"{others} besides the doctor's own"
     known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
@@ -136,7 +133,7 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
         return unchecked(name, "Slack could not be asked", _first(answers))
     if isinstance(told, Unreadable):
         why, fix = _READABLE.get(told, _LATER)
-        return _unread(told, wrong(name, f"cannot be read: {why}", fix))
+        return wrong(name, f"cannot be read: {why}", fix, *_lacked(told))
     missing = [group for group in named if group not in told]
     gone = [group for group in named if group in told and not told[group].active]
     empty = [g for g in named if g in told and told[g].active and not told[g].members]
@@ -170,17 +167,17 @@ def _people(told: SlackAnswers) -> Finding:
         return wrong(name, found, "Take them out of the policy, or correct the ids.")
     unread = [(trouble, ids) for trouble, ids in by.items() if isinstance(trouble, Unreadable)]
     if unread:
-        why, fix = _READABLE.get(unread[0][0], _LATER)
-        found = f"not looked up: {listed(unread[0][1])} ({why})"
-        return _unread(unread[0][0], warning(name, found, fix), "slack-groups")
+        trouble, ids = unread[0]
+        why, fix = _READABLE.get(trouble, _LATER)
+        causes = _lacked(trouble) or ("slack-groups",)
+        return warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
     count = len(told.people)
     return ok(name, f"named: {count}; all active" if count else "the policy names none")
 
 
-def _unread(trouble: Unreadable, finding: Finding, *causes: str) -> Finding:
-    """Return the finding that Slack did not tell, because of the scopes, or as it did not tell others either."""
-    lacks = trouble is Unreadable.MISSING_SCOPE
-    return because(finding, "slack-scopes") if lacks else because(finding, *causes)
+def _lacked(trouble: Unreadable) -> tuple[str, ...]:
+    """Return the check of the scopes, if one is missing."""
+    return ("slack-scopes",) if trouble is Unreadable.MISSING_SCOPE else ()
 
 
 def _both(*kinds: tuple[str, list[str]]) -> str:

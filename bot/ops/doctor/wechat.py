@@ -7,7 +7,7 @@ import httpx
 
 from bot.domain.outcome import Said
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code, for_trouble, in_general
-from bot.ops.doctor.findings import Finding, because, listed, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
@@ -145,8 +145,8 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
 def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
     """Return WeChat's refusal as a finding that applies to any owner."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
-    no = wrong(name, f"{guidance.title}{code}", first_step(guidance))
-    return because(no, *causes_of(guidance, name))
+    causes = causes_of(guidance, name)
+    return wrong(name, f"{guidance.title}{code}", first_step(guidance), *causes)
 
 
 def causes_of(guidance: Guidance, name: str) -> tuple[str, ...]:

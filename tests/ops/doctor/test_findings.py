@@ -6,7 +6,6 @@ import pytest
 
 from bot.ops.doctor.findings import (
     Finding,
-    because,
     by_cause,
     ok,
     report,
@@ -74,8 +73,8 @@ def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     empty = warning("slack-groups", "without members: S0X", "Add people.")
-    nobody = because(wrong("policy-approvers", "nobody can approve", "Name some."), "slack-groups")
-    no_operator = because(wrong("policy-operators", nobody.found, "Name some."), "slack-groups")
+    nobody = wrong("policy-approvers", "nobody can approve", "Name some.", "slack-groups")
+    no_operator = wrong("policy-operators", nobody.found, "Name some.", "slack-groups")
     assert lines(capsys, empty, nobody, no_operator, WECHAT) == [
         "❌ slack-groups: without members: S0X",
         "   → Add people.",
@@ -93,7 +92,7 @@ def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
 
 def test_what_has_a_possible_cause_that_is_fine_stands_alone() -> None:
     groups = ok("slack-groups", "@platform")
-    nobody = because(wrong("policy-approvers", "nobody can approve", "Name some."), "slack-groups")
+    nobody = wrong("policy-approvers", "nobody can approve", "Name some.", "slack-groups")
     assert with_true_causes([groups, nobody]) == [groups, nobody]
     assert [each.names for each in by_cause([groups, nobody])] == [
         ("slack-groups",),
@@ -102,14 +101,14 @@ def test_what_has_a_possible_cause_that_is_fine_stands_alone() -> None:
 
 
 def test_what_was_not_checked_is_no_cause_of_what_was_found() -> None:
-    late = because(wrong("deliveries", "refused as stale", "Set the clock."), "clock")
+    late = wrong("deliveries", "refused as stale", "Set the clock.", "clock")
     told = by_cause([late, CLOCK])
     assert [each.names for each in told] == [("deliveries",), ("clock",)]
 
 
 def test_of_findings_that_may_each_explain_the_other_none_is_lost() -> None:
-    one = because(wrong("one", "no token", "Renew it."), "other")
-    other = because(wrong("other", "the call was refused", "Allow it."), "one")
+    one = wrong("one", "no token", "Renew it.", "other")
+    other = wrong("other", "the call was refused", "Allow it.", "one")
     last = unchecked("last", "not asked", "one")
     told = by_cause([one, other, last])
     assert [(each.names, each.follows) for each in told] == [(("one",), ()), (("other",), ())]
