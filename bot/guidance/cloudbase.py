@@ -6,7 +6,6 @@ The owner's admin often cannot open the CloudBase console, because the platform 
 Sources: errcode of wxcloud (minigame/dev/wxcloud/reference/errcode); api_createclouduser for -601026, -601048, -601049.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from bot.guidance.types import (
@@ -25,29 +24,17 @@ from bot.guidance.types import (
     row,
 )
 
-CLOUDBASE_SAME_ADVICE: Final[Mapping[int, int]] = {
-    -601001: -501001,
-    -601003: -501001,  # the network within CloudBase
-    -601008: -501002,
-    -604102: -501002,
-    -604103: -501002,
-    -601026: -601009,
-    -601048: -601009,
-    -601049: -601009,
-}
-"""Codes that share the guidance of another code."""
-
 # Unformatted, so that a row reads as one block.
 # fmt: off
 CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
     row("-501001", Fixer.WECHAT, RetryHelps.LATER, "CloudBase had an internal error",
         "The fault is in WeChat's cloud service, not in what you asked for.",
         POST_RID,
-        in_doubt=True),
+        also=(-601001, -601003), in_doubt=True),
     row("-501002", Fixer.WECHAT, RetryHelps.LATER, "CloudBase did not finish in time",
         "WeChat's cloud service took too long and gave up.",
         POST_RID,
-        in_doubt=True),
+        also=(-601008, -604102, -604103), in_doubt=True),
     row("-501003", Fixer.ADMIN, RetryHelps.AFTER_FIX, "The env has used up what its package allows",
         "One of its quotas is exhausted.",
         "The admin moves {env} to a larger package (云开发 in WeChat DevTools), or waits until the quota is renewed.",
@@ -82,7 +69,8 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
         "Its admin has not agreed to CloudBase, or it has no phone number.",
         "The admin agrees to WeChat's message about 云开发.",
         "If a phone number is missing, they add one.",
-        "If there is none, call /tcb/createclouduser (once in 24 hours)."),
+        "If there is none, call /tcb/createclouduser (once in 24 hours).",
+        also=(-601026, -601048, -601049)),
     row("-601012", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "The bot uses the wrong owner for this env",
         "{owner}, whose token was used, has no right to it; an env that was received cannot be passed on.",
         RIGHT_OWNER,

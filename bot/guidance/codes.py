@@ -3,7 +3,6 @@
 Sources: the error table of api_shareenv; commErrCode (global codes); third_party_authority_instructions_troubleshooting.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from bot.guidance.types import (
@@ -21,9 +20,6 @@ from bot.guidance.types import (
     RetryHelps,
     row,
 )
-
-SAME_ADVICE: Final[Mapping[int, int]] = {45035: 40164}
-"""Codes that share the guidance of another code."""
 
 _ONE_SYSTEM = "Let only one system renew the token."
 _ROOM = "Store tokens whole: up to 512 characters."
@@ -154,7 +150,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "Add the bot's address to 白名单IP through 修改 at open.weixin.qq.com.",
         "For a 公众号 only: also to IP白名单 at mp.weixin.qq.com.",
         doctor=True,
-        read="Read what WeChat said below: it may name the address."),
+        also=(45035,), read="Read what WeChat said below: it may name the address."),
 )
 UNKNOWN: Final = row("unknown", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "WeChat said no, with a code that the bot does not know",
     "The code is not in the bot's table.",

@@ -1,25 +1,24 @@
 """Find the guidance for an errcode, for a trouble, or by its key."""
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS, CLOUDBASE_SAME_ADVICE
-from bot.guidance.codes import RECEIVER_ROWS, ROWS, SAME_ADVICE, UNKNOWN
-from bot.guidance.platform import PLATFORM_ROWS, PLATFORM_SAME_ADVICE
+from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS
+from bot.guidance.codes import RECEIVER_ROWS, ROWS, UNKNOWN
+from bot.guidance.platform import PLATFORM_ROWS
 from bot.guidance.troubles import TROUBLE_ROWS
 from bot.guidance.types import Guidance, Trouble
 
 _CLOUDBASE_CODES = range(-999_999, -99_999)  # negative, six digits
 
 
-def _by_code() -> Mapping[int, Guidance]:
-    first = {int(row.key): row for row in (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS)}
-    also = {**SAME_ADVICE, **PLATFORM_SAME_ADVICE, **CLOUDBASE_SAME_ADVICE}
-    return MappingProxyType(first | {code: first[same] for code, same in also.items()})
-
-
-CODES: Final = _by_code()
+CODES: Final = MappingProxyType(
+    {
+        code: row
+        for row in (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS)
+        for code in (int(row.key), *row.also)
+    }
+)
 """The guidance of each known errcode; several codes may share one."""
 
 _TROUBLES: Final = MappingProxyType({Trouble(row.key): row for row in TROUBLE_ROWS})

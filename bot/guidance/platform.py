@@ -6,7 +6,6 @@ Sources: third_party_authority_instructions_troubleshooting; component_verify_ti
 (permission sets: 49 goes with 18, and to one platform only); WxOpenErrorMsgEnum.java of WxJava.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from bot.guidance.types import (
@@ -19,16 +18,6 @@ from bot.guidance.types import (
     RetryHelps,
     row,
 )
-
-PLATFORM_SAME_ADVICE: Final[Mapping[int, int]] = {
-    41018: 41002,
-    61006: 61005,
-    61010: 61009,
-    61015: 61014,
-    86000: 61014,  # "should be called only from third party"
-    61017: 61016,
-}
-"""Codes that share the guidance of another code."""
 
 _ELSEWHERE = "If a token server keeps the tokens (WECHAT_TOKEN_SERVER_URL), do this there."
 _TICKET_URL = "At open.weixin.qq.com, check that 授权事件接收URL leads to what keeps the tickets (in this bot /wechat/events)."
@@ -46,7 +35,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "The appid of the third-party platform is empty where its tokens are fetched.",
         "Set WECHAT_COMPONENT_APPID to the platform's AppID from open.weixin.qq.com, and restart the bot.",
         _ELSEWHERE,
-        doctor=True),
+        also=(41018,), doctor=True),
     row("41004", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "The platform's secret did not reach WeChat",
         "The AppSecret of the third-party platform is empty where its tokens are fetched.",
         "Set WECHAT_COMPONENT_APPSECRET to the platform's AppSecret from open.weixin.qq.com, and restart the bot.",
@@ -72,7 +61,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "WeChat pushes one every ten minutes; all tokens are made from it.",
         _TICKET_URL,
         "Start the push anew with WeChat's call /cgi-bin/component/api_start_push_ticket.",
-        doctor=True),
+        also=(61006,), doctor=True),
     row("61007", Fixer.ADMIN, RetryHelps.AFTER_FIX, "The owner has not given the platform the CloudBase permission",
         "An owner gives it to one platform only; another one may have it.",
         SETS_TICKED,
@@ -82,7 +71,7 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "WeChat's code for it was not valid, or expired before it was used.",
         "Check that what keeps the platform's tokens is running.",
         AUTHORISE_ANEW,
-        doctor=True),
+        also=(61010,), doctor=True),
     row("61011", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "WeChat does not know this third-party platform",
         "The appid or secret is another's, perhaps a mini program's.",
         "Copy the platform's AppID and AppSecret from open.weixin.qq.com into WECHAT_COMPONENT_APPID and WECHAT_COMPONENT_APPSECRET; restart the bot.",
@@ -92,12 +81,12 @@ PLATFORM_ROWS: Final[tuple[Guidance, ...]] = (
         "A call made for a mini program needs its authorizer_access_token.",
         "Check that the token source (WECHAT_TOKEN_SERVER_URL, or WECHAT_AUTHORIZER_ACCESS_TOKEN) gives that of {owner}.",
         "If the bot keeps the tokens itself, report rid and request to whoever maintains its code.",
-        doctor=True),
+        also=(61015, 86000), doctor=True),
     row("61016", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "A permission still has to be confirmed or granted",
         "The platform has not ticked it, or {owner} has not granted it.",
         SETS_TICKED,
         AUTHORISE_ANEW,
-        doctor=True),
+        also=(61017,), doctor=True),
     row("61023", Fixer.OPERATOR, RetryHelps.AFTER_FIX, "The owner's refresh token is no longer valid",
         "It was lost, replaced, or is another mini program's.",
         "Look up the current one with /cgi-bin/component/api_get_authorizer_info.",

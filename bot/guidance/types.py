@@ -117,6 +117,8 @@ class Guidance:
     """True if `share-env-bot doctor` finds out more; then running it is the first step."""
     read: str | None = None
     """An extra first step about WeChat's own text, used only if there is such a text."""
+    also: tuple[int, ...] = ()
+    """Other errcodes that mean the same."""
 
     def steps_with(self, errmsg: str) -> tuple[str, ...]:
         """Return the steps to show next to WeChat's `errmsg`, which may be empty."""
@@ -156,6 +158,9 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     in_doubt: bool = False,
     doctor: bool = False,
     read: str | None = None,
+    also: tuple[int, ...] = (),
 ) -> Guidance:
     """Build one row of the tables: the verdict first, then the words, then what is unusual."""
-    return Guidance(key, title, meaning, fixer, steps, retry, retry_helps, in_doubt, doctor, read)
+    return Guidance(
+        key, title, meaning, fixer, steps, retry, retry_helps, in_doubt, doctor, read, also
+    )

@@ -14,6 +14,7 @@ from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
     Allow,
+    Approvers,
     Ask,
     Decision,
     DeniedByRule,
@@ -25,6 +26,7 @@ from bot.policy.kinds import (
     NeedsConfirmation,
     NoRule,
     NotEntitled,
+    Operators,
     Person,
     Policy,
     Rule,
@@ -154,15 +156,17 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
         return False
     if approver.user_id == requester_id and not rule.self_approval:
         return False
-    named = approver.user_id in rule.approvers.users or ANYONE in rule.approvers.users
-    return named or bool(approver.groups & rule.approvers.groups)
+    return _names(rule.approvers, approver)
+
+
+def _names(people: Approvers | Operators, person: Person) -> bool:
+    named = person.user_id in people.users or ANYONE in people.users
+    return named or bool(person.groups & people.groups)
 
 
 def is_operator(policy: Policy, person: Person) -> bool:
     """Return whether `person` may cancel any request."""
-    operators = policy.operators
-    named = person.user_id in operators.users or bool(person.groups & operators.groups)
-    return named and person.standing is Standing.MEMBER
+    return _names(policy.operators, person) and person.standing is Standing.MEMBER
 
 
 def owner_of(policy: Policy, env: str) -> str | None:

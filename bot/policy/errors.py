@@ -52,7 +52,7 @@ def what(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]
     kind, loc = detail["type"], detail["loc"]
     if kind == "value_error":  # raised in `shapes`
         return Problem(*map(str, detail["ctx"]["error"].args))
-    if kind == "literal_error":
+    if kind == "enum":
         expected = str(detail["ctx"]["expected"]).replace("'", "")
         return Problem(f"{quoted(detail['input'])} is not possible here", f"Write {expected}.")
     if kind == "extra_forbidden":

@@ -49,10 +49,7 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         file.contact,
         file.operators.operators(),
     )
-    trials = (
-        Trial(number, entry.ask(), Effect(entry.expect))
-        for number, entry in enumerate(file.test, 1)
-    )
+    trials = (Trial(number, entry.ask(), entry.expect) for number, entry in enumerate(file.test, 1))
     results = tuple(trial.run(policy) for trial in trials)
     failed = tuple(result.sentence() for result in results if not result.passed)
     return Tested(policy, results, failed, tuple(_duplicates(file)))
@@ -92,25 +89,25 @@ def _rule_problems(file: File) -> Iterator[Problem]:
         place = _place_of_rule(number, rule.name)
         people = [*(rule.users or []), *(rule.groups or [])]
         if not people and (
-            rule.effect != "deny" or rule.users is not None or rule.groups is not None
+            rule.effect is not Effect.DENY or rule.users is not None or rule.groups is not None
         ):
             fix = 'Add users or groups, or users = ["*"] for everyone.'
             yield Problem(f"{place}: nobody is named", fix)
-        if rule.effect == "approve" and not (
+        if rule.effect is Effect.APPROVE and not (
             rule.approvers and (rule.approvers.users or rule.approvers.groups)
         ):
             found = f"{place}: it asks for approval, but nobody can give it"
             yield Problem(found, "Add approvers with users or groups.")
-        if rule.effect == "approve" and not rule.name:
+        if rule.effect is Effect.APPROVE and not rule.name:
             found = f"{place}: what waits for an approval is known by its rule's name"
             yield Problem(found, 'Add name = "…".')
-        if rule.effect != "approve" and rule.approvers:
+        if rule.effect is not Effect.APPROVE and rule.approvers:
             found = f'{place}: approvers go with effect = "approve" only'
             yield Problem(found, "Change the effect or remove them.")
-        if rule.effect != "approve" and rule.self_approval:
+        if rule.effect is not Effect.APPROVE and rule.self_approval:
             found = f'{place}: self_approval goes with effect = "approve" only'
             yield Problem(found, "Change the effect or remove it.")
-        if rule.effect == "deny" and (rule.confirm or rule.guests):
+        if rule.effect is Effect.DENY and (rule.confirm or rule.guests):
             found = f'{place}: confirm and guests mean nothing with effect = "deny"'
             yield Problem(found, "Remove them.")
         if rule.called(number) in names:

@@ -14,15 +14,14 @@ from bot.policy.errors import quoted
 from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
 from bot.policy.trials import Result
 
-_APPID_FORM = "Correct it: an appid is wx and 16 digits or letters a to f."
-_ENV_FORM = "Correct it: an env is letters, digits and dashes, 64 at most."
+_Check = Literal["policy-reach", "policy-approvers", "policy-owners", "policy-tests"]
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
     """One likely mistake and its fix; `wrong` if it cannot be intended."""
 
-    name: Literal["policy-reach", "policy-approvers", "policy-owners", "policy-tests"]
+    name: _Check
     found: str
     fix: str
     wrong: bool = False
@@ -48,12 +47,13 @@ def reach(policy: Policy) -> Iterator[Remark]:
             fix = "Move the narrower rule up, or take it out."
             yield Remark("policy-reach", _behind(rule, wider), fix)
     for rule in policy.rules:
-        for glob in filter(_no_appid, dict.fromkeys(rule.appids)):
-            why = f"{_named(rule)}, appids: {quoted(glob)} can match no appid"
-            yield Remark("policy-reach", why, _APPID_FORM, wrong=True)
-        for glob in filter(_no_env, dict.fromkeys(rule.envs)):
-            why = f"{_named(rule)}, envs: {quoted(glob)} can match no env"
-            yield Remark("policy-reach", why, _ENV_FORM, wrong=True)
+        for glob in dict.fromkeys(rule.appids):
+            if not can_match_appid(glob):
+                why = f"{_named(rule)}, appids: {quoted(glob)} can match no appid"
+                fix = "Correct it: an appid is wx and 16 digits or letters a to f."
+                yield Remark("policy-reach", why, fix, wrong=True)
+        for glob in dict.fromkeys(rule.envs):
+            yield from _no_env("policy-reach", _named(rule), glob)
         if ANYONE in rule.users and len(rule.users) + len(rule.groups) > 1:
             why = f"{_named(rule)} is for everyone: “*” makes the others whom it names mean nothing"
             yield Remark("policy-reach", why, "Take out “*”, or the others.")
@@ -113,9 +113,7 @@ def owners(policy: Policy) -> Iterator[Remark]:
     for number, owner in enumerate(policy.owners, 1):
         place = f"owner {number} ({owner.appid})"
         for env in dict.fromkeys(owner.envs):
-            if not can_match_env(env):
-                why = f"{place}, envs: {quoted(env)} can match no env"
-                yield Remark("policy-owners", why, _ENV_FORM, wrong=True)
+            yield from _no_env("policy-owners", place, env)
             first = next(
                 (n for n, e in enumerate(policy.owners[: number - 1], 1) if _any(e.envs, env)), 0
             )
@@ -152,12 +150,11 @@ def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
     ]
 
 
-def _no_appid(glob: str) -> bool:
-    return not can_match_appid(glob)
-
-
-def _no_env(glob: str) -> bool:
-    return not can_match_env(glob)
+def _no_env(check: _Check, place: str, glob: str) -> Iterator[Remark]:
+    if not can_match_env(glob):
+        why = f"{place}, envs: {quoted(glob)} can match no env"
+        fix = "Correct it: an env is letters, digits and dashes, 64 at most."
+        yield Remark(check, why, fix, wrong=True)
 
 
 def _disjoint(rule: Rule, glob: str, owned: str) -> bool:

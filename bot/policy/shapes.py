@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -66,6 +66,7 @@ Env = Annotated[
     str, _fits(is_env, "cannot be an env", "Write its id: letters, digits and dashes, 64 at most.")
 ]
 Glob = Annotated[str, Field(min_length=1)]
+EffectWord = Annotated[Effect, Field(strict=False)]
 
 
 class StrictTable(BaseModel):
@@ -108,7 +109,7 @@ class RuleEntry(StrictTable):
     channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None
     appids: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
     envs: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
-    effect: Literal["allow", "approve", "deny"]
+    effect: EffectWord
     confirm: bool = False
     guests: bool = False
     approvers: ApproversEntry | None = None
@@ -122,7 +123,7 @@ class RuleEntry(StrictTable):
         """Return the Rule; `number` is its number in the file."""
         return Rule(
             name=self.called(number),
-            effect=Effect(self.effect),
+            effect=self.effect,
             users=frozenset(self.users or ()),
             groups=frozenset(self.groups or ()),
             channels=frozenset(self.channels or ()),
@@ -170,7 +171,7 @@ class Question(Asker):
 class TrialEntry(Question):
     """A `[[test]]`."""
 
-    expect: Literal["allow", "approve", "deny"]
+    expect: EffectWord
 
 
 class File(StrictTable):
