@@ -7,7 +7,6 @@ from bot.command.grammar import (
     Command,
     OpenForm,
     Share,
-    ShareMany,
     is_appid,
     is_env,
 )
@@ -20,7 +19,6 @@ __all__ = [
     "Command",
     "OpenForm",
     "Share",
-    "ShareMany",
     "is_appid",
     "is_env",
     "parse",

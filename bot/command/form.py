@@ -1,16 +1,9 @@
-"""Read the form's fields by the rules of the command: a Share, a ShareMany, or the mistakes by field. Pure."""
+"""Read the form's fields by the rules of the command: a Share, or the mistakes by field. Pure."""
 
 from dataclasses import dataclass
 
 from bot.command.correction import appid_fault, wrong_reason
-from bot.command.grammar import (
-    MOST_APPIDS,
-    Share,
-    ShareMany,
-    is_appid,
-    is_env,
-    is_placeholder,
-)
+from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env, is_placeholder
 from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
@@ -46,7 +39,7 @@ class Mistakes:
         return tuple(filter(None, (self.env, *self.appids, self.reason)))
 
 
-def read(fields: Fields) -> Share | ShareMany | Mistakes:
+def read(fields: Fields) -> Share | Mistakes:
     """Return what the form asks for, or its mistakes. Duplicate appids count once. Never raises."""
     env = fields.env.strip()
     appids = tuple(dict.fromkeys(tokenize_unquoted(fields.appids)))
@@ -54,9 +47,7 @@ def read(fields: Fields) -> Share | ShareMany | Mistakes:
     mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), wrong_reason(reason))
     if mistakes.all:
         return mistakes
-    if len(appids) == 1:
-        return Share(appids[0], env, reason or None, fields.dry_run)
-    return ShareMany(appids, env, reason or None, fields.dry_run)
+    return Share(appids, env, reason or None, fields.dry_run)
 
 
 def env_in(text: str) -> str | None:

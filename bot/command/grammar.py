@@ -143,18 +143,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Share `env` with `appid`. With `dry_run`, only report what would happen; with `again`, also repeat an earlier share."""
+    """Share `env` with one appid or, as a batch, with several.
 
-    appid: str
-    env: str
-    reason: str | None = None
-    dry_run: bool = False
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ShareMany:
-    """Share `env` with several appids, as a batch; otherwise like Share."""
+    With `dry_run`, only report what would happen; with `again`, also repeat an earlier share.
+    """
 
     appids: tuple[str, ...]
     env: str
@@ -168,7 +160,7 @@ class OpenForm:
     """Open the form."""
 
 
-Command = Share | ShareMany | OpenForm | Query
+Command = Share | OpenForm | Query
 
 
 def is_appid(word: str) -> bool:

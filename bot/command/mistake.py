@@ -164,10 +164,6 @@ class BlankReason:
     reason: str
 
 
-OptionMistake = (
-    UnknownOption | OptionWithoutValue | OptionTwice | OptionNotHere | ReasonTooLong | BlankReason
-)
-
 Mistake = (
     UnclosedQuote
     | NotAnAppid
@@ -185,7 +181,12 @@ Mistake = (
     | SeveralAppids
     | TooManyAppids
     | UnknownWord
-    | OptionMistake
+    | UnknownOption
+    | OptionWithoutValue
+    | OptionTwice
+    | OptionNotHere
+    | ReasonTooLong
+    | BlankReason
 )
 
 

@@ -3,16 +3,10 @@
 Pure. A likely correction is only offered as a line to copy; it is never executed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from bot.command.correction import (
-    corrected_line,
-    nearest,
-    wrong_batch,
-    wrong_name,
-    wrong_pair,
-)
+from bot.command.correction import corrected_line, nearest, wrong_batch, wrong_name, wrong_pair
 from bot.command.everyday import sense
 from bot.command.grammar import (
     BLANK_REASON,
@@ -25,7 +19,6 @@ from bot.command.grammar import (
     Options,
     Query,
     Share,
-    ShareMany,
     Subcommand,
     WithName,
     WithPair,
@@ -84,7 +77,7 @@ def parse(text: str) -> Command | Misread:
         return Misread(wrong.mistake, received, wrong.instead)
 
 
-def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
+def _exact(words: list[str], options: Options) -> Share | None:
     """Return the share if the words are exactly appids and an env: then everyday words need not be looked for."""
     *appids, env = words or [""]
     if not (appids and all(map(is_appid, appids)) and is_env(env)) or sense(env):
@@ -93,7 +86,7 @@ def _exact(words: list[str], options: Options) -> Share | ShareMany | None:
         return None
     if len(appids) > 1:
         return _many(words, options)
-    return Share(appids[0], env, options.reason, options.dry_run, options.again)
+    return _share(appids, env, options)
 
 
 def _understood(
@@ -155,7 +148,13 @@ def _command(words: list[str], options: Options) -> Command:
     if _are_several(words):
         return _many(words, options)
     appid, env = _pair(words, options)
-    return Share(appid, env, options.reason, options.dry_run, options.again)
+    return _share([appid], env, options)
+
+
+def _share(appids: Iterable[str], env: str, options: Options) -> Share:
+    """Return the share; duplicate appids count once."""
+    once = tuple(dict.fromkeys(appids))
+    return Share(once, env, options.reason, options.dry_run, options.again)
 
 
 def _are_several(words: Sequence[str]) -> bool:
@@ -164,15 +163,13 @@ def _are_several(words: Sequence[str]) -> bool:
     return appids > 1 or (len(words) > 2 and sum(map(meant_as_appid, words)) > 1)  # noqa: PLR2004
 
 
-def _many(words: list[str], options: Options) -> Share | ShareMany:
-    """Return the batch if the words are appids followed by one env; duplicate appids count once. Else raise its mistake."""
-    *first, env = words
-    appids = tuple(dict.fromkeys(first))
+def _many(words: list[str], options: Options) -> Share:
+    """Return the batch if the words are appids followed by one env, or raise its mistake."""
+    *appids, env = words
     known = all(map(is_appid, appids)) and is_env(env) and not meant_as_appid(bare(env))
-    if not known or len(appids) > MOST_APPIDS:
+    if not known or len({*appids}) > MOST_APPIDS:
         raise wrong_batch(words, options)
-    more = options.reason, options.dry_run, options.again
-    return ShareMany(appids, env, *more) if len(appids) > 1 else Share(appids[0], env, *more)
+    return _share(appids, env, options)
 
 
 def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:

@@ -10,7 +10,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.command import Share, ShareMany
+from bot.command import Share
 from bot.command.form import Fields, Mistakes, read
 from bot.domain.request import Origin
 from bot.messages import modals as say
@@ -98,7 +98,7 @@ class FormListeners:
         if not recorded.done():
             self._start(_end_of(recorded))  # so that a stop waits for it
 
-    async def _submit(self, origin: Origin, asked: Share | ShareMany) -> None:
+    async def _submit(self, origin: Origin, asked: Share) -> None:
         answer = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(answer, Announcement):

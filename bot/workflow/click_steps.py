@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.command import Share, ShareMany
+from bot.command import Share
 from bot.domain.click import Click
 from bot.domain.outcome import Expired
 from bot.domain.request import Origin, Request, Retry, State
@@ -110,7 +110,7 @@ class Resubmit:
     """Submit a new request from `origin`, for `requester`."""
 
     origin: Origin
-    share: Share | ShareMany
+    share: Share
     requester: Person | Unreadable
     retry: Retry | None = None
     settles: bool = False

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
-from bot.command import Share, ShareMany
+from bot.command import Share
 from bot.command.form import Mistakes, env_in
 from bot.domain.request import Origin
 from bot.messages import Message
@@ -85,7 +85,7 @@ class FormHandler:
         found = [env for env in known if sought in env.lower() and may(env)]
         return found, typed if typed and may(typed) else None
 
-    async def submit(self, origin: Origin, share: Share | ShareMany) -> Message:
+    async def submit(self, origin: Origin, share: Share) -> Message:
         """Submit the form's request, and return the answer to the user."""
         until, policy = within(PATIENCE), self._ports.in_force.policy
         person = await self._person(origin, policy)

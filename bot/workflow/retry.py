@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.command import Share, ShareMany
+from bot.command import Share
 from bot.domain.click import Click
 from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
@@ -24,8 +24,7 @@ def retry(context: ClickContext) -> ClickStep:
     origin, rule = request.origin, approving_rule(context.policy, request)
     if not context.own and not (rule and may_approve(rule, context.clicker, origin.user_id)):
         return context.refuse(NothingDone.NOT_FOR_RETRY)
-    share = _what_failed(context)
-    if share is None:
+    if not context.failed:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     here = click.channel_id == origin.channel_id  # not in a direct message
     clicked = replace(
@@ -34,20 +33,8 @@ def retry(context: ClickContext) -> ClickStep:
         response_url=click.response_url if context.own else "",
         thread_ts=click.active_thread if here else origin.thread_ts,
     )
+    share = Share(context.failed, request.env, request.reason, again=request.again)
     return Resubmit(clicked, share, context.requester, Retry(request.id, click.user_id))
-
-
-def _what_failed(context: ClickContext) -> Share | ShareMany | None:
-    """Return the command for what failed; None if nothing did."""
-    request = context.request
-    more = request.reason, False, request.again
-    match context.failed:
-        case ():
-            return None
-        case (appid,):
-            return Share(appid, request.env, *more)
-        case failed:
-            return ShareMany(failed, request.env, *more)
 
 
 def share_again(context: ClickContext) -> ClickStep:
@@ -56,7 +43,7 @@ def share_again(context: ClickContext) -> ClickStep:
     if request.appids:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     reason = click.reason or (request.reason if context.own else None)
-    share = Share(request.appid, request.env, reason, again=True)
+    share = Share((request.appid,), request.env, reason, again=True)
     return Resubmit(_origin(click), share, context.clicker, settles=True)
 
 

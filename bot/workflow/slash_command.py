@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import assert_never
 
-from bot.command import OpenForm, Share, ShareMany, parse
+from bot.command import OpenForm, Share, parse
 from bot.command.grammar import Help, History, Whoami, Why
 from bot.command.mistake import Misread
 from bot.domain.link import LinkState
@@ -48,7 +48,7 @@ class SlashCommands:
             wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
             await self._intake.note("mistake", origin, wrong, until)
             return misread(words, command)
-        if isinstance(command, Share | ShareMany):
+        if isinstance(command, Share):
             return await self._intake.submit(policy, origin, command, person, until, words=words)
         asked = {"detail": command.word}
         await self._intake.note("asked", origin, asked, until)

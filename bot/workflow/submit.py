@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from bot.command import Share, ShareMany
+from bot.command import Share
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import (
     Accepted,
@@ -71,7 +71,7 @@ class Intake:
         self,
         policy: Policy,
         origin: Origin,
-        share: Share | ShareMany,
+        share: Share,
         person: Person | Unreadable,
         until: float,
         *,
@@ -83,7 +83,7 @@ class Intake:
         `person` is the requester, read with the groups of `policy`. `words` are in the language of the user who typed or
         clicked. If an approver retries a request that needs a confirmation, its requester is asked for it.
         """
-        appids = share.appids if isinstance(share, ShareMany) else (share.appid,)
+        appids = share.appids
         decisions = decide_all(policy, origin, person, appids, share.env)
         ask, decision = decisions[0]
         owner = owner_of(policy, share.env) or ""

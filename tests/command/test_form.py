@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command import MOST_APPIDS, REASON_LIMIT, Share, ShareMany, is_appid, is_env
+from bot.command import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.form import Fields, Mistakes, env_in, read
 from bot.command.mistake import (
     AppidFault,
@@ -40,14 +40,14 @@ def appids(count: int) -> list[str]:
 @pytest.mark.parametrize(
     ("fields", "asked"),
     [
-        (GOOD, Share(A, "prod-1")),
+        (GOOD, Share((A,), "prod-1")),
         (
             replace(GOOD, reason=" because \n of\u200b it ", dry_run=True),
-            Share(A, "prod-1", "because of it", dry_run=True),
+            Share((A,), "prod-1", "because of it", dry_run=True),
         ),
-        (replace(GOOD, reason=" \n "), Share(A, "prod-1")),
-        (replace(GOOD, env=" prod-1 "), Share(A, "prod-1")),
-        (replace(GOOD, reason="r" * REASON_LIMIT), Share(A, "prod-1", "r" * REASON_LIMIT)),
+        (replace(GOOD, reason=" \n "), Share((A,), "prod-1")),
+        (replace(GOOD, env=" prod-1 "), Share((A,), "prod-1")),
+        (replace(GOOD, reason="r" * REASON_LIMIT), Share((A,), "prod-1", "r" * REASON_LIMIT)),
     ],
 )
 def test_a_form_without_mistakes_asks_for_a_share(fields: Fields, asked: Share) -> None:
@@ -74,7 +74,7 @@ def test_a_form_without_mistakes_asks_for_a_share(fields: Fields, asked: Share) 
     ],
 )
 def test_appids_are_separated_by_any_separator_of_words(between: str) -> None:
-    assert read(replace(GOOD, appids=f"{between}{A}{between}{B}{between}")) == ShareMany(
+    assert read(replace(GOOD, appids=f"{between}{A}{between}{B}{between}")) == Share(
         (A, B), "prod-1"
     )
 
@@ -83,14 +83,14 @@ def test_appids_are_separated_by_any_separator_of_words(between: str) -> None:
     "text", ["ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０", f"\ufeff{A}\u200b", f"“{A}”", f"{A}."]
 )
 def test_appids_that_only_look_different_are_accepted(text: str) -> None:
-    assert read(replace(GOOD, appids=text)) == Share(A, "prod-1")
+    assert read(replace(GOOD, appids=text)) == Share((A,), "prod-1")
 
 
 def test_a_repeated_appid_counts_once() -> None:
-    assert read(replace(GOOD, appids=f"{A}\n{B}\n{A}")) == ShareMany((A, B), "prod-1")
-    assert read(replace(GOOD, appids=f"{A} {A}")) == Share(A, "prod-1")
+    assert read(replace(GOOD, appids=f"{A}\n{B}\n{A}")) == Share((A, B), "prod-1")
+    assert read(replace(GOOD, appids=f"{A} {A}")) == Share((A,), "prod-1")
     many = appids(MOST_APPIDS)
-    assert read(replace(GOOD, appids=" ".join(many * 2))) == ShareMany(tuple(many), "prod-1")
+    assert read(replace(GOOD, appids=" ".join(many * 2))) == Share(tuple(many), "prod-1")
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_any_form_is_accepted_or_has_a_mistake_at_a_field(
         case Mistakes() as mistakes:
             assert mistakes.all
             assert errors(ENGLISH, mistakes)
-        case Share() | ShareMany() as share:
-            receivers = share.appids if isinstance(share, ShareMany) else (share.appid,)
-            assert all(map(is_appid, receivers))
-            assert is_env(share.env)
+        case Share(appids, env):
+            assert appids
+            assert all(map(is_appid, appids))
+            assert is_env(env)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.command import Command, Share, ShareMany, parse
+from bot.command import Command, Share, parse
 from bot.command.everyday import SENSES, Sense, nearly_reverse, sense
 from bot.command.grammar import Help, Whoami, Why
 from bot.command.mistake import Misread, NotUnderstood, OnlyShares, UnknownWord
@@ -397,9 +397,7 @@ def shared_by(line: str | None) -> tuple[tuple[str, ...], str] | None:
     """Return the appids and the env that a line shares, or None if it is not a share."""
     read = parse((line or "").removeprefix("/share-env"))
     match read:
-        case Share(appid, env):
-            return (appid,), env
-        case ShareMany(appids, env):
+        case Share(appids, env):
             return appids, env
         case _:
             return None
@@ -480,7 +478,7 @@ def test_everyday_words_are_never_taken_for_a_share_an_env_or_a_reason(
     everyday: list[str], env: str, appid: str, data: st.DataObject
 ) -> None:
     said: Command | Misread = parse(" ".join(data.draw(st.permutations([env, appid, *everyday]))))
-    assert not isinstance(said, Share | ShareMany)
+    assert not isinstance(said, Share)
     if isinstance(said, Misread) and (shared := shared_by(said.instead)):
         assert shared == ((appid,), env)
         assert {sense(word) for word in everyday} == {Sense.FILLER}
@@ -497,7 +495,7 @@ def test_a_share_is_parsed_alike_with_and_without_a_reason_that_begins_with_a_da
     line = " ".join([*appids, word])
     exact, understood = parse(line), parse(f"{line} --reason -x")
     assert type(exact) is type(understood)
-    if isinstance(exact, Share | ShareMany):
+    if isinstance(exact, Share):
         assert replace(exact, reason="-x") == understood
 
 
@@ -505,7 +503,7 @@ def test_a_share_is_parsed_alike_with_and_without_a_reason_that_begins_with_a_da
 @pytest.mark.parametrize("line", ["A prod-1 --reason {}", "--reason={} A prod-1"])
 def test_a_quoted_reason_may_mention_a_time_limit(line: str, reason: str) -> None:
     asked = parse(with_appids(line.format(f'"{reason}"')))
-    assert asked == Share(A, "prod-1", reason)
+    assert asked == Share((A,), "prod-1", reason)
 
 
 @pytest.mark.parametrize("reason", ["--unshare", '"--revert"', "-undo"])

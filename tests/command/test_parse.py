@@ -14,7 +14,6 @@ from bot.command import (
     Command,
     OpenForm,
     Share,
-    ShareMany,
     is_appid,
     is_env,
     parse,
@@ -68,10 +67,12 @@ REASONS = (
     .map(lambda text: " ".join(re.sub('["“”„<>&]', "", text).split()))
     .filter(bool)
 )
-SHARES = st.builds(Share, APPIDS, ENVS, st.none() | REASONS, st.booleans(), st.booleans())
+SHARES = st.builds(
+    Share, st.tuples(APPIDS), ENVS, st.none() | REASONS, st.booleans(), st.booleans()
+)
 SEVERAL = st.lists(APPIDS, min_size=2, max_size=6, unique=True)
 BATCHES = st.builds(
-    ShareMany,
+    Share,
     SEVERAL.map(tuple),
     ENVS.filter(lambda env: not re.match("(?i)appid$|wx[^-]{10}", env)),
     st.none() | REASONS,
@@ -96,9 +97,9 @@ LINES = st.tuples(STARTS, st.lists(PIECES, max_size=6)).map(lambda p: " ".join([
 TEXTS = LINES | st.text() | st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join)
 
 
-def rendered(command: Share | ShareMany) -> str:
+def rendered(command: Share) -> str:
     """Return the command as plain text."""
-    appids = command.appids if isinstance(command, ShareMany) else [command.appid]
+    appids = command.appids
     reason = [] if command.reason is None else [f'--reason "{command.reason}"']
     flags = ["--dry-run"] * command.dry_run + ["--again"] * command.again
     return " ".join([*appids, command.env, *reason, *flags])
@@ -140,62 +141,62 @@ def sent_by_slack(line: str | None) -> str:
         ("列表", History()),
         ("list prod-1", History("prod-1")),
         (f"status {A}", History(A)),
-        (f"{A} prod-1", Share(A, "prod-1")),
-        (f"  {A}\n\nprod-1  ", Share(A, "prod-1")),
-        (f"{A},prod-1", Share(A, "prod-1")),
-        (f"{A}，prod-1", Share(A, "prod-1")),
-        (f"{A}、prod-1", Share(A, "prod-1")),
-        (f"{A}\u3000prod-1", Share(A, "prod-1")),
-        (f"{A}\u00a0prod-1", Share(A, "prod-1")),
-        (f"\ufeff{A} prod\u200b-1", Share(A, "prod-1")),
-        (f"{A} prod\u20111", Share(A, "prod-1")),
-        (f"`{A}` `prod-1`", Share(A, "prod-1")),
-        (f"```{A} prod-1```", Share(A, "prod-1")),
-        (f'"{A}" "prod-1"', Share(A, "prod-1")),
-        (f"“{A}” 「prod-1」", Share(A, "prod-1")),
-        ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", Share(A, "prod-1")),
-        (f"{A} Prod-1", Share(A, "Prod-1")),
-        (f"{A} 1", Share(A, "1")),
-        (f"{A} {'e' * 64}", Share(A, "e" * 64)),
-        (f"{A} help", Share(A, "help")),
-        (f"{A} prod-1 --dry-run", Share(A, "prod-1", dry_run=True)),
-        (f"--dry-run {A} prod-1", Share(A, "prod-1", dry_run=True)),
-        (f"{A} —dry-run prod-1", Share(A, "prod-1", dry_run=True)),
-        (f"{A} prod-1 --again", Share(A, "prod-1", again=True)),
-        (f"—again {A} prod-1", Share(A, "prod-1", again=True)),
-        (f"{A} --again prod-1 --dry-run", Share(A, "prod-1", dry_run=True, again=True)),
-        (f"{A} prod-1 --again --reason QA", Share(A, "prod-1", "QA", again=True)),
-        (f'{A} prod-1 --reason "--again"', Share(A, "prod-1", "--again")),
-        (f"{A} prod-1 --reason again", Share(A, "prod-1", "again")),
-        (f"{A} history", Share(A, "history")),
-        (f"{A} env-1", Share(A, "env-1")),
-        (f"{A} prod-1 --reason test", Share(A, "prod-1", "test")),
-        (f"{A} prod-1 --reason=test", Share(A, "prod-1", "test")),
-        (f'{A} prod-1 --reason="for QA, now"', Share(A, "prod-1", "for QA, now")),
-        (f"{A} prod-1 —reason “for QA”", Share(A, "prod-1", "for QA")),
-        (f"{A} prod-1 --reason 「给 QA 用，谢谢。」", Share(A, "prod-1", "给 QA 用，谢谢。")),
-        (f'--reason "a b" {A} --dry-run prod-1', Share(A, "prod-1", "a b", dry_run=True)),
-        (f'{A} prod-1 --reason "--dry-run"', Share(A, "prod-1", "--dry-run")),
-        (f"{A} prod-1 --reason &lt;@U1|ann&gt;", Share(A, "prod-1", "@U1")),
-        (f"{A} prod-1 --reason <http://a.b/7|a.b/7>", Share(A, "prod-1", "a.b/7")),
-        (f"{A} prod-1 --reason {'x' * 300}", Share(A, "prod-1", "x" * 300)),
-        (f"{A} wxproduction1", Share(A, "wxproduction1")),
-        (f"{A} {B} prod-1", ShareMany((A, B), "prod-1")),
-        (f"{B} {A} prod-1", ShareMany((B, A), "prod-1")),
-        (f"{A},\n{B},\n{C}\nprod-1", ShareMany((A, B, C), "prod-1")),
-        (f"{A}、{B}，{C}；prod-1", ShareMany((A, B, C), "prod-1")),
-        (f"{A} {B} {A} prod-1", ShareMany((A, B), "prod-1")),
-        (f"{A} {A} prod-1", Share(A, "prod-1")),
-        (f"```{A} {B}``` prod-1", ShareMany((A, B), "prod-1")),
-        (f"{A} {B} help", ShareMany((A, B), "help")),
-        (f"{A} --dry-run {B} prod-1", ShareMany((A, B), "prod-1", dry_run=True)),
+        (f"{A} prod-1", Share((A,), "prod-1")),
+        (f"  {A}\n\nprod-1  ", Share((A,), "prod-1")),
+        (f"{A},prod-1", Share((A,), "prod-1")),
+        (f"{A}，prod-1", Share((A,), "prod-1")),
+        (f"{A}、prod-1", Share((A,), "prod-1")),
+        (f"{A}\u3000prod-1", Share((A,), "prod-1")),
+        (f"{A}\u00a0prod-1", Share((A,), "prod-1")),
+        (f"\ufeff{A} prod\u200b-1", Share((A,), "prod-1")),
+        (f"{A} prod\u20111", Share((A,), "prod-1")),
+        (f"`{A}` `prod-1`", Share((A,), "prod-1")),
+        (f"```{A} prod-1```", Share((A,), "prod-1")),
+        (f'"{A}" "prod-1"', Share((A,), "prod-1")),
+        (f"“{A}” 「prod-1」", Share((A,), "prod-1")),
+        ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", Share((A,), "prod-1")),
+        (f"{A} Prod-1", Share((A,), "Prod-1")),
+        (f"{A} 1", Share((A,), "1")),
+        (f"{A} {'e' * 64}", Share((A,), "e" * 64)),
+        (f"{A} help", Share((A,), "help")),
+        (f"{A} prod-1 --dry-run", Share((A,), "prod-1", dry_run=True)),
+        (f"--dry-run {A} prod-1", Share((A,), "prod-1", dry_run=True)),
+        (f"{A} —dry-run prod-1", Share((A,), "prod-1", dry_run=True)),
+        (f"{A} prod-1 --again", Share((A,), "prod-1", again=True)),
+        (f"—again {A} prod-1", Share((A,), "prod-1", again=True)),
+        (f"{A} --again prod-1 --dry-run", Share((A,), "prod-1", dry_run=True, again=True)),
+        (f"{A} prod-1 --again --reason QA", Share((A,), "prod-1", "QA", again=True)),
+        (f'{A} prod-1 --reason "--again"', Share((A,), "prod-1", "--again")),
+        (f"{A} prod-1 --reason again", Share((A,), "prod-1", "again")),
+        (f"{A} history", Share((A,), "history")),
+        (f"{A} env-1", Share((A,), "env-1")),
+        (f"{A} prod-1 --reason test", Share((A,), "prod-1", "test")),
+        (f"{A} prod-1 --reason=test", Share((A,), "prod-1", "test")),
+        (f'{A} prod-1 --reason="for QA, now"', Share((A,), "prod-1", "for QA, now")),
+        (f"{A} prod-1 —reason “for QA”", Share((A,), "prod-1", "for QA")),
+        (f"{A} prod-1 --reason 「给 QA 用，谢谢。」", Share((A,), "prod-1", "给 QA 用，谢谢。")),
+        (f'--reason "a b" {A} --dry-run prod-1', Share((A,), "prod-1", "a b", dry_run=True)),
+        (f'{A} prod-1 --reason "--dry-run"', Share((A,), "prod-1", "--dry-run")),
+        (f"{A} prod-1 --reason &lt;@U1|ann&gt;", Share((A,), "prod-1", "@U1")),
+        (f"{A} prod-1 --reason <http://a.b/7|a.b/7>", Share((A,), "prod-1", "a.b/7")),
+        (f"{A} prod-1 --reason {'x' * 300}", Share((A,), "prod-1", "x" * 300)),
+        (f"{A} wxproduction1", Share((A,), "wxproduction1")),
+        (f"{A} {B} prod-1", Share((A, B), "prod-1")),
+        (f"{B} {A} prod-1", Share((B, A), "prod-1")),
+        (f"{A},\n{B},\n{C}\nprod-1", Share((A, B, C), "prod-1")),
+        (f"{A}、{B}，{C}；prod-1", Share((A, B, C), "prod-1")),
+        (f"{A} {B} {A} prod-1", Share((A, B), "prod-1")),
+        (f"{A} {A} prod-1", Share((A,), "prod-1")),
+        (f"```{A} {B}``` prod-1", Share((A, B), "prod-1")),
+        (f"{A} {B} help", Share((A, B), "help")),
+        (f"{A} --dry-run {B} prod-1", Share((A, B), "prod-1", dry_run=True)),
         (
             f"—again {A} {B} prod-1 --reason “for QA”",
-            ShareMany((A, B), "prod-1", "for QA", again=True),
+            Share((A, B), "prod-1", "for QA", again=True),
         ),
-        (f"{A} prod-1 --reason {B}", Share(A, "prod-1", B)),
-        (f"{' '.join(MANY[:500])} prod-1", ShareMany(MANY[:500], "prod-1")),
-        (f"{' '.join(MANY[:500] * 2)} prod-1", ShareMany(MANY[:500], "prod-1")),
+        (f"{A} prod-1 --reason {B}", Share((A,), "prod-1", B)),
+        (f"{' '.join(MANY[:500])} prod-1", Share(MANY[:500], "prod-1")),
+        (f"{' '.join(MANY[:500] * 2)} prod-1", Share(MANY[:500], "prod-1")),
     ],
 )
 def test_pasted_text_is_parsed_as_it_was_meant(text: str, expected: Command) -> None:
@@ -599,14 +600,11 @@ def test_the_longest_text_is_parsed_in_time(start: str, piece: str, end: str) ->
 
 def check_form(read: Command | Misread) -> None:
     match read:
-        case Share(appid, env, reason):
-            assert re.fullmatch("wx[0-9a-f]{16}", appid)
+        case Share(appids, env, reason):
+            assert 0 < len(appids) == len(set(appids)) <= MOST_APPIDS
+            assert all(re.fullmatch("wx[0-9a-f]{16}", appid) for appid in appids)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
             assert reason is None or 0 < len(reason) <= REASON_LIMIT
-        case ShareMany(appids, env):
-            assert 1 < len(appids) == len(set(appids)) <= MOST_APPIDS
-            assert all(is_appid(appid) for appid in appids)
-            assert is_env(env)
         case Why(appid, env):
             assert re.fullmatch("wx[0-9a-f]{16}", appid)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
@@ -642,23 +640,19 @@ def test_a_corrected_line_is_valid_once_its_placeholders_are_filled(text: str) -
 def test_a_dry_run_is_never_corrected_into_a_share(text: str, option: str) -> None:
     # The option comes first, so that no quote contains it.
     wrong = parse(f"{option} {text}")
-    if isinstance(wrong, Misread) and isinstance(
-        parse(sent_by_slack(wrong.instead)), Share | ShareMany
-    ):
+    if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
         assert re.search(" --dry-run( --again)?$", wrong.instead or "")
     else:
-        assert not isinstance(wrong, Share | ShareMany) or wrong.dry_run
+        assert not isinstance(wrong, Share) or wrong.dry_run
 
 
 @given(TEXTS, st.sampled_from(["--again", "—again"]))
 def test_a_corrected_line_keeps_the_option_again(text: str, option: str) -> None:
     wrong = parse(f"{option} {text}")
-    if isinstance(wrong, Misread) and isinstance(
-        parse(sent_by_slack(wrong.instead)), Share | ShareMany
-    ):
+    if isinstance(wrong, Misread) and isinstance(parse(sent_by_slack(wrong.instead)), Share):
         assert (wrong.instead or "").endswith(" --again")
     else:
-        assert not isinstance(wrong, Share | ShareMany) or wrong.again
+        assert not isinstance(wrong, Share) or wrong.again
 
 
 @given(TEXTS)
@@ -680,15 +674,15 @@ def test_a_dry_run_within_an_unclosed_quote_is_never_corrected_into_a_share(
     wrong = parse(f"{before} {option} {after}")
     if isinstance(wrong, Misread) and isinstance(wrong.mistake, UnclosedQuote):
         corrected = parse(sent_by_slack(wrong.instead))
-        assert not isinstance(corrected, Share | ShareMany) or corrected.dry_run
+        assert not isinstance(corrected, Share) or corrected.dry_run
 
 
 @given(st.sampled_from([*FIRST_WORDS, "list", "status"]), TEXTS)
 def test_a_subcommand_is_never_corrected_into_a_share(first: str, text: str) -> None:
     wrong = parse(f"{first} {text}")
-    assert not isinstance(wrong, Share | ShareMany)
+    assert not isinstance(wrong, Share)
     if isinstance(wrong, Misread):
-        assert not isinstance(parse(sent_by_slack(wrong.instead)), Share | ShareMany)
+        assert not isinstance(parse(sent_by_slack(wrong.instead)), Share)
 
 
 @given(APPIDS | ENVS.filter(lambda env: env.lower() != "history" and not re.match("(?i)wx", env)))
@@ -726,14 +720,14 @@ def test_full_width_letters_change_nothing(share: Share) -> None:
         ord(" "): "\u3000",
         **{code: code + 0xFEE0 for code in range(0x21, 0x7F)},
     }
-    pair = f"{share.appid} {share.env}"
+    pair = f"{share.appids[0]} {share.env}"
     assert parse(rendered(share).replace(pair, pair.translate(wide), 1)) == share
 
 
 @given(SHARES, st.sampled_from(["`", "``", "```"]))
 def test_backticks_around_the_words_change_nothing(share: Share, ticks: str) -> None:
-    pair = f"{share.appid} {share.env}"
-    one_by_one = f"{ticks}{share.appid}{ticks} {ticks}{share.env}{ticks}"
+    pair = f"{share.appids[0]} {share.env}"
+    one_by_one = f"{ticks}{share.appids[0]}{ticks} {ticks}{share.env}{ticks}"
     assert parse(rendered(share).replace(pair, f"{ticks}{pair}{ticks}", 1)) == share
     assert parse(rendered(share).replace(pair, one_by_one, 1)) == share
 
@@ -742,14 +736,14 @@ def test_backticks_around_the_words_change_nothing(share: Share, ticks: str) -> 
 
 
 @given(BATCHES)
-def test_a_batch_survives_being_written_as_text_and_parsed(batch: ShareMany) -> None:
+def test_a_batch_survives_being_written_as_text_and_parsed(batch: Share) -> None:
     assert parse(sent_by_slack(rendered(batch))) == batch
     assert parse(rendered(batch)) == batch
 
 
 @given(BATCHES, st.data())
 def test_a_repeated_appid_counts_once_at_its_first_position(
-    batch: ShareMany, data: st.DataObject
+    batch: Share, data: st.DataObject
 ) -> None:
     again = data.draw(st.sampled_from(batch.appids))
     first = batch.appids.index(again)
@@ -760,7 +754,7 @@ def test_a_repeated_appid_counts_once_at_its_first_position(
 
 @given(BATCHES, st.sampled_from([UPPER, A[:-1], f"{A}0", f"{A[:-1]}g", f"*{A}*"]), st.data())
 def test_one_damaged_appid_is_named_and_the_corrected_line_keeps_the_good_ones(
-    batch: ShareMany, damaged: str, data: st.DataObject
+    batch: Share, damaged: str, data: st.DataObject
 ) -> None:
     assume(A not in batch.appids)
     at = data.draw(st.integers(0, len(batch.appids)))
@@ -800,4 +794,4 @@ def test_a_batch_in_another_order_is_corrected_but_not_accepted(
     wrong = parse(" ".join(parts[place] for place in order))
     assert isinstance(wrong, Misread)
     assert wrong.mistake == Swapped()
-    assert isinstance(parse(sent_by_slack(wrong.instead)), ShareMany)
+    assert isinstance(parse(sent_by_slack(wrong.instead)), Share)

@@ -161,7 +161,7 @@ def test_a_request_that_does_not_begin_says_so_and_what_to_do() -> None:
 def test_an_earlier_share_has_a_line_to_copy_for_sharing_again() -> None:
     line = re.search(r"`/share-env (.+)`\Z", shared_before(ENGLISH, request(), NOW, LINK).text)
     assert line
-    assert parse(line[1]) == Share(APPID, ENV, again=True)
+    assert parse(line[1]) == Share((APPID,), ENV, again=True)
 
 
 def test_the_line_for_sharing_again_is_complete_and_keeps_the_reason() -> None:
@@ -169,7 +169,7 @@ def test_the_line_for_sharing_again_is_complete_and_keeps_the_reason() -> None:
     text = shared_before(ENGLISH, earlier, NOW, LINK, reason).text
     line = re.search(r"`/share-env (.+)`\Z", text)
     assert line
-    assert parse(line[1]) == Share(APPID, earlier.env, reason, again=True)
+    assert parse(line[1]) == Share((APPID,), earlier.env, reason, again=True)
 
 
 def test_a_date_is_in_the_readers_time_zone_with_utc_as_fallback() -> None:

@@ -702,7 +702,7 @@ async def test_a_request_is_accepted_in_time_while_the_lookup_of_the_approvers_i
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(30):
         told = await intake.submit(
-            policy, origin, Share(APPID, ENV), me, within(1.0), words=ENGLISH
+            policy, origin, Share((APPID,), ENV), me, within(1.0), words=ENGLISH
         )
     await tasks.drain(5)
     assert told.text.startswith("Sharing `prod-1` with")
