@@ -1,6 +1,8 @@
 """A bot in this process with its Slack and WeChat, and what people type, click and are shown there."""
 
 import asyncio
+import json
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,13 +16,15 @@ from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change
 from bot.playground.slack.workspace import Where
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID
 from bot.runtime.clock import Runtime
-from tests.conftest import ENV, RELEASES, REQUESTER, rows, settings_of, soon, states
+from tests.conftest import ASK, RELEASES, REQUESTER, calls_of, rows, settings_of, soon, states
 
-ASK = f"{APPID} {ENV}"
 APPROVALS = "C0APPROVALS"
 APPROVER, SECOND_APPROVER = "U0APPROVER", "U0APPROVER2"
+SECOND = "U0SECOND"
+"""Somebody else who may share."""
+SECRET = "C0SECRET"
+"""A private channel without the bot."""
 
 DENY = """
 [[rule]]
@@ -43,6 +47,17 @@ effect = "approve"
 approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "2h" }
 """
 BOTH = f"{APPROVE}confirm = true\n"
+
+
+def approved_by(*users: str, name: str = "four eyes") -> str:
+    """Return the rule APPROVE with these approvers instead of the group."""
+    rule = APPROVE.replace("four eyes", name)
+    return rule.replace('groups = ["S0APPROVERS"]', f"users = {json.dumps(users)}")
+
+
+def for_platform_team(rule: str) -> str:
+    """Return a rule for the members of a group instead of the people that it names."""
+    return re.sub("^users = .*$", 'groups = ["S0PLATFORM"]', rule, flags=re.MULTILINE)
 
 
 @dataclass
@@ -91,11 +106,30 @@ class Rig:
         """Return the last ephemeral message to a person."""
         return self.slack.shown_to(user)[-1]
 
-    def told_directly(self, user: str = REQUESTER) -> PostedMessage:
-        """Return the bot's last direct message to a person."""
+    def direct_messages(self, user: str = REQUESTER) -> list[PostedMessage]:
+        """Return the bot's direct messages to a person, oldest first."""
         conversation = self.slack.direct_message(user)
         assert conversation is not None
-        return self.slack.parents(conversation.id)[-1]
+        return self.slack.parents(conversation.id)
+
+    def told_directly(self, user: str = REQUESTER) -> PostedMessage:
+        """Return the bot's last direct message to a person."""
+        return self.direct_messages(user)[-1]
+
+    async def open_home(self, user: str = REQUESTER) -> str:
+        """Open a person's App Home, and return its text."""
+        before = calls_of(self.slack, "views.publish")
+        ack = await self.slack.open_home(user)
+        assert ack.error is None
+        await self.slack.until(lambda slack: calls_of(slack, "views.publish") > before)
+        await soon(lambda: self.home(user))
+        return self.home(user)
+
+    def home(self, user: str = REQUESTER) -> str:
+        """Return the text of a person's App Home, which is empty before it is published."""
+        home = self.slack.home(user)
+        blocks = home.blocks if home else ()
+        return "\n".join(str(block.get("text") or block.get("elements")) for block in blocks)
 
     async def click(self, user: str, where: Where, button: str, team: str | None = None) -> str:
         """Click a button, and return the answer that only this person is shown."""

@@ -19,10 +19,10 @@ from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
-from tests.rig import APPROVALS, APPROVE, APPROVER, Rig, has_button
+from tests.rig import APPROVALS, APPROVE, APPROVER, SECRET, Rig, has_button
 from tests.said import late_answer
 
-TWO_HOURS, SECRET = 7200.0, "C0SECRET"
+TWO_HOURS = 7200.0
 
 
 def below(rig: Rig) -> list[str]:
@@ -31,7 +31,7 @@ def below(rig: Rig) -> list[str]:
     return [reply.text for reply in rig.slack.thread(APPROVALS, question.ts)]
 
 
-async def looked_at(rig: Rig) -> None:
+async def handled(rig: Rig) -> None:
     """Wait until the due request has been handled and waits again."""
     await soon(lambda: rig.column("wake") == rig.column("until"))
     assert rig.column("holder") is None
@@ -49,7 +49,7 @@ async def test_the_approvers_are_reminded_once_at_half_time(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         assert below(rig) == []
         rig.pass_time(60)
-        await looked_at(rig)
+        await handled(rig)
         (reminder,) = below(rig)
         assert "<!subteam^S0APPROVERS>: this still waits" in reminder
         rig.pass_time(TWO_HOURS / 2 - 120)
@@ -127,7 +127,7 @@ async def test_a_decision_just_before_the_deadline_counts(rig: Rig) -> None:
         await rig.ask()
         await rig.question()
         rig.pass_time(TWO_HOURS / 2)
-        await looked_at(rig)
+        await handled(rig)
         rig.pass_time(TWO_HOURS / 2 - 30)
         await rig.decide(APPROVER, "approve")
         await rig.over()
@@ -140,8 +140,8 @@ async def test_a_decision_just_before_the_deadline_counts(rig: Rig) -> None:
 def leave(rig: Rig, **columns: str | float | None) -> None:
     """Leave the request as a bot that was killed before it recorded these columns."""
     for name, value in {"holder": "dead", **columns}.items():
-        said = "NULL" if value is None else repr(value)
-        rows(rig.database, f"UPDATE requests SET {name} = {said}")  # noqa: S608  # words of ours
+        literal = "NULL" if value is None else repr(value)
+        rows(rig.database, f"UPDATE requests SET {name} = {literal}")  # noqa: S608  # the tests' own
 
 
 def counted(rig: Rig) -> tuple[int, int]:
@@ -180,11 +180,11 @@ async def test_after_a_crash_no_second_reminder_is_posted(rig: Rig) -> None:
         await rig.ask()
         await rig.question()
         rig.pass_time(TWO_HOURS / 2)
-        await looked_at(rig)
+        await handled(rig)
     half = float(str(rig.column("until"))) - 1800
     leave(rig, wake=half - 3600)
     async with rig.bot(APPROVE):
-        await looked_at(rig)
+        await handled(rig)
     assert len(below(rig)) == 1
 
 
@@ -219,8 +219,8 @@ async def test_a_cancellation_before_the_place_was_recorded_is_shown_in_that_pla
 
 
 @dataclass
-class Midst:
-    """A place and approvers during whose work somebody clicks; `ref` is the place as text."""
+class ClickedDuring:
+    """A place, and messages to the approvers; somebody clicks during the step `at`. `ref` is the place as text."""
 
     click: Callable[[], Awaitable[None]]
     at: str
@@ -228,35 +228,33 @@ class Midst:
 
     async def open(self, *_: object, **__: object) -> Self:
         """Open a place."""
-        await self._come_to("open")
+        await self._step("open")
         return self
 
     async def ask(self, *_: object, **__: object) -> str:
         """Ask the approvers."""
-        await self._come_to("ask")
+        await self._step("ask")
         return "C2/1.6"
 
     async def remind(self, *_: object) -> None:
         """Remind them."""
-        await self._come_to("remind")
+        await self._step("remind")
 
     async def settle(self, *_: object) -> None:
         """Show the result."""
 
-    async def _come_to(self, what: str) -> None:
+    async def _step(self, what: str) -> None:
         if self.at == what:
             await self.click()
 
 
-def waiting_on(
-    ledger: Ledger, sleep: Sleep, midst: Any, changed: Callable[[Request], None] = no_op
+def worker_for(
+    ledger: Ledger, sleep: Sleep, stub: Any, changed: Callable[[Request], None] = no_op
 ) -> Worker:
-    """Return a worker for waiting requests, with only places and approvers."""
-    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step), midst
-    waiting = WaitingRequests(ledger, leased, midst)
-    return Worker(
-        *(ledger, leased, midst, unused, waiting, unused, unused, unused), changed=changed
-    )
+    """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
+    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step), stub
+    waiting = WaitingRequests(ledger, leased, stub)
+    return Worker(*(ledger, leased, stub, unused, waiting, unused, unused, unused), changed=changed)
 
 
 @pytest.fixture(params=["sqlite", "on_postgresql"], ids=["sqlite", "postgresql"])
@@ -287,11 +285,11 @@ async def test_a_click_during_a_step_ends_the_waiting(
 
     entry: Entry = found.entry
     if at == "remind":
-        await waiting_on(ledger, sleep, Midst(click, "never")).process(entry)
+        await worker_for(ledger, sleep, ClickedDuring(click, "never")).process(entry)
         either.execute("UPDATE requests SET wake = 1")
         (entry,) = await ledger.replica.take_over(9)
     steps: list[Request] = []
-    await waiting_on(ledger, sleep, Midst(click, at), steps.append).process(entry)
+    await worker_for(ledger, sleep, ClickedDuring(click, at), steps.append).process(entry)
     (row,) = either.rows("SELECT state, holder, wake, place, asked FROM requests")
     assert (row["state"], row["holder"], row["wake"]) == ("answered", "b", None)
     assert (row["place"] is None, row["asked"] is None) == (at == "open", at != "remind")

@@ -15,8 +15,8 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, seed
 from bot.runtime.clock import Runtime
-from tests.conftest import RELEASES, REQUESTER, rows, soon
-from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Rig, has_button
+from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
 from tests.workflow.test_form import offered, opened
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -35,15 +35,12 @@ effect = "allow"
 """
 
 
-def appids(count: int) -> list[str]:
-    return [f"wx{number:016x}" for number in range(1, count + 1)]
+def line(count: int, more: str = "", *, env: str = "prod-1") -> str:
+    """Return the command for a batch of this size."""
+    return f"{' '.join(appids(count))} {env} {more}".strip()
 
 
-def line(count: int, more: str = "") -> str:
-    return f"{' '.join(appids(count))} prod-1 {more}".strip()
-
-
-class Time:
+class SleepingClock:
     """A clock, in Unix seconds, that only its own sleep moves."""
 
     def __init__(self) -> None:
@@ -62,8 +59,8 @@ class Time:
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def time() -> SleepingClock:
+    return SleepingClock()
 
 
 @pytest.fixture
@@ -73,14 +70,14 @@ def rig(
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,
-    time: Time,
+    time: SleepingClock,
 ) -> Rig:
     timed = replace(runtime, now=time, sleep=time.sleep)
     return Rig(slack, wechat, database, environ, timed)
 
 
-async def through(rig: Rig) -> PostedMessage:
-    """Wait until every request of the ledger has ended; return the last answer in the channel's thread."""
+async def answer_to_all(rig: Rig) -> PostedMessage:
+    """Wait until every request has ended; return the last answer in the first parent's thread."""
     query = "SELECT count(*) FROM requests WHERE state <> 'ended'"
     await soon(
         lambda: (
@@ -98,7 +95,7 @@ def shared(rig: Rig) -> list[str]:
 async def test_one_command_shares_with_all_its_appids_under_one_message(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         said = await rig.ask(line(30, '--reason "launch"'))
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert said.startswith("On it: sharing `prod-1` with 30 mini programs.")
     assert shared(rig) == appids(30)
     assert "30 shared." in rig.parent()
@@ -110,7 +107,7 @@ async def test_one_command_shares_with_all_its_appids_under_one_message(rig: Rig
 async def test_a_repeated_appid_is_shared_with_once(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         await rig.ask(f"{appids(2)[0]} {line(2)}")
-        await through(rig)
+        await answer_to_all(rig)
     assert [call.appid for call in sorted(rig.wechat.calls, key=lambda c: c.appid)] == appids(2)
 
 
@@ -120,7 +117,7 @@ async def test_five_hundred_appids_are_accepted_and_one_more_is_refused(rig: Rig
         assert "500" in refused
         assert rig.wechat.calls == []
         await rig.ask(line(500))
-        await through(rig)
+        await answer_to_all(rig)
     assert shared(rig) == appids(500)
 
 
@@ -163,7 +160,7 @@ async def test_a_confirmation_is_for_the_whole_batch(rig: Rig) -> None:
         assert "with 3 mini programs?" in said
         assert rig.wechat.calls == []
         await rig.click(REQUESTER, rig.shown(), "confirm")
-        await through(rig)
+        await answer_to_all(rig)
     assert shared(rig) == appids(3)
 
 
@@ -171,7 +168,7 @@ async def test_an_approval_is_for_the_whole_batch(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         await rig.ask(line(3))
         await rig.decide(APPROVER, "approve")
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert "3 mini programs" in rig.slack.parents(APPROVALS)[-1].text
     assert "3 shared" in answer.text
     assert f"Approved by <@{APPROVER}>" in answer.text
@@ -181,12 +178,12 @@ async def test_failures_are_grouped_and_only_they_are_retried_once(rig: Rig) -> 
     async with rig.bot(ALLOW):
         rig.wechat.fail("shareenv", Code(NOT_ENABLED), Code(NOT_ENABLED))
         await rig.ask(line(10))
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
         assert "8 shared, 2 not shared" in rig.parent()
         assert answer.text.count("CloudBase (云开发) is off") == 1
         before = len(rig.wechat.calls)
         assert (await rig.click(REQUESTER, answer, "retry")).startswith("On it")
-        await through(rig)
+        await answer_to_all(rig)
         assert len(rig.wechat.calls) == before + 2
         assert shared(rig) == appids(10)
         assert "tried again already" in await rig.click(REQUESTER, answer, "retry")
@@ -201,14 +198,14 @@ async def test_a_retry_is_for_failed_and_unknown_items_only(rig: Rig, wechat: Lo
         wechat.fail("shareenv", Code(NOT_ENABLED))
         await rig.ask(line(4))
         await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
-        await through(rig)
+        await answer_to_all(rig)
         wechat.clear("shareenv")
         parent = rig.slack.parents(RELEASES)[-1]
         assert "1 left out, 1 not shared, 2 unknown" in parent.text
         before = len(wechat.calls)
         await rig.click(REQUESTER, rig.slack.thread(RELEASES, parent.ts)[-1], "retry")
         await soon(lambda: len(wechat.shared) == 4)
-        await through(rig)
+        await answer_to_all(rig)
     assert sorted(call.appid for call in wechat.calls[before:]) == appids(3)
 
 
@@ -216,11 +213,11 @@ async def test_a_single_failed_item_is_retried_as_a_single_share(rig: Rig) -> No
     async with rig.bot(ALLOW):
         rig.wechat.fail("shareenv", Code(NOT_ENABLED))
         await rig.ask(line(5))
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
         (failed,) = set(appids(5)) - set(shared(rig))
         said = await rig.click(REQUESTER, answer, "retry")
         assert said.startswith(f"On it: sharing `prod-1` with `{failed}`.")
-        await through(rig)
+        await answer_to_all(rig)
     assert shared(rig) == appids(5)
 
 
@@ -239,13 +236,13 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
 
 
 async def test_a_limit_per_minute_pauses_the_batch_without_failing_items(
-    rig: Rig, time: Time
+    rig: Rig, time: SleepingClock
 ) -> None:
     async with rig.bot(ALLOW):
         rig.wechat.fail("shareenv", *[Code(PER_MINUTE)] * 3)
         began = time.now
         await rig.ask(line(40))
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert "40 shared" in answer.text
     assert shared(rig) == appids(40)
     assert time.now - began >= 60
@@ -253,12 +250,12 @@ async def test_a_limit_per_minute_pauses_the_batch_without_failing_items(
 
 
 async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
-    rig: Rig, time: Time
+    rig: Rig, time: SleepingClock
 ) -> None:
     async with rig.bot(ALLOW):
         rig.wechat.fail("shareenv", Code(PER_DAY))
         await rig.ask(line(5))
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert "5 shared" in answer.text
     china = time.now + 8 * 3600
     assert china % 86400 >= 300
@@ -272,11 +269,11 @@ async def test_only_the_requester_can_cancel_the_items_that_have_not_begun(
             await rig.ask(line(40))
             await wechat.until(lambda wechat: wechat.in_flight == 20)
             parent = slack.parents(RELEASES)[0]
-            said = await rig.click("U0SECOND", parent, "cancel")
+            said = await rig.click(SECOND, parent, "cancel")
             assert "Nothing was done" in said
             said = await rig.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
             assert said.startswith("Cancelled ")
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert "cancelled" in answer.text
     assert len(wechat.calls) < 40
     assert len(shared(rig)) == len(wechat.calls)
@@ -290,7 +287,7 @@ async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_unde
             await rig.ask(line(30))
             await soon(lambda: rows(rig.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
             said = await rig.ask(f"{appids(30)[-1]} prod-1")
-        await through(rig)
+        await answer_to_all(rig)
     assert "already" in said
     assert len(wechat.calls) == 30
 
@@ -300,10 +297,10 @@ async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_t
 ) -> None:
     async with rig.bot(ALLOW):
         with wechat.thinking():
-            asks = (rig.ask(line(25)), rig.ask(line(25).replace("prod-1", "prod-2")))
+            asks = (rig.ask(line(25)), rig.ask(line(25, env="prod-2")))
             await asyncio.gather(*asks)
             await wechat.until(lambda wechat: wechat.in_flight == 20)
-        await through(rig)
+        await answer_to_all(rig)
     assert len(wechat.shared) == 50
     assert wechat.most_at_once == 20
     envs = [call.env for call in wechat.calls]
@@ -317,8 +314,8 @@ async def test_batches_run_in_the_order_of_their_requests_not_of_their_parents(
     async with rig.bot(ALLOW):
         slack.fail("chat.postMessage", Slow(0.5))
         await rig.ask(line(20))
-        await rig.ask(line(20).replace("prod-1", "prod-2"), "U0SECOND")
-        await through(rig)
+        await rig.ask(line(20, env="prod-2"), SECOND)
+        await answer_to_all(rig)
     assert [call.env for call in wechat.calls] == ["prod-1"] * 20 + ["prod-2"] * 20
 
 
@@ -329,9 +326,9 @@ async def test_a_persons_second_batch_runs_after_another_persons_first(
         with wechat.thinking():
             await rig.ask(line(20))
             await wechat.until(lambda wechat: wechat.in_flight > 0)
-            await rig.ask(line(2).replace("prod-1", "prod-2"))
-            await rig.ask(line(2).replace("prod-1", "prod-3"), "U0SECOND")
-        await through(rig)
+            await rig.ask(line(2, env="prod-2"))
+            await rig.ask(line(2, env="prod-3"), SECOND)
+        await answer_to_all(rig)
     envs = [call.env for call in wechat.calls]
     assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2
 
@@ -342,7 +339,7 @@ async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
     refused = "SELECT count(*) FROM events WHERE kind = 'denied' AND detail = 'TooManyBatches'"
     async with rig.bot(APPROVE):
         for number in range(5):
-            assert "needs an approval" in await rig.ask(line(2).replace("prod-1", f"e-{number}"))
+            assert "needs an approval" in await rig.ask(line(2, env=f"e-{number}"))
         said = await rig.ask(line(2))
         assert f"<@{REQUESTER}> has 5 batches waiting already" in said
         assert "cancel one" in said
@@ -351,9 +348,7 @@ async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
         await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
         await soon(lambda: rows(rig.database, refused) == [(2,)])
         assert "waiting already" in rig.shown().text
-        assert "needs an approval" in await rig.ask(
-            f"{appids(1)[0]} prod-1"
-        )  # a single share is accepted
+        assert "needs an approval" in await rig.ask(f"{appids(1)[0]} prod-1")  # a single share
 
 
 async def test_the_progress_is_edited_at_most_every_three_seconds(
@@ -373,14 +368,14 @@ async def test_the_progress_is_edited_at_most_every_three_seconds(
         await soon(lambda: slack.parents(RELEASES))
         await soon(lambda: "of 100" in slack.parents(RELEASES)[0].text, 10)
         bar = slack.parents(RELEASES)[0].text
-        await through(rig)
+        await answer_to_all(rig)
     del edits[-1]  # the last one shows the end, at once
     assert len(edits) >= 2
     assert all(later - earlier >= 1 for earlier, later in pairwise(edits))
     assert "of 100" in bar
 
 
-class Hurry:
+class FastClock:
     """A clock, in Unix seconds, that is twenty times as fast."""
 
     def __init__(self) -> None:
@@ -398,19 +393,19 @@ class Hurry:
 async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
     wechat: LocalWeChat, database: Path, runtime: Runtime
 ) -> None:
-    hurry = Hurry()
+    fast = FastClock()
     wechat.latency = 0.2
-    async with LocalSlack(seed(), hurry) as slack:
+    async with LocalSlack(seed(), fast) as slack:
         slack.limits.on = True
         environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
-        timed = replace(runtime, now=hurry, sleep=hurry.sleep)
+        timed = replace(runtime, now=fast, sleep=fast.sleep)
         rig = Rig(slack, wechat, database, environ | {"WECHAT_AUTHORIZER_APPID": OWNER}, timed)
         async with rig.bot(ALLOW):
             await rig.ask(line(340))
             await soon(lambda: len(wechat.shared) >= 300)
             for number in range(27):
                 await rig.ask(f"{APPID} env-{number}")
-            await through(rig)
+            await answer_to_all(rig)
     assert [call.method for call in slack.calls if call.error == "ratelimited"] == []
 
 
@@ -419,7 +414,7 @@ async def test_history_shows_a_batch_as_one_line_and_an_item_if_its_appid_is_loo
 ) -> None:
     async with rig.bot(ALLOW):
         await rig.ask(line(3))
-        await through(rig)
+        await answer_to_all(rig)
         mine = await rig.ask("history")
         about = await rig.ask(f"history {appids(3)[1]}")
     assert mine.count("prod-1") == 1
@@ -432,7 +427,7 @@ async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         await rig.ask(line(2, "--dry-run"))
         await rig.ask(line(2))
-        await through(rig)
+        await answer_to_all(rig)
     async with rig.bot(DENY):
         await rig.ask(line(2))
     query = (
@@ -446,7 +441,7 @@ async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:
 
 async def test_a_batch_under_a_denying_rule_does_not_begin(rig: Rig) -> None:
     async with rig.bot(DENY + ALLOW):
-        said = await rig.ask(f"{line(2)}")
+        said = await rig.ask(line(2))
     assert "2 of these 2" in said
     assert APPID not in said
     assert rig.wechat.calls == []

@@ -28,13 +28,10 @@ from bot.policy import (
 from bot.workflow.brake import BrakeVerdict, verdict
 from bot.workflow.ruling import decide_all
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
-from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, Rig
-from tests.workflow.test_batches import line, shared, through
+from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, for_platform_team
+from tests.workflow.test_batches import answer_to_all, line, shared
 
-BY_OTHERS = APPROVE.replace("four eyes", "six eyes")
-BY_GROUP = ALLOW.replace(
-    'users = ["U0REQUESTER", "U0SECOND", "U0CHINESE"]', 'groups = ["S0PLATFORM"]'
-)
+BY_GROUP = for_platform_team(ALLOW)
 BEGUN = "SELECT appid FROM requests WHERE batch IS NOT NULL AND begun AND state = 'queued'"
 
 # The decision.
@@ -124,7 +121,7 @@ async def test_a_denying_rule_stops_a_running_batch(
     async with rig.bot(ALLOW):
         async with running(rig, wechat):
             await change(DENY)
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
         told = await rig.ask("history")
     done = len(wechat.calls)
     assert 10 <= done < 100
@@ -151,7 +148,7 @@ async def test_a_batch_without_approval_is_stopped_if_it_needs_one_now(
     async with rig.bot(ALLOW):
         async with running(rig, wechat):
             await change(rules)
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert "stopped by the policy" in answer.text
 
 
@@ -162,7 +159,7 @@ async def test_an_approved_batch_continues_while_its_rule_requires_that_approval
     async with rig.bot(APPROVE):
         async with running(rig, wechat, 60):
             await change(f"{APPROVE}confirm = true\n")
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 60 shared.*")
 
 
@@ -173,7 +170,7 @@ async def test_the_approvers_see_that_the_policy_stopped_the_request(
     async with rig.bot(APPROVE):
         async with running(rig, wechat, 60):
             await change(DENY)
-        await through(rig)
+        await answer_to_all(rig)
         left = 60 - len(wechat.calls)
         await soon(lambda: f"the policy stopped {left} of 60." in question(rig.slack))
 
@@ -187,10 +184,10 @@ async def test_a_batch_is_stopped_at_its_start_if_the_requester_has_left_the_gro
 ) -> None:
     async with rig.bot(BY_GROUP):
         async with running(rig, wechat, 40):
-            await rig.ask(line(3).replace("prod-1", "test-1"))
+            await rig.ask(line(3, env="test-1"))
             group = slack.groups["S0PLATFORM"]
             slack.groups["S0PLATFORM"] = replace(group, members=group.members - {REQUESTER})
-        await through(rig)
+        await answer_to_all(rig)
         assert (
             "*3 stopped by the policy*, of 3."
             in slack.thread(RELEASES, slack.parents(RELEASES)[-1].ts)[-1].text
@@ -215,7 +212,7 @@ async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
         await in_doubt(rig, 5)
         assert wechat.calls == []
         clock.now += 60  # the error is no longer cached
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 5 shared.*")
 
 
@@ -226,7 +223,7 @@ async def test_other_batches_run_while_slack_does_not_return_a_batchs_group(
     rig.runtime = replace(rig.runtime, clock=Clock())  # it stays so
     async with rig.bot(BY_GROUP + theirs):
         await in_doubt(rig, 3, reads=9)
-        await rig.ask(line(3).replace("prod-1", "test-1"), "U0SECOND")
+        await rig.ask(line(3, env="test-1"), SECOND)
         await soon(lambda: "3 shared" in slack.parents(RELEASES)[-1].text)
         assert {env for _, env, _ in wechat.shared} == {"test-1"}
         await rig.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
@@ -249,7 +246,7 @@ async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_cal
     answered = len(rows(rig.database, done))
     assert begun
     async with rig.bot(DENY):
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert len(wechat.calls) == calls
     left = 100 - answered - begun
     counts = f"{answered} shared, {begun} unknown, {left} stopped by the policy"
@@ -333,9 +330,9 @@ async def test_an_approval_counts_only_for_its_rule(
     async with rig.bot(APPROVE):
         await rig.ask(line(3))
         view = await rig.open(APPROVER, "approve")
-        await change(BY_OTHERS)
+        await change(APPROVE.replace("four eyes", "six eyes"))
         assert "You approved" in await rig.send(APPROVER, view)
-        await through(rig)
+        await answer_to_all(rig)
     assert len(wechat.calls) == 3
 
 

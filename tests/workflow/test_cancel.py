@@ -9,16 +9,25 @@ import pytest
 from bot.domain.outcome import Cancelled, Shared
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import PostedMessage
-from bot.playground.world import APPID
-from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
-from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Rig, has_button
+from tests.conftest import RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
+from tests.rig import (
+    ALLOW,
+    APPROVALS,
+    APPROVE,
+    APPROVER,
+    CONFIRM,
+    SECOND,
+    Rig,
+    approved_by,
+    has_button,
+)
 from tests.said import CANNOT_TELL_WHO, CLICK_NOT_RECORDED, NOT_AN_APPROVER, late_answer
+from tests.workflow.test_batches import line
 
-OPERATOR, ON_CALL, STRANGER = "U0CHINESE", "U0SECOND", "U0STRANGER"
+OPERATOR, ON_CALL, STRANGER = "U0CHINESE", SECOND, "U0STRANGER"
 OPERATORS = f'operators = {{ users = ["{OPERATOR}", "U0GUEST"], groups = ["S0ONCALL"] }}\n'
 SIZE = 40
 """The size of a batch: more than the calls that are made at once."""
-BATCH = f"{APPID} wx00000000000000a1 {ENV}"
 
 
 @pytest.fixture(autouse=True)
@@ -42,30 +51,16 @@ async def waiting(rig: Rig) -> PostedMessage:
 
 @asynccontextmanager
 async def under_way(rig: Rig, rules: str) -> AsyncIterator[PostedMessage]:
-    """Run a batch of eighty of which twenty have begun, and yield the message in the channel."""
-    appids = " ".join(f"wx{number:016x}" for number in range(SIZE))
+    """Run a batch of which twenty items have begun, and yield the message in the channel."""
     async with rig.bot(rules):
         with rig.wechat.thinking():
-            await rig.ask(f"{appids} {ENV}")
+            await rig.ask(line(SIZE))
             if "approve" in rules:
                 await rig.decide(APPROVER, "approve")
             await rig.wechat.until(lambda wechat: wechat.in_flight == 20)
             (parent,) = rig.slack.parents(RELEASES)
             yield parent
         await soon(lambda: "ended" in states(rig.database)[:1])
-
-
-async def home(rig: Rig, user: str) -> str:
-    """Open a person's App Home, and return its text."""
-    before = sum(call.method == "views.publish" for call in rig.slack.calls)
-    await rig.slack.open_home(user)
-    await rig.slack.until(
-        lambda slack: sum(call.method == "views.publish" for call in slack.calls) > before
-    )
-    await soon(lambda: rig.slack.home(user))
-    page = rig.slack.home(user)
-    assert page
-    return str(page.blocks)
 
 
 async def cancel_at_home(rig: Rig, user: str) -> str:
@@ -78,8 +73,8 @@ async def cancel_at_home(rig: Rig, user: str) -> str:
     return rig.heard[user][before]
 
 
-@pytest.mark.parametrize("user", [OPERATOR, ON_CALL, APPROVER])
-async def test_operators_and_approvers_can_cancel_waiting_requests_and_everybody_is_told_who_did(
+@pytest.mark.parametrize("user", [REQUESTER, OPERATOR, ON_CALL, APPROVER])
+async def test_a_waiting_request_can_be_cancelled_by_its_requester_operators_and_approvers_and_everybody_is_told_who_did(
     rig: Rig, user: str
 ) -> None:
     async with rig.bot(OPERATORS + APPROVE):
@@ -89,6 +84,8 @@ async def test_operators_and_approvers_can_cancel_waiting_requests_and_everybody
     assert f"*Cancelled* by <@{user}>" in rig.replies()[-1]
     assert f"<@{user}> cancelled this" in rig.slack.parents(APPROVALS)[0].text
     assert rows(rig.database, "SELECT user FROM events WHERE kind = 'cancelled'") == [(user,)]
+    assert rig.parent().startswith("🚫")
+    assert not has_button(rig.slack.parents(RELEASES)[0], "cancel")
     assert rig.wechat.calls == []
 
 
@@ -123,9 +120,7 @@ async def test_nothing_is_cancelled_while_the_clicker_cannot_be_looked_up(
 async def test_the_approvers_of_the_current_rule_can_cancel(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         waits = await waiting(rig)
-    by_now = APPROVE.replace("four eyes", "six eyes")
-    by_now = by_now.replace('groups = ["S0APPROVERS"]', f'users = ["{STRANGER}"]')
-    async with rig.bot(by_now):
+    async with rig.bot(approved_by(STRANGER, name="six eyes")):
         assert "Nothing was done" in await rig.click(APPROVER, waits, "cancel")
         assert (await rig.click(STRANGER, waits, "cancel")).startswith("Cancelled")
         await rig.over()
@@ -152,13 +147,13 @@ async def test_approvers_of_other_rules_cannot_cancel_a_batch(rig: Rig) -> None:
 
 async def test_an_operators_home_lists_all_open_requests_with_cancel_buttons(rig: Rig) -> None:
     async with rig.bot(OPERATORS + APPROVE):
-        assert "What you can cancel" not in await home(rig, OPERATOR)
+        assert "What you can cancel" not in await rig.open_home(OPERATOR)
         await waiting(rig)
-        await soon(lambda: "waiting for approval" in str(rig.slack.home(OPERATOR)))
-        assert "What you can cancel" not in await home(rig, APPROVER)
+        await soon(lambda: "waiting for approval" in rig.home(OPERATOR))
+        assert "What you can cancel" not in await rig.open_home(APPROVER)
         assert (await cancel_at_home(rig, OPERATOR)).startswith("Cancelled")
         await rig.over()
-        await soon(lambda: "What you can cancel" not in str(rig.slack.home(OPERATOR)))
+        await soon(lambda: "What you can cancel" not in rig.home(OPERATOR))
     assert f"*Cancelled* by <@{OPERATOR}>" in rig.replies()[-1]
 
 
@@ -167,8 +162,8 @@ async def test_a_running_batch_can_be_cancelled_from_the_home_of_an_operator_or_
     rig: Rig, user: str, rules: str
 ) -> None:
     async with under_way(rig, rules):
-        assert "⏳ under way" in await home(rig, user)
-        assert "What you can cancel" not in await home(rig, STRANGER)
+        assert "⏳ under way" in await rig.open_home(user)
+        assert "What you can cancel" not in await rig.open_home(STRANGER)
         assert (await cancel_at_home(rig, user)).startswith("Cancelled ")
     assert len(rig.wechat.calls) < SIZE
 
@@ -179,7 +174,7 @@ async def test_an_operator_can_cancel_an_unconfirmed_request_and_the_requester_i
     async with rig.bot(OPERATORS + CONFIRM):
         await rig.ask()
         asked = rig.shown()
-        await home(rig, OPERATOR)
+        await rig.open_home(OPERATOR)
         assert (await cancel_at_home(rig, OPERATOR)).startswith("Cancelled")
         await rig.over()
         assert f"*Cancelled* by <@{OPERATOR}>" in rig.told_directly().text

@@ -6,14 +6,11 @@ import pytest
 
 from bot.playground.loopback import Json
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from tests.conftest import RELEASES, REQUESTER, rows, soon
+from tests.conftest import RELEASES, appids, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Rig
+from tests.workflow.test_batches import line
 
-MOST = [f"wx{number * 7919:016x}" for number in range(1, 501)]
-
-
-def line(appids: list[str]) -> str:
-    return f"{' '.join(appids)} prod-1"
+MOST = appids(500)
 
 
 def listed(shown: Json) -> list[str]:
@@ -41,7 +38,7 @@ async def test_approvers_can_read_all_of_five_hundred_in_the_thread_and_in_the_m
     rig: Rig, button: str
 ) -> None:
     async with rig.bot(APPROVE):
-        await rig.ask(line(MOST))
+        await rig.ask(line(500))
         question = await rig.question()
         assert below(rig.slack, question) == MOST
         view = await rig.open(APPROVER, button)
@@ -50,7 +47,7 @@ async def test_approvers_can_read_all_of_five_hundred_in_the_thread_and_in_the_m
 
 async def test_the_requester_can_read_all_of_five_hundred_in_the_confirmation(rig: Rig) -> None:
     async with rig.bot(CONFIRM):
-        await rig.ask(line(MOST))
+        await rig.ask(line(500))
         assert listed([*rig.shown().blocks]) == MOST
 
 
@@ -59,34 +56,29 @@ async def test_the_requesters_history_links_to_a_thread_that_lists_all_appids(
     rig: Rig, rules: str
 ) -> None:
     async with rig.bot(rules):
-        await rig.ask(line(MOST))
+        await rig.ask(line(500))
         placed = "SELECT 1 FROM requests WHERE batch IS NULL AND place IS NOT NULL"
         await soon(lambda: rows(rig.database, placed))
         (parent,) = rig.slack.parents(RELEASES)
         assert below(rig.slack, parent) == MOST
         assert f"{address(parent)}|thread>" in await rig.ask("history")
-        await rig.slack.open_home(REQUESTER)
-        await soon(lambda: f"{address(parent)}|thread>" in home(rig.slack, REQUESTER))
+        assert f"{address(parent)}|thread>" in await rig.open_home()
 
 
 async def test_the_approvers_home_links_to_the_question_that_lists_all_appids(
     rig: Rig,
 ) -> None:
     async with rig.bot(APPROVE):
-        await rig.ask(line(MOST))
+        await rig.ask(line(500))
         question = await rig.question()
-        await rig.slack.open_home(APPROVER)
-        await soon(lambda: home(rig.slack, APPROVER))
-        link = f"{address(question)}|this thread>"
-        assert f"All of them are listed in <https://playground.slack.com/{link}." in home(
-            rig.slack, APPROVER
-        )
+        link = f"<https://playground.slack.com/{address(question)}|this thread>"
+        assert f"All of them are listed in {link}." in await rig.open_home(APPROVER)
 
 
 async def test_ten_appids_are_listed_in_the_messages_themselves(rig: Rig) -> None:
     ten = " ".join(f"`{appid}`" for appid in MOST[:10])
     async with rig.bot(APPROVE):
-        await rig.ask(line(MOST[:10]))
+        await rig.ask(line(10))
         question = await rig.question()
         (parent,) = rig.slack.parents(RELEASES)
         view = await rig.open(APPROVER, "Approve")
@@ -98,9 +90,3 @@ async def test_ten_appids_are_listed_in_the_messages_themselves(rig: Rig) -> Non
     assert ten in rig.slack.parents(APPROVALS)[0].text
     assert len(rig.replies()) == 1
     assert rig.slack.thread(APPROVALS, question.ts) == []
-
-
-def home(slack: LocalSlack, user: str) -> str:
-    """Return all that stands on somebody's page."""
-    shown = slack.home(user)
-    return str(shown.blocks) if shown else ""

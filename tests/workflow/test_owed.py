@@ -6,12 +6,12 @@ import pytest
 
 from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.world import APPID
-from tests.conftest import ENV, RELEASES, REQUESTER, rows, soon
-from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, Rig, has_button
+from tests.conftest import ENV, RELEASES, REQUESTER, kinds, rows, soon
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND, SECOND_APPROVER, Rig, has_button
 from tests.said import SHARED
+from tests.workflow.test_batches import line
 
 AWAY = [Status(503)] * 3  # the number of tries of one message
-ANSWER = SHARED
 ONE_OF_TWO = f"""
 [[rule]]
 name = "the second"
@@ -27,11 +27,7 @@ async def owed(rig: Rig) -> None:
 
 def due(rig: Rig, *, after: float = 0.0) -> None:
     """End the pause, as if the outage had begun this many seconds ago."""
-    rows(rig.database, f"UPDATE requests SET wake = 1, owed = owed - {after}")  # noqa: S608  # a number of ours
-
-
-def kinds(rig: Rig) -> list[str]:
-    return [kind for (kind,) in rows(rig.database, "SELECT kind FROM events ORDER BY id")]
+    rows(rig.database, f"UPDATE requests SET wake = 1, owed = owed - {after}")  # noqa: S608  # a number of the tests
 
 
 async def ask_while_the_answer_is_lost(rig: Rig) -> None:
@@ -52,8 +48,8 @@ async def test_an_answer_is_owed_across_a_restart_and_then_posted_once(rig: Rig)
         await rig.over()
     assert rig.parent().startswith("✅")
     (reply,) = rig.replies()
-    assert reply.startswith(ANSWER)
-    assert kinds(rig)[-4:] == ["answered", "owed", "taken over", "delivered"]
+    assert reply.startswith(SHARED)
+    assert kinds(rig.database)[-4:] == ["answered", "owed", "taken over", "delivered"]
     assert len(rig.wechat.calls) == 1
 
 
@@ -66,7 +62,7 @@ async def test_an_owed_answer_does_not_repeat_steps_that_other_answers_told(rig:
             await rig.ask()
             await rig.slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
             rig.slack.fail("chat.postMessage", *AWAY)
-        await soon(lambda: "owed" in kinds(rig))
+        await soon(lambda: "owed" in kinds(rig.database))
     due(rig)
     async with rig.bot(ALLOW):
         await rig.over(2)
@@ -141,7 +137,7 @@ async def test_the_question_to_the_approvers_and_its_reminder_are_owed(rig: Rig)
     assert len(rig.replies()) == 1
 
 
-@pytest.mark.parametrize("user", [REQUESTER, "U0SECOND"])
+@pytest.mark.parametrize("user", [REQUESTER, SECOND])
 async def test_a_person_who_asks_again_while_the_answer_is_owed_is_told_the_answer(
     rig: Rig, user: str
 ) -> None:
@@ -149,7 +145,7 @@ async def test_a_person_who_asks_again_while_the_answer_is_owed_is_told_the_answ
         await ask_while_the_answer_is_lost(rig)
         said = await rig.ask(user=user)
         assert "The answer has not reached Slack yet" in said
-        assert ANSWER in said
+        assert SHARED in said
     assert len(rig.wechat.calls) == 1
 
 
@@ -194,7 +190,7 @@ async def test_a_waiting_request_does_not_block_others_and_the_env_is_not_shared
     async with rig.bot(ONE_OF_TWO):
         await rig.ask()
         question = await rig.question()
-        assert "On it" in await rig.ask(user="U0SECOND")
+        assert "On it" in await rig.ask(user=SECOND)
         await soon(lambda: len(rig.wechat.calls) == 1)
         await soon(lambda: rig.column("state") == "ended")
         told = await rig.decide(APPROVER, "approve", where=question)
@@ -213,7 +209,7 @@ async def test_of_two_equal_waiting_requests_the_second_approval_finds_the_env_s
     rig: Rig,
 ) -> None:
     async with rig.bot(APPROVE):
-        for user in (REQUESTER, "U0SECOND"):
+        for user in (REQUESTER, SECOND):
             assert "needs an approval" in await rig.ask(user=user)
             await soon(lambda: rig.column("wake") is not None)
         first, second = rig.slack.parents(APPROVALS)
@@ -229,13 +225,13 @@ async def test_the_second_approval_finds_the_env_shared_even_while_the_first_ans
     rig: Rig,
 ) -> None:
     async with rig.bot(APPROVE):
-        for user in (REQUESTER, "U0SECOND"):
+        for user in (REQUESTER, SECOND):
             await rig.ask(user=user)
             await soon(lambda: rig.column("wake") is not None)
         first, second = rig.slack.parents(APPROVALS)
         rig.slack.fail("chat.postMessage", *AWAY, channel=RELEASES)
         await rig.decide(APPROVER, "approve", where=first)
-        await soon(lambda: "owed" in kinds(rig))
+        await soon(lambda: "owed" in kinds(rig.database))
         told = await rig.decide(SECOND_APPROVER, "approve", where=second)
         assert told.startswith("Another request")
     assert len(rig.wechat.calls) == 1
@@ -256,17 +252,14 @@ async def test_direct_questions_to_approvers_are_owed_and_asked_once(rig: Rig, t
         await soon(lambda: rig.column("asked") is not None, 20.0)
         await soon(lambda: rig.column("holder") is None)
         for user in (APPROVER, SECOND_APPROVER):
-            direct = rig.slack.direct_message(user)
-            assert direct
-            assert len(rig.slack.parents(direct.id)) == 1
+            assert len(rig.direct_messages(user)) == 1
     assert rig.wechat.calls == []
 
 
 async def test_a_question_with_an_owed_list_is_closed_with_its_request(rig: Rig) -> None:
-    many = [f"wx{number:016x}" for number in range(12)]
     rig.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=APPROVALS)  # its list is owed
     async with rig.bot(APPROVE):
-        await rig.ask(f"{' '.join(many)} {ENV}")
+        await rig.ask(line(12))
         await owed(rig)
         (question,) = rig.slack.parents(APPROVALS)
         assert has_button(question, "approve")
@@ -282,10 +275,9 @@ async def test_a_decision_before_all_direct_questions_were_sent_closes_those_tha
 ) -> None:
     approvals = rig.slack.channels[APPROVALS]
     rig.slack.channels[APPROVALS] = replace(approvals, ext_shared=True)
-    many = [f"wx{number:016x}" for number in range(12)]
     async with rig.bot(APPROVE):
         rig.slack.fail("chat.postMessage", *AWAY, channel="D0APPROVER2")
-        await rig.ask(f"{' '.join(many)} {ENV}")
+        await rig.ask(line(12))
         await owed(rig)
         await rig.decide(APPROVER, "reject", where=rig.told_directly(APPROVER))
         await rig.over()
@@ -296,10 +288,9 @@ async def test_a_decision_before_all_direct_questions_were_sent_closes_those_tha
 
 
 async def test_a_parent_with_an_owed_list_shows_the_result(rig: Rig) -> None:
-    many = [f"wx{number:016x}" for number in range(12)]
     rig.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=RELEASES)  # its list is owed
     async with rig.bot(APPROVE):
-        await rig.ask(f"{' '.join(many)} {ENV}")
+        await rig.ask(line(12))
         await owed(rig)
         assert rig.parent().startswith("🕓")
         rig.let_expire()

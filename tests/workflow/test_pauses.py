@@ -1,6 +1,5 @@
 """Interrupted batches: WeChat's limits, the queue, cancellation, a ledger that is down, restarts."""
 
-import asyncio
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,9 +13,9 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.worker import MOST_TAKE_OVERS
-from tests.conftest import RELEASES, REQUESTER, Change, Sleep, ledger_down, rows, soon
-from tests.rig import ALLOW, DENY, Rig
-from tests.workflow.test_batches import appids, line, shared, through
+from tests.conftest import RELEASES, REQUESTER, Change, Sleep, appids, ledger_down, rows, soon
+from tests.rig import ALLOW, DENY, SECOND, Rig
+from tests.workflow.test_batches import answer_to_all, line, shared
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
 NOW = 1_800_000_000.0
@@ -27,31 +26,26 @@ LIMITS = pytest.mark.parametrize(
 QUEUED = "SELECT appid FROM requests WHERE batch IS NOT NULL AND state = 'queued'"
 
 
-class Standing(Sleep):
+class ManualClock(Sleep):
     """A short sleep, and a clock, in Unix seconds, that is moved by hand."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
 
-    async def __call__(self, seconds: float) -> None:
-        """Yield to other tasks."""
-        self.naps.append(seconds)
-        await asyncio.sleep(0.001)
-
     def time(self) -> float:
         """Return the time."""
         return self.now
 
-    async def turns(self, count: int = 50) -> None:
+    async def sleeps(self, count: int = 50) -> None:
         """Wait until the bot has slept this many times."""
         enough = len(self.naps) + count
         await soon(lambda: len(self.naps) >= enough)
 
 
 @pytest.fixture
-def standing() -> Standing:
-    return Standing()
+def time() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
@@ -61,11 +55,9 @@ def rig(
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,
-    standing: Standing,
+    time: ManualClock,
 ) -> Rig:
-    return Rig(
-        slack, wechat, database, environ, replace(runtime, now=standing.time, sleep=standing)
-    )
+    return Rig(slack, wechat, database, environ, replace(runtime, now=time.time, sleep=time))
 
 
 def first(rig: Rig) -> PostedMessage:
@@ -103,7 +95,7 @@ def codes(wechat: LocalWeChat) -> Counter[int | None]:
 
 @LIMITS
 async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
-    rig: Rig, standing: Standing, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     wechat.fail("shareenv", *[Code(code)] * 3)
     async with rig.bot(ALLOW):
@@ -113,76 +105,76 @@ async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
         await paused(rig, until)
         calls = len(wechat.calls)
         assert calls <= 2 * AT_ONCE
-        await standing.turns()
-        standing.now = until - 1
-        await standing.turns()
+        await time.sleeps()
+        time.now = until - 1
+        await time.sleeps()
         assert len(wechat.calls) == calls
-        standing.now = until
-        answer = await through(rig)
+        time.now = until
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 60 shared.*")
     assert shared(rig) == appids(60)
     assert codes(wechat) == {0: 60, code: 3}
 
 
 async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     wechat.latency = 0.02
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 100)
         assert len(wechat.calls) <= AT_ONCE
-        standing.now = IN_A_MINUTE
-        await through(rig)
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
     assert shared(rig) == appids(100)
 
 
 async def test_a_limit_that_lasts_another_minute_pauses_the_batch_again(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 3)
         wechat.fail("shareenv", Code(PER_MINUTE), times=None)
-        standing.now = IN_A_MINUTE
+        time.now = IN_A_MINUTE
         await paused(rig, IN_A_MINUTE + 60)
         wechat.clear("shareenv")
-        standing.now = IN_A_MINUTE + 60
-        answer = await through(rig)
+        time.now = IN_A_MINUTE + 60
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 3 shared.*")
 
 
 async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 2, PER_DAY)
         for hour in range(1, 4):
             calls = len(wechat.calls)
             wechat.fail("shareenv", Code(PER_DAY), times=None)
-            standing.now = NOW + hour * 3600
+            time.now = NOW + hour * 3600
             await paused(rig, int(NOW) + (hour + 1) * 3600)
             assert calls < len(wechat.calls) <= calls + 2
         wechat.clear("shareenv")
-        standing.now = NOW + 4 * 3600
-        answer = await through(rig)
+        time.now = NOW + 4 * 3600
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 2 shared.*")
 
 
 @LIMITS
 async def test_after_a_pause_nothing_more_is_shared_if_the_policy_says_no_by_now(
-    rig: Rig, standing: Standing, change: Change, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, time: ManualClock, change: Change, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 60, code)
         calls = len(wechat.calls)
         await change(DENY)
-        standing.now = until
-        answer = await through(rig)
+        time.now = until
+        answer = await answer_to_all(rig)
     assert "*60 stopped by the policy*, of 60." in answer.text
     assert len(wechat.calls) == calls
 
 
 async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async def taken_over(times: int) -> None:
         taken = "SELECT 1 FROM events WHERE kind = 'taken over'"
@@ -197,21 +189,21 @@ async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
             await taken_over(deploy)
     wechat.clear("shareenv")
     async with rig.bot(ALLOW):
-        standing.now = IN_AN_HOUR
-        answer = await through(rig)
+        time.now = IN_AN_HOUR
+        answer = await answer_to_all(rig)
     assert "2 shared" in answer.text
 
 
 async def test_a_pause_is_no_longer_shown_once_it_is_over(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 60)
         with wechat.thinking():
-            standing.now = IN_A_MINUTE
+            time.now = IN_A_MINUTE
             await soon(lambda: "The batch goes on by itself" not in first(rig).text)
             assert first(rig).text.startswith("⏳")
-        await through(rig)
+        await answer_to_all(rig)
 
 
 async def test_a_pause_that_slack_does_not_show_at_first_is_shown_later(rig: Rig) -> None:
@@ -234,7 +226,7 @@ async def test_answers_at_the_beginning_of_a_pause_are_recorded_before_its_end(
         assert len(shared(rig)) == AT_ONCE - 1
         await soon(lambda: len(rows(rig.database, recorded)) == AT_ONCE - 1)
         await rig.click(REQUESTER, first(rig), "cancel")
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert f"{AT_ONCE - 1} shared, 1 cancelled" in answer.text
 
 
@@ -242,35 +234,35 @@ async def test_answers_at_the_beginning_of_a_pause_are_recorded_before_its_end(
 
 
 async def test_other_batches_run_while_one_is_at_the_daily_limit(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 3, PER_DAY)
-        await rig.ask(line(30).replace("prod-1", "test-1"))
+        await rig.ask(line(30, env="test-1"))
         await rig.ask(f"{appids(1)[0]} test-2")
         await soon(lambda: len(wechat.shared) == 31)
         assert "prod-1" not in {env for _, env, _ in wechat.shared}
-        standing.now = IN_AN_HOUR
-        await through(rig)
+        time.now = IN_AN_HOUR
+        await answer_to_all(rig)
     assert Counter(env for _, env, _ in wechat.shared) == {"prod-1": 3, "test-1": 30, "test-2": 1}
 
 
 async def test_while_a_batch_waits_for_a_minute_single_commands_run_and_other_batches_do_not(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 3)
-        await rig.ask(line(3).replace("prod-1", "test-1"))
+        await rig.ask(line(3, env="test-1"))
         await rig.ask(f"{appids(1)[0]} test-2")
         await soon(lambda: len(wechat.shared) == 1)
-        await standing.turns()
-        standing.now = IN_A_MINUTE
-        await through(rig)
+        await time.sleeps()
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
     assert [env for _, env, _ in wechat.shared] == ["test-2", *["prod-1"] * 3, *["test-1"] * 3]
 
 
 async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
-    rig: Rig, standing: Standing
+    rig: Rig, time: ManualClock
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 2, PER_DAY)
@@ -279,8 +271,8 @@ async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
         assert "already" in said
         await rig.ask(line(3, "--again"))
         await soon(lambda: "1 shared, 2 left out" in last(rig).text)
-        standing.now = IN_AN_HOUR
-        await through(rig)
+        time.now = IN_AN_HOUR
+        await answer_to_all(rig)
     assert shared(rig) == appids(3)
 
 
@@ -289,45 +281,45 @@ async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
 
 @LIMITS
 async def test_only_the_requester_can_cancel_a_paused_batch_which_ends_at_once(
-    rig: Rig, standing: Standing, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 60, code)
         assert f"^{until}^" in first(rig).text
         calls = len(wechat.calls)
-        assert "Nothing was done" in await rig.click("U0SECOND", first(rig), "cancel")
-        await standing.turns()
+        assert "Nothing was done" in await rig.click(SECOND, first(rig), "cancel")
+        await time.sleeps()
         assert first(rig).text.startswith("⏳")
         said = await rig.click(REQUESTER, first(rig), "cancel")
         assert said.startswith("Cancelled 60 ")
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("🚫 *60 cancelled*, of 60.")
     assert len(wechat.calls) == calls
-    assert standing.now == NOW
+    assert time.now == NOW
 
 
 async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 2)
-        await rig.ask(line(3).replace("prod-1", "test-1"))
+        await rig.ask(line(3, env="test-1"))
         await soon(lambda: "0 of 3" in last(rig).text)
         said = await rig.click(REQUESTER, last(rig), "cancel")
         assert said.startswith("Cancelled 3 ")
         await soon(lambda: "3 cancelled" in last(rig).text)
         assert first(rig).text.startswith("⏳")
-        standing.now = IN_A_MINUTE
-        await through(rig)
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
     assert {env for _, env, _ in wechat.shared} == {"prod-1"}
 
 
-async def test_a_finished_batch_cannot_be_cancelled(rig: Rig, standing: Standing) -> None:
+async def test_a_finished_batch_cannot_be_cancelled(rig: Rig, time: ManualClock) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 2)
         before = first(rig)
-        standing.now = IN_A_MINUTE
-        await through(rig)
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
         said = await rig.click(REQUESTER, before, "cancel")
     assert "too late" in said
     assert shared(rig) == appids(2)
@@ -337,7 +329,7 @@ async def test_a_finished_batch_cannot_be_cancelled(rig: Rig, standing: Standing
 
 
 async def test_while_the_ledger_is_down_no_call_is_made_without_being_recorded(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         with ExitStack() as held:
@@ -346,19 +338,19 @@ async def test_while_the_ledger_is_down_no_call_is_made_without_being_recorded(
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
             with ledger_down(rig.database):
                 held.close()
-                await standing.turns(100)
+                await time.sleeps(100)
                 await soon(lambda: wechat.in_flight == 0)
                 calls = {call.appid for call in wechat.calls}
                 begun = rows(rig.database, "SELECT appid FROM requests_elsewhere WHERE begun")
                 assert calls == {appid for (appid,) in begun}
-                await standing.turns(100)
+                await time.sleeps(100)
                 assert len(wechat.calls) == len(calls) < 100
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 100 shared.*")
     assert sorted(call.appid for call in wechat.calls) == appids(100)
 
 
-async def stopped_in_the_midst(rig: Rig) -> tuple[list[str], list[str]]:
+async def stopped_during_a_batch(rig: Rig) -> tuple[list[str], list[str]]:
     """Stop a bot without grace during a batch of a hundred; return the items that had begun, and all open ones."""
     rig.environ["SHUTDOWN_GRACE"] = "0"
     rig.wechat.fail("shareenv", *[Slow(0.0)] * AT_ONCE)
@@ -379,11 +371,11 @@ async def stopped_in_the_midst(rig: Rig) -> tuple[list[str], list[str]]:
 async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknown(
     rig: Rig, wechat: LocalWeChat
 ) -> None:
-    begun, left = await stopped_in_the_midst(rig)
+    begun, left = await stopped_during_a_batch(rig)
     calls = len(wechat.calls)
     wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
     async with rig.bot(ALLOW):
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
     unknown = "SELECT appid FROM requests WHERE outcome = 'unknown' AND batch IS NOT NULL"
     assert {appid for (appid,) in rows(rig.database, unknown)} == set(begun)
@@ -392,29 +384,29 @@ async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknow
 
 
 async def test_an_error_after_a_pause_is_a_failure_not_unknown(
-    rig: Rig, standing: Standing, wechat: LocalWeChat
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 2)
         wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
-        standing.now = IN_A_MINUTE
-        answer = await through(rig)
+        time.now = IN_A_MINUTE
+        answer = await answer_to_all(rig)
     assert answer.text.startswith("❌ *2 not shared*, of 2.")
 
 
 async def test_a_batch_that_was_taken_over_too_often_is_abandoned_with_all_its_items(
     rig: Rig, wechat: LocalWeChat
 ) -> None:
-    _, left = await stopped_in_the_midst(rig)
+    _, left = await stopped_during_a_batch(rig)
     calls = len(wechat.calls)
     rows(rig.database, "UPDATE requests SET taken_over = 9")
     async with rig.bot(ALLOW):
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
         assert f"{100 - len(left)} shared, {len(left)} unknown" in answer.text
         assert len(wechat.calls) == calls
         assert (await rig.click(REQUESTER, answer, "retry")).startswith("On it")
         await soon(lambda: set(shared(rig)) == set(appids(100)))
-        await through(rig)
+        await answer_to_all(rig)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
 
 
@@ -424,12 +416,12 @@ async def test_a_summary_that_was_recorded_but_not_posted_is_complete_after_a_re
     wechat.fail("shareenv", Code(NOT_ENABLED))
     async with rig.bot(ALLOW):
         await rig.ask(line(3))
-        answer = await through(rig)
+        answer = await answer_to_all(rig)
     slack.delete(answer.ts)
     untold = "UPDATE requests SET state = 'answered', ended = NULL WHERE batch IS NULL"
     rows(rig.database, untold)
     async with rig.bot(ALLOW):
-        again = await through(rig)
+        again = await answer_to_all(rig)
     assert "CloudBase (云开发) is off" in again.text
     assert again.text == answer.text
     assert len(wechat.calls) == 3

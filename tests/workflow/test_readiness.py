@@ -1,4 +1,4 @@
-"""After a share, and before one: can the env be used by whoever it is shared with."""
+"""Whether a shared env is ready to use: told with the answer to a share, and in a dry run."""
 
 import asyncio
 from dataclasses import replace
@@ -9,15 +9,16 @@ from bot.domain.outcome import Readiness
 from bot.playground.faults import Code, Drop
 from bot.playground.world import APPID, OWNER
 from bot.workflow.deadline import readiness_in_time, within
-from tests.conftest import ENV, REQUESTER, soon, states
-from tests.rig import ALLOW, ASK, DENY, Rig, has_button
+from tests.conftest import ASK, ENV, RELEASES, REQUESTER, appids, soon, states
+from tests.rig import ALLOW, DENY, Rig, has_button
+from tests.workflow.test_batches import line
 
 OTHER_ENV = "test-1"
 SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}})"
 
 
 @pytest.mark.parametrize(
-    ("functions", "told", "steps"),
+    ("functions", "said", "steps"),
     [
         ({"cloudbase_auth": "Active"}, "✅ *Shared, ready to use.*", False),
         ({"login": "Active"}, f"`{ENV}` has no cloud function `cloudbase_auth`.", True),
@@ -27,20 +28,20 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
     ],
 )
 async def test_the_answer_says_whether_the_env_can_be_used(
-    rig: Rig, functions: dict[str, str], told: str, *, steps: bool
+    rig: Rig, functions: dict[str, str], said: str, *, steps: bool
 ) -> None:
     rig.wechat.functions[ENV] = functions
     async with rig.bot(ALLOW):
         await rig.ask()
         await rig.over()
     (answer,) = rig.replies()
-    assert told in answer
+    assert said in answer
     assert SNIPPET in answer
     assert ("deploy a cloud function" in answer) is steps
 
 
 @pytest.mark.parametrize("fault", [Code(48001), Code(-1), Drop()])
-async def test_what_cannot_be_found_out_leaves_the_answer_as_it_is(
+async def test_the_answer_does_not_mention_readiness_if_wechat_does_not_tell_it(
     rig: Rig, fault: Code | Drop
 ) -> None:
     rig.wechat.fail("listfunctions", fault)
@@ -52,7 +53,7 @@ async def test_what_cannot_be_found_out_leaves_the_answer_as_it_is(
     assert "deploy a cloud function" in answer
 
 
-async def test_the_steps_stand_once_per_owner_and_receiver_and_then_behind_a_button(
+async def test_the_remaining_steps_are_listed_once_per_owner_and_receiver_and_then_behind_a_button(
     rig: Rig,
 ) -> None:
     rig.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
@@ -62,8 +63,7 @@ async def test_the_steps_stand_once_per_owner_and_receiver_and_then_behind_a_but
         await rig.ask(f"{APPID} {OTHER_ENV}")
         await rig.over(2)
         first, second = (
-            rig.slack.thread(parent.channel, parent.ts)[0]
-            for parent in rig.slack.parents("C0RELEASES")
+            rig.slack.thread(parent.channel, parent.ts)[0] for parent in rig.slack.parents(RELEASES)
         )
         assert "1. " in first.text
         assert not has_button(first, "steps")
@@ -75,7 +75,7 @@ async def test_the_steps_stand_once_per_owner_and_receiver_and_then_behind_a_but
 
 
 @pytest.mark.parametrize("text", [APPID, f"{APPID} wx0123456789abcdef"])
-async def test_where_the_first_env_was_ready_the_steps_stand_with_the_first_that_is_not(
+async def test_if_the_first_env_was_ready_the_steps_are_listed_with_the_first_that_is_not(
     rig: Rig, text: str
 ) -> None:
     last = "test-2"
@@ -86,7 +86,7 @@ async def test_where_the_first_env_was_ready_the_steps_stand_with_the_first_that
             await soon(lambda: set(states(rig.database)) == {"ended"})
         ready, missing, later = (
             rig.slack.thread(parent.channel, parent.ts)[-1]
-            for parent in rig.slack.parents("C0RELEASES")
+            for parent in rig.slack.parents(RELEASES)
         )
     assert "ready to use" in ready.text
     assert "deploy a cloud function" in missing.text
@@ -94,11 +94,10 @@ async def test_where_the_first_env_was_ready_the_steps_stand_with_the_first_that
     assert [has_button(each, "steps") for each in (ready, missing, later)] == [False, False, True]
 
 
-async def test_a_batch_asks_once(rig: Rig) -> None:
+async def test_a_batch_checks_readiness_once(rig: Rig) -> None:
     rig.wechat.functions[ENV] = {}
-    appids = " ".join(f"wx{n:016x}" for n in range(3))
     async with rig.bot(ALLOW):
-        await rig.ask(f"{appids} {ENV}")
+        await rig.ask(line(3))
         await rig.over(4)
     (answer,) = rig.replies()
     assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
@@ -106,12 +105,11 @@ async def test_a_batch_asks_once(rig: Rig) -> None:
     assert sum("listfunctions" in line for line in rig.wechat.transcript().splitlines()) == 1
 
 
-async def test_a_batch_asks_while_its_last_items_are_called(rig: Rig) -> None:
+async def test_a_batch_checks_readiness_while_its_last_items_are_shared(rig: Rig) -> None:
     rig.wechat.functions[ENV] = {}
-    appids = " ".join(f"wx{n:016x}" for n in range(3))
     async with rig.bot(ALLOW):
         with rig.wechat.thinking():
-            await rig.ask(f"{appids} {ENV}")
+            await rig.ask(line(3))
             await soon(lambda: "listfunctions" in rig.wechat.transcript())
             assert rig.wechat.shared == []
         await rig.over(4)
@@ -119,11 +117,11 @@ async def test_a_batch_asks_while_its_last_items_are_called(rig: Rig) -> None:
     assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
 
 
-async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have_had_them(
+async def test_a_batch_has_the_steps_behind_a_button_if_all_its_receivers_were_told_them(
     rig: Rig,
 ) -> None:
     rig.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
-    one, two, three = (f"wx{n:016x}" for n in range(3))
+    one, two, three = appids(3)
     async with rig.bot(ALLOW):
         await rig.ask(f"{one} {two} {ENV}")
         await rig.over(3)
@@ -133,7 +131,7 @@ async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have
         await rig.over(9)
         first, later, with_a_new_one = (
             rig.slack.thread(parent.channel, parent.ts)[-1]
-            for parent in rig.slack.parents("C0RELEASES")
+            for parent in rig.slack.parents(RELEASES)
         )
         assert "deploy a cloud function" in first.text
         assert f"`{OTHER_ENV}` has no cloud function" in later.text
@@ -148,34 +146,33 @@ async def test_a_batch_has_the_steps_behind_a_button_once_all_its_receivers_have
     assert f"resourceEnv: '{OTHER_ENV}'" in told
 
 
-@pytest.mark.parametrize("words", [f"{ASK} --dry-run", f"why {ASK}"])
-async def test_whoever_may_share_hears_it_beforehand(rig: Rig, words: str) -> None:
+@pytest.mark.parametrize("command", [f"{ASK} --dry-run", f"why {ASK}"])
+async def test_a_person_who_may_share_is_told_beforehand_whether_the_env_is_ready(
+    rig: Rig, command: str
+) -> None:
     rig.wechat.functions[ENV] = {}
     rig.runtime = replace(rig.runtime, ready_for=0.0)
     async with rig.bot(ALLOW):
-        assert "it would not be usable yet" in await rig.ask(words)
+        assert "it would not be usable yet" in await rig.ask(command)
         rig.wechat.functions[ENV] = {"cloudbase_auth": "Active"}
-        assert "is ready to use" in await rig.ask(words)
+        assert "is ready to use" in await rig.ask(command)
 
 
-async def test_whoever_may_not_share_hears_nothing_of_the_env(rig: Rig) -> None:
+async def test_a_person_who_may_not_share_is_told_nothing_about_the_env(rig: Rig) -> None:
     rig.wechat.functions[ENV] = {}
     async with rig.bot(DENY):
         assert "cloudbase_auth" not in await rig.ask(f"why {ASK}")
 
 
-async def test_nobody_waits_longer_than_there_is_time() -> None:
-    never = asyncio.Event()
-
-    async def look(owner: str, env: str) -> Readiness:
-        del owner, env
-        await never.wait()
+async def test_readiness_is_unknown_if_it_is_not_found_out_in_time() -> None:
+    async def look(_owner: str, _env: str) -> Readiness:
+        await asyncio.Event().wait()
         return Readiness.READY
 
     assert await readiness_in_time(look, OWNER, ENV, within(0.41)) is Readiness.UNKNOWN
 
 
-async def test_an_error_that_nobody_foresaw_is_no_trouble_for_the_answer() -> None:
+async def test_readiness_is_unknown_after_an_unforeseen_error() -> None:
     async def look(owner: str, env: str) -> Readiness:
         raise RuntimeError(owner, env)
 

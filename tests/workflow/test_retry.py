@@ -9,17 +9,18 @@ from bot.domain.outcome import Expired
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
+from tests.conftest import ASK, ENV, RELEASES, REQUESTER, ledger_down, rows, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
     ALLOW,
     APPROVE,
     APPROVER,
-    ASK,
     BOTH,
     CONFIRM,
     DENY,
+    SECOND,
     SECOND_APPROVER,
+    SECRET,
     Rig,
     has_button,
 )
@@ -34,7 +35,6 @@ from tests.said import (
     late_answer,
 )
 
-SECRET = "C0SECRET"
 NO_HELP, HELP = 40097, 85088
 
 
@@ -49,6 +49,26 @@ async def failed(rig: Rig, code: int = HELP) -> PostedMessage:
     rig.wechat.fail("shareenv", Code(code))
     await rig.ask(f'{APPID} {ENV} --reason "for the launch"')
     await rig.over()
+    return answers(rig)[-1]
+
+
+async def failed_once_approved(rig: Rig) -> PostedMessage:
+    """Let a request fail after its approval, and return its answer."""
+    rig.wechat.fail("shareenv", Code(HELP))
+    await rig.ask()
+    await rig.decide(APPROVER, "approve")
+    await rig.over()
+    return answers(rig)[-1]
+
+
+async def expired(rig: Rig, text: str = ASK) -> PostedMessage:
+    """Let a request expire without a decision, and return its answer."""
+    async with rig.bot(APPROVE):
+        await rig.ask(text)
+        await rig.question()
+        rig.pass_time(7200)
+    async with rig.bot(APPROVE):
+        await rig.over()
     return answers(rig)[-1]
 
 
@@ -95,11 +115,8 @@ async def test_a_request_is_retried_once_however_often_and_by_whom_the_button_is
     rig: Rig,
 ) -> None:
     async with rig.bot(APPROVE):
-        rig.wechat.fail("shareenv", Code(HELP), Code(HELP))
-        await rig.ask()
-        await rig.decide(APPROVER, "approve")
-        await rig.over()
-        answer = answers(rig)[-1]
+        answer = await failed_once_approved(rig)
+        rig.wechat.fail("shareenv", Code(HELP))
         await rig.click(REQUESTER, answer, "retry")
         await rig.decide(APPROVER, "approve")
         await rig.over(2)
@@ -128,11 +145,7 @@ async def test_a_button_stays_while_it_is_of_use_and_is_removed_afterwards(rig: 
 
 async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(rig: Rig) -> None:
     async with rig.bot(APPROVE):
-        rig.wechat.fail("shareenv", Code(HELP))
-        await rig.ask()
-        await rig.decide(APPROVER, "approve")
-        await rig.over()
-        answer = answers(rig)[-1]
+        answer = await failed_once_approved(rig)
         both = (rig.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
         told = await asyncio.gather(*both)
         await rig.question()
@@ -153,11 +166,7 @@ async def test_a_click_that_is_delivered_twice_makes_one_retry(rig: Rig) -> None
 
 async def test_an_approver_can_retry_for_the_requester(rig: Rig) -> None:
     async with rig.bot(APPROVE):
-        rig.wechat.fail("shareenv", Code(HELP))
-        await rig.ask()
-        await rig.decide(APPROVER, "approve")
-        await rig.over()
-        await rig.click(APPROVER, answers(rig)[-1], "retry")
+        await rig.click(APPROVER, await failed_once_approved(rig), "retry")
         question = await rig.question()
         assert f"<@{REQUESTER}> asks to share" in question.text
         await rig.decide(SECOND_APPROVER, "approve")
@@ -170,17 +179,6 @@ async def test_an_approver_can_retry_for_the_requester(rig: Rig) -> None:
     [(earlier,), (later,)] = rows(rig.database, "SELECT id FROM requests ORDER BY created")
     retried = "SELECT request, user, detail FROM events WHERE kind = 'retried'"
     assert rows(rig.database, retried) == [(earlier, APPROVER, later)]
-
-
-async def expired(rig: Rig, text: str = ASK) -> PostedMessage:
-    """Let a request expire without a decision, and return its answer."""
-    async with rig.bot(APPROVE):
-        await rig.ask(text)
-        await rig.question()
-        rig.pass_time(7200)
-    async with rig.bot(APPROVE):
-        await rig.over()
-    return answers(rig)[-1]
 
 
 async def test_an_approver_who_retries_is_answered_in_their_own_language(rig: Rig) -> None:
@@ -231,10 +229,8 @@ async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_
     answer = await expired(rig)
     async with rig.bot(rules):
         ack = await rig.slack.click(APPROVER, answer, "retry")
-        direct = rig.slack.direct_message(REQUESTER)
-        assert direct
-        await soon(lambda: rig.slack.parents(direct.id))
-        (question,) = rig.slack.parents(direct.id)
+        await soon(rig.direct_messages)
+        (question,) = rig.direct_messages()
         asked = CHINESE(
             "<@{by}> tries this again for you, and you have to confirm it.", by=APPROVER
         )
@@ -259,10 +255,8 @@ async def test_a_requester_who_left_the_channel_is_asked_by_direct_message_to_co
     rig.slack.channels[RELEASES] = left
     async with rig.bot(BOTH):
         await rig.click(APPROVER, answer, "retry")
-        direct = rig.slack.direct_message(REQUESTER)
-        assert direct
-        await soon(lambda: rig.slack.parents(direct.id))
-        (asked,) = rig.slack.parents(direct.id)
+        await soon(rig.direct_messages)
+        (asked,) = rig.direct_messages()
         await rig.click(REQUESTER, asked, "confirm")
         await rig.question()
     assert states(rig.database) == ["ended", "waiting"]
@@ -285,14 +279,12 @@ async def test_a_late_click_removes_the_buttons_of_a_direct_question(rig: Rig, b
     answer = await expired(rig)
     async with rig.bot(BOTH):
         await rig.click(APPROVER, answer, "retry")
-        direct = rig.slack.direct_message(REQUESTER)
-        assert direct
-        await soon(lambda: rig.slack.parents(direct.id))
-        asked = rig.slack.parents(direct.id)[0]
+        await soon(rig.direct_messages)
+        (asked,) = rig.direct_messages()
         rig.let_expire()
         assert late_answer(Expired("confirmation")) in await rig.click(REQUESTER, asked, button)
-        await soon(lambda: not has_button(rig.slack.parents(direct.id)[0], "confirm"))
-    now = rig.slack.parents(direct.id)[0]
+        await soon(lambda: not has_button(rig.told_directly(), "confirm"))
+    now = rig.told_directly()
     assert (now.text, has_button(now, "cancel")) == (asked.text, False)
 
 
@@ -329,11 +321,7 @@ async def test_nothing_is_retried_while_the_clicker_cannot_be_looked_up(
     rig: Rig, user: str
 ) -> None:
     async with rig.bot(APPROVE):
-        rig.wechat.fail("shareenv", Code(HELP))
-        await rig.ask()
-        await rig.decide(APPROVER, "approve")
-        await rig.over()
-        answer = answers(rig)[-1]
+        answer = await failed_once_approved(rig)
         rig.slack.fail("users.info", Status(503))
         assert CANNOT_TELL_WHO in await rig.click(user, answer, "retry")
     assert states(rig.database) == ["ended"]
@@ -380,7 +368,7 @@ async def test_a_retry_while_the_same_share_is_under_way_is_not_used_up(rig: Rig
 async def test_a_retry_does_not_repeat_a_share_that_succeeded_meanwhile(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         answer = await failed(rig)
-        await rig.ask(user="U0SECOND")
+        await rig.ask(user=SECOND)
         await rig.over(2)
         assert "<@U0SECOND> shared" in await rig.click(REQUESTER, answer, "retry")
         assert states(rig.database) == ["ended", "ended"]
@@ -399,15 +387,10 @@ async def test_a_retry_that_cannot_be_recorded_can_be_clicked_again(rig: Rig) ->
 
 @pytest.mark.parametrize("user", [REQUESTER, APPROVER])
 async def test_an_expired_request_can_be_retried(rig: Rig, user: str) -> None:
+    answer = await expired(rig)
+    assert answer_to(Expired("approval")) in answer.text
     async with rig.bot(APPROVE):
-        await rig.ask()
-        await rig.question()
-        rig.pass_time(7200)
-    async with rig.bot(APPROVE):
-        await rig.over()
-        (expired,) = answers(rig)
-        assert answer_to(Expired("approval")) in expired.text
-        await rig.click(user, expired, "retry")
+        await rig.click(user, answer, "retry")
         await rig.decide(APPROVER, "approve")
         await rig.over(2)
     assert len(rig.wechat.shared) == 1
@@ -416,13 +399,9 @@ async def test_an_expired_request_can_be_retried(rig: Rig, user: str) -> None:
 
 async def test_an_expired_batch_is_retried_as_a_whole(rig: Rig) -> None:
     appids = {APPID, "wx00000000000000a1"}
+    answer = await expired(rig, f"{' '.join(appids)} {ENV}")
     async with rig.bot(APPROVE):
-        await rig.ask(f"{' '.join(appids)} {ENV}")
-        await rig.question()
-        rig.pass_time(7200)
-    async with rig.bot(APPROVE):
-        await rig.over()
-        await rig.click(REQUESTER, answers(rig)[-1], "retry")
+        await rig.click(REQUESTER, answer, "retry")
         await rig.decide(APPROVER, "approve")
         await rig.over(4)  # two batches, and the items of the second
     assert {appid for _, _, appid in rig.wechat.shared} == appids
@@ -460,10 +439,8 @@ async def test_a_retry_from_a_direct_message_is_answered_in_the_channel_once_the
         rig.slack.fail("response_url", *[Code("expired_url")] * 4)
         await rig.ask(channel=SECRET)
         await rig.over()
-    direct = rig.slack.direct_message(REQUESTER)
-    assert direct
-    (parent,) = rig.slack.parents(direct.id)
-    (answer,) = rig.slack.thread(direct.id, parent.ts)
+    (parent,) = rig.direct_messages()
+    (answer,) = rig.slack.thread(parent.channel, parent.ts)
     secret, bot = rig.slack.channels[SECRET], rig.slack.world.bot_user_id
     rig.slack.channels[SECRET] = replace(secret, members=secret.members | {bot})
     async with rig.bot(ALLOW):
@@ -471,7 +448,7 @@ async def test_a_retry_from_a_direct_message_is_answered_in_the_channel_once_the
         await rig.over(2)
     assert rig.parent(SECRET).startswith("✅")
     assert SHARED in rig.replies(SECRET)[-1]
-    (now,) = rig.slack.thread(direct.id, parent.ts)
+    (now,) = rig.slack.thread(parent.channel, parent.ts)
     assert (now.ts, now.text) == (answer.ts, answer.text)
 
 
@@ -480,10 +457,9 @@ async def test_a_button_of_another_workspace_or_an_unknown_request_retries_nothi
 ) -> None:
     async with rig.bot(ALLOW):
         answer = await failed(rig)
-        unknown = NO_SUCH_REQUEST
-        assert unknown in await rig.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
+        assert NO_SUCH_REQUEST in await rig.click(REQUESTER, answer, "retry", team="T0ELSEWHERE")
         rows(rig.database, "DELETE FROM requests")
-        assert unknown in await rig.click(REQUESTER, answer, "retry")
+        assert NO_SUCH_REQUEST in await rig.click(REQUESTER, answer, "retry")
     assert len(rig.wechat.calls) == 1
 
 
@@ -494,8 +470,8 @@ async def shared_before(rig: Rig) -> PostedMessage:
     """Request a share twice, and return the answer to the second request."""
     await rig.ask()
     await rig.over()
-    assert "shared `prod-1`" in await rig.ask(user="U0SECOND")
-    shown = rig.shown("U0SECOND")
+    assert "shared `prod-1`" in await rig.ask(user=SECOND)
+    shown = rig.shown(SECOND)
     assert has_button(shown, "again")
     return shown
 
@@ -503,20 +479,18 @@ async def shared_before(rig: Rig) -> PostedMessage:
 async def test_sharing_again_is_for_the_person_who_clicks(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
-        assert (await rig.click("U0SECOND", shown, "again")).startswith("On it")
+        assert (await rig.click(SECOND, shown, "again")).startswith("On it")
         await rig.over(2)
     assert len(rig.wechat.calls) == 2
-    assert rig.column("user") == "U0SECOND"
+    assert rig.column("user") == SECOND
     assert not has_button(rig.slack.sought(shown.ts) or shown, "again")
 
 
 @pytest.mark.parametrize(
     ("user", "typed", "reason"),
     [
-        pytest.param(
-            "U0SECOND", " --reason \"a <b> & 'c' 中文\"", "a <b> & 'c' 中文", id="another's"
-        ),
-        pytest.param("U0SECOND", "", None, id="another's, without one"),
+        pytest.param(SECOND, " --reason \"a <b> & 'c' 中文\"", "a <b> & 'c' 中文", id="another's"),
+        pytest.param(SECOND, "", None, id="another's, without one"),
         pytest.param(REQUESTER, ' --reason "once more"', "once more", id="a new one of one's own"),
         pytest.param(REQUESTER, "", "at first", id="one's own of before"),
     ],
@@ -539,7 +513,7 @@ async def test_sharing_again_after_a_retry_never_has_another_persons_reason(
 ) -> None:
     answer = await expired(rig, f'{ASK} --reason "at first"')
     async with rig.bot(ALLOW):
-        await rig.ask(user="U0SECOND")
+        await rig.ask(user=SECOND)
         await rig.over(2)
     async with rig.bot(APPROVE):
         told = await rig.click(user, answer, "retry")
@@ -554,7 +528,7 @@ async def test_sharing_again_needs_what_sharing_needs(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
     async with rig.bot(DENY):
-        assert "“freeze” says no" in await rig.click("U0SECOND", shown, "again")
+        assert "“freeze” says no" in await rig.click(SECOND, shown, "again")
     assert states(rig.database) == ["ended"]
     assert len(rig.wechat.calls) == 1
 
@@ -563,7 +537,7 @@ async def test_sharing_again_needs_an_approval_if_the_rule_says_so(rig: Rig) -> 
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
     async with rig.bot(APPROVE):
-        assert NEEDS_APPROVAL in await rig.click("U0SECOND", shown, "again")
+        assert NEEDS_APPROVAL in await rig.click(SECOND, shown, "again")
         assert f"by <@{REQUESTER}>" in (await rig.question()).text
         await rig.decide(APPROVER, "approve")
         await rig.over(2)
@@ -574,9 +548,9 @@ async def test_the_second_click_to_share_again_is_told_of_the_first(rig: Rig) ->
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
         rig.wechat.fail("shareenv", Slow(after_effect=True))
-        await rig.click("U0SECOND", shown, "again")
+        await rig.click(SECOND, shown, "again")
         await rig.wechat.until(lambda wechat: len(wechat.calls) == 2)
-        assert "already" in await rig.click("U0SECOND", shown, "again")
+        assert "already" in await rig.click(SECOND, shown, "again")
         rig.wechat.clear("shareenv")
         await rig.over(2)
     assert len(rig.wechat.calls) == 2
@@ -588,10 +562,9 @@ async def test_sharing_again_is_answered_if_the_request_is_unknown_or_the_ledger
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
         with ledger_down(rig.database):
-            assert CLICK_NOT_RECORDED in await rig.click("U0SECOND", shown, "again")
+            assert CLICK_NOT_RECORDED in await rig.click(SECOND, shown, "again")
         rows(rig.database, "DELETE FROM requests")
-        unknown = NO_SUCH_REQUEST
-        assert unknown in await rig.click("U0SECOND", shown, "again")
+        assert NO_SUCH_REQUEST in await rig.click(SECOND, shown, "again")
     assert len(rig.wechat.calls) == 1
 
 
@@ -600,13 +573,10 @@ async def test_a_retry_in_a_channel_is_answered_there_in_the_channels_language(
 ) -> None:
     rig.slack.people[REQUESTER] = replace(rig.slack.people[REQUESTER], locale="zh-CN")
     async with rig.bot(ALLOW):
-        rig.wechat.fail("shareenv", Code(HELP))
-        await rig.ask()
-        await rig.over()
-        await rig.click(REQUESTER, answers(rig)[-1], "retry")
+        await rig.click(REQUESTER, await failed(rig), "retry")
         await rig.over(2)
     (parent,) = rig.slack.parents(RELEASES)
-    failed, _, shared = (m.text for m in rig.slack.thread(RELEASES, parent.ts))
-    assert "Nothing for you to fix" in failed
-    assert SHARED in shared
-    assert SHARED not in failed
+    first, _, second = (m.text for m in rig.slack.thread(RELEASES, parent.ts))
+    assert "Nothing for you to fix" in first
+    assert SHARED in second
+    assert SHARED not in first
