@@ -162,7 +162,7 @@ FORGED = f"{READABLE}\n  @share-env {HOSTILE}"
 
 def form() -> View:
     field = asks("appid", line("appid", placeholder=plain(HOSTILE)))
-    return View("V1", "U0SECOND", modal(field, title=plain(FORGED), submit=plain(FORGED)), "1")
+    return View("V1", "U0SECOND", modal(field, title=plain(FORGED), submit=plain(FORGED)))
 
 
 @pytest.mark.parametrize(

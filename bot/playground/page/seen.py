@@ -110,4 +110,4 @@ def _message(slack: Workspace, message: PostedMessage) -> JsonObject:
 
 def _view(view: View) -> JsonObject:
     told = {key: view.body[key] for key in ("title", "submit", "close", "blocks")}
-    return {"id": view.id, "hash": view.hash, "errors": {**view.errors}, **told}
+    return {"id": view.id, "errors": {**view.errors}, **told}

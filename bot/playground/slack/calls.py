@@ -9,7 +9,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -39,10 +38,10 @@ class Called:
 
 
 def api_call(workspace: Workspace, request: web.BaseRequest, raw: bytes) -> Called:
-    """Return the call of a method by GET or POST, with arguments as JSON, a form or a query."""
+    """Return the call of a method by GET or POST, with arguments as JSON or as a query."""
     name = request.path.removeprefix("/api/")
     token = request.headers.get("Authorization", "").removeprefix("Bearer").strip()
-    args: JsonObject = {**request.query, **_arguments(request, raw)}
+    args: JsonObject = {**request.query, **(json_object(raw) or {})}
 
     def run() -> web.Response:
         return _response(workspace, token, call(workspace, name, token, args))
@@ -60,12 +59,6 @@ def _response(workspace: Workspace, token: str, body: JsonObject) -> web.Respons
         kind = token_kind(workspace.world, token)
         headers["x-oauth-scopes"] = ",".join(granted(workspace.scopes, kind))
     return web.Response(body=json.dumps(body).encode(), headers=headers)
-
-
-def _arguments(request: web.BaseRequest, raw: bytes) -> JsonObject:
-    if request.content_type != "application/json":
-        return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
-    return json_object(raw) or {}
 
 
 class Limits:

@@ -9,12 +9,7 @@ from dataclasses import dataclass, replace
 from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.block_kit import block_errors, too_long
 from bot.playground.slack.conversations import rendered
-from bot.playground.slack.refusals import (
-    RefusedError,
-    invalid_blocks,
-    json_argument,
-    text_argument,
-)
+from bot.playground.slack.refusals import RefusedError, invalid_arguments, text_argument
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel
@@ -49,11 +44,11 @@ class Content:
 
 def content(args: JsonObject, most: int = MAX_TEXT) -> Content:
     """Return a message's content, or refuse it; `most` limits the characters of its text."""
-    given = json_argument(args, "blocks", "invalid_blocks_format")
+    given = args.get("blocks")
     if given is not None and not isinstance(given, list):
         raise RefusedError("invalid_blocks_format")
     if errors := block_errors(given or []):
-        raise invalid_blocks(*errors)
+        raise invalid_arguments(*errors, error="invalid_blocks")
     if too_long(given):
         raise RefusedError("msg_blocks_too_long")
     text = text_argument(args, "text")
@@ -65,7 +60,7 @@ def content(args: JsonObject, most: int = MAX_TEXT) -> Content:
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
-    metadata = json_argument(args, "metadata", "invalid_metadata_format")
+    metadata = args.get("metadata")
     if metadata is None or metadata == {}:
         return None
     if not isinstance(metadata, dict):

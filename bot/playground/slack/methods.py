@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from bot.playground.loopback import Json, JsonObject
@@ -14,7 +14,6 @@ from bot.playground.slack.refusals import (
     TokenKind,
     flag_argument,
     invalid_arguments,
-    json_argument,
     require_scope,
     text_argument,
     token_kind,
@@ -96,23 +95,15 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     person = workspace.people.get(text_argument(args, "user", required=True))
     if person is None:
         raise RefusedError("user_not_found")
-    user: JsonObject = {
-        "id": person.id,
-        "team_id": person.team_id,
-        "name": person.name,
-        "deleted": person.deleted,
-        "is_bot": person.is_bot,
-        "is_app_user": not person.is_bot,
-    }
-    if person.is_stranger:
-        user["is_stranger"] = True
-    if person.teams:
-        user["enterprise_user"] = {"id": person.id, "enterprise_id": ORG, "teams": [*person.teams]}
-    if not person.deleted:
-        user["is_restricted"] = person.is_restricted
-        user["is_ultra_restricted"] = person.is_ultra_restricted
-    if flag_argument(args, "include_locale"):
-        user["locale"] = person.locale
+    user: JsonObject = {**asdict(person), "is_app_user": not person.is_bot}
+    if teams := user.pop("teams"):
+        user["enterprise_user"] = {"id": person.id, "enterprise_id": ORG, "teams": teams}
+    if not person.is_stranger:
+        del user["is_stranger"]
+    if person.deleted:
+        del user["is_restricted"], user["is_ultra_restricted"]
+    if not flag_argument(args, "include_locale"):
+        del user["locale"]
     return {"user": user}
 
 
@@ -139,7 +130,7 @@ def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
     if len(given) != 1:
         raise invalid_arguments("[ERROR] provide exactly one of view, or message")
     (kind,) = given
-    found = json_argument(args, kind, f"invalid_{kind}")
+    found = args[kind]
     inner = found if isinstance(found, dict) else {}
     if kind == "message":
         problems = block_errors(inner.get("blocks", []))

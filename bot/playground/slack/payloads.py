@@ -29,9 +29,11 @@ def interaction(
     user: JsonObject = {"id": person.id, "username": person.name, "name": person.name}
     if kind != "message_action":
         user["team_id"] = team or person.team_id
-    own = person.team_id if kind in {"view_submission", "view_closed"} else world.team_id
+    own = person.team_id if kind == "view_submission" else world.team_id
+    triggers: JsonObject = {"trigger_id": workspace.next_trigger()}
     return {
         "type": kind,
+        **(triggers if kind != "block_suggestion" else {}),
         "user": user,
         "team": {"id": team or own, "domain": world.team_domain},
         "api_app_id": world.app_id,

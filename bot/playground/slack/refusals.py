@@ -1,10 +1,9 @@
 """Refusals of the stand-in Slack: of calls, by token, scopes and arguments; and of impossible actions on the screen."""
 
-import json
 from collections.abc import Collection
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import JsonObject
 from bot.playground.world import World
 
 TokenKind: TypeAlias = Literal["bot", "app"]
@@ -22,16 +21,9 @@ class RefusedError(Exception):
         self.details: JsonObject = details or {}
 
 
-def invalid_arguments(*problems: str) -> RefusedError:
+def invalid_arguments(*problems: str, error: str = "invalid_arguments") -> RefusedError:
     """Return the refusal of a call's arguments, with the problems in Slack's format."""
-    return RefusedError("invalid_arguments", {"response_metadata": {"messages": [*problems]}})
-
-
-def invalid_blocks(*problems: str) -> RefusedError:
-    """Return the refusal of blocks, which contains each problem twice, once without “[ERROR]”."""
-    bare: list[Json] = [each.removeprefix("[ERROR] ") for each in problems]
-    metadata: JsonObject = {"messages": [*problems]}
-    return RefusedError("invalid_blocks", {"errors": bare, "response_metadata": metadata})
+    return RefusedError(error, {"response_metadata": {"messages": [*problems]}})
 
 
 class ImpossibleError(Exception):
@@ -74,19 +66,5 @@ def text_argument(args: JsonObject, name: str, *, required: bool = False) -> str
 
 
 def flag_argument(args: JsonObject, name: str) -> bool:
-    """Return a boolean argument, which is text in forms and queries."""
-    return args.get(name) in {True, "true", "True", "1"}
-
-
-def json_argument(args: JsonObject, name: str, error: str) -> Json:
-    """Return a structured argument, which may also be JSON in a string."""
-    value = args.get(name)
-    if not isinstance(value, str):
-        return value
-    if not value:
-        return None
-    try:
-        decoded: Json = json.loads(value)
-    except ValueError:
-        raise RefusedError(error) from None
-    return decoded
+    """Return a boolean argument, which is text in a query."""
+    return args.get(name) in {True, "true", "1"}

@@ -84,18 +84,11 @@ class LocalSlack(Connected):
         found = element_of(at, label, block)
         if found.kind != "button":
             raise ImpossibleError(f"“{label}” is no button but a {found.kind}")
-        told = ("type", "text", "value", "style", "action_id", "block_id")
-        button = {**found.element, "block_id": found.block_id}
-        action = {key: button[key] for key in told if key in button}
-        payload: JsonObject = {
-            **interaction(self, "block_actions", user, team),
-            "trigger_id": self.next_trigger(),
-            **place_fields(self, at),
-            "actions": [action],
-        }
+        fields = place_fields(self, at)
+        fields["actions"] = [{**found.element, "block_id": found.block_id}]
         if isinstance(at, PostedMessage):
-            payload["response_url"] = self.response_url(user, at.channel, at)
-        return await self.deliver("interactive", payload)
+            fields["response_url"] = self.response_url(user, at.channel, at)
+        return await self._interact("block_actions", user, fields, team)
 
     async def options(
         self, user: str, where: Where, action_id: str, typed: str = ""
@@ -111,38 +104,28 @@ class LocalSlack(Connected):
         least = found.element.get("min_query_length", MIN_QUERY)
         if isinstance(least, int) and len(typed) < least:
             return []
-        payload: JsonObject = {
-            **interaction(self, "block_suggestion", user),
-            "action_id": found.action_id,
-            "block_id": found.block_id,
-            "value": typed,
-            **place_fields(self, at),
-        }
-        ack = await self.deliver("interactive", payload)
+        ids = {"action_id": found.action_id, "block_id": found.block_id}
+        fields: JsonObject = {**ids, "value": typed, **place_fields(self, at)}
+        ack = await self._interact("block_suggestion", user, fields)
         return self._offered(found.action_id, ack)
 
     async def shortcut(self, user: str, callback_id: str) -> Ack:
         """Start a global shortcut."""
-        payload = interaction(self, "shortcut", user) | {
-            "callback_id": callback_id,
-            "trigger_id": self.next_trigger(),
-        }
-        return await self.deliver("interactive", payload)
+        return await self._interact("shortcut", user, {"callback_id": callback_id})
 
     async def message_shortcut(self, user: str, callback_id: str, message: Where) -> Ack:
         """Start a message shortcut; an ephemeral message has none."""
         seen = self.on_screen(user, message)
         if not isinstance(seen, PostedMessage) or seen.ephemeral_to is not None:
             raise ImpossibleError("there are message shortcuts only on messages that stay")
-        payload = interaction(self, "message_action", user) | {
+        fields: JsonObject = {
             "callback_id": callback_id,
-            "trigger_id": self.next_trigger(),
             "response_url": self.response_url(user, seen.channel, seen),
             "channel": channel_fields(self, seen.channel),
             "message_ts": seen.ts,
             "message": rendered(self, seen, with_metadata=True),
         }
-        return await self.deliver("interactive", payload)
+        return await self._interact("message_action", user, fields)
 
     async def open_home(self, user: str, tab: Literal["home", "messages"] = "home") -> Ack:
         """Open the app's page, about which the bot gets an event."""
@@ -151,6 +134,12 @@ class LocalSlack(Connected):
             raise ImpossibleError(f"{user} has no App Home")
         event = app_home_opened(self, user, channel.id, tab)
         return await self.deliver("events_api", event)
+
+    async def _interact(
+        self, kind: str, user: str, fields: JsonObject, team: str | None = None
+    ) -> Ack:
+        payload = interaction(self, kind, user, team) | fields
+        return await self.deliver("interactive", payload)
 
     def _offered(self, action_id: str, ack: Ack) -> list[JsonObject]:
         answer = ack.payload or {}
@@ -187,13 +176,8 @@ class LocalSlack(Connected):
         if not current.body["submit"]:
             raise ImpossibleError("the modal has no button to submit it")
         check(current.blocks, current.typed)
-        payload: JsonObject = {
-            **interaction(self, "view_submission", user),
-            "trigger_id": self.next_trigger(),
-            "view": shown(self, current),
-            "response_urls": [],
-        }
-        ack = await self.deliver("interactive", payload)
+        fields: JsonObject = {"view": shown(self, current), "response_urls": []}
+        ack = await self._interact("view_submission", user, fields)
         left = self.surfaces.find(current.id)
         if ack.error is None and left is not None:
             self._follow(left, ack.payload or {})

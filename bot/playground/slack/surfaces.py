@@ -26,7 +26,6 @@ class View:
     id: str
     user: str
     body: JsonObject
-    hash: str
     typed: Typed = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -54,12 +53,10 @@ class Surfaces:
 
     def __init__(
         self,
-        clock: Callable[[], float],
         number: Callable[[], int],
         tell: Callable[[View, ViewChange], None],
     ) -> None:
         self.offered: dict[str, list[JsonObject]] = {}
-        self._clock = clock
         self._number = number
         self._tell = tell
         self._modals: dict[str, View] = {}
@@ -83,7 +80,7 @@ class Surfaces:
         return self._show(self._new(user, body), "opened")
 
     def publish(self, user: str, body: JsonObject) -> View:
-        """Show a view in a person's App Home; the view's id stays, its hash changes."""
+        """Show a view in a person's App Home; the view's id stays."""
         before = self._homes.get(user)
         return (
             self.update(before, body) if before else self._show(self._new(user, body), "published")
@@ -91,7 +88,7 @@ class Surfaces:
 
     def update(self, view: View, body: JsonObject) -> View:
         """Give a view another body; what was typed is kept for elements with the same ids."""
-        current = replace(view, body=body, hash=self._hash(), errors={})
+        current = replace(view, body=body, errors={})
         return self._show(current, "published" if current.kind == "home" else "updated")
 
     def refuse(self, view: View, errors: dict[str, str]) -> None:
@@ -113,10 +110,7 @@ class Surfaces:
         return view
 
     def _new(self, user: str, body: JsonObject) -> View:
-        return View(f"V{self._number():010d}", user, body, self._hash())
-
-    def _hash(self) -> str:
-        return f"{int(self._clock())}.{self._number():08x}"
+        return View(f"V{self._number():010d}", user, body)
 
 
 LIFETIME = 3.0

@@ -12,7 +12,6 @@ from bot.playground.slack.checks import Check, error, fields, one_of, plain, str
 from bot.playground.slack.refusals import (
     RefusedError,
     invalid_arguments,
-    json_argument,
     text_argument,
 )
 from bot.playground.slack.surfaces import View
@@ -78,7 +77,6 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
         "team_id": world.team_id,
         **view.body,
         "state": {"values": values(view.blocks, view.typed)},
-        "hash": view.hash,
         "app_id": world.app_id,
         "app_installed_team_id": world.team_id,
         "bot_id": world.bot_id,
@@ -87,7 +85,7 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
 
 def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Show a modal to the person of a trigger_id."""
-    body = _body(args, "modal")
+    body = completed(args.get("view"), "modal")
     user = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
     return {"view": shown(workspace, workspace.surfaces.open(user, body))}
 
@@ -97,7 +95,7 @@ def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     view = workspace.surfaces.find(text_argument(args, "view_id", required=True))
     if view is None:
         raise RefusedError("not_found")
-    body = _body(args, view.kind)
+    body = completed(args.get("view"), view.kind)
     return {"view": shown(workspace, workspace.surfaces.update(view, body))}
 
 
@@ -106,11 +104,5 @@ def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     user = text_argument(args, "user_id", required=True)
     if workspace.direct_message(user) is None:
         raise invalid_arguments("[ERROR] invalid user [json-pointer:/user_id]")
-    return {"view": shown(workspace, workspace.surfaces.publish(user, _body(args, "home")))}
-
-
-def _body(args: JsonObject, kind: str) -> JsonObject:
-    view = json_argument(args, "view", "invalid_arguments")
-    if view is None:
-        raise invalid_arguments("[ERROR] missing required field: view")
-    return completed(view, kind)
+    body = completed(args.get("view"), "home")
+    return {"view": shown(workspace, workspace.surfaces.publish(user, body))}

@@ -26,7 +26,7 @@ class Workspace(Transcript):
         self.channels: dict[str, Channel] = {each.id: each for each in world.channels}
         self.groups: dict[str, UserGroup] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
-        self.surfaces = Surfaces(clock, self.next_number, self.view_changed)
+        self.surfaces = Surfaces(self.next_number, self.view_changed)
         self.views, self.home = self.surfaces.views, self.surfaces.home
         self.triggers = Triggers(clock)
         self.orphans: Orphans = "top level"

@@ -1,7 +1,6 @@
-"""Other clients: slack_sdk's three, and the requests that Node's SDK sends."""
+"""Other clients than the bot: Bolt, and slack_sdk's client with threads."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from aiohttp import WSMsgType
 from slack_bolt.async_app import AsyncSay
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -30,29 +28,6 @@ def sync(slack: LocalSlack) -> WebClient:
     return WebClient(token=slack.world.bot_token, base_url=slack.api_url, retry_handlers=[])
 
 
-async def test_a_client_in_a_thread_makes_the_usual_calls(
-    slack: LocalSlack, sync: WebClient
-) -> None:
-    def calls() -> dict[str, Any]:
-        me = sync.auth_test()
-        posted = sync.chat_postMessage(channel=RELEASES, text="hello", blocks=buttons("go"))
-        found = sync.conversations_history(channel=RELEASES, limit=1)["messages"]
-        changed = sync.chat_update(channel=posted["channel"], ts=posted["ts"], text="changed")
-        user = sync.users_info(user=me["user_id"])["user"]
-        return {
-            "found": found[0]["ts"] == posted["ts"],
-            "by": (found[0]["bot_id"], user["is_bot"]),
-            "changed": changed["text"],
-        }
-
-    told = await asyncio.to_thread(calls)
-    assert told == {
-        "found": True,
-        "by": (slack.world.bot_id, True),
-        "changed": "changed",
-    }
-
-
 async def test_a_posted_message_is_returned_with_generated_block_and_action_ids(
     api: AsyncWebClient,
 ) -> None:
@@ -70,15 +45,6 @@ async def test_a_posted_message_is_returned_with_generated_block_and_action_ids(
     changed = await api.chat_update(channel=RELEASES, ts=posted["ts"], text="x", blocks=[bare])
     assert history["messages"][0]["blocks"] == blocks
     assert changed["message"]["blocks"][0]["block_id"]
-
-
-async def test_errors_in_blocks_are_returned_in_both_formats(api: AsyncWebClient) -> None:
-    with pytest.raises(SlackApiError) as caught:
-        await api.chat_postMessage(channel=RELEASES, text="x", blocks=[{"type": "section"}])
-    answer, problem = caught.value.response, "missing required field: text"
-    assert answer["error"] == "invalid_blocks"
-    assert answer["errors"] == [f"{problem} [json-pointer:/blocks/0]"]
-    assert answer["response_metadata"]["messages"] == [f"[ERROR] {answer['errors'][0]}"]
 
 
 async def test_bolts_say_may_name_the_team(slack: LocalSlack, app: App) -> None:
@@ -138,25 +104,3 @@ async def test_slack_pings_its_clients_and_answers_their_pings(
         assert bytes(heard[WSMsgType.PONG]) == b"1700000000.5"
         assert heard[WSMsgType.PING]
         await socket.pong(heard[WSMsgType.PING])
-
-
-async def test_nodes_sdk_sends_forms_with_json_in_them(
-    slack: LocalSlack, http: aiohttp.ClientSession
-) -> None:
-    bot = {
-        "Authorization": f"Bearer {slack.world.bot_token}",
-        "User-Agent": "@slack:bolt/4.4.0 @slack:web-api/7.9.3 node/22.17.0 linux/6.8.0",
-    }
-    form = {
-        "channel": RELEASES,
-        "text": "hello",
-        "blocks": json.dumps(buttons("go")),
-        "metadata": json.dumps({"event_type": "asked", "event_payload": {"id": "1"}}),
-        "unfurl_links": "false",
-    }
-    async with http.post(slack.api_url + "auth.test", headers=bot) as response:
-        assert (await response.json())["bot_id"] == slack.world.bot_id
-    async with http.post(slack.api_url + "chat.postMessage", data=form, headers=bot) as response:
-        answer = await response.json()
-    assert answer["message"]["blocks"][0]["block_id"] == "b"
-    assert answer["message"]["metadata"]["event_type"] == "asked"
