@@ -91,8 +91,8 @@ async def test_every_genuine_push_is_answered_with_success_and_nothing_else(
     assert await platform.push_authorized(OWNER) == SUCCESS
     assert await platform.push_updateauthorized(OWNER) == SUCCESS
     assert await platform.push_unauthorized(OWNER) == SUCCESS
-    assert await platform.push_other("notify_third_fasteregister") == SUCCESS
-    assert await platform.push_other("") == SUCCESS
+    assert await platform.push("notify_third_fasteregister") == SUCCESS
+    assert await platform.push("") == SUCCESS
     timeless = {"AppId": platform.component_appid, "InfoType": "notify_something_new"}
     stamp = Stamp(int(time.time()), "17", b"r" * RANDOM_BYTES)
     assert await platform.deliver(sealed(timeless, platform.seal, stamp)) == SUCCESS

@@ -7,6 +7,7 @@ codes.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
@@ -105,15 +106,8 @@ class Asked:
             raise CodedError(47001)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One of WeChat's calls: `run` performs it and returns the response, or raises CodedError.
-
-    `note` is called with each call and its errcode, None if it got no verdict.
-    """
-
-    run: Callable[[Asked], JsonObject]
-    note: Callable[[Asked, int | None], None]
+Run: TypeAlias = Callable[[Asked], JsonObject]
+"""One of WeChat's calls: performs it and returns the response, or raises CodedError."""
 
 
 def body_of(errcode: int | str, number: int, errmsg: str | None = None) -> bytes:

@@ -5,11 +5,10 @@ api_get_authorizer_info, api_get_authorizer_list, and the global return codes.
 """
 
 from collections.abc import Callable
-from functools import partial
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.wechat.asked import Asked, CodedError, Endpoint
-from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
+from bot.playground.wechat.asked import Asked, CodedError, Run
+from bot.playground.wechat.platform import PlatformStandIn
 from bot.playground.wechat.tokens import OVERLAP, Codes, IssuedTokens
 
 PREFIX = "/cgi-bin/component/"
@@ -25,13 +24,10 @@ _TOKEN: Codes = {
 class ComponentCalls:
     """Answers a platform's calls; each checks its token or secret before its other arguments."""
 
-    def __init__(
-        self, platform: PlatformStandIn, clock: Callable[[], float], note: Callable[[str], None]
-    ) -> None:
+    def __init__(self, platform: PlatformStandIn, clock: Callable[[], float]) -> None:
         self._platform = platform
         self._tokens = IssuedTokens("made-up-component-token", clock, _TOKEN)
-        self._note = note
-        calls: dict[str, Callable[[Asked], JsonObject]] = {
+        self.calls: dict[str, Run] = {
             "api_start_push_ticket": self._start_push_ticket,
             "api_component_token": self._component_token,
             "api_authorizer_token": self._authorizer_token,
@@ -39,15 +35,6 @@ class ComponentCalls:
             "api_get_authorizer_info": self._get_authorizer_info,
             "api_get_authorizer_list": self._get_authorizer_list,
         }
-        self.endpoints = {
-            PREFIX + name: Endpoint(run, partial(self._record, name)) for name, run in calls.items()
-        }
-
-    def _record(self, endpoint: str, asked: Asked, errcode: int | None) -> None:
-        code = asked.text("authorization_code")
-        owner = self._platform.codes.owner(code) or asked.text("authorizer_appid")
-        self._platform.calls.append(PlatformCall(endpoint, owner, errcode))
-        self._note(f"{' '.join(filter(None, (endpoint, owner)))}: {errcode}")
 
     def _start_push_ticket(self, asked: Asked) -> JsonObject:
         self._judge_secret(asked, "component_secret")

@@ -143,7 +143,7 @@ class PlatformStandIn:
 
     async def push_ticket(self) -> tuple[int, str]:
         """Push a new component_verify_ticket."""
-        return await self._push("component_verify_ticket", ComponentVerifyTicket=self.new_ticket())
+        return await self.push("component_verify_ticket", ComponentVerifyTicket=self.new_ticket())
 
     async def push_authorized(self, owner: str) -> tuple[int, str]:
         """Let an owner authorise the platform for the first time, and push that."""
@@ -158,11 +158,7 @@ class PlatformStandIn:
     async def push_unauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner revoke, and push that."""
         self.revoke(owner)
-        return await self._push("unauthorized", AuthorizerAppid=owner)
-
-    async def push_other(self, info_type: str) -> tuple[int, str]:
-        """Push an event of another type, with no further fields."""
-        return await self._push(info_type)
+        return await self.push("unauthorized", AuthorizerAppid=owner)
 
     async def deliver(self, push: Push) -> tuple[int, str]:
         """Send a push unchanged; ValueError without a callback."""
@@ -194,14 +190,15 @@ class PlatformStandIn:
         self, info_type: str, owner: str, sets: tuple[int, ...]
     ) -> tuple[int, str]:
         code = self.authorize(owner, sets)
-        return await self._push(
+        return await self.push(
             info_type,
             AuthorizerAppid=owner,
             AuthorizationCode=code,
             AuthorizationCodeExpiredTime=int(time.time()) + CODE_LIFETIME,
         )
 
-    async def _push(self, info_type: str, **more: str | int) -> tuple[int, str]:
+    async def push(self, info_type: str, **more: str | int) -> tuple[int, str]:
+        """Push an event of any type, with these fields besides those of all."""
         now, nonce = int(time.time()), str(secrets.randbelow(1 << 31))
         stamp = Stamp(now, nonce, secrets.token_bytes(RANDOM_BYTES))
         fields = event(self.component_appid, info_type, now, **more)

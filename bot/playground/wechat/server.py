@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -12,10 +13,10 @@ from aiohttp import web
 
 from bot.playground.faults import Code, Faults, RateLimited
 from bot.playground.loopback import Json, JsonObject, Loopback, Watched, cut
-from bot.playground.wechat.asked import Asked, CodedError, Endpoint, body_of
+from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
-from bot.playground.wechat.platform import PlatformStandIn
+from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
 from bot.playground.wechat.tokens import LIFETIME, Clock, Codes, IssuedTokens
 from bot.playground.wire import Service, answer
 
@@ -68,16 +69,18 @@ class LocalWeChat(Watched):
         self._answers = 0
         self._answering = asyncio.Event()
         self._answering.set()
-        self.owners_envs = owners_envs = OwnersEnvs(self._tokens, self._note)
+        self.owners_envs = owners_envs = OwnersEnvs()
         self.envs, self.functions = owners_envs.envs, owners_envs.functions
         self.add_env = owners_envs.add
         self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
-        self._endpoints = {
-            f"/tcb/{SHARE}": Endpoint(self._share, self._record),
-            **owners_envs.endpoints,
-            **ComponentCalls(self.platform, self._clock, self._note).endpoints,
+        component = ComponentCalls(self.platform, self._clock)
+        self._calls: dict[str, Run] = {
+            f"/tcb/{SHARE}": self._for_owner(self._share),
+            "/tcb/getenvinfo": self._for_owner(owners_envs.info),
+            "/tcb/listfunctions": self._for_owner(owners_envs.functions_of),
+            **{f"{PREFIX}{name}": run for name, run in component.calls.items()},
         }
-        self.faults = Faults((TOKEN, *self._endpoints), self._clock)
+        self.faults = Faults((TOKEN, *self._calls), self._clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
 
     async def __aenter__(self) -> Self:
@@ -154,19 +157,15 @@ class LocalWeChat(Watched):
             return web.Response(
                 status=412
             )  # the gateway in front of WeChat requires a Content-Length
-        endpoint = self._endpoints.get(request.path)
-        if endpoint is None:
+        run = self._calls.get(request.path)
+        if run is None:
             return self._coded(40066)
         # The documentation has both names for the platform token's parameter.
         names = ("component_access_token",) if request.path.startswith(PREFIX) else ()
         asked = await Asked.read(request, *names, "access_token")
-        return await self._met(
-            request,
-            request.path,
-            asked.body or {},
-            usual=lambda: self._run(endpoint, asked),
-            note=lambda errcode: endpoint.note(asked, errcode),
-        )
+        note = partial(self._record, request.path.rpartition("/")[2], asked)
+        usual = partial(self._answered, run, asked, note)
+        return await self._met(request, request.path, asked.body or {}, usual, note)
 
     async def _met(
         self,
@@ -192,14 +191,14 @@ class LocalWeChat(Watched):
         service = Service(usual, refused, lambda _: note(None), cleared)
         return await answer(self.faults.meet(method, args), request, self._loopback, service)
 
-    def _run(self, endpoint: Endpoint, asked: Asked) -> web.Response:
+    def _answered(self, run: Run, asked: Asked, note: Callable[[int | None], None]) -> web.Response:
         try:
             asked.judge_method()
-            told = endpoint.run(asked)
+            told = run(asked)
         except CodedError as coded:
-            endpoint.note(asked, coded.errcode)
+            note(coded.errcode)
             return self._coded(coded.errcode)
-        endpoint.note(asked, 0)
+        note(0)
         return self._response(json.dumps(told, ensure_ascii=False).encode())
 
     def _coded(self, errcode: int | str, errmsg: str | None = None) -> web.Response:
@@ -211,19 +210,36 @@ class LocalWeChat(Watched):
         headers = {"Content-Type": CONTENT_TYPES[self._answers % 2]}
         return web.Response(body=body, headers=headers)
 
-    def _share(self, asked: Asked) -> JsonObject:
-        owner = self._tokens.judged(asked.token)
-        asked.judge_json()
+    def _for_owner(self, run: Callable[[str, Asked], JsonObject]) -> Run:
+        """Return a call that is for the owner of its token."""
+
+        def judged(asked: Asked) -> JsonObject:
+            owner = self._tokens.judged(asked.token)
+            asked.judge_json()
+            return {"errcode": 0, "errmsg": "ok", **run(owner, asked)}
+
+        return judged
+
+    def _share(self, owner: str, asked: Asked) -> JsonObject:
         env, appid = asked.named("env", 40101), asked.named("appid", 40101)
         if not _APPID.fullmatch(appid):
             raise CodedError(40097)
         self.shared.append((owner, env, appid))
-        return {"errcode": 0, "errmsg": "ok"}
+        return {}
 
-    def _record(self, asked: Asked, errcode: int | None) -> None:
-        call = ShareCall(asked.text("env"), asked.text("appid"), asked.token, errcode)
-        self.calls.append(call)
-        self._note(f"shareenv {call.env} {call.appid}: {errcode}")
+    def _record(self, name: str, asked: Asked, errcode: int | None) -> None:
+        """Record a call and its errcode, None if it got no verdict."""
+        if name == SHARE:
+            call = ShareCall(asked.text("env"), asked.text("appid"), asked.token, errcode)
+            self.calls.append(call)
+            self._note(f"shareenv {call.env} {call.appid}: {errcode}")
+        elif name.startswith("api_"):
+            code = asked.text("authorization_code")
+            owner = self.platform.codes.owner(code) or asked.text("authorizer_appid")
+            self.platform.calls.append(PlatformCall(name, owner, errcode))
+            self._note(f"{name} {owner}".rstrip() + f": {errcode}")
+        else:
+            self._note(f"{name} of {self._tokens.owner(asked.token) or 'nobody'}: {errcode}")
 
     def _note(self, line: str) -> None:
         self._lines.append(line)

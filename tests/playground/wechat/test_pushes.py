@@ -157,7 +157,7 @@ async def test_a_withdrawal_takes_effect_before_it_is_pushed(
 
 
 async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Callback) -> None:
-    assert await wechat.platform.push_other("notify_third_fasteregister") == (200, "success")
+    assert await wechat.platform.push("notify_third_fasteregister") == (200, "success")
     assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
 
 
@@ -188,7 +188,7 @@ async def test_the_bots_answers_are_recorded_and_shown_without_the_ticket(
     callback.status, callback.text = 503, "not now"
     assert await wechat.platform.push_ticket() == (503, "not now")
     callback.status, callback.text = 302, ""
-    assert await wechat.platform.push_other("x") == (302, "")
+    assert await wechat.platform.push("x") == (302, "")
     pushes = [("component_verify_ticket", 503, "not now"), ("x", 302, "")]
     assert wechat.platform.pushes == pushes
     assert wechat.transcript() == "push component_verify_ticket: 503\npush x: 302"
@@ -199,10 +199,10 @@ async def test_a_late_or_missing_answer_has_status_0(
 ) -> None:
     callback.answering.clear()
     wechat.platform.push_timeout = 0.05
-    assert await wechat.platform.push_other("late") == (0, "TimeoutError")
+    assert await wechat.platform.push("late") == (0, "TimeoutError")
     wechat.platform.push_timeout = 5.0
     wechat.platform.callback = "http://127.0.0.1:1/nobody-listens"
-    assert await wechat.platform.push_other("refused") == (0, "ClientConnectorError")
+    assert await wechat.platform.push("refused") == (0, "ClientConnectorError")
     assert [status for _, status, _ in wechat.platform.pushes] == [0, 0]
 
 
