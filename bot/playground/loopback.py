@@ -109,7 +109,7 @@ def json_object(raw: str | bytes) -> JsonObject | None:
 
 
 class Watched(ABC):
-    """A server whose state can be awaited without polling."""
+    """State that can be awaited without polling."""
 
     def __init__(self) -> None:
         self.watchers: set[Callable[[], None]] = set()
@@ -142,3 +142,22 @@ class Watched(ABC):
                     await self._change.wait()
         except TimeoutError:
             raise TimeoutError(f"not within {timeout} s; so far:\n{self.transcript()}") from None
+
+
+class StandIn(Watched):
+    """A stand-in for a service, on 127.0.0.1 inside `async with`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loopback = Loopback()
+
+    async def __aenter__(self) -> Self:
+        await self._loopback.start(self._serve)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._loopback.stop()
+
+    @abstractmethod
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""

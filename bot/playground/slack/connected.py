@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter, time
-from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from aiohttp import ClientError, ClientResponseError, web
 
 from bot.playground.faults import Code, Fault, Faults, RateLimited
-from bot.playground.loopback import Json, JsonObject, Loopback
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.calls import Called, Limits, api_call
 from bot.playground.slack.delivery import posted, signed_request
 from bot.playground.slack.methods import METHODS
@@ -49,25 +48,15 @@ class Connected(Workspace):
         super().__init__(world, clock)
         self.request_url: str | None = None
         self._ack_timeout = ack_timeout
-        self._loopback = Loopback()
         self.sockets = Sockets(self, self._loopback, ping_every)
         self.faults = Faults((*METHODS, RESPONSE_URL), clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
         self.limits = Limits(self.faults, clock, self.violations.append)
         self._response_urls = ResponseUrls(self)
 
-    async def __aenter__(self) -> Self:
-        await self._loopback.start(self._serve)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.sockets.drop()
-        await self._loopback.stop()
+        await super().__aexit__()
 
     @property
     def api_url(self) -> str:

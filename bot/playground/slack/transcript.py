@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from bot.playground.loopback import JsonObject, Watched
+from bot.playground.loopback import JsonObject, StandIn
 from bot.playground.slack.surfaces import View, ViewChange
 
 Via: TypeAlias = Literal["ack", "api", "response_url", "slack"]
@@ -74,7 +74,7 @@ Observer: TypeAlias = Callable[[PostedMessage, Change], None]
 ViewObserver: TypeAlias = Callable[[View, ViewChange], None]
 
 
-class Transcript(Watched):
+class Transcript(StandIn):
     """All messages and calls in order; each change wakes the tasks that wait in `until`."""
 
     def __init__(self) -> None:

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from aiohttp import web
 
 from bot.playground.faults import Code, Faults, RateLimited
-from bot.playground.loopback import Json, JsonObject, Loopback, Watched, cut
+from bot.playground.loopback import Json, JsonObject, StandIn, cut
 from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
@@ -42,13 +41,13 @@ class ShareCall(NamedTuple):
     errcode: int | None
 
 
-class LocalWeChat(Watched):
+class LocalWeChat(StandIn):
     """WeChat on 127.0.0.1 inside `async with`.
 
     `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization` its
     WECHAT_TOKEN_SERVER_AUTHORIZATION; `platform` is a third-party platform that the bot can use instead of those. `latency`,
     in seconds, delays each response. `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those
-    of each env, for /tcb/listfunctions; `add_env` gives an owner another env. `in_flight` is the number of unanswered calls
+    of each env, for /tcb/listfunctions; `owners_envs.add` gives an owner another env. `in_flight` is the number of unanswered calls
     of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths or
     `token` for the token server; `clear` removes them.
     """
@@ -62,7 +61,6 @@ class LocalWeChat(Watched):
         self.in_flight = 0
         self.most_at_once = 0
         self.token_calls: list[str] = []
-        self._loopback = Loopback()
         self._clock = Clock()
         self._tokens = IssuedTokens("made-up-token", self._clock, _TOKEN)
         self._lines: list[str] = []
@@ -71,7 +69,6 @@ class LocalWeChat(Watched):
         self._answering.set()
         self.owners_envs = owners_envs = OwnersEnvs()
         self.envs, self.functions = owners_envs.envs, owners_envs.functions
-        self.add_env = owners_envs.add
         self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
         component = ComponentCalls(self.platform, self._clock)
         self._calls: dict[str, Run] = {
@@ -83,17 +80,8 @@ class LocalWeChat(Watched):
         self.faults = Faults((TOKEN, *self._calls), self._clock)
         self.fail, self.clear = self.faults.plan, self.faults.clear
 
-    async def __aenter__(self) -> Self:
-        await self._loopback.start(self._serve)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._loopback.stop()
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
         await self.platform.stop()  # last, since any call until now may have asked for pushes
 
     @property
@@ -154,9 +142,8 @@ class LocalWeChat(Watched):
         if request.path.startswith("/token/"):
             return await self._token(request)
         if request.method == "POST" and "Content-Length" not in request.headers:
-            return web.Response(
-                status=412
-            )  # the gateway in front of WeChat requires a Content-Length
+            # The gateway in front of WeChat requires it.
+            return web.Response(status=412)
         run = self._calls.get(request.path)
         if run is None:
             return self._coded(40066)

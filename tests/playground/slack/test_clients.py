@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import seed
 from tests.conftest import soon
-from tests.playground.conftest import App, Clock, buttons, plain
+from tests.playground.conftest import App, Clock, plain
 
 RELEASES = "C0RELEASES"
 
