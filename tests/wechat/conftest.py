@@ -12,6 +12,7 @@ import pytest
 
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.transport import Transport
+from tests.conftest import Clock
 from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas
 
@@ -21,17 +22,6 @@ APPID = "wx5fe6bb43205e9e70"
 ENV = "prod-1"
 
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-class Clock:
-    """A clock, in seconds, that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 class Pauses(list[float]):
@@ -50,7 +40,7 @@ class Pauses(list[float]):
 class Wire:
     """A server that records each request as it arrived, and then runs its script.
 
-    `requests` are heads with bodies; `arrived` counts them, and `closed` the connections that have ended.
+    `requests` are heads with bodies; `arrived` is released for each, and `closed` for each connection that has ended.
     """
 
     def __init__(self, script: Script) -> None:
@@ -146,11 +136,6 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

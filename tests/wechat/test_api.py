@@ -129,11 +129,8 @@ def test_anything_but_a_json_object_is_not_wechats_answer(body: bytes) -> None:
         *((401, Trouble.GATEWAY_CLOSED), (403, Trouble.GATEWAY_CLOSED)),
         *((407, Trouble.GATEWAY_CLOSED), (404, Trouble.GATEWAY_REFUSED)),
         *((411, Trouble.GATEWAY_LENGTH), (412, Trouble.GATEWAY_LENGTH)),
-        *(
-            (498, Trouble.GATEWAY_REFUSED),
-            (499, Trouble.GATEWAY_BROKEN),
-            (500, Trouble.GATEWAY_BROKEN),
-        ),
+        *((498, Trouble.GATEWAY_REFUSED), (499, Trouble.GATEWAY_BROKEN)),
+        (500, Trouble.GATEWAY_BROKEN),
         *((502, Trouble.GATEWAY_BROKEN), (599, Trouble.GATEWAY_BROKEN)),
         *((999, Trouble.GATEWAY_BROKEN), (0, Trouble.NOT_JSON)),
     ],
@@ -211,27 +208,6 @@ def test_an_errmsg_is_printable_and_without_superfluous_blanks(errmsg: str) -> N
 
 
 @pytest.mark.parametrize("depth", range(600, 1000, 7))
-def test_the_deepest_nesting_that_json_allows_is_no_error(depth: int) -> None:
+def test_nesting_at_the_limit_of_the_parser_is_not_an_error_of_the_bot(depth: int) -> None:
     nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
     assert isinstance(read(200, nested), Declined | Troubled)
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
-)
-bodies = (
-    st.binary()
-    | json_values.map(lambda value: json.dumps(value).encode())
-    | st.fixed_dictionaries({"errcode": json_values, "errmsg": json_values}).map(
-        lambda value: json.dumps(value).encode()
-    )
-)
-
-
-@given(st.integers(-1, 1000) | st.just(200), bodies)
-def test_reading_never_raises(status: int, body: bytes) -> None:
-    answer = read(status, body)
-    assert isinstance(answer, Done | Declined | Troubled)
-    assert status == 200 or isinstance(answer, Troubled)

@@ -12,18 +12,12 @@ from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.token_cache import LEASE
 from bot.wechat.tokens import NoToken
-from tests.wechat.conftest import OTHER, OWNER, Clock
+from tests.conftest import Clock
+from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints
 
 MANY = 1000
 ONE_RENEWAL = {"component_token": 1, "authorizer_token": 1}
-
-
-@pytest.fixture(params=["replicas", "replicas_on_postgresql"], ids=["sqlite", "postgresql"])
-def on_both(request: pytest.FixtureRequest) -> Replicas:
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Replicas)
-    return found
 
 
 async def two(replicas: Replicas, wechat: LocalWeChat) -> tuple[Replica, Replica, str]:
@@ -75,7 +69,7 @@ async def test_a_thousand_refusals_of_one_token_make_one_renewal(
 
 
 async def test_requests_and_refusals_at_once_end_with_one_new_token(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat, clock: Clock
+    replica: Replica, wechat: LocalWeChat, clock: Clock
 ) -> None:
     refused = await replica.token()
     wechat.platform.calls.clear()
@@ -89,7 +83,6 @@ async def test_requests_and_refusals_at_once_end_with_one_new_token(
     renewed = set(got[1::2])
     assert renewed == {(await replica.kept(OWNER)).value}
     assert refused not in renewed
-    del replicas
 
 
 async def test_concurrent_renewals_for_fifty_owners_make_one_platform_token(
@@ -202,13 +195,13 @@ async def test_a_second_replica_uses_the_old_token_in_its_last_five_minutes(
 async def test_a_second_replica_reads_the_new_token_within_a_minute(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
-    first, old_clock = replicas.make(clock=Clock()), Clock()
-    second = replicas.make(clock=old_clock)
+    first, clock = replicas.make(clock=Clock()), Clock()
+    second = replicas.make(clock=clock)
     await first.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     old = await first.token()
     assert await second.token() == old
     new = await first.chain.renew(OWNER, old)
-    old_clock.now += 60
+    clock.now += 60
     assert await second.token() == new
 
 

@@ -13,7 +13,8 @@ from bot.ops.logs.setup import set_up
 from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
-from tests.wechat.conftest import OTHER, OWNER, Clock
+from tests.conftest import Clock
+from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
 
 FAILURES: list[Fault] = [Code(40001), Code(61023), Code(-1), Status(502), Drop(), Hang(0.01)]
@@ -43,8 +44,8 @@ def secrets_of(wechat: LocalWeChat) -> list[str]:
     return ["made-up", platform.encoding_aes_key, platform.message_token, KEY]
 
 
-async def everything(replica: Replica, replicas: Replicas, wechat: LocalWeChat) -> list[str]:
-    """Make everything happen that can happen to the chain; return all texts about it."""
+async def exercise(replica: Replica, replicas: Replicas, wechat: LocalWeChat) -> list[str]:
+    """Make everything happen that can happen to the chain; return the repr of all results and objects."""
     platform, shown = wechat.platform, list[str]()
     async with serving(wechat, replica) as platform.callback:
         await platform.push_ticket()
@@ -84,13 +85,13 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
 ) -> None:
     asyncio.get_running_loop().set_debug(True)  # so that asyncio logs what it runs
     with logging_as_in_production(log_format):
-        shown = await everything(replica, replicas, wechat)
+        shown = await exercise(replica, replicas, wechat)
     logged = capsys.readouterr().err
     for secret in secrets_of(wechat):
         assert secret not in logged
         assert [each for each in shown if secret in each] == []
-    for told in ("token renewed", "token not renewed", "keep tokens", "authorisation withdrawn"):
-        assert told in logged
+    for message in ("token renewed", "token not renewed", "keep tokens", "authorisation withdrawn"):
+        assert message in logged
 
 
 async def test_every_secret_in_the_ledger_is_sealed(

@@ -1,7 +1,6 @@
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +16,8 @@ from bot.playground.wechat.server import LocalWeChat, ShareCall
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from bot.wechat.transport import Transport, WeChatApi
-from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Clock, Pauses, mute
+from tests.conftest import Clock
+from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Pauses
 
 SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
 
@@ -69,8 +69,8 @@ async def test_an_error_has_its_guidance_and_wechats_errmsg(
     assert await share(bot()) == Failed(for_code(85088), said, 1)
 
 
-class Broken:
-    """A source of tokens with a bug."""
+class BrokenTokens:
+    """A token source with a bug."""
 
     async def token(self, owner: str) -> str | NoToken:
         """Break."""
@@ -84,7 +84,7 @@ class Broken:
 async def test_a_bug_leaves_the_outcome_unknown_and_is_logged(
     bot: Maker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await share(bot(tokens=Broken())) == Unknown(for_trouble(Trouble.BUG))
+    assert await share(bot(tokens=BrokenTokens())) == Unknown(for_trouble(Trouble.BUG))
     assert "unforeseen error" in caplog.messages
 
 
@@ -142,7 +142,7 @@ async def test_after_a_renewal_the_call_is_repeated_once_at_once(
 async def test_a_token_is_renewed_only_once_per_share(
     bot: Maker, wechat: LocalWeChat, code: int
 ) -> None:
-    fresh = WithNumbers()
+    fresh = NumberedTokens()
     wechat.fail("shareenv", Code(code, "no rid: 686cab53-686d2226-2e40eeeb"), times=None)
     said = Said(code, "no", "686cab53-686d2226-2e40eeeb")
     assert await share(bot(tokens=fresh)) == Failed(for_code(code), said, 2)
@@ -154,15 +154,15 @@ async def test_wechats_advice_that_does_not_apply_to_platforms_is_left_out(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(40001), times=None)
-    ended = await share(bot(tokens=WithNumbers()))
+    ended = await share(bot(tokens=NumberedTokens()))
     assert isinstance(ended, Failed)
     assert ended.said
     words = "invalid credential, access_token is invalid or not latest"
     assert (ended.said.errmsg, ended.said.rid is None) == (words, False)
 
 
-class WithNumbers:
-    """A token source with a new token at each renewal, which takes `takes` seconds."""
+class NumberedTokens:
+    """A token source with a new token after each renewal; a renewal takes `takes` seconds."""
 
     def __init__(self, clock: Clock | None = None, takes: float = 0.0) -> None:
         self.refused: list[str] = []
@@ -194,11 +194,11 @@ async def test_after_a_renewal_each_error_keeps_its_own_count(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
     wechat.fail("shareenv", Code(-1), Code(42001), Code(-1000), Code(-1), Code(-1), Code(0))
-    assert await share(bot(tokens=Alternately(wechat))) == Shared(6)
+    assert await share(bot(tokens=IssuedTokens(wechat))) == Shared(6)
     assert pauses == [0.5, 0.0, 0.5, 1.0, 2.0]
 
 
-class Alternately:
+class IssuedTokens:
     """A token source whose tokens WeChat has issued."""
 
     def __init__(self, wechat: LocalWeChat) -> None:
@@ -263,9 +263,8 @@ async def test_the_last_try_has_only_the_remaining_time(
 ) -> None:
     wechat.fail("shareenv", Code(-1), Hang(60))
     wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
-    began = time.perf_counter()
-    outcome = await share(bot(timeout=60))
-    assert time.perf_counter() - began < 30
+    async with asyncio.timeout(30):
+        outcome = await share(bot(timeout=60))
     assert outcome == Unknown(for_trouble(Trouble.TIMEOUT), None, 2)
 
 
@@ -273,7 +272,7 @@ async def test_no_call_follows_a_renewal_that_took_all_the_time(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
     wechat.fail("shareenv", Code(42001, "expired"))
-    outcome = await share(bot(tokens=WithNumbers(clock, takes=14.95)))
+    outcome = await share(bot(tokens=NumberedTokens(clock, takes=14.95)))
     assert isinstance(outcome, Failed)
     assert (advice(outcome), outcome.tries, len(wechat.calls)) == (for_code(42001), 1, 1)
 
@@ -301,7 +300,7 @@ async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_su
 ) -> None:
     wechat.fail("shareenv", *answers)
     ended = await share(
-        bot(tokens=Alternately(wechat), timeout=SHORT if Hang(60) in answers else 30)
+        bot(tokens=IssuedTokens(wechat), timeout=SHORT if Hang(60) in answers else 30)
     )
     assert type(ended) is outcome
     assert ended.tries == len(answers) == len(wechat.calls)
@@ -340,8 +339,8 @@ async def test_an_answer_that_is_not_wechats_has_the_right_outcome_and_guidance(
 ) -> None:
     wechat.fail("shareenv", fault, times=None)
     ended = await share(bot(timeout=SHORT if trouble is Trouble.TIMEOUT else 30))
-    told = fault.code if isinstance(fault, Status) and fault.code != 200 else None
-    assert ended == replace(outcome(for_trouble(trouble), None, tries), status=told)
+    status = fault.code if isinstance(fault, Status) and fault.code != 200 else None
+    assert ended == replace(outcome(for_trouble(trouble), None, tries), status=status)
     assert len(wechat.calls) == tries
 
 
@@ -354,13 +353,7 @@ async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
     assert pauses == [0.5, 1.0, 2.0]
 
 
-async def test_an_unknown_host_is_a_failure_not_an_unknown_outcome(bot: Maker) -> None:
-    url = "http://nowhere.invalid"
-    ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t"), timeout=2))
-    assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
-
-
-class Forgetful(AbstractResolver):
+class ForgetfulResolver(AbstractResolver):
     """A resolver that resolves any name to this machine until a token is renewed; it is also the token source."""
 
     def __init__(self, wechat: LocalWeChat) -> None:
@@ -396,7 +389,7 @@ class Forgetful(AbstractResolver):
 async def test_a_host_that_becomes_unknown_during_a_renewal_is_a_failure_not_an_unknown_outcome(
     wechat: LocalWeChat, clock: Clock, pauses: Pauses
 ) -> None:
-    dns = Forgetful(wechat)
+    dns = ForgetfulResolver(wechat)
     connector = aiohttp.TCPConnector(resolver=dns, use_dns_cache=False, force_close=True)
     url = wechat.url.replace("127.0.0.1", "wechat.invalid")
     async with aiohttp.ClientSession(connector=connector) as session:
@@ -413,13 +406,6 @@ async def test_a_port_without_tls_is_a_failure_not_an_unknown_outcome(
     url = wechat.url.replace("http://", "https://")
     ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_TLS), None, 4)
-
-
-async def test_a_redirect_is_not_followed(bot: Maker, wechat: LocalWeChat) -> None:
-    async with mute() as elsewhere:
-        wechat.fail("shareenv", Status(302, location=f"{elsewhere.url}/tcb/shareenv"))
-        assert isinstance(await share(bot()), Failed)
-        assert elsewhere.opened == 0
 
 
 async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: LocalWeChat) -> None:
@@ -508,9 +494,9 @@ async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeCh
 
 
 async def steps(bot: WeChat) -> list[Step]:
-    told = list[Step]()
-    await bot.share(OWNER, ENV, APPID, told.append)
-    return told
+    reported = list[Step]()
+    await bot.share(OWNER, ENV, APPID, reported.append)
+    return reported
 
 
 @pytest.mark.parametrize("tries", [0, 1, 2])
@@ -546,15 +532,15 @@ async def test_each_call_and_each_renewal_is_reported_as_a_step_with_its_result_
         "shareenv", Code(-1, "busy rid: 1-2-3"), Code(42001, "expired"), Drop(), Code(85088, "no")
     )
     wechat.calls = Ticking(clock, 0.5)
-    told = await steps(bot(tokens=WithNumbers(clock, takes=2.0)))
-    assert [(step.kind, step.seconds, step.result) for step in told] == [
+    reported = await steps(bot(tokens=NumberedTokens(clock, takes=2.0)))
+    assert [(step.kind, step.seconds, step.result) for step in reported] == [
         ("call", 0.5, "-1"),
         ("call", 0.5, "42001"),
         ("renewal", 2.0, "renewed"),
         ("call", 0.5, Trouble.LOST.value),
         ("call", 0.5, "85088"),
     ]
-    words = [step.said and step.said.errcode for step in told]
+    words = [step.said and step.said.errcode for step in reported]
     assert words == [-1, 42001, None, None, 85088]
 
 
@@ -562,8 +548,8 @@ async def test_a_failed_renewal_is_reported_as_a_step_with_its_reason(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
-    told = await steps(bot(tokens=FixedToken(OWNER, "t")))
-    assert [(step.kind, step.result) for step in told] == [
+    reported = await steps(bot(tokens=FixedToken(OWNER, "t")))
+    assert [(step.kind, step.result) for step in reported] == [
         ("call", "42001"),
         ("renewal", Trouble.TOKEN_FIXED_DEAD.value),
     ]

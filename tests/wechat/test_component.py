@@ -45,7 +45,7 @@ SENT: dict[str, tuple[str, dict[str, object]]] = {
     "api_get_authorizer_list": ("?component_access_token=c", {"offset": 0, "count": 500}),
     "api_start_push_ticket": ("", {"component_secret": "s"}),
 }
-"""What WeChat documents of each: its query, and its body besides the platform's appid."""
+"""Each call as WeChat documents it: its query, and its body besides the platform's appid."""
 
 DEAD_TICKET, DEAD_TOKEN = {61005, 61006}, {40001, 40014, 42001, 42006}
 
@@ -236,7 +236,7 @@ async def test_a_refresh_token_is_looked_up_by_its_owner(
 @pytest.mark.parametrize(
     "lacking", [Code(48001), Code(-1), Status(200, b'{"authorization_info":{}}')]
 )
-async def test_if_that_does_not_return_it_the_list_is_read(
+async def test_if_an_owners_info_has_no_refresh_token_the_list_is_read(
     component: Component, wechat: LocalWeChat, token: str, lacking: Fault
 ) -> None:
     wechat.fail("api_get_authorizer_info", lacking, times=None)
@@ -244,7 +244,7 @@ async def test_if_that_does_not_return_it_the_list_is_read(
     assert endpoints(wechat)[-1] == "get_authorizer_list"
 
 
-async def test_without_an_answer_the_list_is_not_read_either(
+async def test_if_the_call_for_the_info_has_no_answer_the_list_is_not_read(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     wechat.fail("api_get_authorizer_info", Drop(), times=None)
@@ -257,8 +257,8 @@ async def test_an_owners_granted_sets_are_returned(
     component: Component, wechat: LocalWeChat, token: str
 ) -> None:
     wechat.platform.authorize(OTHER, (17, 18))
-    told = await component.info(token, OTHER)
-    assert told == AuthorizerInfo(frozenset({17, 18}), wechat.platform.refresh_token(OTHER))
+    info = await component.info(token, OTHER)
+    assert info == AuthorizerInfo(frozenset({17, 18}), wechat.platform.refresh_token(OTHER))
 
 
 async def test_a_refresh_token_is_found_on_the_second_page_of_the_list(

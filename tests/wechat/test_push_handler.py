@@ -172,8 +172,10 @@ async def test_an_expired_platform_token_is_renewed_for_an_exchange(
     assert OTHER in await replica.token(OTHER)
 
 
-async def under_way(replica: Replica, wechat: LocalWeChat) -> "asyncio.Task[str | NoToken]":
-    """Start a renewal of the owner's token; return it once WeChat has made it but not yet answered."""
+async def renewal_in_progress(
+    replica: Replica, wechat: LocalWeChat
+) -> "asyncio.Task[str | NoToken]":
+    """Return a renewal of the owner's token that WeChat has carried out but not yet answered."""
     await replica.chain.with_platform_token(_just)
     wechat.fail("api_authorizer_token", Slow(after_effect=True))
     renewal = asyncio.create_task(replica.chain.token(OWNER))
@@ -188,7 +190,7 @@ async def _just(platform: str) -> str | NoToken:
 async def test_a_renewal_in_progress_does_not_overwrite_the_tokens_of_an_authorisation(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
-    renewal = await under_way(replica, wechat)
+    renewal = await renewal_in_progress(replica, wechat)
     await granted(replica, wechat, OWNER, 10.0)
     assert not renewal.done()
     pushed_token, pushed_refresh_token = await secrets_of(replica, OWNER)
@@ -203,7 +205,7 @@ async def test_a_renewal_in_progress_does_not_overwrite_the_tokens_of_an_authori
 async def test_a_renewal_in_progress_does_not_restore_withdrawn_tokens(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
-    renewal = await under_way(replica, wechat)
+    renewal = await renewal_in_progress(replica, wechat)
     wechat.platform.revoke(OWNER)
     await replica.handler.handle(Unauthorized(10.0, OWNER))
     assert not renewal.done()
@@ -215,9 +217,7 @@ async def test_a_renewal_in_progress_does_not_restore_withdrawn_tokens(
 async def test_exact_repetitions_of_pushes_change_nothing(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "bot.wechat.callback._IN_TIME", 4.0
-    )  # each has been handled when it is answered
+    monkeypatch.setattr("bot.wechat.callback._IN_TIME", 4.0)  # each is handled before its answer
     platform, now = wechat.platform, time.time()
     of_owner = {"AuthorizerAppid": OTHER}
     pushes = [

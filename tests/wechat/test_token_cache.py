@@ -10,7 +10,8 @@ from bot.ledger.tokens import OwnerPush, StoredToken
 from bot.wechat.component_api import Issued
 from bot.wechat.token_cache import LEASE, TokenCache
 from bot.wechat.tokens import NoToken
-from tests.wechat.conftest import OWNER, Clock
+from tests.conftest import Clock
+from tests.wechat.conftest import OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly
 
 REFUSED = NoToken(for_code(61003), link=Link.OWNER)
@@ -196,9 +197,9 @@ async def test_a_replica_that_lost_its_lease_returns_the_other_replicas_token(
 async def test_the_tokens_of_an_authorisation_during_a_renewal_count(
     cache: TokenCache, replica: Replica
 ) -> None:
-    news = OwnerPush(OWNER, 10.0, "0" * 16)
-    await replica.tokens.record_push(news)
-    make = Maker(lambda: replica.tokens.replace(news, "pushed", "pushed too", LIFE))
+    push = OwnerPush(OWNER, 10.0, "0" * 16)
+    await replica.tokens.record_push(push)
+    make = Maker(lambda: replica.tokens.replace(push, "pushed", "pushed too", LIFE))
     assert await renewed(cache, make) == "pushed"
     found = await replica.kept(OWNER)
     assert (found.value, found.refresh_token) == ("pushed", "pushed too")
@@ -214,7 +215,7 @@ async def test_after_a_withdrawal_during_a_renewal_no_token_is_stored(
     assert (first.refresh_token, second.refresh_token) == ("refresh-1", None)
 
 
-async def test_a_secret_is_in_no_repr(cache: TokenCache, replica: Replica) -> None:
+async def test_no_repr_shows_a_secret(cache: TokenCache, replica: Replica) -> None:
     await renewed(cache, Maker())
     shown = [repr(cache), repr(vars(cache)), repr(await replica.kept(OWNER)), repr(replica.tokens)]
     assert [each for each in shown if "made-1" in each or "refresh-1" in each] == []

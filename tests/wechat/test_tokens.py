@@ -1,19 +1,17 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.guidance import Trouble, for_trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, read_token
-from tests.wechat.conftest import OTHER, OWNER, Clock, answers, http_answer, mute
+from tests.conftest import Clock
+from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
 
 
 def no_token(trouble: Trouble) -> NoToken:
@@ -148,9 +146,8 @@ async def test_a_slow_call_for_one_owner_does_not_delay_the_others(
 async def test_fifty_requests_wait_for_a_hanging_server_together(server: Maker) -> None:
     async with mute() as hanging:
         tokens = server(hanging.url, timeout=1.0)
-        began = time.perf_counter()
-        got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
-        assert time.perf_counter() - began < 30
+        async with asyncio.timeout(30):
+            got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
     assert set(got) == {no_token(Trouble.TOKEN_SERVER_SLOW)}
 
 
@@ -226,17 +223,17 @@ async def test_after_an_error_the_next_request_calls_the_server_again(
 async def test_the_authorisation_is_sent_unchanged(
     server: Maker, authorization: str, line: bytes
 ) -> None:
-    async with answers(http_answer(b'{"access_token":"t"}')) as wired:
-        tokens = server(f"{wired.url}/t?a={{appid}}&k=1", authorization=authorization)
+    async with answers(http_answer(b'{"access_token":"t"}')) as served:
+        tokens = server(f"{served.url}/t?a={{appid}}&k=1", authorization=authorization)
         assert await tokens.token(OWNER) == "t"
-    assert line in wired.requests[0].splitlines()
-    assert wired.requests[0].startswith(f"GET /t?a={OWNER}&k=1 HTTP/1.1\r\n".encode())
+    assert line in served.requests[0].splitlines()
+    assert served.requests[0].startswith(f"GET /t?a={OWNER}&k=1 HTTP/1.1\r\n".encode())
 
 
 async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) -> None:
-    async with answers(http_answer(b'{"access_token":"t"}')) as wired:
-        assert await server(wired.url, authorization=None).token(OWNER) == "t"
-    assert b"authorization" not in wired.requests[0].lower()
+    async with answers(http_answer(b'{"access_token":"t"}')) as served:
+        assert await server(served.url, authorization=None).token(OWNER) == "t"
+    assert b"authorization" not in served.requests[0].lower()
 
 
 @pytest.mark.parametrize(
@@ -351,36 +348,22 @@ def test_a_token_is_found_in_the_answers_of_various_token_servers(
     assert read_token(body) == found
 
 
-@given(
-    st.binary()
-    | st.fixed_dictionaries(
-        {
-            "access_token": st.none() | st.text() | st.integers(),
-            "expires_in": st.none() | st.text() | st.integers() | st.floats() | st.booleans(),
-        }
-    ).map(lambda value: json.dumps(value).encode())
-)
-def test_any_answer_of_a_token_server_is_read_without_an_error(body: bytes) -> None:
-    found = read_token(body)
-    assert found is None or (found[0].isascii() and found[0].isprintable() and " " not in found[0])
-
-
 async def test_each_call_is_reported_with_its_result_and_a_cached_token_is_not(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    told: list[tuple[str, str]] = []
+    reports: list[tuple[str, str]] = []
     server = TokenServer(
         http,
         wechat.token_url,
         wechat.authorization,
         clock,
-        renewed=lambda link, result: told.append((link, result)),
+        renewed=lambda link, result: reports.append((link, result)),
     )
     token = await server.token(OWNER)
     assert isinstance(token, str)
     assert await server.token(OWNER) == token
-    assert told == [("token server", "renewed")]
+    assert reports == [("token server", "renewed")]
     wechat.fail("token", Status(503))
     clock.now += 61
     await server.token(OWNER)
-    assert told[1:] == [("token server", "token-server-answer")]
+    assert reports[1:] == [("token server", "token-server-answer")]

@@ -31,7 +31,7 @@ async def sent(
 
 
 @pytest.mark.parametrize(
-    ("wired", "received"),
+    ("served", "received"),
     [
         (http_answer(b'{"errcode":0}'), Received(200, b'{"errcode":0}')),
         (http_answer(b""), Received(200, b"")),
@@ -51,22 +51,15 @@ async def sent(
         ),
     ],
     ids=[
-        *("usual", "empty", "as long as allowed", "longer", "status", "status with a long body"),
-        *(
-            "packed",
-            "status with a packed body",
-            "said not to be packed",
-            "bytes",
-            "no content",
-            "status in GBK",
-        ),
-        "chunked",
+        *("usual", "empty", "at the limit", "too long", "status", "status with a long body"),
+        *("compressed", "status with a compressed body", "identity encoding", "bytes"),
+        *("no content", "status in GBK", "chunked"),
     ],
 )
 async def test_an_answer_is_received_unchanged_unless_it_is_unusable(
-    http: httpx.AsyncBaseTransport, wired: bytes, received: Received
+    http: httpx.AsyncBaseTransport, served: bytes, received: Received
 ) -> None:
-    async with answers(wired) as server:
+    async with answers(served) as server:
         assert await sent(http, server.url) == received
 
 
@@ -78,7 +71,7 @@ async def test_an_answer_that_ends_with_its_connection_is_complete(
 
 
 @pytest.mark.parametrize(
-    "wired",
+    "served",
     [
         *(b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
@@ -92,9 +85,9 @@ async def test_an_answer_that_ends_with_its_connection_is_complete(
     ],
 )
 async def test_an_answer_that_breaks_off_or_is_not_http_leaves_the_outcome_open(
-    http: httpx.AsyncBaseTransport, wired: bytes
+    http: httpx.AsyncBaseTransport, served: bytes
 ) -> None:
-    async with closes(wired) as server:
+    async with closes(served) as server:
         assert await sent(http, server.url) is Trouble.LOST
         assert len(server.requests) == 1
 
@@ -113,9 +106,8 @@ async def test_an_answer_that_takes_too_long_is_a_timeout_even_if_bytes_keep_com
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
-    began = time.perf_counter()
-    assert await sent(http, wechat.url, seconds=1.0) is Trouble.TIMEOUT
-    assert time.perf_counter() - began < 30
+    async with asyncio.timeout(30):
+        assert await sent(http, wechat.url, seconds=1.0) is Trouble.TIMEOUT
 
 
 async def test_a_callers_own_timeout_is_raised_if_both_timeouts_are_over(
@@ -335,7 +327,7 @@ def test_the_timeout_for_connecting_is_well_below_that_of_the_call(
 
 
 @pytest.mark.parametrize(
-    ("wired", "answer"),
+    ("served", "answer"),
     [
         (http_answer(b'{"errcode":0}'), "0"),
         (http_answer(b'{"errcode":85088,"errmsg":"no qbase privilege"}'), "85088"),
@@ -345,27 +337,27 @@ def test_the_timeout_for_connecting_is_well_below_that_of_the_call(
     ids=["yes", "no", "trouble", "silence"],
 )
 async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
-    http: httpx.AsyncBaseTransport, wired: bytes, answer: str
+    http: httpx.AsyncBaseTransport, served: bytes, answer: str
 ) -> None:
-    told: list[tuple[str, str, float]] = []
-    async with answers(wired) as wechat:
+    reports: list[tuple[str, str, float]] = []
+    async with answers(served) as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        api = WeChatApi(http, wechat.url, lambda *heard: told.append(heard))
-        await api.post(call, 5.0 if wired else 2.0, read)
-    ((name, heard, seconds),) = told
-    assert (name, heard) == ("shareenv", answer)
+        api = WeChatApi(http, wechat.url, lambda *report: reports.append(report))
+        await api.post(call, 5.0 if served else 2.0, read)
+    ((name, reported, seconds),) = reports
+    assert (name, reported) == ("shareenv", answer)
     assert 0 < seconds < 30
 
 
 async def test_a_cancelled_call_is_reported_too(
     http: httpx.AsyncBaseTransport,
 ) -> None:
-    told: list[str] = []
+    reports: list[str] = []
     async with mute() as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        api = WeChatApi(http, wechat.url, lambda _, answer, __: told.append(answer))
+        api = WeChatApi(http, wechat.url, lambda _, answer, __: reports.append(answer))
         calling = asyncio.create_task(api.post(call, 5.0, read))
         await wechat.arrived.acquire()
         calling.cancel()
         await asyncio.wait([calling])
-    assert told == ["cut short"]
+    assert reports == ["cut short"]

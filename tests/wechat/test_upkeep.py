@@ -35,7 +35,7 @@ async def cancelled(task: asyncio.Task[None]) -> None:
 
 
 async def two_owners(replicas: Replicas, wechat: LocalWeChat, jitter: float) -> Replica:
-    """Return a replica with a fresh token of each owner."""
+    """Return a replica with a fresh token for each of two owners."""
     replica = replicas.make(owners=(OWNER, OTHER), jitter=lambda: jitter)
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.platform.authorize(OTHER)
@@ -245,7 +245,7 @@ async def test_upkeep_continues_after_an_unforeseen_error(
     await cancelled(keep)
 
 
-def kept(
+def stored(
     name: str, left: float, error: str | None = None, value: str | None = "s3cret"
 ) -> StoredToken:
     error_at = 500.0 if error else None
@@ -256,16 +256,16 @@ def kept(
     ("found", "state"),
     [
         (None, LinkState(Link.OWNER, OWNER, None, None)),
-        (kept(OWNER, 60), LinkState(Link.OWNER, OWNER, 7300.0, 100.0)),
-        (kept(OWNER, 0), LinkState(Link.OWNER, OWNER, None, 100.0)),
-        (kept(OWNER, -60), LinkState(Link.OWNER, OWNER, None, 100.0)),
-        (kept(OWNER, 60, None, None), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (stored(OWNER, 60), LinkState(Link.OWNER, OWNER, 7300.0, 100.0)),
+        (stored(OWNER, 0), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (stored(OWNER, -60), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (stored(OWNER, 60, None, None), LinkState(Link.OWNER, OWNER, None, 100.0)),
         (
-            kept(OWNER, 60, "61004"),
+            stored(OWNER, 60, "61004"),
             LinkState(Link.OWNER, OWNER, 7300.0, 100.0, for_code(61004), 500.0),
         ),
         (
-            kept(OWNER, -60, "no-ticket"),
+            stored(OWNER, -60, "no-ticket"),
             LinkState(Link.OWNER, OWNER, None, 100.0, for_trouble(Trouble.NO_TICKET), 500.0),
         ),
     ],
@@ -278,10 +278,10 @@ def test_the_state_of_a_link_is_derived_from_its_stored_token(
     assert "s3cret" not in repr(states)
 
 
-def test_the_links_are_listed_in_the_order_of_the_chain_without_owners_that_are_not_in_the_settings() -> (
+def test_the_links_are_listed_in_the_order_of_the_chain_and_only_for_the_owners_in_the_settings() -> (
     None
 ):
-    found = {name: kept(name, 60) for name in (OTHER, "component", "ticket", "wxsomebodyelse")}
+    found = {name: stored(name, 60) for name in (OTHER, "component", "ticket", "wxsomebodyelse")}
     states = link_states(found, [OWNER, OTHER])
     assert [(state.link, state.owner) for state in states] == [
         (Link.TICKET, None),
@@ -296,7 +296,7 @@ async def test_upkeep_reports_the_remaining_lifetimes_as_of_its_last_look(
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
     left = replica.upkeep.left
-    assert left() == {}  # there was no look yet
+    assert left() == {}  # it has not looked yet
     replicas.run_out(OTHER)
     wechat.fail("api_authorizer_token", Code(50002), times=None)
     async with keeping(replica):
