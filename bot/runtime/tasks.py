@@ -6,7 +6,6 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_BEGINS = 0.001  # seconds for work that was started to become a task
 _LAST_MOMENT = 2.0  # seconds for cancelled tasks to end
 
 _log = logging.getLogger(__name__)
@@ -19,15 +18,14 @@ class Tasks:
     """The background tasks of the bot."""
 
     def __init__(self) -> None:
-        self._due: set[Coroutine[None, None, None]] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._over = False
         self.kept: list[asyncio.Task[None]] = []
         """The tasks that run until the stop; `drain` does not wait for them."""
 
     def __len__(self) -> int:
-        """Return how many pieces of work are pending or running."""
-        return len(self._due) + len(self._running)
+        """Return how many pieces of work are running."""
+        return len(self._running)
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` in a task from the loop's next iteration, after the ack it follows; its exceptions are logged.
@@ -37,8 +35,9 @@ class Tasks:
         if self._over:
             work.close()
             return
-        self._due.add(work)
-        asyncio.get_running_loop().call_soon(self._begin, work)
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
 
     def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run `work`, which goes on until it is cancelled, in a task."""
@@ -51,28 +50,15 @@ class Tasks:
         All work that was started has begun by then, even with no grace.
         """
         now = asyncio.get_running_loop().time
-        end = now() + max(grace, 2 * _BEGINS)
-        while len(self) and now() < end:
-            if self._due:
-                await asyncio.sleep(_BEGINS)
-            else:
-                await asyncio.wait(self._running, timeout=end - now())
+        end = now() + grace
+        await asyncio.sleep(0)
+        while self._running and now() < end:
+            await asyncio.wait(self._running, timeout=end - now())
         self._over = True
-        for work in self._due:
-            work.close()
-        self._due.clear()
         for task in self._running:
             task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=_LAST_MOMENT)
-
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        if work not in self._due:
-            return  # dropped by `drain`
-        self._due.remove(work)
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
