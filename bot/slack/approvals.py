@@ -111,9 +111,10 @@ class ApproverMessages:
 
     async def settle(self, entry: Entry) -> None:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
+        posted = await self._all_asked(entry)
         at = entry.decided or entry.at or entry.created
         shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
-        for asked in await self._all_asked(entry):
+        for asked in posted:
             await self._posts.edit(asked, shown)
 
     async def _all_asked(self, entry: Entry) -> list[Posted]:

@@ -14,7 +14,8 @@ from bot.workflow.ruling import deciding_rules
 
 def cancel(context: ClickContext) -> ClickStep:
     """Cancel a request that waits for people, or the items of a batch that have not begun."""
-    words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
+    words, entry, by = context.words, context.entry, context.click.user_id
+    request = entry.request
     if not context.own and (no := _refused(context)):
         return no
     begun = entry.state in BEGUN
@@ -37,9 +38,9 @@ def _refused(context: ClickContext) -> Reply | None:
         return context.refuse(NothingDone.CANNOT_TELL_WHO)
     if is_operator(policy, person):
         return None
-    rules = deciding_rules(policy, context.request, context.decisions())
-    asked_by = context.request.origin.user_id
-    if any(may_approve(rule, person, asked_by) for rule in rules):
+    request = context.entry.request
+    rules = deciding_rules(policy, request, context.decisions())
+    if any(may_approve(rule, person, request.origin.user_id) for rule in rules):
         return None
     named = (rule.approvers.groups for rule in rules if rule.approvers)
     if policy.operators.groups.union(*named) & set(person.unreadable):

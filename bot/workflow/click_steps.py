@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.command import Share
 from bot.domain.click import Click
 from bot.domain.outcome import Expired
-from bot.domain.request import Origin, Request, Retry, State
+from bot.domain.request import Origin, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
@@ -28,25 +28,20 @@ class ClickContext:
     failed: tuple[str, ...] = ()
 
     @property
-    def request(self) -> Request:
-        """The button's request."""
-        return self.entry.request
-
-    @property
     def own(self) -> bool:
         """Whether the requester clicked."""
-        return self.click.user_id == self.request.origin.user_id
+        return self.click.user_id == self.entry.request.origin.user_id
 
     def decisions(self) -> list[Decided]:
         """Return what the policy says now to what was asked then."""
-        request = self.request
+        request = self.entry.request
         return decide_all(
             self.policy, request.origin, self.requester, request.receivers, request.env
         )
 
     def refuse(self, why: NothingDone) -> "Reply":
         """Return the reply that says why the click did nothing."""
-        return Reply(refused(self.words, why, self.request))
+        return Reply(refused(self.words, why, self.entry.request))
 
 
 @dataclass(frozen=True, slots=True)

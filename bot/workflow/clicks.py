@@ -74,7 +74,7 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
         case Act.SHARE_AGAIN:
             return share_again(context)
         case Act.STEPS:
-            return Reply(steps_left(context.words, context.request))
+            return Reply(steps_left(context.words, context.entry.request))
         case _:
             assert_never(act)
 
@@ -179,7 +179,7 @@ class ClickHandler:
                 return await self._apply(context, step)
             case CancelRest():
                 by = context.click.user_id
-                count = await self._ledger.batches.cancel(context.request, by)
+                count = await self._ledger.batches.cancel(context.entry.request, by)
                 return Reply(say.rest_cancelled(context.words, count))
             case Resubmit():
                 return await self._resubmit(context, step)
@@ -199,7 +199,7 @@ class ClickHandler:
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.process(moved))
         if isinstance(moved.outcome, Skipped):
-            return Reply(say.skipped(words, context.request, moved.outcome.why), step.settles)
+            return Reply(say.skipped(words, moved.request, moved.outcome.why), step.settles)
         return Reply(step.message, step.settles)
 
     async def _resubmit(self, context: ClickContext, step: Resubmit) -> Reply:
@@ -225,7 +225,7 @@ class ClickHandler:
 
     async def _note(self, context: ClickContext, kind: str) -> None:
         """Record that somebody tried what they may not."""
-        request, click = context.request, context.click
+        request, click = context.entry.request, context.click
         facts = facts_of(request) | {"user": click.user_id, "channel": click.channel_id}
         await self._intake.note(kind, request.origin, facts, within(PATIENCE))
 

@@ -26,7 +26,7 @@ def confirm(context: ClickContext) -> ClickStep:
 
 
 def _confirmed(context: ClickContext) -> ClickStep:
-    words, policy, request = context.words, context.policy, context.request
+    words, policy, request = context.words, context.policy, context.entry.request
     by, url = context.click.user_id, context.click.response_url
     decisions = context.decisions()
     ask, decision = strictest(decisions)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from bot.domain.outcome import Denied, Ground, Rejected
+from bot.domain.click import Click
+from bot.domain.outcome import Denied, Ground, Outcome, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
@@ -32,7 +33,7 @@ class _Review:
 
 
 def _review(context: ClickContext) -> _Review:
-    policy, request, decisions = context.policy, context.request, context.decisions()
+    policy, request, decisions = context.policy, context.entry.request, context.decisions()
     return _Review(
         deciding_rules(policy, request, decisions),
         in_doubt(strictest(decisions)[1]),
@@ -50,39 +51,37 @@ def may_not_decide(context: ClickContext) -> ClickStep | None:
 
 def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     """Apply an approver's decision: the request goes on, or ends as rejected or denied."""
-    words, entry, request, by = context.words, context.entry, context.request, context.click.user_id
+    words, entry, click = context.words, context.entry, context.click
     if entry.state is not State.WAITING:
-        return late(words, context.click, entry)
+        return late(words, click, entry)
     reviewed = _review(context)
     if no := _refused(context, reviewed):
         return no
     if approved and reviewed.in_doubt:
-        return Reply(say.cannot_tell_requester(words, request.origin.user_id))
+        return Reply(say.cannot_tell_requester(words, entry.request.origin.user_id))
     if reviewed.ground and (approved or not reviewed.may_be_rejected):
         return _deny(context, reviewed)
-    message = say.decision_taken(words, request, approved=approved)
-    if not approved:
-        end = Rejected(by, context.click.comment)
-        return ApplyMove(
-            _with_comment(context, Move(State.ANSWERED, by, "rejected", outcome=end)), message
-        )
-    to = State.PLACED if entry.place else State.ACCEPTED
-    rule = reviewed.rules[0].name if reviewed.rules else None
-    return ApplyMove(_with_comment(context, Move(to, by, "approved", rule=rule)), message)
+    if approved:
+        to = State.PLACED if entry.place else State.ACCEPTED
+        rule = reviewed.rules[0].name if reviewed.rules else None
+        move = _move(click, to, "approved", rule=rule)
+    else:
+        move = _move(click, State.ANSWERED, "rejected", Rejected(click.user_id, click.comment))
+    return ApplyMove(move, say.decision_taken(words, entry.request, approved=approved))
 
 
 def _deny(context: ClickContext, reviewed: _Review) -> ApplyMove:
     """End a request that the current policy does not allow."""
     ground = reviewed.ground or Ground.NOT_ALLOWED
-    move = Move(State.ANSWERED, context.click.user_id, "denied", outcome=Denied(ground))
-    return ApplyMove(
-        _with_comment(context, move), say.over_by_policy(context.words, context.request, ground)
-    )
+    move = _move(context.click, State.ANSWERED, "denied", Denied(ground))
+    return ApplyMove(move, say.over_by_policy(context.words, context.entry.request, ground))
 
 
-def _with_comment(context: ClickContext, move: Move) -> Move:
-    """Return the move with the approver's comment, and the message that they clicked."""
-    return replace(move, comment=context.click.comment, asked=context.click.message)
+def _move(
+    click: Click, to: State, kind: str, outcome: Outcome | None = None, *, rule: str | None = None
+) -> Move:
+    """Return a move with the approver's comment, and the message that they clicked."""
+    return Move(to, click.user_id, kind, click.comment, outcome, rule=rule, asked=click.message)
 
 
 def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
@@ -90,7 +89,7 @@ def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
 
     Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.
     """
-    person, asked_by = context.clicker, context.request.origin.user_id
+    person, asked_by = context.clicker, context.entry.request.origin.user_id
     if isinstance(person, Unreadable):
         return context.refuse(NothingDone.CANNOT_TELL_WHO)
     if not reviewed.rules and reviewed.ground and not reviewed.in_doubt:

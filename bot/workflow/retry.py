@@ -14,7 +14,8 @@ from bot.workflow.ruling import approving_rule
 
 def retry(context: ClickContext) -> ClickStep:
     """Retry what failed, on the requester's behalf; a request can be retried once."""
-    entry, request, click = context.entry, context.request, context.click
+    entry, click = context.entry, context.click
+    request = entry.request
     if entry.outcome is None or not retry_may_help(entry.outcome):
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
@@ -39,7 +40,7 @@ def retry(context: ClickContext) -> ClickStep:
 
 def share_again(context: ClickContext) -> ClickStep:
     """Share again what was shared before; the reason is the one given now, else the requester's own earlier one."""
-    request, click = context.request, context.click
+    request, click = context.entry.request, context.click
     if request.appids:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     reason = click.reason or (request.reason if context.own else None)
