@@ -1,9 +1,9 @@
 """What clicks change in the ledger: of several at once, exactly one moves the request."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
@@ -23,7 +23,7 @@ from bot.ledger.statements import (
     compared,
     seconds,
 )
-from bot.ledger.writer import Writer
+from bot.ledger.writer import Writer, in_transaction
 
 _MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
 
@@ -105,20 +105,20 @@ class ClickMoves:
         self._lease = lease
         self._holder = holder
 
-    async def find(self, request_id: str) -> Entry | None:
+    @in_transaction
+    def find(self, on: Connection, request_id: str) -> Entry | None:
         """Return the current entry of a request; None if there is none, or for a text that databases refuse."""
         if not (request_id.isascii() and request_id.isprintable()):
             return None
-        found = await self._read(_FIND, the_id=request_id)
-        return found[0] if found else None
+        return next(iter(read_entries(on, _FIND, the_id=request_id)), None)
 
-    async def waiting(self, team_id: str) -> list[Entry]:
+    def waiting(self, team_id: str) -> Awaitable[list[Entry]]:
         """Return what waits for an approval in a workspace, oldest first."""
-        return await self._read(_FIND_WAITING, the_team=team_id)
+        return self._writer.run(read_entries, _FIND_WAITING, the_team=team_id)
 
-    async def stoppable(self, team_id: str) -> list[Entry]:
+    def stoppable(self, team_id: str) -> Awaitable[list[Entry]]:
         """Return what can be cancelled in a workspace, oldest first: requests that wait for people, and batches under way."""
-        return await self._read(_FIND_STOPPABLE, the_team=team_id)
+        return self._writer.run(read_entries, _FIND_STOPPABLE, the_team=team_id)
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a waiting request and lease it; None if its state has changed since, or it has expired.
@@ -206,9 +206,6 @@ class ClickMoves:
         }
         if on.execute(_UNDO, which | as_before).rowcount:
             record(on, "taken back", entry.request, {"user": by})
-
-    async def _read(self, query: Select[Any], **which: str) -> list[Entry]:
-        return await self._writer.run(read_entries, query, **which)
 
 
 def _missing(entry: Entry, **columns: str | None) -> dict[str, str]:

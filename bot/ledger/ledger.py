@@ -3,7 +3,7 @@
 Requests change state; events are append-only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -146,14 +146,13 @@ class Ledger:
         placed = self._writer.run(move, entry, State.PLACED, [("placed", {})], {"place": place})
         return self._held(entry, await placed)
 
-    async def asked(self, entry: Entry, where: str) -> bool:
+    def asked(self, entry: Entry, where: str) -> Awaitable[bool]:
         """Record where the approvers were asked, and release the request until half of its time is over.
 
         False if another replica holds it, or it no longer waits.
         """
-        asked = await self._writer.run(ask, entry, where)
-        self.lease.released(entry)
-        return asked
+        self.lease.released(entry)  # until this is recorded, only the database knows
+        return self._writer.run(ask, entry, where)
 
     async def answer(
         self,
@@ -171,19 +170,17 @@ class Ledger:
         done = self._writer.run(answer, entry, outcome, seconds, steps, called_again=called_again)
         return self._held(entry, await done)
 
-    async def end(self, entry: Entry, how: str, why: str | None = None) -> bool:
+    def end(self, entry: Entry, how: str, why: str | None = None) -> Awaitable[bool]:
         """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
         The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
         """
-        event = how, {"detail": why}
-        ended = await self._writer.run(move, entry, State.ENDED, [event], {})
         self.lease.released(entry)
-        return ended
+        return self._writer.run(move, entry, State.ENDED, [(how, {"detail": why})], {})
 
-    async def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
+    def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> Awaitable[None]:
         """Record an event that changes no request."""
-        await self._writer.run(note, kind, origin, facts)
+        return self._writer.run(note, kind, origin, facts)
 
     @in_transaction
     def history(
@@ -196,9 +193,9 @@ class Ledger:
             return read_entries(on, _HISTORY_OF_APPID, the_appid=about, most=limit)
         return read_entries(on, _HISTORY_OF_ENV, the_env=about, most=limit)
 
-    async def told_steps(self, request: Request, outcome: Outcome) -> bool | None:
+    def told_steps(self, request: Request, outcome: Outcome) -> Awaitable[bool | None]:
         """Tell whether earlier answers told all receivers the remaining steps; None if nothing was shared."""
-        return await self._writer.run(told_steps, request, outcome)
+        return self._writer.run(told_steps, request, outcome)
 
     @in_transaction
     def envs(self, on: Connection, limit: int) -> list[str]:

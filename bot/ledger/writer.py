@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
@@ -88,15 +88,16 @@ class Writer:
     def run(
         self, work: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
     ) -> asyncio.Future[T]:
-        """Return a future with the result of `work`, resolved after its commit; raises LedgerDownError on a timeout.
+        """Return a future with the result of `work`, resolved after its commit; it raises LedgerDownError on a timeout.
 
         Cancelling the future before the work has begun drops it. If the connection breaks or the time is up during the
         commit, the work may be done nevertheless.
         """
-        if self._closed:
-            raise LedgerDownError("the ledger is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
+        if self._closed:
+            done.set_exception(LedgerDownError("the ledger is closed"))
+            return done
         job = _Job(lambda on: work(on, *given, **named), done)
         late = LedgerDownError(f"no answer within {self._patience:g} s")
         how = asyncio.Future.set_exception
@@ -246,11 +247,11 @@ Self = TypeVar("Self", bound=_Writing)
 
 def in_transaction(
     work: Callable[Concatenate[Self, Connection, P], T],
-) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
-    """Make a coroutine of a method that is to run in the writer's thread, within a transaction of its `_writer`."""
+) -> Callable[Concatenate[Self, P], asyncio.Future[T]]:
+    """Make a method run in the writer's thread, within a transaction of its `_writer`, and return a future."""
 
     @wraps(work)
-    async def run(self: Self, /, *given: P.args, **named: P.kwargs) -> T:
-        return await self._writer.run(lambda on: work(self, on, *given, **named))
+    def run(self: Self, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
+        return self._writer.run(lambda on: work(self, on, *given, **named))
 
     return run
