@@ -13,7 +13,6 @@ from bot.ops.logs.setup import set_up
 from bot.ops.output import FAILED, FINE, WRONG_SETUP, complain
 from bot.runtime.signals import cancel_on, ignore_signals, on_first_signal, setter_of
 from bot.settings.load import Settings, load, read_parts
-from bot.settings.tokens import PlatformSettings
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def _run_until(
         _log.info("stopped")
 
     try:
-        with asyncio.Runner(loop_factory=loop_factory(settings)) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve())
     except CannotStartError as error:
         complain(error.problems, settings.secrets())
@@ -63,14 +62,8 @@ def _run_until(
     return FINE
 
 
-def loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's factory, which needs less CPU, if it is installed and nobody posts to the bot; else None.
-
-    When the process runs out of file descriptors, uvloop closes connections that asyncio would accept later. In HTTP
-    mode each brings a command, and with the bot's own token chain a push from WeChat.
-    """
-    if not settings.slack.app_token or isinstance(settings.tokens, PlatformSettings):
-        return None
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory, which needs less CPU, if it is installed; else None."""
     try:
         import uvloop  # noqa: PLC0415  # an extra, which only the running bot needs
     except ImportError:

@@ -16,10 +16,11 @@ from typing import Any
 from aiohttp import StreamReader, web
 from aiohttp.typedefs import Handler, Middleware
 
+from bot.runtime.acceptor import Acceptor
+
 _MOST = 256  # connections, but at most a quarter of the process's file descriptors
 _KEEPALIVE = 300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60
 _LINGERING = 1.0  # seconds for a refused client to stop sending and read the response
-_BACKLOG = 1024  # connections in the kernel's accept queue; one that finds it full comes again after a second
 
 # Bytes buffered per connection. aiohttp buffers all that is read before the headers are checked.
 _SOCKET_BUFFER = 8 << 10  # the socket's SO_RCVBUF; Linux doubles it, see socket(7)
@@ -32,6 +33,16 @@ _MOST_HEADER_BYTES = 32 << 10
 def connection_limit() -> int:
     """Return how many connections to accept so that descriptors remain for Slack, WeChat and the ledger."""
     return min(_MOST, getrlimit(RLIMIT_NOFILE)[0] // 4)
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """Return a socket for each address of the host, bound to the port but not listening yet."""
+    server = await asyncio.get_running_loop().create_server(
+        asyncio.Protocol, host, port, start_serving=False
+    )
+    bound = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+    server.close()
+    return bound
 
 
 class _ClientConnection(web.RequestHandler, asyncio.BufferedProtocol):
@@ -134,24 +145,9 @@ class HttpServer:
             lingering_time=_LINGERING,
             read_bufsize=_READ_BUFFER,
         )
-
-        # asyncio accepts up to `backlog` connections at a time and logs an error for each if no descriptor is left.
-        listening = await loop.create_server(connection, host, port, backlog=1)
-
-        async def stop_accepting() -> None:
-            # asyncio never closes a connection that it is still setting up when its server closes, which takes two
-            # iterations of the loop.
-            for each in listening.sockets:
-                loop.remove_reader(each.fileno())
-            for _ in range(2):
-                await asyncio.sleep(0)
-            listening.close()
-
-        stack.push_async_callback(stop_accepting)
-        for each in listening.sockets:
-            with socket.socket(fileno=os.dup(each.fileno())) as same:
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
-                same.listen(_BACKLOG)
+        for each in [stack.enter_context(each) for each in await _bound(host, port)]:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
+            stack.push_async_callback(Acceptor(each, connection).stop)
 
     def _close_one_if_full(self, server: web.Server) -> None:
         if len(server.connections) < self._most:

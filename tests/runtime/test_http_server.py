@@ -1,15 +1,16 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 import pytest
 from aiohttp import web
 
 from bot.runtime.http_server import HttpServer, connection_limit
-from tests.conftest import free_port
+from tests.conftest import free_port, soon
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: bot\r\n\r\n"
 UNFINISHED = b"GET / HTTP/1.1\r\n"
@@ -163,6 +164,37 @@ def few_files() -> Iterator[None]:
     setrlimit(RLIMIT_NOFILE, (400, hard))
     yield
     setrlimit(RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Limit this process to its currently open files."""
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    with Path("/dev/null").open(encoding="ascii") as newest:
+        least = newest.fileno()
+    setrlimit(RLIMIT_NOFILE, (least, hard))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_file_descriptors_a_connection_waits_until_there_are_some(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serve(2) as server:
+        server.may_respond.set()
+        waiting = [socket.socket() for _ in range(2)]
+        with no_more_files():
+            for each in waiting:
+                each.connect(("127.0.0.1", server.port))
+                each.sendall(REQUEST)
+            await soon(lambda: caplog.messages)
+        for each in waiting:
+            client = Client(*await asyncio.open_connection(sock=each))
+            server.clients.append(client)
+            assert await client.status_line() == b"HTTP/1.1 200 OK\r\n"
+        assert caplog.messages == ["no connection can be accepted"]
 
 
 @pytest.mark.usefixtures("few_files")
