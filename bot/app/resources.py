@@ -12,7 +12,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.ledger import Ledger, LedgerDownError
+from bot.ledger import Ledger, LedgerDownError, open_database
 from bot.ledger.address import CannotOpenError, in_memory, parse
 from bot.ledger.events import EventListener, fan_out
 from bot.ops.logs.event_log import log_event
@@ -144,8 +144,8 @@ async def _ledger(
 ) -> Ledger:
     """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
     try:
-        ledger = Ledger.open(
-            settings.database_url,
+        ledger = Ledger(
+            open_database(settings.database_url),
             secrets.token_hex(8),
             on_event=fan_out(*listeners),
             transacted=observers.transacted,

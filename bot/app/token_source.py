@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.app.resources import Resources
 from bot.domain.link import Link, LinkState
-from bot.ledger.seal import seal_of
+from bot.ledger.seal import Seal
 from bot.ops.health import chain_trouble
 from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
@@ -81,7 +81,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
         )
     runtime, in_force = resources.runtime, resources.in_force
     observers, start = resources.observers, resources.tasks.start
-    tokens = resources.ledger.tokens(platform.appid, seal_of(platform.encryption_keys))
+    tokens = resources.ledger.tokens(platform.appid, Seal(platform.encryption_keys))
     component = Component(
         resources.wechat,
         platform.appid,

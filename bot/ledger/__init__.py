@@ -10,6 +10,7 @@ from bot.ledger.acceptance import (
     Undelivered,
     UnderWay,
 )
+from bot.ledger.database import open_database
 from bot.ledger.entries import Entry, answered
 from bot.ledger.events import Event
 from bot.ledger.lease import LEASE
@@ -31,4 +32,5 @@ __all__ = [
     "Undelivered",
     "UnderWay",
     "answered",
+    "open_database",
 ]

@@ -38,7 +38,6 @@ from bot.ledger.statements import (
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
 
-
 _FOUND_BY = ("id", "trigger_id", "team", "user", "env", "appid")
 """The columns by which conflicting requests are found."""
 
@@ -48,6 +47,8 @@ _SINGLE = and_(PAIR, _r.appid != "", OPEN)
 _DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
 _UNDELIVERED = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
+_IGNORE_UNDELIVERED = bindparam("ignore_undelivered", type_=Boolean)
+_IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
 _ACCEPT = Prepared(
@@ -56,26 +57,20 @@ _ACCEPT = Prepared(
         [*NEW_COLUMNS, "created", "until", "wake"],
         select(
             *(value_of(_r[name]) for name in NEW_COLUMNS),
-            *(
-                NOW,
-                NOW + seconds("patience"),
-                NOW + seconds("nap"),
-            ),  # NULL unless it waits for people
+            NOW,
+            NOW + seconds("patience"),  # NULL unless it waits for people
+            NOW + seconds("nap"),
         )
         .where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
-            or_(bindparam("ignore_undelivered", type_=Boolean), ~exists().where(_UNDELIVERED)),
-            or_(bindparam("ignore_shared", type_=Boolean), ~exists().where(PAIR, SHARED)),
+            or_(_IGNORE_UNDELIVERED, ~exists().where(_UNDELIVERED)),
+            or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
         )
         .suffix_with(UNLESS_CONFLICT),
     )
     .returning(_r.created)
 )
-_FIND_SAME = select(requests).where(or_(compared(_r.trigger_id), compared(_r.id)))
-_FIND_UNDER_WAY = select(requests).where(or_(and_(PAIR, CARRIED), _WAITS))
-_FIND_UNDELIVERED = select(requests).where(_UNDELIVERED)
-_FIND_SHARED = select(requests).where(PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
 _WAITING_BATCHES = (
     select(func.count())
     .select_from(requests)
@@ -111,15 +106,14 @@ class NewRequest:
     @property
     def columns(self) -> dict[str, object]:
         """The parameters of the insert."""
-        request, confirming = self.request, self.state is State.CONFIRMING
+        request = self.request
+        ignores = request.again or self.retry is not None or request.batch is not None
         return {
             **columns_of(request, self.state, self.holder),
-            "ignore_shared": request.again or bool(request.appids),
-            "ignore_undelivered": request.again
-            or self.retry is not None
-            or request.batch is not None,
+            "ignore_shared": request.again,
+            "ignore_undelivered": ignores,
             "patience": self.patience,
-            "nap": self.patience if confirming else None,
+            "nap": self.patience if self.state is State.CONFIRMING else None,
         }
 
     @property
@@ -173,22 +167,32 @@ class TooManyBatches:
     """MOST_WAITING batches of this person wait already."""
 
 
-Acceptance = (
-    Accepted | Duplicate | UnderWay | Undelivered | SharedBefore | AlreadyRetried | TooManyBatches
-)
+Conflict = Duplicate | UnderWay | Undelivered | SharedBefore
+Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
+
+
+_CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
+    Duplicate: select(requests).where(or_(compared(_r.trigger_id), compared(_r.id))),
+    UnderWay: select(requests).where(or_(and_(PAIR, CARRIED), _WAITS)),
+    Undelivered: select(requests).where(~_IGNORE_UNDELIVERED, _UNDELIVERED),
+    SharedBefore: (
+        select(requests).where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
+    ),
+}
+"""The queries for each conflict, in the order in which they are reported."""
 
 
 def accept(on: Connection, new: NewRequest) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
     fill = new.columns
-    find = {f"the_{name}": fill[name] for name in _FOUND_BY}
-    ignore_shared, ignore_undelivered = new.request.again, bool(fill["ignore_undelivered"])
-    if new.request.appids and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING:
-        return _find_conflict(on, find) or TooManyBatches()
+    fill |= {f"the_{name}": fill[name] for name in _FOUND_BY}
+    open_ones = {**fill, "ignore_shared": True, "ignore_undelivered": True}
+    if new.request.appids and (on.scalar(_WAITING_BATCHES, fill) or 0) >= MOST_WAITING:
+        return _find_conflict(on, open_ones) or TooManyBatches()
     if new.retry and not on.execute(_RETRY, new.retried).rowcount:
-        return _find_conflict(on, find) or AlreadyRetried()
+        return _find_conflict(on, open_ones) or AlreadyRetried()
     while True:
-        created = _ACCEPT.scalar(on, {**fill, **find})
+        created = _ACCEPT.scalar(on, fill)
         if created is not None:
             record(on, "accepted", new.request)
             if new.retry:
@@ -196,13 +200,10 @@ def accept(on: Connection, new: NewRequest) -> Acceptance:
                 record(on, "retried", new.request, asked)
             until = None if new.patience is None else created + new.patience
             return Accepted(Entry(new.request, new.state, 1, created, at=created, until=until))
-        standing = _find_conflict(
-            on, find, ignore_shared=ignore_shared, ignore_undelivered=ignore_undelivered
-        )
-        if standing is not None:
+        if conflict := _find_conflict(on, fill):
             if new.retry:
                 on.execute(_NOT_RETRIED, new.retried)
-            return standing
+            return conflict
         # The conflicting request has ended since, so try again.
 
 
@@ -214,27 +215,9 @@ def withdraw(on: Connection, new: NewRequest) -> None:
             on.execute(_NOT_RETRIED, new.retried)
 
 
-def _find_conflict(
-    on: Connection,
-    find: Mapping[str, object],
-    *,
-    ignore_shared: bool = True,
-    ignore_undelivered: bool = True,
-) -> Duplicate | UnderWay | Undelivered | SharedBefore | None:
-    """Return the request that a new one conflicts with; None if it has ended since.
-
-    `ignore_shared` and `ignore_undelivered` skip the checks for an earlier share and an undelivered answer.
-    """
-
-    def first(query: Select[Any]) -> Entry | None:
-        return max(read_entries(on, query, **find), key=lambda entry: entry.created, default=None)
-
-    if known := first(_FIND_SAME):
-        return Duplicate(known)
-    if under_way := first(_FIND_UNDER_WAY):
-        return UnderWay(under_way)
-    if not ignore_undelivered and (undelivered := first(_FIND_UNDELIVERED)):
-        return Undelivered(undelivered)
-    if not ignore_shared and (shared := first(_FIND_SHARED)):
-        return SharedBefore(shared)
+def _find_conflict(on: Connection, find: Mapping[str, object]) -> Conflict | None:
+    """Return the newest request that a new one conflicts with; None if it has ended since."""
+    for kind, query in _CONFLICTS.items():
+        if entries := read_entries(on, query, **find):
+            return kind(max(entries, key=lambda entry: entry.created))
     return None

@@ -9,13 +9,13 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
 from bot.domain.request import BEGUN, Request, State, items_of, number_of
-from bot.ledger.entries import Entry, key_of, read_entries
+from bot.ledger.entries import Entry, read_entries, stands
 from bot.ledger.events import record, record_each
 from bot.ledger.items import ItemEnd, ends_of, record_items
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
-from bot.ledger.statements import FIND_STANDING, NOW, among, compared
+from bot.ledger.statements import NOW, among, compared
 from bot.ledger.writer import Writer, in_transaction
 
 _r = requests.c
@@ -55,7 +55,7 @@ class BatchItems:
     @in_transaction
     def queue(self, on: Connection, batch: Entry) -> bool:
         """Record the items that are not recorded yet; False if another replica holds the batch."""
-        if held := _holds(on, batch):
+        if held := stands(on, batch, State.PLACED):
             record_items(on, batch.request)
         return held
 
@@ -77,7 +77,7 @@ class BatchItems:
 
         False if it was cancelled, or there is none; None if another replica holds the batch.
         """
-        if not _holds(on, batch):
+        if not stands(on, batch, State.PLACED):
             return None
         if done is not None:
             _answer(on, done)
@@ -89,7 +89,7 @@ class BatchItems:
 
         `begun` if WeChat may have shared it nevertheless, so that it can no longer be cancelled.
         """
-        if held := _holds(on, batch):
+        if held := stands(on, batch, State.PLACED):
             on.execute(_PUT_BACK, {"the_id": item.id, "may_be_shared": begun})
         return held
 
@@ -111,7 +111,7 @@ class BatchItems:
     @in_transaction
     def give_up(self, on: Connection, batch: Entry, outcome: Outcome) -> bool:
         """End all open items with `outcome`; False if another replica holds the batch."""
-        if held := _holds(on, batch):
+        if held := stands(on, batch, State.PLACED):
             record_items(on, batch.request)
             _answer_all(on, batch.request, _END_LEFT, outcome)
         return held
@@ -122,7 +122,7 @@ class BatchItems:
 
         False if another replica holds the batch.
         """
-        if not _holds(on, batch):
+        if not stands(on, batch, State.PLACED):
             return False
         for done in midway:
             _answer(on, done)
@@ -130,10 +130,6 @@ class BatchItems:
         if left or midway:
             record(on, "stopped", batch.request, {"detail": f"{len(left) + len(midway)} items"})
         return True
-
-
-def _holds(on: Connection, batch: Entry) -> bool:
-    return FIND_STANDING.scalar(on, {**key_of(batch), "the_state": State.PLACED.value}) is not None
 
 
 def _answer(on: Connection, done: ItemAnswered) -> None:

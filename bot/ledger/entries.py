@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from bot.domain.language import Language
 from bot.domain.outcome import Outcome
 from bot.domain.request import Approval, Origin, Request, State
 from bot.ledger.outcomes import known
+from bot.ledger.prepared import Prepared
+from bot.ledger.schema import requests
+from bot.ledger.statements import STANDS
+
+_FIND_STANDING = Prepared(select(requests.c.id).where(STANDS).with_for_update())
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,11 @@ def columns_of(request: Request, state: State, holder: str | None) -> dict[str, 
 def key_of(entry: Entry) -> dict[str, object]:
     """Return the parameters of MINE: they match the row until another replica takes the request over."""
     return {"the_id": entry.request.id, "the_fence": entry.fence}
+
+
+def stands(on: Connection, entry: Entry, state: State) -> bool:
+    """Tell whether a request is in this state and no other replica has taken it over; waits for one that is about to."""
+    return _FIND_STANDING.scalar(on, {**key_of(entry), "the_state": state.value}) is not None
 
 
 def facts_of(request: Request) -> dict[str, object]:

@@ -15,7 +15,7 @@ from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger.acceptance import Acceptance, Accepted, NewRequest, accept, withdraw
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
-from bot.ledger.database import Opened, open_database
+from bot.ledger.database import Opened
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.events import EventListener, note
 from bot.ledger.lane import Lane
@@ -76,18 +76,6 @@ class Ledger:
         self.batches = BatchItems(self._writer)
         self.lane = Lane(self._writer)
 
-    @classmethod
-    def open(
-        cls,
-        url: str,
-        holder: str,
-        lease: float = LEASE,
-        on_event: EventListener = no_op,
-        transacted: Transacted = no_op,
-    ) -> "Ledger":
-        """Return the ledger at `url`; raises CannotOpenError. `on_event` gets each event once it is committed."""
-        return cls(open_database(url), holder, lease, on_event, transacted)
-
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of the third-party platform with this component appid."""
         return Tokens(self._writer, platform, seal)
@@ -133,7 +121,7 @@ class Ledger:
         holder = None if state is State.CONFIRMING else self._holder
         new = NewRequest(request, state, holder, patience, retry)
         # On an error the requester is told that nothing was done, so the request must not stand.
-        with self._writer.undo_on_failure(lambda on: withdraw(on, new), request=request.id):
+        with self._writer.run_on_failure(lambda on: withdraw(on, new), request=request.id):
             found = await self._writer.run(accept, new)
         if isinstance(found, Accepted) and holder:
             self.lease.acquired(found.entry)

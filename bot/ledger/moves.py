@@ -6,13 +6,13 @@ from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
 from bot.domain.outcome import Finished, Outcome, Readiness, Shared, Step
 from bot.domain.request import Request, State, before
-from bot.ledger.entries import Entry, answered, key_of
+from bot.ledger.entries import Entry, answered, key_of, stands
 from bot.ledger.events import record
 from bot.ledger.lane import requeue_others
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import SHARED, events, requests
-from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, NOW, STANDS, among, compared
+from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, NOW, among, compared
 
 _r = requests.c
 
@@ -28,7 +28,6 @@ _MOVE = {
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _SETTLED = _WAITS.values(**NOTHING_OWED)
 _ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
-_STANDS = select(_r.id).where(STANDS)
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
 # detail, and count as answers with steps.
@@ -68,10 +67,8 @@ def move(
     columns: Mapping[str, object],
 ) -> bool:
     """Change the state and add the events; False if the fence is old or the move is not lawful."""
-    mine = key_of(entry)
-    if _MOVE[to].run(on, {**columns, **mine}) != 1:
-        # An earlier try may have been committed without learning so.
-        return on.scalar(_STANDS, {**mine, "the_state": to.value}) is not None
+    if _MOVE[to].run(on, {**columns, **key_of(entry)}) != 1:
+        return stands(on, entry, to)  # an earlier try may have been committed without learning so
     for kind, facts in happened:
         record(on, kind, entry.request, facts)
     return True

@@ -5,6 +5,7 @@ A take-over raises the request's fence, so that the former holder can no longer 
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -22,12 +23,11 @@ from sqlalchemy import (
 )
 
 from bot.domain.request import State
-from bot.ledger.entries import Entry, entry_of, key_of
+from bot.ledger.entries import Entry, entry_of, key_of, stands
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import (
-    FIND_STANDING,
     HALF_TIME,
     MINE,
     NOW,
@@ -42,8 +42,9 @@ from bot.ledger.writer import LedgerDownError, Writer
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before an owed message is retried
 
-_r = requests.c
+T = TypeVar("T")
 
+_r = requests.c
 
 _RELEASE_WAITING = (
     update(requests)
@@ -111,7 +112,7 @@ _RELEASE_ALL = update(requests).where(compared(_r.holder), OPEN).values(holder=N
 class Replica:
     """Holds requests by leases of `seconds`; `exclusive` if no other process can use the ledger."""
 
-    def __init__(  # a test may bring its own clock
+    def __init__(
         self,
         writer: Writer,
         holder: str,
@@ -134,16 +135,12 @@ class Replica:
     async def start(self) -> None:
         """Send the first heartbeat, and release this replica's old requests or, if it is exclusive, all."""
 
-        def work(on: Connection) -> None:
+        def release(on: Connection) -> None:
             self._release_all(on)
             if self._exclusive:
                 on.execute(_DELETE_REPLICAS)
-            self._heartbeat(on)
 
-        began = self._clock()
-        await self._writer.run(work)
-        self.lease.renew(began)
-        self._last_heartbeat = self._clock()
+        await self._heartbeat_after(release)
 
     async def stop(self) -> None:
         """Release all requests and delete the lease."""
@@ -151,19 +148,11 @@ class Replica:
 
     async def heartbeat(self) -> None:
         """Send a heartbeat, which renews the lease."""
-
-        def work(on: Connection) -> float:
-            self._heartbeat(on)
-            return on.scalar(_OWED) or 0.0
-
-        began = self._clock()
         try:
-            self.owed_seconds = await self._writer.run(work)
+            self.owed_seconds = await self._heartbeat_after(lambda on: on.scalar(_OWED) or 0.0)
         except LedgerDownError:
             self._last_heartbeat = None
             raise
-        self._last_heartbeat = self._clock()
-        self.lease.renew(began)
 
     @property
     def writable(self) -> bool:
@@ -174,15 +163,7 @@ class Replica:
         """Tell whether this replica holds a request; asks the database only if the lease has expired meanwhile."""
         if self.lease.covers(entry):
             return True
-
-        def work(on: Connection) -> bool:
-            self._heartbeat(on)
-            stands = {**key_of(entry), "the_state": entry.state.value}
-            return FIND_STANDING.scalar(on, stands) is not None
-
-        began = self._clock()
-        held = await self._writer.run(work)
-        self.lease.renew(began)
+        held = await self._heartbeat_after(lambda on: stands(on, entry, entry.state))
         if held:
             self.lease.acquired(entry)
         return held
@@ -226,14 +207,25 @@ class Replica:
                 still = {"the_holder": self._holder, "the_state": entry.state.value}
                 on.execute(_RELEASE, {**key_of(entry), **still})
 
-        with self._writer.undo_on_failure(put_back, kind="taken over"):
+        with self._writer.run_on_failure(put_back, kind="taken over"):
             await self._writer.run(work)
         for entry in taken:
             self.lease.acquired(entry)
         return taken
 
-    def _heartbeat(self, on: Connection) -> None:
-        on.execute(_HEARTBEAT, {"id": self._holder, "seconds": self._seconds})
+    async def _heartbeat_after(self, work: Callable[[Connection], T]) -> T:
+        """Do some work and send a heartbeat in the same transaction, and renew the lease from when that was asked for."""
+
+        def both(on: Connection) -> T:
+            done = work(on)
+            on.execute(_HEARTBEAT, {"id": self._holder, "seconds": self._seconds})
+            return done
+
+        began = self._clock()
+        done = await self._writer.run(both)
+        self._last_heartbeat = self._clock()
+        self.lease.renew(began)
+        return done
 
     def _release_all(self, on: Connection) -> None:
         on.execute(_RELEASE_ALL, {"the_holder": self._holder})

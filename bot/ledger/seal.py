@@ -23,11 +23,17 @@ class Sealed(Enum):
 
 
 class Seal:
-    """Encrypts and decrypts what is stored; without keys, secrets are stored in plain text."""
+    """Encrypts and decrypts what is stored, with Fernet keys, the newest first; without keys it is stored in plain text."""
 
-    def __init__(self, newest: "Fernet | None" = None, every: "MultiFernet | None" = None) -> None:
-        self._newest = newest
-        self._every = every
+    def __init__(self, keys: Sequence[str] = ()) -> None:
+        self._newest: Fernet | None = None
+        self._every: MultiFernet | None = None
+        if keys:
+            # Imported here, since it takes three megabytes and many bots have no keys.
+            from cryptography import fernet  # noqa: PLC0415
+
+            fernets = [fernet.Fernet(key) for key in keys]
+            self._newest, self._every = fernets[0], fernet.MultiFernet(fernets)
 
     def encrypt(self, secret: str) -> str:
         """Return the text to store for a secret."""
@@ -48,17 +54,6 @@ class Seal:
         if _decrypted(self._newest, stored) is not None:
             return Sealed.NEWEST
         return Sealed.LOST if _decrypted(self._every, stored) is None else Sealed.OLDER
-
-
-def seal_of(keys: Sequence[str]) -> Seal:
-    """Return the Seal with these Fernet keys, the newest first."""
-    if not keys:
-        return Seal()
-    # Imported here, since it takes three megabytes and many bots have no keys.
-    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
-
-    fernets = [Fernet(key) for key in keys]
-    return Seal(fernets[0], MultiFernet(fernets))
 
 
 def _decrypted(fernet: "Fernet | MultiFernet | None", stored: str) -> str | None:

@@ -14,14 +14,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     literal_column,
-    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.request import State
-from bot.ledger.prepared import Prepared
 from bot.ledger.schema import OPEN, requests
 
 UNLESS_CONFLICT = text("ON CONFLICT DO NOTHING")
@@ -103,6 +101,3 @@ MINE = and_(compared(requests.c.id), compared(requests.c.fence))
 
 STANDS = and_(MINE, compared(requests.c.state))
 """It is also in this state."""
-
-FIND_STANDING = Prepared(select(requests.c.id).where(STANDS).with_for_update())
-"""Finds and locks the request if STANDS is true; waits for a take-over that has not committed yet."""

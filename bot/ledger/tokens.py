@@ -4,23 +4,86 @@ A claim is made by compare-and-set, which raises the token's fence; the new toke
 the same. Times are by the database's clock, and the remaining life of a token is returned in seconds.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, Update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
 
-from bot.ledger import token_statements as statements
+from bot.ledger.schema import tokens
 from bot.ledger.seal import Seal, Sealed
-from bot.ledger.writer import LedgerDownError, Writer
+from bot.ledger.statements import NOW, UNLESS_CONFLICT, compared, seconds, value_of
+from bot.ledger.writer import Writer, in_transaction
 
 TICKET, COMPONENT = "ticket", "component"
 """The names of the platform's own ticket and token; all other names are owners' appids."""
 
 TICKET_LIFE = 12 * 3600.0
 
-T = TypeVar("T")
+_t = tokens.c
+_KEY = and_(compared(_t.platform), compared(_t.name))
+_CLAIMED = and_(_KEY, compared(_t.fence))
+_TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=Text)
+_NEWER = or_(_t.told.is_(None), _t.told < _TOLD)
+_SAME_SECOND = and_(_t.told == _TOLD, not_(_t.told_marks.contains(_MARK)))
+_IS_NEW = and_(_KEY, or_(_NEWER, _SAME_SECOND))
+_LATEST = and_(_KEY, _t.told == _TOLD, _t.told_marks.endswith(_MARK))
+_MARKS = case((_t.told == _TOLD, _t.told_marks + _MARK), else_=_MARK)
+_RECORDED = {"told": _TOLD, "told_marks": _MARKS}
+_TROUBLE = {"error": value_of(_t.error), "error_at": NOW}
+_VOID_CLAIM = {"fence": _t.fence + 1, "lease_until": 0.0}
+_FRESH = {
+    "value": value_of(_t.value),
+    "refresh_token": func.coalesce(value_of(_t.refresh_token), _t.refresh_token),
+    "issued": NOW,
+    "expires": NOW + seconds("life"),
+    "error": None,
+    "error_at": None,
+}
+
+_ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
+_ONE = _ALL.where(compared(_t.name))
+_MAKE = insert(tokens).from_select(
+    ["platform", "name"],
+    select(value_of(_t.platform), value_of(_t.name))
+    .where(true())  # else SQLite reads ON as a part of a join
+    .suffix_with(UNLESS_CONFLICT),
+)
+_UNTIL = NOW + seconds("seconds")
+# A claim that ends later than a new one would was made before the clock was set back, so it is void.
+_CLAIM = (
+    update(tokens)
+    .where(_KEY, or_(_t.lease_until <= NOW, _t.lease_until > _UNTIL))
+    .values(fence=_t.fence + 1, lease_until=_UNTIL)
+    .returning(tokens, NOW.label("now"))
+)
+_SAVE = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_FRESH)
+_FAILED = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_TROUBLE)
+_NOTED = update(tokens).where(_CLAIMED).values(_TROUBLE)
+_RELEASE = update(tokens).where(_CLAIMED).values(lease_until=0.0)
+
+# A push from WeChat takes precedence over a renewal under way, which loses its claim.
+_NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
+_NEW_TICKET = update(tokens).where(_KEY, _NEWER).values(told=_TOLD, **_FRESH)
+_RECORD_PUSH = update(tokens).where(_IS_NEW).values(_RECORDED)
+_FIND_LATEST = select(_t.name).where(_LATEST)
+_REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_VOID_CLAIM)
+_REVOKE = update(tokens).where(_IS_NEW).values(**_RECORDED, **_NOTHING, **_TROUBLE, **_VOID_CLAIM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +120,24 @@ class Tokens:
         self._platform = platform
         self._seal = seal
 
-    async def all(self) -> Mapping[str, StoredToken]:
+    @in_transaction
+    def all(self, on: Connection) -> Mapping[str, StoredToken]:
         """Return the ticket and all tokens, by name."""
+        rows = on.execute(_ALL, {"the_platform": self._platform}).mappings()
+        return {row["name"]: _read(row, self._seal) for row in rows}
 
-        def work(on: Connection) -> Mapping[str, StoredToken]:
-            rows = on.execute(statements.ALL, {"the_platform": self._platform}).mappings()
-            return {row["name"]: read_stored_token(row, self._seal) for row in rows}
-
-        return await self._writer.run(work)
-
-    async def find(self, name: str) -> StoredToken | None:
+    @in_transaction
+    def find(self, on: Connection, name: str) -> StoredToken | None:
         """Return the token of this name."""
+        row = on.execute(_ONE, self._key(name)).mappings().first()
+        return _read(row, self._seal) if row else None
 
-        def work(on: Connection) -> StoredToken | None:
-            row = on.execute(statements.ONE, self._key(name)).mappings().first()
-            return read_stored_token(row, self._seal) if row else None
-
-        return await self._writer.run(work)
-
-    async def claim(self, name: str, seconds: float) -> StoredToken | None:
+    @in_transaction
+    def claim(self, on: Connection, name: str, seconds: float) -> StoredToken | None:
         """Claim the renewal of a token for `seconds`, and return the token; None while another replica has the claim."""
-
-        def work(on: Connection) -> StoredToken | None:
-            self._make(on, name)
-            key = {**self._key(name), "seconds": seconds}
-            row = on.execute(statements.CLAIM, key).mappings().first()
-            return read_stored_token(row, self._seal) if row else None
-
-        return await self._writer.run(work)
+        self._make(on, name)
+        row = on.execute(_CLAIM, {**self._key(name), "seconds": seconds}).mappings().first()
+        return _read(row, self._seal) if row else None
 
     async def save(
         self, claim: StoredToken, value: str, refresh_token: str | None, life: float
@@ -93,51 +146,45 @@ class Tokens:
 
         WeChat does not return the same token again, so it is written even if the caller is cancelled.
         """
-        sealed = self._sealed(value, refresh_token, life)
+        fill = {**self._held(claim), **self._sealed(value, refresh_token, life)}
+        return await self._write_even_if_cancelled(_SAVE, claim.name, fill)
 
-        def work(on: Connection) -> bool:
-            return on.execute(statements.SAVE, {**self._held(claim), **sealed}).rowcount == 1
-
-        return await self._run_even_if_cancelled(work, claim.name)
-
-    async def failed(self, claim: StoredToken, error: str, *, free: bool = True) -> bool:
+    @in_transaction
+    def failed(self, on: Connection, claim: StoredToken, error: str, *, free: bool = True) -> bool:
         """Record why a renewal failed; end the claim, or without `free` keep it, so that others do not try yet.
 
         False if another replica has claimed it since.
         """
-        how = statements.FAILED if free else statements.NOTED
-        fill = {**self._held(claim), "error": error}
-        return await self._writer.run(lambda on: on.execute(how, fill).rowcount == 1)
+        how = _FAILED if free else _NOTED
+        return _changes(on, how, {**self._held(claim), "error": error})
 
-    async def release(self, claim: StoredToken) -> None:
+    @in_transaction
+    def release(self, on: Connection, claim: StoredToken) -> None:
         """End a claim without a renewal."""
-        await self._writer.run(lambda on: on.execute(statements.RELEASE, self._held(claim)))
+        on.execute(_RELEASE, self._held(claim))
 
     def release_later(self, claim: StoredToken) -> None:
         """End a claim in the background, for a renewal that is being cancelled."""
         fill = self._held(claim)
-        self._writer.run_later(lambda on: on.execute(statements.RELEASE, fill), token=claim.name)
+        self._writer.run_later(lambda on: on.execute(_RELEASE, fill), token=claim.name)
 
-    async def ticket(self, value: str, created: float) -> bool:
+    @in_transaction
+    def ticket(self, on: Connection, value: str, created: float) -> bool:
         """Save a pushed ticket; False if a push of the same second or later was saved before."""
         key = {**self._key(TICKET), "the_told": created}
-        fill = {**key, **self._sealed(value, None, TICKET_LIFE)}
-        return await self._writer.run(
-            lambda on: self._changes(on, TICKET, statements.NEW_TICKET, fill)
-        )
+        self._make(on, TICKET)
+        return _changes(on, _NEW_TICKET, {**key, **self._sealed(value, None, TICKET_LIFE)})
 
-    async def record_push(self, push: OwnerPush) -> bool:
+    @in_transaction
+    def record_push(self, on: Connection, push: OwnerPush) -> bool:
         """Record that a push arrived; False if it, or a later one, was recorded before."""
-        return await self._writer.run(
-            lambda on: self._changes(on, push.owner, statements.RECORD_PUSH, self._push_key(push))
-        )
+        self._make(on, push.owner)
+        return _changes(on, _RECORD_PUSH, self._push_key(push))
 
-    async def is_latest(self, push: OwnerPush) -> bool:
+    @in_transaction
+    def is_latest(self, on: Connection, push: OwnerPush) -> bool:
         """Tell whether this is the last push about its owner."""
-        fill = self._push_key(push)
-        return await self._writer.run(
-            lambda on: on.execute(statements.FIND_LATEST, fill).first() is not None
-        )
+        return on.execute(_FIND_LATEST, self._push_key(push)).first() is not None
 
     async def replace(self, push: OwnerPush, value: str, refresh_token: str, life: float) -> bool:
         """Save the tokens that an owner granted, and void any renewal under way.
@@ -145,32 +192,22 @@ class Tokens:
         False if a later push about the owner was recorded.
         """
         fill = {**self._push_key(push), **self._sealed(value, refresh_token, life)}
+        return await self._write_even_if_cancelled(_REPLACE, push.owner, fill)
 
-        def work(on: Connection) -> bool:
-            return self._changes(on, push.owner, statements.REPLACE, fill)
-
-        return await self._run_even_if_cancelled(work, push.owner)
-
-    async def revoke(self, push: OwnerPush, error: str) -> bool:
+    @in_transaction
+    def revoke(self, on: Connection, push: OwnerPush, error: str) -> bool:
         """Delete an owner's tokens, and void any renewal under way; False as for `record_push`."""
-        fill = {**self._push_key(push), "error": error}
-        return await self._writer.run(
-            lambda on: self._changes(on, push.owner, statements.REVOKE, fill)
-        )
+        self._make(on, push.owner)
+        return _changes(on, _REVOKE, {**self._push_key(push), "error": error})
 
-    def _changes(self, on: Connection, name: str, how: Update, fill: Mapping[str, object]) -> bool:
-        self._make(on, name)
-        return on.execute(how, fill).rowcount == 1
-
-    async def _run_even_if_cancelled(self, work: Callable[[Connection], T], name: str) -> T:
-        try:
-            return await self._writer.run(work)
-        except (asyncio.CancelledError, LedgerDownError):
-            self._writer.run_later(work, token=name)
-            raise
+    async def _write_even_if_cancelled(
+        self, how: Update, name: str, fill: Mapping[str, object]
+    ) -> bool:
+        with self._writer.run_on_failure(lambda on: _changes(on, how, fill), token=name):
+            return await self._writer.run(_changes, how, fill)
 
     def _make(self, on: Connection, name: str) -> None:
-        on.execute(statements.MAKE, {"platform": self._platform, "name": name})
+        on.execute(_MAKE, {"platform": self._platform, "name": name})
 
     def _key(self, name: str) -> dict[str, object]:
         return {"the_platform": self._platform, "the_name": name}
@@ -188,7 +225,11 @@ class Tokens:
         return {"value": self._seal.encrypt(value), "refresh_token": refresh, "life": life}
 
 
-def read_stored_token(row: RowMapping, seal: Seal) -> StoredToken:
+def _changes(on: Connection, how: Update, fill: Mapping[str, object]) -> bool:
+    return on.execute(how, fill).rowcount == 1
+
+
+def _read(row: RowMapping, seal: Seal) -> StoredToken:
     """Return the token in a row of `tokens`, decrypted."""
     issued, expires = row["issued"], row["expires"]
     return StoredToken(
@@ -210,9 +251,9 @@ def at_rest(
 ) -> dict[str, tuple[StoredToken, set[Sealed]]]:
     """Return a platform's tokens by name, and how each is protected; raises SQLAlchemyError."""
     with engine.connect() as connection:
-        rows = connection.execute(statements.ALL, {"the_platform": platform}).mappings().all()
+        rows = connection.execute(_ALL, {"the_platform": platform}).mappings().all()
     secrets = ("value", "refresh_token")
     return {
-        row["name"]: (read_stored_token(row, seal), {seal.state(row[s]) for s in secrets if row[s]})
+        row["name"]: (_read(row, seal), {seal.state(row[s]) for s in secrets if row[s]})
         for row in rows
     }

@@ -113,14 +113,14 @@ class Writer:
         self._jobs.put(_Job(work, None, facts))
 
     @contextmanager
-    def undo_on_failure(
-        self, undo: Callable[[Connection], object], **facts: object
+    def run_on_failure(
+        self, work: Callable[[Connection], object], **facts: object
     ) -> Iterator[None]:
-        """Queue `undo` if the body is cancelled or raises LedgerDownError, since it may have written nevertheless."""
+        """Queue `work` if the body is cancelled or raises LedgerDownError: what it wrote may stand nevertheless, or not."""
         try:
             yield
         except (asyncio.CancelledError, LedgerDownError):
-            self.run_later(undo, **facts)
+            self.run_later(work, **facts)
             raise
 
     @property

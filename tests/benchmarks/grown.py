@@ -38,7 +38,7 @@ async def grown(many: int, times: int = _TIMES) -> Grown:
         for size in (_FEW, many):
             url = f"sqlite:///{folder}/{size}.db"
             _fill(url, size)
-            sides.append(_Side(Ledger.open(url, "benchmark")))
+            sides.append(_Side(Ledger(open_database(url), "benchmark")))
         try:
             for side in sides:
                 await side.ledger.start()

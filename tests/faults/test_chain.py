@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import NullPool, create_engine, text
 
-from bot.ledger.seal import seal_of
+from bot.ledger.seal import Seal
 from bot.ledger.tokens import StoredToken, at_rest
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
@@ -87,7 +87,7 @@ class Replicas:
     def stored_token(self) -> StoredToken:
         """Return the owner's token as it stands in the ledger."""
         engine = create_engine(self.database, poolclass=NullPool)
-        found = at_rest(engine, self.wechat.platform.component_appid, seal_of([KEY]))
+        found = at_rest(engine, self.wechat.platform.component_appid, Seal([KEY]))
         return found[OWNER][0]
 
     async def assert_all_shared(self) -> None:

@@ -42,6 +42,7 @@ from bot.ledger import (
     TooManyBatches,
     Undelivered,
     UnderWay,
+    open_database,
 )
 from bot.ledger.clicks import Move
 from tests.conftest import examples
@@ -114,12 +115,12 @@ async def test_a_request_is_recorded_completely(database: Database, ledger: Ledg
 
 
 async def test_a_ledger_is_opened_by_its_url(sqlite: Database) -> None:
-    ledger = Ledger.open(sqlite.url, "a")
+    ledger = Ledger(open_database(sqlite.url), "a")
     assert ledger.exclusive
     await ledger.start()
     entry = await accepted(ledger)
     await ledger.close()
-    ledger = Ledger.open(sqlite.url, "a")
+    ledger = Ledger(open_database(sqlite.url), "a")
     assert await all_requests(ledger) == [entry]
     await ledger.close()
     await ledger.close()  # has no effect

@@ -3,13 +3,13 @@ from cryptography.fernet import Fernet
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.ledger.seal import Seal, Sealed, seal_of
+from bot.ledger.seal import Seal, Sealed
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 SECRET = "refreshtoken@@@made-up"
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]))  # UTF-8 has no surrogates
 
-PLAIN, OLDER, NEWEST = Seal(), seal_of([OLD]), seal_of([NEW, OLD])
+PLAIN, OLDER, NEWEST = Seal(), Seal([OLD]), Seal([NEW, OLD])
 
 
 @pytest.mark.parametrize("seal", [PLAIN, OLDER, NEWEST], ids=["no key", "one key", "two keys"])
@@ -38,8 +38,8 @@ def test_the_repr_of_a_seal_has_no_keys() -> None:
         pytest.param(OLDER, OLDER, SECRET, Sealed.NEWEST, id="the only key"),
         pytest.param(OLDER, NEWEST, SECRET, Sealed.OLDER, id="a new key was put first"),
         pytest.param(NEWEST, NEWEST, SECRET, Sealed.NEWEST, id="the first of two keys"),
-        pytest.param(NEWEST, seal_of([NEW]), SECRET, Sealed.NEWEST, id="the old key was removed"),
-        pytest.param(OLDER, seal_of([NEW]), None, Sealed.LOST, id="removed too early"),
+        pytest.param(NEWEST, Seal([NEW]), SECRET, Sealed.NEWEST, id="the old key was removed"),
+        pytest.param(OLDER, Seal([NEW]), None, Sealed.LOST, id="removed too early"),
         pytest.param(NEWEST, OLDER, None, Sealed.LOST, id="back to the old key alone"),
         pytest.param(OLDER, PLAIN, None, Sealed.LOST, id="all keys were removed"),
     ],

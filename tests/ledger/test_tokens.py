@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.ledger import Ledger, LedgerDownError
-from bot.ledger.seal import Seal, Sealed, seal_of
+from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import (
     COMPONENT,
     TICKET,
@@ -126,13 +126,13 @@ async def test_of_many_concurrent_claims_one_succeeds(database: Database) -> Non
 
 CLAIM_ALL = """
 import asyncio, sys
-from bot.ledger import Ledger
+from bot.ledger import Ledger, open_database
 from bot.ledger.seal import Seal
 from tests.patience import PATIENT, let_the_ledger_take
 
 async def claim_all(url, me, most):
     let_the_ledger_take(PATIENT)
-    ledger = Ledger.open(url, me)
+    ledger = Ledger(open_database(url), me)
     tokens = ledger.tokens("wxc0de00000000c0de", Seal())
     await tokens.all()
     print("ready", flush=True)
@@ -619,7 +619,7 @@ async def test_the_database_has_no_readable_secret_once_there_is_a_key(
     database: Database, ledger: Ledger, keys: list[str], shown: tuple[str, ...]
 ) -> None:
     ticket, platform, token, refresh, given = SECRETS
-    tokens = ledger.tokens(PLATFORM, seal_of(keys))
+    tokens = ledger.tokens(PLATFORM, Seal(keys))
     await tokens.ticket(ticket, 100)
     await saved(tokens, platform, None, COMPONENT)
     await saved(tokens, token, refresh)
@@ -632,7 +632,7 @@ async def test_the_database_has_no_readable_secret_once_there_is_a_key(
 
 async def test_a_readable_secret_is_sealed_at_the_next_renewal(ledger: Ledger) -> None:
     await saved(ledger.tokens(PLATFORM, Seal()), "token-1", "refresh-1")
-    tokens = ledger.tokens(PLATFORM, seal_of([KEY]))
+    tokens = ledger.tokens(PLATFORM, Seal([KEY]))
     claim = await claimed(tokens)
     assert secrets(claim) == ("token-1", "refresh-1")
     assert await tokens.save(claim, "token-2", claim.refresh_token, LIFE)
@@ -643,8 +643,8 @@ async def test_a_readable_secret_is_sealed_at_the_next_renewal(ledger: Ledger) -
 async def test_a_token_without_its_key_counts_as_missing_and_can_be_renewed(
     ledger: Ledger,
 ) -> None:
-    await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
-    tokens = ledger.tokens(PLATFORM, seal_of([KEY]))
+    await saved(ledger.tokens(PLATFORM, Seal([OLD_KEY])), "token-1", "refresh-1")
+    tokens = ledger.tokens(PLATFORM, Seal([KEY]))
     assert secrets(await claimed(tokens)) == (None, None)
     kept = await found(tokens)
     assert await tokens.save(kept, "token-2", "refresh-2", LIFE)
@@ -655,14 +655,14 @@ async def test_the_protection_of_each_token_can_be_looked_up_while_the_bot_runs(
     database: Database, ledger: Ledger
 ) -> None:
     await ledger.tokens(PLATFORM, Seal()).ticket("ticket-1", 100)
-    await saved(ledger.tokens(PLATFORM, seal_of([OLD_KEY])), "token-1", "refresh-1")
-    tokens = ledger.tokens(PLATFORM, seal_of([KEY, OLD_KEY]))
+    await saved(ledger.tokens(PLATFORM, Seal([OLD_KEY])), "token-1", "refresh-1")
+    tokens = ledger.tokens(PLATFORM, Seal([KEY, OLD_KEY]))
     await saved(tokens, "token-2", None)  # its refresh token is unchanged
     await saved(tokens, "platform-1", None, COMPONENT)
     await ledger.tokens(ANOTHER_PLATFORM, Seal()).ticket("ticket-2", 100)
 
     def look(*keys: str) -> dict[str, set[Sealed]]:
-        seen = at_rest(database.engine, PLATFORM, seal_of(keys))
+        seen = at_rest(database.engine, PLATFORM, Seal(keys))
         return {name: sealed for name, (_, sealed) in seen.items()}
 
     assert look(KEY, OLD_KEY) == {
@@ -672,5 +672,5 @@ async def test_the_protection_of_each_token_can_be_looked_up_while_the_bot_runs(
     }
     assert look(KEY)[OWNER] == {Sealed.NEWEST, Sealed.LOST}
     assert look()[COMPONENT] == {Sealed.LOST}
-    kept, _ = at_rest(database.engine, PLATFORM, seal_of([KEY, OLD_KEY]))[OWNER]
+    kept, _ = at_rest(database.engine, PLATFORM, Seal([KEY, OLD_KEY]))[OWNER]
     assert replace(kept, left=0) == replace(await found(tokens), left=0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ledger.seal import seal_of
+from bot.ledger.seal import Seal
 from bot.policy import Owner, Policy
 from bot.settings.environ import Reader
 from bot.settings.tokens import (
@@ -362,7 +362,7 @@ def test_every_accepted_key_can_encrypt(value: str) -> None:
     if not problems(environ):
         tokens = read(environ)
         assert isinstance(tokens, PlatformSettings)
-        seal = seal_of(tokens.encryption_keys)
+        seal = Seal(tokens.encryption_keys)
         assert seal.decrypt(seal.encrypt(SEED)) == SEED
 
 

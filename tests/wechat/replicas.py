@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from bot.ledger import Ledger
-from bot.ledger.seal import seal_of
+from bot.ledger.seal import Seal
 from bot.ledger.tokens import StoredToken, Tokens
 from bot.playground.wechat.pushes import Push, Stamp, event, sealed
 from bot.playground.wechat.server import LocalWeChat
@@ -91,7 +91,7 @@ class Replicas:
         """Return another replica."""
         platform = self.wechat.platform
         ledger = self.database.ledger(f"replica-{next(_numbers)}")
-        tokens = ledger.tokens(platform.component_appid, seal_of([KEY]))
+        tokens = ledger.tokens(platform.component_appid, Seal([KEY]))
         secret = appsecret or platform.appsecret
         wechat = WeChatApi(self.http, self.wechat.url)
         component = Component(wechat, platform.component_appid, secret, 3.0, briefly)

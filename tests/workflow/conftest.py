@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from bot.domain.link import LinkState
-from bot.ledger import Entry, Ledger
+from bot.ledger import Entry, Ledger, open_database
 from bot.playground.world import OWNER
 from bot.policy import Effect, Person, Policy, Rule
 from bot.runtime.clock import Runtime
@@ -54,7 +54,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 @pytest.fixture
 async def ledger() -> AsyncIterator[Ledger]:
-    ledger = Ledger.open("sqlite://", "a")
+    ledger = Ledger(open_database("sqlite://"), "a")
     await ledger.start()
     yield ledger
     await ledger.close()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.request import Approval, Origin, Request, State
-from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger import Accepted, Entry, Ledger, open_database
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -260,7 +260,7 @@ async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_cal
 async def left_behind(rig: Rig, *, placed: bool) -> Request:
     """Leave a request in the ledger as a killed bot does."""
     request = request_of(rig.slack)
-    ledger = Ledger.open(f"sqlite:///{rig.database}", "dead")
+    ledger = Ledger(open_database(f"sqlite:///{rig.database}"), "dead")
     await ledger.start()
     found = await ledger.accept(request)
     assert isinstance(found, Accepted)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger import Ledger
+from bot.ledger import Ledger, open_database
 from bot.messages.modals import APPIDS, ENV
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack, View
@@ -73,7 +73,7 @@ async def offered(slack: LocalSlack, view: View, typed: str = "") -> list[str]:
 @asynccontextmanager
 async def ledger_at(database: Path) -> AsyncIterator[Ledger]:
     """Open the ledger before a bot does."""
-    ledger = Ledger.open(f"sqlite:///{database}", "before")
+    ledger = Ledger(open_database(f"sqlite:///{database}"), "before")
     await ledger.start()
     yield ledger
     await ledger.close()

@@ -183,7 +183,7 @@ def leave(database: Path, places: Threads) -> Leave:
         answered: Outcome | None = None,
         told: Outcome | None = None,
     ) -> None:
-        ledger = Ledger.open(f"sqlite:///{database}", "dead")
+        ledger = Ledger(open_database(f"sqlite:///{database}"), "dead")
         await ledger.start()
         entry = await accepted(ledger, request)
         if posted:

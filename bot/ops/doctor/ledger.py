@@ -20,7 +20,7 @@ from bot.ledger.inspection import (
     try_to_write,
 )
 from bot.ledger.schema import HEAD
-from bot.ledger.seal import Sealed, seal_of
+from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import StoredToken, at_rest
 from bot.ops.doctor.findings import (
     Finding,
@@ -142,4 +142,4 @@ def _disk(folder: Path) -> Finding:
 def _kept(engine: Engine, tokens: TokenSettings | None) -> StoredTokens | None:
     if not isinstance(tokens, PlatformSettings):
         return None
-    return at_rest(engine, tokens.appid, seal_of(tokens.encryption_keys))
+    return at_rest(engine, tokens.appid, Seal(tokens.encryption_keys))
