@@ -14,6 +14,9 @@ from bot.ops.output import FAILED, FINE, WRONG_SETUP, complain
 from bot.runtime.signals import cancel_on, ignore_signals, on_first_signal, setter_of
 from bot.settings.load import Settings, load, read_parts
 
+# New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find next to nothing.
+_COLLECT_AFTER = 10_000
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +77,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _ready(settings: Settings, line: str) -> None:
     _log.info("started", extra=_about(settings))
     gc.freeze()  # what exists by now stays, so the collector need not scan it
+    gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
     with suppress(OSError):  # stdout may be closed
         print(line, flush=True)
