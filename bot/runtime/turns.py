@@ -35,13 +35,14 @@ class AcksFirst:
         """Wait until the next step of background work may run: in FIFO order, one per iteration of the loop."""
         if not self._acks and not self._waiting:
             return
-        turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
         self._waiting.append(turn)
+        late = loop.call_later(_LONGEST, _release, turn)  # less work than asyncio.timeout
         try:
-            async with asyncio.timeout(_LONGEST):
-                await turn
-        except TimeoutError:
-            pass
+            await turn
+        finally:
+            late.cancel()
 
     def _schedule(self) -> None:
         """Schedule `_release_next` for the next iteration of the loop."""
@@ -55,8 +56,14 @@ class AcksFirst:
         if self._acks:
             return
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # it has not timed out
-                turn.set_result(None)
+            if _release(self._waiting.popleft()):
                 break
         self._schedule()
+
+
+def _release(turn: asyncio.Future[None]) -> bool:
+    """Let a step run; False if it runs already, or was cancelled."""
+    if turn.done():
+        return False
+    turn.set_result(None)
+    return True
