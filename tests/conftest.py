@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -48,6 +48,7 @@ REQUESTER = "U0REQUESTER"
 ENV = "prod-1"
 ASK = f"{APPID} {ENV}"
 Change = Callable[[str], Awaitable[None]]
+Start = Callable[..., AbstractAsyncContextManager[str]]
 FINAL = ("✅", "❌", "❔", "🚫", "⌛")
 
 _NOT_IN_TESTS = ("SLACK_", "WECHAT_", "SHARE_ENV_", "DATABASE_URL")
@@ -266,9 +267,22 @@ def change(rig: "Rig", caplog: pytest.LogCaptureFixture) -> Change:
 
 
 @pytest.fixture
-async def bot(environ: dict[str, str], runtime: Runtime) -> AsyncIterator[str]:
+def start(environ: dict[str, str], runtime: Runtime) -> Start:
+    """A function that runs a bot while a context is open; it takes changes of the settings.
+
+    The value of the context is the line that the bot prints when it is ready.
+    """
+
+    def start(**changes: str) -> AbstractAsyncContextManager[str]:
+        return running(settings_of(environ | changes), runtime)
+
+    return start
+
+
+@pytest.fixture
+async def bot(start: Start) -> AsyncIterator[str]:
     """The running bot; the value is the line that it prints when it is ready."""
-    async with running(settings_of(environ), runtime) as line:
+    async with start() as line:
         yield line
 
 
@@ -350,6 +364,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def over_http(port: int) -> dict[str, str]:
+    """Return the settings of a bot in HTTP mode, at `address_at(port)`."""
+    secret = seed().signing_secret
+    return {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
+
+
+def address_at(port: int) -> str:
+    """Return the URL for Slack's requests to a bot in HTTP mode."""
+    return f"http://127.0.0.1:{port}/slack/events"
 
 
 def request_of(

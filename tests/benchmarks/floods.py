@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from tests.benchmarks.bars import Bar
 from tests.benchmarks.flood_clients import FLOODS
-from tests.conftest import free_port
-from tests.faults.bots import CHANNEL, address_at, over_http, request_of
+from tests.conftest import address_at, free_port, over_http
+from tests.faults.bots import CHANNEL, request_of
 from tests.faults.rig import REQUESTER, ProcessRig
 from tests.faults.token_chain import chain_rig, wait_for_renewals
 

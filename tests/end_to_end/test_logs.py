@@ -14,7 +14,7 @@ from bot.playground.faults import Code, Hang, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import soon
+from tests.conftest import over_http, soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.faults.bots import FINAL, request_in, request_of
@@ -124,16 +124,13 @@ async def test_debug_logs_name_each_request_and_contain_no_secret(
 @pytest.mark.parametrize("how", ["socket mode", "http"])
 @pytest.mark.parametrize("environ", ["token server"], indirect=True)
 async def test_start_and_stop_are_logged(
-    slack: LocalSlack,
     environ: dict[str, str],
     tmp_path: Path,
     unused_tcp_port: int,
     how: str,
 ) -> None:
     if how == "http":
-        del environ["SLACK_APP_TOKEN"]
-        environ["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
-        environ["PORT"] = str(unused_tcp_port)
+        environ |= over_http(unused_tcp_port)
     async with bot(environ | {"LOG_LEVEL": "INFO"}, tmp_path) as process:
         await process.stop(signal.SIGTERM)
     started, *_, stopping, stopped = [

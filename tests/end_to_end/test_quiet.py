@@ -16,6 +16,7 @@ from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
+from tests.conftest import address_at, over_http
 from tests.databases import Database
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
@@ -71,13 +72,12 @@ async def test_a_bot_over_http_with_a_chain_and_postgresql_connects_only_to_serv
         **slack_environment(slack),
         **chain_environment(wechat, unused_tcp_port),
         **watched(tmp_path),
-        "SLACK_SIGNING_SECRET": slack.world.signing_secret,
+        **over_http(unused_tcp_port),
         "WECHAT_AUTHORIZER_APPID": OWNER,
         "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM",
         "DATABASE_URL": on_postgresql.url,
     }
-    del environ["SLACK_APP_TOKEN"]
-    slack.request_url = f"http://{HERE}:{unused_tcp_port}/slack/events"
+    slack.request_url = address_at(unused_tcp_port)
     async with bot(environ, tmp_path) as process:
         await wechat.until(lambda wechat: any(c.gave_token for c in wechat.platform.calls))
         await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")

@@ -1,14 +1,11 @@
-import asyncio
-import re
 import signal
 from pathlib import Path
 
-import pytest
-
-from bot.playground.faults import Code, Hang, Slow
+from bot.playground.faults import Hang
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
+from tests.conftest import address_at, over_http
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 from tests.said import SHARED
@@ -47,11 +44,9 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
     tmp_path: Path,
     unused_tcp_port: int,
 ) -> None:
-    environ["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
-    environ["PORT"] = str(unused_tcp_port)
+    environ |= over_http(unused_tcp_port)
     environ["SLACK_CLIENT_ID"] = environ["SLACK_CLIENT_SECRET"] = "made-up"
-    del environ["SLACK_APP_TOKEN"]
-    slack.request_url = f"http://127.0.0.1:{unused_tcp_port}/slack/events"
+    slack.request_url = address_at(unused_tcp_port)
     async with bot(environ, tmp_path) as process:
         assert f"at http://127.0.0.1:{unused_tcp_port}" in process.ready
         ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} payload-dev")
@@ -59,63 +54,6 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
         await slack.until(lambda slack: len(final(slack)) == 1)
         assert wechat.shared == [(OWNER, "payload-dev", APPID)]
         assert await process.stop(signal.SIGINT) == 0
-
-
-async def test_no_secret_is_in_any_log_line_at_debug(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
-) -> None:
-    async with bot(environ, tmp_path) as process:
-        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
-        await slack.until(lambda slack: len(final(slack)) == 1)
-        wechat.expire(wechat.calls[-1].token)
-        wechat.fail("shareenv", Code(-1))
-        ack = await slack.command("U0REQUESTER", "C0SECRET", f"{APPID} prod-2")
-        await slack.until(lambda slack: slack.messages[-1].text.startswith("✅"))
-        await process.stop(signal.SIGTERM)
-    log = "".join(process.log)
-    secrets = {
-        *(slack.world.bot_token, slack.world.app_token, wechat.authorization.split()[1]),
-        *(call.token for call in wechat.calls),
-        *re.findall(r"/[\w-]+$", str(ack.request["response_url"])),
-    }
-    assert len(secrets) == 6
-    assert '"api": "shareenv"' in log
-    assert [secret for secret in secrets if secret in log] == []
-    assert re.findall(r"\?ticket=\w+", log) == []
-
-
-async def test_a_call_under_way_is_finished_before_the_process_ends(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
-) -> None:
-    wechat.fail("shareenv", *[Slow(1, after_effect=True)] * 20)
-    async with bot(environ, tmp_path) as process:
-        commands = (
-            slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-{n}") for n in range(20)
-        )
-        await asyncio.gather(*commands)
-        assert await process.stop(signal.SIGTERM) == 0
-    assert len(final(slack)) == 20
-    assert {parent.text[0] for parent in final(slack)} == {"✅"}
-    assert len(wechat.shared) == 20
-
-
-async def test_a_call_that_outlasts_the_grace_is_finished_by_the_next_process(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
-) -> None:
-    wechat.fail("shareenv", Slow(5, after_effect=True))  # would finish within the usual grace
-    environ["SHUTDOWN_GRACE"] = "0.5"
-    async with bot(environ, tmp_path) as process:
-        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
-        await wechat.until(lambda wechat: bool(wechat.calls))
-        assert await process.stop(signal.SIGTERM) == 0
-    assert final(slack) == []
-    assert (tmp_path / "share-env.db").is_file()
-    async with bot(environ, tmp_path):
-        await slack.until(lambda slack: len(final(slack)) == 1)
-    (parent,) = slack.parents("C0RELEASES")
-    assert parent.text.startswith("✅")
-    (reply,) = slack.thread("C0RELEASES", parent.ts)
-    assert "I was restarted while this was under way" in reply.text
 
 
 async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
@@ -133,17 +71,6 @@ async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
     assert len(slack.thread("C0RELEASES", parent.ts)) == 1
 
 
-async def test_a_second_process_on_the_same_file_is_refused_with_one_sentence(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
-    environ["LOG_LEVEL"] = "INFO"
-    async with bot(environ, tmp_path):
-        code, _, err = await finished(environ, tmp_path)
-    assert code == 1
-    assert err.startswith("Another share-env-bot already uses share-env.db.")
-    assert len(err.splitlines()) == 1
-
-
 async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(
     tmp_path: Path,
 ) -> None:
@@ -156,18 +83,6 @@ async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(
     )
     assert len(err.splitlines()) == 4
     assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
-async def test_a_token_that_slack_does_not_accept_ends_the_start_with_exit_code_2(
-    environ: dict[str, str], tmp_path: Path, name: str
-) -> None:
-    environ[name] = environ[name].replace("playground", "somewhere-else")
-    environ["LOG_LEVEL"] = "INFO"
-    code, _, err = await finished(environ, tmp_path)
-    assert code == 2
-    assert err.startswith(f"{name} is not accepted by Slack (invalid_auth).")
-    assert len(err.splitlines()) == 1
 
 
 async def test_an_unreachable_slack_ends_the_start_with_exit_code_1(

@@ -20,7 +20,7 @@ from bot.playground.environments import environment
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, OWNER, seed
+from bot.playground.world import APPID, OWNER
 from tests.processes import ROOT, Forked, fork, kept, start
 
 CHANNEL = "C0RELEASES"
@@ -39,17 +39,6 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, 
         "DATABASE_URL": database,
         "SHUTDOWN_GRACE": "10",
     }
-
-
-def over_http(port: int) -> dict[str, str]:
-    """Return the settings of a bot in HTTP mode, at `address_at(port)`."""
-    secret = seed().signing_secret
-    return {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
-
-
-def address_at(port: int) -> str:
-    """Return the URL for Slack's requests to a bot in HTTP mode."""
-    return f"http://127.0.0.1:{port}/slack/events"
 
 
 class Bot:

@@ -14,18 +14,17 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from bot.workflow.batches import AT_ONCE
+from tests.conftest import address_at, over_http
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,
     Bot,
-    address_at,
     all_ended,
     assert_answered_once,
     assert_keeps_secrets,
     assert_recorded_once,
     environ,
     lists,
-    over_http,
     request_of,
     rows,
 )

@@ -14,15 +14,14 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
+from tests.conftest import address_at, over_http
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     CHANNEL,
     Bot,
-    address_at,
     all_ended,
     assert_recorded_once,
     environ,
-    over_http,
     rows,
     until_none,
 )

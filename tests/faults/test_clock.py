@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from bot.playground.faults import Slow
 from bot.playground.world import APPID
-from tests.conftest import free_port
-from tests.faults import bots, token_chain
+from tests.conftest import address_at, free_port, over_http
+from tests.faults import token_chain
 from tests.faults.bots import CHANNEL
 from tests.faults.rig import REQUESTER, ProcessRig, start_rig
 from tests.faults.table import WORKED, Fault, rows_of
@@ -194,11 +194,11 @@ async def shifted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shi
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def over_http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShiftedRig]:
+async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShiftedRig]:
     """Run a bot in HTTP mode."""
     folder, port = tmp_path_factory.mktemp("clock"), free_port()
-    async with start_rig(folder, **bots.over_http(port), **settings(folder / "clock")) as rig:
-        rig.slack.request_url = bots.address_at(port)
+    async with start_rig(folder, **over_http(port), **settings(folder / "clock")) as rig:
+        rig.slack.request_url = address_at(port)
         yield ShiftedRig(rig, folder / "clock")
 
 
@@ -213,8 +213,8 @@ async def test_whatever_the_clock_does_the_requester_is_told_the_truth(
 
 @pytest.mark.parametrize("fault", OVER_HTTP, ids=str)
 async def test_a_bot_whose_clock_is_wrong_by_six_minutes_refuses_slacks_signature(
-    fault: Fault, over_http: ShiftedRig
+    fault: Fault, http: ShiftedRig
 ) -> None:
-    assert fault.told in await OVER_HTTP[fault](over_http)
-    over_http.shift(0)
-    await over_http.rig.check_healthy()
+    assert fault.told in await OVER_HTTP[fault](http)
+    http.shift(0)
+    await http.rig.check_healthy()

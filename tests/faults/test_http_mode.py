@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from bot.playground.slack.delivery import signature
 from bot.playground.world import seed
-from tests.conftest import free_port
-from tests.faults.bots import CHANNEL, address_at, over_http, request_of, rows
+from tests.conftest import address_at, free_port, over_http
+from tests.faults.bots import CHANNEL, request_of, rows
 from tests.faults.http_clients import (
     CHUNKS,
     LONG,

@@ -12,16 +12,8 @@ import pytest
 
 from bot.playground.faults import Hang, Huge, Slow
 from bot.playground.slack.server import LocalSlack
-from tests.conftest import free_port, let_toil, locked, rows, soon
-from tests.faults.bots import (
-    CHANNEL,
-    Load,
-    address_at,
-    all_ended,
-    assert_answered_once,
-    assert_recorded_once,
-    over_http,
-)
+from tests.conftest import address_at, free_port, let_toil, locked, over_http, rows, soon
+from tests.faults.bots import CHANNEL, Load, all_ended, assert_answered_once, assert_recorded_once
 from tests.faults.http_clients import exchange, request
 from tests.faults.recovery import Action, assert_exits, assert_survives
 from tests.faults.rig import ProcessRig, start_rig

@@ -12,16 +12,15 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
 from tests.benchmarks.database import pgbouncer
+from tests.conftest import address_at, over_http
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
     Load,
-    address_at,
     all_ended,
     assert_answered_once,
     assert_recorded_once,
     environ,
-    over_http,
     rows,
 )
 

@@ -7,29 +7,24 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from bot.app.running import running
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.delivery import signature, signed_request
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
-from bot.runtime.clock import Runtime
 from bot.slack.events import BODY_LIMIT, PATH
-from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
+from tests.conftest import ASK, RELEASES, REQUESTER, Start, address_at, ended, free_port, over_http
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-async def url(slack: LocalSlack, environ: dict[str, str], runtime: Runtime) -> AsyncIterator[str]:
+async def url(slack: LocalSlack, start: Start) -> AsyncIterator[str]:
     """Run the bot in HTTP mode; the value is its request URL."""
-    del environ["SLACK_APP_TOKEN"]
     port = free_port()
-    secret = slack.world.signing_secret
-    more = {"SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
-    async with running(settings_of(environ | more), runtime) as line:
-        assert line.endswith(f"at http://127.0.0.1:{port}.")
-        slack.request_url = f"http://127.0.0.1:{port}{PATH}"
+    async with start(**over_http(port)) as line:
+        assert line.endswith(f"playground as share-env, at http://127.0.0.1:{port}.")
+        slack.request_url = address_at(port)
         yield slack.request_url
 
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app.running import running
 from bot.command import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
@@ -12,10 +11,9 @@ from bot.messages.blocks import message
 from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
-from bot.runtime.clock import Runtime
 from bot.slack.listeners import Commands, UnheardPayloads, bolt_app
 from bot.slack.socket_mode import SocketMode
-from tests.conftest import ASK, RELEASES, REQUESTER, Clock, ended, settings_of
+from tests.conftest import ASK, RELEASES, REQUESTER, Clock, Start, ended
 from tests.languages import CHINESE
 
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
@@ -146,14 +144,13 @@ async def test_an_error_does_not_affect_later_commands(
 
 async def test_oauth_settings_in_the_environment_change_nothing(
     slack: LocalSlack,
-    environ: dict[str, str],
-    runtime: Runtime,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
         monkeypatch.setenv(name, "made-up-elsewhere")
-    async with running(settings_of(environ), runtime):
+    async with start():
         ack = await slack.command(REQUESTER, RELEASES, ASK)
         assert ack.payload is not None
         assert str(ack.payload["text"]).startswith("On it")

@@ -13,8 +13,18 @@ from bot.playground.slack.server import ImpossibleError, View
 from bot.playground.stage import stage
 from bot.playground.world import APPID
 from bot.runtime.clock import Runtime
-from bot.slack.events import PATH
-from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, ledger_down, rows, soon
+from tests.conftest import (
+    ASK,
+    RELEASES,
+    REQUESTER,
+    address_at,
+    ended,
+    free_port,
+    ledger_down,
+    over_http,
+    rows,
+    soon,
+)
 from tests.rig import ALLOW, APPROVE, APPROVER, SECOND_APPROVER, Rig, for_platform_team
 from tests.said import TOO_LATE
 
@@ -205,9 +215,8 @@ async def test_the_home_shows_the_state_of_the_owners_tokens() -> None:
 
 async def test_the_home_is_shown_in_http_mode_too(rig: Rig) -> None:
     port = free_port()
-    del rig.environ["SLACK_APP_TOKEN"]
-    rig.environ |= {"SLACK_SIGNING_SECRET": rig.slack.world.signing_secret, "PORT": str(port)}
-    rig.slack.request_url = f"http://127.0.0.1:{port}{PATH}"
+    rig.environ |= over_http(port)
+    rig.slack.request_url = address_at(port)
     async with rig.bot(TEAM_ONLY):
         assert "Healthy" in await rig.open_home()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.running import running
 from bot.command import OpenForm, Share
 from bot.domain.outcome import Shared
 from bot.domain.request import State
@@ -23,7 +22,6 @@ from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy import Approvers, Effect, Person, Policy, Rule
-from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
 from bot.workflow.policy_in_force import PolicyInForce
@@ -35,6 +33,7 @@ from tests.conftest import (
     ENV,
     RELEASES,
     REQUESTER,
+    Start,
     appids,
     ended,
     kinds,
@@ -43,7 +42,6 @@ from tests.conftest import (
     locked,
     request_of,
     rows,
-    settings_of,
     soon,
     states,
 )
@@ -89,12 +87,12 @@ MANY = f"{APPID} wx00000000000000aa"
 
 
 @pytest.fixture
-async def ruled(environ: dict[str, str], runtime: Runtime, tmp_path: Path) -> AsyncIterator[None]:
+async def ruled(environ: dict[str, str], start: Start, tmp_path: Path) -> AsyncIterator[None]:
     """The bot, under rules of every kind."""
     path = tmp_path / "policy.toml"
     path.write_text(RULES, encoding="utf-8")
     del environ["SHARE_ENV_ALLOWED_GROUPS"], environ["WECHAT_AUTHORIZER_APPID"]
-    async with running(settings_of(environ | {"POLICY_FILE": str(path)}), runtime):
+    async with start(POLICY_FILE=str(path)):
         yield
 
 
@@ -178,10 +176,10 @@ async def test_a_person_who_cannot_be_looked_up_may_share_nothing_and_is_told_wh
 
 
 async def test_an_unreadable_group_allows_nobody(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime
+    slack: LocalSlack, wechat: LocalWeChat, start: Start
 ) -> None:
     slack.scopes.discard("usergroups:read")
-    async with running(settings_of(environ), runtime):
+    async with start():
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert CANNOT_TELL in said(ack)
     assert "usergroups:read" in said(ack)
@@ -190,10 +188,10 @@ async def test_an_unreadable_group_allows_nobody(
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_an_ack_is_in_time_however_long_the_lookup_of_the_person_takes(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], runtime: Runtime, method: str
+    slack: LocalSlack, wechat: LocalWeChat, start: Start, method: str
 ) -> None:
     slack.fail(method, Slow(30))
-    async with running(settings_of(environ), runtime):
+    async with start():
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert "Slack did not tell me" in said(ack)
     assert wechat.calls == []
@@ -220,13 +218,11 @@ async def test_a_corrected_line_is_shown_completely_or_not_at_all(
 async def test_people_are_answered_in_their_language_and_the_channel_in_its_own(
     slack: LocalSlack,
     wechat: LocalWeChat,
-    environ: dict[str, str],
-    runtime: Runtime,
+    start: Start,
     setting: str,
     channel: Words,
 ) -> None:
-    environ |= {"SHARE_ENV_ALLOWED_USERS": MEI, "LANGUAGE": setting}
-    async with running(settings_of(environ), runtime):
+    async with start(SHARE_ENV_ALLOWED_USERS=MEI, LANGUAGE=setting):
         ack = await slack.command(MEI, RELEASES, ASK)
         request = request_of(slack, user_id=MEI)
         assert said(ack) == accepted(CHINESE, request).text
@@ -252,10 +248,10 @@ async def test_immediate_answers_are_in_the_requesters_language(
 
 
 async def test_a_person_who_cannot_be_looked_up_is_answered_in_the_channels_language(
-    slack: LocalSlack, environ: dict[str, str], runtime: Runtime
+    slack: LocalSlack, start: Start
 ) -> None:
     slack.fail("users.info", Status(503))
-    async with running(settings_of(environ | {"LANGUAGE": "zh-CN"}), runtime):
+    async with start(LANGUAGE="zh-CN"):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert re.search("[一-鿿]", said(ack))
 
@@ -366,15 +362,11 @@ async def test_a_request_that_failed_before_is_tried_again(
 
 
 async def test_the_same_trigger_makes_one_request_even_after_a_restart(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, start: Start
 ) -> None:
-    async with running(settings_of(environ), runtime):
+    async with start():
         first = await slack.command(REQUESTER, RELEASES, ASK)
-    async with running(settings_of(environ), runtime):
+    async with start():
         assert (await slack.redeliver(first)).payload == first.payload
     assert states(database) == ["ended"]
     assert len(wechat.calls) == 1
@@ -537,13 +529,9 @@ async def test_a_request_that_cannot_be_recorded_does_not_begin_and_the_person_i
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_request_that_is_recorded_too_slowly_never_begins(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, start: Start
 ) -> None:
-    async with running(settings_of(environ), runtime):
+    async with start():
         let_hang(database, "requests")
         ack = await slack.command(REQUESTER, RELEASES, ASK)
         assert said(ack) == not_recorded(ENGLISH).text
@@ -552,7 +540,7 @@ async def test_a_request_that_is_recorded_too_slowly_never_begins(
         again = await slack.redeliver(ack)
         assert again.payload == ack.payload
     rows(database, "DROP TRIGGER slow")
-    async with running(settings_of(environ), runtime):
+    async with start():
         assert (await slack.redeliver(ack)).payload == ack.payload
     assert wechat.calls == []
     assert slack.parents(RELEASES) == []
@@ -582,15 +570,14 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
     slack: LocalSlack,
     wechat: LocalWeChat,
     database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    start: Start,
     text: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bot.workflow.slash_command._ACK_SECONDS", 2.6)
     monkeypatch.setattr("bot.ledger.database.BUSY_SECONDS", 30.0)
     slack.fail("users.info", Slow(30))
-    async with running(settings_of(environ), runtime):
+    async with start():
         with locked(database):
             ack = await slack.command(REQUESTER, RELEASES, text)
         assert ack.error is None

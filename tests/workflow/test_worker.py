@@ -11,7 +11,6 @@ import aiohttp
 import pytest
 from sqlalchemy import event
 
-from bot.app.running import running
 from bot.domain.outcome import NOTHING_KNOWN, Called, Failed, Outcome, Shared, Step, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_code, for_trouble
@@ -24,7 +23,6 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT, OWNER
 from bot.policy import Effect, Policy, Rule
-from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst
@@ -48,13 +46,13 @@ from tests.conftest import (
     REQUESTER,
     Clock,
     Sleep,
+    Start,
     ended,
     in_their_channel,
     kinds,
     ledger_down,
     request_of,
     rows,
-    settings_of,
     soon,
     states,
     use_up,
@@ -202,11 +200,11 @@ def leave(database: Path, places: Threads) -> Leave:
 
 
 @pytest.fixture
-def resume(environ: dict[str, str], runtime: Runtime, database: Path) -> Resume:
+def resume(start: Start, database: Path) -> Resume:
     """A function that runs a second bot on the same file until it has ended the request."""
 
     async def resume() -> None:
-        async with running(settings_of(environ), runtime):
+        async with start():
             await soon(lambda: states(database) == ["ended"])
 
     return resume
@@ -279,15 +277,11 @@ async def test_after_a_crash_in_a_private_place_there_is_one_answer_and_a_repeat
 
 
 async def test_a_parent_that_cannot_be_found_is_replaced_with_a_note(
-    slack: LocalSlack,
-    leave: Leave,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
+    slack: LocalSlack, leave: Leave, database: Path, start: Start
 ) -> None:
     await leave(request_of(slack), posted=True)
     without_history(slack)
-    async with running(settings_of(environ), runtime):
+    async with start():
         await slack.until(lambda slack: len(slack.parents(RELEASES)) == 2)
         assert REPLACES in slack.parents(RELEASES)[1].text
         await soon(lambda: states(database) == ["ended"])
