@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_closed_streams() -> None:
-    """Open the standard streams that were closed before the start, such as by `2>&-`, on /dev/null.
+    """Open on /dev/null the standard streams that were closed before the start, such as by `2>&-`.
 
-    Else the next file to be opened, such as the ledger, would get the number of one, and what libraries print there.
+    Otherwise the next file to be opened, such as the ledger, would get a stream's number, and what libraries print.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 class PolicyWatcher:
     """Polls the policy file, at once whenever `reload` is set; calls `reloaded` with whether a new policy was taken."""
 
-    def __init__(  # noqa: PLR0913  # what tests bring their own of
+    def __init__(  # noqa: PLR0913  # tests pass their own times
         self,
         in_force: PolicyInForce,
         settings: Settings,
@@ -62,9 +62,7 @@ class PolicyWatcher:
             try:
                 await self.look(path, at_once=at_once)
             except Exception:  # noqa: BLE001  # the watcher must go on
-                self._judged = (
-                    None  # the error may be transient, so the next look judges the file again
-                )
+                self._judged = None  # judge the file again: the error may be transient
                 mistake = (f"{path} cannot be read, by a mistake of the bot's own.",)
                 if at_once or before != mistake:
                     _log.exception("unforeseen error")

@@ -15,8 +15,7 @@ from bot import __version__
 from bot.ledger import Ledger, LedgerDownError, open_database
 from bot.ledger.address import CannotOpenError, in_memory, parse
 from bot.ledger.events import EventListener, fan_out
-from bot.ops.logs.event_log import log_event
-from bot.ops.logs.recurring import RepeatedFailures
+from bot.ops.logs.events import RepeatedFailures, log_event
 from bot.policy import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
@@ -124,13 +123,13 @@ async def _slack(
     observers: Observers,
 ) -> Slack:
     """Return the clients once Slack has accepted the tokens; raises CannotStartError."""
-    client = web_client(settings, settings.bot_token, session)
-    api = SlackApi(client, runtime.sleep, observers.called_slack)
-    app_api = None
-    if settings.app_token:
-        app_client = web_client(settings, settings.app_token, session)
-        app_api = SlackApi(app_client, runtime.sleep, observers.called_slack)
-    checked = await preflight(api, app_api)
+
+    def api_of(client: AsyncWebClient) -> SlackApi:
+        return SlackApi(client, runtime.sleep, observers.called_slack)
+
+    client, token = web_client(settings, settings.bot_token, session), settings.app_token
+    api = api_of(client)
+    checked = await preflight(api, api_of(web_client(settings, token, session)) if token else None)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
     for scope in missing(checked.scopes):

@@ -145,7 +145,7 @@ class Watch:
         self._lags = deque[float](maxlen=_IN_A_ROW)
 
     async def run(self, *looks: Callable[[], object]) -> None:
-        """Look over and over, also at what else is to be looked at; runs until cancelled."""
+        """Measure every second, and call each of `looks`, until cancelled."""
         while True:
             due = self._clock() + _EVERY
             await self._sleep(_EVERY)

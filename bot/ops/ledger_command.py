@@ -97,7 +97,7 @@ def story(
 ) -> Iterator[str]:
     """Yield the lines; `whole` is what was asked for together, which has the messages.
 
-    `workspace` is the address of Slack's workspace, for links, if anybody knows it.
+    `workspace` is the URL of Slack's workspace, for links, if it is known.
     """
     comments = (str(event["comment"]) for event in events if event.get("comment"))
     for name, value in (*_about(entry), ("comment", next(comments, ""))):

@@ -26,7 +26,7 @@ from bot.ledger import Event
 from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import kind_of, known
-from bot.ops.logs.recurring import Refusals, failure_of
+from bot.ops.logs.events import Refusals, failure_of
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Observers
 from bot.slack.api import RESULTS

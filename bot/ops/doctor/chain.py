@@ -11,8 +11,8 @@ from bot.ops.doctor.findings import Finding, Level, ok, unchecked, warning, wron
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.transport import DEADLINE, each
-from bot.ops.doctor.wechat import AT_ONCE, causes_of, failed, first_step, of_all
+from bot.ops.doctor.transport import DEADLINE
+from bot.ops.doctor.wechat import causes_of, check_owners, failed, first_step
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
@@ -139,5 +139,4 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         lacking = "permission set 49 (CloudBase management) is not granted"
         return wrong(_PERMISSIONS, lacking, in_general(AUTHORISE_ANEW))
 
-    found = await each(owners, one, AT_ONCE, 2 * DEADLINE)
-    return of_all(_PERMISSIONS, owners, found)
+    return await check_owners(_PERMISSIONS, owners, one)

@@ -4,7 +4,7 @@ import json
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -78,7 +78,7 @@ def remarked(remark: Remark) -> Finding:
 
 
 def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
-    """Yield the findings about owners and their envs; `lost` makes the one for envs without an owner."""
+    """Yield the findings about owners and their envs; `lost` returns the one about envs without an owner."""
     remarks, without = [*owners(policy), *unowned(policy)], ownerless(policy)
     yield from map(remarked, remarks)
     if without:
@@ -90,7 +90,7 @@ def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Findin
 
 
 def counted(operators: Operators) -> str:
-    """Return the numbers of operators."""
+    """Return how many users and groups are operators, and what that means."""
     return f"users: {len(operators.users)}, groups: {len(operators.groups)}; they may cancel any request"
 
 
@@ -163,25 +163,26 @@ def tally(told: Sequence[Printed]) -> str:
 
 
 def to_do_first(told: Sequence[Printed]) -> Printed | None:
-    """Return what to fix first: the first that is wrong, or else the first warning."""
+    """Return the first cause that is wrong, else the first warning."""
     bad = [each for level in ("wrong", "warning") for each in told if each.finding.level == level]
     return bad[0] if bad else None
 
 
 def _what(finding: Finding) -> Finding:
-    """Return the finding without its name, so that equal ones are merged; unless all is well."""
+    """Return a finding without its name, by which equal ones are merged; those that are fine never are."""
     return finding if finding.level == "ok" else replace(finding, name="", causes=())
 
 
 def _causes(findings: Sequence[Finding]) -> list[Finding | None]:
-    """Return for each finding the one that is its first cause, if any."""
+    """Return the root cause of each finding, if it has one."""
     by_level = sorted(findings, key=lambda finding: [*_MARKS].index(finding.level))
+    # Of a check's worst findings, the last explains others.
     bad = {finding.name: finding for finding in by_level if finding.level != "ok"}
     return [_cause(finding, bad) for finding in findings]
 
 
 def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
-    """Return what explains a finding and is itself explained by nothing, or by what it explains."""
+    """Return the root cause of a finding; of two that explain each other, the one that is met again."""
     chain = [finding]
     while cause := _nearest_cause(chain[-1], bad):
         if cause in chain:
@@ -192,24 +193,20 @@ def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
 
 
 def _nearest_cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | None:
-    """Return what explains a finding; of a check's worst findings, the last.
-
-    What was not checked explains only why something else was not checked either.
-    """
+    """Return the finding that explains another; a check that was not made explains only others that were not."""
     causes = [bad[name] for name in finding.causes if name in bad]
     return next((each for each in causes if each.checked or not finding.checked), None)
 
 
-def tell(findings: Iterable[Finding], *, as_json: bool) -> bool:
+def tell(findings: Sequence[Finding], *, as_json: bool) -> bool:
     """Print all findings; return whether none is wrong."""
-    found = list(findings)
     if as_json:
-        facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in found]
+        facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in findings]
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     else:
-        for finding in found:
+        for finding in findings:
             _print(finding.name, finding)
-    return _none_wrong(found)
+    return _none_wrong(findings)
 
 
 def report(findings: Sequence[Finding], *, as_json: bool) -> bool:

@@ -42,7 +42,7 @@ StoredTokens = Mapping[str, tuple[StoredToken, set[Sealed]]]
 class LedgerLook:
     """The findings about the ledger, and what other checks need from it; None where it could not be read."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
     kept: StoredTokens | None = None
     replicas: int | None = None
 

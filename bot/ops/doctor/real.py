@@ -118,13 +118,13 @@ async def _clear(channel: RealChannel) -> bool:
 
 
 async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
-    ledger = LedgerLook(())
+    ledger = LedgerLook()
     if isinstance(settings.tokens, PlatformSettings):
         ledger = await asyncio.to_thread(look, settings.database_url, settings.tokens)
     transport = Transport(http)
     read = reader(transport, settings.tokens, ledger, runtime)
     wechat = WeChatApi(transport, settings.wechat_url)
-    return await try_wechat(wechat, settings.policy.all_owners, read)
+    return await _of_owners(wechat, settings.policy.all_owners, read)
 
 
 async def _asked(question: str) -> bool:
@@ -143,19 +143,14 @@ async def _asked(question: str) -> bool:
     return os.read(sys.stdin.fileno(), 1000).strip().lower() in {b"y", b"yes"}
 
 
-async def try_wechat(
-    wechat: WeChatApi,
-    owners: Sequence[str],
-    read: Read,
-    within: float = _WITHIN,
-) -> list[Tried]:
+async def _of_owners(wechat: WeChatApi, owners: Sequence[str], read: Read) -> list[Tried]:
     """Return the results of the calls with each owner's token; owners are numbered, not named."""
     numbers = {owner: f"owner {number}" for number, owner in enumerate(owners, 1)}
 
     async def one(owner: str) -> list[Tried]:
         return await _of(wechat, numbers[owner], await read(owner))
 
-    found = await each(owners, one, _AT_ONCE, within)
+    found = await each(owners, one, _AT_ONCE, _WITHIN)
     late = [
         untried(_ENVS, f"{numbers[owner]}: no turn in time")
         for owner in owners

@@ -76,7 +76,7 @@ def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Fi
 
 
 def _swapped(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return pairs of settings whose values belong to each other's."""
+    """Return the pairs of settings that hold each other's values."""
     read = Reader(environ)
     astray = {
         name: settings

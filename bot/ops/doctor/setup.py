@@ -30,7 +30,7 @@ class BotCounts:
 
 
 async def ask_running_bot(parts: Parts) -> BotCounts | None:
-    """Return the counts of the bot that listens at the configured address; None if none answers."""
+    """Return the counts of the bot that listens at the configured address; None if no bot answers."""
     page = await ask_bot(parts.listener, METRICS) if parts.listener else None
     if page is None:
         return None
@@ -39,19 +39,18 @@ async def ask_running_bot(parts: Parts) -> BotCounts | None:
 
     try:
         families = text_string_to_metric_families(page.decode())
-        samples = [sample for family in families for sample in family.samples]
-    except ValueError:  # not a metrics page: another program
+        samples = [s for each in families for s in each.samples if s.name.startswith("share_env_")]
+    except ValueError:  # another program's page
         return None
     refused = {
         (sample.labels["path"], sample.labels["reason"]): int(sample.value)
         for sample in samples
         if sample.name == "share_env_posts_refused_total" and sample.value
     }
-    acked = sum(s.value for s in samples if s.name == "share_env_ack_seconds_count")
-    good = [s for s in samples if s.name == "share_env_token_good_seconds" and s.value > 0]
-    ticket = any(sample.labels["link"] == "ticket" for sample in good)
-    ours = any(sample.name.startswith("share_env_") for sample in samples)
-    return BotCounts(refused, int(acked), ticket) if ours else None
+    acked = sum(each.value for each in samples if each.name == "share_env_ack_seconds_count")
+    left = [each for each in samples if each.name == "share_env_token_good_seconds"]
+    ticket = any(each.labels["link"] == "ticket" and each.value > 0 for each in left)
+    return BotCounts(refused, int(acked), ticket) if samples else None
 
 
 async def ask_bot(address: Address, path: str) -> bytes | None:

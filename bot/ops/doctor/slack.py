@@ -70,7 +70,7 @@ def _bot(told: SlackAnswers) -> Finding:
 
 
 def _no(result: Result, finding: Finding) -> Finding:
-    """Return a startup error with a fix that suits the doctor, and with its cause if a proxy may be that."""
+    """Return the finding about an error of the preflight, with a fix that suits the doctor; a proxy may explain it."""
     fix = (finding.fix or "").replace("then start again.", "then run the doctor again.")
     return replace(finding, fix=fix, causes=("proxies",) if unreached(result) else ())
 

@@ -48,7 +48,7 @@ class Traffic:
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestExceptionParams,
     ) -> None:
-        """Note who does not answer, and that a proxy opens no way to a host."""
+        """Note which server does not answer, and which one the proxy does not connect to."""
         self.silent.add(origin_of(str(request.url)))
         if isinstance(request.exception, aiohttp.ClientHttpProxyError):
             self.shut[str(request.url.host)] = request.exception.status
@@ -59,7 +59,7 @@ class Traffic:
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestEndParams,
     ) -> None:
-        """Note who answers, the Date header of the response, and whether it is a proxy's."""
+        """Note which server answers, its Date header, and whether it is the proxy that answers."""
         origin = origin_of(str(request.url))
         self.answered.add(origin)
         if request.response.status == _PROXY_WANTS_A_PASSWORD:

@@ -23,7 +23,7 @@ from bot.wechat.tokens import FixedToken, NoToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
 _NAME = "wechat"
-AT_ONCE = 5
+_AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
 _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
 _NOT_FOUND = 404
@@ -64,34 +64,17 @@ def reader(
 
 
 async def check_wechat(setup: Setup) -> list[Finding]:
-    """Return for each owner whether WeChat accepts its token."""
+    """Return for each owner whether WeChat accepts its token; getting and trying a token have a deadline each."""
     parts = setup.parts
     if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
     # Other token sources do not depend on the ledger.
     in_ledger = isinstance(parts.tokens, PlatformSettings)
-    ledger = await setup.ledger if in_ledger else LedgerLook(())
+    ledger = await setup.ledger if in_ledger else LedgerLook()
     read = reader(setup.http, parts.tokens, ledger, setup.runtime)
     lacking = "ledger" if in_ledger and ledger.kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)
     wechat = WeChatApi(setup.http, parts.wechat_url)
-    return await try_owners(wechat, setup.owners, read, lacking, fixed=fixed)
-
-
-async def try_owners(  # noqa: PLR0913  # tests use a shorter deadline
-    wechat: WeChatApi,
-    owners: Sequence[str],
-    read: Read,
-    lacking: str,
-    within: float = 2 * DEADLINE,
-    *,
-    fixed: bool = False,
-) -> list[Finding]:
-    """Return for each owner whether WeChat accepts its token; reading and trying a token have a deadline each.
-
-    `lacking` is the check that explains why the ledger has no token. Owners that are not reached `within` so many seconds
-    are reported as not checked. A `fixed` token cannot be renewed.
-    """
 
     async def one(owner: str) -> Finding:
         token = await read(owner)
@@ -101,12 +84,20 @@ async def try_owners(  # noqa: PLR0913  # tests use a shorter deadline
             return failed(_NAME, token.guidance, token.said)
         return await _tried(wechat, owner, token, fixed=fixed)
 
-    found = await each(owners, one, AT_ONCE, within)
-    return of_all(_NAME, owners, found)
+    return await check_owners(_NAME, setup.owners, one)
 
 
-def of_all(name: str, owners: Sequence[str], found: Mapping[str, Finding]) -> list[Finding]:
-    """Return the findings in the order of the owners; equal problems once, with their owners; then the unchecked owners."""
+async def check_owners(
+    name: str,
+    owners: Sequence[str],
+    check: Callable[[str], Awaitable[Finding]],
+    within: float = 2 * DEADLINE,
+) -> list[Finding]:
+    """Return the findings in the order of the owners; equal problems once, with their owners.
+
+    Owners that are not reached `within` so many seconds are reported as not checked.
+    """
+    found = await each(owners, check, _AT_ONCE, within)
     alike: dict[Finding, list[str]] = {}
     for owner in owners:
         if owner in found:
@@ -115,14 +106,10 @@ def of_all(name: str, owners: Sequence[str], found: Mapping[str, Finding]) -> li
         replace(what, found=f"{listed(whose)}: {what.found}") if what.level == "wrong" else what
         for what, whose in alike.items()
     ]
-    return [*told, *_late(name, [owner for owner in owners if owner not in found])]
-
-
-def _late(name: str, owners: list[str]) -> list[Finding]:
-    if not owners:
-        return []
-    fix = "Check the network, the proxy and the addresses of WeChat and of the token server, then run the doctor again."
-    return [warning(name, f"not checked, for want of time: {listed(owners)}", fix)]
+    if late := [owner for owner in owners if owner not in found]:
+        fix = "Check the network, the proxy and the addresses of WeChat and of the token server, then run the doctor again."
+        told.append(warning(name, f"not checked, for want of time: {listed(late)}", fix))
+    return told
 
 
 async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:

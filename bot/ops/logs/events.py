@@ -1,4 +1,4 @@
-"""Rate-limited warnings for recurring problems: shares that fail, and POSTs that are refused."""
+"""What the log says of events: each of the ledger's, shares that keep failing, and POSTs that are refused."""
 
 import logging
 from collections import Counter
@@ -13,6 +13,15 @@ _HOUR, _MINUTE = 3600.0, 60.0
 _TRIED = {"shared", "failed", "unknown"}  # the other endings say nothing of whether shares work
 
 _log = logging.getLogger(__name__)
+_events = logging.getLogger("bot.events")
+
+
+def log_event(event: Event) -> None:
+    """Log an event of the ledger after its commit: its kind and the facts that it has."""
+    facts = {name: fact for name, fact in event.facts.items() if fact is not None and fact != ""}
+    if isinstance(seconds := facts.get("seconds"), float):
+        facts["seconds"] = round(seconds, 3)
+    _events.info(event.kind, extra=facts)
 
 
 def failure_of(event: Event) -> Guidance | None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.guidance import Trouble, all_guidance, for_trouble
 from bot.ledger import Event
-from bot.ops.logs.recurring import Refusals, RepeatedFailures
+from bot.ops.logs.events import Refusals, RepeatedFailures
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import Clock
 from tests.ops.counted import event
