@@ -43,13 +43,13 @@ def firing(before: Scrape, after: Scrape, folder: Path, grow: str = "") -> set[s
     for name, value in after.items():
         then = f"{value:g}+60x{_AFTER}" if grow and name.startswith(grow) else f"{value:g}x{_AFTER}"
         series.append({"series": name, "values": f"{before.get(name, 0.0):g}x{_BEFORE} {then}"})
-    asked = {
+    query = {
         "expr": 'ALERTS{alertstate="firing"}',
         "eval_time": f"{_BEFORE + 10}m",
         "exp_samples": [],
     }
-    test = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
-    path = folder / "night.yml"
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [query]}
+    path = folder / "alerts-test.yml"
     path.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": [test]}), encoding="utf-8")
     done = subprocess.run(
         [str(PROMTOOL), "test", "rules", str(path)], check=False, capture_output=True, text=True

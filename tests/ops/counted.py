@@ -1,4 +1,4 @@
-"""Metrics that have counted everything once, and a way to read them."""
+"""Metrics that have counted everything at least once, and ways to read them."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ def exercised() -> Metrics:
     observers.transacted(0.01, False)  # noqa: FBT003  # observers are called with positions
     observers.reloaded(True)  # noqa: FBT003  # observers are called with positions
     observers.lagged(0.0)
-    for told in (
+    for each in (
         event("accepted", request="r1"),
         event("denied", outcome="denied", detail="NoRule"),
         event("mistake", outcome="mistake", detail="Swapped"),
@@ -44,7 +44,7 @@ def exercised() -> Metrics:
         event("delivered", request="r1"),
         event("taken over", request="r1"),
     ):
-        metrics.told(told)
+        metrics.told(each)
     ready = Health({"ledger": lambda: None}, lambda: 0.0)
     depths = dict.fromkeys(
         ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0

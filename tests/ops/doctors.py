@@ -1,4 +1,4 @@
-"""Run the doctor's checks by name."""
+"""The doctor's findings by the names of its checks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,31 +18,33 @@ effect = "allow"
 """
 
 
-async def asked(
+async def findings_of(
     environ: Mapping[str, str], name: str, runtime: Runtime | None = None
 ) -> list[Finding]:
     """Return the findings of the checks with this name."""
     return [finding for finding in await examine(environ, runtime) if finding.name == name]
 
 
-async def one(environ: Mapping[str, str], name: str, runtime: Runtime | None = None) -> Finding:
+async def finding_of(
+    environ: Mapping[str, str], name: str, runtime: Runtime | None = None
+) -> Finding:
     """Return the finding of the only check with this name, which must have a fix unless it is fine."""
-    (finding,) = await asked(environ, name, runtime)
+    (finding,) = await findings_of(environ, name, runtime)
     assert (finding.level == "ok") == (finding.fix is None)
     return finding
 
 
 def complaints(findings: Sequence[Finding]) -> list[Printed]:
-    """Return what is printed of what is not fine, by cause."""
-    return [told for told in by_cause(findings) if told.finding.level != "ok"]
+    """Return what the doctor prints about everything that is not fine, by cause."""
+    return [each for each in by_cause(findings) if each.finding.level != "ok"]
 
 
-async def level(environ: Mapping[str, str], name: str) -> Level:
-    return (await one(environ, name)).level
+async def level_of(environ: Mapping[str, str], name: str) -> Level:
+    return (await finding_of(environ, name)).level
 
 
 def with_policy(environ: Mapping[str, str], folder: Path, text: str) -> dict[str, str]:
-    """Return the environment with a policy file instead of the three settings."""
+    """Return the environment with a policy file instead of the SHARE_ENV_ALLOWED settings."""
     path = folder / "policy.toml"
     path.write_text(text, encoding="utf-8")
     others = {k: v for k, v in environ.items() if not k.startswith("SHARE_ENV_ALLOWED")}

@@ -13,7 +13,7 @@ PATHS = ("/healthz", "/readyz", "/metrics")
 
 @dataclass(frozen=True)
 class Served:
-    """A bot's HTTP listener, and requests to it with a timeout."""
+    """A bot's HTTP listener, and requests to it with timeouts."""
 
     http: aiohttp.ClientSession
     port: int
@@ -34,13 +34,13 @@ class Served:
     async def look(self, path: str) -> tuple[int, dict[str, str]]:
         """Return the status of /healthz or /readyz, and the problems by part."""
         async with asyncio.timeout(20), self.http.get(self.origin + path) as answer:
-            told: dict[str, Any] = await answer.json()
-            parts = told["parts"].items()
-            assert told["ok"] is (answer.status == 200)
+            report: dict[str, Any] = await answer.json()
+            parts = report["parts"].items()
+            assert report["ok"] is (answer.status == 200)
             return answer.status, {name: part["why"] for name, part in parts if not part["ok"]}
 
     async def counts(self, series: str, times: int | None = None) -> Counts:
-        """Wait until a series has counted, `times` times if given, and return the values of /metrics."""
+        """Wait until a series is not zero, or is `times` if given, and return all values of /metrics."""
         async with asyncio.timeout(30):
             while True:
                 counts = Counts((await self.get("/metrics"))[1])

@@ -84,8 +84,8 @@ def test_without_a_ticket_nothing_can_be_renewed(
 
 def test_the_report_of_a_refused_policy_contains_no_names() -> None:
     assert refusal(None) is None
-    told = refusal(["policy.toml: test 1: U012ABCDEF may share prod-1.", "another"])
-    assert told == OLD_POLICY["policy"]
+    report = refusal(["policy.toml: test 1: U012ABCDEF may share prod-1.", "another"])
+    assert report == OLD_POLICY["policy"]
 
 
 async def test_a_task_has_died_only_if_it_ended_with_an_error() -> None:
@@ -124,7 +124,7 @@ def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
         },
     }
     wrong["policy"] = "refused"
-    assert health.look().ok  # it does not replace anything
+    assert health.look().ok  # a minor part
     assert health.look().status == "degraded"
     wrong["ledger"] = "down"
     assert not health.look().ok
@@ -148,7 +148,7 @@ def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lags", "ill"),
+    ("lags", "unhealthy"),
     [
         ([0, 0, 0, 0], False),
         ([3600, 0, 0], False),
@@ -160,9 +160,9 @@ def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
     ids=["never late", "frozen once", "only twice", "late again and again", "up and down", "over"],
 )
 async def test_the_event_loop_is_unhealthy_if_it_is_late_repeatedly(
-    lags: list[float], ill: bool
+    lags: list[float], unhealthy: bool
 ) -> None:
-    clock, coming, told = Clock(), iter(lags), list[float]()
+    clock, coming, reported = Clock(), iter(lags), list[float]()
 
     async def sleep(seconds: float) -> None:
         lag = next(coming, math.nan)
@@ -171,12 +171,12 @@ async def test_the_event_loop_is_unhealthy_if_it_is_late_repeatedly(
         clock.now += seconds + lag
 
     looks = list[bool]()
-    watch = Watch(told.append, clock, sleep)
+    watch = Watch(reported.append, clock, sleep)
     with pytest.raises(asyncio.CancelledError):
         await watch.run(lambda: looks.append(True))
-    assert told == lags
+    assert reported == lags
     assert len(looks) == len(lags)
-    assert watch.trouble() == ("the loop does not keep up" if ill else None)
+    assert watch.trouble() == ("the loop does not keep up" if unhealthy else None)
 
 
 async def test_a_check_that_raises_does_not_affect_the_others(
@@ -248,16 +248,16 @@ async def test_the_bot_is_not_ready_without_its_ledger_and_readyz_does_not_wait_
 async def test_the_bot_stays_ready_under_the_old_policy_and_reports_that_the_file_is_not_in_force(
     listening: dict[str, str], runtime: Runtime, served: Served, tmp_path: Path
 ) -> None:
-    path, asked = tmp_path / "policy.toml", asyncio.Event()
+    path, reload = tmp_path / "policy.toml", asyncio.Event()
     path.write_text(ALLOW, encoding="utf-8")
     kept = {name: value for name, value in listening.items() if "ALLOWED" not in name}
-    async with running(settings_of(kept | {"POLICY_FILE": str(path)}), runtime, asked):
+    async with running(settings_of(kept | {"POLICY_FILE": str(path)}), runtime, reload):
         await served.becomes(200, {})
         path.write_text(f"{ALLOW}no_such_key = 1", encoding="utf-8")
-        asked.set()
+        reload.set()
         await served.becomes(200, OLD_POLICY)
         path.write_text(CONFIRM, encoding="utf-8")
-        asked.set()
+        reload.set()
         await served.becomes(200, {})
         counted = (await served.get("/metrics"))[1]
         for result in ("taken", "refused"):
@@ -374,9 +374,9 @@ async def test_reports_contain_no_secrets_and_no_names(
         for text in (f"{APPID} {ENV} --reason s3cret", f"{APPID[:-1]} s3cret", "s3cret", ""):
             await slack.command(REQUESTER, RELEASES, text)
         await slack.command("U0STRANGER", "C0SECRET", ASK)
-        told = "".join([(await served.get(path))[1] for path in PATHS])
-    assert "share_env_denials" in told
+        texts = "".join([(await served.get(path))[1] for path in PATHS])
+    assert "share_env_denials" in texts
     tokens = [call.token for call in wechat.calls]
     names = [APPID, OWNER, ENV, REQUESTER, "STRANGER", "C0", "S0", "T0", "s3cret", "request1"]
     for word in (*settings.secrets(), *tokens, *names, "made-up", "wx", "127.0.0.1"):
-        assert word not in told, word
+        assert word not in texts, word

@@ -11,8 +11,10 @@ from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, Rig
 
 
-async def told(rig: Rig, request: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Return the exit code, and the printed story of a request."""
+async def story_of(
+    rig: Rig, request: str, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    """Return the exit code of the command that tells a request's story, and what it printed."""
     capsys.readouterr()
     code = await asyncio.to_thread(tell_request, rig.environ, request)
     printed = capsys.readouterr()
@@ -27,7 +29,7 @@ async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
         await slack.command(REQUESTER, RELEASES, f'{APPID} {ENV} --reason "release 4.2"')
         await slack.until(ended)
         (parent,) = slack.parents(RELEASES)
-    code, out, err = await told(rig, "request1", capsys)
+    code, out, err = await story_of(rig, "request1", capsys)
     assert (code, err) == (0, "")
     about, steps, links, what = out.strip().split("\n\n")
     for words in (
@@ -54,7 +56,7 @@ async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
         await rig.decide(APPROVER, "approve", "go on", question)
         await slack.until(ended)
         (parent,) = slack.parents(RELEASES)
-    _, out, _ = await told(rig, "request1-2", capsys)
+    _, out, _ = await story_of(rig, "request1-2", capsys)
     about, steps, links, what = out.strip().split("\n\n")
     for words in ("batch     request1\n", f"appid     {OWNER}\n", "comment   go on"):
         assert words in about
@@ -79,7 +81,7 @@ async def test_the_link_to_an_answer_in_a_thread_leads_to_the_thread(
         await rig.ask()
         await slack.until(ended)
     rows(rig.database, f"UPDATE requests SET place = '{RELEASES}/1.5/1.25'")  # noqa: S608  # names of the tests
-    _, out, _ = await told(rig, "request1", capsys)
+    _, out, _ = await story_of(rig, "request1", capsys)
     assert f"/archives/{RELEASES}/p15?thread_ts=1.25&cid={RELEASES}\n" in out
 
 
@@ -90,16 +92,16 @@ async def test_without_slack_the_story_has_the_channel_and_the_message(
         await slack.command(REQUESTER, RELEASES, f"{APPID} {ENV}")
         await slack.until(lambda slack: bool(slack.parents(RELEASES)))
     rig.environ["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
-    code, out, _ = await told(rig, "request1", capsys)
+    code, out, _ = await story_of(rig, "request1", capsys)
     assert (code, f"answer    {RELEASES}, message " in out) == (0, True)
 
 
 async def test_a_missing_request_and_a_missing_ledger_are_reported(
     rig: Rig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = await told(rig, "nosuch", capsys)
+    code, out, err = await story_of(rig, "nosuch", capsys)
     assert (code, out) == (1, "")
     assert err.startswith("No request “nosuch” is in the ledger.")
     rig.environ["DATABASE_URL"] = "sqlite:////no/such/ledger.db"
-    code, _, err = await told(rig, "nosuch", capsys)
+    code, _, err = await story_of(rig, "nosuch", capsys)
     assert (code, "there is no ledger" in err) == (2, True)

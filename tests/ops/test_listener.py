@@ -116,10 +116,10 @@ async def test_a_port_in_use_ends_the_start_with_one_sentence_and_exit_code_1(
     with closing(socket.create_server(("127.0.0.1", served.port))):
         code, out, err = await finished(listening | {"LOG_LEVEL": "INFO"}, tmp_path)
     assert (code, out) == (1, "")
-    said = [line for line in err.splitlines() if not line.startswith("{")]  # no log line
+    printed = [line for line in err.splitlines() if not line.startswith("{")]  # not the log
     where = f"HOST 127.0.0.1 and PORT {served.port}"
     fix = "Choose others, or stop what uses them."
-    assert said == [f"{where} cannot be used (Address already in use). {fix}"]
+    assert printed == [f"{where} cannot be used (Address already in use). {fix}"]
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
@@ -137,11 +137,11 @@ async def test_slow_readers_delay_neither_other_clients_nor_the_stop(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
     async with running(settings_of(listening), runtime):
-        asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200
+        requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200
         writers = []
-        for said in (asked, asked, asked[:20], b""):
+        for data in (requests, requests, requests[:20], b""):
             _, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1)
-            writer.write(said)
+            writer.write(data)
             writers.append(writer)
         await served.becomes(200, {})
         await slack.command(REQUESTER, RELEASES, ASK)

@@ -1,4 +1,4 @@
-"""A bot that runs is broken in one way; an operator looks at its log, /readyz, its alerts and the doctor.
+"""A running bot breaks in one way, and an operator looks at its log, /readyz, its alerts and the doctor.
 
 At least two of the four have to name the cause.
 """
@@ -33,7 +33,7 @@ Environ = dict[str, str]
 
 @dataclass(frozen=True)
 class Night:
-    """The bot at work, and who is around it."""
+    """A running bot, its servers, and its settings."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -42,24 +42,24 @@ class Night:
     environ: Environ
     reload: asyncio.Event
 
-    async def asks(self, times: int = 1, command: str = "/share-env") -> None:
-        """Let somebody ask for other envs, one after the other, and wait until each has ended."""
+    async def ask(self, times: int = 1, command: str = "/share-env") -> None:
+        """Ask for several envs, one after the other, and wait until each request has ended."""
         for number in range(times):
             await self.slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}", command=command)
-            await self.until("share_env_work_under_way 0.0", there=True)
+            await self.until("share_env_work_under_way 0.0", present=True)
 
-    async def until(self, series: str, *, there: bool) -> None:
-        """Wait until a line is in what Prometheus is told, or is not any more."""
+    async def until(self, line: str, *, present: bool) -> None:
+        """Wait until a line is in the metrics, or no longer is."""
         async with asyncio.timeout(30):
-            while (series in (await self.served.get("/metrics"))[1]) is not there:  # noqa: ASYNC110  # nobody tells of it
+            while (line in (await self.served.get("/metrics"))[1]) is not present:  # noqa: ASYNC110  # it sends no event
                 await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True)
 class Broken:
-    """One way to break it, and which of the four say what; empty for one that need not.
+    """One way to break the bot, and what each of the four contains; empty if it need not name the cause.
 
-    `before` the start the settings are changed; then what `happens` does it.
+    `before` returns changes of the settings before the start; `happens` then breaks the running bot.
     """
 
     log: str = ""
@@ -67,7 +67,7 @@ class Broken:
     alert: str = ""
     doctor: str = ""
     before: Callable[[Night], Mapping[str, str | None]] = lambda _: {}
-    happens: Callable[[Night], Awaitable[None]] = lambda night: night.asks(4)
+    happens: Callable[[Night], Awaitable[None]] = lambda night: night.ask(4)
     grow: str = ""
 
 
@@ -79,9 +79,9 @@ def fixed(night: Night) -> Mapping[str, str | None]:
     }
 
 
-async def token_dies(night: Night) -> None:
+async def expire_the_token(night: Night) -> None:
     night.wechat.expire(night.environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"])
-    await night.asks(4)
+    await night.ask(4)
 
 
 def another_secret(night: Night) -> Mapping[str, str | None]:
@@ -94,8 +94,8 @@ def by_http(night: Night) -> Mapping[str, str | None]:
     return {**another_secret(night), "SLACK_SIGNING_SECRET": secret}
 
 
-async def one_url_is_another(night: Night) -> None:
-    await night.asks()
+async def one_url_is_wrong(night: Night) -> None:
+    await night.ask()
     night.slack.request_url = f"{night.served.origin}/slack/interactivity"
     await night.slack.command(REQUESTER, RELEASES, "help")
 
@@ -123,12 +123,12 @@ def unlisted(night: Night) -> Mapping[str, str | None]:
     return chain(night)
 
 
-async def pushes(night: Night) -> None:
+async def push_tickets(night: Night) -> None:
     for _ in range(2):
         await night.wechat.platform.push_ticket()
 
 
-async def renewals_fail(night: Night) -> None:
+async def fail_renewals(night: Night) -> None:
     """Let WeChat push tickets, with each of which the bot tries to renew at once."""
     failed = 'share_env_renewal_failures_total{link="platform"}'
     async with asyncio.timeout(30):
@@ -144,7 +144,7 @@ def with_file(night: Night) -> Mapping[str, str | None]:
     }
 
 
-async def spoils_the_file(night: Night) -> None:
+async def spoil_the_file(night: Night) -> None:
     (night.folder / "policy.toml").write_text("[[rule]\n", encoding="utf-8")
     night.reload.set()
     await night.served.becomes(
@@ -160,14 +160,14 @@ def without_groups(night: Night) -> Mapping[str, str | None]:
     return {}
 
 
-async def slack_takes_nothing(night: Night) -> None:
+async def slack_accepts_nothing(night: Night) -> None:
     night.slack.fail("chat.postMessage", *(Status(503),) * 400)
     await night.slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
-    await night.until("share_env_owed_seconds 0.0", there=False)
+    await night.until("share_env_owed_seconds 0.0", present=False)
 
 
 NIGHTS = {
-    "the token server lets nobody in": Broken(
+    "the token server refuses the bot": Broken(
         Trouble.TOKEN_SERVER_REFUSED.value,
         for_trouble(Trouble.TOKEN_SERVER_REFUSED).title,
         "ShareEnvSharesFail",
@@ -180,9 +180,9 @@ NIGHTS = {
         "ShareEnvTokensFail",
         "WECHAT_AUTHORIZER_ACCESS_TOKEN",
         fixed,
-        token_dies,
+        expire_the_token,
     ),
-    "another app's signing secret": Broken(
+    "the signing secret of another app": Broken(
         "SLACK_SIGNING_SECRET", "", "ShareEnvPostsRefused", "SLACK_SIGNING_SECRET", another_secret
     ),
     "a scope is missing": Broken(
@@ -195,24 +195,24 @@ NIGHTS = {
     "the scope for answers is missing": Broken(
         "chat:write", "", "", "chat:write", without("chat:write")
     ),
-    "one of Slack's Request URLs is another": Broken(
+    "one of Slack's Request URLs is wrong": Broken(
         *("Slack's Request URLs have to end in /slack/events", "", "", "/slack/events"),
-        *(by_http, one_url_is_another),
+        *(by_http, one_url_is_wrong),
     ),
-    "WeChat does not know the address, so renewals fail": Broken(
+    "the address is not listed at WeChat": Broken(
         *("61004", "the platform's token is not good", "ShareEnvRenewalsFail", "白名单IP"),
-        *(unlisted, renewals_fail),
+        *(unlisted, fail_renewals),
     ),
     "a command of another name": Broken(
         "command /share-envs",
         "",
         "ShareEnvNobodyListens",
-        happens=lambda night: night.asks(1, "/share-envs"),
+        happens=lambda night: night.ask(1, "/share-envs"),
     ),
     "another message token": Broken(
         *("WECHAT_MESSAGE_TOKEN", "the platform's token is not good"),
         *("ShareEnvTokensFail", "WECHAT_MESSAGE_TOKEN"),
-        *(another_message_token, pushes),
+        *(another_message_token, push_tickets),
     ),
     "a policy file with a mistake": Broken(
         "policy refused",
@@ -220,25 +220,36 @@ NIGHTS = {
         "ShareEnvPolicyRefused",
         "policy.toml",
         with_file,
-        spoils_the_file,
+        spoil_the_file,
     ),
-    "Slack does not tell who is in a group": Broken(
+    "Slack does not return the members of a group": Broken(
         "GroupUnreadable", "", "ShareEnvCannotTellWho", "cannot be read", without_groups
     ),
-    "Slack takes no message": Broken(
+    "Slack accepts no message": Broken(
         "Slack takes no message for now",
         "",
         "ShareEnvAnswersOwed",
-        happens=slack_takes_nothing,
+        happens=slack_accepts_nothing,
         grow="share_env_owed_seconds",
     ),
 }
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
+
+
+async def until_logged(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until the log contains a text: refused posts are logged once a second."""
+    async with asyncio.timeout(30):
+        while text not in logged(caplog):  # noqa: ASYNC110  # the log sends no event
+            await asyncio.sleep(0.05)
+
+
 async def looked_at(
     night: Night, broken: Broken, runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> tuple[str, str, set[str], str]:
-    """Return what the four say once it happened: log, /readyz, the alerts that fire, the doctor's one finding."""
+    """Return what the four say afterwards: the log, /readyz, the alerts that fire, and the doctor's one finding."""
     caplog.set_level(logging.INFO)
     changed = {**night.environ, **broken.before(night)}
     night = replace(
@@ -247,15 +258,14 @@ async def looked_at(
     async with running(settings_of(night.environ), runtime, night.reload):
         before = scrape((await night.served.get("/metrics"))[1])
         await broken.happens(night)
-        await asyncio.sleep(1.2)  # what is refused is logged every second
+        await until_logged(broken.log, caplog)
         after = scrape((await night.served.get("/metrics"))[1])
         readyz = (await night.served.get("/readyz"))[1]
-        told = complaints(await examine(night.environ))
-    log = "\n".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
-    said = "; ".join(f"{each.finding.found} {each.finding.fix}" for each in told)
-    assert len(told) == bool(broken.doctor), said
+        found = complaints(await examine(night.environ))
+    doctor = "; ".join(f"{each.finding.found} {each.finding.fix}" for each in found)
+    assert len(found) == bool(broken.doctor), doctor
     fires = await asyncio.to_thread(firing, before, after, night.folder, broken.grow)
-    return log, readyz, fires, said
+    return logged(caplog), readyz, fires, doctor
 
 
 @pytest.mark.parametrize("name", NIGHTS)
@@ -279,7 +289,7 @@ async def test_at_least_two_of_the_four_name_the_cause(
     assert broken.doctor in doctor
 
 
-async def test_a_bot_that_is_well_sets_off_no_alert(
+async def test_a_healthy_bot_sets_off_no_alert(
     listening: Environ,
     slack: LocalSlack,
     wechat: LocalWeChat,

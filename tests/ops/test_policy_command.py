@@ -134,7 +134,7 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "expected"),
+    ("text", "line", "exit_code"),
     [
         pytest.param(
             ALLOW + ALLOW,
@@ -172,7 +172,7 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
             ALLOW + 'envs = ["lost-1"]\n',
             "⚠️ policy-owners: no [[owner]] has lost-1, and WECHAT_AUTHORIZER_APPID is not set here",
             0,
-            id="an env that nobody owns, as far as is known here",
+            id="an env without a known owner",
         ),
         pytest.param(
             ALLOW
@@ -180,7 +180,7 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
             + f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n',
             "⚠️ policy-owners: no [[owner]] has test-*, which “rule 1” lets people share, and WECHAT",
             0,
-            id="a pattern of envs that nobody owns, as far as is known here",
+            id="a pattern of envs without a known owner",
         ),
         pytest.param(
             ALLOW.replace("allow", "deny"),
@@ -192,16 +192,16 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
             ALLOW + f'[[owner]]\nappid = "{A}"\nenvs = ["a_b"]\n',
             f"❌ policy-owners: owner 1 ({A}), envs: “a_b” can match no env",
             1,
-            id="an owner of nothing",
+            id="an owner of impossible envs",
         ),
     ],
 )
 def test_suspicious_entries_are_warnings_and_impossible_ones_are_wrong(
-    run: Run, text: str, told: str, expected: int
+    run: Run, text: str, line: str, exit_code: int
 ) -> None:
     code, out, _ = run(text)
-    assert told in out
-    assert code == expected
+    assert line in out
+    assert code == exit_code
 
 
 OUTSIDE = "is shared with another organisation"
@@ -212,7 +212,7 @@ UNTOLD = (
 
 
 @pytest.mark.parametrize(
-    ("channel", "token", "told"),
+    ("channel", "token", "line"),
     [
         ("C0APPROVALS", "", "✅ policy-approvers: rules that ask for approval: 1\n"),
         ("C0PARTNERS", "", f"❌ policy-approvers: the approvers' channel C0PARTNERS {OUTSIDE}, or"),
@@ -221,13 +221,13 @@ UNTOLD = (
     ],
 )
 async def test_with_slacks_token_it_is_reported_whether_others_can_read_the_approvers_channel(
-    run: Run, slack: LocalSlack, channel: str, token: str, told: str
+    run: Run, slack: LocalSlack, channel: str, token: str, line: str
 ) -> None:
     environ = slack_environment(slack) | ({"SLACK_BOT_TOKEN": token} if token else {})
-    asked = partial(run, (FILE + TESTS).replace("C0LEADS", channel), environ)
-    code, out, _ = await asyncio.to_thread(asked)
-    assert told in out
-    assert code == told.startswith("❌")
+    command = partial(run, (FILE + TESTS).replace("C0LEADS", channel), environ)
+    code, out, _ = await asyncio.to_thread(command)
+    assert line in out
+    assert code == line.startswith("❌")
     assert [call.method for call in slack.calls] == ["conversations.info"]
 
 
@@ -269,8 +269,8 @@ def test_a_named_file_is_used_instead_of_the_policy_in_force(run: Run, tmp_path:
 
 @pytest.mark.parametrize("file", ["", " "])
 def test_an_empty_file_name_is_refused_and_no_other_file_is_used(run: Run, file: str) -> None:
-    said = "FILE is empty. Name the policy file, or leave FILE out.\n"
-    assert run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"}, file=file) == (2, "", said)
+    error = "FILE is empty. Name the policy file, or leave FILE out.\n"
+    assert run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"}, file=file) == (2, "", error)
 
 
 def test_a_policy_file_together_with_the_allowed_lists_is_wrong(run: Run) -> None:
@@ -296,7 +296,7 @@ def test_without_any_policy_the_exit_code_is_2(run: Run, file: str | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("question", "errors"),
     [
         ({"env": "prod-1"}, ["--user: it is missing. Add it.", "--appid: it is missing. Add it."]),
         ({"channel": "C0OPS"}, ["--user: it is missing. Add it."]),
@@ -319,10 +319,10 @@ def test_without_any_policy_the_exit_code_is_2(run: Run, file: str | None) -> No
     ],
 )
 def test_an_invalid_question_is_corrected_and_the_exit_code_is_2(
-    run: Run, asked: dict[str, object], told: list[str]
+    run: Run, question: dict[str, object], errors: list[str]
 ) -> None:
-    code, out, err = run(FILE, **asked)
-    assert (code, out, err.splitlines()) == (2, "", told)
+    code, out, err = run(FILE, **question)
+    assert (code, out, err.splitlines()) == (2, "", errors)
 
 
 def lines(out: str) -> list[str]:
@@ -371,7 +371,7 @@ def test_an_answer_without_groups_and_channel_says_what_they_would_change(run: R
     assert out.endswith("(test-*)\nIf U0ANN asks in C0OPS: allow, by rule “ops”\n")
 
 
-def test_an_answer_says_what_comes_before(run: Run) -> None:
+def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("core-1"))
     assert "allows it once an approver has agreed." in out
     assert lines(out)[3:6] == [
@@ -389,7 +389,7 @@ def test_an_answer_says_what_comes_before(run: Run) -> None:
     ]
 
 
-def test_an_answer_says_where_no_owner_is_known(run: Run) -> None:
+def test_an_answer_says_if_no_owner_is_known(run: Run) -> None:
     _, out, _ = run(ALLOW, **about("prod-1"))
     assert "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT" in out
 
@@ -432,8 +432,11 @@ def test_with_a_channel_it_lists_what_the_person_may_share_there(
     assert "“core”" in out
     assert "If " not in out
     _, out, _ = run(elsewhere, as_json=True, user="U0ANN", channel="C0OTHERS")
-    told = json.loads(out)
-    assert (told["channel"], [rule["rule"] for rule in told["rights"]]) == ("C0OTHERS", ["tests"])
+    answer = json.loads(out)
+    assert (answer["channel"], [rule["rule"] for rule in answer["rights"]]) == (
+        "C0OTHERS",
+        ["tests"],
+    )
     _, out, _ = run(ALLOW + 'channels = ["C0OPS"]\n', user="U0ANN", channel="C0OTHERS")
     assert out.startswith("U0ANN may not share any env in C0OTHERS. Who can grant it: ")
 
@@ -506,28 +509,26 @@ ASKED = f"test 1: U0ANN with {A} and a-1"
         ),
     ],
 )
-def test_a_full_stop_in_somebodys_words_is_not_where_the_fix_begins(
+def test_a_full_stop_in_a_name_does_not_end_the_finding(
     run: Run, text: str, found: str, fix: str | None
 ) -> None:
     _, out, _ = run(text, as_json=True)
-    told = {finding["found"]: finding["fix"] for finding in json.loads(out)}
-    assert told.get(found, "not told") == fix
+    fixes = {finding["found"]: finding["fix"] for finding in json.loads(out)}
+    assert fixes.get(found, "not found") == fix
 
 
-def test_a_full_stop_in_the_files_path_is_not_where_the_fix_begins(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_full_stop_in_the_files_path_does_not_end_the_finding(run: Run, tmp_path: Path) -> None:
     (tmp_path / "v. 2").mkdir()
     (tmp_path / "v. 2" / "policy.toml").write_text("nothing = 1", encoding="utf-8")
     _, out, _ = run(file="v. 2/policy.toml", as_json=True)
-    told = {finding["found"]: finding["fix"] for finding in json.loads(out)}
-    assert told["v. 2/policy.toml: nothing: there is no such key"] == "Remove it."
+    fixes = {finding["found"]: finding["fix"] for finding in json.loads(out)}
+    assert fixes["v. 2/policy.toml: nothing: there is no such key"] == "Remove it."
 
 
 def test_json_has_the_answer(run: Run) -> None:
     _, out, _ = run(FILE, as_json=True, **about("prod-1", channel="C0OPS"))
-    told = json.loads(out)
-    rules = told.pop("rules")
+    answer = json.loads(out)
+    rules = answer.pop("rules")
     assert [(rule["rule"], rule["fits"], rule["misses"]) for rule in rules] == [
         ("no live", False, ["env"]),
         ("ops", False, ["who"]),
@@ -535,7 +536,7 @@ def test_json_has_the_answer(run: Run) -> None:
         ("tests", False, ["env"]),
     ]
     assert rules[1]["why"] == "it is for members of S0OPS"
-    assert told == {
+    assert answer == {
         "user": "U0ANN",
         "groups": [],
         "guest": False,
@@ -561,10 +562,10 @@ def test_json_has_the_answer(run: Run) -> None:
         "wrong": [],
     }
     _, out, _ = run(FILE, as_json=True, **about("core-1"))
-    told = json.loads(out)
-    assert (told["decision"], told["rule"], told["confirm"]) == ("approve", "core", True)
-    assert told["nearest"] == []
-    assert told["approvers"] == {
+    answer = json.loads(out)
+    assert (answer["decision"], answer["rule"], answer["confirm"]) == ("approve", "core", True)
+    assert answer["nearest"] == []
+    assert answer["approvers"] == {
         "users": ["U0BOB"],
         "groups": ["S0LEADS"],
         "channel": "C0LEADS",
@@ -576,7 +577,7 @@ def test_json_has_the_answer(run: Run) -> None:
 
 
 @pytest.mark.parametrize("asked", [about("prod-1"), {"user": "U0ANN"}])
-def test_json_is_one_object_also_where_the_policy_cannot_be_asked(
+def test_json_is_one_object_even_if_the_policy_is_invalid(
     run: Run, asked: dict[str, object]
 ) -> None:
     code, out, err = run("rule = 1", as_json=True, **asked)
@@ -586,9 +587,9 @@ def test_json_is_one_object_also_where_the_policy_cannot_be_asked(
 
 def test_json_has_what_the_person_may_share(run: Run) -> None:
     _, out, _ = run(FILE, as_json=True, user="U0EVE")
-    told = json.loads(out)
-    assert [rule["rule"] for rule in told["rights"]] == ["tests"]
-    assert told["if"] == [
+    answer = json.loads(out)
+    assert [rule["rule"] for rule in answer["rights"]] == ["tests"]
+    assert answer["if"] == [
         {
             "groups": ["S0OPS"],
             "rule": "ops",

@@ -16,7 +16,7 @@ from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import ASK, RELEASES, REQUESTER, free_port, settings_of
-from tests.ops.doctors import asked, complaints
+from tests.ops.doctors import complaints, findings_of
 from tests.ops.served import Served
 
 PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
@@ -24,7 +24,7 @@ PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the ri
 
 @pytest.fixture
 def by_http(listening: dict[str, str], slack: LocalSlack, served: Served) -> dict[str, str]:
-    """Return the environment of a bot in HTTP mode, which Slack knows."""
+    """The environment of a bot in HTTP mode whose Request URL Slack has."""
     others = {name: value for name, value in listening.items() if name != "SLACK_APP_TOKEN"}
     slack.request_url = f"{served.origin}{PATH}"
     return others | {"SLACK_SIGNING_SECRET": slack.world.signing_secret}
@@ -37,12 +37,10 @@ async def until_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def deliveries(environ: dict[str, str]) -> list[Finding]:
-    return await asked(environ, "deliveries")
+    return await findings_of(environ, "deliveries")
 
 
-async def test_before_the_start_the_signing_secret_is_not_judged(
-    by_http: dict[str, str],
-) -> None:
+async def test_before_the_start_nothing_proves_the_signing_secret(by_http: dict[str, str]) -> None:
     (found,) = await deliveries(by_http)
     assert (found.level, found.found) == ("ok", f"no bot answers here yet; {PROOF}")
 
@@ -80,15 +78,15 @@ async def test_a_wrong_signing_secret_is_found_from_the_running_bots_refusals(
     assert (vars(line)["times"], vars(line)["reason"]) == (2, NotFromSlack.SIGNATURE.value)
 
 
-async def test_a_clock_that_is_off_is_the_cause_of_what_is_refused_as_too_old(
+async def test_a_wrong_clock_is_the_cause_if_posts_are_refused_as_too_old(
     by_http: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.clock = lambda: time.time() - 400
     async with running(settings_of(by_http)):
         await slack.command(REQUESTER, RELEASES, ASK)
-        (told,) = complaints(await examine(by_http, Runtime(now=lambda: time.time() + 400)))
-    assert told.names == ("clock",)
-    assert [each.name for each in told.follows] == ["deliveries"]
+        (complaint,) = complaints(await examine(by_http, Runtime(now=lambda: time.time() + 400)))
+    assert complaint.names == ("clock",)
+    assert [each.name for each in complaint.follows] == ["deliveries"]
 
 
 async def test_unsigned_requests_alone_are_no_finding(
@@ -143,7 +141,7 @@ async def test_a_secret_that_differs_from_wechats_is_found_from_refused_pushes(
     assert (found.level, name in str(found.fix)) == ("wrong", True)
 
 
-async def test_slacks_refused_posts_are_no_cause_of_a_ticket_that_wechat_never_pushed(
+async def test_refused_posts_of_slack_do_not_explain_a_missing_ticket_of_wechat(
     by_http: dict[str, str],
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -155,9 +153,9 @@ async def test_slacks_refused_posts_are_no_cause_of_a_ticket_that_wechat_never_p
     wechat.platform.callback = f"http://127.0.0.1:{free_port()}"
     async with running(settings_of(chain), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
-        told = complaints(await examine(chain))
-    assert [each.names for each in told] == [("deliveries",), ("callback",)]
-    assert told[0].follows == ()
+        deliveries, callback = complaints(await examine(chain))
+    assert (deliveries.names, callback.names) == (("deliveries",), ("callback",))
+    assert deliveries.follows == ()
 
 
 async def test_over_socket_mode_alone_nothing_is_posted(listening: dict[str, str]) -> None:

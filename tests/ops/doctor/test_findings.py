@@ -48,28 +48,31 @@ def test_skipped_checks_are_counted_with_their_cause_and_the_first_fix_is_printe
 
 def test_a_check_that_depends_on_a_skipped_one_has_the_original_cause() -> None:
     bot = unchecked("slack-bot", "the token is not usable", "settings")
-    (told,) = by_cause([SETTINGS, bot, SCOPES])
-    assert (told.finding.found, told.unchecked) == (SETTINGS.found, ("slack-bot", "slack-scopes"))
+    (printed,) = by_cause([SETTINGS, bot, SCOPES])
+    assert (printed.finding.found, printed.unchecked) == (
+        SETTINGS.found,
+        ("slack-bot", "slack-scopes"),
+    )
 
 
 def test_of_several_wrong_settings_the_last_one_names_the_skipped_checks() -> None:
     other = wrong("settings", "PORT is “0”", "Set it.")
     bot = unchecked("slack-bot", "the token is not usable", "settings")
-    told = by_cause([SETTINGS, other, bot])
-    assert [each.unchecked for each in told] == [(), ("slack-bot",)]
+    printed = by_cause([SETTINGS, other, bot])
+    assert [each.unchecked for each in printed] == [(), ("slack-bot",)]
 
 
 def test_of_a_check_with_a_wrong_and_a_doubtful_finding_the_wrong_one_is_the_cause() -> None:
     loose = warning("settings", "others may read .env", "Run chmod 600 .env.")
     bot = unchecked("slack-bot", "the token is not usable", "settings")
-    told = by_cause([SETTINGS, loose, bot])
-    assert [(each.finding, each.unchecked) for each in told] == [
+    printed = by_cause([SETTINGS, loose, bot])
+    assert [(each.finding, each.unchecked) for each in printed] == [
         (replace(SETTINGS, name=""), ("slack-bot",)),
         (replace(loose, name=""), ()),
     ]
 
 
-def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
+def test_a_consequence_is_printed_with_its_cause_and_makes_it_as_bad(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     empty = warning("slack-groups", "without members: S0X", "Add people.")
@@ -90,7 +93,7 @@ def test_what_follows_from_another_finding_is_told_with_it_and_makes_it_as_bad(
     ]
 
 
-def test_what_has_a_possible_cause_that_is_fine_stands_alone() -> None:
+def test_a_finding_whose_possible_cause_is_fine_is_printed_alone() -> None:
     groups = ok("slack-groups", "@platform")
     nobody = wrong("policy-approvers", "nobody can approve", "Name some.", "slack-groups")
     assert with_true_causes([groups, nobody]) == [groups, nobody]
@@ -100,19 +103,19 @@ def test_what_has_a_possible_cause_that_is_fine_stands_alone() -> None:
     ]
 
 
-def test_what_was_not_checked_is_no_cause_of_what_was_found() -> None:
+def test_a_check_that_was_not_made_is_not_a_cause() -> None:
     late = wrong("deliveries", "refused as stale", "Set the clock.", "clock")
-    told = by_cause([late, CLOCK])
-    assert [each.names for each in told] == [("deliveries",), ("clock",)]
+    printed = by_cause([late, CLOCK])
+    assert [each.names for each in printed] == [("deliveries",), ("clock",)]
 
 
 def test_of_findings_that_may_each_explain_the_other_none_is_lost() -> None:
     one = wrong("one", "no token", "Renew it.", "other")
     other = wrong("other", "the call was refused", "Allow it.", "one")
     last = unchecked("last", "not asked", "one")
-    told = by_cause([one, other, last])
-    assert [(each.names, each.follows) for each in told] == [(("one",), ()), (("other",), ())]
-    assert [each.unchecked for each in told] == [("last",), ()]
+    printed = by_cause([one, other, last])
+    assert [(each.names, each.follows) for each in printed] == [(("one",), ()), (("other",), ())]
+    assert [each.unchecked for each in printed] == [("last",), ()]
 
 
 def test_a_finding_that_is_fine_is_never_a_cause() -> None:
@@ -123,11 +126,11 @@ def test_a_finding_that_is_fine_is_never_a_cause() -> None:
 
 
 def test_findings_that_are_fine_are_never_combined() -> None:
-    told = by_cause(
+    printed = by_cause(
         [ok("slack-groups", "the policy names none"), ok("slack-people", "the policy names none")]
     )
-    assert [each.names for each in told] == [("slack-groups",), ("slack-people",)]
-    assert (tally(told), to_do_first(told)) == ("Wrong: 0, warnings: 0, fine: 2.", None)
+    assert [each.names for each in printed] == [("slack-groups",), ("slack-people",)]
+    assert (tally(printed), to_do_first(printed)) == ("Wrong: 0, warnings: 0, fine: 2.", None)
 
 
 def test_a_warning_is_the_first_fix_only_if_nothing_is_wrong() -> None:

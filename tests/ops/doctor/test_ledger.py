@@ -10,7 +10,7 @@ from bot.app.running import running
 from bot.ledger.schema import HEAD
 from tests.conftest import locked, rows, settings_of
 from tests.databases import Database, PostgreSQL
-from tests.ops.doctors import asked, contents, level, one
+from tests.ops.doctors import contents, finding_of, findings_of, level_of
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's
 LONG = "x" * 300
@@ -27,15 +27,15 @@ def killed_while_writing(ledger: Path) -> None:
 
 async def test_a_ledger_with_the_bots_schema_is_fine(ledger: Path, environ: dict[str, str]) -> None:
     assert ledger.name
-    assert (await one(environ, "ledger")).found == f"schema {HEAD}, sqlite"
-    assert await level(environ, "ledger-write") == "ok"
+    assert (await finding_of(environ, "ledger")).found == f"schema {HEAD}, sqlite"
+    assert await level_of(environ, "ledger-write") == "ok"
 
 
 async def test_a_missing_ledger_is_fine_and_is_not_created(
     environ: dict[str, str], database: Path, tmp_path: Path
 ) -> None:
     database.unlink()  # noqa: ASYNC240  # nothing runs yet
-    assert await level(environ, "ledger") == "warning"
+    assert await level_of(environ, "ledger") == "warning"
     assert contents(tmp_path) == {}
 
 
@@ -54,22 +54,22 @@ async def test_a_missing_ledger_is_fine_and_is_not_created(
 async def test_a_url_at_which_no_ledger_can_be_is_wrong(
     environ: dict[str, str], url: str, found: str
 ) -> None:
-    told = await one(environ | {"DATABASE_URL": url}, "ledger")
-    assert (told.level, told.found) == ("wrong", found)
+    finding = await finding_of(environ | {"DATABASE_URL": url}, "ledger")
+    assert (finding.level, finding.found) == ("wrong", found)
 
 
 async def test_a_url_with_two_slashes_is_corrected_to_three(environ: dict[str, str]) -> None:
-    told = await one(environ | {"DATABASE_URL": "sqlite://data/x.db"}, "ledger")
-    assert told.fix == "Set DATABASE_URL to sqlite:///data/x.db."
+    finding = await finding_of(environ | {"DATABASE_URL": "sqlite://data/x.db"}, "ledger")
+    assert finding.fix == "Set DATABASE_URL to sqlite:///data/x.db."
 
 
 async def test_a_folder_that_is_not_writable_is_wrong_before_the_first_start(
     environ: dict[str, str],
 ) -> None:
-    told = await one(environ | {"DATABASE_URL": "sqlite:////proc/x.db"}, "ledger")
-    assert told.level == "wrong"
-    assert told.found.startswith("nothing can be written in /proc (")
-    assert told.fix == "Let the bot's user write there, or name another folder in DATABASE_URL."
+    finding = await finding_of(environ | {"DATABASE_URL": "sqlite:////proc/x.db"}, "ledger")
+    assert finding.level == "wrong"
+    assert finding.found.startswith("nothing can be written in /proc (")
+    assert finding.fix == "Let the bot's user write there, or name another folder in DATABASE_URL."
 
 
 async def test_checking_a_folder_leaves_no_file_in_it(
@@ -77,13 +77,13 @@ async def test_checking_a_folder_leaves_no_file_in_it(
 ) -> None:
     database.unlink()  # noqa: ASYNC240  # nothing runs yet
     before = tmp_path.stat().st_mtime_ns  # noqa: ASYNC240  # a moment
-    assert (await one(environ, "ledger")).found == f"there is none yet at {database}"
+    assert (await finding_of(environ, "ledger")).found == f"there is none yet at {database}"
     assert (tmp_path.stat().st_mtime_ns, contents(tmp_path)) == (before, {})  # noqa: ASYNC240  # a moment
 
 
 async def test_a_file_that_is_no_database_is_wrong(environ: dict[str, str], database: Path) -> None:
     database.write_text("no database at all, but long enough to look at" * 30)  # noqa: ASYNC240  # a moment
-    found = await one(environ, "ledger")
+    found = await finding_of(environ, "ledger")
     assert found.level == "wrong"
     assert found.found.startswith("it cannot be read (")
 
@@ -94,7 +94,7 @@ async def test_another_schema_is_reported_and_not_changed(
 ) -> None:
     rows(ledger, f"UPDATE alembic_version SET version_num = '{step}'")  # noqa: S608  # from the table above
     before = contents(ledger.parent)
-    found = await one(environ, "ledger")
+    found = await finding_of(environ, "ledger")
     assert (found.level, found.found.split(",")[0]) == (expected, f"schema {step}")
     assert contents(ledger.parent) == before
 
@@ -104,17 +104,17 @@ async def test_a_ledger_that_others_can_read_is_reported(
     ledger: Path, environ: dict[str, str], mode: int
 ) -> None:
     ledger.chmod(mode)  # noqa: ASYNC240  # a moment
-    fine, told = await asked(environ, "ledger")
-    assert (fine.level, told.level, told.found) == (
+    fine, finding = await findings_of(environ, "ledger")
+    assert (fine.level, finding.level, finding.found) == (
         *("ok", "warning"),
         f"others may read {ledger}",
     )
-    assert told.fix == f"Run chmod 600 {ledger}."
+    assert finding.fix == f"Run chmod 600 {ledger}."
 
 
 async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
     rows(ledger, "DROP TABLE events")
-    found = await one(environ, "ledger")
+    found = await finding_of(environ, "ledger")
     assert (found.level, found.found) == ("wrong", "no table events")
 
 
@@ -122,7 +122,7 @@ async def test_a_ledger_that_another_program_has_locked_is_reported_as_not_writa
     ledger: Path, environ: dict[str, str]
 ) -> None:
     with locked(ledger):
-        found = await one(environ, "ledger-write")
+        found = await finding_of(environ, "ledger-write")
     assert (found.level, found.found) == ("wrong", "it takes nothing (database is locked)")
 
 
@@ -130,7 +130,7 @@ async def test_a_running_bot_is_not_taken_for_another_program(
     environ: dict[str, str], database: Path
 ) -> None:
     async with running(settings_of(environ)):
-        assert await level(environ, "ledger-write") == "ok"
+        assert await level_of(environ, "ledger-write") == "ok"
         assert rows(database, "SELECT count(*) FROM replicas") == [(1,)]
 
 
@@ -140,7 +140,7 @@ async def test_the_files_that_a_crash_left_are_not_changed(
     killed_while_writing(ledger)
     before = contents(ledger.parent)
     assert before[f"{ledger.name}-wal"]
-    assert await level(environ, "ledger") == "ok"
+    assert await level_of(environ, "ledger") == "ok"
     assert contents(ledger.parent) == before
     assert rows(ledger, "SELECT id FROM replicas") == [("dead",)]
 
@@ -149,9 +149,9 @@ async def test_an_almost_full_disk_is_a_warning(
     ledger: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ledger.name
-    assert await level(environ, "disk") == "ok"
+    assert await level_of(environ, "disk") == "ok"
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1, 1, 99_000_000))
-    found = await one(environ, "disk")
+    found = await finding_of(environ, "disk")
     assert (found.level, found.found[:10]) == ("warning", "99 MB free")
 
 
@@ -159,14 +159,14 @@ async def test_postgresql_is_checked_and_not_changed(
     on_postgresql: Database, environ: dict[str, str]
 ) -> None:
     environ["DATABASE_URL"] = on_postgresql.url
-    assert (await one(environ, "ledger")).found == "the database has none yet"
+    assert (await finding_of(environ, "ledger")).found == "the database has none yet"
     on_postgresql.open()
     sequence = "SELECT last_value, is_called FROM events_id_seq"
     before = on_postgresql.rows(sequence)
-    assert (await one(environ, "ledger")).found == f"schema {HEAD}, postgresql"
-    assert await level(environ, "ledger-write") == "ok"
+    assert (await finding_of(environ, "ledger")).found == f"schema {HEAD}, postgresql"
+    assert await level_of(environ, "ledger-write") == "ok"
     assert on_postgresql.rows(sequence) == before
-    assert not await asked(environ, "disk")
+    assert not await findings_of(environ, "disk")
 
 
 async def test_a_read_only_postgresql_is_reported(
@@ -178,7 +178,7 @@ async def test_a_read_only_postgresql_is_reported(
     say = f"ALTER DATABASE {name} SET default_transaction_read_only = "
     PostgreSQL.execute(on_postgresql.url, f"{say}on")
     try:
-        found = await one(environ | {"DATABASE_URL": on_postgresql.url}, "ledger-write")
+        found = await finding_of(environ | {"DATABASE_URL": on_postgresql.url}, "ledger-write")
     finally:
         off = ("SET default_transaction_read_only = off", f"{say}off")
         PostgreSQL.execute(on_postgresql.url, *off)

@@ -8,14 +8,14 @@ from bot.app.running import running
 from bot.runtime.clock import Runtime
 from tests.conftest import served as serving
 from tests.conftest import settings_of
-from tests.ops.doctors import asked, one
+from tests.ops.doctors import finding_of, findings_of
 from tests.ops.served import Served
 
 
 async def test_a_free_port_can_be_used_and_is_released_at_once(
     listening: dict[str, str], served: Served
 ) -> None:
-    found = await one(listening, "listener")
+    found = await finding_of(listening, "listener")
     assert (found.level, found.found) == ("ok", f"127.0.0.1:{served.port} can be used")
     with socket.socket() as free:
         free.bind(("127.0.0.1", served.port))
@@ -25,7 +25,7 @@ async def test_a_running_bot_is_not_taken_for_another_program(
     listening: dict[str, str], served: Served, runtime: Runtime
 ) -> None:
     async with running(settings_of(listening), runtime):
-        found = await one(listening, "listener")
+        found = await finding_of(listening, "listener")
     assert (found.level, found.found) == (
         "ok",
         f"a bot that runs answers at 127.0.0.1:{served.port}",
@@ -41,7 +41,7 @@ async def test_another_program_on_the_port_is_reported_with_its_address(
 
     async with serving(other) as origin:
         place = origin.removeprefix("http://")
-        found = await one(environ | {"PORT": place.rpartition(":")[2]}, "listener")
+        found = await finding_of(environ | {"PORT": place.rpartition(":")[2]}, "listener")
     assert (found.level, found.found) == ("wrong", f"{place} is taken by another program")
     assert found.fix == "Stop it, or set another PORT."
 
@@ -58,7 +58,7 @@ async def test_a_bots_answer_in_pieces_is_read_completely(environ: dict[str, str
 
     async with serving(pieces) as origin:
         place = origin.removeprefix("http://")
-        found = await one(environ | {"PORT": place.rpartition(":")[2]}, "listener")
+        found = await finding_of(environ | {"PORT": place.rpartition(":")[2]}, "listener")
     assert (found.level, found.found) == ("ok", f"a bot that runs answers at {place}")
 
 
@@ -71,7 +71,7 @@ async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
 
     async with await asyncio.start_server(rude, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        found = await one(environ | {"PORT": str(port)}, "listener")
+        found = await finding_of(environ | {"PORT": str(port)}, "listener")
     assert (found.level, found.found) == (
         "wrong",
         f"127.0.0.1:{port} is taken by another program",
@@ -89,7 +89,7 @@ async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
 async def test_a_host_that_is_not_this_machines_is_wrong(
     listening: dict[str, str], host: str, why: str
 ) -> None:
-    found = await one(listening | {"HOST": host}, "listener")
+    found = await finding_of(listening | {"HOST": host}, "listener")
     assert found.level == "wrong"
     assert found.found.startswith(f"HOST {host[:60]}")
     assert why in found.found
@@ -99,5 +99,5 @@ async def test_a_host_that_is_not_this_machines_is_wrong(
 async def test_without_a_listener_or_a_valid_port_there_is_nothing_to_check(
     environ: dict[str, str],
 ) -> None:
-    assert await asked(environ, "listener") == []
-    assert await asked(environ | {"PORT": "0"}, "listener") == []
+    assert await findings_of(environ, "listener") == []
+    assert await findings_of(environ | {"PORT": "0"}, "listener") == []

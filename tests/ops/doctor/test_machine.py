@@ -7,7 +7,7 @@ from bot.ops.doctor.transport import origin_of
 from bot.playground.faults import Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
-from tests.ops.doctors import asked, complaints, level, one
+from tests.ops.doctors import complaints, finding_of, findings_of, level_of
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from tests.ops.doctors import asked, complaints, level, one
 async def test_a_wrong_clock_is_found_from_the_servers_dates(
     environ: dict[str, str], off: int, expected: str
 ) -> None:
-    found = await one(environ, "clock", Runtime(now=lambda: time.time() + off))
+    found = await finding_of(environ, "clock", Runtime(now=lambda: time.time() + off))
     assert found.level == expected
     if off:
         assert found.found.startswith(f"this machine's against Slack's: {'-' if off < 0 else '+'}")
@@ -28,7 +28,7 @@ async def test_a_wrong_clock_is_found_however_the_servers_address_is_written(
 ) -> None:
     for name in ("SLACK_API_URL", "WECHAT_API_URL"):
         environ[name] = environ[name].replace("127.0.0.1", "LocalHost")
-    found = await one(environ, "clock")
+    found = await finding_of(environ, "clock")
     assert "Slack's: " in found.found
     assert "WeChat's: " in found.found
     assert origin_of("HTTPS://API.example:443/x") == origin_of("https://api.example")
@@ -65,41 +65,43 @@ async def test_proxies_are_reported_without_their_passwords(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    told = (await asked({}, "proxies"))[0]
-    assert found in told.found
-    assert "hush" not in told.found
-    assert (told.level == "ok") == ("none" in found or found.startswith("https: "))
+    finding = (await findings_of({}, "proxies"))[0]
+    assert found in finding.found
+    assert "hush" not in finding.found
+    assert (finding.level == "ok") == ("none" in found or found.startswith("https: "))
 
 
 @pytest.mark.usefixtures("ledger")
-async def test_a_proxy_that_cannot_be_used_is_the_one_cause_of_what_cannot_be_reached(
+async def test_an_unusable_proxy_is_the_only_cause_if_nothing_can_be_reached(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
     away = {"SLACK_API_URL": "https://slack.invalid/api/", "WECHAT_API_URL": "https://wx.invalid"}
-    (told,) = complaints(await examine(environ | away))
-    assert (told.names, told.finding.level) == (("proxies",), "wrong")
-    assert told.finding.found.startswith("HTTPS_PROXY does not begin with http://")
-    assert [each.name for each in told.follows] == ["slack-bot", "slack-app", "wechat"]
-    assert "slack-groups" in told.unchecked
+    (complaint,) = complaints(await examine(environ | away))
+    assert (complaint.names, complaint.finding.level) == (("proxies",), "wrong")
+    assert complaint.finding.found.startswith("HTTPS_PROXY does not begin with http://")
+    assert [each.name for each in complaint.follows] == ["slack-bot", "slack-app", "wechat"]
+    assert "slack-groups" in complaint.unchecked
 
 
 @pytest.mark.usefixtures("ledger")
-async def test_a_proxy_that_refuses_is_told_beside_what_else_is_odd_about_proxies(
+async def test_a_refusing_proxy_is_reported_separately_from_other_findings_about_proxies(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, wechat: LocalWeChat
 ) -> None:
     wechat.fail("getenvinfo", Status(407))
     monkeypatch.delenv("NO_PROXY", raising=False)
-    others = environ | {"NO_PROXY": "127.0.0.1"}
-    odd, refuses = complaints(await examine(others))
-    assert odd.finding.found.startswith("only in .env, where they are not used")
-    assert odd.follows == ()
-    assert refuses.finding.found == "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
-    assert [each.name for each in refuses.follows] == ["wechat"]
+    in_file = environ | {"NO_PROXY": "127.0.0.1"}
+    unused, refusing = complaints(await examine(in_file))
+    assert unused.finding.found.startswith("only in .env, where they are not used")
+    assert unused.follows == ()
+    assert (
+        refusing.finding.found == "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
+    )
+    assert [each.name for each in refusing.follows] == ["wechat"]
 
 
 async def test_a_proxy_in_the_env_file_only_is_not_used() -> None:
-    (found,) = await asked({"https_proxy": "http://me:hush@proxy.example"}, "proxies")
+    (found,) = await findings_of({"https_proxy": "http://me:hush@proxy.example"}, "proxies")
     assert (found.level, found.found) == (
         "warning",
         "only in .env, where they are not used: https_proxy",
@@ -107,4 +109,4 @@ async def test_a_proxy_in_the_env_file_only_is_not_used() -> None:
 
 
 async def test_without_any_answer_the_clock_cannot_be_checked() -> None:
-    assert await level({}, "clock") == "warning"
+    assert await level_of({}, "clock") == "warning"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.doctors import A, B, asked, level, one, rule, with_policy
+from tests.ops.doctors import A, B, finding_of, findings_of, level_of, rule, with_policy
 
 APPROVE = """
 [[rule]]
@@ -27,36 +27,36 @@ async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(
     good, bad = TEST.format(appid=B, env="prod-1"), TEST.format(appid=B, env="other")
     denied = "[[rule]]\nname = 'Dr. House team'\nenvs = ['other']\neffect = 'deny'\n"
     failing = with_policy(environ, tmp_path, rule() + denied + good + bad)
-    found = await one(failing, "policy-tests")
+    found = await finding_of(failing, "policy-tests")
     assert found.level == "wrong"
     assert "test 2: U0REQUESTER" in found.found
     assert found.found.endswith("gets “deny” (Dr. House team)")
     assert found.fix == "Put the rules or the test right."
-    assert await level(failing, "slack-people") == await level(failing, "wechat") == "ok"
-    assert await level(failing, "settings") == "ok"
+    assert await level_of(failing, "slack-people") == await level_of(failing, "wechat") == "ok"
+    assert await level_of(failing, "settings") == "ok"
     passing = with_policy(environ, tmp_path, rule() + good)
-    assert (await one(passing, "policy-tests")).found == "all pass: 1"
+    assert (await finding_of(passing, "policy-tests")).found == "all pass: 1"
 
 
 async def test_a_file_that_cannot_be_read_is_a_wrong_setting(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     broken = with_policy(environ, tmp_path, "[[rule]]\neffect = 'allow'")
-    assert await level(broken, "settings") == "wrong"
-    assert await level(broken, "policy-tests") == "warning"
+    assert await level_of(broken, "settings") == "wrong"
+    assert await level_of(broken, "policy-tests") == "warning"
 
 
 async def test_a_rule_behind_one_that_always_decides_is_named(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     text = rule("all", env="prod-*") + rule("narrow", env="prod-1")
-    found = await one(with_policy(environ, tmp_path, text), "policy-reach")
+    found = await finding_of(with_policy(environ, tmp_path, text), "policy-reach")
     assert (found.level, found.found) == (
         "warning",
         "“narrow” never decides: “all”, which comes first, always does",
     )
     text = rule("narrow", env="prod-1") + rule("all", env="prod-*")
-    assert await level(with_policy(environ, tmp_path, text), "policy-reach") == "ok"
+    assert await level_of(with_policy(environ, tmp_path, text), "policy-reach") == "ok"
 
 
 DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
@@ -66,7 +66,7 @@ DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
 async def test_a_policy_that_allows_nothing_is_reported(
     environ: dict[str, str], tmp_path: Path, text: str
 ) -> None:
-    found, *_ = await asked(with_policy(environ, tmp_path, text), "policy-reach")
+    found, *_ = await findings_of(with_policy(environ, tmp_path, text), "policy-reach")
     assert found.level == "warning"
     assert found.found.startswith(
         "nobody may share anything: every rule that decides anything denies"
@@ -77,7 +77,7 @@ async def test_a_policy_that_allows_nothing_is_reported(
 async def test_a_rule_for_deactivated_people_only_is_reported(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    found = await one(with_policy(environ, tmp_path, rule("old", "U0GONE")), "policy-reach")
+    found = await finding_of(with_policy(environ, tmp_path, rule("old", "U0GONE")), "policy-reach")
     assert found.level == "warning"
     assert found.found.startswith("“old” is for nobody")
 
@@ -86,7 +86,7 @@ async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
     environ: dict[str, str],
 ) -> None:
     environ["SLACK_BOT_TOKEN"] = "xoxb-other"
-    assert await level(environ, "policy-reach") == "ok"
+    assert await level_of(environ, "policy-reach") == "ok"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
 async def test_a_rule_that_nobody_can_approve_is_named(
     environ: dict[str, str], tmp_path: Path, text: str, found: str
 ) -> None:
-    told = await one(with_policy(environ, tmp_path, text), "policy-approvers")
-    assert told.level == "wrong"
-    assert found in told.found
+    finding = await finding_of(with_policy(environ, tmp_path, text), "policy-approvers")
+    assert finding.level == "wrong"
+    assert found in finding.found
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ async def test_a_rule_that_nobody_can_approve_is_named(
 async def test_a_rule_that_somebody_can_approve_is_fine(
     environ: dict[str, str], tmp_path: Path, text: str
 ) -> None:
-    assert await level(with_policy(environ, tmp_path, text), "policy-approvers") == "ok"
+    assert await level_of(with_policy(environ, tmp_path, text), "policy-approvers") == "ok"
 
 
 async def test_an_env_without_an_owner_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     owner = f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n'
     text = owner + rule("a") + rule("b", env="lost-1") + rule("c", env="glob-*")
     without_default = with_policy(environ, tmp_path, text)
-    assert await level(without_default, "policy-owners") == "ok"
+    assert await level_of(without_default, "policy-owners") == "ok"
     del without_default["WECHAT_AUTHORIZER_APPID"]
-    globs, named = await asked(without_default, "policy-owners")
+    globs, named = await findings_of(without_default, "policy-owners")
     assert (globs.level, globs.found[:27]) == ("warning", "no [[owner]] has glob-*, wh")
     assert (named.level, named.found) == ("wrong", "no mini program is known to own lost-1")
 
@@ -158,12 +158,12 @@ async def test_it_is_reported_whether_the_policy_has_operators(
     environ: dict[str, str], tmp_path: Path, operators: str, judged: str, found: str
 ) -> None:
     text = f"operators = {operators}\n{rule()}"
-    told = await one(with_policy(environ, tmp_path, text), "policy-operators")
-    assert (told.level, told.found) == (judged, found)
+    finding = await finding_of(with_policy(environ, tmp_path, text), "policy-operators")
+    assert (finding.level, finding.found) == (judged, found)
 
 
 async def test_deactivated_operators_are_named(environ: dict[str, str], tmp_path: Path) -> None:
     text = f'operators = {{ users = ["U0GONE"], groups = ["S0NONE"] }}\n{rule()}'
     gone = with_policy(environ, tmp_path, text)
-    assert "U0GONE" in (await one(gone, "slack-people")).found
-    assert "S0NONE" in (await one(gone, "slack-groups")).found
+    assert "U0GONE" in (await finding_of(gone, "slack-people")).found
+    assert "S0NONE" in (await finding_of(gone, "slack-groups")).found

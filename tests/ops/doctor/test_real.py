@@ -1,4 +1,4 @@
-"""The doctor's check against the real Slack and WeChat, here against the stand-ins."""
+"""`doctor --real`, which tries the real Slack and WeChat; here it tries the stand-ins."""
 
 import asyncio
 import re
@@ -42,8 +42,8 @@ def attempt(environ: dict[str, str], runtime: Runtime) -> Try:
     return attempt
 
 
-def told(out: str) -> Lines:
-    """Return the table's lines, which must contain no secret."""
+def lines_of(out: str) -> Lines:
+    """Return the lines of the printed table, which must contain no id and no secret."""
     assert IDS.search(out) is None, out
     lines = LINE.findall(out)
     assert {name for name, _, _ in lines} <= {row.name for row in rows()}
@@ -51,7 +51,7 @@ def told(out: str) -> Lines:
 
 
 def left(slack: LocalSlack) -> list[str]:
-    """Return the messages that are still visible to everybody."""
+    """Return the texts of the messages that everybody can still see."""
     return [m.text for m in slack.messages if not m.deleted and m.ephemeral_to is None]
 
 
@@ -64,7 +64,7 @@ async def test_on_the_stand_ins_everything_holds_and_nothing_is_left_or_shared(
 ) -> None:
     assert await attempt()
     out = capsys.readouterr().out
-    lines = told(out)
+    lines = lines_of(out)
     assert {name for name, _, _ in lines} == set(BEHAVIOURS) - {"ephemeral-delivered"}
     assert {held for _, held, _ in lines} == {"yes"}
     assert f"All {len(lines)} held." in out
@@ -92,7 +92,7 @@ async def test_it_is_reported_how_slack_treats_a_reply_to_a_deleted_message(
 ) -> None:
     slack.orphans = orphans
     assert await attempt()
-    lines = told(capsys.readouterr().out)
+    lines = lines_of(capsys.readouterr().out)
     assert [line for line in lines if line[0] == "reply-to-deleted"] == [
         ("reply-to-deleted", "yes", f"one that had a reply: {seen}"),
         ("reply-to-deleted", "yes", f"one without replies: {seen}"),
@@ -112,7 +112,7 @@ async def test_the_person_at_the_terminal_is_asked_what_only_they_can_see(
 
     assert await attempt(asked=asked) is saw
     out = capsys.readouterr().out
-    held = [held for name, held, _ in told(out) if name == "ephemeral-delivered"]
+    held = [held for name, held, _ in lines_of(out) if name == "ephemeral-delivered"]
     assert held == ["yes" if saw else "no"] * 2
     assert ("Did not hold: ephemeral-delivered." in out) is not saw
     assert len(questions) == 3
@@ -154,7 +154,7 @@ async def test_a_deviation_of_slack_is_reported_as_not_held(
     slack.fail(method, fault)
     assert not await attempt()
     out = capsys.readouterr().out
-    assert (name, "no", line) in told(out)
+    assert (name, "no", line) in lines_of(out)
     assert f"Did not hold: {name}." in out
     assert left(slack) == []
 
@@ -165,7 +165,7 @@ async def test_metadata_that_cannot_be_read_back_is_reported_and_everything_is_d
     nothing = Status(200, b'{"ok": true, "messages": [], "has_more": false}', "application/json")
     slack.fail("conversations.history", *(nothing,) * 3)
     assert not await attempt()
-    lines = told(capsys.readouterr().out)
+    lines = lines_of(capsys.readouterr().out)
     assert ("metadata-read-back", "no", "not found by conversations.history") in lines
     assert left(slack) == []
 
@@ -196,7 +196,7 @@ async def test_a_failed_call_is_reported_as_not_tried_and_everything_is_deleted(
     slack.fail(method, fault)
     assert not await attempt()
     out = capsys.readouterr().out
-    assert (name, "not tried") in [line[:2] for line in told(out)]
+    assert (name, "not tried") in [line[:2] for line in lines_of(out)]
     assert name in out.partition("Could not be tried: ")[2]
     assert "What it had posted is deleted." in out
     assert left(slack) == []
@@ -218,7 +218,7 @@ async def test_messages_that_cannot_be_deleted_are_counted_and_described(
     slack.fail("chat.delete", *(Status(503),) * 20)
     assert not await attempt()
     out = capsys.readouterr().out
-    told(out)
+    lines_of(out)
     assert len(left(slack)) == 2
     assert (
         "Messages that may still be in the channel: 2. "
@@ -244,7 +244,7 @@ async def test_a_kind_of_message_that_slack_would_refuse_is_reported_with_the_pl
     no = (errors % error for error in ("invalid_message", "invalid_view"))
     slack.fail("blocks.validate", *(Status(200, each.encode(), "application/json") for each in no))
     assert not await attempt()
-    lines = [line for line in told(capsys.readouterr().out) if line[0] == "blocks-validate"]
+    lines = [line for line in lines_of(capsys.readouterr().out) if line[0] == "blocks-validate"]
     assert lines == [
         ("blocks-validate", "no", "`accepted`: invalid_message (/blocks/2/text)"),
         ("blocks-validate", "no", "`mistake`: invalid_view (/blocks/2/text)"),
@@ -252,14 +252,14 @@ async def test_a_kind_of_message_that_slack_would_refuse_is_reported_with_the_pl
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "not_allowed_token_type"])
-async def test_an_app_whose_messages_cannot_be_validated_is_told_so_and_everything_else_holds(
+async def test_an_app_that_may_not_validate_messages_is_reported_and_everything_else_holds(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], error: str
 ) -> None:
     slack.fail("blocks.validate", Code(error))
     assert await attempt()
     out = capsys.readouterr().out
     assert f"Slack does not let this app use blocks.validate ({error})" in out
-    assert "blocks-validate" not in {name for name, _, _ in told(out)}
+    assert "blocks-validate" not in {name for name, _, _ in lines_of(out)}
     assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
 
 
@@ -269,15 +269,17 @@ async def test_no_further_message_is_validated_while_slack_is_down(
 ) -> None:
     slack.fail("blocks.validate", fault)
     assert not await attempt()
-    assert ("blocks-validate", "not tried") in [line[:2] for line in told(capsys.readouterr().out)]
+    assert ("blocks-validate", "not tried") in [
+        line[:2] for line in lines_of(capsys.readouterr().out)
+    ]
     assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
 
 
-async def test_in_a_channel_without_the_bot_slack_is_not_judged(
+async def test_in_a_channel_without_the_bot_slacks_behaviour_cannot_be_tried(
     attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not await attempt("C0LOUNGE")
-    lines = told(capsys.readouterr().out)
+    lines = lines_of(capsys.readouterr().out)
     assert lines[0] == ("post-message", "not tried", "refused: not_in_channel")
     assert ("reply-to-deleted", "not tried", "it never came to that") in lines
     assert ("owner-envs", "yes", "owner 1: envs in service: 2") in lines
@@ -288,7 +290,7 @@ async def test_a_user_who_is_not_in_the_channel_is_shown_nothing(
     attempt: Try, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not await attempt(user="U0ELSEWHERE")
-    lines = told(capsys.readouterr().out)
+    lines = lines_of(capsys.readouterr().out)
     assert ("ephemeral", "not tried", "refused: user_not_in_channel") in lines
 
 
@@ -307,7 +309,7 @@ async def test_nonsense_from_every_server_does_not_crash_the_check(
             "WECHAT_TOKEN_SERVER_URL": f"{origin}/{{appid}}",
         }
         assert not await try_all(settings_of(environ | urls), CHANNEL, USER, None, runtime)
-    assert told(capsys.readouterr().out)
+    assert lines_of(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ async def test_other_answers_of_wechat_are_reported(
     wechat.fail("getenvinfo", *envs)
     wechat.fail("listfunctions", *functions)
     assert not await attempt()
-    assert line in told(capsys.readouterr().out)
+    assert line in lines_of(capsys.readouterr().out)
 
 
 async def test_an_env_without_the_function_that_others_need_is_counted(
@@ -339,7 +341,7 @@ async def test_an_env_without_the_function_that_others_need_is_counted(
     wechat.functions["test-1"] = {}
     assert await attempt()
     seen = "owner 1: functions of 2 envs: 2; `cloudbase_auth` in 1 of them"
-    assert ("owner-functions", "yes", seen) in told(capsys.readouterr().out)
+    assert ("owner-functions", "yes", seen) in lines_of(capsys.readouterr().out)
 
 
 async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
@@ -355,7 +357,7 @@ async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
     seen = []
     for each in (environ, wrong, chain):
         assert not await try_all(settings_of(each), CHANNEL, USER, None, runtime)
-        seen += [line[2] for line in told(capsys.readouterr().out) if line[1] == "not tried"]
+        seen += [line[2] for line in lines_of(capsys.readouterr().out) if line[1] == "not tried"]
     assert seen == [
         "owner 1: no env in service",
         "owner 1: no token (token-server-refused)",
@@ -370,11 +372,11 @@ async def test_the_command_exits_with_0_if_everything_held_and_with_1_otherwise(
 ) -> None:
     code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
     assert (code, err) == (0, "")
-    assert told(out)
+    assert lines_of(out)
     slack.fail("chat.update", Code("update_failed"))
     code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
     assert (code, err) == (1, "")
-    assert told(out)
+    assert lines_of(out)
 
 
 async def test_without_a_person_to_ask_nothing_is_done(

@@ -5,16 +5,16 @@ import pytest
 from bot.ops.doctor.findings import by_cause
 from bot.ops.doctor.run import examine
 from tests.conftest import free_port
-from tests.ops.doctors import asked, level, one, rule, with_policy
+from tests.ops.doctors import finding_of, findings_of, level_of, rule, with_policy
 
 
 async def test_valid_settings_are_summarised_by_kind(environ: dict[str, str]) -> None:
-    assert (await one(environ, "settings")).found == (
+    assert (await finding_of(environ, "settings")).found == (
         "a bot token (xoxb-…), an app-level token (xapp-…), so Socket Mode, a token server"
     )
     del environ["SLACK_APP_TOKEN"]
     environ["SLACK_SIGNING_SECRET"] = "5" * 32
-    assert "HTTP mode" in (await one(environ, "settings")).found
+    assert "HTTP mode" in (await finding_of(environ, "settings")).found
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ async def test_if_nothing_is_set_one_line_says_so(
     if text is not None:
         (tmp_path / ".env").write_text(text)
         (tmp_path / ".env").chmod(0o600)
-    told = await one({"LANGUAGE": "en_US:en", "HOST": "machine"}, "settings")
-    assert (told.level, told.found) == ("wrong", found.format(tmp_path))
-    assert told.fix == (
+    finding = await finding_of({"LANGUAGE": "en_US:en", "HOST": "machine"}, "settings")
+    assert (finding.level, finding.found) == ("wrong", found.format(tmp_path))
+    assert finding.fix == (
         "Copy .env.example to .env there and fill it in, or run the doctor in the folder where the bot runs."
     )
 
@@ -54,7 +54,7 @@ async def test_two_swapped_settings_are_named(
 ) -> None:
     environ["SLACK_SIGNING_SECRET"] = "0123456789abcdef" * 2
     environ[one_setting], environ[other] = environ[other], environ[one_setting]
-    found = await one(environ, "settings")
+    found = await finding_of(environ, "settings")
     assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
 
 
@@ -66,12 +66,12 @@ async def test_two_swapped_settings_are_named(
 async def test_an_invalid_id_is_one_finding_and_is_not_looked_up(
     environ: dict[str, str], change: dict[str, str]
 ) -> None:
-    told = by_cause(await examine(environ | change))
-    (wrong,) = [each for each in told if each.finding.level == "wrong"]
+    printed = by_cause(await examine(environ | change))
+    (wrong,) = [each for each in printed if each.finding.level == "wrong"]
     assert wrong.names == ("settings",)
     assert "policy-tests" in wrong.unchecked
     assert not [
-        each for each in told if "policy-reach" in each.names or "slack-people" in each.names
+        each for each in printed if "policy-reach" in each.names or "slack-people" in each.names
     ]
 
 
@@ -81,11 +81,11 @@ async def test_an_env_file_that_others_can_read_is_reported(
     monkeypatch.chdir(tmp_path)
     dotenv = tmp_path / ".env"
     dotenv.touch(0o600)
-    assert await level(environ, "settings") == "ok"
+    assert await level_of(environ, "settings") == "ok"
     dotenv.chmod(0o644)
-    told = await one(environ, "settings")
-    assert (told.level, told.found) == ("warning", "others may read .env")
-    assert told.fix == "Run chmod 600 .env."
+    finding = await finding_of(environ, "settings")
+    assert (finding.level, finding.found) == ("warning", "others may read .env")
+    assert finding.fix == "Run chmod 600 .env."
 
 
 APPID, APPSECRET, TOKEN = "wx0123456789abcdef", "0123456789abcdef" * 2, "54_SECRETTOKEN-abc"
@@ -123,7 +123,7 @@ async def test_a_secret_in_the_wrong_setting_is_shown_by_no_check(
 
 async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> None:
     wrong = environ | {"SLACK_BOT_TOKEN": "xoxp-1", "PORT": "0", "LOG_LEVEL": "loud. Very"}
-    assert [(f.found, (f.fix or "")[:6]) for f in await asked(wrong, "settings")] == [
+    assert [(f.found, (f.fix or "")[:6]) for f in await findings_of(wrong, "settings")] == [
         ("SLACK_BOT_TOKEN holds a user token", "Put th"),
         ("PORT is “0”", "Set it"),
         ("LOG_LEVEL is “loud. Very”", "Set it"),
@@ -143,7 +143,7 @@ async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> N
 async def test_an_unknown_name_in_the_env_file_is_reported(
     environ: dict[str, str], name: str, fix: str | None
 ) -> None:
-    found = await one(environ | {name: "hush"}, "settings")
+    found = await finding_of(environ | {name: "hush"}, "settings")
     assert found.fix == fix
     assert (found.level, "hush" in found.found) == ("warning" if fix else "ok", False)
     assert (found.found == f"{name} in .env is not a setting") is bool(fix)
@@ -153,11 +153,11 @@ async def test_unknown_names_in_the_process_environment_are_fine(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_CLIENT_ID", "made-up")
-    assert await level(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
+    assert await level_of(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
 
 
 async def test_a_rotating_token_is_a_warning(environ: dict[str, str]) -> None:
-    assert await level(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
+    assert await level_of(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ async def test_a_rotating_token_is_a_warning(environ: dict[str, str]) -> None:
 async def test_with_one_wrong_setting_the_others_are_checked_and_no_token_is_sent_elsewhere(
     environ: dict[str, str], changes: dict[str, str], checked: dict[str, str]
 ) -> None:
-    assert {name: await level(environ | changes, name) for name in checked} == checked
+    assert {name: await level_of(environ | changes, name) for name in checked} == checked

@@ -11,12 +11,12 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
 from tests.conftest import rows, served, settings_of, soon
-from tests.ops.doctors import asked, level, one
+from tests.ops.doctors import finding_of, findings_of, level_of
 
 
 async def test_the_bots_name_and_workspace_are_reported(environ: dict[str, str]) -> None:
     assert (
-        await one(environ, "slack-bot")
+        await finding_of(environ, "slack-bot")
     ).found == "auth.test: share-env in the workspace playground"
 
 
@@ -24,7 +24,7 @@ async def test_a_bot_token_that_slack_refuses_is_wrong(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.fail("auth.test", Code("token_revoked"))
-    found = await one(environ, "slack-bot")
+    found = await finding_of(environ, "slack-bot")
     assert (found.level, found.found) == (
         "wrong",
         "SLACK_BOT_TOKEN is not accepted by Slack (token_revoked)",
@@ -35,7 +35,7 @@ async def test_a_proxys_error_page_is_reported_in_one_line(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.fail("auth.test", Code("Blocked. Ask IT"))
-    found = await one(environ, "slack-bot")
+    found = await finding_of(environ, "slack-bot")
     assert (found.found, found.fix) == (
         "Slack says no (Blocked. Ask IT)",
         "Check the app's settings and SLACK_API_URL.",
@@ -75,8 +75,8 @@ async def test_an_answer_that_is_not_slacks_is_distinguished_from_no_answer(
     fix: str,
 ) -> None:
     slack.fail(method, fault)
-    told = await one(environ, name)
-    assert (told.level, told.found, told.fix) == ("wrong", found, fix)
+    finding = await finding_of(environ, name)
+    assert (finding.level, finding.found, finding.fix) == ("wrong", found, fix)
 
 
 async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
@@ -87,7 +87,9 @@ async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
 
     async with served(proxy) as origin:
         monkeypatch.setenv("HTTPS_PROXY", origin)
-        found = await one(environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot")
+        found = await finding_of(
+            environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot"
+        )
     assert found.found == "The proxy does not let the bot through to Slack"
 
 
@@ -96,7 +98,7 @@ async def test_a_scope_that_is_not_granted_is_named_with_what_it_is_for(
     environ: dict[str, str], slack: LocalSlack, scope: str
 ) -> None:
     slack.scopes.remove(scope)
-    found = await one(environ, "slack-scopes")
+    found = await finding_of(environ, "slack-scopes")
     assert found.found.startswith(f"not granted: {scope} (")
     vital = {"commands", "chat:write", "users:read", "usergroups:read"}
     assert found.level == ("wrong" if scope in vital else "warning")
@@ -107,8 +109,8 @@ async def test_the_scope_for_groups_is_not_needed_if_the_policy_names_none(
 ) -> None:
     slack.scopes.remove("usergroups:read")
     people = environ | {"SHARE_ENV_ALLOWED_GROUPS": "", "SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"}
-    assert await level(people, "slack-scopes") == "warning"
-    assert await level(people, "slack-groups") == "ok"
+    assert await level_of(people, "slack-scopes") == "warning"
+    assert await level_of(people, "slack-groups") == "ok"
 
 
 @pytest.mark.parametrize("error", ["invalid_auth", "missing_scope"])
@@ -116,7 +118,7 @@ async def test_an_app_token_that_slack_refuses_is_wrong(
     environ: dict[str, str], slack: LocalSlack, error: str
 ) -> None:
     slack.fail("apps.connections.open", Code(error))
-    found = await one(environ, "slack-app")
+    found = await finding_of(environ, "slack-app")
     assert found.level == "wrong"
     assert found.found.startswith("SLACK_APP_TOKEN ")
 
@@ -124,18 +126,18 @@ async def test_an_app_token_that_slack_refuses_is_wrong(
 async def test_without_an_app_token_there_is_no_socket_to_check(environ: dict[str, str]) -> None:
     del environ["SLACK_APP_TOKEN"]
     environ["SLACK_SIGNING_SECRET"] = "5" * 32
-    assert not await asked(environ, "slack-app")
-    assert not await asked(environ, "slack-connections")
+    assert not await findings_of(environ, "slack-app")
+    assert not await findings_of(environ, "slack-connections")
 
 
 async def test_a_forgotten_copy_of_the_bot_is_found(
     bot: str, environ: dict[str, str], slack: LocalSlack
 ) -> None:
     assert bot
-    assert await level(environ, "slack-connections") == "ok"
+    assert await level_of(environ, "slack-connections") == "ok"
     laptop = environ | {"DATABASE_URL": "sqlite://"}
     async with running(settings_of(laptop)):
-        found = await one(environ, "slack-connections")
+        found = await finding_of(environ, "slack-connections")
         assert (found.level, found.found) == (
             "warning",
             "2 besides the doctor's own; bots that run on this ledger: 1",
@@ -148,7 +150,7 @@ async def test_a_copy_that_runs_before_the_first_start_here_is_found(
 ) -> None:
     assert bot
     first = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/none-yet.db"}
-    found = await one(first, "slack-connections")
+    found = await finding_of(first, "slack-connections")
     assert (found.level, found.found) == (
         "warning",
         "1 besides the doctor's own; bots that run on this ledger: 0",
@@ -159,7 +161,7 @@ async def test_a_running_bot_without_a_connection_is_found(
     ledger: Path, environ: dict[str, str]
 ) -> None:
     rows(ledger, f"INSERT INTO replicas VALUES ('offline', {time.time() + 60})")  # noqa: S608  # a number
-    found = await one(environ, "slack-connections")
+    found = await finding_of(environ, "slack-connections")
     assert (found.level, found.found) == (
         "warning",
         "0 besides the doctor's own; bots that run on this ledger: 1",
@@ -188,7 +190,7 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
             "SLACK_APP_TOKEN": "xapp-1",
             "SLACK_API_URL": f"{origin}/api/",
         }
-        found = await one(environ, "slack-connections")
+        found = await finding_of(environ, "slack-connections")
         await soon(lambda: closed)
     assert (found.level, found.found) == (
         "ok",
@@ -204,7 +206,7 @@ async def test_a_socket_that_does_not_open_is_wrong(environ: dict[str, str]) -> 
         return web.json_response({"ok": True, "url": url}, status=status)
 
     async with served(slack) as origin:
-        found = await one(environ | {"SLACK_API_URL": f"{origin}/api/"}, "slack-connections")
+        found = await finding_of(environ | {"SLACK_API_URL": f"{origin}/api/"}, "slack-connections")
     assert found.level == "wrong"
 
 
@@ -213,7 +215,7 @@ async def test_a_group_that_is_missing_or_deactivated_is_named(
 ) -> None:
     slack.groups["S0OLD"] = UserGroup("S0OLD", "old", disabled=True)
     environ["SHARE_ENV_ALLOWED_GROUPS"] = "S0PLATFORM, S0NONE, S0OLD"
-    found = await one(environ, "slack-groups")
+    found = await finding_of(environ, "slack-groups")
     assert (found.level, found.found) == (
         "wrong",
         "do not exist: S0NONE; deactivated: @old (S0OLD)",
@@ -224,7 +226,7 @@ async def test_a_group_without_members_is_a_warning(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], members=frozenset())
-    found = await one(environ, "slack-groups")
+    found = await finding_of(environ, "slack-groups")
     assert (found.level, found.found) == ("warning", "without members: @platform (S0PLATFORM)")
 
 
@@ -240,13 +242,13 @@ async def test_groups_that_cannot_be_read_say_why(
     environ: dict[str, str], slack: LocalSlack, error: str, why: str
 ) -> None:
     slack.fail("usergroups.list", Code(error))
-    found = await one(environ, "slack-groups")
+    found = await finding_of(environ, "slack-groups")
     assert (found.level, found.found) == ("wrong", f"cannot be read: {why}")
 
 
 async def test_unknown_or_deactivated_people_are_named(environ: dict[str, str]) -> None:
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER, U0GONE, U0NOBODY, U0SHAREENV"
-    found = await one(environ, "slack-people")
+    found = await finding_of(environ, "slack-people")
     assert (found.level, found.found) == (
         "wrong",
         "do not exist: U0NOBODY; deactivated: U0GONE; bots, which may do nothing: U0SHAREENV",
@@ -259,5 +261,5 @@ async def test_people_who_could_not_be_looked_up_are_not_reported_as_wrong(
 ) -> None:
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER"
     slack.fail("users.info", fault)
-    found = await one(environ, "slack-people")
+    found = await finding_of(environ, "slack-people")
     assert (found.level, found.found[:27]) == ("warning", "not looked up: U0REQUESTER ")

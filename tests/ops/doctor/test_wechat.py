@@ -17,7 +17,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, settings_of
-from tests.ops.doctors import B, asked, complaints, level, one, rule, with_policy
+from tests.ops.doctors import B, complaints, finding_of, findings_of, level_of, rule, with_policy
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def chain(
 
 
 async def test_a_token_that_wechat_accepts_is_fine(fixed: dict[str, str]) -> None:
-    found = await one(fixed, "wechat")
+    found = await finding_of(fixed, "wechat")
     assert (found.level, found.found) == (
         "ok",
         f"{OWNER}: WeChat takes its token; envs in service: 2",
@@ -54,7 +54,7 @@ async def test_a_token_that_wechat_accepts_is_fine(fixed: dict[str, str]) -> Non
 
 async def test_an_expired_fixed_token_is_wrong(fixed: dict[str, str], wechat: LocalWeChat) -> None:
     wechat.expire(fixed["WECHAT_AUTHORIZER_ACCESS_TOKEN"])
-    found = await one(fixed, "wechat")
+    found = await finding_of(fixed, "wechat")
     assert found.level == "wrong"
     assert re.fullmatch(
         rf"{OWNER}: The bot's token for the env's owner has expired \(42001, rid .+\)", found.found
@@ -69,7 +69,7 @@ async def test_an_expired_token_of_a_token_server_is_reported_for_that_server(
     environ: dict[str, str], wechat: LocalWeChat
 ) -> None:
     wechat.fail("getenvinfo", Code(42001))
-    assert "token server" in ((await one(environ, "wechat")).fix or "")
+    assert "token server" in ((await finding_of(environ, "wechat")).fix or "")
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ async def test_an_answer_that_is_not_wechats_is_reported(
     fixed: dict[str, str], wechat: LocalWeChat, status: int, found: str, fix: str
 ) -> None:
     wechat.fail("getenvinfo", Status(status))
-    told = await one(fixed, "wechat")
-    assert (told.level, told.found, told.fix) == ("wrong", f"{OWNER}: {found}", fix)
+    finding = await finding_of(fixed, "wechat")
+    assert (finding.level, finding.found, finding.fix) == ("wrong", f"{OWNER}: {found}", fix)
 
 
 @pytest.mark.parametrize("answer", [Code(85088), Status(502)])
@@ -100,20 +100,22 @@ async def test_any_other_error_of_wechat_is_reported_with_its_guidance(
     fixed: dict[str, str], wechat: LocalWeChat, answer: Code | Status
 ) -> None:
     wechat.fail("getenvinfo", answer)
-    assert await level(fixed, "wechat") == "wrong"
+    assert await level_of(fixed, "wechat") == "wrong"
 
 
 async def test_guidance_for_operators_does_not_refer_to_the_operators(
     fixed: dict[str, str], wechat: LocalWeChat
 ) -> None:
     wechat.fail("/tcb/getenvinfo", Code(-1))
-    found = await one(fixed, "wechat")
+    found = await finding_of(fixed, "wechat")
     assert found.fix is not None
     assert found.fix.startswith("Run the doctor again in some minutes.")
 
 
 async def test_an_unreachable_wechat_is_wrong(fixed: dict[str, str]) -> None:
-    found = await one(fixed | {"WECHAT_API_URL": f"http://127.0.0.1:{free_port()}"}, "wechat")
+    found = await finding_of(
+        fixed | {"WECHAT_API_URL": f"http://127.0.0.1:{free_port()}"}, "wechat"
+    )
     assert (found.level, found.fix) == (
         "wrong",
         "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
@@ -124,13 +126,13 @@ async def test_each_owner_has_a_line_about_its_token(
     environ: dict[str, str], wechat: LocalWeChat, tmp_path: Path
 ) -> None:
     text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
-    found = await asked(with_policy(environ, tmp_path, text), "wechat")
+    found = await findings_of(with_policy(environ, tmp_path, text), "wechat")
     assert [f.found.partition(":")[0] for f in found] == [B, OWNER]
     assert sorted(wechat.token_calls) == sorted([B, OWNER])
 
 
 async def test_a_token_server_that_refuses_is_wrong(environ: dict[str, str]) -> None:
-    found = await one(environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}, "wechat")
+    found = await finding_of(environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}, "wechat")
     assert (found.level, found.found) == (
         "wrong",
         f"{OWNER}: The central token server does not let the bot in",
@@ -142,26 +144,26 @@ async def test_owners_with_the_same_problem_are_reported_in_one_line(
 ) -> None:
     text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
     wrong = environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}
-    found = await one(with_policy(wrong, tmp_path, text), "wechat")
-    said = f"{B}, {OWNER}: The central token server does not let the bot in"
-    assert (found.level, found.found) == ("wrong", said)
+    found = await finding_of(with_policy(wrong, tmp_path, text), "wechat")
+    both = f"{B}, {OWNER}: The central token server does not let the bot in"
+    assert (found.level, found.found) == ("wrong", both)
 
 
 async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
     chain: dict[str, str], wechat: LocalWeChat, database: Path
 ) -> None:
     calls, kept = list(wechat.platform.calls), rows(database, "SELECT * FROM tokens")
-    assert await level(chain, "wechat") == "ok"
+    assert await level_of(chain, "wechat") == "ok"
     names = ("callback", "ticket", "platform-token", "owner-token")
-    assert [await level(chain, name) for name in names] == ["ok"] * 4
-    assert (await one(chain, "owner-token")).found.startswith(f"{OWNER}: good until ")
-    asked_since = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
-    assert asked_since == {"api_get_authorizer_info"}
+    assert [await level_of(chain, name) for name in names] == ["ok"] * 4
+    assert (await finding_of(chain, "owner-token")).found.startswith(f"{OWNER}: good until ")
+    new_calls = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
+    assert new_calls == {"api_get_authorizer_info"}
     assert rows(database, "SELECT * FROM tokens") == kept
 
 
 async def test_an_owner_that_granted_set_49_is_fine(chain: dict[str, str]) -> None:
-    found = await one(chain, "permissions")
+    found = await finding_of(chain, "permissions")
     granted = f"{OWNER}: permission set 49 (CloudBase management) is granted"
     assert (found.level, found.found) == ("ok", granted)
 
@@ -170,21 +172,21 @@ async def test_an_owner_that_did_not_grant_set_49_is_reported_with_the_fix(
     chain: dict[str, str], wechat: LocalWeChat
 ) -> None:
     wechat.platform.granted[OWNER] = (18,)
-    found = await one(chain, "permissions")
+    found = await finding_of(chain, "permissions")
     assert (found.level, "is not granted" in found.found) == ("wrong", True)
     assert "The owner's admin withdraws" in (found.fix or "")
 
 
 @pytest.mark.parametrize("not_authorised", [40013, 61003])
-async def test_an_owner_that_withdrew_granted_nothing(
+async def test_an_owner_that_withdrew_has_not_authorised_the_platform(
     chain: dict[str, str], wechat: LocalWeChat, not_authorised: int
 ) -> None:
     wechat.platform.not_authorised = not_authorised
     wechat.platform.revoke(OWNER)
-    found = await one(chain, "permissions")
+    found = await finding_of(chain, "permissions")
     assert found.level == "wrong"
-    said = f"{OWNER}: The owner has not authorised the platform ({not_authorised}, rid "
-    assert found.found.startswith(said)
+    start = f"{OWNER}: The owner has not authorised the platform ({not_authorised}, rid "
+    assert found.found.startswith(start)
 
 
 async def test_grants_are_not_looked_up_without_the_platforms_token(
@@ -192,7 +194,7 @@ async def test_grants_are_not_looked_up_without_the_platforms_token(
 ) -> None:
     calls = list(wechat.platform.calls)
     rows(database, "UPDATE tokens SET expires = 1 WHERE name = 'component'")
-    found = await one(chain, "permissions")
+    found = await finding_of(chain, "permissions")
     assert found.level == "warning"
     assert found.fix == "Correct `platform-token` first, then run the doctor again."
     assert wechat.platform.calls == calls
@@ -201,7 +203,7 @@ async def test_grants_are_not_looked_up_without_the_platforms_token(
 async def test_grants_cannot_be_looked_up_with_other_token_sources(
     fixed: dict[str, str],
 ) -> None:
-    assert not await asked(fixed, "permissions")
+    assert not await findings_of(fixed, "permissions")
 
 
 async def test_an_expired_token_is_not_tried(
@@ -209,17 +211,17 @@ async def test_an_expired_token_is_not_tried(
 ) -> None:
     calls = list(wechat.platform.calls)
     rows(database, "UPDATE tokens SET expires = 1, error = '61023' WHERE name LIKE 'wx%'")
-    found = await one(chain, "wechat")
+    found = await finding_of(chain, "wechat")
     assert (found.level, found.found) == (
         "warning",
         f"not checked: {OWNER} has no good token in the ledger",
     )
     assert found.fix == "Correct `owner-token` first, then run the doctor again."
-    (link,) = await asked(chain, "owner-token")
+    (link,) = await findings_of(chain, "owner-token")
     assert link.level == "wrong"
     assert "refresh token is no longer valid" in link.found
-    asked_since = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
-    assert asked_since == {"api_get_authorizer_info"}
+    new_calls = {call.endpoint for call in wechat.platform.calls[len(calls) :]}
+    assert new_calls == {"api_get_authorizer_info"}
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(29, "ok"), (31, "warning")])
@@ -228,7 +230,7 @@ async def test_a_callback_without_recent_pushes_is_reported(
 ) -> None:
     ago = f"issued - {minutes} * 60, expires = expires - {minutes} * 60"
     rows(database, f"UPDATE tokens SET issued = {ago} WHERE name = 'ticket'")  # noqa: S608  # a number
-    found = await one(chain, "callback")
+    found = await finding_of(chain, "callback")
     assert (found.level, found.found) == (
         expected,
         f"WeChat's last ticket came {minutes} minutes ago",
@@ -239,8 +241,8 @@ async def test_a_callback_without_any_push_is_a_warning(
     chain: dict[str, str], database: Path
 ) -> None:
     rows(database, "DELETE FROM tokens")
-    assert await level(chain, "callback") == "warning"
-    assert [await level(chain, name) for name in ("ticket", "owner-token")] == ["wrong"] * 2
+    assert await level_of(chain, "callback") == "warning"
+    assert [await level_of(chain, name) for name in ("ticket", "owner-token")] == ["wrong"] * 2
 
 
 @pytest.mark.parametrize(
@@ -257,23 +259,27 @@ async def test_the_fix_for_a_running_bot_is_not_to_start_it(
     rows(database, "DELETE FROM replicas")
     if running_bots:
         rows(database, f"INSERT INTO replicas VALUES ('here', {time.time() + 60})")  # noqa: S608  # a number
-    assert ((await one(chain, "callback")).fix or "").startswith(fix)
-    told = {name for each in complaints(await examine(chain)) for name in each.names}
-    assert told & {"callback", "ticket", "platform-token", "owner-token"} == {"callback"}
+    assert ((await finding_of(chain, "callback")).fix or "").startswith(fix)
+    names = {name for each in complaints(await examine(chain)) for name in each.names}
+    assert names & {"callback", "ticket", "platform-token", "owner-token"} == {"callback"}
 
 
 async def test_without_a_ledger_the_chain_cannot_be_checked(
     chain: dict[str, str], tmp_path: Path
 ) -> None:
     chain["DATABASE_URL"] = f"sqlite:///{tmp_path}/other.db"
-    told = [await one(chain, "callback"), await one(chain, "wechat")]
-    assert [found.level for found in told] == ["warning", "warning"]
-    assert {found.fix for found in told} == {"Correct `ledger` first, then run the doctor again."}
-    assert not await asked(chain, "ticket")
+    found = [await finding_of(chain, "callback"), await finding_of(chain, "wechat")]
+    assert [finding.level for finding in found] == ["warning", "warning"]
+    assert {finding.fix for finding in found} == {
+        "Correct `ledger` first, then run the doctor again."
+    }
+    assert not await findings_of(chain, "ticket")
 
 
 async def test_the_protection_of_the_tokens_is_reported(chain: dict[str, str]) -> None:
-    assert (await one(chain, "encryption")).found == f"not encrypted: component, ticket, {OWNER}"
+    assert (
+        await finding_of(chain, "encryption")
+    ).found == f"not encrypted: component, ticket, {OWNER}"
 
 
 async def test_changed_or_lost_keys_are_reported(
@@ -284,24 +290,26 @@ async def test_changed_or_lost_keys_are_reported(
     calls = len(wechat.platform.calls)
     async with running(settings_of(chain), runtime):
         await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls[calls:]))
-    assert await level(chain, "encryption") == "ok"
-    assert await level(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
-    assert await level(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
+    assert await level_of(chain, "encryption") == "ok"
+    assert (
+        await level_of(chain | {"TOKEN_ENCRYPTION_KEY": f"{new},{old}"}, "encryption") == "warning"
+    )
+    assert await level_of(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
     lost = complaints(await examine(chain | {"TOKEN_ENCRYPTION_KEY": new}))
     assert [each.names for each in lost] == [("encryption",)]
     assert lost[0].unchecked == ("wechat", "permissions")
 
 
-async def test_an_address_that_wechat_does_not_know_is_one_finding_of_all_who_were_turned_away(
+async def test_an_address_that_is_not_listed_at_wechat_is_one_finding_for_all_refused_calls(
     chain: dict[str, str], wechat: LocalWeChat, database: Path
 ) -> None:
     wechat.fail("getenvinfo", Code(61004))
     wechat.fail("api_get_authorizer_info", Code(61004))
     rows(database, "UPDATE tokens SET error = '61004' WHERE name = 'component'")
-    told = complaints(
+    found = complaints(
         await examine(chain | {"TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode()})
     )
-    assert [each.names for each in told if "encryption" not in each.names] == [("platform-token",)]
+    assert [each.names for each in found if "encryption" not in each.names] == [("platform-token",)]
 
 
 async def test_owners_that_cannot_be_checked_in_time_are_reported_as_not_checked() -> None:

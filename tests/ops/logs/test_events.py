@@ -23,22 +23,25 @@ def ended(outcome: str) -> Event:
 
 
 SHARED = ended("shared")
-OTHERS = {
-    "in-doubt-but-the-operators": ([failed("40001", "unknown")] * 3, ["40001"]),
+SEQUENCES = {
+    "in-doubt-but-for-operators": ([failed("40001", "unknown")] * 3, ["40001"]),
     "three": ([failed(DEAD)] * 3, [DEAD]),
     "two": ([failed(DEAD)] * 2, []),
-    "more-than-three": ([failed(DEAD)] * 7, [DEAD]),
-    "one-shared-between": ([failed(DEAD), failed(DEAD), SHARED, failed(DEAD)], []),
+    "seven": ([failed(DEAD)] * 7, [DEAD]),
+    "a-share-between": ([failed(DEAD), failed(DEAD), SHARED, failed(DEAD)], []),
     "another-cause-between": ([failed(DEAD), failed(DEAD), failed(REFUSED), failed(DEAD)], []),
-    "one-cause-after-the-other": ([failed(DEAD)] * 3 + [failed(REFUSED)] * 3, [DEAD, REFUSED]),
-    "the-requesters-own": ([failed("40097")] * 3, []),
-    "what-passes-by-itself": ([failed("timeout", "unknown")] * 3, []),
+    "three-of-each-cause": ([failed(DEAD)] * 3 + [failed(REFUSED)] * 3, [DEAD, REFUSED]),
+    "a-mistake-of-the-requester": ([failed("40097")] * 3, []),
+    "a-problem-that-passes": ([failed("timeout", "unknown")] * 3, []),
     "other-events-between": (
         [failed(DEAD), event("call", request="r1", detail="x"), failed(DEAD), failed(DEAD)],
         [DEAD],
     ),
-    "a-batch-over-between": ([failed(DEAD), failed(DEAD), ended("finished"), failed(DEAD)], [DEAD]),
-    "nothing-tried-between": (
+    "a-finished-batch-between": (
+        [failed(DEAD), failed(DEAD), ended("finished"), failed(DEAD)],
+        [DEAD],
+    ),
+    "requests-without-a-call-between": (
         [failed(DEAD), ended("rejected"), failed(DEAD), ended("expired"), failed(DEAD)],
         [DEAD],
     ),
@@ -52,13 +55,12 @@ def causes(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [str(vars(line)["cause"]) for line in caplog.records]
 
 
-@pytest.mark.parametrize("events", OTHERS)
+@pytest.mark.parametrize(("events", "warned"), SEQUENCES.values(), ids=list(SEQUENCES))
 def test_three_equal_failures_in_a_row_are_one_warning_if_operators_can_fix_them(
-    events: str, caplog: pytest.LogCaptureFixture
+    events: list[Event], warned: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    told, warned = OTHERS[events]
     repeated = RepeatedFailures(Clock())
-    for each in told:
+    for each in events:
         repeated.told(each)
     assert causes(caplog) == warned
 
@@ -80,9 +82,9 @@ def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> 
     for _ in range(3):
         repeated.told(failed(REFUSED))
     (line,) = caplog.records
-    told = vars(line)
-    assert (told["why"], told["fix"]) == (guidance.title, guidance.steps[0])
-    assert (told["in_a_row"], told["request"]) == (3, "r1")
+    fields = vars(line)
+    assert (fields["why"], fields["fix"]) == (guidance.title, guidance.steps[0])
+    assert (fields["in_a_row"], fields["request"]) == (3, "r1")
 
 
 def test_a_warning_has_no_unfilled_placeholder(caplog: pytest.LogCaptureFixture) -> None:

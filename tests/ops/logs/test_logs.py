@@ -65,7 +65,7 @@ def test_a_text_line_has_the_time_the_level_the_message_and_the_facts(
     assert line[17:] == 'shared it env=prod-1 why="he said \\"no\\"" took=0.5 empty="a=b"\n'
 
 
-def test_a_json_line_has_the_same_in_fields(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_line_has_them_as_fields(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json", ())
     facts = {"env": "测试-1", "took": 0.5, "rid": None, "what": {1}}
     logging.getLogger("bot").warning("shared %s", "it", extra=facts)
@@ -161,24 +161,24 @@ def test_a_value_that_cannot_be_formatted_loses_no_line_and_shows_no_secret(
 
 
 ODD_FACTS: dict[str, tuple[dict[object, object], str]] = {
-    "a request that is no text": ({"request": {BOT}}, "[hidden]"),
-    "a request that cannot be written": ({"request": Broken()}, "does not say what it is"),
+    "a request that is not text": ({"request": {BOT}}, "[hidden]"),
+    "a request whose str() raises": ({"request": Broken()}, "does not say what it is"),
     "a number of 5000 digits": ({"a": 10**5000}, "does not say what it is"),
-    "no number": ({"a": float("nan")}, "nan"),
-    "more than any number": ({"a": float("-inf")}, "-inf"),
-    "a time of no calendar": ({"created": 1e20, "a": 1}, "1"),
-    "no time": ({"created": None}, "it happened"),
-    "a name that is no text": ({1: BOT}, "TypeError"),
-    "a stack that is no text": ({"stack_info": Broken()}, "TypeError"),
-    "a level that is no text": ({"levelname": 20}, "20"),
-    "an error that is none": ({"exc_info": (Broken(), BOT, 1)}, "unwritten"),
+    "not a number": ({"a": float("nan")}, "nan"),
+    "infinity": ({"a": float("-inf")}, "-inf"),
+    "a time beyond the calendar": ({"created": 1e20, "a": 1}, "1"),
+    "a time that is None": ({"created": None}, "it happened"),
+    "a name that is not text": ({1: BOT}, "TypeError"),
+    "a stack that is not text": ({"stack_info": Broken()}, "TypeError"),
+    "a level that is not text": ({"levelname": 20}, "20"),
+    "an error that is not an exception": ({"exc_info": (Broken(), BOT, 1)}, "unwritten"),
 }
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-@pytest.mark.parametrize(("facts", "seen"), ODD_FACTS.values(), ids=list(ODD_FACTS))
+@pytest.mark.parametrize(("facts", "shown"), ODD_FACTS.values(), ids=list(ODD_FACTS))
 def test_a_record_with_any_facts_is_written(
-    capsys: pytest.CaptureFixture[str], log_format: str, facts: dict[object, object], seen: str
+    capsys: pytest.CaptureFixture[str], log_format: str, facts: dict[object, object], shown: str
 ) -> None:
     set_up("INFO", log_format, ())
     record = logging.LogRecord("bot", logging.INFO, "", 0, "it happened", None, None)
@@ -186,7 +186,7 @@ def test_a_record_with_any_facts_is_written(
     logging.getLogger("bot").handle(record)
     line = written(capsys)
     assert "it happened" in line
-    assert seen in line
+    assert shown in line
     assert BOT not in line
     assert "made-up" not in line
     if log_format == "json":

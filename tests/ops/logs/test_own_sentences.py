@@ -1,4 +1,4 @@
-"""The redaction does not change the bot's own sentences."""
+"""The redaction leaves the bot's own sentences unchanged."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from bot.ops.logs.redaction import Redactor
 
 BOT = Path(bot.__file__).parent
 CATALOGUES = sorted(BOT.glob("locale/*/LC_MESSAGES/*.po"))
-SAID_TO_NOBODY = {
+NOT_SENTENCES = {
     BOT / "settings" / "table.py": "goes into .env.example, and shows how a password is written"
 }
 CLEAN = Redactor(()).clean
@@ -47,7 +47,7 @@ def literals(source: str) -> Iterator[str]:
 
 def sentences() -> list[str]:
     """Return the sentences of all rooms, and their translations."""
-    rooms = [path for path in sorted(BOT.rglob("*.py")) if path not in SAID_TO_NOBODY]
+    rooms = [path for path in sorted(BOT.rglob("*.py")) if path not in NOT_SENTENCES]
     english = [said for path in rooms for said in literals(path.read_text(encoding="utf-8"))]
     translated = [
         text
@@ -59,10 +59,9 @@ def sentences() -> list[str]:
 
 
 def test_every_sentence_of_the_bot_passes_unchanged() -> None:
-    told = sentences()
-
-    assert len(told) > 2_000
-    assert [said for said in told if CLEAN(said) != said] == []
+    found = sentences()
+    assert len(found) > 2_000
+    assert [sentence for sentence in found if CLEAN(sentence) != sentence] == []
 
 
 @pytest.mark.parametrize(

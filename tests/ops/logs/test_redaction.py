@@ -1,4 +1,4 @@
-"""Secrets, known or by their look, are hidden in any text, and everything else stays."""
+"""Known secrets, and text that looks like a secret, are hidden in any text; everything else stays."""
 
 import json
 import time
@@ -311,7 +311,7 @@ def test_cleaning_a_clean_text_changes_nothing(line: str, expected: str) -> None
     ],
 )
 @pytest.mark.parametrize("redactor", [Redactor(()), Redactor((BOT, KNOWN, ""))])
-def test_text_that_is_no_secret_is_not_changed(redactor: Redactor, line: str) -> None:
+def test_text_without_a_secret_is_not_changed(redactor: Redactor, line: str) -> None:
     assert redactor.clean(line) == line
 
 
@@ -340,9 +340,12 @@ def test_text_that_is_no_secret_is_not_changed(redactor: Redactor, line: str) ->
         pytest.param(("abc&def",), r'"abc\u0026def"', '"[hidden]"', id="with an escape in JSON"),
         pytest.param(("abc\\def",), r'"abc\\def"', '"[hidden]"', id="with a backslash in JSON"),
         pytest.param(("abcdeä",), repr("abcdeä".encode()), "b'[hidden]'", id="as bytes"),
-        pytest.param(("\ud800abcdef",), "\ud800abcdef", "[hidden]", id="no text at all"),
+        pytest.param(("\ud800abcdef",), "\ud800abcdef", "[hidden]", id="with a surrogate"),
         pytest.param(
-            ("prod",), "prod-1 password=prod", "prod-1 password=[hidden]", id="too short for a find"
+            ("prod",),
+            "prod-1 password=prod",
+            "prod-1 password=[hidden]",
+            id="too short to be looked for alone",
         ),
         pytest.param(
             ("Bearer abc",),
@@ -559,21 +562,15 @@ def test_ids_that_people_search_the_log_for_are_never_hidden(
         assert CLEAN(line) == line
 
 
-# Each of them once made the time grow with the square of the length, or could.
+# Repeated, each of these once took time that grew with the square of the length, or might.
 PIECES = (
     *("https://a.example/x/", "http:", "wss://", "https://a.example/x?token=", "\\", "\"'", " "),
     *("token='", 'token=\\"', "token: ", "token \t", "token\\", "authorization", "xox", "%25"),
     *("postgres://a:", "x://a:", "@", "%3a", "a%3a%2f%2fb%3a", "hooks.slack.com/", "commands/T1/"),
     *("token=[", "token={", "a:%2f%2fx:", "postgres:%2f%2fa:"),
     *("token:(", "token=a(", "token:['", "access_token={", '"token",', "('token',", "('token','"),
-    *(
-        "[[",
-        '["token","',
-        '"token","value":',
-        "authorization:",
-        'authorization:="',
-        "authorization:\\",
-    ),
+    *("[[", '["token","', '"token","value":', "authorization:", 'authorization:="'),
+    "authorization:\\",
     *('"token",\n', "token: [a", "('a-", "[hidden]", "token=[hidden]"),
     *("Bearer ", "Bearer%20", "Bearer+a1", "xoxd-%2", "x-api-key: "),
 )
@@ -581,7 +578,7 @@ PIECES = (
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_the_time_for_a_line_grows_in_proportion_to_its_length(piece: str) -> None:
-    # It takes a twentieth of a second; if it grew with the square of the length, five and more.
+    # It takes 0.05 s; if it grew with the square of the length, five seconds and more.
     line = piece * (150_000 // len(piece)) + " access_token=made-up"
     began = time.thread_time()  # which does not count the time of other processes
     cleaned = CLEAN(line)

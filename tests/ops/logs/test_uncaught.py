@@ -20,24 +20,24 @@ said = "made-up words, access_token=made-up, xoxb-made-up"
 def fail(*_):
     raise ValueError(said)
 
-class Falling:
+class FailsWhenDeleted:
     def __del__(self):
         fail()
 
-async def lost():
+async def fail_in_task():
     task = asyncio.create_task(asyncio.to_thread(fail))
     await asyncio.wait([task])
 
 """
-ENDS = {
+UNCAUGHT = {
     "the process": ("fail()", "an error that nobody caught ends the bot", "critical"),
     "a thread": (
         "thread = threading.Thread(target=fail); thread.start(); thread.join()",
         "an error that nobody caught ends a thread",
         "critical",
     ),
-    "an object": ("Falling()", "an error that could not be raised", "error"),
-    "a task": ("asyncio.run(lost())", "Task exception was never retrieved", "error"),
+    "an object": ("FailsWhenDeleted()", "an error that could not be raised", "error"),
+    "a task": ("asyncio.run(fail_in_task())", "Task exception was never retrieved", "error"),
     "a warning": ("warnings.simplefilter('always'); warnings.warn(said)", "UserWarning", "warning"),
     "a cause": (
         "try:\n    fail()\nexcept ValueError as error:\n    raise KeyError(said) from error",
@@ -54,7 +54,7 @@ async def ended(code: str, folder: Path) -> tuple[int, str, str]:
     return await process.wait(), out.decode(), err.decode()
 
 
-@pytest.mark.parametrize(("code", "event", "level"), ENDS.values(), ids=list(ENDS))
+@pytest.mark.parametrize(("code", "event", "level"), UNCAUGHT.values(), ids=list(UNCAUGHT))
 async def test_an_uncaught_error_is_one_redacted_line(
     code: str, event: str, level: str, tmp_path: Path
 ) -> None:

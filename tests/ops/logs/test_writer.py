@@ -17,7 +17,7 @@ from bot.runtime.tasks import log_request
 
 @contextmanager
 def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
-    """Return a logger that writes only its messages, and only to this stream."""
+    """Yield a logger that writes only to this stream, and only messages."""
     log = logging.Logger("some.library")  # noqa: LOG001  # a logger outside of the hierarchy
     writer = LogWriter(stream)
     log.addHandler(writer)
@@ -25,24 +25,24 @@ def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
     writer.close()
 
 
-class Counting(io.StringIO):
+class GatedStream(io.StringIO):
     """A stream that counts its writes, and blocks until the test permits them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
-        self.let = threading.Event()
+        self.may_write = threading.Event()
 
     def write(self, text: str) -> int:
         """Accept a text once the test permits it."""
-        self.let.wait()
+        self.may_write.wait()
         self.writes += 1
         return super().write(text)
 
 
 def test_lines_that_are_logged_together_are_written_together_and_in_order() -> None:
-    stream = Counting()
-    stream.let.set()
+    stream = GatedStream()
+    stream.may_write.set()
     with logging_to(stream) as log:
         for number in range(500):
             log.info("%s", number)
@@ -51,8 +51,8 @@ def test_lines_that_are_logged_together_are_written_together_and_in_order() -> N
 
 
 def test_flush_returns_once_all_lines_are_written() -> None:
-    stream = Counting()
-    stream.let.set()
+    stream = GatedStream()
+    stream.may_write.set()
     with logging_to(stream) as log:
         for number in range(10):
             log.info("%s", number)
@@ -61,17 +61,17 @@ def test_flush_returns_once_all_lines_are_written() -> None:
 
 
 def test_a_line_has_its_arguments_values_at_the_time_of_logging() -> None:
-    stream, changing = Counting(), ["before"]
+    stream, changing = GatedStream(), ["before"]
     with logging_to(stream) as log:
         log.info("%s", changing)
         changing[0] = "after"
-        stream.let.set()
+        stream.may_write.set()
     assert stream.getvalue() == "['before']\n"
 
 
 def test_a_line_has_the_request_of_the_thread_that_logged_it() -> None:
-    stream = Counting()
-    stream.let.set()
+    stream = GatedStream()
+    stream.may_write.set()
     with logging_to(stream) as log:
         log.handlers[0].setFormatter(logging.Formatter("%(message)s %(request)s"))
         with log_request("7kq2mhx4"):
@@ -81,14 +81,12 @@ def test_a_line_has_the_request_of_the_thread_that_logged_it() -> None:
     assert stream.getvalue() == "one 7kq2mhx4\nanother abcdefgh\nnone None\n"
 
 
-def test_a_stream_that_blocks_for_a_while_blocks_no_caller_and_the_number_of_dropped_lines_is_logged() -> (
-    None
-):
-    stream = Counting()
+def test_a_stream_that_blocks_for_a_while_blocks_no_caller_and_dropped_lines_are_reported() -> None:
+    stream = GatedStream()
     with logging_to(stream) as log:
         for number in range(2 * MOST):
             log.info("%s", number)
-        stream.let.set()
+        stream.may_write.set()
     *lines, dropped = stream.getvalue().splitlines()
     assert lines == [str(number) for number in range(len(lines))]
     assert dropped == "lines of the log were dropped"
