@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
-from bot.playground.loopback import Json, JsonObject
+from bot.playground.loopback import Json, JsonObject, json_object
 from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.chat import delete, post_ephemeral, post_message, update
 from bot.playground.slack.conversations import conversation, history, replies
@@ -131,6 +131,8 @@ def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
         raise invalid_arguments("[ERROR] provide exactly one of view, or message")
     (kind,) = given
     found = args[kind]
+    if isinstance(found, str):  # the bot sends JSON in a string, as the method's page shows it
+        found = json_object(found)
     inner = found if isinstance(found, dict) else {}
     if kind == "message":
         problems = block_errors(inner.get("blocks", []))
