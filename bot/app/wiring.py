@@ -148,7 +148,9 @@ def _worker(
     resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, homes: Homes
 ) -> Worker:
     runtime, ledger = resources.runtime, resources.ledger
-    leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step)
+    leased = LeasedSteps(
+        ledger, runtime.sleep, resources.acks.step, lambda: resources.tasks.draining
+    )
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
     return Worker(
         ledger,

@@ -19,6 +19,8 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
+        self.draining = False
+        """Whether the bot stops, so that work which only waits should end."""
         self._over = False
         self.kept: list[asyncio.Task[None]] = []
         """The tasks that run until the stop; `drain` does not wait for them."""
@@ -49,6 +51,7 @@ class Tasks:
 
         All work that was started has begun by then, even with no grace.
         """
+        self.draining = True
         now = asyncio.get_running_loop().time
         end = now() + grace
         await asyncio.sleep(0)

@@ -22,7 +22,7 @@ from bot.policy import (
     deciding_rule,
     owner_of,
 )
-from bot.workflow.leased import LeasedSteps, LeaseLostError
+from bot.workflow.leased import LeasedSteps
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
 from bot.workflow.ruling import Decided, decide_all
@@ -72,9 +72,7 @@ class Brake:
         while (found := await self.look(entry, fresh=fresh)) is BrakeVerdict.IN_DOUBT:
             if fresh:
                 _log.warning("a request waits: Slack does not tell whether it is still allowed")
-            await leased.sleep(LOOK_AGAIN)
-            if not await leased.holds(entry):
-                raise LeaseLostError
+            await leased.rest(entry, LOOK_AGAIN)
             fresh = False
         return found is BrakeVerdict.GO
 

@@ -10,7 +10,7 @@ from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
 from bot.ledger import Entry, Ledger
 from bot.workflow.brake import LOOK_AGAIN, Brake, BrakeVerdict
-from bot.workflow.leased import LeasedSteps, LeaseLostError
+from bot.workflow.leased import LeasedSteps
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 class Gate:
     """Opens and shuts for one batch; `left` returns the appids that have not begun, and `stop` ends those.
 
-    Every method that waits raises LeaseLostError once another replica holds the batch.
+    Every method that waits raises LeaseLostError once another replica holds the batch, or the bot stops.
     """
 
     batch: Entry
@@ -52,7 +52,7 @@ class Gate:
         while not await self.leased.keep_trying(take):
             if not await self._is_left():
                 break
-            await self.leased.sleep(LOOK_AGAIN)
+            await self.leased.rest(self.batch, LOOK_AGAIN)
 
     async def _leave_lane(self) -> None:
         await self.leased.keep_trying(partial(self.ledger.lane.leave, self.batch))
@@ -80,7 +80,7 @@ class Gate:
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left()) > 0:
-            await self.leased.sleep(min(left, LOOK_AGAIN))
+            await self.leased.rest(self.batch, min(left, LOOK_AGAIN))
             if not await self._is_left():
                 break
         await self.open()
@@ -116,15 +116,13 @@ class Gate:
         await self._leave_lane()
         verdict = BrakeVerdict.IN_DOUBT
         while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
-            await self.leased.sleep(LOOK_AGAIN)
+            await self.leased.rest(self.batch, LOOK_AGAIN)
             verdict = await self.brake.look(self.batch, self.left())
         self._in_doubt = None
         return verdict
 
     async def _is_left(self) -> bool:
-        """Tell whether any item is open; raises LeaseLostError."""
-        if not await self.leased.holds(self.batch):
-            raise LeaseLostError
+        """Tell whether any item is open."""
         return await self.leased.keep_trying(
             partial(self.ledger.batches.are_left, self.batch.request)
         )

@@ -21,7 +21,7 @@ Write = Callable[[], Awaitable[object]]
 
 
 class LeaseLostError(Exception):
-    """Another replica holds the request now."""
+    """This replica does no more for the request: another one holds it now, or the bot stops."""
 
 
 class LeaseExpiredError(Exception):
@@ -36,6 +36,7 @@ class LeasedSteps:
     sleep: Callable[[float], Awaitable[None]]
     turn: Callable[[], Awaitable[None]]
     """Waits until a step or an item of a batch may begin, since acks go first."""
+    stopping: Callable[[], bool]
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
@@ -59,6 +60,12 @@ class LeasedSteps:
         """Tell whether this replica still holds a request; waits until the ledger answers."""
         covered = self.ledger.lease.covers(entry)
         return covered or await self.keep_trying(partial(self.ledger.replica.holds, entry))
+
+    async def rest(self, entry: Entry, seconds: float) -> None:
+        """Sleep, since nothing can be done for a request before; raises LeaseLostError if the bot stops meanwhile."""
+        await self.sleep(seconds)
+        if self.stopping() or not await self.holds(entry):
+            raise LeaseLostError
 
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None

@@ -252,7 +252,7 @@ def worker_for(
     ledger: Ledger, sleep: Sleep, stub: Any, changed: Callable[[Request], None] = no_op
 ) -> Worker:
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
-    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step), stub
+    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step, lambda: False), stub
     waiting = WaitingRequests(ledger, leased, stub)
     return Worker(*(ledger, leased, stub, unused, waiting, unused, unused, unused), changed=changed)
 

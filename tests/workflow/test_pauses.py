@@ -1,5 +1,6 @@
 """Interrupted batches: WeChat's limits, the queue, cancellation, a ledger that is down, restarts."""
 
+import asyncio
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
@@ -190,6 +191,20 @@ async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
     wechat.clear("shareenv")
     async with rig.bot(ALLOW):
         time.now = IN_AN_HOUR
+        answer = await answer_to_all(rig)
+    assert "2 shared" in answer.text
+
+
+@LIMITS
+async def test_a_stop_does_not_wait_for_a_batch_that_waits(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int
+) -> None:
+    rig.environ["SHUTDOWN_GRACE"] = "600"
+    async with asyncio.timeout(90), rig.bot(ALLOW):
+        await at_a_limit(rig, 2, code)
+    wechat.clear("shareenv")
+    time.now = until
+    async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
     assert "2 shared" in answer.text
 

@@ -112,7 +112,7 @@ def make(
         owners: Owners = owners,
         turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
-        leased = LeasedSteps(ledger, sleep, turn)
+        leased = LeasedSteps(ledger, sleep, turn, lambda: False)
         waiting = WaitingRequests(ledger, leased, approvals)
         batches = Batches(ledger, leased, owners, brake, time.time)
         return Worker(ledger, leased, places, owners, waiting, batches, brake, tasks.start, lease)
