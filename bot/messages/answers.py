@@ -1,6 +1,7 @@
 """The answer to a request after the call to WeChat: the parent message, the reply in its thread, the steps after a share."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Final, assert_never
 
 from bot.domain.click import Act
 from bot.domain.outcome import (
@@ -158,19 +159,18 @@ def _left_to_do(words: Words, request: Request) -> Buttons:
     return Buttons((Button(words("What is left to do"), Act.STEPS, request.id),))
 
 
+_LACKS: Final[Mapping[Readiness, str | None]] = {
+    Readiness.MISSING: msgid("{env} has no cloud function `cloudbase_auth`."),
+    Readiness.INACTIVE: msgid("The cloud function `cloudbase_auth` in {env} is not active."),
+    Readiness.READY: None,
+    Readiness.UNKNOWN: None,
+}
+
+
 def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
     """Return why other mini programs cannot use an env yet, if that is known."""
-    match readiness:
-        case Readiness.MISSING:
-            return words("{env} has no cloud function `cloudbase_auth`.", env=code(env))
-        case Readiness.INACTIVE:
-            return words(
-                "The cloud function `cloudbase_auth` in {env} is not active.", env=code(env)
-            )
-        case Readiness.READY | Readiness.UNKNOWN:
-            return None
-        case _:
-            assert_never(readiness)
+    lacks = _LACKS[readiness]
+    return lacks and words(lacks, env=code(env))
 
 
 def _deployed(words: Words, lacks: str) -> str:

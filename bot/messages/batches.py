@@ -25,10 +25,10 @@ from bot.guidance import where_others_were_shared
 from bot.messages.advice import titled, what_to_do, who_acts
 from bot.messages.answers import of_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.decisions import what_it_takes_now
+from bot.messages.decisions import NO_LONGER
 from bot.messages.outcomes import counts, mark
-from bot.messages.request import in_channel, name
-from bot.messages.words import Mrkdwn, Words, code, when
+from bot.messages.request import in_channel, name, why_command
+from bot.messages.words import Mrkdwn, Words, code, first, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -139,7 +139,8 @@ def _group(words: Words, request: Request, group: Group, shared: int) -> str:
             title, advice = _cancelled(words, by), ""
         case Stopped():
             title = words("🚫 *Stopped by the policy*")
-            advice = what_it_takes_now(words, group.appids[0], request.env)
+            command = why_command(group.appids[0], request.env)
+            advice = words(NO_LONGER, command=command)
         case _:
             assert_never(outcome)
     counted = words("{title} ({count})", title=Mrkdwn(title), count=count)
@@ -217,6 +218,4 @@ def too_many_batches(words: Words, request: Request, most: int) -> Message:
 
 
 def _some(words: Words, appids: Sequence[str]) -> str:
-    shown = [code(appid) for appid in appids[:_APPIDS]]
-    rest = len(appids) - len(shown)
-    return " ".join([*shown, *([words("and {count} more", count=rest)] if rest else [])])
+    return " ".join(first(words, [code(appid) for appid in appids], _APPIDS))

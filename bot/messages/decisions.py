@@ -1,6 +1,7 @@
 """What the requester and the channel see while a request waits for people, and if it ends before WeChat is called."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Final
 
 from bot.domain.click import Act
 from bot.domain.outcome import (
@@ -15,7 +16,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import mark
+from bot.messages.outcomes import Kind, kind_of, mark
 from bot.messages.request import (
     FOR_GOOD,
     all_appids,
@@ -26,7 +27,7 @@ from bot.messages.request import (
     why_command,
     with_comment,
 )
-from bot.messages.words import Words, code, sentences, when
+from bot.messages.words import Words, code, msgid, sentences, when
 from bot.policy import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
@@ -119,75 +120,67 @@ def parent(words: Words, request: Request, outcome: Undecided) -> Message:
     return in_channel(words, request, line)
 
 
+NO_LONGER: Final = msgid(
+    "The policy allowed this when you asked, and no longer does. {command} shows what it says now."
+)
+_WHY: Final[Mapping[Kind, tuple[str, str]]] = {
+    Rejected: (
+        msgid("🚫 *Rejected* by <@{by}>. Nothing was shared."),
+        msgid("Talk to them before you ask again."),
+    ),
+    Cancelled: (
+        msgid("🚫 *Cancelled* by <@{by}>. Nothing was shared."),
+        msgid("To share it after all, send the command again."),
+    ),
+    "confirmation": (
+        msgid("⌛ *You did not confirm in time.* Nothing was shared."),
+        msgid("To share it after all, try again."),
+    ),
+    "approval": (
+        msgid("⌛ *No approver decided in time.* Nothing was shared."),
+        msgid("Talk to an approver, then try again."),
+    ),
+    Ground.NOT_ALLOWED: (
+        msgid("🚫 *The policy does not allow this any more.* Nothing was shared."),
+        msgid("{command} shows what the policy says now."),
+    ),
+    Ground.SEVERAL_RULES: (
+        msgid("🚫 *Different rules now apply to these mini programs.* Nothing was shared."),
+        msgid(
+            "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too."
+        ),
+    ),
+    Ground.OTHER_OWNER: (
+        msgid("🚫 *The env has another owner now.* Nothing was shared."),
+        msgid(
+            "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
+        ),
+    ),
+    Stopped: (msgid("🚫 *Stopped by the policy.* Nothing was shared."), NO_LONGER),
+    SkipReason.SHARED_BEFORE: (
+        msgid("✅ *Another request shared it* while this one waited, so I did nothing more."),
+        msgid("To share it once more, send the command with `--again`."),
+    ),
+    SkipReason.UNDER_WAY: (
+        msgid("🚫 *Another request is sharing it just now*, so this one did nothing."),
+        msgid("{history} tells how that one ends. If it fails, send the command again."),
+    ),
+}
+"""Why a request ended, and what to do next."""
+
+
 def answer(words: Words, request: Request, outcome: Undecided) -> Message:
     """Tell the requester why the request ended, and what to do next."""
-    return message(*_why(words, request, outcome), small(name(words, request)))
-
-
-def _why(words: Words, request: Request, outcome: Undecided) -> tuple[str, str]:
-    say, appid = words.about(request), request.receivers[0]
-    match outcome:
-        case Rejected(by, comment):
-            line = words("🚫 *Rejected* by <@{by}>. Nothing was shared.", by=by)
-            ask = words("Talk to them before you ask again.")
-            return with_comment(words, line, comment), ask
-        case Cancelled(by):
-            line = words("🚫 *Cancelled* by <@{by}>. Nothing was shared.", by=by)
-            return line, words("To share it after all, send the command again.")
-        case Expired("confirmation"):
-            line = words("⌛ *You did not confirm in time.* Nothing was shared.")
-            return line, words("To share it after all, try again.")
-        case Expired():
-            line = words("⌛ *No approver decided in time.* Nothing was shared.")
-            return line, words("Talk to an approver, then try again.")
-        case Denied(Ground.SEVERAL_RULES):
-            line = words(
-                "🚫 *Different rules now apply to these mini programs.* Nothing was shared."
-            )
-            return line, words(
-                "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too.",
-                command=why_command(appid, request.env),
-            )
-        case Denied(Ground.OTHER_OWNER):
-            line = words("🚫 *The env has another owner now.* Nothing was shared.")
-            return line, say(
-                "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
-            )
-        case Denied():
-            line = words("🚫 *The policy does not allow this any more.* Nothing was shared.")
-            return line, words(
-                "{command} shows what the policy says now.",
-                command=why_command(appid, request.env),
-            )
-        case Skipped(why):
-            return _skipped(words, request, why)
-        case Stopped():
-            line = words("🚫 *Stopped by the policy.* Nothing was shared.")
-            return line, what_it_takes_now(words, appid, request.env)
-        case _:
-            assert_never(outcome)
-
-
-def _skipped(words: Words, request: Request, why: SkipReason) -> tuple[str, str]:
-    match why:
-        case SkipReason.SHARED_BEFORE:
-            line = words(
-                "✅ *Another request shared it* while this one waited, so I did nothing more."
-            )
-            return line, words("To share it once more, send the command with `--again`.")
-        case SkipReason.UNDER_WAY:
-            line = words("🚫 *Another request is sharing it just now*, so this one did nothing.")
-            return line, words(
-                "{command} tells how that one ends. If it fails, send the command again.",
-                command=code(f"/share-env history {request.appid}"),
-            )
-        case _:
-            assert_never(why)
-
-
-def what_it_takes_now(words: Words, appid: str, env: str) -> str:
-    """Return what to do after the policy stopped a request."""
-    return words(
-        "The policy allowed this when you asked, and no longer does. {command} shows what it says now.",
-        command=why_command(appid, env),
+    say = words.about(request)
+    why, then = _WHY[kind_of(outcome)]
+    by = outcome.by if isinstance(outcome, Rejected | Cancelled) else ""
+    comment = outcome.comment if isinstance(outcome, Rejected) else None
+    return message(
+        with_comment(words, say(why, by=by), comment),
+        say(
+            then,
+            command=why_command(request.receivers[0], request.env),
+            history=code(f"/share-env history {request.appid}"),
+        ),
+        small(name(words, request)),
     )

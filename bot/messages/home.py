@@ -73,29 +73,29 @@ def _how(words: Words) -> str:
 
 def _waiting(words: Words, waiting: Sequence[ToDecide]) -> Message:
     """List the requests that wait for this person's decision, with buttons."""
-    if not waiting:
-        return message()
-    page = message(words("*Waiting for your decision*"))
-    for request, until, link in waiting[:LISTED]:
-        page += _undecided(words, request, until, link)
-    return page + _more(words, waiting)
+    told = [_undecided(words, *each) for each in waiting[:LISTED]]
+    return _section(words, words("*Waiting for your decision*"), told, len(waiting))
 
 
 def _stoppable(words: Words, lines: Sequence[Line]) -> Message:
     """List the requests that this person may cancel, with a button each."""
-    if not lines:
+    told = [_stoppable_one(words, line) for line in lines[:LISTED]]
+    return _section(words, words("*What you can cancel*"), told, len(lines))
+
+
+def _stoppable_one(words: Words, line: Line) -> Message:
+    which = f"{line.request.env}, {line.request.id}"
+    cancel = Button(words("Cancel"), Act.CANCEL, line.request.id, about=which)
+    return message(in_a_line(words, line), Buttons((cancel,)))
+
+
+def _section(words: Words, title: str, told: Sequence[Message], total: int) -> Message:
+    """Return the first requests of a list below its title, and the number of the rest."""
+    if not told:
         return message()
-    page = message(words("*What you can cancel*"))
-    for line in lines[:LISTED]:
-        which = f"{line.request.env}, {line.request.id}"
-        cancel = Button(words("Cancel"), Act.CANCEL, line.request.id, about=which)
-        page += message(in_a_line(words, line), Buttons((cancel,)))
-    return page + _more(words, lines)
-
-
-def _more(words: Words, listed: Sequence[object]) -> Message:
-    more = len(listed) - LISTED
-    return message(small(words("and {count} more", count=more)) if more > 0 else None)
+    more = total - len(told)
+    rest = message(small(words("and {count} more", count=more)) if more else None)
+    return sum([*told, rest], start=message(title))
 
 
 def _undecided(words: Words, request: Request, until: float, link: str | None) -> Message:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Final, Literal
 
 from bot.domain.outcome import (
     Cancelled,
@@ -34,7 +34,11 @@ class Brief:
     clause: str
 
 
-BRIEFS: Final[Mapping[type[Outcome] | Ground | SkipReason, Brief]] = {
+Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
+"""A kind of outcome that has words of its own: its class or, if it says why it ended, that."""
+
+_EXPIRED = Brief("⌛", msgid("expired"), msgid("it has expired, and nothing was shared."))
+BRIEFS: Final[Mapping[Kind, Brief]] = {
     Shared: Brief("✅", msgid("shared"), msgid("it was shared.")),
     Failed: Brief(
         "❌",
@@ -48,7 +52,8 @@ BRIEFS: Final[Mapping[type[Outcome] | Ground | SkipReason, Brief]] = {
     ),
     Rejected: Brief("🚫", msgid("rejected"), msgid("<@{by}> rejected it already.")),
     Cancelled: Brief("🚫", msgid("cancelled"), msgid("<@{by}> cancelled it.")),
-    Expired: Brief("⌛", msgid("expired"), msgid("it has expired, and nothing was shared.")),
+    "confirmation": _EXPIRED,
+    "approval": _EXPIRED,
     Ground.NOT_ALLOWED: Brief(
         "🚫", msgid("denied"), msgid("the policy does not allow it any more.")
     ),
@@ -77,18 +82,19 @@ BRIEFS: Final[Mapping[type[Outcome] | Ground | SkipReason, Brief]] = {
 """All but a batch, whose items ended in several ways."""
 
 
-def _brief(outcome: Outcome) -> Brief:
+def kind_of(outcome: Outcome) -> Kind:
+    """Return the kind of an outcome, for tables."""
     match outcome:
-        case Denied(key) | Skipped(key):
-            return BRIEFS[key]
+        case Denied(why) | Skipped(why) | Expired(why):
+            return why
         case _:
-            return BRIEFS[type(outcome)]
+            return type(outcome)
 
 
 def mark(outcome: Outcome) -> str:
     """Return the sign of an outcome; for a batch, of the worst one in it."""
     if not isinstance(outcome, Finished):
-        return _brief(outcome).mark
+        return BRIEFS[kind_of(outcome)].mark
     tally = outcome.tally
     if tally.failed:
         return "❌"
@@ -103,7 +109,7 @@ def state(words: Words, outcome: Outcome) -> str:
     """Return the sign and the state of an outcome, for a list."""
     if isinstance(outcome, Finished):
         return f"{mark(outcome)} {counts(words, outcome.tally)}"
-    return f"{mark(outcome)} {words(_brief(outcome).state)}"
+    return f"{mark(outcome)} {words(BRIEFS[kind_of(outcome)].state)}"
 
 
 def became(words: Words, request: Request, outcome: Outcome | None) -> str:
@@ -120,9 +126,9 @@ def became(words: Words, request: Request, outcome: Outcome | None) -> str:
         case Finished(tally):
             return words("the batch ended with {counts}.", counts=counts(words, tally))
         case Rejected(by) | Cancelled(by):
-            return words(_brief(outcome).clause, by=by)
+            return words(BRIEFS[type(outcome)].clause, by=by)
         case _:
-            return words(_brief(outcome).clause)
+            return words(BRIEFS[kind_of(outcome)].clause)
 
 
 def counts(words: Words, tally: Tally) -> Mrkdwn:

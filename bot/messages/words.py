@@ -199,9 +199,14 @@ def sentences(words: Words, *said: str | None) -> Mrkdwn:
     return whole
 
 
+def first(words: Words, items: Sequence[str], most: int) -> list[str]:
+    """Return the first items and, if there are more, their number."""
+    more = len(items) - most
+    return [*items[:most], *([words("and {count} more", count=more)] if more > 0 else [])]
+
+
 def some(words: Words, lines: Sequence[str], room: int, most: int | None = None) -> str:
     """Return `lines` as bullets, as many as fit into `room` characters, and the number of the rest."""
     ends = accumulate(len(line) for line in lines)
     shown = [line for line, end in zip(lines, ends, strict=True) if end <= room][:most]
-    more = len(lines) - len(shown)
-    return bullets([*shown, *([words("and {count} more", count=more)] if more else [])])
+    return bullets(first(words, lines, len(shown)))

@@ -4,13 +4,23 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import bot.messages
 from bot.command.mistake import Mistake
 from bot.domain.link import Link
-from bot.domain.outcome import Denied, Finished, Outcome, Skipped
+from bot.domain.outcome import (
+    Called,
+    Denied,
+    Expired,
+    Finished,
+    Ground,
+    Outcome,
+    Skipped,
+    SkipReason,
+)
 from bot.guidance import Fixer
+from bot.messages.decisions import _WHY
 from bot.messages.mistakes import SENTENCES
 from bot.messages.outcomes import BRIEFS
 
@@ -37,10 +47,12 @@ def test_a_table_has_a_row_for_each_member_of_its_enums() -> None:
         assert members == expected - LEFT_OUT.get(name, set()), name
 
 
-def test_every_outcome_has_a_brief() -> None:
-    by_ground_or_reason_or_item = {Denied, Skipped, Finished}
-    kinds = {key for key in BRIEFS if isinstance(key, type)}
-    assert kinds == set(get_args(Outcome)) - by_ground_or_reason_or_item
+def test_every_kind_of_outcome_has_a_brief_and_a_reason_if_wechat_was_not_called() -> None:
+    told_by_why = {Denied, Skipped, Expired}
+    classes = set(get_args(Outcome)) - {Finished} - told_by_why
+    kinds = {*classes, *Ground, *SkipReason, *get_args(get_type_hints(Expired)["waited_for"])}
+    assert set(BRIEFS) == kinds
+    assert set(_WHY) == kinds - set(get_args(Called))
 
 
 def test_every_mistake_has_a_sentence() -> None:
