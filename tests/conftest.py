@@ -33,7 +33,7 @@ from bot.playground.loopback import Handler, Loopback
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, seed
-from bot.policy import Rule
+from bot.policy.kinds import Rule
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi

@@ -7,7 +7,7 @@ from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.clicks import too_late
 from bot.messages.rulings import denied
-from bot.policy import Ask, Deny, NoRule, Person, PersonUnreadable, Policy, Unreadable
+from bot.policy.kinds import Ask, Deny, NoRule, Person, PersonUnreadable, Policy, Unreadable
 from tests.languages import ENGLISH
 
 _MARKUP = re.compile(r"`[^`]*`|<[^>]*>")

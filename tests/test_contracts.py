@@ -20,7 +20,7 @@ from bot.ops.labels import DENIALS
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import APP_SCOPE
 from bot.playground.world import SCOPES as GRANTED
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 from bot.settings.load import load
 from bot.settings.table import NAMES
 from bot.slack.preflight import SCOPES

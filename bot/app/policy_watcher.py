@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings, policy_of
 from bot.settings.policy import Content, NoText, content_of

@@ -16,7 +16,7 @@ from bot.ledger import Ledger, LedgerDownError, open_database
 from bot.ledger.address import CannotOpenError, in_memory, parse
 from bot.ledger.events import EventListener, fan_out
 from bot.ops.logs.events import RepeatedFailures, log_event
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from bot.command import is_appid
+from bot.command.grammar import is_appid
 from bot.domain.outcome import Outcome, Step
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger.acceptance import Acceptance, Accepted, NewRequest, accept, withdraw

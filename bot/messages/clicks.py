@@ -10,7 +10,7 @@ from bot.messages.blocks import Message, message
 from bot.messages.outcomes import became
 from bot.messages.request import why_command
 from bot.messages.words import Words, code, how_many, mention, msgid, when
-from bot.policy import Ask
+from bot.policy.kinds import Ask
 
 
 class NothingDone(Enum):

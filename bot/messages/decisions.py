@@ -28,7 +28,7 @@ from bot.messages.request import (
     with_comment,
 )
 from bot.messages.words import Words, code, msgid, sentences, when
-from bot.policy import Rule
+from bot.policy.kinds import Rule
 
 Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 """The ways in which a request can end before WeChat is called."""

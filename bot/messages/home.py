@@ -12,7 +12,7 @@ from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
 from bot.messages.request import ASKS, appids
 from bot.messages.words import Words, code, listed, msgid, sentences, shortened
-from bot.policy import Person, Rule, Unreadable
+from bot.policy.kinds import Person, Rule, Unreadable
 
 LISTED = 10
 """The most requests in one list of the page: Slack allows 100 blocks."""

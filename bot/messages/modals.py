@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from bot.command import REASON_LIMIT
 from bot.command.form import Mistakes
+from bot.command.grammar import REASON_LIMIT
 from bot.command.mistake import Mistake, TooManyAppids
 from bot.domain.click import Act
 from bot.domain.request import Origin, Request

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from bot.command import SLASH_COMMAND
+from bot.command.grammar import SLASH_COMMAND
 from bot.messages.blocks import Message, message, small
 from bot.messages.words import Words, code, msgid
 

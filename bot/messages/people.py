@@ -28,7 +28,7 @@ from bot.messages.words import (
     some,
     when,
 )
-from bot.policy import Person, Rule, Unreadable
+from bot.policy.kinds import Person, Rule, Unreadable
 
 
 def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows

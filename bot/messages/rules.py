@@ -17,7 +17,7 @@ from bot.messages.words import (
     shortened,
     some,
 )
-from bot.policy import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
+from bot.policy.kinds import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
 
 STANDINGS = {
     Standing.MEMBER: msgid("a full member of this workspace"),

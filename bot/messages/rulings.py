@@ -14,7 +14,8 @@ from bot.messages.rules import (
     who_can_fix,
 )
 from bot.messages.words import Words, code, group_name, sentences
-from bot.policy import (
+from bot.policy.decide import may_see
+from bot.policy.kinds import (
     Allow,
     Ask,
     Decision,
@@ -28,7 +29,6 @@ from bot.policy import (
     PersonUnreadable,
     Policy,
     Verdict,
-    may_see,
 )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.domain.language import Language
 from bot.domain.request import Request
-from bot.policy import Person, Policy, Unreadable
+from bot.policy.kinds import Person, Policy, Unreadable
 
 NOBODY_NAMED: Final = Policy(()).contact
 _WORD_LIMIT = 64  # as long as an env can be

@@ -11,7 +11,18 @@ from bot.locale import tongues
 from bot.messages.rules import fit, right
 from bot.messages.rulings import answer, near, who_can
 from bot.messages.words import as_typed, contact_in
-from bot.policy import (
+from bot.policy.conditions import CONDITIONS, OPTIONS, About
+from bot.policy.decide import (
+    alternatives,
+    decide,
+    deciding_rule,
+    explain,
+    nearest,
+    owner_of,
+    rights,
+)
+from bot.policy.errors import quoted
+from bot.policy.kinds import (
     Allow,
     Ask,
     Decision,
@@ -24,16 +35,7 @@ from bot.policy import (
     Policy,
     Rule,
     Standing,
-    decide,
-    deciding_rule,
-    explain,
-    nearest,
-    owner_of,
-    rights,
 )
-from bot.policy.conditions import CONDITIONS, OPTIONS, About
-from bot.policy.decide import alternatives
-from bot.policy.errors import quoted
 
 _NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
 

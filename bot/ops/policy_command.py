@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from bot.command import is_appid
+from bot.command.grammar import is_appid
 from bot.ops.doctor.findings import (
     Finding,
     counted,
@@ -21,8 +21,8 @@ from bot.ops.doctor.findings import (
 )
 from bot.ops.output import FAILED, FINE, complain, printable
 from bot.ops.policy_answers import Explanation, Rights
-from bot.policy import Operators, Policy
 from bot.policy.file import read_question
+from bot.policy.kinds import Operators, Policy
 from bot.policy.lint import approvals, reach, untested
 from bot.policy.shapes import Asker, Question
 from bot.policy.trials import Tested

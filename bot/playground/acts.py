@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.command import SLASH_COMMAND
+from bot.command.grammar import SLASH_COMMAND
 from bot.messages.words import escape
 from bot.playground.loopback import Json
 from bot.playground.slack.payloads import element_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.command import SLASH_COMMAND, is_appid
+from bot.command.grammar import SLASH_COMMAND, is_appid
 from bot.playground.world import APPID
 
 Choice = tuple[str, str]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from bot.command import SLASH_COMMAND
+from bot.command.grammar import SLASH_COMMAND
 from bot.ops.logs.setup import set_up
 from bot.ops.output import FINE, complain
 from bot.playground.acts import Acts

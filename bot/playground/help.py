@@ -1,6 +1,6 @@
 """The prompt's help: the commands and orders that can be typed."""
 
-from bot.command import SLASH_COMMAND
+from bot.command.grammar import SLASH_COMMAND
 from bot.playground.troubles import TROUBLES
 from bot.playground.world import ABOUT, APPID
 

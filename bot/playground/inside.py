@@ -8,8 +8,8 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.stage import Stage
 from bot.playground.targets import request_of
-from bot.policy import Policy
 from bot.policy.file import read_question
+from bot.policy.kinds import Policy
 from bot.policy.shapes import Question
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.command import SLASH_COMMAND
+from bot.command.grammar import SLASH_COMMAND
 from bot.playground.acts import Acts
 from bot.playground.help import CONVERSATIONS, HELP, PEOPLE
 from bot.playground.inside import inside

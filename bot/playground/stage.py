@@ -18,7 +18,7 @@ from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, POLICY, seed
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, policy_of
 

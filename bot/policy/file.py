@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import ValidationError
 
 from bot.domain.problem import Problem
-from bot.policy import Effect, Owner, Policy
 from bot.policy.errors import quoted, sentence, shown, what
+from bot.policy.kinds import Effect, Owner, Policy
 from bot.policy.shapes import (
     ApproversEntry,
     Asker,

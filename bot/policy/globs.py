@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from string import ascii_letters, digits
 
-from bot.command import is_env
+from bot.command.grammar import is_env
 
 # As in fnmatch, a `]` directly after `[` or `[!` is a member of the set.
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)

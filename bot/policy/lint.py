@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.policy import ANYONE, Approvers, Effect, Policy, Rule, deciding_rule, named_envs, owner_of
 from bot.policy.conditions import CONDITIONS, any_case
+from bot.policy.decide import deciding_rule, named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
+from bot.policy.kinds import ANYONE, Approvers, Effect, Policy, Rule
 from bot.policy.trials import Result
 
 _Check = Literal["policy-reach", "policy-approvers", "policy-owners", "policy-tests"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from bot.command import is_appid, is_env
+from bot.command.grammar import is_appid, is_env
 from bot.policy.errors import quoted
 from bot.policy.kinds import (
     ANYONE,

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.domain.problem import Problem
-from bot.policy import (
+from bot.policy.decide import decide, deciding_rule
+from bot.policy.errors import shown
+from bot.policy.kinds import (
     Allow,
     Ask,
     Decision,
@@ -13,10 +15,7 @@ from bot.policy import (
     NeedsApproval,
     NeedsConfirmation,
     Policy,
-    decide,
-    deciding_rule,
 )
-from bot.policy.errors import shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
-from bot.command import is_appid
+from bot.command.grammar import is_appid
 from bot.domain.language import Language
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader
 from bot.settings.pasted import belongs, told

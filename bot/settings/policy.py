@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.domain.problem import Problem
-from bot.policy import Effect, Policy, Rule
+from bot.policy.kinds import Effect, Policy, Rule
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader
 from bot.settings.table import Table

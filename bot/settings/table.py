@@ -3,7 +3,7 @@
 `python -m tests.settings_table` writes `.env.example` from it and prints the README's table.
 """
 
-from bot.command import is_appid
+from bot.command.grammar import is_appid
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.pasted import BOT_TOKEN
 from bot.settings.setting import (

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from bot.command import is_appid
-from bot.policy import Policy
+from bot.command.grammar import is_appid
+from bot.policy.kinds import Policy
 from bot.settings.environ import Reader
 from bot.settings.setting import Setting
 from bot.settings.table import Table

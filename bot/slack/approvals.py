@@ -11,7 +11,7 @@ from bot.messages.approvals import asked_directly, decided, question, reminder
 from bot.messages.blocks import message
 from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Tongues
-from bot.policy import ANYONE, Rule
+from bot.policy.kinds import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.language import Language, language_of
-from bot.policy import ANYONE, Person, Rule, Standing, Unreadable
+from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
 from bot.workflow.ports import AwayError

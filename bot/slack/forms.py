@@ -10,8 +10,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.command import Share
 from bot.command.form import Fields, Mistakes, read
+from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
 from bot.messages.blocks import Announcement

@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.domain.request import Request
 from bot.messages.home import view
-from bot.policy import Person, Unreadable
+from bot.policy.kinds import Person, Unreadable
 from bot.runtime.tasks import log_request
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.workflow.home import Page

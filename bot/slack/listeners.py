@@ -15,7 +15,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.command import SLASH_COMMAND, OpenForm
+from bot.command.grammar import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import as_response

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bot.command import is_env
+from bot.command.grammar import is_env
 from bot.domain.outcome import ERRMSG_LIMIT, Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
 

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.ElementTree import fromstring
 
-from bot.command import is_appid
+from bot.command.grammar import is_appid
 from bot.wechat.encryption import decrypt, signature
 
 STALE_AFTER = 300.0

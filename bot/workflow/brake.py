@@ -9,7 +9,8 @@ from typing import assert_never
 from bot.domain.outcome import Stopped, Unknown
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
-from bot.policy import (
+from bot.policy.decide import deciding_rule, owner_of
+from bot.policy.kinds import (
     Allow,
     Decision,
     Deny,
@@ -19,8 +20,6 @@ from bot.policy import (
     PersonUnreadable,
     Policy,
     Unreadable,
-    deciding_rule,
-    owner_of,
 )
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.policy_in_force import PolicyInForce

@@ -7,7 +7,8 @@ from bot.domain.request import BEGUN, State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.messages.clicks import NothingDone
-from bot.policy import Unreadable, is_operator, may_approve
+from bot.policy.decide import is_operator, may_approve
+from bot.policy.kinds import Unreadable
 from bot.workflow.click_steps import ApplyMove, CancelRest, ClickContext, ClickStep, Reply, late
 from bot.workflow.ruling import deciding_rules
 

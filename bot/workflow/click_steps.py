@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.command import Share
+from bot.command.grammar import Share
 from bot.domain.click import Click
 from bot.domain.outcome import Expired
 from bot.domain.request import Origin, Retry, State
@@ -11,7 +11,7 @@ from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.clicks import NothingDone, refused, too_late
 from bot.messages.words import Words
-from bot.policy import Person, Policy, Unreadable
+from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.ruling import Decided, decide_all
 
 

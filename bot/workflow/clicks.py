@@ -18,7 +18,7 @@ from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.answers import steps_left
 from bot.messages.words import Words
-from bot.policy import Person, Policy, Unreadable
+from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.cancel import cancel
 from bot.workflow.click_steps import (
     ApplyMove,

@@ -8,7 +8,7 @@ from bot.messages.clicks import NothingDone
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.rulings import denied
-from bot.policy import Deny, NeedsApproval, Unreadable
+from bot.policy.kinds import Deny, NeedsApproval, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Reply, late
 from bot.workflow.ruling import ground_against, in_doubt, strictest
 

@@ -8,7 +8,8 @@ from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.messages.clicks import NothingDone, refused
-from bot.policy import Rule, Unreadable, may_approve
+from bot.policy.decide import may_approve
+from bot.policy.kinds import Rule, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
 from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
 

@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
-from bot.command import Share
 from bot.command.form import Mistakes, env_in
+from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.words import Words
-from bot.policy import Person, Policy, Unreadable, may_share_env, named_envs, owner_of
+from bot.policy.decide import may_share_env, named_envs, owner_of
+from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.deadline import PATIENCE, in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake

@@ -11,7 +11,8 @@ from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.messages import Message
 from bot.messages.home import LISTED, Records, ToDecide, home
 from bot.messages.words import Tongues
-from bot.policy import Person, Policy, Unreadable, is_operator, may_approve, rights
+from bot.policy.decide import is_operator, may_approve, rights
+from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
 from bot.workflow.ruling import approving_rule

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 
 _log = logging.getLogger(__name__)
 

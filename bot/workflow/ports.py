@@ -11,7 +11,7 @@ from bot.domain.request import Origin, Request
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Tongues
-from bot.policy import Person, Rule, Unreadable
+from bot.policy.kinds import Person, Rule, Unreadable
 from bot.runtime.observers import no_op
 from bot.workflow.policy_in_force import PolicyInForce
 

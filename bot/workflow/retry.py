@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from bot.command import Share
+from bot.command.grammar import Share
 from bot.domain.click import Click
 from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
 from bot.messages.clicks import NothingDone
-from bot.policy import Unreadable, may_approve
+from bot.policy.decide import may_approve
+from bot.policy.kinds import Unreadable
 from bot.workflow.click_steps import ClickContext, ClickStep, Resubmit
 from bot.workflow.ruling import approving_rule
 

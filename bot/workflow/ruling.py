@@ -10,7 +10,8 @@ from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
-from bot.policy import (
+from bot.policy.decide import decide, deciding_rule, owner_of
+from bot.policy.kinds import (
     Allow,
     Ask,
     Decision,
@@ -23,9 +24,6 @@ from bot.policy import (
     Policy,
     Rule,
     Unreadable,
-    decide,
-    deciding_rule,
-    owner_of,
 )
 
 _CONFIRM_SECONDS = 600.0

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import assert_never
 
-from bot.command import OpenForm, Share, parse
-from bot.command.grammar import Help, History, Whoami, Why
+from bot.command.grammar import Help, History, OpenForm, Share, Whoami, Why
 from bot.command.mistake import Misread
+from bot.command.parse import parse
 from bot.domain.link import LinkState
 from bot.domain.request import Origin, State
 from bot.ledger import Entry
@@ -19,7 +19,8 @@ from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import why
 from bot.messages.words import Words
-from bot.policy import Deny, Person, Policy, Unreadable, explain, may_see, owner_of, rights
+from bot.policy.decide import explain, may_see, owner_of, rights
+from bot.policy.kinds import Deny, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import decide_all

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from bot.command import Share
+from bot.command.grammar import Share
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import (
     Accepted,
@@ -35,14 +35,8 @@ from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words, how_many
-from bot.policy import (
-    NeedsApproval,
-    Person,
-    Policy,
-    Unreadable,
-    deciding_rule,
-    owner_of,
-)
+from bot.policy.decide import deciding_rule, owner_of
+from bot.policy.kinds import NeedsApproval, Person, Policy, Unreadable
 from bot.runtime.tasks import log_request
 from bot.workflow.deadline import in_time, readiness_in_time
 from bot.workflow.ports import Ports

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.form import Fields, Mistakes, env_in, read
+from bot.command.grammar import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.mistake import (
     AppidFault,
     BlankReason,

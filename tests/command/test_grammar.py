@@ -2,7 +2,6 @@ from typing import get_args
 
 import pytest
 
-from bot.command import parse
 from bot.command.grammar import (
     OPTIONS,
     SUBCOMMANDS,
@@ -13,9 +12,10 @@ from bot.command.grammar import (
     WithPair,
 )
 from bot.command.mistake import Misread, UnknownOption
+from bot.command.parse import parse
 from bot.messages.mistakes import misread
 from bot.messages.people import help_
-from bot.policy import Effect, Person, Rule
+from bot.policy.kinds import Effect, Person, Rule
 from tests.languages import ENGLISH
 
 FOLLOWING = {Alone: [""], WithName: ["", "prod-1"], WithPair: ["wx5fe6bb43205e9e70 prod-1"]}

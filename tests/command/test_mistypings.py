@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.command import Command, Share, parse
 from bot.command.everyday import SENSES, Sense, nearly_reverse, sense
-from bot.command.grammar import Help, Whoami, Why
+from bot.command.grammar import Command, Help, Share, Whoami, Why
 from bot.command.mistake import Misread, NotUnderstood, OnlyShares, UnknownWord
+from bot.command.parse import parse
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"

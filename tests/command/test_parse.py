@@ -8,18 +8,22 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bot.command import (
+from bot.command.everyday import sense
+from bot.command.grammar import (
+    FIRST_WORDS,
     MOST_APPIDS,
+    OPTIONS,
     REASON_LIMIT,
     Command,
+    Help,
+    History,
     OpenForm,
     Share,
+    Whoami,
+    Why,
     is_appid,
     is_env,
-    parse,
 )
-from bot.command.everyday import sense
-from bot.command.grammar import FIRST_WORDS, OPTIONS, Help, History, Whoami, Why
 from bot.command.mistake import (
     AppidFault,
     BlankReason,
@@ -47,7 +51,7 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
-from bot.command.parse import RECEIVED_LIMIT
+from bot.command.parse import RECEIVED_LIMIT, parse
 from bot.command.vocabulary import subcommand
 
 A = "wx5fe6bb43205e9e70"

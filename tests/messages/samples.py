@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from bot.command import REASON_LIMIT
+from bot.command.grammar import REASON_LIMIT
 from bot.command.mistake import (
     AppidFault,
     BlankReason,
@@ -69,7 +69,8 @@ from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words, code
 from bot.playground.loopback import Json
-from bot.policy import (
+from bot.policy.decide import decide, explain, nearest
+from bot.policy.kinds import (
     Allow,
     Approvers,
     Ask,
@@ -86,9 +87,6 @@ from bot.policy import (
     Rule,
     Standing,
     Unreadable,
-    decide,
-    explain,
-    nearest,
 )
 
 APPID, OWNER, ENV = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "prod-1"

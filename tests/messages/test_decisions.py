@@ -44,7 +44,7 @@ from bot.messages.decisions import (
 from bot.messages.modals import decision, refusal, trouble
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
-from bot.policy import Approvers, Ask, Effect, Person, Policy, Rule
+from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
 from tests.messages.checks import CHINESE_TYPOGRAPHY

@@ -18,7 +18,7 @@ from bot.messages.home import LISTED, Records, home, view
 from bot.messages.words import Words
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.views import MAX_BYTES, view_errors
-from bot.policy import Person, Rule, Unreadable
+from bot.policy.kinds import Person, Rule, Unreadable
 from tests.languages import ENGLISH, in_each_language
 from tests.messages.golden import golden
 from tests.messages.samples import (

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.command import Share, parse
+from bot.command.grammar import Share
 from bot.command.mistake import Misread, Mistake, Swapped
+from bot.command.parse import parse
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
@@ -26,16 +27,8 @@ from bot.messages.people import whoami
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import block_errors
-from bot.policy import (
-    Denial,
-    Deny,
-    Effect,
-    NoRule,
-    Policy,
-    Rule,
-    Unreadable,
-    explain,
-)
+from bot.policy.decide import explain
+from bot.policy.kinds import Denial, Deny, Effect, NoRule, Policy, Rule, Unreadable
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_ENGLISH

@@ -1,7 +1,7 @@
 """Parse a policy file as a whole: the policy, or all problems with the file."""
 
-from bot.policy import Policy
 from bot.policy.file import read_and_test
+from bot.policy.kinds import Policy
 
 
 def read_policy(text: str, default_owner: str | None) -> Policy | list[str]:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.policy import Allow, Ask, DeniedByRule, Deny, Effect, Policy, Rule, decide
 from bot.policy.conditions import OPTIONS
-from bot.policy.decide import Alternative, alternatives
+from bot.policy.decide import Alternative, alternatives, decide
+from bot.policy.kinds import Allow, Ask, DeniedByRule, Deny, Effect, Policy, Rule
 from tests.policy.test_decide import (
     ANN_MAY,
     ASKS,

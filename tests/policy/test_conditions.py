@@ -6,8 +6,9 @@ import pytest
 
 from bot.cli import main
 from bot.messages.rules import fit, right
-from bot.policy import ANYONE, Ask, Effect, Person, Policy, Rule, Standing, explain
 from bot.policy.conditions import CONDITIONS, About, Condition
+from bot.policy.decide import explain
+from bot.policy.kinds import ANYONE, Ask, Effect, Person, Policy, Rule, Standing
 from bot.policy.lint import shadowed
 from bot.policy.shapes import ApproversEntry, Question, RuleEntry
 from tests.languages import ENGLISH

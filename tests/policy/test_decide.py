@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.policy import (
+from bot.policy.decide import (
+    decide,
+    deciding_rule,
+    explain,
+    is_operator,
+    may_approve,
+    may_see,
+    nearest,
+    owner_of,
+    rights,
+)
+from bot.policy.kinds import (
     ANYONE,
     Allow,
     Approvers,
@@ -28,15 +39,6 @@ from bot.policy import (
     Standing,
     Unreadable,
     Verdict,
-    decide,
-    deciding_rule,
-    explain,
-    is_operator,
-    may_approve,
-    may_see,
-    nearest,
-    owner_of,
-    rights,
 )
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"

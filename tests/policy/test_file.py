@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.policy import Approvers, Effect, Operators, Owner, Policy, Rule
 from bot.policy.file import read_and_test
+from bot.policy.kinds import Approvers, Effect, Operators, Owner, Policy, Rule
 from tests.policy.reading import read_policy
 
 A = "wx5fe6bb43205e9e70"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.policy import Effect, Policy
 from bot.policy.file import read_question
+from bot.policy.kinds import Effect, Policy
 from bot.policy.shapes import (
     ApproversEntry,
     Asker,

@@ -9,23 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.command import is_appid, is_env
-from bot.policy import (
-    ANYONE,
-    Approvers,
-    Ask,
-    Effect,
-    Owner,
-    Person,
-    Policy,
-    Rule,
-    Standing,
-    decide,
-    deciding_rule,
-    owner_of,
-)
+from bot.command.grammar import is_appid, is_env
 from bot.policy.conditions import CONDITIONS
+from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
+from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
     Remark,
     approvals,

@@ -5,20 +5,8 @@ from itertools import product
 
 import pytest
 
-from bot.policy import (
-    Ask,
-    Deny,
-    Effect,
-    Owner,
-    Person,
-    Policy,
-    Rule,
-    Standing,
-    Unreadable,
-    decide,
-    may_share_env,
-    named_envs,
-)
+from bot.policy.decide import decide, may_share_env, named_envs
+from bot.policy.kinds import Ask, Deny, Effect, Owner, Person, Policy, Rule, Standing, Unreadable
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 WHO = Person("T1", "U1")

@@ -5,7 +5,8 @@ import pytest
 
 from bot.domain.language import Language
 from bot.ops.logs.redaction import Redactor
-from bot.policy import Effect, Owner, Policy, Rule, owner_of
+from bot.policy.decide import owner_of
+from bot.policy.kinds import Effect, Owner, Policy, Rule
 from bot.settings.load import Address, Settings, load, read_parts
 from bot.settings.slack import SlackSettings
 from bot.settings.table import NAMES

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ledger.seal import Seal
-from bot.policy import Owner, Policy
+from bot.policy.kinds import Owner, Policy
 from bot.settings.environ import Reader
 from bot.settings.tokens import (
     FixedTokenSettings,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.messages.blocks import message
 from bot.playground.world import BOT, TEAM
-from bot.policy import Person, Standing, Unreadable
+from bot.policy.kinds import Person, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted

@@ -13,8 +13,8 @@ from bot.ledger import Entry
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT
-from bot.policy import Approvers as Named
-from bot.policy import Effect, Policy, Rule
+from bot.policy.kinds import Approvers as Named
+from bot.policy.kinds import Effect, Policy, Rule
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.posts import Posts

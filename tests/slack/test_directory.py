@@ -11,8 +11,8 @@ from bot.domain.language import Language
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM, SlackUser, UserGroup, seed
-from bot.policy import Approvers, Effect, Rule, Standing, Unreadable
-from bot.policy import Person as Known
+from bot.policy.kinds import Approvers, Effect, Rule, Standing, Unreadable
+from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
 from bot.slack.directory import Directory
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, served, web_client

@@ -15,7 +15,7 @@ from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
-from bot.policy import Person, Unreadable
+from bot.policy.kinds import Person, Unreadable
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app

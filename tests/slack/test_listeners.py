@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.command import SLASH_COMMAND, OpenForm
+from bot.command.grammar import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message

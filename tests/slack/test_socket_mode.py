@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.command import SLASH_COMMAND
+from bot.command.grammar import SLASH_COMMAND
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message

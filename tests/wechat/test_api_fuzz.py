@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.command import is_env
+from bot.command.grammar import is_env
 from bot.wechat import component_api
 from bot.wechat.api import (
     Declined,

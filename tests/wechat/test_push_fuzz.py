@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from bot.command import is_appid
+from bot.command.grammar import is_appid
 from bot.playground.wechat.pushes import Push as Posted
 from bot.playground.wechat.pushes import Stamp, event, sealed, xml
 from bot.runtime.tasks import Tasks

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.link import LinkState
 from bot.ledger import Entry, Ledger, open_database
 from bot.playground.world import OWNER
-from bot.policy import Effect, Person, Policy, Rule
+from bot.policy.kinds import Effect, Person, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.policy_in_force import PolicyInForce

@@ -13,7 +13,7 @@ from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
-from bot.policy import (
+from bot.policy.kinds import (
     Approvers,
     Ask,
     Deny,

@@ -24,7 +24,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
 from bot.messages.clicks import too_late
-from bot.policy import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
+from bot.policy.kinds import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,

@@ -9,7 +9,7 @@ from itertools import count, cycle
 import pytest
 
 from bot.playground.slack.server import LocalSlack
-from bot.policy import Effect, Policy, Rule
+from bot.policy.kinds import Effect, Policy, Rule
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import Ports
 from bot.workflow.slash_command import SlashCommands

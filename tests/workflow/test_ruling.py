@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
-from bot.policy import (
+from bot.policy.kinds import (
     Allow,
     Approvers,
     Decision,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.command import OpenForm, Share
+from bot.command.grammar import OpenForm, Share
 from bot.domain.outcome import Shared
 from bot.domain.request import State
 from bot.ledger import Entry, Ledger
@@ -21,7 +21,7 @@ from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM
-from bot.policy import Approvers, Effect, Person, Policy, Rule
+from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
 from bot.workflow.policy_in_force import PolicyInForce

@@ -22,7 +22,7 @@ from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT, OWNER
-from bot.policy import Effect, Policy, Rule
+from bot.policy.kinds import Effect, Policy, Rule
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst

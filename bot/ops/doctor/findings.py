@@ -11,7 +11,7 @@ from typing import Literal
 
 from bot.domain.problem import Problem
 from bot.ops.output import printable
-from bot.policy import Operators, Policy
+from bot.policy.kinds import Operators, Policy
 from bot.policy.lint import Remark, ownerless, owners, unowned
 
 CHECKS = (

@@ -17,7 +17,16 @@ from bot.ops.doctor.findings import (
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
 from bot.ops.doctor.transport import session
-from bot.policy import ANYONE, Approvers, Effect, Operators, Policy, Rule, Standing, Unreadable
+from bot.policy.kinds import (
+    ANYONE,
+    Approvers,
+    Effect,
+    Operators,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+)
 from bot.policy.lint import approval, reach
 from bot.policy.trials import Tested
 from bot.settings.slack import SlackSettings

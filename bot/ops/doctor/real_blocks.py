@@ -27,7 +27,8 @@ from bot.messages.request import replies
 from bot.messages.rulings import denied, dry_run, why
 from bot.messages.words import Words
 from bot.ops.doctor.real_tried import Tried, code_of, failed, held, no_answer
-from bot.policy import (
+from bot.policy.decide import explain, nearest
+from bot.policy.kinds import (
     Approvers,
     Ask,
     Deny,
@@ -37,8 +38,6 @@ from bot.policy import (
     Person,
     Policy,
     Rule,
-    explain,
-    nearest,
 )
 from bot.slack.api import BLOCKS_PATIENCE, Answered, Doubtful, SlackApi, is_transient
 

@@ -11,7 +11,7 @@ from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.ops.doctor.transport import DEADLINE, Traffic
 from bot.ops.listener import METRICS, origin
-from bot.policy import Policy
+from bot.policy.kinds import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Address, Parts
 

@@ -14,7 +14,7 @@ from bot.ops.doctor.findings import (
 )
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
-from bot.policy import Policy, Standing, Unreadable
+from bot.policy.kinds import Policy, Standing, Unreadable
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Result
 from bot.slack.preflight import (

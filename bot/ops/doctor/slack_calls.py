@@ -9,7 +9,7 @@ import aiohttp
 
 from bot.ops.doctor.findings import Finding
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.policy import ANYONE, Policy, Standing, Unreadable
+from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.settings.pasted import BOT_TOKEN
 from bot.settings.slack import SlackSettings
 from bot.slack.api import DOCTOR_PATIENCE, Answered, Doubtful, Result, SlackApi, web_client
