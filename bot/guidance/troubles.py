@@ -6,14 +6,7 @@ Content-Length). The body of such a response is never shown: it is not WeChat's.
 
 from typing import Final
 
-from bot.guidance.types import (
-    AutoRetry,
-    Fixer,
-    Guidance,
-    RetryHelps,
-    Trouble,
-    row,
-)
+from bot.guidance.types import AutoRetry, Fixer, Guidance, RetryHelps, Trouble, row
 
 _REACH_WECHAT = "Check that the bot's machine reaches api.weixin.qq.com (or the host in WECHAT_API_URL) on port 443."
 _PROXY = "Check the firewall, and the proxy if there is one."

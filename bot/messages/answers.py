@@ -4,19 +4,11 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 
 from bot.domain.click import Act
-from bot.domain.outcome import (
-    NOTHING_KNOWN,
-    AfterShare,
-    Called,
-    Failed,
-    Readiness,
-    Shared,
-    Unknown,
-)
+from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Called, Failed, Readiness, Shared, Unknown
 from bot.domain.request import Request
 from bot.messages.advice import titled, told, what_to_do, where_it_broke, who_acts
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
-from bot.messages.request import in_channel, name
+from bot.messages.request import name
 from bot.messages.words import Words, code, msgid, sentences, steps
 
 
@@ -25,25 +17,6 @@ def accepted(words: Words, request: Request) -> Announcement:
     say = words.about(request)
     said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
     return Announcement((Part(said),))
-
-
-def parent(words: Words, request: Request, outcome: Called | None) -> Message:
-    """Tell the channel what the bot is doing or, with an outcome, how it ended."""
-    say = words.about(request)
-    match outcome:
-        case None:
-            headline = say("⏳ {who} is sharing {env} with {receivers}.")
-        case Shared():
-            headline = say("✅ {who} shared {env} with {appid}.")
-        case Failed():
-            headline = say("❌ {who} asked to share {env} with {appid}. It was not shared.")
-        case Unknown():
-            headline = say(
-                "❔ {who} asked to share {env} with {appid}. It may or may not have been shared."
-            )
-        case _:
-            assert_never(outcome)
-    return in_channel(words, request, headline)
 
 
 def answer(
@@ -68,19 +41,14 @@ def answer(
 
 def _failed(say: Words, outcome: Failed | Unknown) -> tuple[str | None, ...]:
     title, broke = titled(say, outcome), None
-    match outcome:
-        case Failed(link=link):
-            broke = link and where_it_broke(say, link)
-            headline = say(
-                "❌ *{title}.* {env} of {owner} was not shared with {appid}.", title=title
-            )
-        case Unknown():
-            headline = say(
-                "❔ *{title}.* {env} of {owner} may or may not have been shared with {appid}.",
-                title=title,
-            )
-        case _:
-            assert_never(outcome)
+    if isinstance(outcome, Failed):
+        headline = say("❌ *{title}.* {env} of {owner} was not shared with {appid}.", title=title)
+        broke = outcome.link and where_it_broke(say, outcome.link)
+    else:
+        headline = say(
+            "❔ *{title}.* {env} of {owner} may or may not have been shared with {appid}.",
+            title=title,
+        )
     return headline, who_acts(say, outcome), broke, what_to_do(say, outcome.guidance, outcome.said)
 
 

@@ -3,12 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.click import Act
-from bot.domain.outcome import (
-    Cancelled,
-    Expired,
-    Outcome,
-    Rejected,
-)
+from bot.domain.outcome import Cancelled, Expired, Outcome, Rejected
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.outcomes import became, mark

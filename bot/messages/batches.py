@@ -74,17 +74,6 @@ def _bar(tally: Tally) -> str:
     return "█" * full + "░" * (_BAR - full)
 
 
-def parent(words: Words, request: Request, finished: Finished) -> Message:
-    """Tell the channel that the batch has ended, with counts."""
-    say = words.about(request)
-    headline = say(
-        "{mark} {who} asked to share {env} with {receivers}: {counts}.",
-        mark=mark(finished),
-        counts=counts(words, finished.tally),
-    )
-    return in_channel(words, request, headline)
-
-
 def answer(
     words: Words, request: Request, finished: Finished, after: AfterShare = NOTHING_KNOWN
 ) -> Message:
@@ -133,10 +122,14 @@ def _group(words: Words, request: Request, group: Group, shared: int) -> str:
             title, advice = _failed(words, request, replace(outcome, guidance=others))
         case Failed() | Unknown():
             title, advice = _failed(words, request, outcome)
-        case Skipped(why):
-            title, advice = _left_out(words, why)
+        case Skipped(SkipReason.SHARED_BEFORE):
+            title = words("✅ *Shared before, so left out*")
+            advice = words("`--again` shares them all the same.")
+        case Skipped():
+            title, advice = words("🚫 *Being shared by another request, so left out*"), ""
         case Cancelled(by):
-            title, advice = _cancelled(words, by), ""
+            title = words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
+            advice = ""
         case Stopped():
             title = words("🚫 *Stopped by the policy*")
             command = why_command(group.appids[0], request.env)
@@ -155,21 +148,6 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
     title = " · ".join(filter(None, [f"{mark} *{titled(words, outcome)}*", code]))
     advice = filter(None, [who_acts(say, outcome), what_to_do(say, guidance)])
     return title, "\n".join(advice)
-
-
-def _left_out(words: Words, why: SkipReason) -> tuple[str, str]:
-    match why:
-        case SkipReason.SHARED_BEFORE:
-            hint = words("`--again` shares them all the same.")
-            return words("✅ *Shared before, so left out*"), hint
-        case SkipReason.UNDER_WAY:
-            return words("🚫 *Being shared by another request, so left out*"), ""
-        case _:
-            assert_never(why)
-
-
-def _cancelled(words: Words, by: str) -> str:
-    return words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
 
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:

@@ -109,16 +109,19 @@ def cancelled(words: Words, request: Request) -> Message:
     return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
 
 
+_SKIPPED: Final[Mapping[SkipReason, str]] = {
+    SkipReason.SHARED_BEFORE: msgid(
+        "Another request shared {env} with {receivers} meanwhile, so I did nothing more."
+    ),
+    SkipReason.UNDER_WAY: msgid(
+        "Another request is sharing {env} with {receivers} just now, so this one did nothing."
+    ),
+}
+
+
 def skipped(words: Words, request: Request, why: SkipReason) -> Message:
     """Say that another request makes the same share, or made it."""
-    say = words.about(request)
-    if why is SkipReason.SHARED_BEFORE:
-        return message(
-            say("Another request shared {env} with {receivers} meanwhile, so I did nothing more.")
-        )
-    return message(
-        say("Another request is sharing {env} with {receivers} just now, so this one did nothing.")
-    )
+    return message(words.about(request)(_SKIPPED[why]))
 
 
 def rest_cancelled(words: Words, count: int) -> Message:

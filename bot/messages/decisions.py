@@ -16,7 +16,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import Kind, kind_of, mark
+from bot.messages.outcomes import Kind, kind_of
 from bot.messages.request import (
     FOR_GOOD,
     all_appids,
@@ -99,25 +99,6 @@ def waiting(words: Words, request: Request) -> Message:
         say("🕓 {who} asks to share {env} with {receivers}. It waits for an approval."),
         below=Buttons((Button(words("Cancel the request"), Act.CANCEL, request.id),)),
     )
-
-
-def parent(words: Words, request: Request, outcome: Undecided) -> Message:
-    """Tell the channel how the request ended."""
-    say = words.about(request)
-    if outcome == Skipped(SkipReason.SHARED_BEFORE):
-        line = say(
-            "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
-        )
-    elif isinstance(outcome, Skipped):
-        line = say(
-            "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already."
-        )
-    else:
-        line = say(
-            "{mark} {who} asked to share {env} with {receivers}. It was not shared.",
-            mark=mark(outcome),
-        )
-    return in_channel(words, request, line)
 
 
 NO_LONGER: Final = msgid(

@@ -23,7 +23,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.request import name
+from bot.messages.outcomes import BRIEFS, counts, kind_of, mark
+from bot.messages.request import in_channel, name
 from bot.messages.words import Words
 
 
@@ -33,20 +34,24 @@ def begun(words: Words, request: Request, *, waiting: bool) -> Message:
         return decisions.waiting(words, request)
     if request.appids:
         return batches.progress(words, request, Tally(len(request.appids)), None)
-    return answers.parent(words, request, None)
+    return parent(words, request, None)
 
 
 def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
     """Tell the channel what the bot is doing or, with an outcome, how it ended."""
+    say = words.about(request)
     match outcome:
-        case None | Shared() | Failed() | Unknown():
-            return answers.parent(words, request, outcome)
-        case Rejected() | Cancelled() | Expired() | Denied() | Skipped() | Stopped():
-            return decisions.parent(words, request, outcome)
-        case Finished():
-            return batches.parent(words, request, outcome)
+        case None:
+            headline = say("⏳ {who} is sharing {env} with {receivers}.")
+        case Finished(tally):
+            headline = say(
+                "{mark} {who} asked to share {env} with {receivers}: {counts}.",
+                mark=mark(outcome),
+                counts=counts(words, tally),
+            )
         case _:
-            assert_never(outcome)
+            headline = say(BRIEFS[kind_of(outcome)].headline, mark=mark(outcome))
+    return in_channel(words, request, headline)
 
 
 def answer(

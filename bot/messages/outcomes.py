@@ -1,7 +1,7 @@
 """How any request ended, in a few words: its sign, its state in a list, and a clause for those who come too late."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final, Literal
 
@@ -24,59 +24,79 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.messages.words import Mrkdwn, Words, msgid
 
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """One outcome: its sign, its state, and how it ended as the end of a sentence, with the fields of the outcome."""
-
-    mark: str
-    state: str
-    clause: str
-
-
 Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
 """A kind of outcome that has words of its own: its class or, if it says why it ended, that."""
 
-_EXPIRED = Brief("⌛", msgid("expired"), msgid("it has expired, and nothing was shared."))
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """One kind of outcome in a few words; the placeholders are a request's, `mark`, and in a clause `by`."""
+
+    mark: str
+    state: str
+    """In a list of requests."""
+    clause: str
+    """The end of a sentence, for those who come too late."""
+    headline: str
+    """Of the parent message in the channel."""
+
+
+_NOT_SHARED = msgid("{mark} {who} asked to share {env} with {receivers}. It was not shared.")
+_EXPIRED = Brief(
+    "⌛", msgid("expired"), msgid("it has expired, and nothing was shared."), _NOT_SHARED
+)
+_DENIED = Brief("🚫", msgid("denied"), msgid("the policy does not allow it any more."), _NOT_SHARED)
 BRIEFS: Final[Mapping[Kind, Brief]] = {
-    Shared: Brief("✅", msgid("shared"), msgid("it was shared.")),
+    Shared: Brief(
+        "✅",
+        msgid("shared"),
+        msgid("it was shared."),
+        msgid("✅ {who} shared {env} with {appid}."),
+    ),
     Failed: Brief(
         "❌",
         msgid("not shared"),
         msgid("it did not succeed; the answer to the requester says why."),
+        msgid("❌ {who} asked to share {env} with {appid}. It was not shared."),
     ),
     Unknown: Brief(
         "❔",
         msgid("unknown"),
         msgid("it may or may not have been shared; the answer to the requester says more."),
+        msgid("❔ {who} asked to share {env} with {appid}. It may or may not have been shared."),
     ),
-    Rejected: Brief("🚫", msgid("rejected"), msgid("<@{by}> rejected it already.")),
-    Cancelled: Brief("🚫", msgid("cancelled"), msgid("<@{by}> cancelled it.")),
+    Rejected: Brief("🚫", msgid("rejected"), msgid("<@{by}> rejected it already."), _NOT_SHARED),
+    Cancelled: Brief("🚫", msgid("cancelled"), msgid("<@{by}> cancelled it."), _NOT_SHARED),
     "confirmation": _EXPIRED,
     "approval": _EXPIRED,
-    Ground.NOT_ALLOWED: Brief(
-        "🚫", msgid("denied"), msgid("the policy does not allow it any more.")
+    Ground.NOT_ALLOWED: _DENIED,
+    Ground.SEVERAL_RULES: replace(
+        _DENIED, clause=msgid("different rules apply to it now, and nothing was shared.")
     ),
-    Ground.SEVERAL_RULES: Brief(
-        "🚫",
-        msgid("denied"),
-        msgid("different rules apply to it now, and nothing was shared."),
-    ),
-    Ground.OTHER_OWNER: Brief(
-        "🚫", msgid("denied"), msgid("its env has another owner now, and nothing was shared.")
+    Ground.OTHER_OWNER: replace(
+        _DENIED, clause=msgid("its env has another owner now, and nothing was shared.")
     ),
     Stopped: Brief(
         "🚫",
         msgid("stopped by the policy"),
         msgid("the policy stopped it, and nothing was shared."),
+        _NOT_SHARED,
     ),
     SkipReason.SHARED_BEFORE: Brief(
-        "✅", msgid("shared by another request"), msgid("another request shared it meanwhile.")
+        "✅",
+        msgid("shared by another request"),
+        msgid("another request shared it meanwhile."),
+        msgid(
+            "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
+        ),
     ),
     SkipReason.UNDER_WAY: Brief(
         "🚫",
         msgid("left to another request"),
         msgid("another request was sharing it already."),
+        msgid(
+            "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already."
+        ),
     ),
 }
 """All but a batch, whose items ended in several ways."""

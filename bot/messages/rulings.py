@@ -4,15 +4,7 @@ from typing import assert_never
 
 from bot.messages.blocks import Message, message, small
 from bot.messages.request import FOR_GOOD
-from bot.messages.rules import (
-    STANDINGS,
-    UNREADABLE,
-    fit,
-    might,
-    rule_name,
-    under,
-    who_can_fix,
-)
+from bot.messages.rules import STANDINGS, UNREADABLE, fit, might, rule_name, under, who_can_fix
 from bot.messages.words import Words, code, group_name, sentences
 from bot.policy.decide import may_see
 from bot.policy.kinds import (

@@ -10,17 +10,7 @@ from enum import Enum, auto
 from fnmatch import fnmatchcase
 
 from bot.policy.globs import covers, fits_any_case, is_glob
-from bot.policy.kinds import (
-    ANYONE,
-    Ask,
-    Effect,
-    Miss,
-    Person,
-    Rule,
-    Standing,
-    Unreadable,
-    Verdict,
-)
+from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, Unreadable, Verdict
 
 
 class About(Enum):

@@ -42,9 +42,10 @@ from bot.domain.request import Origin, Request
 from bot.guidance import all_guidance, for_code, for_trouble
 from bot.guidance.types import Trouble
 from bot.messages import Message
-from bot.messages.answers import accepted, answer, beforehand, parent, steps_left
+from bot.messages.answers import accepted, answer, beforehand, steps_left
 from bot.messages.blocks import message
 from bot.messages.endings import answer as ending
+from bot.messages.endings import parent
 from bot.messages.history import (
     Line,
     history,
