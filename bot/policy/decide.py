@@ -28,6 +28,7 @@ from bot.policy.kinds import (
     NotEntitled,
     Operators,
     Person,
+    PersonUnreadable,
     Policy,
     Rule,
     Standing,
@@ -77,15 +78,10 @@ def _effect(rule: Rule) -> Decision:
 
 def deciding_rule(decision: Decision) -> Rule | None:
     """Return the rule that decided; None if no rule matched or none was evaluated."""
-    match decision:
-        case Allow(rule) | NeedsConfirmation(rule) | NeedsApproval(rule):
-            return rule
-        case Deny(DeniedByRule(rule) | GroupUnreadable(rule)):
-            return rule
-        case Deny():
-            return None
-        case _:
-            assert_never(decision)
+    decided = decision.because if isinstance(decision, Deny) else decision
+    if isinstance(decided, NoRule | NotEntitled | PersonUnreadable):
+        return None
+    return decided.rule
 
 
 def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import ValidationError
 
 from bot.domain.problem import Problem
+from bot.policy.decide import decide
 from bot.policy.errors import quoted, sentence, shown, what
 from bot.policy.kinds import Effect, Owner, Policy
 from bot.policy.shapes import (
@@ -24,7 +25,7 @@ from bot.policy.shapes import (
     StrictTable,
     TrialEntry,
 )
-from bot.policy.trials import Tested, Trial
+from bot.policy.trials import Result, Tested
 
 _RIGHT_FIRST = "Put that line right first."
 
@@ -49,8 +50,10 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         file.contact,
         file.operators.operators(),
     )
-    trials = (Trial(number, entry.ask(), entry.expect) for number, entry in enumerate(file.test, 1))
-    results = tuple(trial.run(policy) for trial in trials)
+    results = tuple(
+        Result(number, entry.ask(), entry.expect, decide(policy, entry.ask()))
+        for number, entry in enumerate(file.test, 1)
+    )
     failed = tuple(result.sentence() for result in results if not result.passed)
     return Tested(policy, results, failed, tuple(_duplicates(file)))
 

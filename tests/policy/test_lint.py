@@ -24,7 +24,7 @@ from bot.policy.lint import (
     unowned,
     untested,
 )
-from bot.policy.trials import Trial
+from bot.policy.trials import Result
 from tests.policy.test_decide import GROUPS, HERE, IDS, JUST_ANN, POLICIES, RULES, THERE, ask, users
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
@@ -230,20 +230,24 @@ def test_env_globs_that_match_no_owners_env_are_named_with_their_rules(
     assert findings(unowned(replace(policy, default_owner=B))) == []
 
 
+def result_of(policy: Policy, expect: Effect) -> Result:
+    return Result(1, ask(JUST_ANN), expect, decide(policy, ask(JUST_ANN)))
+
+
 def test_permissions_that_decide_in_no_test_are_named() -> None:
     tried, other = rule("tried", users("U0ANN"), envs=("prod-*",)), rule("other")
     policy = Policy((Rule("no live", Effect.DENY, envs=("live-*",)), tried, other))
-    results = [Trial(1, ask(JUST_ANN), Effect.ALLOW).run(policy)]
+    results = [result_of(policy, Effect.ALLOW)]
     assert untested(policy, results) == [other]
     assert untested(policy, []) == [tried, other]
 
 
 def test_a_passing_test_names_the_deciding_rule_and_a_failing_one_the_fix() -> None:
     policy = Policy((rule("tried", users("U0ANN")),))
-    passed = Trial(1, ask(JUST_ANN), Effect.ALLOW).run(policy).sentence()
+    passed = result_of(policy, Effect.ALLOW).sentence()
     assert passed.found.endswith("gets “allow”, as it should (tried)")
     assert passed.fix == ""
-    failed = Trial(2, ask(JUST_ANN), Effect.DENY).run(policy).sentence()
+    failed = result_of(policy, Effect.DENY).sentence()
     assert failed.found.endswith("should get “deny” but gets “allow” (tried)")
     assert failed.fix == "Put the rules or the test right."
 
