@@ -159,7 +159,7 @@ def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:
         case [word] if is_env(word):
             return MistakeError(Swapped(), right)
         case [word]:
-            return MistakeError(NotAnEnv(word, blank=is_placeholder(word)), right)
+            return MistakeError(NotAnEnv(word), right)
         case _ if len(envs := envs_in(others)) > 1:
             return MistakeError(WhichEnv(tuple(envs)), right)
         case _:
@@ -173,7 +173,7 @@ def wrong_name(words: Sequence[str], verb: str) -> MistakeError:
         case [about] if meant_as_appid(about):
             return MistakeError(NotAnAppid(about, appid_fault(about)), right)
         case [about] if about.lower() != verb:
-            return MistakeError(NotAnEnv(about, blank=is_placeholder(about)), right)
+            return MistakeError(NotAnEnv(about), right)
         case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
             return MistakeError(WhichEnv(tuple(envs)), right)
         case _:
@@ -212,5 +212,4 @@ def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeErro
             instead = right if known else corrected_line([verb, *rest], options)
             return MistakeError(NotAnAppid(appid, appid_fault(appid)), instead)
         case _:
-            blank = is_placeholder(words[1])
-            return MistakeError(NotAnEnv(words[1], blank=blank), right)
+            return MistakeError(NotAnEnv(words[1]), right)

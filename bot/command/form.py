@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.command.correction import appid_fault, wrong_reason
-from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env, is_placeholder
+from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env
 from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
@@ -59,7 +59,7 @@ def env_in(text: str) -> str | None:
 def _wrong_env(env: str) -> Mistake | None:
     if not env:
         return MissingEnv()
-    return None if is_env(env) else NotAnEnv(env, blank=is_placeholder(env))
+    return None if is_env(env) else NotAnEnv(env)
 
 
 def _wrong_appids(appids: tuple[str, ...]) -> tuple[Mistake, ...]:

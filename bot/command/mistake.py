@@ -29,10 +29,9 @@ class NotAnAppid:
 
 @dataclass(frozen=True, slots=True)
 class NotAnEnv:
-    """`word` is in the place of the env but cannot be one; `blank` if it is the placeholder."""
+    """`word` is in the place of the env but cannot be one; it may be the placeholder."""
 
     word: str
-    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Final
 
+from bot.command.grammar import is_placeholder
 from bot.command.mistake import (
     AppidFault,
     BlankReason,
@@ -121,10 +122,10 @@ def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
             return _unknown_option(words, mistake)
         case NotAnAppid(word, fault):
             shown["fault"] = words(_FAULTS[fault], count=len(word))
-        case NotAnEnv(blank=blank):
+        case NotAnEnv(word):
             shown["fault"] = (
                 words("that is a placeholder. Put the env's own id there.")
-                if blank
+                if is_placeholder(word)
                 else words(
                     "an env id has up to 64 letters, digits and dashes, and no dash at either end."
                 )

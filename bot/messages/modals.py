@@ -27,10 +27,7 @@ _CODE = re.compile(r"`([^`]*)`")
 
 def form(words: Words, origin: Origin, private_metadata: str) -> Block:
     """Return the modal; Slack requests the envs only when a person opens their menu."""
-    told = message(
-        _where(words, origin),
-        small(words(FOR_GOOD)),
-    ).blocks
+    for_good = message(small(words(FOR_GOOD)))
     return {
         "type": "modal",
         "callback_id": FORM,
@@ -38,7 +35,7 @@ def form(words: Words, origin: Origin, private_metadata: str) -> Block:
         "submit": plain(words("Share")),
         "close": plain(words("Cancel")),
         "private_metadata": private_metadata,
-        "blocks": [*told[:-1], *_fields(words), told[-1]],
+        "blocks": [*message(_where(words, origin)).blocks, *_fields(words), *for_good.blocks],
     }
 
 

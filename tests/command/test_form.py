@@ -98,7 +98,7 @@ def test_a_repeated_appid_counts_once() -> None:
     [
         (Fields(), Mistakes(MissingEnv(), (MissingAppid(),))),
         (replace(GOOD, env="-a-"), Mistakes(NotAnEnv("-a-"))),
-        (replace(GOOD, env="env"), Mistakes(NotAnEnv("env", blank=True))),
+        (replace(GOOD, env="env"), Mistakes(NotAnEnv("env"))),
         (replace(GOOD, env=A), Mistakes(NotAnEnv(A))),
         (replace(GOOD, appids=" ,,\n"), Mistakes(appids=(MissingAppid(),))),
         (

@@ -168,7 +168,7 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
         typed = f"{word} {ENV}".replace("<", "&lt;").replace(">", "&gt;")
         yield f"appid, {fault.value}", NotAnAppid(word, fault), typed, fixed
     yield "not an env", NotAnEnv("prod_1"), f"{APPID} prod_1", f"/share-env {APPID} <env>"
-    placeholder = NotAnEnv("env", blank=True)
+    placeholder = NotAnEnv("env")
     yield "not an env, blank", placeholder, f"{APPID} env", f"/share-env {APPID} <env>"
     yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
     yield "joined", Joined(), f"{APPID}/{ENV}", fixed
@@ -574,7 +574,6 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "reference": broken,
     "word for an appid": _misread(lambda word: NotAnAppid(word, AppidFault.LENGTH)),
     "word for an env": _misread(NotAnEnv),
-    "word for an env, blank": _misread(lambda word: NotAnEnv(word, blank=True)),
     "words for an env": _misread(lambda word: WhichEnv((word,) * 9)),
     "word for the opposite": _misread(OnlyShares),
     "word for anything": _misread(NotUnderstood),
