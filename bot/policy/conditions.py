@@ -45,8 +45,10 @@ class Condition:
     terms: Callable[[Rule], Mapping[str, object]]
     """Its keys in the rule's table of the file, with the rule's values."""
 
-    missed: Callable[[Rule, Ask], Miss | None]
-    """How the question fails the condition; None if it is met."""
+    miss: Miss
+
+    met: Callable[[Rule, Ask], bool | None]
+    """Whether the question meets the condition; None if that depends on a group that could not be read."""
 
     covers: Callable[[Rule, Rule], bool]
     """Whether the first rule accepts everything that the second accepts; False if in doubt."""
@@ -54,11 +56,11 @@ class Condition:
     option: Option | None
 
 
-def _missed_who(rule: Rule, ask: Ask) -> Miss | None:
+def _met_who(rule: Rule, ask: Ask) -> bool | None:
     person = ask.person
     if for_anyone(rule) or person.user_id in rule.users or person.groups & rule.groups:
-        return None
-    return Miss.WHO if rule.groups.isdisjoint(person.unreadable) else Miss.UNREADABLE
+        return True
+    return False if rule.groups.isdisjoint(person.unreadable) else None
 
 
 def unreadable(rule: Rule, person: Person) -> tuple[tuple[str, Unreadable], ...]:
@@ -84,7 +86,8 @@ def _in_group(ask: Ask, group: str) -> Ask:
 _PEOPLE = Condition(
     about=About.WHO,
     terms=lambda rule: {"users": sorted(rule.users), "groups": sorted(rule.groups)},
-    missed=_missed_who,
+    miss=Miss.WHO,
+    met=_met_who,
     covers=_covers_who,
     option=Option(
         name="group",
@@ -100,23 +103,18 @@ def _lets_guests_in(rule: Rule) -> bool:
     return rule.guests or rule.effect is Effect.DENY
 
 
-def _missed_guest(rule: Rule, ask: Ask) -> Miss | None:
-    standing = ask.person.standing
-    guest = standing is Standing.GUEST or standing is Standing.OUTSIDER
-    return Miss.GUEST if guest and not _lets_guests_in(rule) else None
+def _is_guest(person: Person) -> bool:
+    return person.standing is Standing.GUEST or person.standing is Standing.OUTSIDER
 
 
 _GUESTS = Condition(
     about=About.WHO,
     terms=lambda rule: {"guests": rule.guests},
-    missed=_missed_guest,
+    miss=Miss.GUEST,
+    met=lambda rule, ask: _lets_guests_in(rule) or not _is_guest(ask.person),
     covers=lambda wider, rule: _lets_guests_in(wider) or not _lets_guests_in(rule),
     option=None,
 )
-
-
-def _missed_channel(rule: Rule, ask: Ask) -> Miss | None:
-    return Miss.CHANNEL if rule.channels and ask.channel not in rule.channels else None
 
 
 def _covers_channels(wider: Rule, rule: Rule) -> bool:
@@ -126,7 +124,8 @@ def _covers_channels(wider: Rule, rule: Rule) -> bool:
 _CHANNELS = Condition(
     about=About.WHERE,
     terms=lambda rule: {"channels": sorted(rule.channels)},
-    missed=_missed_channel,
+    miss=Miss.CHANNEL,
+    met=lambda rule, ask: not rule.channels or ask.channel in rule.channels,
     covers=_covers_channels,
     option=Option(
         name="channel",
@@ -136,10 +135,6 @@ _CHANNELS = Condition(
         with_value=lambda ask, channel: replace(ask, channel=channel),
     ),
 )
-
-
-def _missed_appid(rule: Rule, ask: Ask) -> Miss | None:
-    return None if _fits_one(ask.appid, rule.appids, fnmatchcase) else Miss.APPID
 
 
 def _fits_one(word: str, globs: tuple[str, ...], fits: Callable[[str, str], bool]) -> bool:
@@ -153,7 +148,8 @@ def _covers_appids(wider: Rule, rule: Rule) -> bool:
 _APPIDS = Condition(
     about=About.WHAT,
     terms=lambda rule: {"appids": list(rule.appids)},
-    missed=_missed_appid,
+    miss=Miss.APPID,
+    met=lambda rule, ask: _fits_one(ask.appid, rule.appids, fnmatchcase),
     covers=_covers_appids,
     option=None,
 )
@@ -164,9 +160,8 @@ def any_case(rule: Rule) -> bool:
     return rule.effect is not Effect.ALLOW
 
 
-def _missed_env(rule: Rule, ask: Ask) -> Miss | None:
-    fits = fits_any_case if any_case(rule) else fnmatchcase
-    return None if _fits_one(ask.env, rule.envs, fits) else Miss.ENV
+def _met_env(rule: Rule, ask: Ask) -> bool:
+    return _fits_one(ask.env, rule.envs, fits_any_case if any_case(rule) else fnmatchcase)
 
 
 def _covers_envs(wider: Rule, rule: Rule) -> bool:
@@ -184,7 +179,8 @@ def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
 ENVS = Condition(
     about=About.WHAT,
     terms=lambda rule: {"envs": list(rule.envs)},
-    missed=_missed_env,
+    miss=Miss.ENV,
+    met=_met_env,
     covers=_covers_envs,
     option=None,
 )
@@ -195,18 +191,20 @@ OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option
 
 def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:
     """Return how the question fails these conditions of the rule."""
-    return frozenset([miss for each in conditions if (miss := each.missed(rule, ask))])
+    met = [(each.miss, each.met(rule, ask)) for each in conditions]
+    return frozenset(
+        [Miss.UNREADABLE if is_met is None else miss for miss, is_met in met if not is_met]
+    )
 
 
 def fits(rule: Rule, ask: Ask) -> bool | None:
     """Return whether the rule matches the question; None if that depends on a group that could not be read."""
     known: bool | None = True
     for each in CONDITIONS:
-        miss = each.missed(rule, ask)
-        if miss is Miss.UNREADABLE:
-            known = None
-        elif miss:
+        met = each.met(rule, ask)
+        if met is False:
             return False
+        known = known and met
     return known
 
 

@@ -197,7 +197,7 @@ def alternatives(policy: Policy, ask: Ask) -> tuple[Alternative, ...]:
 
 def _ways(rule: Rule, ask: Ask) -> Iterator[tuple[tuple[Option, str], ...]]:
     """Yield each combination of values with which the rule matches; none if it fails for something that is known."""
-    options = [condition.option for condition in CONDITIONS if condition.missed(rule, ask)]
+    options = [condition.option for condition in CONDITIONS if not condition.met(rule, ask)]
     unknown = [option for option in options if option and not option.is_known(ask)]
     if options and unknown == options:
         yield from product(

@@ -176,7 +176,7 @@ def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -
 @given(
     st.builds(
         Mistakes,
-        st.none() | st.builds(NotAnEnv, st.text(min_size=1), st.booleans()),
+        st.none() | st.builds(NotAnEnv, st.text(min_size=1) | st.just("env")),
         st.lists(
             st.builds(NotAnAppid, st.text(min_size=1), st.sampled_from(AppidFault)), max_size=9
         ).map(tuple),

@@ -66,9 +66,9 @@ def test_a_condition_is_met_or_missed_and_explain_says_which(
     condition: Condition, key: str
 ) -> None:
     narrow, missing = NARROW[key]
-    assert condition.missed(narrow, ASKED) is None
-    assert condition.missed(WIDE, missing) is None
-    assert condition.missed(narrow, missing)
+    assert condition.met(narrow, ASKED)
+    assert condition.met(WIDE, missing)
+    assert condition.met(narrow, missing) is False
     verdicts = [explain(Policy((narrow,)), asked)[0] for asked in (ASKED, missing)]
     fits, misses = (fit(ENGLISH, verdict) for verdict in verdicts)
     assert fits == "it fits, and allows it"
@@ -103,7 +103,7 @@ def test_the_values_that_a_condition_calls_sufficient_meet_it(
     if condition.option:
         enough = condition.option.sufficient(narrow)
         given = [condition.option.with_value(missing, value) for value in enough]
-        assert [condition.missed(narrow, asked) for asked in given] == [None] * len(enough)
+        assert all(condition.met(narrow, asked) for asked in given)
         assert all(condition.option.is_known(asked) for asked in given)
         assert "{}" in condition.option.clause
     assert condition.option or condition.about is not About.WHERE
