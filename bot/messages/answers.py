@@ -1,7 +1,7 @@
 """The answer to a request after the call to WeChat: the parent message, the reply in its thread, the steps after a share."""
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Final
 
 from bot.domain.click import Act
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Called, Failed, Readiness, Shared, Unknown
@@ -66,24 +66,36 @@ def _footer(say: Words, outcome: Called) -> Part:
 
 
 _IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
+_LEFT = msgid("*What is left to do*")
+_READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+_LACKS: Final[Mapping[Readiness, str]] = {
+    Readiness.MISSING: msgid("{env} has no cloud function `cloudbase_auth`."),
+    Readiness.INACTIVE: msgid("The cloud function `cloudbase_auth` in {env} is not active."),
+}
 
 
 def _shared(say: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
     """Return the parts of the answer after a share."""
-    match after.readiness:
-        case Readiness.READY:
-            headline = say("✅ *Shared, ready to use.* {env} of {owner} with {appid}.")
-            return headline, say(_IN_CODE)
-        case Readiness.MISSING | Readiness.INACTIVE:
-            headline = say("✅ *Shared, not usable yet.* {env} of {owner} with {appid}.")
-        case Readiness.UNKNOWN:
-            headline = say("✅ *Shared.* WeChat accepted {env} of {owner} for {appid}.")
-        case _:
-            assert_never(after.readiness)
+    if after.readiness is Readiness.READY:
+        return say("✅ *Shared, ready to use.* {env} of {owner} with {appid}."), say(_IN_CODE)
+    lacks, left = _to_do(say, request, after, say(_LEFT))
+    headline = say(
+        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}."
+        if lacks
+        else "✅ *Shared.* WeChat accepted {env} of {owner} for {appid}."
+    )
+    return headline, lacks, left
+
+
+def _to_do(
+    say: Words, request: Request, after: AfterShare, title: str
+) -> tuple[str | None, str | Buttons]:
+    """Return what the env lacks, if that is known, and the steps below their title; if told before, a button for them."""
     lacks = _lacking(say, request.env, after.readiness)
     if after.told_before:
-        return headline, lacks and _deployed(say, lacks), _left_to_do(say, request)
-    return headline, lacks, _what_is_left(say, say("*What is left to do*"))
+        button = Button(say("What is left to do"), Act.STEPS, request.id)
+        return lacks and _deployed(say, lacks), Buttons((button,))
+    return lacks, _what_is_left(say, title)
 
 
 def _what_is_left(say: Words, title: str) -> str:
@@ -104,7 +116,7 @@ def _what_is_left(say: Words, title: str) -> str:
 def steps_left(words: Words, request: Request) -> Message:
     """Answer the button that asks for the steps after a share."""
     say = words.about(request)
-    return message(_what_is_left(say, say("*What is left to do*")), small(name(words, request)))
+    return message(_what_is_left(say, say(_LEFT)), small(name(words, request)))
 
 
 def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
@@ -112,32 +124,14 @@ def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | B
     say = words.about(request)
     title = say("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
-        ready = say("The env is ready to use: its cloud function `cloudbase_auth` is active.")
-        return ready, f"{title}\n{say(_IN_CODE)}"
-    lacks = _lacking(say, request.env, after.readiness)
-    if lacks and after.told_before:
-        lacks = _deployed(say, lacks)
-    unusable = lacks and say("*Not usable yet:* {lacking}", lacking=lacks)
-    if after.told_before:
-        return unusable, _left_to_do(say, request)
-    return unusable, _what_is_left(say, title)
-
-
-def _left_to_do(words: Words, request: Request) -> Buttons:
-    return Buttons((Button(words("What is left to do"), Act.STEPS, request.id),))
-
-
-_LACKS: Final[Mapping[Readiness, str | None]] = {
-    Readiness.MISSING: msgid("{env} has no cloud function `cloudbase_auth`."),
-    Readiness.INACTIVE: msgid("The cloud function `cloudbase_auth` in {env} is not active."),
-    Readiness.READY: None,
-    Readiness.UNKNOWN: None,
-}
+        return say(_READY), f"{title}\n{say(_IN_CODE)}"
+    lacks, left = _to_do(say, request, after, title)
+    return lacks and say("*Not usable yet:* {lacking}", lacking=lacks), left
 
 
 def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
     """Return why other mini programs cannot use an env yet, if that is known."""
-    lacks = _LACKS[readiness]
+    lacks = _LACKS.get(readiness)
     return lacks and words(lacks, env=code(env))
 
 
@@ -149,7 +143,7 @@ def _deployed(words: Words, lacks: str) -> str:
 def beforehand(words: Words, env: str, readiness: Readiness) -> str | None:
     """Return whether the env could be used after a share, for a dry run."""
     if readiness is Readiness.READY:
-        return words("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+        return words(_READY)
     lacks = _lacking(words, env, readiness)
     return lacks and words(
         "Once shared, it would not be usable yet. {lacking}", lacking=_deployed(words, lacks)

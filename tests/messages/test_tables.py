@@ -16,6 +16,7 @@ from bot.domain.outcome import (
     Finished,
     Ground,
     Outcome,
+    Readiness,
     Skipped,
     SkipReason,
 )
@@ -26,6 +27,7 @@ from bot.messages.outcomes import BRIEFS
 
 LEFT_OUT: dict[str, set[Enum]] = {
     "bot.messages.advice._WHO": {Fixer.OPERATOR},  # has a table of its own
+    "bot.messages.answers._LACKS": {Readiness.READY, Readiness.UNKNOWN},
     "bot.messages.home._BROKEN": {Link.OWNER},  # counted instead
 }
 
