@@ -18,6 +18,7 @@ from bot.policy.kinds import (
     NeedsConfirmation,
     NoRule,
     NotEntitled,
+    Permitted,
     PersonUnreadable,
     Policy,
     Verdict,
@@ -49,7 +50,7 @@ def no_owner(words: Words, ask: Ask) -> Message:
 
 def dry_run(
     words: Words,
-    decision: Allow | NeedsConfirmation | NeedsApproval,
+    decision: Permitted,
     ask: Ask,
     receivers: str,
     owner: str,
@@ -111,7 +112,7 @@ def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy) -> str:
     return words("🚫 You may not share {env} with {appid}.", env=env, appid=appid)
 
 
-def _step(words: Words, decision: Allow | NeedsConfirmation | NeedsApproval) -> str:
+def _step(words: Words, decision: Permitted) -> str:
     """Return which rule allows it, and what is required first."""
     rule = rule_name(decision.rule)
     match decision:

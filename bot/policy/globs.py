@@ -31,11 +31,7 @@ def fits_any_case(word: str, glob: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def _matches_any_case(word: str, glob: str) -> bool:
-    pieces = _pieces(glob)
-    at = _past_stars(pieces, {0})
-    for letter in word:
-        at = _step(pieces, at, {letter.lower(), letter.upper()})
-    return len(pieces) in at
+    return _can_match(glob, [{letter.lower(), letter.upper()} for letter in word])
 
 
 def is_glob(word: str) -> bool:
@@ -57,13 +53,7 @@ def covers(wider: str, glob: str) -> bool:
 
 def can_match_appid(glob: str) -> bool:
     """Return whether any appid matches `glob`; True if in doubt."""
-    if len(glob) > _LONGEST_GLOB:
-        return True
-    pieces = _pieces(glob)
-    at = _past_stars(pieces, {0})
-    for letters in _APPID:
-        at = _step(pieces, at, letters)
-    return len(pieces) in at
+    return len(glob) > _LONGEST_GLOB or _can_match(glob, _APPID)
 
 
 def can_match_env(glob: str) -> bool:
@@ -79,6 +69,15 @@ def can_match_env(glob: str) -> bool:
             return True
         at, letters = _step(pieces, at, letters), _ENV_MIDDLE
     return False
+
+
+def _can_match(glob: str, letters_at: Iterable[Iterable[str]]) -> bool:
+    """Return whether the glob matches a word with one of these letters at each place."""
+    pieces = _pieces(glob)
+    at = _past_stars(pieces, {0})
+    for letters in letters_at:
+        at = _step(pieces, at, letters)
+    return len(pieces) in at
 
 
 def _pieces(glob: str) -> list[str]:

@@ -219,4 +219,5 @@ class Deny:
     because: Denial
 
 
-Decision = Allow | NeedsConfirmation | NeedsApproval | Deny
+Permitted = Allow | NeedsConfirmation | NeedsApproval
+Decision = Permitted | Deny

@@ -18,7 +18,7 @@ from bot.policy.kinds import (
     Deny,
     GroupUnreadable,
     NeedsApproval,
-    NeedsConfirmation,
+    Permitted,
     Person,
     PersonUnreadable,
     Policy,
@@ -28,7 +28,6 @@ from bot.policy.kinds import (
 
 _CONFIRM_SECONDS = 600.0
 
-Passed = Allow | NeedsConfirmation | NeedsApproval
 Decided = tuple[Ask, Decision]
 
 
@@ -110,7 +109,7 @@ def ruling(
     owner: str,
     *,
     own: bool = True,
-) -> Refusal | Passed:
+) -> Refusal | Permitted:
     """Return the one decision for all appids, or the refusal; a batch needs one rule for all of it.
 
     The refusal is worded for the requester or, unless it is their `own` click, for the user who retries for them.
@@ -152,7 +151,7 @@ def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
     return [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
 
 
-def first_state(passed: Passed) -> tuple[State, float | None]:
+def first_state(passed: Permitted) -> tuple[State, float | None]:
     """Return a request's first state, and after how many seconds it expires there."""
     match passed:
         case Allow():
