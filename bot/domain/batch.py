@@ -42,21 +42,17 @@ def tally_of_kinds(kinds: Counter[type]) -> Tally:
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
     """Group the appids that were not shared by outcome and cause, larger groups first."""
-    found: dict[str, tuple[Grouped, list[str]]] = {}
+    found: dict[object, tuple[Grouped, list[str]]] = {}
     for appid, outcome in items:
         match outcome:
             case Failed(guidance, said) | Unknown(guidance, said):
                 code = said.errcode if said else outcome.status
-                key = f"{type(outcome).__name__} {guidance.key} {code}"
-            case Skipped(why):
-                key = why.value
-            case Cancelled(by):
-                key = f"cancelled {by}"
-            case Stopped():
-                key = "stopped"
+                cause: object = type(outcome), guidance.key, code
+            case Skipped() | Cancelled() | Stopped():
+                cause = outcome
             case _:
                 continue
-        found.setdefault(key, (outcome, []))[1].append(appid)
+        found.setdefault(cause, (outcome, []))[1].append(appid)
     groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
     return tuple(sorted(groups, key=_place_of))
 
