@@ -147,20 +147,31 @@ TELL_MAINTAINERS: Final = (
 )
 
 
+_HELPS: Final = {
+    Fixer.REQUESTER: RetryHelps.NEVER,
+    Fixer.OPERATOR: RetryHelps.AFTER_FIX,
+    Fixer.ADMIN: RetryHelps.AFTER_FIX,
+    Fixer.WECHAT: RetryHelps.LATER,
+    Fixer.NOBODY: RetryHelps.LATER,
+}
+
+
 def row(  # noqa: PLR0913 - one argument for each column of the tables
     key: str,
     fixer: Fixer,
-    retry_helps: RetryHelps,
     title: str,
     meaning: str,
     *steps: str,
+    helps: RetryHelps | None = None,
     retry: AutoRetry = AutoRetry.NEVER,
     in_doubt: bool = False,
-    doctor: bool = False,
+    doctor: bool | None = None,
     read: str | None = None,
     also: tuple[int, ...] = (),
 ) -> Guidance:
-    """Build one row of the tables: the verdict first, then the words, then what is unusual."""
-    return Guidance(
-        key, title, meaning, fixer, steps, retry, retry_helps, in_doubt, doctor, read, also
-    )
+    """Build one row of the tables: who fixes it, the words, then what is unusual.
+
+    Usually a retry helps as _HELPS says, and the doctor finds out more about what operators fix.
+    """
+    helps, doctor = helps or _HELPS[fixer], fixer is Fixer.OPERATOR if doctor is None else doctor
+    return Guidance(key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also)
