@@ -75,11 +75,6 @@ def items_of(batch: Request) -> list[Request]:
     ]
 
 
-def number_of(item_id: str) -> int:
-    """Return an item's number within its batch, from 1."""
-    return int(item_id.rpartition("-")[2])
-
-
 @dataclass(frozen=True, slots=True)
 class Retry:
     """The earlier request that is tried again, and the user who clicked."""

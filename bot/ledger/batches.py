@@ -8,10 +8,10 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
-from bot.domain.request import BEGUN, Request, State, items_of, number_of
-from bot.ledger.entries import Entry, read_entries, stands
+from bot.domain.request import BEGUN, Request, State, items_of
+from bot.ledger.entries import Entry, stands
 from bot.ledger.events import record, record_each
-from bot.ledger.items import ItemEnd, ends_of, record_items
+from bot.ledger.items import Item, read_items, record_items
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
@@ -22,7 +22,6 @@ _r = requests.c
 _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
 
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
-_ITEMS = select(requests).where(_OF_BATCH)
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
 _BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True))
 _PUT_BACK = update(requests).where(_THIS, _OPEN).values(begun=bindparam("may_be_shared"))
@@ -59,15 +58,9 @@ class BatchItems:
             record_items(on, batch.request)
         return held
 
-    @in_transaction
-    def items(self, on: Connection, batch_id: str) -> list[Entry]:
-        """Return all recorded items, in the order of the command."""
-        found = read_entries(on, _ITEMS, the_batch=batch_id)
-        return sorted(found, key=lambda entry: number_of(entry.request.id))
-
-    async def ends(self, batch_id: str) -> list[ItemEnd]:
-        """Return how each item ended, in the order of the command."""
-        return await self._writer.run(ends_of, batch_id)
+    async def items(self, batch: Request) -> list[Item]:
+        """Return the recorded items, in the order of the command."""
+        return await self._writer.run(read_items, batch)
 
     @in_transaction
     def advance(

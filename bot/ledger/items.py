@@ -1,7 +1,7 @@
 """The rows of a batch's items: record them, skip those that need no call, and read how they ended.
 
-One statement covers all items: each statement releases the GIL, and beside a busy event loop it takes long to get it
-back.
+One statement covers all items, and returns one row for all that are in the same state: each statement and each row
+releases the GIL, and beside a busy event loop it takes long to get it back.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -26,9 +27,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
-from bot.domain.request import Request, State, items_of, number_of
+from bot.domain.request import Request, State, items_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of
 from bot.ledger.events import record_each
+from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import NOW, UNLESS_CONFLICT, compared, value_of
 
@@ -59,13 +61,11 @@ _NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
 _SAME_PAIR = and_(_r.env == value_of(_r.env), _r.appid == _ITEM.value)
 _UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
 _SHARED_BEFORE = and_(~bindparam("again", type_=Boolean), exists().where(_SAME_PAIR, SHARED))
-_QUEUE = (
-    insert(requests)
-    .from_select(
+_QUEUE = Prepared(
+    insert(requests).from_select(
         [*NEW_COLUMNS, "created"],
         select(*_NEW, NOW).where(~_SHARED_BEFORE).suffix_with(UNLESS_CONFLICT),
     )
-    .returning(_r.id)
 )
 _WHY_UNDER_WAY, _WHY_BEFORE = (
     literal(Skipped(why), _r.ending.type)
@@ -84,32 +84,43 @@ _SKIP = (
     )
     .returning(_r.id, _r.ending)
 )
-_RECORDED = select(_r.id).where(_OF_BATCH)
-_ENDS = select(_r.id, _r.appid, _r.ending, _r.called_again).where(_OF_BATCH)
+_IDS = func.aggregate_strings(_r.id, " ")
+_RECORDED = select(_IDS).where(_OF_BATCH)
+_HOW = _r.state, _r.begun, _r.ending, _r.called_again
+_ITEMS = select(_IDS, *_HOW).where(_OF_BATCH).group_by(*_HOW)
 
 
 @dataclass(frozen=True, slots=True)
-class ItemEnd:
-    """How one item ended; the outcome is None while it is open. `called_again` if a crash led to a second call."""
+class Item:
+    """An item of a batch; the outcome is None while it is open.
 
-    appid: str
+    `begun` if WeChat may have been called, `called_again` if a crash led to a second call.
+    """
+
+    request: Request
+    state: State
+    begun: bool
     outcome: Outcome | None
-    called_again: bool
+    called_again: bool = False
 
 
 def record_items(on: Connection, batch: Request) -> None:
     """Record the items of a batch that are not recorded yet; those with nothing left to do end as Skipped."""
-    recorded = set(on.scalars(_RECORDED, {"the_batch": batch.id}))
-    missing = {item.id: item for item in items_of(batch) if item.id not in recorded}
+    missing = _unrecorded(on, batch)
     while missing:
         some = next(iter(missing.values()))
         its = {"the_items": {item.id: item.appid for item in missing.values()}}
         new = {**columns_of(some, State.QUEUED, None), **its}
-        for id_ in on.scalars(_QUEUE, new).all():
-            del missing[id_]
-        if missing:
-            _skip_items(on, missing, new)
+        if _QUEUE.run(on, new) == len(missing):
+            return
+        missing = _unrecorded(on, batch)
+        _skip_items(on, missing, new)
         # The requests that the remaining items conflicted with have ended since, so try again.
+
+
+def _unrecorded(on: Connection, batch: Request) -> dict[str, Request]:
+    recorded = set((on.scalar(_RECORDED, {"the_batch": batch.id}) or "").split())
+    return {item.id: item for item in items_of(batch) if item.id not in recorded}
 
 
 def _skip_items(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
@@ -120,8 +131,12 @@ def _skip_items(on: Connection, missing: dict[str, Request], new: Mapping[str, o
         record_each(on, "left out", items, {"detail": outcome.why.value})
 
 
-def ends_of(on: Connection, batch_id: str) -> list[ItemEnd]:
-    """Return how each item ended, in the order of the command."""
-    rows = on.execute(_ENDS, {"the_batch": batch_id}).all()
-    ordered = sorted(rows, key=lambda row: number_of(row.id))
-    return [ItemEnd(row.appid, row.ending, row.called_again) for row in ordered]
+def read_items(on: Connection, batch: Request) -> list[Item]:
+    """Return the recorded items of a batch, in the order of the command."""
+    rows = on.execute(_ITEMS, {"the_batch": batch.id}).all()
+    how = {id_: row for ids, *row in rows for id_ in ids.split()}
+    return [
+        Item(item, State(how[item.id][0]), *how[item.id][1:])
+        for item in items_of(batch)
+        if item.id in how
+    ]

@@ -28,6 +28,7 @@ from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
+from bot.ledger.items import Item
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
@@ -96,10 +97,10 @@ class Batches:
 
     async def finished(self, request: Request) -> Finished:
         """Return a batch's outcome, computed from its items."""
-        ends = await self.leased.keep_trying(partial(self.ledger.batches.ends, request.id))
-        outcomes = [(end.appid, end.outcome) for end in ends]
-        again = tuple(end.appid for end in ends if end.called_again)
-        return Finished(tally_of([end.outcome for end in ends]), groups_of(outcomes), again)
+        items = await self.leased.keep_trying(partial(self.ledger.batches.items, request))
+        outcomes = [(item.request.appid, item.outcome) for item in items]
+        again = tuple(item.request.appid for item in items if item.called_again)
+        return Finished(tally_of([outcome for _, outcome in outcomes]), groups_of(outcomes), again)
 
 
 class _Ends:
@@ -109,7 +110,7 @@ class _Ends:
         self._outcomes: dict[str, Outcome | None] = {}
         self._kinds = Counter[type]()
 
-    def note(self, item: Entry, outcome: Outcome | None) -> None:
+    def note(self, item: Item, outcome: Outcome | None) -> None:
         """Record how an item ended; None while it is open."""
         if item.request.id in self._outcomes:
             self._kinds[type(self._outcomes[item.request.id])] -= 1
@@ -133,7 +134,7 @@ class _Run:
     owners: Owners
     look: Callable[[str, str], object]
     gate: Gate = field(init=False)
-    todo: deque[Entry] = field(default_factory=deque)
+    todo: deque[Item] = field(default_factory=deque)
     ends: _Ends = field(default_factory=_Ends)
     begun: set[str] = field(default_factory=set)
     """The ids of items for which a replica that stopped may have called WeChat."""
@@ -163,7 +164,7 @@ class _Run:
         keep_trying = self.leased.keep_trying
         if not await keep_trying(partial(self.items.queue, self.batch)):
             raise LeaseLostError
-        for item in await keep_trying(partial(self.items.items, self.batch.request.id)):
+        for item in await keep_trying(partial(self.items.items, self.batch.request)):
             self.ends.note(item, item.outcome)
             if item.state is State.QUEUED:
                 self.todo.append(item)
@@ -187,7 +188,7 @@ class _Run:
             elif item is not None:
                 self.ends.note(item, Stopped() if self.stopped else Cancelled(""))
 
-    async def _advance(self, done: ItemAnswered | None) -> tuple[Entry | None, bool]:
+    async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
         """Record an answer and begin the next item, if there is one and the gate is open.
 
         Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
@@ -204,7 +205,7 @@ class _Run:
             raise LeaseLostError
         return item, may
 
-    async def _call(self, item: Entry) -> ItemAnswered | None:
+    async def _call(self, item: Item) -> ItemAnswered | None:
         """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
         request, steps, began = item.request, list[Step](), time.monotonic()
         may_retry = partial(self.leased.holds, self.batch)
@@ -223,7 +224,7 @@ class _Run:
         again = request.id in self.begun and outcome.tries > 0
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 
-    async def _put_back(self, item: Entry, limit: Said) -> None:
+    async def _put_back(self, item: Item, limit: Said) -> None:
         """Return an item to the queue at a rate limit; the first worker to reach it waits on behalf of all."""
         first = self.gate.shut(limit)
         put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)

@@ -146,8 +146,10 @@ class ClickHandler:
         """Return the receivers that a retry would be for."""
         if not isinstance(entry.outcome, Finished):
             return entry.request.receivers  # a batch that ended otherwise did so before any item
-        ends = await self._ledger.batches.ends(entry.request.id)
-        return tuple(end.appid for end in ends if isinstance(end.outcome, Failed | Unknown))
+        items = await self._ledger.batches.items(entry.request)
+        return tuple(
+            item.request.appid for item in items if isinstance(item.outcome, Failed | Unknown)
+        )
 
     async def _read_context(
         self,

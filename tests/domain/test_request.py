@@ -1,4 +1,4 @@
-from bot.domain.request import MOVES, Origin, Request, State, before, items_of, number_of
+from bot.domain.request import MOVES, Origin, Request, State, before, items_of
 
 ORIGIN = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
 FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
@@ -70,7 +70,7 @@ def test_the_ids_of_a_batchs_items_are_deterministic_and_count_from_one() -> Non
     items = items_of(batch)
     assert items == items_of(batch)
     assert [item.appid for item in items] == list(appids)
-    assert [number_of(item.id) for item in items] == list(range(1, 501))
+    assert [item.id for item in items] == [f"{batch.id}-{number}" for number in range(1, 501)]
     assert len({item.id for item in items} | {item.origin.trigger_id for item in items}) == 500
     assert {(item.env, item.rule, item.reason, item.batch) for item in items} == {
         ("env", "rule", "why", batch.id)

@@ -35,7 +35,6 @@ from bot.ledger import (
 )
 from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
-from bot.ledger.items import ItemEnd
 from tests.databases import Database
 from tests.ledger.conftest import accepted, all_requests, current, new_request, soon
 
@@ -77,7 +76,7 @@ async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
 
 
 async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
-    return [end.outcome for end in await ledger.batches.ends(batch.request.id)]
+    return [item.outcome for item in await ledger.batches.items(batch.request)]
 
 
 # Recording.
@@ -85,7 +84,7 @@ async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
 
 async def test_items_wait_in_the_order_of_the_request(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger, 12)
-    found = await ledger.batches.items(batch.request.id)
+    found = await ledger.batches.items(batch.request)
     assert [entry.request.appid for entry in found] == list(appids(12))
     assert {entry.state for entry in found} == {State.QUEUED}
     assert not any(entry.begun for entry in found)
@@ -108,7 +107,7 @@ async def test_recorded_items_are_not_recorded_again(ledger: Ledger) -> None:
     await ledger.batches.advance(batch, None, items[0])
     await ledger.batches.advance(batch, answered(items[0]), items[1])
     assert await ledger.batches.queue(batch)
-    found = await ledger.batches.items(batch.request.id)
+    found = await ledger.batches.items(batch.request)
     assert [(entry.outcome, entry.begun) for entry in found] == [
         (Shared(), True),
         (None, True),
@@ -225,7 +224,7 @@ async def test_an_answer_and_the_beginning_of_the_next_item_are_one_transaction(
     database.commits.clear()
     assert await ledger.batches.advance(batch, answered(one), two) is True
     assert len(database.commits) == 1
-    found = await ledger.batches.items(batch.request.id)
+    found = await ledger.batches.items(batch.request)
     assert [(entry.state, entry.outcome, entry.begun) for entry in found] == [
         (State.ENDED, Shared(), True),
         (State.QUEUED, None, True),
@@ -279,7 +278,7 @@ async def test_an_items_outcome_is_read_back_unchanged(ledger: Ledger, outcome: 
     item = items_of(batch.request)[0]
     await ledger.batches.advance(batch, answered(item, outcome), None)
     assert await ends(ledger, batch) == [outcome, None]
-    assert (await ledger.batches.items(batch.request.id))[0].outcome == outcome
+    assert (await ledger.batches.items(batch.request))[0].outcome == outcome
 
 
 async def test_the_items_with_two_calls_are_known(ledger: Ledger) -> None:
@@ -287,8 +286,8 @@ async def test_the_items_with_two_calls_are_known(ledger: Ledger) -> None:
     for number, item in reversed([*enumerate(items_of(batch.request))]):
         twice = number in {1, 2, 10}
         await ledger.batches.advance(batch, replace(answered(item), called_again=twice), None)
-    found = await ledger.batches.ends(batch.request.id)
-    again = [end.appid for end in found if end.called_again]
+    found = await ledger.batches.items(batch.request)
+    again = [item.request.appid for item in found if item.called_again]
     assert again == [appids(12)[number] for number in (1, 2, 10)]
 
 
@@ -298,10 +297,9 @@ async def test_outcomes_are_returned_in_the_order_of_the_request(ledger: Ledger)
     items = items_of(batch.request)
     for item, row in reversed([*zip(items, rows, strict=True)]):
         await ledger.batches.advance(batch, answered(item, Failed(row)), None)
-    assert await ledger.batches.ends(batch.request.id) == [
-        ItemEnd(item.appid, Failed(row), called_again=False)
-        for item, row in zip(items, rows, strict=True)
-    ]
+    found = await ledger.batches.items(batch.request)
+    assert [item.request for item in found] == items
+    assert [item.outcome for item in found] == [Failed(row) for row in rows]
 
 
 async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_have_been_shared(
@@ -311,7 +309,7 @@ async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_hav
     for item, doubtful in zip(items_of(batch.request), (True, False, False), strict=True):
         await ledger.batches.advance(batch, None, item)
         assert await ledger.batches.put_back(batch, item, begun=doubtful)
-    found = await ledger.batches.items(batch.request.id)
+    found = await ledger.batches.items(batch.request)
     assert [entry.begun for entry in found] == [True, False, False]
     assert await ledger.batches.cancel(batch.request, "U1") == 2
     assert await ends(ledger, batch) == [None, Cancelled("U1"), Cancelled("U1")]
@@ -325,7 +323,7 @@ async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_item
     await ledger.batches.advance(batch, None, item)
     frozen = replace(batch, fence=batch.fence - 1)
     assert not await ledger.batches.put_back(frozen, item, begun=False)
-    assert (await ledger.batches.items(batch.request.id))[0].begun
+    assert (await ledger.batches.items(batch.request))[0].begun
 
 
 async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
@@ -334,7 +332,7 @@ async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
     await ledger.batches.advance(batch, None, item)
     await ledger.batches.advance(batch, answered(item), None)
     assert await ledger.batches.put_back(batch, item, begun=False)
-    entry = (await ledger.batches.items(batch.request.id))[0]
+    entry = (await ledger.batches.items(batch.request))[0]
     assert (entry.state, entry.begun, entry.outcome) == (State.ENDED, True, Shared())
 
 
@@ -424,7 +422,7 @@ async def test_each_item_is_either_cancelled_or_begun_if_both_happen_at_once(
             other.batches.cancel(batch.request, "U1"),
         )
         assert sum(bool(may) for may in begun) + cancelled == 40
-        found = (await ledger.batches.items(batch.request.id))[::-1]
+        found = (await ledger.batches.items(batch.request))[::-1]
         assert [entry.begun for entry in found] == begun
         assert [entry.outcome is None for entry in found] == begun
 
@@ -661,7 +659,7 @@ async def test_queueing_skipping_ending_and_abandoning_all_items_is_one_statemen
     second = await placed(ledger, new_batch(40, env="env"))
     executed()
     await ledger.batches.queue(second)
-    assert len(executed()) == 6  # also the skipped items, and their events by reason
+    assert len(executed()) == 7  # also those left, the skipped items, and their events by reason
     assert Counter(await ends(ledger, second)) == {
         None: 20,
         Skipped(SkipReason.UNDER_WAY): 19,
