@@ -33,22 +33,22 @@ class Questions:
     channels: Sequence[int] = (1, 2, 5)
 
 
-async def answered(asked: Questions, tell: Callable[[str], None]) -> dict[str, Sheet]:
+async def answered(questions: Questions, tell: Callable[[str], None]) -> dict[str, Sheet]:
     """Measure, and return the tables by their names on the page."""
     sheets = {}
-    if asked.channels:
+    if questions.channels:
         tell("Slack's limits")
-        calls, met = await limited(asked.channels)
-        sheets["limits"] = limits_sheet(met)
+        calls, found_limits = await limited(questions.channels)
+        sheets["limits"] = limits_sheet(found_limits)
         tell("WeChat's limit")
         sheets["paused"] = paused_sheet(await paused(_BATCH, _A_MINUTE))
-    if asked.replicas:
-        counts = sorted({1, *asked.replicas})  # one replica alone is the baseline
-        found = await replicated(counts, asked.pool, asked.crowd, tell)
+    if questions.replicas:
+        counts = sorted({1, *questions.replicas})  # one replica alone is the baseline
+        found = await replicated(counts, questions.pool, questions.crowd, tell)
         sheets["replicas"] = replicas_sheet(found)
-        sheets["cost"] = cost_sheet(found, asked.crowd.at_once)
+        sheets["cost"] = cost_sheet(found, questions.crowd.at_once)
         sheets["ends"] = end_sheet(found)
-        if asked.channels:
+        if questions.channels:
             sheets["sizing"] = sizing_sheet(found, calls)
     return sheets
 

@@ -93,19 +93,17 @@ def pgbouncer(url: str, size: int) -> Iterator[str]:
                 _wait_until_up(process)
                 yield through(url, folder)
             finally:
-                process.send_signal(
-                    signal.SIGQUIT
-                )  # immediately; on SIGTERM it waits for its clients
+                process.send_signal(signal.SIGQUIT)  # on SIGTERM it waits for its clients
 
 
 def _wait_until_up(process: subprocess.Popen[str]) -> None:
     """Wait until PgBouncer listens; raises WrongResultError if it does not."""
-    said = list[str]()
+    lines = list[str]()
     for line in process.stderr or ():
-        said.append(line)
+        lines.append(line)
         if "process up" in line:
             return
-    raise WrongResultError(f"PgBouncer does not start:\n{''.join(said)}")
+    raise WrongResultError(f"PgBouncer does not start:\n{''.join(lines)}")
 
 
 @dataclass(frozen=True, slots=True)

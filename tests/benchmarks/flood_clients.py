@@ -55,14 +55,14 @@ def _xml(size: int) -> bytes:
 
 
 FLOODS = {
-    "nobody": Flood(_push, b"", 0),
+    "no flood": Flood(_push, b"", 0),
     "pushes of a mebibyte of XML": Flood(_push, _xml(_SLACK_LIMIT)),
     "pushes of 64 KiB of XML": Flood(_push, _xml(_PUSH_LIMIT)),
-    "pushes of 64 KiB, as fast as it goes": Flood(_push, _xml(_PUSH_LIMIT), rate=0),
+    "pushes of 64 KiB, as fast as possible": Flood(_push, _xml(_PUSH_LIMIT), rate=0),
     "250 pushes that stall": Flood(_push, _xml(_PUSH_LIMIT), 250, lacking=1, rate=0),
     "250 pushes that stall at a mebibyte": Flood(_push, _xml(_SLACK_LIMIT), 250, lacking=1, rate=0),
     "commands of a mebibyte": Flood(_command, b"x" * _SLACK_LIMIT),
-    "commands of a mebibyte, as fast as it goes": Flood(_command, b"x" * _SLACK_LIMIT, rate=0),
+    "commands of a mebibyte, as fast as possible": Flood(_command, b"x" * _SLACK_LIMIT, rate=0),
     "250 commands that stall": Flood(_command, b"x" * _SLACK_LIMIT, 250, lacking=1, rate=0),
     "250 heads that stall": Flood(_endless, b"", 250, rate=0),
 }

@@ -1,4 +1,4 @@
-"""Which rate limit is reached first, Slack's or WeChat's: from a command's calls, and by driving a bot into it."""
+"""Which rate limit is reached first, Slack's or WeChat's: computed from a command's calls, and by driving a bot into it."""
 
 import asyncio
 from collections import Counter

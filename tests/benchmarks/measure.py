@@ -15,9 +15,9 @@ _SETTLE = 1.0  # idle seconds before memory is read
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The extent of a run: numbers of commands, except `rounds`, `batches`, `take_overs`, `at_once`, `batch` and `ledger`.
+    """The extent of a run: numbers of commands, except `rounds`, `batches`, `take_overs`, `at_once`, `batch` and `requests`.
 
-    `batch` is a number of appids, `ledger` of requests; memory is read after `early` and after `late` commands.
+    A batch has `batch` appids, a large ledger `requests`; memory is read after `early` and after `late` commands.
     """
 
     rounds: int = 5

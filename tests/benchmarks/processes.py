@@ -23,7 +23,7 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Variant(Enum):
-    """The variants that are compared: title in the tables, and module for `python -m`."""
+    """The variants that are compared: their titles in the tables, and their modules for `python -m`."""
 
     THIS_BOT = ("this bot", "bot")
     EARLIER = ("earlier bot", "bot")
@@ -86,7 +86,7 @@ async def started(
     as a note.
     """
     with TemporaryDirectory() as directory, TemporaryFile() as log:
-        begun, greeted = perf_counter(), world.slack.sockets.greeted
+        began, greeted = perf_counter(), world.slack.sockets.greeted
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -104,11 +104,11 @@ async def started(
         )
         try:
             await _ready(process, world, greeted)
-            yield Running(process.pid, perf_counter() - begun)
+            yield Running(process.pid, perf_counter() - began)
         except Exception as error:
             log.seek(0)
-            said = log.read().decode(errors="replace")[-_LOG_TAIL:]
-            error.add_note(f"The end of its log ({variant.title}):\n{said}")
+            tail = log.read().decode(errors="replace")[-_LOG_TAIL:]
+            error.add_note(f"The end of its log ({variant.title}):\n{tail}")
             raise
         finally:
             await _end(process)

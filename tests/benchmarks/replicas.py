@@ -67,18 +67,18 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class Traffic:
     """The replicas' traffic with the server per job."""
 
     transactions: float
-    turns: float
+    round_trips: float
 
 
 @dataclass(frozen=True, slots=True)
 class Distant:
-    """The speed of one replica with a distant server: a round trip takes `turn` milliseconds."""
+    """The speed of one replica with a distant server: a round trip takes `round_trip` milliseconds."""
 
-    turn: float
+    round_trip: float
     speed: Speed
 
 
@@ -86,13 +86,13 @@ class Distant:
 class Replicated:
     """All results; `on_a_file` is the speed of one bot on SQLite.
 
-    `apart` is the traffic of jobs one at a time, `among` that of many at once, by number of replicas.
+    `one_at_a_time` and `at_once` have the traffic of jobs that run so; `at_once` by the number of replicas.
     """
 
     on_a_file: Speed
     together: tuple[Together, ...]
-    apart: Spoken
-    among: Mapping[int, Spoken]
+    one_at_a_time: Traffic
+    at_once: Mapping[int, Traffic]
     distant: Distant
 
     @property
@@ -101,7 +101,7 @@ class Replicated:
         return next(each for each in self.together if (each.replicas, each.pool) == (1, None))
 
     @property
-    def dearest(self) -> float:
+    def most_expensive(self) -> float:
         """The server's CPU milliseconds per job where that is highest."""
         return max(each.server for each in self.together)
 
@@ -109,7 +109,7 @@ class Replicated:
 async def replicated(
     counts: Sequence[int], pool: int | None, crowd: Crowd, tell: Callable[[str], None]
 ) -> Replicated:
-    """Measure each number of replicas in turn and, with a `pool`, also behind PgBouncer with that many connections."""
+    """Measure each number of replicas in round_trip and, with a `pool`, also behind PgBouncer with that many connections."""
     ways = [
         (count, each) for count in counts for each in ([None] if pool is None else [None, pool])
     ]
@@ -120,18 +120,18 @@ async def replicated(
             tell(f"Round {number} of {crowd.rounds}: SQLite")
             files.append(await _on_a_file(crowd))
             for way in ways:
-                tell(f"Round {number} of {crowd.rounds}: {_said(*way)}")
+                tell(f"Round {number} of {crowd.rounds}: {_title(*way)}")
                 rounds[way].append(await _together(server, *way, crowd))
-        tell("What is said to the server")
-        apart = await _spoken(server, 1, replace(crowd, burst=crowd.in_a_row, at_once=1))
-        among = {count: await _spoken(server, count, crowd) for count in counts}
+        tell("The traffic with the server")
+        one_at_a_time = await _traffic(server, 1, replace(crowd, burst=crowd.in_a_row, at_once=1))
+        at_once = {count: await _traffic(server, count, crowd) for count in counts}
         tell(f"A server that is {1000 * crowd.away:g} ms further away")
         distant = await _distant(server, crowd)
     middles = tuple(Together.middle(each) for each in rounds.values())
-    return Replicated(Speed.middle(files), middles, apart, among, distant)
+    return Replicated(Speed.middle(files), middles, one_at_a_time, at_once, distant)
 
 
-def _said(replicas: int, pool: int | None) -> str:
+def _title(replicas: int, pool: int | None) -> str:
     return f"replicas: {replicas}" + (f", PgBouncer with {pool}" if pool else "")
 
 
@@ -161,21 +161,21 @@ async def _together(server: PostgreSQL, replicas: int, pool: int | None, crowd: 
             )
 
 
-async def _spoken(server: PostgreSQL, replicas: int, crowd: Crowd) -> Spoken:
+async def _traffic(server: PostgreSQL, replicas: int, crowd: Crowd) -> Traffic:
     async with relayed(server.new()) as relay, _bots(relay.url, replicas) as (world, _):
         await world.load(crowd.warm_up, crowd.at_once)
-        transactions, turns = relay.transactions, relay.turns
+        transactions, round_trips = relay.transactions, relay.round_trips
         await world.load(crowd.burst, crowd.at_once)
-        new = relay.transactions - transactions, relay.turns - turns
-        return Spoken(*(each / crowd.burst for each in new))
+        new = relay.transactions - transactions, relay.round_trips - round_trips
+        return Traffic(*(each / crowd.burst for each in new))
 
 
 async def _distant(server: PostgreSQL, crowd: Crowd) -> Distant:
     async with relayed(server.new(), crowd.away) as relay, _bots(relay.url, 1) as (world, _):
         await world.load(crowd.warm_up, crowd.few_at_once)
-        turns, waited = relay.turns, relay.waited
+        round_trips, seconds = relay.round_trips, relay.seconds
         speed = Speed.of(await world.load(crowd.in_a_row, crowd.few_at_once))
-        return Distant(1000 * (relay.waited - waited) / (relay.turns - turns), speed)
+        return Distant(1000 * (relay.seconds - seconds) / (relay.round_trips - round_trips), speed)
 
 
 @asynccontextmanager

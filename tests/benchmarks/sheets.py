@@ -39,23 +39,25 @@ def replicas_sheet(found: Replicated) -> Sheet:
     rows = [("1, on SQLite", f"{file.per_second:,.0f}", f"{file.ack_p99:.0f}", *("",) * 5)]
     for each in found.together:
         behind = f", PgBouncer with {each.pool}" if each.pool else ""
-        spoken = found.among[each.replicas]
-        said = ("", "") if each.pool else (f"{spoken.transactions:.2f}", f"{spoken.turns:.1f}")
+        traffic = found.at_once[each.replicas]
+        counts = (
+            ("", "") if each.pool else (f"{traffic.transactions:.2f}", f"{traffic.round_trips:.1f}")
+        )
         speed = f"{each.speed.per_second:,.0f}", f"{each.speed.ack_p99:.0f}"
         cpu = f"{each.bots:.1f}", f"{each.server:.1f}"
-        rows.append((f"{each.replicas}{behind}", *speed, f"{each.connections}", *said, *cpu))
+        rows.append((f"{each.replicas}{behind}", *speed, f"{each.connections}", *counts, *cpu))
     measures = "jobs/s", "ack p99, ms", "connections", "transactions a job", "round trips a job"
     return Sheet(("replicas", *measures, "CPU a job, bots, ms", "database, ms"), tuple(rows))
 
 
 def cost_sheet(found: Replicated, at_once: int) -> Sheet:
     """Return a job's cost for one replica and for the server."""
-    apart, among, alone = found.apart, found.among[1], found.alone
+    single, many, alone = found.one_at_a_time, found.at_once[1], found.alone
     return Sheet(
         ("one job", "one at a time", f"{at_once} at once"),
         (
-            ("transactions", f"{apart.transactions:.1f}", f"{among.transactions:.2f}"),
-            ("round trips to the database", f"{apart.turns:.0f}", f"{among.turns:.1f}"),
+            ("transactions", f"{single.transactions:.1f}", f"{many.transactions:.2f}"),
+            ("round trips to the database", f"{single.round_trips:.0f}", f"{many.round_trips:.1f}"),
             ("CPU of the bot, ms", "", f"{alone.bots:.1f}"),
             ("CPU of the database, ms", "", f"{alone.server:.1f}"),
             ("the database's log (WAL), kB", "", f"{alone.wal / 1000:.1f}"),
@@ -72,10 +74,10 @@ def end_sheet(found: Replicated) -> Sheet:
         (
             ("one replica beside the database", f"{found.alone.speed.per_second:,.0f}"),
             (
-                f"one replica, {distant.turn:.1f} ms for each round trip, 10 at once",
+                f"one replica, {distant.round_trip:.1f} ms for each round trip, 10 at once",
                 f"{distant.speed.per_second:,.0f}",
             ),
-            ("the database, for each core that it has", f"{1000 / found.dearest:,.0f}"),
+            ("the database, for each core that it has", f"{1000 / found.most_expensive:,.0f}"),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Hours of mixed commands with faults: the resources that the bot holds must not grow."""
+"""Hours of mixed commands with faults: the bot's use of resources must not grow."""
 
 import asyncio
 import re
@@ -57,8 +57,8 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
             await running.rest(slack)
             tallies.append(storm.tally())
             # One failing users.info causes denials for five seconds, which can fill a short stretch.
-            came = tallies[-1].since(tallies[max(number - _TOGETHER, 0)])
-            if number >= _TOGETHER and (wrong := wrongs(came, slack.violations, running.bot.log)):
+            tally = tallies[-1].since(tallies[max(number - _TOGETHER, 0)])
+            if number >= _TOGETHER and (wrong := wrongs(tally, slack.violations, running.bot.log)):
                 raise WrongResultError(f"Up to stretch {number}: {' '.join(wrong)}")
             now = await running.ledger()
             took = (now[0] - before[0]) / max(now[1] - before[1], 1)
@@ -74,22 +74,22 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
                 )
             )
             tell(
-                f"{number} of {LOOKS}: {_said(looks[-1])}; {came.done} done of late, {came.left} not, {came.shared} shared"
+                f"{number} of {LOOKS}: {_line(looks[-1])}; {tally.done} done lately, {tally.left} not, {tally.shared} shared"
             )
         if code := await running.bot.end(signal.SIGTERM):
             raise WrongResultError(f"The bot ended with {code} on SIGTERM.")
     return looks
 
 
-def wrongs(came: Tally, violations: Sequence[str], log: str) -> list[str]:
+def wrongs(tally: Tally, violations: Sequence[str], log: str) -> list[str]:
     """Return a sentence for each problem that the faults do not explain; they leave most requests working."""
     found = []
-    if 4 * came.left > came.done:
-        found.append(f"People did {came.done} things, and {came.left} they could not do.")
-    if 3 * came.answered <= came.asked:
-        found.append(f"Of {came.asked} requests only {came.answered} were answered.")
-    if 2 * came.shared <= came.wanted:
-        found.append(f"Of {came.wanted} shares only {came.shared} were made.")
+    if 4 * tally.left > tally.done:
+        found.append(f"People did {tally.done} things, and {tally.left} they could not do.")
+    if 3 * tally.answered <= tally.asked:
+        found.append(f"Of {tally.asked} requests only {tally.answered} were answered.")
+    if 2 * tally.shared <= tally.wanted:
+        found.append(f"Of {tally.wanted} shares only {tally.shared} were made.")
     if violations:
         found.append(f"Slack's rules were broken: {violations[0]}.")
     if _SECRET in log:
@@ -117,7 +117,7 @@ def soak_bars(looks: Sequence[Look]) -> list[Bar]:
     ]
 
 
-def _said(look: Look) -> str:
+def _line(look: Look) -> str:
     return (
         f"{look.answered:,} answered, {look.memory / 1e6:.1f} MB, {look.tasks} tasks, "
         f"{look.descriptors} descriptors, {look.ledger:.2f} ms a transaction"
@@ -163,8 +163,8 @@ class _Running:
 
     async def _metric(self, name: str) -> float:
         async with aiohttp.ClientSession() as http, http.get(self.metrics_url) as answer:
-            said = await answer.text()
-        values = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", said, re.MULTILINE)
+            page = await answer.text()
+        values = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", page, re.MULTILINE)
         return sum(map(float, values))
 
 

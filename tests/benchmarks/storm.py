@@ -1,6 +1,6 @@
-"""Load of all kinds: people do everything that the bot allows, while Slack and WeChat keep failing.
+"""People who do everything that the bot allows, while Slack and WeChat keep failing.
 
-The load is bounded: a fixed number of people, each doing one thing at a time, until the context is closed.
+The load is bounded: a fixed number of people do one thing at a time.
 """
 
 import asyncio
@@ -73,11 +73,11 @@ class Storm:
             "batch": self._batch,
             "confirm": self._confirm,
             "approve": self._approve,
-            "words": self._words,
+            "query": self._query,
             "denied": self._denied,
             "home": self._home,
         }
-        slack.on_change = self._saw
+        slack.on_change = self._count_ends
 
     async def blow(self, seconds: float) -> None:
         """Let everybody act for this many seconds; return when each has completed the last action."""
@@ -147,16 +147,12 @@ class Storm:
             await self._slack.until(lambda slack: bool(slack.views(approver)))
             await self._slack.submit(approver, self._slack.views(approver)[-1], {"comment": "fine"})
 
-    async def _words(self) -> None:
-        asked = (
-            "help",
-            "whoami",
-            "history",
-            "history prod-1",
-            f"why {APPID} prod-1",
-            "prod-1 oops",
+    async def _query(self) -> None:
+        texts = (
+            *("help", "whoami", "history", "history prod-1", "prod-1 oops"),
+            *(f"why {APPID} prod-1", f"{APPID} prod-1 --dry-run"),
         )
-        await self._type(self._dice.choice((*asked, f"{APPID} prod-1 --dry-run")))
+        await self._type(self._dice.choice(texts))
 
     async def _denied(self) -> None:
         await self._type(f"{APPID} prod-{next(self._numbers)}", "second")
@@ -170,7 +166,7 @@ class Storm:
             raise TimeoutError(ack.error)
         return ack
 
-    def _saw(self, message: PostedMessage, change: Change) -> None:
+    def _count_ends(self, message: PostedMessage, change: Change) -> None:
         if message.thread_ts or change == "deleted":
             return
         if message.channel == PLACES["approvals"]:

@@ -1,4 +1,4 @@
-"""Which bars are met, by figures exactly on them and just beyond."""
+"""The bars with figures exactly on them and just beyond."""
 
 from dataclasses import replace
 

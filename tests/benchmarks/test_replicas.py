@@ -1,4 +1,4 @@
-"""Counting, and combining rounds, for replicas on one server."""
+"""The traffic of replicas with their server, and the medians of rounds."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -20,7 +20,7 @@ def test_the_median_of_the_rounds_is_taken_for_each_figure() -> None:
     assert Together.middle([bad, ONE, ONE]) == ONE
 
 
-async def test_a_round_trip_is_counted_once_however_many_pieces_it_has_and_a_transaction_by_its_end(
+async def test_round_trips_are_counted_once_whatever_their_pieces_and_transactions_by_their_commits(
     tmp_path: Path,
 ) -> None:
     async def server(reader: StreamReader, writer: StreamWriter) -> None:
@@ -29,8 +29,8 @@ async def test_a_round_trip_is_counted_once_however_many_pieces_it_has_and_a_tra
                 writer.write(b"done\n")
         writer.close()
 
-    async def ask(reader: StreamReader, writer: StreamWriter, *said: bytes) -> None:
-        for each in said:
+    async def ask(reader: StreamReader, writer: StreamWriter, *pieces: bytes) -> None:
+        for each in pieces:
             writer.write(each)
             await writer.drain()
         assert await reader.readline() == b"done\n"
@@ -44,7 +44,7 @@ async def test_a_round_trip_is_counted_once_however_many_pieces_it_has_and_a_tra
         reader, writer = await asyncio.open_unix_connection(path)
         await ask(reader, writer, b"BEGIN\0\n", b"answer\n")
         await ask(reader, writer, b"one\n", b"COMMIT\0\n", b"answer\n")
-        assert (relay.turns, relay.transactions) == (2, 1)
-        assert relay.waited > 0
+        assert (relay.round_trips, relay.transactions) == (2, 1)
+        assert relay.seconds > 0
         writer.close()
         await writer.wait_closed()

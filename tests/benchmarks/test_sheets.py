@@ -6,7 +6,7 @@ from tests.benchmarks.capacity import PAGE
 from tests.benchmarks.database import timeouts
 from tests.benchmarks.limits import Calls, Limited, Met, Paused
 from tests.benchmarks.measure import Speed
-from tests.benchmarks.replicas import Distant, Replicated, Spoken, Together
+from tests.benchmarks.replicas import Distant, Replicated, Together, Traffic
 from tests.benchmarks.sheets import (
     Sheet,
     cost_sheet,
@@ -21,11 +21,11 @@ from tests.benchmarks.sheets import (
 SPEED = Speed(10.0, 50.0, 200.0, 400.0, per_second=100.0)
 ONE = Together(1, None, SPEED, bots=4.0, server=1.0, wal=6_000.0, kept=2_000.0, connections=1)
 POOLED = Together(4, 2, SPEED, bots=5.0, server=1.25, wal=6_000.0, kept=2_000.0, connections=2)
-APART, AMONG = Spoken(4.7, 25.9), {1: Spoken(0.18, 10.28), 4: Spoken(0.3, 11.0)}
-FOUND = Replicated(SPEED, (ONE, POOLED), APART, AMONG, Distant(1.24, SPEED))
+ONE_AT_A_TIME, AT_ONCE = Traffic(4.7, 25.9), {1: Traffic(0.18, 10.28), 4: Traffic(0.3, 11.0)}
+FOUND = Replicated(SPEED, (ONE, POOLED), ONE_AT_A_TIME, AT_ONCE, Distant(1.24, SPEED))
 
 
-def test_each_number_of_replicas_has_a_line_that_says_whether_pgbouncer_stands_between() -> None:
+def test_each_number_of_replicas_has_a_line_with_and_without_pgbouncer() -> None:
     assert replicas_sheet(FOUND).rows == (
         ("1, on SQLite", "100", "50", "", "", "", "", ""),
         ("1", "100", "50", "1", "0.18", "10.3", "4.0", "1.0"),
@@ -63,7 +63,7 @@ def test_the_limits_sheet_has_the_allowed_rate_and_the_limit_that_was_reached() 
     assert sheet.rows == (("2", "60 a minute", "50 a minute", "`chat.update`", "50"),)
 
 
-def test_a_batch_that_pauses_says_when_all_was_shared() -> None:
+def test_a_paused_batch_has_the_time_until_everything_was_shared() -> None:
     assert paused_sheet(Paused(500, 300, 63.4, 0)).rows == (("500 appids", "300", "63 s", "0"),)
 
 
@@ -84,7 +84,7 @@ def test_the_page_has_a_place_for_each_sheet() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_page_sets_behind_pgbouncer_all_the_time_limits_that_a_bot_asks_for() -> None:
+def test_the_page_says_how_to_set_every_timeout_that_pgbouncer_does_not_pass_on() -> None:
     page = PAGE.read_text("utf-8")
     assert len(timeouts()) == 3
     for name, value in timeouts().items():

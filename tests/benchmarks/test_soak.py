@@ -28,7 +28,7 @@ def test_lasting_growth_is_a_leak_however_late_it_begins(what: str, begins: int)
 
 
 @pytest.mark.parametrize("what", LEAKS)
-def test_a_single_peak_is_no_leak_since_noise_only_adds(what: str) -> None:
+def test_a_single_peak_is_noise_and_no_leak(what: str) -> None:
     once = [[STEADY] * at + [LEAKS[what]] + [STEADY] * (LOOKS - at - 1) for at in range(LOOKS)]
     assert [missed(looks) for looks in once] == [[]] * LOOKS
 
@@ -38,12 +38,12 @@ def test_growth_during_the_warm_up_is_no_leak(what: str) -> None:
     assert missed([STEADY] + [LEAKS[what]] * (LOOKS - 1)) == []
 
 
-def test_a_bot_that_does_its_work_under_faults_has_nothing_wrong() -> None:
+def test_a_bot_that_does_its_work_under_faults_has_no_problem() -> None:
     assert wrongs(GOOD, [], "a log\n") == []
 
 
 @pytest.mark.parametrize(
-    ("came", "violations", "log", "sentence"),
+    ("tally", "violations", "log", "sentence"),
     [
         (replace(GOOD, shared=0), [], "", "Of 40 shares only 0 were made."),
         (replace(GOOD, answered=20), [], "", "Of 60 requests only 20 were answered."),
@@ -57,16 +57,16 @@ def test_a_bot_that_does_its_work_under_faults_has_nothing_wrong() -> None:
         (GOOD, [], "xoxb-made-up-token\n", "A secret is in the log."),
     ],
 )
-def test_a_bot_that_says_only_no_or_nothing_or_too_much_is_found(
-    came: Tally, violations: list[str], log: str, sentence: str
+def test_each_problem_that_the_faults_do_not_explain_is_reported(
+    tally: Tally, violations: list[str], log: str, sentence: str
 ) -> None:
-    assert wrongs(came, violations, log) == [sentence]
+    assert wrongs(tally, violations, log) == [sentence]
 
 
-def test_a_bot_that_serves_nobody_is_found() -> None:
+def test_a_bot_that_serves_nobody_is_reported() -> None:
     nothing = Tally(done=0, left=0, asked=0, answered=0, wanted=0, shared=0)
     assert len(wrongs(nothing, [], "")) == 2
 
 
-def test_a_tally_since_another_counts_only_what_came_after_it() -> None:
+def test_a_tally_since_an_earlier_one_is_the_difference() -> None:
     assert GOOD.since(replace(GOOD, done=90, shared=30)) == Tally(10, 0, 0, 0, 0, 8)
