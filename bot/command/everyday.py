@@ -110,7 +110,7 @@ def sense(word: str) -> Sense | None:
 
 
 def ending(words: Iterable[str]) -> str | None:
-    """Return what asks that a share ends by itself, as it never does; None if nothing does."""
+    """Return the words that ask for a share that ends by itself, which none does; None if there are none."""
     found = re.search(_ENDING, " ".join(words).lower(), re.VERBOSE)
     return found[0].lstrip("-") if found else None
 
@@ -122,5 +122,5 @@ def nearly_reverse(word: str) -> bool:
 
 
 def stands_for(word: str) -> str | None:
-    """Return the subcommand that an everyday word asks for by other words."""
+    """Return the subcommand that an everyday word stands for."""
     return next((first for first, said in _STAND_FOR.items() if said.match(word)), None)

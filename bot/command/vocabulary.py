@@ -160,7 +160,7 @@ def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
 
 
 def not_understood(words: Iterable[str], line: str) -> str | None:
-    """Return the first word before the end of appid and env that may ask for anything, where `line` would share."""
+    """Return the first word, before the last id that `line` would share, that may ask for something else."""
     parts = line.lower().split()[1:]
     if not parts or not is_appid(parts[0]) or {BLANK_ENV, "--dry-run"} & {*parts}:
         return None

@@ -10,7 +10,7 @@ from bot.domain.outcome import Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
 from bot.messages.outcomes import state
-from bot.messages.words import Words, bullets, code, mention, when
+from bot.messages.words import Words, bullets, code, mention, msgid, when
 
 _LISTED = 15
 _COPIED_LIMIT = 500  # longer than any command with the longest env and reason
@@ -66,31 +66,32 @@ def shared_before(
     )
 
 
+_OWN = (
+    msgid("*Your requests, the newest first*"),
+    msgid("You have no requests yet."),
+    msgid(
+        "There are older ones. `/share-env history &lt;env&gt;` and `history &lt;appid&gt;` list those about one."
+    ),
+)
+_ABOUT = (
+    msgid("*Requests about {about}, the newest first*"),
+    msgid("There are no requests about {about} that you may see."),
+    msgid("There are older ones."),
+)
+
+
 def history(words: Words, lines: Sequence[Line], about: str | None, most: int = _LISTED) -> Message:
     """List past requests, newest first; `about` is the env or appid that they share."""
+    title, none, older = _ABOUT if about else _OWN
+    shared = code(about or "")
     if not lines:
-        return message(_none(words, about))
-    shown = _as_many_as_fit([in_a_line(words, line, own=not about) for line in lines[:most]])
-    title = (
-        words("*Requests about {about}, the newest first*", about=code(about))
-        if about
-        else words("*Your requests, the newest first*")
-    )
-    older = _older(words, about) if len(shown) < len(lines) else None
-    return message(f"{title}\n{bullets(shown)}", older and small(older))
-
-
-def _none(words: Words, about: str | None) -> str:
-    if not about:
-        return words("You have no requests yet.")
-    return words("There are no requests about {about} that you may see.", about=code(about))
-
-
-def _older(words: Words, about: str | None) -> str:
-    if about:
-        return words("There are older ones.")
-    return words(
-        "There are older ones. `/share-env history &lt;env&gt;` and `history &lt;appid&gt;` list those about one."
+        return message(words(none, about=shared))
+    told = [in_a_line(words, line, own=not about) for line in lines[:most]]
+    ends = accumulate(len(f"• {line}\n") for line in told)
+    shown = [line for line, end in zip(told, ends, strict=True) if end <= _LIST_ROOM]
+    return message(
+        f"{words(title, about=shared)}\n{bullets(shown)}",
+        small(words(older)) if len(shown) < len(lines) else None,
     )
 
 
@@ -110,11 +111,6 @@ def not_recorded(words: Words) -> Message:
             "Please send the command again in a few minutes. If it happens again, tell {contact}: I cannot write to my ledger (`DATABASE_URL`)."
         ),
     )
-
-
-def _as_many_as_fit(lines: list[str]) -> list[str]:
-    ends = accumulate(len(f"• {line}\n") for line in lines)
-    return [line for line, end in zip(lines, ends, strict=True) if end <= _LIST_ROOM]
 
 
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:

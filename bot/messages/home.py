@@ -54,7 +54,10 @@ def home(
         page += message(_how(words))
     if records is None:
         return page + message(no_history(words).parts[0])
-    page += _waiting(words, records.waiting) + _stoppable(words, records.stoppable)
+    waiting = [_undecided(words, *each) for each in records.waiting[:LISTED]]
+    page += _section(words, words("*Waiting for your decision*"), waiting, len(records.waiting))
+    stoppable = [_stoppable(words, line) for line in records.stoppable[:LISTED]]
+    page += _section(words, words("*What you can cancel*"), stoppable, len(records.stoppable))
     return page + history(words, records.lines, None, LISTED)
 
 
@@ -71,19 +74,7 @@ def _how(words: Words) -> str:
     )
 
 
-def _waiting(words: Words, waiting: Sequence[ToDecide]) -> Message:
-    """List the requests that wait for this person's decision, with buttons."""
-    told = [_undecided(words, *each) for each in waiting[:LISTED]]
-    return _section(words, words("*Waiting for your decision*"), told, len(waiting))
-
-
-def _stoppable(words: Words, lines: Sequence[Line]) -> Message:
-    """List the requests that this person may cancel, with a button each."""
-    told = [_stoppable_one(words, line) for line in lines[:LISTED]]
-    return _section(words, words("*What you can cancel*"), told, len(lines))
-
-
-def _stoppable_one(words: Words, line: Line) -> Message:
+def _stoppable(words: Words, line: Line) -> Message:
     which = f"{line.request.env}, {line.request.id}"
     cancel = Button(words("Cancel"), Act.CANCEL, line.request.id, about=which)
     return message(in_a_line(words, line), Buttons((cancel,)))

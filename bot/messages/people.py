@@ -115,7 +115,10 @@ def tokens(words: Words, states: Sequence[LinkState]) -> Message:
     """List the state of each owner's token; the ticket and the platform token only if something is wrong with them."""
     told = [state for state in states if state.link is Link.OWNER or not is_well(state)]
     # Problems first, because a long list is cut.
-    lines = [_line(words, state) for state in sorted(told, key=is_well)]
+    lines = [
+        sentences(words, _good(words, state), _failed(words, state))
+        for state in sorted(told, key=is_well)
+    ]
     title = words("*Tokens kept by the bot*")
     return message(f"{title}\n{some(words, lines, _ROOM)}" if lines else None)
 
@@ -123,10 +126,6 @@ def tokens(words: Words, states: Sequence[LinkState]) -> Message:
 def is_well(state: LinkState) -> bool:
     """Return whether a link is valid and its last renewal succeeded."""
     return state.good_until is not None and state.trouble is None
-
-
-def _line(words: Words, state: LinkState) -> str:
-    return sentences(words, _good(words, state), _failed(words, state))
 
 
 def _good(words: Words, state: LinkState) -> str:
