@@ -48,52 +48,40 @@ def _open_closed_streams() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="share-env-bot", description="Share WeChat cloud environments from Slack."
-    )
+    about = "Share WeChat cloud environments from Slack."
+    parser = argparse.ArgumentParser(prog="share-env-bot", description=about)
     parser.add_argument("--version", action="store_true", help="say which release this is")
     parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(metavar="COMMAND")
-    commands.add_parser("run", help="run the bot (the default)")
-    audit = commands.add_parser(
-        "audit", help="read the ledger: who asked for what, and what came of it"
+    add = parser.add_subparsers(metavar="COMMAND").add_parser
+    add("run", help="run the bot (the default)")
+    _audit_options(add("audit", help="read the ledger: who asked for what, and what came of it"))
+    _request_options(add("request", help="tell one request's whole story"))
+    _doctor_options(add("doctor", help="check all that the bot needs, and name the fixes"))
+    _policy_options(
+        add("policy", help="look for mistakes in the policy, run its tests, or ask it a question")
     )
-    _audit_options(audit)
-    request = commands.add_parser("request", help="tell one request's whole story")
-    request.add_argument("id", metavar="ID", help="as in the answer in Slack, such as 7kq2mhx4")
-    request.set_defaults(command=_request)
-    _doctor_options(
-        commands.add_parser("doctor", help="check all that the bot needs, and name the fixes")
-    )
-    policy = commands.add_parser(
-        "policy", help="look for mistakes in the policy, run its tests, or ask it a question"
-    )
-    _policy_options(policy)
-    _demo_options(commands.add_parser("demo", help="try the bot without Slack and without WeChat"))
+    _demo_options(add("demo", help="try the bot without Slack and without WeChat"))
     return parser
 
 
 def _audit_options(audit: argparse.ArgumentParser) -> None:
     audit.set_defaults(command=_audit)
-    audit.add_argument(
-        "--since", type=_day, metavar="DATE", help="from this day on, such as 2026-11-25"
-    )
-    audit.add_argument("--user", metavar="ID", help="of this Slack user, such as U012ABCDEF")
-    audit.add_argument("--env", help="about this env")
-    audit.add_argument("--appid", help="about this appid")
-    audit.add_argument(
-        "--request",
-        metavar="ID",
-        help="about this request, such as 7kq2mhx4 or, of a batch, 7kq2mhx4-12",
-    )
-    audit.add_argument("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
-    audit.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
-    audit.add_argument(
-        "--delete-before",
-        type=_day,
-        metavar="DATE",
-        help="delete what ended before this day, of everybody and for good",
-    )
+    add = audit.add_argument
+    add("--since", type=_day, metavar="DATE", help="from this day on, such as 2026-11-25")
+    add("--user", metavar="ID", help="of this Slack user, such as U012ABCDEF")
+    add("--env", help="about this env")
+    add("--appid", help="about this appid")
+    of_request = "about this request, such as 7kq2mhx4 or, of a batch, 7kq2mhx4-12"
+    add("--request", metavar="ID", help=of_request)
+    add("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
+    add("--format", choices=("table", "csv", "jsonl"), default="table")
+    deletes = "delete what ended before this day, of everybody and for good"
+    add("--delete-before", type=_day, metavar="DATE", help=deletes)
+
+
+def _request_options(request: argparse.ArgumentParser) -> None:
+    request.set_defaults(command=_request)
+    request.add_argument("id", metavar="ID", help="as in the answer in Slack, such as 7kq2mhx4")
 
 
 def _doctor_options(doctor: argparse.ArgumentParser) -> None:
@@ -101,42 +89,35 @@ def _doctor_options(doctor: argparse.ArgumentParser) -> None:
     either = doctor.add_mutually_exclusive_group()
     either.add_argument("--json", action="store_true", help="print JSON")
     either.add_argument("--real", action="store_true", help="try the real Slack and WeChat")
-    doctor.add_argument("--channel", metavar="ID", help="with --real: where it may post")
-    doctor.add_argument("--user", metavar="ID", help="with --real: you, who are in that channel")
-    doctor.add_argument("--yes", action="store_true", help="with --real: do not ask first")
+    add = doctor.add_argument
+    add("--channel", metavar="ID", help="with --real: where it may post")
+    add("--user", metavar="ID", help="with --real: you, who are in that channel")
+    add("--yes", action="store_true", help="with --real: do not ask first")
 
 
 def _policy_options(policy: argparse.ArgumentParser) -> None:
     policy.set_defaults(command=_policy)
-    policy.add_argument("file", nargs="?", metavar="FILE", help="instead of the one in force")
-    policy.add_argument("--user", metavar="ID", help="who asks: what may they share, and why")
-    policy.add_argument("--appid", help="the mini program that is to receive access")
-    policy.add_argument("--env", help="the env that is to be shared")
-    policy.add_argument("--channel", metavar="ID", help="where they ask")
-    policy.add_argument(
-        "--group", dest="groups", action="append", metavar="ID", help="a user group that holds them"
-    )
-    policy.add_argument("--guest", action="store_true", default=None, help="they are a guest")
-    policy.add_argument("--json", action="store_true", help="print JSON")
+    add, group = policy.add_argument, "a user group that holds them"
+    add("file", nargs="?", metavar="FILE", help="instead of the one in force")
+    add("--user", metavar="ID", help="who asks: what may they share, and why")
+    add("--appid", help="the mini program that is to receive access")
+    add("--env", help="the env that is to be shared")
+    add("--channel", metavar="ID", help="where they ask")
+    add("--group", dest="groups", action="append", metavar="ID", help=group)
+    add("--guest", action="store_true", default=None, help="they are a guest")
+    add("--json", action="store_true", help="print JSON")
 
 
 def _demo_options(demo: argparse.ArgumentParser) -> None:
     demo.set_defaults(command=_demo)
-    demo.add_argument(
-        "--script",
-        nargs="?",
-        const="",
-        metavar="FILE",
-        help="play what the demo saved, or without FILE a fixed scenario, and exit",
-    )
-    demo.add_argument(
-        "--no-open", action="store_true", help="leave the browser alone, and only print the address"
-    )
-    demo.add_argument("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
-    demo.add_argument("--in", dest="place", metavar="PLACE", help="where the LINE is typed")
-    demo.add_argument(
-        "line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'"
-    )
+    add = demo.add_argument
+    plays = "play what the demo saved, or without FILE a fixed scenario, and exit"
+    add("--script", nargs="?", const="", metavar="FILE", help=plays)
+    quiet = "leave the browser alone, and only print the address"
+    add("--no-open", action="store_true", help=quiet)
+    add("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
+    add("--in", dest="place", metavar="PLACE", help="where the LINE is typed")
+    add("line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'")
 
 
 def _version(_: argparse.Namespace) -> int:
