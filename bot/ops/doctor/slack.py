@@ -1,6 +1,6 @@
 """Check Slack's answers: tokens, granted scopes, other connections, and the people and groups of the policy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.ops.doctor.findings import (
@@ -15,7 +15,6 @@ from bot.ops.doctor.findings import (
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
 from bot.policy.kinds import Policy, Standing, Unreadable
-from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Result
 from bot.slack.preflight import (
     REINSTALL,
@@ -38,22 +37,14 @@ _LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 
 async def check_slack(setup: Setup) -> list[Finding]:
-    """Return the findings about Slack; `replicas` in the ledger are compared to Slack's connections."""
-    told, ledger = await setup.slack, await setup.ledger
-    return [*_check(setup.parts.slack, setup.policy, told, ledger.replicas)]
-
-
-def _check(
-    slack: SlackSettings | None, policy: Policy | None, told: SlackAnswers, replicas: int | None
-) -> Iterator[Finding]:
-    yield _bot(told)
-    yield _scopes(policy, told)
+    """Return the findings about Slack; its connections are compared to the replicas in the ledger."""
+    told, slack, policy = await setup.slack, setup.parts.slack, setup.policy
+    found = [_bot(told), _scopes(policy, told)]
     if slack is None or slack.app_token:
-        yield _app(told)
-        yield _connections(told, replicas)
+        found += [_app(told), _connections(told, (await setup.ledger).replicas)]
     if policy:
-        yield _groups(policy, told)
-        yield _people(told)
+        found += [_groups(policy, told), _people(told)]
+    return found
 
 
 def _bot(told: SlackAnswers) -> Finding:
@@ -63,10 +54,8 @@ def _bot(told: SlackAnswers) -> Finding:
         return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
     if problem := problem_of_bot(told.bot):
         return _no(told.bot, wrong_by("slack-bot", problem))
-    identity = told.bot.data if isinstance(told.bot, Answered) else {}
-    return ok(
-        "slack-bot", f"auth.test: {identity.get('user')} in the workspace {identity.get('team')}"
-    )
+    who = told.bot.data if isinstance(told.bot, Answered) else {}
+    return ok("slack-bot", f"auth.test: {who.get('user')} in the workspace {who.get('team')}")
 
 
 def _no(result: Result, finding: Finding) -> Finding:
@@ -75,14 +64,9 @@ def _no(result: Result, finding: Finding) -> Finding:
     return replace(finding, fix=fix, causes=("proxies",) if unreached(result) else ())
 
 
-def _first(told: SlackAnswers) -> str:
-    """Return the check that explains why the bot token could not be used."""
-    return "settings" if told.bot is None and not told.failed else "slack-bot"
-
-
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
     if told.scopes is None:
-        return unchecked("slack-scopes", "Slack did not say which are granted", _first(told))
+        return unchecked("slack-scopes", "Slack did not say which are granted", "slack-bot")
     lacking = missing(told.scopes)
     if not lacking:
         return ok("slack-scopes", f"all {len(SCOPES)} are granted")
@@ -105,8 +89,7 @@ def _app(told: SlackAnswers) -> Finding:
 def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     name = "slack-connections"
     if not isinstance(told.app, Answered):
-        first = "settings" if told.app is None and not told.failed else "slack-app"
-        return unchecked(name, "Slack could not be asked for a connection", first)
+        return unchecked(name, "Slack could not be asked for a connection", "slack-app")
     if told.connections is None:
         fix = "Check that the network and the proxy let wss:// through."
         return wrong(name, "Slack's socket does not open, or greets nobody", fix, "proxies")
@@ -130,21 +113,21 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     if not named:
         return ok(name, "the policy names none")
     if told is None:
-        return unchecked(name, "Slack could not be asked", _first(answers))
+        return unchecked(name, "Slack could not be asked", "slack-bot")
     if isinstance(told, Unreadable):
         why, fix = _READABLE.get(told, _LATER)
         return wrong(name, f"cannot be read: {why}", fix, *_lacked(told))
-    missing = [group for group in named if group not in told]
-    gone = [group for group in named if group in told and not told[group].active]
-    empty = [g for g in named if g in told and told[g].active and not told[g].members]
-    if missing or gone:
-        found = _both(("do not exist", missing), ("deactivated", [_called(g, told) for g in gone]))
+    lost = [group for group in named if group not in told]
+    gone = [_called(each, told) for each in named if each in told and not told[each].active]
+    empty = [_called(each, told) for each in named if each in told and not told[each].members]
+    if lost or gone:
+        found = _both(("do not exist", lost), ("deactivated", gone))
         fix = "Correct the ids in the policy, or bring the groups back in Slack."
         return wrong(name, found, fix)
     if empty:
         fix = "Add people in Slack, or take the group out of the policy."
-        return warning(name, f"without members: {listed([_called(g, told) for g in empty])}", fix)
-    return ok(name, listed([_called(group, told) for group in named]))
+        return warning(name, f"without members: {listed(empty)}", fix)
+    return ok(name, listed([_called(each, told) for each in named]))
 
 
 def _called(group: str, told: Mapping[str, FoundGroup]) -> str:
@@ -154,7 +137,7 @@ def _called(group: str, told: Mapping[str, FoundGroup]) -> str:
 def _people(told: SlackAnswers) -> Finding:
     name = "slack-people"
     if not isinstance(told.bot, Answered):
-        return unchecked(name, "Slack could not be asked", _first(told))
+        return unchecked(name, "Slack could not be asked", "slack-bot")
     by: dict[Standing | Unreadable, list[str]] = {}
     for user_id, standing in told.people.items():
         by.setdefault(standing, []).append(user_id)
