@@ -95,8 +95,8 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
 
 def _warn_if_nobody_may(policy: Policy) -> None:
     """Log a warning if a policy that came into force denies everybody everything."""
-    if remark := only_denies(policy):
-        _log.warning("the policy only denies", extra={"reason": remark.found, "fix": remark.fix})
+    if nobody := only_denies(policy):
+        _log.warning("the policy only denies", extra={"reason": nobody.found, "fix": nobody.fix})
 
 
 def _metrics(clock: Callable[[], float]) -> "Metrics":

@@ -8,17 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 from bot.command.grammar import is_appid
-from bot.ops.doctor.findings import (
-    Finding,
-    counted,
-    listed,
-    of_owners,
-    ok,
-    remarked,
-    tell,
-    warning,
-    wrong_by,
-)
+from bot.domain.finding import Finding, ok, warning, wrong_by
+from bot.ops.doctor.findings import counted, listed, of_owners, tell
 from bot.ops.output import FAILED, FINE, complain, printable
 from bot.ops.policy_answers import Explanation, Rights
 from bot.policy.file import read_question
@@ -86,7 +77,7 @@ def examine(
     if path:
         yield from _tests(tested)
     rules = tested.policy
-    yield from [*map(remarked, reach(rules))] or [ok("policy-reach", "each rule can be reached")]
+    yield from [*reach(rules)] or [ok("policy-reach", "each rule can be reached")]
     yield from _approvers(rules, channels or {})
     yield from of_owners(rules, _lost)
     if rules.operators != Operators():
@@ -104,7 +95,7 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 
 
 def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
-    found = [*map(remarked, approvals(rules)), *chain.from_iterable(channels.values())]
+    found = [*approvals(rules), *chain.from_iterable(channels.values())]
     yield from found
     named = [rule.approvers.channel for rule in rules.rules if rule.approvers]
     if not found:

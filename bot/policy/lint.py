@@ -5,9 +5,8 @@ The doctor adds the checks that need Slack, such as who is in a group.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
+from bot.domain.finding import Finding, warning, wrong
 from bot.policy.conditions import CONDITIONS, any_case
 from bot.policy.decide import deciding_rule, named_envs, owner_of
 from bot.policy.errors import quoted
@@ -15,30 +14,18 @@ from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
 from bot.policy.kinds import ANYONE, Approvers, Effect, Policy, Rule
 from bot.policy.trials import Result
 
-_Check = Literal["policy-reach", "policy-approvers", "policy-owners", "policy-tests"]
 
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """One likely mistake and its fix; `wrong` if it cannot be intended."""
-
-    name: _Check
-    found: str
-    fix: str
-    wrong: bool = False
-
-
-def only_denies(policy: Policy) -> Remark | None:
-    """Return a remark if nobody may share anything, since no rule that permits can ever decide."""
+def only_denies(policy: Policy) -> Finding | None:
+    """Return a finding if nobody may share anything, since no rule that permits can ever decide."""
     permitting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
     lost = [_behind(*each) for each in shadowed(policy) if each[0].effect is not Effect.DENY]
     if len(permitting) > len(lost):
         return None
     why = "; ".join(("nobody may share anything: every rule that decides anything denies", *lost))
-    return Remark("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
+    return warning("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
 
 
-def reach(policy: Policy) -> Iterator[Remark]:
+def reach(policy: Policy) -> Iterator[Finding]:
     """Yield rules that never decide, globs that match nothing, and people that are redundant next to “*”."""
     nobody = only_denies(policy)
     if nobody:
@@ -46,18 +33,18 @@ def reach(policy: Policy) -> Iterator[Remark]:
     for rule, wider in shadowed(policy):
         if nobody is None or rule.effect is Effect.DENY:
             fix = "Move the narrower rule up, or take it out."
-            yield Remark("policy-reach", _behind(rule, wider), fix)
+            yield warning("policy-reach", _behind(rule, wider), fix)
     for rule in policy.rules:
         for glob in dict.fromkeys(rule.appids):
             if not can_match_appid(glob):
                 why = f"{_named(rule)}, appids: {quoted(glob)} can match no appid"
                 fix = "Correct it: an appid is wx and 16 digits or letters a to f."
-                yield Remark("policy-reach", why, fix, wrong=True)
+                yield wrong("policy-reach", why, fix)
         for glob in dict.fromkeys(rule.envs):
             yield from _no_env("policy-reach", _named(rule), glob)
         if ANYONE in rule.users and len(rule.users) + len(rule.groups) > 1:
             why = f"{_named(rule)} is for everyone: “*” makes the others whom it names mean nothing"
-            yield Remark("policy-reach", why, "Take out “*”, or the others.")
+            yield warning("policy-reach", why, "Take out “*”, or the others.")
 
 
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
@@ -81,8 +68,8 @@ def approval(
     approvers: Approvers,
     able: frozenset[str] | None,
     asking: frozenset[str] | None,
-) -> Iterator[Remark]:
-    """Yield a remark if the only possible requester is among the approvers; None stands for everybody."""
+) -> Iterator[Finding]:
+    """Yield a finding if the only possible requester is among the approvers; None stands for everybody."""
     if rule.self_approval or not able or asking is None or len(asking) != 1:
         return
     if able == asking:
@@ -91,25 +78,25 @@ def approval(
             "its only approver is the only one who may ask"
         )
         fix = "Name another approver, or set self_approval = true."
-        yield Remark("policy-approvers", why, fix, wrong=True)
+        yield wrong("policy-approvers", why, fix)
     elif asking <= approvers.users:
         (only,) = asking
         why = (
             f"{only} can never approve what {_named(rule)} asks for: "
             "nobody else may ask, and self_approval is not set"
         )
-        yield Remark("policy-approvers", why, "Take them out, or set self_approval = true.")
+        yield warning("policy-approvers", why, "Take them out, or set self_approval = true.")
 
 
-def approvals(policy: Policy) -> Iterator[Remark]:
-    """Yield the remarks of `approval` for each rule, as far as the policy alone names the people."""
+def approvals(policy: Policy) -> Iterator[Finding]:
+    """Yield the findings of `approval` for each rule, as far as the policy alone names the people."""
     for rule in policy.rules:
         if rule.approvers:
             able = _listed(rule.approvers.users, rule.approvers.groups)
             yield from approval(rule, rule.approvers, able, _listed(rule.users, rule.groups))
 
 
-def owners(policy: Policy) -> Iterator[Remark]:
+def owners(policy: Policy) -> Iterator[Finding]:
     """Yield owners' envs that no command can name, or that an earlier owner has."""
     for number, owner in enumerate(policy.owners, 1):
         place = f"owner {number} ({owner.appid})"
@@ -120,7 +107,7 @@ def owners(policy: Policy) -> Iterator[Remark]:
             )
             if first and policy.owners[first - 1].appid != owner.appid:
                 why = f"{place} never owns {quoted(env)}: owner {first}, which comes first, does"
-                yield Remark("policy-owners", why, "Move the narrower one up, or take it out.")
+                yield warning("policy-owners", why, "Move the narrower one up, or take it out.")
 
 
 def ownerless(policy: Policy) -> list[str]:
@@ -128,7 +115,7 @@ def ownerless(policy: Policy) -> list[str]:
     return [env for env in named_envs(policy) if owner_of(policy, env) is None]
 
 
-def unowned(policy: Policy) -> Iterator[Remark]:
+def unowned(policy: Policy) -> Iterator[Finding]:
     """Yield the rules whose globs allow envs without an owner."""
     if policy.default_owner:
         return
@@ -140,7 +127,7 @@ def unowned(policy: Policy) -> Iterator[Remark]:
             what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
             why = f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here"
             fix = "Add them to an [[owner]], or see that it is set where the bot runs."
-            yield Remark("policy-owners", why, fix)
+            yield warning("policy-owners", why, fix)
 
 
 def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
@@ -151,11 +138,11 @@ def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
     ]
 
 
-def _no_env(check: _Check, place: str, glob: str) -> Iterator[Remark]:
+def _no_env(check: str, place: str, glob: str) -> Iterator[Finding]:
     if not can_match_env(glob):
         why = f"{place}, envs: {quoted(glob)} can match no env"
         fix = "Correct it: an env is letters, digits and dashes, 64 at most."
-        yield Remark(check, why, fix, wrong=True)
+        yield wrong(check, why, fix)
 
 
 def _disjoint(rule: Rule, glob: str, owned: str) -> bool:

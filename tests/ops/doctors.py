@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.ops.doctor.findings import Finding, Level, Printed, by_cause
+from bot.domain.finding import Finding, Level
+from bot.ops.doctor.findings import Printed, by_cause
 from bot.ops.doctor.run import examine
 from bot.runtime.clock import Runtime
 

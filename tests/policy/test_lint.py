@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.command.grammar import is_appid, is_env
+from bot.domain.finding import Finding
 from bot.policy.conditions import CONDITIONS
 from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
 from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
-    Remark,
     approvals,
     ownerless,
     owners,
@@ -45,8 +45,8 @@ def needs_approval(
     return Rule("r", Effect.APPROVE, people, approvers=by)
 
 
-def findings(remarks: Iterator[Remark]) -> list[tuple[str, bool]]:
-    return [(remark.found, remark.wrong) for remark in remarks]
+def findings(found: Iterator[Finding]) -> list[tuple[str, bool]]:
+    return [(each.found, each.level == "wrong") for each in found]
 
 
 WITH_EFFECT = [
@@ -94,7 +94,7 @@ WITHOUT_EFFECT = [
 
 
 @pytest.mark.parametrize("rules", WITH_EFFECT)
-def test_rules_that_can_decide_have_no_remarks(rules: tuple[Rule, ...]) -> None:
+def test_rules_that_can_decide_have_no_findings(rules: tuple[Rule, ...]) -> None:
     assert findings(reach(Policy(rules))) == []
 
 
@@ -398,14 +398,14 @@ OWNERS = st.lists(
 
 
 @given(POLICIES, OWNERS, st.sampled_from((None, A)))
-def test_remarks_about_any_policy_are_sentences(
+def test_findings_about_any_policy_are_sentences(
     policy: Policy, owned: tuple[Owner, ...], default: str | None
 ) -> None:
     whole = replace(policy, owners=owned, default_owner=default)
-    for remark in [*reach(whole), *approvals(whole), *owners(whole), *unowned(whole)]:
-        assert remark.found
-        assert not remark.found.endswith(".")
-        assert re.fullmatch(r"[A-Z].*\.", remark.fix)
+    for found in [*reach(whole), *approvals(whole), *owners(whole), *unowned(whole)]:
+        assert found.found
+        assert not found.found.endswith(".")
+        assert re.fullmatch(r"[A-Z].*\.", found.fix or "")
     assert {owner_of(whole, env) for env in ownerless(whole)} <= {None}
     named = {env for rule in whole.rules for env in rule.envs} | {e for o in owned for e in o.envs}
     assert set(ownerless(whole)) <= named

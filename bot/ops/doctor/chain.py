@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
 from bot.domain.link import Link, LinkState
 from bot.guidance import AUTHORISE_ANEW, in_general
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
-from bot.ops.doctor.findings import Finding, Level, ok, unchecked, warning, wrong
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Finding, Level, ok
 from bot.ops.output import printable
 from bot.policy.kinds import Operators, Policy
-from bot.policy.lint import Remark, ownerless, owners, unowned
+from bot.policy.lint import ownerless, owners, unowned
 
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
@@ -24,66 +23,18 @@ CHECKS = (
 """The names of findings, in the order in which they are printed; programs rely on them."""
 
 _READERS = stat.S_IRGRP | stat.S_IROTH
-_AGAIN = "Run the doctor again."
 _FACTS = ("name", "level", "found", "fix")
 
-Level = Literal["ok", "warning", "wrong"]
 _MARKS: Mapping[Level, str] = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check, with a fix if there is something to fix; `name` is one of CHECKS."""
-
-    name: str
-    level: Level
-    found: str
-    fix: str | None = None
-    causes: tuple[str, ...] = ()
-    """The checks that explain this one if they are not ok; it is then printed with theirs."""
-    checked: bool = True
-
-
-def ok(name: str, found: str) -> Finding:
-    """Return a finding that all is well."""
-    return Finding(name, "ok", found)
-
-
-def warning(name: str, found: str, fix: str, *causes: str) -> Finding:
-    """Return a finding that does not stop the bot from working."""
-    return Finding(name, "warning", found, fix, causes)
-
-
-def wrong(name: str, found: str, fix: str, *causes: str) -> Finding:
-    """Return a finding that stops the bot from working."""
-    return Finding(name, "wrong", found, fix, causes)
-
-
-def unchecked(name: str, why: str, *causes: str) -> Finding:
-    """Return that a check could not be made."""
-    return Finding(name, "warning", f"not checked: {why}", _AGAIN, causes, checked=False)
-
-
-def wrong_by(name: str, sentence: str) -> Finding:
-    """Turn a sentence of the bot into a finding; a Problem has its parts, other text is split."""
-    if isinstance(sentence, Problem):
-        return Finding(name, "wrong", sentence.found, sentence.fix or None)
-    found, _, fix = sentence.partition(". ")
-    return Finding(name, "wrong", found.removesuffix("."), fix or None)
-
-
-def remarked(remark: Remark) -> Finding:
-    """Turn a remark of the policy's lint into a finding."""
-    return Finding(remark.name, "wrong" if remark.wrong else "warning", remark.found, remark.fix)
 
 
 def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
     """Yield the findings about owners and their envs; `lost` returns the one about envs without an owner."""
-    remarks, without = [*owners(policy), *unowned(policy)], ownerless(policy)
-    yield from map(remarked, remarks)
+    found, without = [*owners(policy), *unowned(policy)], ownerless(policy)
+    yield from found
     if without:
         yield lost(listed(without))
-    elif not remarks:
+    elif not found:
         known = listed(list(policy.all_owners))
         every = f"{known}; every env that rules name has an owner"
         yield ok("policy-owners", every if known else "no rule needs one")

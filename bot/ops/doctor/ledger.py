@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.database import reason_of, remedy, side_files
 from bot.ledger.inspection import (
@@ -22,15 +23,7 @@ from bot.ledger.inspection import (
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import StoredToken, at_rest
-from bot.ops.doctor.findings import (
-    Finding,
-    listed,
-    ok,
-    others_may_read,
-    warning,
-    wrong,
-    wrong_by,
-)
+from bot.ops.doctor.findings import listed, others_may_read
 from bot.settings.tokens import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 
-from bot.ops.doctor.findings import Finding, ok, warning, wrong, wrong_by
+from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable

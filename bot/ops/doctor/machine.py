@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from bot.ops.doctor.findings import Finding, ok, unchecked, warning, wrong
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import Traffic, origin_of
 from bot.wechat.push import STALE_AFTER

@@ -3,17 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bot.ops.doctor.findings import (
-    Finding,
-    counted,
-    of_owners,
-    ok,
-    remarked,
-    unchecked,
-    warning,
-    wrong,
-    wrong_by,
-)
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.findings import counted, of_owners
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
 from bot.ops.doctor.transport import session
@@ -60,9 +51,9 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 
 def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
     name, found = "policy-reach", False
-    for remark in reach(policy):
+    for finding in reach(policy):
         found = True
-        yield remarked(remark)
+        yield finding
     for rule in policy.rules:
         named = rule.users or rule.groups
         if rule.effect is not Effect.DENY and named and _active(rule, told) == frozenset():
@@ -112,7 +103,7 @@ def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
         yield wrong(name, found, "Name approvers who are there.", *_why_nobody(approvers, told))
-    yield from map(remarked, approval(rule, approvers, able, _active(rule, told)))
+    yield from approval(rule, approvers, able, _active(rule, told))
     channel, answer = approvers.channel, told.channels.get(approvers.channel)
     its = f"the approvers' channel {channel}"
     if isinstance(answer, Refused) and answer.error == "channel_not_found":

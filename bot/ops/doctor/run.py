@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bot.domain.finding import Finding, warning, wrong
 from bot.ops.doctor.chain import check_chain, check_permissions
-from bot.ops.doctor.findings import Finding, report, warning, with_true_causes, wrong
+from bot.ops.doctor.findings import report, with_true_causes
 from bot.ops.doctor.ledger import LedgerLook, look
 from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies

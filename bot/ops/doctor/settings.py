@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
 
-from bot.ops.doctor.findings import Finding, ok, others_may_read, warning, wrong, wrong_by
+from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
+from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
 from bot.settings.environ import DOTENV, Reader
 from bot.settings.load import Parts

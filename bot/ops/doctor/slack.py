@@ -3,15 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.ops.doctor.findings import (
-    Finding,
-    listed,
-    ok,
-    unchecked,
-    warning,
-    wrong,
-    wrong_by,
-)
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.findings import listed
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
 from bot.policy.kinds import Policy, Standing, Unreadable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-from bot.ops.doctor.findings import Finding
+from bot.domain.finding import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.settings.pasted import BOT_TOKEN

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import httpx
 
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong
 from bot.domain.outcome import Said
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code, for_trouble, in_general
-from bot.ops.doctor.findings import Finding, listed, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bot.app.running import running
-from bot.ops.doctor.findings import Finding
+from bot.domain.finding import Finding
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack

@@ -4,18 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.ops.doctor.findings import (
-    Finding,
-    by_cause,
-    ok,
-    report,
-    tally,
-    to_do_first,
-    unchecked,
-    warning,
-    with_true_causes,
-    wrong,
-)
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import by_cause, report, tally, to_do_first, with_true_causes
 
 DOWN = "Slack cannot be reached"
 SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")

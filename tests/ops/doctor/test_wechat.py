@@ -7,7 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.app.running import running
-from bot.ops.doctor.findings import Finding, ok
+from bot.domain.finding import Finding, ok
 from bot.ops.doctor.run import examine
 from bot.ops.doctor.wechat import check_owners
 from bot.playground.environments import chain_environment, slack_environment
