@@ -53,10 +53,8 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     """
     server = web.Application(middlewares=[_noting(refused)])
     server[BODIES] = Bodies()
-    for path, handler in posts.items():
-        server.router.add_post(path, handler)
-    for path, handler in gets.items():
-        server.router.add_get(path, handler)
+    server.add_routes([web.post(*each) for each in posts.items()])
+    server.add_routes([web.get(*each) for each in gets.items()])
     try:
         await HttpServer(connection_limit()).serve(stack, server, host, port, _LAST_ACKS)
     except (OSError, ValueError) as error:

@@ -30,10 +30,7 @@ _PEOPLE = (Table.SHARE_ENV_ALLOWED_USERS.name, Table.SHARE_ENV_ALLOWED_GROUPS.na
 def policy(
     environ: Mapping[str, str], file: str | None, asked: Mapping[str, object], *, as_json: bool
 ) -> int:
-    """Print the findings, or the answer to a question; return the exit code.
-
-    0: fine. 1: something is wrong. 2: an invalid question, or no policy.
-    """
+    """Print the findings, or the answer to a question; return the exit code."""
     if file is not None and not file.strip():
         return complain(["FILE is empty. Name the policy file, or leave FILE out."])
     question = read_question(asked) if asked else None

@@ -103,6 +103,11 @@ class Parts:
     secrets: tuple[str, ...] = field(repr=False)
     """Every secret, also of unusable parts, and values that look like secrets in other settings."""
 
+    @property
+    def rules(self) -> Policy | None:
+        """The policy, if it can be read; its tests may fail."""
+        return self.policy.policy if self.policy else None
+
 
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
     """Return the Settings in `environ`, or one sentence for each problem."""

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import ClassVar, assert_never
 from urllib.parse import urlsplit
 
 from bot.command.grammar import is_appid
@@ -18,6 +18,7 @@ class FixedTokenSettings:
 
     owner: str
     token: str = field(repr=False)
+    described: ClassVar = "a fixed WeChat token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class TokenServerSettings:
 
     url: str = field(repr=False)
     authorization: str | None = field(repr=False)
+    described: ClassVar = "a token server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class PlatformSettings:
     encoding_aes_keys: tuple[str, ...] = field(repr=False)
     refresh_token: str | None = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)
+    described: ClassVar = "the platform's own token chain"
 
 
 TokenSettings = FixedTokenSettings | TokenServerSettings | PlatformSettings

@@ -52,10 +52,7 @@ _WITHIN = 60.0
 def real(
     environ: Mapping[str, str], channel: str | None, user: str | None, *, unasked: bool
 ) -> int:
-    """Print the result of each test, and return the exit code.
-
-    0: all held, and nothing is left in the channel. 1: not. 2: wrong settings or arguments.
-    """
+    """Print the result of each test, and return the exit code."""
     if not channel or not user:
         return complain(["Write it as doctor --real --channel C… --user U…."])
     settings = load(environ)

@@ -43,12 +43,9 @@ class RealChannel:
 
     async def post(self, words: str, thread_ts: str | None = None) -> Answered:
         """Post a message, with the mark in its metadata."""
-        thread = {"thread_ts": thread_ts} if thread_ts else {}
         metadata = {"event_type": _EVENT, "event_payload": {"mark": self._mark}}
         before, self._lost = self._lost, True  # until Slack answers, also if Ctrl-C comes first
-        result = await self._write(
-            "chat.postMessage", text=f"{BEGINNING} {words}", metadata=metadata, **thread
-        )
+        result = await self._say("chat.postMessage", words, thread_ts, metadata=metadata)
         ts = ts_of(result)
         self._lost = before or not (ts or isinstance(result, Refused))
         if ts:
@@ -57,13 +54,11 @@ class RealChannel:
 
     async def edit(self, ts: str, words: str) -> None:
         """Change a message's text, and drop its metadata."""
-        _answered(await self._write("chat.update", ts=ts, text=f"{BEGINNING} {words}"))
+        _answered(await self._say("chat.update", words, ts=ts))
 
     async def show(self, user: str, words: str, thread_ts: str | None = None) -> Answered:
         """Show one person an ephemeral message, which cannot be deleted and disappears when Slack is reloaded."""
-        thread = {"thread_ts": thread_ts} if thread_ts else {}
-        text = f"{BEGINNING} {words}"
-        return _answered(await self._write("chat.postEphemeral", user=user, text=text, **thread))
+        return _answered(await self._say("chat.postEphemeral", words, thread_ts, user=user))
 
     async def delete(self, ts: str) -> None:
         """Delete a message."""
@@ -121,6 +116,12 @@ class RealChannel:
                 break
             await self._sleep(_PAUSE)
         return not self._posted[ts]
+
+    async def _say(
+        self, method: str, words: str, thread_ts: str | None = None, **arguments: object
+    ) -> Result:
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        return await self._write(method, text=f"{BEGINNING} {words}", **thread, **arguments)
 
     async def _write(self, method: str, **arguments: object) -> Result:
         return await self._api.write(method, REAL_PATIENCE, channel=self._channel, **arguments)

@@ -66,14 +66,13 @@ async def examine(
     """
     runtime = runtime or Runtime()
     parts = read_parts(environ)
-    policy = parts.policy.policy if parts.policy else None
     traffic = Traffic(runtime.now)
     async with session(traffic) as http, asyncio.TaskGroup() as group:
 
         def begin(name: str, work: Awaitable[T], otherwise: Callable[[Finding], T]) -> Task[T]:
             return group.create_task(_guarded(name, work, longest, otherwise))
 
-        asking = ask_slack(parts.slack, policy, http)
+        asking = ask_slack(parts.slack, parts.rules, http)
         slack = begin("slack-bot", asking, lambda failed: SlackAnswers(failed=failed))
         looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
         ledger = begin("ledger", looking, lambda failed: LedgerLook((failed,)))

@@ -13,7 +13,6 @@ from bot.settings.environ import DOTENV, Reader
 from bot.settings.load import Parts
 from bot.settings.pasted import belongs
 from bot.settings.table import NAMES
-from bot.settings.tokens import FixedTokenSettings, TokenServerSettings, TokenSettings
 
 _NAME = "settings"
 _ROTATES = "xoxe."
@@ -93,14 +92,4 @@ def _held(parts: Parts) -> str:
     way = "an app-level token (xapp-…), so Socket Mode"
     if not parts.slack.app_token:
         way = "a signing secret and no app-level token, so HTTP mode"
-    return f"a bot token (xoxb-…), {way}, {_source(parts.tokens)}"
-
-
-def _source(tokens: TokenSettings) -> str:
-    match tokens:
-        case FixedTokenSettings():
-            return "a fixed WeChat token"
-        case TokenServerSettings():
-            return "a token server"
-        case _:
-            return "the platform's own token chain"
+    return f"a bot token (xoxb-…), {way}, {parts.tokens.described}"

@@ -11,7 +11,6 @@ from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.ops.doctor.transport import DEADLINE, Traffic
 from bot.ops.listener import METRICS, origin
-from bot.policy.kinds import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Address, Parts
 
@@ -84,11 +83,6 @@ class Setup:
     running: Task[BotCounts | None]
 
     @property
-    def policy(self) -> Policy | None:
-        """The policy, if it can be read; its tests may fail."""
-        return self.parts.policy.policy if self.parts.policy else None
-
-    @property
     def owners(self) -> Sequence[str]:
         """All mini programs whose token the policy may need."""
-        return self.policy.all_owners if self.policy else ()
+        return self.parts.rules.all_owners if self.parts.rules else ()
