@@ -15,7 +15,6 @@ from packaging.requirements import Requirement
 
 from bot.command.grammar import FIRST_WORDS, OPTIONS, SHARE_HINT, SLASH_COMMAND, SUBCOMMANDS
 from bot.guidance import CODES, all_guidance
-from bot.ops.doctor.findings import CHECKS
 from bot.ops.labels import DENIALS
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import APP_SCOPE
@@ -26,6 +25,7 @@ from bot.settings.table import NAMES
 from bot.slack.preflight import SCOPES
 from tests import settings_table
 from tests.ops.counted import exercised, labels_of, own
+from tests.ops.doctors import CHECKS
 from tests.policy.reading import read_policy
 
 ROOT = Path(__file__).parent.parent

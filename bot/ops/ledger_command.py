@@ -122,7 +122,8 @@ def _about(entry: Entry) -> Iterator[tuple[str, str]]:
     request, origin = entry.request, entry.request.origin
     yield "request", request.id
     yield "who", f"{origin.user_id} of {origin.team_id}"
-    yield "where", " ".join(filter(None, (origin.channel_id, _hash(origin.channel_name))))
+    name = f"#{origin.channel_name}" if origin.channel_name else ""
+    yield "where", f"{origin.channel_id} {name}".strip()
     yield "env", f"{request.env}, owned by {request.owner}"
     yield "batch", request.batch or ""
     yield "appid", request.appid or f"{len(request.appids)} of a batch"
@@ -130,10 +131,6 @@ def _about(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "reason", request.reason or ""
     yield "state", entry.state.value
     yield "outcome", type(entry.outcome).__name__.lower() if entry.outcome else ""
-
-
-def _hash(name: str) -> str:
-    return f"#{name}" if name else ""
 
 
 def _step(event: Mapping[str, object]) -> str:

@@ -10,6 +10,15 @@ from bot.runtime.clock import Runtime
 
 A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 
+CHECKS = (
+    *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
+    *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
+    *("policy-operators", "ledger", "ledger-write", "disk", "deliveries", "callback", "ticket"),
+    *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
+    "proxies",
+)
+"""The names of findings, in the order in which they are printed; programs rely on them."""
+
 ALLOW = """
 [[rule]]
 name = "{name}"

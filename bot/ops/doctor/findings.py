@@ -13,15 +13,6 @@ from bot.ops.output import printable
 from bot.policy.kinds import Operators, Policy
 from bot.policy.lint import ownerless, owners, unowned
 
-CHECKS = (
-    *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
-    *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
-    *("policy-operators", "ledger", "ledger-write", "disk", "deliveries", "callback", "ticket"),
-    *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
-    "proxies",
-)
-"""The names of findings, in the order in which they are printed; programs rely on them."""
-
 _READERS = stat.S_IRGRP | stat.S_IROTH
 _FACTS = ("name", "level", "found", "fix")
 

@@ -41,10 +41,8 @@ from bot.policy.kinds import (
 )
 from bot.slack.api import BLOCKS_PATIENCE, Answered, Doubtful, SlackApi, is_transient
 
-_TEAM, _USER, _CHANNEL, _OWNER, _APPID, _ENV = (
-    *("T012ABCDEF", "U012ABCDEF", "C012ABCDEF"),
-    *("wx0123456789abcdef", "wx5fe6bb43205e9e70", "prod-1"),
-)
+_TEAM, _USER, _CHANNEL = "T012ABCDEF", "U012ABCDEF", "C012ABCDEF"
+_OWNER, _APPID, _ENV = "wx0123456789abcdef", "wx5fe6bb43205e9e70", "prod-1"
 _LINK = "https://example.slack.com/archives/C012ABCDEF/p1764028801000200"
 _NOW = 1_764_028_800.0
 _ORIGIN = Origin(_TEAM, _USER, _CHANNEL, "releases", "1.2", "")
@@ -67,8 +65,7 @@ _INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
 _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
 
-def messages(words: Words) -> Iterator[tuple[str, Message]]:
-    """Yield one message of each kind, by name."""
+def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield from _at_once(words)
     yield from _asked(words)
     for name, outcome in (("shared", Shared()), ("failed", _FAILED), ("unknown", _UNKNOWN)):
@@ -108,8 +105,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
     yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER)
 
 
-def views(words: Words) -> Iterator[tuple[str, Block]]:
-    """Yield one view of each kind, by name."""
+def _views(words: Words) -> Iterator[tuple[str, Block]]:
     records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [(_MANY, _NOW, _LINK)])
     page = home(words, Person(_TEAM, _USER), (_RULE,), records, "0")
     yield "app-home", view(page)
@@ -142,7 +138,7 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
 
 def _kinds(words: Words) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the call's arguments for each kind, by name."""
-    for name, said in messages(words):
+    for name, said in _messages(words):
         yield name, {"message": json.dumps({"blocks": said.blocks})}
-    for name, modal in views(words):
+    for name, modal in _views(words):
         yield name, {"view": json.dumps(modal)}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import TypeVar
 from urllib.request import getproxies
@@ -13,8 +14,6 @@ import httpx
 
 DEADLINE = 5.0
 """Seconds for each check that makes a call."""
-
-_PROXY_WANTS_A_PASSWORD = 407
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ class Traffic:
         """Note which server answers, its Date header, and whether it is the proxy that answers."""
         origin = origin_of(str(request.url))
         self.answered.add(origin)
-        if request.response.status == _PROXY_WANTS_A_PASSWORD:
+        if request.response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             self.shut[str(request.url.host)] = request.response.status
         try:
             told = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()

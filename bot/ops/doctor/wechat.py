@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 
 import httpx
 
@@ -27,7 +28,6 @@ _NAME = "wechat"
 _AT_ONCE = 5
 _ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
 _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
-_NOT_FOUND = 404
 _TURNED_AWAY = {Trouble.GATEWAY_CLOSED, Trouble.GATEWAY_REFUSED}
 _NO_SERVER = {Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW}
 _CAUSES: Mapping[Guidance, tuple[str, ...]] = {
@@ -116,7 +116,7 @@ async def check_owners(
 async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
     answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     match answer:
-        case Troubled(status=status) if status == _NOT_FOUND:
+        case Troubled(status=HTTPStatus.NOT_FOUND):
             fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
             return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
         case Declined() | Troubled():

@@ -4,7 +4,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.app.running import running
-from bot.ops.doctor.findings import CHECKS, by_cause
+from bot.ops.doctor.findings import by_cause
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Slow
@@ -12,7 +12,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, served, settings_of
-from tests.ops.doctors import contents
+from tests.ops.doctors import CHECKS, contents
 
 CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"}
 ORDER = [name for name in CHECKS if name not in {*CHAIN, "deliveries", "listener"}]
