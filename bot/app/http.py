@@ -39,7 +39,8 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
         lambda: resources.ledger.replica.owed_seconds,
     )
     posts = {PUSHES: source.pushes} if source.pushes else {}
-    if secret := settings.slack.signing_secret if parts.socket is None else None:
+    secret = settings.slack.signing_secret
+    if secret and not parts.socket:
         posts[EVENTS] = slack_events(parts.app, secret, observers.acked, observers.refused)
     gets = {
         HEALTHZ: answering(alive),

@@ -89,11 +89,9 @@ class Health:
 
     def _part(self, name: str, why: str | None) -> PartHealth:
         now, ok = self._clock(), why is None
-        was, since = self._since[name]
-        if was is not ok:
+        if self._since[name][0] is not ok:
             self._since[name] = ok, now
-            since = now
-        return PartHealth(why, now - since)
+        return PartHealth(why, now - self._since[name][1])
 
 
 def unless(fine: Callable[[], bool], why: str) -> Trouble:

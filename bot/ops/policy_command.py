@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, warning, wrong_by
@@ -40,10 +40,11 @@ def policy(
     path = file_of(read)
     owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
-    is_there = _is_there(path) if path else any(map(read.text, _PEOPLE))
+    # Path.exists raises if the name is too long.
+    is_there = os.path.exists(path) if path else any(map(read.text, _PEOPLE))  # noqa: PTH110
     if tested is None and not is_there:
         return complain(read.problems)
-    told = _channels(environ, tested.policy) if tested and question is None else None
+    told = _channels(environ, tested.policy) if tested and question is None else {}
     findings = [*examine(str(path) if path else None, tested, read.problems, told)]
     if question is None:
         return FINE if tell(findings, as_json=as_json) else FAILED
@@ -54,7 +55,7 @@ def examine(
     path: str | None,
     tested: Tested | None,
     problems: Sequence[str],
-    channels: Mapping[str, Sequence[Finding]] | None = None,
+    channels: Mapping[str, Sequence[Finding]],
 ) -> Iterator[Finding]:
     """Yield the findings about the policy, or that all is well; `path` is its file.
 
@@ -75,7 +76,7 @@ def examine(
         yield from _tests(tested)
     rules = tested.policy
     yield from [*reach(rules)] or [ok("policy-reach", "each rule can be reached")]
-    yield from _approvers(rules, channels or {})
+    yield from _approvers(rules, channels)
     yield from of_owners(rules, _lost)
     if rules.operators != Operators():
         yield ok("policy-operators", counted(rules.operators))
@@ -150,10 +151,3 @@ def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
     """Return the environment with this policy file as its only policy."""
     others = {name: value for name, value in environ.items() if not name.startswith(_LISTS)}
     return {**others, "POLICY_FILE": file}
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # for example, the name is too long
-        return False
