@@ -301,27 +301,27 @@ def _downhill(path: Path, module: str) -> bool:
 
 
 def test_every_room_is_in_the_order_and_has_a_docstring() -> None:
-    signs = sorted((ROOT / "bot").glob("*/__init__.py"))
+    inits = sorted((ROOT / "bot").glob("*/__init__.py"))
     modules = {path.stem for path in (ROOT / "bot").glob("*.py")} - {"__init__"}
-    assert {path.parent.name for path in signs} | modules == set(ROOMS)
+    assert {path.parent.name for path in inits} | modules == set(ROOMS)
     assert len(ROOMS) <= 17
-    assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in signs)
+    assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in inits)
 
 
-def test_the_docstring_of_a_room_says_what_it_has_and_its_init_has_no_code() -> None:
-    signs = [path for path in (ROOT / "bot").rglob("__init__.py") if _has_more(path.parent)]
-    assert len(signs) > len(PURE)
-    busy = [path.relative_to(ROOT) for path in signs if not _only_tells(path)]
+def test_the_init_of_a_room_has_no_code() -> None:
+    inits = [path for path in (ROOT / "bot").rglob("__init__.py") if _has_modules(path.parent)]
+    assert len(inits) > len(PURE)
+    busy = [path.relative_to(ROOT) for path in inits if not _has_no_code(path)]
     assert busy == [Path("bot/__init__.py")]  # the version
 
 
-def _has_more(room: Path) -> bool:
+def _has_modules(room: Path) -> bool:
     return len(list(room.glob("*.py"))) > 1
 
 
-def _only_tells(sign: Path) -> bool:
+def _has_no_code(path: Path) -> bool:
     """Return whether a module has only a docstring, imports and `__all__`."""
-    body = ast.parse(sign.read_text(encoding="utf-8")).body
+    body = ast.parse(path.read_text(encoding="utf-8")).body
     names = [ast.unparse(node.targets[0]) for node in body if isinstance(node, ast.Assign)]
     return set(names) <= {"__all__"} and all(
         isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in body

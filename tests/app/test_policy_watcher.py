@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher
+from bot.runtime.observers import no_op
 from bot.workflow.policy_in_force import PolicyInForce
 from tests.conftest import Clock, examples, settings_of, soon
 
@@ -35,26 +36,26 @@ FAILING = (
 TWO_OWNERS = f'{SECOND}[[owner]]\nappid = "{OTHER}"\nenvs = ["*"]\n'
 
 
-class Stage:
-    """A policy file, the policy in force, and the watcher between them."""
+class WatchedFile:
+    """A policy file, its watcher, and the policy in force."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
         self.path.write_text(FIRST, encoding="utf-8")
         self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
         self.in_force = PolicyInForce(self.settings.policy, clock or Clock())
-        self.asked = asyncio.Event()
-        self.meanwhile: Callable[[], object] = list  # runs between the two reads of a reload
-        self.watcher = self.anew()
+        self.reload = asyncio.Event()
+        self.between_reads: Callable[[], object] = no_op  # of a reload
+        self.watcher = self.new_watcher()
 
-    def anew(self, every: float = 0.001, within: float = 10) -> PolicyWatcher:
+    def new_watcher(self, every: float = 0.001, within: float = 10) -> PolicyWatcher:
         """Return another watcher of the same file."""
 
         async def sleep(_seconds: float) -> None:
-            self.meanwhile()
+            self.between_reads()
 
         return PolicyWatcher(
-            self.in_force, self.settings, self.asked, every=every, within=within, sleep=sleep
+            self.in_force, self.settings, self.reload, every=every, within=within, sleep=sleep
         )
 
     async def looks(self, times: int = 2) -> None:
@@ -74,8 +75,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path / "policy.toml")
+def watched(tmp_path: Path) -> WatchedFile:
+    return WatchedFile(tmp_path / "policy.toml")
 
 
 @pytest.fixture(autouse=True)
@@ -98,8 +99,9 @@ REFUSED = "ERROR policy refused, the old one stays in force"
 
 
 @asynccontextmanager
-async def keeping(stage: Stage) -> AsyncIterator[None]:
-    task = asyncio.create_task(stage.watcher.run())
+async def watching(watched: WatchedFile) -> AsyncIterator[None]:
+    """Run the watcher."""
+    task = asyncio.create_task(watched.watcher.run())
     try:
         yield
     finally:
@@ -112,42 +114,44 @@ async def keeping(stage: Stage) -> AsyncIterator[None]:
 
 
 async def test_a_changed_file_comes_into_force_once_two_looks_in_a_row_found_it_unchanged(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    stage.path.write_text(SECOND + rule("third"), encoding="utf-8")
-    await stage.looks(1)
-    assert stage.rules == ["first"]
-    await stage.looks(1)
-    assert stage.rules == ["second", "third"]
-    await stage.looks(5)
+    watched.path.write_text(SECOND + rule("third"), encoding="utf-8")
+    await watched.looks(1)
+    assert watched.rules == ["first"]
+    await watched.looks(1)
+    assert watched.rules == ["second", "third"]
+    await watched.looks(5)
     assert lines(log) == ["INFO policy in force 2"]
 
 
-async def test_an_unchanged_file_is_not_logged(stage: Stage, log: pytest.LogCaptureFixture) -> None:
-    await stage.looks(5)
+async def test_an_unchanged_file_is_not_logged(
+    watched: WatchedFile, log: pytest.LogCaptureFixture
+) -> None:
+    await watched.looks(5)
     assert lines(log) == []
 
 
 async def test_a_file_that_is_still_being_written_is_not_judged(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
     for end in range(1, len(SECOND), 7):
-        stage.path.write_text(SECOND[:end], encoding="utf-8")
-        await stage.looks(1)
-    stage.path.write_text(SECOND, encoding="utf-8")
-    await stage.looks()
-    assert stage.rules == ["second"]
+        watched.path.write_text(SECOND[:end], encoding="utf-8")
+        await watched.looks(1)
+    watched.path.write_text(SECOND, encoding="utf-8")
+    await watched.looks()
+    assert watched.rules == ["second"]
     assert lines(log) == ["INFO policy in force 1"]
 
 
 async def test_a_file_that_is_missing_for_one_look_only_is_not_reported(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    stage.path.unlink()
-    await stage.looks(1)
-    stage.path.write_text(SECOND, encoding="utf-8")
-    await stage.looks()
-    assert (stage.rules, stage.trouble) == (["second"], None)
+    watched.path.unlink()
+    await watched.looks(1)
+    watched.path.write_text(SECOND, encoding="utf-8")
+    await watched.looks()
+    assert (watched.rules, watched.trouble) == (["second"], None)
     assert lines(log) == ["INFO policy in force 1"]
 
 
@@ -178,12 +182,12 @@ def with_windows_line_endings(path: Path) -> None:
     "change", [by_rename, in_place_with_old_timestamps, by_symlink, with_windows_line_endings]
 )
 async def test_a_file_comes_into_force_however_it_is_replaced(
-    stage: Stage, change: Callable[[Path], None]
+    watched: WatchedFile, change: Callable[[Path], None]
 ) -> None:
-    await stage.looks()
-    change(stage.path)
-    await stage.looks()
-    assert stage.rules == ["second"]
+    await watched.looks()
+    change(watched.path)
+    await watched.looks()
+    assert watched.rules == ["second"]
 
 
 async def test_a_config_map_comes_into_force_when_kubernetes_swaps_it(tmp_path: Path) -> None:
@@ -193,21 +197,21 @@ async def test_a_config_map_comes_into_force_when_kubernetes_swaps_it(tmp_path: 
     data, new = tmp_path / "..data", tmp_path / "..data_tmp"
     data.symlink_to("..1")
     (tmp_path / "policy.toml").symlink_to("..data/policy.toml")
-    stage = Stage(tmp_path / "policy.toml")
-    await stage.looks()
+    watched = WatchedFile(tmp_path / "policy.toml")
+    await watched.looks()
     new.symlink_to("..2")
     new.replace(data)
     (tmp_path / "..1" / "policy.toml").unlink()
-    await stage.looks()
-    assert stage.rules == ["second"]
+    await watched.looks()
+    assert watched.rules == ["second"]
 
 
 async def test_a_change_of_a_comment_only_is_logged_as_in_force_too(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    await stage.looks()
-    stage.path.write_text(f"# looked through in May\n{FIRST}", encoding="utf-8")
-    await stage.looks()
+    await watched.looks()
+    watched.path.write_text(f"# looked through in May\n{FIRST}", encoding="utf-8")
+    await watched.looks()
     assert lines(log) == ["INFO policy in force 1"]
 
 
@@ -308,46 +312,48 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 
 @pytest.mark.parametrize(("change", "problems"), BAD.values(), ids=list(BAD))
 async def test_a_bad_file_is_reported_once_and_the_old_policy_stays_in_force_until_a_good_file_replaces_it(
-    stage: Stage,
+    watched: WatchedFile,
     log: pytest.LogCaptureFixture,
     change: Callable[[Path], None],
     problems: Sequence[str],
 ) -> None:
-    expected = [problem.replace("{path}", str(stage.path)) for problem in problems]
-    await stage.looks()
-    change(stage.path)
-    await stage.looks(6)
-    assert (stage.rules, stage.trouble) == (["first"], tuple(expected))
+    expected = [problem.replace("{path}", str(watched.path)) for problem in problems]
+    await watched.looks()
+    change(watched.path)
+    await watched.looks(6)
+    assert (watched.rules, watched.trouble) == (["first"], tuple(expected))
     assert lines(log) == [f"{REFUSED} {problem}" for problem in expected]
     log.clear()
-    good = stage.path.with_name("good.toml")
+    good = watched.path.with_name("good.toml")
     good.write_text(FIRST, encoding="utf-8")
-    if stage.path.is_dir():
-        stage.path.rmdir()
-    good.replace(stage.path)
-    await stage.looks(6)
-    assert (stage.rules, stage.trouble) == (["first"], None)
+    if watched.path.is_dir():
+        watched.path.rmdir()
+    good.replace(watched.path)
+    await watched.looks(6)
+    assert (watched.rules, watched.trouble) == (["first"], None)
     assert lines(log) == ["INFO policy in force 1"]
 
 
 async def test_of_many_problems_only_the_first_are_logged(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    stage.path.write_text("".join(f"key{n} = 1\n" for n in range(99)) + FIRST, encoding="utf-8")
-    await stage.looks()
+    watched.path.write_text("".join(f"key{n} = 1\n" for n in range(99)) + FIRST, encoding="utf-8")
+    await watched.looks()
     assert len(lines(log)) == 21
     assert lines(log)[-1] == f"{REFUSED} 79"
-    assert len(stage.in_force.trouble or ()) == 99
+    assert len(watched.in_force.trouble or ()) == 99
 
 
 # Reloads, as on SIGHUP.
 
 
-async def test_a_reload_reads_the_file_at_once(stage: Stage, log: pytest.LogCaptureFixture) -> None:
+async def test_a_reload_reads_the_file_at_once(
+    watched: WatchedFile, log: pytest.LogCaptureFixture
+) -> None:
     for content in (SECOND, SECOND, "no TOML", "no TOML", SECOND):
-        stage.path.write_text(content, encoding="utf-8")
-        await stage.watcher.look(stage.path, at_once=True)
-    assert stage.rules == ["second"]
+        watched.path.write_text(content, encoding="utf-8")
+        await watched.watcher.look(watched.path, at_once=True)
+    assert watched.rules == ["second"]
     assert [line[:30] for line in lines(log)] == [
         "INFO policy in force 1",
         "INFO policy unchanged",
@@ -357,22 +363,22 @@ async def test_a_reload_reads_the_file_at_once(stage: Stage, log: pytest.LogCapt
 
 
 async def test_a_reload_does_not_judge_a_file_that_is_still_being_written(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
     both = SECOND + rule("third")
-    stage.path.write_text(SECOND, encoding="utf-8")  # half of the file is valid, too
-    stage.meanwhile = lambda: stage.path.write_text(both, encoding="utf-8")
-    await stage.watcher.look(stage.path, at_once=True)
-    assert (stage.rules, lines(log)) == (["first"], [])
-    await stage.looks(1)
-    assert stage.rules == ["second", "third"]
+    watched.path.write_text(SECOND, encoding="utf-8")  # half of the file is valid, too
+    watched.between_reads = lambda: watched.path.write_text(both, encoding="utf-8")
+    await watched.watcher.look(watched.path, at_once=True)
+    assert (watched.rules, lines(log)) == (["first"], [])
+    await watched.looks(1)
+    assert watched.rules == ["second", "third"]
     assert lines(log) == ["INFO policy in force 2"]
 
 
 async def test_a_reload_of_an_unchanged_file_is_logged_as_unchanged(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    await stage.watcher.look(stage.path, at_once=True)
+    await watched.watcher.look(watched.path, at_once=True)
     assert lines(log) == ["INFO policy unchanged"]
 
 
@@ -380,98 +386,100 @@ async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(
     tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    stage = Stage(tmp_path / "other.toml")
+    watched = WatchedFile(tmp_path / "other.toml")
     without = settings_of(ENVIRON | {"SHARE_ENV_ALLOWED_USERS": "U012ABCDEF"})
-    stage.in_force = PolicyInForce(without.policy)
-    stage.watcher = PolicyWatcher(stage.in_force, without, stage.asked, every=0.001)
-    async with keeping(stage):
-        stage.asked.set()
+    watched.in_force = PolicyInForce(without.policy)
+    watched.watcher = PolicyWatcher(watched.in_force, without, watched.reload, every=0.001)
+    async with watching(watched):
+        watched.reload.set()
         await soon(lambda: len(lines(log)) == 1)
-        stage.asked.set()
+        watched.reload.set()
         await soon(lambda: len(lines(log)) == 2)
     said = "WARNING there is no policy file to read again; settings are read at a start"
     assert lines(log) == [said] * 2
-    assert stage.in_force.policy == without.policy
+    assert watched.in_force.policy == without.policy
 
 
 # The loop.
 
 
-async def test_the_watcher_looks_regularly_and_on_each_reload(stage: Stage) -> None:
-    async with keeping(stage):
-        stage.path.write_text(SECOND, encoding="utf-8")
-        await soon(lambda: stage.rules == ["second"])
-    stage.watcher = stage.anew(every=3600)
-    async with keeping(stage):
-        stage.path.write_text(FIRST, encoding="utf-8")
-        stage.asked.set()
-        await soon(lambda: stage.rules == ["first"])
-        stage.path.write_text(SECOND, encoding="utf-8")
-        stage.asked.set()
-        await soon(lambda: stage.rules == ["second"])
+async def test_the_watcher_looks_regularly_and_on_each_reload(watched: WatchedFile) -> None:
+    async with watching(watched):
+        watched.path.write_text(SECOND, encoding="utf-8")
+        await soon(lambda: watched.rules == ["second"])
+    watched.watcher = watched.new_watcher(every=3600)
+    async with watching(watched):
+        watched.path.write_text(FIRST, encoding="utf-8")
+        watched.reload.set()
+        await soon(lambda: watched.rules == ["first"])
+        watched.path.write_text(SECOND, encoding="utf-8")
+        watched.reload.set()
+        await soon(lambda: watched.rules == ["second"])
 
 
-def followed(stage: Stage, opening: Callable[[], object]) -> list[object]:
-    """Call `opening` before each opening of the file; return a list that fills with its results."""
-    said = list[object]()
+def on_open(watched: WatchedFile, hook: Callable[[], object]) -> list[object]:
+    """Call a function before each opening of the file; return a list to which its results are added."""
+    results = list[object]()
 
-    class Followed(type(stage.path)):  # type: ignore[misc]  # the class of this machine's paths
+    class HookedPath(type(watched.path)):  # type: ignore[misc]  # the class of this machine's paths
         def __fspath__(self) -> str:
-            said.append(opening())
+            results.append(hook())
             return str(self)
 
-    object.__setattr__(stage.settings, "policy_file", Followed(stage.path))
-    return said
+    object.__setattr__(watched.settings, "policy_file", HookedPath(watched.path))
+    return results
 
 
 async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_occurs(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    broken, fell = list[str](), list[bool]()
+    broken, raised = list[str](), list[bool]()
 
     def opening() -> None:
         if broken:
-            fell.append(True)
+            raised.append(True)
             raise RuntimeError(broken[0])
 
-    looks = followed(stage, opening)
-    async with keeping(stage):
+    looks = on_open(watched, opening)
+    async with watching(watched):
         await soon(lambda: len(looks) > 3)
         broken.append("made up")
-        await soon(lambda: len(fell) > 5)
-        assert stage.trouble == (f"{stage.path} cannot be read, by a mistake of the bot's own.",)
-        stage.asked.set()
+        await soon(lambda: len(raised) > 5)
+        assert watched.trouble == (
+            f"{watched.path} cannot be read, by a mistake of the bot's own.",
+        )
+        watched.reload.set()
         await soon(lambda: len(lines(log)) == 4)
         broken.clear()
-        await soon(lambda: stage.trouble is None)
-    mistake = f"{REFUSED} {stage.path} cannot be read, by a mistake of the bot's own."
-    told = ["ERROR unforeseen error", mistake]
-    assert lines(log) == [*told, *told, "INFO policy in force 1"]
+        await soon(lambda: watched.trouble is None)
+    mistake = f"{REFUSED} {watched.path} cannot be read, by a mistake of the bot's own."
+    twice = ["ERROR unforeseen error", mistake] * 2
+    assert lines(log) == [*twice, "INFO policy in force 1"]
 
 
 async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_opened_again_meanwhile(
-    stage: Stage, log: pytest.LogCaptureFixture
+    watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
     answers = threading.Event()
-    stage.watcher = stage.anew(within=0.5)
+    watched.watcher = watched.new_watcher(within=0.5)
     opened = list[bool]()
 
     def opening() -> None:
         opened.append(True)
         answers.wait()
 
-    followed(stage, opening)
+    on_open(watched, opening)
     try:
-        async with keeping(stage):
-            await soon(lambda: stage.trouble is not None)
-            stage.asked.set()
+        async with watching(watched):
+            await soon(lambda: watched.trouble is not None)
+            watched.reload.set()
             await soon(lambda: len(lines(log)) == 2)
             assert len(opened) == 1
             answers.set()
-            await soon(lambda: stage.trouble is None)
+            await soon(lambda: watched.trouble is None)
     finally:
         answers.set()
-    late = f"The policy file “{stage.path}” cannot be read: it takes too long. Look at the disk it is on."
+    late = f"The policy file “{watched.path}” cannot be read: it takes too long. Look at the disk it is on."
     assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
 
 
@@ -492,29 +500,29 @@ GOOD = {"first": ["first"], "second": ["second"], "both": ["first", "second"]}
 @settings(max_examples=examples(60))
 @given(
     st.lists(
-        st.tuples(st.sampled_from(sorted(CONTENTS)), st.sampled_from(["no look", "look", "ask"]))
+        st.tuples(st.sampled_from(sorted(CONTENTS)), st.sampled_from(["no look", "look", "reload"]))
     )
 )
 def test_the_last_good_file_is_in_force_after_any_sequence_of_changes(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
 ) -> None:
-    async def play() -> None:
-        stage = Stage(tmp_path_factory.mktemp("policy") / "policy.toml")
+    async def run() -> None:
+        watched = WatchedFile(tmp_path_factory.mktemp("policy") / "policy.toml")
         in_force, refused = GOOD["first"], False
         seen: str | None = None
         for name, then in steps:
             content = CONTENTS[name]
             if content is None:
-                stage.path.unlink(missing_ok=True)
+                watched.path.unlink(missing_ok=True)
             else:
-                stage.path.write_text(content, encoding="utf-8")
+                watched.path.write_text(content, encoding="utf-8")
             if then == "no look":
                 continue
-            await stage.watcher.look(stage.path, at_once=then == "ask")
-            if then == "ask" or seen == name:
+            await watched.watcher.look(watched.path, at_once=then == "reload")
+            if then == "reload" or seen == name:
                 in_force, refused = GOOD.get(name, in_force), name not in GOOD
             seen = name
-            assert stage.rules == in_force
-            assert bool(stage.in_force.trouble) is refused
+            assert watched.rules == in_force
+            assert bool(watched.in_force.trouble) is refused
 
-    asyncio.run(play())
+    asyncio.run(run())

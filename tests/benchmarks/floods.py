@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from tests.benchmarks.bars import Bar
 from tests.benchmarks.flood_clients import FLOODS
-from tests.conftest import address_at, free_port, over_http
-from tests.faults.bots import CHANNEL, request_of
-from tests.faults.rig import REQUESTER, ProcessRig
+from tests.conftest import RELEASES, REQUESTER, address_at, free_port, over_http
+from tests.faults.bots import request_of
+from tests.faults.rig import ProcessRig
 from tests.faults.token_chain import chain_rig, wait_for_renewals
 
 _SECONDS = 10.0
@@ -75,6 +75,6 @@ async def _under_flood(name: str, folder: Path, seconds: float) -> FloodResult:
 
 async def _acked(rig: ProcessRig) -> float:
     began = time.perf_counter()
-    ack = await rig.slack.command(REQUESTER, CHANNEL, rig.command())
+    ack = await rig.slack.command(REQUESTER, RELEASES, rig.command())
     took = time.perf_counter() - began
     return took if request_of(ack) else float("inf")

@@ -11,7 +11,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
-from tests.conftest import kinds, soon
+from tests.conftest import RELEASES, REQUESTER, kinds, soon
 from tests.end_to_end.conftest import bot, finished
 
 pytestmark = pytest.mark.slow
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.slow
 async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of a bot that got three commands and has ended."""
     async with bot(environ, tmp_path) as process:
-        await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
         await soon(lambda: "delivered" in kinds(tmp_path / "share-env.db"), 30)
-        await slack.command("U0STRANGER", "C0RELEASES", f"{APPID} prod-2")
-        await slack.command("U0SECOND", "C0RELEASES", "wx123 prod-3")
+        await slack.command("U0STRANGER", RELEASES, f"{APPID} prod-2")
+        await slack.command("U0SECOND", RELEASES, "wx123 prod-3")
         await process.stop(signal.SIGTERM)
     return {}
 

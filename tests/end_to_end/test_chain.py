@@ -13,13 +13,12 @@ from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import rows
+from tests.conftest import RELEASES, REQUESTER, rows
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.said import SHARED
 
 pytestmark = pytest.mark.slow
 
-CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 SHARE = f"{APPID} prod-1"
 LEDGER = "share-env.db"
 SECRETS = ("made-up-token", "made-up-component-", "made-up-message-", "@@@made-up")
@@ -66,20 +65,20 @@ async def bot_with_token(
 
 def parents(slack: LocalSlack) -> list[PostedMessage]:
     """Return the parents in their final state."""
-    return [message for message in slack.parents(CHANNEL) if message.edits]
+    return [message for message in slack.parents(RELEASES) if message.edits]
 
 
 async def answered(slack: LocalSlack, command: str = SHARE) -> str:
     """Type a command, and return the reply in its thread."""
     before = len(parents(slack))
-    await slack.command(REQUESTER, CHANNEL, command)
+    await slack.command(REQUESTER, RELEASES, command)
     await slack.until(lambda slack: len(parents(slack)) > before)
-    (reply,) = slack.thread(CHANNEL, parents(slack)[-1].ts)
+    (reply,) = slack.thread(RELEASES, parents(slack)[-1].ts)
     return reply.text
 
 
 async def whoami(slack: LocalSlack) -> str:
-    ack = await slack.command(REQUESTER, CHANNEL, "whoami")
+    ack = await slack.command(REQUESTER, RELEASES, "whoami")
     return str((ack.payload or {})["text"])
 
 
@@ -233,7 +232,7 @@ async def test_a_stop_during_a_renewal_keeps_the_new_token(
         first = platform.refresh_token(OWNER)
         wechat.expire(wechat.calls[-1].token)
         wechat.fail("api_authorizer_token", Slow(1, after_effect=True))
-        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-2")
         await renewed(wechat, 2)  # WeChat has renewed it; the bot has no answer yet
         assert await process.stop(signal.SIGTERM) == 0
     assert refresh_token(tmp_path) == platform.refresh_token(OWNER) != first
@@ -266,7 +265,7 @@ async def test_a_stop_that_cannot_wait_for_wechat_leaves_the_renewal_to_the_next
         await answered(slack)
         wechat.expire(wechat.calls[-1].token)
         wechat.fail("api_authorizer_token", Slow(60, after_effect=True))
-        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-2")
         await renewed(wechat, 2)
         lost = platform.refresh_token(OWNER)
         assert await process.stop(signal.SIGTERM) == 0

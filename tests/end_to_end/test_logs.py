@@ -14,14 +14,13 @@ from bot.playground.faults import Code, Hang, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import over_http, soon
+from tests.conftest import RELEASES, REQUESTER, over_http, soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.faults.bots import FINAL, request_in, request_of
 
 pytestmark = pytest.mark.slow
 
-CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 MADE_UP = "made-up"
 """A marker in every secret of the playground and of these tests."""
 
@@ -69,7 +68,7 @@ async def final(slack: LocalSlack, request_id: str) -> PostedMessage:
     """Return a request's parent once it has ended."""
 
     def found() -> list[PostedMessage]:
-        parents = slack.parents(CHANNEL)
+        parents = slack.parents(RELEASES)
         return [m for m in parents if m.text.startswith(FINAL) and request_in(m) == request_id]
 
     await slack.until(lambda _: bool(found()), 30)
@@ -84,16 +83,16 @@ async def test_debug_logs_name_each_request_and_contain_no_secret(
             await wechat.until(lambda wechat: any(c.gave_token for c in wechat.platform.calls))
         wechat.fail("shareenv", Code(85088))
         slack.fail("chat.update", Status(503))
-        failed = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))
+        failed = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1"))
         assert failed
         parent = await final(slack, failed)
-        [answer] = slack.thread(CHANNEL, parent.ts)
+        [answer] = slack.thread(RELEASES, parent.ts)
         await soon(lambda: "delivered" in about(process, failed))
         await slack.click(REQUESTER, answer, "retry")
         await wechat.until(lambda wechat: len(wechat.shared) == 1, 30)
-        await slack.command("U0STRANGER", CHANNEL, f"{APPID} prod-2")
+        await slack.command("U0STRANGER", RELEASES, f"{APPID} prod-2")
         wechat.fail("shareenv", Hang(60))
-        hanging = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-3"))
+        hanging = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} prod-3"))
         assert hanging
         await wechat.until(lambda wechat: wechat.calls[-1].env == "prod-3")
         await soon(lambda: "placed" in about(process, hanging))  # a kill loses the newest lines
@@ -154,14 +153,14 @@ async def test_debug_logs_contain_no_database_password(
     assert "?" in on_postgresql.url
     passwords = f"&password={MADE_UP}%2Fword&sslpassword={MADE_UP}-of-tls"
     async with bot(environ | {"DATABASE_URL": on_postgresql.url + passwords}, tmp_path) as process:
-        asked = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1"))
+        asked = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1"))
         assert asked
         await final(slack, asked)
-        many = request_of(await slack.command(REQUESTER, CHANNEL, f"{APPID} {OWNER} prod-9"))
+        many = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} {OWNER} prod-9"))
         assert many
         await final(slack, many)
         on_postgresql.execute("ALTER TABLE events RENAME TO elsewhere")
-        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-2")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-2")
         await process.stop(signal.SIGTERM)
     assert MADE_UP not in "".join(process.log)
     for item in (f"{many}-1", f"{many}-2"):

@@ -16,7 +16,7 @@ from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import address_at, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.databases import Database
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
@@ -24,7 +24,6 @@ from tests.watching import Seen, watched
 
 pytestmark = pytest.mark.slow  # each of these starts a fresh Python
 
-CHANNEL, REQUESTER = "C0RELEASES", "U0REQUESTER"
 HERE = "127.0.0.1"
 NO_QBASE = 85088
 
@@ -48,11 +47,11 @@ async def test_a_running_bot_connects_only_to_servers_in_its_settings(
 ) -> None:
     wechat.fail("shareenv", Code(NO_QBASE))
     async with bot(environ, tmp_path) as process:
-        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
         await slack.until(lambda slack: "Try again" in str(slack.messages[-1].blocks))
         await slack.click(REQUESTER, slack.messages[-1].ts, "retry")
         await slack.until(lambda _: len(wechat.shared) == 1)
-        await slack.command(REQUESTER, CHANNEL, "")
+        await slack.command(REQUESTER, RELEASES, "")
         assert await process.stop(signal.SIGTERM) == 0
     seen = Seen(environ)
     assert len(seen.peers) == 2  # the local WeChat is also the token server
@@ -80,7 +79,7 @@ async def test_a_bot_over_http_with_a_chain_and_postgresql_connects_only_to_serv
     slack.request_url = address_at(unused_tcp_port)
     async with bot(environ, tmp_path) as process:
         await wechat.until(lambda wechat: any(c.gave_token for c in wechat.platform.calls))
-        await slack.command(REQUESTER, CHANNEL, f"{APPID} prod-1")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
         await slack.until(lambda _: len(wechat.shared) == 1)
         assert await process.stop(signal.SIGTERM) == 0
     seen = Seen(environ)

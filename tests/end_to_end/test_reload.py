@@ -9,7 +9,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
-from tests.conftest import soon
+from tests.conftest import RELEASES, REQUESTER, soon
 from tests.end_to_end.conftest import Process, bot
 from tests.processes import ROOT
 
@@ -31,7 +31,7 @@ def events(process: Process, name: str) -> list[dict[str, object]]:
 
 async def says(slack: LocalSlack) -> str:
     """Ask whether the requester may share, and return the answer."""
-    ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} prod-1 --dry-run")
+    ack = await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1 --dry-run")
     return str((ack.payload or {})["text"])
 
 

@@ -5,7 +5,7 @@ from bot.playground.faults import Hang
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import address_at, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 from tests.said import SHARED
@@ -15,7 +15,7 @@ SHARE = f"{APPID} prod-1"
 
 def final(slack: LocalSlack) -> list[PostedMessage]:
     """Return the parents in #releases in their final state."""
-    return [message for message in slack.parents("C0RELEASES") if message.edits]
+    return [message for message in slack.parents(RELEASES) if message.edits]
 
 
 async def test_a_share_is_answered_in_a_thread_over_socket_mode(
@@ -26,10 +26,10 @@ async def test_a_share_is_answered_in_a_thread_over_socket_mode(
         assert process.ready == (
             "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode.\n"
         )
-        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
+        await slack.command(REQUESTER, RELEASES, SHARE)
         await slack.until(lambda slack: len(final(slack)) == 1)
         (parent,) = final(slack)
-        (reply,) = slack.thread("C0RELEASES", parent.ts)
+        (reply,) = slack.thread(RELEASES, parent.ts)
         assert parent.text.startswith(f"✅ <@U0REQUESTER> shared `prod-1` with `{APPID}`")
         assert reply.text.startswith(SHARED)
         assert wechat.shared == [(OWNER, "prod-1", APPID)]
@@ -49,7 +49,7 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
     slack.request_url = address_at(unused_tcp_port)
     async with bot(environ, tmp_path) as process:
         assert f"at http://127.0.0.1:{unused_tcp_port}" in process.ready
-        ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} payload-dev")
+        ack = await slack.command(REQUESTER, RELEASES, f"{APPID} payload-dev")
         assert ack.error is None
         await slack.until(lambda slack: len(final(slack)) == 1)
         assert wechat.shared == [(OWNER, "payload-dev", APPID)]
@@ -61,14 +61,14 @@ async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
 ) -> None:
     wechat.fail("shareenv", Hang(60))
     async with bot(environ, tmp_path) as process:
-        await slack.command("U0REQUESTER", "C0RELEASES", SHARE)
+        await slack.command(REQUESTER, RELEASES, SHARE)
         await wechat.until(lambda wechat: bool(wechat.calls))
         assert await process.stop(signal.SIGKILL) == -signal.SIGKILL
     async with bot(environ, tmp_path):
         await slack.until(lambda slack: len(final(slack)) == 1)
-    (parent,) = slack.parents("C0RELEASES")
+    (parent,) = slack.parents(RELEASES)
     assert parent.text.startswith("✅")
-    assert len(slack.thread("C0RELEASES", parent.ts)) == 1
+    assert len(slack.thread(RELEASES, parent.ts)) == 1
 
 
 async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(
@@ -102,7 +102,7 @@ async def test_a_dotenv_file_in_the_working_directory_is_read(
     lines = (f"{name}={value}\n" for name, value in environ.items())
     (tmp_path / ".env").write_text("".join(lines), encoding="utf-8")
     async with bot({}, tmp_path):
-        ack = await slack.command("U0REQUESTER", "C0RELEASES", "whoami")
+        ack = await slack.command(REQUESTER, RELEASES, "whoami")
         assert "a full member of this workspace" in str(ack.payload)
 
 

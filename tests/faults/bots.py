@@ -7,8 +7,8 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +21,9 @@ from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
+from tests.conftest import RELEASES, REQUESTER, over_http
 from tests.processes import ROOT, Forked, fork, kept, start
 
-CHANNEL = "C0RELEASES"
 FINAL = ("✅", "❌", "❔")
 
 MADE_UP = "made-up"
@@ -119,6 +119,20 @@ class Bot:
         return await asyncio.wait_for(self._process.wait(), 60) if self._process else None
 
 
+@asynccontextmanager
+async def two_bots(
+    environ: Mapping[str, str], folder: Path, *ports: int
+) -> AsyncIterator[tuple[Bot, Bot]]:
+    """Run two replicas with the same settings; over HTTP if they have ports."""
+    one, other = (over_http(port) for port in ports) if ports else ({}, {})
+    async with AsyncExitStack() as stack:
+        bots = Bot({**environ, **one}, folder, "one"), Bot({**environ, **other}, folder, "other")
+        for bot in bots:
+            stack.push_async_callback(bot.end)
+            await bot.start()
+        yield bots
+
+
 class Load:
     """People who type commands while the context is open, each command with another env.
 
@@ -162,8 +176,10 @@ class Load:
 
     async def type_command(self) -> bool:
         """Type a command; return whether the bot accepted it."""
-        user = "U0REQUESTER"
-        ack = await self._slack.command(user, CHANNEL, f"{APPID} {self._env}-{next(self._numbers)}")
+        user = REQUESTER
+        ack = await self._slack.command(
+            user, RELEASES, f"{APPID} {self._env}-{next(self._numbers)}"
+        )
         said = str((ack.payload or {}).get("text", ""))
         id_ = request_of(ack)
         if id_:
@@ -208,7 +224,7 @@ class Load:
                 )
 
     def _saw(self, message: PostedMessage, _change: Change) -> None:
-        if message.channel != CHANNEL or message.thread_ts or message.ephemeral_to:
+        if message.channel != RELEASES or message.thread_ts or message.ephemeral_to:
             return
         id_ = request_in(message)
         if message.text.startswith(FINAL):
@@ -284,14 +300,14 @@ def lists(message: PostedMessage) -> bool:
 
 def assert_answered_once(slack: LocalSlack, ids: set[str], *, only: bool = False) -> None:
     """Assert that each request has one parent in its final state and one reply; with `only`, no others."""
-    parents = slack.parents(CHANNEL)
+    parents = slack.parents(RELEASES)
     shown = Counter(map(request_in, parents))
     assert ids <= shown.keys(), ids - shown.keys()
     for parent in parents:
         id_ = request_in(parent)
         if only and id_ not in ids:
             continue
-        replies = [reply for reply in slack.thread(CHANNEL, parent.ts) if not lists(reply)]
+        replies = [reply for reply in slack.thread(RELEASES, parent.ts) if not lists(reply)]
         about = f"{id_}: {parent.text}\n" + "\n".join(reply.text for reply in replies)
         assert shown[id_] == 1, about
         assert parent.text.startswith(FINAL), about

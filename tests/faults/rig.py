@@ -11,9 +11,9 @@ from bot.playground.slack.connected import ACK_TIMEOUT
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
-from tests.faults.bots import CHANNEL, FINAL, Bot, assert_keeps_secrets, environ, request_of
+from tests.conftest import RELEASES, REQUESTER
+from tests.faults.bots import FINAL, Bot, assert_keeps_secrets, environ, request_of
 
-REQUESTER = "U0REQUESTER"
 AT_ONCE = 20
 """The number of commands typed concurrently."""
 
@@ -34,7 +34,7 @@ class ProcessRig:
 
     async def answer(self, command: str | None = None, within: float = 40.0) -> str:
         """Type a command; return all that the requester is told once the request has ended."""
-        ack = await self.slack.command(REQUESTER, CHANNEL, command or self.command())
+        ack = await self.slack.command(REQUESTER, RELEASES, command or self.command())
         id_, said = request_of(ack), str((ack.payload or {}).get("text") or ack.error)
         if id_ is None:
             return said
@@ -47,7 +47,7 @@ class ProcessRig:
 
         async def typed(command: str) -> tuple[str | None, str]:
             async with turns:
-                ack = await self.slack.command(REQUESTER, CHANNEL, command)
+                ack = await self.slack.command(REQUESTER, RELEASES, command)
             return request_of(ack), str((ack.payload or {}).get("text") or ack.error)
 
         acks = await asyncio.gather(*map(typed, commands))

@@ -14,10 +14,9 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
 from bot.workflow.batches import AT_ONCE
-from tests.conftest import address_at, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
-    CHANNEL,
     Bot,
     all_ended,
     assert_answered_once,
@@ -31,7 +30,6 @@ from tests.faults.bots import (
 
 pytestmark = pytest.mark.slow
 
-REQUESTER = "U0REQUESTER"
 MANY = 120
 FEW = 10  # appids that the message itself lists
 ANSWERS_BEFORE_KILL = 40  # answers of WeChat before the kill
@@ -75,7 +73,7 @@ class Servers:
     ) -> str:
         """Request a batch and return its id."""
         self.slack.request_url = url or None
-        ack = await self.slack.command(REQUESTER, CHANNEL, f"{' '.join(appids)} {env}")
+        ack = await self.slack.command(REQUESTER, RELEASES, f"{' '.join(appids)} {env}")
         id_ = request_of(ack)
         assert id_, ack
         return id_
@@ -104,8 +102,8 @@ class Servers:
         assert sorted(again) == sorted(set(APPIDS) - snapshot.ended)
         assert {appid for _, _, appid in self.wechat.shared} == set(APPIDS)
         self.assert_all_shared({batch: MANY})
-        (parent,) = self.slack.parents(CHANNEL)
-        (reply,) = (m for m in self.slack.thread(CHANNEL, parent.ts) if not lists(m))
+        (parent,) = self.slack.parents(RELEASES)
+        (reply,) = (m for m in self.slack.thread(RELEASES, parent.ts) if not lists(m))
         (twice,) = [line for line in reply.text.splitlines() if line.startswith(RESTARTED)]
         said = set(re.findall(r"wx[0-9a-f]{16}", twice))
         calls = Counter(call.appid for call in self.wechat.calls)
@@ -119,12 +117,13 @@ class Servers:
         assert_recorded_once(self.database, set(batches))
         assert_answered_once(self.slack, set(batches), only=True)
         replies = [
-            self.slack.thread(CHANNEL, parent.ts)[-1].text for parent in self.slack.parents(CHANNEL)
+            self.slack.thread(RELEASES, parent.ts)[-1].text
+            for parent in self.slack.parents(RELEASES)
         ]
         for reply, count in zip(replies, batches.values(), strict=True):
             assert reply.startswith(f"✅ *All {count} shared.*"), reply
-        for parent, count in zip(self.slack.parents(CHANNEL), batches.values(), strict=True):
-            lists_ = filter(lists, self.slack.thread(CHANNEL, parent.ts))
+        for parent, count in zip(self.slack.parents(RELEASES), batches.values(), strict=True):
+            lists_ = filter(lists, self.slack.thread(RELEASES, parent.ts))
             listed = [row for each in lists_ for row in each.text.split("\n") if row[:2] == "wx"]
             assert len(listed) == len(set(listed)) == (count if count > FEW else 0)
 

@@ -18,16 +18,9 @@ from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, seed
-from tests.conftest import soon
+from tests.conftest import RELEASES, soon
 from tests.databases import PostgreSQL
-from tests.faults.bots import (
-    CHANNEL,
-    Bot,
-    Load,
-    all_ended,
-    assert_answered_once,
-    assert_recorded_once,
-)
+from tests.faults.bots import Bot, Load, all_ended, assert_answered_once, assert_recorded_once
 
 pytestmark = pytest.mark.slow
 
@@ -98,8 +91,8 @@ class Replicas:
         await all_ended(self.database, 10)
         assert_recorded_once(self.database, accepted)
         told = [
-            [message.text for message in (parent, *self.slack.thread(CHANNEL, parent.ts))]
-            for parent in self.slack.parents(CHANNEL)
+            [message.text for message in (parent, *self.slack.thread(RELEASES, parent.ts))]
+            for parent in self.slack.parents(RELEASES)
         ]
         assert [texts for texts in told if not texts[0].startswith("✅")] == []
         assert len({env for _, env, _ in self.wechat.shared}) == len(accepted)

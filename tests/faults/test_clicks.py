@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -14,22 +13,21 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
-from tests.conftest import address_at, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
-    CHANNEL,
     Bot,
     all_ended,
     assert_recorded_once,
     environ,
     rows,
+    two_bots,
     until_none,
 )
+from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
 
 pytestmark = pytest.mark.slow
 
-REQUESTER, APPROVER, SECOND_APPROVER = "U0REQUESTER", "U0APPROVER", "U0APPROVER2"
-APPROVALS = "C0APPROVALS"
 WITHIN = 30.0  # seconds; a lease and a margin
 POLICY = """
 [[rule]]
@@ -47,14 +45,14 @@ class Pair:
     slack: LocalSlack
     wechat: LocalWeChat
     database: str
-    bots: list[Bot]
+    bots: tuple[Bot, Bot]
     addresses: list[str]
 
     async def request_share(self, env: str, to: int) -> str:
         """Request a share, and return the ts of the question to the approvers."""
         self.slack.request_url = self.addresses[to]
         asked = len(self.slack.parents(APPROVALS))
-        ack = await self.slack.command(REQUESTER, CHANNEL, f"{APPID} {env}")
+        ack = await self.slack.command(REQUESTER, RELEASES, f"{APPID} {env}")
         assert "needs an approval" in str(ack.payload), ack.error
         await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) > asked)
         return self.slack.parents(APPROVALS)[-1].ts
@@ -95,9 +93,9 @@ class Pair:
 
     def assert_answered_once(self) -> None:
         """Check that each request has one parent with one answer, and one decided question."""
-        for parent in self.slack.parents(CHANNEL):
+        for parent in self.slack.parents(RELEASES):
             assert parent.text.startswith(("✅", "🚫")), parent.text
-            assert len(self.slack.thread(CHANNEL, parent.ts)) == 1
+            assert len(self.slack.thread(RELEASES, parent.ts)) == 1
         for question in self.slack.parents(APPROVALS):
             assert not any(block["type"] == "actions" for block in question.blocks)
         assert_recorded_once(self.database, set(rows(self.database, "SELECT id FROM requests")))
@@ -111,18 +109,12 @@ async def pair(
     database = postgresql.new()
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY, encoding="utf-8")
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
+    ports = unused_tcp_port_factory(), unused_tcp_port_factory()
+    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         both = environ(slack, wechat, database) | {"POLICY_FILE": str(policy)}
         del both["SHARE_ENV_ALLOWED_USERS"]
-        pair = Pair(slack, wechat, database, [], [])
-        for name in ("one", "other"):
-            port = unused_tcp_port_factory()
-            bot = Bot(both | over_http(port), tmp_path, name)
-            stack.push_async_callback(bot.end)
-            await bot.start()
-            pair.bots.append(bot)
-            pair.addresses.append(address_at(port))
-        yield pair
+        async with two_bots(both, tmp_path, *ports) as bots:
+            yield Pair(slack, wechat, database, bots, [*map(address_at, ports)])
 
 
 async def test_of_two_approvers_at_two_replicas_one_decides_and_the_other_is_told(
@@ -165,7 +157,7 @@ async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_kil
     await pair.all_ended()
     assert successor.logged("taken over")
     assert len(pair.wechat.shared) == 1
-    (reply,) = pair.slack.thread(CHANNEL, pair.slack.parents(CHANNEL)[0].ts)
+    (reply,) = pair.slack.thread(RELEASES, pair.slack.parents(RELEASES)[0].ts)
     assert f"Approved by <@{APPROVER}>" in reply.text
     assert f"<@{APPROVER}> approved this" in pair.slack.parents(APPROVALS)[0].text
     pair.assert_answered_once()
@@ -181,7 +173,7 @@ async def test_a_recorded_decision_is_carried_out_after_a_crash(pair: Pair) -> N
         await asyncio.sleep(0)
     await killed.end(SIGKILL)
     await pair.all_ended()
-    assert "*Rejected*" in pair.slack.thread(CHANNEL, pair.slack.parents(CHANNEL)[0].ts)[0].text
+    assert "*Rejected*" in pair.slack.thread(RELEASES, pair.slack.parents(RELEASES)[0].ts)[0].text
     assert pair.wechat.calls == []
     pair.assert_answered_once()
 
@@ -217,7 +209,7 @@ async def test_a_question_that_a_killed_bot_was_asking_is_asked_once_and_can_be_
     await pair.none_leased()
     waiting = rows(pair.database, "SELECT id FROM requests WHERE state = 'waiting'")
     questions = pair.slack.parents(APPROVALS)
-    assert len(questions) == len(pair.slack.parents(CHANNEL)) == len(waiting)
+    assert len(questions) == len(pair.slack.parents(RELEASES)) == len(waiting)
     for question in questions:
         view = await pair.open_modal(APPROVER, question.ts, "approve", to=1)
         await pair.submit(APPROVER, view, to=1)

@@ -10,10 +10,9 @@ import pytest_asyncio
 
 from bot.playground.faults import Slow
 from bot.playground.world import APPID
-from tests.conftest import address_at, free_port, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, free_port, over_http
 from tests.faults import token_chain
-from tests.faults.bots import CHANNEL
-from tests.faults.rig import REQUESTER, ProcessRig, start_rig
+from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import WORKED, Fault, rows_of
 from tests.processes import ROOT
 
@@ -59,7 +58,7 @@ class ShiftedRig:
     async def request_share(self, kind: str) -> None:
         """Request a share that waits for people."""
         command = f"{APPID} {kind}-{next(_numbers)}"
-        ack = await self.rig.slack.command(REQUESTER, CHANNEL, command)
+        ack = await self.rig.slack.command(REQUESTER, RELEASES, command)
         assert ack.error is None
 
     async def wait_for_message(self, words: str) -> str:
@@ -101,7 +100,7 @@ def jump_during_call(hours: float) -> Action:
         slack, wechat = shifted.rig.slack, shifted.rig.wechat
         wechat.fail("shareenv", Slow(0.5, after_effect=True))
         asked = len(wechat.calls)
-        ack = await slack.command(REQUESTER, CHANNEL, shifted.rig.command())
+        ack = await slack.command(REQUESTER, RELEASES, shifted.rig.command())
         await wechat.until(lambda wechat: len(wechat.calls) > asked)
         shifted.shift(hours)
         assert (await slack.redeliver(ack)).payload == ack.payload

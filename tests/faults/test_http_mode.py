@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from bot.playground.slack.delivery import signature
 from bot.playground.world import seed
-from tests.conftest import address_at, free_port, over_http
-from tests.faults.bots import CHANNEL, request_of, rows
+from tests.conftest import RELEASES, REQUESTER, address_at, free_port, over_http
+from tests.faults.bots import request_of, rows
 from tests.faults.http_clients import (
     CHUNKS,
     LONG,
@@ -25,7 +25,7 @@ from tests.faults.http_clients import (
     request,
     with_length,
 )
-from tests.faults.rig import REQUESTER, ProcessRig, start_rig
+from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault, rows_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -61,7 +61,7 @@ class HttpClient:
     async def replay(self) -> str:
         """Send a signed command four times."""
         slack = self.rig.slack
-        ack = await slack.command(REQUESTER, CHANNEL, self.rig.command())
+        ack = await slack.command(REQUESTER, RELEASES, self.rig.command())
         again = [await slack.redeliver(ack) for _ in range(3)]
         assert [each.payload for each in again] == [ack.payload] * 3
         return str((ack.payload or {})["text"])
@@ -83,7 +83,7 @@ def signed(body: bytes | None = None, kind: str = FORM, age: int = 0) -> dict[st
 HELP = urlencode(
     {
         "team_id": seed().team_id,
-        "channel_id": CHANNEL,
+        "channel_id": RELEASES,
         "user_id": REQUESTER,
         "command": "/share-env",
         "text": "help",
@@ -236,7 +236,7 @@ async def test_after_all_faults_the_next_command_works_and_an_old_one_is_not_rep
     await asyncio.wait(responses.values())
     rig, slack = client.rig, client.rig.slack
     await rig.check_healthy()
-    ack = await slack.command(REQUESTER, CHANNEL, rig.command())
+    ack = await slack.command(REQUESTER, RELEASES, rig.command())
     count = "SELECT count(*) FROM requests"
     before = rows(rig.database, count)
     assert await rig.bot.end(SIGTERM) == 0

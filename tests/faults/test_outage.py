@@ -14,10 +14,9 @@ import pytest_asyncio
 from bot.playground.slack.server import PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
-from tests.conftest import soon
+from tests.conftest import RELEASES, REQUESTER, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
-    CHANNEL,
     Bot,
     all_ended,
     assert_keeps_secrets,
@@ -28,10 +27,10 @@ from tests.faults.bots import (
 )
 from tests.faults.outage import Outage, OutageKind, ProxiedSlack, SlackProxy, proxied_slack
 from tests.faults.table import WORKED, Fault
+from tests.rig import APPROVALS, APPROVER
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-REQUESTER, APPROVER, APPROVALS = "U0REQUESTER", "U0APPROVER", "C0APPROVALS"
 ELSEWHERE, DIRECT = "C0LOUNGE", "D0BOT"  # where the bot is no member, and where it answers then
 WECHAT_LATENCY = 3.0  # seconds that WeChat takes for an answer
 DELAY_BEFORE_OUTAGE = 1.5  # seconds from the commands to the beginning of the outage
@@ -93,7 +92,7 @@ class OutageRun:
     bots: list[Bot]
     database: str
 
-    async def request(self, env: str, *appids: str, channel: str = CHANNEL) -> None:
+    async def request(self, env: str, *appids: str, channel: str = RELEASES) -> None:
         """Request a share or a batch."""
         ack = await self.slack.command(REQUESTER, channel, f"{' '.join(appids or [APPID])} {env}")
         assert ack.error is None
@@ -143,10 +142,10 @@ class OutageRun:
     @property
     def is_over(self) -> bool:
         """Whether every thread has its answer, and the approvers have their questions."""
-        parents = self.slack.parents(CHANNEL)
+        parents = self.slack.parents(RELEASES)
         ended = [m for m in parents if m.text.startswith(FINAL)]
         asked = self.slack.parents(APPROVALS)
-        told = all(self.slack.thread(CHANNEL, m.ts) for m in ended)
+        told = all(self.slack.thread(RELEASES, m.ts) for m in ended)
         settled = sum("approved this" in m.text and "shared" in m.text for m in asked)
         decided = len(asked) == 2 and settled == 1
         return len(ended) == len(parents) - 1 == 4 and told and decided and len(self.directly) == 2
@@ -158,13 +157,13 @@ class OutageRun:
 
     async def assert_once(self) -> None:
         """Check that there is nothing twice and nothing missing."""
-        (waiting,) = [m for m in self.slack.parents(CHANNEL) if not m.text.startswith(FINAL)]
+        (waiting,) = [m for m in self.slack.parents(RELEASES) if not m.text.startswith(FINAL)]
         assert waiting.text.startswith("🕓"), waiting.text
-        for parent in self.slack.parents(CHANNEL):
-            replies = self.slack.thread(CHANNEL, parent.ts)
+        for parent in self.slack.parents(RELEASES):
+            replies = self.slack.thread(RELEASES, parent.ts)
             answers = [m for m in replies if m.text.startswith(FINAL)]
             assert len(answers) == (0 if parent is waiting else 1), parent.text
-        assert len({request_in(m) for m in self.slack.parents(CHANNEL)}) == 5
+        assert len({request_in(m) for m in self.slack.parents(RELEASES)}) == 5
         assert len(self.directly) == 2
         shown = [m for m in self.slack.shown_to(REQUESTER) if m.via != "ack"]
         assert all(m.channel == ELSEWHERE for m in shown), shown

@@ -12,8 +12,8 @@ import pytest
 
 from bot.playground.faults import Hang, Huge, Slow
 from bot.playground.slack.server import LocalSlack
-from tests.conftest import address_at, free_port, let_toil, locked, over_http, rows, soon
-from tests.faults.bots import CHANNEL, Load, all_ended, assert_answered_once, assert_recorded_once
+from tests.conftest import RELEASES, address_at, free_port, let_toil, locked, over_http, rows, soon
+from tests.faults.bots import Load, all_ended, assert_answered_once, assert_recorded_once
 from tests.faults.http_clients import exchange, request
 from tests.faults.recovery import Action, assert_exits, assert_survives
 from tests.faults.rig import ProcessRig, start_rig
@@ -32,7 +32,7 @@ def ledger(rig: ProcessRig) -> Path:
 
 def is_shared(slack: LocalSlack) -> bool:
     """Return whether the last request is visibly shared."""
-    return any(parent.text.startswith("✅") for parent in slack.parents(CHANNEL)[-1:])
+    return any(parent.text.startswith("✅") for parent in slack.parents(RELEASES)[-1:])
 
 
 @contextmanager
@@ -138,7 +138,7 @@ async def under_load(rig: ProcessRig) -> str:
     await all_ended(rig.database, 10)
     assert_answered_once(rig.slack, load.accepted)
     assert_recorded_once(rig.database, load.accepted)
-    return rig.slack.parents(CHANNEL)[0].text
+    return rig.slack.parents(RELEASES)[0].text
 
 
 async def beyond_the_grace(rig: ProcessRig) -> str:

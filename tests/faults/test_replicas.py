@@ -1,7 +1,7 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
@@ -12,7 +12,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
 from tests.benchmarks.database import pgbouncer
-from tests.conftest import address_at, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -22,16 +22,16 @@ from tests.faults.bots import (
     assert_recorded_once,
     environ,
     rows,
+    two_bots,
 )
 
 pytestmark = pytest.mark.slow
 
 TAKEN_OVER_WITHIN = 20.0  # seconds
 FROZEN = 2 * LEASE + 2  # seconds
-LONG, SHORT = (
-    10.0,
-    0.5,
-)  # seconds that WeChat takes: first long, so that many calls are in progress, then short
+# Seconds that WeChat takes: first long, so that many calls are in progress, then short.
+LONG, SHORT = 10.0, 0.5
+PATIENT = {"WECHAT_TIMEOUT": "30"}
 MANY = 200  # more than one take-over handles
 
 
@@ -40,20 +40,6 @@ def database(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> Iterator
     url, pool = postgresql.new(), request.config.getoption("--pgbouncer")
     with pgbouncer(url, pool) if pool else nullcontext(url) as address:
         yield address
-
-
-@asynccontextmanager
-async def replicas(
-    slack: LocalSlack, wechat: LocalWeChat, database: str, folder: Path, **more: str
-) -> AsyncIterator[tuple[Bot, Bot]]:
-    """Run two bots on one database."""
-    both = environ(slack, wechat, database) | {"WECHAT_TIMEOUT": "30"} | more
-    async with AsyncExitStack() as stack:
-        bots = Bot(both, folder, "one"), Bot(both, folder, "other")
-        for bot in bots:
-            stack.push_async_callback(bot.end)
-            await bot.start()
-        yield bots
 
 
 def held(database: str, bot: Bot) -> set[str]:
@@ -69,7 +55,7 @@ async def test_requests_of_a_killed_replica_are_finished_by_the_other_within_20_
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=LONG) as wechat,
-        replicas(slack, wechat, database, tmp_path) as (one, other),
+        two_bots(environ(slack, wechat, database) | PATIENT, tmp_path) as (one, other),
     ):
         async with Load(slack) as load:
             await load.more_accepted(40)
@@ -92,7 +78,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=LONG) as wechat,
-        replicas(slack, wechat, database, tmp_path) as (one, other),
+        two_bots(environ(slack, wechat, database) | PATIENT, tmp_path) as (one, other),
     ):
         load = Load(slack)
         await asyncio.gather(*(load.type_command() for _ in range(40)))
@@ -124,7 +110,9 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
     async with (
         LocalSlack(seed()) as slack,
         LocalWeChat(latency=LONG) as wechat,
-        replicas(slack, wechat, database, tmp_path, SHUTDOWN_GRACE="0") as (one, other),
+        two_bots(
+            environ(slack, wechat, database) | PATIENT | {"SHUTDOWN_GRACE": "0"}, tmp_path
+        ) as (one, other),
     ):
         async with Load(slack) as load:
             await load.more_accepted(40)
@@ -147,21 +135,19 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
 async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
     database: str, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> None:
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, AsyncExitStack() as stack:
-        both = environ(slack, wechat, database)
-        addresses = []
-        for name in ("one", "other"):
-            port = unused_tcp_port_factory()
-            bot = Bot(both | over_http(port), tmp_path, name)
-            stack.push_async_callback(bot.end)
-            await bot.start()
-            addresses.append(address_at(port))
+    ports = unused_tcp_port_factory(), unused_tcp_port_factory()
+    addresses = [*map(address_at, ports)]
+    async with (
+        LocalSlack(seed()) as slack,
+        LocalWeChat() as wechat,
+        two_bots(environ(slack, wechat, database), tmp_path, *ports),
+    ):
         for number in range(20):
             slack.request_url = addresses[number % 2]
-            ack = await slack.command("U0REQUESTER", "C0RELEASES", f"{APPID} http-{number}")
+            ack = await slack.command(REQUESTER, RELEASES, f"{APPID} http-{number}")
             slack.request_url = addresses[(number + 1) % 2]
             again = await slack.redeliver(ack)
             assert again.payload == ack.payload
-        await slack.until(lambda slack: sum(m.edits for m in slack.parents("C0RELEASES")) == 20)
+        await slack.until(lambda slack: sum(m.edits for m in slack.parents(RELEASES)) == 20)
         assert len(wechat.shared) == 20
         assert_answered_once(slack, set())

@@ -12,8 +12,8 @@ from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID
+from tests.conftest import REQUESTER
 from tests.faults.bots import request_of
-from tests.faults.rig import REQUESTER
 from tests.faults.slack_actions import twice
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_slack_api import LATER, READING

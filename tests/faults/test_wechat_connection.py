@@ -84,7 +84,7 @@ async def test_a_timeout_is_reported_as_unknown(tmp_path: Path, subtests: pytest
 async def test_a_call_that_never_reached_wechat_is_reported_as_failed(
     tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
-    folders = [tmp_path_factory.mktemp("gate") for _ in PROXY_STATES]
+    folders = [tmp_path_factory.mktemp("proxy") for _ in PROXY_STATES]
     told = await asyncio.gather(
         *(
             break_and_recover(*PROXY_STATES[f], d)

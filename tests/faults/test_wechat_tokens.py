@@ -162,7 +162,7 @@ async def test_whatever_the_token_server_does_nothing_is_shared_and_people_are_t
 async def test_an_unreachable_token_server_is_reported(
     tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
-    folders = [tmp_path_factory.mktemp("gate") for _ in ABSENT]
+    folders = [tmp_path_factory.mktemp("proxy") for _ in ABSENT]
     told = await asyncio.gather(
         *(_without_a_token_server(*absent, d) for absent, d in zip(ABSENT, folders, strict=True))
     )
@@ -252,7 +252,7 @@ async def test_a_renewal_that_cannot_reach_wechat_is_reported(
     unused_tcp_port_factory: Callable[[], int],
 ) -> None:
     async def break_and_recover(usual: State, then: State) -> list[str]:
-        folder = tmp_path_factory.mktemp("gate")
+        folder = tmp_path_factory.mktemp("proxy")
         async with (
             tls_proxy(folder, usual) as proxy,
             chain_rig(

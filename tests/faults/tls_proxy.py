@@ -23,7 +23,7 @@ HANDSHAKE = b"\x16"  # how TLS begins
 
 
 class State(Enum):
-    """What a client meets at the gate."""
+    """What a client meets at the proxy."""
 
     TRUSTED = "WeChat behind a certificate that the bot trusts"
     UNTRUSTED = "WeChat behind another certificate, which nobody has signed"
@@ -33,7 +33,7 @@ class State(Enum):
 
 
 class TlsProxy:
-    """One port, with one connection per exchange; `target` is the WeChat behind it, `trusted` the gate's certificate."""
+    """One port, with one connection per exchange; `target` is the WeChat behind it, `trusted` the proxy's certificate."""
 
     def __init__(self, folder: Path) -> None:
         self.target = ""
@@ -41,7 +41,7 @@ class TlsProxy:
         self.switched = asyncio.Event()
         self.port = 0
         self.state = State.REFUSING
-        self._no_dns = folder / "nameless"
+        self._no_dns = folder / "no-dns"
         self._next_state: State | None = None
         self._server: asyncio.Server | None = None
         self._contexts = {
@@ -51,13 +51,13 @@ class TlsProxy:
 
     @property
     def url(self) -> str:
-        """The URL for clients in the gate's current state."""
+        """The URL for clients in the proxy's current state."""
         scheme = "http" if self.state is State.PLAIN else "https"
         return f"{scheme}://{NAME}:{self.port}"
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings with which a bot trusts the gate's certificate, or cannot resolve its name."""
+        """The settings with which a bot trusts the proxy's certificate, or cannot resolve its name."""
         return {
             "SSL_CERT_FILE": str(self.trusted),
             "NO_DNS": str(self._no_dns),
@@ -135,7 +135,7 @@ async def break_during_renewal(rig: ProcessRig, proxy: TlsProxy, then: State) ->
 
 @asynccontextmanager
 async def tls_proxy(folder: Path, state: State) -> AsyncIterator[TlsProxy]:
-    """Open a gate in this state."""
+    """Run a proxy in this state."""
     opened = TlsProxy(folder)
     await opened.switch(state)
     try:

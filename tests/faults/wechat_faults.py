@@ -12,8 +12,9 @@ import pytest
 from bot.playground.faults import Code, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.world import APPID
+from tests.conftest import REQUESTER
 from tests.faults.bots import FINAL
-from tests.faults.rig import REQUESTER, ProcessRig, start_rig
+from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault
 
 YES, NO, MAYBE = FINAL

@@ -1,4 +1,4 @@
-"""Any bytes in place of Slack's answer are read as one of a closed set of results, without invented content."""
+"""Whatever Slack answers is read as one of a closed set of results, without invented content."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,8 +30,8 @@ HELLO = message(f"hello `{MARK}`")
 
 
 @dataclass
-class Stage:
-    """A server that gives one answer to every call, and the readers that call it."""
+class FixedSlack:
+    """A server that gives one answer to every call, and a client of fixed."""
 
     api: SlackApi
     origin: str
@@ -40,24 +40,27 @@ class Stage:
     retry_after: str = ""
 
 
-Ask = Callable[[Stage], Awaitable[object]]
+Reader = Callable[[FixedSlack], Awaitable[object]]
 
 
-def person(stage: Stage) -> Awaitable[object]:
-    directory = Directory(stage.api, TEAM, lambda: 0.0, deadline=60.0)
+def person(fixed: FixedSlack) -> Awaitable[object]:
+    directory = Directory(fixed.api, TEAM, lambda: 0.0, deadline=60.0)
     return directory.person(TEAM, REQUESTER, frozenset({GROUP}))
 
 
-def post(stage: Stage) -> Awaitable[object]:
+def post(fixed: FixedSlack) -> Awaitable[object]:
     """Post a message that may exist already, so that it is looked for first."""
-    posts = Posts(stage.api, BOT, Sleep())
+    posts = Posts(fixed.api, BOT, Sleep())
     return posts.post(RELEASES, HELLO, MARK, thread_ts="1.0", look_since=1.0)
 
 
-ASKS: tuple[tuple[Ask, type | tuple[type, ...]], ...] = (
+READERS: tuple[tuple[Reader, type | tuple[type, ...]], ...] = (
     (lambda it: it.api.read("users.info", 10.0, user=REQUESTER), Answered),
     (lambda it: it.api.write("chat.postMessage", 10.0, text="hello"), Answered),
-    (lambda it: it.api.respond(f"{it.origin}/commands/1", 10.0, {"text": "hello"}), Answered),
+    (
+        lambda it: it.api.respond(f"{it.origin}/commands/1", 10.0, {"text": "hello"}),
+        Answered,
+    ),
     (lambda it: preflight(it.api, it.api), (Ready, Unusable)),
     (person, (Person, Unreadable)),
     (post, Posted),
@@ -71,7 +74,7 @@ USER: dict[str, object] = {
     "locale": "en-US",
     "is_restricted": False,
 }
-STANDS: dict[str, object] = {
+POSTED: dict[str, object] = {
     "user": BOT,
     "ts": "1.000001",
     "text": MARK,
@@ -84,12 +87,12 @@ GOOD: dict[str, object] = {
     "users": [REQUESTER],
     "channel": RELEASES,
     "ts": "1.000001",
-    "messages": [STANDS],
+    "messages": [POSTED],
     "response_metadata": {"next_cursor": ""},
 }
 """An answer that every reader accepts."""
 ERRORS = ("ratelimited", "fatal_error", "user_not_found", "missing_scope", "not_in_channel", "")
-FIELDS = st.sampled_from([*GOOD, *USER, *STANDS, "error", "deleted", "is_bot", "next_cursor"])
+FIELDS = st.sampled_from([*GOOD, *USER, *POSTED, "error", "deleted", "is_bot", "next_cursor"])
 
 texts = st.text(max_size=20) | st.sampled_from(ERRORS) | st.just("\ud800")
 anything = st.recursive(
@@ -100,7 +103,7 @@ anything = st.recursive(
 
 
 @st.composite
-def bent(draw: st.DrawFn, good: dict[str, object]) -> dict[str, object]:
+def distorted(draw: st.DrawFn, good: dict[str, object]) -> dict[str, object]:
     """Draw a good object with some members missing, added, or of a wrong type."""
     missing = draw(st.sets(st.sampled_from([*good]), max_size=2))
     changed = draw(st.dictionaries(st.sampled_from([*good]) | FIELDS, anything, max_size=2))
@@ -110,8 +113,12 @@ def bent(draw: st.DrawFn, good: dict[str, object]) -> dict[str, object]:
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
     """Draw a body: JSON of any shape in any encoding, perhaps cut off, or anything but JSON."""
-    whole = {**GOOD, "user": draw(bent(USER)), "messages": draw(st.lists(bent(STANDS) | anything))}
-    text = json.dumps(draw(bent(whole) | bent(whole) | anything))
+    whole = {
+        **GOOD,
+        "user": draw(distorted(USER)),
+        "messages": draw(st.lists(distorted(POSTED) | anything)),
+    }
+    text = json.dumps(draw(distorted(whole) | distorted(whole) | anything))
     text = draw(st.sampled_from([*[text] * 12, "ok", "<html>", "[" * 5_000]))
     body = text.encode(draw(st.sampled_from([*["utf-8"] * 8, "utf-8-sig", "utf-16"])))
     cut = draw(st.sampled_from([*[False] * 8, True]))
@@ -128,18 +135,18 @@ def object_in(body: bytes) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage() -> AsyncIterator[Stage]:
+async def fixed() -> AsyncIterator[FixedSlack]:
     async def answer(_request: web.BaseRequest) -> web.StreamResponse:
-        headers = {"Content-Type": "application/json", "Retry-After": it.retry_after}
-        return web.Response(status=it.status, body=it.body, headers=headers)
+        headers = {"Content-Type": "application/json", "Retry-After": slack.retry_after}
+        return web.Response(status=slack.status, body=slack.body, headers=headers)
 
     async with served(answer) as origin, aiohttp.ClientSession() as http:
         client = web_client("xoxb-made-up", f"{origin}/api/", http)
-        it = Stage(SlackApi(client, Sleep()), origin)
-        yield it
+        slack = FixedSlack(SlackApi(client, Sleep()), origin)
+        yield slack
 
 
-@pytest.mark.parametrize(("ask", "found"), ASKS, ids=NAMES)
+@pytest.mark.parametrize(("read", "good"), READERS, ids=NAMES)
 @example(200, b"[" * 5_000, "")
 @example(200, b'{"ok": true, "messages": [null]}', "")
 @example(200, b"\x1c", "")  # bytes.strip() does not remove it
@@ -149,41 +156,41 @@ async def stage() -> AsyncIterator[Stage]:
     st.sampled_from(["", "30", "130", "-1", "nan", "inf", "1e999", "soon", "٣"]),
 )
 async def test_each_reader_returns_its_result_or_an_error_for_any_body(
-    stage: Stage,
-    ask: Ask,
-    found: type | tuple[type, ...],
+    fixed: FixedSlack,
+    read: Reader,
+    good: type | tuple[type, ...],
     status: int,
     body: bytes,
     retry_after: str,
 ) -> None:
-    stage.status, stage.body, stage.retry_after = status, body, retry_after
+    fixed.status, fixed.body, fixed.retry_after = status, body, retry_after
     try:
-        told = await ask(stage)
+        told = await read(fixed)
     except AwayError as away:
         told = Doubtful(str(away))
     said = object_in(body)
-    good = status == 200 and (bool(said.get("ok")) or body.strip() in {b"", b"ok"})
+    answered = status == 200 and (bool(said.get("ok")) or body.strip() in {b"", b"ok"})
     match told:
         case Refused(error) | Doubtful(error):
             assert error
         case Answered() | Ready():
-            assert good
+            assert answered
         case Person(standing=Standing.MEMBER):
-            assert good
+            assert answered
             assert said["user"]["team_id"] == TEAM
         case Posted(channel, ts):
-            assert good
+            assert answered
             assert channel in (RELEASES, said.get("channel"))
             assert json.dumps(ts) in json.dumps(said)
         case _:
-            assert isinstance(told, found)
+            assert isinstance(told, good)
 
 
-@pytest.mark.parametrize(("ask", "found"), ASKS, ids=NAMES)
+@pytest.mark.parametrize(("read", "good"), READERS, ids=NAMES)
 async def test_each_reader_accepts_a_good_answer(
-    stage: Stage, ask: Ask, found: type | tuple[type, ...]
+    fixed: FixedSlack, read: Reader, good: type | tuple[type, ...]
 ) -> None:
-    stage.status, stage.body = 200, json.dumps(GOOD).encode()
-    told = await ask(stage)
-    assert isinstance(told, found)
+    fixed.status, fixed.body = 200, json.dumps(GOOD).encode()
+    told = await read(fixed)
+    assert isinstance(told, good)
     assert not isinstance(told, Unreadable | Unusable)

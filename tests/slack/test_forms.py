@@ -17,10 +17,20 @@ from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
-from tests.conftest import appids, kinds, ledger_down, let_hang, rows, soon, states
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    appids,
+    kinds,
+    ledger_down,
+    let_hang,
+    rows,
+    soon,
+    states,
+)
+from tests.rig import SECRET
 from tests.said import SHARED
 
-RELEASES, SECRET, REQUESTER = "C0RELEASES", "C0SECRET", "U0REQUESTER"
 OTHER = "wx0000000000000001"
 GOOD: dict[str, Json] = {ENV: "prod-1", APPIDS: APPID}
 DOWN = "I could not save this, so nothing was done."
@@ -243,12 +253,6 @@ async def test_five_hundred_appids_make_one_batch(slack: LocalSlack, database: P
     assert len(stored.split()) == 500
 
 
-async def test_a_repeated_appid_is_shared_once(slack: LocalSlack, wechat: LocalWeChat) -> None:
-    await sent(slack, await by_command(slack), **{APPIDS: f"{APPID}\n{APPID}，{APPID}"})
-    await done(slack)
-    assert wechat.shared == [(OWNER, "prod-1", APPID)]
-
-
 async def test_a_dry_run_shares_and_records_nothing(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
@@ -258,7 +262,7 @@ async def test_a_dry_run_shares_and_records_nothing(
     assert wechat.calls == []
 
 
-# Repeated deliveries, and closed forms.
+# Repeated deliveries, and damaged forms.
 
 
 async def test_the_same_form_delivered_twice_is_one_request_and_one_answer(
@@ -288,13 +292,6 @@ async def test_the_same_command_delivered_twice_opens_one_form(slack: LocalSlack
     await opened(slack)
     assert [call.method for call in slack.calls].count("views.open") == 1
     assert slack.shown_to(REQUESTER) == []
-
-
-async def test_a_closed_form_leaves_nothing_behind(slack: LocalSlack, database: Path) -> None:
-    view = await by_command(slack)
-    slack.close(REQUESTER, view)
-    assert slack.views(REQUESTER) == []
-    assert rows(database, "SELECT * FROM requests") == []
 
 
 @pytest.mark.parametrize(

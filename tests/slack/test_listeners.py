@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.command.grammar import SLASH_COMMAND, OpenForm
+from bot.command.grammar import OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
@@ -25,7 +25,7 @@ BREAKS_BOLT: tuple[JsonObject, ...] = (
 ANSWER = message("*hello*", "from the use case")
 
 
-class Answering:
+class StubUseCase:
     """A use case that answers, or raises."""
 
     def __init__(self) -> None:
@@ -48,8 +48,8 @@ class Answering:
 
 
 @pytest.fixture
-async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[Answering]:
-    use_case = Answering()
+async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[StubUseCase]:
+    use_case = StubUseCase()
     app = bolt_app(client, IDENTITY, None, CHINESE, Commands(use_case, use_case))
     socket = SocketMode(app, slack.world.app_token, None)
     assert await socket.open()
@@ -79,7 +79,7 @@ async def test_a_command_makes_no_call_of_slacks_web_api(slack: LocalSlack) -> N
 
 
 async def test_the_use_case_gets_the_person_the_text_and_the_place(
-    slack: LocalSlack, use_case: Answering
+    slack: LocalSlack, use_case: StubUseCase
 ) -> None:
     ack = await slack.command(REQUESTER, "C0SECRET", "  as typed <!here> ", trigger_id="1.2.3")
     assert use_case.texts == ["  as typed <!here> "]
@@ -97,7 +97,7 @@ async def test_the_use_case_gets_the_person_the_text_and_the_place(
 
 
 async def test_an_error_is_answered_with_an_apology_and_a_reference_that_is_in_the_log(
-    slack: LocalSlack, use_case: Answering, caplog: pytest.LogCaptureFixture
+    slack: LocalSlack, use_case: StubUseCase, caplog: pytest.LogCaptureFixture
 ) -> None:
     use_case.broken = True
     ack = await slack.command(REQUESTER, RELEASES, ASK)
@@ -113,7 +113,7 @@ async def test_an_error_is_answered_with_an_apology_and_a_reference_that_is_in_t
 
 
 async def test_a_command_without_arguments_gets_an_empty_ack_and_opens_the_form(
-    slack: LocalSlack, use_case: Answering
+    slack: LocalSlack, use_case: StubUseCase
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, "", trigger_id="1.2.3")
     assert (ack.error, ack.payload) == (None, None)
@@ -125,14 +125,14 @@ async def test_a_command_without_arguments_gets_an_empty_ack_and_opens_the_form(
 
 
 async def test_a_command_with_an_answer_opens_no_form(
-    slack: LocalSlack, use_case: Answering
+    slack: LocalSlack, use_case: StubUseCase
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
     assert use_case.opened == []
 
 
 async def test_an_error_does_not_affect_later_commands(
-    slack: LocalSlack, use_case: Answering
+    slack: LocalSlack, use_case: StubUseCase
 ) -> None:
     use_case.broken = True
     await slack.command(REQUESTER, RELEASES, ASK)
@@ -156,10 +156,6 @@ async def test_oauth_settings_in_the_environment_change_nothing(
         assert str(ack.payload["text"]).startswith("On it")
         await slack.until(ended)
     assert [r for r in caplog.records if r.levelno > 20] == []
-
-
-def test_the_bot_listens_to_the_manifests_command() -> None:
-    assert SLASH_COMMAND == "/share-env"
 
 
 @pytest.mark.usefixtures("use_case")

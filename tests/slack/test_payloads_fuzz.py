@@ -1,4 +1,4 @@
-"""Payloads of Slack, and then damaged ones: fields missing, added, of other types, nested, huge, odd."""
+"""Damaged payloads: fields missing, added, of other types, nested or huge."""
 
 import copy
 import logging
@@ -21,12 +21,11 @@ from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM, seed
-from tests.conftest import RELEASES, examples, rows, settings_of
-from tests.rig import APPROVALS, APPROVER
+from tests.conftest import RELEASES, REQUESTER, examples, rows, settings_of
+from tests.rig import APPROVALS, APPROVER, SECOND
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REQUESTER, SECOND = "U0REQUESTER", "U0SECOND"
 ON_MESSAGE = "share_env_from_message"
 RULES = """
 [[rule]]
@@ -66,8 +65,8 @@ KINDS = (
     "home",
 )
 
-WHO_ASKED = 'SELECT DISTINCT "user" FROM requests'
-WHAT_WAITS = "SELECT env, state FROM requests WHERE env IN ('sure-1', 'core-1') ORDER BY env"
+REQUESTERS = 'SELECT DISTINCT "user" FROM requests'
+WAITING = "SELECT env, state FROM requests WHERE env IN ('sure-1', 'core-1') ORDER BY env"
 """Requests that only people other than the senders may confirm and approve."""
 
 ROOMS = Path(__file__).parent.parent.parent / "bot/slack"
@@ -79,7 +78,7 @@ OF_THE_STAND_INS = {"aiohttp.server"}  # such as a URL that is too long for them
 BEFORE_THE_ACK = {"bot.slack.listeners", "bot.slack.socket_mode"}
 """The loggers of errors while Slack waits; then the ack is an apology."""
 
-ODD = st.one_of(
+VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
@@ -90,39 +89,41 @@ ODD = st.one_of(
     ),
     st.sampled_from([[], {}, [[]], [None], [{}], {"id": None}, {"": ""}, [1, "a"]]),
 )
-BENDS = st.lists(
-    st.tuples(st.integers(0, 10_000), st.sampled_from(["drop", "put", "add", "nest", "list"]), ODD),
+CHANGES = st.lists(
+    st.tuples(
+        st.integers(0, 10_000), st.sampled_from(["drop", "put", "add", "nest", "list"]), VALUES
+    ),
     min_size=1,
     max_size=4,
 )
 
 
-class Late(logging.Handler):
+class LateErrors(logging.Handler):
     """Records errors after the ack, when the person is no longer told."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._heard: list[str] = []
+        self._errors: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep exceptions that were raised after the ack."""
+        """Keep an exception that was raised after the ack."""
         if record.exc_info and record.name not in {*BEFORE_THE_ACK, *OF_THE_STAND_INS}:
-            self._heard.append(self.format(record))
+            self._errors.append(self.format(record))
 
-    def heard(self) -> list[str]:
+    def take(self) -> list[str]:
         """Return the exceptions since the last call."""
-        heard, self._heard = self._heard, []
-        return heard
+        errors, self._errors = self._errors, []
+        return errors
 
 
 @dataclass(repr=False)  # its repr has all payloads, and would hide the failing example
-class Stage:
+class FuzzedBot:
     """A bot, and one payload of each kind."""
 
     slack: LocalSlack
     wechat: LocalWeChat
     database: Path
-    late: Late
+    late: LateErrors
     payloads: dict[str, tuple[str, JsonObject]] = field(default_factory=dict)
 
     def keep(self, name: str, ack: Ack, by: str | None = None) -> None:
@@ -177,11 +178,11 @@ class Stage:
         return await self.slack.send(kind, payload, str(uuid4()))
 
 
-def damaged(payload: JsonObject, bends: list[tuple[int, str, Json]]) -> JsonObject:
+def damaged(payload: JsonObject, changes: list[tuple[int, str, Json]]) -> JsonObject:
     """Return a payload with a change that Slack would not make."""
     whole = copy.deepcopy(payload)
-    for number, how, drawn in bends:
-        places, odd = [*every_place(whole)], copy.deepcopy(drawn)
+    for number, how, drawn in changes:
+        places, value = [*every_place(whole)], copy.deepcopy(drawn)
         places += 3 * [place for place in places if place[1] in READ]  # these more often
         if not places:
             break
@@ -190,13 +191,13 @@ def damaged(payload: JsonObject, bends: list[tuple[int, str, Json]]) -> JsonObje
             case "drop":
                 del holder[key]
             case "put":
-                holder[key] = odd
+                holder[key] = value
             case "add":
-                holder[f"{key}_more" if isinstance(key, str) else key] = odd
+                holder[f"{key}_more" if isinstance(key, str) else key] = value
             case "nest":
-                holder[key] = {"id": holder[key], "value": odd}
+                holder[key] = {"id": holder[key], "value": value}
             case _:
-                holder[key] = [holder[key], odd]
+                holder[key] = [holder[key], value]
     return whole
 
 
@@ -214,34 +215,34 @@ def every_place(value: Json) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FuzzedBot]:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "policy.toml").write_text(RULES, encoding="utf-8")
-    late = Late()
+    late = LateErrors()
     logging.getLogger().addHandler(late)
     async with LocalSlack(seed(), ack_timeout=10.0) as slack, LocalWeChat() as wechat:
         kept = {"DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
         environ = environment(slack, wechat) | kept | {"POLICY_FILE": f"{folder}/policy.toml"}
         async with running(settings_of(environ | {"WECHAT_AUTHORIZER_APPID": OWNER})):
-            stage = Stage(slack, wechat, folder / "ledger.db", late)
-            await stage.collect()
-            yield stage
+            fuzzed = FuzzedBot(slack, wechat, folder / "ledger.db", late)
+            await fuzzed.collect()
+            yield fuzzed
     logging.getLogger().removeHandler(late)
-    assert late.heard() == []  # nor in work that was still in progress
+    assert late.take() == []  # nor in work that was still in progress
 
 
 @pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=examples(60), suppress_health_check=[*HealthCheck])
-@given(bends=BENDS)
+@given(changes=CHANGES)
 async def test_any_damaged_payload_is_acked_shares_nothing_and_raises_nothing_after_the_ack(
-    stage: Stage, name: str, bends: list[tuple[int, str, Json]]
+    fuzzed: FuzzedBot, name: str, changes: list[tuple[int, str, Json]]
 ) -> None:
-    kind, payload = stage.payloads[name]
-    fresh = payload | {"trigger_id": stage.slack.next_trigger()}
-    await stage.send(kind, damaged(fresh, bends))
-    ack = await stage.slack.command(REQUESTER, RELEASES, "whoami")
+    kind, payload = fuzzed.payloads[name]
+    fresh = payload | {"trigger_id": fuzzed.slack.next_trigger()}
+    await fuzzed.send(kind, damaged(fresh, changes))
+    ack = await fuzzed.slack.command(REQUESTER, RELEASES, "whoami")
     assert "You are" in str(ack.payload)
-    assert all(env.startswith("test-") for _, env, _ in stage.wechat.shared)
-    assert stage.late.heard() == []
-    assert rows(stage.database, WHO_ASKED) == [(REQUESTER,)]
-    assert rows(stage.database, WHAT_WAITS) == [("core-1", "waiting"), ("sure-1", "confirming")]
+    assert all(env.startswith("test-") for _, env, _ in fuzzed.wechat.shared)
+    assert fuzzed.late.take() == []
+    assert rows(fuzzed.database, REQUESTERS) == [(REQUESTER,)]
+    assert rows(fuzzed.database, WAITING) == [("core-1", "waiting"), ("sure-1", "confirming")]

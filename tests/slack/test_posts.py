@@ -5,7 +5,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
-from bot.messages.blocks import as_response, message
+from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
@@ -300,10 +300,6 @@ async def test_progress_is_not_shown_while_a_final_edit_waits_for_slack(
     assert await editing
     await posts.show(other, message("half of it"))
     assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]
-
-
-def test_an_ack_is_shown_to_the_requester_only() -> None:
-    assert as_response(HELLO)["response_type"] == "ephemeral"
 
 
 async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(

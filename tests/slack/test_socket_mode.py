@@ -28,7 +28,7 @@ from tests.languages import ENGLISH
 SOON = 0.05
 ONE_TRY = 1.0
 OPEN = "apps.connections.open"
-TELLS_NOBODY = Observers()
+NO_OBSERVERS = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
 
 
@@ -48,7 +48,7 @@ async def connected(
     slack: LocalSlack,
     client: AsyncWebClient,
     url: str | None = None,
-    observers: Observers = TELLS_NOBODY,
+    observers: Observers = NO_OBSERVERS,
     linger: float = SOON,
     echo: Echo | None = None,
 ) -> AsyncIterator[SocketMode]:
@@ -201,7 +201,7 @@ async def test_a_cancelled_call_for_a_url_is_not_counted(
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class FixedAck:
     """A use case whose listener acks with its own body."""
 
     body: str
@@ -225,7 +225,7 @@ class Says:
 async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Says(body))
+    app = bolt_app(client, IDENTITY, None, ENGLISH, FixedAck(body))
     socket = SocketMode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
@@ -260,7 +260,7 @@ async def drop(slack: LocalSlack) -> None:
     await slack.until(lambda slack: slack.sockets.connections == 1)
 
 
-async def drop_again_and_again(slack: LocalSlack) -> None:
+async def drop_three_times(slack: LocalSlack) -> None:
     for _ in range(3):
         await drop(slack)
 
@@ -286,7 +286,7 @@ async def drop_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
     slack.sockets.expire_tickets()
 
 
-async def disconnect_for_want_of_socket_mode(slack: LocalSlack) -> None:
+async def disconnect_because_socket_mode_is_off(slack: LocalSlack) -> None:
     slack.fail(OPEN, Code("link_disabled"), Code("link_disabled"))
     await slack.sockets.disconnect("link_disabled")
 
@@ -307,10 +307,10 @@ async def disconnect_and_let_the_next_ticket_expire(slack: LocalSlack) -> None:
     "happens",
     [
         drop,
-        drop_again_and_again,
+        drop_three_times,
         disconnect,
         disconnect_with_a_warning,
-        disconnect_for_want_of_socket_mode,
+        disconnect_because_socket_mode_is_off,
         drop_and_answer_no_handshake,
         drop_while_slack_is_down,
         drop_and_let_the_next_ticket_expire,
@@ -334,19 +334,19 @@ A_WHILE = 3600.0
 
 
 class SlowEcho(Echo):
-    """A use case that answers once it may."""
+    """A use case that answers once the test permits it."""
 
     def __init__(self) -> None:
-        self.asked, self.may = asyncio.Event(), asyncio.Event()
+        self.asked, self.permitted = asyncio.Event(), asyncio.Event()
 
     async def command(self, origin: Origin, text: str) -> Message:
-        """Return the text once the test permits it."""
+        """Wait, and return the text."""
         self.asked.set()
-        await self.may.wait()
+        await self.permitted.wait()
         return await super().command(origin, text)
 
 
-async def in_hand(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]:
+async def being_handled(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]:
     """Send a command over the only connection and wait until it is being handled; return whether it gets its ack."""
     await slack.until(lambda slack: slack.sockets.connections == 1)
     command = asyncio.create_task(acks(slack))
@@ -363,11 +363,11 @@ async def test_no_step_of_a_request_begins_before_a_pending_ack(
     socket = SocketMode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
-        command = await in_hand(slack, echo)
+        command = await being_handled(slack, echo)
         step = asyncio.create_task(acks_first.step())
         await asyncio.sleep(0)
         assert not step.done()
-        echo.may.set()
+        echo.permitted.set()
         await step
         assert await command
     finally:
@@ -396,10 +396,10 @@ async def test_a_command_of_the_old_connection_is_acked_over_it_after_the_switch
 ) -> None:
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
-        command = await in_hand(slack, echo)
+        command = await being_handled(slack, echo)
         await slack.sockets.disconnect("warning")
         await slack.until(lambda slack: slack.sockets.greeted == 2)
-        echo.may.set()
+        echo.permitted.set()
         assert await command
     assert slack.violations == []
 
@@ -409,11 +409,11 @@ async def test_a_command_whose_connection_was_lost_is_acked_over_the_next_one(
 ) -> None:
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
-        command = await in_hand(slack, echo)
+        command = await being_handled(slack, echo)
         slack.sockets.silent = 1
         await slack.sockets.disconnect("warning")
         await slack.sockets.disconnect()  # immediately, which is rare
-        echo.may.set()
+        echo.permitted.set()
         assert await command
 
 
@@ -422,14 +422,14 @@ async def test_a_command_of_a_lost_connection_is_acked_once_the_next_one_is_open
 ) -> None:
     echo = SlowEcho()
     async with connected(slack, client, linger=A_WHILE, echo=echo):
-        command = await in_hand(slack, echo)
+        command = await being_handled(slack, echo)
         slack.sockets.drop()
         await slack.until(lambda slack: slack.sockets.greeted == 2)
         asked = calls_of(slack, OPEN)
         slack.sockets.silent = 1
         await slack.sockets.disconnect("warning")
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
-        echo.may.set()
+        echo.permitted.set()
         assert await command
 
 
@@ -543,9 +543,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
         await slack.until(lambda slack: slack.sockets.refused == 1)
         await soon(lambda: socket.refused and not socket.connected)
         opened = calls_of(slack, OPEN)
-        await asyncio.sleep(
-            20 * SOON
-        )  # this many checks of the connection, none of which opens another
+        await asyncio.sleep(20 * SOON)  # for as many checks of the connection
         assert (slack.sockets.refused, calls_of(slack, OPEN)) == (1, opened)
         assert socket.alive
     assert "Slack has too many connections of this app" in caplog.messages

@@ -312,16 +312,6 @@ async def test_the_approvers_see_the_result(rig: Rig, code: int | None, says: st
     assert says in verdict
 
 
-async def test_a_modal_can_be_closed_without_a_decision(rig: Rig) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        view = await rig.open(APPROVER, "approve")
-        rig.slack.close(APPROVER, view)
-        assert states(rig.database) == ["waiting"]
-        await rig.decide(SECOND_APPROVER, "reject")
-        await rig.over()
-
-
 async def test_a_modal_survives_a_restart(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         await rig.ask()
