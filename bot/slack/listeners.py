@@ -160,6 +160,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
         ssl_check_enabled=bool(signing_secret),
         request_verification_enabled=bool(signing_secret),
         url_verification_enabled=bool(signing_secret),
+        ignoring_self_events_enabled=False,
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
         logger=logger,
