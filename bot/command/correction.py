@@ -53,16 +53,7 @@ from bot.command.vocabulary import (
 _SHORTEST_START = 3
 # What other programs call a dry run.
 _DRY_RUNS = {
-    "n",
-    "noop",
-    "no-op",
-    "preview",
-    "check",
-    "test",
-    "try",
-    "simulate",
-    "what-if",
-    "whatif",
+    *("n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if", "whatif"),
 }
 _NO_OPTIONS = Options()
 

@@ -1,4 +1,10 @@
-"""Every message the bot sends, as text and Block Kit, in each language. Pure."""
+"""Every message the bot sends, as text and Block Kit, in each language. Pure.
+
+- What all messages are made of: `words`, `blocks`; what several have in common: `request`, `outcomes`, `advice`, `rules`.
+- To a command: `mistakes`, `rulings` (denials, `why`, dry runs), `people` (`whoami`, `help`), `history`, `notices`.
+- About a request: `decisions` while it waits for people, `answers` after the call, `batches`; `endings` chooses among them.
+- For an approver `approvals`, for whoever clicks `clicks`, for Slack's pages `home` and `modals`.
+"""
 
 from bot.messages.blocks import Block, Message
 

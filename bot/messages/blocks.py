@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from bot.domain.click import Act
 from bot.messages.words import code, escape, shortened
@@ -95,10 +95,11 @@ def read_value(value: str) -> tuple[str, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """A row of buttons; `text` stands for them in the message's text."""
+    """A row of buttons, which adds nothing to the message's text."""
+
+    text: ClassVar[str] = ""
 
     row: tuple[Button, ...]
-    text: str = ""
 
     def block(self) -> Block:
         """Return the row as Block Kit."""

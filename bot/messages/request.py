@@ -37,7 +37,7 @@ def in_channel(
 _FEW = 10  # appids, which stand in one line
 
 
-def appids(request: Request, many: str = "") -> str:
+def appids(request: Request, many: str) -> str:
     """Return the appids of a batch in one line or, if there are more than ten, `many`, which says where they are listed."""
     return many if len(request.appids) > _FEW else " ".join(map(code, request.appids))
 

@@ -1,7 +1,7 @@
 """Turn pydantic's errors about the policy file into sentences: the place, what is wrong, and the fix. Pure."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from bot.domain.problem import Problem
@@ -22,8 +22,8 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def sentence(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
-    """Return a pydantic error as a Problem; `keys` returns the valid keys at a location."""
+def sentence(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
+    """Return a pydantic error as a Problem; `keys` are the valid ones at its place."""
     path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
     counted = len(path) > 1 and isinstance(detail["loc"][1], int)  # one of several tables
     place = ", ".join([" ".join(path[:2]), *path[2:]] if counted else path)
@@ -47,7 +47,7 @@ def shown(text: str, most: int = 80) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in start)
 
 
-def what(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]]) -> Problem:
+def what(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
     if kind == "value_error":  # raised in `shapes`
@@ -56,7 +56,7 @@ def what(detail: "ErrorDetails", keys: Callable[[Sequence[int | str]], list[str]
         expected = str(detail["ctx"]["expected"]).replace("'", "")
         return Problem(f"{quoted(detail['input'])} is not possible here", f"Write {expected}.")
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(loc[-1]), keys(loc), n=1)
+        near = difflib.get_close_matches(str(loc[-1]), [*keys], n=1)
         return Problem("there is no such key", f"Did you mean {near[0]}?" if near else "Remove it.")
     if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
         fix = f"Write [[{loc[-1]}]] above each, with two brackets."

@@ -6,7 +6,7 @@ what its author expects never comes into force.
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -35,7 +35,7 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
     try:
         file = File.model_validate(tomllib.loads(text))
     except ValidationError as error:
-        return [sentence(detail, _keys) for detail in error.errors()]
+        return [sentence(detail, _keys(detail["loc"])) for detail in error.errors()]
     except tomllib.TOMLDecodeError as error:
         return [Problem(f"It is not valid TOML: {shown(str(error), 300)}", _RIGHT_FIRST)]
     except (ValueError, RecursionError):  # Python's own limits
@@ -68,21 +68,21 @@ def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
         return shape.model_validate(words)
     except ValidationError as error:
         return [
-            f"--{str(detail['loc'][0]).removesuffix('s')}: {what(detail, _keys)}"
+            f"--{str(detail['loc'][0]).removesuffix('s')}: {what(detail, _keys(detail['loc']))}"
             for detail in error.errors()
         ]
 
 
-def _keys(loc: Sequence[int | str]) -> list[str]:
+def _keys(loc: Sequence[int | str]) -> Iterable[str]:
     """Return the valid keys of the table at `loc` (a pydantic location)."""
-    tables: dict[str, type[StrictTable]] = {
+    tables: dict[int | str, type[StrictTable]] = {
         "operators": OperatorsEntry,
         "owner": OwnerEntry,
         "rule": RuleEntry,
         "test": TrialEntry,
     }
-    model = tables.get(str(loc[0]), File) if len(loc) > 1 else File
-    return list((ApproversEntry if "approvers" in loc[:-1] else model).model_fields)
+    model = tables.get(loc[0], File) if len(loc) > 1 else File
+    return (ApproversEntry if "approvers" in loc[:-1] else model).model_fields
 
 
 def _rule_problems(file: File) -> Iterator[Problem]:

@@ -87,7 +87,7 @@ def test_a_question_lists_few_appids_and_says_where_many_are_listed() -> None:
     few, many = batch(10), batch(11)
     assert appids(few, "elsewhere") == " ".join(f"`{appid}`" for appid in few.appids)
     assert appids(many, "elsewhere") == "elsewhere"
-    assert appids(request()) == ""
+    assert appids(request(), "elsewhere") == ""
     assert replies(ENGLISH, few) == replies(ENGLISH, request()) == []
     for said in (
         question(ENGLISH, many, [], NOW, ""),
