@@ -81,6 +81,11 @@ WITHOUT_EFFECT = [
     ),
     pytest.param((Rule("deny", Effect.DENY),), NOBODY, id="a denial for everyone"),
     pytest.param(
+        (Rule("deny", Effect.DENY), rule("lost")),
+        (f"{NOBODY[0]}; “lost” never decides: “deny”, which comes first, always does", False),
+        id="a permission behind a denial for everyone",
+    ),
+    pytest.param(
         (rule(people=users(ANYONE, "U1")),),
         ("“r” is for everyone: “*” makes the others whom it names mean nothing", False),
         id="everyone and somebody",
