@@ -127,11 +127,7 @@ def skipped(words: Words, request: Request, why: SkipReason) -> Message:
 def rest_cancelled(words: Words, count: int) -> Message:
     """Say how many requests of a batch were cancelled."""
     return message(
-        words.count(
-            "Cancelled {count} that had not begun. Those under way go on.",
-            "Cancelled {count} that had not begun. Those under way go on.",
-            count,
-        )
+        words("Cancelled {count} that had not begun. Those under way go on.", count=count)
     )
 
 
