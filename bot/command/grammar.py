@@ -88,39 +88,35 @@ class WithPair:
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """A subcommand: its word, its arguments and the Query they build, its hint in the manifest, and its line of help."""
+    """A subcommand: its word, its arguments and the Query they build, and its line of help."""
 
     word: str
     takes: Alone | WithName | WithPair
-    hint: str
     help: str
+
+    @property
+    def hint(self) -> str:
+        """The word and what has to follow it, for the manifest."""
+        return f"{self.word} {SHARE_HINT}" if isinstance(self.takes, WithPair) else self.word
 
 
 SUBCOMMANDS = (
     Subcommand(
         Why.word,
         WithPair(Why),
-        "why <appid> <env>",
         "`/share-env why <appid> <env>` says which rule decides, and why",
     ),
     Subcommand(
         History.word,
         WithName(History),
-        "history",
         "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one",
     ),
     Subcommand(
         Whoami.word,
         Alone(Whoami),
-        "whoami",
         "`/share-env whoami` shows your groups and the rules that apply to you",
     ),
-    Subcommand(
-        Help.word,
-        Alone(Help),
-        "help",
-        "`/share-env help` shows this",
-    ),
+    Subcommand(Help.word, Alone(Help), "`/share-env help` shows this"),
 )
 """In the order of the help text."""
 

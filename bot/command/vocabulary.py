@@ -22,18 +22,12 @@ from bot.command.grammar import (
 from bot.command.mistake import NeverEnds, OnlyShares, UnclearReceiver, UnknownWord
 from bot.command.tokenizer import Word
 
-JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
+_JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
 _JOINTS = re.compile("[/=&:|]+")
 _NAMES = {"appid", "env"}
 _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
-
-
-def names_an_owner(before: str, after: str) -> bool:
-    """Return whether an appid between these two words is the env's owner instead of a receiver."""
-    comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
-    return comes_from or after.startswith("的")
 
 
 def taken_apart(words: Sequence[Word]) -> list[Word]:
@@ -189,14 +183,18 @@ def _unclear_receiver(words: Sequence[str]) -> bool:
     """Return whether an appid in `words` may not be a receiver: it may be the owner, or be replaced by another."""
     names = [bare(word) for word in words]
     at = [place for place, word in enumerate(names) if is_appid(word.lower())]
-    if any(names_an_owner(*["", *names, ""][place : place + 3 : 2]) for place in at):
+    around = ["", *names, ""]
+    if any(_names_an_owner(around[place], around[place + 2]) for place in at):
         return True
-    between = names[at[0] : at[-1]] if at else []
-    if not between:
-        return False
-    known = {*JOINING, *map(str.lower, envs_in(words))}
+    known = {*_JOINING, *map(str.lower, envs_in(words))}
     return any(
         word.lower() not in known and (word.isalpha() or sense(word) is Sense.FILLER)
-        for word in between
+        for word in (names[at[0] : at[-1]] if at else ())
         if not is_appid(word.lower())
     )
+
+
+def _names_an_owner(before: str, after: str) -> bool:
+    """Return whether an appid between these two words is the env's owner instead of a receiver."""
+    comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
+    return comes_from or after.startswith("的")
