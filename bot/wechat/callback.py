@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.ledger import LedgerDownError
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import no_op
-from bot.wechat.push import HandledPush, Other, Platform, Push, PushRefusal, read_push
+from bot.wechat.push import HandledPush, Other, Platform, PushRefusal, read_push
 
 BODY_LIMIT = 64 << 10
 """Bytes; a push of WeChat's has one or two thousand."""
@@ -53,6 +53,9 @@ class Callback:
         push = read_push(self._platform, request.query, body, self._now())
         if isinstance(push, PushRefusal):
             return self._refuse(400 if push in _BROKEN else 403, push)
+        if isinstance(push, Other):
+            _log.info("a push of no concern", extra={"push": push.info_type[:_NAME_LIMIT]})
+            return web.Response(text=_SUCCESS)
         done = asyncio.Event()
         self._start(self._process(push, done))
         try:
@@ -66,24 +69,15 @@ class Callback:
         self._refused(why)
         return web.Response(status=status, text="not understood")
 
-    async def _process(self, push: Push, done: asyncio.Event) -> None:
+    async def _process(self, push: HandledPush, done: asyncio.Event) -> None:
         """Process a push, with retries while the ledger is down; set `done` at the end."""
         try:
             for number in range(1, _TRIES + 1):
-                if await self._try(push):
-                    break
+                try:
+                    return await self._handle(push)
+                except LedgerDownError as error:
+                    facts = {"push": type(push).__name__.lower(), "reason": str(error)}
+                    _log.error("a push was not kept", extra=facts)  # without a traceback
                 await self._sleep(_PAUSE * number)
         finally:
             done.set()
-
-    async def _try(self, push: Push) -> bool:
-        if isinstance(push, Other):
-            _log.info("a push of no concern", extra={"push": push.info_type[:_NAME_LIMIT]})
-            return True
-        try:
-            await self._handle(push)
-        except LedgerDownError as error:
-            facts = {"push": type(push).__name__.lower(), "reason": str(error)}
-            _log.error("a push was not kept", extra=facts)  # without a traceback
-            return False
-        return True

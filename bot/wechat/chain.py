@@ -18,7 +18,7 @@ from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Authorization, Issued
-from bot.wechat.token_cache import TokenCache
+from bot.wechat.token_cache import TokenCache, link_of
 from bot.wechat.tokens import RENEWED, NoToken
 
 TOKEN_TIMEOUT = 20.0
@@ -114,20 +114,14 @@ class Chain:
                 failed, until = self._failed.get(name, (None, 0.0))
                 if failed and self._clock() < until:
                     return failed
-                if name == COMPONENT:
-                    make = self._make_platform
-                    got = await self._cache.renew(name, Link.PLATFORM, make, refused)
-                else:
-                    got = await self._renew_owner(name, refused)
-                return self._record(name, got)
+                return self._record(name, await self._make(name, refused))
         except TimeoutError:
             trouble = Trouble.RENEWAL_SLOW
         except LedgerDownError as error:
-            _log.error(
-                "the ledger does not tell or keep tokens", extra={"reason": str(error)}
-            )  # without a traceback
+            why = {"reason": str(error)}
+            _log.error("the ledger does not tell or keep tokens", extra=why)  # without a traceback
             trouble = Trouble.TOKENS_NOT_KEPT
-        link = _link_of(name)
+        link = link_of(name)
         self._observe(link.value, trouble.value)
         return NoToken(for_trouble(trouble), link=link)
 
@@ -139,18 +133,18 @@ class Chain:
             broke = got.link.value if got.link else None
             facts = {"whose": name, "link": broke, "reason": got.guidance.key, **said}
             _log.warning("token not renewed", extra=facts)
-            self._observe(_link_of(name).value, got.guidance.key)
+            self._observe(link_of(name).value, got.guidance.key)
         else:
             _log.info("token renewed", extra={"whose": name})
-            self._observe(_link_of(name).value, RENEWED)
+            self._observe(link_of(name).value, RENEWED)
         return got
 
-    async def _renew_owner(self, owner: str, refused: str | None) -> str | NoToken:
-        async def renew(platform: str) -> str | NoToken:
-            make = partial(self._make_owner, platform)
-            return await self._cache.renew(owner, Link.OWNER, make, refused)
-
-        return await self.with_platform_token(renew)
+    async def _make(self, name: str, refused: str | None) -> str | NoToken:
+        if name == COMPONENT:
+            return await self._cache.renew(name, self._make_platform, refused)
+        return await self.with_platform_token(
+            lambda token: self._cache.renew(name, partial(self._make_owner, token), refused)
+        )
 
     async def _make_platform(self, claim: StoredToken) -> Issued | NoToken:
         del claim
@@ -188,13 +182,8 @@ class Chain:
         others = listed if isinstance(listed, str) else self._seeds.get(owner)
         if others is None or others == tried:
             return listed if isinstance(listed, NoToken) else got or NoToken(by_key("61023"))
-        return _with_refresh_token(
-            await self._component.authorizer_token(platform, owner, others), others
-        )
-
-
-def _link_of(name: str) -> Link:
-    return Link.PLATFORM if name == COMPONENT else Link.OWNER
+        got = await self._component.authorizer_token(platform, owner, others)
+        return _with_refresh_token(got, others)
 
 
 def _is_lost(got: Issued | NoToken) -> bool:

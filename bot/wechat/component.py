@@ -8,7 +8,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
 from bot.wechat import component_api as api
-from bot.wechat.api import Call, Declined, Troubled
+from bot.wechat.api import Declined, Troubled
 from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
@@ -50,21 +50,21 @@ class Component:
     async def token(self, ticket: str) -> Issued | NoToken:
         """Return a new platform token."""
         secret = {"component_appsecret": self._appsecret, "component_verify_ticket": ticket}
-        call = api.call("api_component_token", self.appid, secret)
-        return await self._call(Link.PLATFORM, call, api.read_component_token)
+        name, read = "api_component_token", api.read_component_token
+        return await self._call(Link.PLATFORM, name, secret, read)
 
     async def authorizer_token(
         self, token: str, owner: str, refresh_token: str
     ) -> Issued | NoToken:
         """Return a new access token for an owner."""
         which = {"authorizer_appid": owner, "authorizer_refresh_token": refresh_token}
-        call = api.call("api_authorizer_token", self.appid, which, token)
-        return await self._call(Link.OWNER, call, api.read_authorizer_token)
+        name, read = "api_authorizer_token", api.read_authorizer_token
+        return await self._call(Link.OWNER, name, which, read, token)
 
     async def query_auth(self, token: str, code: str) -> Authorization | NoToken:
         """Exchange an authorization code."""
-        call = api.call("api_query_auth", self.appid, {"authorization_code": code}, token)
-        return await self._call(Link.OWNER, call, api.read_query_auth)
+        which = {"authorization_code": code}
+        return await self._call(Link.OWNER, "api_query_auth", which, api.read_query_auth, token)
 
     async def refresh_token(self, token: str, owner: str) -> str | NoToken:
         """Return an owner's current refresh token, from WeChat's details of that owner, else from the list of all owners."""
@@ -75,17 +75,15 @@ class Component:
 
     async def info(self, token: str, owner: str) -> api.AuthorizerInfo | NoToken:
         """Return WeChat's details of an owner."""
-        which = {"authorizer_appid": owner}
-        call = api.call("api_get_authorizer_info", self.appid, which, token)
-        return await self._call(Link.OWNER, call, api.read_authorizer_info)
+        name, which = "api_get_authorizer_info", {"authorizer_appid": owner}
+        return await self._call(Link.OWNER, name, which, api.read_authorizer_info, token)
 
     async def listed(self, token: str, owner: str) -> str | NoToken:
         """Return an owner's refresh token from the paginated list of owners that authorised the platform."""
         seen = 0
         for _ in range(_MOST_PAGES):
-            which = {"offset": seen, "count": _MOST_IN_A_LIST}
-            call = api.call("api_get_authorizer_list", self.appid, which, token)
-            page = await self._call(Link.OWNER, call, api.read_authorizer_list)
+            name, which = "api_get_authorizer_list", {"offset": seen, "count": _MOST_IN_A_LIST}
+            page = await self._call(Link.OWNER, name, which, api.read_authorizer_list, token)
             if isinstance(page, NoToken):
                 return page
             if owner in page.refresh_tokens:
@@ -99,20 +97,24 @@ class Component:
     async def start_push(self) -> NoToken | None:
         """Ask WeChat to push tickets again; return why it refused. Only this call names the secret `component_secret`."""
         secret = {"component_secret": self._appsecret}
-        call = api.call("api_start_push_ticket", self.appid, secret)
-        return await self._call(Link.TICKET, call, api.read_done)
+        return await self._call(Link.TICKET, "api_start_push_ticket", secret, api.read_done)
 
     async def _call(
-        self, link: Link, call: Call, read: Callable[[Mapping[str, object]], T | Troubled]
+        self,
+        link: Link,
+        name: str,
+        arguments: Mapping[str, object],
+        read: Callable[[Mapping[str, object]], T | Troubled],
+        token: str | None = None,
     ) -> T | NoToken:
+        call = api.call(name, self.appid, arguments, token)
         answer = await self._api.post(call, self._seconds, read)
         if isinstance(answer, Declined | Troubled) and _is_transient(answer):
             await self._sleep(_PAUSE)
             answer = await self._api.post(call, self._seconds, read)
         if isinstance(answer, Declined):
-            return NoToken(
-                _guidance_for(answer.said, link), answer.said, _broken_link(answer.said, link)
-            )
+            said = answer.said
+            return NoToken(_guidance_for(said, link), said, _broken_link(said, link))
         if isinstance(answer, Troubled):
             return NoToken(_as_token_failure(for_trouble(answer.trouble)), None, link)
         return answer
@@ -126,9 +128,8 @@ def _guidance_for(said: Said, link: Link) -> Guidance:
     """Return the guidance for an errcode; some codes mean something else for the platform's calls than for a share."""
     if said.errcode in DEAD_TOKEN:
         return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
-    if (
-        said.errcode == _UNKNOWN_APPID
-    ):  # these calls carry no requester's appid, so it is the owner's or the platform's
+    # These calls carry no requester's appid, so it is the owner's or the platform's.
+    if said.errcode == _UNKNOWN_APPID:
         return for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
     return _as_token_failure(for_code(said.errcode))
 

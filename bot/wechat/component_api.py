@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from bot.guidance import Trouble
 from bot.wechat.api import Call, Troubled
@@ -59,21 +60,24 @@ def call(name: str, appid: str, arguments: Mapping[str, object], token: str | No
     return Call(f"/cgi-bin/component/{name}", query, body)
 
 
-def read_component_token(answer: Mapping[str, object]) -> Issued | Troubled:
-    """Return the new platform token."""
-    return _issued(answer, "component_access_token")
+def read_issued(answer: Mapping[str, object], name: str) -> Issued | Troubled:
+    """Return the new token, which is the member `name` of the answer."""
+    token, life = _text(answer.get(name)), answer.get("expires_in")
+    if token is None or not isinstance(life, int | float) or not life > 0:
+        return Troubled(Trouble.NOT_JSON)
+    refresh_token = _text(answer.get("authorizer_refresh_token"))
+    return Issued(token, float(min(life, _LONGEST_LIFE)), refresh_token)
 
 
-def read_authorizer_token(answer: Mapping[str, object]) -> Issued | Troubled:
-    """Return the owner's new access token."""
-    return _issued(answer, "authorizer_access_token")
+read_component_token = partial(read_issued, name="component_access_token")
+read_authorizer_token = partial(read_issued, name="authorizer_access_token")
 
 
 def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
     """Return the owner and their tokens."""
     about = answer.get("authorization_info")
     info = about if isinstance(about, dict) else {}
-    issued = _issued(info, "authorizer_access_token")
+    issued = read_authorizer_token(info)
     owner = info.get("authorizer_appid")
     if isinstance(issued, Issued) and isinstance(owner, str):
         return Authorization(owner, issued)
@@ -85,9 +89,8 @@ def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | Troub
     info = answer.get("authorization_info")
     if not isinstance(info, dict):
         return Troubled(Trouble.NOT_JSON)
-    return AuthorizerInfo(
-        frozenset(_sets(info.get("func_info"))), _text(info.get("authorizer_refresh_token"))
-    )
+    granted = frozenset(_sets(info.get("func_info")))
+    return AuthorizerInfo(granted, _text(info.get("authorizer_refresh_token")))
 
 
 def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | Troubled:
@@ -103,14 +106,6 @@ def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | Troub
 def read_done(answer: Mapping[str, object]) -> None:
     """Return None: a successful answer carries no data."""
     del answer
-
-
-def _issued(answer: Mapping[str, object], name: str) -> Issued | Troubled:
-    token, life = _text(answer.get(name)), answer.get("expires_in")
-    if token is None or not isinstance(life, int | float) or not life > 0:
-        return Troubled(Trouble.NOT_JSON)
-    refresh_token = _text(answer.get("authorizer_refresh_token"))
-    return Issued(token, float(min(life, _LONGEST_LIFE)), refresh_token)
 
 
 def _refresh_tokens(page: list[object]) -> Iterator[tuple[str, str | None]]:

@@ -103,9 +103,8 @@ def read_push(
     ]
     if not any(hmac.compare_digest(wanted.encode(), given) for wanted in signed):
         return PushRefusal.SIGNATURE
-    if (
-        _members(body).get("Encrypt") != encrypted
-    ):  # the signature covers only the element's text, not the XML around it
+    # The signature covers only the element's text, not the XML around it.
+    if _members(body).get("Encrypt") != encrypted:
         return PushRefusal.NOT_XML
     return _decrypted(platform, encrypted)
 

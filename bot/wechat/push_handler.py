@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import assert_never
 
 from bot.ledger import LedgerDownError
@@ -58,19 +59,17 @@ class PushHandler:
     async def handle(self, push: HandledPush) -> None:
         """Apply one push. Raises LedgerDownError; the caller may then pass the same push again."""
         match push:
-            case Ticket():
-                await self._ticket(push)
+            case Ticket(created, ticket):
+                if await self._tokens.ticket(ticket, created):
+                    self._invalidate(TICKET)
             case Authorized():
                 await self._authorized(push)
-            case Unauthorized():
-                await self._unauthorized(push)
+            case Unauthorized(created, owner):
+                if await self._tokens.revoke(_news(owner, created, ""), _NOT_AUTHORISED):
+                    _log.warning("authorisation withdrawn", extra={"owner": owner})
+                    self._invalidate(owner)
             case _:
                 assert_never(push)
-
-    async def _ticket(self, push: Ticket) -> None:
-        """Store the ticket if it is the newest."""
-        if await self._tokens.ticket(push.ticket, push.created):
-            self._invalidate(TICKET)
 
     async def _authorized(self, push: Authorized) -> None:
         """Exchange the code for the owner's tokens, unless this push or a later one of that owner was applied.
@@ -84,13 +83,6 @@ class PushHandler:
         self._invalidate(push.owner)
         if not settled:
             self._start(self._retry(news, push))
-
-    async def _unauthorized(self, push: Unauthorized) -> None:
-        """Delete the owner's tokens, unless this push or a later one of that owner was applied."""
-        news = _news(push.owner, push.created, "")
-        if await self._tokens.revoke(news, _NOT_AUTHORISED):
-            _log.warning("authorisation withdrawn", extra={"owner": push.owner})
-            self._invalidate(push.owner)
 
     async def _exchange(self, news: OwnerPush, push: Authorized) -> bool:
         """Exchange a push's code once; return False if it failed and should be retried."""
@@ -117,28 +109,17 @@ class PushHandler:
         """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
         end = min(push.code_until, self._now() + EXCHANGE_TIMEOUT)
         for pause in pauses(end - self._now()):
-            if not await self._pause(pause) or self._now() >= end:
+            await cancel_on(self._stopping, self._sleep(pause))
+            if self._stopping.is_set() or self._now() >= end:
                 return
-            if not await self._is_wanted(news):
-                return
+            with suppress(LedgerDownError):  # checked again before anything is stored
+                if not await self._tokens.is_latest(news):
+                    _log_ignored(news, "there is newer news")
+                    return
             if await self._exchange(news, push):
                 self._invalidate(push.owner)
                 return
         _log_ignored(news, "the code's time is over")
-
-    async def _is_wanted(self, news: OwnerPush) -> bool:
-        try:
-            if await self._tokens.is_latest(news):
-                return True
-        except LedgerDownError:
-            return True  # checked again before anything is stored
-        _log_ignored(news, "there is newer news")
-        return False
-
-    async def _pause(self, seconds: float) -> bool:
-        """Sleep; return False as soon as the bot stops."""
-        await cancel_on(self._stopping, self._sleep(seconds))
-        return not self._stopping.is_set()
 
     def _invalidate(self, name: str) -> None:
         self._chain.invalidate(name)

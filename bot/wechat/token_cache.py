@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import StoredToken, Tokens
+from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.component_api import Issued
 from bot.wechat.tokens import NoToken
 
@@ -26,6 +26,13 @@ _MARGIN = 10.0
 _POLL = 0.25
 
 Make = Callable[[StoredToken], Awaitable[Issued | NoToken]]
+
+_LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
+
+
+def link_of(name: str) -> Link:
+    """Return the link of the chain that a ticket or token of this name is."""
+    return _LINKS.get(name, Link.OWNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +77,7 @@ class TokenCache:
             raise
         return self._usable(kept, refused) if kept else None
 
-    async def renew(
-        self, name: str, link: Link, make: Make, refused: str | None = None
-    ) -> str | NoToken:
+    async def renew(self, name: str, make: Make, refused: str | None = None) -> str | NoToken:
         """Return a token from `make`, called under the lease, or one that another replica has stored in the meantime."""
         while True:
             claim = await self._tokens.claim(name, LEASE)
@@ -85,10 +90,12 @@ class TokenCache:
                 await self._tokens.release(claim)
                 return found
             try:
-                issued = await _with_deadline(link, make(claim))
-            except (
-                BaseException
-            ):  # also when cancelled: other replicas need not wait for the lease to expire
+                async with asyncio.timeout(RENEWAL_TIMEOUT):
+                    issued = await make(claim)
+            except TimeoutError:
+                issued = NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link_of(name))
+            except BaseException:
+                # Also when cancelled: other replicas need not wait for the lease to expire.
                 self._tokens.release_later(claim)
                 raise
             if isinstance(issued, NoToken):
@@ -108,11 +115,3 @@ class TokenCache:
     def _store(self, name: str, value: str, left: float) -> None:
         now, left = self._clock(), left - _MARGIN
         self._entries[name] = _Entry(value, now + min(left, _CACHED_FOR), now + left)
-
-
-async def _with_deadline(link: Link, making: Awaitable[Issued | NoToken]) -> Issued | NoToken:
-    try:
-        async with asyncio.timeout(RENEWAL_TIMEOUT):
-            return await making
-    except TimeoutError:
-        return NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link)

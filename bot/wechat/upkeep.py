@@ -5,12 +5,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.chain import Chain
+from bot.wechat.token_cache import link_of
 from bot.wechat.tokens import NoToken
 
 _RENEW_AT = 0.1  # the share of a token's life that is left when it is renewed
@@ -18,7 +20,6 @@ _SPREAD = 0.02  # jitter, as a share of the life, so that replicas and owners do
 _AT_ONCE = 5
 _CHECK_EVERY = 30.0  # seconds
 _MOST_SKIPPED = 64  # rounds skipped after repeated failures: half an hour
-_LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
 
 _log = logging.getLogger(__name__)
 
@@ -65,11 +66,9 @@ class Upkeep:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # this loop has to survive: without it tokens would be renewed too late
                 _log.exception("unforeseen error")
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._every):
                     await self._woken.wait()
-            except TimeoutError:
-                continue
 
     async def states(self) -> list[LinkState]:
         """Return the state of the ticket, of the platform token and of each owner's token."""
@@ -88,7 +87,7 @@ class Upkeep:
         for name in (TICKET, COMPONENT, *self._owners()):
             found = kept.get(name)
             good = found.left if found and found.value is not None else 0.0
-            self._left[_LINKS.get(name, Link.OWNER)].append(good)
+            self._left[link_of(name)].append(good)
 
     async def _check(self) -> None:
         kept = await self._tokens.all()
@@ -130,7 +129,7 @@ def link_states(kept: Mapping[str, StoredToken], owners: Sequence[str]) -> list[
 
 
 def _state(name: str, kept: StoredToken | None) -> LinkState:
-    link = _LINKS.get(name, Link.OWNER)
+    link = link_of(name)
     owner = name if link is Link.OWNER else None
     if kept is None:
         return LinkState(link, owner, None, None)

@@ -40,7 +40,7 @@ def cache(replica: Replica, clock: Clock) -> TokenCache:
 
 
 async def renewed(cache: TokenCache, make: Maker, refused: str | None = None) -> str | NoToken:
-    return await cache.renew(OWNER, Link.OWNER, make, refused)
+    return await cache.renew(OWNER, make, refused)
 
 
 async def test_a_new_token_is_in_the_ledger_before_it_is_returned(
@@ -157,7 +157,7 @@ async def test_the_reason_of_a_failure_is_stored_and_the_next_caller_may_try(
     async def refuse(_: StoredToken) -> Issued | NoToken:
         return REFUSED
 
-    assert await cache.renew(OWNER, Link.OWNER, refuse) == REFUSED
+    assert await cache.renew(OWNER, refuse) == REFUSED
     found = await replica.kept(OWNER)
     assert (found.error, found.value) == ("61003", None)
     assert await renewed(cache, Maker()) == "made-1"
