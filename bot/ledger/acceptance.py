@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -24,16 +23,7 @@ from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
-from bot.ledger.statements import (
-    NOW,
-    OPEN_OF,
-    PAIR,
-    UNLESS_CONFLICT,
-    among,
-    compared,
-    seconds,
-    value_of,
-)
+from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
 
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
@@ -52,24 +42,21 @@ _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
 _ACCEPT = Prepared(
-    insert(requests)
-    .from_select(
+    upsert(
+        requests,
         [*NEW_COLUMNS, "created", "until", "wake"],
         select(
             *(value_of(_r[name]) for name in NEW_COLUMNS),
             NOW,
             NOW + seconds("patience"),  # NULL unless it waits for people
             NOW + seconds("nap"),
-        )
-        .where(
+        ).where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
             or_(_IGNORE_UNDELIVERED, ~exists().where(_UNDELIVERED)),
             or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
-        )
-        .suffix_with(UNLESS_CONFLICT),
-    )
-    .returning(_r.created)
+        ),
+    ).returning(_r.created)
 )
 _WAITING_BATCHES = (
     select(func.count())

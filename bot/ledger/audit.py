@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from bot.domain.request import State
 from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.database import reason_of
-from bot.ledger.entries import Entry, entry_of
+from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
 from bot.ledger.schema import OPEN, events, requests
 
@@ -83,25 +84,18 @@ def read(
         .where(*wanted.conditions())
         .order_by(events.c.id)
     )
-    try:
-        with engine.connect() as connection:
-            rows = connection.execution_options(yield_per=1000).execute(query)
-            for row in rows.mappings():
-                at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
-                yield {name: at if name == "at" else row[name] for name in columns}
-    except SQLAlchemyError as error:
-        raise CannotOpenError(_sentence(error)) from error
+    with _reported(), engine.connect() as connection:
+        rows = connection.execution_options(yield_per=1000).execute(query)
+        for row in rows.mappings():
+            at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
+            yield {name: at if name == "at" else row[name] for name in columns}
 
 
 def find(engine: Engine, request: str) -> Entry | None:
     """Return the current entry of a request or of an item of a batch; raises CannotOpenError."""
-    try:
-        with engine.connect() as connection:
-            row = connection.execute(select(requests).where(requests.c.id == request)).mappings()
-            found = row.first()
-    except SQLAlchemyError as error:
-        raise CannotOpenError(_sentence(error)) from error
-    return entry_of(found) if found else None
+    with _reported(), engine.connect() as connection:
+        found = read_entries(connection, select(requests).where(requests.c.id == request))
+    return found[0] if found else None
 
 
 def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
@@ -113,11 +107,9 @@ def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
     kept = select(requests.c.id).where(OPEN)
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
     old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
-    try:
+    with _reported():
         gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
         return _delete(engine, requests.c.id, *old_requests), gone
-    except SQLAlchemyError as error:
-        raise CannotOpenError(_sentence(error)) from error
 
 
 def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> int:
@@ -133,5 +125,11 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
         time.sleep(_PAUSE)
 
 
-def _sentence(error: SQLAlchemyError) -> str:
-    return f"The ledger cannot be read ({reason_of(error)}). Check DATABASE_URL."
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn an error of the database into a CannotOpenError."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        problem = f"The ledger cannot be read ({reason_of(error)}). Check DATABASE_URL."
+        raise CannotOpenError(problem) from error

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,27 +68,22 @@ class Opened:
 def open_database(url: str) -> Opened:
     """Return the database at `url`, migrated; raises CannotOpenError."""
     parsed = parse(url)
-    release = _lock_file(parsed)
-    try:
-        engine = engine_of(parsed)
+    with ExitStack() as on_failure:
+        release = on_failure.callback(_lock_file(parsed))
         try:
+            engine = engine_of(parsed)
+            on_failure.callback(engine.dispose)
             with engine.begin() as connection:
                 _migrate(connection)
                 # Fails on a read-only database, which opens without an error.
                 connection.execute(delete(replicas).where(false()))
-        except Exception:
-            engine.dispose()
-            raise
-    except CannotOpenError:
-        release()
-        raise
-    except (SQLAlchemyError, ValueError) as error:
-        release()
-        why = reason_of(error)
-        raise CannotOpenError(
-            f"DATABASE_URL cannot be opened ({why}). {remedy(file_of(parsed), why)}",
-            transient=_is_transient(error),
-        ) from error
+        except (SQLAlchemyError, ValueError) as error:
+            why = reason_of(error)
+            raise CannotOpenError(
+                f"DATABASE_URL cannot be opened ({why}). {remedy(file_of(parsed), why)}",
+                transient=_is_transient(error),
+            ) from error
+        on_failure.pop_all()
     return Opened(engine, engine.dialect.name == "sqlite", release)
 
 

@@ -81,6 +81,12 @@ _ORIGIN = {
 _OWN = ("id", "appid", "env", "owner", "rule", "reason", "batch", "again")
 """The columns that have the name of the request's field."""
 
+_SAME = (
+    *("fence", "created", "place", "taken_over", "ended", "until", "wake", "asked", "decided"),
+    *("retried_by", "begun", "called_again"),
+)
+"""The columns that have the name of the entry's field."""
+
 NEW_COLUMNS = (*_ORIGIN, *_OWN, "language", "appids", "state", "holder")
 """The columns of a new request."""
 
@@ -91,22 +97,11 @@ def entry_of(row: RowMapping) -> Entry:
     return Entry(
         request=_request_of(row),
         state=State(row["state"]),
-        fence=row["fence"],
-        created=row["created"],
-        place=row["place"],
         outcome=row["ending"],
-        taken_over=row["taken_over"],
-        ended=row["ended"],
-        at=at,
-        until=until,
-        wake=row["wake"],
-        asked=row["asked"],
-        decided=row["decided"],
-        retried_by=row["retried_by"],
-        begun=row["begun"],
         owed_since=row["owed"],
-        called_again=row["called_again"],
+        at=at,
         overdue=until is not None and at >= until,
+        **{name: row[name] for name in _SAME},
     )
 
 

@@ -17,14 +17,13 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.functions import GenericFunction
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import Request, State, items_of
@@ -32,58 +31,46 @@ from bot.ledger.entries import NEW_COLUMNS, columns_of
 from bot.ledger.events import record_each
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, SHARED, requests
-from bot.ledger.statements import NOW, UNLESS_CONFLICT, compared, value_of
+from bot.ledger.statements import NOW, compared, upsert, value_of
 
 
-class _Pairs(FunctionElement[Any]):
+class _JsonEach(GenericFunction[Any]):
     """The pairs of a JSON object, as rows of key and value."""
 
+    name = "json_each"
     inherit_cache = True
 
 
-@compiles(_Pairs, "sqlite")
-def _sqlite_pairs(pairs: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
-    return f"json_each{compiler.process(pairs.clause_expr, **how)}"
-
-
-@compiles(_Pairs, "postgresql")
-def _postgresql_pairs(pairs: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
-    return f"json_each_text{compiler.process(pairs.clause_expr, **how)}"
+@compiles(_JsonEach, "postgresql")
+def _as_text(each: _JsonEach, compiler: SQLCompiler, **how: Any) -> str:
+    return f"json_each_text{compiler.process(each.clause_expr, **how)}"
 
 
 _r = requests.c
 _OF_BATCH = compared(_r.batch)
 
 # `the_items` maps the new items' ids to their appids; all other columns are the same for all.
-_ITEM = _Pairs(bindparam("the_items", type_=JSON)).table_valued("key", "value").alias("item").c
+_ITEM = _JsonEach(bindparam("the_items", type_=JSON)).table_valued("key", "value").alias("item").c
 _OWN = {"id": _ITEM.key, "trigger_id": _ITEM.key, "appid": _ITEM.value}
 _NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
 _SAME_PAIR = and_(_r.env == value_of(_r.env), _r.appid == _ITEM.value)
 _UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
 _SHARED_BEFORE = and_(~bindparam("again", type_=Boolean), exists().where(_SAME_PAIR, SHARED))
 _QUEUE = Prepared(
-    insert(requests).from_select(
-        [*NEW_COLUMNS, "created"],
-        select(*_NEW, NOW).where(~_SHARED_BEFORE).suffix_with(UNLESS_CONFLICT),
-    )
+    upsert(requests, [*NEW_COLUMNS, "created"], select(*_NEW, NOW).where(~_SHARED_BEFORE))
 )
 _WHY_UNDER_WAY, _WHY_BEFORE = (
     literal(Skipped(why), _r.ending.type)
     for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)
 )
-_SKIP = (
-    insert(requests)
-    .from_select(
-        [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
-        select(
-            *(*_NEW, NOW, NOW, literal("skipped")),
-            case((_UNDER_WAY, _WHY_UNDER_WAY), else_=_WHY_BEFORE),
-        )
-        .where(or_(_UNDER_WAY, _SHARED_BEFORE))
-        .suffix_with(UNLESS_CONFLICT),
-    )
-    .returning(_r.id, _r.ending)
-)
+_SKIP = upsert(
+    requests,
+    [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
+    select(
+        *(*_NEW, NOW, NOW, literal("skipped")),
+        case((_UNDER_WAY, _WHY_UNDER_WAY), else_=_WHY_BEFORE),
+    ).where(or_(_UNDER_WAY, _SHARED_BEFORE)),
+).returning(_r.id, _r.ending)
 _IDS = func.aggregate_strings(_r.id, " ")
 _RECORDED = select(_IDS).where(_OF_BATCH)
 _HOW = _r.state, _r.begun, _r.ending, _r.called_again

@@ -14,11 +14,8 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     or_,
     select,
-    text,
-    true,
     update,
 )
 
@@ -36,6 +33,7 @@ from bot.ledger.statements import (
     among,
     compared,
     seconds,
+    upsert,
     value_of,
 )
 from bot.ledger.writer import LedgerDownError, Writer
@@ -71,11 +69,11 @@ _OWE = (
 )
 _OWED = select(NOW - func.min(_r.owed)).where(OPEN)
 
-_HEARTBEAT = insert(replicas).from_select(
+_HEARTBEAT = upsert(
+    replicas,
     ["id", "lease_until"],
-    select(value_of(replicas.c.id), NOW + seconds("seconds"))
-    .where(true())  # else SQLite reads ON as a part of a join
-    .suffix_with(text("ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until")),
+    select(value_of(replicas.c.id), NOW + seconds("seconds")),
+    "(id) DO UPDATE SET lease_until = excluded.lease_until",
 )
 _DELETE_REPLICAS = delete(replicas)
 _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))

@@ -4,17 +4,22 @@ Statements are constants beside their use, since building one costs more than ru
 named `the_…`; all others have the name of the column that they fill.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Float,
+    Insert,
+    Select,
+    Table,
     and_,
     bindparam,
+    insert,
     literal_column,
     text,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -22,14 +27,20 @@ from sqlalchemy.sql.functions import FunctionElement
 from bot.domain.request import State
 from bot.ledger.schema import OPEN, requests
 
-UNLESS_CONFLICT = text("ON CONFLICT DO NOTHING")
-"""The suffix of the rows for an insert that skips those in conflict with a recorded one.
-
-Both databases read it. The inserts of their dialects have a method for it, but PostgreSQL's dialect takes 20 ms to load.
-"""
-
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
 """The columns that every move resets, since it supersedes an owed message."""
+
+
+def upsert(
+    table: Table, names: Sequence[str], rows: Select[Any], on_conflict: str = "DO NOTHING"
+) -> Insert:
+    """Return the insert of `rows` into these columns, which by default skips those in conflict with a recorded one.
+
+    The inserts of the dialects have a method for it, but PostgreSQL's dialect takes 20 ms to load.
+    """
+    clause = text(f"ON CONFLICT {on_conflict}")  # both databases read it
+    # Without a condition SQLite would read ON as a part of a join.
+    return insert(table).from_select([*names], rows.where(true()).suffix_with(clause))
 
 
 class _Now(FunctionElement[float]):

@@ -17,17 +17,15 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    insert,
     not_,
     or_,
     select,
-    true,
     update,
 )
 
 from bot.ledger.schema import tokens
 from bot.ledger.seal import Seal, Sealed
-from bot.ledger.statements import NOW, UNLESS_CONFLICT, compared, seconds, value_of
+from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
 from bot.ledger.writer import Writer, in_transaction
 
 TICKET, COMPONENT = "ticket", "component"
@@ -58,12 +56,7 @@ _FRESH = {
 
 _ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
 _ONE = _ALL.where(compared(_t.name))
-_MAKE = insert(tokens).from_select(
-    ["platform", "name"],
-    select(value_of(_t.platform), value_of(_t.name))
-    .where(true())  # else SQLite reads ON as a part of a join
-    .suffix_with(UNLESS_CONFLICT),
-)
+_MAKE = upsert(tokens, ["platform", "name"], select(value_of(_t.platform), value_of(_t.name)))
 _UNTIL = NOW + seconds("seconds")
 # A claim that ends later than a new one would was made before the clock was set back, so it is void.
 _CLAIM = (
