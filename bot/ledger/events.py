@@ -23,22 +23,11 @@ MOST = 8
 
 # One statement per number of events. With executemany psycopg opens a pipeline, in which PostgreSQL never regards a
 # transaction as idle: a replica that froze there would keep its locks until it wakes up.
-_ADD = {
-    many: Prepared(
-        insert(events).values(
-            [
-                {
-                    "at": NOW,
-                    **{
-                        name: bindparam(f"{name}_{n}", type_=events.c[name].type) for name in _BLANK
-                    },
-                }
-                for n in range(many)
-            ]
-        )
-    )
-    for many in range(1, MOST + 1)
-}
+_VALUES = [
+    {"at": NOW, **{name: bindparam(f"{name}_{n}", type_=events.c[name].type) for name in _BLANK}}
+    for n in range(MOST)
+]
+_ADD = {many: Prepared(insert(events).values(_VALUES[:many])) for many in range(1, MOST + 1)}
 _ADD_FOR_EACH = insert(events).from_select(
     ["at", "request", *_SAME_FOR_EACH, *_OWN_OF_EACH],
     select(

@@ -80,7 +80,7 @@ def settle(on: Connection, entry: Entry, place: str) -> bool:
 
 
 def ask(on: Connection, entry: Entry, where: str) -> bool:
-    """Record where the approvers were asked, and release the request until half of its time is over; False as above."""
+    """Record where the approvers were asked, and release the request until half of its time has passed; False as in `settle`."""
     return on.execute(_ASKED, {**key_of(entry), "asked": where}).rowcount == 1
 
 

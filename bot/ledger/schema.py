@@ -116,12 +116,7 @@ requests = Table(
     Index("requests_by_user", "team", "user", "created"),
     Index("requests_open", "holder", "created", info={"where": OPEN}),
     Index("requests_open_pair", "env", "appid", info={"where": OPEN}),
-    Index(
-        "one_under_way",
-        *("env", "appid"),
-        unique=True,
-        info={"where": CARRIED},
-    ),
+    Index("one_under_way", "env", "appid", unique=True, info={"where": CARRIED}),
     Index("requests_by_batch", "batch", info={"where": ITEM}),
     Index("requests_lane", "lane", unique=True),
     Index("requests_shared", "env", "appid", "ended", info={"where": SHARED}),

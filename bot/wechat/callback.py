@@ -54,7 +54,7 @@ class Callback:
         if isinstance(push, PushRefusal):
             return self._refuse(400 if push in _BROKEN else 403, push)
         if isinstance(push, Other):
-            _log.info("a push of no concern", extra={"push": push.info_type[:_NAME_LIMIT]})
+            _log.info("push ignored", extra={"push": push.info_type[:_NAME_LIMIT]})
             return web.Response(text=_SUCCESS)
         done = asyncio.Event()
         self._start(self._process(push, done))
@@ -62,7 +62,9 @@ class Callback:
             async with asyncio.timeout(_IN_TIME):
                 await done.wait()
         except TimeoutError:
-            _log.info("a push is still worked on", extra={"push": type(push).__name__.lower()})
+            _log.info(
+                "a push is still being processed", extra={"push": type(push).__name__.lower()}
+            )
         return web.Response(text=_SUCCESS)
 
     def _refuse(self, status: int, why: PushRefusal | Unread) -> web.Response:
@@ -77,7 +79,7 @@ class Callback:
                     return await self._handle(push)
                 except LedgerDownError as error:
                     facts = {"push": type(push).__name__.lower(), "reason": str(error)}
-                    _log.error("a push was not kept", extra=facts)  # without a traceback
+                    _log.error("a push could not be stored", extra=facts)  # without a traceback
                 await self._sleep(_PAUSE * number)
         finally:
             done.set()

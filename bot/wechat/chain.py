@@ -119,7 +119,9 @@ class Chain:
             trouble = Trouble.RENEWAL_SLOW
         except LedgerDownError as error:
             why = {"reason": str(error)}
-            _log.error("the ledger does not tell or keep tokens", extra=why)  # without a traceback
+            _log.error(
+                "the ledger can neither read nor store tokens", extra=why
+            )  # without a traceback
             trouble = Trouble.TOKENS_NOT_KEPT
         link = link_of(name)
         self._observe(link.value, trouble.value)

@@ -92,7 +92,7 @@ class PushHandler:
             return got.said is not None and got.said.errcode in _DEAD_CODE
         new = got.issued
         if got.owner != news.owner or not new.refresh_token:
-            _log_ignored(news, "the code was not theirs")
+            _log_ignored(news, "the code belongs to another owner")
             return True
         try:
             kept = await self._tokens.replace(news, new.token, new.refresh_token, new.life)
@@ -102,7 +102,7 @@ class PushHandler:
         if kept:
             _log.info("authorised", extra={"owner": news.owner})
         else:
-            _log_ignored(news, "there is newer news")
+            _log_ignored(news, "a later push replaces it")
         return True
 
     async def _retry(self, news: OwnerPush, push: Authorized) -> None:
@@ -114,12 +114,12 @@ class PushHandler:
                 return
             with suppress(LedgerDownError):  # checked again before anything is stored
                 if not await self._tokens.is_latest(news):
-                    _log_ignored(news, "there is newer news")
+                    _log_ignored(news, "a later push replaces it")
                     return
             if await self._exchange(news, push):
                 self._invalidate(push.owner)
                 return
-        _log_ignored(news, "the code's time is over")
+        _log_ignored(news, "the code has expired")
 
     def _invalidate(self, name: str) -> None:
         self._chain.invalidate(name)
@@ -142,4 +142,4 @@ def pauses(seconds: float) -> Iterator[float]:
 
 
 def _log_ignored(news: OwnerPush, reason: str) -> None:
-    _log.warning("authorisation not taken in", extra={"owner": news.owner, "reason": reason})
+    _log.warning("authorisation not used", extra={"owner": news.owner, "reason": reason})

@@ -143,7 +143,7 @@ async def test_a_push_that_the_ledger_cannot_store_is_tried_three_times(
     assert await wechat.platform.push_ticket() == SUCCESS
     assert (listener.tries, len(listener.handled)) == (tries, handled)
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [line.getMessage() for line in lines] == ["a push was not kept"] * min(down, 3)
+    assert [line.getMessage() for line in lines] == ["a push could not be stored"] * min(down, 3)
     assert all(line.exc_info is None for line in lines)
 
 

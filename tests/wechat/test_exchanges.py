@@ -13,7 +13,7 @@ from bot.wechat.push_handler import EXCHANGE_TIMEOUT, PushHandler, pauses
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints
 
-NOT_TAKEN_IN = "authorisation not taken in"
+NOT_TAKEN_IN = "authorisation not used"
 
 
 class Time:
@@ -89,7 +89,7 @@ async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
         gone = on_both.row(OTHER)
     assert on_both.row(OTHER) == gone
     assert (gone["value"], gone["refresh_token"], gone["error"]) == (None, None, "61003")
-    assert reasons(caplog) == ["there is newer news"]
+    assert reasons(caplog) == ["a later push replaces it"]
     await until_no_exchange_runs(one)
     assert exchanges_of(wechat) == 1
 
@@ -163,7 +163,7 @@ async def test_a_code_is_retried_for_its_lifetime_or_an_hour_at_most(
     await until_no_exchange_runs(replica)
     assert longest / 2 < sum(clock.slept) < longest
     assert max(clock.slept) <= 300
-    assert reasons(caplog)[-1] == "the code's time is over"
+    assert reasons(caplog)[-1] == "the code has expired"
     assert exchanges_of(wechat) == len(clock.slept) + 1
 
 
@@ -192,7 +192,7 @@ async def test_a_newer_push_about_the_owner_ends_the_retries(
     await other.handler.handle(Unauthorized(10.0 + later, OTHER))
     gone = replicas.row(OTHER)
     await until_no_exchange_runs(replica)
-    assert reasons(caplog)[-1] == "there is newer news"
+    assert reasons(caplog)[-1] == "a later push replaces it"
     assert replicas.row(OTHER) == gone
 
 

@@ -146,7 +146,7 @@ async def test_if_the_code_is_invalid_the_refresh_token_comes_from_the_list(
 ) -> None:
     wechat.fail("api_query_auth", Code(61010))
     await granted(replica, wechat, OTHER, 10.0)
-    (line,) = [each for each in caplog.records if "not taken in" in each.getMessage()]
+    (line,) = [each for each in caplog.records if "not used" in each.getMessage()]
     assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, "61009")
     assert len(replica.woken) == 1
     assert OTHER in await replica.token(OTHER)

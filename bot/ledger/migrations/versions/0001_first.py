@@ -3,14 +3,15 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bot.ledger.migrations.shared import where
+
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
     """Create the tables of version 0.1."""
-    still_open = sa.text("state <> 'ended'")
-    shared = sa.text("outcome = 'shared'")
+    still_open = where("state <> 'ended'")
     op.create_table(
         "requests",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -42,28 +43,10 @@ def upgrade() -> None:
     op.create_index("requests_by_env", "requests", ["env", "created"])
     op.create_index("requests_by_appid", "requests", ["appid", "created"])
     op.create_index("requests_by_user", "requests", ["team", "user", "created"])
-    op.create_index(
-        "requests_open",
-        "requests",
-        ["holder", "created"],
-        sqlite_where=still_open,
-        postgresql_where=still_open,
-    )
-    op.create_index(
-        "one_under_way",
-        "requests",
-        ["env", "appid"],
-        unique=True,
-        sqlite_where=still_open,
-        postgresql_where=still_open,
-    )
-    op.create_index(
-        "requests_shared",
-        "requests",
-        ["env", "appid", "ended"],
-        sqlite_where=shared,
-        postgresql_where=shared,
-    )
+    op.create_index("requests_open", "requests", ["holder", "created"], **still_open)
+    op.create_index("one_under_way", "requests", ["env", "appid"], unique=True, **still_open)
+    shared = where("outcome = 'shared'")
+    op.create_index("requests_shared", "requests", ["env", "appid", "ended"], **shared)
     op.create_table(
         "events",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),

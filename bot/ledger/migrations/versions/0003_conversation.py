@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bot.ledger.migrations.shared import where
+
 revision = "0003"
 down_revision = "0002"
 
@@ -27,18 +29,8 @@ def upgrade() -> None:
         sa.Column("tally", sa.Text),
     ):
         op.add_column("requests", column)
-    pair_open = sa.text("state <> 'ended' and appid <> ''")
-    item = sa.text("batch is not null")
+    pair_open = where("state <> 'ended' and appid <> ''")
     op.drop_index("one_under_way", "requests")
-    op.create_index(
-        "one_under_way",
-        "requests",
-        ["env", "appid"],
-        unique=True,
-        sqlite_where=pair_open,
-        postgresql_where=pair_open,
-    )
-    op.create_index(
-        "requests_by_batch", "requests", ["batch"], sqlite_where=item, postgresql_where=item
-    )
+    op.create_index("one_under_way", "requests", ["env", "appid"], unique=True, **pair_open)
+    op.create_index("requests_by_batch", "requests", ["batch"], **where("batch is not null"))
     op.create_index("requests_lane", "requests", ["lane"], unique=True)

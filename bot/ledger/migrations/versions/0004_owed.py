@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bot.ledger.migrations.shared import where
+
 revision = "0004"
 down_revision = "0003"
 
@@ -16,13 +18,6 @@ def upgrade() -> None:
         sa.Column("turn", sa.Float),
     ):
         op.add_column("requests", column)
-    carried = sa.text("state in ('accepted', 'queued', 'placed') and appid <> ''")
+    carried = where("state in ('accepted', 'queued', 'placed') and appid <> ''")
     op.drop_index("one_under_way", "requests")
-    op.create_index(
-        "one_under_way",
-        "requests",
-        ["env", "appid"],
-        unique=True,
-        sqlite_where=carried,
-        postgresql_where=carried,
-    )
+    op.create_index("one_under_way", "requests", ["env", "appid"], unique=True, **carried)

@@ -5,11 +5,12 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from bot.ledger.migrations.shared import read_in_parts
+
 revision = "0005"
 down_revision = "0004"
 
 _GONE = ("guidance", "errcode", "errmsg", "rid", "tries", "link", "tally")
-_AT_ONCE = 1000
 
 _requests = sa.table(
     "requests",
@@ -21,16 +22,14 @@ def upgrade() -> None:
     """Copy each outcome into the new column, and drop the columns that held its parts."""
     op.add_column("requests", sa.Column("ending", sa.Text))
     on, row = op.get_bind(), _requests.c
-    ended = sa.select(_requests).where(row.outcome.is_not(None)).order_by(row.id).limit(_AT_ONCE)
+    ended = sa.select(_requests).where(row.outcome.is_not(None))
     change = (
         sa.update(_requests)
         .where(row.id == sa.bindparam("the_id"))
         .values(ending=sa.bindparam("json"))
     )
-    last = ""
-    while rows := on.execute(ended.where(row.id > last)).mappings().all():
+    for rows in read_in_parts(on, ended, row.id):
         on.execute(change, [{"the_id": each["id"], "json": _ending(each)} for each in rows])
-        last = rows[-1]["id"]
     for name in _GONE:
         op.drop_column("requests", name)
 

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bot.ledger.migrations.shared import read_in_parts
+
 revision = "0006"
 down_revision = "0005"
-
-_AT_ONCE = 1000
 
 _requests = sa.table("requests", *map(sa.column, ("id", "place", "asked")))
 
@@ -15,20 +15,22 @@ def upgrade() -> None:
     """Rewrite the references of answers and questions in that format."""
     on, row = op.get_bind(), _requests.c
     stand = sa.or_(row.place.like("thread %"), row.asked.is_not(None))
-    some = sa.select(_requests).where(stand).order_by(row.id).limit(_AT_ONCE)
+    some = sa.select(_requests).where(stand)
     change = (
         sa.update(_requests)
         .where(row.id == sa.bindparam("the_id"))
         .values(place=sa.bindparam("new_place"), asked=sa.bindparam("new_asked"))
     )
-    last = ""
-    while rows := on.execute(some.where(row.id > last)).all():
+    for rows in read_in_parts(on, some, row.id):
         new = [
-            {"the_id": id_, "new_place": _place(place), "new_asked": _asked(asked)}
-            for id_, place, asked in rows
+            {
+                "the_id": each["id"],
+                "new_place": _place(each["place"]),
+                "new_asked": _asked(each["asked"]),
+            }
+            for each in rows
         ]
         on.execute(change, new)
-        last = rows[-1].id
 
 
 def _place(ref: str | None) -> str | None:
