@@ -78,38 +78,6 @@ _WITHDRAW = (
 
 
 @dataclass(frozen=True, slots=True)
-class NewRequest:
-    """A request to record in its first `state`, leased to `holder`; None leaves it free.
-
-    CONFIRMING and WAITING expire after `patience` seconds. `retry` names the earlier request that this one retries.
-    """
-
-    request: Request
-    state: State
-    holder: str | None
-    patience: float | None = None
-    retry: Retry | None = None
-
-    @property
-    def columns(self) -> dict[str, object]:
-        """The parameters of the insert."""
-        request = self.request
-        ignores = request.again or self.retry is not None or request.batch is not None
-        return {
-            **columns_of(request, self.state, self.holder),
-            "ignore_shared": request.again,
-            "ignore_undelivered": ignores,
-            "patience": self.patience,
-            "nap": self.patience if self.state is State.CONFIRMING else None,
-        }
-
-    @property
-    def retried(self) -> dict[str, object]:
-        """The parameters of the update that marks the earlier request as retried; each can be retried once."""
-        return {"earlier": self.retry.of, "by": self.retry.by} if self.retry else {}
-
-
-@dataclass(frozen=True, slots=True)
 class Accepted:
     """Recorded, with the lease that was asked for."""
 
@@ -169,37 +137,51 @@ _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
 """The queries for each conflict, in the order in which they are reported."""
 
 
-def accept(on: Connection, new: NewRequest) -> Acceptance:
+def accept(  # noqa: PLR0913  # as for `Ledger.accept`
+    on: Connection,
+    request: Request,
+    state: State,
+    holder: str | None,
+    *,
+    patience: float | None,
+    retry: Retry | None,
+) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
-    fill = new.columns
+    fill = {
+        **columns_of(request, state, holder),
+        "ignore_shared": request.again,
+        "ignore_undelivered": bool(request.again or retry or request.batch),
+        "patience": patience,
+        "nap": patience if state is State.CONFIRMING else None,
+    }
     fill |= {f"the_{name}": fill[name] for name in _FOUND_BY}
     open_ones = {**fill, "ignore_shared": True, "ignore_undelivered": True}
-    if new.request.appids and (on.scalar(_WAITING_BATCHES, fill) or 0) >= MOST_WAITING:
+    if request.appids and (on.scalar(_WAITING_BATCHES, fill) or 0) >= MOST_WAITING:
         return _find_conflict(on, open_ones) or TooManyBatches()
-    if new.retry and not on.execute(_RETRY, new.retried).rowcount:
+    if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
         return _find_conflict(on, open_ones) or AlreadyRetried()
     while True:
         created = _ACCEPT.scalar(on, fill)
         if created is not None:
-            record(on, "accepted", new.request)
-            if new.retry:
-                asked = {"request": new.retry.of, "user": new.retry.by, "detail": new.request.id}
-                record(on, "retried", new.request, asked)
-            until = None if new.patience is None else created + new.patience
-            return Accepted(Entry(new.request, new.state, 1, created, at=created, until=until))
+            record(on, "accepted", request)
+            if retry:
+                asked = {"request": retry.of, "user": retry.by, "detail": request.id}
+                record(on, "retried", request, asked)
+            until = None if patience is None else created + patience
+            return Accepted(Entry(request, state, 1, created, at=created, until=until))
         if conflict := _find_conflict(on, fill):
-            if new.retry:
-                on.execute(_NOT_RETRIED, new.retried)
+            if retry:
+                on.execute(_NOT_RETRIED, {"earlier": retry.of})
             return conflict
         # The conflicting request has ended since, so try again.
 
 
-def withdraw(on: Connection, new: NewRequest) -> None:
+def withdraw(on: Connection, request: Request, retry: Retry | None) -> None:
     """End a request that may have been recorded although the requester was told that it was not."""
-    if on.execute(_WITHDRAW, {"the_id": new.request.id}).rowcount:
-        record(on, "withdrawn", new.request)
-        if new.retry:
-            on.execute(_NOT_RETRIED, new.retried)
+    if on.execute(_WITHDRAW, {"the_id": request.id}).rowcount:
+        record(on, "withdrawn", request)
+        if retry:
+            on.execute(_NOT_RETRIED, {"earlier": retry.of})
 
 
 def _find_conflict(on: Connection, find: Mapping[str, object]) -> Conflict | None:

@@ -5,6 +5,7 @@ Requests change state; events are append-only.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from bot.command.grammar import is_appid
 from bot.domain.outcome import Outcome, Step
 from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger.acceptance import Acceptance, Accepted, NewRequest, accept, withdraw
+from bot.ledger.acceptance import Acceptance, Accepted, accept, withdraw
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
@@ -119,10 +120,11 @@ class Ledger:
         CONFIRMING and WAITING expire after `patience` seconds; a request in CONFIRMING is leased to no replica.
         """
         holder = None if state is State.CONFIRMING else self._holder
-        new = NewRequest(request, state, holder, patience, retry)
         # On an error the requester is told that nothing was done, so the request must not stand.
-        with self._writer.run_on_failure(lambda on: withdraw(on, new), request=request.id):
-            found = await self._writer.run(accept, new)
+        undo = partial(withdraw, request=request, retry=retry)
+        with self._writer.run_on_failure(undo, request=request.id):
+            new = (request, state, holder)
+            found = await self._writer.run(accept, *new, patience=patience, retry=retry)
         if isinstance(found, Accepted) and holder:
             self.lease.acquired(found.entry)
         return found

@@ -32,12 +32,17 @@ _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
 _HINT = re.compile(r" ?\bhint: ?\[[^\]]*\]")  # a log id of WeChat's; often the whole errmsg
 # 40001 advises getStableAccessToken up to the end of its text, but third-party platforms cannot use that call.
 _STABLE = re.compile(r",? ?could get access_token by getStableAccessToken.*")
-_OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
-_SEE_OTHER = 303  # the request was processed; the result is elsewhere (RFC 9110, 15.4.4)
-# A gateway answers with these after it forwarded the call: it timed out, failed, or the client gave up.
-_PASSED_ON = frozenset({408, 424, 499})
-_CLOSED = frozenset({401, 403, 407})
-_WITHOUT_LENGTH = frozenset({411, 412})  # WeChat's gateway answers a chunked request with 412
+_OK, _SERVER_ERROR = 200, 500
+_OF_STATUS = {
+    # The request was processed, and the result is elsewhere (RFC 9110, 15.4.4).
+    303: Trouble.NOT_JSON,
+    # A gateway answers with these after it forwarded the call: it timed out, failed, or the client gave up.
+    **dict.fromkeys((408, 424, 499), Trouble.GATEWAY_BROKEN),
+    **dict.fromkeys((401, 403, 407), Trouble.GATEWAY_CLOSED),
+    # WeChat's gateway answers a chunked request with 412.
+    **dict.fromkeys((411, 412), Trouble.GATEWAY_LENGTH),
+}
+_OF_CLASS = {3: Trouble.REDIRECTED, 4: Trouble.GATEWAY_REFUSED}
 
 T = TypeVar("T")
 
@@ -102,8 +107,7 @@ def label_of(answer: object) -> str:
 
 def share_env(token: str, env: str, appid: str) -> Call:
     """Return the call that shares `env`, which the token's mini program owns, with `appid`."""
-    body = json.dumps({"appid": appid, "env": env}).encode()
-    return Call("/tcb/shareenv", {"access_token": token}, body)
+    return _call("shareenv", token, appid=appid, env=env)
 
 
 def read(answer: Mapping[str, object]) -> Done | Troubled:
@@ -113,7 +117,7 @@ def read(answer: Mapping[str, object]) -> Done | Troubled:
 
 def get_env_info(token: str) -> Call:
     """Return the call that lists the envs of the token's mini program."""
-    return Call("/tcb/getenvinfo", {"access_token": token}, json.dumps({}).encode())
+    return _call("getenvinfo", token)
 
 
 def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | Troubled:
@@ -130,8 +134,7 @@ def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | Troubled:
 
 def list_functions(token: str, env: str, offset: int = 0) -> Call:
     """Return the call that lists the functions of an env of the token's mini program, from `offset` on."""
-    body = json.dumps({"env": env, "limit": PAGE, "offset": offset}).encode()
-    return Call("/tcb/listfunctions", {"access_token": token}, body)
+    return _call("listfunctions", token, env=env, limit=PAGE, offset=offset)
 
 
 def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
@@ -143,6 +146,10 @@ def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
         each for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)
     ]
     return Functions({each["name"]: str(each.get("status") or "") for each in named}, total)
+
+
+def _call(name: str, token: str, **body: object) -> Call:
+    return Call(f"/tcb/{name}", {"access_token": token}, json.dumps(body).encode())
 
 
 def read_answer(
@@ -176,19 +183,9 @@ def _trouble_of(status: int) -> Trouble:
     response `{"errcode":0}` with 403 or a redirect. Such a filter would block every other answer of WeChat too, including
     those to the doctor and the token calls before a share, so it is not worth reporting "unknown" for each blocked call.
     """
-    if status in _PASSED_ON:
-        return Trouble.GATEWAY_BROKEN
-    if status == _SEE_OTHER:
-        return Trouble.NOT_JSON
     if status >= _SERVER_ERROR:
         return Trouble.GATEWAY_BROKEN
-    if status in _CLOSED:
-        return Trouble.GATEWAY_CLOSED
-    if status in _WITHOUT_LENGTH:
-        return Trouble.GATEWAY_LENGTH
-    if status >= _CLIENT_ERROR:
-        return Trouble.GATEWAY_REFUSED
-    return Trouble.REDIRECTED if status >= _REDIRECT else Trouble.NOT_JSON
+    return _OF_STATUS.get(status) or _OF_CLASS.get(status // 100, Trouble.NOT_JSON)
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
