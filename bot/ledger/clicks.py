@@ -49,7 +49,7 @@ _CONFLICTS = {
 }
 """The queries for another request that makes this one unnecessary; the order matters.
 
-A request that ends between the two queries is shared by the second one, or was not shared at all.
+A request that ends between the two queries is found by the second one, or was not shared.
 """
 
 _CHANGE = (

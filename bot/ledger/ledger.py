@@ -1,7 +1,4 @@
-"""The ledger: one replica's access to the durable record of requests and events.
-
-Requests change state; events are append-only.
-"""
+"""The ledger: requests, which change state, and events, which are append-only."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress

@@ -80,7 +80,7 @@ _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 
 _ME = bindparam("me", type_=_r.holder.type)
 _ALIVE = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > NOW)
-# Who crashed still holds it; a stop releases it. With `wake` nobody was at work on it.
+# A replica that crashed still holds its requests, and one that stops releases them. With `wake` nobody was working on it.
 _TIMES = case(
     (_r.wake.is_not(None), _r.taken_over),
     (_r.holder.is_not(None), _r.taken_over + 1),

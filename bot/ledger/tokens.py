@@ -35,7 +35,6 @@ TICKET_LIFE = 12 * 3600.0
 
 _t = tokens.c
 _KEY = and_(compared(_t.platform), compared(_t.name))
-_CLAIMED = and_(_KEY, compared(_t.fence))
 _TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=Text)
 _NEWER = or_(_t.told.is_(None), _t.told < _TOLD)
 _SAME_SECOND = and_(_t.told == _TOLD, not_(_t.told_marks.contains(_MARK)))
@@ -65,10 +64,9 @@ _CLAIM = (
     .values(fence=_t.fence + 1, lease_until=_UNTIL)
     .returning(tokens, NOW.label("now"))
 )
-_SAVE = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_FRESH)
-_FAILED = update(tokens).where(_CLAIMED).values(lease_until=0.0, **_TROUBLE)
-_NOTED = update(tokens).where(_CLAIMED).values(_TROUBLE)
-_RELEASE = update(tokens).where(_CLAIMED).values(lease_until=0.0)
+_RELEASE = update(tokens).where(_KEY, compared(_t.fence)).values(lease_until=0.0)
+_SAVE, _FAILED = _RELEASE.values(_FRESH), _RELEASE.values(_TROUBLE)
+_NOTED = update(tokens).where(_KEY, compared(_t.fence)).values(_TROUBLE)
 
 # A push from WeChat takes precedence over a renewal under way, which loses its claim.
 _NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))

@@ -65,7 +65,7 @@ class PushHandler:
             case Authorized():
                 await self._authorized(push)
             case Unauthorized(created, owner):
-                if await self._tokens.revoke(_news(owner, created, ""), _NOT_AUTHORISED):
+                if await self._tokens.revoke(_owner_push(owner, created), _NOT_AUTHORISED):
                     _log.warning("authorisation withdrawn", extra={"owner": owner})
                     self._invalidate(owner)
             case _:
@@ -76,57 +76,58 @@ class PushHandler:
 
         If that fails it is retried in the background; meanwhile a renewal may find the refresh token in WeChat's list.
         """
-        news = _news(push.owner, push.created, push.code)
-        if not await self._tokens.record_push(news):
+        if not await self._tokens.record_push(_owner_push(push.owner, push.created, push.code)):
             return
-        settled = await self._exchange(news, push)
+        settled = await self._exchange(push)
         self._invalidate(push.owner)
         if not settled:
-            self._start(self._retry(news, push))
+            self._start(self._retry(push))
 
-    async def _exchange(self, news: OwnerPush, push: Authorized) -> bool:
+    async def _exchange(self, push: Authorized) -> bool:
         """Exchange a push's code once; return False if it failed and should be retried."""
         got = await self._chain.exchange_code(push.code)
         if isinstance(got, NoToken):
-            _log_ignored(news, got.guidance.key)
+            _log_unused(push, got.guidance.key)
             return got.said is not None and got.said.errcode in _DEAD_CODE
         new = got.issued
-        if got.owner != news.owner or not new.refresh_token:
-            _log_ignored(news, "the code belongs to another owner")
+        if got.owner != push.owner or not new.refresh_token:
+            _log_unused(push, "the code belongs to another owner")
             return True
+        which = _owner_push(push.owner, push.created, push.code)
         try:
-            kept = await self._tokens.replace(news, new.token, new.refresh_token, new.life)
+            kept = await self._tokens.replace(which, new.token, new.refresh_token, new.life)
         except LedgerDownError as error:
-            _log_ignored(news, f"kept once the ledger is up ({error})")
+            _log_unused(push, f"stored as soon as the ledger is up ({error})")
             return True
         if kept:
-            _log.info("authorised", extra={"owner": news.owner})
+            _log.info("authorised", extra={"owner": push.owner})
         else:
-            _log_ignored(news, "a later push replaces it")
+            _log_unused(push, "a later push replaces it")
         return True
 
-    async def _retry(self, news: OwnerPush, push: Authorized) -> None:
+    async def _retry(self, push: Authorized) -> None:
         """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
         end = min(push.code_until, self._now() + EXCHANGE_TIMEOUT)
+        which = _owner_push(push.owner, push.created, push.code)
         for pause in pauses(end - self._now()):
             await cancel_on(self._stopping, self._sleep(pause))
             if self._stopping.is_set() or self._now() >= end:
                 return
             with suppress(LedgerDownError):  # checked again before anything is stored
-                if not await self._tokens.is_latest(news):
-                    _log_ignored(news, "a later push replaces it")
+                if not await self._tokens.is_latest(which):
+                    _log_unused(push, "a later push replaces it")
                     return
-            if await self._exchange(news, push):
+            if await self._exchange(push):
                 self._invalidate(push.owner)
                 return
-        _log_ignored(news, "the code has expired")
+        _log_unused(push, "the code has expired")
 
     def _invalidate(self, name: str) -> None:
         self._chain.invalidate(name)
         self._wake()
 
 
-def _news(owner: str, created: float, code: str) -> OwnerPush:
+def _owner_push(owner: str, created: float, code: str = "") -> OwnerPush:
     """Return the OwnerPush. WeChat's times are whole seconds, so a hash of the code tells two pushes apart."""
     mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
     return OwnerPush(owner, created, mark)
@@ -141,5 +142,5 @@ def pauses(seconds: float) -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _log_ignored(news: OwnerPush, reason: str) -> None:
-    _log.warning("authorisation not used", extra={"owner": news.owner, "reason": reason})
+def _log_unused(push: Authorized, reason: str) -> None:
+    _log.warning("authorisation not used", extra={"owner": push.owner, "reason": reason})

@@ -44,7 +44,6 @@ class Upkeep:
         self._woken = asyncio.Event()
         self._left: dict[Link, list[float]] = {}
         self._seen = 0.0  # by time.monotonic()
-        self._renewals = 0  # since then
         self._failures: Counter[str] = Counter()
         self._skipping: Counter[str] = Counter()
 
@@ -60,8 +59,7 @@ class Upkeep:
             self._woken.clear()
             try:
                 await self._check()
-                if self._renewals:
-                    self._update_left(await self._tokens.all())
+                self._update_left(await self._tokens.all())
             except LedgerDownError as error:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # this loop has to survive: without it tokens would be renewed too late
@@ -82,7 +80,7 @@ class Upkeep:
         }
 
     def _update_left(self, kept: Mapping[str, StoredToken]) -> None:
-        self._seen, self._renewals = time.monotonic(), 0
+        self._seen = time.monotonic()
         self._left = {link: [] for link in Link}
         for name in (TICKET, COMPONENT, *self._owners()):
             found = kept.get(name)
@@ -114,7 +112,6 @@ class Upkeep:
             self._skipping[name] = min(2 ** self._failures[name] - 2, _MOST_SKIPPED)
             return False
         del self._failures[name]
-        self._renewals += 1
         return True
 
     def _is_due(self, kept: StoredToken | None) -> bool:
