@@ -120,8 +120,9 @@ class Ledger:
         # On an error the requester is told that nothing was done, so the request must not stand.
         undo = partial(withdraw, request=request, retry=retry)
         with self._writer.run_on_failure(undo, request=request.id):
-            new = (request, state, holder)
-            found = await self._writer.run(accept, *new, patience=patience, retry=retry)
+            found = await self._writer.run(
+                accept, request, state, holder, patience=patience, retry=retry
+            )
         if isinstance(found, Accepted) and holder:
             self.lease.acquired(found.entry)
         return found
@@ -134,7 +135,7 @@ class Ledger:
         return self._held(entry, await placed)
 
     def asked(self, entry: Entry, where: str) -> Awaitable[bool]:
-        """Record where the approvers were asked, and release the request until half of its time is over.
+        """Record where the approvers were asked, and release the request until half of its time has passed.
 
         False if another replica holds it, or it no longer waits.
         """

@@ -7,17 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, or_, select, update
 
 from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, key_of, stands
@@ -47,11 +37,7 @@ _r = requests.c
 _RELEASE_WAITING = (
     update(requests)
     .where(MINE, among([State.WAITING]), _r.holder.is_not(None))
-    .values(
-        holder=None,
-        owed=None,
-        wake=case((_r.wake.is_(None), HALF_TIME), else_=_r.until),
-    )
+    .values(holder=None, owed=None, wake=case((_r.wake.is_(None), HALF_TIME), else_=_r.until))
 )
 _THIRD = (NOW - func.coalesce(_r.owed, NOW)) / 3
 _PAUSE = case(
@@ -167,7 +153,7 @@ class Replica:
         return held
 
     async def release_waiting(self, entry: Entry) -> bool:
-        """Release a request that waits for its approvers: until half of its time is over, the second time until all is."""
+        """Release a request that waits for its approvers: until half of its time has passed, and the second time until all has."""
         await self._writer.run(lambda on: on.execute(_RELEASE_WAITING, key_of(entry)))
         self.lease.released(entry)
         return True

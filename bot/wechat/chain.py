@@ -19,7 +19,7 @@ from bot.runtime.observers import Renewed, no_op
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
 from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.token_cache import TokenCache, link_of
-from bot.wechat.tokens import RENEWED, NoToken
+from bot.wechat.tokens import RENEWED, NoToken, refused_with
 
 TOKEN_TIMEOUT = 20.0
 """Seconds that a caller waits for a token before it gets a NoToken."""
@@ -79,7 +79,7 @@ class Chain:
         if isinstance(platform, NoToken):
             return platform
         got = await call(platform)
-        if not isinstance(got, NoToken) or not got.said or got.said.errcode not in DEAD_TOKEN:
+        if not refused_with(got, DEAD_TOKEN):
             return got
         newer = await self._current(COMPONENT, platform)
         return newer if isinstance(newer, NoToken) else await call(newer)
@@ -118,10 +118,8 @@ class Chain:
         except TimeoutError:
             trouble = Trouble.RENEWAL_SLOW
         except LedgerDownError as error:
-            why = {"reason": str(error)}
-            _log.error(
-                "the ledger can neither read nor store tokens", extra=why
-            )  # without a traceback
+            # Without a traceback.
+            _log.error("the ledger can neither read nor store tokens", extra={"reason": str(error)})
             trouble = Trouble.TOKENS_NOT_KEPT
         link = link_of(name)
         self._observe(link.value, trouble.value)
@@ -131,9 +129,8 @@ class Chain:
         """Log and count the result of a renewal, and cache a failure for a few seconds."""
         if isinstance(got, NoToken):
             self._failed[name] = got, self._clock() + _FAILED_FOR
-            said = {"errcode": got.said.errcode, "rid": got.said.rid} if got.said else {}
             broke = got.link.value if got.link else None
-            facts = {"whose": name, "link": broke, "reason": got.guidance.key, **said}
+            facts = {"whose": name, "link": broke, **got.facts}
             _log.warning("token not renewed", extra=facts)
             self._observe(link_of(name).value, got.guidance.key)
         else:
@@ -154,7 +151,7 @@ class Chain:
         if ticket is None:
             return await self._no_ticket()
         issued = await self._component.token(ticket)
-        if isinstance(issued, NoToken) and issued.said and issued.said.errcode in DEAD_TICKET:
+        if refused_with(issued, DEAD_TICKET):
             await self._no_ticket()
         return issued
 
@@ -178,7 +175,7 @@ class Chain:
         got: Issued | NoToken | None = None
         if tried:
             got = await self._component.authorizer_token(platform, owner, tried)
-            if not _is_lost(got):
+            if not refused_with(got, _LOST):
                 return _with_refresh_token(got, tried)
         listed = await self._component.refresh_token(platform, owner)
         others = listed if isinstance(listed, str) else self._seeds.get(owner)
@@ -186,10 +183,6 @@ class Chain:
             return listed if isinstance(listed, NoToken) else got or NoToken(by_key("61023"))
         got = await self._component.authorizer_token(platform, owner, others)
         return _with_refresh_token(got, others)
-
-
-def _is_lost(got: Issued | NoToken) -> bool:
-    return isinstance(got, NoToken) and got.said is not None and got.said.errcode in _LOST
 
 
 def _with_refresh_token(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:

@@ -178,8 +178,7 @@ class Envs:
         found = await self._wechat.read(owner, api.get_env_info, api.read_envs)
         if not isinstance(found, NoToken):
             return found, _GOOD_FOR
-        said = {"errcode": found.said.errcode, "rid": found.said.rid} if found.said else {}
-        why = {"owner": owner, "reason": found.guidance.key, **said}
+        why = {"owner": owner, **found.facts}
         _log.warning("WeChat does not list the envs of an owner", extra=why)
         return (), _BAD_FOR
 

@@ -16,7 +16,7 @@ from bot.ledger.tokens import TICKET, OwnerPush, Tokens
 from bot.runtime.signals import cancel_on
 from bot.wechat.chain import Chain
 from bot.wechat.push import Authorized, HandledPush, Ticket, Unauthorized
-from bot.wechat.tokens import NoToken
+from bot.wechat.tokens import NoToken, refused_with
 
 EXCHANGE_TIMEOUT = 3600.0
 """Seconds during which a code is retried at most; a code is valid for an hour."""
@@ -88,7 +88,7 @@ class PushHandler:
         got = await self._chain.exchange_code(push.code)
         if isinstance(got, NoToken):
             _log_unused(push, got.guidance.key)
-            return got.said is not None and got.said.errcode in _DEAD_CODE
+            return refused_with(got, _DEAD_CODE)
         new = got.issued
         if got.owner != push.owner or not new.refresh_token:
             _log_unused(push, "the code belongs to another owner")

@@ -43,6 +43,17 @@ class NoToken:
     said: Said | None = None
     link: Link | None = None
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """The extras of a log line: the reason and, if WeChat answered, its errcode and rid."""
+        said = {"errcode": self.said.errcode, "rid": self.said.rid} if self.said else {}
+        return {"reason": self.guidance.key, **said}
+
+
+def refused_with(got: object, errcodes: frozenset[int]) -> bool:
+    """Tell whether there is no token because WeChat answered with one of these errcodes."""
+    return isinstance(got, NoToken) and got.said is not None and got.said.errcode in errcodes
+
 
 class TokenSource(Protocol):
     """Provides the authorizer_access_token of an owner, or the reason why there is none."""

@@ -90,7 +90,12 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
     for secret in secrets_of(wechat):
         assert secret not in logged
         assert [each for each in shown if secret in each] == []
-    for message in ("token renewed", "token not renewed", "store tokens", "authorisation withdrawn"):
+    for message in (
+        "token renewed",
+        "token not renewed",
+        "store tokens",
+        "authorisation withdrawn",
+    ):
         assert message in logged
 
 

@@ -13,7 +13,7 @@ from bot.wechat.push_handler import EXCHANGE_TIMEOUT, PushHandler, pauses
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints
 
-NOT_TAKEN_IN = "authorisation not used"
+NOT_USED = "authorisation not used"
 
 
 class Time:
@@ -50,7 +50,7 @@ def granted(wechat: LocalWeChat, created: float, until: float, owner: str = OTHE
 
 
 def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
-    lines = [each for each in caplog.records if each.getMessage() == NOT_TAKEN_IN]
+    lines = [each for each in caplog.records if each.getMessage() == NOT_USED]
     return [str(vars(line)["reason"]) for line in lines]
 
 
