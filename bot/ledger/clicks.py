@@ -185,7 +185,8 @@ class ClickMoves:
         if move.to is not State.ENDED and move.response_url:
             columns["response_url"] = move.response_url
         columns |= {"rule": move.rule} if move.rule else {}
-        return columns | _missing(entry, asked=move.asked, place=move.place)
+        columns |= {"asked": move.asked} if move.asked and entry.asked is None else {}
+        return columns | ({"place": move.place} if move.place and entry.place is None else {})
 
     def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:
         """Restore the waiting request, free for any replica."""
@@ -206,10 +207,3 @@ class ClickMoves:
         }
         if on.execute(_UNDO, which | as_before).rowcount:
             record(on, "taken back", entry.request, {"user": by})
-
-
-def _missing(entry: Entry, **columns: str | None) -> dict[str, str]:
-    """Return those of the columns that have a value but are still None in the entry."""
-    return {
-        name: value for name, value in columns.items() if value and getattr(entry, name) is None
-    }
