@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from bot.domain.language import Language, language_of
@@ -35,12 +35,12 @@ class Setting(Generic[T_co]):
     default: str = ""
     otherwise: str = ""
     """The README's text for a default that is not a single value."""
-    secret: bool = False
     left_empty: bool = False
     """Whether `.env.example` leaves it empty although it has a default."""
     section: str = ""
     """The heading in `.env.example`, for the first setting under it."""
     name: str = field(init=False)
+    secret: ClassVar = False
 
     def __set_name__(self, _: type, name: str) -> None:
         """Take the name under which the setting stands in the table."""
@@ -49,6 +49,13 @@ class Setting(Generic[T_co]):
     def value(self, read: Reader) -> T_co:
         """Return the value or the default; `read` collects a sentence if the value is wrong."""
         return self.parse(read, self.name, self.default)
+
+
+class Secret(Setting[T_co]):
+    """A setting whose value nobody may see."""
+
+    __slots__ = ()
+    secret = True
 
 
 def optional(read: Reader, name: str, _: str) -> str | None:

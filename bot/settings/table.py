@@ -7,6 +7,7 @@ from bot.command.grammar import is_appid
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.pasted import BOT_TOKEN
 from bot.settings.setting import (
+    Secret,
     Setting,
     a_kind,
     address,
@@ -22,13 +23,15 @@ from bot.settings.setting import (
 )
 
 # As when an appid and its secret are swapped.
-_SECRET = a_kind(lambda word: not is_appid(word), "Put the secret there that goes with the appid.")
+_NO_APPID = a_kind(
+    lambda word: not is_appid(word), "Put the secret there that goes with the appid."
+)
 
 
 class Table:
     """All settings, in the order of the README and of `.env.example`."""
 
-    SLACK_BOT_TOKEN = Setting(
+    SLACK_BOT_TOKEN = Secret(
         a_kind(
             lambda word: word.startswith(BOT_TOKEN),
             "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
@@ -36,10 +39,9 @@ class Table:
         "bot token, `xoxb-…`",
         'The bot token (xoxb-…): your Slack app\'s page "OAuth & Permissions", after "Install to Workspace".',
         otherwise="required",
-        secret=True,
         section="Slack",
     )
-    SLACK_APP_TOKEN = Setting(
+    SLACK_APP_TOKEN = Secret(
         a_kind(
             lambda word: word.startswith("xapp-"),
             "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”.",
@@ -47,16 +49,14 @@ class Table:
         "app-level token, `xapp-…`: Socket Mode, the default way to run",
         "Socket Mode, the default way to run. The app-level token (xapp-…) with the scope connections:write:\n"
         'your Slack app\'s page "Basic Information", section "App-Level Tokens".',
-        secret=True,
     )
-    SLACK_SIGNING_SECRET = Setting(
+    SLACK_SIGNING_SECRET = Secret(
         a_kind(
             lambda word: not word.startswith(("xox", "xapp-")),
             "Copy the signing secret from your Slack app's page “Basic Information”.",
         ),
         "HTTP mode, for when there is no app-level token",
         'HTTP mode instead, without an app-level token. The signing secret: page "Basic Information".',
-        secret=True,
     )
     SLACK_API_URL = Setting(
         address(),
@@ -77,11 +77,10 @@ class Table:
         "The default owner: the appid of the mini program that owns the envs which no [[owner]] of the policy\n"
         'file names. It is on the mini program\'s page at mp.weixin.qq.com, "Development", "Settings".',
     )
-    WECHAT_AUTHORIZER_ACCESS_TOKEN = Setting(
-        _SECRET,
+    WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(
+        _NO_APPID,
         "token source 1, to try things: a fixed token of the default owner",
         "Token source 1, to try things: one authorizer_access_token of the default owner. It dies after two hours.",
-        secret=True,
     )
     WECHAT_TOKEN_SERVER_URL = Setting(
         address(
@@ -92,11 +91,10 @@ class Table:
         "Token source 2: your company's central token server. {appid} stands for the owner; the answer is JSON\n"
         "with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
     )
-    WECHAT_TOKEN_SERVER_AUTHORIZATION = Setting(
+    WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(
         header,
         "its `Authorization` header; the address may hold no password",
         "What that server wants in the Authorization header, such as: Bearer …",
-        secret=True,
     )
     WECHAT_COMPONENT_APPID = Setting(
         optional,
@@ -105,32 +103,26 @@ class Table:
         "platform's page at open.weixin.qq.com: AppID, AppSecret, 消息校验Token, 消息加解密Key. Set 授权事件接收URL\n"
         "there to https://your.host/wechat/events. The platform has to be in 传统模式.",
     )
-    WECHAT_COMPONENT_APPSECRET = Setting(_SECRET, "its AppSecret", secret=True)
-    WECHAT_MESSAGE_TOKEN = Setting(
-        optional, "how WeChat signs what it pushes (消息校验Token)", secret=True
-    )
-    WECHAT_MESSAGE_TOKEN_PREVIOUS = Setting(
+    WECHAT_COMPONENT_APPSECRET = Secret(_NO_APPID, "its AppSecret")
+    WECHAT_MESSAGE_TOKEN = Secret(optional, "how WeChat signs what it pushes (消息校验Token)")
+    WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(
         optional,
         "the one before, while you change it",
         "The 消息校验Token before, while you change it there.",
-        secret=True,
     )
-    WECHAT_ENCODING_AES_KEY = Setting(
+    WECHAT_ENCODING_AES_KEY = Secret(
         encoding_aes_key,
         "how WeChat encrypts what it pushes (消息加解密Key)",
-        secret=True,
     )
-    WECHAT_ENCODING_AES_KEY_PREVIOUS = Setting(
+    WECHAT_ENCODING_AES_KEY_PREVIOUS = Secret(
         encoding_aes_key,
         "the key before, while you change it",
         "The key before, while you change it there.",
-        secret=True,
     )
-    WECHAT_AUTHORIZER_REFRESH_TOKEN = Setting(
-        _SECRET,
+    WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(
+        _NO_APPID,
         "the default owner's first refresh token; without it the bot asks WeChat",
         "The default owner's refresh token to begin with. Left out, the bot looks it up at WeChat.",
-        secret=True,
     )
     WECHAT_TIMEOUT = Setting(
         number(0.1, 60),
@@ -138,12 +130,11 @@ class Table:
         "Seconds for one call to WeChat. All tries of a request together take at most 15.",
         default="10",
     )
-    TOKEN_ENCRYPTION_KEY = Setting(
+    TOKEN_ENCRYPTION_KEY = Secret(
         fernet_keys,
         "Fernet keys, newest first, commas between: they encrypt the ledger's tokens",
         "Encrypts tickets and tokens in the ledger: Fernet keys, separated by commas, the newest first. Make one with\n"
         ".venv/bin/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
-        secret=True,
         section="The ledger",
     )
     DATABASE_URL = Setting(
