@@ -97,7 +97,9 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         unheard=resources.observers.unheard,
         acks=resources.acks,
     )
-    return Wired(app, _socket(resources, app), intake, worker)
+    token, url = settings.app_token, resources.slack.ready.socket_url
+    socket = SocketMode(app, token, url, observers=resources.observers) if token else None
+    return Wired(app, socket, intake, worker)
 
 
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
@@ -164,8 +166,3 @@ def _worker(
         changed=homes.changed,
         look=envs.readiness,
     )
-
-
-def _socket(resources: Resources, app: AsyncApp) -> SocketMode | None:
-    token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
-    return SocketMode(app, token, url, observers=resources.observers) if token else None

@@ -89,7 +89,8 @@ async def _workspace(parts: Parts) -> str | None:
             told = await web_api(parts.slack, parts.slack.bot_token, http).read("auth.test")
     except TimeoutError:
         return None
-    return str(told.data.get("url") or "") or None if isinstance(told, Answered) else None
+    url = told.data.get("url") if isinstance(told, Answered) else None
+    return str(url) if url else None
 
 
 def story(
