@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -52,24 +52,28 @@ def look(database_url: str, tokens: TokenSettings | None) -> LedgerLook:
     except CannotOpenError as error:
         return LedgerLook((wrong_by("ledger", str(error)),))
     path = file_of(url)
-    disk = (_disk(path.parent),) if path else ()
+    seen = _look(url, path, tokens)
+    return replace(seen, findings=(*seen.findings, _disk(path.parent))) if path else seen
+
+
+def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLook:
     if path and (trouble := path_problem(path)):
-        return LedgerLook((wrong("ledger", *trouble), *disk))
+        return LedgerLook((wrong("ledger", *trouble),))
     if path and not path.is_file():
-        return LedgerLook((_none_yet(path), *disk), replicas=0)
+        return LedgerLook((_none_yet(path),), replicas=0)
     if brief := in_memory(url):
         return LedgerLook((wrong("ledger", *brief),))
     try:
         with open_read_only(url) as engine:
             first = (_schema(engine), *_open_to_others(path))
             if first[0].level != "ok":
-                return LedgerLook((*first, *disk))
+                return LedgerLook(first)
             # While the reader is open: see `open_read_only`.
-            findings = (*first, _write(url), *disk)
+            findings = (*first, _write(url))
             return LedgerLook(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
         why = reason_of(error)
-        return LedgerLook((wrong("ledger", f"it cannot be read ({why})", remedy(path, why)), *disk))
+        return LedgerLook((wrong("ledger", f"it cannot be read ({why})", remedy(path, why)),))
 
 
 def _none_yet(path: Path) -> Finding:
