@@ -140,9 +140,7 @@ class ProxiedSlack(LocalSlack):
         """The base URL of the Web API, behind the port."""
         return f"http://{HOST}:{self._front.port}/api/"
 
-    def response_url(
-        self, user_id: str, channel_id: str, original: PostedMessage | None = None
-    ) -> str:
+    def response_url(self, user_id: str, channel_id: str, original: str = "") -> str:
         """Return a new response_url, behind the port."""
         path = super().response_url(user_id, channel_id, original).removeprefix(self.origin)
         return f"http://{HOST}:{self._front.port}{path}"

@@ -26,56 +26,37 @@ _OPTION = fields({"text*": plain(75), "value*": string(150), "description": plai
 OFFERED = fields({"options*": array(_OPTION, 100)})
 """The response to a block_suggestion."""
 
-_IN_ACTIONS: Mapping[str, Check] = {
-    "button": fields(
-        {
-            "text*": plain(75),
-            "action_id": _ID,
-            "value": string(2000),
-            "style": one_of("primary", "danger"),
-            "accessibility_label": string(75),
-        }
-    ),
+_BUTTON: Mapping[str, Check] = {
+    "text*": plain(75),
+    "value": string(2000),
+    "style": one_of("primary", "danger"),
+    "accessibility_label": string(75),
 }
-_IN_INPUTS: Mapping[str, Check] = {
-    "external_select": fields(
-        {"action_id": _ID, "placeholder": plain(150), "min_query_length": whole(0, 3000)}
-    ),
-    "checkboxes": fields({"action_id": _ID, "options*": array(_OPTION, 10)}),
-    "plain_text_input": fields(
-        {
-            "action_id": _ID,
-            "placeholder": plain(150),
-            "multiline": flag,
-            "max_length": whole(1, 3000),
-        }
-    ),
+_INPUTS: Mapping[str, Mapping[str, Check]] = {
+    "external_select": {"placeholder": plain(150), "min_query_length": whole(0, 3000)},
+    "checkboxes": {"options*": array(_OPTION, 10)},
+    "plain_text_input": {
+        "placeholder": plain(150),
+        "multiline": flag,
+        "max_length": whole(1, 3000),
+    },
 }
-_WORD = typed({"text": fields({"text*": string(3000)})})
-_LISTING = typed({"rich_text_preformatted": fields({"elements*": array(_WORD, 100)})})
-
-_BLOCKS: Mapping[str, Check] = {
-    "section": fields({"text*": text(3000), "expand": flag, "block_id": _ID}),
-    "rich_text": fields({"elements*": array(_LISTING, 100), "block_id": _ID}),
-    "context": fields(
-        {
-            "elements*": array(typed({"plain_text": text(3000), "mrkdwn": text(3000)}), 10),
-            "block_id": _ID,
-        }
-    ),
-    "actions": fields({"elements*": array(typed(_IN_ACTIONS), 25), "block_id": _ID}),
+_WORD = typed({"text": {"text*": string(3000)}})
+_LISTING = typed({"rich_text_preformatted": {"elements*": array(_WORD, 100)}})
+_BLOCKS: Mapping[str, Mapping[str, Check]] = {
+    "section": {"text*": text(3000), "expand": flag},
+    "rich_text": {"elements*": array(_LISTING, 100)},
+    "context": {"elements*": array(text(3000), 10)},
+    "actions": {"elements*": array(typed({"button": _BUTTON}, action_id=_ID), 25)},
 }
-_INPUT = fields(
-    {
-        "label*": plain(2000),
-        "element*": typed(_IN_INPUTS),
-        "optional": flag,
-        "hint": plain(2000),
-        "block_id": _ID,
-    }
-)
-_IN_MESSAGE = array(typed(_BLOCKS), 50, least=0)
-_IN_VIEW = array(typed({**_BLOCKS, "input": _INPUT}), 100, least=0)
+_INPUT: Mapping[str, Check] = {
+    "label*": plain(2000),
+    "element*": typed(_INPUTS, action_id=_ID),
+    "optional": flag,
+    "hint": plain(2000),
+}
+_IN_MESSAGE = array(typed(_BLOCKS, block_id=_ID), 50, least=0)
+_IN_VIEW = array(typed({**_BLOCKS, "input": _INPUT}, block_id=_ID), 100, least=0)
 _MAX_CHARACTERS, _EACH_BLOCK = 12_000, 100
 
 

@@ -4,7 +4,7 @@ Source: docs.slack.dev, reference/methods: each method's page lists its errors.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.block_kit import block_errors, too_long
@@ -18,32 +18,13 @@ MAX_TEXT = 40_000
 MAX_METADATA = 8000
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The content of a message that Slack has accepted."""
+def drafted(
+    workspace: Workspace, args: JsonObject, channel: str, most: int = MAX_TEXT
+) -> PostedMessage:
+    """Return the message of the bot that a call describes, not posted yet, or refuse it.
 
-    text: str
-    blocks: tuple[JsonObject, ...]
-    metadata: JsonObject | None
-
-    def posted(self, workspace: Workspace, channel: str) -> PostedMessage:
-        """Return a message of the bot with this content."""
-        ts, bot = workspace.next_ts(), workspace.world.bot_user_id
-        return PostedMessage(ts, channel, bot, self.text, self.blocks, metadata=self.metadata)
-
-    def edited(self, message: PostedMessage) -> PostedMessage:
-        """Return the message with this content; metadata that is left out is kept."""
-        return replace(
-            message,
-            text=self.text,
-            blocks=self.blocks,
-            metadata=message.metadata if self.metadata is None else self.metadata,
-            edits=message.edits + 1,
-        )
-
-
-def content(args: JsonObject, most: int = MAX_TEXT) -> Content:
-    """Return a message's content, or refuse it; `most` limits the characters of its text."""
+    `most` limits the characters of its text.
+    """
     given = args.get("blocks")
     if given is not None and not isinstance(given, list):
         raise RefusedError("invalid_blocks_format")
@@ -56,7 +37,8 @@ def content(args: JsonObject, most: int = MAX_TEXT) -> Content:
         raise RefusedError("no_text")
     if len(text) > most:
         raise RefusedError("msg_too_long")
-    return Content(text, tuple(objects(given)), _metadata(args))
+    ts, bot, metadata = workspace.next_ts(), workspace.world.bot_user_id, _metadata(args)
+    return PostedMessage(ts, channel, bot, text, tuple(objects(given)), metadata=metadata)
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
@@ -113,8 +95,7 @@ def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Post for everybody in the channel."""
     channel = postable(workspace, text_argument(args, "channel", required=True))
     thread_ts = thread_parent(workspace, channel, args)
-    said = content(args)
-    message = replace(said.posted(workspace, channel.id), thread_ts=thread_ts)
+    message = replace(drafted(workspace, args, channel.id), thread_ts=thread_ts)
     workspace.post(message)
     shown = rendered(workspace, message, with_metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": shown}
@@ -128,11 +109,20 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
     message = _own(workspace, args, "cant_update_message")
     if workspace.channels[message.channel].archived:
         raise RefusedError("is_inactive")
-    said = content(args, MAX_EDITED_TEXT)
-    edited = said.edited(message)
-    workspace.edit(edited)
+    edited = edit(workspace, message, args, MAX_EDITED_TEXT)
     shown = rendered(workspace, edited)
-    return {"channel": message.channel, "ts": message.ts, "text": said.text, "message": shown}
+    return {"channel": edited.channel, "ts": edited.ts, "text": edited.text, "message": shown}
+
+
+def edit(
+    workspace: Workspace, message: PostedMessage, args: JsonObject, most: int = MAX_TEXT
+) -> PostedMessage:
+    """Give a message other content; metadata that is left out is kept."""
+    new = drafted(workspace, args, message.channel, most)
+    said = replace(message, text=new.text, blocks=new.blocks, edits=message.edits + 1)
+    edited = replace(said, metadata=new.metadata or message.metadata)
+    workspace.edit(edited)
+    return edited
 
 
 def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -144,7 +134,12 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
     """Return the message that a call names; refuse with `error` if it is not the bot's own."""
-    message = named_message(workspace, args, "ts")
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    if channel is None:
+        raise RefusedError("channel_not_found")
+    message = workspace.find(channel.id, text_argument(args, "ts", required=True))
+    if message is None:
+        raise RefusedError("message_not_found")
     if message.user != workspace.world.bot_user_id:
         raise RefusedError(error)
     return message
@@ -156,19 +151,8 @@ def post_ephemeral(workspace: Workspace, args: JsonObject) -> JsonObject:
     user = text_argument(args, "user", required=True)
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
-    said = content(args)
     thread_ts = text_argument(args, "thread_ts") or None
-    message = replace(said.posted(workspace, channel.id), thread_ts=thread_ts, ephemeral_to=user)
+    draft = drafted(workspace, args, channel.id)
+    message = replace(draft, thread_ts=thread_ts, ephemeral_to=user)
     workspace.whisper(message)
     return {"message_ts": message.ts}
-
-
-def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
-    """Return the message that a call names, with its ts in the argument `ts`; refuse if there is none."""
-    channel = workspace.visible(text_argument(args, "channel", required=True))
-    if channel is None:
-        raise RefusedError("channel_not_found")
-    message = workspace.find(channel.id, text_argument(args, ts, required=True))
-    if message is None:
-        raise RefusedError("message_not_found")
-    return message

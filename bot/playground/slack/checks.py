@@ -13,41 +13,40 @@ def error(problem: str, at: str) -> str:
     return f"[ERROR] {problem} [json-pointer:{at}]"
 
 
-def string(limit: int, least: int = 1) -> Check:
-    """Check a string by its length in characters."""
+def rules(*listed: tuple[str, Callable[[Json], bool]]) -> Check:
+    """Check that all of these hold; the first one that does not is the error."""
 
     def check(value: Json, at: str) -> Sequence[str]:
-        if not isinstance(value, str):
-            return [error("must be a string", at)]
-        if len(value) < least:
-            return [error(f"must be more than {least - 1} characters", at)]
-        if len(value) > limit:
-            return [error(f"must be less than {limit + 1} characters", at)]
-        return ()
+        return [error(problem, at) for problem, holds in listed if not holds(value)][:1]
 
     return check
 
 
-def flag(value: Json, at: str) -> Sequence[str]:
-    """Check a boolean."""
-    return () if isinstance(value, bool) else [error("must be a boolean", at)]
+flag = rules(("must be a boolean", lambda value: isinstance(value, bool)))
+"""Check a boolean."""
+
+
+def string(limit: int, least: int = 1) -> Check:
+    """Check a string by its length in characters."""
+    return rules(
+        ("must be a string", lambda value: isinstance(value, str)),
+        (f"must be more than {least - 1} characters", lambda value: len(str(value)) >= least),
+        (f"must be less than {limit + 1} characters", lambda value: len(str(value)) <= limit),
+    )
 
 
 def whole(least: int, most: int) -> Check:
     """Check an integer by its bounds."""
-
-    def check(value: Json, at: str) -> Sequence[str]:
-        if not isinstance(value, int) or isinstance(value, bool):
-            return [error("must be an integer", at)]
-        return () if least <= value <= most else [error(f"must be between {least} and {most}", at)]
-
-    return check
+    return rules(
+        ("must be an integer", lambda value: type(value) is int),
+        (f"must be between {least} and {most}", lambda value: value in range(least, most + 1)),
+    )
 
 
 def one_of(*allowed: str) -> Check:
     """Check for one of these strings."""
     problem = f"must be a valid enum value ({', '.join(allowed)})"
-    return lambda value, at: () if value in allowed else [error(problem, at)]
+    return rules((problem, lambda value: value in allowed))
 
 
 def array(item: Check, most: int, least: int = 1) -> Check:
@@ -89,13 +88,14 @@ def fields(table: Mapping[str, Check]) -> Check:
     return check
 
 
-def typed(shapes: Mapping[str, Check]) -> Check:
-    """Check an object by the entry for its `type`."""
+def typed(shapes: Mapping[str, Mapping[str, Check]], **common: Check) -> Check:
+    """Check an object by the table of fields for its `type`; `common` are fields of all of them."""
+    checks = {kind: fields({**table, **common}) for kind, table in shapes.items()}
 
     def check(value: Json, at: str) -> Sequence[str]:
         kind = value.get("type") if isinstance(value, dict) else None
-        if isinstance(kind, str) and kind in shapes:
-            return shapes[kind](value, at)
+        if isinstance(kind, str) and kind in checks:
+            return checks[kind](value, at)
         return [error(f"unsupported type: {kind}", f"{at}/type")]
 
     return check
@@ -103,14 +103,10 @@ def typed(shapes: Mapping[str, Check]) -> Check:
 
 def plain(limit: int) -> Check:
     """Check a text object that must be plain_text."""
-    return typed({"plain_text": fields({"text*": string(limit)})})
+    return typed({"plain_text": {"text*": string(limit)}})
 
 
 def text(limit: int) -> Check:
     """Check a text object; `verbatim` is for mrkdwn only."""
-    return typed(
-        {
-            "plain_text": fields({"text*": string(limit)}),
-            "mrkdwn": fields({"text*": string(limit), "verbatim": flag}),
-        }
-    )
+    words = {"text*": string(limit)}
+    return typed({"plain_text": words, "mrkdwn": {**words, "verbatim": flag}})

@@ -17,7 +17,7 @@ from bot.playground.slack.refusals import RefusedError
 from bot.playground.slack.responses import NAME as RESPONSE_URL
 from bot.playground.slack.responses import ResponseUrls, show_ack
 from bot.playground.slack.sockets import Sockets
-from bot.playground.slack.transcript import Ack, AckError, ApiCall, PostedMessage
+from bot.playground.slack.transcript import Ack, AckError, ApiCall
 from bot.playground.slack.workspace import Workspace
 from bot.playground.wire import Service, answer
 from bot.playground.world import World
@@ -67,10 +67,8 @@ class Connected(Workspace):
         """Return the URL of a new connection."""
         return f"ws://127.0.0.1:{self._loopback.port}/link?ticket={self.sockets.ticket()}"
 
-    def response_url(
-        self, user_id: str, channel_id: str, original: PostedMessage | None = None
-    ) -> str:
-        """Return a new response_url, which can replace the `original` message."""
+    def response_url(self, user_id: str, channel_id: str, original: str = "") -> str:
+        """Return a new response_url, which can replace the message with the ts `original`."""
         return self._loopback.origin + self._response_urls.open(channel_id, user_id, original)
 
     async def deliver(self, kind: Kind, payload: JsonObject) -> Ack:

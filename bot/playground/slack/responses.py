@@ -7,9 +7,9 @@ from aiohttp import web
 
 from bot.playground.loopback import JsonObject, json_object
 from bot.playground.slack.calls import Called
-from bot.playground.slack.chat import content
+from bot.playground.slack.chat import drafted, edit
 from bot.playground.slack.refusals import RefusedError, flag_argument, text_argument
-from bot.playground.slack.transcript import PostedMessage, Via
+from bot.playground.slack.transcript import Via
 from bot.playground.slack.workspace import Workspace
 
 NAME = "response_url"
@@ -22,7 +22,7 @@ def show(workspace: Workspace, body: JsonObject, channel: str, user: str, via: V
     """Show a response to one person; raise RefusedError if it is invalid, or for others to see, as the bot's never are."""
     if body.get("response_type", "ephemeral") != "ephemeral":
         raise RefusedError("invalid_response_type")
-    message = content(body).posted(workspace, channel)
+    message = drafted(workspace, body, channel)
     thread_ts = text_argument(body, "thread_ts") or None
     workspace.whisper(replace(message, thread_ts=thread_ts, ephemeral_to=user, via=via))
 
@@ -36,12 +36,12 @@ def show_ack(workspace: Workspace, body: JsonObject, command: JsonObject) -> Non
         workspace.changed()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Hook:
     channel: str
     user: str
     expires: float
-    original: PostedMessage | None = None
+    original: str = ""
     uses: int = 0
 
 
@@ -56,12 +56,12 @@ class ResponseUrls:
         self._workspace = workspace
         self._hooks: dict[str, _Hook] = {}
 
-    def open(self, channel: str, user: str, original: PostedMessage | None = None) -> str:
+    def open(self, channel: str, user: str, original: str = "") -> str:
         """Return the path of a new response_url for one person in one channel.
 
-        `original` is the clicked message, which it can replace.
+        `original` is the ts of the clicked message, which it can replace, even an ephemeral one.
         """
-        kind = "commands" if original is None else "actions"
+        kind = "actions" if original else "commands"
         path = f"/{kind}/{self._workspace.world.team_id}/{len(self._hooks) + 1}/made-up"
         expires = self._workspace.clock() + LIFETIME
         self._hooks[path] = _Hook(channel, user, expires, original)
@@ -90,16 +90,11 @@ class ResponseUrls:
             raise RefusedError("expired_url")
         if hook.uses >= MAX_USES:
             raise RefusedError("used_url")
-        if hook.original is not None and flag_argument(args, "replace_original"):
-            _replace(self._workspace, args, hook.original)
+        if hook.original and flag_argument(args, "replace_original"):
+            message = self._workspace.at(hook.channel, hook.original)
+            if message is None:
+                raise RefusedError("message_not_found")
+            edit(self._workspace, message, args)
         else:
             show(self._workspace, args, hook.channel, hook.user, "response_url")
-        self._hooks[path] = replace(hook, uses=hook.uses + 1)
-
-
-def _replace(workspace: Workspace, body: JsonObject, original: PostedMessage) -> None:
-    """Replace the clicked message, even if it is ephemeral."""
-    message = workspace.at(original.channel, original.ts)
-    if message is None:
-        raise RefusedError("message_not_found")
-    workspace.edit(content(body).edited(message))
+        hook.uses += 1

@@ -87,7 +87,7 @@ class LocalSlack(Connected):
         fields = place_fields(self, at)
         fields["actions"] = [{**found.element, "block_id": found.block_id}]
         if isinstance(at, PostedMessage):
-            fields["response_url"] = self.response_url(user, at.channel, at)
+            fields["response_url"] = self.response_url(user, at.channel, at.ts)
         return await self._interact("block_actions", user, fields, team)
 
     async def options(
@@ -120,7 +120,7 @@ class LocalSlack(Connected):
             raise ImpossibleError("there are message shortcuts only on messages that stay")
         fields: JsonObject = {
             "callback_id": callback_id,
-            "response_url": self.response_url(user, seen.channel, seen),
+            "response_url": self.response_url(user, seen.channel, seen.ts),
             "channel": channel_fields(self, seen.channel),
             "message_ts": seen.ts,
             "message": rendered(self, seen, with_metadata=True),
