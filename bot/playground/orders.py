@@ -7,8 +7,7 @@ from pathlib import Path
 
 from bot.command.grammar import SLASH_COMMAND
 from bot.playground.acts import Acts
-from bot.playground.help import CONVERSATIONS, HELP, PEOPLE
-from bot.playground.inside import inside
+from bot.playground.guide import CONVERSATIONS, HELP, PEOPLE
 from bot.playground.loopback import Json
 from bot.playground.screen import Screen
 from bot.playground.slack.refusals import ImpossibleError
@@ -101,7 +100,7 @@ class Orders:
             case ":wechat", order:
                 return await acts.wechat(order)
             case ":json", words:
-                found = inside(acts.stage, self._targets.message(self.user, _text(words)))
+                found = acts.stage.inside(self._targets.message(self.user, _text(words)))
                 return json.dumps(found["message"], ensure_ascii=False, indent=2)
             case ":audit", request:
                 rows = [

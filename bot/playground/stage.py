@@ -14,11 +14,17 @@ from bot.app.running import running
 from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
+from bot.ops.policy_answers import Explanation
 from bot.playground.environments import chain_environment, slack_environment
-from bot.playground.slack.server import LocalSlack
+from bot.playground.loopback import JsonObject
+from bot.playground.slack.conversations import rendered
+from bot.playground.slack.server import LocalSlack, PostedMessage
+from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, POLICY, seed
+from bot.policy.file import read_question
 from bot.policy.kinds import Policy
+from bot.policy.shapes import Question
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, policy_of
 
@@ -30,12 +36,12 @@ _MOMENT = 0.4  # seconds
 class Rules:
     """The bot's policy file, which can be edited while it runs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
+        self._settings = settings
         self.reload = asyncio.Event()
         self.taken = asyncio.Event()
         """Set when the bot has accepted or refused a newer file."""
-        self.settings: Settings | None = None
 
     @property
     def text(self) -> str:
@@ -44,9 +50,7 @@ class Rules:
 
     def judge(self, text: str) -> Policy | list[str]:
         """Parse a policy, or return the sentences with which the bot would refuse it."""
-        if self.settings is None:
-            raise RuntimeError("the bot does not run yet")
-        judged = policy_of(self.settings, self.path, text)
+        judged = policy_of(self._settings, self.path, text)
         if isinstance(judged, Policy):
             return judged
         return [each.replace(str(self.path), "policy.toml") for each in judged]
@@ -84,6 +88,29 @@ class Stage:
                     yield {name: value for name, value in event.items() if value is not None}
         finally:
             engine.dispose()
+
+    def inside(self, message: PostedMessage) -> JsonObject:
+        """Return a message's JSON and, if it is about a request, its events and the policy's decision."""
+        request = request_of(message)
+        events = [*self.events(request)] if request else []
+        return {
+            "request": request,
+            "message": rendered(self.slack, message, with_metadata=True),
+            "events": [_json(event) for event in events],
+            "decision": self._decision(events[0]) if events else "",
+        }
+
+    def _decision(self, event: Mapping[str, object]) -> str:
+        """Return the current policy's decision about the question in an event."""
+        policy, user = self.rules.judge(self.rules.text), str(event.get("user", ""))
+        person = self.slack.people.get(user)
+        groups = [group.id for group in self.slack.groups.values() if user in group.members]
+        asked = {"user": user, "groups": groups, "guest": bool(person and person.is_restricted)}
+        asked |= {key: event[key] for key in ("channel", "appid", "env") if event.get(key)}
+        question = read_question(asked)
+        if not isinstance(question, Question) or not isinstance(policy, Policy):
+            return ""
+        return "\n".join(Explanation(policy, question.ask()).lines())
 
     async def quiet(self) -> None:
         """Return once no request is moving and nothing has changed for a moment."""
@@ -125,15 +152,15 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
     """
     async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
-            rules = Rules(Path(folder) / "policy.toml")
-            rules.path.write_text(POLICY, encoding="utf-8")
+            policy = Path(folder) / "policy.toml"
+            policy.write_text(POLICY, encoding="utf-8")
             database_url = f"sqlite:///{folder}/ledger.db"
-            kept = {"POLICY_FILE": str(rules.path), "DATABASE_URL": database_url}
+            kept = {"POLICY_FILE": str(policy), "DATABASE_URL": database_url}
             chain = chain_environment(wechat, _free_port())
             settings = load(slack_environment(slack) | chain | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
-            rules.settings = settings
+            rules = Rules(policy, settings)
             # Whoever takes an env's function away wants to see it at once.
             eager = replace(runtime or Runtime(), ready_for=0.0)
             async with running(settings, eager, rules.reload, lambda _: rules.taken.set()):
@@ -143,6 +170,13 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
 def _has_a_token(wechat: LocalWeChat) -> bool:
     return any(call.owner == OWNER and call.gave_token for call in wechat.platform.calls)
+
+
+def _json(event: Mapping[str, object]) -> JsonObject:
+    return {
+        name: value if isinstance(value, int | float) else str(value)
+        for name, value in event.items()
+    }
 
 
 def _free_port() -> int:

@@ -10,8 +10,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.playground.acts import Acts
-from bot.playground.completion import completions
-from bot.playground.help import HELP
+from bot.playground.guide import HELP, completions
 from bot.playground.orders import Orders
 from bot.playground.troubles import ERRCODES, TROUBLES
 from bot.playground.world import ABOUT, PLACES

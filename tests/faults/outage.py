@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from bot.playground.slack.server import LocalSlack, PostedMessage
+from bot.playground.slack.server import LocalSlack
 from bot.playground.world import seed
 
 HOST = "127.0.0.1"

@@ -13,10 +13,7 @@ from prompt_toolkit.document import Document
 from rich.console import Console
 
 from bot.playground.acts import Acts
-from bot.playground.completion import completions
-from bot.playground.first_minute import STEPS
-from bot.playground.help import HELP
-from bot.playground.inside import inside
+from bot.playground.guide import HELP, STEPS, completions
 from bot.playground.orders import Orders
 from bot.playground.screen import Screen
 from bot.playground.stage import stage
@@ -89,7 +86,7 @@ async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Pat
     assert "approved demo0001" in said
     assert "There is no “Nonsense” to click" in said
     assert '"event_type": "share_env_request"' in await prompt.play(":json demo0001")
-    found = inside(prompt.acts.stage, prompt.acts.targets.message("U0REQUESTER", "demo0001"))
+    found = prompt.acts.stage.inside(prompt.acts.targets.message("U0REQUESTER", "demo0001"))
     assert "“core envs”: it fits" in str(found["decision"])
     said = await prompt.play(":open", ":submit env=prod-1 appids=nonsense", ":close")
     assert "appids: “nonsense” is not an appid" in said

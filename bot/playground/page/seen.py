@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bot.playground.acts import Acts
-from bot.playground.first_minute import STEPS
+from bot.playground.guide import STEPS
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage

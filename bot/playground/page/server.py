@@ -11,8 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.playground.acts import Acts
-from bot.playground.completion import completions
-from bot.playground.inside import inside
+from bot.playground.guide import completions
 from bot.playground.loopback import Json, JsonObject, Loopback
 from bot.playground.page.seen import seen
 from bot.playground.slack.refusals import ImpossibleError
@@ -144,7 +143,7 @@ class PageServer:
             case {"do": "policy", "text": str(text)}:
                 return {"problems": [*await acts.policy(text)]}
             case {"do": "inside"}:
-                return inside(acts.stage, acts.targets.message_at(user, body))
+                return acts.stage.inside(acts.targets.message_at(user, body))
             case _:
                 return {"problem": "The page and its server are of two versions. Load it again."}
         return {}

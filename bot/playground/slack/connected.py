@@ -10,12 +10,17 @@ from aiohttp import ClientError, ClientResponseError, web
 
 from bot.playground.faults import Code, Fault, Faults, RateLimited
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.calls import Called, Limits, api_call
+from bot.playground.slack.calls import (
+    RESPONSE_URL,
+    Called,
+    Limits,
+    ResponseUrls,
+    api_call,
+    show_ack,
+)
 from bot.playground.slack.delivery import posted, signed_request
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import RefusedError
-from bot.playground.slack.responses import NAME as RESPONSE_URL
-from bot.playground.slack.responses import ResponseUrls, show_ack
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError, ApiCall
 from bot.playground.slack.workspace import Workspace

@@ -8,10 +8,13 @@ import aiohttp
 import pytest
 
 from bot.playground.acts import Acts
+from bot.playground.environments import environment
 from bot.playground.page.server import served
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import Rules, Stage
 from bot.playground.wechat.server import LocalWeChat
+from bot.playground.world import POLICY
+from bot.settings.load import Settings, load
 
 HELLO = {"do": "say", "channel": "C0RELEASES", "text": "hello", "thread": ""}
 
@@ -21,8 +24,11 @@ async def url(
     slack: LocalSlack, wechat: LocalWeChat, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
     """The page's address, without a bot."""
-    rules = Rules(tmp_path_factory.mktemp("rules") / "policy.toml")
-    rules.path.touch()
+    policy = tmp_path_factory.mktemp("rules") / "policy.toml"
+    policy.write_text(POLICY, encoding="utf-8")
+    settings = load(environment(slack, wechat) | {"POLICY_FILE": str(policy)})
+    assert isinstance(settings, Settings)
+    rules = Rules(policy, settings)
     async with served(Acts(Stage(slack, wechat, rules, "sqlite://"))) as page:
         yield page.url
 

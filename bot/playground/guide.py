@@ -1,0 +1,162 @@
+"""What a person can type in the demo: the help, the completion of a line, and the guided first minute."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.command.grammar import SLASH_COMMAND, is_appid
+from bot.playground.slack.transcript import PostedMessage
+from bot.playground.troubles import TROUBLES
+from bot.playground.world import ABOUT, APPID
+
+PEOPLE = ", ".join(f"{role} ({about})" for role, about in ABOUT.items())
+CONVERSATIONS = "public, private (the bot was not invited), dm (between two people), app (with the bot), archived, approvals, shared, or a channel's name"
+HELP = (
+    (f"{SLASH_COMMAND} APPID ENV", f"ask as in Slack; an appid to try: {APPID}"),
+    (":click WORDS [REQUEST]", "click a button; without words: what there is to click"),
+    (
+        ":open [home | WORDS]",
+        "open the form, the bot's Home, or the form from a message with these words",
+    ),
+    (":submit NAME=VALUE …", f"fill in and submit the form, such as env=prod-1 appids={APPID}"),
+    (":close", "close the form"),
+    (":as ROLE", PEOPLE),
+    (":in PLACE", CONVERSATIONS),
+    (":wechat WORD", f"what WeChat does next: an errcode such as 85088, or {', '.join(TROUBLES)}"),
+    (":say TEXT", "write a message"),
+    (":reply WORDS TEXT", "answer the message with these words, in its thread"),
+    (":json [WORDS]", "what Slack holds of the newest message with these words"),
+    (":audit [REQUEST]", "what the ledger holds"),
+    (":policy [FILE]", "show the policy, or put another one into force"),
+    (":save FILE", "keep what was done, as a script"),
+    (":replay FILE", "do again what a script holds"),
+    ("help, quit", ""),
+)
+"""What can be typed, and what it does."""
+
+Choice: TypeAlias = tuple[str, str]
+
+_COMMANDS: Sequence[Choice] = (
+    (SLASH_COMMAND, "share an env with a mini program; alone it opens a form"),
+    ("/invite @share-env", "add the bot to this conversation"),
+    ("/remove @share-env", "take it out again"),
+)
+_FIRST: Sequence[Choice] = (
+    (APPID, "a mini program to try"),
+    ("help", "what you may share, and what you can type"),
+    ("history", "your requests"),
+    ("whoami", "your groups and rules, and the tokens"),
+    ("why", "which rule decides"),
+)
+_ENVS: Sequence[Choice] = (
+    ("prod-1", "the platform team may"),
+    ("test-1", "second may as well"),
+    ("live-1", "asks whether you are sure"),
+    ("core-1", "needs an approval"),
+)
+_OPTIONS: Sequence[Choice] = (
+    ('--reason "', "why, for everybody to read"),
+    ("--dry-run", "only say what would happen"),
+    ("--again", "also where it was shared before"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A word that replaces the last `typed` characters, with what follows it; `about` describes it."""
+
+    word: str
+    about: str
+    typed: int
+
+
+def completions(line: str) -> Iterator[Completion]:
+    """Yield the completions of a line's last word."""
+    before, blank, last = line.rpartition(" ")
+    choices = _choices(before.split()) if blank else _COMMANDS
+    for word, about in choices:
+        if word.startswith(last) and word != last:
+            yield Completion(word if word.endswith('"') else f"{word} ", about, len(last))
+
+
+def _choices(before: Sequence[str]) -> Sequence[Choice]:
+    """Return what can follow these words."""
+    match before:
+        case ["/invite" | "/remove"]:
+            return [("@share-env", "the bot")]
+        case [command, *_] if command != SLASH_COMMAND:
+            return []
+        case [_]:
+            return _FIRST
+        case [_, "why" | "history"]:
+            return [_FIRST[0]]
+        case [_, "why" | "history", appid]:
+            return _ENVS if is_appid(appid) else []
+        case [_, *_, last] if is_appid(last):
+            return _ENVS
+        case [_, first, *rest] if is_appid(first):
+            return [option for option in _OPTIONS if option[0].strip(' "') not in rest]
+        case _:
+            return []
+
+
+_MANY = " ".join(f"wx{number:016x}" for number in range(1, 13))
+
+
+@dataclass(frozen=True, slots=True)
+class ThingToTry:
+    """One step. It is done when a typed line, or a message outside of threads, begins as `done`.
+
+    `wechat` is set before the step; `then` names the next person.
+    """
+
+    title: str
+    words: str
+    line: str
+    done: str
+    role: str = "requester"
+    wechat: str = ""
+    then: str = ""
+
+    def is_done(self, messages: Iterable[PostedMessage], lines: Iterable[str]) -> bool:
+        """Return whether the step is done, judging by the messages and the typed lines."""
+        told = (*lines, *(each.text for each in messages if not each.thread_ts))
+        return any(re.match(self.done, each) for each in told)
+
+
+STEPS = (
+    ThingToTry(
+        "Share an env",
+        "One line, and the answer comes in a thread.",
+        f"/share-env {APPID} prod-1",
+        "✅",
+    ),
+    ThingToTry(
+        "Let WeChat fail",
+        "WeChat says 85088; the bot says what that means and who can fix it.",
+        f"/share-env {APPID} prod-2",
+        "[❌❔]",
+        wechat="85088",
+    ),
+    ThingToTry(
+        "Ask for an approval, and decide it as somebody else",
+        "Sharing core-1 needs one: the approvers are asked in their channel.",
+        f"/share-env {APPID} core-1",
+        r"[^\w<]+<@\w+> (approved|rejected) this",
+        then="approver",
+    ),
+    ThingToTry(
+        "Share with twelve at once",
+        "A batch is one message, whose progress you can watch.",
+        f"/share-env {_MANY} prod-3",
+        r"[✅❌❔].* with \d+ mini programs",
+    ),
+    ThingToTry(
+        "Ask why",
+        "Which rule decides, and what would be enough.",
+        f"/share-env why {APPID} prod-1",
+        "/share-env why ",
+        role="second",
+    ),
+)
