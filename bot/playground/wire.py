@@ -42,86 +42,79 @@ class Service:
     cleared: asyncio.Event
 
 
-async def answer(
+async def answer(  # noqa: C901  # one case for each fault
     fault: Fault | None, request: web.BaseRequest, loopback: Loopback, service: Service
 ) -> web.StreamResponse:
     """Answer as usual, or carry out the fault."""
+    if fault is None or fault == Code(0):
+        return service.usual()
+    if isinstance(fault, Code | RateLimited):
+        return service.refused(fault)
+    if _has_effect(fault):
+        whole = service.usual()
+    else:
+        whole = web.Response()
+        service.lost(fault)
     match fault:
-        case None | Code(0):
-            return service.usual()
-        case Code() | RateLimited():
-            return service.refused(fault)
-        case Slow():
-            return await _slow(fault, request, loopback, service)
+        case Slow(seconds, after_effect):
+            stayed = await loopback.hold(seconds, service.cleared)
+            return (whole if after_effect else service.usual()) if stayed else cut(request)
         case Hang(seconds):
-            service.lost(fault)
             await loopback.hold(seconds, service.cleared)
             return cut(request)
-        case Drip(seconds_per_byte):
-            return await _dripped(request, loopback, service.usual(), seconds_per_byte)
-        case Huge():
-            service.lost(fault)
-            return await _huge(request, fault)
-        case Drop(part=part) if part:
-            return await _cut_off(request, service.usual(), fault)
-        case Drop() | Raw() | Status():
-            if fault.after_effect:
-                service.usual()
-            else:
-                service.lost(fault)
-            return _without_answer(request, fault)
-        case _:
-            assert_never(fault)
-
-
-async def _slow(
-    fault: Slow, request: web.BaseRequest, loopback: Loopback, service: Service
-) -> web.Response:
-    answer = service.usual() if fault.after_effect else None
-    if answer is None:
-        service.lost(fault)
-    stayed = await loopback.hold(fault.seconds, service.cleared)
-    return (answer or service.usual()) if stayed else cut(request)
-
-
-def _without_answer(request: web.BaseRequest, fault: Drop | Raw | Status) -> web.Response:
-    match fault:
-        case Drop(reset=reset):
-            return _reset(request) if reset else cut(request)
-        case Raw(sent):
-            return _sent(request, sent)
         case Status(code, body, content_type, location=location):
             headers = {"Location": location} if location else None
             return web.Response(status=code, body=body, content_type=content_type, headers=headers)
+        case Raw(sent):
+            return _closed(request, sent)
+        case Huge():
+            return await _huge(request, fault)
+        case Drip(seconds):
+            return await _dripped(request, loopback, whole, seconds)
+        case Drop():
+            return await _dropped(request, whole, fault)
         case _:
             assert_never(fault)
 
 
-async def _cut_off(
-    request: web.BaseRequest, whole: web.Response, fault: Drop
-) -> web.StreamResponse:
-    body = _body(whole)
-    response = await _begun(request, whole, len(body))
-    await response.write(body[: round(len(body) * fault.part)])
-    if fault.reset:
-        _reset(request)
-    elif request.transport is not None:
-        request.transport.close()
-    return response
-
-
-def _reset(request: web.BaseRequest) -> web.Response:
-    if request.transport is not None:
-        connection: socket.socket = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-    return cut(request)
-
-
-def _sent(request: web.BaseRequest, sent: bytes) -> web.Response:
+def _closed(request: web.BaseRequest, sent: bytes = b"") -> web.Response:
+    """Close the connection once these bytes are sent."""
     if request.transport is not None:
         request.transport.write(sent)
         request.transport.close()
     return web.Response()
+
+
+def _has_effect(fault: Drip | Drop | Hang | Huge | Raw | Slow | Status) -> bool:
+    """Return whether the call is performed before the connection suffers."""
+    match fault:
+        case Drip():
+            return True
+        case Drop(part=part) if part:
+            return True
+        case Hang() | Huge():
+            return False
+        case _:
+            return fault.after_effect
+
+
+async def _dropped(
+    request: web.BaseRequest, whole: web.Response, fault: Drop
+) -> web.StreamResponse:
+    """Send that part of the response, and close or reset the connection."""
+    response: web.StreamResponse = web.Response()
+    if fault.part:
+        body = _body(whole)
+        response = await _begun(request, whole, len(body))
+        await response.write(body[: round(len(body) * fault.part)])
+    if fault.reset and request.transport is not None:
+        connection: socket.socket = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    if fault.part and not fault.reset:
+        _closed(request)
+    else:
+        cut(request)
+    return response
 
 
 async def _dripped(

@@ -6,7 +6,7 @@ known here. Everything else is refused, so that the bot does not come to depend 
 
 from collections.abc import Iterator, Mapping
 
-from bot.playground.loopback import Json
+from bot.playground.loopback import Json, objects
 from bot.playground.slack.checks import (
     Check,
     array,
@@ -95,19 +95,13 @@ def view_block_errors(blocks: Json) -> list[str]:
 
 def _repeated_ids(blocks: Json, root: str) -> Iterator[str]:
     """Yield an error for each block_id used twice, and for each action_id used twice in one block."""
-    listed = blocks if isinstance(blocks, list) else []
-    yield from _repeated(listed, "block_id", f"{root}/blocks")
-    for index, block in enumerate(listed):
-        elements = block.get("elements") if isinstance(block, dict) else None
-        if isinstance(elements, list):
-            yield from _repeated(elements, "action_id", f"{root}/blocks/{index}/elements")
+    yield from _repeated(blocks, "block_id", f"{root}/blocks")
+    for index, block in enumerate(objects(blocks)):
+        yield from _repeated(block.get("elements"), "action_id", f"{root}/blocks/{index}/elements")
 
 
-def _repeated(items: list[Json], key: str, at: str) -> Iterator[str]:
-    seen: set[str] = set()
-    for index, item in enumerate(items):
-        name = item.get(key) if isinstance(item, dict) else None
-        if isinstance(name, str):
-            if name in seen:
-                yield error(f"{key} '{name}' already exists", f"{at}/{index}/{key}")
-            seen.add(name)
+def _repeated(items: Json, key: str, at: str) -> Iterator[str]:
+    ids = [each.get(key) for each in objects(items)]
+    for index, name in enumerate(ids):
+        if name is not None and name in ids[:index]:
+            yield error(f"{key} '{name}' already exists", f"{at}/{index}/{key}")

@@ -145,15 +145,23 @@ class PlatformStandIn:
         """Push a new component_verify_ticket."""
         return await self.push("component_verify_ticket", ComponentVerifyTicket=self.new_ticket())
 
-    async def push_authorized(self, owner: str) -> tuple[int, str]:
-        """Let an owner authorise the platform for the first time, and push that."""
-        return await self._push_code("authorized", owner, PERMISSIONS)
+    async def push_authorized(
+        self, owner: str, sets: tuple[int, ...] = PERMISSIONS, info_type: str = "authorized"
+    ) -> tuple[int, str]:
+        """Let an owner authorise the platform, and push that with the code."""
+        code = self.authorize(owner, sets)
+        until = int(time.time()) + CODE_LIFETIME
+        more: dict[str, str | int] = {
+            "AuthorizationCode": code,
+            "AuthorizationCodeExpiredTime": until,
+        }
+        return await self.push(info_type, AuthorizerAppid=owner, **more)
 
     async def push_updateauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner authorise the platform again, with one permission set more or less, and push that."""
         changed = _ANOTHER in self.granted.get(owner, ())
         sets = PERMISSIONS if changed else (*PERMISSIONS, _ANOTHER)
-        return await self._push_code("updateauthorized", owner, sets)
+        return await self.push_authorized(owner, sets, "updateauthorized")
 
     async def push_unauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner revoke, and push that."""
@@ -185,17 +193,6 @@ class PlatformStandIn:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.push_interval):
                     await self._wanted.wait()
-
-    async def _push_code(
-        self, info_type: str, owner: str, sets: tuple[int, ...]
-    ) -> tuple[int, str]:
-        code = self.authorize(owner, sets)
-        return await self.push(
-            info_type,
-            AuthorizerAppid=owner,
-            AuthorizationCode=code,
-            AuthorizationCodeExpiredTime=int(time.time()) + CODE_LIFETIME,
-        )
 
     async def push(self, info_type: str, **more: str | int) -> tuple[int, str]:
         """Push an event of any type, with these fields besides those of all."""
