@@ -6,10 +6,9 @@ Source: docs.slack.dev, authentication/verifying-requests-from-slack.
 import hashlib
 import hmac
 import json
-from http import HTTPStatus
 from urllib.parse import urlencode
 
-from aiohttp import ClientResponseError, ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout
 
 from bot.playground.loopback import Json, JsonObject, json_object
 
@@ -43,15 +42,12 @@ def signed_request(
 async def posted(url: str, body: str, headers: dict[str, str], seconds: float) -> Json:
     """Return the app's response: a JSON object, None for an empty one, or text, which Slack would not understand.
 
-    Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status other than 200.
+    Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status from 400.
     """
     async with (
         ClientSession(timeout=ClientTimeout(total=seconds)) as session,
-        session.post(url, data=body.encode(), headers=headers) as response,
+        session.post(url, data=body.encode(), headers=headers, raise_for_status=True) as response,
     ):
         raw = await response.text()
-        if response.status != HTTPStatus.OK:
-            told = response.request_info, response.history
-            raise ClientResponseError(*told, status=response.status)
         answer = json_object(raw)
         return (raw or None) if answer is None else answer

@@ -1,6 +1,7 @@
 """blocks.validate: every error with its place in the argument; nothing is posted."""
 
 import asyncio
+import json
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -24,7 +25,8 @@ HOME: Json = {"type": "home", "blocks": GOOD}
 async def test_what_is_valid_is_only_said_to_be(
     slack: LocalSlack, client: SlackApi, given: dict[str, Json]
 ) -> None:
-    assert isinstance(await client.write("blocks.validate", 0.0, **given), Answered)
+    for arguments in (given, {kind: json.dumps(value) for kind, value in given.items()}):
+        assert isinstance(await client.write("blocks.validate", 0.0, **arguments), Answered)
     assert slack.messages == []
 
 
