@@ -64,14 +64,19 @@ class Acts:
         return await slack.click(user, where, button, block=block)
 
     async def submit(self, user: str, view: View, values: Mapping[str, Json]) -> Ack:
-        """Submit the top form, after each external select has loaded options for its value."""
+        """Submit the top form, after each external select has loaded options for its value.
+
+        Values are given by action_id, or as the page has them, by block_id and action_id.
+        """
+        entered: dict[str, Json] = {}
+        for name, given in values.items():
+            entered |= given if isinstance(given, dict) else {name: given}
         for found in placed(view.blocks):
-            entered = values.get(found.block_id)
-            value = entered.get(found.action_id) if isinstance(entered, dict) else entered
+            value = entered.get(found.action_id)
             if found.kind == "external_select" and isinstance(value, str):
                 await self.stage.slack.options(user, view, found.action_id, value)
-        self._record(user, f":submit {json.dumps(dict(values), ensure_ascii=False)}")
-        return await self.stage.slack.submit(user, view, values)
+        self._record(user, f":submit {json.dumps(entered, ensure_ascii=False)}")
+        return await self.stage.slack.submit(user, view, entered)
 
     def close(self, user: str, view: View) -> None:
         """Close a modal."""

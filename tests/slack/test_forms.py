@@ -110,7 +110,7 @@ async def test_the_command_without_arguments_opens_the_form_and_the_answer_comes
 ) -> None:
     view = await by_command(slack)
     assert view.callback_id == FORM
-    ack = await sent(slack, view, **{REASON: "release", DRY_RUN: {DRY_RUN: []}})
+    ack = await sent(slack, view, **{REASON: "release", DRY_RUN: []})
     assert (ack.error, ack.errors, slack.views(REQUESTER)) == (None, {}, [])
     await done(slack)
     assert wechat.shared == [(OWNER, "prod-1", APPID)]
@@ -256,7 +256,7 @@ async def test_five_hundred_appids_make_one_batch(slack: LocalSlack, database: P
 async def test_a_dry_run_shares_and_records_nothing(
     slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
-    await sent(slack, await by_command(slack), **{DRY_RUN: {DRY_RUN: [DRY_RUN]}})
+    await sent(slack, await by_command(slack), **{DRY_RUN: [DRY_RUN]})
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
     assert kinds(database) == ["dry run"]
     assert wechat.calls == []

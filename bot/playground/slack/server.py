@@ -19,7 +19,7 @@ from bot.playground.slack.payloads import (
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
-from bot.playground.slack.values import Placed, check, chosen
+from bot.playground.slack.values import check, chosen
 from bot.playground.slack.views import completed, shown
 from bot.playground.slack.workspace import Where
 
@@ -155,11 +155,12 @@ class LocalSlack(Connected):
     def fill(self, user: str, view: View, entries: Mapping[str, Json]) -> View:
         """Put values into a view without sending anything, and return the view.
 
-        Values are given by action_id, or by block_id and action_id: text for an input, an option's value or text for a select, a
-        list of them for checkboxes, None to clear it.
+        Values are given by action_id: text for an input, an option's value or text for a select, a list of them for checkboxes,
+        None to clear it.
         """
         current = self.open_view(user, view)
-        for found, value in _entries(current, entries):
+        for action_id, value in entries.items():
+            found = element_of(current, action_id)
             now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
             held = {**current.typed.get(found.block_id, {}), found.action_id: now}
             current = replace(current, typed={**current.typed, found.block_id: held})
@@ -205,17 +206,6 @@ class LocalSlack(Connected):
                 self.surfaces.update(view, completed(answer.get("view"), "modal"))
             case other:
                 raise RefusedError(f"there is no response_action {other}")
-
-
-def _entries(view: View, entries: Mapping[str, Json]) -> list[tuple[Placed, Json]]:
-    blocks = {str(block["block_id"]) for block in view.blocks}
-    found: list[tuple[Placed, Json]] = []
-    for key, value in entries.items():
-        if key in blocks and isinstance(value, dict):
-            found += [(element_of(view, action, key), held) for action, held in value.items()]
-        else:
-            found.append((element_of(view, key), value))
-    return found
 
 
 def _errors(view: View, errors: Json) -> dict[str, str]:

@@ -26,7 +26,7 @@ async def test_a_form_is_submitted_with_every_value_and_closes(
     slack: LocalSlack, app: App, form: View
 ) -> None:
     app.acks("form")
-    ack = await slack.submit(WHO, form, {"appid": "wx1", "how": {"how": ["Dry"]}})
+    ack = await slack.submit(WHO, form, {"appid": "wx1", "how": ["Dry"]})
     [body] = app.bodies
     assert (body["type"], body["user"]["id"]) == ("view_submission", WHO)
     assert body["view"]["private_metadata"] == "kept"
