@@ -481,6 +481,12 @@ async def use_up(http: aiohttp.ClientSession, url: str) -> None:
             assert response.status == 200
 
 
+def replies(slack: LocalSlack, channel: str = RELEASES) -> list[str]:
+    """Return the replies under the only parent in a channel."""
+    [parent] = slack.parents(channel)
+    return [reply.text for reply in slack.thread(channel, parent.ts)]
+
+
 def calls_of(slack: LocalSlack, method: str) -> int:
     """Return how often the bot has called a method of the Web API."""
     return sum(call.method == method for call in slack.calls)

@@ -17,7 +17,17 @@ from bot.playground.slack.transcript import Change
 from bot.playground.slack.workspace import Where
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
-from tests.conftest import ASK, RELEASES, REQUESTER, calls_of, rows, settings_of, soon, states
+from tests.conftest import (
+    ASK,
+    RELEASES,
+    REQUESTER,
+    calls_of,
+    replies,
+    rows,
+    settings_of,
+    soon,
+    states,
+)
 
 APPROVALS = "C0APPROVALS"
 APPROVER, SECOND_APPROVER = "U0APPROVER", "U0APPROVER2"
@@ -182,8 +192,7 @@ class Rig:
 
     def replies(self, channel: str = RELEASES) -> list[str]:
         """Return the replies in the thread of the only request."""
-        (parent,) = self.slack.parents(channel)
-        return [reply.text for reply in self.slack.thread(channel, parent.ts)]
+        return replies(self.slack, channel)
 
     def column(self, name: str, of: str = "requests") -> object:
         """Return a column of the newest request, or of the newest row of another table."""

@@ -40,6 +40,7 @@ from tests.conftest import (
     free_port,
     locked,
     over_http,
+    replies,
     request_of,
     rows,
     settings_of,
@@ -49,12 +50,6 @@ from tests.conftest import (
 from tests.languages import ENGLISH
 from tests.rig import ALLOW, DENY, Rig
 from tests.said import USABLE
-
-
-def replies(slack: LocalSlack) -> list[str]:
-    """Return the replies under the only parent."""
-    [shown] = slack.parents(RELEASES)
-    return [reply.text for reply in slack.thread(RELEASES, shown.ts)]
 
 
 def tasks_of_the_bot() -> set[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.playground.environments import environment
-from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
+from tests.conftest import RELEASES
 from tests.processes import Forked, fork, start
 
 STARTUP = 60.0  # seconds; enough on a busy machine
@@ -65,6 +66,11 @@ async def finished(
     process = await spawn(environ, folder, *arguments)
     out, err = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode or 0, out.decode(), err.decode()
+
+
+def ended_parents(slack: LocalSlack) -> list[PostedMessage]:
+    """Return the parents in #releases in their final state."""
+    return [message for message in slack.parents(RELEASES) if message.edits]
 
 
 @asynccontextmanager

@@ -10,11 +10,11 @@ from cryptography.fernet import Fernet
 
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
-from bot.playground.slack.server import LocalSlack, PostedMessage
+from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import RELEASES, REQUESTER, rows
-from tests.end_to_end.conftest import Process, bot, finished
+from tests.end_to_end.conftest import Process, bot, ended_parents, finished
 from tests.said import SHARED
 
 pytestmark = pytest.mark.slow
@@ -63,17 +63,12 @@ async def bot_with_token(
         yield process
 
 
-def parents(slack: LocalSlack) -> list[PostedMessage]:
-    """Return the parents in their final state."""
-    return [message for message in slack.parents(RELEASES) if message.edits]
-
-
 async def answered(slack: LocalSlack, command: str = SHARE) -> str:
     """Type a command, and return the reply in its thread."""
-    before = len(parents(slack))
+    before = len(ended_parents(slack))
     await slack.command(REQUESTER, RELEASES, command)
-    await slack.until(lambda slack: len(parents(slack)) > before)
-    (reply,) = slack.thread(RELEASES, parents(slack)[-1].ts)
+    await slack.until(lambda slack: len(ended_parents(slack)) > before)
+    (reply,) = slack.thread(RELEASES, ended_parents(slack)[-1].ts)
     return reply.text
 
 
@@ -238,10 +233,10 @@ async def test_a_stop_during_a_renewal_keeps_the_new_token(
     assert refresh_token(tmp_path) == platform.refresh_token(OWNER) != first
 
     async with bot(environ, tmp_path):
-        await slack.until(lambda slack: len(parents(slack)) == 2)
+        await slack.until(lambda slack: len(ended_parents(slack)) == 2)
         assert (await answered(slack, f"{APPID} prod-3")).startswith("✅")
     assert renewals(wechat) == 2
-    assert [message.text[0] for message in parents(slack)] == ["✅"] * 3
+    assert [message.text[0] for message in ended_parents(slack)] == ["✅"] * 3
 
 
 async def test_a_stop_during_the_very_first_renewal_keeps_the_new_token(
@@ -271,7 +266,7 @@ async def test_a_stop_that_cannot_wait_for_wechat_leaves_the_renewal_to_the_next
         assert await process.stop(signal.SIGTERM) == 0
     assert refresh_token(tmp_path) != lost
     async with bot(environ, tmp_path):
-        await slack.until(lambda slack: len(parents(slack)) == 2, 20)
+        await slack.until(lambda slack: len(ended_parents(slack)) == 2, 20)
         assert (await answered(slack, f"{APPID} prod-3")).startswith("✅")
-    assert [message.text[0] for message in parents(slack)] == ["✅"] * 3
+    assert [message.text[0] for message in ended_parents(slack)] == ["✅"] * 3
     assert refresh_token(tmp_path) == platform.refresh_token(OWNER) != lost

@@ -2,20 +2,15 @@ import signal
 from pathlib import Path
 
 from bot.playground.faults import Hang
-from bot.playground.slack.server import LocalSlack, PostedMessage
+from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import RELEASES, REQUESTER, address_at, over_http
-from tests.end_to_end.conftest import bot, finished
+from tests.end_to_end.conftest import bot, ended_parents, finished
 from tests.processes import ROOT
 from tests.said import SHARED
 
 SHARE = f"{APPID} prod-1"
-
-
-def final(slack: LocalSlack) -> list[PostedMessage]:
-    """Return the parents in #releases in their final state."""
-    return [message for message in slack.parents(RELEASES) if message.edits]
 
 
 async def test_a_share_is_answered_in_a_thread_over_socket_mode(
@@ -27,8 +22,8 @@ async def test_a_share_is_answered_in_a_thread_over_socket_mode(
             "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode.\n"
         )
         await slack.command(REQUESTER, RELEASES, SHARE)
-        await slack.until(lambda slack: len(final(slack)) == 1)
-        (parent,) = final(slack)
+        await slack.until(lambda slack: len(ended_parents(slack)) == 1)
+        (parent,) = ended_parents(slack)
         (reply,) = slack.thread(RELEASES, parent.ts)
         assert parent.text.startswith(f"✅ <@U0REQUESTER> shared `prod-1` with `{APPID}`")
         assert reply.text.startswith(SHARED)
@@ -51,7 +46,7 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
         assert f"at http://127.0.0.1:{unused_tcp_port}" in process.ready
         ack = await slack.command(REQUESTER, RELEASES, f"{APPID} payload-dev")
         assert ack.error is None
-        await slack.until(lambda slack: len(final(slack)) == 1)
+        await slack.until(lambda slack: len(ended_parents(slack)) == 1)
         assert wechat.shared == [(OWNER, "payload-dev", APPID)]
         assert await process.stop(signal.SIGINT) == 0
 
@@ -65,7 +60,7 @@ async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
         await wechat.until(lambda wechat: bool(wechat.calls))
         assert await process.stop(signal.SIGKILL) == -signal.SIGKILL
     async with bot(environ, tmp_path):
-        await slack.until(lambda slack: len(final(slack)) == 1)
+        await slack.until(lambda slack: len(ended_parents(slack)) == 1)
     (parent,) = slack.parents(RELEASES)
     assert parent.text.startswith("✅")
     assert len(slack.thread(RELEASES, parent.ts)) == 1

@@ -172,7 +172,7 @@ class Load:
                 task.cancel()
         for result in await asyncio.gather(*self._typing, return_exceptions=True):
             if isinstance(result, Exception):
-                raise result  # probably the reason why the test waited in vain
+                raise result  # probably the reason why the wait timed out
 
     async def type_command(self) -> bool:
         """Type a command; return whether the bot accepted it."""

@@ -78,7 +78,7 @@ class Replicas:
             connection.execute(text(aged), {"s": seconds})
 
     def stored_token(self) -> StoredToken:
-        """Return the owner's token as it stands in the ledger."""
+        """Return the owner's token in the ledger."""
         engine = create_engine(self.database, poolclass=NullPool)
         found = at_rest(engine, self.wechat.platform.component_appid, Seal([KEY]))
         return found[OWNER][0]

@@ -104,7 +104,7 @@ class FixedAnswer:
         pytest.param(
             {"team_id": "T0HOME", "enterprise_user": {"teams": [TEAM]}, "is_restricted": True},
             Standing.GUEST,
-            id="a guest of ours",
+            id="our guest",
         ),
         pytest.param({"team_id": "T0HOME", "enterprise_user": {}}, Standing.OUTSIDER, id="no list"),
         pytest.param(

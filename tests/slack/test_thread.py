@@ -440,7 +440,7 @@ async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
             status = response.status
 
 
-@pytest.mark.parametrize("after_effect", [False, True], ids=["lost", "it stands"])
+@pytest.mark.parametrize("after_effect", [False, True], ids=["lost", "posted"])
 async def test_a_direct_message_in_doubt_is_looked_for(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, after_effect: bool
 ) -> None:

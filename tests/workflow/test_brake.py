@@ -64,7 +64,7 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
         (ASKED, [NO, PLAIN], KNOWN, BrakeVerdict.STOP),
         (ASKED, [], KNOWN, BrakeVerdict.STOP),
         (ASKED, [NOT_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),
-        (ASKED, [FOR_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),  # two rules by now
+        (ASKED, [FOR_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),  # two rules now
         (ASKED, [SURE], KNOWN, BrakeVerdict.STOP),
         (CONFIRMED, [SURE], KNOWN, BrakeVerdict.GO),
         (APPROVED, [SURE], KNOWN, BrakeVerdict.GO),

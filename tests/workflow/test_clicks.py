@@ -106,7 +106,7 @@ SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
 
 
 @pytest.mark.parametrize(
-    ("clicked", "comes_to"),
+    ("clicked", "expected"),
     [
         (context(CONFIRMING), (ApplyMove, State.ACCEPTED, "confirmed", None, True)),
         (context(CONFIRMING, None, FOUR), (ApplyMove, WAITING, "confirmed", None, True)),
@@ -127,9 +127,9 @@ SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
     ],
 )
 def test_a_click_on_confirm_has_this_result(
-    clicked: ClickContext, comes_to: tuple[object, ...]
+    clicked: ClickContext, expected: tuple[object, ...]
 ) -> None:
-    assert brief(step_of(Act.CONFIRM, clicked)) == comes_to
+    assert brief(step_of(Act.CONFIRM, clicked)) == expected
 
 
 def test_a_person_who_confirms_anothers_request_is_told_so_first() -> None:
@@ -181,7 +181,7 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(
-    ("clicked", "comes_to"),
+    ("clicked", "expected"),
     [
         (context(CONFIRMING), cancelled("U1", to=ENDED)),
         (context(WAITING), cancelled("U1")),
@@ -199,9 +199,9 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
     ],
 )
 def test_a_click_on_cancel_has_this_result(
-    clicked: ClickContext, comes_to: tuple[object, ...]
+    clicked: ClickContext, expected: tuple[object, ...]
 ) -> None:
-    assert brief(step_of(Act.CANCEL, clicked)) == comes_to
+    assert brief(step_of(Act.CANCEL, clicked)) == expected
 
 
 def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_cancel() -> None:
@@ -289,7 +289,7 @@ def test_a_request_with_a_place_continues_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clicked", "comes_to"),
+    ("clicked", "expected"),
     [
         (context(ENDED, outcome=FAILED), (Resubmit, "2.2", "U1", False)),
         (context(ENDED, SECOND, FOUR, outcome=FAILED), (Resubmit, "2.2", "U2", False)),
@@ -300,9 +300,9 @@ def test_a_request_with_a_place_continues_in_it() -> None:
     ],
 )
 def test_a_click_on_retry_has_this_result(
-    clicked: ClickContext, comes_to: tuple[object, ...]
+    clicked: ClickContext, expected: tuple[object, ...]
 ) -> None:
-    assert brief(step_of(Act.RETRY, clicked)) == comes_to
+    assert brief(step_of(Act.RETRY, clicked)) == expected
 
 
 @pytest.mark.parametrize(

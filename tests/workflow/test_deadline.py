@@ -24,7 +24,7 @@ async def never() -> str:
 
 
 async def broken() -> str:
-    raise ValueError("a mistake of ours")
+    raise ValueError("a bug")
 
 
 async def test_the_ledgers_answer_is_returned(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,5 +46,5 @@ async def test_a_missing_answer_is_logged_once_with_its_facts_and_the_reason(
 
 
 async def test_an_error_in_the_bot_itself_is_raised() -> None:
-    with pytest.raises(ValueError, match="ours"):
+    with pytest.raises(ValueError, match="a bug"):
         await in_time(broken(), MISSING)

@@ -336,6 +336,7 @@ async def test_a_modal_survives_a_restart(rig: Rig) -> None:
         pytest.param(EVERYBODY, REQUESTER, OWN_REQUEST, id="own, as everybody"),
         pytest.param(EVERYBODY, "U0GUEST", NOT_AN_APPROVER, id="guest"),
         pytest.param(EVERYBODY, "U0GONE", NOT_AN_APPROVER, id="deactivated"),
+        pytest.param(EVERYBODY, "U0ELSEWHERE", NOT_AN_APPROVER, id="of another organisation"),
     ],
 )
 async def test_a_person_who_may_not_decide_is_told_so(

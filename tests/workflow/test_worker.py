@@ -51,6 +51,7 @@ from tests.conftest import (
     in_their_channel,
     kinds,
     ledger_down,
+    replies,
     request_of,
     rows,
     soon,
@@ -154,12 +155,6 @@ async def accepted(ledger: Ledger, request: Request) -> Entry:
     found = await ledger.accept(request)
     assert isinstance(found, Accepted)
     return found.entry
-
-
-def replies(slack: LocalSlack, channel: str) -> list[str]:
-    """Return the replies under the only parent."""
-    [shown] = slack.parents(channel)
-    return [reply.text for reply in slack.thread(channel, shown.ts)]
 
 
 # After a crash. The parts of the first bot are called directly, up to the point where it was killed.
@@ -301,9 +296,9 @@ async def test_a_doubtful_reply_is_not_repeated_but_goes_into_the_parent_if_the_
     request = request_of(slack)
     await leave(request, **LEFT[left])
     without_history(slack)
-    before = replies(slack, RELEASES)
+    before = replies(slack)
     await resume()
-    assert replies(slack, RELEASES) == before
+    assert replies(slack) == before
     [shown] = slack.parents(RELEASES)
     assert answer(ENGLISH, request, Shared(), after=USABLE).text in shown.text
     assert TWICE in shown.text
@@ -323,7 +318,7 @@ async def test_a_reply_that_was_not_recorded_is_edited_to_the_result_of_the_seco
     await resume()
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, Shared()).text
-    assert replies(slack, RELEASES) == [
+    assert replies(slack) == [
         answer(ENGLISH, request, Shared(), after=USABLE, called_again=True).text
     ]
 
@@ -341,7 +336,7 @@ async def test_a_request_that_was_taken_over_too_often_is_abandoned_without_a_ca
     await leave(request, **LEFT[left])
     rows(database, "UPDATE requests SET taken_over = 5")
     await resume()
-    assert replies(slack, RELEASES) == [answer(ENGLISH, request, GIVEN_UP).text]
+    assert replies(slack) == [answer(ENGLISH, request, GIVEN_UP).text]
     assert wechat.calls == []
 
 
@@ -357,7 +352,7 @@ async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unkno
     await leave(request_of(slack), **LEFT[left])
     wechat.fail("shareenv", Code(85088))
     await resume()
-    [reply] = replies(slack, RELEASES)
+    [reply] = replies(slack)
     assert reply.startswith(mark)
     assert ("may or may not have been shared" in reply) == (mark == "❔")
 
@@ -456,7 +451,7 @@ async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
         tasks.start(make(ledger, owners=down).process(entry))
         await slack.until(ended)
     await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
 
@@ -529,10 +524,10 @@ async def test_a_replica_posts_an_answer_only_after_it_is_recorded(
             down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
             tasks.start(make(ledger, owners=down).process(entry))
             await soon(lambda: sum(sleep.naps) > 60)
-            assert replies(slack, RELEASES) == []
+            assert replies(slack) == []
         await slack.until(ended)
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
@@ -554,7 +549,7 @@ async def test_no_call_is_made_before_it_is_recorded_that_one_may_have_been_made
             assert wechat.calls == []
         await slack.until(ended)
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
 
 
 # Lost leases.
@@ -622,7 +617,7 @@ async def test_a_replica_that_lost_the_request_during_the_call_stops_silently(
     take_away(database)
     wechat.clear("shareenv")
     await tasks.drain(60)
-    assert replies(slack, RELEASES) == []
+    assert replies(slack) == []
     assert kinds(database) == ["accepted", "placed"]
     assert not ended(slack)
 
@@ -655,7 +650,7 @@ async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_
     async with held(several, lease=0.6) as ledger:
         entry = await accepted(ledger, request_of(slack))
         await make(ledger).process(entry)
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
     assert any(call.method == "conversations.history" for call in slack.calls)
 
@@ -703,7 +698,7 @@ async def test_a_request_with_an_unforeseen_error_is_retried(
     entry = await accepted(ledger, request_of(slack))
     hooks = {"opened": failing(opens, error), "closing": failing(closes, error)}
     await make(ledger, places=HookedPlaces(places, **hooks)).process(entry)
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert states(database) == ["ended"]
     assert caplog.messages.count("unforeseen error") == opens + closes
@@ -793,7 +788,7 @@ async def test_a_request_without_a_holder_is_taken_over_and_finished(
         async with kept(make(ledger, lease=0.2)):
             await slack.until(ended)
             await soon(lambda: states(database) == ["ended"])
-    assert replies(slack, RELEASES) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
     assert len(wechat.calls) == 1
     assert kinds(database)[:2] == ["accepted", "taken over"]
 
