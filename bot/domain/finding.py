@@ -5,8 +5,6 @@ from typing import Literal
 
 from bot.domain.problem import Problem
 
-_AGAIN = "Run the doctor again."
-
 Level = Literal["ok", "warning", "wrong"]
 
 
@@ -19,7 +17,7 @@ class Finding:
     found: str
     fix: str | None = None
     causes: tuple[str, ...] = ()
-    """The checks that explain this one if they are not ok; it is then printed with theirs."""
+    """The checks whose findings, if they are not ok, explain this one; it is then printed with theirs."""
     checked: bool = True
 
 
@@ -40,7 +38,8 @@ def wrong(name: str, found: str, fix: str, *causes: str) -> Finding:
 
 def unchecked(name: str, why: str, *causes: str) -> Finding:
     """Return that a check could not be made."""
-    return Finding(name, "warning", f"not checked: {why}", _AGAIN, causes, checked=False)
+    found, fix = f"not checked: {why}", "Run the doctor again."
+    return Finding(name, "warning", found, fix, causes, checked=False)
 
 
 def wrong_by(name: str, sentence: str) -> Finding:
