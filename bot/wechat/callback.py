@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -23,27 +24,19 @@ _NAME_LIMIT = 40
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Callback:
     """Verifies WeChat's pushes, answers them, and passes them to `handle`, which is retried after LedgerDownError.
 
     `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the last one is an observer
-        self,
-        platform: Platform,
-        handle: Callable[[HandledPush], Awaitable[None]],
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        start: Callable[[Coroutine[None, None, None]], None],
-        refused: Callable[[PushRefusal | Unread], None] = no_op,
-    ) -> None:
-        self._platform = platform
-        self._handle = handle
-        self._now = now
-        self._sleep = sleep
-        self._start = start
-        self._refused = refused
+    _platform: Platform
+    _handle: Callable[[HandledPush], Awaitable[None]]
+    _now: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]]
+    _start: Callable[[Coroutine[None, None, None]], None]
+    _refused: Callable[[PushRefusal | Unread], None] = no_op
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one push: `success` if it is genuine, else a 4xx."""

@@ -4,6 +4,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -35,25 +36,17 @@ async def _always() -> bool:
     return True
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class WeChat:
     """Shares envs and reads what owners' tokens give access to; times are in seconds."""
 
-    def __init__(  # noqa: PLR0913  # clock, sleep and randomness are passed in
-        self,
-        wechat: WeChatApi,
-        tokens: TokenSource,
-        *,
-        timeout: float,  # of one call, from the settings
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self._api = wechat
-        self._tokens = tokens
-        self._timeout = timeout
-        self._clock = clock
-        self._sleep = sleep
-        self._jitter = jitter
+    wechat: WeChatApi
+    tokens: TokenSource
+    timeout: float
+    """Of one call, from the settings."""
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    jitter: Callable[[], float] = random.random
 
     async def read(
         self,
@@ -62,10 +55,10 @@ class WeChat:
         read: Callable[[Mapping[str, object]], _Read | api.Troubled],
     ) -> _Read | NoToken:
         """Return what `read` makes of the answer to `call(token)`, or a NoToken with the reason. Not retried."""
-        token = await self._tokens.token(owner)
+        token = await self.tokens.token(owner)
         if isinstance(token, NoToken):
             return token
-        found = await self._api.post(call(token), self._timeout, read)
+        found = await self.wechat.post(call(token), self.timeout, read)
         if isinstance(found, api.Declined | api.Troubled):
             return NoToken(*api.guidance_for(found))
         return found
@@ -97,20 +90,20 @@ class WeChat:
         on_step: Callable[[Step], None],
         may_retry: Callable[[], Awaitable[bool]],
     ) -> Called:
-        token = await self._tokens.token(owner)
+        token = await self.tokens.token(owner)
         if isinstance(token, NoToken):
             return Failed(token.guidance, token.said, 0, token.link)
-        end = self._clock() + TOTAL_SECONDS
+        end = self.clock() + TOTAL_SECONDS
         used: Counter[AutoRetry] = Counter()
         in_doubt = False
         link = status = None
         tries = 0
         while True:
             tries += 1
-            began = self._clock()
-            call, seconds = api.share_env(token, env, appid), min(self._timeout, end - began)
-            answer = await self._api.post(call, seconds, api.read)
-            took = self._clock() - began
+            began = self.clock()
+            call, seconds = api.share_env(token, env, appid), min(self.timeout, end - began)
+            answer = await self.wechat.post(call, seconds, api.read)
+            took = self.clock() - began
             if isinstance(answer, api.Done):
                 on_step(Step("call", took, "done"))
                 return Shared(tries)
@@ -129,10 +122,10 @@ class WeChat:
                     break
                 token = newer
             pause = self._pause(guidance.retry, used)
-            if self._clock() + pause + _LEAST_SECONDS > end:
+            if self.clock() + pause + _LEAST_SECONDS > end:
                 break
-            await self._sleep(pause)
-            if not await may_retry() or self._clock() + _LEAST_SECONDS > end:
+            await self.sleep(pause)
+            if not await may_retry() or self.clock() + _LEAST_SECONDS > end:
                 break
         if in_doubt:
             return Unknown(guidance, said, tries, status)
@@ -141,9 +134,9 @@ class WeChat:
     async def _renew(
         self, owner: str, refused: str, on_step: Callable[[Step], None]
     ) -> str | NoToken:
-        began = self._clock()
-        newer = await self._tokens.renew(owner, refused)
-        took = self._clock() - began
+        began = self.clock()
+        newer = await self.tokens.renew(owner, refused)
+        took = self.clock() - began
         if isinstance(newer, NoToken):
             on_step(Step("renewal", took, newer.guidance.key, newer.said))
         else:
@@ -154,7 +147,7 @@ class WeChat:
         """Return the pause before the next attempt: exponential backoff with jitter."""
         if retry is AutoRetry.RENEW:
             return 0.0
-        return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self._jitter()))
+        return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self.jitter()))
 
 
 class Envs:

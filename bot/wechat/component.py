@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.domain.link import Link
@@ -30,22 +31,15 @@ _NOT_AUTHORISED, _NO_PLATFORM = 61003, 61011
 T = TypeVar("T")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Component:
     """Client for one third-party platform; `timeout` is in seconds, for one call."""
 
-    def __init__(
-        self,
-        wechat: WeChatApi,
-        appid: str,
-        appsecret: str,
-        timeout: float,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._api = wechat
-        self.appid = appid
-        self._appsecret = appsecret
-        self._seconds = min(timeout, MOST_SECONDS)
-        self._sleep = sleep
+    _api: WeChatApi
+    appid: str
+    _appsecret: str
+    _timeout: float
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def token(self, ticket: str) -> Issued | NoToken:
         """Return a new platform token."""
@@ -108,10 +102,11 @@ class Component:
         token: str | None = None,
     ) -> T | NoToken:
         call = api.call(name, self.appid, arguments, token)
-        answer = await self._api.post(call, self._seconds, read)
+        seconds = min(self._timeout, MOST_SECONDS)
+        answer = await self._api.post(call, seconds, read)
         if isinstance(answer, Declined | Troubled) and _is_transient(answer):
             await self._sleep(_PAUSE)
-            answer = await self._api.post(call, self._seconds, read)
+            answer = await self._api.post(call, seconds, read)
         if isinstance(answer, Declined):
             said = answer.said
             return NoToken(_guidance_for(said, link), said, _broken_link(said, link))

@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from bot.ledger import LedgerDownError
@@ -29,28 +30,20 @@ _MARK = 16  # characters
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class PushHandler:
     """Stores what pushes bring in the ledger and calls `wake`; `start` runs a coroutine in the background.
 
     Times are in seconds, those of `now` in Unix seconds.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # clock and sleep are passed in
-        self,
-        chain: Chain,
-        tokens: Tokens,
-        wake: Callable[[], None],
-        start: Callable[[Coroutine[None, None, None]], None],
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._chain = chain
-        self._tokens = tokens
-        self._wake = wake
-        self._start = start
-        self._now = now
-        self._sleep = sleep
-        self._stopping = asyncio.Event()
+    _chain: Chain
+    _tokens: Tokens
+    _wake: Callable[[], None]
+    _start: Callable[[Coroutine[None, None, None]], None]
+    _now: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]]
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def stop(self) -> None:
         """Stop retrying codes. After the next start, the refresh tokens are read from WeChat's list of owners."""

@@ -42,19 +42,14 @@ class _Entry:
     expires: float
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TokenCache:
     """Caches the tokens of one platform. `refused` is a token that WeChat rejected. Raises LedgerDownError."""
 
-    def __init__(
-        self,
-        tokens: Tokens,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._tokens = tokens
-        self._clock = clock
-        self._sleep = sleep
-        self._entries: dict[str, _Entry] = {}
+    _tokens: Tokens
+    _clock: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
 
     def cached(self, name: str, refused: str | None = None) -> str | None:
         """Return the cached token if it was read within the last minute; no I/O."""

@@ -7,7 +7,7 @@ and from which all other systems read. Source: developers.weixin.qq.com, "Access
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -65,13 +65,13 @@ class TokenSource(Protocol):
         """Return a token other than `refused`; renew only if no other caller has done so."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class FixedToken:
     """Token source 1: one fixed token of one owner, which cannot be renewed."""
 
-    def __init__(self, owner: str, token: str) -> None:
-        self._owner = owner
-        self._token = token
-        self._refused = False
+    _owner: str
+    _token: str
+    _refused: bool = False
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the token, or a NoToken for any other owner."""
@@ -89,27 +89,19 @@ class FixedToken:
         return for_trouble(Trouble.TOKEN_FIXED_DEAD).title if self._refused else None
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TokenServer:
     """Token source 2: reads tokens from the company's token server and caches each for at most a minute."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the last one is an observer
-        self,
-        http: httpx.AsyncBaseTransport,
-        url: str,
-        authorization: str | None,
-        clock: Callable[[], float],
-        timeout: float = _TIMEOUT,
-        renewed: Renewed = no_op,
-    ) -> None:
-        self._http = http
-        self._url = url
-        self._headers = UNPACKED | ({"Authorization": authorization} if authorization else {})
-        self._clock = clock
-        self._timeout = timeout
-        self._renewed = renewed
-        self._cached: dict[str, tuple[str, float]] = {}
-        self._failed: dict[str, Trouble] = {}
-        self._readings = SingleFlight[str | NoToken]()
+    _http: httpx.AsyncBaseTransport
+    _url: str
+    _authorization: str | None
+    _clock: Callable[[], float]
+    timeout: float = _TIMEOUT
+    renewed: Renewed = no_op
+    _cached: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
+    _failed: dict[str, Trouble] = field(default_factory=dict, init=False)
+    _readings: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the cached token, or read it again after a minute."""
@@ -144,17 +136,19 @@ class TokenServer:
             token, life = read
             self._cached[owner] = token, self._clock() + min(life * _MARGIN, _READ_AGAIN_AFTER)
             if token != refused:
-                self._renewed(TOKEN_SERVER, RENEWED)
+                self.renewed(TOKEN_SERVER, RENEWED)
                 return token
             read = Trouble.TOKEN_SERVER_STALE
         self._failed[owner] = read
-        self._renewed(TOKEN_SERVER, read.value)
+        self.renewed(TOKEN_SERVER, read.value)
         return NoToken(for_trouble(read))
 
     async def _fetch(self, owner: str) -> tuple[str, float] | Trouble:
         """Return the server's token and its life in seconds."""
-        request = httpx.Request("GET", self._url.replace("{appid}", owner), headers=self._headers)
-        answer = await exchange(self._http, request, self._timeout, _BODY_LIMIT)
+        authorization = {"Authorization": self._authorization} if self._authorization else {}
+        url = self._url.replace("{appid}", owner)
+        request = httpx.Request("GET", url, headers=UNPACKED | authorization)
+        answer = await exchange(self._http, request, self.timeout, _BODY_LIMIT)
         if isinstance(answer, Trouble):
             late = answer is Trouble.TIMEOUT
             return Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
@@ -24,28 +25,21 @@ _MOST_SKIPPED = 64  # rounds skipped after repeated failures: half an hour
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Upkeep:
     """Checks the tokens of the platform and of all `owners` every `every` seconds, and renews those that are due."""
 
-    def __init__(
-        self,
-        chain: Chain,
-        tokens: Tokens,
-        owners: Callable[[], Sequence[str]],
-        jitter: Callable[[], float],
-        *,
-        every: float = _CHECK_EVERY,
-    ) -> None:
-        self._chain = chain
-        self._tokens = tokens
-        self._owners = owners
-        self._jitter = jitter
-        self._every = every
-        self._woken = asyncio.Event()
-        self._left: dict[Link, list[float]] = {}
-        self._seen = 0.0  # by time.monotonic()
-        self._failures: Counter[str] = Counter()
-        self._skipping: Counter[str] = Counter()
+    _chain: Chain
+    _tokens: Tokens
+    _owners: Callable[[], Sequence[str]]
+    _jitter: Callable[[], float]
+    every: float = _CHECK_EVERY
+    _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _left: dict[Link, list[float]] = field(default_factory=dict, init=False)
+    _seen: float = field(default=0.0, init=False)
+    """When `_left` was read, by time.monotonic()."""
+    _failures: Counter[str] = field(default_factory=Counter, init=False)
+    _skipping: Counter[str] = field(default_factory=Counter, init=False)
 
     def wake(self) -> None:
         """Check now, because a token or the owners have changed; forget earlier failures."""
@@ -65,7 +59,7 @@ class Upkeep:
             except Exception:  # noqa: BLE001  # this loop has to survive: without it tokens would be renewed too late
                 _log.exception("unforeseen error")
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._every):
+                async with asyncio.timeout(self.every):
                     await self._woken.wait()
 
     async def states(self) -> list[LinkState]:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 
 import pytest
 
@@ -217,7 +218,8 @@ async def test_after_a_withdrawal_during_a_renewal_no_token_is_stored(
 
 async def test_no_repr_shows_a_secret(cache: TokenCache, replica: Replica) -> None:
     await renewed(cache, Maker())
-    shown = [repr(cache), repr(vars(cache)), repr(await replica.kept(OWNER)), repr(replica.tokens)]
+    held = [getattr(cache, each.name) for each in fields(cache)]
+    shown = [repr(cache), repr(held), repr(await replica.kept(OWNER)), repr(replica.tokens)]
     assert [each for each in shown if "made-1" in each or "refresh-1" in each] == []
 
 
