@@ -78,38 +78,28 @@ _WITHDRAW = (
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class _OfEntry:
+    entry: Entry
+
+
+class Accepted(_OfEntry):
     """Recorded, with the lease that was asked for."""
 
-    entry: Entry
 
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(_OfEntry):
     """A request with the same trigger or id was recorded before."""
 
-    entry: Entry
 
-
-@dataclass(frozen=True, slots=True)
-class UnderWay:
+class UnderWay(_OfEntry):
     """The same env is being shared with the same appid, or the same requester's request for that waits for approval."""
 
-    entry: Entry
 
-
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(_OfEntry):
     """The same pair has an undelivered answer: this requester's, or anybody's if it was shared or is unknown."""
 
-    entry: Entry
 
-
-@dataclass(frozen=True, slots=True)
-class SharedBefore:
+class SharedBefore(_OfEntry):
     """The same env was shared with the same appid."""
-
-    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,12 +104,10 @@ requests = Table(
     Column("owed", Float),  # since when Slack has refused the next message
     # WeChat was called twice, because of a crash.
     Column("called_again", Boolean, nullable=False, server_default=false()),
-    Column(
-        "paused", Boolean, nullable=False, server_default=false()
-    ),  # does not queue for the lane
-    Column(
-        "turn", Float
-    ),  # since when it queues, if another batch of this person has run meanwhile
+    # Does not queue for the lane.
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    # Since when it queues, if another batch of this person has run meanwhile.
+    Column("turn", Float),
     Column("ending", OutcomeJson),  # the whole outcome
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),

@@ -35,8 +35,6 @@ _PERMANENT = (IntegrityError, DataError, UnicodeEncodeError)
 # Another replica has the row: lock timeout, deadlock. Source: postgresql.org, "PostgreSQL Error Codes".
 _LOCKED = ("55P03", "40P01")
 
-_How = Callable[[asyncio.Future[Any], Any], None]
-
 _log = logging.getLogger(__name__)
 
 
@@ -100,8 +98,7 @@ class Writer:
             return done
         job = _Job(lambda on: work(on, *given, **named), done)
         late = LedgerDownError(f"no answer within {self._patience:g} s")
-        how = asyncio.Future.set_exception
-        job.timer = loop.call_later(self._patience, self._resolve, [job], [late], how)
+        job.timer = loop.call_later(self._patience, self._resolve, [job], [None], late)
         self._jobs.put(job)
         return done
 
@@ -186,7 +183,7 @@ class Writer:
                 self._blocked += [job for job in wanted if job.done is not None]
                 return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
-        self._resolve(wanted, results, asyncio.Future.set_result)
+        self._resolve(wanted, results)
         # Give the loop the GIL first: a caller may have an ack to send, and the log lines can wait.
         time.sleep(0)
         for event in events:
@@ -197,7 +194,7 @@ class Writer:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""
         down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
         said = LedgerDownError(reason_of(error)) if down else error
-        self._resolve(jobs, [said] * len(jobs), asyncio.Future.set_exception)
+        self._resolve(jobs, [None] * len(jobs), said)
         if down and not isinstance(error, _PERMANENT):
             return [*jobs]
         bug = None if isinstance(error, SQLAlchemyError) else error  # logged with its traceback
@@ -207,25 +204,29 @@ class Writer:
                 _log.error("the ledger gives up what it cannot do", extra=facts, exc_info=bug)
         return []
 
-    def _resolve(self, jobs: Sequence[_Job[Any]], what: Sequence[Any], how: _How) -> None:
-        """Resolve the futures of waiting callers, in one call to their loop, and then report to the observer."""
-        results = zip(jobs, what, strict=True)
-        waiting = [(job, job.done, each) for job, each in results if job.done and not job.abandoned]
+    def _resolve(
+        self, jobs: Sequence[_Job[Any]], results: Sequence[Any], error: Exception | None = None
+    ) -> None:
+        """Give waiting callers their result or the error, in one call to their loop, and then report to the observer."""
+        pairs = zip(jobs, results, strict=True)
+        waiting = [
+            (job, job.done, result) for job, result in pairs if job.done and not job.abandoned
+        ]
         if not waiting:
             return
 
         def resolve_all() -> None:
-            for job, done, each in waiting:
+            for job, done, result in waiting:
                 if job.timer:
                     job.timer.cancel()
                 if not done.done():
-                    how(done, each)
+                    done.set_exception(error) if error else done.set_result(result)
 
         with suppress(RuntimeError):  # the loop is closed
             waiting[0][1].get_loop().call_soon_threadsafe(resolve_all)
-        now, taken = time.monotonic(), how is asyncio.Future.set_result
+        now = time.monotonic()
         for job, *_ in waiting:
-            self._transacted(now - job.since, taken)
+            self._transacted(now - job.since, error is None)
 
     def _disconnect(self) -> None:
         """Return the connection to the pool, which replaces a broken one."""
