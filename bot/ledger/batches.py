@@ -128,7 +128,7 @@ class BatchItems:
 def _answer(on: Connection, done: ItemAnswered) -> None:
     columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
     if _END.run(on, {**columns, "the_id": done.item.id}) != 1:
-        return  # an earlier try was committed without learning so
+        return  # an earlier try was committed, but its result was lost
     for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
         record(on, kind, done.item, facts)
 

@@ -140,7 +140,7 @@ def key_of(entry: Entry) -> dict[str, object]:
 
 
 def stands(on: Connection, entry: Entry, state: State) -> bool:
-    """Tell whether a request is in this state and no other replica has taken it over; waits for one that is about to."""
+    """Tell whether a request is in this state and not taken over; waits for a take-over that has not committed yet."""
     return _FIND_STANDING.scalar(on, {**key_of(entry), "the_state": state.value}) is not None
 
 

@@ -57,7 +57,7 @@ class Lease:
         self._held.discard(_key(entry))
 
     def covers(self, entry: Entry) -> bool:
-        """Tell whether this replica certainly holds a request; if not, the database knows."""
+        """Tell whether this replica certainly holds a request; if False, only the database knows."""
         return self._clock() < self._until and _key(entry) in self._held
 
     @asynccontextmanager

@@ -68,7 +68,7 @@ def move(
 ) -> bool:
     """Change the state and add the events; False if the fence is old or the move is not lawful."""
     if _MOVE[to].run(on, {**columns, **key_of(entry)}) != 1:
-        return stands(on, entry, to)  # an earlier try may have been committed without learning so
+        return stands(on, entry, to)  # an earlier try may have been committed, and its result lost
     for kind, facts in happened:
         record(on, kind, entry.request, facts)
     return True
