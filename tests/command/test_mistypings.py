@@ -18,7 +18,7 @@ B = "wx0123456789abcdef"
 
 # A and B stand for two appids. The second column is the corrected line after `/share-env`, or `nothing` if there is none.
 MISTYPINGS = """
-typed                                      | offered                    | said
+typed                                      | offered                    | mistake
 
 -- the opposite of a share
 unshare A prod-1                           | nothing                    | OnlyShares
@@ -333,8 +333,8 @@ A prod -1                                  | A <env>                    | Unknow
 def rows() -> Iterator[tuple[str, str, str]]:
     for line in MISTYPINGS.split("\n")[3:]:
         if line and not line.startswith("-- "):
-            typed, offered, said = (cell.strip() for cell in line.split("|"))
-            yield typed, offered, said
+            typed, offered, mistake = (cell.strip() for cell in line.split("|"))
+            yield typed, offered, mistake
 
 
 def with_appids(text: str) -> str:
@@ -344,14 +344,14 @@ def with_appids(text: str) -> str:
     )
 
 
-@pytest.mark.parametrize(("typed", "offered", "said"), [*rows()])
+@pytest.mark.parametrize(("typed", "offered", "mistake"), [*rows()])
 def test_a_mistyped_command_gets_this_correction_and_mistake(
-    typed: str, offered: str, said: str
+    typed: str, offered: str, mistake: str
 ) -> None:
     wrong = parse(with_appids(typed))
     assert isinstance(wrong, Misread)
     line = None if offered == "nothing" else with_appids(f"/share-env {offered}")
-    assert (wrong.instead, type(wrong.mistake).__name__) == (line, said)
+    assert (wrong.instead, type(wrong.mistake).__name__) == (line, mistake)
 
 
 def test_the_table_has_at_least_120_mistypings() -> None:
@@ -407,9 +407,9 @@ def shared_by(line: str | None) -> tuple[tuple[str, ...], str] | None:
 def test_a_sentence_is_not_a_share_but_its_corrected_line_shares_what_the_sentence_says(
     wish: str, env: str, appids: list[str], joint: str
 ) -> None:
-    said = parse(wish.format(X=env, Y=joint.join(appids)))
-    assert isinstance(said, Misread)
-    assert shared_by(said.instead) == (tuple(appids), env)
+    parsed = parse(wish.format(X=env, Y=joint.join(appids)))
+    assert isinstance(parsed, Misread)
+    assert shared_by(parsed.instead) == (tuple(appids), env)
 
 
 @given(st.sampled_from(NEGATED), WISHES, ENVS, APPIDS, st.booleans())
@@ -417,10 +417,10 @@ def test_a_negated_sentence_gets_no_corrected_line(
     negated: str, wish: str, env: str, appid: str, in_front: bool
 ) -> None:
     whole = wish.format(X=env, Y=appid)
-    said = parse(f"{negated} {whole}" if in_front else f"{whole} {negated}")
-    assert isinstance(said, Misread)
-    assert isinstance(said.mistake, OnlyShares)
-    assert said.instead is None
+    parsed = parse(f"{negated} {whole}" if in_front else f"{whole} {negated}")
+    assert isinstance(parsed, Misread)
+    assert isinstance(parsed.mistake, OnlyShares)
+    assert parsed.instead is None
 
 
 @given(st.sampled_from(NEGATED), ENVS, APPIDS, st.permutations(range(3)))
@@ -428,10 +428,10 @@ def test_an_appid_and_an_env_with_a_negation_anywhere_get_no_corrected_line(
     negated: str, env: str, appid: str, order: list[int]
 ) -> None:
     parts = [negated, env, appid]
-    said = parse(" ".join(parts[place] for place in order))
-    assert isinstance(said, Misread)
-    assert isinstance(said.mistake, OnlyShares)
-    assert said.instead is None
+    parsed = parse(" ".join(parts[place] for place in order))
+    assert isinstance(parsed, Misread)
+    assert isinstance(parsed.mistake, OnlyShares)
+    assert parsed.instead is None
 
 
 @pytest.mark.parametrize(
@@ -441,9 +441,9 @@ def test_an_appid_and_an_env_with_a_negation_anywhere_get_no_corrected_line(
 def test_a_sentence_that_names_the_owner_gets_no_corrected_line_that_shares(
     wish: str, env: str, owner: str, appid: str
 ) -> None:
-    said = parse(wish.format(X=env, Y=appid, Z=owner))
-    assert isinstance(said, Misread)
-    assert shared_by(said.instead) is None
+    parsed = parse(wish.format(X=env, Y=appid, Z=owner))
+    assert isinstance(parsed, Misread)
+    assert shared_by(parsed.instead) is None
 
 
 @pytest.mark.parametrize(
@@ -464,25 +464,25 @@ def test_a_chinese_subcommand_is_understood(typed: str, meant: Command) -> None:
 def test_of_several_envs_only_one_with_a_dash_is_offered(
     envs: list[str], appid: str, wish: str
 ) -> None:
-    said = parse(wish.format(X=" ".join(envs), Y=appid))
-    assert isinstance(said, Misread)
+    parsed = parse(wish.format(X=" ".join(envs), Y=appid))
+    assert isinstance(parsed, Misread)
     dashed = [env for env in envs if "-" in env]
     only = dashed[0] if len(dashed) == 1 else None
     # A word that resembles a subcommand is corrected to it, which shares nothing.
-    understood = not isinstance(said.mistake, NotUnderstood | UnknownWord)
-    assert shared_by(said.instead) == (((appid,), only) if only and understood else None)
+    understood = not isinstance(parsed.mistake, NotUnderstood | UnknownWord)
+    assert shared_by(parsed.instead) == (((appid,), only) if only and understood else None)
 
 
 @given(st.lists(EVERYDAY, min_size=1, max_size=5), ENVS, APPIDS, st.data())
 def test_everyday_words_are_never_taken_for_a_share_an_env_or_a_reason(
     everyday: list[str], env: str, appid: str, data: st.DataObject
 ) -> None:
-    said: Command | Misread = parse(" ".join(data.draw(st.permutations([env, appid, *everyday]))))
-    assert not isinstance(said, Share)
-    if isinstance(said, Misread) and (shared := shared_by(said.instead)):
+    parsed: Command | Misread = parse(" ".join(data.draw(st.permutations([env, appid, *everyday]))))
+    assert not isinstance(parsed, Share)
+    if isinstance(parsed, Misread) and (shared := shared_by(parsed.instead)):
         assert shared == ((appid,), env)
         assert {sense(word) for word in everyday} == {Sense.FILLER}
-        assert "--reason" not in str(said.instead)
+        assert "--reason" not in str(parsed.instead)
 
 
 @given(
@@ -508,6 +508,6 @@ def test_a_quoted_reason_may_mention_a_time_limit(line: str, reason: str) -> Non
 
 @pytest.mark.parametrize("reason", ["--unshare", '"--revert"', "-undo"])
 def test_an_option_that_asks_to_undo_a_share_is_not_taken_for_a_reason(reason: str) -> None:
-    said = parse(f"{A} prod-1 --reason {reason}")
-    assert isinstance(said, Misread)
-    assert isinstance(said.mistake, OnlyShares)
+    parsed = parse(f"{A} prod-1 --reason {reason}")
+    assert isinstance(parsed, Misread)
+    assert isinstance(parsed.mistake, OnlyShares)

@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger import Accepted, Entry, Ledger
+from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
 from tests.patience import PATIENT
 
@@ -116,12 +117,6 @@ async def cancel_at_commit(database: Database, call: Coroutine[Any, Any, object]
         calling.cancel()
         await asyncio.wait([calling])
         assert calling.cancelled()
-
-
-async def soon(condition: Callable[[], object]) -> None:
-    """Poll until a condition holds."""
-    while not condition():  # noqa: ASYNC110  # another thread or process makes it true
-        await asyncio.sleep(0.005)
 
 
 class FullOnce:

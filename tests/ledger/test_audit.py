@@ -13,8 +13,9 @@ from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import COLUMNS, WORDS, EventFilter, delete_before, open_for_audit, read
+from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, soon, within
+from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
 APPID = "wx00000000000000aa"
 EVERYTHING = EventFilter()

@@ -35,8 +35,9 @@ from bot.ledger import (
 )
 from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
+from tests.conftest import soon
 from tests.databases import Database
-from tests.ledger.conftest import accepted, all_requests, current, new_request, soon
+from tests.ledger.conftest import accepted, all_requests, current, new_request
 
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 FAILED = Failed(for_code(85088), Said(85088, "no rid: a-b", "a-b"), tries=2)

@@ -22,6 +22,7 @@ from bot.domain.request import Approval, Request, State
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
+from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import (
     PATIENCE,
@@ -30,7 +31,6 @@ from tests.ledger.conftest import (
     cancel_at_commit,
     current,
     new_request,
-    soon,
 )
 
 FAILED = Failed(all_guidance()[0])

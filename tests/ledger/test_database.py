@@ -44,8 +44,9 @@ from bot.ledger.database import open_database, upgrade
 from bot.ledger.entries import columns_of
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
+from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
-from tests.ledger.conftest import SOON, all_requests, become_nobody, new_request, soon, within
+from tests.ledger.conftest import SOON, all_requests, become_nobody, new_request, within
 from tests.processes import ROOT, Forked, fork
 
 MIGRATIONS = ROOT / "bot/ledger/migrations"

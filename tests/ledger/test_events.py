@@ -11,8 +11,9 @@ from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.events import MOST, fan_out, note
 from bot.ledger.writer import Writer
+from tests.conftest import soon
 from tests.databases import Database
-from tests.ledger.conftest import accepted, new_request, soon
+from tests.ledger.conftest import accepted, new_request
 
 WRITTEN = 'SELECT kind, "user", seconds FROM events ORDER BY id'
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")

@@ -12,6 +12,7 @@ from bot.guidance import all_guidance
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.lease import since_boot
+from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import (
     SOON,
@@ -20,7 +21,6 @@ from tests.ledger.conftest import (
     cancel_at_commit,
     current,
     new_request,
-    soon,
     within,
 )
 

@@ -18,8 +18,9 @@ from sqlalchemy.exc import (
 from bot.ledger.database import POSTGRESQL
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
+from tests.conftest import soon
 from tests.databases import Database, PostgreSQL, end_all_connections
-from tests.ledger.conftest import SOON, soon, within
+from tests.ledger.conftest import SOON, within
 from tests.patience import PATIENT
 
 

@@ -394,8 +394,8 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     for name, link in (("in a thread", LINK), ("in private", None)):
         yield f"under way: {name}", under_way(words, request(REASON), link)
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
-    told = ending(words, request(REASON), failed)
-    yield "untold", untold(words, request(REASON), told)
+    answered = ending(words, request(REASON), failed)
+    yield "untold", untold(words, request(REASON), answered)
 
 
 def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:

@@ -73,8 +73,8 @@ def test_messages_with_any_number_of_appids_are_valid_for_slack(words: Words, ma
 @given(many=SIZES)
 def test_the_texts_of_the_replies_have_all_appids(words: Words, many: int) -> None:
     asked = batch(many)
-    told = "\n".join(replacing(words, reply).text for reply in replies(words, asked))
-    assert found(told) == (asked.appids if many > 10 else ())
+    texts = "\n".join(replacing(words, reply).text for reply in replies(words, asked))
+    assert found(texts) == (asked.appids if many > 10 else ())
 
 
 def test_a_confirmation_that_is_cut_off_begins_with_what_to_do() -> None:

@@ -263,8 +263,8 @@ def test_the_approvers_message_differs_for_each_outcome(words: Words) -> None:
     ends = [decided(words, APPROVED, end, AT).text for end in (None, *CALLED.values())]
     assert len(set(ends)) == len(ends)
     kinds = ("rejected", "cancelled", "not decided", "denied")
-    told = [decided(words, ONE, UNDECIDED[kind], AT).text for kind in kinds]
-    assert len({*told, *ends}) == len(told) + len(ends)
+    others = [decided(words, ONE, UNDECIDED[kind], AT).text for kind in kinds]
+    assert len({*others, *ends}) == len(others) + len(ends)
 
 
 @in_each_language

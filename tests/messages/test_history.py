@@ -46,5 +46,5 @@ FAILED = for_code(85088)
     ],
 )
 def test_each_outcome_has_its_own_words(outcome: Outcome | None, waiting: bool, said: str) -> None:
-    told = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
-    assert f" · {said} · " in told.text
+    listed = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
+    assert f" · {said} · " in listed.text

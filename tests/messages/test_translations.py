@@ -77,8 +77,8 @@ def test_the_command_keeps_translations_removes_unused_ones_and_reports_missing_
     catalogue.add("Nobody says this.", "没有人说这句话。")
     path.write_bytes(written(catalogue))
     assert main(locales) == 1
-    told = capsys.readouterr().err
-    assert told == "zh-CN: 'Nothing was done.' has no translation.\n"
+    error = capsys.readouterr().err
+    assert error == "zh-CN: 'Nothing was done.' has no translation.\n"
     mended = read(Language.CHINESE, locales)
     assert "Nobody says this." not in mended
     mended["Nothing was done."].string = "未执行任何操作。"

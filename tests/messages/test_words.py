@@ -166,17 +166,17 @@ def test_the_line_for_sharing_again_is_complete_and_keeps_the_reason() -> None:
 
 
 def test_a_date_is_in_the_readers_time_zone_with_utc_as_fallback() -> None:
-    told = "<!date^1764028800^{date_short_pretty} {time}|2025-11-25 00:00 UTC>"
-    assert told in shared_before(ENGLISH, request(), NOW, LINK).text
-    assert told in history(ENGLISH, [line_of(0, None)], None).text
+    date = "<!date^1764028800^{date_short_pretty} {time}|2025-11-25 00:00 UTC>"
+    assert date in shared_before(ENGLISH, request(), NOW, LINK).text
+    assert date in history(ENGLISH, [line_of(0, None)], None).text
 
 
 def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was() -> None:
     with checks() as check:
         for name, said in named_like("called again").items():
             with check(name):
-                told = "I asked WeChat once more" in said.text
-                assert told == (name.split(": ")[1] in {"shared", "failed", "unknown"})
+                noted = "I asked WeChat once more" in said.text
+                assert noted == (name.split(": ")[1] in {"shared", "failed", "unknown"})
 
 
 @pytest.mark.parametrize("ending", [Shared(), Failed(for_code(85088)), Unknown(for_code(-1))])
@@ -317,8 +317,8 @@ def test_each_link_has_its_own_words() -> None:
 @pytest.mark.parametrize("name", CHAINS)
 def test_people_who_may_not_share_are_told_nothing_about_tokens(name: str) -> None:
     for person, rules in ((STRANGER, ()), (Unreadable.SLACK_DOWN, (PLATFORM,))):
-        told = whoami(ENGLISH, person, REQUESTER, TEAM, rules, CHAINS[name])
-        assert told == whoami(ENGLISH, person, REQUESTER, TEAM, rules)
+        with_chain = whoami(ENGLISH, person, REQUESTER, TEAM, rules, CHAINS[name])
+        assert with_chain == whoami(ENGLISH, person, REQUESTER, TEAM, rules)
 
 
 @pytest.mark.parametrize("name", CHAINS)

@@ -21,7 +21,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
-from tests.conftest import RELEASES, REQUESTER, settings_of
+from tests.conftest import RELEASES, REQUESTER, settings_of, soon
 from tests.ops.alerting import firing, needs_promtool, scrape
 from tests.ops.doctors import complaints, rule, with_policy
 from tests.ops.served import Served
@@ -239,13 +239,6 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(f"{line.getMessage()} {vars(line)}" for line in caplog.records)
 
 
-async def until_logged(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Wait until the log contains a text: refused posts are logged once a second."""
-    async with asyncio.timeout(30):
-        while text not in logged(caplog):  # noqa: ASYNC110  # the log sends no event
-            await asyncio.sleep(0.05)
-
-
 async def looked_at(
     night: Night, broken: Broken, runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> tuple[str, str, set[str], str]:
@@ -258,7 +251,7 @@ async def looked_at(
     async with running(settings_of(night.environ), runtime, night.reload):
         before = scrape((await night.served.get("/metrics"))[1])
         await broken.happens(night)
-        await until_logged(broken.log, caplog)
+        await soon(lambda: broken.log in logged(caplog))  # refused posts are logged once a second
         after = scrape((await night.served.get("/metrics"))[1])
         readyz = (await night.served.get("/readyz"))[1]
         found = complaints(await examine(night.environ))

@@ -217,7 +217,7 @@ DECISIONS: dict[str, tuple[tuple[Rule, ...], Ask, Decision]] = {
         ann(Standing.DEACTIVATED),
         Deny(NotEntitled(Standing.DEACTIVATED)),
     ),
-    "a bot is told that it is one, whatever the rules say": (
+    "a bot is denied as a bot, whatever the rules say": (
         (NOBODY_MAY,),
         ann(Standing.BOT),
         Deny(NotEntitled(Standing.BOT)),

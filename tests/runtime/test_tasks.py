@@ -47,7 +47,7 @@ async def test_background_work_that_starts_during_the_stop_is_awaited_too() -> N
     async def work(more: int) -> None:
         if more:
             tasks.start(work(more - 1))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
         seen.append(f"done {more}")
 
     tasks.start(work(2))

@@ -62,6 +62,13 @@ class Replica:
         assert found is not None
         return found
 
+    async def until_stored(self, name: str) -> StoredToken:
+        """Wait until the ledger has a token of this name, and return its row."""
+        async with asyncio.timeout(30):
+            while (found := await self.kept(name)).value is None:  # noqa: ASYNC110  # the ledger sends no event
+                await asyncio.sleep(0.01)
+        return found
+
     async def token(self, owner: str = OWNER) -> str:
         """Return an owner's token, which must be available."""
         got = await self.chain.token(owner)

@@ -19,6 +19,7 @@ from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
 from bot.wechat.encryption import RANDOM_BYTES, key_of
 from bot.wechat.push import Authorized, HandledPush, Platform, PushRefusal, Ticket, Unauthorized
+from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
 
@@ -117,8 +118,7 @@ async def test_the_answer_does_not_wait_for_slow_handling(
     assert await wechat.platform.push_ticket() == SUCCESS
     assert (listener.tries, listener.handled) == (1, [])
     listener.may_go_on.set()
-    while not listener.handled:  # noqa: ASYNC110  # the handling sends no event
-        await asyncio.sleep(0)
+    await soon(lambda: listener.handled)
 
 
 @pytest.mark.usefixtures("url")
@@ -156,8 +156,7 @@ async def test_the_answer_comes_while_the_ledger_is_locked(
         with replicas.database.locked():
             assert await wechat.platform.push_ticket() == SUCCESS
             assert replicas.row("ticket") == before
-        while replicas.row("ticket") == before:  # noqa: ASYNC110  # the retry sends no event
-            await asyncio.sleep(0.01)
+        await soon(lambda: replicas.row("ticket") != before)
 
 
 async def test_the_answer_comes_at_once_and_a_code_is_retried_while_wechat_is_down(
@@ -170,9 +169,7 @@ async def test_the_answer_comes_at_once_and_a_code_is_retried_while_wechat_is_do
         assert await wechat.platform.push_updateauthorized(OTHER) == SUCCESS
         assert endpoints(wechat).count("query_auth") < 7
         await wechat.until(lambda _: endpoints(wechat).count("query_auth") == 7)
-    async with asyncio.timeout(30):
-        while (await replica.kept(OTHER)).value is None:  # noqa: ASYNC110  # the retry sends no event
-            await asyncio.sleep(0.01)
+    await replica.until_stored(OTHER)
 
 
 async def test_the_answer_comes_while_wechat_hangs(wechat: LocalWeChat, replica: Replica) -> None:
@@ -293,16 +290,11 @@ async def begun(url: str, length: int) -> asyncio.StreamWriter:
     return writer
 
 
-async def until_refused(listener: PushListener) -> None:
-    while not refusals(listener):  # noqa: ASYNC110  # the refusal sends no event
-        await asyncio.sleep(0.01)
-
-
 async def test_a_sender_that_disconnects_is_counted_once(url: str, listener: PushListener) -> None:
     writer = await begun(url, 100)
     writer.close()
     await writer.wait_closed()
-    await until_refused(listener)
+    await soon(lambda: refusals(listener))
     assert refusals(listener) == ["its body is broken off or wrongly packed"]
 
 
@@ -310,7 +302,7 @@ async def test_a_body_that_does_not_arrive_is_refused_after_a_while(
     url: str, listener: PushListener
 ) -> None:
     writer = await begun(url, 100)
-    await until_refused(listener)
+    await soon(lambda: refusals(listener))
     assert refusals(listener) == ["its body came too slowly"]
     writer.close()
     await writer.wait_closed()

@@ -12,7 +12,7 @@ from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.token_cache import LEASE
 from bot.wechat.tokens import NoToken
-from tests.conftest import Clock
+from tests.conftest import Clock, soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints
 
@@ -39,8 +39,7 @@ def claims(replicas: Replicas) -> int:
 async def claimed(replicas: Replicas, times: int) -> None:
     """Wait until a lease was requested this many more times."""
     end = claims(replicas) + times
-    while claims(replicas) < end:  # noqa: ASYNC110  # the replicas send no event
-        await asyncio.sleep(0.005)
+    await soon(lambda: claims(replicas) >= end)
 
 
 async def test_a_thousand_requests_at_expiry_make_one_renewal_of_each_token(

@@ -241,11 +241,9 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
     after = await replicas.restarted()
     keeping = asyncio.create_task(after.upkeep.run())
     await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
-    async with asyncio.timeout(30):
-        while (await after.kept(OWNER)).value is None:  # noqa: ASYNC110  # the storing sends no event
-            await asyncio.sleep(0.01)
+    stored = await after.until_stored(OWNER)
     keeping.cancel()
-    assert (await after.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
+    assert stored.refresh_token == wechat.platform.refresh_token(OWNER)
     assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 

@@ -135,8 +135,7 @@ async def test_without_the_platforms_token_no_owners_token_is_requested(
 
     replica = replicas.make()
     async with keeping(replica):
-        while not not_renewed():  # noqa: ASYNC110  # the upkeep sends no event
-            await asyncio.sleep(0.005)
+        await soon(not_renewed)
         await replica.upkeep.states()
         await replica.chain.close(5)
     assert not_renewed() == ["component"]
@@ -217,8 +216,7 @@ async def test_upkeep_continues_after_the_ledger_was_down(
     replicas.later(LIFE * 0.95, OWNER)
     with replicas.down():
         keep = asyncio.create_task(replica.upkeep.run())
-        while not caplog.records:  # noqa: ASYNC110  # the log sends no event
-            await asyncio.sleep(0.005)
+        await soon(lambda: caplog.records)
     assert {each.getMessage() for each in caplog.records} == {"the ledger is down"}
     replica.upkeep.wake()
     await wechat.until(lambda wechat: bool(wechat.platform.calls))
@@ -237,8 +235,7 @@ async def test_upkeep_continues_after_an_unforeseen_error(
     replica = replicas.make(jitter=broken_at_first)
     replicas.later(LIFE * 0.95, OWNER)
     keep = asyncio.create_task(replica.upkeep.run())
-    while not caplog.records:  # noqa: ASYNC110  # the log sends no event
-        await asyncio.sleep(0.005)
+    await soon(lambda: caplog.records)
     assert {each.getMessage() for each in caplog.records} == {"unforeseen error"}
     replica.upkeep.wake()
     await wechat.until(lambda wechat: bool(wechat.platform.calls))

@@ -1,4 +1,3 @@
-import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
-from tests.conftest import ASK, RELEASES, REQUESTER, free_port, settings_of
+from tests.conftest import ASK, RELEASES, REQUESTER, free_port, settings_of, soon
 from tests.ops.doctors import complaints, findings_of
 from tests.ops.served import Served
 
@@ -28,12 +27,6 @@ def by_http(listening: dict[str, str], slack: LocalSlack, served: Served) -> dic
     others = {name: value for name, value in listening.items() if name != "SLACK_APP_TOKEN"}
     slack.request_url = f"{served.origin}{PATH}"
     return others | {"SLACK_SIGNING_SECRET": slack.world.signing_secret}
-
-
-async def until_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async with asyncio.timeout(30):
-        while "delivery refused" not in caplog.messages:  # noqa: ASYNC110  # it sends no event
-            await asyncio.sleep(0.02)
 
 
 async def deliveries(environ: dict[str, str]) -> list[Finding]:
@@ -70,7 +63,7 @@ async def test_a_wrong_signing_secret_is_found_from_the_running_bots_refusals(
         (found,) = await deliveries(wrong)
         series = f'share_env_posts_refused_total{{path="{PATH}",reason="signature"}}'
         assert (await served.counts(series))[series] == 2
-        await until_logged(caplog)
+        await soon(lambda: "delivery refused" in caplog.messages)
     assert found.level == "wrong"
     assert found.found.startswith("the bot that runs refused 2 posts to /slack/events")
     assert "Basic Information" in str(found.fix)
