@@ -104,11 +104,11 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
 
 def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
     """Replace the question: who decided, when and, once known, how the request ended."""
-    say = words.about(request)
+    verdict, say = _verdict(words, request, outcome, at), words.about(request)
     return in_channel(
         words,
         request,
-        _verdict(words, request, outcome, at),
+        verdict,
         say("{who} asked to share {env} with {receivers}."),
         many=words(_LISTED),
     )
@@ -121,9 +121,9 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
             words(
                 "{mark} <@{by}> approved this, {when}: {end}",
                 mark=mark(outcome),
+                end=became(words, request, outcome),
                 by=by,
                 when=when(at),
-                end=became(words, request, outcome),
             )
             if outcome
             else words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))

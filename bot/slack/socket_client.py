@@ -204,12 +204,7 @@ class SocketClient(SocketModeClient):
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("unforeseen error", exc_info=error)
+        task.add_done_callback(self._tasks.discard)
 
     async def _on_disconnect(self, session: ClientWebSocketResponse, reason: str) -> None:
         """Replace a connection that Slack is about to end or has ended, if it is the newest."""
