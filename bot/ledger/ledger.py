@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
 
@@ -26,8 +25,6 @@ from bot.ledger.statements import ASKED_BY, compared
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer, in_transaction
 from bot.runtime.observers import Transacted, no_op
-
-T = TypeVar("T")
 
 _r = requests.c
 
@@ -127,22 +124,20 @@ class Ledger:
             self.lease.acquired(found.entry)
         return found
 
-    async def place(self, entry: Entry, place: str) -> bool:
+    def place(self, entry: Entry, place: str) -> Awaitable[bool]:
         """Record where the answer goes; False if another replica holds the request."""
         if entry.state is State.WAITING:
-            return self._held(entry, await self._writer.run(settle, entry, place))
-        placed = self._writer.run(move, entry, State.PLACED, [("placed", {})], {"place": place})
-        return self._held(entry, await placed)
+            return self._writer.run(settle, entry, place)
+        return self._writer.run(move, entry, State.PLACED, [("placed", {})], {"place": place})
 
     def asked(self, entry: Entry, where: str) -> Awaitable[bool]:
         """Record where the approvers were asked, and release the request until half of its time has passed.
 
         False if another replica holds it, or it no longer waits.
         """
-        self.lease.released(entry)  # until this is recorded, only the database knows
         return self._writer.run(ask, entry, where)
 
-    async def answer(
+    def answer(
         self,
         entry: Entry,
         outcome: Outcome,
@@ -150,20 +145,18 @@ class Ledger:
         steps: Sequence[Step] = (),
         *,
         called_again: bool = False,
-    ) -> Entry | None:
+    ) -> Awaitable[Entry | None]:
         """Record the outcome and the steps towards it; None if another replica holds the request.
 
         `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
         """
-        done = self._writer.run(answer, entry, outcome, seconds, steps, called_again=called_again)
-        return self._held(entry, await done)
+        return self._writer.run(answer, entry, outcome, seconds, steps, called_again=called_again)
 
     def end(self, entry: Entry, how: str, why: str | None = None) -> Awaitable[bool]:
         """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
         The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
         """
-        self.lease.released(entry)
         return self._writer.run(move, entry, State.ENDED, [(how, {"detail": why})], {})
 
     def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> Awaitable[None]:
@@ -189,9 +182,3 @@ class Ledger:
     def envs(self, on: Connection, limit: int) -> list[str]:
         """Return the envs of past requests, the most recent first."""
         return [*on.scalars(_ENVS, {"most": limit})]
-
-    def _held(self, entry: Entry, written: T) -> T:
-        """Return a write's result; a falsy one means that another replica holds the request, so the lease drops it."""
-        if not written:
-            self.lease.released(entry)
-        return written

@@ -155,7 +155,6 @@ class Replica:
     async def release_waiting(self, entry: Entry) -> bool:
         """Release a request that waits for its approvers: until half of its time has passed, and the second time until all has."""
         await self._writer.run(lambda on: on.execute(_RELEASE_WAITING, key_of(entry)))
-        self.lease.released(entry)
         return True
 
     async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> bool:
@@ -171,7 +170,6 @@ class Replica:
                 record(on, "owed", entry.request, {"detail": why})
 
         await self._writer.run(work)
-        self.lease.released(entry)
         return True
 
     async def take_over(self, limit: int) -> list[Entry]:

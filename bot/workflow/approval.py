@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.domain.outcome import Expired, Failed, Outcome, Shared
+from bot.domain.outcome import Expired, Failed, Shared
 from bot.domain.request import State
 from bot.guidance import Trouble, for_trouble
-from bot.ledger import Entry, Ledger, answered
+from bot.ledger import Entry, Ledger
 from bot.workflow.leased import LeasedSteps, Write
 from bot.workflow.ports import Approvals
 
@@ -32,9 +32,9 @@ class WaitingRequests:
     async def step(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Take one step for a waiting request whose place is recorded; None when there is nothing to do but wait."""
         if entry.state is State.CONFIRMING:
-            return await self._over(entry, backlog, Expired("confirmation"))
+            return await self.leased.answer(entry, backlog, Expired("confirmation"))
         if entry.overdue:
-            return await self._over(entry, backlog, Expired("approval"))
+            return await self.leased.answer(entry, backlog, Expired("approval"))
         if entry.asked is None:
             return await self._ask(entry, backlog)
         if entry.wake is not None:
@@ -50,7 +50,7 @@ class WaitingRequests:
                 entry.request, past, look_since=since, until=entry.until or 0.0
             )
         if asked is None:
-            return await self._over(entry, backlog, _NO_APPROVER)
+            return await self.leased.answer(entry, backlog, _NO_APPROVER)
         if await self.leased.keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
@@ -65,7 +65,3 @@ class WaitingRequests:
         mine = request.origin.team_id, request.origin.user_id
         found = await self.leased.keep_trying(partial(history, mine, request.env, _PAST))
         return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]
-
-    async def _over(self, entry: Entry, backlog: list[Write], outcome: Outcome) -> Entry | None:
-        write = partial(self.ledger.answer, entry, outcome)
-        return await self.leased.write_in_order(backlog, write, partial(answered, entry, outcome))

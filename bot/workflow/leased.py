@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.domain.outcome import Outcome, Step
+from bot.ledger import Entry, Ledger, LedgerDownError, answered
 from bot.workflow.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
@@ -66,6 +67,21 @@ class LeasedSteps:
         await self.sleep(seconds)
         if self.stopping() or not await self.holds(entry):
             raise LeaseLostError
+
+    async def answer(  # noqa: PLR0913  # as the ledger's
+        self,
+        entry: Entry,
+        backlog: list[Write],
+        outcome: Outcome,
+        seconds: float = 0.0,
+        steps: Sequence[Step] = (),
+        *,
+        called_again: bool = False,
+    ) -> Entry | None:
+        """Record the outcome, with retries or, if need be, later; None if another replica holds the request."""
+        again = {"called_again": called_again}
+        write = partial(self.ledger.answer, entry, outcome, seconds, steps, **again)
+        return await self.write_in_order(backlog, write, partial(answered, entry, outcome, **again))
 
     async def end(
         self, entry: Entry, backlog: list[Write], how: str, why: str | None = None

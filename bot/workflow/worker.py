@@ -25,7 +25,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
-from bot.ledger import LEASE, Entry, Ledger, LedgerDownError, answered
+from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.approval import WaitingRequests
@@ -71,6 +71,12 @@ class Worker:
         After an unforeseen error it continues from the state it has reached. `taken` after a take-over: WeChat may
         have been called by the former holder.
         """
+        try:
+            await self._take_to_end(entry, taken=taken)
+        finally:
+            self.ledger.lease.released(entry)
+
+    async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
         backlog = list[Write]()
         begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
         called_again = entry.called_again or begun
@@ -181,11 +187,9 @@ class Worker:
         began, steps = time.monotonic(), list[Step]()
         outcome = await self._outcome(entry, steps, called_again=called_again)
         seconds = round(time.monotonic() - began, 3)
-        write = partial(
-            self.ledger.answer, entry, outcome, seconds, steps, called_again=called_again
+        return await self.leased.answer(
+            entry, backlog, outcome, seconds, steps, called_again=called_again
         )
-        unwritten = partial(answered, entry, outcome, called_again=called_again)
-        return await self.leased.write_in_order(backlog, write, unwritten)
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
         """Return the outcome: of the call, or without one if the policy stops it or it was taken over too often."""
@@ -206,10 +210,7 @@ class Worker:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
         else:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
-        if outcome is None:
-            return None
-        write = partial(self.ledger.answer, entry, outcome)
-        return await self.leased.write_in_order(backlog, write, partial(answered, entry, outcome))
+        return await self.leased.answer(entry, backlog, outcome) if outcome else None
 
     async def run(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.

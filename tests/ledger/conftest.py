@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
@@ -109,10 +109,10 @@ async def current(ledger: Ledger, entry: Entry) -> Entry:
     return found
 
 
-async def cancel_at_commit(database: Database, call: Coroutine[Any, Any, object]) -> None:
+async def cancel_at_commit(database: Database, call: Awaitable[object]) -> None:
     """Cancel a call just before the commit of its transaction; the ledger then learns that it was committed."""
     with database.holding() as reached:
-        calling = asyncio.create_task(call)
+        calling = asyncio.ensure_future(call)
         await soon(reached)
         calling.cancel()
         await asyncio.wait([calling])

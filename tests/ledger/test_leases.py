@@ -256,20 +256,13 @@ async def test_a_request_under_a_valid_lease_is_held_without_a_query(
 async def test_a_request_that_no_longer_waits_is_not_held(ledger: Ledger) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
     assert await ledger.place(entry, "C2/1.6")
-    assert ledger.replica.lease.covers(entry)
+    assert ledger.lease.covers(entry)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
     assert not await ledger.place(entry, "C2/1.6")
-    assert not ledger.replica.lease.covers(entry)
-    assert ledger.replica.lease.covers(moved)
-
-
-async def test_a_waiting_request_is_no_longer_held_once_its_approvers_are_asked(
-    ledger: Ledger,
-) -> None:
-    entry = await accepted(ledger, state=State.WAITING, patience=1000.0)
-    assert await ledger.asked(entry, "C2/1.6")
-    assert not ledger.replica.lease.covers(entry)
+    ledger.lease.released(entry)
+    assert not ledger.lease.covers(entry)
+    assert ledger.lease.covers(moved)
 
 
 async def test_after_a_gap_in_the_lease_the_database_is_queried_for_the_holder(

@@ -294,6 +294,7 @@ async def test_a_click_during_a_step_ends_the_waiting(
     assert (row["state"], row["holder"], row["wake"]) == ("answered", "b", None)
     assert (row["place"] is None, row["asked"] is None) == (at == "open", at != "remind")
     assert len(steps) == {"open": 1, "ask": 2, "remind": 1}[at]
+    assert not ledger.lease.covers(entry)
 
 
 # Failures of Slack.

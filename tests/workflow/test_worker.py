@@ -603,6 +603,18 @@ async def test_a_replica_that_lost_the_request_before_its_place_stops_silently(
     assert wechat.calls == []
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["ended", "lost"])
+async def test_a_request_that_a_replica_ended_or_lost_is_no_longer_under_its_lease(
+    slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path, lost: bool
+) -> None:
+    entry = await accepted(ledger, request_of(slack))
+    assert ledger.lease.covers(entry)
+    closing = (lambda: take_away(database)) if lost else no_op
+    await make(ledger, places=HookedPlaces(places, closing=closing)).process(entry)
+    assert states(database) == ["answered" if lost else "ended"]
+    assert not ledger.lease.covers(entry)
+
+
 async def test_a_replica_that_lost_the_request_during_the_call_stops_silently(
     slack: LocalSlack,
     wechat: LocalWeChat,
