@@ -31,15 +31,18 @@ def answer(
 
     `called_again`: the bot restarted and called WeChat a second time. Ignored if there was no call (no token, given up).
     """
-    say = words.about(request)
-    whole = _shared(say, request, after) if isinstance(outcome, Shared) else _failed(say, outcome)
-    again = None
+    if isinstance(outcome, Shared):
+        whole = _shared(words, request, after)
+    else:
+        whole = _failed(words, request, outcome)
+    say, again = words.about(request), None
     if called_again and outcome.tries:
         again = say("I was restarted while this was under way, so I asked WeChat once more.")
     return message(*whole, _footer(say, outcome), again and small(again))
 
 
-def _failed(say: Words, outcome: Failed | Unknown) -> tuple[str | None, ...]:
+def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str | None, ...]:
+    say = words.about(request)
     title, broke = titled(say, outcome), None
     if isinstance(outcome, Failed):
         headline = say("❌ *{title}.* {env} of {owner} was not shared with {appid}.", title=title)
@@ -74,8 +77,9 @@ _LACKS: Final[Mapping[Readiness, str]] = {
 }
 
 
-def _shared(say: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
+def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
     """Return the parts of the answer after a share."""
+    say = words.about(request)
     if after.readiness is Readiness.READY:
         return say("✅ *Shared, ready to use.* {env} of {owner} with {appid}."), say(_IN_CODE)
     lacks, left = _to_do(say, request, after, say(_LEFT))
