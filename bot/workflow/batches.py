@@ -67,7 +67,9 @@ class Batches:
         """Run the rest of a batch and return its outcome; None once another replica holds it."""
         items, leased = self.ledger.batches, self.leased
         run = _Run(batch, place, items, leased, self.owners, self.look)
-        run.gate = Gate(batch, self.ledger, leased, self.brake, self.now, run.left, run.stop)
+        run.gate = Gate(
+            batch, self.ledger, leased, self.brake, self.now, run.left, run.busy, run.stop
+        )
         self._runs.add(run)
         showing = asyncio.create_task(run.show(self.tick))
         try:
@@ -110,11 +112,11 @@ class _Ends:
         self._outcomes: dict[str, Outcome | None] = {}
         self._kinds = Counter[type]()
 
-    def note(self, item: Item, outcome: Outcome | None) -> None:
+    def note(self, item: Request, outcome: Outcome | None) -> None:
         """Record how an item ended; None while it is open."""
-        if item.request.id in self._outcomes:
-            self._kinds[type(self._outcomes[item.request.id])] -= 1
-        self._outcomes[item.request.id] = outcome
+        if item.id in self._outcomes:
+            self._kinds[type(self._outcomes[item.id])] -= 1
+        self._outcomes[item.id] = outcome
         self._kinds[type(outcome)] += 1
 
     @property
@@ -145,6 +147,11 @@ class _Run:
         """Return the appids whose items have not begun."""
         return [item.request.appid for item in self.todo]
 
+    def busy(self) -> bool:
+        """Tell whether an item has begun whose answer is not recorded yet."""
+        tally = self.ends.tally
+        return tally.done + len(self.todo) < tally.total
+
     async def stop(self) -> None:
         """End the items that have not begun, since the policy no longer allows them; calls under way are finished."""
         left = [*self.todo]
@@ -156,7 +163,7 @@ class _Run:
         if not await self.leased.keep_trying(partial(self.items.stop, self.batch, midway)):
             raise LeaseLostError
         for item in left:
-            self.ends.note(item, stopped(begun=item.begun))
+            self.ends.note(item.request, stopped(begun=item.begun))
         _log.warning("the policy stops a batch", extra={"items": len(left)})
 
     async def queue(self) -> None:
@@ -165,7 +172,7 @@ class _Run:
         if not await keep_trying(partial(self.items.queue, self.batch)):
             raise LeaseLostError
         for item in await keep_trying(partial(self.items.items, self.batch.request)):
-            self.ends.note(item, item.outcome)
+            self.ends.note(item.request, item.outcome)
             if item.state is State.QUEUED:
                 self.todo.append(item)
                 self.begun |= {item.request.id} if item.begun else set()
@@ -186,7 +193,7 @@ class _Run:
                     self.look(item.request.owner, item.request.env)
                 done = await self._call(item)
             elif item is not None:
-                self.ends.note(item, Stopped() if self.stopped else Cancelled(""))
+                self.ends.note(item.request, Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
         """Record an answer and begin the next item, if there is one and the gate is open.
@@ -203,6 +210,8 @@ class _Run:
             )
         if may is None:
             raise LeaseLostError
+        if done is not None:
+            self.ends.note(done.item, done.outcome)
         return item, may
 
     async def _call(self, item: Item) -> ItemAnswered | None:
@@ -219,7 +228,6 @@ class _Run:
             return None
         if doubtful:
             outcome = doubted(outcome)
-        self.ends.note(item, outcome)
         seconds = round(time.monotonic() - began, 3)
         again = request.id in self.begun and outcome.tries > 0
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)

@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 class Gate:
     """Opens and shuts for one batch; `left` returns the appids that have not begun, and `stop` ends those.
 
-    Every method that waits raises LeaseLostError once another replica holds the batch, or the bot stops.
+    Every method that waits raises LeaseLostError once another replica holds the batch, or if the bot stops and no item
+    is `busy`, that is begun without a recorded answer.
     """
 
     batch: Entry
@@ -28,6 +29,7 @@ class Gate:
     brake: Brake
     now: Callable[[], float]
     left: Callable[[], Sequence[str]]
+    busy: Callable[[], bool]
     stop: Callable[[], Awaitable[None]]
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -52,7 +54,7 @@ class Gate:
         while not await self.leased.keep_trying(take):
             if not await self._is_left():
                 break
-            await self.leased.rest(self.batch, LOOK_AGAIN)
+            await self.leased.rest(self.batch, LOOK_AGAIN, self.busy)
 
     async def _leave_lane(self) -> None:
         await self.leased.keep_trying(partial(self.ledger.lane.leave, self.batch))
@@ -80,7 +82,7 @@ class Gate:
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left()) > 0:
-            await self.leased.rest(self.batch, min(left, LOOK_AGAIN))
+            await self.leased.rest(self.batch, min(left, LOOK_AGAIN), self.busy)
             if not await self._is_left():
                 break
         await self.open()
@@ -116,7 +118,7 @@ class Gate:
         await self._leave_lane()
         verdict = BrakeVerdict.IN_DOUBT
         while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
-            await self.leased.rest(self.batch, LOOK_AGAIN)
+            await self.leased.rest(self.batch, LOOK_AGAIN, self.busy)
             verdict = await self.brake.look(self.batch, self.left())
         self._in_doubt = None
         return verdict

@@ -62,10 +62,15 @@ class LeasedSteps:
         covered = self.ledger.lease.covers(entry)
         return covered or await self.keep_trying(partial(self.ledger.replica.holds, entry))
 
-    async def rest(self, entry: Entry, seconds: float) -> None:
-        """Sleep, since nothing can be done for a request before; raises LeaseLostError if the bot stops meanwhile."""
+    async def rest(
+        self, entry: Entry, seconds: float, busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Sleep, since nothing can be begun for a request before; raises LeaseLostError.
+
+        Also if the bot stops meanwhile, unless it is still `busy` with what was begun earlier.
+        """
         await self.sleep(seconds)
-        if self.stopping() or not await self.holds(entry):
+        if (self.stopping() and not busy()) or not await self.holds(entry):
             raise LeaseLostError
 
     async def answer(  # noqa: PLR0913  # as the ledger's

@@ -209,6 +209,24 @@ async def test_a_stop_does_not_wait_for_a_batch_that_waits(
     assert "2 shared" in answer.text
 
 
+async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
+) -> None:
+    async def answer_at_last() -> None:
+        await time.sleeps()
+        wechat.clear("shareenv")
+
+    rig.environ["SHUTDOWN_GRACE"] = "600"
+    wechat.fail("shareenv", Slow(), Code(PER_DAY))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as beside, rig.bot(ALLOW):
+        await rig.ask(line(2))
+        await soon(lambda: codes(wechat)[PER_DAY] == wechat.in_flight == 1)
+        await time.sleeps()
+        beside.create_task(answer_at_last())
+    found = rows(rig.database, "SELECT outcome, begun FROM requests WHERE batch IS NOT NULL")
+    assert sorted(found, key=str) == [("shared", 1), (None, 0)]
+
+
 async def test_a_pause_is_no_longer_shown_once_it_is_over(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
