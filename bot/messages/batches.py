@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
 from bot.domain.click import Act
@@ -28,7 +28,7 @@ from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.decisions import NO_LONGER
 from bot.messages.outcomes import counts, mark
 from bot.messages.request import in_channel, name, why_command
-from bot.messages.words import Mrkdwn, Words, code, first, when
+from bot.messages.words import Mrkdwn, Words, code, first, msgid, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -113,6 +113,16 @@ def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
     )
 
 
+_LEFT_OUT: Final[Mapping[SkipReason, tuple[str, str | None]]] = {
+    SkipReason.SHARED_BEFORE: (
+        msgid("✅ *Shared before, so left out*"),
+        msgid("`--again` shares them all the same."),
+    ),
+    SkipReason.UNDER_WAY: (msgid("🚫 *Being shared by another request, so left out*"), None),
+}
+"""Why some appids were left out, and what to do about it."""
+
+
 def _group(words: Words, request: Request, group: Group, shared: int) -> str:
     """Return how some appids ended; `shared` is how many others got the env."""
     outcome, count = group.outcome, len(group.appids)
@@ -122,11 +132,9 @@ def _group(words: Words, request: Request, group: Group, shared: int) -> str:
             title, advice = _failed(words, request, replace(outcome, guidance=others))
         case Failed() | Unknown():
             title, advice = _failed(words, request, outcome)
-        case Skipped(SkipReason.SHARED_BEFORE):
-            title = words("✅ *Shared before, so left out*")
-            advice = words("`--again` shares them all the same.")
-        case Skipped():
-            title, advice = words("🚫 *Being shared by another request, so left out*"), ""
+        case Skipped(why):
+            told, hint = _LEFT_OUT[why]
+            title, advice = words(told), words(hint) if hint else ""
         case Cancelled(by):
             title = words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
             advice = ""
