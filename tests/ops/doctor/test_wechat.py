@@ -8,6 +8,8 @@ from cryptography.fernet import Fernet
 
 from bot.app.running import running
 from bot.domain.finding import Finding, ok
+from bot.ledger.seal import Sealed
+from bot.ops.doctor.chain import _SEALED
 from bot.ops.doctor.run import examine
 from bot.ops.doctor.wechat import check_owners
 from bot.playground.environments import chain_environment, slack_environment
@@ -274,6 +276,10 @@ async def test_without_a_ledger_the_chain_cannot_be_checked(
         "Correct `ledger` first, then run the doctor again."
     }
     assert not await findings_of(chain, "ticket")
+
+
+def test_every_way_to_store_a_token_has_a_finding() -> None:
+    assert set(_SEALED) == set(Sealed)
 
 
 async def test_the_protection_of_the_tokens_is_reported(chain: dict[str, str]) -> None:
