@@ -13,16 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bot.domain.batch import Pause, groups_of, limit_in, tally_of, tally_of_kinds
-from bot.domain.outcome import (
-    Cancelled,
-    Finished,
-    Outcome,
-    Said,
-    Step,
-    Stopped,
-    Tally,
-    doubted,
-)
+from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, State
 from bot.guidance import by_key
 from bot.ledger import Entry, Ledger

@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 class Gate:
     """Opens and shuts for one batch; `left` returns the appids that have not begun, and `stop` ends those.
 
-    Every method that waits raises LeaseLostError once another replica holds the batch, or if the bot stops and no item
-    is `busy`, that is begun without a recorded answer.
+    Every method that waits raises LeaseLostError once another replica holds the batch, or the bot stops and the batch
+    is not `busy` with calls.
     """
 
     batch: Entry

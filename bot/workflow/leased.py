@@ -65,9 +65,9 @@ class LeasedSteps:
     async def rest(
         self, entry: Entry, seconds: float, busy: Callable[[], bool] = lambda: False
     ) -> None:
-        """Sleep, since nothing can be begun for a request before; raises LeaseLostError.
+        """Sleep, since nothing can begin for a request until then; raises LeaseLostError.
 
-        Also if the bot stops meanwhile, unless it is still `busy` with what was begun earlier.
+        It is also raised if the bot stops, unless the request is `busy` with what began earlier.
         """
         await self.sleep(seconds)
         if (self.stopping() and not busy()) or not await self.holds(entry):
