@@ -19,6 +19,7 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
     code, out, err = await finished({}, tmp_path, "demo")
     assert (code, err) == (0, "")
     scenes = [
+        "A share, answered in a thread ──",
         "✅ @requester shared prod-1",
         "@requester shared prod-1 with wx5fe6bb43205e9e70 before",
         "/share-env wx5fe6bb43205e9e70 prod-1",
