@@ -97,8 +97,7 @@ class Writer:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
         job = _Job(lambda on: work(on, *given, **named), done)
-        late = LedgerDownError(f"no answer within {self._patience:g} s")
-        job.timer = loop.call_later(self._patience, self._resolve, [job], [None], late)
+        job.timer = loop.call_later(self._patience, self._time_out, job)
         self._jobs.put(job)
         return done
 
@@ -108,6 +107,9 @@ class Writer:
         After a permanent error it is given up, and logged with these `facts`.
         """
         self._jobs.put(_Job(work, None, facts))
+
+    def _time_out(self, job: _Job[Any]) -> None:
+        self._resolve([job], [None], LedgerDownError(f"no answer within {self._patience:g} s"))
 
     @contextmanager
     def run_on_failure(
