@@ -1,6 +1,6 @@
 """The writes for the items of a batch: queue, begin, answer, put back, cancel, stop."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +58,9 @@ class BatchItems:
             record_items(on, batch.request)
         return held
 
-    async def items(self, batch: Request) -> list[Item]:
+    def items(self, batch: Request) -> Awaitable[list[Item]]:
         """Return the recorded items, in the order of the command."""
-        return await self._writer.run(read_items, batch)
+        return self._writer.run(read_items, batch)
 
     @in_transaction
     def advance(
