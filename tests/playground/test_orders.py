@@ -67,9 +67,9 @@ async def prompt() -> AsyncIterator[Prompt]:
 
 
 async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Path) -> None:
-    said = await prompt.play(
-        f"/share-env {APPID} core-1", ":as approver", ":click", ":click Approve"
-    )
+    await prompt.play(f"/share-env {APPID} core-1")
+    await prompt.sees("[ Approve ]")
+    said = await prompt.play(":as approver", ":click", ":click Approve")
     assert "Approve demo0001 Reject demo0001" in said
     await prompt.play(':submit comment="Fine, by me"')
     await prompt.sees("it was shared")
