@@ -1,6 +1,8 @@
-"""The languages that the bot speaks, and how Slack's locales map to them."""
+"""The languages that the bot speaks."""
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Final
 
 
 class Language(Enum):
@@ -10,10 +12,8 @@ class Language(Enum):
     CHINESE = "zh-CN"
 
 
-def language_of(locale: str | None) -> Language:
-    """Return the language for a locale of users.info, such as zh-CN; English if the bot does not speak it.
+SPOKEN: Final[Mapping[str, Language]] = {"en": Language.ENGLISH, "zh": Language.CHINESE}
+"""The language for the first part of a locale such as zh-TW.
 
-    Traditional Chinese maps to Simplified, which its readers understand better than English.
-    """
-    chinese = (locale or "").lower().replace("_", "-").partition("-")[0] == "zh"
-    return Language.CHINESE if chinese else Language.ENGLISH
+Traditional Chinese maps to Simplified, which its readers understand better than English.
+"""

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from bot.domain.language import Language, language_of
+from bot.domain.language import SPOKEN, Language
 from bot.settings.environ import Reader
 from bot.settings.pasted import kind_of, may_be_shown, told
 
@@ -211,5 +211,6 @@ def language(read: Reader, name: str, default: str) -> Language:
     """Return a language; desktops also export LANGUAGE for gettext, as in en_US:en."""
     word = read.text(name) or ""
     if ":" in word or "_" in word:
-        return language_of(word.partition(":")[0])
+        spoken = re.split("[:_-]", word.lower())[0]
+        return SPOKEN.get(spoken, Language.ENGLISH)
     return Language(_LANGUAGE(read, name, default))

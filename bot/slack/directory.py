@@ -7,7 +7,7 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.domain.language import Language, language_of
+from bot.domain.language import SPOKEN, Language
 from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
@@ -144,8 +144,7 @@ class Directory:
     async def _read_person(self, user_id: str) -> tuple[Known | Unreadable, float]:
         result = await self._api.read("users.info", user=user_id, include_locale=True)
         if isinstance(result, Answered) and isinstance(user := result.data.get("user"), dict):
-            language = language_of(str(user.get("locale") or ""))
-            return (standing_of(user, self._team_id), language), _GOOD_FOR
+            return (standing_of(user, self._team_id), language_of(user)), _GOOD_FOR
         return trouble_of(result)
 
     async def _read_groups(self, _: str) -> tuple[Groups, float]:
@@ -208,6 +207,12 @@ def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
     if user.get("is_restricted") or user.get("is_ultra_restricted"):
         return Standing.GUEST
     return Standing.MEMBER
+
+
+def language_of(user: Mapping[str, object]) -> Language:
+    """Return the language for the locale of a users.info user; English if the bot does not speak it."""
+    spoken, _, _ = str(user.get("locale") or "").lower().partition("-")
+    return SPOKEN.get(spoken, Language.ENGLISH)
 
 
 def trouble_of(result: Result) -> tuple[Unreadable, float]:

@@ -176,6 +176,21 @@ def test_settings_that_are_set_are_used() -> None:
     assert (loaded.log_level, loaded.log_format, loaded.shutdown_grace) == ("DEBUG", "json", 0)
 
 
+@pytest.mark.parametrize(
+    ("exported", "language"),
+    [
+        ("en_US:en", Language.ENGLISH),
+        ("zh_CN:zh", Language.CHINESE),
+        ("zh-TW:en", Language.CHINESE),
+        ("zha:de", Language.ENGLISH),
+    ],
+)
+def test_languages_that_a_desktop_exports_for_gettext_are_read(
+    exported: str, language: Language
+) -> None:
+    assert settings(changed(LANGUAGE=exported)).language is language
+
+
 def test_a_rotated_bot_token_is_accepted() -> None:
     token = "xoxe.xoxb-1-abc"
     assert settings(changed(SLACK_BOT_TOKEN=token)).slack.bot_token == token

@@ -388,7 +388,10 @@ async def test_the_groups_are_read_ahead_for_a_new_policy_only_if_it_names_other
         ("en-GB", Language.ENGLISH),
         ("zh-CN", Language.CHINESE),
         ("zh-TW", Language.CHINESE),
-        ("de-DE", Language.ENGLISH),
+        ("ZH-cn", Language.CHINESE),
+        ("zh", Language.CHINESE),
+        ("zha", Language.ENGLISH),
+        ("de-ZH", Language.ENGLISH),
         ("", Language.ENGLISH),
     ],
 )
