@@ -24,7 +24,7 @@ from bot.policy.kinds import (
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
-from bot.workflow.ruling import Decided, decide_all
+from bot.workflow.ruling import Decided, decide_again
 
 LOOK_AGAIN = 1.0
 """Seconds until the next attempt while Slack does not answer."""
@@ -88,8 +88,7 @@ class Brake:
         person = await self.people.person(
             origin.team_id, origin.user_id, policy.groups, fresh=fresh
         )
-        receivers = request.receivers if appids is None else appids
-        return verdict(policy, entry, decide_all(policy, origin, person, receivers, request.env))
+        return verdict(policy, entry, decide_again(policy, request, person, appids))
 
 
 def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:

@@ -10,7 +10,7 @@ from bot.messages.clicks import NothingDone
 from bot.policy.decide import is_operator, may_approve
 from bot.policy.kinds import Unreadable
 from bot.workflow.click_steps import ApplyMove, CancelRest, ClickContext, ClickStep, Reply, late
-from bot.workflow.ruling import deciding_rules
+from bot.workflow.ruling import decide_again, deciding_rules
 
 
 def cancel(context: ClickContext) -> ClickStep:
@@ -40,7 +40,8 @@ def _refused(context: ClickContext) -> Reply | None:
     if is_operator(policy, person):
         return None
     request = context.entry.request
-    rules = deciding_rules(policy, request, context.decisions())
+    decisions = decide_again(policy, request, context.requester)
+    rules = deciding_rules(policy, request, decisions)
     if any(may_approve(rule, person, request.origin.user_id) for rule in rules):
         return None
     named = (rule.approvers.groups for rule in rules if rule.approvers)

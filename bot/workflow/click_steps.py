@@ -12,7 +12,6 @@ from bot.messages import Message
 from bot.messages.clicks import NothingDone, refused, too_late
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable
-from bot.workflow.ruling import Decided, decide_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +30,6 @@ class ClickContext:
     def own(self) -> bool:
         """Whether the requester clicked."""
         return self.click.user_id == self.entry.request.origin.user_id
-
-    def decisions(self) -> list[Decided]:
-        """Return what the policy says now to what was asked then."""
-        request = self.entry.request
-        return decide_all(
-            self.policy, request.origin, self.requester, request.receivers, request.env
-        )
 
     def refuse(self, why: NothingDone) -> "Reply":
         """Return the reply that says why the click did nothing."""

@@ -10,7 +10,7 @@ from bot.messages.decisions import sent_to_approvers
 from bot.messages.rulings import denied
 from bot.policy.kinds import Deny, NeedsApproval, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Reply, late
-from bot.workflow.ruling import ground_against, in_doubt, strictest
+from bot.workflow.ruling import decide_again, ground_against, in_doubt, strictest
 
 
 def confirm(context: ClickContext) -> ClickStep:
@@ -28,7 +28,7 @@ def confirm(context: ClickContext) -> ClickStep:
 def _confirmed(context: ClickContext) -> ClickStep:
     words, policy, request = context.words, context.policy, context.entry.request
     by, url = context.click.user_id, context.click.response_url
-    decisions = context.decisions()
+    decisions = decide_again(policy, request, context.requester)
     ask, decision = strictest(decisions)
     if isinstance(decision, Deny) and in_doubt(decision):
         return Reply(denied(words, decision, ask, policy))

@@ -11,7 +11,7 @@ from bot.messages.clicks import NothingDone, refused
 from bot.policy.decide import may_approve
 from bot.policy.kinds import Rule, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
-from bot.workflow.ruling import deciding_rules, ground_against, in_doubt, strictest
+from bot.workflow.ruling import decide_again, deciding_rules, ground_against, in_doubt, strictest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class _Review:
 
 
 def _review(context: ClickContext) -> _Review:
-    policy, request, decisions = context.policy, context.entry.request, context.decisions()
+    policy, request = context.policy, context.entry.request
+    decisions = decide_again(policy, request, context.requester)
     return _Review(
         deciding_rules(policy, request, decisions),
         in_doubt(strictest(decisions)[1]),

@@ -52,6 +52,17 @@ def decide_all(
     return [(ask, decide(policy, ask)) for ask in asks]
 
 
+def decide_again(
+    policy: Policy,
+    request: Request,
+    requester: Person | Unreadable,
+    appids: Sequence[str] | None = None,
+) -> list[Decided]:
+    """Return what the policy says now to what was asked then or, with `appids`, to the rest of a batch."""
+    receivers = request.receivers if appids is None else appids
+    return decide_all(policy, request.origin, requester, receivers, request.env)
+
+
 def in_doubt(decision: Decision) -> bool:
     """Tell whether it is a denial only because Slack did not answer who somebody is, or who is in a group."""
     return isinstance(decision, Deny) and isinstance(
