@@ -101,15 +101,17 @@ def find(engine: Engine, request: str) -> Entry | None:
 def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
     """Delete requests that ended before `when`, and older events of no open request; return how many of each.
 
-    Raises CannotOpenError.
+    An item that ended stays as long as its batch is open, which would share it again. Raises CannotOpenError.
     """
     moment = when.timestamp()
-    kept = select(requests.c.id).where(OPEN)
+    one, item = requests.alias("one").c, requests.alias("item").c
+    open_ones = select(one.id).where(OPEN)
+    kept = open_ones.union_all(select(item.id).where(item.batch.in_(open_ones)))
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
     old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
     with _reported():
         gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
-        return _delete(engine, requests.c.id, *old_requests), gone
+        return _delete(engine, requests.c.id, *old_requests, requests.c.id.not_in(kept)), gone
 
 
 def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from bot.domain.outcome import Failed, Shared
+from bot.domain.outcome import Expired, Failed, Finished, Shared, Tally
 from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.address import CannotOpenError
@@ -18,6 +18,7 @@ from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
 APPID = "wx00000000000000aa"
+PAIR = (APPID, "wx00000000000000ab")
 EVERYTHING = EventFilter()
 LONG = "x" * 300
 
@@ -176,6 +177,26 @@ async def test_a_deletion_keeps_open_requests_and_newer_events(
     ]
     assert delete_before(engine, moment(2000)) == (0, 0)
     assert await ledger.end(open_, "withdrawn")
+
+
+async def test_a_deletion_keeps_the_ended_items_of_an_open_batch(
+    database: Database, ledger: Ledger, engine: Engine
+) -> None:
+    batches = [await accepted(ledger, new_request(appid="", appids=PAIR)) for _ in range(2)]
+    for batch in batches:
+        await ledger.place(batch, "C1/1.1")
+        await ledger.batches.give_up(batch, Expired("approval"))
+    open_, ended = batches
+    outcome = Finished(Tally(total=2))
+    await ledger.end(await ledger.answer(ended, outcome) or ended, "delivered")
+    items = await ledger.batches.items(open_.request)
+    database.execute("UPDATE events SET at = 1000")
+    database.execute("UPDATE requests SET ended = 1000 WHERE ended IS NOT NULL")
+    about_open = len([*read(engine, EventFilter(request=open_.request.id))])
+    assert delete_before(engine, moment(2000)) == (3, 6)
+    assert len(items) == 2
+    assert await ledger.batches.items(open_.request) == items
+    assert len([*read(engine, EVERYTHING)]) == about_open == 4
 
 
 async def test_a_large_deletion_does_not_block_the_bot(
