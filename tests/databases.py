@@ -324,3 +324,17 @@ def end_all_connections(database: Database) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
+
+
+@contextmanager
+def standby(database: Database) -> Iterator[None]:
+    """End all connections to a PostgreSQL database; those made within the context take no writes, also afterwards."""
+    setting = f"ALTER DATABASE {database.engine.url.database} SET default_transaction_read_only ="
+    database.execute(f"{setting} on")
+    end_all_connections(database)
+    try:
+        yield
+    finally:
+        with database.engine.begin() as connection:
+            connection.execute(text("SET TRANSACTION READ WRITE"))
+            connection.execute(text(f"{setting} off"))

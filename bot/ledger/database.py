@@ -30,6 +30,8 @@ BUSY_SECONDS = 1.5
 """How long SQLite waits for another writer's lock."""
 # Classes of SQLSTATE: connection exception, insufficient resources, operator intervention.
 _TRANSIENT = ("08", "53", "57")
+READ_ONLY = "25006"
+"""PostgreSQL's code for a server that takes no writes: after a failover, the one that is now the standby."""
 _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
@@ -102,17 +104,25 @@ def reason_of(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def sqlstate_of(error: Exception) -> str | None:
+    """Return PostgreSQL's code for an error; None on SQLite, and for an error without the server's answer."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
 def _is_transient(error: Exception) -> bool:
     """Tell whether the server is away, starting or busy, rather than the address wrong; True if in doubt.
 
     Without a connection libpq gives no SQLSTATE, only the server's message or its own.
     """
+    state = sqlstate_of(error)
+    if state == READ_ONLY:
+        return True
     if not isinstance(error, OperationalError):
         return False
     if name := getattr(error.orig, "sqlite_errorname", None):
         return str(name).startswith(("SQLITE_BUSY", "SQLITE_FULL"))
-    if state := getattr(error.orig, "sqlstate", None):
-        return str(state).startswith(_TRANSIENT)
+    if state:
+        return state.startswith(_TRANSIENT)
     return not _WRONG_ADDRESS.search(str(error.orig))
 
 

@@ -18,7 +18,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from bot.ledger.database import reason_of
+from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
 from bot.ledger.events import EventListener, discard, flush
 from bot.runtime.observers import Transacted, no_op
 
@@ -174,14 +174,17 @@ class Writer:
                 events = flush(connection)
                 worked = True
         except Exception as error:  # noqa: BLE001  # raised to the caller
+            lost, state = getattr(error, "connection_invalidated", False), sqlstate_of(error)
+            if state == READ_ONLY and self._connection:
+                self._connection.invalidate(error)  # the pool would keep it
+                lost = True
             self._disconnect()
-            lost = getattr(error, "connection_invalidated", False)
             if lost and kept and not worked:
                 return self._carry_out(jobs)  # over a new connection: nothing was committed
             # A connection lost during the commit leaves that in doubt, so nothing is run again.
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
-            if _is_locked(error) and not self._closed:
+            if state in _LOCKED and not self._closed:
                 self._blocked += [job for job in wanted if job.done is not None]
                 return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
@@ -235,10 +238,6 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _is_locked(error: Exception) -> bool:
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOCKED
 
 
 class _Writing(Protocol):

@@ -45,7 +45,7 @@ from bot.ledger.entries import columns_of
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from tests.conftest import soon
-from tests.databases import Database, PostgreSQL
+from tests.databases import Database, PostgreSQL, standby
 from tests.ledger.conftest import SOON, all_requests, become_nobody, new_request, within
 from tests.processes import ROOT, Forked, fork
 
@@ -591,6 +591,14 @@ def test_a_file_that_another_program_has_locked_counts_as_temporarily_unavailabl
     sqlite.let_go()
     with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
         open_database(sqlite.url)
+    assert caught.value.transient
+
+
+def test_a_standby_counts_as_temporarily_unavailable(on_postgresql: Database) -> None:
+    on_postgresql.open()
+    on_postgresql.let_go()
+    with standby(on_postgresql), pytest.raises(CannotOpenError, match="read-only") as caught:
+        on_postgresql.open()
     assert caught.value.transient
 
 

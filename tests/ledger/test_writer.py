@@ -19,7 +19,7 @@ from bot.ledger.database import POSTGRESQL
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
-from tests.databases import Database, PostgreSQL, end_all_connections
+from tests.databases import Database, PostgreSQL, end_all_connections, standby
 from tests.ledger.conftest import SOON, within
 from tests.patience import PATIENT
 
@@ -581,6 +581,19 @@ async def test_a_server_that_stops_is_reported_and_works_again(
         await asyncio.to_thread(postgresql.start)
     await writer.run(add("next"))
     assert names(on_postgresql) == ["before", "next"]
+
+
+async def test_a_server_that_became_a_standby_is_left_for_the_one_that_replaced_it(
+    on_postgresql: Database, postgresql_writer: Writer
+) -> None:
+    writer = postgresql_writer
+    await writer.run(add("before"))
+    with standby(on_postgresql):
+        for _ in range(2):
+            with pytest.raises(LedgerDownError, match="read-only transaction"):
+                await writer.run(add("a"))
+    assert await asyncio.gather(*queued(writer, add("b"), add("c"))) == ["b", "c"]
+    assert names(on_postgresql) == ["b", "before", "c"]
 
 
 @pytest.mark.usefixtures("impatient")
