@@ -117,10 +117,11 @@ def update(workspace: Workspace, args: JsonObject) -> JsonObject:
 def edit(
     workspace: Workspace, message: PostedMessage, args: JsonObject, most: int = MAX_TEXT
 ) -> PostedMessage:
-    """Give a message other content; metadata that is left out is kept."""
+    """Give a message other content; metadata that is left out is kept, and an empty object removes it."""
     new = drafted(workspace, args, message.channel, most)
-    said = replace(message, text=new.text, blocks=new.blocks, edits=message.edits + 1)
-    edited = replace(said, metadata=new.metadata or message.metadata)
+    metadata = message.metadata if args.get("metadata") is None else new.metadata
+    said = replace(message, text=new.text, blocks=new.blocks, metadata=metadata)
+    edited = replace(said, edits=message.edits + 1)
     workspace.edit(edited)
     return edited
 

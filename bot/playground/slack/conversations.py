@@ -10,8 +10,6 @@ from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 999
 SCOPE_FAMILY: Mapping[ChannelKind, str] = {
     "public": "channels",
     "private": "groups",
@@ -59,7 +57,7 @@ def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
 def history(workspace: Workspace, args: JsonObject) -> JsonObject:
     """List a channel's messages, newest first, without replies."""
     channel = readable(workspace, args, "history")
-    return _page(workspace, args, workspace.parents(channel.id)[::-1])
+    return _page(workspace, args, workspace.parents(channel.id)[::-1], 100, 999)
 
 
 def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -68,20 +66,21 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
     message = workspace.find(channel.id, text_argument(args, "ts", required=True))
     if message is None:
         raise RefusedError("thread_not_found")
-    if message.is_reply:
-        return _page(workspace, args, [message])
-    return _page(workspace, args, [message, *workspace.thread(channel.id, message.ts)])
+    others = [] if message.is_reply else workspace.thread(channel.id, message.ts)
+    return _page(workspace, args, [message, *others], 1000, 1000)
 
 
-def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage]) -> JsonObject:
-    """Return the page that limit and cursor ask for, of what is newer than `oldest`."""
+def _page(
+    workspace: Workspace, args: JsonObject, messages: list[PostedMessage], usual: int, most: int
+) -> JsonObject:
+    """Return the page that limit (`usual` if left out) and cursor ask for, of what is newer than `oldest`."""
     try:
         oldest = float(text_argument(args, "oldest") or "-inf")
     except ValueError:
         raise RefusedError("invalid_ts_oldest") from None
     within = [each for each in messages if float(each.ts) > oldest]
-    limit = text_argument(args, "limit") or str(DEFAULT_LIMIT)
-    if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LIMIT:
+    limit = text_argument(args, "limit") or str(usual)
+    if not limit.isdecimal() or not 1 <= int(limit) <= most:
         raise RefusedError("invalid_limit")
     mark, _, start = (text_argument(args, "cursor") or "next:0").partition(":")
     if mark != "next" or not start.isdecimal():
@@ -91,8 +90,9 @@ def _page(workspace: Workspace, args: JsonObject, messages: list[PostedMessage])
     page = within[int(start) : end]
     answer: JsonObject = {
         "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in page],
+        "has_more": end < len(within),
     }
-    if end < len(within):
+    if answer["has_more"]:
         answer["response_metadata"] = {"next_cursor": f"next:{end}"}
     return answer
 

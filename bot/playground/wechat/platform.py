@@ -154,6 +154,7 @@ class PlatformStandIn:
         more: dict[str, str | int] = {
             "AuthorizationCode": code,
             "AuthorizationCodeExpiredTime": until,
+            "PreAuthCode": "preauthcode@@@made-up",
         }
         return await self.push(info_type, AuthorizerAppid=owner, **more)
 

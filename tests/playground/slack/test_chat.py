@@ -177,6 +177,19 @@ async def test_an_edit_with_only_a_text_removes_the_blocks(
     assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 3)
 
 
+async def test_an_edit_keeps_the_metadata_that_it_leaves_out_and_an_empty_one_removes_it(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    first, second = ({"event_type": "asked", "event_payload": {"id": id_}} for id_ in ("r1", "r2"))
+    posted = await api.chat_postMessage(channel=RELEASES, text="a", metadata=first)
+    edits: list[dict[str, Any]] = [{}, {"metadata": second}, {"metadata": {}}, {}]
+    found = []
+    for more in edits:
+        await api.chat_update(channel=RELEASES, ts=posted["ts"], text="b", **more)
+        found.append(slack.messages[0].metadata)
+    assert found == [first, second, None, None]
+
+
 async def test_only_the_bots_own_messages_can_be_edited(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.playground.conftest import error_of
 
 RELEASES = "C0RELEASES"
@@ -44,10 +44,10 @@ async def test_history_is_paged_from_the_newest_and_has_no_replies(
     await api.chat_postMessage(channel=RELEASES, text="reply", thread_ts=first)
     await api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="psst")
     page = await api.conversations_history(channel=RELEASES, limit=2)
-    assert [each["text"] for each in page["messages"]] == ["c", "b"]
+    assert ([each["text"] for each in page["messages"]], page["has_more"]) == (["c", "b"], True)
     cursor = page["response_metadata"]["next_cursor"]
     rest = await api.conversations_history(channel=RELEASES, limit=2, cursor=cursor)
-    assert [each["text"] for each in rest["messages"]] == ["a"]
+    assert ([each["text"] for each in rest["messages"]], rest["has_more"]) == (["a"], False)
     assert rest["messages"][0]["thread_ts"] == first
     since = await api.conversations_history(channel=RELEASES, oldest=first)
     assert [each["text"] for each in since["messages"]] == ["c", "b"]
@@ -71,6 +71,22 @@ async def test_a_thread_is_returned_with_its_parent_first(api: AsyncWebClient) -
     assert [each["text"] for each in alone["messages"]] == ["done"]
     unknown = api.conversations_replies(channel=RELEASES, ts="1.000001")
     assert await error_of(unknown) == "thread_not_found"
+
+
+async def test_without_a_limit_a_page_has_100_messages_of_a_history_and_1000_of_a_thread(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
+    for thread in (parent, None):
+        for _ in range(101):
+            ts = slack.next_ts()
+            slack.post(PostedMessage(ts, RELEASES, "U0SECOND", "x", thread_ts=thread))
+    history = await api.conversations_history(channel=RELEASES)
+    replies = await api.conversations_replies(channel=RELEASES, ts=parent)
+    assert (len(history["messages"]), len(replies["messages"])) == (100, 102)
+    await api.conversations_replies(channel=RELEASES, ts=parent, limit=1000)
+    too_many = api.conversations_history(channel=RELEASES, limit=1000)
+    assert await error_of(too_many) == "invalid_limit"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
     assert await push(owner) == (200, "success")
     fields = opened(callback, wechat)
     assert (fields["InfoType"], fields["AuthorizerAppid"]) == (info_type, owner)
+    assert fields["PreAuthCode"]
     assert 3590 < int(fields["AuthorizationCodeExpiredTime"]) - time.time() <= 3600
     token = await renew_component(http, wechat)
     answer = await exchange(http, wechat, token, fields["AuthorizationCode"])
