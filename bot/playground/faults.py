@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from bot.playground.loopback import Json
 
@@ -53,6 +53,7 @@ class Raw:
 class Huge:
     """A body of this many bytes, optionally sent as a small gzip; the call has no effect."""
 
+    after_effect: ClassVar = False
     bytes: int
     packed: bool = False
 
@@ -84,6 +85,7 @@ class Slow:
 class Hang:
     """Silence as for Slow, then the connection closes; the call has no effect."""
 
+    after_effect: ClassVar = False
     seconds: float | None = None
 
 
@@ -91,6 +93,7 @@ class Hang:
 class Drip:
     """The usual response, one byte at a time; the call has its effect."""
 
+    after_effect: ClassVar = True
     seconds_per_byte: float
 
 

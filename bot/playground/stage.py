@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,15 +79,15 @@ class Stage:
     database_url: str
     moment: float = _MOMENT
 
-    def events(self, request: str | None = None) -> Iterator[Mapping[str, object]]:
+    def events(self, request: str | None = None) -> Iterator[JsonObject]:
         """Yield the ledger's events, oldest first: all, or those of one request."""
-        engine = open_for_audit(self.database_url)
-        try:
-            for event in read(engine, EventFilter()):
-                if request in {None, event["request"]}:
-                    yield {name: value for name, value in event.items() if value is not None}
-        finally:
-            engine.dispose()
+        for event in read(open_for_audit(self.database_url), EventFilter()):
+            if request in {None, event["request"]}:
+                yield {
+                    name: value if isinstance(value, int | float) else str(value)
+                    for name, value in event.items()
+                    if value is not None
+                }
 
     def inside(self, message: PostedMessage) -> JsonObject:
         """Return a message's JSON and, if it is about a request, its events and the policy's decision."""
@@ -96,11 +96,11 @@ class Stage:
         return {
             "request": request,
             "message": rendered(self.slack, message, with_metadata=True),
-            "events": [_json(event) for event in events],
+            "events": [*events],
             "decision": self._decision(events[0]) if events else "",
         }
 
-    def _decision(self, event: Mapping[str, object]) -> str:
+    def _decision(self, event: JsonObject) -> str:
         """Return the current policy's decision about the question in an event."""
         policy, user = self.rules.judge(self.rules.text), str(event.get("user", ""))
         person = self.slack.people.get(user)
@@ -125,12 +125,8 @@ class Stage:
 
     def _moving(self) -> bool:
         """Return whether the ledger has a request that neither waits for a person nor has been delivered."""
-        engine = open_for_audit(self.database_url)
-        try:
-            with engine.connect() as connection:
-                return connection.execute(_MOVING).first() is not None
-        finally:
-            engine.dispose()
+        with open_for_audit(self.database_url).connect() as connection:
+            return connection.execute(_MOVING).first() is not None
 
     @contextmanager
     def watched(self, told: Callable[[], None]) -> Iterator[None]:
@@ -170,13 +166,6 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
 def _has_a_token(wechat: LocalWeChat) -> bool:
     return any(call.owner == OWNER and call.gave_token for call in wechat.platform.calls)
-
-
-def _json(event: Mapping[str, object]) -> JsonObject:
-    return {
-        name: value if isinstance(value, int | float) else str(value)
-        for name, value in event.items()
-    }
 
 
 def _free_port() -> int:

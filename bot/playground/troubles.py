@@ -58,7 +58,9 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
         case _:
             pass  # there are only the faults
     wechat.changed()
-    return f"WeChat: {about}." if about else f"WeChat's next call meets {word}: {_meaning(word)}."
+    if about:
+        return f"WeChat: {about}."
+    return f"WeChat's next call meets {word}: {ERRCODES.get(word, 'a code that nobody knows')}."
 
 
 async def _reset(wechat: LocalWeChat) -> None:
@@ -68,7 +70,3 @@ async def _reset(wechat: LocalWeChat) -> None:
         functions[_NEEDED] = "Active"
     if OWNER not in wechat.platform.authorized:
         await wechat.platform.push_authorized(OWNER)
-
-
-def _meaning(word: str) -> str:
-    return ERRCODES.get(word, "a code that nobody knows")

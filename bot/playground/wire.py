@@ -50,7 +50,7 @@ async def answer(  # noqa: C901  # one case for each fault
         return service.usual()
     if isinstance(fault, Code | RateLimited):
         return service.refused(fault)
-    if _has_effect(fault):
+    if fault.after_effect or (isinstance(fault, Drop) and fault.part):
         whole = service.usual()
     else:
         whole = web.Response()
@@ -83,19 +83,6 @@ def _closed(request: web.BaseRequest, sent: bytes = b"") -> web.Response:
         request.transport.write(sent)
         request.transport.close()
     return web.Response()
-
-
-def _has_effect(fault: Drip | Drop | Hang | Huge | Raw | Slow | Status) -> bool:
-    """Return whether the call is performed before the connection suffers."""
-    match fault:
-        case Drip():
-            return True
-        case Drop(part=part) if part:
-            return True
-        case Hang() | Huge():
-            return False
-        case _:
-            return fault.after_effect
 
 
 async def _dropped(

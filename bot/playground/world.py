@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from bot.slack import preflight
+
 ChannelKind: TypeAlias = Literal["public", "private", "im", "mpim"]
 
 TEAM = "T0PLAYGROUND"
@@ -72,23 +74,7 @@ class World:
     signing_secret: str = "playground-made-up-signing-secret"
 
 
-SCOPES = frozenset(
-    {
-        "channels:history",
-        "channels:read",
-        "chat:write",
-        "commands",
-        "connections:write",
-        "groups:history",
-        "groups:read",
-        "im:history",
-        "im:write",
-        "mpim:history",
-        "mpim:read",
-        "usergroups:read",
-        "users:read",
-    }
-)
+SCOPES = frozenset({"connections:write", *(scope.name for scope in preflight.SCOPES)})
 """The scopes in app-manifest.yml; `connections:write` is one of the app-level token."""
 
 PEOPLE = (

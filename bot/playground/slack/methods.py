@@ -152,39 +152,31 @@ def _told(problem: str) -> JsonObject:
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
 _A_SECOND = 60  # chat.postMessage has a special limit: one a second per channel, with bursts
-_SAID = "as_user attachments blocks link_names parse text"
-_POSTED = f"{_SAID} channel icon_emoji icon_url thread_ts username"
-_EPHEMERAL = f"{_POSTED} user"
-_MESSAGE = f"{_POSTED} metadata mrkdwn unfurl_links unfurl_media"
-_EDITED = f"{_SAID} channel file_ids metadata ts"
+_SAID = "blocks channel parse text"
+_POSTED = f"{_SAID} metadata thread_ts unfurl_links unfurl_media"
 _PAGED = "channel cursor include_all_metadata limit oldest"
-_GROUPS = "include_count include_disabled include_users"
-_TRIGGERED = "interactivity_pointer trigger_id view"
+_GROUPS = "include_disabled include_users"
 
 METHODS: Mapping[str, Method] = {
     "apps.connections.open": Method(connections_open, "connections:write", "", _TIER_3, "app"),
     "auth.test": Method(auth_test, None, "", None),
     "blocks.validate": Method(validate, None, "message view", _TIER_3),
-    "chat.delete": Method(delete, "chat:write", "as_user channel ts", _TIER_3),
-    "chat.postEphemeral": Method(post_ephemeral, "chat:write", _EPHEMERAL, _TIER_4),
-    "chat.postMessage": Method(post_message, "chat:write", _MESSAGE, _A_SECOND),
-    "chat.update": Method(update, "chat:write", _EDITED, _TIER_3),
+    "chat.delete": Method(delete, "chat:write", "channel ts", _TIER_3),
+    "chat.postEphemeral": Method(post_ephemeral, "chat:write", f"{_SAID} thread_ts user", _TIER_4),
+    "chat.postMessage": Method(post_message, "chat:write", _POSTED, _A_SECOND),
+    "chat.update": Method(update, "chat:write", f"{_SAID} metadata ts", _TIER_3),
     "conversations.history": Method(history, None, _PAGED, _TIER_3),
-    "conversations.info": Method(
-        conversation, None, "channel include_locale include_num_members", _TIER_3
-    ),
-    "conversations.open": Method(
-        open_conversation, "im:write", "channel prevent_creation return_im users", _TIER_3
-    ),
+    "conversations.info": Method(conversation, None, "channel", _TIER_3),
+    "conversations.open": Method(open_conversation, "im:write", "users", _TIER_3),
     "conversations.replies": Method(replies, None, f"{_PAGED} ts", _TIER_3),
     "usergroups.list": Method(usergroups, "usergroups:read", _GROUPS, _TIER_2),
     "users.info": Method(users_info, "users:read", "include_locale user", _TIER_4),
-    "views.open": Method(open_view, None, _TRIGGERED, _TIER_4),
+    "views.open": Method(open_view, None, "trigger_id view", _TIER_4),
     "views.publish": Method(publish_view, None, "user_id view", _TIER_4),
     "views.update": Method(update_view, None, "view view_id", _TIER_4),
 }
-"""The methods by name.
+"""The methods by name, each with the arguments that the bot sends.
 
-Source: docs.slack.dev, reference/methods: each page lists the arguments and the tier; apis/web-api/rate-limits has the
-minimum of each tier. Slack tolerates bursts; here the minimum is the limit for any minute.
+Source: docs.slack.dev, reference/methods: each page has the tier; apis/web-api/rate-limits has the minimum of each tier.
+Slack tolerates bursts; here the minimum is the limit for any minute.
 """
