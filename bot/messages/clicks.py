@@ -9,8 +9,9 @@ from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.outcomes import became
 from bot.messages.request import why_command
+from bot.messages.rules import PASSING, UNREADABLE, unread, who_can_fix
 from bot.messages.words import Words, code, how_many, mention, msgid, when
-from bot.policy.kinds import Ask
+from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Unreadable
 
 
 class NothingDone(Enum):
@@ -29,6 +30,21 @@ class NothingDone(Enum):
     OWN_REQUEST = (
         msgid("This is your own request, so another approver has to decide. Nothing was done."),
     )
+    NOTHING_TO_DECIDE = (
+        msgid(
+            "The policy asks for no approval of this any more, so there is nothing to decide. Nothing was done."
+        ),
+        msgid("{who}, who asked for it, can cancel the request and send the command again."),
+    )
+    NOT_A_MEMBER = (
+        msgid(
+            "Only full members of this workspace can do that, and Slack does not list you as one. Nothing was done."
+        ),
+        msgid(
+            "Ask somebody else who may do it, or an admin of this workspace to make you a full member."
+        ),
+    )
+    """The policy names them, but they are a guest or from another workspace."""
     NOT_FOR_CANCEL = (
         msgid(
             "Only {who}, who asked for it, and approvers or operators named in the policy can cancel it. Nothing was done. Ask one of them."
@@ -40,11 +56,6 @@ class NothingDone(Enum):
     RETRIED_ALREADY = (
         msgid(
             "This was tried again already. Look below for the answer, or send the command again."
-        ),
-    )
-    CANNOT_TELL_WHO = (
-        msgid(
-            "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
         ),
     )
     NOT_OPENED = (
@@ -93,14 +104,35 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
     )
 
 
-def cannot_tell_requester(words: Words, user_id: str) -> Message:
-    """Say that Slack did not return the requester, or the members of a group."""
+def cannot_tell(
+    words: Words, user_id: str, trouble: Unreadable, group: str | None = None, *, clicked: bool
+) -> Message:
+    """Say that Slack did not return this user, who `clicked` or else asked, or who is in `group`; and what helps."""
+    who = mention(user_id)
+    if trouble not in PASSING:
+        why = unread(words, group, trouble) if group else words(UNREADABLE[trouble])
+        no = words(
+            "Slack does not tell me enough about {who}, so I did nothing: {why}.", who=who, why=why
+        )
+        return message(no, who_can_fix(words, trouble))
+    if clicked:
+        return message(
+            words(
+                "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
+            )
+        )
     return message(
         words(
             "I could not find out from Slack who {who} is, so I did nothing. Please click again in a minute.",
-            who=mention(user_id),
+            who=who,
         )
     )
+
+
+def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
+    """Say that Slack did not return the requester, or who is in one of their groups; and what helps."""
+    group = doubt.group if isinstance(doubt, GroupUnreadable) else None
+    return cannot_tell(words, user_id, doubt.trouble, group, clicked=False)
 
 
 def cancelled(words: Words, request: Request) -> Message:

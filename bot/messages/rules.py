@@ -95,17 +95,18 @@ def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
         case Miss.ENV:
             return words("it is about other envs ({envs})", envs=_globs(words, rule.envs))
         case Miss.UNREADABLE:
-            unread = [
-                words(
-                    "I could not find out who is in {group} ({trouble})",
-                    group=group_name(group),
-                    trouble=words(UNREADABLE[trouble]),
-                )
-                for group, trouble in verdict.unreadable
-            ]
-            return _joined(words, unread)
+            return _joined(words, [unread(words, *each) for each in verdict.unreadable])
         case _:
             assert_never(miss)
+
+
+def unread(words: Words, group: str, trouble: Unreadable) -> Mrkdwn:
+    """Return that Slack did not return who is in a group, and why."""
+    return words(
+        "I could not find out who is in {group} ({trouble})",
+        group=group_name(group),
+        trouble=words(UNREADABLE[trouble]),
+    )
 
 
 def might(words: Words, rule: Rule) -> str:

@@ -3,7 +3,7 @@
 Fails closed: without a matching rule the answer is Deny, and a group that cannot be read never permits anything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
@@ -153,6 +153,11 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     if approver.user_id == requester_id and not rule.self_approval:
         return False
     return _names(rule.approvers, approver)
+
+
+def approver_groups(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the groups whose members may decide about requests under these rules."""
+    return frozenset[str]().union(*(rule.approvers.groups for rule in rules if rule.approvers))
 
 
 def _names(people: Approvers | Operators, person: Person) -> bool:

@@ -209,7 +209,8 @@ class PersonUnreadable:
     trouble: Unreadable
 
 
-Denial = DeniedByRule | NoRule | NotEntitled | GroupUnreadable | PersonUnreadable
+Doubt = GroupUnreadable | PersonUnreadable
+Denial = DeniedByRule | NoRule | NotEntitled | Doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from bot.domain.request import Origin, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
-from bot.messages.clicks import NothingDone, refused, too_late
+from bot.messages.clicks import NothingDone, cannot_tell, refused, too_late
+from bot.messages.decisions import sent_to_approvers
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable
 
@@ -31,6 +32,16 @@ class ClickContext:
         """Whether the requester clicked."""
         return self.click.user_id == self.entry.request.origin.user_id
 
+    def cannot_tell(self, trouble: Unreadable, group: str | None = None) -> "Reply":
+        """Return the reply that Slack did not return who clicked, or who is in `group`."""
+        user_id = self.click.user_id
+        return Reply(cannot_tell(self.words, user_id, trouble, group, clicked=True))
+
+    def unread(self, person: Person, groups: frozenset[str]) -> "Reply | None":
+        """Return the reply that Slack did not return who is in one of these groups; None if it did."""
+        group = min(groups & set(person.unreadable), default=None)
+        return self.cannot_tell(person.unreadable[group], group) if group else None
+
     def refuse(self, why: NothingDone) -> "Reply":
         """Return the reply that says why the click did nothing."""
         return Reply(refused(self.words, why, self.entry.request))
@@ -49,8 +60,12 @@ class Reply:
 
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
-    """Reply that a click came too late, and how the request ended."""
-    message = too_late(words, entry.request, entry.outcome)
+    """Reply that a click came too late, and how the request ended or, after a confirmation, what it waits for."""
+    message = (
+        sent_to_approvers(words, entry.request)
+        if entry.state is State.WAITING
+        else too_late(words, entry.request, entry.outcome)
+    )
     return Reply(message, settles=click.message is None, spent=_is_orphan(click, entry))
 
 

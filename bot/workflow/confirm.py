@@ -10,7 +10,7 @@ from bot.messages.decisions import sent_to_approvers
 from bot.messages.rulings import denied
 from bot.policy.kinds import Deny, NeedsApproval, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Reply, late
-from bot.workflow.ruling import decide_again, ground_against, in_doubt, strictest
+from bot.workflow.ruling import decide_again, doubt_in, ground_against, strictest
 
 
 def confirm(context: ClickContext) -> ClickStep:
@@ -21,7 +21,7 @@ def confirm(context: ClickContext) -> ClickStep:
     if entry.state is not State.CONFIRMING:
         return late(context.words, context.click, entry)
     if isinstance(context.clicker, Unreadable):
-        return context.refuse(NothingDone.CANNOT_TELL_WHO)
+        return context.cannot_tell(context.clicker)
     return _confirmed(context)
 
 
@@ -30,7 +30,7 @@ def _confirmed(context: ClickContext) -> ClickStep:
     by, url = context.click.user_id, context.click.response_url
     decisions = decide_again(policy, request, context.requester)
     ask, decision = strictest(decisions)
-    if isinstance(decision, Deny) and in_doubt(decision):
+    if isinstance(decision, Deny) and doubt_in(decision):
         return Reply(denied(words, decision, ask, policy))
     if ground := ground_against(policy, request, decisions):
         over = Denied(ground)

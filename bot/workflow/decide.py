@@ -7,11 +7,11 @@ from bot.domain.outcome import Denied, Ground, Outcome, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
 from bot.messages import clicks as say
-from bot.messages.clicks import NothingDone, refused
-from bot.policy.decide import may_approve
-from bot.policy.kinds import Rule, Unreadable
+from bot.messages.clicks import NothingDone, cannot_tell_requester, refused
+from bot.policy.decide import approver_groups, may_approve
+from bot.policy.kinds import Doubt, Rule, Standing, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
-from bot.workflow.ruling import decide_again, deciding_rules, ground_against, in_doubt, strictest
+from bot.workflow.ruling import decide_again, deciding_rules, doubt_in, ground_against, strictest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class _Review:
     """A recorded request under the current policy: whose approvers may click, and why it cannot go on, if so."""
 
     rules: tuple[Rule, ...]
-    in_doubt: bool
+    doubt: Doubt | None
     ground: Ground | None
 
     @property
@@ -38,7 +38,7 @@ def _review(context: ClickContext) -> _Review:
     decisions = decide_again(policy, request, context.requester)
     return _Review(
         deciding_rules(policy, request, decisions),
-        in_doubt(strictest(decisions)[1]),
+        doubt_in(strictest(decisions)[1]),
         ground_against(policy, request, decisions),
     )
 
@@ -59,8 +59,8 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     reviewed = _review(context)
     if no := _refused(context, reviewed):
         return no
-    if approved and reviewed.in_doubt:
-        return Reply(say.cannot_tell_requester(words, entry.request.origin.user_id))
+    if approved and reviewed.doubt:
+        return _cannot_tell_requester(context, reviewed.doubt)
     if reviewed.ground and (approved or not reviewed.may_be_rejected):
         return _deny(context, reviewed)
     if approved:
@@ -89,20 +89,29 @@ def _move(
 def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
     """Return why this person may not decide; None if they may.
 
-    Anybody may where no approvers are left and the policy does not let it go on: then there is nothing to decide.
+    Where no approvers are left, anybody may if the policy does not let it go on, since then it only ends.
     """
     person, asked_by = context.clicker, context.entry.request.origin.user_id
     if isinstance(person, Unreadable):
-        return context.refuse(NothingDone.CANNOT_TELL_WHO)
-    if not reviewed.rules and reviewed.ground and not reviewed.in_doubt:
-        return None
+        return context.cannot_tell(person)
+    if not reviewed.rules and reviewed.doubt:
+        return _cannot_tell_requester(context, reviewed.doubt)
+    if not reviewed.rules:
+        return None if reviewed.ground else context.refuse(NothingDone.NOTHING_TO_DECIDE)
     if any(may_approve(rule, person, asked_by) for rule in reviewed.rules):
         return None
-    if any(
-        rule.approvers and rule.approvers.groups & set(person.unreadable) for rule in reviewed.rules
-    ):
-        return context.refuse(NothingDone.CANNOT_TELL_WHO)
-    alone = (replace(rule, self_approval=True) for rule in reviewed.rules)
-    own = any(may_approve(rule, person, asked_by) for rule in alone)
-    why = NothingDone.OWN_REQUEST if own else NothingDone.NOT_AN_APPROVER
+    if no := context.unread(person, approver_groups(reviewed.rules)):
+        return no
+    alone = [replace(rule, self_approval=True) for rule in reviewed.rules]
+    member = replace(person, standing=Standing.MEMBER)
+    if any(may_approve(rule, person, asked_by) for rule in alone):
+        why = NothingDone.OWN_REQUEST
+    elif any(may_approve(rule, member, asked_by) for rule in alone):
+        why = NothingDone.NOT_A_MEMBER
+    else:
+        why = NothingDone.NOT_AN_APPROVER
     return Refuse("not an approver", refused(context.words, why))
+
+
+def _cannot_tell_requester(context: ClickContext, doubt: Doubt) -> Reply:
+    return Reply(cannot_tell_requester(context.words, context.entry.request.origin.user_id, doubt))

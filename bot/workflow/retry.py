@@ -7,7 +7,7 @@ from bot.domain.click import Click
 from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
 from bot.messages.clicks import NothingDone
-from bot.policy.decide import may_approve
+from bot.policy.decide import approver_groups, may_approve
 from bot.policy.kinds import Unreadable
 from bot.workflow.click_steps import ClickContext, ClickStep, Resubmit
 from bot.workflow.ruling import approving_rule
@@ -22,10 +22,12 @@ def retry(context: ClickContext) -> ClickStep:
     if entry.retried_by:
         return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
     if isinstance(context.clicker, Unreadable):
-        return context.refuse(NothingDone.CANNOT_TELL_WHO)
+        return context.cannot_tell(context.clicker)
     origin, rule = request.origin, approving_rule(context.policy, request)
     if not context.own and not (rule and may_approve(rule, context.clicker, origin.user_id)):
-        return context.refuse(NothingDone.NOT_FOR_RETRY)
+        groups = approver_groups([rule] if rule else [])
+        no = context.unread(context.clicker, groups)
+        return no or context.refuse(NothingDone.NOT_FOR_RETRY)
     if not context.failed:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     here = click.channel_id == origin.channel_id  # not in a direct message

@@ -16,7 +16,7 @@ from bot.policy.kinds import (
     Ask,
     Decision,
     Deny,
-    GroupUnreadable,
+    Doubt,
     NeedsApproval,
     Permitted,
     Person,
@@ -63,11 +63,11 @@ def decide_again(
     return decide_all(policy, request.origin, requester, receivers, request.env)
 
 
-def in_doubt(decision: Decision) -> bool:
-    """Tell whether it is a denial only because Slack did not answer who somebody is, or who is in a group."""
-    return isinstance(decision, Deny) and isinstance(
-        decision.because, PersonUnreadable | GroupUnreadable
-    )
+def doubt_in(decision: Decision) -> Doubt | None:
+    """Return what Slack did not answer, if it is a denial only for that: who somebody is, or who is in a group."""
+    if isinstance(decision, Deny) and isinstance(decision.because, Doubt):
+        return decision.because
+    return None
 
 
 def strictest(decisions: Sequence[Decided]) -> Decided:
@@ -75,7 +75,7 @@ def strictest(decisions: Sequence[Decided]) -> Decided:
 
     def rank(decided: Decided) -> int:
         if isinstance(decided[1], Deny):
-            return 1 if in_doubt(decided[1]) else 0
+            return 1 if doubt_in(decided[1]) else 0
         return 2 if isinstance(decided[1], NeedsApproval) else 3
 
     return min(decisions, key=rank)
@@ -153,8 +153,8 @@ def _denied(
 
 
 def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:
-    if in_doubt(no):
-        return cannot_tell_requester(words, ask.person.user_id)
+    if doubt := doubt_in(no):
+        return cannot_tell_requester(words, ask.person.user_id, doubt)
     return denied_for_them(words, ask, _appids_denied(decisions))
 
 

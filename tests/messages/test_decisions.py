@@ -44,7 +44,7 @@ from bot.messages.decisions import (
 from bot.messages.modals import decision, refusal, trouble
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
-from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
+from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule, Unreadable
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
 from tests.messages.checks import CHINESE_TYPOGRAPHY
@@ -122,6 +122,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in UNDECIDED.items()
         },
         "not yours": say.refused(words, say.NothingDone.NOT_YOURS, request),
+        "nothing to decide": say.refused(words, say.NothingDone.NOTHING_TO_DECIDE, request),
         "not for cancel": say.refused(words, say.NothingDone.NOT_FOR_CANCEL, request),
         "not for retry": say.refused(words, say.NothingDone.NOT_FOR_RETRY, request),
         **{
@@ -164,8 +165,16 @@ def without_request(words: Words) -> dict[str, Message]:
         "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER),
         "own request": say.refused(words, say.NothingDone.OWN_REQUEST),
         "retried already": say.refused(words, say.NothingDone.RETRIED_ALREADY),
-        "cannot tell who": say.refused(words, say.NothingDone.CANNOT_TELL_WHO),
-        "cannot tell the requester": say.cannot_tell_requester(words, "U1REQUESTER"),
+        "no member": say.refused(words, say.NothingDone.NOT_A_MEMBER),
+        **{
+            f"cannot tell {whose}": say.cannot_tell(words, "U1REQUESTER", why, of, clicked=clicked)
+            for whose, why, of, clicked in [
+                ("who", Unreadable.SLACK_DOWN, None, True),
+                ("the requester", Unreadable.RATE_LIMITED, None, False),
+                ("who for good", Unreadable.MISSING_SCOPE, None, True),
+                ("who is in a group", Unreadable.NOT_FOUND, "S1", False),
+            ]
+        },
         "not recorded": say.refused(words, say.NothingDone.NOT_RECORDED),
         "not opened": say.refused(words, say.NothingDone.NOT_OPENED),
         "rest cancelled": say.rest_cancelled(words, 1),

@@ -24,7 +24,16 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
 from bot.messages.clicks import too_late
-from bot.policy.kinds import Approvers, Effect, Operators, Person, Policy, Rule, Unreadable
+from bot.policy.kinds import (
+    Approvers,
+    Effect,
+    Operators,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+)
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
@@ -124,6 +133,7 @@ SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
         (context(CONFIRMING, SECOND), (Reply, False)),
         (context(ENDED, outcome=Shared()), (Reply, True)),
         (context(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
+        (context(WAITING), (Reply, True)),
     ],
 )
 def test_a_click_on_confirm_has_this_result(
@@ -166,7 +176,7 @@ def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
 
 def test_a_person_who_cannot_be_looked_up_is_told_so_and_not_that_they_may_not() -> None:
     assert step_of(Act.CONFIRM, context(CONFIRMING, NOT_TOLD)) == Reply(
-        say.refused(ENGLISH, say.NothingDone.CANNOT_TELL_WHO)
+        say.cannot_tell(ENGLISH, "U1", NOT_TOLD, clicked=True)
     )
 
 
@@ -174,6 +184,13 @@ def test_a_confirmed_request_waits_by_the_current_rule_and_its_expiry() -> None:
     step = step_of(Act.CONFIRM, context(CONFIRMING, None, replace(FOUR, name="new")))
     assert isinstance(step, ApplyMove)
     assert (step.move.rule, step.move.patience) == ("new", 3 * 3600.0)
+
+
+def test_a_second_confirmation_says_as_the_first_that_the_approvers_are_asked() -> None:
+    first = step_of(Act.CONFIRM, context(CONFIRMING, None, FOUR))
+    second = step_of(Act.CONFIRM, context(WAITING, None, FOUR))
+    assert isinstance(first, ApplyMove)
+    assert second == Reply(first.message, settles=True)
 
 
 def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
@@ -207,11 +224,61 @@ def test_a_click_on_cancel_has_this_result(
 def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_cancel() -> None:
     doubted = context(WAITING, person("U5", "S2"), FOUR)
     assert step_of(Act.CANCEL, doubted) == Reply(
-        say.refused(ENGLISH, say.NothingDone.CANNOT_TELL_WHO)
+        say.cannot_tell(ENGLISH, "U5", NOT_TOLD, clicked=True)
     )
     assert step_of(Act.CANCEL, context(WAITING, STRANGER, FOUR)) == Reply(
         say.refused(ENGLISH, say.NothingDone.NOT_FOR_CANCEL, ONE)
     )
+
+
+GUEST = replace(SECOND, standing=Standing.GUEST)
+
+
+@pytest.mark.parametrize("person", [GUEST, replace(NINTH, standing=Standing.OUTSIDER)])
+def test_an_approver_or_operator_who_is_no_member_is_told_that(person: Person) -> None:
+    no = say.refused(ENGLISH, say.NothingDone.NOT_A_MEMBER)
+    assert step_of(Act.CANCEL, context(WAITING, person, FOUR)) == Reply(no)
+    if person is GUEST:
+        decided = step_of(Act.APPROVE, context(WAITING, person, FOUR))
+        assert decided == Refuse("not an approver", no)
+
+
+@pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
+def test_an_approver_is_told_that_the_policy_asks_for_no_approval_any_more(act: Act) -> None:
+    nothing = say.refused(ENGLISH, say.NothingDone.NOTHING_TO_DECIDE, ONE)
+    assert step_of(act, context(WAITING, SECOND)) == Reply(nothing)
+
+
+@pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT, Act.CANCEL, Act.RETRY])
+def test_a_person_whose_group_slack_does_not_know_is_not_sent_to_click_again(act: Act) -> None:
+    unknown = replace(SECOND, user_id="U5", unreadable={"S2": Unreadable.NOT_FOUND})
+    state, outcome = (ENDED, FAILED) if act is Act.RETRY else (WAITING, None)
+    step = step_of(act, context(state, unknown, FOUR, outcome=outcome))
+    assert isinstance(step, Reply)
+    assert "<!subteam^S2> (Slack does not know this id)" in step.message.text
+    assert "Who can fix it" in step.message.text
+
+
+@pytest.mark.parametrize(
+    ("requester", "rule", "why"),
+    [
+        (Unreadable.MISSING_SCOPE, FOUR, "I lack a scope"),
+        (Unreadable.MISSING_SCOPE, PLAIN, "I lack a scope"),
+        (NOT_TOLD, PLAIN, "click again"),
+        (
+            replace(person("U1"), unreadable={"S9": Unreadable.PAID_PLAN}),
+            replace(FOUR, groups=frozenset({"S9"})),
+            "<!subteam^S9> (user groups need a paid",
+        ),
+    ],
+)
+def test_an_approver_is_told_why_the_requester_cannot_be_checked(
+    requester: Person | Unreadable, rule: Rule, why: str
+) -> None:
+    step = step_of(Act.APPROVE, context(WAITING, SECOND, rule, requester=requester))
+    assert isinstance(step, Reply)
+    assert "<@U1>" in step.message.text
+    assert why in step.message.text
 
 
 def test_a_cancellation_is_answered_at_the_place_of_its_button() -> None:

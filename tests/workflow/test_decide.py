@@ -31,6 +31,7 @@ from tests.said import (
     CLICK_NOT_RECORDED,
     NEEDS_APPROVAL,
     NO_SUCH_REQUEST,
+    NOT_A_MEMBER,
     NOT_AN_APPROVER,
     OWN_REQUEST,
     TOO_LATE,
@@ -334,9 +335,9 @@ async def test_a_modal_survives_a_restart(rig: Rig) -> None:
             APPROVE.replace('"U0REQUESTER"', f'"{APPROVER}"', 1), APPROVER, "own", id="own"
         ),
         pytest.param(EVERYBODY, REQUESTER, OWN_REQUEST, id="own, as everybody"),
-        pytest.param(EVERYBODY, "U0GUEST", NOT_AN_APPROVER, id="guest"),
-        pytest.param(EVERYBODY, "U0GONE", NOT_AN_APPROVER, id="deactivated"),
-        pytest.param(EVERYBODY, "U0ELSEWHERE", NOT_AN_APPROVER, id="of another organisation"),
+        pytest.param(EVERYBODY, "U0GUEST", NOT_A_MEMBER, id="guest"),
+        pytest.param(EVERYBODY, "U0GONE", NOT_A_MEMBER, id="deactivated"),
+        pytest.param(EVERYBODY, "U0ELSEWHERE", NOT_A_MEMBER, id="of another organisation"),
     ],
 )
 async def test_a_person_who_may_not_decide_is_told_so(
@@ -385,7 +386,7 @@ async def test_an_approver_who_was_deactivated_meanwhile_decides_nothing(rig: Ri
         await rig.ask()
         view = await rig.open(APPROVER, "approve")
         rig.slack.people[APPROVER] = replace(rig.slack.people[APPROVER], deleted=True)
-        assert NOT_AN_APPROVER in await rig.send(APPROVER, view)
+        assert NOT_A_MEMBER in await rig.send(APPROVER, view)
     assert states(rig.database) == ["waiting"]
 
 
@@ -469,7 +470,9 @@ async def test_a_request_is_not_denied_because_the_requesters_group_cannot_be_re
         await rig.ask()
         view = await rig.open(APPROVER, "approve")
         del rig.slack.groups["S0PLATFORM"]
-        assert f"find out from Slack who <@{REQUESTER}> is" in await rig.send(APPROVER, view)
+        said = await rig.send(APPROVER, view)
+        assert f"tell me enough about <@{REQUESTER}>" in said
+        assert "<!subteam^S0PLATFORM> (Slack does not know this id)" in said
     assert states(rig.database) == ["waiting"]
 
 

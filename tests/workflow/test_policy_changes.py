@@ -13,7 +13,7 @@ from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, REQUESTER, Change, calls_of, free_port, soon
+from tests.conftest import ENV, RELEASES, REQUESTER, Change, calls_of, free_port, soon
 from tests.rig import (
     ALLOW,
     APPROVE,
@@ -205,6 +205,24 @@ async def test_a_rejection_counts_even_if_the_env_has_another_owner_now(
         assert YOU_REJECTED in await rig.send(APPROVER, view)
         await rig.over()
     assert rig.column("outcome") == "rejected"
+
+
+async def test_a_request_that_needs_no_approval_any_more_is_left_to_its_requester(
+    rig: Rig, change: Change
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        await change(ALLOW)
+        said = await rig.send(APPROVER, view)
+        assert "nothing to decide" in said
+        assert f"<@{REQUESTER}>, who asked for it, can cancel the request" in said
+        assert rig.wechat.calls == []
+        await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
+        await rig.over()
+        await rig.ask()
+        await rig.over(2)
+    assert rig.wechat.shared == [(OWNER, ENV, APPID)]
 
 
 async def test_a_new_owner_of_another_env_changes_nothing(rig: Rig, change: Change) -> None:

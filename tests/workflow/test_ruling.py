@@ -33,9 +33,9 @@ from bot.workflow.ruling import (
     Refusal,
     decide_all,
     deciding_rules,
+    doubt_in,
     first_state,
     ground_against,
-    in_doubt,
     ruling,
     strictest,
 )
@@ -158,7 +158,7 @@ def test_a_waiting_request_continues_by_one_rule_with_the_same_owner_or_has_the_
 
 @pytest.mark.parametrize("decision", [*PASSED, *DENIALS])
 def test_only_a_denial_for_lack_of_an_answer_is_doubtful(decision: Decision) -> None:
-    assert in_doubt(decision) is (decision in DENIALS[3:])
+    assert (doubt_in(decision) is not None) is (decision in DENIALS[3:])
 
 
 @pytest.mark.parametrize(
