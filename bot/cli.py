@@ -1,6 +1,7 @@
 """The command line: run the bot, or try it without Slack."""
 
 import argparse
+import errno
 import gc
 import logging
 import os
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.setup import log_uncaught, set_up
-from bot.ops.output import FAILED, FINE
+from bot.ops.output import FAILED, FINE, complain
 from bot.settings.environ import environment
 
 _INTERRUPTED = 130
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,11 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up("INFO", None, ())  # for what goes wrong before the settings are known
     log_uncaught()
     try:
-        return command(given)
+        code = command(given)
+        sys.stdout.flush()
     except BrokenPipeError:  # such as `| head`
         return FINE
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        complain([f"The output cannot be written to its end ({error.strerror})."])
+        return FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
+    else:
+        return code
     finally:
         _discard_unread_output()
 
@@ -131,7 +141,9 @@ def _run(_: argparse.Namespace) -> int:
     gc.disable()  # until the bot is ready: what is loaded until then is never freed
     from bot.app.process import run  # noqa: PLC0415  # no other command needs it
 
-    return run(environment)
+    code = run(environment)
+    _discard_unread_output()  # the line that says it is ready
+    return code
 
 
 def _discard_unread_output() -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 
 from bot.ops.logs.redaction import Redactor
@@ -48,8 +49,9 @@ def complain(problems: Iterable[str], secrets: Iterable[str] = ()) -> int:
     """
     for handler in logging.getLogger().handlers:
         handler.flush()  # the log has a thread of its own, and these sentences come last
-    for problem in map(Redactor(secrets).clean, problems):
-        print(printable(problem), file=sys.stderr)
+    with suppress(OSError):  # if nothing can be written there, the exit code still says it
+        for problem in map(Redactor(secrets).clean, problems):
+            print(printable(problem), file=sys.stderr)
     return WRONG_SETUP
 
 

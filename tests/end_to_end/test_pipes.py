@@ -1,7 +1,9 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,23 @@ async def test_a_closed_output_pipe_causes_no_traceback(
     _, err = await process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "command", [("audit", "--format", "csv"), ("doctor", "--json")], ids=" ".join
+)
+async def test_output_that_does_not_fit_on_the_disk_is_a_failure_told_in_one_sentence(
+    command: tuple[str, ...], tmp_path: Path, empty_ledger: Path
+) -> None:
+    ledger = tmp_path / "share-env.db"
+    shutil.copyfile(empty_ledger, ledger)
+    with closing(sqlite3.connect(ledger)) as connection, connection:
+        connection.execute("INSERT INTO events (at, kind) VALUES (1, 'mistake')")
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = await spawn({}, tmp_path, *command, stdout=full)
+    finally:
+        os.close(full)
+    _, err = await process.communicate()
+    said = "The output cannot be written to its end (No space left on device).\n"
+    assert (process.returncode, err.decode()) == (1, said)
