@@ -3,13 +3,13 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from dotenv import dotenv_values
-from dotenv.parser import Original, parse_stream
+from dotenv.parser import Binding, Original, parse_stream
 
 from bot.domain.problem import Problem
 
@@ -19,6 +19,7 @@ DOTENV = Path(".env")
 """The `.env` in the working directory."""
 
 _CURLY = re.compile(r"[“”„‘’].*[“”‘’]", re.DOTALL)
+_OPEN = re.compile(r"\s*(?:export\s+)?\w+\s*=\s*(['\"])(?!.*\1)")
 
 
 def environment() -> dict[str, str]:
@@ -27,6 +28,28 @@ def environment() -> dict[str, str]:
     A `.env`, or a line of it, that cannot be read ends the process with a sentence and exit code 2, as for a wrong setting.
     Such a line is not skipped: it might be the one that restricts from where people may share.
     """
+    text, lines = _dotenv()
+    bad = [line for line in lines if line.error or line.value is None]
+    if bad:
+        _end(f".env, line {_number(line.original)}, {_flaw(line)}" for line in bad)
+    curly = [_number(line.original) for line in lines if _CURLY.fullmatch(line.value or "")]
+    if curly:
+        found = "has curly quotes around the value. Write straight ones, or none."
+        _end(f".env, line {number}, {found}" for number in curly)
+    file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
+    return {**file, **os.environ}
+
+
+def repeated() -> dict[str, list[int]]:
+    """Return the lines of each name that `.env` sets more than once; the last one counts, also if it is empty."""
+    at: dict[str, list[int]] = {}
+    for line in _dotenv()[1]:
+        at.setdefault(line.key or "", []).append(_number(line.original))
+    return {name: numbers for name, numbers in at.items() if len(numbers) > 1}
+
+
+def _dotenv() -> tuple[str, list[Binding]]:
+    """Return the text of `.env`, and its lines that are not blank or comments."""
     try:
         raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
     except OSError as error:
@@ -36,16 +59,13 @@ def environment() -> dict[str, str]:
         _end([".env is in UTF-16. Save it as UTF-8."])
     # Comments may be in another encoding.
     text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
-    lines = [line for line in parse_stream(StringIO(text)) if line.error or line.key]
-    bad = [_number(line.original) for line in lines if line.error or line.value is None]
-    if bad:
-        _end([f".env, line {number}, is not NAME=value. Correct it." for number in bad])
-    curly = [_number(line.original) for line in lines if _CURLY.fullmatch(line.value or "")]
-    if curly:
-        found = "has curly quotes around the value. Write straight ones, or none."
-        _end([f".env, line {number}, {found}" for number in curly])
-    file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
-    return {**file, **os.environ}
+    return text, [line for line in parse_stream(StringIO(text)) if line.error or line.key]
+
+
+def _flaw(line: Binding) -> str:
+    if _OPEN.match(line.original.string):
+        return "has a quote that does not end. Close it, or write none."
+    return "is not NAME=value. Correct it."
 
 
 def _number(original: Original) -> int:
@@ -54,7 +74,7 @@ def _number(original: Original) -> int:
     return original.line + original.string[:blank].count("\n")
 
 
-def _end(problems: Sequence[str]) -> NoReturn:
+def _end(problems: Iterable[str]) -> NoReturn:
     sys.stderr.writelines(f"{problem}\n" for problem in problems)
     raise SystemExit(2)
 

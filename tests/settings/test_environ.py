@@ -94,7 +94,7 @@ def test_an_invalid_line_ends_the_process_with_a_sentence_without_the_value(
     dotenv: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dotenv.write_text(
-        "# mine\nSLACK_BOT_TOKEN xoxb-1\n\nA_ONE='xoxb-2\nexport A_TWO=z\nA_THREE\n\nexport A_FOUR # all\n"
+        "# mine\nSLACK_BOT_TOKEN xoxb-1\nA='b' c\nA_ONE='xoxb-2\nexport A_TWO=z\nA_THREE\n\nexport A_FOUR # all\n"
     )
     with pytest.raises(SystemExit) as caught:
         environment()
@@ -103,8 +103,9 @@ def test_an_invalid_line_ends_the_process_with_a_sentence_without_the_value(
     assert (said.out, said.err.splitlines()) == (
         "",
         [
-            ".env, line 2, is not NAME=value. Correct it.",
-            *(f".env, line {n}, is not NAME=value. Correct it." for n in (4, 6, 8)),
+            *(f".env, line {n}, is not NAME=value. Correct it." for n in (2, 3)),
+            ".env, line 4, has a quote that does not end. Close it, or write none.",
+            *(f".env, line {n}, is not NAME=value. Correct it." for n in (6, 8)),
         ],
     )
 

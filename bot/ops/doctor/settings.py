@@ -9,14 +9,15 @@ from pathlib import Path
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
-from bot.settings.environ import DOTENV, Reader
+from bot.settings.environ import DOTENV, Reader, repeated
 from bot.settings.load import Parts
 from bot.settings.pasted import belongs
 from bot.settings.table import NAMES
 
 _NAME = "settings"
 _ROTATES = "xoxe."
-_OURS = ("SLACK_", "WECHAT_", "SHARE_ENV_")
+_OURS_ALONE = "SHARE_ENV_"
+_OURS = ("SLACK_", "WECHAT_", _OURS_ALONE)
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""
 _CLOSE = 0.85  # similarity; 1 is equal
@@ -35,7 +36,7 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append(warning(_NAME, held, fix))
     if others_may_read(DOTENV):
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
-    found += _unknown(environ)
+    found += [*_repeated(), *_unknown(environ)]
     return found or [ok(_NAME, _held(parts))]
 
 
@@ -56,13 +57,21 @@ def _nothing_set() -> Finding:
     return wrong(_NAME, found, fix)
 
 
+def _repeated() -> Iterator[Finding]:
+    for name, lines in repeated().items():
+        found = f"{name} is set more than once in {DOTENV}, in lines {', '.join(map(str, lines))}"
+        yield warning(_NAME, found, f"Keep one of them. Line {lines[-1]} counts, even if empty.")
+
+
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield names in `.env` that resemble settings; the process's environment also serves other programs."""
-    for name in sorted(set(environ) - set(os.environ) - set(NAMES)):
-        close = get_close_matches(name, NAMES, 1, _CLOSE)
-        if close or name.startswith(_OURS):
-            fix = f"Did you mean {close[0]}?" if close else "Take it out."
-            yield warning(_NAME, f"{name} in .env is not a setting", fix)
+    """Yield names that resemble settings; in the process's environment only those that no other program uses."""
+    for name in sorted(set(environ) - set(NAMES)):
+        close = get_close_matches(name.upper(), NAMES, 1, _CLOSE)
+        fix = f"Did you mean {close[0]}?" if close else "Take it out."
+        if name not in os.environ and (close or name.startswith(_OURS)):
+            yield warning(_NAME, f"{name} in {DOTENV} is not a setting", fix)
+        elif name in os.environ and name.startswith(_OURS_ALONE):
+            yield warning(_NAME, f"{name} in the environment is not a setting", fix)
 
 
 def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Finding]:

@@ -137,6 +137,7 @@ async def test_each_problem_is_a_line_with_its_fix(environ: dict[str, str]) -> N
         ("DATABSE_URL", "Did you mean DATABASE_URL?"),
         ("SHARE_ENV_ADMINS", "Take it out."),
         ("WECHAT_X", "Take it out."),
+        ("slack_bot_token", "Did you mean SLACK_BOT_TOKEN?"),
         ("EDITOR", None),
     ],
 )
@@ -154,6 +155,36 @@ async def test_unknown_names_in_the_process_environment_are_fine(
 ) -> None:
     monkeypatch.setenv("SLACK_CLIENT_ID", "made-up")
     assert await level_of(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
+
+
+async def test_a_name_in_the_process_environment_that_only_this_bot_could_use_is_reported(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    misspelt = {"SHARE_ENV_ALLOWED_CHANNEL": "C0RELEASES"}
+    monkeypatch.setenv(*next(iter(misspelt.items())))
+    finding = await finding_of(environ | misspelt, "settings")
+    assert (finding.level, finding.found, finding.fix) == (
+        "warning",
+        "SHARE_ENV_ALLOWED_CHANNEL in the environment is not a setting",
+        "Did you mean SHARE_ENV_ALLOWED_CHANNELS?",
+    )
+
+
+async def test_a_setting_that_stands_twice_in_the_env_file_is_reported(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dotenv = tmp_path / ".env"
+    dotenv.touch(0o600)
+    dotenv.write_text(
+        "SHARE_ENV_ALLOWED_CHANNELS=C0RELEASES\nPORT=\n\nSHARE_ENV_ALLOWED_CHANNELS=\n"
+    )
+    finding = await finding_of(environ, "settings")
+    assert (finding.level, finding.found, finding.fix) == (
+        "warning",
+        "SHARE_ENV_ALLOWED_CHANNELS is set more than once in .env, in lines 1, 4",
+        "Keep one of them. Line 4 counts, even if empty.",
+    )
 
 
 async def test_a_rotating_token_is_a_warning(environ: dict[str, str]) -> None:
