@@ -10,15 +10,14 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.domain.click import Act, Click
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.blocks import Block, read_value, value_of
+from bot.messages.blocks import Block, value_of
 from bot.messages.clicks import NothingDone, refused
-from bot.messages.modals import COMMENT, decision, refusal
-from bot.messages.words import as_typed
+from bot.messages.modals import decision, refusal
 from bot.runtime.cache import REDELIVERED, Recent
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
-from bot.slack.payloads import Body, Posted, read_ref, ref_of, team_of, text_at, text_if_any
+from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
 from bot.slack.private import PrivateAnswers
 from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler, DecisionModal
@@ -134,56 +133,6 @@ class ClickListeners:
         )
 
 
-def click_of(body: Body) -> Click:
-    """Read block_actions; a button on the App Home has no channel and no message."""
-    ephemeral = (body.get("container") or {}).get("is_ephemeral")
-    channel_id = text_if_any(body, "channel", "id") or text_if_any(body, "container", "channel_id")
-    root = text_if_any(body, "message", "thread_ts") or text_if_any(body, "container", "thread_ts")
-    ts = "" if ephemeral else text_if_any(body, "message", "ts")
-    # Slack returns a message's texts escaped (bolt-python, issue 513); whether also a button's value is not documented.
-    request_id, reason = read_value(as_typed(text_if_any(body["actions"][0], "value")))
-    return Click(
-        team_id=team_of(body),
-        user_id=text_at(body, "user", "id"),
-        channel_id=channel_id,
-        channel_name=text_if_any(body, "channel", "name"),
-        trigger_id=text_at(body, "trigger_id"),
-        request_id=request_id,
-        response_url=text_if_any(body, "response_url"),
-        active_thread=root,
-        message=ref_of(Posted(channel_id, ts, root)) if ts else None,
-        reason=reason,
-    )
-
-
-def without_buttons(body: Body) -> dict[str, object] | None:
-    """Return the arguments that update the clicked message to one without buttons; None if it is ephemeral."""
-    message = body.get("message") or {}
-    channel, ts = text_if_any(body, "channel", "id"), text_if_any(body, "message", "ts")
-    if not channel or not ts or (body.get("container") or {}).get("is_ephemeral"):
-        return None
-    kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
-    return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
-
-
 def _metadata_of(click: Click) -> str:
     """Return a modal's metadata: the request's id and the reference of the clicked message."""
     return value_of(click.request_id, click.message)
-
-
-def decision_of(body: Body) -> Click:
-    """Read the view_submission of a decision's modal, as a click on the message with the button."""
-    request_id, message = read_value(text_at(body, "view", "private_metadata"))
-    at = next(iter(read_ref(message)), None)
-    written = body["view"]["state"]["values"]
-    return Click(
-        team_id=team_of(body),
-        user_id=text_at(body, "user", "id"),
-        channel_id=at.channel if at else "",
-        channel_name="",
-        trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
-        request_id=request_id,
-        active_thread=at.root if at else "",
-        message=message,
-        comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
-    )

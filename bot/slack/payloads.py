@@ -1,10 +1,14 @@
-"""Read Slack's payloads: their texts and origin; and the references of messages. Pure."""
+"""Read Slack's payloads: their texts, origin and click; and the references of messages. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.domain.click import Click
 from bot.domain.request import Origin
+from bot.messages.blocks import read_value
+from bot.messages.modals import COMMENT
+from bot.messages.words import as_typed
 
 Body = Mapping[str, Any]
 
@@ -69,6 +73,56 @@ def shortcut_origin(body: Body) -> Origin:
         thread_ts=active or text_if_any(body, "message", "ts"),
         active_thread=active,
     )
+
+
+def click_of(body: Body) -> Click:
+    """Read block_actions; a button on the App Home has no channel and no message."""
+    ephemeral = (body.get("container") or {}).get("is_ephemeral")
+    channel_id = text_if_any(body, "channel", "id") or text_if_any(body, "container", "channel_id")
+    root = text_if_any(body, "message", "thread_ts") or text_if_any(body, "container", "thread_ts")
+    ts = "" if ephemeral else text_if_any(body, "message", "ts")
+    # Slack returns a message's texts escaped (bolt-python, issue 513); whether also a button's value is not documented.
+    request_id, reason = read_value(as_typed(text_if_any(body["actions"][0], "value")))
+    return Click(
+        team_id=team_of(body),
+        user_id=text_at(body, "user", "id"),
+        channel_id=channel_id,
+        channel_name=text_if_any(body, "channel", "name"),
+        trigger_id=text_at(body, "trigger_id"),
+        request_id=request_id,
+        response_url=text_if_any(body, "response_url"),
+        active_thread=root,
+        message=ref_of(Posted(channel_id, ts, root)) if ts else None,
+        reason=reason,
+    )
+
+
+def decision_of(body: Body) -> Click:
+    """Read the view_submission of a decision's modal, as a click on the message with the button."""
+    request_id, message = read_value(text_at(body, "view", "private_metadata"))
+    at = next(iter(read_ref(message)), None)
+    written = body["view"]["state"]["values"]
+    return Click(
+        team_id=team_of(body),
+        user_id=text_at(body, "user", "id"),
+        channel_id=at.channel if at else "",
+        channel_name="",
+        trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
+        request_id=request_id,
+        active_thread=at.root if at else "",
+        message=message,
+        comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
+    )
+
+
+def without_buttons(body: Body) -> dict[str, object] | None:
+    """Return the arguments that update the clicked message to one without buttons; None if it is ephemeral."""
+    message = body.get("message") or {}
+    channel, ts = text_if_any(body, "channel", "id"), text_if_any(body, "message", "ts")
+    if not channel or not ts or (body.get("container") or {}).get("is_ephemeral"):
+        return None
+    kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
+    return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Clicks as Slack delivers them: acked at once, read wherever the button is, and always answered."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,6 @@ from bot.messages import modals
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
-from bot.slack.clicks import click_of, decision_of
 from bot.slack.forms import MESSAGE_SHORTCUT
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, soon, states
 from tests.languages import CHINESE
@@ -177,120 +175,6 @@ async def test_a_public_message_is_never_replaced_by_an_answer_to_one_person(rig
     assert rig.slack.parents(RELEASES)[0].text.startswith("🚫")
     assert "cancelled this" in rig.slack.parents(APPROVALS)[0].text
     assert not has_button(rig.slack.parents(APPROVALS)[0], "approve")
-
-
-# Reading payloads.
-
-
-BODY: dict[str, Any] = {
-    "user": {"id": "U1", "team_id": "T1"},
-    "team": {"id": "T1"},
-    "trigger_id": "1.2.x",
-    "response_url": "https://hooks.example/1",
-    "channel": {"id": "C1", "name": "releases"},
-    "message": {"ts": "1.5"},
-    "container": {"type": "message", "message_ts": "1.5", "channel_id": "C1"},
-    "actions": [{"action_id": "approve", "value": "r1"}],
-}
-
-
-@pytest.mark.parametrize(
-    ("changes", "read"),
-    [
-        pytest.param(
-            {},
-            {"message": "C1/1.5", "active_thread": "", "team_id": "T1"},
-            id="message",
-        ),
-        pytest.param(
-            {"message": {"ts": "1.7", "thread_ts": "1.5"}},
-            {"message": "C1/1.7/1.5", "active_thread": "1.5"},
-            id="in a thread",
-        ),
-        pytest.param(
-            {
-                "message": None,
-                "container": {"is_ephemeral": True, "channel_id": "C1", "thread_ts": "1.5"},
-            },
-            {"message": None, "active_thread": "1.5", "channel_id": "C1"},
-            id="ephemeral",
-        ),
-        pytest.param(
-            {"container": {"is_ephemeral": True, "channel_id": "C1"}},
-            {"message": None},
-            id="ephemeral, with its message",
-        ),
-        pytest.param(
-            {
-                "channel": None,
-                "message": None,
-                "response_url": None,
-                "container": {"type": "view", "view_id": "V1"},
-            },
-            {
-                "channel_id": "",
-                "channel_name": "",
-                "message": None,
-                "response_url": "",
-            },
-            id="App Home",
-        ),
-        pytest.param(
-            {"user": {"id": "U1", "team_id": "T2"}},
-            {"team_id": "T1"},
-            id="another team of their own",
-        ),
-        pytest.param({"user": {"id": "U1"}}, {"team_id": "T1"}, id="no team of their own"),
-        pytest.param(
-            {"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}},
-            {"team_id": "T1"},
-            id="a view opened from another workspace",
-        ),
-        pytest.param(
-            {"team": None, "user": {"id": "U1", "team_id": "T1"}},
-            {"team_id": "T1"},
-            id="no team but their own",
-        ),
-        pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
-        pytest.param({}, {"request_id": "r1", "reason": None}, id="no reason"),
-        pytest.param(
-            {"actions": [{"action_id": "again", "value": "r1 a <b> & c"}]},
-            {"request_id": "r1", "reason": "a <b> & c"},
-            id="a reason",
-        ),
-        pytest.param(
-            {"actions": [{"action_id": "again", "value": "r1 a &lt;b&gt; &amp; c"}]},
-            {"request_id": "r1", "reason": "a <b> & c"},
-            id="a reason, escaped",
-        ),
-    ],
-)
-def test_a_click_is_read_wherever_the_button_is(
-    changes: dict[str, Any], read: dict[str, str | None]
-) -> None:
-    click = click_of({**BODY, **changes})
-    assert {name: getattr(click, name) for name in read} == read
-    assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")
-
-
-@pytest.mark.parametrize(
-    ("metadata", "read"),
-    [
-        ("r1 C1/1.5", {"message": "C1/1.5", "channel_id": "C1", "active_thread": ""}),
-        ("r1 C1/1.7/1.5", {"message": "C1/1.7/1.5", "channel_id": "C1", "active_thread": "1.5"}),
-        ("r1", {"message": None, "channel_id": "", "active_thread": ""}),
-    ],
-    ids=["message", "in a thread", "App Home"],
-)
-def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
-    metadata: str, read: dict[str, str | None]
-) -> None:
-    values = {"comment": {"comment": {"value": "fine"}}}
-    view = {"id": "V1", "hash": "2.x", "private_metadata": metadata, "state": {"values": values}}
-    click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
-    assert {name: getattr(click, name) for name in read} == read
-    assert (click.request_id, click.user_id, click.comment) == ("r1", "U2", "fine")
-    assert click.trigger_id == "V1 2.x"
 
 
 # A trigger that expires sooner than after three seconds.

@@ -1,8 +1,9 @@
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from bot.slack.payloads import Posted, read_ref, ref_of
+from bot.slack.payloads import Posted, click_of, decision_of, read_ref, ref_of
 
 # Places of messages, as stored in the ledger.
 
@@ -25,3 +26,117 @@ def test_a_place_is_read_back_as_it_was_written(posted: Sequence[Posted], ref: s
 @pytest.mark.parametrize("ref", [None, "", "private"])
 def test_a_text_that_is_no_place_is_read_as_none(ref: str | None) -> None:
     assert read_ref(ref) == []
+
+
+# Clicks.
+
+
+BODY: dict[str, Any] = {
+    "user": {"id": "U1", "team_id": "T1"},
+    "team": {"id": "T1"},
+    "trigger_id": "1.2.x",
+    "response_url": "https://hooks.example/1",
+    "channel": {"id": "C1", "name": "releases"},
+    "message": {"ts": "1.5"},
+    "container": {"type": "message", "message_ts": "1.5", "channel_id": "C1"},
+    "actions": [{"action_id": "approve", "value": "r1"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "read"),
+    [
+        pytest.param(
+            {},
+            {"message": "C1/1.5", "active_thread": "", "team_id": "T1"},
+            id="message",
+        ),
+        pytest.param(
+            {"message": {"ts": "1.7", "thread_ts": "1.5"}},
+            {"message": "C1/1.7/1.5", "active_thread": "1.5"},
+            id="in a thread",
+        ),
+        pytest.param(
+            {
+                "message": None,
+                "container": {"is_ephemeral": True, "channel_id": "C1", "thread_ts": "1.5"},
+            },
+            {"message": None, "active_thread": "1.5", "channel_id": "C1"},
+            id="ephemeral",
+        ),
+        pytest.param(
+            {"container": {"is_ephemeral": True, "channel_id": "C1"}},
+            {"message": None},
+            id="ephemeral, with its message",
+        ),
+        pytest.param(
+            {
+                "channel": None,
+                "message": None,
+                "response_url": None,
+                "container": {"type": "view", "view_id": "V1"},
+            },
+            {
+                "channel_id": "",
+                "channel_name": "",
+                "message": None,
+                "response_url": "",
+            },
+            id="App Home",
+        ),
+        pytest.param(
+            {"user": {"id": "U1", "team_id": "T2"}},
+            {"team_id": "T1"},
+            id="another team of their own",
+        ),
+        pytest.param({"user": {"id": "U1"}}, {"team_id": "T1"}, id="no team of their own"),
+        pytest.param(
+            {"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}},
+            {"team_id": "T1"},
+            id="a view opened from another workspace",
+        ),
+        pytest.param(
+            {"team": None, "user": {"id": "U1", "team_id": "T1"}},
+            {"team_id": "T1"},
+            id="no team but their own",
+        ),
+        pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
+        pytest.param({}, {"request_id": "r1", "reason": None}, id="no reason"),
+        pytest.param(
+            {"actions": [{"action_id": "again", "value": "r1 a <b> & c"}]},
+            {"request_id": "r1", "reason": "a <b> & c"},
+            id="a reason",
+        ),
+        pytest.param(
+            {"actions": [{"action_id": "again", "value": "r1 a &lt;b&gt; &amp; c"}]},
+            {"request_id": "r1", "reason": "a <b> & c"},
+            id="a reason, escaped",
+        ),
+    ],
+)
+def test_a_click_is_read_wherever_the_button_is(
+    changes: dict[str, Any], read: dict[str, str | None]
+) -> None:
+    click = click_of({**BODY, **changes})
+    assert {name: getattr(click, name) for name in read} == read
+    assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "read"),
+    [
+        ("r1 C1/1.5", {"message": "C1/1.5", "channel_id": "C1", "active_thread": ""}),
+        ("r1 C1/1.7/1.5", {"message": "C1/1.7/1.5", "channel_id": "C1", "active_thread": "1.5"}),
+        ("r1", {"message": None, "channel_id": "", "active_thread": ""}),
+    ],
+    ids=["message", "in a thread", "App Home"],
+)
+def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
+    metadata: str, read: dict[str, str | None]
+) -> None:
+    values = {"comment": {"comment": {"value": "fine"}}}
+    view = {"id": "V1", "hash": "2.x", "private_metadata": metadata, "state": {"values": values}}
+    click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
+    assert {name: getattr(click, name) for name in read} == read
+    assert (click.request_id, click.user_id, click.comment) == ("r1", "U2", "fine")
+    assert click.trigger_id == "V1 2.x"
