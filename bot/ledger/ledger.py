@@ -1,6 +1,6 @@
 """The ledger: requests, which change state, and events, which are append-only."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -124,44 +124,50 @@ class Ledger:
             self.lease.acquired(found.entry)
         return found
 
-    def place(self, entry: Entry, place: str) -> Awaitable[bool]:
+    @in_transaction
+    def place(self, on: Connection, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if another replica holds the request."""
         if entry.state is State.WAITING:
-            return self._writer.run(settle, entry, place)
-        return self._writer.run(move, entry, State.PLACED, [("placed", {})], {"place": place})
+            return settle(on, entry, place)
+        return move(on, entry, State.PLACED, [("placed", {})], {"place": place})
 
-    def asked(self, entry: Entry, where: str) -> Awaitable[bool]:
+    @in_transaction
+    def asked(self, on: Connection, entry: Entry, where: str) -> bool:
         """Record where the approvers were asked, and release the request until half of its time has passed.
 
         False if another replica holds it, or it no longer waits.
         """
-        return self._writer.run(ask, entry, where)
+        return ask(on, entry, where)
 
-    def answer(
+    @in_transaction
+    def answer(  # noqa: PLR0913  # as in `moves`
         self,
+        on: Connection,
         entry: Entry,
         outcome: Outcome,
         seconds: float = 0.0,
         steps: Sequence[Step] = (),
         *,
         called_again: bool = False,
-    ) -> Awaitable[Entry | None]:
+    ) -> Entry | None:
         """Record the outcome and the steps towards it; None if another replica holds the request.
 
         `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
         """
-        return self._writer.run(answer, entry, outcome, seconds, steps, called_again=called_again)
+        return answer(on, entry, outcome, seconds, steps, called_again=called_again)
 
-    def end(self, entry: Entry, how: str, why: str | None = None) -> Awaitable[bool]:
+    @in_transaction
+    def end(self, on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
         """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
         The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
         """
-        return self._writer.run(move, entry, State.ENDED, [(how, {"detail": why})], {})
+        return move(on, entry, State.ENDED, [(how, {"detail": why})], {})
 
-    def note(self, kind: str, origin: Origin, facts: Mapping[str, object]) -> Awaitable[None]:
+    @in_transaction
+    def note(self, on: Connection, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
         """Record an event that changes no request."""
-        return self._writer.run(note, kind, origin, facts)
+        note(on, kind, origin, facts)
 
     @in_transaction
     def history(
@@ -174,9 +180,10 @@ class Ledger:
             return read_entries(on, _HISTORY_OF_APPID, the_appid=about, most=limit)
         return read_entries(on, _HISTORY_OF_ENV, the_env=about, most=limit)
 
-    def told_steps(self, request: Request, outcome: Outcome) -> Awaitable[bool | None]:
+    @in_transaction
+    def told_steps(self, on: Connection, request: Request, outcome: Outcome) -> bool | None:
         """Tell whether earlier answers told all receivers the remaining steps; None if nothing was shared."""
-        return self._writer.run(told_steps, request, outcome)
+        return told_steps(on, request, outcome)
 
     @in_transaction
     def envs(self, on: Connection, limit: int) -> list[str]:
