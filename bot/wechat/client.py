@@ -69,15 +69,16 @@ class WeChat:
         env: str,
         appid: str,
         on_step: Callable[[Step], None] = lambda _: None,
-        may_retry: Callable[[], Awaitable[bool]] = _always,
+        may_call: Callable[[], Awaitable[bool]] = _always,
     ) -> Called:
         """Share the owner's `env` with `appid` and return the outcome, after at most TOTAL_SECONDS plus two token lookups.
 
         Never raises. If an attempt gets no answer, the outcome is Unknown unless a later attempt succeeds. `on_step` is
-        called after each step; `may_retry` is awaited before each retry and can forbid it.
+        called after each step; `may_call` is awaited before each call and can forbid it. A caller that forbids the first one
+        does not use the outcome.
         """
         try:
-            return await self._share(owner, env, appid, on_step, may_retry)
+            return await self._share(owner, env, appid, on_step, may_call)
         except Exception:  # noqa: BLE001  # the requester has to get an answer
             _log.exception("unforeseen error")
             return Unknown(for_trouble(Trouble.BUG))
@@ -88,11 +89,11 @@ class WeChat:
         env: str,
         appid: str,
         on_step: Callable[[Step], None],
-        may_retry: Callable[[], Awaitable[bool]],
+        may_call: Callable[[], Awaitable[bool]],
     ) -> Called:
-        token = await self.tokens.token(owner)
-        if isinstance(token, NoToken):
-            return Failed(token.guidance, token.said, 0, token.link)
+        token = await self._first_token(owner, may_call)
+        if not isinstance(token, str):
+            return token
         end = self.clock() + TOTAL_SECONDS
         used: Counter[AutoRetry] = Counter()
         in_doubt = False
@@ -125,11 +126,20 @@ class WeChat:
             if self.clock() + pause + _LEAST_SECONDS > end:
                 break
             await self.sleep(pause)
-            if not await may_retry() or self.clock() + _LEAST_SECONDS > end:
+            if not await may_call() or self.clock() + _LEAST_SECONDS > end:
                 break
         if in_doubt:
             return Unknown(guidance, said, tries, status)
         return Failed(guidance, said, tries, link, status)
+
+    async def _first_token(
+        self, owner: str, may_call: Callable[[], Awaitable[bool]]
+    ) -> str | Failed | Unknown:
+        """Return the token for the first call, or the outcome if that cannot be made."""
+        token = await self.tokens.token(owner)
+        if isinstance(token, NoToken):
+            return Failed(token.guidance, token.said, 0, token.link)
+        return token if await may_call() else Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
     async def _renew(
         self, owner: str, refused: str, on_step: Callable[[Step], None]

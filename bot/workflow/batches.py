@@ -208,10 +208,10 @@ class _Run:
     async def _call(self, item: Item) -> ItemAnswered | None:
         """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
         request, steps, began = item.request, list[Step](), time.monotonic()
-        may_retry = partial(self.leased.holds, self.batch)
+        may_call = partial(self.leased.holds, self.batch)
         with log_request(request.id):
             outcome = await self.owners.share(
-                request.owner, request.env, request.appid, steps.append, may_retry
+                request.owner, request.env, request.appid, steps.append, may_call
             )
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):

@@ -95,11 +95,12 @@ class Owners(Protocol):
         env: str,
         appid: str,
         on_step: Callable[[Step], None],
-        may_retry: Callable[[], Awaitable[bool]],
+        may_call: Callable[[], Awaitable[bool]],
     ) -> Called:
         """Share the owner's `env` with `appid` and return the outcome; never raises.
 
-        `on_step` is called after each step; `may_retry` is awaited before each further try, and can forbid it.
+        `on_step` is called after each step; `may_call` is awaited before each call, and can forbid it. A caller that
+        forbids the first one does not use the outcome.
         """
 
 

@@ -197,9 +197,9 @@ class Worker:
             return _GIVEN_UP
         if self.brake.is_due(entry) and not await self.brake.allows(entry, self.leased):
             return stopped(begun=called_again)
-        request, may_retry = entry.request, partial(self.leased.holds, entry)
+        request, may_call = entry.request, partial(self.leased.holds, entry)
         outcome = await self.owners.share(
-            request.owner, request.env, request.appid, steps.append, may_retry
+            request.owner, request.env, request.appid, steps.append, may_call
         )
         # An earlier call may have succeeded.
         return doubted(outcome) if called_again else outcome

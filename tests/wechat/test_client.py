@@ -500,22 +500,34 @@ async def steps(bot: WeChat) -> list[Step]:
 
 
 @pytest.mark.parametrize("tries", [0, 1, 2])
-async def test_a_further_try_is_made_only_if_the_caller_permits_it(
+async def test_each_call_is_made_only_if_the_caller_permits_it(
     bot: Maker, wechat: LocalWeChat, tries: int
 ) -> None:
     asked = list[int]()
 
-    async def may_retry() -> bool:
+    async def may_call() -> bool:
         asked.append(len(wechat.calls))
         return len(asked) <= tries
 
-    wechat.fail("shareenv", Code(85088), Drop(), Drop(), Drop(), Drop())
-    assert isinstance(await bot().share(OWNER, ENV, APPID, may_retry=may_retry), Failed)
-    assert asked == []
-    outcome = await bot().share(OWNER, ENV, APPID, may_retry=may_retry)
+    wechat.fail("shareenv", Drop(), Drop(), Drop(), Drop())
+    outcome = await bot().share(OWNER, ENV, APPID, may_call=may_call)
     assert isinstance(outcome, Unknown)
-    assert asked == [*range(2, tries + 3)]
-    assert outcome.tries == tries + 1 == len(wechat.calls) - 1
+    assert asked == [*range(tries + 1)]
+    assert outcome.tries == tries == len(wechat.calls)
+
+
+async def test_no_permission_is_asked_for_once_nothing_is_left_to_call(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    asked = list[int]()
+
+    async def may_call() -> bool:
+        asked.append(len(wechat.calls))
+        return True
+
+    wechat.fail("shareenv", Code(85088))
+    assert isinstance(await bot().share(OWNER, ENV, APPID, may_call=may_call), Failed)
+    assert asked == [0]
 
 
 async def test_a_success_is_reported_as_one_step(

@@ -32,7 +32,7 @@ from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
-from bot.wechat.tokens import TokenServer
+from bot.wechat.tokens import NoToken, TokenServer, TokenSource
 from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
@@ -424,16 +424,14 @@ class HookedOwners:
         self._owners = owners
         self._hook = hook
 
-    async def share(
-        self, owner: str, env: str, appid: str, on_step: Told, may_retry: May
-    ) -> Called:
+    async def share(self, owner: str, env: str, appid: str, on_step: Told, may_call: May) -> Called:
         """Share, with the hook."""
 
         def hear(step: Step) -> None:
             on_step(step)
             self._hook(step)
 
-        return await self._owners.share(owner, env, appid, hear, may_retry)
+        return await self._owners.share(owner, env, appid, hear, may_call)
 
 
 async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
@@ -669,7 +667,7 @@ async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_
 
 def take_away(database: Path) -> None:
     """Take the request over as another replica."""
-    rows(database, "UPDATE requests SET holder = 'b', fence = fence + 1")
+    rows(database, "UPDATE requests SET holder = 'b', fence = fence + 1 WHERE batch IS NULL")
 
 
 # Unforeseen errors.
@@ -759,8 +757,7 @@ async def test_after_a_suspension_only_the_holder_of_the_request_retries_the_cal
             return
         clock.now += 60
         if taken:
-            somebody = "SET holder = 'b', fence = fence + 1 WHERE batch IS NULL"
-            rows(database, f"UPDATE requests {somebody}")  # the words above
+            take_away(database)
 
     wechat.fail("shareenv", Code(-1))
     async with held(several, clock=clock) as ledger:
@@ -768,6 +765,52 @@ async def test_after_a_suspension_only_the_holder_of_the_request_retries_the_cal
         await make(ledger, owners=HookedOwners(owners, suspend)).process(entry)
     assert len(wechat.calls) == (1 if taken else 2)
     assert ("answered" in kinds(database)) != taken
+    assert ("delivered" in kinds(database)) != taken
+
+
+class SuspendedTokens:
+    """Tokens that are read while the machine is suspended."""
+
+    def __init__(self, tokens: TokenSource, suspend: Callable[[], None]) -> None:
+        self._tokens = tokens
+        self._suspend = suspend
+
+    async def token(self, owner: str) -> str | NoToken:
+        """Return the owner's token, after the suspension."""
+        self._suspend()
+        return await self._tokens.token(owner)
+
+    async def renew(self, owner: str, refused: str) -> str | NoToken:
+        """Return another token."""
+        return await self._tokens.renew(owner, refused)
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_after_a_suspension_before_the_call_only_the_holder_of_the_request_makes_it(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    owners: WeChat,
+    several: Opened,
+    make: Make,
+    database: Path,
+    *,
+    batch: bool,
+    taken: bool,
+) -> None:
+    clock, request = Clock(), request_of(slack)
+    if batch:
+        request = replace(request, appid="", appids=(request.appid,))
+
+    def suspend() -> None:
+        clock.now += 60
+        if taken:
+            take_away(database)
+
+    suspended = replace(owners, tokens=SuspendedTokens(owners.tokens, suspend))
+    async with held(several, clock=clock) as ledger:
+        await make(ledger, owners=suspended).process(await accepted(ledger, request))
+    assert len(wechat.calls) == (0 if taken else 1)
     assert ("delivered" in kinds(database)) != taken
 
 
