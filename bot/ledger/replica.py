@@ -62,6 +62,7 @@ _HEARTBEAT = upsert(
     "(id) DO UPDATE SET lease_until = excluded.lease_until",
 )
 _DELETE_REPLICAS = delete(replicas)
+_DELETE_EXPIRED = _DELETE_REPLICAS.where(replicas.c.lease_until < NOW)
 _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 
 _ME = bindparam("me", type_=_r.holder.type)
@@ -121,8 +122,7 @@ class Replica:
 
         def release(on: Connection) -> None:
             self._release_all(on)
-            if self._exclusive:
-                on.execute(_DELETE_REPLICAS)
+            on.execute(_DELETE_REPLICAS if self._exclusive else _DELETE_EXPIRED)
 
         await self._heartbeat_after(release)
 

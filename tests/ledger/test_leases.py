@@ -426,6 +426,17 @@ async def test_a_start_releases_others_requests_only_if_it_is_the_only_replica(
     assert ids(await next_one.replica.take_over(9)) == (ids([entry]) if database.is_sqlite else [])
 
 
+async def test_a_start_deletes_the_leases_of_replicas_that_crashed(
+    on_postgresql: Database,
+) -> None:
+    for name in ("alive", "crashed"):
+        await on_postgresql.ledger(name).start()
+    on_postgresql.execute("UPDATE replicas SET lease_until = 0 WHERE id = 'crashed'")
+    await on_postgresql.ledger("new").start()
+    left = on_postgresql.rows("SELECT id FROM replicas ORDER BY id")
+    assert [row["id"] for row in left] == ["alive", "new"]
+
+
 async def test_a_renewal_extends_the_lease_by_its_length(
     database: Database, ledger: Ledger
 ) -> None:
