@@ -42,8 +42,8 @@ class Lease:
         self._checking: asyncio.TimerHandle | None = None
 
     def renew(self, began: float) -> None:
-        """Renew from `began`, when the heartbeat was sent; after a gap the replica may have lost what it held."""
-        if began >= self._until:
+        """Renew from `began`, when the heartbeat was sent; if it arrived after the lease, what was held may be lost."""
+        if self._clock() >= self._until:
             self._held.clear()
         self._until = began + self._seconds
         self._reschedule()

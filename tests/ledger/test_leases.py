@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from bot.domain.outcome import Failed, Shared
 from bot.domain.request import Retry, State
@@ -344,6 +344,28 @@ async def test_after_a_suspension_the_lease_counts_as_expired(
     assert not woken.replica.writable
     assert not await woken.replica.holds(entry)
     assert not woken.replica.lease.covers(entry)
+
+
+async def test_a_heartbeat_that_arrives_after_the_lease_has_expired_does_not_hide_the_gap(
+    on_postgresql: Database,
+) -> None:
+    clock = BootTime()
+    ledger, slow = on_postgresql.ledger("a"), on_postgresql.ledger("slow", 60, clock=clock)
+    await ledger.start()
+    await slow.start()
+    lost, kept = await accepted(slow), await accepted(slow)
+
+    def expire(_: Connection) -> None:
+        clock.suspended = 65
+        on_postgresql.execute(
+            "UPDATE requests SET fence = fence + 1, holder = 'a' WHERE id = :id", id=lost.request.id
+        )
+
+    clock.suspended = 55
+    event.listen(on_postgresql.opened[-1].engine, "commit", expire, once=True)
+    await slow.replica.heartbeat()
+    assert not await slow.replica.holds(lost)
+    assert await slow.replica.holds(kept)
 
 
 async def test_work_in_progress_is_cancelled_soon_after_a_suspension(
