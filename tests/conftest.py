@@ -433,6 +433,19 @@ def locked(database: Path) -> Iterator[None]:
         yield
 
 
+def damage(ledger: Path) -> None:
+    """Overwrite the pages of the requests and the events in a ledger that nobody has open."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((size,),) = connection.execute("PRAGMA page_size")
+        roots = "SELECT rootpage FROM sqlite_master WHERE tbl_name IN ('requests', 'events')"
+        pages = [page for (page,) in connection.execute(roots)]
+    with ledger.open("r+b") as file:
+        for page in filter(None, pages):
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+
+
 def let_hang(database: Path, table: str) -> None:
     """Make each insert into a table by this process take three seconds, longer than the ledger's timeout."""
     _before_each_insert(database, table, "SELECT pause(3.0)")

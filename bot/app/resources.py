@@ -13,7 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.ledger import Ledger, LedgerDownError, open_database
-from bot.ledger.address import CannotOpenError, in_memory, parse
+from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
+from bot.ledger.database import is_no_ledger, remedy
 from bot.ledger.events import EventListener, fan_out
 from bot.ops.logs.events import RepeatedFailures, log_event
 from bot.policy.kinds import Policy
@@ -152,12 +153,15 @@ async def _ledger(
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
     stack.push_async_callback(ledger.close)
-    if brief := in_memory(parse(settings.database_url)):
+    url = parse(settings.database_url)
+    if brief := in_memory(url):
         why, fix = brief
         _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
     try:
         await ledger.start()
     except LedgerDownError as error:
-        problem = f"The ledger takes nothing ({error}). Check DATABASE_URL and the disk, then start again."
-        raise CannotStartError((problem,), wrong_setup=False) from error
+        why = str(error)
+        fix = remedy(file_of(url), why, "Check DATABASE_URL and the disk, then start again.")
+        problem = f"The ledger takes nothing ({why}). {fix}"
+        raise CannotStartError((problem,), wrong_setup=is_no_ledger(why)) from error
     return ledger

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from bot.domain.request import State
 from bot.ledger.address import CannotOpenError, file_of, parse
-from bot.ledger.database import reason_of
+from bot.ledger.database import REACHING, reason_of, remedy
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
 from bot.ledger.schema import OPEN, events, requests
@@ -64,10 +64,11 @@ def open_for_audit(url: str) -> Engine:
     if path and (trouble := path_problem(path)):
         raise CannotOpenError(f"DATABASE_URL: {'. '.join(trouble)}")
     if parsed.get_backend_name() == "sqlite" and not (path and path.is_file()):
-        where = f"at {parsed.database}" if path else "in memory"
+        where = f"at {path}" if path else "in memory"
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
     # Without a pool no connection stays open, so the engine need not be disposed.
-    return create_engine(parsed, hide_parameters=True, poolclass=NullPool)
+    reaching = {} if path else REACHING
+    return create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=reaching)
 
 
 def read(
@@ -84,7 +85,7 @@ def read(
         .where(*wanted.conditions())
         .order_by(events.c.id)
     )
-    with _reported(), engine.connect() as connection:
+    with _reported(engine), engine.connect() as connection:
         rows = connection.execution_options(yield_per=1000).execute(query)
         for row in rows.mappings():
             at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
@@ -93,7 +94,7 @@ def read(
 
 def find(engine: Engine, request: str) -> Entry | None:
     """Return the current entry of a request or of an item of a batch; raises CannotOpenError."""
-    with _reported(), engine.connect() as connection:
+    with _reported(engine), engine.connect() as connection:
         found = read_entries(connection, select(requests).where(requests.c.id == request))
     return found[0] if found else None
 
@@ -109,7 +110,7 @@ def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
     kept = open_ones.union_all(select(item.id).where(item.batch.in_(open_ones)))
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
     old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
-    with _reported():
+    with _reported(engine):
         gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
         return _delete(engine, requests.c.id, *old_requests, requests.c.id.not_in(kept)), gone
 
@@ -128,10 +129,11 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def _reported(engine: Engine) -> Iterator[None]:
     """Turn an error of the database into a CannotOpenError."""
     try:
         yield
     except SQLAlchemyError as error:
-        problem = f"The ledger cannot be read ({reason_of(error)}). Check DATABASE_URL."
-        raise CannotOpenError(problem) from error
+        why = reason_of(error)
+        fix = remedy(file_of(engine.url), why)
+        raise CannotOpenError(f"The ledger cannot be read ({why}). {fix}") from error

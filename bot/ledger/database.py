@@ -39,6 +39,9 @@ _WRONG_ADDRESS = re.compile(
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
+_CHECK = "Check the address, the database and its rights."
+_FULL = re.compile(r"disk is full|No space left")
+_TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
 
 # Milliseconds. The lock timeout is short, since others queue behind a waiter; a replica that froze within a transaction
 # is disconnected.
@@ -89,13 +92,24 @@ def open_database(url: str) -> Opened:
     return Opened(engine, engine.dialect.name == "sqlite", release)
 
 
-def remedy(path: Path | None, why: str) -> str:
-    """Return what to do about a database that cannot be opened."""
+def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
+    """Return what to do about a database that cannot be opened, read or written; `path` is SQLite's file."""
     if path and path.is_dir():
         return f"{path} is a folder: let DATABASE_URL name a file in it."
-    if path and _NO_LEDGER.search(why):
+    if path and is_no_ledger(why):
         return f"Let DATABASE_URL name another file, or put a backup of the ledger at {path}."
-    return "Check the address, the database and its rights."
+    if path and path.is_file() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        return f"Let the bot's user own {path} (chown), or run this as its owner."
+    if _FULL.search(why):
+        return "Make room on its disk."
+    if _TOO_MANY.search(why):
+        return "Let the database take more connections, or stop what holds them."
+    return otherwise
+
+
+def is_no_ledger(why: str) -> bool:
+    """Tell from an error whether the file is damaged, or no database at all."""
+    return bool(_NO_LEDGER.search(why))
 
 
 def reason_of(error: Exception) -> str:

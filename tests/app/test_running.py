@@ -36,6 +36,7 @@ from tests.conftest import (
     Start,
     address_at,
     calls_of,
+    damage,
     ended,
     free_port,
     locked,
@@ -212,6 +213,19 @@ async def test_a_ledger_that_cannot_be_written_ends_the_start(
             async with start():
                 pass
     assert not caught.value.wrong_setup
+
+
+async def test_a_damaged_ledger_ends_the_start_until_somebody_brings_back_a_backup(
+    slack: LocalSlack, start: Start, database: Path
+) -> None:
+    async with start():
+        pass
+    damage(database)
+    async with assert_nothing_left(slack):
+        with pytest.raises(CannotStartError, match="put a backup of the ledger at") as caught:
+            async with start():
+                pass
+    assert caught.value.wrong_setup
 
 
 async def test_a_second_bot_on_the_same_file_does_not_start(start: Start) -> None:

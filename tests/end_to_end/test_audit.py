@@ -122,7 +122,7 @@ async def test_an_audit_shows_no_password_that_a_driver_repeats(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "DATABASE_URL: there is no ledger at share-env.db. Start the bot once."),
+        ([], "DATABASE_URL: there is no ledger at {here}/share-env.db. Start the bot once."),
         (["--outcome", "nonsense"], "invalid choice: 'nonsense' (choose from 'shared', 'failed', "),
         (["--since", "yesterday"], "“yesterday” is not a day. Write it as 2026-11-25"),
     ],
@@ -132,4 +132,4 @@ async def test_an_audit_explains_its_errors(
 ) -> None:
     code, out, err = await finished({}, tmp_path, "audit", *arguments)
     assert (code, out) == (2, "")
-    assert sentence in err
+    assert sentence.format(here=tmp_path) in err

@@ -13,7 +13,7 @@ from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import COLUMNS, WORDS, EventFilter, delete_before, open_for_audit, read
-from tests.conftest import soon
+from tests.conftest import damage, soon
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
@@ -241,7 +241,10 @@ async def test_a_deletion_ends_just_before_the_given_time(
     ("url", "sentence"),
     [
         ("sqlite://", "DATABASE_URL: there is no ledger in memory. Start the bot once."),
-        ("sqlite:///no.db", "DATABASE_URL: there is no ledger at no.db. Start the bot once."),
+        (
+            "sqlite:///no.db",
+            "DATABASE_URL: there is no ledger at {here}/no.db. Start the bot once.",
+        ),
         ("no.db", "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or "),
         ("mysql://localhost/bot", "DATABASE_URL names another database than SQLite or PostgreSQL."),
     ],
@@ -252,7 +255,7 @@ def test_a_missing_ledger_is_reported_as_missing(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CannotOpenError) as caught:
         open_for_audit(url)
-    assert str(caught.value).startswith(sentence)
+    assert str(caught.value).startswith(sentence.format(here=tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -284,6 +287,36 @@ def test_a_file_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
         open_for_audit(f"sqlite:///{tmp_path}/{LONG}")
 
 
+def test_a_ledger_that_a_restore_left_to_another_user_is_reported_with_the_file(
+    as_nobody: Path,
+) -> None:
+    path = as_nobody / "ledger.db"
+    path.touch(0)
+    as_nobody.chmod(0o777)
+    become_nobody()
+    with pytest.raises(CannotOpenError) as caught:
+        list(read(open_for_audit(f"sqlite:///{path}"), EVERYTHING))
+    fix = f"Let the bot's user own {path} (chown), or run this as its owner."
+    assert str(caught.value) == f"The ledger cannot be read (unable to open database file). {fix}"
+
+
+def test_a_damaged_ledger_is_reported_with_what_to_do(sqlite: Database) -> None:
+    sqlite.open()
+    sqlite.let_go()
+    damage(Path(sqlite.url.removeprefix("sqlite:///")))
+    engine = open_for_audit(sqlite.url)
+    with pytest.raises(CannotOpenError, match=r"malformed\)\. .* put a backup of the ledger at"):
+        delete_before(engine, moment(0))
+    engine.dispose()
+
+
+def test_an_audit_waits_no_longer_for_a_server_than_the_bot(on_postgresql: Database) -> None:
+    with open_for_audit(on_postgresql.url).connect() as connection:
+        assert connection.connection.driver_connection
+        known = connection.connection.driver_connection.info.get_parameters()
+    assert known["tcp_user_timeout"] == "2000"
+
+
 def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Database) -> None:
     database.open()
     database.let_go()
@@ -294,7 +327,9 @@ def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Datab
         lambda: list(read(engine, EVERYTHING)),
         lambda: delete_before(engine, moment(0)),
     ):
-        with pytest.raises(CannotOpenError, match=r"cannot be read \(.*events.*\)\. Check DATAB"):
+        with pytest.raises(
+            CannotOpenError, match=r"cannot be read \(.*events.*\)\. Check the addr"
+        ):
             attempt()
     engine.dispose()
 

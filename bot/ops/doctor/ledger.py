@@ -14,6 +14,7 @@ from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.database import reason_of, remedy, side_files
 from bot.ledger.inspection import (
+    is_damaged,
     live_replicas,
     open_read_only,
     path_problem,
@@ -27,6 +28,8 @@ from bot.ops.doctor.findings import listed, others_may_read
 from bot.settings.tokens import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
+_FULL = 1000 * 1000
+_BRING_BACK = "Bring the ledger back from a backup."
 
 StoredTokens = Mapping[str, tuple[StoredToken, set[Sealed]]]
 
@@ -69,7 +72,7 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             if first[0].level != "ok":
                 return LedgerLook(first)
             # While the reader is open: see `open_read_only`.
-            findings = (*first, _write(url))
+            findings = (*first, _write(url, path))
             return LedgerLook(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
         why = reason_of(error)
@@ -99,8 +102,9 @@ def _schema(engine: Engine) -> Finding:
         fix = "Start the bot once: it brings the schema up to date."
         return warning("ledger", found, fix)
     if missing:
-        fix = "Bring the ledger back from a backup."
-        return wrong("ledger", f"no table {', '.join(missing)}", fix)
+        return wrong("ledger", f"no table {', '.join(missing)}", _BRING_BACK)
+    if is_damaged(engine):
+        return wrong("ledger", "the file is damaged (PRAGMA quick_check)", _BRING_BACK)
     return ok("ledger", f"schema {HEAD}, {engine.dialect.name}")
 
 
@@ -114,12 +118,15 @@ def _open_to_others(path: Path | None) -> Iterator[Finding]:
         yield warning("ledger", f"others may read {listed(files)}", fix)
 
 
-def _write(url: URL) -> Finding:
+def _write(url: URL, path: Path | None) -> Finding:
     try:
         try_to_write(url)
     except SQLAlchemyError as error:
-        fix = "Check the rights on the database, and that no other program holds it."
-        return wrong("ledger-write", f"it takes nothing ({reason_of(error)})", fix)
+        why = reason_of(error)
+        fix = remedy(
+            path, why, "Check the rights on the database, and that no other program holds it."
+        )
+        return wrong("ledger-write", f"it takes nothing ({why})", fix)
     return ok("ledger-write", "it can be written to (tried, and taken back)")
 
 
@@ -130,6 +137,8 @@ def _disk(folder: Path) -> Finding:
         found = f"{folder}: {error.strerror}"
         return warning("disk", found, "Correct DATABASE_URL.", "ledger")
     left = f"{free // 1_000_000:,} MB free in {folder}"
+    if free < _FULL:
+        return wrong("disk", left, "Make room there: the bot can record nothing.")
     if free < _LEAST_FREE:
         fix = "Make room, or delete old events: share-env-bot audit --delete-before DATE."
         return warning("disk", left, fix)

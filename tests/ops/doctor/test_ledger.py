@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 
 from bot.app.running import running
 from bot.ledger.schema import HEAD
-from tests.conftest import locked, rows, settings_of
+from tests.conftest import damage, locked, rows, settings_of
 from tests.databases import Database, PostgreSQL
 from tests.ops.doctors import contents, finding_of, findings_of, level_of
 
@@ -118,6 +118,16 @@ async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -
     assert (found.level, found.found) == ("wrong", "no table events")
 
 
+async def test_a_file_with_damaged_pages_is_wrong(ledger: Path, environ: dict[str, str]) -> None:
+    damage(ledger)
+    found = await finding_of(environ, "ledger")
+    assert (found.level, found.found, found.fix) == (
+        "wrong",
+        "the file is damaged (PRAGMA quick_check)",
+        "Bring the ledger back from a backup.",
+    )
+
+
 async def test_a_ledger_that_another_program_has_locked_is_reported_as_not_writable(
     ledger: Path, environ: dict[str, str]
 ) -> None:
@@ -145,14 +155,26 @@ async def test_the_files_that_a_crash_left_are_not_changed(
     assert rows(ledger, "SELECT id FROM replicas") == [("dead",)]
 
 
-async def test_an_almost_full_disk_is_a_warning(
-    ledger: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("free", "expected"),
+    [
+        (99_000_000, ("warning", "99 MB free")),
+        (1_000_000, ("warning", "1 MB free i")),
+        (999_999, ("wrong", "0 MB free i")),
+    ],
+)
+async def test_an_almost_full_disk_is_a_warning_and_a_full_one_is_wrong(
+    ledger: Path,
+    environ: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    expected: tuple[str, str],
 ) -> None:
     assert ledger.name
     assert await level_of(environ, "disk") == "ok"
-    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1, 1, 99_000_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1, 1, free))
     found = await finding_of(environ, "disk")
-    assert (found.level, found.found[:10]) == ("warning", "99 MB free")
+    assert (found.level, found.found[: len(expected[1])]) == expected
 
 
 async def test_postgresql_is_checked_and_not_changed(
