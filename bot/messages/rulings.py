@@ -1,11 +1,12 @@
 """The policy's decisions, which only the requester sees: denials, `why` and dry runs."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from bot.messages.blocks import Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import STANDINGS, UNREADABLE, fit, might, rule_name, under, who_can_fix
-from bot.messages.words import Words, code, group_name, sentences
+from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, sentences
 from bot.policy.decide import may_see
 from bot.policy.kinds import (
     Allow,
@@ -25,9 +26,16 @@ from bot.policy.kinds import (
 )
 
 
-def denied(words: Words, because: Deny, ask: Ask, policy: Policy) -> Message:
-    """Say that the policy denies the request and why, which rules come closest, and who can grant it."""
-    no = sentences(words, _may_not(words, because, ask, policy), words("Nothing was done."))
+def denied(
+    words: Words, because: Deny, ask: Ask, policy: Policy, appids: Sequence[str] = ()
+) -> Message:
+    """Say that the policy denies the request and why, which rules come closest, and who can grant it.
+
+    `appids` are those of a batch that it is about.
+    """
+    receivers = how_many(words, appids or (ask.appid,))
+    may_not = _may_not(words, because, ask, policy, receivers)
+    no = sentences(words, may_not, words("Nothing was done."))
     return message(no) + why_denied(words, because)
 
 
@@ -93,16 +101,16 @@ def why(
 def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
     """Say whether the requester may share, and by which rule."""
     if isinstance(decision, Deny):
-        no = _may_not(words, decision, ask, policy)
+        no = _may_not(words, decision, ask, policy, code(ask.appid))
         return sentences(words, no, _because(words, decision))
     env, appid = code(ask.env), code(ask.appid)
     may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
     return sentences(words, may, _step(words, decision))
 
 
-def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy) -> str:
+def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) -> str:
     """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
-    env, appid = code(ask.env), code(ask.appid)
+    env = code(ask.env)
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         return words(
             "🚫 I cannot tell whether you may share {env} with {appid}.", env=env, appid=appid

@@ -7,10 +7,9 @@ from bot.messages.answers import accepted
 from bot.messages.clicks import NothingDone
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
-from bot.messages.rulings import denied
 from bot.policy.kinds import Deny, NeedsApproval, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Reply, late
-from bot.workflow.ruling import decide_again, doubt_in, ground_against, strictest
+from bot.workflow.ruling import decide_again, denial, doubt_in, ground_against, strictest
 
 
 def confirm(context: ClickContext) -> ClickStep:
@@ -31,12 +30,12 @@ def _confirmed(context: ClickContext) -> ClickStep:
     decisions = decide_again(policy, request, context.requester)
     ask, decision = strictest(decisions)
     if isinstance(decision, Deny) and doubt_in(decision):
-        return Reply(denied(words, decision, ask, policy))
+        return Reply(denial(words, policy, decisions, ask, decision))
     if ground := ground_against(policy, request, decisions):
         over = Denied(ground)
         message = ended(words, request, over)
         if isinstance(decision, Deny):
-            message = denied(words, decision, ask, policy)
+            message = denial(words, policy, decisions, ask, decision)
         return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), message, settles=True)
     if isinstance(decision, NeedsApproval) and decision.rule.approvers:
         move = Move(

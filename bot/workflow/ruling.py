@@ -125,41 +125,48 @@ def ruling(
 
     The refusal is worded for the requester or, unless it is their `own` click, for the user who retries for them.
     """
+    ask, counts = strictest(decisions)
+    if isinstance(counts, Deny):
+        message = (
+            denial(words, policy, decisions, ask, counts)
+            if own
+            else _denied_for_them(words, decisions, ask, counts)
+        )
+        return Refusal("denied", message, type(counts.because).__name__)
     by_rule: dict[str, list[str]] = {}
-    for ask, decision in decisions:
-        if isinstance(decision, Deny):
-            message = (
-                _denied(words, policy, decisions, ask, decision)
-                if own
-                else _denied_for_them(words, decisions, ask, decision)
-            )
-            return Refusal("denied", message, type(decision.because).__name__)
-        by_rule.setdefault(decision.rule.name, []).append(ask.appid)
-        passed = decision
+    for asked, decision in decisions:
+        if rule := deciding_rule(decision):
+            by_rule.setdefault(rule.name, []).append(asked.appid)
     if len(by_rule) > 1:
         return Refusal("denied", several_rules(words, by_rule), "SeveralRules")
     if not owner:
         return Refusal("no owner", no_owner(words, ask))
-    return passed
+    return counts
 
 
-def _denied(
+def denial(
     words: Words, policy: Policy, decisions: Sequence[Decided], ask: Ask, no: Deny
 ) -> Message:
-    if len(decisions) == 1:
-        return denied(words, no, ask, policy)
-    refused = denied_some(words, ask.env, _appids_denied(decisions), len(decisions))
-    return refused + why_denied(words, no)
+    """Tell the requester of the strictest decision, a denial, and which appids are denied as surely as that one."""
+    appids = _appids_denied(decisions, no)
+    if len(decisions) == 1 or doubt_in(no):
+        return denied(words, no, ask, policy, appids)
+    return denied_some(words, ask.env, appids, len(decisions)) + why_denied(words, no)
 
 
 def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:
     if doubt := doubt_in(no):
         return cannot_tell_requester(words, ask.person.user_id, doubt)
-    return denied_for_them(words, ask, _appids_denied(decisions))
+    return denied_for_them(words, ask, _appids_denied(decisions, no))
 
 
-def _appids_denied(decisions: Sequence[Decided]) -> list[str]:
-    return [asked.appid for asked, decided in decisions if isinstance(decided, Deny)]
+def _appids_denied(decisions: Sequence[Decided], no: Deny) -> list[str]:
+    sure = doubt_in(no) is None
+    return [
+        ask.appid
+        for ask, decision in decisions
+        if isinstance(decision, Deny) and (doubt_in(decision) is None) == sure
+    ]
 
 
 def first_state(passed: Permitted) -> tuple[State, float | None]:

@@ -82,13 +82,26 @@ def test_a_request_is_accepted_only_if_one_rule_allows_all_appids(
 
 @given(DECISIONS)
 def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> None:
-    no = [each for each in decisions if isinstance(each, Deny)]
+    sure = [each for each in decisions if each in DENIALS[:3]]
     ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
-    if no:
+    if sure:
         assert isinstance(ruled, Refusal)
-        assert ruled.detail == type(no[0].because).__name__
-        several = f"with {len(no)} of these {len(decisions)}"
+        assert ruled.detail == type(sure[0].because).__name__
+        several = f"with {len(sure)} of these {len(decisions)}"
         assert (several in ruled.message.text) == (len(decisions) > 1)
+
+
+@pytest.mark.parametrize("doubtful", DENIALS[3:])
+@pytest.mark.parametrize(("count", "receivers"), [(1, "`wx0000000000000000`"), (3, "3 mini")])
+def test_a_batch_in_doubt_is_not_said_to_be_denied(
+    doubtful: Deny, count: int, receivers: str
+) -> None:
+    ruled = ruling(ENGLISH, POLICY, decided([*[doubtful] * count, Allow(PLAIN)]), OWNER)
+    assert isinstance(ruled, Refusal)
+    said = ruled.message.text
+    assert f"cannot tell whether you may share `e` with {receivers}" in said
+    assert "try again in a minute" in said
+    assert "right to share" not in said
 
 
 def test_several_deciding_rules_are_named_with_their_appids() -> None:
