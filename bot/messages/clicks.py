@@ -157,7 +157,9 @@ def skipped(words: Words, request: Request, why: SkipReason) -> Message:
 
 
 def rest_cancelled(words: Words, count: int) -> Message:
-    """Say how many requests of a batch were cancelled."""
+    """Say how many requests of a batch were cancelled, if any had not begun."""
+    if not count:
+        return message(words("Nothing is left to cancel. Those under way go on."))
     return message(
         words("Cancelled {count} that had not begun. Those under way go on.", count=count)
     )

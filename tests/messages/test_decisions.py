@@ -177,6 +177,7 @@ def without_request(words: Words) -> dict[str, Message]:
         },
         "not recorded": say.refused(words, say.NothingDone.NOT_RECORDED),
         "not opened": say.refused(words, say.NothingDone.NOT_OPENED),
+        "no rest cancelled": say.rest_cancelled(words, 0),
         "rest cancelled": say.rest_cancelled(words, 1),
         "rests cancelled": say.rest_cancelled(words, 7),
     }
