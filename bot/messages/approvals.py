@@ -90,9 +90,14 @@ def _earlier(say: Words, ended: float, link: str | None) -> str:
     return shared + (f" · <{link}|{say('thread')}>" if link else "")
 
 
-def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
-    """Remind the approvers of the question."""
+def reminder(words: Words, request: Request, until: float, approvers: str | None) -> Message:
+    """Remind the approvers of the question; `approvers` as in the question, or None if its rule is gone."""
     say = words.about(request)
+    if approvers is None:
+        still = say(
+            "This still waits for a decision, and ends {when}. Request {id}.", when=when(until)
+        )
+        return message(still)
     return message(
         say(
             "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",

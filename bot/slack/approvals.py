@@ -104,7 +104,8 @@ class ApproverMessages:
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
-        reminded = reminder(self._tongues.channel, request, until, _who(rule, request))
+        who = _who(rule, request) if rule else None
+        reminded = reminder(self._tongues.channel, request, until, who)
         mark = f"{request.id}-reminder"
         for asked in read_ref(ref):
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
@@ -152,9 +153,9 @@ def _mark(request: Request) -> str:
     return f"{request.id}-question"
 
 
-def _who(rule: Rule | None, request: Request) -> str:
-    """Return mentions of the approvers, so that Slack notifies them."""
-    if rule is None or rule.approvers is None:
+def _who(rule: Rule, request: Request) -> str:
+    """Return mentions of the approvers, so that Slack notifies them; empty if everybody may decide."""
+    if rule.approvers is None:
         return ""
     own = set() if rule.self_approval else {request.origin.user_id}
     users = sorted(rule.approvers.users - {ANYONE} - own)

@@ -109,6 +109,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
         "question with a past": question(words, request, PAST, UNTIL, ""),
         "reminder": reminder(words, request, UNTIL, "<!subteam^S1>"),
+        "reminder without a rule": reminder(words, request, UNTIL, None),
         **{
             f"decided: {name}": decided(words, request, outcome, AT)
             for name, outcome in UNDECIDED.items()

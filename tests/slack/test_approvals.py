@@ -100,9 +100,12 @@ async def test_a_requester_who_may_approve_their_own_request_is_mentioned(
     assert asked_with(slack)[0].startswith("🕓 <@U0REQUESTER>: <@U0REQUESTER> asks")
 
 
-@pytest.mark.parametrize(
+NO_LONGER = pytest.mark.parametrize(
     "rule", [replace(RULE, name="another"), replace(RULE, approvers=None)], ids=["gone", "nobody"]
 )
+
+
+@NO_LONGER
 async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
     slack: LocalSlack, posts: Posts, request_: Request, rule: Rule
 ) -> None:
@@ -230,6 +233,18 @@ async def test_a_reminder_is_posted_once_below_the_question(
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
     assert "still waits for a decision" in reminder.text
+
+
+@NO_LONGER
+async def test_a_reminder_under_a_rule_that_no_longer_has_approvers_calls_nobody(
+    slack: LocalSlack, posts: Posts, request_: Request, rule: Rule
+) -> None:
+    ref = await approvals(posts).ask(request_, [], until=UNTIL)
+    assert ref
+    await approvals(posts, rule).remind(request_, ref, UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    (reminder,) = slack.thread(APPROVALS, question.ts)
+    assert reminder.text.startswith("This still waits for a decision")
 
 
 async def test_a_reminder_of_a_deleted_question_is_no_error(
