@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.command.tokenizer import visible
 from bot.domain.click import Click
 from bot.domain.request import Origin
 from bot.messages.blocks import read_value
@@ -101,7 +102,7 @@ def decision_of(body: Body) -> Click:
     """Read the view_submission of a decision's modal, as a click on the message with the button."""
     request_id, message = read_value(text_at(body, "view", "private_metadata"))
     at = next(iter(read_ref(message)), None)
-    written = body["view"]["state"]["values"]
+    held = (body["view"]["state"]["values"].get(COMMENT) or {}).get(COMMENT) or {}
     return Click(
         team_id=team_of(body),
         user_id=text_at(body, "user", "id"),
@@ -111,7 +112,7 @@ def decision_of(body: Body) -> Click:
         request_id=request_id,
         active_thread=at.root if at else "",
         message=message,
-        comment=((written.get(COMMENT) or {}).get(COMMENT) or {}).get("value") or None,
+        comment=visible(held.get("value") or "").strip() or None,
     )
 
 

@@ -134,7 +134,7 @@ def test_a_click_is_read_wherever_the_button_is(
 def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
     metadata: str, read: dict[str, str | None]
 ) -> None:
-    values = {"comment": {"comment": {"value": "fine"}}}
+    values = {"comment": {"comment": {"value": " fi\u202ene\u200b\x00 "}}}
     view = {"id": "V1", "hash": "2.x", "private_metadata": metadata, "state": {"values": values}}
     click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
     assert {name: getattr(click, name) for name in read} == read
