@@ -1,5 +1,6 @@
 """The actions of people on the stage; each is recorded as the line of a script that repeats it."""
 
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -49,7 +50,8 @@ class Acts:
             said = self._slackbot(word, rest.strip(), channel, thread)
             slack.tell(user, channel, escape(said), thread or None)
             return None
-        slack.post(PostedMessage(slack.next_ts(), channel, user, _sent(text), (), thread or None))
+        sent = html.escape(text, quote=False)  # Slack escapes &, < and >, and nothing else
+        slack.post(PostedMessage(slack.next_ts(), channel, user, sent, (), thread or None))
         return None
 
     async def click(self, user: str, where: Where, button: str, block: str | None = None) -> Ack:
@@ -162,8 +164,3 @@ def _typed(text: str) -> str:
     """Return the line that types this text: a command as it is, unless it has several lines."""
     bare = _NO_MULTILINE.fullmatch(text)
     return text if bare else f":say {json.dumps(text, ensure_ascii=False)}"
-
-
-def _sent(text: str) -> str:
-    """Return a message's text as Slack stores it: three characters escaped, line breaks kept."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

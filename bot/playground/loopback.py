@@ -72,19 +72,15 @@ class Loopback:
 @contextlib.asynccontextmanager
 async def direct() -> AsyncIterator[None]:
     """Disable the environment's proxies while the context is open: all servers are on this machine."""
-    hidden = {name: os.environ.pop(name) for name in [*os.environ] if _is_proxy(name)}
-    os.environ["no_proxy"] = (
-        "*"  # an operating system may have proxy settings besides the environment
-    )
+    named = [name for name in os.environ if name.upper().endswith("_PROXY")]
+    hidden = {name: os.environ.pop(name) for name in named}
+    # An operating system may have proxy settings besides the environment.
+    os.environ["no_proxy"] = "*"
     try:
         yield
     finally:
         del os.environ["no_proxy"]
         os.environ.update(hidden)
-
-
-def _is_proxy(name: str) -> bool:
-    return name.upper().endswith("_PROXY")
 
 
 def cut(request: web.BaseRequest) -> web.Response:

@@ -15,6 +15,7 @@ from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel
 
 MAX_TEXT = 40_000
+MAX_EDITED_TEXT = 4_000
 MAX_METADATA = 8000
 
 
@@ -86,9 +87,6 @@ def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> s
     if not parent.can_have_replies:
         raise RefusedError("cannot_reply_to_message")
     return ts
-
-
-MAX_EDITED_TEXT = 4_000
 
 
 def post_message(workspace: Workspace, args: JsonObject) -> JsonObject:

@@ -90,7 +90,7 @@ class Sockets:
         self._open.append(connection)
         pinging = asyncio.ensure_future(self._ping(connection))
         try:
-            await connection.socket.send_json(self._hello())
+            await connection.socket.send_json({"type": "hello", "num_connections": len(self._open)})
             self.greeted += 1
             self._workspace.changed()
             async for message in connection.socket:
@@ -111,12 +111,6 @@ class Sockets:
         with contextlib.suppress(ConnectionError):
             while await self._loopback.hold(self._ping_every):
                 await connection.socket.ping(b"Ping from the playground")
-
-    def _hello(self) -> JsonObject:
-        return {
-            "type": "hello",
-            "num_connections": len(self._open),
-        }
 
     def _acknowledged(self, text: str, connection: _Connection) -> None:
         answer = json_object(text)

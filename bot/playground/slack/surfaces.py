@@ -59,21 +59,20 @@ class Surfaces:
         self.offered: dict[str, list[JsonObject]] = {}
         self._number = number
         self._tell = tell
-        self._modals: dict[str, View] = {}
-        self._homes: dict[str, View] = {}
+        self._views: dict[tuple[str, str], View] = {}
 
     def views(self, user: str) -> list[View]:
         """Return a person's open modal, as a list of at most one."""
-        return [self._modals[user]] if user in self._modals else []
+        modal = self._views.get((user, "modal"))
+        return [modal] if modal else []
 
     def home(self, user: str) -> View | None:
         """Return the view last published to a person's App Home."""
-        return self._homes.get(user)
+        return self._views.get((user, "home"))
 
     def find(self, view_id: str) -> View | None:
         """Return the current state of the view with this id, unless it is closed."""
-        views = (*self._homes.values(), *self._modals.values())
-        return next((each for each in views if each.id == view_id), None)
+        return next((each for each in self._views.values() if each.id == view_id), None)
 
     def open(self, user: str, body: JsonObject) -> View:
         """Show a modal in place of an open one."""
@@ -81,10 +80,8 @@ class Surfaces:
 
     def publish(self, user: str, body: JsonObject) -> View:
         """Show a view in a person's App Home; the view's id stays."""
-        before = self._homes.get(user)
-        return (
-            self.update(before, body) if before else self._show(self._new(user, body), "published")
-        )
+        view = self.home(user) or self._new(user, body)
+        return self.update(view, body)
 
     def update(self, view: View, body: JsonObject) -> View:
         """Give a view another body; what was typed is kept for elements with the same ids."""
@@ -97,11 +94,11 @@ class Surfaces:
 
     def put(self, view: View) -> None:
         """Replace the view with this id without notifying anybody."""
-        (self._homes if view.kind == "home" else self._modals)[view.user] = view
+        self._views[view.user, view.kind] = view
 
     def close(self, view: View) -> None:
         """Remove a modal."""
-        if self._modals.pop(view.user, None):
+        if self._views.pop((view.user, "modal"), None):
             self._tell(view, "closed")
 
     def _show(self, view: View, change: ViewChange) -> View:

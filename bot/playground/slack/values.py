@@ -53,10 +53,13 @@ def placed(blocks: Sequence[JsonObject]) -> Iterator[Placed]:
     """Yield all interactive elements; the blocks have their ids."""
     for block in blocks:
         for each in elements(block):
-            text = each.get("text")
-            label = str(text["text"]) if isinstance(text, dict) else ""
             ids = str(block["block_id"]), str(each["action_id"])
-            yield Placed(block, each, *ids, str(each["type"]), label)
+            yield Placed(block, each, *ids, str(each["type"]), words_of(each.get("text")))
+
+
+def words_of(text: Json) -> str:
+    """Return the text of a text object; empty for None."""
+    return str(text["text"]) if isinstance(text, dict) else ""
 
 
 def elements(block: JsonObject) -> list[JsonObject]:
@@ -105,9 +108,7 @@ def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> J
 
 def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:
     for option in options:
-        text = option.get("text")
-        words = text.get("text") if isinstance(text, dict) else None
-        if value in (option, option.get("value"), words):
+        if value in (option, option.get("value"), words_of(option.get("text"))):
             return option
     raise ImpossibleError(f"“{value}” is not among the options: choose one of them.")
 

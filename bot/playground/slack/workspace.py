@@ -54,8 +54,8 @@ class Workspace(Transcript):
 
     def tell(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> None:
         """Show a person a message from Slack itself that only they see."""
-        told = PostedMessage(self.next_ts(), channel, "USLACKBOT", text, (), thread_ts, user)
-        self.post(replace(told, via="slack"))
+        ts = self.next_ts()
+        self.post(PostedMessage(ts, channel, "USLACKBOT", text, (), thread_ts, user, via="slack"))
 
     def invite_bot(self, channel_id: str) -> None:
         """Add the bot to a channel, like `/invite`."""

@@ -149,14 +149,13 @@ class PlatformStandIn:
         self, owner: str, sets: tuple[int, ...] = PERMISSIONS, info_type: str = "authorized"
     ) -> tuple[int, str]:
         """Let an owner authorise the platform, and push that with the code."""
-        code = self.authorize(owner, sets)
-        until = int(time.time()) + CODE_LIFETIME
-        more: dict[str, str | int] = {
-            "AuthorizationCode": code,
-            "AuthorizationCodeExpiredTime": until,
-            "PreAuthCode": "preauthcode@@@made-up",
-        }
-        return await self.push(info_type, AuthorizerAppid=owner, **more)
+        return await self.push(
+            info_type,
+            AuthorizerAppid=owner,
+            AuthorizationCode=self.authorize(owner, sets),
+            AuthorizationCodeExpiredTime=int(time.time()) + CODE_LIFETIME,
+            PreAuthCode="preauthcode@@@made-up",
+        )
 
     async def push_updateauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner authorise the platform again, with one permission set more or less, and push that."""

@@ -49,9 +49,8 @@ def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Pus
     encrypted = encrypt(key_of(seal.encoding_aes_key), xml(fields), seal.appid, stamp.random)
     token, timestamp = seal.message_token, str(stamp.timestamp)
     query = {
-        "signature": signature(
-            token, timestamp, stamp.nonce, ""
-        ),  # useless: it does not cover the body
+        # Useless: it does not cover the body.
+        "signature": signature(token, timestamp, stamp.nonce, ""),
         "timestamp": timestamp,
         "nonce": stamp.nonce,
         "encrypt_type": "aes",
