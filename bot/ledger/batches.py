@@ -1,6 +1,6 @@
 """The writes for the items of a batch: queue, begin, answer, put back, cancel, stop."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +58,10 @@ class BatchItems:
             record_items(on, batch.request)
         return held
 
-    def items(self, batch: Request) -> Awaitable[list[Item]]:
+    @in_transaction
+    def items(self, on: Connection, batch: Request) -> list[Item]:
         """Return the recorded items, in the order of the command."""
-        return self._writer.run(read_items, batch)
+        return read_items(on, batch)
 
     @in_transaction
     def advance(

@@ -1,6 +1,5 @@
 """What clicks change in the ledger: of several at once, exactly one moves the request."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, or_, select, update
@@ -112,13 +111,15 @@ class ClickMoves:
             return None
         return next(iter(read_entries(on, _FIND, the_id=request_id)), None)
 
-    def waiting(self, team_id: str) -> Awaitable[list[Entry]]:
+    @in_transaction
+    def waiting(self, on: Connection, team_id: str) -> list[Entry]:
         """Return what waits for an approval in a workspace, oldest first."""
-        return self._writer.run(read_entries, _FIND_WAITING, the_team=team_id)
+        return read_entries(on, _FIND_WAITING, the_team=team_id)
 
-    def stoppable(self, team_id: str) -> Awaitable[list[Entry]]:
+    @in_transaction
+    def stoppable(self, on: Connection, team_id: str) -> list[Entry]:
         """Return what can be cancelled in a workspace, oldest first: requests that wait for people, and batches under way."""
-        return self._writer.run(read_entries, _FIND_STOPPABLE, the_team=team_id)
+        return read_entries(on, _FIND_STOPPABLE, the_team=team_id)
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a waiting request and lease it; None if its state has changed since, or it has expired.

@@ -1,4 +1,4 @@
-"""Clicks as Slack delivers them: acked at once, read wherever the button is, and always answered."""
+"""Clicks as Slack delivers them: acked at once, and always answered."""
 
 from dataclasses import replace
 
