@@ -22,6 +22,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.observers import Observers
+from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
@@ -97,7 +98,7 @@ class SocketClient(SocketModeClient):
         self.back_off = BackOff(time.monotonic)
         self.greeted = asyncio.Event()
         self._leaving: set[ClientWebSocketResponse] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._start = Tasks().start
 
     @property
     def is_replacing(self) -> bool:
@@ -200,11 +201,6 @@ class SocketClient(SocketModeClient):
             async with self.connect_operation_lock:
                 pass  # there is another one now
         await self.send_message(message)
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _on_disconnect(self, session: ClientWebSocketResponse, reason: str) -> None:
         """Replace a connection that Slack is about to end or has ended, if it is the newest."""

@@ -82,7 +82,11 @@ class SocketMode:
             request.payload = {name: value for name, value in said if isinstance(value, str)}
             response = await run_async_bolt_app(self._app, request)
         if response.status == HTTPStatus.OK:
-            await self._client.send(_ack(request.envelope_id, response), session)
+            try:
+                await self._client.send(_ack(request.envelope_id, response), session)
+            except ConnectionError as error:  # the bot stops, or the next connection was lost too
+                _log.warning("an ack did not reach Slack", extra={"error": repr(error)})
+                return
             self._observers.acked(request.payload, time.monotonic() - began)
 
     @property

@@ -235,6 +235,28 @@ async def test_the_ack_has_the_body_that_bolt_returns(
     assert (ack.error, ack.payload) == (None, payload)
 
 
+class UnreadableAck(FixedAck):
+    """A use case whose ack cannot be passed on."""
+
+    async def _command(self) -> BoltResponse:
+        return BoltResponse(status=200, body=self.body, headers={"content-type": ["a", "b"]})
+
+
+async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
+    slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = bolt_app(client, IDENTITY, None, ENGLISH, UnreadableAck("done"))
+    socket = SocketMode(app, slack.world.app_token, None)
+    try:
+        assert await socket.open()
+        command = asyncio.create_task(slack.command(REQUESTER, RELEASES, APPID))
+        await soon(lambda: "unforeseen error" in caplog.messages)
+        command.cancel()
+        await asyncio.wait([command])
+    finally:
+        await socket.close()
+
+
 async def test_a_socket_that_was_never_opened_can_be_closed(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
@@ -431,6 +453,19 @@ async def test_a_command_of_a_lost_connection_is_acked_once_the_next_one_is_open
         await slack.until(lambda slack: calls_of(slack, OPEN) > asked)
         echo.permitted.set()
         assert await command
+
+
+async def test_an_ack_after_the_last_connection_is_logged_as_lost(
+    slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    echo = SlowEcho()
+    async with connected(slack, client, echo=echo):
+        command = await being_handled(slack, echo)
+    echo.permitted.set()
+    await soon(lambda: "an ack did not reach Slack" in caplog.messages)
+    assert "unforeseen error" not in caplog.messages
+    command.cancel()
+    await asyncio.wait([command])
 
 
 async def test_after_the_switch_both_connections_are_read_until_slack_closes_the_old_one(
