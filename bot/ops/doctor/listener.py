@@ -10,12 +10,17 @@ from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
 from bot.settings.load import Address
 from bot.settings.tokens import PlatformSettings
+from bot.wechat.push import STALE_AFTER
 
 _LISTENER = "listener"
 _DELIVERIES = "deliveries"
 _SLACK, _WECHAT = "/slack/events", "/wechat/events"
 _PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
 _CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
+_NOT_THE_CLOCK = (
+    "By now this clock is less than five minutes off: start the bot again to count anew. "
+    "If it goes on, look whether the reverse proxy holds posts back."
+)
 _COPY = (
     "Copy the signing secret from your Slack app's page “Basic Information” to SLACK_SIGNING_SECRET, "
     "then start the bot again."
@@ -94,7 +99,9 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
         return [ok(_DELIVERIES, f"no bot answers here yet; {_PROOF}")] if by_http else []
     taken = {_SLACK: counted.acked > 0 or not by_http, _WECHAT: counted.good_ticket or not pushed}
     taken[ELSEWHERE] = all(taken.values())
-    found = [*_wrong(counted, taken)]
+    await setup.slack  # whose answer tells the time
+    off = [abs(ahead) for ahead in setup.traffic.ahead.values()]
+    found = [*_wrong(counted, taken, right=bool(off) and max(off) <= STALE_AFTER)]
     if found:
         return found
     if by_http and not counted.acked:
@@ -110,7 +117,8 @@ def pushes_refused(counted: BotCounts | None) -> bool:
     return counted is not None and any(path != _SLACK for path, _ in counted.refused)
 
 
-def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
+def _wrong(counted: BotCounts, taken: Mapping[str, bool], *, right: bool) -> Iterator[Finding]:
+    """Yield what is wrong with the posts; `right` if this clock cannot be why they are refused as stale."""
     for (path, reason), times in counted.refused.items():
         others = taken.get(path, True)
         # A stranger can post with a bad signature, but has no reason to sign at another path: one URL of several is wrong.
@@ -120,4 +128,6 @@ def _wrong(counted: BotCounts, taken: Mapping[str, bool]) -> Iterator[Finding]:
             posts = "one post" if times == 1 else f"{times} posts"
             found = f"the bot that runs refused {posts}{where}: {why}"
             causes = ("clock",) if fix == _CLOCK else ()
+            if causes and right:
+                fix, causes = _NOT_THE_CLOCK, ()
             yield (warning if others else wrong)(_DELIVERIES, found, fix, *causes)

@@ -82,6 +82,21 @@ async def test_a_wrong_clock_is_the_cause_if_posts_are_refused_as_too_old(
     assert [each.name for each in complaint.follows] == ["deliveries"]
 
 
+@pytest.mark.parametrize("off", [0, 60])
+async def test_a_clock_that_is_less_than_five_minutes_off_is_not_why_posts_were_refused(
+    by_http: dict[str, str], slack: LocalSlack, off: float
+) -> None:
+    slack.clock = lambda: time.time() - 400
+    async with running(settings_of(by_http)):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        told = complaints(await examine(by_http, Runtime(now=lambda: time.time() + off)))
+    late = told[0].finding
+    assert [each.names for each in told] == [("deliveries",), *([("clock",)] if off else [])]
+    assert (late.level, str(late.fix).split(":")[0]) == (
+        *("wrong", "By now this clock is less than five minutes off"),
+    )
+
+
 async def test_unsigned_requests_alone_are_no_finding(
     by_http: dict[str, str], http: aiohttp.ClientSession, runtime: Runtime, served: Served
 ) -> None:
