@@ -138,13 +138,10 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
 ) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
     fill = {
-        **columns_of(request, state, holder),
-        "ignore_shared": request.again,
-        "ignore_undelivered": bool(request.again or retry or request.batch),
+        **_columns_to_find(request, columns_of(request, state, holder), retry),
         "patience": patience,
         "nap": patience if state is State.CONFIRMING else None,
     }
-    fill |= {f"the_{name}": fill[name] for name in _FOUND_BY}
     open_ones = {**fill, "ignore_shared": True, "ignore_undelivered": True}
     if request.appids and (on.scalar(_WAITING_BATCHES, fill) or 0) >= MOST_WAITING:
         return _find_conflict(on, open_ones) or TooManyBatches()
@@ -164,6 +161,25 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
                 on.execute(_NOT_RETRIED, {"earlier": retry.of})
             return conflict
         # The conflicting request has ended since, so try again.
+
+
+def conflict(on: Connection, request: Request) -> UnderWay | Undelivered | SharedBefore | None:
+    """Return what would keep a new request from being recorded now; None for a batch, whose items are checked later."""
+    columns = columns_of(request, State.ACCEPTED, None)
+    found = _find_conflict(on, _columns_to_find(request, columns))
+    return None if isinstance(found, Duplicate) else found
+
+
+def _columns_to_find(
+    request: Request, columns: Mapping[str, object], retry: Retry | None = None
+) -> dict[str, object]:
+    """Return a request's columns, and by what its conflicts are found."""
+    return {
+        **columns,
+        **{f"the_{name}": columns[name] for name in _FOUND_BY},
+        "ignore_shared": request.again,
+        "ignore_undelivered": bool(request.again or retry or request.batch),
+    }
 
 
 def withdraw(on: Connection, request: Request, retry: Retry | None) -> None:

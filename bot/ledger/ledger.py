@@ -9,7 +9,16 @@ from sqlalchemy import Connection, bindparam, func, select
 from bot.command.grammar import is_appid
 from bot.domain.outcome import Outcome, Step
 from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger.acceptance import Acceptance, Accepted, accept, withdraw
+from bot.ledger.acceptance import (
+    Acceptance,
+    Accepted,
+    SharedBefore,
+    Undelivered,
+    UnderWay,
+    accept,
+    conflict,
+    withdraw,
+)
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
@@ -123,6 +132,13 @@ class Ledger:
         if isinstance(found, Accepted) and holder:
             self.lease.acquired(found.entry)
         return found
+
+    @in_transaction
+    def conflict(
+        self, on: Connection, request: Request
+    ) -> UnderWay | Undelivered | SharedBefore | None:
+        """Return what would keep a new request from being recorded now, without recording it."""
+        return conflict(on, request)
 
     @in_transaction
     def place(self, on: Connection, entry: Entry, place: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from bot.messages.blocks import Message, message, small
+from bot.domain.request import Request
+from bot.messages.blocks import Buttons, Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import STANDINGS, UNREADABLE, fit, might, rule_name, under, who_can_fix
 from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, sentences
@@ -56,30 +57,28 @@ def no_owner(words: Words, ask: Ask) -> Message:
     )
 
 
-def dry_run(
-    words: Words,
-    decision: Permitted,
-    ask: Ask,
-    receivers: str,
-    owner: str,
-) -> Message:
+def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
     """Say what would happen without `--dry-run`; this must not be mistaken for a success."""
+    say = words.about(request)
+    left_out = request.appids and not request.again
     return message(
         sentences(words, words("🧪 *Dry run: nothing was shared.*"), _step(words, decision)),
-        words(
-            "I would ask WeChat to share {env} with {receivers}, with the token of its owner {owner}, "
-            "and answer in a thread here.",
-            env=code(ask.env),
-            receivers=receivers,
-            owner=code(owner),
+        sentences(
+            words,
+            say(
+                "I would ask WeChat to share {env} with {receivers}, with the token of its owner {owner}, "
+                "and answer in a thread here."
+            ),
+            words("Those that it was shared with before are left out.") if left_out else None,
         ),
         small(sentences(words, words(FOR_GOOD), words("Leave out `--dry-run` to do it."))),
     )
 
 
 def as_dry_run(words: Words, told: Message) -> Message:
-    """Add to a message that it is the result of a dry run."""
-    return message(words("🧪 *Dry run.* This is what you would be told:")) + told
+    """Add to a message that it is the result of a dry run, and remove its buttons, which would do something."""
+    shown = Message(tuple(part for part in told.parts if not isinstance(part, Buttons)))
+    return message(words("🧪 *Dry run.* This is what you would be told:")) + shown
 
 
 def why(

@@ -34,9 +34,9 @@ from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
-from bot.messages.words import Words, how_many
+from bot.messages.words import Words
 from bot.policy.decide import deciding_rule, owner_of
-from bot.policy.kinds import NeedsApproval, Person, Policy, Unreadable
+from bot.policy.kinds import NeedsApproval, Permitted, Person, Policy, Unreadable
 from bot.runtime.tasks import log_request
 from bot.workflow.deadline import in_time, readiness_in_time
 from bot.workflow.ports import Ports
@@ -86,21 +86,16 @@ class Intake:
         facts = partial(facts_asked, appids, share.env, rule_name)
         own = retry is None or retry.by == origin.user_id  # and nobody for them
         ruled = ruling(words, policy, decisions, owner, own=own)
-        if share.dry_run:
-            await self.note("dry run", origin, facts(), until)
-            if isinstance(ruled, Refusal):
-                return as_dry_run(words, ruled.message)
-            answered = dry_run(words, ruled, ask, how_many(words, appids), owner)
-            return answered + await self.beforehand(words, owner, share.env, until)
         if isinstance(ruled, NeedsApproval):
             ruled = await self._reachable(words, ruled, origin, until)
+        if share.dry_run:
+            await self.note("dry run", origin, facts(), until)
         if isinstance(ruled, Refusal):
+            if share.dry_run:
+                return as_dry_run(words, ruled.message)
             why_not = {"outcome": "denied", "detail": ruled.detail}
             await self.note(ruled.kind, origin, facts() | why_not, until)
             return ruled.message
-        if self.stopping:
-            return stopping(words)
-        first = first_state(ruled)
         request = Request(
             self._ports.new_id(),
             origin,
@@ -113,8 +108,24 @@ class Intake:
             appids if len(appids) > 1 else (),
             again=share.again,
         )
+        if share.dry_run:
+            return await self._dry_run(words, ruled, request, until)
+        if self.stopping:
+            return stopping(words)
         with log_request(request.id):
-            return await self._record(words, request, first, until, retry, own=own)
+            return await self._record(words, request, first_state(ruled), until, retry, own=own)
+
+    async def _dry_run(
+        self, words: Words, ruled: Permitted, request: Request, until: float
+    ) -> Message:
+        """Say what would happen to a request, without recording it."""
+        finding = self._ports.ledger.conflict(request)
+        if found := await in_time(
+            finding, "the ledger does not tell of other requests", until=until
+        ):
+            return as_dry_run(words, self._why_not(words, found, request.reason))
+        ready = await self.beforehand(words, request.owner, request.env, until)
+        return dry_run(words, ruled, request) + ready
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
         """Return a sentence on the env's readiness; an empty message if it is not known in time."""

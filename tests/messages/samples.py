@@ -337,7 +337,12 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
         ("to be confirmed", NeedsConfirmation(RELEASES)),
         ("to be approved", NeedsApproval(APPROVAL)),
     ):
-        yield f"dry run: {name}", dry_run(words, decision, ASK, f"`{APPID}`", OWNER)
+        yield f"dry run: {name}", dry_run(words, decision, request())
+    many = replace(request(), appid="", appids=(APPID, OWNER))
+    for name, asked in (("a batch", many), ("a batch again", replace(many, again=True))):
+        yield f"dry run: {name}", dry_run(words, Allow(RELEASES), asked)
+    before = shared_before(words, request("the launch"), NOW, None)
+    yield "dry run: shared before", as_dry_run(words, before)
     no = Deny(NoRule(nearest(POLICY, ASK)))
     yield "dry run: denied", as_dry_run(words, denied(words, no, ASK, POLICY))
     yield "dry run: no owner", as_dry_run(words, no_owner(words, ASK))
@@ -595,11 +600,9 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     ),
     "rules, why": _why,
     "rule, to be approved": lambda words, name: dry_run(
-        words, NeedsApproval(named(name)[0]), ASK, f"`{APPID}`", OWNER
+        words, NeedsApproval(named(name)[0]), request()
     ),
-    "rule, dry run": lambda words, name: dry_run(
-        words, Allow(named(name)[0]), ASK, f"`{APPID}`", OWNER
-    ),
+    "rule, dry run": lambda words, name: dry_run(words, Allow(named(name)[0]), request()),
     "rules, whoami": lambda words, name: whoami(
         words, MEMBER, REQUESTER, TEAM, (named(name)[0],) * 12
     ),

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -46,6 +47,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import CHINESE, ENGLISH
+from tests.rig import ALLOW, APPROVE, Rig, approved_by
 from tests.said import CANNOT_TELL, DENIED, USABLE
 from tests.workflow.conftest import Members
 
@@ -347,6 +349,31 @@ async def test_an_earlier_share_is_repeated_only_on_demand(
     assert said(again).startswith("On it")
     await soon(lambda: states(database) == ["ended", "ended"])
     assert len(wechat.calls) == 2
+
+
+async def test_a_dry_run_says_that_the_env_was_shared_before(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        await rig.ask()
+        await rig.over()
+        dry = await rig.ask(f"{ASK} --dry-run")
+        told = await rig.ask()
+        assert "shared `prod-1`" in told
+        assert dry == f"🧪 *Dry run.* This is what you would be told:\n{told}"
+        acked = await rig.slack.command(REQUESTER, RELEASES, f"{ASK} --dry-run")
+        assert "button" not in json.dumps(acked.payload)
+        assert "nothing was shared" in await rig.ask(f"{ASK} --dry-run --again")
+    assert len(rig.wechat.calls) == 1
+
+
+async def test_a_dry_run_says_that_the_same_share_is_under_way_or_that_nobody_can_approve(
+    rig: Rig,
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        assert "is already sharing" in await rig.ask(f"{ASK} --dry-run")
+        assert states(rig.database) == ["waiting"]
+    async with rig.bot(approved_by("U0GONE")):
+        assert "nobody can give it" in await rig.ask(f"{APPID} env-2 --dry-run")
 
 
 @pytest.mark.usefixtures("bot")

@@ -85,7 +85,7 @@ def _at_once(words: Words) -> Iterator[tuple[str, Message]]:
     yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,))
     yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
     yield "denied", denied(words, no, _ASK, _POLICY)
-    yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ASK, _APPID, _OWNER)
+    yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
     yield "history", history(words, [Line(_ONE, Shared(), _NOW, _LINK)], None)
     yield "under-way", under_way(words, _ONE, _LINK)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
