@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.refusals import ImpossibleError
-from bot.playground.slack.server import LocalSlack, PostedMessage, View
+from bot.playground.slack.server import LocalSlack, PostedMessage
+from bot.playground.slack.surfaces import View
 from bot.playground.slack.values import Placed, identified, placed
 
 

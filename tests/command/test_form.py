@@ -20,8 +20,7 @@ from bot.command.mistake import (
 from bot.domain.request import Origin
 from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
 from bot.messages.words import Words
-from bot.playground.slack.block_kit import OFFERED
-from bot.playground.slack.server import block_errors
+from bot.playground.slack.block_kit import OFFERED, block_errors
 from bot.playground.slack.views import view_errors
 from tests.languages import ENGLISH, in_each_language
 

@@ -12,7 +12,8 @@ from bot.messages.modals import APPIDS, DRY_RUN, ENV, FORM, REASON
 from bot.playground.faults import Code, Drop, RateLimited, Slow
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.payloads import interaction
-from bot.playground.slack.server import Ack, LocalSlack, PostedMessage, View
+from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
+from bot.playground.slack.surfaces import View
 from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER

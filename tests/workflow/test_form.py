@@ -10,7 +10,8 @@ import pytest
 from bot.ledger import Ledger, open_database
 from bot.messages.modals import APPIDS, ENV
 from bot.playground.faults import Code, Slow
-from bot.playground.slack.server import LocalSlack, View
+from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, OWNER
 from tests.conftest import RELEASES, REQUESTER, Clock, kinds, ledger_down, request_of, rows
 from tests.rig import Rig

@@ -9,7 +9,8 @@ import pytest
 
 from bot import __version__
 from bot.playground.faults import Code
-from bot.playground.slack.server import ImpossibleError, View
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.surfaces import View
 from bot.playground.stage import stage
 from bot.playground.world import APPID
 from bot.runtime.clock import Runtime

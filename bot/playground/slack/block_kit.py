@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from bot.playground.loopback import Json, objects
 from bot.playground.slack.checks import (
     Check,
+    Flaw,
     array,
-    error,
     fields,
     flag,
     one_of,
@@ -60,11 +60,8 @@ _IN_VIEW = array(typed({**_BLOCKS, "input": _INPUT}, block_id=_ID), 100, least=0
 _MAX_CHARACTERS, _EACH_BLOCK = 12_000, 100
 
 
-def block_errors(blocks: Json) -> list[str]:
-    """Return Slack's errors about a message's blocks, in its own format; empty if it accepts them.
-
-    An error names its place as a JSON pointer: `[ERROR] … [json-pointer:/blocks/0/text]`.
-    """
+def block_errors(blocks: Json) -> list[Flaw]:
+    """Return Slack's errors about a message's blocks, with places such as `/blocks/0/text`; empty if it accepts them."""
     return [*_IN_MESSAGE(blocks, "/blocks"), *_repeated_ids(blocks, "")]
 
 
@@ -88,20 +85,20 @@ def _characters(found: Json) -> int:
     return own + sum(_characters(each) for each in inner if isinstance(each, dict | list))
 
 
-def view_block_errors(blocks: Json) -> list[str]:
+def view_block_errors(blocks: Json) -> list[Flaw]:
     """Return Slack's errors about a view's blocks; a view may have more blocks, and input blocks."""
     return [*_IN_VIEW(blocks, "/view/blocks"), *_repeated_ids(blocks, "/view")]
 
 
-def _repeated_ids(blocks: Json, root: str) -> Iterator[str]:
+def _repeated_ids(blocks: Json, root: str) -> Iterator[Flaw]:
     """Yield an error for each block_id used twice, and for each action_id used twice in one block."""
     yield from _repeated(blocks, "block_id", f"{root}/blocks")
     for index, block in enumerate(objects(blocks)):
         yield from _repeated(block.get("elements"), "action_id", f"{root}/blocks/{index}/elements")
 
 
-def _repeated(items: Json, key: str, at: str) -> Iterator[str]:
+def _repeated(items: Json, key: str, at: str) -> Iterator[Flaw]:
     ids = [each.get(key) for each in objects(items)]
     for index, name in enumerate(ids):
         if name is not None and name in ids[:index]:
-            yield error(f"{key} '{name}' already exists", f"{at}/{index}/{key}")
+            yield Flaw(f"{key} '{name}' already exists", f"{at}/{index}/{key}")

@@ -1,23 +1,29 @@
 """Composable checks of JSON values, which word errors as Slack does."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bot.playground.loopback import Json
 
-Check: TypeAlias = Callable[[Json, str], Sequence[str]]
+
+class Flaw(NamedTuple):
+    """What is wrong, and its place as a JSON pointer; as text, in Slack's format."""
+
+    what: str
+    at: str
+
+    def __str__(self) -> str:
+        return f"[ERROR] {self.what} [json-pointer:{self.at}]"
 
 
-def error(problem: str, at: str) -> str:
-    """Return an error in Slack's format, with its place as a JSON pointer."""
-    return f"[ERROR] {problem} [json-pointer:{at}]"
+Check: TypeAlias = Callable[[Json, str], Sequence[Flaw]]
 
 
 def rules(*listed: tuple[str, Callable[[Json], bool]]) -> Check:
     """Check that all of these hold; the first one that does not is the error."""
 
-    def check(value: Json, at: str) -> Sequence[str]:
-        return [error(problem, at) for problem, holds in listed if not holds(value)][:1]
+    def check(value: Json, at: str) -> Sequence[Flaw]:
+        return [Flaw(problem, at) for problem, holds in listed if not holds(value)][:1]
 
     return check
 
@@ -52,14 +58,14 @@ def one_of(*allowed: str) -> Check:
 def array(item: Check, most: int, least: int = 1) -> Check:
     """Check a list, its length and each item."""
 
-    def check(value: Json, at: str) -> Sequence[str]:
+    def check(value: Json, at: str) -> Sequence[Flaw]:
         if not isinstance(value, list):
-            return [error("must be an array", at)]
-        found = []
+            return [Flaw("must be an array", at)]
+        found: list[Flaw] = []
         if len(value) < least:
-            found.append(error(f"no less than {least} items allowed", at))
+            found.append(Flaw(f"no less than {least} items allowed", at))
         if len(value) > most:
-            found.append(error(f"no more than {most} items allowed", at))
+            found.append(Flaw(f"no more than {most} items allowed", at))
         for index, each in enumerate(value):
             found += item(each, f"{at}/{index}")
         return found
@@ -72,17 +78,15 @@ def fields(table: Mapping[str, Check]) -> Check:
     checks = {name.rstrip("*"): check for name, check in table.items()}
     required = sorted(name[:-1] for name in table if name.endswith("*"))
 
-    def check(value: Json, at: str) -> Sequence[str]:
+    def check(value: Json, at: str) -> Sequence[Flaw]:
         if not isinstance(value, dict):
-            return [error("must be an object", at)]
-        found = [
-            error(f"missing required field: {key}", at) for key in required if key not in value
-        ]
+            return [Flaw("must be an object", at)]
+        found = [Flaw(f"missing required field: {key}", at) for key in required if key not in value]
         for key, held in value.items():
             if key in checks:
                 found += checks[key](held, f"{at}/{key}")
             elif key != "type":
-                found.append(error(f"invalid additional property: {key}", at))
+                found.append(Flaw(f"invalid additional property: {key}", at))
         return found
 
     return check
@@ -92,11 +96,11 @@ def typed(shapes: Mapping[str, Mapping[str, Check]], **common: Check) -> Check:
     """Check an object by the table of fields for its `type`; `common` are fields of all of them."""
     checks = {kind: fields({**table, **common}) for kind, table in shapes.items()}
 
-    def check(value: Json, at: str) -> Sequence[str]:
+    def check(value: Json, at: str) -> Sequence[Flaw]:
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and kind in checks:
             return checks[kind](value, at)
-        return [error(f"unsupported type: {kind}", f"{at}/type")]
+        return [Flaw(f"unsupported type: {kind}", f"{at}/type")]
 
     return check
 

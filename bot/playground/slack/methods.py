@@ -1,6 +1,5 @@
 """The stand-in's table of Web API methods: for each its scope, arguments and rate limit."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
@@ -121,9 +120,6 @@ def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"usergroups": shown}
 
 
-_ERROR = re.compile(r"\[ERROR\] (.*) \[json-pointer:(?:/view)?(.*)\]")
-
-
 def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
     """Return an empty response if a message or view is valid, or refuse it with all errors and their places in it."""
     given = [kind for kind in ("message", "view") if args.get(kind)]
@@ -139,15 +135,12 @@ def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
     else:
         problems = view_errors(found, "home" if inner.get("type") == "home" else "modal")
     if problems:
-        raise RefusedError(f"invalid_{kind}", {"errors": [_told(each) for each in problems]})
+        errors: list[Json] = [
+            {"pointer": at.removeprefix("/view"), "code": "failed_constraint", "message": what}
+            for what, at in problems
+        ]
+        raise RefusedError(f"invalid_{kind}", {"errors": errors})
     return {}
-
-
-def _told(problem: str) -> JsonObject:
-    """Return an error; its pointer is relative to the given object."""
-    matched = _ERROR.fullmatch(problem)
-    what, at = matched.groups() if matched else (problem, "")
-    return {"pointer": at, "code": "failed_constraint", "message": what}
 
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100

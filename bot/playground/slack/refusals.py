@@ -21,9 +21,9 @@ class RefusedError(Exception):
         self.details: JsonObject = details or {}
 
 
-def invalid_arguments(*problems: str, error: str = "invalid_arguments") -> RefusedError:
-    """Return the refusal of a call's arguments, with the problems in Slack's format."""
-    return RefusedError(error, {"response_metadata": {"messages": [*problems]}})
+def invalid_arguments(*problems: object, error: str = "invalid_arguments") -> RefusedError:
+    """Return the refusal of a call's arguments; the problems, as text, are in Slack's format."""
+    return RefusedError(error, {"response_metadata": {"messages": [*map(str, problems)]}})
 
 
 class ImpossibleError(Exception):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal
 
 from bot.playground.loopback import Json, JsonObject, objects
-from bot.playground.slack.block_kit import OFFERED, block_errors
+from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.connected import Connected
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.payloads import (
@@ -18,22 +18,14 @@ from bot.playground.slack.payloads import (
 )
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.transcript import Ack, ApiCall, PostedMessage
+from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.slack.values import check, chosen
 from bot.playground.slack.views import completed, shown
 from bot.playground.slack.workspace import Where
 
 MIN_QUERY = 3
 
-__all__ = [
-    "Ack",
-    "ApiCall",
-    "ImpossibleError",
-    "LocalSlack",
-    "PostedMessage",
-    "View",
-    "block_errors",
-]
+__all__ = ["Ack", "LocalSlack", "PostedMessage"]
 
 
 class LocalSlack(Connected):
@@ -145,7 +137,7 @@ class LocalSlack(Connected):
         answer = ack.payload or {}
         problems = [*OFFERED(answer, "")] if answer.get("options") != [] else []
         if ack.error is None and problems:
-            self.violations.append(f"ack: block_suggestion: {'; '.join(problems)}")
+            self.violations.append(f"ack: block_suggestion: {'; '.join(map(str, problems))}")
         if ack.error is not None or problems:
             raise ImpossibleError(f"the options did not load: {ack.error or problems[0]}")
         offered = objects(answer.get("options"))

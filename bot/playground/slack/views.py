@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.block_kit import view_block_errors
-from bot.playground.slack.checks import Check, error, fields, one_of, plain, string
+from bot.playground.slack.checks import Check, Flaw, fields, one_of, plain, string
 from bot.playground.slack.refusals import (
     RefusedError,
     invalid_arguments,
@@ -39,15 +39,15 @@ _VIEWS: Mapping[str, Check] = {
 }
 
 
-def view_errors(view: Json, kind: str) -> list[str]:
-    """Return Slack's errors about a view of this kind, in its own format."""
+def view_errors(view: Json, kind: str) -> list[Flaw]:
+    """Return Slack's errors about a view of this kind."""
     errors = [*_VIEWS[kind](view, "/view")]
     if isinstance(view, dict):
         blocks = view.get("blocks", [])
         errors += view_block_errors(blocks)
         asks = any(each.get("type") == "input" for each in objects(blocks))
         if kind == "modal" and asks and "submit" not in view:
-            errors.append(error("must define `submit` to use an `input` block in modals", "/view"))
+            errors.append(Flaw("must define `submit` to use an `input` block in modals", "/view"))
     return errors
 
 

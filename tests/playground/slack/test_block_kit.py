@@ -1,7 +1,7 @@
 import pytest
 
 from bot.playground.loopback import Json, JsonObject
-from bot.playground.slack.server import block_errors
+from bot.playground.slack.block_kit import block_errors
 
 
 def plain(text: str = "x") -> JsonObject:
@@ -89,23 +89,21 @@ def test_blocks_that_slack_refuses_have_an_error_with_its_place(
     block: Json, problem: str, at: str
 ) -> None:
     [error] = block_errors([block])
-    assert problem in error
-    assert error.endswith(f"[json-pointer:{at}]")
+    assert problem in error.what
+    assert error.at == at
 
 
 def test_a_message_may_have_fifty_blocks() -> None:
     assert block_errors([section(text=plain())] * 50) == []
     assert block_errors([section(text=plain())] * 51) == [
-        "[ERROR] no more than 50 items allowed [json-pointer:/blocks]"
+        ("no more than 50 items allowed", "/blocks")
     ]
 
 
 def test_a_repeated_block_id_is_an_error() -> None:
     twice: Json = [section(text=plain(), block_id="a")] * 2
-    assert block_errors(twice) == [
-        "[ERROR] block_id 'a' already exists [json-pointer:/blocks/1/block_id]"
-    ]
+    assert block_errors(twice) == [("block_id 'a' already exists", "/blocks/1/block_id")]
 
 
 def test_blocks_are_a_list() -> None:
-    assert block_errors(section()) == ["[ERROR] must be an array [json-pointer:/blocks]"]
+    assert block_errors(section()) == [("must be an array", "/blocks")]

@@ -9,7 +9,8 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.loopback import Loopback
-from bot.playground.slack.server import ImpossibleError, LocalSlack
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.server import LocalSlack
 from tests.playground.conftest import (
     App,
     Clock,

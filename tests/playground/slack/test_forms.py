@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack.server import ImpossibleError, LocalSlack, View
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.surfaces import View
 from tests.playground.conftest import App, a_trigger, asks, impatient, line, modal, option
 
 WHO = "U0SECOND"

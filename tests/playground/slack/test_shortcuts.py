@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack.server import ImpossibleError, LocalSlack, PostedMessage
+from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.playground.conftest import App, error_of, home
 
 RELEASES = "C0RELEASES"
