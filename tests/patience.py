@@ -9,7 +9,6 @@ PATIENT = 30.0
 
 _SETTINGS = {name: int(value) for name, value in POSTGRESQL.items() if value.isdigit()}
 _ANSWERS = {
-    ("bot.workflow.deadline", "_LEDGER_SECONDS"): 2.0,
     ("bot.workflow.slash_command", "_ACK_SECONDS"): 2.6,
     ("bot.slack.forms", "_ACK_SECONDS"): 2.3,
     ("bot.workflow.form", "_WECHAT_SECONDS"): 1.5,

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
 from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
 from bot.workflow.ports import ReadinessCheck
 
 PATIENCE = 20.0
 """Seconds for work after the ack: a click, a form."""
 
-_LEDGER_SECONDS = 2.0
 _LOOK_SECONDS = 2.0
 _SPARE = 0.4  # seconds before the deadline, kept for the answer itself
 
@@ -34,12 +34,14 @@ async def in_time(
     *,
     until: float = math.inf,
 ) -> _Answer | None:
-    """Return what the ledger answers within two seconds and by `until`, a deadline of the loop's clock.
+    """Return the ledger's answer if it comes within the ledger's own limit and by `until`, a deadline of the loop's clock.
 
     None if it is down or too slow, which is logged as `missing`, with the extras that `facts` returns.
     """
     try:
-        async with asyncio.timeout_at(min(until, within(_LEDGER_SECONDS))):
+        if until > within(LEDGER_PATIENCE):  # a second timeout would end nothing sooner
+            return await asking
+        async with asyncio.timeout_at(until):
             return await asking
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
