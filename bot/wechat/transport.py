@@ -111,7 +111,11 @@ async def exchange(
                             break
             finally:
                 await stream.aclose()
-    except (aiohttp.ClientError, OSError, UnicodeError) as error:
+    except (
+        aiohttp.ClientError,
+        OSError,
+        ValueError,
+    ) as error:  # ValueError: a proxy's address, or its answer
         return _trouble_of(error)
     return Received(response.status_code, bytes(body))
 

@@ -12,6 +12,7 @@ from bot.wechat.push import STALE_AFTER
 
 _PROXIES = "proxies"
 _SLACK = "slack.com"
+_NO_ADDRESS = "(not an address)"
 _NOTICEABLE = 30.0  # seconds
 
 
@@ -78,14 +79,17 @@ def _problems(
         fix = "Set HTTPS_PROXY."
         found = f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy"
         yield warning(_PROXIES, found, fix)
-    secure = proxies.get("https", "http://").lower()
+    secure = proxies.get("https", "http://none").lower()
+    fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
     if not secure.startswith("http://"):
         # aiohttp ignores an https:// proxy, and fails with any other scheme.
         unused = secure.startswith("https://")
         what = "WeChat is called without it" if unused else "neither Slack nor WeChat can be called"
-        fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
         found = f"HTTPS_PROXY does not begin with http://, so {what}"
         yield (warning if unused else wrong)(_PROXIES, found, fix)
+    elif _host(secure) == _NO_ADDRESS:
+        found = "HTTPS_PROXY is not an address, so neither Slack nor WeChat can be called"
+        yield wrong(_PROXIES, found, fix)
     if proxies and past:
         fix = "Let the proxy reach Slack."
         found = "NO_PROXY names Slack, whose library ignores it and calls Slack through the proxy"
@@ -98,5 +102,7 @@ def _host(url: str) -> str:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "(not an address)"
+        return _NO_ADDRESS
+    if not parts.hostname:
+        return _NO_ADDRESS
     return f"{parts.scheme}://{parts.hostname}{port}"

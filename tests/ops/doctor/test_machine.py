@@ -49,6 +49,8 @@ async def test_a_wrong_clock_is_found_however_the_servers_address_is_written(
             "http://, so WeChat is called without it",
         ),
         ({"HTTPS_PROXY": "hush"}, "HTTPS_PROXY does not begin with http://, so neither Slack nor"),
+        ({"HTTPS_PROXY": "http://me:hush@proxy:808x"}, "HTTPS_PROXY is not an address, so neither"),
+        ({"HTTPS_PROXY": "http://"}, "HTTPS_PROXY is not an address, so neither Slack nor WeChat"),
         ({"HTTPS_PROXY": "socks5://hush:1"}, "so neither Slack nor WeChat can be called"),
         (
             {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": ".slack.com"},
@@ -72,14 +74,21 @@ async def test_proxies_are_reported_without_their_passwords(
 
 
 @pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    ("proxy", "found"),
+    [
+        ("proxy.example:3128", "HTTPS_PROXY does not begin with http://"),
+        ("http://proxy.example:312x", "HTTPS_PROXY is not an address"),
+    ],
+)
 async def test_an_unusable_proxy_is_the_only_cause_if_nothing_can_be_reached(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, proxy: str, found: str
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
     away = {"SLACK_API_URL": "https://slack.invalid/api/", "WECHAT_API_URL": "https://wx.invalid"}
     (complaint,) = complaints(await examine(environ | away))
     assert (complaint.names, complaint.finding.level) == (("proxies",), "wrong")
-    assert complaint.finding.found.startswith("HTTPS_PROXY does not begin with http://")
+    assert complaint.finding.found.startswith(found)
     assert [each.name for each in complaint.follows] == ["slack-bot", "slack-app", "wechat"]
     assert "slack-groups" in complaint.unchecked
 
