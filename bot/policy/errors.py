@@ -55,6 +55,8 @@ def what(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     if kind == "enum":
         expected = str(detail["ctx"]["expected"]).replace("'", "")
         return Problem(f"{quoted(detail['input'])} is not possible here", f"Write {expected}.")
+    if kind == "extra_forbidden" and loc[-1] == "contact":
+        return Problem("there is no such key", "Write it at the top, above the first [[…]].")
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(loc[-1]), [*keys], n=1)
         return Problem("there is no such key", f"Did you mean {near[0]}?" if near else "Remove it.")

@@ -189,6 +189,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE + "colour = 1\n",
         "rule 1, colour: there is no such key. Remove it.",
     ),
+    "a rule before the contact": (
+        '[[rule]]\neffect = "deny"\ncontact = "Ann"\n' + RULE,
+        "rule 1, contact: there is no such key. Write it at the top, above the first [[…]].",
+    ),
     "a misspelt key at the top": (
         'contakt = "Ann"\n' + RULE,
         "contakt: there is no such key. Did you mean contact?",
