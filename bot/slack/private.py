@@ -64,21 +64,31 @@ class PrivateAnswers:
     def __init__(self, api: SlackApi, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._api = api
         self._sleep = sleep
+        self._newest: dict[tuple[str, object], Message] = {}
 
     async def send(
         self, whom: Addressee, message: Message, *, settles: bool = False, about: str = ""
     ) -> None:
         """Send a message in the first way that works, with retries while Slack is away.
 
-        `settles` if it replaces the clicked message; `about` is the request's id, for the log.
+        `settles` if it replaces the clicked message. `about` is the id of a request: a newer message to the same person
+        about it ends the retries, since this one would tell them afterwards how it stood before.
         """
-        for pause in (*_PAUSES, None):
-            no = await self._send(whom, message, settles=settles)
-            if no is None:
-                return
-            if pause is None or not is_transient(no):
-                break
-            await self._sleep(max(pause, retry_after(no) or 0.0))
+        key = whom.user_id, about or object()
+        self._newest[key] = message
+        try:
+            for pause in (*_PAUSES, None):
+                no = await self._send(whom, message, settles=settles)
+                if no is None:
+                    return
+                if pause is None or not is_transient(no):
+                    break
+                await self._sleep(max(pause, retry_after(no) or 0.0))
+                if self._newest.get(key) is not message:
+                    return
+        finally:
+            if self._newest.get(key) is message:
+                del self._newest[key]
         _log.error(
             "Slack took nowhere what one person was to be told",
             extra={"user": whom.user_id, "request": about, "reason": str(no)},

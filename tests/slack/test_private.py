@@ -1,0 +1,51 @@
+"""Private messages while Slack is away."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.click import Click
+from bot.messages.blocks import message
+from bot.playground.faults import Status
+from bot.playground.slack.server import LocalSlack
+from bot.playground.world import TEAM
+from bot.slack.api import SlackApi
+from bot.slack.private import PrivateAnswers
+from tests.conftest import REQUESTER
+
+CLICK = Click(TEAM, REQUESTER, "", "", "1.1", "r1")
+
+
+def told(slack: LocalSlack) -> list[str]:
+    """Return the direct messages to the requester."""
+    conversation = slack.direct_message(REQUESTER)
+    return [each.text for each in slack.parents(conversation.id)] if conversation else []
+
+
+@pytest.mark.parametrize(
+    ("newer", "about", "expected"),
+    [
+        pytest.param(CLICK, "r1", ["newer"], id="same request"),
+        pytest.param(CLICK, "r2", ["newer", "older"], id="another request"),
+        pytest.param(CLICK, "", ["newer", "older"], id="no request"),
+        pytest.param(replace(CLICK, user_id="U0SECOND"), "r1", ["older"], id="another person"),
+    ],
+)
+async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one(
+    slack: LocalSlack, api: SlackApi, newer: Click, about: str, expected: list[str]
+) -> None:
+    waits, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(_: float) -> None:
+        waits.set()
+        await back.wait()
+
+    answers = PrivateAnswers(api, until_back)
+    slack.fail("chat.postMessage", Status(503))
+    older = asyncio.create_task(answers.send(CLICK, message("older"), about="r1"))
+    await waits.wait()
+    await answers.send(newer, message("newer"), about=about)
+    back.set()
+    await older
+    assert told(slack) == expected
