@@ -78,11 +78,12 @@ def connections_open(workspace: Workspace, _args: JsonObject) -> JsonObject:
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Return the direct message with a person.
 
-    Source: docs.slack.dev, conversations.open (users, return_im).
+    Source: docs.slack.dev, conversations.open (users, and its errors).
     """
-    channel = workspace.direct_message(text_argument(args, "users", required=True))
+    user = text_argument(args, "users", required=True)
+    channel, person = workspace.direct_message(user), workspace.people.get(user)
     if channel is None:
-        raise RefusedError("user_not_found")
+        raise RefusedError("user_disabled" if person and person.deleted else "user_not_found")
     return {"channel": {"id": channel.id}}
 
 

@@ -35,6 +35,13 @@ async def test_a_conversation_is_returned_only_if_the_bot_may_see_it(
     assert await error_of(api.conversations_info(channel="C0LOUNGE")) == "missing_scope"
 
 
+async def test_a_direct_conversation_is_opened_with_a_member_only(api: AsyncWebClient) -> None:
+    opened = await api.conversations_open(users="U0REQUESTER")
+    assert opened["channel"]["id"] == "D0BOT"
+    for user, error in {"U0NOBODY": "user_not_found", "U0GONE": "user_disabled"}.items():
+        assert await error_of(api.conversations_open(users=user)) == error
+
+
 async def test_history_is_paged_from_the_newest_and_has_no_replies(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
