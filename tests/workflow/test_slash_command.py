@@ -400,6 +400,16 @@ async def test_the_same_trigger_makes_one_request_even_after_a_restart(
     assert len(slack.parents(RELEASES)) == 1
 
 
+async def test_a_request_that_gets_the_id_of_an_earlier_one_is_not_taken_for_it(rig: Rig) -> None:
+    rig.runtime = replace(rig.runtime, new_id=lambda: "7kq2mhx4")
+    async with rig.bot(ALLOW):
+        assert (await rig.ask()).startswith("On it")
+        await rig.over()
+        said = await rig.ask(ASK.replace("prod-1", "prod-2"))
+    assert said.startswith("I could not save this, so nothing was done.")
+    assert states(rig.database) == ["ended"]
+
+
 # No place for an answer.
 
 
