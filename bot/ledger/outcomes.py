@@ -116,11 +116,14 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
 def answer_events(
     outcome: Outcome, seconds: float, steps: Sequence[Step]
 ) -> list[tuple[str, dict[str, object]]]:
-    """Return the kind and columns of each event that records an answer: one per step, then the answer."""
+    """Return the kind and columns of each event that records an answer: one per step, then the answer.
+
+    The answer has no seconds if nobody measured them, as of a batch, which may have been taken over.
+    """
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
-    facts = {"seconds": seconds, "detail": _detail(outcome), **_error(said)}
+    facts = {"seconds": round(seconds, 3) or None, "detail": _detail(outcome), **_error(said)}
     taken = [
-        (step.kind, {"seconds": step.seconds, "detail": step.result, **_error(step.said)})
+        (step.kind, {"seconds": round(step.seconds, 3), "detail": step.result, **_error(step.said)})
         for step in steps
     ]
     return [*taken, ("answered", {"outcome": name_of(outcome), **facts})]

@@ -219,7 +219,7 @@ class _Run:
             return None
         if doubtful:
             outcome = doubted(outcome)
-        seconds = round(time.monotonic() - began, 3)
+        seconds = time.monotonic() - began
         again = request.id in self.begun and outcome.tries > 0
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 

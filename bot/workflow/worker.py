@@ -186,7 +186,7 @@ class Worker:
         """Call WeChat, and record the outcome."""
         began, steps = time.monotonic(), list[Step]()
         outcome = await self._outcome(entry, steps, called_again=called_again)
-        seconds = round(time.monotonic() - began, 3)
+        seconds = time.monotonic() - began
         return await self.leased.answer(
             entry, backlog, outcome, seconds, steps, called_again=called_again
         )

@@ -5,11 +5,12 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from bot.domain.outcome import Shared
+from bot.domain.outcome import Shared, Step
 from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
 from bot.ledger.events import MOST, fan_out, note
+from bot.ledger.outcomes import answer_events
 from bot.ledger.writer import Writer
 from tests.conftest import soon
 from tests.databases import Database
@@ -137,3 +138,10 @@ async def test_a_subscriber_that_raises_affects_neither_the_others_nor_the_ledge
     await soon(lambda: len(published) == 2)
     assert published == ["denied", "mistake"]
     assert caplog.messages == ["unforeseen error"] * 2
+
+
+def test_durations_are_recorded_in_milliseconds_and_none_if_nobody_measured_it() -> None:
+    call = Step("call", 0.0017583019944140688, "done")
+    for seconds, expected in ((1.0327476, [0.002, 1.033]), (0.0, [0.002, None])):
+        written = answer_events(Shared(), seconds, [call])
+        assert [facts["seconds"] for _, facts in written] == expected

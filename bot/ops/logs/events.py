@@ -19,8 +19,6 @@ _events = logging.getLogger("bot.events")
 def log_event(event: Event) -> None:
     """Log an event of the ledger after its commit: its kind and the facts that it has."""
     facts = {name: fact for name, fact in event.facts.items() if fact is not None and fact != ""}
-    if isinstance(seconds := facts.get("seconds"), float):
-        facts["seconds"] = round(seconds, 3)
     _events.info(event.kind, extra=facts)
 
 
