@@ -37,6 +37,7 @@ _SEALED: Mapping[Sealed, tuple[Level, str | None]] = {
         "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens.",
     ),
 }
+_NEXT_TIME = "Each is encrypted at its next renewal, within two hours of a start with the key."
 _UNREAD = "the ledger cannot be read, or is not there yet"
 _START = "Start the bot, and look at its log."
 _COMPARE = (
@@ -66,14 +67,18 @@ async def check_chain(setup: Setup) -> list[Finding]:
     ]
     fix = _COMPARE if ledger.replicas else _START
     causes = ("deliveries",) if pushes_refused(await setup.running) else ()
-    return [_callback(ticket, fix, causes), *links, *_encryption(kept)]
+    encryption = _encryption(kept, keyed=bool(setup.parts.tokens.encryption_keys))
+    return [_callback(ticket, fix, causes), *links, *encryption]
 
 
-def _encryption(kept: StoredTokens) -> Iterator[Finding]:
+def _encryption(kept: StoredTokens, *, keyed: bool) -> Iterator[Finding]:
+    """Yield how the tokens are encrypted; `keyed` if the bot has a key for the next ones."""
     for state in Sealed:
         names = sorted(name for name, (_, found) in kept.items() if state in found)
         if names:
             level, fix = _SEALED[state]
+            if state is Sealed.PLAIN and keyed:
+                fix = _NEXT_TIME
             yield Finding("encryption", level, f"{state.value}: {', '.join(names)}", fix)
 
 

@@ -286,6 +286,10 @@ async def test_the_protection_of_the_tokens_is_reported(chain: dict[str, str]) -
     assert (
         await finding_of(chain, "encryption")
     ).found == f"not encrypted: component, ticket, {OWNER}"
+    key = Fernet.generate_key().decode()
+    for value, step in (("", "Set TOKEN_ENCRYPTION_KEY."), (key, "Each is encrypted at its next")):
+        finding = await finding_of(chain | {"TOKEN_ENCRYPTION_KEY": value}, "encryption")
+        assert str(finding.fix).startswith(step)
 
 
 async def test_changed_or_lost_keys_are_reported(
