@@ -203,6 +203,13 @@ async def test_a_group_is_read_once_a_minute(slack: LocalSlack, directory: Direc
     assert calls_of(slack, "users.info") == 3
 
 
+async def test_for_a_policy_without_groups_none_are_read(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    assert await directory.person(TEAM, REQUESTER, frozenset()) == Known(TEAM, REQUESTER)
+    assert calls_of(slack, "usergroups.list") == 0
+
+
 async def test_a_person_who_left_a_group_is_no_member_after_a_minute(
     slack: LocalSlack, directory: Directory, clock: Clock
 ) -> None:

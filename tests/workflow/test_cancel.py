@@ -31,6 +31,9 @@ from tests.said import (
 from tests.workflow.test_batches import line
 
 OPERATOR, ON_CALL, STRANGER = "U0CHINESE", SECOND, "U0STRANGER"
+NOT_FOR_CANCEL = (
+    f"Only <@{REQUESTER}>, who asked for it, and approvers or operators named in the policy"
+)
 OPERATORS = f'operators = {{ users = ["{OPERATOR}", "U0GUEST"], groups = ["S0ONCALL"] }}\n'
 SIZE = 40
 """The size of a batch: more than the calls that are made at once."""
@@ -97,16 +100,15 @@ async def test_a_waiting_request_can_be_cancelled_by_its_requester_operators_and
 
 @pytest.mark.parametrize(
     ("user", "says"),
-    [
-        (
-            STRANGER,
-            f"Only <@{REQUESTER}>, who asked for it, and approvers or operators named in the policy",
-        ),
-        ("U0GUEST", NOT_A_MEMBER),
-    ],
+    [(STRANGER, NOT_FOR_CANCEL), (ON_CALL, NOT_FOR_CANCEL), ("U0GUEST", NOT_A_MEMBER)],
 )
-async def test_nobody_else_can_cancel(rig: Rig, user: str, says: str) -> None:
+async def test_nobody_else_can_cancel_nor_whoever_just_left_the_operators(
+    rig: Rig, user: str, says: str
+) -> None:
     async with rig.bot(OPERATORS + APPROVE):
+        await rig.ask("whoami", ON_CALL)  # the group is cached
+        on_call = rig.slack.groups["S0ONCALL"]
+        rig.slack.groups["S0ONCALL"] = replace(on_call, members=frozenset())
         assert says in await rig.click(user, await waiting(rig), "cancel")
     assert states(rig.database) == ["waiting"]
 
