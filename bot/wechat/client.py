@@ -118,7 +118,6 @@ class WeChat:
             if guidance.retry is AutoRetry.RENEW:
                 newer = await self._renew(owner, token, on_step)
                 if isinstance(newer, NoToken):
-                    status = None
                     guidance, said, link = newer.guidance, newer.said or said, newer.link
                     break
                 token = newer

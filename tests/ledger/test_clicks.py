@@ -447,6 +447,19 @@ async def test_a_waiting_request_is_carried_out_unless_another_is_making_or_has_
     assert event["outcome"] == ("skipped" if why else None)
 
 
+async def test_a_request_can_be_rejected_although_another_made_the_same_share_meanwhile(
+    ledger: Ledger,
+) -> None:
+    entry = await asked(ledger)
+    await ended(ledger, theirs(env=entry.request.env), Shared())
+    rejected = Rejected("U2", "no")
+    moved = await ledger.clicks.move(
+        entry, Move(State.ANSWERED, "U2", "rejected", outcome=rejected)
+    )
+    assert moved
+    assert moved.outcome == rejected
+
+
 async def test_an_earlier_share_whose_answer_is_owed_does_not_prevent_sharing_again(
     ledger: Ledger,
 ) -> None:

@@ -12,6 +12,7 @@ from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
+from bot.wechat.token_cache import LEASE
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
@@ -164,14 +165,24 @@ async def test_an_owner_that_withdrew_has_not_authorised_the_platform_in_every_f
     assert got.said.errcode == not_authorised
 
 
-async def test_an_owners_first_refresh_token_comes_from_the_settings(
-    replicas: Replicas, wechat: LocalWeChat
+@pytest.mark.parametrize("stored", ["", "dead"])
+async def test_without_a_good_refresh_token_in_the_ledger_that_of_the_settings_is_used(
+    replicas: Replicas, wechat: LocalWeChat, stored: str
 ) -> None:
     replica = replicas.make(seeds={OWNER: wechat.platform.refresh_token(OWNER)})
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.platform.without_refresh_token.add(OWNER)
+    if stored:
+        claim = await replica.tokens.claim(OWNER, LEASE)
+        assert claim
+        await replica.tokens.save(claim, "old", stored, 0.0)
     await replica.token()
-    assert endpoints(wechat) == ["component_token", "authorizer_token"]
+    look_up = ["authorizer_token", "get_authorizer_info", "get_authorizer_list"]
+    assert endpoints(wechat) == [
+        "component_token",
+        *(look_up if stored else ()),
+        "authorizer_token",
+    ]
 
 
 async def test_a_dead_refresh_token_of_the_settings_is_replaced_from_the_list(

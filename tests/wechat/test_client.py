@@ -9,6 +9,7 @@ import httpx
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import AutoRetry, Guidance, Trouble, all_guidance, for_code, for_trouble
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
@@ -277,6 +278,18 @@ async def test_no_call_follows_a_renewal_that_took_all_the_time(
     assert (advice(outcome), outcome.tries, len(wechat.calls)) == (for_code(42001), 1, 1)
 
 
+async def test_no_call_follows_a_permission_that_took_all_the_time(
+    bot: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    async def may_retry() -> bool:
+        clock.now += TOTAL_SECONDS
+        return True
+
+    wechat.fail("shareenv", Code(-1))
+    outcome = await bot().share(OWNER, ENV, APPID, may_retry=may_retry)
+    assert (outcome.tries, len(wechat.calls)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("answers", "outcome", "key"),
     [
@@ -438,6 +451,22 @@ async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
     wechat.fail("shareenv", Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
     said = Said(42001, "access_token expired", "686cab53-686d2226-2e40eeeb")
     assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
+
+
+class Refused(NumberedTokens):
+    """A token source whose renewals WeChat refuses."""
+
+    async def renew(self, owner: str, refused: str) -> NoToken:  # noqa: ARG002  # from the port
+        """Return why there is none."""
+        return NoToken(for_code(61023), Said(61023, "no", "rid"), Link.OWNER)
+
+
+async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
+    bot: Maker, wechat: LocalWeChat
+) -> None:
+    wechat.fail("shareenv", Code(42001))
+    ended = await share(bot(tokens=Refused()))
+    assert ended == Failed(for_code(61023), Said(61023, "no", "rid"), 1, Link.OWNER)
 
 
 async def test_a_failed_renewal_after_a_try_in_doubt_leaves_the_outcome_unknown(

@@ -179,20 +179,20 @@ async def test_a_replica_that_finds_the_lease_taken_waits_for_the_new_token(
     assert make.claims == []
 
 
+@pytest.mark.parametrize("mine", [Issued("mine", LIFE, "mine too"), REFUSED], ids=["token", "none"])
 async def test_a_replica_that_lost_its_lease_returns_the_other_replicas_token(
-    cache: TokenCache, replica: Replica, replicas: Replicas
+    cache: TokenCache, replica: Replica, replicas: Replicas, mine: Issued | NoToken
 ) -> None:
-    async def somebody_else_renews() -> None:
+    async def make(_: StoredToken) -> Issued | NoToken:
         replicas.change(OWNER, "lease_until = 0")
         claim = await replica.tokens.claim(OWNER, LEASE)
         assert claim
         assert await replica.tokens.save(claim, "theirs", "theirs too", LIFE)
+        return mine
 
-    make = Maker(somebody_else_renews)
-    assert await renewed(cache, make) == "theirs"
+    assert await cache.renew(OWNER, make) == "theirs"
     found = await replica.kept(OWNER)
-    assert (found.value, found.refresh_token) == ("theirs", "theirs too")
-    assert len(make.claims) == 1
+    assert (found.value, found.refresh_token, found.error) == ("theirs", "theirs too", None)
 
 
 async def test_the_tokens_of_an_authorisation_during_a_renewal_count(

@@ -381,6 +381,17 @@ async def test_a_person_who_left_the_approvers_meanwhile_decides_nothing(
         await rig.over()
 
 
+async def test_a_person_who_just_joined_the_approvers_may_decide(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask("whoami", SECOND)  # the group is cached
+        await rig.ask()
+        group = rig.slack.groups["S0APPROVERS"]
+        rig.slack.groups["S0APPROVERS"] = replace(group, members=group.members | {SECOND})
+        await rig.decide(SECOND, "approve")
+        await rig.over()
+    assert "not an approver" not in kinds(rig.database)
+
+
 async def test_an_approver_who_was_deactivated_meanwhile_decides_nothing(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         await rig.ask()
