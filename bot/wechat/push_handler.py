@@ -100,11 +100,10 @@ class PushHandler:
 
     async def _retry(self, push: Authorized) -> None:
         """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
-        end = min(push.code_until, self._now() + EXCHANGE_TIMEOUT)
         which = _owner_push(push.owner, push.created, push.code)
-        for pause in pauses(end - self._now()):
+        for pause in pauses(min(push.code_until - self._now(), EXCHANGE_TIMEOUT)):
             await cancel_on(self._stopping, self._sleep(pause))
-            if self._stopping.is_set() or self._now() >= end:
+            if self._stopping.is_set():
                 return
             with suppress(LedgerDownError):  # checked again before anything is stored
                 if not await self._tokens.is_latest(which):

@@ -179,6 +179,21 @@ async def test_the_cache_has_a_maximum_size(clock: Clock) -> None:
     assert readings == ["a", "b", "c", "d", "a"]
 
 
+async def test_a_value_that_says_nothing_replaces_only_an_expired_one(
+    source: Source, clock: Clock
+) -> None:
+    cache = Cache(source, clock, lambda value: value != "a1")
+    await cache.get("a")
+    clock.now += 5
+    assert await cache.reread("a") == "a2"
+    clock.now += 4.9
+    assert await cache.get("a") == "a1"
+    await asyncio.sleep(0)
+    assert source.readings == ["a", "a"]
+    clock.now += 0.1
+    assert await cache.get("a") == await cache.get("a") == "a3"
+
+
 async def test_a_closed_cache_starts_no_read_for_a_waiting_reread(
     cache: Cache[str], source: Source
 ) -> None:

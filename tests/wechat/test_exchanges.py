@@ -1,12 +1,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
+from bot.playground.faults import Code, Drop, Fault, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.push import Authorized, Unauthorized
 from bot.wechat.push_handler import EXCHANGE_TIMEOUT, PushHandler, pauses
@@ -38,11 +38,13 @@ class Time:
         self.now += seconds
 
 
-def handler_with(clock: Time, replica: Replica) -> PushHandler:
-    """Return a push handler for this replica with this clock."""
+def handler_with(
+    clock: Time, replica: Replica, sleep: Callable[[float], Awaitable[None]] | None = None
+) -> PushHandler:
+    """Return a push handler for this replica with this clock, and its sleep unless another is given."""
     wake = lambda: replica.woken.append(None)  # noqa: E731
     start = replica.tasks.start
-    return PushHandler(replica.chain, replica.tokens, wake, start, clock, clock.sleep)
+    return PushHandler(replica.chain, replica.tokens, wake, start, clock, sleep or clock.sleep)
 
 
 def granted(wechat: LocalWeChat, created: float, until: float, owner: str = OTHER) -> Authorized:
@@ -185,15 +187,20 @@ async def test_a_newer_push_about_the_owner_ends_the_retries(
     later: float,
 ) -> None:
     clock, other = Time(), replicas.make()
-    handler = handler_with(clock, replica)
-    wechat.fail("api_query_auth", *[Status(502)] * 2, Hang(1.0), Status(502))
+
+    async def sleep(seconds: float) -> None:
+        await clock.sleep(seconds)
+        if len(clock.slept) == 2:
+            await other.handler.handle(Unauthorized(10.0 + later, OTHER))
+
+    handler = handler_with(clock, replica, sleep)
+    wechat.fail("api_query_auth", Code(61004), times=None)
     await handler.handle(granted(wechat, 10.0, clock.began + 600))
-    await wechat.until(lambda _: len(clock.slept) == 1)
-    await other.handler.handle(Unauthorized(10.0 + later, OTHER))
-    gone = replicas.row(OTHER)
     await until_no_exchange_runs(replica)
     assert reasons(caplog)[-1] == "a later push replaces it"
-    assert replicas.row(OTHER) == gone
+    assert exchanges_of(wechat) == 2
+    gone = replicas.row(OTHER)
+    assert (gone["value"], gone["error"]) == (None, "61003")
 
 
 async def test_the_retries_continue_while_the_ledger_is_down(
