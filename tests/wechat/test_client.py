@@ -170,11 +170,11 @@ class NumberedTokens:
         self._clock = clock
         self._takes = takes
 
-    async def token(self, owner: str) -> str | Trouble:  # noqa: ARG002  # from the port
+    async def token(self, owner: str) -> str | NoToken:  # noqa: ARG002  # from the port
         """Return the newest token."""
         return f"token-{len(self.refused)}"
 
-    async def renew(self, owner: str, refused: str) -> str | Trouble:
+    async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Return the next token."""
         self.refused.append(refused)
         if self._clock:
@@ -205,11 +205,11 @@ class IssuedTokens:
     def __init__(self, wechat: LocalWeChat) -> None:
         self._wechat = wechat
 
-    async def token(self, owner: str) -> str | Trouble:
+    async def token(self, owner: str) -> str | NoToken:
         """Return a token that WeChat has just issued."""
         return self._wechat.issue(owner)
 
-    async def renew(self, owner: str, refused: str) -> str | Trouble:  # noqa: ARG002  # from the port
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
         """Return another token that WeChat has just issued."""
         return self._wechat.issue(owner)
 
@@ -281,12 +281,12 @@ async def test_no_call_follows_a_renewal_that_took_all_the_time(
 async def test_no_call_follows_a_permission_that_took_all_the_time(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    async def may_retry() -> bool:
+    async def may_call() -> bool:
         clock.now += TOTAL_SECONDS
         return True
 
     wechat.fail("shareenv", Code(-1))
-    outcome = await bot().share(OWNER, ENV, APPID, may_retry=may_retry)
+    outcome = await bot().share(OWNER, ENV, APPID, may_call=may_call)
     assert (outcome.tries, len(wechat.calls)) == (1, 1)
 
 
@@ -453,11 +453,11 @@ async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
     assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
 
 
-class Refused(NumberedTokens):
+class Refused(IssuedTokens):
     """A token source whose renewals WeChat refuses."""
 
-    async def renew(self, owner: str, refused: str) -> NoToken:  # noqa: ARG002  # from the port
-        """Return why there is none."""
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
+        """Return why there is no other token."""
         return NoToken(for_code(61023), Said(61023, "no", "rid"), Link.OWNER)
 
 
@@ -465,7 +465,7 @@ async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
-    ended = await share(bot(tokens=Refused()))
+    ended = await share(bot(tokens=Refused(wechat)))
     assert ended == Failed(for_code(61023), Said(61023, "no", "rid"), 1, Link.OWNER)
 
 
