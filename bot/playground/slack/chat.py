@@ -119,7 +119,7 @@ def edit(
     new = drafted(workspace, args, message.channel, most)
     metadata = message.metadata if args.get("metadata") is None else new.metadata
     said = replace(message, text=new.text, blocks=new.blocks, metadata=metadata)
-    edited = replace(said, edits=message.edits + 1)
+    edited = replace(said, edits=message.edits + 1, edited_ts=new.ts)
     workspace.edit(edited)
     return edited
 

@@ -30,7 +30,7 @@ def rendered(
     if message.blocks:
         shown["blocks"] = [*identified(message.blocks)]
     if message.edits:
-        shown["edited"] = {"user": message.user, "ts": message.ts}
+        shown["edited"] = {"user": message.user, "ts": message.edited_ts}
     if message.metadata is not None and with_metadata:
         shown["metadata"] = message.metadata
     if message.thread_ts is not None:

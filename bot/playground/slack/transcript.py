@@ -27,6 +27,7 @@ class PostedMessage:
     thread_ts: str | None = None
     ephemeral_to: str | None = None
     edits: int = 0
+    edited_ts: str = ""
     via: Via = "api"
     metadata: JsonObject | None = None
     deleted: bool = False

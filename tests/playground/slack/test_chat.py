@@ -190,6 +190,18 @@ async def test_an_edit_keeps_the_metadata_that_it_leaves_out_and_an_empty_one_re
     assert found == [first, second, None, None]
 
 
+async def test_an_edited_message_has_the_time_of_its_last_edit(api: AsyncWebClient) -> None:
+    posted = await api.chat_postMessage(channel=RELEASES, text="a")
+    assert "edited" not in posted["message"]
+    first, last = [
+        (await api.chat_update(channel=RELEASES, ts=posted["ts"], text=text))["message"]["edited"]
+        for text in "bc"
+    ]
+    assert posted["ts"] < first["ts"] < last["ts"]
+    [read] = (await api.conversations_history(channel=RELEASES))["messages"]
+    assert (read["ts"], read["edited"]) == (posted["ts"], last)
+
+
 async def test_only_the_bots_own_messages_can_be_edited(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
