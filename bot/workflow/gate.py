@@ -73,7 +73,11 @@ class Gate:
             return False
         self._at_limit = AtLimit(next_try(limit, self.now()))
         why = {"errcode": limit.errcode, "rid": limit.rid}
-        facts = {"request": self.batch.request.id, **why, "seconds": round(self._seconds_left())}
+        facts = {
+            "request": self.batch.request.id,
+            **why,
+            "seconds": round(self._seconds_left(limit)),
+        }
         _log.warning("a batch pauses: WeChat takes no more calls for now", extra=facts)
         return True
 
@@ -81,14 +85,19 @@ class Gate:
         """Wait until WeChat may take calls again, or nothing is left, and open; at the daily limit, leave the lane."""
         if is_daily(limit):
             await self._leave_lane()
-        while (left := self._seconds_left()) > 0:
+        while (left := self._seconds_left(limit)) > 0:
             await self.leased.rest(self.batch, min(left, LOOK_AGAIN), self.busy)
             if not await self._is_left():
                 break
         await self.open()
 
-    def _seconds_left(self) -> float:
-        return self._at_limit.until - self.now() if self._at_limit else 0.0
+    def _seconds_left(self, limit: Said) -> float:
+        """Return how long the pause at a limit still lasts; if the clock was set back, it begins again."""
+        if self._at_limit is None:
+            return 0.0
+        now = self.now()
+        self._at_limit = AtLimit(min(self._at_limit.until, next_try(limit, now)))
+        return self._at_limit.until - now
 
     def _go_on(self) -> None:
         if not self.pause:

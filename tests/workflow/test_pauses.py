@@ -129,6 +129,20 @@ async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
     assert shared(rig) == appids(100)
 
 
+@LIMITS
+async def test_a_pause_outlasts_no_clock_that_is_set_back(
+    rig: Rig, time: ManualClock, code: int, until: int
+) -> None:
+    back = 2 * 86_400
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 5, code)
+        time.now -= back
+        await paused(rig, until - back)
+        time.now = until - back
+        await answer_to_all(rig)
+    assert shared(rig) == appids(5)
+
+
 async def test_a_limit_that_lasts_another_minute_pauses_the_batch_again(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
