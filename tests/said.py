@@ -1,17 +1,31 @@
 """The bot's English sentences for use in assertions, taken from the messages so that they can be reworded in one place."""
 
 import re
+from datetime import timedelta
 
 from bot.domain.outcome import AfterShare, Ground, Outcome, Readiness, Shared
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.clicks import too_late
 from bot.messages.rulings import denied
-from bot.policy.kinds import Ask, Deny, NoRule, Person, PersonUnreadable, Policy, Unreadable
+from bot.policy.kinds import (
+    Approvers,
+    Ask,
+    Deny,
+    Effect,
+    NoRule,
+    Person,
+    PersonUnreadable,
+    Policy,
+    Rule,
+    Unreadable,
+)
 from tests.languages import ENGLISH
 
 _MARKUP = re.compile(r"`[^`]*`|<[^>]*>")
 _ANY = Request("0", Origin("T0", "U0", "C0", "c", "", ""), "wx0", "e", "wx1", "r")
+_NAMED = Approvers(frozenset({"U1"}), frozenset(), "C0", timedelta(hours=1))
+_RULE = Rule("r", Effect.APPROVE, approvers=_NAMED)
 _ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")
 
 
@@ -59,7 +73,7 @@ NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))
 CANCELLED = gist(clicks.cancelled(ENGLISH, _ANY))
 TOO_LATE = too_late(ENGLISH, _ANY, None).text.partition(":")[0]
 NO_SUCH_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.NO_SUCH_REQUEST))
-NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVER))
+NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVER, _ANY, [_RULE]))
 NOT_A_MEMBER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_A_MEMBER))
 OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
 CANNOT_TELL_WHO = gist(clicks.cannot_tell(ENGLISH, "U0", Unreadable.SLACK_DOWN, clicked=True))

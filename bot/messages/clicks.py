@@ -1,6 +1,6 @@
 """What only the person who clicked sees: why the click did nothing, what it did, or that it came too late."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -9,9 +9,9 @@ from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.outcomes import became
 from bot.messages.request import why_command
-from bot.messages.rules import PASSING, UNREADABLE, unread, who_can_fix
+from bot.messages.rules import PASSING, UNREADABLE, approvers, unread, who_can_fix
 from bot.messages.words import Words, code, how_many, mention, msgid, when
-from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Unreadable
+from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Rule, Unreadable
 
 
 class NothingDone(Enum):
@@ -24,7 +24,7 @@ class NothingDone(Enum):
     """The ledger has no such request in this workspace."""
     NOT_YOURS = (msgid("Only {who}, who asked for it, can do that. Nothing was done."),)
     NOT_AN_APPROVER = (
-        msgid("Only the approvers of this rule can decide. Nothing was done."),
+        msgid("Only {approvers} can decide about this. Nothing was done."),
         msgid("To become an approver, ask {contact}: they can add you in the policy file."),
     )
     OWN_REQUEST = (
@@ -71,10 +71,14 @@ class NothingDone(Enum):
     """The ledger does not answer."""
 
 
-def refused(words: Words, why: NothingDone, request: Request | None = None) -> Message:
-    """Say why a click did nothing; `request` is needed where the sentence has {who}."""
-    say = words.about(request) if request else words
-    return message(*map(say, why.value))
+def refused(
+    words: Words, why: NothingDone, request: Request | None = None, rules: Iterable[Rule] = ()
+) -> Message:
+    """Say why a click did nothing; {who} in the sentence needs `request`, and {approvers} also its `rules`."""
+    if request is None:
+        return message(*map(words, why.value))
+    say, able = words.about(request), approvers(words, rules, request.origin.user_id)
+    return message(*(say(text, approvers=able) for text in why.value))
 
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:

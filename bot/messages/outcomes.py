@@ -43,7 +43,10 @@ class Brief:
 
 _NOT_SHARED = msgid("{mark} {who} asked to share {env} with {receivers}. It was not shared.")
 _EXPIRED = Brief(
-    "⌛", msgid("expired"), msgid("it has expired, and nothing was shared."), _NOT_SHARED
+    "⌛",
+    msgid("expired"),
+    msgid("it has expired, and nothing was shared. The answer has a button to try again."),
+    _NOT_SHARED,
 )
 _DENIED = Brief("🚫", msgid("denied"), msgid("the policy does not allow it any more."), _NOT_SHARED)
 BRIEFS: Final[Mapping[Kind, Brief]] = {

@@ -85,7 +85,7 @@ def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
     rule = verdict.rule
     match miss:
         case Miss.WHO:
-            return words("it is for {who}", who=_who(words, rule))
+            return words("it is for {who}", who=_people(words, rule.users, rule.groups))
         case Miss.GUEST:
             return words("it does not let in guests or people of other workspaces")
         case Miss.CHANNEL:
@@ -134,10 +134,19 @@ def right(words: Words, rule: Rule) -> str:
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))
 
 
-def _who(words: Words, rule: Rule) -> str:
-    """Return the people that a rule names."""
-    groups = (words("members of {group}", group=group_name(group)) for group in sorted(rule.groups))
-    return listed(words, [*map(mention, sorted(rule.users)), *groups])
+def approvers(words: Words, rules: Iterable[Rule], requester_id: str) -> Mrkdwn:
+    """Return the people that rules name as approvers of a request by this requester."""
+    users, groups = set[str](), set[str]()
+    for rule in rules:
+        if rule.approvers:
+            users |= rule.approvers.users - (set() if rule.self_approval else {requester_id})
+            groups |= rule.approvers.groups
+    return _people(words, users, groups)
+
+
+def _people(words: Words, users: Iterable[str], groups: Iterable[str]) -> Mrkdwn:
+    members = (words("members of {group}", group=group_name(group)) for group in sorted(groups))
+    return listed(words, [*map(mention, sorted(users)), *members])
 
 
 def _channels(words: Words, rule: Rule) -> str:

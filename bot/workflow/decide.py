@@ -110,7 +110,8 @@ def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
         why = NothingDone.NOT_A_MEMBER
     else:
         why = NothingDone.NOT_AN_APPROVER
-    return Refuse("not an approver", refused(context.words, why))
+    told = refused(context.words, why, context.entry.request, reviewed.rules)
+    return Refuse("not an approver", told)
 
 
 def _cannot_tell_requester(context: ClickContext, doubt: Doubt) -> Reply:

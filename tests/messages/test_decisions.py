@@ -163,7 +163,7 @@ def without_request(words: Words) -> dict[str, Message]:
         "no approver": no_approver(words, RULE),
         "asked directly": asked_directly(words),
         "no such request": say.refused(words, say.NothingDone.NO_SUCH_REQUEST),
-        "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER),
+        "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER, ONE, (RULE,)),
         "own request": say.refused(words, say.NothingDone.OWN_REQUEST),
         "retried already": say.refused(words, say.NothingDone.RETRIED_ALREADY),
         "no member": say.refused(words, say.NothingDone.NOT_A_MEMBER),

@@ -334,13 +334,20 @@ def test_an_approvers_comment_and_the_place_of_the_question_are_recorded() -> No
         assert (step.move.comment, step.move.asked) == ("no", "C2/1.2")
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_person_who_may_not_decide_is_told_whether_it_is_their_own_request(own: bool) -> None:
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [("U1", "This is your own request"), ("U5", "Only <@U2> and members of <!subteam^S2> can")],
+)
+def test_a_person_who_may_not_decide_is_told_who_may_or_that_it_is_their_own_request(
+    by: str, says: str
+) -> None:
     approvers = replace(FOUR_EYES, users=frozenset({"U1", "U2"}))
-    clicked = context(WAITING, person("U1" if own else "U5"), replace(FOUR, approvers=approvers))
-    why = say.NothingDone.OWN_REQUEST if own else say.NothingDone.NOT_AN_APPROVER
-    no = Refuse("not an approver", say.refused(ENGLISH, why))
-    assert step_of(Act.APPROVE, clicked) == step_of(Act.REJECT, clicked) == no
+    clicked = context(WAITING, person(by), replace(FOUR, approvers=approvers))
+    refused = step_of(Act.APPROVE, clicked)
+    assert isinstance(refused, Refuse)
+    assert refused.kind == "not an approver"
+    assert refused.message.text.startswith(says)
+    assert step_of(Act.REJECT, clicked) == refused
 
 
 def test_an_approved_request_continues_by_the_current_rule() -> None:

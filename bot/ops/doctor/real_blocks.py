@@ -102,7 +102,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
-    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER)
+    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE, (_RULE,))
 
 
 def _views(words: Words) -> Iterator[tuple[str, Block]]:
