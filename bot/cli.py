@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from bot.domain.outcome import OUTCOMES
@@ -22,6 +23,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 fine, 1 failed, 2 wrong setup or wrong usage, 130 Ctrl-C."""
     _open_closed_streams()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # like stderr: GBK, for one, has no ✅
     given = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = _version if given.version else given.command
     # slack_sdk looks up the home directory when it is imported, and a container's user may have none.

@@ -58,6 +58,8 @@ def _run(program: dict[str, Any], stdin: int, stdout: int, stderr: int, told: in
     for file, number in ((stdin, 0), (stdout, 1), (stderr, 2)):
         os.dup2(file, number)
         os.close(file)
+    # The first stream remembers that what it was opened on can seek.
+    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, closefd=False)  # noqa: SIM115  # to the end
     os.chdir(program["folder"])
     os.environ.clear()
     os.environ.update(program["environ"])

@@ -84,3 +84,21 @@ async def test_output_that_does_not_fit_on_the_disk_is_a_failure_told_in_one_sen
     _, err = await process.communicate()
     said = "The output cannot be written to its end (No space left on device).\n"
     assert (process.returncode, err.decode()) == (1, said)
+
+
+IN_GBK = """
+import sys, bot.cli
+sys.stdout.reconfigure(encoding="gbk")
+sys.exit(bot.cli.main(["policy", "policy.toml"]))
+"""
+
+
+async def test_characters_that_the_locale_lacks_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(
+        '[[rule]]\nname = "发布"\nusers = ["*"]\neffect = "allow"\n'
+    )
+    process = await spawn({}, tmp_path, program=("-c", IN_GBK))
+    out, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert "\\u2705 policy-file" in out.decode("gbk")
+    assert "“发布”" in out.decode("gbk")
