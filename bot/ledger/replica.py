@@ -49,7 +49,7 @@ _OWE = (
     .where(STANDS)
     .values(
         holder=None,
-        owed=func.coalesce(_r.owed, NOW),
+        owed=case((_r.owed <= NOW, _r.owed), else_=NOW),
         wake=NOW + case((_PAUSE < _AT_LEAST, _AT_LEAST), else_=_PAUSE),
     )
 )
@@ -74,9 +74,11 @@ _TIMES = case(
     (_r.taken_over == 0, 1),
     else_=_r.taken_over,
 )
+# What has been owed since a time to come is due: the clock was set back.
+_IS_DUE = or_(_r.wake.is_(None), _r.wake <= NOW, _r.owed > NOW)
 _FREE = (
     select(_r.id)
-    .where(OPEN, _r.batch.is_(None), or_(_r.wake.is_(None), _r.wake <= NOW))
+    .where(OPEN, _r.batch.is_(None), _IS_DUE)
     .where(or_(_r.holder.is_(None), _r.holder != _ME), ~_ALIVE)
     .order_by(_r.created)
     .limit(bindparam("most"))

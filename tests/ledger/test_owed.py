@@ -49,6 +49,19 @@ async def test_the_pauses_grow_within_limits_and_are_at_least_as_long_as_slack_a
         assert wanted - 0.1 <= row["wake"] - began <= wanted + 2 * took + 0.1
 
 
+async def test_an_owed_message_does_not_wait_for_a_clock_that_was_set_back(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await answered(ledger)
+    assert await ledger.replica.owe(entry, "HTTP 503")
+    database.execute("UPDATE requests SET owed = owed + 172800, wake = wake + 172800")
+    (taken,) = await ledger.replica.take_over(9)
+    assert await ledger.replica.owe(taken, "HTTP 503", 3600.0)
+    assert await ledger.replica.take_over(9) == []
+    again = await current(ledger, entry)
+    assert again.owed_since == pytest.approx(database.now(), abs=60)
+
+
 async def test_the_reason_of_an_owed_message_is_recorded_once(
     database: Database, ledger: Ledger
 ) -> None:
