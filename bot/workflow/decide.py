@@ -65,8 +65,7 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
         return _deny(context, reviewed)
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
-        rule = reviewed.rules[0].name if reviewed.rules else None
-        move = _move(click, to, "approved", rule=rule)
+        move = _move(click, to, "approved", rule=reviewed.rules[0].name)
     else:
         move = _move(click, State.ANSWERED, "rejected", Rejected(click.user_id, click.comment))
     return ApplyMove(move, say.decision_taken(words, entry.request, approved=approved))

@@ -93,6 +93,15 @@ async def test_a_read_goes_on_for_the_next_caller_when_the_first_one_gives_up(
     assert source.readings == ["a"]
 
 
+async def test_a_reread_that_is_given_up_ends_no_read(cache: Cache[str], source: Source) -> None:
+    source.gate.clear()
+    first, given_up = cache.get("a"), cache.reread("a")
+    await asyncio.sleep(0)
+    given_up.cancel()
+    source.gate.set()
+    assert await first == "a1"
+
+
 async def test_a_failed_read_raises_and_is_not_cached(clock: Clock) -> None:
     broken = [True, False]
 

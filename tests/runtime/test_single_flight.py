@@ -215,3 +215,14 @@ async def test_inline_work_is_cancelled_with_its_first_caller_and_done_anew_for_
     work.may_end.set()
     assert await flights.do_inline("a", work) == "done"
     assert work.begun == 2
+
+
+async def test_a_later_caller_of_inline_work_that_is_cancelled_does_not_affect_the_first() -> None:
+    flights, work = SingleFlight[str](), Work()
+    first = asyncio.create_task(flights.do_inline("a", work))
+    await until_begun(work)
+    second = asyncio.create_task(flights.do_inline("a", work))
+    await asyncio.sleep(0)
+    second.cancel()
+    work.may_end.set()
+    assert await first == "done"

@@ -54,7 +54,7 @@ async def test_while_an_ack_is_pending_every_step_waits(acks: AcksFirst) -> None
 
 
 async def test_after_the_ack_one_step_starts_at_each_turn_of_the_loop(acks: AcksFirst) -> None:
-    with acks.pending():
+    with acks.pending(), acks.pending():
         started, tasks = start_steps(acks, 3)
         await pass_turns(1)
     per_turn = []
@@ -63,6 +63,14 @@ async def test_after_the_ack_one_step_starts_at_each_turn_of_the_loop(acks: Acks
         await pass_turns(1)
         per_turn.append(len(started) - before)
     assert max(per_turn) == 1
+    assert started == [0, 1, 2]
+
+
+async def test_a_step_that_comes_while_others_wait_goes_behind_them(acks: AcksFirst) -> None:
+    with acks.pending():
+        started, _ = start_steps(acks, 3)
+        await pass_turns(1)
+    await acks.step()
     assert started == [0, 1, 2]
 
 

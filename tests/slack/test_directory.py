@@ -15,6 +15,7 @@ from bot.policy.kinds import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
 from bot.slack.directory import Directory
+from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, served, web_client
 
 PLATFORM, NOBODYS = "S0PLATFORM", "S0NOBODYS"
@@ -127,7 +128,10 @@ async def test_an_answer_without_a_user_is_no_person(fixed_answer: FixedAnswer) 
     assert await fixed_answer.directory.person(TEAM, "U0X", NONE) is Unreadable.SLACK_DOWN
 
 
-async def test_an_unknown_user_is_not_found(directory: Directory) -> None:
+async def test_an_unknown_user_or_one_of_another_workspace_is_not_found(
+    directory: Directory,
+) -> None:
+    assert await directory.person("T0OTHER", REQUESTER, OURS) is Unreadable.NOT_FOUND
     assert await directory.person(TEAM, "U0NOBODY", OURS) is Unreadable.NOT_FOUND
 
 
@@ -290,20 +294,33 @@ async def test_decisions_every_few_seconds_about_ten_groups_stay_within_slacks_r
             clock.now += 4
 
 
-async def test_a_rate_limit_does_not_shorten_the_lifetime_of_a_cached_membership(
-    slack: LocalSlack, api: SlackApi, directory: Directory, clock: Clock
+@pytest.mark.parametrize(
+    ("method", "limited"),
+    [
+        ("users.info", Unreadable.RATE_LIMITED),
+        (
+            "usergroups.list",
+            Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED}),
+        ),
+    ],
+)
+async def test_a_rate_limit_does_not_shorten_the_lifetime_of_what_is_cached(
+    slack: LocalSlack,
+    api: SlackApi,
+    directory: Directory,
+    clock: Clock,
+    method: str,
+    limited: Known | Unreadable,
 ) -> None:
     ours = await directory.person(TEAM, REQUESTER, OURS)
     clock.now += 30
-    slack.fail("usergroups.list", RateLimited(20))
+    slack.fail(method, RateLimited(20), times=None)
     assert await directory.person(TEAM, REQUESTER, OURS) == ours
-    await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 2)
+    await slack.until(lambda slack: calls_of(slack, method) == 2)
     await time_passes(api)
     assert await directory.person(TEAM, REQUESTER, OURS) == ours
     now = await directory.person(TEAM, REQUESTER, OURS, fresh=True)
-    limited = Known(TEAM, REQUESTER, unreadable={PLATFORM: Unreadable.RATE_LIMITED})
     assert now == limited
-    slack.fail("usergroups.list", RateLimited(20))
     clock.now += 30
     assert await directory.person(TEAM, REQUESTER, OURS) == limited
 
@@ -483,7 +500,7 @@ async def test_a_request_has_an_approver_or_not(
 @pytest.mark.parametrize(
     ("method", "rule"),
     [
-        pytest.param("users.info", asking(GONE), id="a person"),
+        pytest.param("users.info", asking(GONE, "U0NOBODY"), id="a person"),
         pytest.param("usergroups.list", asking(groups=["S0EMPTY"]), id="a group"),
     ],
 )
@@ -505,3 +522,15 @@ async def test_one_member_is_enough_whatever_cannot_be_read(
     assert calls_of(slack, "users.info") == 1  # no more people are looked up than necessary
     assert await directory.has_approver(asking(APPROVER, APPROVER2), REQUESTER)
     assert calls_of(slack, "users.info") == 1
+
+
+async def test_those_who_are_asked_directly_are_named_up_to_a_limit_once_slack_tells_the_groups(
+    slack: LocalSlack, directory: Directory, clock: Clock
+) -> None:
+    rule = asking(GONE, groups=["S0APPROVERS"])
+    slack.fail("usergroups.list", Status(503))
+    with pytest.raises(AwayError):
+        await directory.approvers(rule, REQUESTER, 2)
+    clock.now += 5
+    assert await directory.approvers(rule, REQUESTER, 2) == [APPROVER, APPROVER2]
+    assert await directory.approvers(rule, REQUESTER, 1) == [APPROVER]

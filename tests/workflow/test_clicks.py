@@ -155,7 +155,7 @@ def test_a_late_confirmation_is_answered_even_if_the_clicker_cannot_be_looked_up
 @pytest.mark.parametrize(
     ("state", "outcome", "message", "spent"),
     [
-        (ENDED, Shared(), "C9/9.9", True),
+        (ENDED, Shared(), "C1/9.9", True),
         (ENDED, Shared(), "C9/9.9/9.9", True),
         (ENDED, Shared(), "C1/1.2/1.2", False),
         (ENDED, Shared(), "C2/1.3", False),
@@ -302,6 +302,10 @@ APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
         (context(WAITING, person("U5", "S2"), FOUR), *[(Reply, False)] * 3),
         (context(WAITING, SECOND, NO), DENIED, DENIED, None),
         (context(WAITING, STRANGER, NO), DENIED, DENIED, None),
+        (
+            context(WAITING, STRANGER, IN_DOUBT, requester=person("U1", "S9")),
+            *[(Reply, False)] * 3,
+        ),
         (
             context(WAITING, SECOND, FOUR, comment="no", requester=NOT_TOLD),
             (Reply, False),
