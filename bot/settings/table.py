@@ -202,7 +202,7 @@ class Table:
     SHUTDOWN_GRACE = Setting(
         number(0, 600),
         "seconds to finish what is under way on SIGTERM; up to four more until the end",
-        "Seconds to finish what is under way when the bot is told to stop.",
+        "Seconds to finish what is under way when the bot is told to stop. Over 25: raise the unit's TimeoutStopSec too.",
         default="10",
     )
 
