@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from bot.command.grammar import is_appid
-from bot.domain.outcome import Outcome, Step
+from bot.domain.outcome import Finished, Outcome, Step
 from bot.domain.request import Origin, Request, Retry, State
 from bot.ledger.acceptance import (
     Acceptance,
@@ -42,6 +42,7 @@ _NEWEST = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
 _HISTORY = _NEWEST.where(ASKED_BY, _r.batch.is_(None))
 _HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
 _HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))
+_SHARES_OF_ENV = _HISTORY_OF_ENV.where(text("outcome in ('shared', 'finished')"))
 # A loose index scan from env to env, since there are few of them and many requests for each.
 _FIRST = select(func.min(_r.env).label("env")).cte("known", recursive=True)
 _NEXT = select(func.min(_r.env)).where(_r.env > _FIRST.c.env).scalar_subquery()
@@ -195,6 +196,12 @@ class Ledger:
         if is_appid(about):
             return read_entries(on, _HISTORY_OF_APPID, the_appid=about, most=limit)
         return read_entries(on, _HISTORY_OF_ENV, the_env=about, most=limit)
+
+    @in_transaction
+    def shares(self, on: Connection, env: str, limit: int) -> list[Entry]:
+        """Return the requests that shared an env, among the newest `limit` that shared it or were batches for it."""
+        found = read_entries(on, _SHARES_OF_ENV, the_env=env, most=limit)
+        return [e for e in found if not isinstance(e.outcome, Finished) or e.outcome.tally.shared]
 
     @in_transaction
     def told_steps(self, on: Connection, request: Request, outcome: Outcome) -> bool | None:

@@ -3,18 +3,27 @@
 from collections.abc import Sequence
 
 from bot.domain.click import Act
-from bot.domain.outcome import Cancelled, Expired, Outcome, Rejected
+from bot.domain.outcome import Cancelled, Expired, Finished, Outcome, Rejected
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.outcomes import became, mark
 from bot.messages.request import FOR_GOOD, appids, in_channel, with_comment
-from bot.messages.words import Mrkdwn, Words, bullets, channel_name, msgid, sentences, when
+from bot.messages.words import (
+    Mrkdwn,
+    Words,
+    bullets,
+    channel_name,
+    how_many,
+    msgid,
+    sentences,
+    when,
+)
 
 _PAST = 3
 _LISTED = msgid("All of them are listed in the thread below.")
 
-Past = tuple[Request, float, str | None]
-"""An earlier share: the request, when it ended (Unix seconds), and the address of its thread."""
+Past = tuple[Request, Outcome | None, float, str | None]
+"""An earlier share: the request, how and when it ended (Unix seconds), and the address of its thread."""
 
 
 def question(
@@ -80,13 +89,19 @@ def details(words: Words, request: Request) -> str:
 def _before(words: Words, past: Sequence[Past]) -> str:
     if not past:
         return words("*I have not shared this env before.*")
-    lines = [_earlier(words.about(earlier), ended, link) for earlier, ended, link in past[:_PAST]]
+    lines = [_earlier(words, *earlier) for earlier in past[:_PAST]]
     shown = [*lines, *([words("and earlier ones")] if len(past) > _PAST else [])]
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"
 
 
-def _earlier(say: Words, ended: float, link: str | None) -> str:
-    shared = say("with {receivers} by {who}, {when}", when=when(ended))
+def _earlier(
+    words: Words, earlier: Request, outcome: Outcome | None, ended: float, link: str | None
+) -> str:
+    say, receivers = words.about(earlier), how_many(words, earlier.receivers)
+    if isinstance(outcome, Finished):
+        count = outcome.tally.shared
+        receivers = words.count("{count} mini program", "{count} mini programs", count)
+    shared = say("with {receivers} by {who}, {when}", receivers=receivers, when=when(ended))
     return shared + (f" · <{link}|{say('thread')}>" if link else "")
 
 

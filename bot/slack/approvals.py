@@ -84,7 +84,7 @@ class ApproverMessages:
         rule = approving_rule(self._in_force.policy, request)
         if rule is None or rule.approvers is None:
             return None
-        before = [(e.request, e.ended or e.created, self._link(e.place)) for e in past]
+        before = [(e.request, e.outcome, e.ended or e.created, self._link(e.place)) for e in past]
         words, posted_questions = self._tongues.channel, list[Posted]()
         for conversation in await self._where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel

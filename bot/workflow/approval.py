@@ -4,18 +4,17 @@ Every message raises AwayError while Slack is away.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.domain.outcome import Expired, Failed, Shared
+from bot.domain.outcome import Expired, Failed
 from bot.domain.request import State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger
 from bot.workflow.leased import LeasedSteps, Write
 from bot.workflow.ports import Approvals
 
-_PAST = 50  # requests in which earlier shares are looked for
+_PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
 _NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
 
 _log = logging.getLogger(__name__)
@@ -44,7 +43,8 @@ class WaitingRequests:
         return None
 
     async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
-        past = await self._past(entry)
+        shares = partial(self.ledger.shares, entry.request.env, _PAST)
+        past = await self.leased.keep_trying(shares)
         async with self.leased.while_held(entry) as since:
             asked = await self.approvals.ask(
                 entry.request, past, look_since=since, until=entry.until or 0.0
@@ -58,10 +58,3 @@ class WaitingRequests:
         if moved := await self.leased.keep_trying(find):
             await self.approvals.settle(replace(moved, asked=asked))
         return None
-
-    async def _past(self, entry: Entry) -> Sequence[Entry]:
-        """Return earlier shares of the env, newest first."""
-        request, history = entry.request, self.ledger.history
-        mine = request.origin.team_id, request.origin.user_id
-        found = await self.leased.keep_trying(partial(history, mine, request.env, _PAST))
-        return [earlier for earlier in found if isinstance(earlier.outcome, Shared)]

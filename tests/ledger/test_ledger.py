@@ -534,6 +534,17 @@ async def test_the_history_of_an_env_or_appid_has_everybodys_requests(ledger: Le
     assert await ledger.history(("T1", "U1"), "nothing", 9) == []
 
 
+async def test_an_earlier_share_of_an_env_is_found_behind_any_number_of_failures(
+    ledger: Ledger,
+) -> None:
+    shared = await carry_out(ledger, new_request(env="e"), Shared())
+    for number in range(3):
+        await carry_out(ledger, new_request(env="e", appid=f"wx{number:016x}"), FAILED)
+    found = await ledger.shares("e", 1)
+    assert [each.request.id for each in found] == [shared.request.id]
+    assert await ledger.shares("another", 1) == []
+
+
 async def test_characters_that_databases_cannot_store_are_replaced(
     database: Database, ledger: Ledger
 ) -> None:

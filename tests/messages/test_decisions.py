@@ -32,7 +32,7 @@ from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.approvals import asked_directly, decided, question, reminder
+from bot.messages.approvals import Past, asked_directly, decided, question, reminder
 from bot.messages.batches import progress
 from bot.messages.clicks import too_late
 from bot.messages.decisions import (
@@ -66,7 +66,13 @@ MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
 APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
 COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
 GUIDANCE = all_guidance()[0]
-PAST = [(replace(ONE, id=f"past{n}"), AT - n, None if n % 2 else "https://x/1") for n in range(5)]
+PAST: list[Past] = [
+    (replace(ONE, id=f"past{n}"), Shared(), AT - n, None if n % 2 else "https://x/1")
+    for n in range(5)
+]
+BATCHES: list[Past] = [
+    (MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)
+]
 RULE = Rule(
     "four eyes",
     Effect.APPROVE,
@@ -108,6 +114,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "waiting": waiting(words, request),
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
         "question with a past": question(words, request, PAST, UNTIL, ""),
+        "question after batches": question(words, request, BATCHES, UNTIL, ""),
         "reminder": reminder(words, request, UNTIL, "<!subteam^S1>"),
         "reminder without a rule": reminder(words, request, UNTIL, None),
         **{

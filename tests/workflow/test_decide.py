@@ -108,6 +108,18 @@ async def test_an_earlier_failure_does_not_count_as_an_earlier_share(rig: Rig) -
         assert "have not shared this env before" in (await rig.question()).text
 
 
+async def test_the_question_tells_of_earlier_batches_by_how_many_they_shared(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        rig.wechat.fail("shareenv", Code(85088))
+        await rig.ask(TWO)
+        await soon(lambda: set(states(rig.database)) == {"ended"})
+    async with rig.bot(APPROVE):
+        await rig.ask(f"{APPID} {ENV} --again")
+        text = (await rig.question()).text
+        assert "This env was shared before" in text
+        assert f"with 1 mini program by <@{REQUESTER}>" in text
+
+
 async def test_a_question_to_everybody_mentions_nobody(rig: Rig) -> None:
     async with rig.bot(EVERYBODY):
         await rig.ask()

@@ -97,7 +97,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
     yield "waiting", waiting(words, _ONE)
     yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
-    asked = question(words, _MANY, [(_ONE, _NOW, _LINK)], _NOW, f"<@{_USER}>")
+    asked = question(words, _MANY, [(_ONE, Shared(), _NOW, _LINK)], _NOW, f"<@{_USER}>")
     yield "question", asked + asked_directly(words)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
