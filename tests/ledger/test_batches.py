@@ -507,8 +507,8 @@ async def test_a_replica_that_takes_a_batch_over_has_the_lane(
 
 
 def by(user: str) -> Request:
-    """Return a batch of this person."""
-    request = new_batch()
+    """Return a batch of this person, with the same env as all others."""
+    request = new_batch(env="prod-1")
     return replace(request, origin=replace(request.origin, user_id=user))
 
 

@@ -327,6 +327,20 @@ class BootTime:
         return since_boot() + self.suspended
 
 
+async def test_a_lease_counts_from_when_its_heartbeat_was_sent(on_postgresql: Database) -> None:
+    clock = BootTime()
+    ledger = on_postgresql.ledger("a", clock=clock)
+    await ledger.start()
+    entry = await accepted(ledger)
+    with on_postgresql.holding() as reached:
+        beating = asyncio.create_task(ledger.replica.heartbeat())
+        await soon(reached)
+        clock.suspended = LEASE - 1
+    await beating
+    clock.suspended += 2
+    assert not ledger.lease.covers(entry)
+
+
 async def test_after_a_suspension_the_lease_counts_as_expired(
     on_postgresql: Database,
 ) -> None:

@@ -698,6 +698,19 @@ def inside(slack: LocalSlack, channel: str = RELEASES) -> Request:
     return replace(request, origin=replace(request.origin, thread_ts=ts, response_url=""))
 
 
+@pytest.mark.parametrize("where", [RELEASES, "C0SECRET"])
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_a_place_that_was_not_recorded_is_found_where_it_was_opened(
+    slack: LocalSlack, threads: Threads, where: str, in_thread: bool
+) -> None:
+    request = inside(slack, where)
+    if not in_thread:
+        request = replace(request, origin=replace(request.origin, thread_ts=""))
+    assert (await threads.find(request, 0)).ref == "private"
+    place = await opened(threads, request)
+    assert (await threads.find(request, 0)).ref == place.ref
+
+
 async def test_a_request_on_a_message_that_cannot_have_replies_is_answered_to_the_requester_only(
     slack: LocalSlack, threads: Threads
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.command.grammar import Share
 from bot.domain.click import Act, Click
 from bot.domain.outcome import (
     Cancelled,
@@ -408,13 +409,13 @@ def test_a_retry_is_answered_at_the_place_of_its_button(
 
 @pytest.mark.parametrize("failed", [(), (APPID,), (APPID, OTHER)])
 def test_a_retry_of_a_batch_is_for_its_failed_items(failed: tuple[str, ...]) -> None:
-    through = context(ENDED, request=MANY, outcome=Finished(Tally(2, failed=2)))
+    again = replace(MANY, again=True)
+    through = context(ENDED, request=again, outcome=Finished(Tally(2, failed=2)))
     step = step_of(Act.RETRY, replace(through, failed=failed))
     if not isinstance(step, Resubmit):
         assert (failed, step) == ((), Reply(say.refused(ENGLISH, say.NothingDone.NO_SUCH_REQUEST)))
         return
-    share = step.share
-    assert (share.appids, share.env, share.reason) == (failed, MANY.env, MANY.reason)
+    assert step.share == Share(failed, MANY.env, MANY.reason, again=True)
 
 
 def test_a_request_is_not_retried_twice() -> None:
