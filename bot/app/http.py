@@ -58,7 +58,9 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, Trouble] = {
         "commands": unless(parts.intake.accepts, "the bot is stopping"),
-        "ledger": unless(lambda: replica.writable, "it did not take the last sign of life"),
+        "ledger": unless(
+            lambda: replica.writable, "it did not take the last sign of life, see the log"
+        ),
     }
     minor: dict[str, Trouble] = {
         "policy": lambda: refusal(in_force.trouble),

@@ -31,7 +31,7 @@ from tests.conftest import ended as answered
 from tests.ops.served import PATHS, Served
 from tests.rig import ALLOW, CONFIRM
 
-SILENT = {"ledger": "it did not take the last sign of life"}
+SILENT = {"ledger": "it did not take the last sign of life, see the log"}
 APART = {"slack": "Socket Mode is not connected"}
 TOO_MANY = {"slack": "Slack has too many connections of this app: it allows ten"}
 FIRST_TRY = 'share_env_renewals_total{link="platform",result="no-ticket"}'
