@@ -185,7 +185,7 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
     return message(
         words("🚫 Different rules decide about these mini programs. Nothing was done."),
         words("Send one command for each rule."),
-        *lines[:_GROUPS],
+        *first(words, lines, _GROUPS),
     )
 
 

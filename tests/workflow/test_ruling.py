@@ -112,6 +112,14 @@ def test_several_deciding_rules_are_named_with_their_appids() -> None:
     assert "Rule “four eyes”: `wx0000000000000001`" in ruled.message.text
 
 
+def test_of_many_deciding_rules_the_number_of_those_not_named_is_told() -> None:
+    rules = [Allow(replace(PLAIN, name=f"rule {number}")) for number in range(6)]
+    ruled = ruling(ENGLISH, POLICY, decided([*rules]), OWNER)
+    assert isinstance(ruled, Refusal)
+    assert ruled.message.text.count("Rule “") == 4
+    assert ruled.message.text.endswith("and 2 more")
+
+
 @pytest.mark.parametrize("passed", PASSED)
 def test_a_request_for_an_env_without_an_owner_is_refused(passed: Decision) -> None:
     ruled = ruling(ENGLISH, POLICY, decided([passed]), "")
