@@ -149,7 +149,7 @@ def denial(
 ) -> Message:
     """Tell the requester of the strictest decision, a denial, and which appids are denied as surely as that one."""
     appids = _appids_denied(decisions, no)
-    if len(decisions) == 1 or doubt_in(no):
+    if doubt_in(no) or all(decision == no for _, decision in decisions):
         return denied(words, no, ask, policy, appids)
     return denied_some(words, ask.env, appids, len(decisions)) + why_denied(words, no)
 

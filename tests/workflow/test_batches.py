@@ -442,6 +442,6 @@ async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:
 async def test_a_batch_under_a_denying_rule_does_not_begin(rig: Rig) -> None:
     async with rig.bot(DENY + ALLOW):
         said = await rig.ask(line(2))
-    assert "2 of these 2" in said
+    assert "with 2 mini programs. Nothing was done" in said
     assert APPID not in said
     assert rig.wechat.calls == []

@@ -88,7 +88,15 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
         assert isinstance(ruled, Refusal)
         assert ruled.detail == type(sure[0].because).__name__
         several = f"with {len(sure)} of these {len(decisions)}"
-        assert (several in ruled.message.text) == (len(decisions) > 1)
+        assert (several in ruled.message.text) == any(each != sure[0] for each in decisions)
+
+
+@pytest.mark.parametrize("no", DENIALS[:3])
+def test_of_a_batch_that_is_denied_as_a_whole_no_part_is_to_be_left_out(no: Deny) -> None:
+    ruled = ruling(ENGLISH, POLICY, decided([no, no]), OWNER)
+    assert isinstance(ruled, Refusal)
+    assert "may not share `e` with 2 mini programs" in ruled.message.text
+    assert "Leave" not in ruled.message.text
 
 
 @pytest.mark.parametrize("doubtful", DENIALS[3:])
