@@ -51,11 +51,7 @@ _ME = requests.alias("me").c
 _HAD_IT = exists().where(
     _ME.id == bindparam("the_id"), _ME.fence == bindparam("the_fence"), _ME.lane == LANE
 )
-_REQUEUE_OTHERS = (
-    update(requests)
-    .where(OPEN_OF, _r.appids.is_not(None), _r.id != bindparam("the_id"), _HAD_IT)
-    .values(turn=NOW)
-)
+_REQUEUE_OTHERS = update(requests).where(OPEN_OF, _r.appids.is_not(None), _HAD_IT).values(turn=NOW)
 _LEAVE = update(requests).where(MINE).values(lane=None, paused=True)
 
 

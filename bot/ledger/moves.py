@@ -40,7 +40,7 @@ _STEPS_TOLD = ~exists().where(
 _TOLD = Prepared(
     select(_r.id)
     .where(compared(_r.owner), compared(_r.appid), SHARED)
-    .where(among([State.ENDED]), _r.id != bindparam("but"), _STEPS_TOLD)
+    .where(among([State.ENDED]), _STEPS_TOLD)
     .limit(1)
 )
 _item = requests.alias("item").c
@@ -110,7 +110,7 @@ def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | Non
     """
     match outcome:
         case Shared():
-            asked = {"the_owner": request.owner, "the_appid": request.appid, "but": request.id}
+            asked = {"the_owner": request.owner, "the_appid": request.appid}
             return _TOLD.scalar(on, asked) is not None
         case Finished(tally) if tally.shared:
             return on.scalar(_FIRST_UNTOLD, {"the_batch": request.id}) is None

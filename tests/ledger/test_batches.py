@@ -594,9 +594,19 @@ async def test_a_dead_replicas_batch_blocks_no_other_until_it_is_taken_over(
     assert await other.lane.take(second)
 
 
-@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_a_batch_that_waits_for_people_blocks_no_other(ledger: Ledger, state: State) -> None:
-    await accepted(ledger, by("U1"), state)
+@pytest.mark.parametrize(
+    ("request_", "state"),
+    [
+        (new_batch(), State.CONFIRMING),
+        (new_batch(), State.WAITING),
+        (new_request(), State.ACCEPTED),
+    ],
+    ids=["a batch to confirm", "a batch to approve", "a single request under way"],
+)
+async def test_what_is_no_batch_under_way_blocks_none(
+    ledger: Ledger, request_: Request, state: State
+) -> None:
+    await accepted(ledger, request_, state)
     assert await ledger.lane.take(await placed(ledger, by("U1")))
 
 

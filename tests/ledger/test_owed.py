@@ -44,9 +44,10 @@ async def test_the_pauses_grow_within_limits_and_are_at_least_as_long_as_slack_a
         began = database.now()
         database.execute("UPDATE requests SET owed = :at", at=began - since)
         assert await ledger.replica.owe(await current(ledger, entry), "HTTP 503", at_least)
-        (row,) = database.rows("SELECT wake FROM requests")
+        (row,) = database.rows("SELECT wake, owed FROM requests")
         took = database.now() - began
         assert wanted - 0.1 <= row["wake"] - began <= wanted + 2 * took + 0.1
+        assert row["owed"] == pytest.approx(began - since, abs=0.01)
 
 
 async def test_an_owed_message_does_not_wait_for_a_clock_that_was_set_back(
@@ -82,6 +83,17 @@ async def test_no_earlier_message_is_owed_once_a_request_has_moved_on(
     assert await ledger.place(taken, "C1/1.5")
     now = await current(ledger, entry)
     assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
+
+
+async def test_a_question_is_owed_no_more_once_it_is_asked(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING, patience=60.0)
+    assert await ledger.replica.owe(entry, "HTTP 503")
+    database.execute("UPDATE requests SET wake = 1")
+    (taken,) = await ledger.replica.take_over(9)
+    assert await ledger.asked(taken, "C2/1.5")
+    assert (await current(ledger, entry)).owed_since is None
 
 
 async def test_every_replica_knows_the_age_of_the_oldest_owed_message(
