@@ -110,11 +110,11 @@ MOVES: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}),
     State.ACCEPTED: frozenset({State.PLACED, State.ANSWERED, State.ENDED}),
     State.QUEUED: frozenset({State.ENDED}),
-    State.PLACED: frozenset({State.ANSWERED}),
+    State.PLACED: frozenset({State.ANSWERED, State.ENDED}),
     State.ANSWERED: frozenset({State.ENDED}),
     State.ENDED: frozenset(),
 }
-"""The lawful moves. ACCEPTED moves to ANSWERED without a call when it is given up, and to ENDED without an answer.
+"""The lawful moves. ACCEPTED moves to ANSWERED without a call when it is given up; it and PLACED, to ENDED without an answer.
 
 CONFIRMING moves straight to ENDED where the reply to the click is the answer.
 """

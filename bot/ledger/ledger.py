@@ -179,7 +179,8 @@ class Ledger:
 
         The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
         """
-        return move(on, entry, State.ENDED, [(how, {"detail": why})], {})
+        lane = {"lane": None} if entry.request.appids else {}
+        return move(on, entry, State.ENDED, [(how, {"detail": why})], lane)
 
     @in_transaction
     def note(self, on: Connection, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:

@@ -17,6 +17,7 @@ LAWFUL = {
     (State.ACCEPTED, State.ENDED),
     (State.QUEUED, State.ENDED),
     (State.PLACED, State.ANSWERED),
+    (State.PLACED, State.ENDED),
     (State.ANSWERED, State.ENDED),
 }
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from bot.domain.outcome import NOTHING_KNOWN, Called, Failed, Outcome, Shared, Step, Unknown
-from bot.domain.request import Request
+from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.database import Opened, engine_of, open_database
@@ -47,6 +47,7 @@ from tests.conftest import (
     Clock,
     Sleep,
     Start,
+    appids,
     ended,
     in_their_channel,
     kinds,
@@ -67,6 +68,7 @@ TWICE = "you may see it twice"
 REPLACES = "this one replaces it"
 Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
+APPIDS = tuple(appids(4))
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
 
@@ -730,6 +732,27 @@ async def test_a_request_that_always_raises_is_abandoned_and_blocks_no_other(
     assert states(database) == ["ended"]
     assert kinds(database)[-1] == "given up"
     assert len(slack.parents(RELEASES)) == 1
+
+
+async def test_a_batch_whose_items_cannot_be_read_is_abandoned_and_blocks_no_other(
+    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
+) -> None:
+    batches = [
+        await accepted(ledger, replace(request_of(slack), id=name, appid="", appids=pair))
+        for name, pair in (("broken", APPIDS[:2]), ("whole", APPIDS[2:]))
+    ]
+    broken, whole = batches
+    assert await ledger.place(broken, "C0RELEASES/1.1")
+    placed = replace(broken, state=State.PLACED, place="C0RELEASES/1.1")
+    assert await ledger.batches.queue(placed)
+    wrong = "UPDATE requests SET state = 'ended', outcome = 'shared', ending = '{' WHERE id = 'broken-1'"
+    rows(database, wrong)
+    rows(database, "UPDATE requests SET lane = 'batches' WHERE id = 'broken'")
+    await make(ledger).process(placed)
+    await make(ledger).process(whole)
+    assert states(database) == ["ended"] * 6
+    assert sorted(appid for _, _, appid in wechat.shared) == [*APPIDS[2:]]
+    assert "given up" in kinds(database, "broken")
 
 
 # Leases and take-overs.
