@@ -97,7 +97,8 @@ class PrivateAnswers:
     async def _send(
         self, whom: Addressee, message: Message, *, settles: bool
     ) -> Refused | Doubtful | None:
-        """Try each way once; return the last failure, or None once it is sent."""
+        """Try each way once; return None once it is sent, else the first failure that may pass, or the last one."""
+        failed: list[Refused | Doubtful] = []
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
             body = as_response(message) | {"replace_original": settles}
@@ -105,6 +106,7 @@ class PrivateAnswers:
             answered = await self._api.respond(whom.response_url, _PATIENCE, body)
             if isinstance(answered, Answered):
                 return None
+            failed.append(answered)
         if whom.channel_id and whom.channel_id != whom.user_id:
             here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
             said = await self._api.write(
@@ -112,9 +114,12 @@ class PrivateAnswers:
             )
             if isinstance(said, Answered):
                 return None
+            failed.append(said)
         to = {"channel": whom.user_id}
         said = await self._api.write("chat.postMessage", _PATIENCE, **to, **as_post(message))
-        return None if isinstance(said, Answered) else said
+        if isinstance(said, Answered):
+            return None
+        return next(filter(is_transient, failed), said)
 
 
 class Private:

@@ -7,12 +7,12 @@ import pytest
 
 from bot.domain.click import Click
 from bot.messages.blocks import message
-from bot.playground.faults import Status
+from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.slack.api import SlackApi
 from bot.slack.private import PrivateAnswers
-from tests.conftest import REQUESTER
+from tests.conftest import RELEASES, REQUESTER, Sleep
 
 CLICK = Click(TEAM, REQUESTER, "", "", "1.1", "r1")
 
@@ -49,3 +49,13 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one(
     back.set()
     await older
     assert told(slack) == expected
+
+
+async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(
+    slack: LocalSlack, api: SlackApi, sleep: Sleep
+) -> None:
+    slack.fail("chat.postEphemeral", Status(503))
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
+    click = replace(CLICK, channel_id=RELEASES)
+    await PrivateAnswers(api, sleep).send(click, message("told"), about="r1")
+    assert [each.text for each in slack.shown_to(REQUESTER)] == ["told"]
