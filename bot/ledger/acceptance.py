@@ -178,7 +178,7 @@ def _columns_to_find(
         **columns,
         **{f"the_{name}": columns[name] for name in _FOUND_BY},
         "ignore_shared": request.again,
-        "ignore_undelivered": bool(request.again or retry or request.batch),
+        "ignore_undelivered": bool(request.again or retry),
     }
 
 

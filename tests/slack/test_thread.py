@@ -754,17 +754,6 @@ async def test_a_place_in_a_thread_is_restored_from_its_stored_text(
     assert reply.text == answer(ENGLISH, request, ENDS).text
 
 
-async def test_existing_messages_in_a_thread_are_not_repeated(
-    slack: LocalSlack, threads: Threads
-) -> None:
-    request = inside(slack)
-    places = [await opened(threads, request, look_since=0) for _ in range(2)]
-    assert len({place.ref for place in places}) == 1
-    for place in places:
-        assert await place.close(request, ENDS, look_since=0)
-    assert len(slack.thread(RELEASES, request.origin.thread_ts)) == 2
-
-
 async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads: Threads) -> None:
     first = inside(slack)
     second = replace(first, id="request11", env="prod-2")

@@ -634,16 +634,6 @@ async def test_a_replica_that_lost_the_request_during_the_call_stops_silently(
     assert not ended(slack)
 
 
-async def test_a_replica_that_lost_the_request_before_its_end_does_not_end_it(
-    slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path
-) -> None:
-    entry = await accepted(ledger, request_of(slack))
-    lost = HookedPlaces(places, closing=lambda: take_away(database))
-    await make(ledger, places=lost).process(entry)
-    assert states(database) == ["answered"]
-    assert kinds(database)[-1] == "answered"
-
-
 async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
     slack: LocalSlack, several: Opened, make: Make, database: Path
 ) -> None:
@@ -656,7 +646,11 @@ async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
 
 
 async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_message(
-    slack: LocalSlack, several: Opened, make: Make, database: Path
+    slack: LocalSlack,
+    several: Opened,
+    make: Make,
+    database: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     slack.fail("conversations.info", Slow(1.0))
     async with held(several, lease=0.6) as ledger:
@@ -665,6 +659,7 @@ async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_
     assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
     assert states(database) == ["ended"]
     assert any(call.method == "conversations.history" for call in slack.calls)
+    assert "unforeseen error" not in caplog.text
 
 
 def take_away(database: Path) -> None:
