@@ -111,7 +111,7 @@ class Gate:
                 verdict = await self._until_known()
                 if verdict is not BrakeVerdict.GO:
                     break
-                if not self._at_limit:  # else `wait` takes the lane
+                if fresh or not self._at_limit:  # else `wait` takes the lane, and then looks afresh
                     await self._take_lane()
                 verdict = await self.brake.look(self.batch, self.left())
             if verdict is BrakeVerdict.STOP:

@@ -14,8 +14,18 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.worker import MOST_TAKE_OVERS
-from tests.conftest import RELEASES, REQUESTER, Change, Sleep, appids, ledger_down, rows, soon
-from tests.rig import ALLOW, DENY, SECOND, Rig
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    Change,
+    Clock,
+    Sleep,
+    appids,
+    ledger_down,
+    rows,
+    soon,
+)
+from tests.rig import ALLOW, DENY, SECOND, Rig, for_platform_team
 from tests.workflow.test_batches import answer_to_all, line, shared
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -186,6 +196,24 @@ async def test_after_a_pause_nothing_more_is_shared_if_the_policy_says_no_by_now
         answer = await answer_to_all(rig)
     assert "*60 stopped by the policy*, of 60." in answer.text
     assert len(wechat.calls) == calls
+
+
+async def test_a_batch_that_slack_leaves_in_doubt_after_the_daily_limit_goes_on_in_its_turn(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    rig.runtime = replace(rig.runtime, clock=clock)
+    async with rig.bot(for_platform_team(ALLOW)):
+        await at_a_limit(rig, 2, PER_DAY)
+        rig.slack.fail("usergroups.list", Status(503))
+        time.now = IN_AN_HOUR
+        in_doubt = "a batch pauses: Slack does not tell who asked for it"
+        await soon(lambda: in_doubt in caplog.messages)
+        with wechat.thinking():
+            clock.now += 60  # the error is no longer cached
+            await wechat.until(lambda wechat: wechat.in_flight == 2)
+            assert rows(rig.database, "SELECT 1 FROM requests WHERE lane IS NOT NULL")
+        await answer_to_all(rig)
 
 
 async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
