@@ -8,8 +8,8 @@ from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
 from bot.messages.clicks import NothingDone
 from bot.policy.decide import approver_groups, may_approve
-from bot.policy.kinds import Unreadable
-from bot.workflow.click_steps import ClickContext, ClickStep, Resubmit
+from bot.policy.kinds import Person, Standing, Unreadable
+from bot.workflow.click_steps import ClickContext, ClickStep, Reply, Resubmit
 from bot.workflow.ruling import approving_rule
 
 
@@ -23,13 +23,11 @@ def retry(context: ClickContext) -> ClickStep:
         return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
     if isinstance(context.clicker, Unreadable):
         return context.cannot_tell(context.clicker)
-    origin, rule = request.origin, approving_rule(context.policy, request)
-    if not context.own and not (rule and may_approve(rule, context.clicker, origin.user_id)):
-        groups = approver_groups([rule] if rule else [])
-        no = context.unread(context.clicker, groups)
-        return no or context.refuse(NothingDone.NOT_FOR_RETRY)
+    if not context.own and (no := _refused(context, context.clicker)):
+        return no
     if not context.failed:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
+    origin = request.origin
     here = click.channel_id == origin.channel_id  # not in a direct message
     clicked = replace(
         origin,
@@ -39,6 +37,20 @@ def retry(context: ClickContext) -> ClickStep:
     )
     share = Share(context.failed, request.env, request.reason, again=request.again)
     return Resubmit(clicked, share, context.requester, Retry(request.id, click.user_id))
+
+
+def _refused(context: ClickContext, clicker: Person) -> Reply | None:
+    """Return why the user who clicked may not retry another person's request; None if they may."""
+    request = context.entry.request
+    by, rule = request.origin.user_id, approving_rule(context.policy, request)
+    if rule is None:
+        return context.refuse(NothingDone.NOT_FOR_RETRY)
+    if may_approve(rule, clicker, by):
+        return None
+    if no := context.unread(clicker, approver_groups([rule])):
+        return no
+    as_member = may_approve(rule, replace(clicker, standing=Standing.MEMBER), by)
+    return context.refuse(NothingDone.NOT_A_MEMBER if as_member else NothingDone.NOT_FOR_RETRY)
 
 
 def share_again(context: ClickContext) -> ClickStep:

@@ -242,6 +242,8 @@ def test_an_approver_or_operator_who_is_no_member_is_told_that(person: Person) -
     if person is GUEST:
         decided = step_of(Act.APPROVE, context(WAITING, person, FOUR))
         assert decided == Refuse("not an approver", no)
+        retried = step_of(Act.RETRY, context(ENDED, person, FOUR, outcome=FAILED))
+        assert retried == Reply(no)
 
 
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
