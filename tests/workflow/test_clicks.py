@@ -187,6 +187,13 @@ def test_a_confirmed_request_waits_by_the_current_rule_and_its_expiry() -> None:
     assert (step.move.rule, step.move.patience) == ("new", 3 * 3600.0)
 
 
+@pytest.mark.parametrize("rule", [PLAIN, FOUR])
+def test_a_confirmed_request_is_answered_where_it_was_confirmed(rule: Rule) -> None:
+    step = step_of(Act.CONFIRM, context(CONFIRMING, None, rule, response_url="https://now"))
+    assert isinstance(step, ApplyMove)
+    assert step.move.response_url == "https://now"
+
+
 def test_a_second_confirmation_says_as_the_first_that_the_approvers_are_asked() -> None:
     first = step_of(Act.CONFIRM, context(CONFIRMING, None, FOUR))
     second = step_of(Act.CONFIRM, context(WAITING, None, FOUR))
