@@ -40,7 +40,7 @@ _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
 _CHECK = "Check the address, the database and its rights."
-_FULL = re.compile(r"disk is full|No space left")
+_DISK = re.compile(r"disk is full|No space left|disk I/O error")
 _TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
 
 # Milliseconds. The lock timeout is short, since others queue behind a waiter; a replica that froze within a transaction
@@ -100,8 +100,8 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
         return f"Let DATABASE_URL name another file, or put a backup of the ledger at {path}."
     if path and path.is_file() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         return f"Let the bot's user own {path} (chown), or run this as its owner."
-    if _FULL.search(why):
-        return "Make room on its disk."
+    if is_of_disk(why):
+        return "Make room on its disk, or replace the disk if it is not full."
     if _TOO_MANY.search(why):
         return "Let the database take more connections, or stop what holds them."
     return otherwise
@@ -110,6 +110,11 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
 def is_no_ledger(why: str) -> bool:
     """Tell from an error whether the file is damaged, or no database at all."""
     return bool(_NO_LEDGER.search(why))
+
+
+def is_of_disk(why: str) -> bool:
+    """Tell from an error whether the disk is full or fails; SQLite calls either an I/O error, if it has no room to begin."""
+    return bool(_DISK.search(why))
 
 
 def reason_of(error: Exception) -> str:
@@ -134,7 +139,7 @@ def _is_transient(error: Exception) -> bool:
     if not isinstance(error, OperationalError):
         return False
     if name := getattr(error.orig, "sqlite_errorname", None):
-        return str(name).startswith(("SQLITE_BUSY", "SQLITE_FULL"))
+        return str(name).startswith(("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR"))
     if state:
         return state.startswith(_TRANSIENT)
     return not _WRONG_ADDRESS.search(str(error.orig))

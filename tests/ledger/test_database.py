@@ -44,7 +44,7 @@ from bot.ledger.database import open_database, upgrade
 from bot.ledger.entries import columns_of
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
-from tests.conftest import soon
+from tests.conftest import no_room, soon
 from tests.databases import Database, PostgreSQL, standby
 from tests.ledger.conftest import SOON, all_requests, become_nobody, new_request, within
 from tests.processes import ROOT, Forked, fork
@@ -590,6 +590,14 @@ def test_a_file_that_another_program_has_locked_counts_as_temporarily_unavailabl
     sqlite.open()
     sqlite.let_go()
     with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
+        open_database(sqlite.url)
+    assert caught.value.transient
+
+
+def test_a_disk_without_room_counts_as_temporarily_unavailable(sqlite: Database) -> None:
+    sqlite.open()
+    sqlite.let_go()
+    with no_room(), pytest.raises(CannotOpenError, match="Make room on its disk") as caught:
         open_database(sqlite.url)
     assert caught.value.transient
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
-from bot.ledger.database import reason_of, remedy, side_files
+from bot.ledger.database import is_of_disk, reason_of, remedy, side_files
 from bot.ledger.inspection import (
     is_damaged,
     live_replicas,
@@ -76,7 +76,8 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             return LedgerLook(findings, _kept(engine, tokens), live_replicas(engine))
     except SQLAlchemyError as error:
         why = reason_of(error)
-        return LedgerLook((wrong("ledger", f"it cannot be read ({why})", remedy(path, why)),))
+        found = f"it cannot be read ({why})"
+        return LedgerLook((wrong("ledger", found, remedy(path, why), *_causes(why)),))
 
 
 def _none_yet(path: Path) -> Finding:
@@ -126,8 +127,13 @@ def _write(url: URL, path: Path | None) -> Finding:
         fix = remedy(
             path, why, "Check the rights on the database, and that no other program holds it."
         )
-        return wrong("ledger-write", f"it takes nothing ({why})", fix)
+        return wrong("ledger-write", f"it takes nothing ({why})", fix, *_causes(why))
     return ok("ledger-write", "it can be written to (tried, and taken back)")
+
+
+def _causes(why: str) -> tuple[str, ...]:
+    """Return the check that explains an error of the database, if it has a finding too."""
+    return ("disk",) if is_of_disk(why) else ()
 
 
 def _disk(folder: Path) -> Finding:

@@ -8,9 +8,10 @@ from sqlalchemy.engine import make_url
 
 from bot.app.running import running
 from bot.ledger.schema import HEAD
-from tests.conftest import damage, locked, rows, settings_of
+from bot.ops.doctor.run import examine
+from tests.conftest import damage, locked, no_room, rows, settings_of
 from tests.databases import Database, PostgreSQL
-from tests.ops.doctors import contents, finding_of, findings_of, level_of
+from tests.ops.doctors import complaints, contents, finding_of, findings_of, level_of
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's
 LONG = "x" * 300
@@ -175,6 +176,18 @@ async def test_an_almost_full_disk_is_a_warning_and_a_full_one_is_wrong(
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1, 1, free))
     found = await finding_of(environ, "disk")
     assert (found.level, found.found[: len(expected[1])]) == expected
+
+
+async def test_a_full_disk_is_the_cause_if_the_ledger_takes_nothing(
+    ledger: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ledger.name
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1, 1, 0))
+    with no_room():
+        findings = await examine(environ)
+    (complaint,) = complaints(findings)
+    assert complaint.names == ("disk",)
+    assert [each.name for each in complaint.follows] == ["ledger-write"]
 
 
 async def test_postgresql_is_checked_and_not_changed(
