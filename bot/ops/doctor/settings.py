@@ -18,6 +18,8 @@ _NAME = "settings"
 _ROTATES = "xoxe."
 _OURS_ALONE = "SHARE_ENV_"
 _OURS = ("SLACK_", "WECHAT_", _OURS_ALONE)
+_OF_KUBERNETES = "SHARE_ENV_BOT_"
+"""How the variables begin that Kubernetes sets in each pod for a Service that is called share-env-bot."""
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""
 _CLOSE = 0.85  # similarity; 1 is equal
@@ -70,7 +72,7 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
         fix = f"Did you mean {close[0]}?" if close else "Take it out."
         if name not in os.environ and (close or name.startswith(_OURS)):
             yield warning(_NAME, f"{name} in {DOTENV} is not a setting", fix)
-        elif name in os.environ and name.startswith(_OURS_ALONE):
+        elif name.startswith(_OURS_ALONE) and not name.startswith(_OF_KUBERNETES):
             yield warning(_NAME, f"{name} in the environment is not a setting", fix)
 
 

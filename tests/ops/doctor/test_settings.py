@@ -150,11 +150,12 @@ async def test_an_unknown_name_in_the_env_file_is_reported(
     assert (found.found == f"{name} in .env is not a setting") is bool(fix)
 
 
-async def test_unknown_names_in_the_process_environment_are_fine(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["SLACK_CLIENT_ID", "SHARE_ENV_BOT_PORT_3000_TCP_ADDR"])
+async def test_names_of_other_programs_in_the_process_environment_are_fine(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("SLACK_CLIENT_ID", "made-up")
-    assert await level_of(environ | {"SLACK_CLIENT_ID": "made-up"}, "settings") == "ok"
+    monkeypatch.setenv(name, "made-up")
+    assert await level_of(environ | {name: "made-up"}, "settings") == "ok"
 
 
 async def test_a_name_in_the_process_environment_that_only_this_bot_could_use_is_reported(
