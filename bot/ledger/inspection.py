@@ -92,7 +92,7 @@ def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
 
 
 def is_damaged(engine: Engine) -> bool:
-    """Return whether SQLite finds damage in its file, as far as it gets in a few seconds; False on another database."""
+    """Return whether SQLite finds damage in its file, as far as it gets in two seconds; False on another database."""
     if engine.dialect.name != "sqlite":
         return False
     with engine.connect() as connection:
@@ -101,7 +101,9 @@ def is_damaged(engine: Engine) -> bool:
         try:
             return connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
         except OperationalError as error:
-            return getattr(error.orig, "sqlite_errorname", None) != "SQLITE_INTERRUPT"
+            if getattr(error.orig, "sqlite_errorname", None) != "SQLITE_INTERRUPT":
+                raise
+            return False
         finally:
             raw.set_progress_handler(None, 0)  # type: ignore[union-attr]  # the driver's
 

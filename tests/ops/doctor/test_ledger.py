@@ -1,12 +1,17 @@
+import sqlite3
 import subprocess
 import sys
 from collections import namedtuple
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from bot.app.running import running
+from bot.ledger.inspection import is_damaged
 from bot.ledger.schema import HEAD
 from bot.ops.doctor.run import examine
 from tests.conftest import damage, locked, no_room, rows, settings_of
@@ -127,6 +132,24 @@ async def test_a_file_with_damaged_pages_is_wrong(ledger: Path, environ: dict[st
         "the file is damaged (PRAGMA quick_check)",
         "Bring the ledger back from a backup.",
     )
+
+
+async def test_a_ledger_that_is_not_read_to_its_end_in_time_is_not_called_damaged(
+    ledger: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ledger.name
+    monkeypatch.setattr("bot.ledger.inspection._LOOKING", -1.0)
+    monkeypatch.setattr("bot.ledger.inspection._STEPS", 1)
+    assert await level_of(environ, "ledger") == "ok"
+
+
+def test_a_file_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/x.db", connect_args={"timeout": 0})
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as another:
+        another.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OperationalError, match="locked"):
+            is_damaged(engine)
+    engine.dispose()
 
 
 async def test_a_ledger_that_another_program_has_locked_is_reported_as_not_writable(
