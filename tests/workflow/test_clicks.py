@@ -364,6 +364,16 @@ def test_a_person_who_may_not_decide_is_told_who_may_or_that_it_is_their_own_req
     assert step_of(Act.REJECT, clicked) == refused
 
 
+@pytest.mark.parametrize("by", ["U1", "U5"])
+def test_whoever_clicks_is_told_that_nobody_can_approve_where_only_the_requester_is_left(
+    by: str,
+) -> None:
+    alone = replace(FOUR, approvers=Approvers(frozenset({"U1"}), frozenset(), "C2", timedelta(1)))
+    refused = step_of(Act.APPROVE, context(WAITING, person(by), alone))
+    assert isinstance(refused, Refuse)
+    assert "asks for an approval, and nobody can give it. Nothing was done." in refused.message.text
+
+
 def test_an_approved_request_continues_by_the_current_rule() -> None:
     step = step_of(Act.APPROVE, context(WAITING, SECOND, replace(FOUR, name="new")))
     assert isinstance(step, ApplyMove)
