@@ -92,9 +92,8 @@ async def test_a_clock_that_is_less_than_five_minutes_off_is_not_why_posts_were_
         told = complaints(await examine(by_http, Runtime(now=lambda: time.time() + off)))
     late = told[0].finding
     assert [each.names for each in told] == [("deliveries",), *([("clock",)] if off else [])]
-    assert (late.level, str(late.fix).split(":")[0]) == (
-        *("wrong", "By now this clock is less than five minutes off"),
-    )
+    assert late.level == "wrong"
+    assert str(late.fix).startswith("By now this clock is less than five minutes off")
 
 
 async def test_unsigned_requests_alone_are_no_finding(
