@@ -160,10 +160,14 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch, so none is shared; the reason for the first one follows."""
-    one = words("Leave it out, or ask for the right to share with it:")
-    many = words(
-        "Leave them out, or ask for the right to share with them. About the first of them:"
-    )
+    if len(appids) == total:
+        ask = words("Ask for the right to share with them. About the first of them:")
+    elif len(appids) > 1:
+        ask = words(
+            "Leave them out, or ask for the right to share with them. About the first of them:"
+        )
+    else:
+        ask = words("Leave it out, or ask for the right to share with it:")
     return message(
         words(
             "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
@@ -172,7 +176,7 @@ def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Me
             total=total,
         ),
         _some(words, appids),
-        many if len(appids) > 1 else one,
+        ask,
     )
 
 

@@ -99,6 +99,14 @@ def test_of_a_batch_that_is_denied_as_a_whole_no_part_is_to_be_left_out(no: Deny
     assert "Leave" not in ruled.message.text
 
 
+def test_of_a_batch_that_is_denied_for_several_reasons_no_part_is_to_be_left_out() -> None:
+    ruled = ruling(ENGLISH, POLICY, decided([*DENIALS[:2]]), OWNER)
+    assert isinstance(ruled, Refusal)
+    assert "with 2 of these 2 mini programs" in ruled.message.text
+    assert "Ask for the right to share with them" in ruled.message.text
+    assert "Leave" not in ruled.message.text
+
+
 @pytest.mark.parametrize("doubtful", DENIALS[3:])
 @pytest.mark.parametrize(("count", "receivers"), [(1, "`wx0000000000000000`"), (3, "3 mini")])
 def test_a_batch_in_doubt_is_not_said_to_be_denied(
