@@ -12,7 +12,7 @@ from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import Message
-from bot.messages.blocks import as_arguments, as_post, as_response
+from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
 from bot.messages.endings import alone, answer, begun
 from bot.messages.notices import NoThread, elsewhere, only_you, replacing, unconfirmed
 from bot.messages.words import Words
@@ -72,9 +72,10 @@ class PrivateAnswers:
         """Send a message in the first way that works, with retries while Slack is away.
 
         `settles` if it replaces the clicked message. `about` is the id of a request: a newer message to the same person
-        about it ends the retries, since this one would tell them afterwards how it stood before.
+        about it ends the retries, since this one would tell them afterwards how it stood before; but not those of a
+        question, such as for the confirmation of a retry, which only its buttons can answer.
         """
-        key = whom.user_id, about or object()
+        key, asks = (whom.user_id, about or object()), _has_buttons(message)
         self._newest[key] = message
         try:
             for pause in (*_PAUSES, None):
@@ -84,7 +85,7 @@ class PrivateAnswers:
                 if pause is None or not is_transient(no):
                     break
                 await self._sleep(max(pause, retry_after(no) or 0.0))
-                if self._newest.get(key) is not message:
+                if not asks and self._newest.get(key) is not message:
                     return
         finally:
             if self._newest.get(key) is message:
@@ -204,6 +205,10 @@ class Private:
             again = as_response(unconfirmed(self._words, message))
             result = await self._api.respond(url, PATIENCE, again)
         return result
+
+
+def _has_buttons(message: Message) -> bool:
+    return any(isinstance(part, Buttons) for part in message.parts)
 
 
 def _raise_if_transient(*ways: Result) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.click import Click
-from bot.messages.blocks import message
+from bot.domain.click import Act, Click
+from bot.messages import Message
+from bot.messages.blocks import Button, Buttons, message
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
@@ -23,17 +24,29 @@ def told(slack: LocalSlack) -> list[str]:
     return [each.text for each in slack.parents(conversation.id)] if conversation else []
 
 
+OLDER = message("older")
+WITH_A_BUTTON = OLDER + message(Buttons((Button("Share it", Act.CONFIRM, "r2"),)))
+
+
 @pytest.mark.parametrize(
-    ("newer", "about", "expected"),
+    ("older", "newer", "about", "expected"),
     [
-        pytest.param(CLICK, "r1", ["newer"], id="same request"),
-        pytest.param(CLICK, "r2", ["newer", "older"], id="another request"),
-        pytest.param(CLICK, "", ["newer", "older"], id="no request"),
-        pytest.param(replace(CLICK, user_id="U0SECOND"), "r1", ["older"], id="another person"),
+        pytest.param(OLDER, CLICK, "r1", ["newer"], id="same request"),
+        pytest.param(OLDER, CLICK, "r2", ["newer", "older"], id="another request"),
+        pytest.param(OLDER, CLICK, "", ["newer", "older"], id="no request"),
+        pytest.param(
+            OLDER, replace(CLICK, user_id="U0SECOND"), "r1", ["older"], id="another person"
+        ),
+        pytest.param(WITH_A_BUTTON, CLICK, "r1", ["newer", "older"], id="a question"),
     ],
 )
-async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one(
-    slack: LocalSlack, api: SlackApi, newer: Click, about: str, expected: list[str]
+async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_unless_it_asks(
+    slack: LocalSlack,
+    api: SlackApi,
+    older: Message,
+    newer: Click,
+    about: str,
+    expected: list[str],
 ) -> None:
     waits, back = asyncio.Event(), asyncio.Event()
 
@@ -43,11 +56,11 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one(
 
     answers = PrivateAnswers(api, until_back)
     slack.fail("chat.postMessage", Status(503))
-    older = asyncio.create_task(answers.send(CLICK, message("older"), about="r1"))
+    sending = asyncio.create_task(answers.send(CLICK, older, about="r1"))
     await waits.wait()
     await answers.send(newer, message("newer"), about=about)
     back.set()
-    await older
+    await sending
     assert told(slack) == expected
 
 
