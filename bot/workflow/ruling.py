@@ -135,8 +135,8 @@ def ruling(
         return Refusal("denied", message, type(counts.because).__name__)
     by_rule: dict[str, list[str]] = {}
     for asked, decision in decisions:
-        if rule := deciding_rule(decision):
-            by_rule.setdefault(rule.name, []).append(asked.appid)
+        if not isinstance(decision, Deny):
+            by_rule.setdefault(decision.rule.name, []).append(asked.appid)
     if len(by_rule) > 1:
         return Refusal("denied", several_rules(words, by_rule), "SeveralRules")
     if not owner:

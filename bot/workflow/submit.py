@@ -112,8 +112,9 @@ class Intake:
             return await self._dry_run(words, ruled, request, until)
         if self.stopping:
             return stopping(words)
+        first = first_state(ruled)
         with log_request(request.id):
-            return await self._record(words, request, first_state(ruled), until, retry, own=own)
+            return await self._record(words, request, first, until, retry, own=own)
 
     async def _dry_run(
         self, words: Words, ruled: Permitted, request: Request, until: float
