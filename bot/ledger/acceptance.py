@@ -143,7 +143,7 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
         "nap": patience if state is State.CONFIRMING else None,
     }
     open_ones = {**fill, "ignore_shared": True, "ignore_undelivered": True}
-    if request.appids and (on.scalar(_WAITING_BATCHES, fill) or 0) >= MOST_WAITING:
+    if _too_many_wait(on, request, fill):
         return _find_conflict(on, open_ones) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
         return _find_conflict(on, open_ones) or AlreadyRetried()
@@ -163,11 +163,20 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
         # The conflicting request has ended since, so try again.
 
 
-def conflict(on: Connection, request: Request) -> UnderWay | Undelivered | SharedBefore | None:
-    """Return what would keep a new request from being recorded now; None for a batch, whose items are checked later."""
-    columns = columns_of(request, State.ACCEPTED, None)
-    found = _find_conflict(on, _columns_to_find(request, columns))
+def conflict(
+    on: Connection, request: Request
+) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
+    """Return what would keep a new request from being recorded now; the items of a batch are checked only later."""
+    find = _columns_to_find(request, columns_of(request, State.ACCEPTED, None))
+    if _too_many_wait(on, request, find):
+        return TooManyBatches()
+    found = _find_conflict(on, find)
     return None if isinstance(found, Duplicate) else found
+
+
+def _too_many_wait(on: Connection, request: Request, find: Mapping[str, object]) -> bool:
+    """Tell whether it is a batch, and as many of its requester wait already as may."""
+    return bool(request.appids) and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING
 
 
 def _columns_to_find(

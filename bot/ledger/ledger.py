@@ -13,6 +13,7 @@ from bot.ledger.acceptance import (
     Acceptance,
     Accepted,
     SharedBefore,
+    TooManyBatches,
     Undelivered,
     UnderWay,
     accept,
@@ -137,7 +138,7 @@ class Ledger:
     @in_transaction
     def conflict(
         self, on: Connection, request: Request
-    ) -> UnderWay | Undelivered | SharedBefore | None:
+    ) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
         """Return what would keep a new request from being recorded now, without recording it."""
         return conflict(on, request)
 

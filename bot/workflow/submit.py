@@ -121,9 +121,10 @@ class Intake:
     ) -> Message:
         """Say what would happen to a request, without recording it."""
         finding = self._ports.ledger.conflict(request)
-        if found := await in_time(
-            finding, "the ledger does not tell of other requests", until=until
-        ):
+        found = await in_time(finding, "the ledger does not tell of other requests", until=until)
+        if isinstance(found, TooManyBatches):
+            return as_dry_run(words, too_many_batches(words, request, MOST_WAITING))
+        if found:
             return as_dry_run(words, self._why_not(words, found, request.reason))
         ready = await self.beforehand(words, request.owner, request.env, until)
         return dry_run(words, ruled, request) + ready
