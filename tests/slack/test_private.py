@@ -56,7 +56,7 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_u
 
     answers = PrivateAnswers(api, until_back)
     slack.fail("chat.postMessage", Status(503))
-    sending = asyncio.create_task(answers.send(CLICK, older, about="r1"))
+    sending = asyncio.create_task(answers.send(CLICK, older, about="r1" if about else ""))
     await waits.wait()
     await answers.send(newer, message("newer"), about=about)
     back.set()
