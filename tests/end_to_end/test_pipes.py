@@ -82,7 +82,7 @@ async def test_output_that_does_not_fit_on_the_disk_is_a_failure_told_in_one_sen
     finally:
         os.close(full)
     _, err = await process.communicate()
-    said = "The output cannot be written to its end (No space left on device).\n"
+    said = "The output cannot be written to its end (No space left on device). Write it elsewhere, or make room.\n"
     assert (process.returncode, err.decode()) == (1, said)
 
 
