@@ -547,6 +547,15 @@ async def test_an_earlier_share_of_an_env_is_found_behind_any_number_of_failures
     assert await ledger.shares("another", 1) == []
 
 
+@pytest.mark.parametrize("shared", [0, 1])
+async def test_a_batch_is_an_earlier_share_of_its_env_if_it_shared_any(
+    ledger: Ledger, shared: int
+) -> None:
+    request = new_request(env="e", appid="", appids=("wx1", "wx2"))
+    batch = await carry_out(ledger, request, Finished(Tally(2, shared=shared, failed=2 - shared)))
+    assert await ledger.shares("e", 9) == [batch][:shared]
+
+
 async def test_characters_that_databases_cannot_store_are_replaced(
     database: Database, ledger: Ledger
 ) -> None:
