@@ -111,12 +111,8 @@ async def exchange(
                             break
             finally:
                 await stream.aclose()
-    except (
-        aiohttp.ClientError,
-        OSError,
-        ValueError,
-    ) as error:  # ValueError: a proxy's address, or its answer
-        return _trouble_of(error)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return _trouble_of(error)  # a ValueError if a proxy's address or answer cannot be read
     return Received(response.status_code, bytes(body))
 
 
