@@ -86,7 +86,8 @@ def context(
     user_id = user or (clicker.user_id if isinstance(clicker, Person) else "U1")
     clicked = Click("T1", user_id, "C1", "releases", "2.2", "r1", **click)
     entry = Entry(request, state, 1, 0.0, outcome=outcome)
-    policy = Policy(rules or (PLAIN,), default_owner=OWNER, operators=Operators(frozenset({"U9"})))
+    operators = Operators(frozenset({"U9"}), frozenset({"S8"}))
+    policy = Policy(rules or (PLAIN,), default_owner=OWNER, operators=operators)
     asked_by = requester or (clicker if user_id == "U1" else person("U1"))
     failed = request.receivers
     return ClickContext(clicked, entry, policy, ENGLISH, clicker, asked_by, failed)
@@ -229,8 +230,11 @@ def test_a_click_on_cancel_has_this_result(
     assert brief(step_of(Act.CANCEL, clicked)) == expected
 
 
-def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_cancel() -> None:
-    doubted = context(WAITING, person("U5", "S2"), FOUR)
+@pytest.mark.parametrize("group", ["S2", "S8"], ids=["approvers", "operators"])
+def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_cancel(
+    group: str,
+) -> None:
+    doubted = context(WAITING, person("U5", group), FOUR)
     assert step_of(Act.CANCEL, doubted) == Reply(
         say.cannot_tell(ENGLISH, "U5", NOT_TOLD, clicked=True)
     )
