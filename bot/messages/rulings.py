@@ -156,8 +156,8 @@ def _because(words: Words, no: Deny) -> str:
             )
         case NoRule(()):
             return words(
-                "No rule covers this env with this appid, whoever asks. Check both for typing mistakes; if they "
-                "are right, it takes a new rule."
+                "No rule covers this, whoever asks. Check env and appid for typing mistakes; if they are right, it "
+                "takes a new rule."
             )
         case NoRule():
             return words("No rule lets you do that.")
