@@ -1,10 +1,13 @@
 import csv
+import errno
 import json
+import os
+import sys
 from io import StringIO
 
 import pytest
 
-from bot.ops.output import write_rows
+from bot.ops.output import WRONG_SETUP, complain, write_rows
 
 ROWS: list[dict[str, object]] = [
     {"at": "now", "rule": "=1+1", "errcode": None, "seconds": 0.5},
@@ -81,3 +84,16 @@ def test_csv_protects_a_formula_behind_blanks_and_line_breaks(
     write_rows([{"comment": f"{before}{sign}1+1"}, {"comment": f"a{sign}1"}], "csv")
     _, cell, plain = csv.reader(StringIO(capsys.readouterr().out, newline=""))
     assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1"])
+
+
+class Full(StringIO):
+    """A stream on a full disk."""
+
+    def write(self, _: str) -> int:
+        """Raise what the system says."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_standard_error_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert complain(["wrong"]) == WRONG_SETUP
