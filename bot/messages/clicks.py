@@ -1,6 +1,6 @@
 """What only the person who clicked sees: why the click did nothing, what it did, or that it came too late."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -72,7 +72,7 @@ class NothingDone(Enum):
 
 
 def refused(
-    words: Words, why: NothingDone, request: Request | None = None, rules: Iterable[Rule] = ()
+    words: Words, why: NothingDone, request: Request | None = None, rules: Collection[Rule] = ()
 ) -> Message:
     """Say why a click did nothing; {who} in the sentence needs `request`, and {approvers} also its `rules`."""
     if request is None:

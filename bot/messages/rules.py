@@ -1,6 +1,6 @@
 """The policy's rules in words: what a rule allows whom, why it does not match, and what Slack did not return."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
 from typing import NamedTuple, assert_never
 
@@ -17,6 +17,7 @@ from bot.messages.words import (
     shortened,
     some,
 )
+from bot.policy.decide import approver_groups, approver_users
 from bot.policy.kinds import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
 
 STANDINGS = {
@@ -134,14 +135,9 @@ def right(words: Words, rule: Rule) -> str:
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))
 
 
-def approvers(words: Words, rules: Iterable[Rule], requester_id: str) -> Mrkdwn:
+def approvers(words: Words, rules: Collection[Rule], requester_id: str) -> Mrkdwn:
     """Return the people that rules name as approvers of a request by this requester."""
-    users, groups = set[str](), set[str]()
-    for rule in rules:
-        if rule.approvers:
-            users |= rule.approvers.users - (set() if rule.self_approval else {requester_id})
-            groups |= rule.approvers.groups
-    return _people(words, users, groups)
+    return _people(words, approver_users(rules, requester_id), approver_groups(rules))
 
 
 def _people(words: Words, users: Iterable[str], groups: Iterable[str]) -> Mrkdwn:

@@ -155,6 +155,17 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     return _names(rule.approvers, approver)
 
 
+def approver_users(rules: Iterable[Rule], requester_id: str) -> frozenset[str]:
+    """Return the users whom these rules name to decide about a request by this requester."""
+    return frozenset(
+        user_id
+        for rule in rules
+        if rule.approvers
+        for user_id in rule.approvers.users
+        if rule.self_approval or user_id != requester_id
+    )
+
+
 def approver_groups(rules: Iterable[Rule]) -> frozenset[str]:
     """Return the groups whose members may decide about requests under these rules."""
     return frozenset[str]().union(*(rule.approvers.groups for rule in rules if rule.approvers))

@@ -9,8 +9,7 @@ from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.messages.clicks import NothingDone, cannot_tell_requester, refused
 from bot.messages.decisions import no_approver
-from bot.messages.rules import approvers
-from bot.policy.decide import approver_groups, may_approve
+from bot.policy.decide import approver_groups, approver_users, may_approve
 from bot.policy.kinds import Doubt, Rule, Standing, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
 from bot.workflow.ruling import decide_again, deciding_rules, doubt_in, ground_against, strictest
@@ -101,9 +100,10 @@ def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
         return None if reviewed.ground else context.refuse(NothingDone.NOTHING_TO_DECIDE)
     if any(may_approve(rule, person, asked_by) for rule in reviewed.rules):
         return None
-    if no := context.unread(person, approver_groups(reviewed.rules)):
+    groups = approver_groups(reviewed.rules)
+    if no := context.unread(person, groups):
         return no
-    if not approvers(context.words, reviewed.rules, asked_by):
+    if not groups and not approver_users(reviewed.rules, asked_by):
         return Refuse("not an approver", no_approver(context.words, reviewed.rules[0]))
     alone = [replace(rule, self_approval=True) for rule in reviewed.rules]
     member = replace(person, standing=Standing.MEMBER)
