@@ -60,12 +60,13 @@ class Reply:
 
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
-    """Reply that a click came too late, and how the request ended or, after a confirmation, what it waits for."""
-    message = (
-        sent_to_approvers(words, entry.request)
-        if entry.state is State.WAITING
-        else too_late(words, entry.request, entry.outcome)
-    )
+    """Reply that a click came too late, and how the request ended, that it was retried, or for whom it waits."""
+    if entry.state is State.WAITING:
+        message: Message = sent_to_approvers(words, entry.request)
+    elif isinstance(entry.outcome, Expired) and entry.retried_by:
+        message = refused(words, NothingDone.RETRIED_ALREADY)
+    else:
+        message = too_late(words, entry.request, entry.outcome)
     return Reply(message, settles=click.message is None, spent=_is_orphan(click, entry))
 
 
