@@ -270,7 +270,8 @@ async def test_the_groups_are_read_concurrently_with_the_person(
     directory = Directory(api, TEAM, clock, deadline=0.2)
     slack.fail("users.info", Slow(30))
     assert await directory.person(TEAM, REQUESTER, OURS, fresh=fresh) is Unreadable.SLACK_DOWN
-    assert calls_of(slack, "usergroups.list") == 1
+    # On a busy machine the call arrives after the deadline, but while the person's is still under way.
+    await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 1)
 
 
 async def test_a_disabled_group_has_no_members(slack: LocalSlack, directory: Directory) -> None:
