@@ -7,6 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 _ID_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # no characters that are easily confused
+_MILLISECOND = 0.001
+
+
+async def sleep(seconds: float) -> None:
+    """Sleep for at least `seconds`.
+
+    uvloop's timers count whole milliseconds, so they may end up to one early; Slack forbids a call before its Retry-After.
+    """
+    await asyncio.sleep(seconds + _MILLISECOND)
 
 
 def new_id() -> str:
@@ -23,7 +32,7 @@ class Runtime:
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Callable[[float], Awaitable[None]] = sleep
     jitter: Callable[[], float] = random.random
     brake: float = 5.0
     """Seconds between two checks of the policy while a batch runs."""

@@ -21,6 +21,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.runtime.clock import sleep
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
@@ -94,7 +95,7 @@ class SocketClient(SocketModeClient):
         self._observers = observers
         client = copy(web_client)  # the same way to Slack, with the other token
         client.token = app_token
-        self._api = SlackApi(client, asyncio.sleep, observers.called_slack)
+        self._api = SlackApi(client, sleep, observers.called_slack)
         self.back_off = BackOff(time.monotonic)
         self.greeted = asyncio.Event()
         self._leaving: set[ClientWebSocketResponse] = set()
