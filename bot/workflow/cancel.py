@@ -8,7 +8,7 @@ from bot.ledger.clicks import Move
 from bot.messages import clicks as say
 from bot.messages.clicks import NothingDone
 from bot.policy.decide import approver_groups, is_operator, may_approve
-from bot.policy.kinds import Person, Standing, Unreadable
+from bot.policy.kinds import Person
 from bot.workflow.click_steps import ApplyMove, CancelRest, ClickContext, ClickStep, Reply, late
 from bot.workflow.ruling import decide_again, deciding_rules
 
@@ -34,21 +34,12 @@ def cancel(context: ClickContext) -> ClickStep:
 
 def _refused(context: ClickContext) -> Reply | None:
     """Return why the user who clicked may not cancel another person's request; None if they may."""
-    policy, person = context.policy, context.clicker
-    if isinstance(person, Unreadable):
-        return context.cannot_tell(person)
-    request = context.entry.request
+    policy, request = context.policy, context.entry.request
     decisions = decide_again(policy, request, context.requester)
-    rules = deciding_rules(policy, request, decisions)
+    rules, by = deciding_rules(policy, request, decisions), request.origin.user_id
 
     def may(person: Person) -> bool:
-        by = request.origin.user_id
         return is_operator(policy, person) or any(may_approve(rule, person, by) for rule in rules)
 
-    if may(person):
-        return None
-    if no := context.unread(person, policy.operators.groups | approver_groups(rules)):
-        return no
-    if may(replace(person, standing=Standing.MEMBER)):
-        return context.refuse(NothingDone.NOT_A_MEMBER)
-    return context.refuse(NothingDone.NOT_FOR_CANCEL)
+    groups = policy.operators.groups | approver_groups(rules)
+    return context.forbidden(may, groups, NothingDone.NOT_FOR_CANCEL)

@@ -1,6 +1,7 @@
 """The context in which a click is decided, and the closed set of steps that can result. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from bot.command.grammar import Share
 from bot.domain.click import Click
@@ -12,7 +13,7 @@ from bot.messages import Message
 from bot.messages.clicks import NothingDone, cannot_tell, refused, too_late
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.words import Words
-from bot.policy.kinds import Person, Policy, Unreadable
+from bot.policy.kinds import Person, Policy, Standing, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,23 @@ class ClickContext:
         """Return the reply that Slack did not return who is in one of these groups; None if it did."""
         group = min(groups & set(person.unreadable), default=None)
         return self.cannot_tell(person.unreadable[group], group) if group else None
+
+    def forbidden(
+        self, may: Callable[[Person], bool], groups: frozenset[str], otherwise: NothingDone
+    ) -> "Reply | None":
+        """Return why the person who clicked may not do it; None if they `may`, for which they can be in one of `groups`.
+
+        `otherwise` is the reason if Slack told all about them, and they are a member.
+        """
+        person = self.clicker
+        if isinstance(person, Unreadable):
+            return self.cannot_tell(person)
+        if may(person):
+            return None
+        if no := self.unread(person, groups):
+            return no
+        as_member = may(replace(person, standing=Standing.MEMBER))
+        return self.refuse(NothingDone.NOT_A_MEMBER if as_member else otherwise)
 
     def refuse(self, why: NothingDone) -> "Reply":
         """Return the reply that says why the click did nothing."""

@@ -8,7 +8,7 @@ from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
 from bot.messages.clicks import NothingDone
 from bot.policy.decide import approver_groups, may_approve
-from bot.policy.kinds import Person, Standing, Unreadable
+from bot.policy.kinds import Person
 from bot.workflow.click_steps import ClickContext, ClickStep, Reply, Resubmit
 from bot.workflow.ruling import approving_rule
 
@@ -21,9 +21,7 @@ def retry(context: ClickContext) -> ClickStep:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
         return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
-    if isinstance(context.clicker, Unreadable):
-        return context.cannot_tell(context.clicker)
-    if not context.own and (no := _refused(context, context.clicker)):
+    if no := _refused(context):
         return no
     if not context.failed:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
@@ -39,18 +37,16 @@ def retry(context: ClickContext) -> ClickStep:
     return Resubmit(clicked, share, context.requester, Retry(request.id, click.user_id))
 
 
-def _refused(context: ClickContext, clicker: Person) -> Reply | None:
-    """Return why the user who clicked may not retry another person's request; None if they may."""
+def _refused(context: ClickContext) -> Reply | None:
+    """Return why the user who clicked may not retry the request; None if they may."""
     request = context.entry.request
     by, rule = request.origin.user_id, approving_rule(context.policy, request)
-    if rule is None:
-        return context.refuse(NothingDone.NOT_FOR_RETRY)
-    if may_approve(rule, clicker, by):
-        return None
-    if no := context.unread(clicker, approver_groups([rule])):
-        return no
-    as_member = may_approve(rule, replace(clicker, standing=Standing.MEMBER), by)
-    return context.refuse(NothingDone.NOT_A_MEMBER if as_member else NothingDone.NOT_FOR_RETRY)
+
+    def may(person: Person) -> bool:
+        return context.own or (rule is not None and may_approve(rule, person, by))
+
+    groups = approver_groups([rule] if rule else [])
+    return context.forbidden(may, groups, NothingDone.NOT_FOR_RETRY)
 
 
 def share_again(context: ClickContext) -> ClickStep:
