@@ -79,12 +79,15 @@ class Reply:
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
     """Reply that a click came too late, and how the request ended, that it was retried, or for whom it waits."""
-    if entry.state is State.WAITING:
-        message: Message = sent_to_approvers(words, entry.request)
+    request, waits = entry.request, entry.state is State.WAITING
+    if waits and click.user_id == request.origin.user_id:
+        message: Message = sent_to_approvers(words, request)
+    elif waits:
+        message = refused(words, NothingDone.CONFIRMED_MEANWHILE, request)
     elif isinstance(entry.outcome, Expired) and entry.retried_by:
         message = refused(words, NothingDone.RETRIED_ALREADY)
     else:
-        message = too_late(words, entry.request, entry.outcome)
+        message = too_late(words, request, entry.outcome)
     return Reply(message, settles=click.message is None, spent=_is_orphan(click, entry))
 
 

@@ -25,6 +25,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
 from bot.messages.clicks import too_late
+from bot.messages.decisions import sent_to_approvers
 from bot.policy.kinds import (
     Approvers,
     Effect,
@@ -174,6 +175,16 @@ def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
     entry = Entry(ONE, state, 1, 0.0, outcome=outcome, place="C1/1.2", asked="C2/1.3 C2/1.4/1.1")
     click = Click("T1", "U1", "C1", "releases", "2.2", "r1", message=message)
     assert late(ENGLISH, click, entry).spent is spent
+
+
+@pytest.mark.parametrize(("user", "cancels"), [("U9", True), ("U1", False)])
+def test_whoever_cancels_what_its_requester_just_confirmed_is_told_that_it_still_waits(
+    user: str, *, cancels: bool
+) -> None:
+    clicked = context(WAITING, user=user)
+    said = late(ENGLISH, clicked.click, clicked.entry).message
+    not_cancelled = say.refused(ENGLISH, say.NothingDone.CONFIRMED_MEANWHILE, ONE)
+    assert said == (not_cancelled if cancels else sent_to_approvers(ENGLISH, ONE))
 
 
 @pytest.mark.parametrize("retried_by", [None, "U2"])
