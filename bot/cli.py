@@ -1,4 +1,4 @@
-"""The command line: run the bot, or try it without Slack."""
+"""The command line: run the bot, try it without Slack, check its setup and policy, read its ledger."""
 
 import argparse
 import errno

@@ -107,7 +107,7 @@ def web_client(
 class SlackApi:
     """The Web API; it waits as long as a rate limit asks, and never repeats a call that may have happened.
 
-    Base URL, token, session and proxy are the SDK's `client`'s; its own work takes half as long again as a call.
+    Of the SDK's `client` it takes only base URL, token, session and proxy: a call by the SDK takes half as long again.
     """
 
     def __init__(
