@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from bot.domain.finding import Level
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
@@ -26,10 +27,9 @@ effect = "approve"
 approvers = {{ {who}, channel = "{channel}" }}
 """
 OWNED = '[[owner]]\nappid = "{appid}"\nenvs = ["prod-*"]\n'
-NO_TOKEN_SERVER: dict[str, str | None] = {
-    "WECHAT_TOKEN_SERVER_URL": None,
-    "WECHAT_TOKEN_SERVER_AUTHORIZATION": None,
-}
+NO_TOKEN_SERVER = dict[str, str | None].fromkeys(
+    ("WECHAT_TOKEN_SERVER_URL", "WECHAT_TOKEN_SERVER_AUTHORIZATION")
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Around:
     folder: Path
 
 
+Settings = dict[str, str | None]
 Change = Mapping[str, str | None]
 """Settings to be set, or removed if None."""
 
@@ -49,7 +50,7 @@ Change = Mapping[str, str | None]
 class Broken:
     """One broken setup: the change that breaks it, and what is reported.
 
-    `first` is the check that the doctor names first; its finding contains `found`, and its fix `fix`. The message at the
+    `first` is the check that the doctor names first; its finding has `level` and contains `found`, and its fix `fix`. The message at the
     start contains `start`, or `found` if that is None; it is empty if the bot starts, since only a share can fail.
     """
 
@@ -59,6 +60,7 @@ class Broken:
     change: Change | Callable[[Around], Change] = field(default_factory=dict)
     policy: str | None = None
     start: str | None = None
+    level: Level = "wrong"
 
     @property
     def at_start(self) -> str:
@@ -66,25 +68,23 @@ class Broken:
         return self.found if self.start is None else self.start
 
 
-def fixed(around: Around) -> dict[str, str | None]:
+def fixed(around: Around) -> Settings:
     """Return the settings of token source 1."""
     return NO_TOKEN_SERVER | {"WECHAT_AUTHORIZER_ACCESS_TOKEN": around.wechat.issue(OWNER)}
 
 
-def chain(around: Around) -> dict[str, str | None]:
+def chain(around: Around) -> Settings:
     """Return the settings of token source 3."""
     return NO_TOKEN_SERVER | chain_environment(around.wechat, free_port())
 
 
-def http(around: Around) -> dict[str, str | None]:
+def http(around: Around) -> Settings:
     """Return the settings of HTTP mode."""
     secret = around.slack.world.signing_secret
     return {"SLACK_APP_TOKEN": None, "SLACK_SIGNING_SECRET": secret, "PORT": str(free_port())}
 
 
-def at(
-    base: Callable[[Around], dict[str, str | None]], **change: str | None
-) -> Callable[[Around], Change]:
+def at(base: Callable[[Around], Settings], **change: str | None) -> Callable[[Around], Change]:
     """Return the settings of `base` with changes."""
     return lambda around: {**base(around), **change}
 
@@ -126,73 +126,126 @@ def without_members(around: Around) -> Change:
     return {}
 
 
+def text_file(around: Around) -> Path:
+    """Return a file that is not a ledger."""
+    path = around.folder / "notes.txt"
+    path.write_text("these are notes, and no database of anybody's\n" * 40, encoding="utf-8")
+    return path
+
+
+def no_change(_: Around) -> Settings:
+    return {}
+
+
+def setting(
+    name: str,
+    value: str | None,
+    found: str,
+    fix: str,
+    base: Callable[[Around], Settings] = no_change,
+) -> Broken:
+    """Return a setup with one wrong setting, whose name begins what the check of the settings finds."""
+    return Broken("settings", f"{name} {found}", fix, at(base, **{name: value}))
+
+
+def id_in(name: str, value: str, example: str) -> Broken:
+    """Return a setup with a name where the ids of people, groups or channels belong."""
+    fix = f"Use ids such as {example}, separated by commas."
+    return Broken("settings", f"{name}: “{value}” is not an id", fix, {name: value})
+
+
+def scope(name: str, lost: str, level: Level = "wrong") -> Broken:
+    """Return a setup without one of Slack's scopes, and with what is lost."""
+    fix = "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml"
+    found = f"not granted: {name} ({lost}"
+    return Broken("slack-scopes", found, fix, without_scope(name), start=name, level=level)
+
+
+def at_a_share(
+    found: str, fix: str, change: Callable[[Around], Change], first: str = "wechat"
+) -> Broken:
+    """Return a setup in which the bot starts, since only a share can fail."""
+    return Broken(first, found, fix, change, start="")
+
+
+def ledger(url: str, found: str, fix: str, start: str | None = None) -> Broken:
+    """Return a setup with this DATABASE_URL, in which `{}` is the folder of the bot."""
+    return Broken(
+        "ledger", found, fix, lambda a: {"DATABASE_URL": url.format(a.folder)}, start=start
+    )
+
+
+def policy(first: str, found: str, fix: str, text: str, start: str | None = None) -> Broken:
+    """Return a setup with this policy file."""
+    return Broken(first, found, fix, policy=text, start=start)
+
+
+BOT_TOKEN = (
+    "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”."
+)
+BOT_TOKEN_AGAIN = (
+    "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install"
+)
+APP_TOKEN = "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic"
+NEW_APP_TOKEN = (
+    "Make a new app-level token with the scope connections:write on your Slack app's page"
+)
+IN_TROUBLE = "Slack answers that it is in trouble itself (internal_error)"
+WAIT = "Look at slack-status.com, wait, then run the doctor again."
+NOT_SLACK = "What answers at SLACK_API_URL is not Slack's API (HTTP 404)"
+SLACKS_URL = "Set it to https://slack.com/api/, or take it out, then run the doctor again."
+BY_THE_PROXY = "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
+PROXY = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
+UNPROTECTED = "begins with http://, which would send tokens unprotected"
+OWNERS_SECRET = "Put the secret there that goes with the appid."
+OTHER_DATABASE = "DATABASE_URL names another database than SQLite or PostgreSQL"
+URLS = "Use sqlite:///share-env.db or postgresql+psycopg://…"
+PEOPLE = "Take them out of the policy, or correct the ids."
+GROUPS = "Correct the ids in the policy, or bring the groups back in Slack."
+TIMEOUTS = "Set it to a number from 0.1 to 60."
+PORTS = "Set it to a whole number from 1 to 65535."
+TWO_OWNERS = OWNED.format(appid=OTHER_OWNER) + rule()
+REFUSED = for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
+NO_ANSWER = for_trouble(Trouble.TOKEN_SERVER_ANSWER).title
+
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
-    "a bot token in quotes": Broken(
-        "settings",
-        "SLACK_BOT_TOKEN holds a value in quotes",
-        "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
-        lambda a: {"SLACK_BOT_TOKEN": f'"{a.slack.world.bot_token}"'},
+    "a bot token in quotes": setting(
+        "SLACK_BOT_TOKEN", '"xoxb-1"', "holds a value in quotes", BOT_TOKEN
     ),
-    "no bot token": Broken(
-        "settings",
-        "SLACK_BOT_TOKEN is missing",
+    "no bot token": setting(
+        "SLACK_BOT_TOKEN",
+        None,
+        "is missing",
         "Copy the bot token (xoxb-…) from your Slack app's page “OAuth & Permissions”.",
-        {"SLACK_BOT_TOKEN": None},
     ),
-    "an app-level token as bot token": Broken(
-        "settings",
-        "SLACK_BOT_TOKEN holds an app-level token",
-        "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
-        {"SLACK_BOT_TOKEN": "xapp-1-A2-33-dEf"},
+    "an app-level token as bot token": setting(
+        "SLACK_BOT_TOKEN", "xapp-1-A2-33-dEf", "holds an app-level token", BOT_TOKEN
     ),
-    "a user token as bot token": Broken(
-        "settings",
-        "SLACK_BOT_TOKEN holds a user token",
-        "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
-        {"SLACK_BOT_TOKEN": "xoxp-1-2-3"},
+    "a user token as bot token": setting(
+        "SLACK_BOT_TOKEN", "xoxp-1-2-3", "holds a user token", BOT_TOKEN
     ),
-    "a signing secret as bot token": Broken(
-        "settings",
-        "SLACK_BOT_TOKEN holds an AppSecret or a signing secret",
-        "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
-        {"SLACK_BOT_TOKEN": "0" * 32},
+    "a signing secret as bot token": setting(
+        "SLACK_BOT_TOKEN", "0" * 32, "holds an AppSecret or a signing secret", BOT_TOKEN
     ),
-    "an old bot token": Broken(
-        "slack-bot",
-        "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)",
-        "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install",
-        {"SLACK_BOT_TOKEN": "xoxb-revoked"},
+    "the bot token as app-level token": setting(
+        "SLACK_APP_TOKEN", "xoxb-11-22-AbC", "holds a bot token", APP_TOKEN
     ),
-    "the bot token as app-level token": Broken(
-        "settings",
-        "SLACK_APP_TOKEN holds a bot token",
-        "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic",
-        {"SLACK_APP_TOKEN": "xoxb-11-22-AbC"},
+    "a client secret as app-level token": setting(
+        "SLACK_APP_TOKEN", "0" * 32, "holds an AppSecret or a signing secret", APP_TOKEN
     ),
-    "a client secret as app-level token": Broken(
-        "settings",
-        "SLACK_APP_TOKEN holds an AppSecret or a signing secret",
-        "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic",
-        {"SLACK_APP_TOKEN": "0" * 32},
-    ),
-    "neither app-level token nor signing secret": Broken(
-        "settings",
-        "SLACK_APP_TOKEN is missing",
+    "neither app-level token nor signing secret": setting(
+        "SLACK_APP_TOKEN",
+        None,
+        "is missing",
         "Set it to an app-level token (xapp-…) for Socket Mode, or set SLACK_SIGNING_SECRET for",
-        {"SLACK_APP_TOKEN": None},
     ),
-    "an old app-level token": Broken(
-        "slack-app",
-        "SLACK_APP_TOKEN is not accepted by Slack (invalid_auth)",
-        "Make a new app-level token with the scope connections:write on your Slack app's page",
-        {"SLACK_APP_TOKEN": "xapp-1-A2-33-old"},
-    ),
-    "a token as signing secret": Broken(
-        "settings",
-        "SLACK_SIGNING_SECRET holds a bot token",
+    "a token as signing secret": setting(
+        "SLACK_SIGNING_SECRET",
+        "xoxb-1-2",
+        "holds a bot token",
         "Copy the signing secret from your Slack app's page “Basic Information”.",
-        at(http, SLACK_SIGNING_SECRET="xoxb-1-2"),
+        http,
     ),
     "both tokens swapped": Broken(
         "settings",
@@ -204,22 +257,34 @@ BROKEN: dict[str, Broken] = {
         },
         start="SLACK_BOT_TOKEN holds an app-level token. Put the bot token (xoxb-…) there; it is on",
     ),
+    "an old bot token": Broken(
+        "slack-bot",
+        "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)",
+        BOT_TOKEN_AGAIN,
+        {"SLACK_BOT_TOKEN": "xoxb-revoked"},
+    ),
     "a revoked bot token": Broken(
         "slack-bot",
         "SLACK_BOT_TOKEN is not accepted by Slack (token_revoked)",
-        "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install",
+        BOT_TOKEN_AGAIN,
         slack_fails("auth.test", Code("token_revoked")),
     ),
     "a deactivated bot": Broken(
         "slack-bot",
         "SLACK_BOT_TOKEN is not accepted by Slack (account_inactive)",
-        "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install",
+        BOT_TOKEN_AGAIN,
         slack_fails("auth.test", Code("account_inactive")),
+    ),
+    "an old app-level token": Broken(
+        "slack-app",
+        "SLACK_APP_TOKEN is not accepted by Slack (invalid_auth)",
+        NEW_APP_TOKEN,
+        {"SLACK_APP_TOKEN": "xapp-1-A2-33-old"},
     ),
     "a revoked app-level token": Broken(
         "slack-app",
         "SLACK_APP_TOKEN is not accepted by Slack (invalid_auth)",
-        "Make a new app-level token with the scope connections:write on your Slack app's page",
+        NEW_APP_TOKEN,
         slack_fails("apps.connections.open", Code("invalid_auth")),
     ),
     "an app-level token without its scope": Broken(
@@ -230,28 +295,29 @@ BROKEN: dict[str, Broken] = {
     ),
     # The way to Slack.
     "Slack in trouble": Broken(
-        "slack-bot",
-        "Slack answers that it is in trouble itself (internal_error)",
-        "Look at slack-status.com, wait, then run the doctor again.",
-        slack_fails("auth.test", Code("internal_error")),
+        "slack-bot", IN_TROUBLE, WAIT, slack_fails("auth.test", Code("internal_error"))
     ),
     "Slack in trouble over sockets": Broken(
-        "slack-app",
-        "Slack answers that it is in trouble itself (internal_error)",
-        "Look at slack-status.com, wait, then run the doctor again.",
-        slack_fails("apps.connections.open", Code("internal_error")),
+        "slack-app", IN_TROUBLE, WAIT, slack_fails("apps.connections.open", Code("internal_error"))
     ),
     "another server as Slack": Broken(
-        "slack-bot",
-        "What answers at SLACK_API_URL is not Slack's API (HTTP 404)",
-        "Set it to https://slack.com/api/, or take it out, then run the doctor again.",
-        slack_fails("auth.test", Status(404)),
+        "slack-bot", NOT_SLACK, SLACKS_URL, slack_fails("auth.test", Status(404))
+    ),
+    "another server as Slack over sockets": Broken(
+        "slack-app", NOT_SLACK, SLACKS_URL, slack_fails("apps.connections.open", Status(404))
     ),
     "a proxy that wants a password": Broken(
         "proxies",
-        "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)",
-        "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
+        BY_THE_PROXY,
+        PROXY,
         slack_fails("auth.test", Status(407)),
+        start="The proxy does not let the bot through to Slack",
+    ),
+    "a proxy that wants a password over sockets": Broken(
+        "proxies",
+        BY_THE_PROXY,
+        PROXY,
+        slack_fails("apps.connections.open", Status(407)),
         start="The proxy does not let the bot through to Slack",
     ),
     "a web page in Slack's place": Broken(
@@ -266,81 +332,43 @@ BROKEN: dict[str, Broken] = {
         "Check the network, the proxy and SLACK_API_URL, then run the doctor again.",
         {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
     ),
-    "an address of Slack without https": Broken(
-        "settings",
-        "SLACK_API_URL begins with http://, which would send tokens unprotected",
-        "Use https://.",
-        {"SLACK_API_URL": "http://slack.com/api/"},
+    "an address of Slack without https": setting(
+        "SLACK_API_URL", "http://slack.com/api/", UNPROTECTED, "Use https://."
     ),
-    "an address of Slack without a scheme": Broken(
-        "settings",
-        "SLACK_API_URL is not a web address",
+    "an address of Slack without a scheme": setting(
+        "SLACK_API_URL",
+        "slack.com/api",
+        "is not a web address",
         "Set it to one that begins with https://.",
-        {"SLACK_API_URL": "slack.com/api"},
     ),
-    "a password in Slack's address": Broken(
-        "settings",
-        "SLACK_API_URL holds a user or a password",
+    "a password in Slack's address": setting(
+        "SLACK_API_URL",
+        "https://a:b@slack.com/api/",
+        "holds a user or a password",
         "Take it out of the address.",
-        {"SLACK_API_URL": "https://a:b@slack.com/api/"},
     ),
     # Slack's scopes.
-    "without commands": Broken(
-        "slack-scopes",
-        "not granted: commands (nobody can type /share-env or use its shortcuts)",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("commands"),
-        start="commands",
+    "without commands": scope("commands", "nobody can type /share-env or use its shortcuts)"),
+    "without chat:write": scope("chat:write", "nothing can be answered in threads)"),
+    "without users:read": scope(
+        "users:read", "every command is denied, as nobody can be looked up)"
     ),
-    "without chat:write": Broken(
-        "slack-scopes",
-        "not granted: chat:write (nothing can be answered in threads)",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("chat:write"),
-        start="chat:write",
+    "without usergroups:read": scope("usergroups:read", "rules that name groups let nobody in)"),
+    "without channels:read": scope(
+        "channels:read", "approvers are asked directly, not in their channel, if that", "warning"
     ),
-    "without users:read": Broken(
-        "slack-scopes",
-        "not granted: users:read (every command is denied, as nobody can be looked up)",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("users:read"),
-        start="users:read",
+    "without im:write": scope(
+        "im:write", "a direct message that Slack did not confirm may come twice)", "warning"
     ),
-    "without usergroups:read": Broken(
-        "slack-scopes",
-        "not granted: usergroups:read (rules that name groups let nobody in)",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("usergroups:read"),
-        start="usergroups:read",
-    ),
-    "without channels:read": Broken(
-        "slack-scopes",
-        "not granted: channels:read (approvers are asked directly, not in their channel, if that",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("channels:read"),
-        start="channels:read",
-    ),
-    "without im:write": Broken(
-        "slack-scopes",
-        "not granted: im:write (a direct message that Slack did not confirm may come twice)",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("im:write"),
-        start="im:write",
-    ),
-    "without users:read, and people in the policy": Broken(
-        "slack-scopes",
-        "not granted: users:read (every command is denied, as nobody can be looked up)",
-        "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml",
-        without_scope("users:read"),
-        rule(),
-        start="users:read",
+    "without users:read, and people in the policy": replace(
+        scope("users:read", "every command is denied, as nobody can be looked up)"), policy=rule()
     ),
     # The token source.
     "no token source": Broken(
         "settings",
         "There is no source for WeChat tokens",
         "Set WECHAT_COMPONENT_APPID to your third-party platform, or WECHAT_TOKEN_SERVER_URL to",
-        {"WECHAT_TOKEN_SERVER_URL": None, "WECHAT_TOKEN_SERVER_AUTHORIZATION": None},
+        NO_TOKEN_SERVER,
     ),
     "two token sources": Broken(
         "settings",
@@ -348,118 +376,87 @@ BROKEN: dict[str, Broken] = {
         "Keep one of them.",
         {"WECHAT_AUTHORIZER_ACCESS_TOKEN": "80_aBc-DeF_123"},
     ),
-    "no owner for the fixed token": Broken(
-        "settings",
-        "WECHAT_AUTHORIZER_APPID is missing",
+    "no owner for the fixed token": setting(
+        "WECHAT_AUTHORIZER_APPID",
+        None,
+        "is missing",
         "Set it to the appid that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to.",
-        at(fixed, WECHAT_AUTHORIZER_APPID=None),
+        fixed,
     ),
-    "an appid as fixed token": Broken(
-        "settings",
-        "WECHAT_AUTHORIZER_ACCESS_TOKEN holds an appid",
-        "Put the secret there that goes with the appid.",
-        at(fixed, WECHAT_AUTHORIZER_ACCESS_TOKEN=OWNER),
+    "an appid as fixed token": setting(
+        "WECHAT_AUTHORIZER_ACCESS_TOKEN", OWNER, "holds an appid", OWNERS_SECRET, fixed
     ),
-    "an expired fixed token": Broken(
-        "wechat",
+    "an expired fixed token": at_a_share(
         for_code(42001).title,
         "WECHAT_AUTHORIZER_ACCESS_TOKEN",
         wechat_fails("getenvinfo", Code(42001), base=fixed),
-        start="",
     ),
-    "an invalid fixed token": Broken(
-        "wechat",
+    "an invalid fixed token": at_a_share(
         for_code(40014).title,
         "WECHAT_AUTHORIZER_ACCESS_TOKEN",
         at(fixed, WECHAT_AUTHORIZER_ACCESS_TOKEN="80_made-up-and-never-issued"),
-        start="",
     ),
     "a fixed token and two owners": Broken(
         "settings",
         "WECHAT_AUTHORIZER_ACCESS_TOKEN serves wx0123456789abcdef only, but the policy file also",
         "Use WECHAT_TOKEN_SERVER_URL for several owners.",
         fixed,
-        OWNED.format(appid=OTHER_OWNER) + rule(),
+        TWO_OWNERS,
     ),
-    "an invalid appid of the owner": Broken(
-        "settings",
-        "WECHAT_AUTHORIZER_APPID is “gh_0123456789ab”, which is not an appid",
+    "an invalid appid of the owner": setting(
+        "WECHAT_AUTHORIZER_APPID",
+        "gh_0123456789ab",
+        "is “gh_0123456789ab”, which is not an appid",
         "Set it to wx and 16 digits or letters a to f.",
-        {"WECHAT_AUTHORIZER_APPID": "gh_0123456789ab"},
     ),
-    "no server at the token server's address": Broken(
-        "wechat",
+    "no server at the token server's address": at_a_share(
         for_trouble(Trouble.TOKEN_SERVER_DOWN).title,
         "WECHAT_TOKEN_SERVER_URL",
-        {"WECHAT_TOKEN_SERVER_URL": "http://127.0.0.1:9/{appid}"},
-        start="",
+        at(no_change, WECHAT_TOKEN_SERVER_URL="http://127.0.0.1:9/{appid}"),
     ),
-    "a token server that wants another password": Broken(
-        "wechat",
-        for_trouble(Trouble.TOKEN_SERVER_REFUSED).title,
+    "a token server that wants another password": at_a_share(
+        REFUSED,
         "WECHAT_TOKEN_SERVER_AUTHORIZATION",
-        {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer another"},
-        start="",
+        at(no_change, WECHAT_TOKEN_SERVER_AUTHORIZATION="Bearer another"),
     ),
-    "a token server that wants a password": Broken(
-        "wechat",
-        for_trouble(Trouble.TOKEN_SERVER_REFUSED).title,
+    "a token server that wants a password": at_a_share(
+        REFUSED,
         "WECHAT_TOKEN_SERVER_AUTHORIZATION",
-        {"WECHAT_TOKEN_SERVER_AUTHORIZATION": None},
-        start="",
+        at(no_change, WECHAT_TOKEN_SERVER_AUTHORIZATION=None),
     ),
-    "a token server that is broken": Broken(
-        "wechat",
-        for_trouble(Trouble.TOKEN_SERVER_ANSWER).title,
+    "a token server that is broken": at_a_share(
+        NO_ANSWER, "WECHAT_TOKEN_SERVER_URL", wechat_fails("token", Status(500))
+    ),
+    "a web page in place of the token server": at_a_share(
+        NO_ANSWER, "WECHAT_TOKEN_SERVER_URL", wechat_fails("token", Status(200))
+    ),
+    "a token server with another path": at_a_share(
+        NO_ANSWER, "WECHAT_TOKEN_SERVER_URL", wechat_fails("token", Status(404))
+    ),
+    "a token server without https": setting(
+        "WECHAT_TOKEN_SERVER_URL", "http://tokens.example/{appid}", UNPROTECTED, "Use https://."
+    ),
+    "a password in the token server's address": setting(
         "WECHAT_TOKEN_SERVER_URL",
-        wechat_fails("token", Status(500)),
-        start="",
-    ),
-    "a web page in place of the token server": Broken(
-        "wechat",
-        for_trouble(Trouble.TOKEN_SERVER_ANSWER).title,
-        "WECHAT_TOKEN_SERVER_URL",
-        wechat_fails("token", Status(200)),
-        start="",
-    ),
-    "a token server with another path": Broken(
-        "wechat",
-        for_trouble(Trouble.TOKEN_SERVER_ANSWER).title,
-        "WECHAT_TOKEN_SERVER_URL",
-        wechat_fails("token", Status(404)),
-        start="",
-    ),
-    "a token server without https": Broken(
-        "settings",
-        "WECHAT_TOKEN_SERVER_URL begins with http://, which would send tokens unprotected",
-        "Use https://.",
-        {"WECHAT_TOKEN_SERVER_URL": "http://tokens.example/{appid}"},
-    ),
-    "a password in the token server's address": Broken(
-        "settings",
-        "WECHAT_TOKEN_SERVER_URL holds a user or a password",
+        "https://a:b@tokens.example/",
+        "holds a user or a password",
         "Take it out of the address, and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and",
-        {"WECHAT_TOKEN_SERVER_URL": "https://a:b@tokens.example/"},
     ),
-    "a line break in the token server's header": Broken(
-        "settings",
-        "WECHAT_TOKEN_SERVER_AUTHORIZATION holds characters that no header may have",
+    "a line break in the token server's header": setting(
+        "WECHAT_TOKEN_SERVER_AUTHORIZATION",
+        "Bearer a\nb",
+        "holds characters that no header may have",
         "Copy it again, as one line of plain letters.",
-        {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer a\nb"},
     ),
-    "a token server that gives old tokens": Broken(
-        "wechat",
-        for_code(40001).title,
-        for_code(40001).steps[0],
-        wechat_fails("getenvinfo", Code(40001)),
-        start="",
+    "a token server that gives old tokens": at_a_share(
+        for_code(40001).title, for_code(40001).steps[0], wechat_fails("getenvinfo", Code(40001))
     ),
     "one token for two owners": Broken(
         "settings",
         "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners",
         "Put {appid} into the address where the owner's appid belongs.",
         lambda a: {"WECHAT_TOKEN_SERVER_URL": a.wechat.token_url.replace("{appid}", OWNER)},
-        OWNED.format(appid=OTHER_OWNER) + rule(),
+        TWO_OWNERS,
     ),
     "no owner at all": Broken(
         "settings",
@@ -468,31 +465,23 @@ BROKEN: dict[str, Broken] = {
         {"WECHAT_AUTHORIZER_APPID": None},
     ),
     # WeChat.
-    "no server at WeChat's address": Broken(
-        "wechat",
+    "no server at WeChat's address": at_a_share(
         for_trouble(Trouble.NOT_SENT_CONNECT).title,
-        "WECHAT_API_URL",
-        {"WECHAT_API_URL": "http://127.0.0.1:9"},
-        start="",
+        "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
+        at(no_change, WECHAT_API_URL="http://127.0.0.1:9"),
     ),
-    "another server as WeChat": Broken(
-        "wechat",
+    "another server as WeChat": at_a_share(
         "what answers at WECHAT_API_URL is not WeChat (HTTP 404)",
         "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
         wechat_fails("getenvinfo", Status(404)),
-        start="",
     ),
-    "a proxy before WeChat": Broken(
-        "proxies",
-        "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)",
-        "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
-        wechat_fails("getenvinfo", Status(407)),
-        start="",
+    "a proxy before WeChat": at_a_share(
+        BY_THE_PROXY, PROXY, wechat_fails("getenvinfo", Status(407)), first="proxies"
     ),
     "a proxy before Slack and WeChat": Broken(
         "proxies",
-        "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)",
-        "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
+        BY_THE_PROXY,
+        PROXY,
         lambda a: {
             **slack_fails("auth.test", Status(407))(a),
             **wechat_fails("getenvinfo", Status(407))(a),
@@ -510,133 +499,100 @@ BROKEN: dict[str, Broken] = {
         },
         start="Slack cannot be reached",
     ),
-    "an address of WeChat without https": Broken(
-        "settings",
-        "WECHAT_API_URL begins with http://, which would send tokens unprotected",
-        "Use https://.",
-        {"WECHAT_API_URL": "http://api.weixin.qq.com"},
+    "an address of WeChat without https": setting(
+        "WECHAT_API_URL", "http://api.weixin.qq.com", UNPROTECTED, "Use https://."
     ),
-    "an address that WeChat does not know": Broken(
-        "wechat",
-        for_code(40164).title,
-        for_code(40164).steps[0],
-        wechat_fails("getenvinfo", Code(40164)),
-        start="",
+    "an address that WeChat does not know": at_a_share(
+        for_code(40164).title, for_code(40164).steps[0], wechat_fails("getenvinfo", Code(40164))
     ),
-    "an address that is not on the platform's list": Broken(
-        "wechat",
-        for_code(61004).title,
-        "白名单IP",
-        wechat_fails("getenvinfo", Code(61004)),
-        start="",
+    "an address that is not on the platform's list": at_a_share(
+        for_code(61004).title, "白名单IP", wechat_fails("getenvinfo", Code(61004))
     ),
-    "no permission for CloudBase": Broken(
-        "wechat",
-        for_code(48001).title,
-        "云开发管理权限",
-        wechat_fails("getenvinfo", Code(48001)),
-        start="",
+    "no permission for CloudBase": at_a_share(
+        for_code(48001).title, "云开发管理权限", wechat_fails("getenvinfo", Code(48001))
     ),
-    "a timeout of zero": Broken(
-        "settings",
-        "WECHAT_TIMEOUT is “0”",
-        "Set it to a number from 0.1 to 60.",
-        {"WECHAT_TIMEOUT": "0"},
-    ),
-    "a timeout with a unit": Broken(
-        "settings",
-        "WECHAT_TIMEOUT is “10s”",
-        "Set it to a number from 0.1 to 60.",
-        {"WECHAT_TIMEOUT": "10s"},
-    ),
+    "a timeout of zero": setting("WECHAT_TIMEOUT", "0", "is “0”", TIMEOUTS),
+    "a timeout with a unit": setting("WECHAT_TIMEOUT", "10s", "is “10s”", TIMEOUTS),
     # Token source 3.
-    "an invalid appid of the platform": Broken(
-        "settings",
-        "WECHAT_COMPONENT_APPID is not an appid",
+    "an invalid appid of the platform": setting(
+        "WECHAT_COMPONENT_APPID",
+        "my-platform",
+        "is not an appid",
         "Copy the platform's AppID from open.weixin.qq.com.",
-        at(chain, WECHAT_COMPONENT_APPID="my-platform"),
+        chain,
     ),
-    "no AppSecret": Broken(
-        "settings",
-        "WECHAT_COMPONENT_APPSECRET is missing",
+    "no AppSecret": setting(
+        "WECHAT_COMPONENT_APPSECRET",
+        None,
+        "is missing",
         "Copy the platform's AppSecret from open.weixin.qq.com.",
-        at(chain, WECHAT_COMPONENT_APPSECRET=None),
+        chain,
     ),
-    "the appid as AppSecret": Broken(
-        "settings",
-        "WECHAT_COMPONENT_APPSECRET holds an appid",
-        "Put the secret there that goes with the appid.",
-        at(chain, WECHAT_COMPONENT_APPSECRET=OWNER),
+    "the appid as AppSecret": setting(
+        "WECHAT_COMPONENT_APPSECRET", OWNER, "holds an appid", OWNERS_SECRET, chain
     ),
-    "no message token": Broken(
-        "settings",
-        "WECHAT_MESSAGE_TOKEN is missing",
+    "no message token": setting(
+        "WECHAT_MESSAGE_TOKEN",
+        None,
+        "is missing",
         "Copy the platform's 消息校验Token from open.weixin.qq.com.",
-        at(chain, WECHAT_MESSAGE_TOKEN=None),
+        chain,
     ),
-    "no EncodingAESKey": Broken(
-        "settings",
-        "WECHAT_ENCODING_AES_KEY is missing",
+    "no EncodingAESKey": setting(
+        "WECHAT_ENCODING_AES_KEY",
+        None,
+        "is missing",
         "Copy the platform's 消息加解密Key from open.weixin.qq.com.",
-        at(chain, WECHAT_ENCODING_AES_KEY=None),
+        chain,
     ),
-    "an EncodingAESKey of 44 letters": Broken(
-        "settings",
-        "WECHAT_ENCODING_AES_KEY is no EncodingAESKey, which has 43 letters and digits",
+    "an EncodingAESKey of 44 letters": setting(
+        "WECHAT_ENCODING_AES_KEY",
+        "a" * 44,
+        "is no EncodingAESKey, which has 43 letters and digits",
         "Copy 消息加解密Key from open.weixin.qq.com.",
-        at(chain, WECHAT_ENCODING_AES_KEY="a" * 44),
+        chain,
     ),
-    "a chain before its first start": Broken(
-        "callback",
+    "a chain before its first start": at_a_share(
         "WeChat has pushed no ticket yet",
         "Start the bot, and look at its log.",
         chain,
-        start="",
+        first="callback",
     ),
-    "an invalid Fernet key": Broken(
-        "settings",
-        "TOKEN_ENCRYPTION_KEY is no Fernet key",
-        "Make one with:",
-        at(chain, TOKEN_ENCRYPTION_KEY="short"),
+    "an invalid Fernet key": setting(
+        "TOKEN_ENCRYPTION_KEY", "short", "is no Fernet key", "Make one with:", chain
     ),
-    "an invalid second Fernet key": Broken(
-        "settings",
-        "TOKEN_ENCRYPTION_KEY (number 2) is no Fernet key",
+    "an invalid second Fernet key": setting(
+        "TOKEN_ENCRYPTION_KEY",
+        f"{Fernet.generate_key().decode()},short",
+        "(number 2) is no Fernet key",
         "Make one with:",
-        at(chain, TOKEN_ENCRYPTION_KEY=f"{Fernet.generate_key().decode()},short"),
+        chain,
     ),
-    "an invalid Fernet key that is not needed": Broken(
-        "settings",
-        "TOKEN_ENCRYPTION_KEY is no Fernet key",
-        "Make one with:",
-        at(fixed, TOKEN_ENCRYPTION_KEY="short"),
+    "an invalid Fernet key that is not needed": setting(
+        "TOKEN_ENCRYPTION_KEY", "short", "is no Fernet key", "Make one with:", fixed
     ),
     # The ledger.
-    "a ledger in memory": Broken(
-        "ledger",
+    "a ledger in memory": ledger(
+        "sqlite://",
         "it is in memory, and lost at each stop",
         "Name a file in DATABASE_URL, such as sqlite:///share-env.db.",
-        {"DATABASE_URL": "sqlite://"},
     ),
-    "a ledger with two slashes": Broken(
-        "ledger",
+    "a ledger with two slashes": ledger(
+        "sqlite://share-env.db",
         "DATABASE_URL has two slashes before share-env.db, where a file needs three",
         "Set DATABASE_URL to sqlite:///share-env.db.",
-        {"DATABASE_URL": "sqlite://share-env.db"},
     ),
-    "a ledger in a missing folder": Broken(
-        "ledger",
+    "a ledger in a missing folder": ledger(
+        "sqlite:////no/such/folder/share-env.db",
         "there is no folder /no/such/folder",
         "Make the folder, or correct DATABASE_URL.",
-        {"DATABASE_URL": "sqlite:////no/such/folder/share-env.db"},
-        start="DATABASE_URL cannot be opened (No such file or directory: /no/such/folder). Choose a",
+        "DATABASE_URL cannot be opened (No such file or directory: /no/such/folder). Choose a",
     ),
-    "a folder as ledger": Broken(
-        "ledger",
+    "a folder as ledger": ledger(
+        "sqlite:///{}",
         "is no file",
         "Let DATABASE_URL name a file, such as sqlite:///share-env.db.",
-        lambda a: {"DATABASE_URL": f"sqlite:///{a.folder}"},
-        start="DATABASE_URL cannot be opened (unable to open database file",
+        "DATABASE_URL cannot be opened (unable to open database file",
     ),
     "a text file as ledger": Broken(
         "ledger",
@@ -645,30 +601,16 @@ BROKEN: dict[str, Broken] = {
         lambda a: {"DATABASE_URL": f"sqlite:///{text_file(a)}"},
         start="DATABASE_URL cannot be opened (file is not a database). Let DATABASE_URL name another",
     ),
-    "a ledger on MySQL": Broken(
-        "ledger",
-        "DATABASE_URL names another database than SQLite or PostgreSQL",
-        "Use sqlite:///share-env.db or postgresql+psycopg://…",
-        {"DATABASE_URL": "mysql://h/d"},
+    "a ledger on MySQL": ledger("mysql://h/d", OTHER_DATABASE, URLS),
+    "a ledger with an unsupported driver": ledger("postgresql+pg8000://h/d", OTHER_DATABASE, URLS),
+    "a path as ledger": ledger(
+        "/var/lib/share-env.db", "DATABASE_URL is not a database's address", URLS
     ),
-    "a ledger with an unsupported driver": Broken(
-        "ledger",
-        "DATABASE_URL names another database than SQLite or PostgreSQL",
-        "Use sqlite:///share-env.db or postgresql+psycopg://…",
-        {"DATABASE_URL": "postgresql+pg8000://h/d"},
-    ),
-    "a path as ledger": Broken(
-        "ledger",
-        "DATABASE_URL is not a database's address",
-        "Use sqlite:///share-env.db or postgresql+psycopg://…",
-        {"DATABASE_URL": "/var/lib/share-env.db"},
-    ),
-    "no database server": Broken(
-        "ledger",
+    "no database server": ledger(
+        "postgresql+psycopg://bot:hush@127.0.0.1:9/d",
         'it cannot be read (connection failed: connection to server at "127.0.0.1", port 9',
         "Check the address, the database and its rights.",
-        {"DATABASE_URL": "postgresql+psycopg://bot:hush@127.0.0.1:9/d"},
-        start='DATABASE_URL cannot be opened (connection failed: connection to server at "127.0.0.1",',
+        'DATABASE_URL cannot be opened (connection failed: connection to server at "127.0.0.1",',
     ),
     # The policy.
     "no policy": Broken(
@@ -684,24 +626,9 @@ BROKEN: dict[str, Broken] = {
         {"SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"},
         rule(),
     ),
-    "a name as user": Broken(
-        "settings",
-        "SHARE_ENV_ALLOWED_USERS: “@mei” is not an id",
-        "Use ids such as U012ABCDEF, separated by commas.",
-        {"SHARE_ENV_ALLOWED_USERS": "@mei"},
-    ),
-    "a handle as group": Broken(
-        "settings",
-        "SHARE_ENV_ALLOWED_GROUPS: “@platform” is not an id",
-        "Use ids such as S012ABCDEF, separated by commas.",
-        {"SHARE_ENV_ALLOWED_GROUPS": "@platform"},
-    ),
-    "a name as channel": Broken(
-        "settings",
-        "SHARE_ENV_ALLOWED_CHANNELS: “#releases” is not an id",
-        "Use ids such as C012ABCDEF, separated by commas.",
-        {"SHARE_ENV_ALLOWED_CHANNELS": "#releases"},
-    ),
+    "a name as user": id_in("SHARE_ENV_ALLOWED_USERS", "@mei", "U012ABCDEF"),
+    "a handle as group": id_in("SHARE_ENV_ALLOWED_GROUPS", "@platform", "S012ABCDEF"),
+    "a name as channel": id_in("SHARE_ENV_ALLOWED_CHANNELS", "#releases", "C012ABCDEF"),
     "a missing policy file": Broken(
         "settings",
         "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
@@ -714,85 +641,75 @@ BROKEN: dict[str, Broken] = {
         "Correct the path: it has to name the file itself.",
         lambda a: {"POLICY_FILE": str(a.folder), "SHARE_ENV_ALLOWED_GROUPS": None},
     ),
-    "a policy file that is not TOML": Broken(
+    "a policy file that is not TOML": policy(
         "settings",
         "It is not valid TOML: Expected ']]' at the end of an array declaration (at line 1,",
         "Put that line right first.",
-        {},
         "[[rule]\nname = 1",
     ),
-    "a policy with an unknown key": Broken(
+    "a policy with an unknown key": policy(
         "settings",
         "rule 1, colour: there is no such key",
         "Remove it.",
-        {},
         rule() + "colour = 'red'\n",
     ),
-    "a rule without an effect": Broken(
-        "settings", "rule 1, effect: it is missing", "Add it.", {}, "[[rule]]\nname = 'r'\n"
+    "a rule without an effect": policy(
+        "settings", "rule 1, effect: it is missing", "Add it.", "[[rule]]\nname = 'r'\n"
     ),
-    "a test that fails": Broken(
+    "a test that fails": policy(
         "policy-tests",
         "test 1: U0STRANGER with wx5fe6bb43205e9e70 and prod-1 should get “allow” but gets",
         "Put the rules or the test right.",
-        {},
         rule() + TEST,
     ),
     "a policy that denies everybody": Broken(
         "policy-reach",
         "nobody may share anything: every rule that decides anything denies",
         "Add a [[rule]] with another effect, or move one up.",
-        {},
-        DENY + rule(),
+        policy=DENY + rule(),
         start="nobody may share anything: every rule that decides anything denies; "
         "“r” never decides: “freeze”, which comes first, always does",
+        level="warning",
     ),
-    "a policy for an unknown person": Broken(
-        "slack-people",
-        "do not exist: U0NOBODY1",
-        "Take them out of the policy, or correct the ids.",
-        {},
-        rule(user="U0NOBODY1"),
-        start="",
+    "a policy for an unknown person": policy(
+        "slack-people", "do not exist: U0NOBODY1", PEOPLE, rule(user="U0NOBODY1"), ""
     ),
-    "a policy for a deactivated person": Broken(
-        "slack-people",
-        "deactivated: U0GONE",
-        "Take them out of the policy, or correct the ids.",
-        {},
-        rule(user="U0GONE"),
-        start="",
+    "a policy for a deactivated person": policy(
+        "slack-people", "deactivated: U0GONE", PEOPLE, rule(user="U0GONE"), ""
     ),
-    "a deactivated operator": Broken(
+    "a deactivated operator": policy(
         "slack-people",
         "deactivated: U0GONE",
-        "Take them out of the policy, or correct the ids.",
-        {},
+        PEOPLE,
         f'operators = {{ users = ["U0GONE"] }}\n{rule()}',
-        start="",
+        "",
     ),
-    "a missing group": Broken(
+    "a missing group of operators": policy(
         "slack-groups",
         "do not exist: S0NOSUCH1",
-        "Correct the ids in the policy, or bring the groups back in Slack.",
-        {"SHARE_ENV_ALLOWED_GROUPS": "S0NOSUCH1"},
-        start="",
+        GROUPS,
+        f'operators = {{ groups = ["S0NOSUCH1"] }}\n{rule()}',
+        "",
     ),
-    "a rule that nobody can approve": Broken(
+    "a missing group": at_a_share(
+        "do not exist: S0NOSUCH1",
+        GROUPS,
+        at(no_change, SHARE_ENV_ALLOWED_GROUPS="S0NOSUCH1"),
+        first="slack-groups",
+    ),
+    "a rule that nobody can approve": policy(
         "slack-people",
         "do not exist: U0NOBODY1",
-        "Take them out of the policy, or correct the ids.",
-        {},
+        PEOPLE,
         ASKING.format(who='users = ["U0NOBODY1"]', channel="C0APPROVALS"),
-        start="",
+        "",
     ),
-    "a missing group of approvers": Broken(
+    "a missing group of approvers": policy(
         "slack-groups",
         "do not exist: S0NOSUCH1",
-        "Correct the ids in the policy, or bring the groups back in Slack.",
-        {},
+        GROUPS,
         ASKING.format(who='groups = ["S0NOSUCH1"]', channel="C0APPROVALS"),
-        start="",
+        "",
     ),
     "a group without members": Broken(
         "slack-groups",
@@ -800,51 +717,32 @@ BROKEN: dict[str, Broken] = {
         "Add people in Slack, or take the group out of the policy.",
         without_members,
         start="",
+        level="warning",
     ),
-    "a missing channel of approvers": Broken(
+    "a missing channel of approvers": policy(
         "policy-approvers",
         "the approvers' channel C0NOSUCH01 does not exist, or is private and without the bot",
         "Correct the id, or type /invite @share-env in it.",
-        {},
         ASKING.format(who='groups = ["S0APPROVERS"]', channel="C0NOSUCH01"),
-        start="",
+        "",
     ),
     # The process.
-    "a port that is not a number": Broken(
-        "settings", "PORT is “http”", "Set it to a whole number from 1 to 65535.", {"PORT": "http"}
-    ),
-    "port zero": Broken(
-        "settings", "PORT is “0”", "Set it to a whole number from 1 to 65535.", {"PORT": "0"}
-    ),
+    "a port that is not a number": setting("PORT", "http", "is “http”", PORTS),
+    "port zero": setting("PORT", "0", "is “0”", PORTS),
     "another machine's host": Broken(
         "listener",
         "HOST 192.0.2.1 and PORT 3001 cannot be used (Cannot assign requested address)",
         "Choose others, or stop what uses them.",
         {"HOST": "192.0.2.1", "PORT": "3001"},
     ),
-    "an unknown log level": Broken(
-        "settings",
-        "LOG_LEVEL is “LOUD”",
-        "Set it to one of DEBUG, INFO, WARNING, ERROR.",
-        {"LOG_LEVEL": "LOUD"},
+    "an unknown log level": setting(
+        "LOG_LEVEL", "LOUD", "is “LOUD”", "Set it to one of DEBUG, INFO, WARNING, ERROR."
     ),
-    "an unknown log format": Broken(
-        "settings", "LOG_FORMAT is “xml”", "Set it to one of text, json.", {"LOG_FORMAT": "xml"}
+    "an unknown log format": setting(
+        "LOG_FORMAT", "xml", "is “xml”", "Set it to one of text, json."
     ),
-    "an unsupported language": Broken(
-        "settings", "LANGUAGE is “de”", "Set it to one of en, zh-CN.", {"LANGUAGE": "de"}
-    ),
-    "a grace of one day": Broken(
-        "settings",
-        "SHUTDOWN_GRACE is “86400”",
-        "Set it to a number from 0 to 600.",
-        {"SHUTDOWN_GRACE": "86400"},
+    "an unsupported language": setting("LANGUAGE", "de", "is “de”", "Set it to one of en, zh-CN."),
+    "a grace of one day": setting(
+        "SHUTDOWN_GRACE", "86400", "is “86400”", "Set it to a number from 0 to 600."
     ),
 }
-
-
-def text_file(around: Around) -> Path:
-    """Return a file that is not a ledger."""
-    path = around.folder / "notes.txt"
-    path.write_text("these are notes, and no database of anybody's\n" * 40, encoding="utf-8")
-    return path

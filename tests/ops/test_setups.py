@@ -101,6 +101,7 @@ async def test_the_doctor_reports_what_is_wrong_with_the_fix_and_nothing_else(
             with check(name):
                 (first,) = complaints_of[name]
                 assert broken.first in first.names
+                assert first.finding.level == broken.level
                 assert broken.found in first.finding.found
                 assert broken.fix in (first.finding.fix or "")
                 assert CLEAN(first.finding.found) == first.finding.found

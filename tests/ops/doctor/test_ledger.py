@@ -48,13 +48,8 @@ async def test_a_missing_ledger_is_fine_and_is_not_created(
 @pytest.mark.parametrize(
     ("url", "found"),
     [
-        ("sqlite:////nowhere/at/all.db", "there is no folder /nowhere/at"),
-        ("sqlite:////dev", "/dev is no file"),
         (f"sqlite:////{LONG}", f"/{LONG}: File name too long"),
-        ("sqlite://", "it is in memory, and lost at each stop"),
-        ("sqlite://x.db", "DATABASE_URL has two slashes before x.db, where a file needs three"),
         ("postgresql+psycopg://bot:S3cr@tPart2@127.0.0.1:5/db", "DATABASE_URL has more than one @"),
-        ("mysql://x", "DATABASE_URL names another database than SQLite or PostgreSQL"),
     ],
 )
 async def test_a_url_at_which_no_ledger_can_be_is_wrong(
@@ -62,11 +57,6 @@ async def test_a_url_at_which_no_ledger_can_be_is_wrong(
 ) -> None:
     finding = await finding_of(environ | {"DATABASE_URL": url}, "ledger")
     assert (finding.level, finding.found) == ("wrong", found)
-
-
-async def test_a_url_with_two_slashes_is_corrected_to_three(environ: dict[str, str]) -> None:
-    finding = await finding_of(environ | {"DATABASE_URL": "sqlite://data/x.db"}, "ledger")
-    assert finding.fix == "Set DATABASE_URL to sqlite:///data/x.db."
 
 
 async def test_a_folder_that_is_not_writable_is_wrong_before_the_first_start(
@@ -85,13 +75,6 @@ async def test_checking_a_folder_leaves_no_file_in_it(
     before = tmp_path.stat().st_mtime_ns  # noqa: ASYNC240  # a moment
     assert (await finding_of(environ, "ledger")).found == f"there is none yet at {database}"
     assert (tmp_path.stat().st_mtime_ns, contents(tmp_path)) == (before, {})  # noqa: ASYNC240  # a moment
-
-
-async def test_a_file_that_is_no_database_is_wrong(environ: dict[str, str], database: Path) -> None:
-    database.write_text("no database at all, but long enough to look at" * 30)  # noqa: ASYNC240  # a moment
-    found = await finding_of(environ, "ledger")
-    assert found.level == "wrong"
-    assert found.found.startswith("it cannot be read (")
 
 
 @pytest.mark.parametrize(("step", "expected"), [("0001", "warning"), ("9999", "wrong")])

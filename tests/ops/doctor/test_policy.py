@@ -38,14 +38,6 @@ async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(
     assert (await finding_of(passing, "policy-tests")).found == "all pass: 1"
 
 
-async def test_a_file_that_cannot_be_read_is_a_wrong_setting(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
-    broken = with_policy(environ, tmp_path, "[[rule]]\neffect = 'allow'")
-    assert await level_of(broken, "settings") == "wrong"
-    assert await level_of(broken, "policy-tests") == "warning"
-
-
 async def test_a_rule_behind_one_that_always_decides_is_named(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -160,10 +152,3 @@ async def test_it_is_reported_whether_the_policy_has_operators(
     text = f"operators = {operators}\n{rule()}"
     finding = await finding_of(with_policy(environ, tmp_path, text), "policy-operators")
     assert (finding.level, finding.found) == (judged, found)
-
-
-async def test_deactivated_operators_are_named(environ: dict[str, str], tmp_path: Path) -> None:
-    text = f'operators = {{ users = ["U0GONE"], groups = ["S0NONE"] }}\n{rule()}'
-    gone = with_policy(environ, tmp_path, text)
-    assert "U0GONE" in (await finding_of(gone, "slack-people")).found
-    assert "S0NONE" in (await finding_of(gone, "slack-groups")).found

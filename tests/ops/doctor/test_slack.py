@@ -1,12 +1,11 @@
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from bot.app.running import running
-from bot.playground.faults import Code, RateLimited, Slow, Status
+from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
@@ -20,17 +19,6 @@ async def test_the_bots_name_and_workspace_are_reported(environ: dict[str, str])
     ).found == "auth.test: share-env in the workspace playground"
 
 
-async def test_a_bot_token_that_slack_refuses_is_wrong(
-    environ: dict[str, str], slack: LocalSlack
-) -> None:
-    slack.fail("auth.test", Code("token_revoked"))
-    found = await finding_of(environ, "slack-bot")
-    assert (found.level, found.found) == (
-        "wrong",
-        "SLACK_BOT_TOKEN is not accepted by Slack (token_revoked)",
-    )
-
-
 async def test_a_proxys_error_page_is_reported_in_one_line(
     environ: dict[str, str], slack: LocalSlack
 ) -> None:
@@ -40,43 +28,6 @@ async def test_a_proxys_error_page_is_reported_in_one_line(
         "Slack says no (Blocked. Ask IT)",
         "Check the app's settings and SLACK_API_URL.",
     )
-
-
-@pytest.mark.parametrize(
-    ("fault", "found", "fix"),
-    [
-        (
-            Status(407),
-            "The proxy does not let the bot through to Slack",
-            "Correct `proxies` first, then run the doctor again.",
-        ),
-        (
-            Status(404),
-            "What answers at SLACK_API_URL is not Slack's API (HTTP 404)",
-            "Set it to https://slack.com/api/, or take it out, then run the doctor again.",
-        ),
-        (
-            Code("internal_error"),
-            "Slack answers that it is in trouble itself (internal_error)",
-            "Look at slack-status.com, wait, then run the doctor again.",
-        ),
-    ],
-)
-@pytest.mark.parametrize(
-    ("method", "name"), [("auth.test", "slack-bot"), ("apps.connections.open", "slack-app")]
-)
-async def test_an_answer_that_is_not_slacks_is_distinguished_from_no_answer(
-    environ: dict[str, str],
-    slack: LocalSlack,
-    method: str,
-    name: str,
-    fault: Status | Code,
-    found: str,
-    fix: str,
-) -> None:
-    slack.fail(method, fault)
-    finding = await finding_of(environ, name)
-    assert (finding.level, finding.found, finding.fix) == ("wrong", found, fix)
 
 
 async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
@@ -111,16 +62,6 @@ async def test_the_scope_for_groups_is_not_needed_if_the_policy_names_none(
     people = environ | {"SHARE_ENV_ALLOWED_GROUPS": "", "SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"}
     assert await level_of(people, "slack-scopes") == "warning"
     assert await level_of(people, "slack-groups") == "ok"
-
-
-@pytest.mark.parametrize("error", ["invalid_auth", "missing_scope"])
-async def test_an_app_token_that_slack_refuses_is_wrong(
-    environ: dict[str, str], slack: LocalSlack, error: str
-) -> None:
-    slack.fail("apps.connections.open", Code(error))
-    found = await finding_of(environ, "slack-app")
-    assert found.level == "wrong"
-    assert found.found.startswith("SLACK_APP_TOKEN ")
 
 
 async def test_without_an_app_token_there_is_no_socket_to_check(environ: dict[str, str]) -> None:
@@ -220,14 +161,6 @@ async def test_a_group_that_is_missing_or_deactivated_is_named(
         "wrong",
         "do not exist: S0NONE; deactivated: @old (S0OLD)",
     )
-
-
-async def test_a_group_without_members_is_a_warning(
-    environ: dict[str, str], slack: LocalSlack
-) -> None:
-    slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], members=frozenset())
-    found = await finding_of(environ, "slack-groups")
-    assert (found.level, found.found) == ("warning", "without members: @platform (S0PLATFORM)")
 
 
 @pytest.mark.parametrize(
