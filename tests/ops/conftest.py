@@ -1,10 +1,13 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bot.app.running import running
 from bot.ledger.database import open_database
-from tests.conftest import free_port
+from bot.runtime.clock import Runtime
+from tests.conftest import free_port, settings_of
 from tests.ops.served import Served
 
 
@@ -27,3 +30,13 @@ def served(http: aiohttp.ClientSession) -> Served:
 def listening(environ: dict[str, str], served: Served) -> dict[str, str]:
     """The environment of a bot over Socket Mode with an HTTP listener."""
     return environ | {"PORT": str(served.port)}
+
+
+@pytest.fixture
+async def watched(
+    listening: dict[str, str], runtime: Runtime, served: Served
+) -> AsyncIterator[Served]:
+    """The listener of a bot that runs over Socket Mode and is ready."""
+    async with running(settings_of(listening), runtime):
+        await served.becomes(200, {})
+        yield served

@@ -50,8 +50,9 @@ Change = Mapping[str, str | None]
 class Broken:
     """One broken setup: the change that breaks it, and what is reported.
 
-    `first` is the check that the doctor names first; its finding has `level` and contains `found`, and its fix `fix`. The message at the
-    start contains `start`, or `found` if that is None; it is empty if the bot starts, since only a share can fail.
+    `first` is the check that the doctor names first; its finding has `level` and contains `found`, and its fix `fix`.
+    The message at the start contains `start`, or `found` if that is None; it is empty if the bot starts, since only a
+    share can fail.
     """
 
     first: str

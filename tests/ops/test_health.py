@@ -205,44 +205,38 @@ async def test_a_check_that_raises_does_not_affect_the_others(
 
 
 async def test_the_bot_is_not_ready_without_slack_and_ready_again_afterwards(
-    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
+    watched: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), runtime):
-        await served.becomes(200, {})
-        slack.fail("apps.connections.open", Slow())
-        await slack.sockets.disconnect()
-        await served.becomes(503, APART)
-        assert await served.look("/healthz") == (200, {})
-        slack.clear("apps.connections.open")
-        await served.becomes(200, {})
+    slack.fail("apps.connections.open", Slow())
+    await slack.sockets.disconnect()
+    await watched.becomes(503, APART)
+    assert await watched.look("/healthz") == (200, {})
+    slack.clear("apps.connections.open")
+    await watched.becomes(200, {})
 
 
 async def test_the_bot_is_not_ready_while_the_app_has_too_many_connections_and_says_so(
-    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
+    watched: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), runtime):
-        await served.becomes(200, {})
-        slack.sockets.most = 0
-        await slack.sockets.disconnect()
-        await served.becomes(503, TOO_MANY)
-        assert await served.look("/healthz") == (200, {})
-        slack.sockets.most = 10
-        await served.becomes(200, {})
+    slack.sockets.most = 0
+    await slack.sockets.disconnect()
+    await watched.becomes(503, TOO_MANY)
+    assert await watched.look("/healthz") == (200, {})
+    slack.sockets.most = 10
+    await watched.becomes(200, {})
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_the_bot_is_not_ready_without_its_ledger_and_readyz_does_not_wait_for_it(
-    listening: dict[str, str], runtime: Runtime, served: Served, database: Path
+    watched: Served, database: Path
 ) -> None:
-    async with running(settings_of(listening), runtime):
-        await served.becomes(200, {})
-        with locked(database):
-            await served.becomes(503, SILENT)
-            async with asyncio.timeout(15):  # each would wait for two seconds
-                for _ in range(5):
-                    assert await served.look("/healthz") == (200, {})
-                    assert "share_env_ready 0.0" in (await served.get("/metrics"))[1]
-        await served.becomes(200, {})
+    with locked(database):
+        await watched.becomes(503, SILENT)
+        async with asyncio.timeout(15):  # each would wait for two seconds
+            for _ in range(5):
+                assert await watched.look("/healthz") == (200, {})
+                assert "share_env_ready 0.0" in (await watched.get("/metrics"))[1]
+    await watched.becomes(200, {})
 
 
 async def test_the_bot_stays_ready_under_the_old_policy_and_reports_that_the_file_is_not_in_force(

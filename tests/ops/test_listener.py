@@ -73,19 +73,15 @@ def test_no_library_is_loaded_before_something_needs_it() -> None:
     assert seen.stdout.strip() == "set()"
 
 
-async def test_each_path_accepts_only_get_and_head(
-    listening: dict[str, str], runtime: Runtime, served: Served
-) -> None:
-    async with running(settings_of(listening), runtime):
-        await served.becomes(200, {})
-        for path in PATHS:
-            async with served.http.head(served.origin + path) as answer:
-                assert (answer.status, await answer.read()) == (200, b"")
-                assert int(answer.headers["Content-Length"]) > 0
-            for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
-                async with served.http.request(method, served.origin + path) as answer:
-                    assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
-        assert (await served.get("/"))[0] == 404
+async def test_each_path_accepts_only_get_and_head(watched: Served) -> None:
+    for path in PATHS:
+        async with watched.http.head(watched.origin + path) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+            assert int(answer.headers["Content-Length"]) > 0
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+            async with watched.http.request(method, watched.origin + path) as answer:
+                assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
+    assert (await watched.get("/"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -136,7 +132,7 @@ async def test_an_ipv6_address_is_printed_as_it_is_typed() -> None:
 async def test_slow_readers_delay_neither_other_clients_nor_the_stop(
     listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), runtime):
+    async with running(settings_of(listening | {"SHUTDOWN_GRACE": "60"}), runtime):
         requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200
         writers = []
         for data in (requests, requests, requests[:20], b""):
@@ -148,7 +144,7 @@ async def test_slow_readers_delay_neither_other_clients_nor_the_stop(
         await slack.until(ended)
         assert (await served.get("/metrics"))[0] == 200
         began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 9  # the grace for work in progress is ten
+    assert asyncio.get_running_loop().time() - began < 50  # not the grace for work in progress
     for writer in writers:
         writer.close()
     gc.collect()

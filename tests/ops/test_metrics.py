@@ -57,12 +57,6 @@ async def get(http: aiohttp.ClientSession, url: str) -> None:
         assert "share_env_ready" in await response.text()
 
 
-async def scraped(served: Served) -> Counts:
-    status, text = await served.get("/metrics")
-    assert status == 200
-    return Counts(text)
-
-
 def over(database: Path, requests: int) -> Callable[[], bool]:
     """Return a condition: this many requests are recorded and all of them have ended."""
     return lambda: states(database) == ["ended"] * requests
@@ -241,27 +235,22 @@ def test_each_event_counts_once_in_its_metric(
 
 
 async def test_the_results_of_commands_are_counted(
-    listening: dict[str, str],
-    runtime: Runtime,
-    served: Served,
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
+    watched: Served, slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(-1), Code(85088), Status(502))
     slack.fail("chat.postMessage", RateLimited(1))
-    async with running(settings_of(listening), runtime):
-        for number in (1, 2):
-            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
-            await soon(over(database, number))
-        for user, text in (
-            (REQUESTER, "whoami"),
-            (REQUESTER, f"{APPID} prod-2 --dry-run"),
-            (REQUESTER, f"{APPID[:-1]} prod-2"),
-            ("U0STRANGER", f"{APPID} prod-2"),
-        ):
-            await slack.command(user, RELEASES, text)
-        now = await served.counts('share_env_denials_total{reason="NoRule"}', 1)
+    for number in (1, 2):
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
+        await soon(over(database, number))
+    for user, text in (
+        (REQUESTER, "whoami"),
+        (REQUESTER, f"{APPID} prod-2 --dry-run"),
+        (REQUESTER, f"{APPID[:-1]} prod-2"),
+        ("U0STRANGER", f"{APPID} prod-2"),
+    ):
+        await slack.command(user, RELEASES, text)
+    await watched.counts('share_env_deliveries_total{result="delivered"}', 2)
+    now = await watched.counts('share_env_denials_total{reason="NoRule"}', 1)
     expected = {
         'commands_total{outcome="accepted"}': 2,
         'commands_total{outcome="asked"}': 1,
@@ -299,57 +288,41 @@ async def test_in_http_mode_only_acks_to_slack_are_counted(
         forged = {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": f"v0={'0' * 64}"}
         async with served.http.post(slack.request_url, headers=forged) as answer:
             assert answer.status == 401
-        now = await scraped(served)
+        now = await served.counts('share_env_ack_seconds_count{kind="command"}')
     acks = {name: n for name, n in now.items() if name.startswith("share_env_ack_seconds_count")}
     assert acks == {'share_env_ack_seconds_count{kind="command"}': 1}
 
 
 async def test_a_new_connection_is_counted_and_why_the_old_one_ended(
-    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
+    watched: Served, slack: LocalSlack
 ) -> None:
-    async with running(settings_of(listening), runtime):
-        await served.becomes(200, {})
-        await slack.sockets.disconnect("link_disabled")
-        await slack.until(lambda slack: slack.sockets.connections == 1)
-        await served.becomes(200, {})
-        now = await scraped(served)
-    assert now['share_env_slack_disconnects_total{reason="link_disabled"}'] == 1
-    assert now["share_env_slack_connections_total"] >= 2
+    await slack.sockets.disconnect("link_disabled")
+    await slack.until(lambda slack: slack.sockets.connections == 1)
+    await watched.counts('share_env_slack_disconnects_total{reason="link_disabled"}', 1)
+    await watched.counts("share_env_slack_connections_total", 2)
 
 
 async def test_clicks_and_their_outcomes_are_counted(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    listening: dict[str, str],
-    runtime: Runtime,
-    served: Served,
+    rig: Rig, listening: dict[str, str], served: Served
 ) -> None:
-    rig = Rig(slack, wechat, database, listening, runtime)
+    rig.environ = listening
     async with rig.bot(CONFIRM):
         await rig.ask()
         await rig.click(REQUESTER, rig.shown(), "cancel")
-        now = await served.counts('share_env_requests_total{outcome="cancelled"}', 1)
-    assert now['share_env_ack_seconds_count{kind="click"}'] == 1
-    assert now['share_env_requests_total{outcome="cancelled"}'] == 1
+        await served.counts('share_env_requests_total{outcome="cancelled"}', 1)
+        await served.counts('share_env_ack_seconds_count{kind="click"}', 1)
 
 
 async def test_the_items_of_a_batch_are_counted_and_how_many_wait(
-    listening: dict[str, str],
-    runtime: Runtime,
-    served: Served,
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
+    watched: Served, slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     appids = " ".join(f"wx{number:016x}" for number in range(60))
-    async with running(settings_of(listening), runtime):
-        with wechat.thinking():
-            await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
-            await wechat.until(lambda wechat: wechat.in_flight > 0)
-            during = await served.counts("share_env_batch_items_waiting")
-        await soon(over(database, 61))
-        after = await served.counts('share_env_requests_total{outcome="finished"}', 1)
+    with wechat.thinking():
+        await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
+        await wechat.until(lambda wechat: wechat.in_flight > 0)
+        during = await watched.counts("share_env_batch_items_waiting")
+    await soon(over(database, 61))
+    after = await watched.counts('share_env_requests_total{outcome="finished"}', 1)
     assert during["share_env_batch_items_waiting"] <= 60
     assert during["share_env_work_under_way"] >= 1
     assert after["share_env_batch_items_waiting"] == 0
@@ -358,65 +331,54 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(
 
 
 async def test_a_ledger_that_cannot_be_written_is_visible_in_the_metrics(
-    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack, database: Path
+    watched: Served, slack: LocalSlack, database: Path
 ) -> None:
-    async with running(settings_of(listening), runtime):
-        with ledger_down(database):
-            await slack.command(REQUESTER, RELEASES, "whoami")
-            now = await scraped(served)
-    assert now["share_env_ledger_failures_total"] >= 1
+    with ledger_down(database):
+        await slack.command(REQUESTER, RELEASES, "whoami")
+        await watched.counts("share_env_ledger_failures_total")
 
 
 async def test_many_odd_commands_and_answers_make_no_more_series_than_few_do(
-    listening: dict[str, str],
-    runtime: Runtime,
-    served: Served,
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
+    watched: Served, slack: LocalSlack, wechat: LocalWeChat, database: Path
 ) -> None:
     def odd(number: int) -> str:
         return f"odd{number} {APPID} --what{number} “x{number}"
 
-    async with running(settings_of(listening), runtime):
-        wechat.fail("shareenv", Code(70000), Code(70000))
-        slack.fail("chat.postMessage", Code("odd_0"))
-        for number in range(2):
-            await slack.command(REQUESTER, RELEASES, odd(number))
-            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
-        await soon(over(database, 2))
-        before = set(await served.counts('share_env_requests_total{outcome="failed"}', 2))
-        wechat.fail("shareenv", *map(Code, range(70001, 70021)))
-        slack.fail("chat.postMessage", *[Code(f"odd_{number}") for number in range(5)])
-        for number in range(2, 22):
-            await slack.command(REQUESTER, RELEASES, odd(number))
-            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
-        await soon(over(database, 22))
-        now = await served.counts('share_env_requests_total{outcome="failed"}', 22)
-        assert set(now) == before
+    wechat.fail("shareenv", Code(70000), Code(70000))
+    slack.fail("chat.postMessage", Code("odd_0"))
+    for number in range(2):
+        await slack.command(REQUESTER, RELEASES, odd(number))
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
+    await soon(over(database, 2))
+    before = set(await watched.counts('share_env_requests_total{outcome="failed"}', 2))
+    wechat.fail("shareenv", *map(Code, range(70001, 70021)))
+    slack.fail("chat.postMessage", *[Code(f"odd_{number}") for number in range(5)])
+    for number in range(2, 22):
+        await slack.command(REQUESTER, RELEASES, odd(number))
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
+    await soon(over(database, 22))
+    now = await watched.counts('share_env_requests_total{outcome="failed"}', 22)
+    assert set(now) == before
 
 
 async def test_a_client_that_prefers_openmetrics_gets_it_and_any_other_gets_plain_text(
-    listening: dict[str, str], runtime: Runtime, served: Served
+    watched: Served,
 ) -> None:
-    async with running(settings_of(listening), runtime):
-        for accept in (
-            "application/openmetrics-text; version=1.0.0",
-            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
-            "application/openmetrics-text",
-        ):
-            status, text = await served.get("/metrics", Accept=accept)
-            families = openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # the library's
-            names = {family.name for family in families}
-            assert (status, names >= {"share_env_ready", "share_env_commands"}) == (200, True), (
-                accept
-            )
-        for accept in (
-            *("", "text/html", "text/plain; version=odd"),
-            "application/openmetrics-text; version=x",
-        ):
-            status, text = await served.get("/metrics", Accept=accept)
-            assert (status, Counts(text)["share_env_ready"] in {0.0, 1.0}) == (200, True), accept
+    for accept in (
+        "application/openmetrics-text; version=1.0.0",
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
+        "application/openmetrics-text",
+    ):
+        status, text = await watched.get("/metrics", Accept=accept)
+        families = openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # the library's
+        names = {family.name for family in families}
+        assert (status, names >= {"share_env_ready", "share_env_commands"}) == (200, True), accept
+    for accept in (
+        *("", "text/html", "text/plain; version=odd"),
+        "application/openmetrics-text; version=x",
+    ):
+        status, text = await watched.get("/metrics", Accept=accept)
+        assert (status, Counts(text)["share_env_ready"] in {0.0, 1.0}) == (200, True), accept
 
 
 async def test_concurrent_scrapes_share_one_answer(
