@@ -9,7 +9,8 @@ from string import Formatter
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.guidance import all_guidance
 from bot.guidance.codes import RECEIVER_ROWS
-from bot.messages.words import NOBODY_NAMED, PLACES
+from bot.messages.words import PLACES
+from bot.policy.kinds import DEFAULT_CONTACT
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ROOT / "bot" / "messages"
@@ -124,4 +125,4 @@ def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]
 def _guidance() -> Iterator[str]:
     for row in (*all_guidance(), *RECEIVER_ROWS):
         yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
-    yield NOBODY_NAMED
+    yield DEFAULT_CONTACT

@@ -133,7 +133,7 @@ def objection_in(
 
     `loose` are the words that may ask for the opposite of a share. Words that begin with a subcommand are never a mistake.
     """
-    if _asks(said):
+    if _begins_with_query(said):
         return None
     if opposites := meaning(loose, Sense.REVERSE):
         return OnlyShares(opposites[0]), None
@@ -150,7 +150,7 @@ def objection_in(
 def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
     """Return the mistake if an invalid command may contain a misspelt word for the opposite of a share."""
     word = next(filter(nearly_reverse, said), None)
-    return OnlyShares(word) if word and not _asks(said) else None
+    return OnlyShares(word) if word and not _begins_with_query(said) else None
 
 
 def not_understood(words: Iterable[str], line: str) -> str | None:
@@ -172,7 +172,7 @@ def _may_ask(word: str, ids: set[str]) -> bool:
     return letters and not known and plain.lower() not in ids and not word.startswith("-")
 
 
-def _asks(said: Sequence[str]) -> bool:
+def _begins_with_query(said: Sequence[str]) -> bool:
     return any(
         word.lower() in FIRST_WORDS or stands_for(word) == Why.word
         for word in without_fillers(said)[:1]

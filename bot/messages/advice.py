@@ -76,7 +76,7 @@ def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
     return "\n".join(filter(None, told))
 
 
-def told(words: Words, said: Said) -> str:
+def wechat_said(words: Words, said: Said) -> str:
     """Return WeChat's own words."""
     if not said.errmsg:
         return words("WeChat said {code}", code=said.errcode)

@@ -6,7 +6,7 @@ from typing import Final
 from bot.domain.click import Act
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Called, Failed, Readiness, Shared, Unknown
 from bot.domain.request import Request
-from bot.messages.advice import titled, told, what_to_do, where_it_broke, who_acts
+from bot.messages.advice import titled, wechat_said, what_to_do, where_it_broke, who_acts
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.request import name
 from bot.messages.words import Words, code, msgid, sentences, steps
@@ -59,7 +59,7 @@ def _footer(say: Words, outcome: Called) -> Part:
     said = None if isinstance(outcome, Shared) else outcome.said
     line = " · ".join(
         [
-            *([told(say, said)] if said else []),
+            *([wechat_said(say, said)] if said else []),
             *([f"rid {code(said.rid)}"] if said and said.rid else []),
             *([say("{count} tries", count=outcome.tries)] if outcome.tries > 1 else []),
             say("request {id}"),
@@ -123,7 +123,9 @@ def steps_left(words: Words, request: Request) -> Message:
     return message(_what_is_left(say, say(_LEFT)), small(name(words, request)))
 
 
-def of_batch(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
+def steps_after_batch(
+    words: Words, request: Request, after: AfterShare
+) -> tuple[str | Buttons | None, ...]:
     """Return the steps after a batch of shares."""
     say = words.about(request)
     title = say("*What is left to do, for each that was shared*")

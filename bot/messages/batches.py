@@ -23,7 +23,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.guidance import where_others_were_shared
 from bot.messages.advice import titled, what_to_do, who_acts
-from bot.messages.answers import of_batch
+from bot.messages.answers import steps_after_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.decisions import NO_LONGER
 from bot.messages.outcomes import counts, mark
@@ -88,7 +88,7 @@ def answer(
         f"{mark(finished)} {_totals(words, tally)}",
         _called_again(words, finished.called_again),
         *told,
-        *(of_batch(words, request, after) if tally.shared else ()),
+        *(steps_after_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
         Buttons((retry,)) if retry_may_help(finished) else None,
         small(name(words, request)),

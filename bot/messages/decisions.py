@@ -30,7 +30,7 @@ from bot.messages.request import (
 from bot.messages.words import Words, code, msgid, sentences, when
 from bot.policy.kinds import Rule
 
-Undecided = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
+NotCalled = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
 """The ways in which a request can end before WeChat is called."""
 
 
@@ -150,7 +150,7 @@ _WHY: Final[Mapping[Kind, tuple[str, str]]] = {
 """Why a request ended, and what to do next."""
 
 
-def answer(words: Words, request: Request, outcome: Undecided) -> Message:
+def answer(words: Words, request: Request, outcome: NotCalled) -> Message:
     """Tell the requester why the request ended, and what to do next."""
     say = words.about(request)
     why, then = _WHY[kind_of(outcome)]

@@ -8,7 +8,7 @@ from bot.messages.blocks import Buttons, Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import STANDINGS, UNREADABLE, fit, might, rule_name, under, who_can_fix
 from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, sentences
-from bot.policy.decide import may_see
+from bot.policy.decide import may_share_somewhere
 from bot.policy.kinds import (
     Allow,
     Ask,
@@ -114,7 +114,7 @@ def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) ->
         return words(
             "🚫 I cannot tell whether you may share {env} with {appid}.", env=env, appid=appid
         )
-    if may_see(policy, ask.person, ask.appid, ask.env):
+    if may_share_somewhere(policy, ask.person, ask.appid, ask.env):
         return words("🚫 You may not share {env} with {appid} from here.", env=env, appid=appid)
     return words("🚫 You may not share {env} with {appid}.", env=env, appid=appid)
 

@@ -12,9 +12,8 @@ from typing import Final
 
 from bot.domain.language import Language
 from bot.domain.request import Request
-from bot.policy.kinds import Person, Policy, Unreadable
+from bot.policy.kinds import DEFAULT_CONTACT, Person, Unreadable
 
-NOBODY_NAMED: Final = Policy(()).contact
 _WORD_LIMIT = 64  # as long as an env can be
 _SNIPPET_LIMIT = 200
 
@@ -95,7 +94,7 @@ class Words:
     language: Language
     one: Callable[[str], str]
     many: Callable[[str, str, int], str]
-    contact: Callable[[], str] = lambda: NOBODY_NAMED
+    contact: Callable[[], str] = lambda: DEFAULT_CONTACT
     request: Request | None = None
 
     def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
@@ -172,7 +171,7 @@ class Tongues:
 
 def contact_in(words: Words, contact: str) -> Mrkdwn:
     """Return a policy's contact without a full stop; only the default one is translated."""
-    whom = words.escaped(contact) if contact == NOBODY_NAMED else escape(contact)
+    whom = words.escaped(contact) if contact == DEFAULT_CONTACT else escape(contact)
     return Mrkdwn(whom.rstrip("."))
 
 

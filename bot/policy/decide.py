@@ -111,8 +111,8 @@ def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[
     )
 
 
-def may_see(policy: Policy, person: Person, appid: str, env: str) -> bool:
-    """Return whether `person` may share this pair from any channel, and so may read who else did."""
+def may_share_somewhere(policy: Policy, person: Person, appid: str, env: str) -> bool:
+    """Return whether `person` may share this pair from some channel, and so may read who else did."""
     asks = [Ask(person, "", appid, env)]
     for option in (each.option for each in _WHERE if each.option):
         enough = frozenset[str]().union(*map(option.sufficient, policy.rules))

@@ -27,7 +27,7 @@ def sentence(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     path = [str(part + 1) if isinstance(part, int) else shown(part) for part in detail["loc"]]
     counted = len(path) > 1 and isinstance(detail["loc"][1], int)  # one of several tables
     place = ", ".join([" ".join(path[:2]), *path[2:]] if counted else path)
-    return what(detail, keys).at(place)
+    return problem_of(detail, keys).at(place)
 
 
 def quoted(value: object) -> str:
@@ -47,7 +47,7 @@ def shown(text: str, most: int = 80) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in start)
 
 
-def what(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
+def problem_of(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
     if kind == "value_error":  # raised in `shapes`

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bot.domain.problem import Problem
 from bot.policy.decide import decide
-from bot.policy.errors import quoted, sentence, shown, what
+from bot.policy.errors import problem_of, quoted, sentence, shown
 from bot.policy.kinds import Effect, Owner, Policy
 from bot.policy.shapes import (
     ApproversEntry,
@@ -68,7 +68,7 @@ def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
         return shape.model_validate(words)
     except ValidationError as error:
         return [
-            f"--{str(detail['loc'][0]).removesuffix('s')}: {what(detail, _keys(detail['loc']))}"
+            f"--{str(detail['loc'][0]).removesuffix('s')}: {problem_of(detail, _keys(detail['loc']))}"
             for detail in error.errors()
         ]
 

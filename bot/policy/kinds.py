@@ -10,6 +10,7 @@ from functools import cached_property
 from bot.domain.language import Language
 
 ANYONE = "*"
+DEFAULT_CONTACT = "the people who run this bot"
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
@@ -105,7 +106,7 @@ class Policy:
     rules: tuple[Rule, ...]
     owners: tuple[Owner, ...] = ()
     default_owner: str | None = None
-    contact: str = "the people who run this bot"
+    contact: str = DEFAULT_CONTACT
     operators: Operators = Operators()
 
     @cached_property

@@ -12,6 +12,7 @@ from bot.policy.errors import quoted
 from bot.policy.kinds import (
     ANYONE,
     CHANNEL_ID,
+    DEFAULT_CONTACT,
     GROUP_ID,
     USER_ID,
     Approvers,
@@ -177,7 +178,7 @@ class TrialEntry(Question):
 class File(StrictTable):
     """The whole file."""
 
-    contact: Annotated[str, Field(min_length=1, max_length=200)] = "the people who run this bot"
+    contact: Annotated[str, Field(min_length=1, max_length=200)] = DEFAULT_CONTACT
     operators: OperatorsEntry = OperatorsEntry()
     owner: list[OwnerEntry] = []
     rule: Annotated[list[RuleEntry], Field(min_length=1)]

@@ -19,7 +19,7 @@ from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import why
 from bot.messages.words import Words
-from bot.policy.decide import explain, may_see, owner_of, rights
+from bot.policy.decide import explain, may_share_somewhere, owner_of, rights
 from bot.policy.kinds import Deny, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import Ports
@@ -101,7 +101,7 @@ def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry:
     if (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id):
         return True
     return isinstance(person, Person) and any(
-        may_see(policy, person, appid, request.env) for appid in request.receivers
+        may_share_somewhere(policy, person, appid, request.env) for appid in request.receivers
     )
 
 

@@ -14,7 +14,8 @@ from bot.domain.language import Language
 from bot.guidance import all_guidance
 from bot.locale import LOCALES, tongues
 from bot.messages import Message
-from bot.messages.words import NOBODY_NAMED, code, contact_in, msgid
+from bot.messages.words import code, contact_in, msgid
+from bot.policy.kinds import DEFAULT_CONTACT
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_CHINESE
@@ -244,13 +245,13 @@ def test_channels_are_answered_in_the_language_of_the_setting(language: Language
 
 
 def test_every_sentence_with_a_contact_has_the_policys() -> None:
-    texts = [each.text for each in all_sentences() if each.text != NOBODY_NAMED]
-    assert [text for text in texts if NOBODY_NAMED in text.lower()] == []
+    texts = [each.text for each in all_sentences() if each.text != DEFAULT_CONTACT]
+    assert [text for text in texts if DEFAULT_CONTACT in text.lower()] == []
 
 
 def test_only_the_default_contact_is_translated() -> None:
-    assert contact_in(CHINESE, NOBODY_NAMED) == "机器人运维人员"
-    assert contact_in(ENGLISH, NOBODY_NAMED) == "the people who run this bot"
+    assert contact_in(CHINESE, DEFAULT_CONTACT) == "机器人运维人员"
+    assert contact_in(ENGLISH, DEFAULT_CONTACT) == "the people who run this bot"
     assert contact_in(CHINESE, "everyone.") == "everyone"
 
 

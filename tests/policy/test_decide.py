@@ -11,7 +11,7 @@ from bot.policy.decide import (
     explain,
     is_operator,
     may_approve,
-    may_see,
+    may_share_somewhere,
     nearest,
     owner_of,
     rights,
@@ -425,7 +425,7 @@ SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
 def test_a_person_may_see_others_requests_exactly_if_they_may_share_the_same(
     rules: tuple[Rule, ...], person: Person, expected: bool
 ) -> None:
-    assert may_see(Policy(rules), person, A, "prod-1") is expected
+    assert may_share_somewhere(Policy(rules), person, A, "prod-1") is expected
 
 
 OWNERS = (Owner(A, ("prod-*", "live")), Owner(B, ("*-1",)))
@@ -655,7 +655,7 @@ def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them(
 ) -> None:
     elsewhere = [replace(asked, channel=channel) for channel in (HERE, THERE, "C0OTHER")]
     let_through = any(not isinstance(decide(policy, each), Deny) for each in elsewhere)
-    assert may_see(policy, asked.person, asked.appid, asked.env) is let_through
+    assert may_share_somewhere(policy, asked.person, asked.appid, asked.env) is let_through
 
 
 @given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
@@ -663,8 +663,8 @@ def test_an_unreadable_group_never_shows_more_requests(
     policy: Policy, asked: Ask, group: str, trouble: Unreadable
 ) -> None:
     unread_person = without(asked, group, trouble).person
-    if may_see(policy, unread_person, asked.appid, asked.env):
-        assert may_see(policy, asked.person, asked.appid, asked.env)
+    if may_share_somewhere(policy, unread_person, asked.appid, asked.env):
+        assert may_share_somewhere(policy, asked.person, asked.appid, asked.env)
 
 
 @given(POLICIES, ASKS)
