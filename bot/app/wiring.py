@@ -18,7 +18,7 @@ from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
 from bot.slack.listeners import Commands, bolt_app
 from bot.slack.posts import Posts
-from bot.slack.private import PrivateAnswers
+from bot.slack.replies import PrivateReplies
 from bot.slack.socket_mode import SocketMode
 from bot.slack.thread import Threads
 from bot.wechat.client import Envs, WeChat
@@ -75,7 +75,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         runtime.new_id,
         start,
         slack.tongues,
-        PrivateAnswers(api, runtime.sleep).send,
+        PrivateReplies(api, runtime.sleep).send,
         homes.changed,
         envs.readiness,
     )
@@ -93,7 +93,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         Commands(SlashCommands(intake, ports), forms),
         forms,
         homes,
-        ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep, homes.look),
+        ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep, homes.publish_for),
         unheard=resources.observers.unheard,
         acks=resources.acks,
     )

@@ -18,7 +18,7 @@ from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
-from bot.slack.private import PrivateAnswers
+from bot.slack.replies import PrivateReplies
 from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler, DecisionModal
 
@@ -43,7 +43,7 @@ class ClickListeners:
     ) -> None:
         self._api = api
         self._on_home_click = on_home_click
-        self._private = PrivateAnswers(api, sleep)
+        self._private = PrivateReplies(api, sleep)
         self._start = start
         self._recent = Recent(REDELIVERED)
         self._handler = handler

@@ -6,6 +6,7 @@ Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from bot.domain.language import SPOKEN, Language
 from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
@@ -15,10 +16,18 @@ from bot.workflow.ports import AwayError
 
 _GOOD_FOR, _BAD_FOR = 60.0, 5.0
 _ALL = "all groups"
-Known = tuple[Standing, Language]
 Groups = Mapping[str, frozenset[str]] | Unreadable
 """The members of each enabled group, by group id."""
-_Reading = asyncio.Future[Known | Unreadable] | asyncio.Future[Groups]
+
+
+class Profile(NamedTuple):
+    """What users.info says of a person."""
+
+    standing: Standing
+    language: Language
+
+
+_Reading = asyncio.Future[Profile | Unreadable] | asyncio.Future[Groups]
 
 _AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)  # transient
 _ERRORS = {
@@ -95,7 +104,7 @@ class Directory:
                     found = await self._people.get(user_id)
                     if isinstance(found, Unreadable):
                         in_doubt = in_doubt or found is not Unreadable.NOT_FOUND
-                    elif found[0] is Standing.MEMBER:
+                    elif found.standing is Standing.MEMBER:
                         return True
         except TimeoutError:
             return True
@@ -113,7 +122,9 @@ class Directory:
         for user_id in named:
             found = await self._people.get(user_id)
             in_doubt = isinstance(found, Unreadable) and found is not Unreadable.NOT_FOUND
-            if in_doubt or (not isinstance(found, Unreadable) and found[0] is Standing.MEMBER):
+            if in_doubt or (
+                not isinstance(found, Unreadable) and found.standing is Standing.MEMBER
+            ):
                 able.append(user_id)
             if len(able) == most:
                 break
@@ -141,10 +152,10 @@ class Directory:
         await self._people.close()
         await self._groups.close()
 
-    async def _read_person(self, user_id: str) -> tuple[Known | Unreadable, float]:
+    async def _read_person(self, user_id: str) -> tuple[Profile | Unreadable, float]:
         result = await self._api.read("users.info", user=user_id, include_locale=True)
         if isinstance(result, Answered) and isinstance(user := result.data.get("user"), dict):
-            return (standing_of(user, self._team_id), language_of(user)), _GOOD_FOR
+            return Profile(standing_of(user, self._team_id), language_of(user)), _GOOD_FOR
         return trouble_of(result)
 
     async def _read_groups(self, _: str) -> tuple[Groups, float]:
@@ -168,20 +179,19 @@ def _members(
 def _person(
     team_id: str,
     user_id: str,
-    found: Known | Unreadable,
+    found: Profile | Unreadable,
     members: Mapping[str, frozenset[str] | Unreadable],
 ) -> Person | Unreadable:
     """Return who this is by what Slack told of them, and of the groups that the policy names."""
     if isinstance(found, Unreadable):
         return found
-    standing, language = found
     unreadable = {name: users for name, users in members.items() if isinstance(users, Unreadable)}
     held = frozenset(
         name
         for name, users in members.items()
         if not isinstance(users, Unreadable) and user_id in users
     )
-    return Person(team_id, user_id, standing, held, unreadable, language)
+    return Person(team_id, user_id, found.standing, held, unreadable, found.language)
 
 
 def _is_rate_limited(found: object) -> bool:
@@ -229,10 +239,11 @@ def trouble_of(result: Result) -> tuple[Unreadable, float]:
 def _active(found: Sequence[object]) -> Mapping[str, frozenset[str]]:
     """Return the members of each enabled group of usergroups.list. Source: docs.slack.dev, usergroups.list (date_delete)."""
     groups = [group for group in found if isinstance(group, dict) and not group.get("date_delete")]
-    return {str(group.get("id")): _users_of(group) for group in groups}
+    return {str(group.get("id")): users_of(group) for group in groups}
 
 
-def _users_of(group: Mapping[str, object]) -> frozenset[str]:
+def users_of(group: Mapping[str, object]) -> frozenset[str]:
+    """Return the members of a group of usergroups.list."""
     users = group.get("users")
     return frozenset(map(str, users)) if isinstance(users, list) else frozenset()
 

@@ -18,7 +18,7 @@ from bot.messages.blocks import Announcement
 from bot.runtime.cache import REDELIVERED, Recent, SingleFlight
 from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
-from bot.slack.private import PrivateAnswers
+from bot.slack.replies import PrivateReplies
 from bot.workflow.form import FormHandler
 
 SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
@@ -42,7 +42,7 @@ class FormListeners:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
-        self._private = PrivateAnswers(api, sleep)
+        self._private = PrivateReplies(api, sleep)
         self._handler = handler
         self._start = start
         self._opened = Recent(REDELIVERED)

@@ -6,9 +6,9 @@ Source: docs.slack.dev, app_home_opened and views.publish (tier 4: some 100 call
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from slack_bolt.async_app import AsyncApp
 
@@ -17,6 +17,7 @@ from bot.messages.home import view
 from bot.policy.kinds import Person, Unreadable
 from bot.runtime.tasks import log_request
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
+from bot.slack.payloads import Body
 from bot.workflow.home import Page
 
 LATELY = 3600.0
@@ -27,8 +28,6 @@ _TRIES = 3
 _PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
 
 _log = logging.getLogger(__name__)
-
-Body = Mapping[str, Any]
 
 
 class Pages(Protocol):
@@ -120,9 +119,9 @@ class Homes:
         event = body["event"]
         if event.get("tab") != "home":
             return
-        self.look(str(body["team_id"]), str(event["user"]))
+        self.publish_for(str(body["team_id"]), str(event["user"]))
 
-    def look(self, team_id: str, user_id: str) -> None:
+    def publish_for(self, team_id: str, user_id: str) -> None:
         """Publish the page of a person who opened it or clicked on it, maybe with another replica, and keep it fresh."""
         key = (team_id, user_id)
         viewer = self._viewers.pop(key, None) or _Viewer(*key, self._clock())

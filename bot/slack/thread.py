@@ -17,10 +17,10 @@ from bot.messages.notices import NoThread, replacing, unconfirmed
 from bot.messages.words import Tongues, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
-from bot.slack.history import PATIENCE
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
-from bot.slack.private import Private
+from bot.slack.private import PrivatePlace
+from bot.slack.search import PATIENCE
 
 _DIRECT = ("D", "U", "W")  # a user id means the conversation with the bot
 _CHANNEL_GOOD_FOR = 60.0
@@ -35,7 +35,7 @@ class Thread:
     _posts: Posts
     _at: Posted
     _tongues: Tongues
-    _private: Callable[[Request], Private]
+    _private: Callable[[Request], PrivatePlace]
 
     async def go_on(self, request: Request) -> None:
         """Show in the parent what is under way, without the button to cancel."""
@@ -93,14 +93,14 @@ class Threads:
         self._workspace_url = workspace_url
         self._channels = Cache(self._read_channel, clock)
 
-    def reopen(self, request: Request, ref: str | None) -> Thread | Private:
+    def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
         """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
             return Thread(ref_of(parent), self._posts, parent, self._tongues, self._private)
         return self._private(request)
 
-    async def find(self, request: Request, since: float) -> Thread | Private:
-        """Return the place that somebody settled `since` then without recording it; else the requester's own."""
+    async def find(self, request: Request, since: float) -> Thread | PrivatePlace:
+        """Return the place that was opened `since` then, but not recorded; else the requester's own."""
         origin = request.origin
         ways = (origin.channel_id, origin.thread_ts or None), (origin.user_id, None)
         for channel, thread_ts in ways:
@@ -118,7 +118,7 @@ class Threads:
 
     async def open(
         self, request: Request, *, look_since: float | None = None, waiting: bool = False
-    ) -> Thread | Private | None:
+    ) -> Thread | PrivatePlace | None:
         """Post what is under way, and return that place for the answer; None if there is none.
 
         With `look_since`, in Unix seconds, a crashed replica may have posted a parent already. While
@@ -172,8 +172,8 @@ class Threads:
             return replace(posted, root=origin.thread_ts)
         return _no_thread(posted, request)
 
-    def _private(self, request: Request) -> Private:
-        return Private(self._api, self._posts, self._tongues.of[request.language])
+    def _private(self, request: Request) -> PrivatePlace:
+        return PrivatePlace(self._api, self._posts, self._tongues.of[request.language])
 
     async def close(self) -> None:
         """Cancel the reads under way."""

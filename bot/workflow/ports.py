@@ -68,7 +68,7 @@ class Places(Protocol):
         """Return the place of a reference or, without one, a private answer to the requester."""
 
     async def find(self, request: Request, since: float) -> Place:
-        """Return the place that was settled `since` then without being recorded or, without one, the requester's own."""
+        """Return the place that was opened `since` then, but not recorded; else the requester's own."""
 
 
 class Approvals(Protocol):

@@ -219,11 +219,11 @@ async def test_an_older_page_is_never_published_after_a_newer_one(
     slack: LocalSlack, homes: Homes, pages: NumberedPages
 ) -> None:
     pages.slow = 0.05
-    homes.look(TEAM, REQUESTER)
+    homes.publish_for(TEAM, REQUESTER)
     await soon(lambda: pages.made == 1)
     pages.slow = 0.0
     for _ in range(20):
-        homes.look(TEAM, REQUESTER)
+        homes.publish_for(TEAM, REQUESTER)
     await quiet()
     assert pages.made == published(slack) == 2
     assert "page 2 of" in text(slack)
@@ -331,6 +331,6 @@ async def test_nothing_is_published_after_the_stop(slack: LocalSlack, homes: Hom
     homes.changed(request_of(slack))
     homes.close()
     homes.changed(request_of(slack))
-    homes.look(TEAM, REQUESTER)
+    homes.publish_for(TEAM, REQUESTER)
     await quiet()
     assert published(slack) == 1

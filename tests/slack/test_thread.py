@@ -23,7 +23,7 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
 from bot.slack.posts import Posts
-from bot.slack.private import Private
+from bot.slack.private import PrivatePlace
 from bot.slack.thread import Thread, Threads
 from bot.workflow.ports import AwayError
 from tests.conftest import (
@@ -57,7 +57,7 @@ def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Thr
     return Threads(api, Posts(api, BOT, sleep), clock, TONGUES)
 
 
-async def opened(threads: Threads, request: Request, **how: Any) -> Thread | Private:
+async def opened(threads: Threads, request: Request, **how: Any) -> Thread | PrivatePlace:
     """Open the place for a request's answer."""
     place = await threads.open(request, **how)
     assert place is not None

@@ -13,7 +13,7 @@ from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.settings.pasted import BOT_TOKEN
 from bot.settings.slack import SlackSettings
 from bot.slack.api import DOCTOR_PATIENCE, Answered, Doubtful, Result, SlackApi, web_client
-from bot.slack.directory import standing_of, trouble_of
+from bot.slack.directory import standing_of, trouble_of, users_of
 
 _AT_ONCE = 10
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
@@ -97,9 +97,7 @@ async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
 
 
 def _group(told: Mapping[str, object]) -> FoundGroup:
-    users = told.get("users")
-    members = frozenset(map(str, users)) if isinstance(users, list) else frozenset()
-    return FoundGroup(str(told.get("handle") or ""), not told.get("date_delete"), members)
+    return FoundGroup(str(told.get("handle") or ""), not told.get("date_delete"), users_of(told))
 
 
 async def _people(

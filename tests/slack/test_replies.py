@@ -1,4 +1,4 @@
-"""Private messages while Slack is away."""
+"""Replies to one person while Slack is away."""
 
 import asyncio
 from dataclasses import replace
@@ -12,7 +12,7 @@ from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.slack.api import SlackApi
-from bot.slack.private import PrivateAnswers
+from bot.slack.replies import PrivateReplies
 from tests.conftest import RELEASES, REQUESTER, Sleep
 
 CLICK = Click(TEAM, REQUESTER, "", "", "1.1", "r1")
@@ -54,7 +54,7 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_u
         waits.set()
         await back.wait()
 
-    answers = PrivateAnswers(api, until_back)
+    answers = PrivateReplies(api, until_back)
     slack.fail("chat.postMessage", Status(503))
     sending = asyncio.create_task(answers.send(CLICK, older, about="r1" if about else ""))
     await waits.wait()
@@ -70,5 +70,5 @@ async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(
     slack.fail("chat.postEphemeral", Status(503))
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     click = replace(CLICK, channel_id=RELEASES)
-    await PrivateAnswers(api, sleep).send(click, message("told"), about="r1")
+    await PrivateReplies(api, sleep).send(click, message("told"), about="r1")
     assert [each.text for each in slack.shown_to(REQUESTER)] == ["told"]
