@@ -1,4 +1,4 @@
-"""A local Slack and WeChat for each test, and the real slack_sdk as their client."""
+"""A local Slack whose clock is moved by hand, and the real slack_sdk as its client."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -13,19 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import seed
-
-
-class Clock:
-    """A clock, in Unix seconds, that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
+from tests.conftest import Clock
 
 
 async def error_of(call: Awaitable[AsyncSlackResponse]) -> str:
@@ -36,13 +25,10 @@ async def error_of(call: Awaitable[AsyncSlackResponse]) -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as http:
-        yield http
+    """A clock, in Unix seconds, that is moved by hand."""
+    clock = Clock()
+    clock.now = 1_800_000_000.0
+    return clock
 
 
 @pytest.fixture
@@ -66,12 +52,6 @@ def api(slack: LocalSlack, http: aiohttp.ClientSession) -> AsyncWebClient:
     return AsyncWebClient(
         token=slack.world.bot_token, base_url=slack.api_url, session=http, retry_handlers=[]
     )
-
-
-@pytest.fixture
-async def wechat() -> AsyncIterator[LocalWeChat]:
-    async with LocalWeChat() as wechat:
-        yield wechat
 
 
 class App:

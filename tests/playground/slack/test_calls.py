@@ -47,7 +47,3 @@ async def test_rate_limits_are_off_by_default(api: AsyncWebClient) -> None:
 def test_every_method_has_a_tier_except_those_that_allow_hundreds() -> None:
     free = {name for name, method in METHODS.items() if method.a_minute is None}
     assert free == {"auth.test"}
-
-
-def test_groups_may_be_read_twenty_times_a_minute() -> None:
-    assert METHODS["usergroups.list"].a_minute == 20

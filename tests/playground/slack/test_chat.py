@@ -5,9 +5,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack, PostedMessage
+from tests.conftest import RELEASES
 from tests.playground.conftest import error_of
 
-RELEASES = "C0RELEASES"
 SECTION: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
 
 

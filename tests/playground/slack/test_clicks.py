@@ -11,9 +11,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.loopback import Loopback
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack
+from tests.conftest import RELEASES, Clock
 from tests.playground.conftest import (
     App,
-    Clock,
     a_trigger,
     asks,
     buttons,
@@ -26,7 +26,6 @@ from tests.playground.conftest import (
     plain,
 )
 
-RELEASES = "C0RELEASES"
 METADATA = {"event_type": "asked", "event_payload": {"id": "r1"}}
 EXTERNAL = {"type": "external_select", "action_id": "appid", "min_query_length": 1}
 

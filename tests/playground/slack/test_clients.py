@@ -17,10 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import seed
-from tests.conftest import soon
-from tests.playground.conftest import App, Clock, plain
-
-RELEASES = "C0RELEASES"
+from tests.conftest import RELEASES, Clock, soon
+from tests.playground.conftest import App, plain
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import Channel
-from tests.playground.conftest import Clock, impatient
+from tests.conftest import RELEASES, Clock
+from tests.playground.conftest import impatient
 
-RELEASES = "C0RELEASES"
 CLICK: JsonObject = {"type": "block_actions", "trigger_id": "1.2.mine"}
 
 
@@ -176,17 +176,6 @@ async def test_the_client_reconnects_after_a_broken_connection(slack: LocalSlack
 
 async def ticket_url(slack: LocalSlack, api: AsyncWebClient) -> str:
     return str((await api.apps_connections_open(app_token=slack.world.app_token))["url"])
-
-
-async def test_a_connection_gets_a_hello_and_answers_to_its_pings(
-    slack: LocalSlack, api: AsyncWebClient, http: aiohttp.ClientSession
-) -> None:
-    async with http.ws_connect(await ticket_url(slack, api), autoping=False) as socket:
-        hello = await socket.receive_json()
-        assert (hello["type"], hello["num_connections"]) == ("hello", 1)
-        await socket.ping(b"are you there")
-        answer = await socket.receive()
-        assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"are you there")
 
 
 async def test_a_ticket_is_valid_once_and_for_a_short_time(

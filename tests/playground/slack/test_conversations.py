@@ -4,9 +4,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack, PostedMessage
+from tests.conftest import RELEASES
 from tests.playground.conftest import error_of
-
-RELEASES = "C0RELEASES"
 
 
 @pytest.mark.parametrize(

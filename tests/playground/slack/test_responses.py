@@ -10,9 +10,7 @@ from slack_sdk.signature import SignatureVerifier
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Json, Loopback
 from bot.playground.slack.server import LocalSlack
-from tests.playground.conftest import Clock
-
-RELEASES = "C0RELEASES"
+from tests.conftest import RELEASES, Clock
 
 
 async def respond(http: aiohttp.ClientSession, url: str, body: Json) -> tuple[int, str]:

@@ -1,17 +1,14 @@
 import asyncio
-import time
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
+from bot.playground.faults import Code, Drop, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
+from tests.conftest import RELEASES
 from tests.playground.conftest import error_of
-
-RELEASES = "C0RELEASES"
 
 
 async def test_auth_test_returns_the_team_and_the_bot(api: AsyncWebClient) -> None:
@@ -119,20 +116,6 @@ async def test_a_call_after_a_rate_limit_is_no_violation(
     assert slack.violations == []
 
 
-async def test_faults_occur_in_order_and_for_their_method_only(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    slack.fail("chat.postMessage", Code("fatal_error"), Code("is_archived"))
-    await api.users_info(user="U0SECOND")
-    errors = [
-        await error_of(api.chat_postMessage(channel=RELEASES, text="x")),
-        await error_of(api.chat_postMessage(channel=RELEASES, text="x")),
-    ]
-    assert errors == ["fatal_error", "is_archived"]
-    with pytest.raises(ValueError, match=r"no method chat\.shout"):
-        slack.fail("chat.shout", Code("x"))
-
-
 async def test_a_fault_may_be_for_certain_arguments_only(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
@@ -170,27 +153,6 @@ async def test_a_dropped_answer_may_come_after_the_effect(
     with pytest.raises(aiohttp.ClientError):
         await api.chat_postMessage(channel=RELEASES, text="x")
     assert bool(slack.messages) is after_effect
-
-
-async def test_a_call_that_hangs_is_answered_late(slack: LocalSlack, api: AsyncWebClient) -> None:
-    slack.fail("chat.postMessage", Slow(0.05))
-    begun = time.perf_counter()
-    await api.chat_postMessage(channel=RELEASES, text="x")
-    assert time.perf_counter() - begun >= 0.05
-    assert [call.error for call in slack.calls] == ["Slow", None]
-
-
-async def test_the_stop_does_not_wait_for_a_hanging_call(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    slack.fail("auth.test", Slow(60))
-    calling = asyncio.create_task(api.auth_test())
-    await slack.until(lambda slack: len(slack.calls) == 1)
-    begun = time.perf_counter()
-    await slack.__aexit__(None, None, None)
-    assert time.perf_counter() - begun < 1.5  # a server that is not woken waits for 2 s
-    with pytest.raises(aiohttp.ClientError):
-        await calling
 
 
 async def test_the_record_of_a_call_has_no_token(slack: LocalSlack, api: AsyncWebClient) -> None:
@@ -235,12 +197,6 @@ async def test_an_observer_sees_each_change(slack: LocalSlack, api: AsyncWebClie
         slack.delete("1.000001")
 
 
-@pytest.fixture
-async def raw(slack: LocalSlack) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(slack.api_url.removesuffix("api/")) as raw:
-        yield raw
-
-
-async def test_other_paths_are_not_found(raw: aiohttp.ClientSession) -> None:
-    async with raw.get("elsewhere") as response:
+async def test_other_paths_are_not_found(slack: LocalSlack, http: aiohttp.ClientSession) -> None:
+    async with http.get(slack.api_url.replace("api/", "elsewhere")) as response:
         assert response.status == 404

@@ -5,9 +5,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
+from tests.conftest import RELEASES
 from tests.playground.conftest import App, error_of, home
-
-RELEASES = "C0RELEASES"
 
 
 async def test_a_global_shortcut_has_no_channel(slack: LocalSlack, app: App) -> None:
@@ -64,13 +63,6 @@ async def test_a_locale_is_returned_on_request(api: AsyncWebClient) -> None:
     other = await api.users_info(user="U0SECOND", include_locale=True)
     assert "locale" not in plain["user"]
     assert (full["user"]["locale"], other["user"]["locale"]) == ("zh-CN", "en-US")
-
-
-async def test_the_workspace_has_the_approvers_and_their_channel(api: AsyncWebClient) -> None:
-    listed = await api.usergroups_list(include_users=True)
-    members = {each["handle"]: each["users"] for each in listed["usergroups"]}
-    assert members["share-approvers"] == ["U0APPROVER", "U0APPROVER2"]
-    await api.chat_postMessage(channel="C0APPROVALS", text="please")
 
 
 async def test_the_bot_can_only_delete_its_own_messages(

@@ -5,9 +5,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack
+from tests.conftest import Clock
 from tests.playground.conftest import (
     App,
-    Clock,
     a_trigger,
     asks,
     buttons,

@@ -1,74 +1,51 @@
-import aiohttp
 import pytest
 
-from bot.playground.faults import Code
-from bot.playground.loopback import JsonObject
 from bot.playground.wechat.server import LocalWeChat
-
-OWNER = "wx0123456789abcdef"
-
-
-async def ask(
-    http: aiohttp.ClientSession,
-    wechat: LocalWeChat,
-    token: str,
-    body: str = "{}",
-    method: str = "POST",
-) -> JsonObject:
-    url = f"{wechat.url}/tcb/getenvinfo"
-    async with http.request(method, url, params={"access_token": token}, data=body) as answer:
-        told: JsonObject = await answer.json(content_type=None)
-        return told
+from tests.playground.wechat.conftest import OTHER, OWNER, Body, Caller
 
 
-async def test_an_owners_envs_are_listed_and_no_others(
-    http: aiohttp.ClientSession, wechat: LocalWeChat
-) -> None:
-    wechat.envs["wxfedcba9876543210"] = {"theirs": "NORMAL"}
+async def envs(caller: Caller, token: str, body: Body) -> Body:
+    return await caller.post("/tcb/getenvinfo", body, access_token=token)
+
+
+async def functions(caller: Caller, body: Body) -> Body:
+    token = caller.wechat.issue(OWNER)
+    return await caller.post("/tcb/listfunctions", body, access_token=token)
+
+
+async def test_an_owners_envs_are_listed_and_no_others(wechat: LocalWeChat, caller: Caller) -> None:
+    wechat.envs[OTHER] = {"theirs": "NORMAL"}
     token = wechat.issue(OWNER)
-    told = await ask(http, wechat, token)
-    listed = told["info_list"]
+    listed = (await envs(caller, token, {}))["info_list"]
     assert isinstance(listed, list)
-    assert [each["env"] for each in listed if isinstance(each, dict)] == ["prod-1", "test-1"]
-    one = await ask(http, wechat, token, '{"env": "test-1"}')
-    other = await ask(http, wechat, token, '{"env": "theirs"}')
-    assert [str(each.get("info_list")).count("alias") for each in (one, other)] == [1, 0]
-    assert other == {"errcode": 0, "errmsg": "ok"}
+    assert [each["env"] for each in listed] == ["prod-1", "test-1"]
+    one = await envs(caller, token, {"env": "test-1"})
+    assert str(one["info_list"]).count("alias") == 1
+    assert await envs(caller, token, {"env": "theirs"}) == {"errcode": 0, "errmsg": "ok"}
 
 
-@pytest.mark.parametrize("how", ["missing", "unknown", "expired", "superseded", "GET", "no JSON"])
-async def test_the_call_is_checked_like_a_share(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, how: str
+async def test_an_envs_functions_are_listed_in_pages(wechat: LocalWeChat, caller: Caller) -> None:
+    wechat.functions["prod-1"] = {"a": "Active", "b": "CreateFailed", "c": "Active"}
+    named = []
+    for offset in (0, 2, 4):
+        page = await functions(caller, {"env": "prod-1", "limit": 2, "offset": offset})
+        assert page["total_count"] == 3
+        assert isinstance(page["functions"], list)
+        named.append([(each["name"], each["status"]) for each in page["functions"]])
+    assert named == [[("a", "Active"), ("b", "CreateFailed")], [("c", "Active")], []]
+
+
+@pytest.mark.parametrize(
+    ("body", "errcode"),
+    [
+        ({"env": "prod-1", "limit": 10, "offset": 0}, 0),
+        ({"env": "prod-1", "limit": 10}, 40101),
+        ({"limit": 10, "offset": 0}, 40101),
+        ({"env": "prod-1", "limit": 0, "offset": 0}, 40097),
+        ({"env": "theirs", "limit": 10, "offset": 0}, 40097),
+    ],
+)
+async def test_an_incomplete_call_for_functions_or_one_for_anothers_env_is_refused(
+    caller: Caller, body: Body, errcode: int
 ) -> None:
-    token, body, method = wechat.issue(OWNER), "{}", "POST"
-    match how:
-        case "missing":
-            token = ""
-        case "unknown":
-            token = "unknown"
-        case "expired":
-            wechat.expire(token)
-        case "superseded":
-            wechat.supersede(token)
-        case "GET":
-            method = "GET"
-        case _:
-            body = "no"
-    told = await ask(http, wechat, token, body, method)
-    codes = {
-        "missing": 41001,
-        "unknown": 40014,
-        "expired": 42001,
-        "superseded": 40001,
-        "GET": 43002,
-    }
-    assert told["errcode"] == codes.get(how, 47001)
-
-
-async def test_an_errcode_is_returned_on_demand(
-    http: aiohttp.ClientSession, wechat: LocalWeChat
-) -> None:
-    wechat.fail("getenvinfo", Code(61007))
-    token = wechat.issue(OWNER)
-    assert (await ask(http, wechat, token))["errcode"] == 61007
-    assert (await ask(http, wechat, token))["errcode"] == 0
+    assert (await functions(caller, body))["errcode"] == errcode

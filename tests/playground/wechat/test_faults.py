@@ -1,34 +1,22 @@
 import asyncio
-import time
 
 import aiohttp
 import pytest
 
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Raw, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
-from tests.playground.wechat.test_server import APPID, BODY, ENV, OWNER, share, token_of
+from tests.playground.wechat.conftest import APPID, BODY, ENV, OWNER, Caller
 
 
 async def test_queued_answers_are_given_in_order_and_then_the_usual_ones(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
     token = wechat.issue(OWNER)
     wechat.fail("shareenv", Code(-1), Code("61007"), Code(0))
-    answers = [await share(http, wechat, token) for _ in range(4)]
+    answers = [await caller.share(token) for _ in range(4)]
     assert [each["errcode"] for each in answers] == [-1, "61007", 0, 0]
     assert [call.errcode for call in wechat.calls] == [-1, 61007, 0, 0]
     assert len(wechat.shared) == 2
-
-
-async def test_a_repeated_answer_lasts_until_it_is_cleared(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
-    token = wechat.issue(OWNER)
-    wechat.fail("shareenv", Code(85088), times=None)
-    wechat.fail("shareenv", Code(-1))
-    codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
-    wechat.clear("shareenv")
-    assert [*codes, (await share(http, wechat, token))["errcode"]] == [-1, 85088, 85088, 0]
 
 
 async def test_a_gateways_answer_is_returned_unchanged(
@@ -60,51 +48,35 @@ async def test_a_gateways_answer_is_returned_unchanged(
     ids=repr,
 )
 async def test_a_lost_answer_does_not_reveal_whether_the_env_was_shared(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Fault, shared: bool
+    wechat: LocalWeChat, caller: Caller, fault: Fault, shared: bool
 ) -> None:
     token = wechat.issue(OWNER)
     wechat.fail("shareenv", fault)
     with pytest.raises(aiohttp.ClientError):
-        await share(http, wechat, token)
+        await caller.share(token)
     assert bool(wechat.shared) is shared
 
 
-async def test_a_reset_comes_at_once_and_as_a_reset(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
+async def test_a_reset_comes_at_once_and_as_a_reset(wechat: LocalWeChat, caller: Caller) -> None:
     wechat.fail("shareenv", Drop(after_effect=True, reset=True))
     with pytest.raises(aiohttp.ClientOSError, match="reset"):
-        await share(http, wechat, wechat.issue(OWNER))
+        await caller.share(wechat.issue(OWNER))
 
 
 async def test_a_gateways_error_page_can_be_returned_after_the_effect(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
     token = wechat.issue(OWNER)
     wechat.fail("shareenv", Status(200, b'{"errcode":1}', after_effect=True))
-    assert (await share(http, wechat, token))["errcode"] == 1
+    assert (await caller.share(token))["errcode"] == 1
     assert len(wechat.shared) == 1
 
 
-async def test_faults_for_one_env_apply_to_its_calls_only_and_the_last_one_is_repeated(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
-    token = wechat.issue(OWNER)
-    wechat.fail("shareenv", Code(-1), env=ENV)
-    wechat.fail("shareenv", Code(85088), times=None, env=ENV)
-    wechat.fail("shareenv", Code(61007))
-    codes = [(await share(http, wechat, token))["errcode"] for _ in range(3)]
-    other = await share(http, wechat, token, {**BODY, "env": "another"})
-    wechat.clear("shareenv", env=ENV)
-    assert [*codes, other["errcode"]] == [-1, 85088, 85088, 61007]
-    assert (await share(http, wechat, token))["errcode"] == 0
-
-
 async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller, http: aiohttp.ClientSession
 ) -> None:
     wechat.fail("token", Status(503), owner="wxfedcba9876543210")
-    assert await token_of(http, wechat)
+    assert await caller.token_of_server()
     wechat.fail("token", Status(503), owner=OWNER)
     async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
         assert response.status == 503
@@ -112,10 +84,10 @@ async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
 
 @pytest.mark.parametrize("fault", [Slow(0.01, after_effect=True), Drip(0.0001)])
 async def test_a_slow_answer_is_the_usual_one(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, fault: Fault
+    wechat: LocalWeChat, caller: Caller, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
-    assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
+    assert (await caller.share(wechat.issue(OWNER)))["errcode"] == 0
 
 
 async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.ClientSession) -> None:
@@ -129,7 +101,7 @@ async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.Cli
 
 
 async def test_the_token_server_fails_on_demand(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller, http: aiohttp.ClientSession
 ) -> None:
     twice = (Drop(), Drop())  # aiohttp repeats a GET once by itself
     wechat.fail("token", Status(503), Code(61023), *twice)
@@ -141,39 +113,42 @@ async def test_the_token_server_fails_on_demand(
         assert (await response.json(content_type=None))["errcode"] == 61023
     with pytest.raises(aiohttp.ClientError):
         await http.get(url, headers=headers)
-    assert await token_of(http, wechat)
-
-
-async def test_latency_delays_an_answer(http: aiohttp.ClientSession) -> None:
-    async with LocalWeChat(latency=0.05) as wechat:
-        begun = time.perf_counter()
-        await share(http, wechat, "unknown")
-        assert time.perf_counter() - begun >= 0.05
-
-
-async def test_the_stop_does_not_wait_for_a_hanging_answer(http: aiohttp.ClientSession) -> None:
-    async with LocalWeChat() as wechat:
-        wechat.fail("shareenv", Hang(60), times=None)
-        calling = asyncio.create_task(share(http, wechat, wechat.issue(OWNER)))
-        await wechat.until(lambda wechat: len(wechat.calls) == 1)
-        begun = time.perf_counter()
-    assert time.perf_counter() - begun < 1.5  # a server that is not woken waits for 2 s
-    with pytest.raises(aiohttp.ClientError):
-        await calling
+    assert await caller.token_of_server()
 
 
 async def test_a_timeout_of_until_has_the_calls_without_their_tokens(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
     token = wechat.issue(OWNER)
-    await share(http, wechat, token)
+    await caller.share(token)
     with pytest.raises(TimeoutError, match=f"shareenv {ENV} {APPID}: 0") as caught:
         await wechat.until(lambda wechat: len(wechat.calls) == 2, timeout=0.01)
     assert token not in str(caught.value)
 
 
-async def test_rids_differ_from_call_to_call(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
-    answers = [await share(http, wechat, "unknown") for _ in range(3)]
+async def test_rids_differ_from_call_to_call(caller: Caller) -> None:
+    answers = [await caller.share("unknown") for _ in range(3)]
     assert len({each["errmsg"] for each in answers}) == 3
+
+
+@pytest.mark.parametrize("times", [1, None])
+async def test_a_call_hangs_until_the_faults_are_cleared_and_is_lost_or_answered(
+    wechat: LocalWeChat, caller: Caller, times: int | None
+) -> None:
+    token = wechat.issue(OWNER)
+    wechat.fail("shareenv", Slow(), times=times, env=ENV)
+    slow = asyncio.create_task(caller.share(token))
+    await wechat.until(lambda wechat: len(wechat.calls) == 1)
+    wechat.clear("getenvinfo")
+    wechat.fail("shareenv", Hang(), times=1, env="another")
+    body = {"env": "another", "appid": "wx5fe6bb43205e9e70"}
+    lost = asyncio.create_task(caller.share(token, body))
+    await wechat.until(lambda wechat: len(wechat.calls) == 2)
+    assert not slow.done()
+    assert not lost.done()
+    wechat.clear("shareenv")
+    async with asyncio.timeout(30):
+        assert (await slow)["errcode"] == 0
+        with pytest.raises(aiohttp.ClientError):
+            await lost
+    assert [env for _, env, _ in wechat.shared] == [ENV]

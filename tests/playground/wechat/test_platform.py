@@ -1,93 +1,37 @@
 import asyncio
 import re
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from bot.playground.faults import Code, Drop, Fault, Hang, Status
+from bot.playground.faults import Code, Drop, Fault, Hang
 from bot.playground.wechat.server import LocalWeChat
-from tests.playground.wechat.test_server import OWNER, RID, share
+from tests.playground.wechat.conftest import OTHER, OWNER, RID, Body, Caller
 
-OTHER = "wxfedcba9876543210"
 TWO_HOURS = 7200
 FIVE_MINUTES = 300
 TWELVE_HOURS = 43200
 
-Body = dict[str, object]
-
-
-async def call(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, endpoint: str, more: Body, token: str = ""
-) -> Body:
-    """Call an endpoint as the platform; an argument that is None is left out."""
-    given = {"component_appid": wechat.platform.component_appid, **more}
-    body = {name: value for name, value in given.items() if value is not None}
-    url = f"{wechat.url}/cgi-bin/component/{endpoint}"
-    async with http.post(url, params={"component_access_token": token}, json=body) as response:
-        assert response.status == 200
-        decoded: Body = await response.json(content_type=None)
-        return decoded
-
-
-def proof_of(wechat: LocalWeChat) -> Body:
-    """Return what proves that it is the platform that calls, with a new ticket."""
-    ticket = wechat.platform.new_ticket()
-    return {
-        "component_appsecret": wechat.platform.appsecret,
-        "component_verify_ticket": ticket,
-    }
-
-
-async def renew_component(http: aiohttp.ClientSession, wechat: LocalWeChat) -> str:
-    answer = await call(http, wechat, "api_component_token", proof_of(wechat))
-    return str(answer["component_access_token"])
-
-
-async def renew(
-    http: aiohttp.ClientSession,
-    wechat: LocalWeChat,
-    token: str,
-    refresh_token: str | None = None,
-    owner: str = OWNER,
-) -> Body:
-    known = refresh_token or wechat.platform.refresh_token(owner)
-    proof: Body = {"authorizer_appid": owner, "authorizer_refresh_token": known}
-    return await call(http, wechat, "api_authorizer_token", proof, token)
-
-
-async def listing(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, token: str, offset: object, count: object
-) -> Body:
-    page: Body = {"offset": offset, "count": count}
-    return await call(http, wechat, "api_get_authorizer_list", page, token)
-
-
-async def exchange(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, token: str, code: str | None
-) -> Body:
-    return await call(http, wechat, "api_query_auth", {"authorization_code": code}, token)
-
 
 @pytest.fixture
-async def token(http: aiohttp.ClientSession, wechat: LocalWeChat) -> str:
+async def token(caller: Caller) -> str:
     """Return a component_access_token."""
-    return await renew_component(http, wechat)
+    return await caller.renew_component()
 
 
 async def test_a_ticket_brings_a_platform_token_which_brings_an_owners_token_that_shares(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
-    first = await call(http, wechat, "api_component_token", proof_of(wechat))
+    first = await caller.call("api_component_token", caller.proof())
     assert first.keys() == {"component_access_token", "expires_in"}
-    second = await renew(http, wechat, str(first["component_access_token"]))
+    second = await caller.renew(str(first["component_access_token"]))
     known = wechat.platform.refresh_token(OWNER)
     assert second == {
         "authorizer_access_token": second["authorizer_access_token"],
         "expires_in": TWO_HOURS,
         "authorizer_refresh_token": known,
     }
-    assert (await share(http, wechat, str(second["authorizer_access_token"])))["errcode"] == 0
+    assert (await caller.share(str(second["authorizer_access_token"])))["errcode"] == 0
     assert [owner for owner, _, _ in wechat.shared] == [OWNER]
     assert wechat.platform.calls == [
         ("api_component_token", "", 0),
@@ -107,9 +51,9 @@ async def test_a_ticket_brings_a_platform_token_which_brings_an_owners_token_tha
     ],
 )
 async def test_each_wrong_part_of_the_platforms_proof_has_its_code(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, changed: Body, errcode: int
+    caller: Caller, changed: Body, errcode: int
 ) -> None:
-    answer = await call(http, wechat, "api_component_token", proof_of(wechat) | changed)
+    answer = await caller.call("api_component_token", caller.proof() | changed)
     assert answer["errcode"] == errcode
     assert re.search(RID, str(answer["errmsg"]))
 
@@ -123,71 +67,69 @@ async def test_each_wrong_part_of_the_platforms_proof_has_its_code(
     ],
 )
 async def test_the_call_that_starts_pushes_has_another_name_for_the_secret(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, given: Body, errcode: int
+    caller: Caller, given: Body, errcode: int
 ) -> None:
-    assert (await call(http, wechat, "api_start_push_ticket", given))["errcode"] == errcode
+    assert (await caller.call("api_start_push_ticket", given))["errcode"] == errcode
 
 
 async def test_a_ticket_is_valid_for_twelve_hours_in_spite_of_newer_ones(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
-    proof = proof_of(wechat)
+    proof = caller.proof()
     wechat.platform.new_ticket()
     wechat.advance(TWELVE_HOURS - 60)
-    assert "errcode" not in await call(http, wechat, "api_component_token", proof)
+    assert "errcode" not in await caller.call("api_component_token", proof)
     wechat.advance(60)
-    assert (await call(http, wechat, "api_component_token", proof))["errcode"] == 61005
+    assert (await caller.call("api_component_token", proof))["errcode"] == 61005
 
 
 async def test_a_component_token_dies_after_two_hours_or_five_minutes_after_the_next(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
-    newer = await renew_component(http, wechat)
+    newer = await caller.renew_component()
     wechat.advance(FIVE_MINUTES - 60)
-    assert "errcode" not in await renew(http, wechat, token)
+    assert "errcode" not in await caller.renew(token)
     wechat.advance(60)
-    assert (await renew(http, wechat, token))["errcode"] == 40001
-    assert "errcode" not in await renew(http, wechat, newer)
+    assert (await caller.renew(token))["errcode"] == 40001
+    assert "errcode" not in await caller.renew(newer)
     wechat.advance(TWO_HOURS - FIVE_MINUTES)
-    assert (await renew(http, wechat, newer))["errcode"] == 42001
+    assert (await caller.renew(newer))["errcode"] == 42001
 
 
 async def test_an_access_token_dies_after_two_hours_or_five_minutes_after_the_next(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     issued = wechat.issue(OWNER)
-    older, newer = [
-        str((await renew(http, wechat, token))["authorizer_access_token"]) for _ in range(2)
-    ]
-    assert (await share(http, wechat, older))["errcode"] == 0
+    older, newer = [str((await caller.renew(token))["authorizer_access_token"]) for _ in range(2)]
+    assert (await caller.share(older))["errcode"] == 0
     wechat.advance(FIVE_MINUTES)
-    assert [(await share(http, wechat, each))["errcode"] for each in (issued, older, newer)] == [
+    assert [(await caller.share(each))["errcode"] for each in (issued, older, newer)] == [
         40001,
         40001,
         0,
     ]
     wechat.advance(TWO_HOURS - FIVE_MINUTES)
-    assert (await share(http, wechat, newer))["errcode"] == 42001
+    assert (await caller.share(newer))["errcode"] == 42001
 
 
 async def test_new_tokens_are_valid_for_the_stated_time(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     wechat.platform.expires_in = 60
-    answer = await renew(http, wechat, token)
+    answer = await caller.renew(token)
     assert answer["expires_in"] == 60
     wechat.advance(60)
-    assert (await share(http, wechat, str(answer["authorizer_access_token"])))["errcode"] == 42001
+    assert (await caller.share(str(answer["authorizer_access_token"])))["errcode"] == 42001
 
 
 @pytest.mark.parametrize(
     "endpoint", ["api_authorizer_token", "api_query_auth", "api_get_authorizer_list"]
 )
 async def test_a_component_token_must_be_there_and_known(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, endpoint: str
+    wechat: LocalWeChat, caller: Caller, endpoint: str
 ) -> None:
     codes = [
-        (await call(http, wechat, endpoint, {}, token))["errcode"]
+        (await caller.call(endpoint, {}, token))["errcode"]
         for token in ("", "unknown", wechat.issue(OWNER))
     ]
     assert codes == [41001, 40001, 40001]
@@ -204,12 +146,11 @@ async def test_the_component_token_may_have_the_newer_documents_name(
 
 @pytest.mark.parametrize("not_authorised", [40013, 61003])
 async def test_each_wrong_part_of_an_owners_proof_has_its_code(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str, not_authorised: int
+    wechat: LocalWeChat, caller: Caller, token: str, not_authorised: int
 ) -> None:
     wechat.platform.not_authorised = not_authorised
     codes = [
-        (await renew(http, wechat, token, "unknown", owner))["errcode"]
-        for owner in ("", OTHER, OWNER)
+        (await caller.renew(token, "unknown", owner))["errcode"] for owner in ("", OTHER, OWNER)
     ]
     assert codes == [41002, not_authorised, 61023]
 
@@ -221,36 +162,36 @@ async def test_an_owner_that_never_authorised_has_no_refresh_token(wechat: Local
 
 
 async def test_an_owners_refresh_token_is_refused_for_another_owner(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     wechat.platform.authorize(OTHER)
     others = wechat.platform.refresh_token(OTHER)
-    assert (await renew(http, wechat, token, others, OWNER))["errcode"] == 61023
-    assert "errcode" not in await renew(http, wechat, token, others, OTHER)
+    assert (await caller.renew(token, others, OWNER))["errcode"] == 61023
+    assert "errcode" not in await caller.renew(token, others, OTHER)
 
 
 async def test_a_refresh_token_stays_the_same_or_is_rotated_with_an_overlap(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     first = wechat.platform.refresh_token(OWNER)
-    assert (await renew(http, wechat, token, first))["authorizer_refresh_token"] == first
+    assert (await caller.renew(token, first))["authorizer_refresh_token"] == first
     wechat.platform.rotate_refresh_tokens = True
-    second = str((await renew(http, wechat, token, first))["authorizer_refresh_token"])
+    second = str((await caller.renew(token, first))["authorizer_refresh_token"])
     wechat.advance(FIVE_MINUTES - 60)
-    third = str((await renew(http, wechat, token, first))["authorizer_refresh_token"])
+    third = str((await caller.renew(token, first))["authorizer_refresh_token"])
     assert len({first, second, third}) == 3
     wechat.advance(60)
-    assert (await renew(http, wechat, token, first))["errcode"] == 61023
-    assert "errcode" not in await renew(http, wechat, token, third)
+    assert (await caller.renew(token, first))["errcode"] == 61023
+    assert "errcode" not in await caller.renew(token, third)
 
 
 async def test_a_lost_refresh_token_is_found_again_in_the_list(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     known = wechat.platform.refresh_token(OWNER)
     wechat.platform.lose(OWNER)
-    assert (await renew(http, wechat, token, known))["errcode"] == 61023
-    answer = await listing(http, wechat, token, 0, 500)
+    assert (await caller.renew(token, known))["errcode"] == 61023
+    answer = await caller.listing(token, 0, 500)
     current = wechat.platform.refresh_token(OWNER)
     assert current != known
     assert answer == {
@@ -263,48 +204,48 @@ async def test_a_lost_refresh_token_is_found_again_in_the_list(
             }
         ],
     }
-    assert "errcode" not in await renew(http, wechat, token, current)
+    assert "errcode" not in await caller.renew(token, current)
 
 
 async def test_the_list_has_pages_of_at_most_five_hundred(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     owners = [OWNER, *(f"wx{number:016x}" for number in range(600))]
     for owner in owners:
         wechat.platform.authorize(owner)
     listed: list[str] = []
     for offset in (0, 500):
-        page = await listing(http, wechat, token, offset, 500)
+        page = await caller.listing(token, offset, 500)
         assert page["total_count"] == 601
         assert isinstance(page["list"], list)
         listed += [each["authorizer_appid"] for each in page["list"]]
     assert listed == owners
-    assert await listing(http, wechat, token, 1000, 500) == {"total_count": 601}
+    assert await caller.listing(token, 1000, 500) == {"total_count": 601}
     codes = [
-        (await listing(http, wechat, token, offset, count))["errcode"]
+        (await caller.listing(token, offset, count))["errcode"]
         for offset, count in ((0, 501), (0, 0), (-1, 1), (0, None), ("0", 1))
     ]
     assert codes == [40097, 40097, 40097, 40101, 40101]
 
 
 async def test_the_list_can_lack_a_refresh_token_until_a_code_is_exchanged(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     code = wechat.platform.authorize(OWNER)
     wechat.platform.without_refresh_token.add(OWNER)
     auth_time = wechat.platform.authorized[OWNER]
     lacking = {"authorizer_appid": OWNER, "auth_time": auth_time}
-    assert (await listing(http, wechat, token, 0, 1))["list"] == [lacking]
-    await exchange(http, wechat, token, code)
+    assert (await caller.listing(token, 0, 1))["list"] == [lacking]
+    await caller.exchange(token, code)
     whole = {**lacking, "refresh_token": wechat.platform.refresh_token(OWNER)}
-    assert (await listing(http, wechat, token, 0, 1))["list"] == [whole]
+    assert (await caller.listing(token, 0, 1))["list"] == [whole]
 
 
 async def test_an_authorization_code_is_exchanged_once_for_an_owners_tokens(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     code = wechat.platform.authorize(OTHER)
-    answer = await exchange(http, wechat, token, code)
+    answer = await caller.exchange(token, code)
     assert answer.keys() == {"authorization_info"}
     info = answer["authorization_info"]
     assert isinstance(info, dict)
@@ -315,69 +256,42 @@ async def test_an_authorization_code_is_exchanged_once_for_an_owners_tokens(
         "authorizer_refresh_token": wechat.platform.refresh_token(OTHER),
         "func_info": [{"funcscope_category": {"id": 18}}, {"funcscope_category": {"id": 49}}],
     }
-    assert (await share(http, wechat, info["authorizer_access_token"]))["errcode"] == 0
-    assert (await exchange(http, wechat, token, code))["errcode"] == 61009
+    assert (await caller.share(info["authorizer_access_token"]))["errcode"] == 0
+    assert (await caller.exchange(token, code))["errcode"] == 61009
     assert [each.owner for each in wechat.platform.calls] == ["", OTHER, OTHER]
 
 
 async def test_an_unknown_an_expired_and_a_revoked_owners_code_have_different_errors(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     old = wechat.platform.authorize(OWNER)
     wechat.advance(3600)
     revoked = wechat.platform.authorize(OTHER)
     wechat.platform.revoke(OTHER)
     codes = [
-        (await exchange(http, wechat, token, code))["errcode"]
-        for code in (None, "unknown", old, revoked)
+        (await caller.exchange(token, code))["errcode"] for code in (None, "unknown", old, revoked)
     ]
     assert codes == [61009, 61009, 61010, 61003]
 
 
 async def test_all_tokens_of_an_owner_expire_when_it_withdraws(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     known = wechat.platform.refresh_token(OWNER)
-    access_token = str((await renew(http, wechat, token))["authorizer_access_token"])
+    access_token = str((await caller.renew(token))["authorizer_access_token"])
     wechat.platform.revoke(OWNER)
     assert wechat.platform.authorized == {}
-    assert (await renew(http, wechat, token, known))["errcode"] == 40013
-    assert (await share(http, wechat, access_token))["errcode"] == 61003
-    assert await listing(http, wechat, token, 0, 500) == {"total_count": 0}
+    assert (await caller.renew(token, known))["errcode"] == 40013
+    assert (await caller.share(access_token))["errcode"] == 61003
+    assert await caller.listing(token, 0, 500) == {"total_count": 0}
     wechat.platform.authorize(OWNER)
-    assert (await renew(http, wechat, token, known))["errcode"] == 61023
-    assert (await share(http, wechat, access_token))["errcode"] == 61003
-    assert "errcode" not in await renew(http, wechat, token)
+    assert (await caller.renew(token, known))["errcode"] == 61023
+    assert (await caller.share(access_token))["errcode"] == 61003
+    assert "errcode" not in await caller.renew(token)
 
 
-async def test_get_an_empty_body_and_bad_json_have_different_errors_here_too(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
-) -> None:
-    codes = []
-    for endpoint in ("api_component_token", "api_authorizer_token"):
-        url = f"{wechat.url}/cgi-bin/component/{endpoint}?component_access_token={token}"
-        for method, data in (("GET", None), ("POST", b""), ("POST", b"{"), ("POST", b"[]")):
-            async with http.request(method, url, data=data) as response:
-                codes.append((await response.json(content_type=None))["errcode"])
-    assert codes == [43002, 44002, 47001, 47001] * 2
-
-
-async def test_a_body_without_its_length_is_refused_by_the_gateway(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"{}"
-
-    url = f"{wechat.url}/cgi-bin/component/api_component_token"
-    async with http.post(url, data=pieces()) as response:
-        assert response.status == 412
-    assert wechat.platform.calls == []
-
-
-async def test_an_unknown_endpoint_is_an_invalid_url(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
-    assert (await call(http, wechat, "api_componenttoken", {}))["errcode"] == 40066
+async def test_an_unknown_endpoint_is_an_invalid_url(wechat: LocalWeChat, caller: Caller) -> None:
+    assert (await caller.call("api_componenttoken", {}))["errcode"] == 40066
     with pytest.raises(ValueError, match="no method api_componenttoken"):
         wechat.fail("api_componenttoken", Code(-1))
 
@@ -396,16 +310,16 @@ async def test_every_second_successful_answer_has_a_wrong_content_type(
 
 
 async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, token: str
+    wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
     wechat.fail("/cgi-bin/component/api_authorizer_token", Code(-1), Code(0))
     wechat.fail("api_authorizer_token", Code("45009"), times=None)
-    codes = [(await renew(http, wechat, token)).get("errcode") for _ in range(4)]
+    codes = [(await caller.renew(token)).get("errcode") for _ in range(4)]
     assert codes == [-1, None, "45009", "45009"]
-    assert (await listing(http, wechat, token, 0, 1))["total_count"] == 1
-    assert (await share(http, wechat, wechat.issue(OWNER)))["errcode"] == 0
+    assert (await caller.listing(token, 0, 1))["total_count"] == 1
+    assert (await caller.share(wechat.issue(OWNER)))["errcode"] == 0
     wechat.clear("api_authorizer_token")
-    assert "errcode" not in await renew(http, wechat, token)
+    assert "errcode" not in await caller.renew(token)
     assert [each.errcode for each in wechat.platform.calls] == [0, -1, 0, 45009, 45009, 0, 0]
 
 
@@ -414,35 +328,22 @@ async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
     [(Drop(), False), (Drop(after_effect=True), True), (Hang(0.01), False)],
 )
 async def test_a_lost_answer_does_not_reveal_whether_a_token_was_renewed(
-    wechat: LocalWeChat,
-    http: aiohttp.ClientSession,
-    token: str,
-    fault: Fault,
-    renewed: bool,
+    wechat: LocalWeChat, caller: Caller, token: str, fault: Fault, renewed: bool
 ) -> None:
-    older = str((await renew(http, wechat, token))["authorizer_access_token"])
+    older = str((await caller.renew(token))["authorizer_access_token"])
     wechat.fail("api_authorizer_token", fault)
     with pytest.raises(aiohttp.ClientError):
-        await renew(http, wechat, token)
+        await caller.renew(token)
     assert wechat.platform.calls[-1].errcode == (0 if renewed else None)
     wechat.advance(FIVE_MINUTES)
-    assert (await share(http, wechat, older))["errcode"] == (40001 if renewed else 0)
-
-
-async def test_a_gateways_answer_is_returned_unchanged_here_too(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
-) -> None:
-    wechat.fail("api_component_token", Status(502))
-    async with http.post(f"{wechat.url}/cgi-bin/component/api_component_token") as response:
-        assert (response.status, response.content_type) == (502, "text/html")
-    assert wechat.platform.calls == [("api_component_token", "", None)]
+    assert (await caller.share(older))["errcode"] == (40001 if renewed else 0)
 
 
 async def test_a_call_wakes_waiting_tests_and_is_in_the_transcript_without_secrets(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
     waiting = asyncio.create_task(wechat.until(lambda wechat: len(wechat.platform.calls) == 2))
-    answer = await renew(http, wechat, await renew_component(http, wechat))
+    answer = await caller.renew(await caller.renew_component())
     await waiting
     transcript = wechat.transcript()
     assert transcript == f"api_component_token: 0\napi_authorizer_token {OWNER}: 0"

@@ -13,15 +13,7 @@ from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.encryption import decrypt, key_of, signature
 from tests.conftest import served
-from tests.playground.wechat.test_platform import (
-    OTHER,
-    Body,
-    call,
-    exchange,
-    proof_of,
-    renew_component,
-)
-from tests.playground.wechat.test_server import OWNER
+from tests.playground.wechat.conftest import OTHER, OWNER, Body, Caller
 
 STAMP = Stamp(1715943329, "1590219412", b"1205899eaf019bbd")
 
@@ -78,15 +70,8 @@ def opened(callback: Callback, wechat: LocalWeChat) -> dict[str, str]:
     return callback.opened(wechat.platform.encoding_aes_key, wechat.platform.message_token)
 
 
-async def start_push_ticket(http: aiohttp.ClientSession, wechat: LocalWeChat) -> object:
-    secret = wechat.platform.appsecret
-    answer = await call(http, wechat, "api_start_push_ticket", {"component_secret": secret})
-    assert answer["errcode"] == 0
-    return answer["errmsg"]
-
-
 async def test_a_pushed_ticket_brings_a_component_token(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
+    wechat: LocalWeChat, caller: Caller, callback: Callback
 ) -> None:
     before = int(time.time())
     assert await wechat.platform.push_ticket() == (200, "success")
@@ -96,7 +81,7 @@ async def test_a_pushed_ticket_brings_a_component_token(
     assert fields["InfoType"] == "component_verify_ticket"
     assert before <= int(fields["CreateTime"]) <= time.time()
     pushed: Body = {"component_verify_ticket": fields["ComponentVerifyTicket"]}
-    answer = await call(http, wechat, "api_component_token", proof_of(wechat) | pushed)
+    answer = await caller.call("api_component_token", caller.proof() | pushed)
     assert "component_access_token" in answer
 
 
@@ -121,7 +106,7 @@ async def test_two_pushes_are_never_equal(wechat: LocalWeChat, callback: Callbac
 
 @pytest.mark.parametrize("info_type", ["authorized", "updateauthorized"])
 async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback, info_type: str
+    wechat: LocalWeChat, caller: Caller, callback: Callback, info_type: str
 ) -> None:
     platform = wechat.platform
     owner, push = {
@@ -133,8 +118,8 @@ async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
     assert (fields["InfoType"], fields["AuthorizerAppid"]) == (info_type, owner)
     assert fields["PreAuthCode"]
     assert 3590 < int(fields["AuthorizationCodeExpiredTime"]) - time.time() <= 3600
-    token = await renew_component(http, wechat)
-    answer = await exchange(http, wechat, token, fields["AuthorizationCode"])
+    token = await caller.renew_component()
+    answer = await caller.exchange(token, fields["AuthorizationCode"])
     assert "authorization_info" in answer
     assert owner in platform.authorized
 
@@ -244,29 +229,29 @@ def test_texts_are_in_cdata_and_numbers_are_not() -> None:
 
 
 async def test_requested_tickets_are_pushed_at_once_and_then_regularly(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
+    wechat: LocalWeChat, caller: Caller, callback: Callback
 ) -> None:
     wechat.platform.push_interval = 0.01
-    assert await start_push_ticket(http, wechat) == "ok"
+    assert await caller.start_push_ticket() == "ok"
     await wechat.until(lambda wechat: len(wechat.platform.pushes) >= 3)
     assert set(wechat.platform.pushes) == {("component_verify_ticket", 200, "success")}
     assert len({body for _, _, body in callback.came}) == len(callback.came)
 
 
 async def test_another_request_pushes_another_ticket_at_once(
-    wechat: LocalWeChat, http: aiohttp.ClientSession, callback: Callback
+    wechat: LocalWeChat, caller: Caller, callback: Callback
 ) -> None:
-    assert await start_push_ticket(http, wechat) == "ok"
+    assert await caller.start_push_ticket() == "ok"
     await wechat.until(lambda wechat: len(wechat.platform.pushes) == 1)
-    assert await start_push_ticket(http, wechat) == "in a normal state"
+    assert await caller.start_push_ticket() == "in a normal state"
     await wechat.until(lambda wechat: len(wechat.platform.pushes) == 2)
     assert len(callback.came) == 2
 
 
 async def test_without_a_callback_a_request_for_tickets_succeeds_but_pushes_none(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: LocalWeChat, caller: Caller
 ) -> None:
-    assert await start_push_ticket(http, wechat) == "ok"
+    assert await caller.start_push_ticket() == "ok"
     assert wechat.platform.pushes == []
 
 
@@ -277,11 +262,12 @@ async def test_the_stop_does_not_wait_for_an_unanswered_push(
     async with served(callback.serve) as origin:
         async with LocalWeChat() as wechat:
             wechat.platform.callback = f"{origin}/wechat/events"
-            await start_push_ticket(http, wechat)
+            wechat.platform.push_timeout = 60
+            await Caller(http, wechat).start_push_ticket()
             await callback.arrived.acquire()
             tasks = len(asyncio.all_tasks())
             begun = time.perf_counter()
-        assert time.perf_counter() - begun < wechat.platform.push_timeout - 1
+        assert time.perf_counter() - begun < 50
         assert len(asyncio.all_tasks()) < tasks
         callback.answering.set()
     assert wechat.platform.pushes == []
