@@ -2,8 +2,9 @@ import asyncio
 import gzip
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
 from urllib.parse import urlsplit
@@ -64,35 +65,52 @@ async def listening(known: Platform, listener: PushListener) -> AsyncIterator[st
     await tasks.drain(0)
 
 
+@dataclass(frozen=True)
+class Door:
+    """A callback to which WeChat pushes, and a client that knows no secrets."""
+
+    url: str
+    wechat: LocalWeChat
+    listener: PushListener
+    client: aiohttp.ClientSession
+
+    def genuine(self) -> Push:
+        """Return a push of a ticket."""
+        now, ticket = time.time(), "t1cket"
+        return pushed(self.wechat, "component_verify_ticket", now, ComponentVerifyTicket=ticket)
+
+    async def post(
+        self, query: Mapping[str, str] | Sequence[tuple[str, str]], body: object, **headers: str
+    ) -> tuple[int, str]:
+        """Post a push, and return the status and the text of the answer."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.client.post(self.url, params=query, data=body, headers=named) as answer:
+            return answer.status, await answer.text()
+
+    @property
+    def refusals(self) -> list[str]:
+        """The reasons of all pushes that were refused."""
+        return [why.value for why in self.listener.refused]
+
+
 @pytest.fixture
-async def url(wechat: LocalWeChat, listener: PushListener) -> AsyncIterator[str]:
-    """The address of a callback with this listener, to which WeChat pushes."""
+async def door(wechat: LocalWeChat, listener: PushListener) -> AsyncIterator[Door]:
     platform = wechat.platform
     keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
-    async with listening(known, listener) as url:
+    async with listening(known, listener) as url, aiohttp.ClientSession() as client:
         platform.callback = url
-        yield url
+        yield Door(url, wechat, listener, client)
         platform.callback = None
 
 
 @pytest.fixture
-async def poster() -> AsyncIterator[aiohttp.ClientSession]:
-    """An HTTP client that knows no secrets."""
-    async with aiohttp.ClientSession() as poster:
-        yield poster
+def handled_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every answer wait for the handling, also on a busy machine."""
+    monkeypatch.setattr("bot.wechat.callback._IN_TIME", 60.0)
 
 
-def genuine(wechat: LocalWeChat) -> Push:
-    return pushed(wechat, "component_verify_ticket", time.time(), ComponentVerifyTicket="t1cket")
-
-
-def refusals(listener: PushListener) -> list[str]:
-    """Return the reasons of all pushes that were refused."""
-    return [why.value for why in listener.refused]
-
-
-@pytest.mark.usefixtures("url")
+@pytest.mark.usefixtures("door", "handled_first")
 async def test_every_genuine_push_is_answered_with_success_and_nothing_else(
     wechat: LocalWeChat, listener: PushListener
 ) -> None:
@@ -110,7 +128,7 @@ async def test_every_genuine_push_is_answered_with_success_and_nothing_else(
     assert kinds == [Ticket, Authorized, Authorized, Unauthorized]
 
 
-@pytest.mark.usefixtures("url")
+@pytest.mark.usefixtures("door")
 async def test_the_answer_does_not_wait_for_slow_handling(
     wechat: LocalWeChat, listener: PushListener
 ) -> None:
@@ -121,7 +139,7 @@ async def test_the_answer_does_not_wait_for_slow_handling(
     await soon(lambda: listener.handled)
 
 
-@pytest.mark.usefixtures("url")
+@pytest.mark.usefixtures("door", "handled_first")
 async def test_quick_handling_ends_before_the_answer(
     wechat: LocalWeChat, listener: PushListener
 ) -> None:
@@ -129,7 +147,7 @@ async def test_quick_handling_ends_before_the_answer(
     assert len(listener.handled) == 1
 
 
-@pytest.mark.usefixtures("url")
+@pytest.mark.usefixtures("door", "handled_first")
 @pytest.mark.parametrize(("down", "tries", "handled"), [(2, 3, 1), (9, 3, 0)])
 async def test_a_push_that_the_ledger_cannot_store_is_tried_three_times(
     wechat: LocalWeChat,
@@ -179,13 +197,13 @@ async def test_the_answer_comes_while_wechat_hangs(wechat: LocalWeChat, replica:
         wechat.platform.callback = url
         before = await replica.kept(OWNER)
         assert await wechat.platform.push_updateauthorized(OWNER) == SUCCESS
-        assert endpoints(wechat)[-1] == "query_auth"
+        await wechat.until(lambda _: endpoints(wechat)[-1] == "query_auth")
         assert (await replica.kept(OWNER)).value == before.value
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
-async def test_only_a_post_is_a_push(url: str, poster: aiohttp.ClientSession, method: str) -> None:
-    async with poster.request(method, url) as response:
+async def test_only_a_post_is_a_push(door: Door, method: str) -> None:
+    async with door.client.request(method, door.url) as response:
         assert response.status == 405
 
 
@@ -202,20 +220,14 @@ FORGED: dict[str, tuple[dict[str, str], int, str]] = {
 
 @pytest.mark.parametrize("forgery", FORGED)
 async def test_a_forged_push_is_refused_and_counted_with_its_reason_and_none_of_its_content(
-    url: str,
-    wechat: LocalWeChat,
-    poster: aiohttp.ClientSession,
-    listener: PushListener,
-    caplog: pytest.LogCaptureFixture,
-    forgery: str,
+    door: Door, caplog: pytest.LogCaptureFixture, forgery: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     changes, status, word = FORGED[forgery]
-    push = genuine(wechat)
-    async with poster.post(url, params={**push.query, **changes}, data=push.body) as response:
-        assert response.status == status
-        assert await response.text() == "not understood"
-    (reason,) = refusals(listener)
+    push = door.genuine()
+    answer = await door.post({**push.query, **changes}, push.body)
+    assert answer == (status, "not understood")
+    (reason,) = door.refusals
     assert word in reason
     logged = f"{caplog.text} {[vars(record) for record in caplog.records]}"
     for each in (*changes.values(), push.query["nonce"], push.query["msg_signature"], "CDATA"):
@@ -234,50 +246,31 @@ async def test_a_forged_push_is_refused_and_counted_with_its_reason_and_none_of_
     ids=lambda body: repr(body[:20]),
 )
 async def test_a_broken_push_is_refused_and_counted(
-    url: str,
-    wechat: LocalWeChat,
-    poster: aiohttp.ClientSession,
-    listener: PushListener,
-    caplog: pytest.LogCaptureFixture,
-    body: bytes,
+    door: Door, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
-    async with poster.post(url, params=genuine(wechat).query, data=body) as response:
-        assert response.status == 400
-    assert refusals(listener) == [PushRefusal.NOT_XML.value]
+    assert (await door.post(door.genuine().query, body))[0] == 400
+    assert door.refusals == [PushRefusal.NOT_XML.value]
     assert "s3cret" not in caplog.text
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_push_of_more_than_64_kibibytes_is_too_large(
-    url: str,
-    wechat: LocalWeChat,
-    poster: aiohttp.ClientSession,
-    listener: PushListener,
-    *,
-    chunked: bool,
-) -> None:
+async def test_a_push_of_more_than_64_kibibytes_is_too_large(door: Door, *, chunked: bool) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(17):
             yield b"a" * (LIMIT // 16)
 
     body = pieces() if chunked else BytesIO(b"a" * (LIMIT + 1))
-    async with poster.post(url, params=genuine(wechat).query, data=body) as response:
-        assert response.status == 413
-    assert refusals(listener) == ["its body is too long"]
+    assert (await door.post(door.genuine().query, body))[0] == 413
+    assert door.refusals == ["its body is too long"]
 
 
 async def test_a_compressed_body_is_refused_without_decompressing_it(
-    url: str,
-    wechat: LocalWeChat,
-    poster: aiohttp.ClientSession,
-    listener: PushListener,
-    caplog: pytest.LogCaptureFixture,
+    door: Door, caplog: pytest.LogCaptureFixture
 ) -> None:
-    push, packed = genuine(wechat), {"Content-Encoding": "gzip"}
+    push = door.genuine()
     for body in (gzip.compress(push.body), b"s3cret"):
-        async with poster.post(url, params=push.query, data=body, headers=packed) as response:
-            assert response.status == 400
-    assert refusals(listener) == [PushRefusal.NOT_XML.value] * 2
+        assert (await door.post(push.query, body, Content_Encoding="gzip"))[0] == 400
+    assert door.refusals == [PushRefusal.NOT_XML.value] * 2
     assert "s3cret" not in caplog.text
 
 
@@ -290,65 +283,57 @@ async def begun(url: str, length: int) -> asyncio.StreamWriter:
     return writer
 
 
-async def test_a_sender_that_disconnects_is_counted_once(url: str, listener: PushListener) -> None:
-    writer = await begun(url, 100)
+async def test_a_sender_that_disconnects_is_counted_once(door: Door) -> None:
+    writer = await begun(door.url, 100)
     writer.close()
     await writer.wait_closed()
-    await soon(lambda: refusals(listener))
-    assert refusals(listener) == ["its body is broken off or wrongly packed"]
+    await soon(lambda: door.refusals)
+    assert door.refusals == ["its body is broken off or wrongly packed"]
 
 
-async def test_a_body_that_does_not_arrive_is_refused_after_a_while(
-    url: str, listener: PushListener
-) -> None:
-    writer = await begun(url, 100)
-    await soon(lambda: refusals(listener))
-    assert refusals(listener) == ["its body came too slowly"]
+async def test_a_body_that_does_not_arrive_is_refused_after_a_while(door: Door) -> None:
+    writer = await begun(door.url, 100)
+    await soon(lambda: door.refusals)
+    assert door.refusals == ["its body came too slowly"]
     writer.close()
     await writer.wait_closed()
 
 
-async def test_the_first_of_a_repeated_parameter_counts(
-    url: str, wechat: LocalWeChat, poster: aiohttp.ClientSession
-) -> None:
-    push = genuine(wechat)
-    for name in ("timestamp", "nonce", "msg_signature"):
-        forged = [(name, "1")]
-        for params, status in (
-            ([*forged, *push.query.items()], 403),
-            ([*push.query.items(), *forged], 200),
-        ):
-            async with poster.post(url, params=params, data=push.body) as response:
-                assert response.status == status, name
+@pytest.mark.parametrize("name", ["timestamp", "nonce", "msg_signature"])
+async def test_the_first_of_a_repeated_parameter_counts(door: Door, name: str) -> None:
+    push, forged = door.genuine(), (name, "1")
+    right = [*push.query.items()]
+    assert (await door.post([forged, *right], push.body))[0] == 403
+    assert (await door.post([*right, forged], push.body))[0] == 200
 
 
 @pytest.mark.parametrize("odd", ["%ff", "%ed%a0%80", "%00", "%u0041", "%", "🎫", "%F0%9F"])
-async def test_any_odd_query_is_refused_without_an_error(
-    url: str, wechat: LocalWeChat, poster: aiohttp.ClientSession, odd: str
-) -> None:
-    push = genuine(wechat)
+async def test_any_odd_query_is_refused_without_an_error(door: Door, odd: str) -> None:
+    push = door.genuine()
     for name in ("timestamp", "nonce", "msg_signature"):
         query = "&".join(f"{key}={value}" for key, value in {**push.query, name: odd}.items())
-        async with poster.post(f"{url}?{query}", data=push.body) as response:
+        async with door.client.post(f"{door.url}?{query}", data=push.body) as response:
             assert response.status == 403, name
 
 
 async def test_a_push_in_another_mode_is_refused_with_the_name_of_the_mode(
-    wechat: LocalWeChat, listener: PushListener, poster: aiohttp.ClientSession
+    wechat: LocalWeChat, listener: PushListener
 ) -> None:
     known = Platform(wechat.platform.component_appid, [wechat.platform.message_token], [])
     push = {"InfoType": "component_verify_ticket", "ComponentVerifyTicket": "ticket@@@made-up"}
     now = {"timestamp": str(int(time.time()))}
     async with (
         listening(known, listener) as url,
-        poster.post(url, params=now, json=push, headers={"X-WX-SOURCE": "other"}) as response,
+        aiohttp.ClientSession(headers={"X-WX-SOURCE": "other"}) as client,
+        client.post(url, params=now, json=push) as response,
     ):
         assert response.status == 400
     assert listener.handled == []
-    (reason,) = refusals(listener)
-    assert "传统模式" in reason
+    (reason,) = listener.refused
+    assert "传统模式" in reason.value
 
 
+@pytest.mark.usefixtures("handled_first")
 async def test_pushes_with_the_previous_key_and_message_token_are_accepted_while_they_are_changed(
     wechat: LocalWeChat, listener: PushListener
 ) -> None:
