@@ -164,5 +164,5 @@ def _worker(
         brake,
         resources.tasks.start,
         changed=homes.changed,
-        look=envs.readiness,
+        readiness=envs.readiness,
     )

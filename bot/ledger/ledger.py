@@ -27,7 +27,7 @@ from bot.ledger.entries import Entry, read_entries
 from bot.ledger.events import EventListener, note
 from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
-from bot.ledger.moves import answer, ask, move, settle, told_steps
+from bot.ledger.moves import answer, move, record_place, record_question, told_steps
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
@@ -146,7 +146,7 @@ class Ledger:
     def place(self, on: Connection, entry: Entry, place: str) -> bool:
         """Record where the answer goes; False if another replica holds the request."""
         if entry.state is State.WAITING:
-            return settle(on, entry, place)
+            return record_place(on, entry, place)
         return move(on, entry, State.PLACED, [("placed", {})], {"place": place})
 
     @in_transaction
@@ -155,7 +155,7 @@ class Ledger:
 
         False if another replica holds it, or it no longer waits.
         """
-        return ask(on, entry, where)
+        return record_question(on, entry, where)
 
     @in_transaction
     def answer(  # noqa: PLR0913  # as in `moves`

@@ -26,7 +26,7 @@ _MOVE = {
     for to in (State.PLACED, State.ANSWERED, State.ENDED)
 }
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
-_SETTLED = _WAITS.values(**NOTHING_OWED)
+_WITH_PLACE = _WAITS.values(**NOTHING_OWED)
 _ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
@@ -74,13 +74,13 @@ def move(
     return True
 
 
-def settle(on: Connection, entry: Entry, place: str) -> bool:
+def record_place(on: Connection, entry: Entry, place: str) -> bool:
     """Record where the answer to a waiting request goes; False if another replica holds it or it no longer waits."""
-    return on.execute(_SETTLED, {**key_of(entry), "place": place}).rowcount == 1
+    return on.execute(_WITH_PLACE, {**key_of(entry), "place": place}).rowcount == 1
 
 
-def ask(on: Connection, entry: Entry, where: str) -> bool:
-    """Record where the approvers were asked, and release the request until half of its time has passed; False as in `settle`."""
+def record_question(on: Connection, entry: Entry, where: str) -> bool:
+    """Record where the approvers were asked, and release the request until half of its time has passed; False as in `record_place`."""
     return on.execute(_ASKED, {**key_of(entry), "asked": where}).rowcount == 1
 
 

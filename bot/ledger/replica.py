@@ -154,12 +154,11 @@ class Replica:
             self.lease.acquired(entry)
         return held
 
-    async def release_waiting(self, entry: Entry) -> bool:
+    async def release_waiting(self, entry: Entry) -> None:
         """Release a request that waits for its approvers: until half of its time has passed, and the second time until all has."""
         await self._writer.run(lambda on: on.execute(_RELEASE_WAITING, key_of(entry)))
-        return True
 
-    async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> bool:
+    async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> None:
         """Release a request whose next message Slack refuses for now; `why` becomes the detail of the event `owed`.
 
         Any replica may take it over after a third of the time for which it has been owed, at least 2 and at most 300
@@ -172,7 +171,6 @@ class Replica:
                 record(on, "owed", entry.request, {"detail": why})
 
         await self._writer.run(work)
-        return True
 
     async def take_over(self, limit: int) -> list[Entry]:
         """Take over up to `limit` requests that no live replica holds; the oldest first."""

@@ -110,7 +110,7 @@ class ApproverMessages:
         for asked in read_ref(ref):
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
 
-    async def settle(self, entry: Entry) -> None:
+    async def show_decision(self, entry: Entry) -> None:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
         posted = await self._all_asked(entry)
         at = entry.decided or entry.at or entry.created

@@ -89,7 +89,7 @@ class ClickListeners:
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
         """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
-        await self.reply_privately(click, replace(reply, settles=reply.settles or alone))
+        await self.reply_privately(click, replace(reply, replaces=reply.replaces or alone))
         if not click.channel_id:
             self._on_home_click(click.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
@@ -129,7 +129,7 @@ class ClickListeners:
     async def reply_privately(self, click: Click, reply: Reply) -> None:
         """Reply privately to the user who clicked."""
         await self._private.send(
-            click, reply.message, settles=reply.settles, about=click.request_id
+            click, reply.message, replaces=reply.replaces, about=click.request_id
         )
 
 

@@ -47,11 +47,11 @@ class PrivateReplies:
         self._newest: dict[tuple[str, object], Message] = {}
 
     async def send(
-        self, whom: Addressee, message: Message, *, settles: bool = False, about: str = ""
+        self, whom: Addressee, message: Message, *, replaces: bool = False, about: str = ""
     ) -> None:
         """Send a message in the first way that works, with retries while Slack is away.
 
-        `settles` if it replaces the clicked message. `about` is the id of a request: a newer message to the same person
+        `replaces` if it replaces the clicked message. `about` is the id of a request: a newer message to the same person
         about it ends the retries, since this one would tell them afterwards how it stood before; but not those of a
         question, such as for the confirmation of a retry, which only its buttons can answer.
         """
@@ -59,7 +59,7 @@ class PrivateReplies:
         self._newest[key] = message
         try:
             for pause in (*_PAUSES, None):
-                no = await self._send(whom, message, settles=settles)
+                no = await self._send(whom, message, replaces=replaces)
                 if no is None:
                     return
                 if pause is None or not is_transient(no):
@@ -76,14 +76,14 @@ class PrivateReplies:
         )
 
     async def _send(
-        self, whom: Addressee, message: Message, *, settles: bool
+        self, whom: Addressee, message: Message, *, replaces: bool
     ) -> Refused | Doubtful | None:
         """Try each way once; return None once it is sent, else the first failure that may pass, or the last one."""
         failed: list[Refused | Doubtful] = []
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
-            body = as_response(message) | {"replace_original": settles}
-            body |= {} if settles else thread
+            body = as_response(message) | {"replace_original": replaces}
+            body |= {} if replaces else thread
             answered = await self._api.respond(whom.response_url, _PATIENCE, body)
             if isinstance(answered, Answered):
                 return None

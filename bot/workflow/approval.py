@@ -56,5 +56,5 @@ class WaitingRequests:
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
         find = partial(self.ledger.clicks.find, entry.request.id)
         if moved := await self.leased.keep_trying(find):
-            await self.approvals.settle(replace(moved, asked=asked))
+            await self.approvals.show_decision(replace(moved, asked=asked))
         return None

@@ -43,7 +43,7 @@ class Batches:
     owners: Owners
     brake: Brake
     now: Callable[[], float]
-    look: Callable[[str, str], object] = no_op
+    prefetch_readiness: Callable[[str, str], object] = no_op
     """Begins to look up the readiness of an owner's env, for the summary."""
     tick: float = 3.0
     """Seconds between two progress edits: Slack allows the bot some fifty edits a minute (chat.update, tier 3)."""
@@ -57,7 +57,7 @@ class Batches:
     async def run(self, batch: Entry, place: Place) -> Finished | None:
         """Run the rest of a batch and return its outcome; None once another replica holds it."""
         items, leased = self.ledger.batches, self.leased
-        run = _Run(batch, place, items, leased, self.owners, self.look)
+        run = _Run(batch, place, items, leased, self.owners, self.prefetch_readiness)
         run.gate = Gate(
             batch, self.ledger, leased, self.brake, self.now, run.left, run.busy, run.stop
         )
@@ -72,7 +72,7 @@ class Batches:
                     for _ in range(AT_ONCE):
                         workers.create_task(run.work())
                         await leased.sleep(_APART)
-                async with run.gate.looking:
+                async with run.gate.checking:
                     watching.cancel()
         except* LeaseLostError:
             lost = True
@@ -125,7 +125,7 @@ class _Run:
     items: Items
     leased: LeasedSteps
     owners: Owners
-    look: Callable[[str, str], object]
+    prefetch_readiness: Callable[[str, str], object]
     gate: Gate = field(init=False)
     todo: deque[Item] = field(default_factory=deque)
     ends: _Ends = field(default_factory=_Ends)
@@ -181,7 +181,7 @@ class _Run:
                 return
             elif item is not None and may:
                 if not self.todo:  # so that the summary need not wait for it
-                    self.look(item.request.owner, item.request.env)
+                    self.prefetch_readiness(item.request.owner, item.request.env)
                 done = await self._call(item)
             elif item is not None:
                 self.ends.note(item.request, Stopped() if self.stopped else Cancelled(""))

@@ -26,8 +26,8 @@ from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
 from bot.workflow.ruling import Decided, decide_again
 
-LOOK_AGAIN = 1.0
-"""Seconds until the next attempt while Slack does not answer."""
+CHECK_AGAIN = 1.0
+"""Seconds between two checks whether what a request waits for is there: Slack's answer, the lane, WeChat."""
 
 _LATE = 60.0  # seconds after which the last check is too old
 
@@ -68,14 +68,14 @@ class Brake:
     async def allows(self, entry: Entry, leased: LeasedSteps) -> bool:
         """Tell whether the current policy allows a request; waits until Slack answers. Raises LeaseLostError."""
         fresh = True
-        while (found := await self.look(entry, fresh=fresh)) is BrakeVerdict.IN_DOUBT:
+        while (found := await self.check(entry, fresh=fresh)) is BrakeVerdict.IN_DOUBT:
             if fresh:
                 _log.warning("a request waits: Slack does not tell whether it is still allowed")
-            await leased.rest(entry, LOOK_AGAIN)
+            await leased.rest(entry, CHECK_AGAIN)
             fresh = False
         return found is BrakeVerdict.GO
 
-    async def look(
+    async def check(
         self, entry: Entry, appids: Sequence[str] | None = None, *, fresh: bool = False
     ) -> BrakeVerdict:
         """Return whether a request may go on or, with `appids`, the rest of a batch.

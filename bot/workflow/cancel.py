@@ -24,12 +24,12 @@ def cancel(context: ClickContext) -> ClickStep:
         return CancelRest()
     if entry.state not in {State.CONFIRMING, State.WAITING}:
         reply = late(words, context.click, entry)
-        return replace(reply, settles=reply.settles and not begun)
+        return replace(reply, replaces=reply.replaces and not begun)
     # A requester who cancels instead of confirming needs no further answer; all other cancellations are delivered.
     silent = context.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED
     move = Move(to, by, "cancelled", outcome=Cancelled(by), place=context.click.message)
-    return ApplyMove(move, say.cancelled(words, request), settles=silent)
+    return ApplyMove(move, say.cancelled(words, request), replaces=silent)
 
 
 def _refused(context: ClickContext) -> Reply | None:

@@ -67,13 +67,13 @@ class ClickContext:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Reply to the user who clicked, privately; with `settles` in place of the message with the button.
+    """Reply to the user who clicked, privately; with `replaces` in place of the message with the button.
 
     With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody.
     """
 
     message: Message
-    settles: bool = False
+    replaces: bool = False
     spent: bool = False
 
 
@@ -88,7 +88,7 @@ def late(words: Words, click: Click, entry: Entry) -> Reply:
         message = refused(words, NothingDone.RETRIED_ALREADY)
     else:
         message = too_late(words, request, entry.outcome)
-    return Reply(message, settles=click.message is None, spent=_is_orphan(click, entry))
+    return Reply(message, replaces=click.message is None, spent=_is_orphan(click, entry))
 
 
 def _is_orphan(click: Click, entry: Entry) -> bool:
@@ -121,7 +121,7 @@ class ApplyMove:
 
     move: Move
     message: Message
-    settles: bool = False
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Resubmit:
     share: Share
     requester: Person | Unreadable
     retry: Retry | None = None
-    settles: bool = False
+    replaces: bool = False
 
 
 ClickStep = Reply | Refuse | ApplyMove | CancelRest | Resubmit

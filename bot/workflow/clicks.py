@@ -201,8 +201,8 @@ class ClickHandler:
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.process(moved))
         if isinstance(moved.outcome, Skipped):
-            return Reply(say.skipped(words, moved.request, moved.outcome.why), step.settles)
-        return Reply(step.message, step.settles)
+            return Reply(say.skipped(words, moved.request, moved.outcome.why), step.replaces)
+        return Reply(step.message, step.replaces)
 
     async def _resubmit(self, context: ClickContext, step: Resubmit) -> Reply:
         message = await self._intake.submit(
@@ -215,7 +215,7 @@ class ClickHandler:
             words=context.words,
         )
         spent = step.retry is not None and await self._is_retried(context)
-        return Reply(message, step.settles, spent)
+        return Reply(message, step.replaces, spent)
 
     async def _is_retried(self, context: ClickContext) -> bool:
         """Tell whether the request has been retried, so that the button is spent; False if the ledger is down."""

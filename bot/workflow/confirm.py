@@ -36,7 +36,7 @@ def _confirmed(context: ClickContext) -> ClickStep:
         message = ended(words, request, over)
         if isinstance(decision, Deny):
             message = denial(words, policy, decisions, ask, decision)
-        return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), message, settles=True)
+        return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), message, replaces=True)
     if isinstance(decision, NeedsApproval) and decision.rule.approvers:
         move = Move(
             State.WAITING,
@@ -46,6 +46,6 @@ def _confirmed(context: ClickContext) -> ClickStep:
             patience=decision.rule.approvers.expires.total_seconds(),
             rule=decision.rule.name,
         )
-        return ApplyMove(move, sent_to_approvers(words, request), settles=True)
+        return ApplyMove(move, sent_to_approvers(words, request), replaces=True)
     move = Move(State.ACCEPTED, by, "confirmed", response_url=url)
-    return ApplyMove(move, accepted(words, request), settles=True)
+    return ApplyMove(move, accepted(words, request), replaces=True)

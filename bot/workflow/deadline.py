@@ -50,12 +50,12 @@ async def in_time(
 
 
 async def readiness_in_time(
-    look: ReadinessCheck, owner: str, env: str, until: float = math.inf
+    readiness: ReadinessCheck, owner: str, env: str, until: float = math.inf
 ) -> Readiness:
     """Return an env's readiness if it is known within two seconds and before `until`, else UNKNOWN; never raises."""
     try:
         async with asyncio.timeout_at(min(until - _SPARE, within(_LOOK_SECONDS))):
-            return await look(owner, env)
+            return await readiness(owner, env)
     except TimeoutError:
         return Readiness.UNKNOWN
     except Exception:  # noqa: BLE001  # the answer does not depend on it
@@ -64,7 +64,7 @@ async def readiness_in_time(
 
 
 async def after_share(
-    look: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
+    readiness: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
 ) -> AfterShare:
     """Return what else the answer to a share or a batch says: the env's readiness, and whether the steps are known."""
     if not (
@@ -72,10 +72,10 @@ async def after_share(
     ):
         return AfterShare()
     request, told_before = entry.request, entry.told_steps
-    readiness = await readiness_in_time(look, request.owner, request.env)
-    if readiness is Readiness.READY:
-        return AfterShare(readiness)  # nothing is left to do
+    found = await readiness_in_time(readiness, request.owner, request.env)
+    if found is Readiness.READY:
+        return AfterShare(found)  # nothing is left to do
     if told_before is None:
         asking = ledger.told_steps(request, outcome)
         told_before = await in_time(asking, "the ledger does not tell of earlier shares")
-    return AfterShare(readiness, told_before=bool(told_before))
+    return AfterShare(found, told_before=bool(told_before))

@@ -9,7 +9,7 @@ from functools import partial
 from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
 from bot.ledger import Entry, Ledger
-from bot.workflow.brake import LOOK_AGAIN, Brake, BrakeVerdict
+from bot.workflow.brake import CHECK_AGAIN, Brake, BrakeVerdict
 from bot.workflow.leased import LeasedSteps
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Gate:
     busy: Callable[[], bool]
     stop: Callable[[], Awaitable[None]]
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
-    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the policy is checked and the items it stops are recorded."""
     _at_limit: AtLimit | None = None
     _in_doubt: InDoubt | None = None
@@ -45,7 +45,7 @@ class Gate:
     async def open(self) -> None:
         """Wait for the lane, or until nothing is left, check the policy with fresh data, and open."""
         await self._take_lane()
-        await self._look(fresh=True)
+        await self._check(fresh=True)
         self._at_limit = None
         self._go_on()
 
@@ -54,7 +54,7 @@ class Gate:
         while not await self.leased.keep_trying(take):
             if not await self._is_left():
                 break
-            await self.leased.rest(self.batch, LOOK_AGAIN, self.busy)
+            await self.leased.rest(self.batch, CHECK_AGAIN, self.busy)
 
     async def _leave_lane(self) -> None:
         await self.leased.keep_trying(partial(self.ledger.lane.leave, self.batch))
@@ -64,7 +64,7 @@ class Gate:
         while True:
             await asyncio.sleep(self.brake.every)
             if self.is_open.is_set():
-                await self._look()
+                await self._check()
 
     def shut(self, limit: Said) -> bool:
         """Shut the gate at a rate limit; False if it is shut for that already."""
@@ -86,7 +86,7 @@ class Gate:
         if is_daily(limit):
             await self._leave_lane()
         while (left := self._seconds_left(limit)) > 0:
-            await self.leased.rest(self.batch, min(left, LOOK_AGAIN), self.busy)
+            await self.leased.rest(self.batch, min(left, CHECK_AGAIN), self.busy)
             if not await self._is_left():
                 break
         await self.open()
@@ -103,17 +103,19 @@ class Gate:
         if not self.pause:
             self.is_open.set()
 
-    async def _look(self, *, fresh: bool = False) -> None:
+    async def _check(self, *, fresh: bool = False) -> None:
         """Stop what the policy no longer allows; while Slack does not answer, leave the lane to other batches."""
-        async with self.looking:
-            verdict = await self.brake.look(self.batch, self.left(), fresh=fresh)
+        async with self.checking:
+            verdict = await self.brake.check(self.batch, self.left(), fresh=fresh)
             while verdict is BrakeVerdict.IN_DOUBT:
                 verdict = await self._until_known()
                 if verdict is not BrakeVerdict.GO:
                     break
-                if fresh or not self._at_limit:  # else `wait` takes the lane, and then looks afresh
+                if (
+                    fresh or not self._at_limit
+                ):  # else `wait` takes the lane, and then checks afresh
                     await self._take_lane()
-                verdict = await self.brake.look(self.batch, self.left())
+                verdict = await self.brake.check(self.batch, self.left())
             if verdict is BrakeVerdict.STOP:
                 await self.stop()
         self._go_on()
@@ -127,8 +129,8 @@ class Gate:
         await self._leave_lane()
         verdict = BrakeVerdict.IN_DOUBT
         while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
-            await self.leased.rest(self.batch, LOOK_AGAIN, self.busy)
-            verdict = await self.brake.look(self.batch, self.left())
+            await self.leased.rest(self.batch, CHECK_AGAIN, self.busy)
+            verdict = await self.brake.check(self.batch, self.left())
         self._in_doubt = None
         return verdict
 

@@ -82,7 +82,7 @@ class Approvals(Protocol):
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, once."""
 
-    async def settle(self, entry: Entry) -> None:
+    async def show_decision(self, entry: Entry) -> None:
         """Show in the question who decided and when, and how it ended."""
 
 
@@ -153,4 +153,4 @@ class Ports:
     """Posts a message that only the requester sees, where they asked."""
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
-    look: ReadinessCheck = not_checked
+    readiness: ReadinessCheck = not_checked

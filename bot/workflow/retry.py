@@ -56,7 +56,7 @@ def share_again(context: ClickContext) -> ClickStep:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     reason = click.reason or (request.reason if context.own else None)
     share = Share((request.appid,), request.env, reason, again=True)
-    return Resubmit(_origin(click), share, context.clicker, settles=True)
+    return Resubmit(_origin(click), share, context.clicker, replaces=True)
 
 
 def _origin(click: Click) -> Origin:

@@ -131,7 +131,7 @@ class Intake:
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
         """Return a sentence on the env's readiness; an empty message if it is not known in time."""
-        ready = await readiness_in_time(self._ports.look, owner, env, until)
+        ready = await readiness_in_time(self._ports.readiness, owner, env, until)
         return message(beforehand(words, env, ready))
 
     async def _reachable(

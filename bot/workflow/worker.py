@@ -63,7 +63,7 @@ class Worker:
     lease: float = LEASE
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
-    look: ReadinessCheck = not_checked
+    readiness: ReadinessCheck = not_checked
 
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request from its state to its end; stop silently once another replica holds it.
@@ -142,13 +142,13 @@ class Worker:
         else:
             place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
-        after = await after_share(self.look, self.ledger, entry, outcome)
+        after = await after_share(self.readiness, self.ledger, entry, outcome)
         async with self.leased.while_held(entry) as since:
             delivered = await place.close(
                 request, outcome, look_since=since, called_again=again, after=after
             )
         if entry.asked or unrecorded:
-            await self.waiting.approvals.settle(replace(entry, outcome=outcome))
+            await self.waiting.approvals.show_decision(replace(entry, outcome=outcome))
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
             await self.leased.end(entry, backlog, "delivered", ready)
@@ -160,7 +160,7 @@ class Worker:
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
         request = entry.request
-        self.start(_for_now(self.waiting.approvals.settle(entry)))
+        self.start(_for_now(self.waiting.approvals.show_decision(entry)))
         if not (request.appids and entry.taken_over):  # else it shows the progress
             self.start(_for_now(self.places.reopen(request, where).go_on(request)))
 
@@ -177,8 +177,8 @@ class Worker:
         state, ref = State.WAITING if waits else State.PLACED, place.ref
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
         # Never in the backlog: after a crash it would be unknown that WeChat may have been called.
-        settled = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
-        return placed if settled else None
+        recorded = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
+        return placed if recorded else None
 
     async def _call(
         self, entry: Entry, backlog: list[Write], *, called_again: bool

@@ -21,7 +21,7 @@ async def test_an_owed_message_has_no_holder_until_it_is_due_and_then_the_first_
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await answered(ledger)
-    assert await ledger.replica.owe(entry, "HTTP 503", 3600.0)
+    await ledger.replica.owe(entry, "HTTP 503", 3600.0)
     assert await other.replica.take_over(9) == await ledger.replica.take_over(9) == []
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await other.replica.take_over(9)
@@ -43,7 +43,7 @@ async def test_the_pauses_grow_within_limits_and_are_at_least_as_long_as_slack_a
     ):
         began = database.now()
         database.execute("UPDATE requests SET owed = :at", at=began - since)
-        assert await ledger.replica.owe(await current(ledger, entry), "HTTP 503", at_least)
+        await ledger.replica.owe(await current(ledger, entry), "HTTP 503", at_least)
         (row,) = database.rows("SELECT wake, owed FROM requests")
         took = database.now() - began
         assert wanted - 0.1 <= row["wake"] - began <= wanted + 2 * took + 0.1
@@ -54,10 +54,10 @@ async def test_an_owed_message_does_not_wait_for_a_clock_that_was_set_back(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await answered(ledger)
-    assert await ledger.replica.owe(entry, "HTTP 503")
+    await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET owed = owed + 172800, wake = wake + 172800")
     (taken,) = await ledger.replica.take_over(9)
-    assert await ledger.replica.owe(taken, "HTTP 503", 3600.0)
+    await ledger.replica.owe(taken, "HTTP 503", 3600.0)
     assert await ledger.replica.take_over(9) == []
     again = await current(ledger, entry)
     assert again.owed_since == pytest.approx(database.now(), abs=60)
@@ -67,8 +67,8 @@ async def test_the_reason_of_an_owed_message_is_recorded_once(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await answered(ledger)
-    assert await ledger.replica.owe(entry, "not sent")
-    assert await ledger.replica.owe(await current(ledger, entry), "HTTP 503")
+    await ledger.replica.owe(entry, "not sent")
+    await ledger.replica.owe(await current(ledger, entry), "HTTP 503")
     (event,) = database.rows("SELECT request, detail FROM events WHERE kind = 'owed'")
     assert event == {"request": entry.request.id, "detail": "not sent"}
 
@@ -77,7 +77,7 @@ async def test_no_earlier_message_is_owed_once_a_request_has_moved_on(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
-    assert await ledger.replica.owe(entry, "HTTP 503")
+    await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await ledger.replica.take_over(9)
     assert await ledger.place(taken, "C1/1.5")
@@ -89,7 +89,7 @@ async def test_a_question_is_owed_no_more_once_it_is_asked(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger, state=State.WAITING, patience=60.0)
-    assert await ledger.replica.owe(entry, "HTTP 503")
+    await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await ledger.replica.take_over(9)
     assert await ledger.asked(taken, "C2/1.5")
@@ -100,7 +100,7 @@ async def test_every_replica_knows_the_age_of_the_oldest_owed_message(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     entry = await answered(ledger)
-    assert await ledger.replica.owe(entry, "HTTP 503")
+    await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET owed = :at", at=database.now() - 400.0)
     await other.replica.heartbeat()
     assert other.replica.owed_seconds == pytest.approx(400.0, abs=60)
@@ -117,6 +117,6 @@ async def test_a_replica_that_lost_a_request_cannot_owe_its_message(
     entry = await answered(ledger)
     database.execute("UPDATE requests SET holder = NULL")
     (taken,) = await other.replica.take_over(9)
-    assert await ledger.replica.owe(entry, "HTTP 503")
+    await ledger.replica.owe(entry, "HTTP 503")
     assert database.kinds().count("owed") == 0
     assert await other.end(taken, "delivered")

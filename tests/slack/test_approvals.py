@@ -255,7 +255,7 @@ async def test_a_reminder_of_a_deleted_question_is_no_error(
     assert ref
     slack.delete(slack.parents(APPROVALS)[0].ts)
     await asking.remind(request_, ref, UNTIL)
-    await asking.settle(entry_of(request_, ref, Shared()))
+    await asking.show_decision(entry_of(request_, ref, Shared()))
     assert slack.parents(APPROVALS) == []
 
 
@@ -265,11 +265,11 @@ async def test_a_decision_replaces_the_question(
     asking = approvals(posts)
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
-    await asking.settle(entry_of(request_, ref))
+    await asking.show_decision(entry_of(request_, ref))
     (question,) = slack.parents(APPROVALS)
     assert question.text.startswith(f"⏳ <@{APPROVER}> approved this")
     assert not has_button(question, "approve")
-    await asking.settle(entry_of(request_, ref, Shared()))
+    await asking.show_decision(entry_of(request_, ref, Shared()))
     assert "it was shared." in slack.parents(APPROVALS)[0].text
     assert slack.parents(APPROVALS)[0].edits == 2
 
@@ -282,7 +282,8 @@ async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
     assert ref
     slack.fail("chat.update", Slow(0.3))
     await asyncio.gather(
-        asking.settle(entry_of(request_, ref)), asking.settle(entry_of(request_, ref, Shared()))
+        asking.show_decision(entry_of(request_, ref)),
+        asking.show_decision(entry_of(request_, ref, Shared())),
     )
     assert "it was shared." in slack.parents(APPROVALS)[0].text
 

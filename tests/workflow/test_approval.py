@@ -240,7 +240,7 @@ class ClickedDuring:
         """Remind them."""
         await self._step("remind")
 
-    async def settle(self, *_: object) -> None:
+    async def show_decision(self, *_: object) -> None:
         """Show the result."""
 
     async def _step(self, what: str) -> None:

@@ -97,14 +97,14 @@ def context(
 def brief(step: ClickStep | None) -> tuple[object, ...]:
     """Return what a step does, without its message: the new state, the event, and the outcome."""
     match step:
-        case ApplyMove(move, _, settles):
-            return ApplyMove, move.to, move.kind, move.outcome, settles
-        case Reply(_, settles):
-            return Reply, settles
+        case ApplyMove(move, _, replaces):
+            return ApplyMove, move.to, move.kind, move.outcome, replaces
+        case Reply(_, replaces):
+            return Reply, replaces
         case Refuse(kind):
             return Refuse, kind
-        case Resubmit(origin, _, _, retry, settles):
-            return Resubmit, origin.trigger_id, retry.by if retry else None, settles
+        case Resubmit(origin, _, _, retry, replaces):
+            return Resubmit, origin.trigger_id, retry.by if retry else None, replaces
         case CancelRest() | None:
             return (step,)
 
@@ -152,7 +152,7 @@ def test_a_person_who_confirms_anothers_request_is_told_so_first() -> None:
 
 def test_a_late_confirmation_is_answered_even_if_the_clicker_cannot_be_looked_up() -> None:
     said = step_of(Act.CONFIRM, context(ENDED, NOT_TOLD, outcome=Shared()))
-    assert said == Reply(too_late(ENGLISH, ONE, Shared()), settles=True)
+    assert said == Reply(too_late(ENGLISH, ONE, Shared()), replaces=True)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_second_confirmation_says_as_the_first_that_the_approvers_are_asked() 
     first = step_of(Act.CONFIRM, context(CONFIRMING, None, FOUR))
     second = step_of(Act.CONFIRM, context(WAITING, None, FOUR))
     assert isinstance(first, ApplyMove)
-    assert second == Reply(first.message, settles=True)
+    assert second == Reply(first.message, replaces=True)
 
 
 def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
@@ -484,7 +484,7 @@ def test_sharing_again_has_the_new_reason_or_the_clickers_own_earlier_one(
     step = step_of(Act.SHARE_AGAIN, replace(clicked, click=replace(clicked.click, reason=given)))
     assert isinstance(step, Resubmit)
     assert (step.share.reason, step.share.again, step.origin.user_id) == (reason, True, by)
-    assert step.settles
+    assert step.replaces
 
 
 def test_a_batch_cannot_be_shared_again_as_a_whole() -> None:
