@@ -27,7 +27,7 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
     settings, observers = resources.settings, resources.observers
     watch = Watch(observers.lagged)
     ready, alive = _ready(resources, source, parts), _alive(resources, parts, watch)
-    metrics.look_at(
+    metrics.register_gauges(
         ready,
         {
             "work_under_way": resources.tasks.__len__,
@@ -48,8 +48,8 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
         METRICS: metrics.answer,
     }
     where = await listen(stack, listener.host, listener.port, posts, gets, observers.refused)
-    looks = ready.look, alive.look, metrics.refusals.look
-    stack.callback(asyncio.create_task(watch.run(*looks)).cancel)
+    each_second = ready.check, alive.check, metrics.refusals.log_new
+    stack.callback(asyncio.create_task(watch.run(*each_second)).cancel)
     return where
 
 

@@ -81,8 +81,8 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [
         log_event,
-        RepeatedFailures(runtime.clock).told,
-        *([metrics.told] if metrics else []),
+        RepeatedFailures(runtime.clock).on_event,
+        *([metrics.on_event] if metrics else []),
     ]
     ledger = await _ledger(stack, settings, observers, *listeners)
     in_force = PolicyInForce(settings.policy, runtime.now)

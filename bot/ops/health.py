@@ -82,7 +82,7 @@ class Health:
         """The names of all parts."""
         return tuple(self._troubles)
 
-    def look(self) -> Report:
+    def check(self) -> Report:
         """Return the current state; a state is dated from the first check that saw it, and the checks run every second."""
         parts = {name: self._part(name, trouble()) for name, trouble in self._troubles.items()}
         return Report(all(parts[name].ok for name in self._major), parts)
@@ -142,17 +142,17 @@ class Watch:
         self._sleep = sleep
         self._lags = deque[float](maxlen=_IN_A_ROW)
 
-    async def run(self, *looks: Callable[[], object]) -> None:
-        """Measure every second, and call each of `looks`, until cancelled."""
+    async def run(self, *work: Callable[[], object]) -> None:
+        """Measure every second, and call each of `work`, until cancelled."""
         while True:
             due = self._clock() + _EVERY
             await self._sleep(_EVERY)
             lag = max(0.0, self._clock() - due)
             self._lags.append(lag)
-            due_now: tuple[Callable[[], object], ...] = (partial(self._lagged, lag), *looks)
-            for look in due_now:
+            due_now: tuple[Callable[[], object], ...] = (partial(self._lagged, lag), *work)
+            for call in due_now:
                 try:
-                    look()
+                    call()
                 except Exception:  # noqa: BLE001  # the watch itself has to go on
                     _log.exception("unforeseen error")
 

@@ -106,7 +106,7 @@ class Metrics:
             lagged=self._histogram("loop_lag_seconds", "How late", _LAG_BUCKETS).observe,
         )
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Count an event of the ledger; called from any thread."""
         detail, of_request = event.facts.get("detail"), event.facts.get("request") is not None
         if of_request and event.facts.get("outcome"):
@@ -135,7 +135,7 @@ class Metrics:
         if failure := failure_of(event):
             self._count["failures"](failure.fixer.name.lower())
 
-    def look_at(
+    def register_gauges(
         self,
         ready: Health,
         depths: Mapping[str, Callable[[], int]],
@@ -147,7 +147,7 @@ class Metrics:
         `owed` returns for how many seconds the oldest delivery has been owed.
         """
         whole = self._gauge("ready", "Whether all parts are well that matter")
-        whole.set_function(lambda: ready.look().ok)
+        whole.set_function(lambda: ready.check().ok)
         parts = self._gauge("part_ok", "Whether a part is well", "part")
         for name in ready.names:
             parts.labels(name).set_function(partial(_is_well, ready, name))
@@ -225,7 +225,7 @@ class Metrics:
 
 
 def _is_well(health: Health, name: str) -> bool:
-    return health.look().parts[name].ok
+    return health.check().parts[name].ok
 
 
 def _worst(left: Callable[[], Mapping[Link, Sequence[float]]], link: Link) -> float:

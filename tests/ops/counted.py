@@ -44,12 +44,12 @@ def exercised() -> Metrics:
         event("delivered", request="r1"),
         event("taken over", request="r1"),
     ):
-        metrics.told(each)
+        metrics.on_event(each)
     ready = Health({"ledger": lambda: None}, lambda: 0.0)
     depths = dict.fromkeys(
         ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
     )
-    metrics.look_at(ready, depths, lambda: {link: [1.0] for link in Link}, lambda: 1.0)
+    metrics.register_gauges(ready, depths, lambda: {link: [1.0] for link in Link}, lambda: 1.0)
     return metrics
 
 

@@ -115,7 +115,7 @@ def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
 
     health = Health({"ledger": part("ledger")}, clock, minor={"policy": part("policy")})
     clock.now += 5
-    assert health.look().json == {
+    assert health.check().json == {
         "ok": True,
         "status": "ok",
         "parts": {
@@ -124,13 +124,13 @@ def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
         },
     }
     wrong["policy"] = "refused"
-    assert health.look().ok  # a minor part
-    assert health.look().status == "degraded"
+    assert health.check().ok  # a minor part
+    assert health.check().status == "degraded"
     wrong["ledger"] = "down"
-    assert not health.look().ok
+    assert not health.check().ok
     clock.now += 2.25
     wrong["ledger"] = "still down"  # which is no change
-    assert health.look().json == {
+    assert health.check().json == {
         "ok": False,
         "status": "failing",
         "parts": {
@@ -139,9 +139,9 @@ def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
         },
     }
     del wrong["ledger"]
-    health.look()
+    health.check()
     clock.now += 1
-    assert health.look().parts["ledger"].seconds == 1.0
+    assert health.check().parts["ledger"].seconds == 1.0
 
 
 # The event loop.

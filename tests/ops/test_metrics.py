@@ -117,8 +117,8 @@ def test_no_value_from_outside_becomes_a_label(
         tell.renewed(one, other)
         tell.refused(one, NotFromSlack.STALE)
         for known in (kind, "denied", "mistake", "answered"):
-            metrics.told(event(known, detail=detail, outcome=outcome))
-            metrics.told(event(known, detail=detail, outcome=outcome, request="r1"))
+            metrics.on_event(event(known, detail=detail, outcome=outcome))
+            metrics.on_event(event(known, detail=detail, outcome=outcome, request="r1"))
     closed = {
         *(*labels.COMMANDS, *OUTCOMES, *labels.DELIVERIES, *labels.DENIALS, labels.OTHER),
         *(*labels.MISTAKES, *labels.FAREWELLS, *labels.METHODS, *labels.WECHAT_CALLS, "command"),
@@ -223,7 +223,7 @@ def test_each_event_counts_once_in_its_metric(
 ) -> None:
     metrics = Metrics("1")
     before = counts(metrics)
-    metrics.told(event(kind, **facts))
+    metrics.on_event(event(kind, **facts))
     after = counts(metrics)
     changed = {name for name, value in after.items() if value != before[name]}
     mine = {name for name in changed if name.startswith("share_env_") and "_created" not in name}
@@ -391,7 +391,7 @@ async def test_concurrent_scrapes_share_one_answer(
 
     metrics = Metrics("1", count().__next__, rest)
     ready = Health({"ledger": lambda: looks.append("once")}, Clock())
-    metrics.look_at(ready, {}, None, Clock())
+    metrics.register_gauges(ready, {}, None, Clock())
     each = len(ready.names) + 1  # the whole, and each part
 
     async def answer(request: web.BaseRequest) -> web.Response:

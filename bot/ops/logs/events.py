@@ -38,7 +38,7 @@ class RepeatedFailures:
         self._times = 0
         self._warned: dict[str, float] = {}
 
-    def told(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Note how a request ended; called from any thread."""
         if event.kind != "answered" or event.facts.get("outcome") not in _TRIED:
             return
@@ -65,7 +65,7 @@ class RepeatedFailures:
 
 
 class Refusals:
-    """Logs refused POSTs with a rate limit; `look` has to be called every second or so."""
+    """Logs refused POSTs with a rate limit; `log_new` has to be called every second or so."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -76,7 +76,7 @@ class Refusals:
         """Note a refusal; there are few paths and reasons."""
         self._new[path, why] += 1
 
-    def look(self) -> None:
+    def log_new(self) -> None:
         """Log each path and reason that was not logged within the last minute."""
         now = self._clock()
         for each in [each for each in self._new if now >= self._due.get(each, now)]:

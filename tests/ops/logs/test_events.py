@@ -61,7 +61,7 @@ def test_three_equal_failures_in_a_row_are_one_warning_if_operators_can_fix_them
 ) -> None:
     repeated = RepeatedFailures(Clock())
     for each in events:
-        repeated.told(each)
+        repeated.on_event(each)
     assert causes(caplog) == warned
 
 
@@ -69,18 +69,18 @@ def test_a_cause_is_logged_once_an_hour(caplog: pytest.LogCaptureFixture) -> Non
     clock = Clock()
     repeated = RepeatedFailures(clock)
     for _ in range(5):
-        repeated.told(failed(DEAD))
+        repeated.on_event(failed(DEAD))
         clock.now += 700.0
     assert causes(caplog) == [DEAD]
     clock.now += 3600.0
-    repeated.told(failed(DEAD))
+    repeated.on_event(failed(DEAD))
     assert causes(caplog) == [DEAD] * 2
 
 
 def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     repeated, guidance = RepeatedFailures(Clock()), for_trouble(Trouble.TOKEN_SERVER_REFUSED)
     for _ in range(3):
-        repeated.told(failed(REFUSED))
+        repeated.on_event(failed(REFUSED))
     (line,) = caplog.records
     fields = vars(line)
     assert (fields["why"], fields["fix"]) == (guidance.title, guidance.steps[0])
@@ -91,7 +91,7 @@ def test_a_warning_has_no_unfilled_placeholder(caplog: pytest.LogCaptureFixture)
     repeated = RepeatedFailures(Clock())
     for guidance in all_guidance():
         for _ in range(3):
-            repeated.told(failed(guidance.key))
+            repeated.on_event(failed(guidance.key))
     assert len(caplog.records) > 20
     assert not [line for line in caplog.records if "{" in vars(line)["fix"]]
 
@@ -108,21 +108,21 @@ def test_refusals_are_logged_at_once_and_then_once_a_minute_with_their_number(
 ) -> None:
     clock = Clock()
     refusals = Refusals(clock)
-    refusals.look()
+    refusals.log_new()
     assert lines(caplog) == []
     refusals.refused(PATH, NotFromSlack.SIGNATURE)
-    refusals.look()
+    refusals.log_new()
     assert lines(caplog) == [("delivery refused", PATH, 1)]
     for _ in range(59):
         clock.now += 1
         refusals.refused(PATH, NotFromSlack.SIGNATURE)
-        refusals.look()
+        refusals.log_new()
     assert lines(caplog) == []
     clock.now += 1
-    refusals.look()
+    refusals.log_new()
     assert lines(caplog) == [("delivery refused", PATH, 59)]
     clock.now += 120
-    refusals.look()
+    refusals.log_new()
     assert lines(caplog) == []
 
 
@@ -132,5 +132,5 @@ def test_each_reason_has_its_own_line_and_says_what_to_look_at(
     refusals = Refusals(Clock())
     for why in NotFromSlack:
         refusals.refused(PATH, why)
-    refusals.look()
+    refusals.log_new()
     assert [vars(line)["reason"] for line in caplog.records] == [why.value for why in NotFromSlack]
