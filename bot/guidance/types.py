@@ -125,8 +125,20 @@ class Guidance:
         return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
+_TO_THEMSELVES: Final = {
+    "send this message to {contact}: they ": "",
+    "send this message to {contact}": "run share-env-bot doctor",
+    "tell {contact}: ": "",
+}
+
+
 def in_general(text: str) -> str:
-    """Return a meaning or a step for whoever runs the bot, and sees beside it which owner and env it is about."""
+    """Return a meaning or a step for whoever runs the bot, and sees beside it which owner and env it is about.
+
+    What sends a requester to them tells them what to do instead.
+    """
+    for sends, instead in _TO_THEMSELVES.items():
+        text = text.replace(sends, instead)
     told = text.format(owner="the owner", env="the env", contact="the people who run this bot")
     return told[0].upper() + told[1:]
 

@@ -11,11 +11,12 @@ from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, or_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from bot.domain.request import State
+from bot.domain.request import Request, State
 from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.database import REACHING, reason_of, remedy
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
+from bot.ledger.items import Item, read_items
 from bot.ledger.schema import OPEN, events, requests
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
@@ -97,6 +98,12 @@ def find(engine: Engine, request: str) -> Entry | None:
     with _reported(engine), engine.connect() as connection:
         found = read_entries(connection, select(requests).where(requests.c.id == request))
     return found[0] if found else None
+
+
+def items(engine: Engine, batch: Request) -> list[Item]:
+    """Return the items of a batch that are recorded; raises CannotOpenError."""
+    with _reported(engine), engine.connect() as connection:
+        return read_items(connection, batch)
 
 
 def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:

@@ -2,16 +2,21 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from bot.domain.outcome import Failed, Unknown
+from bot.domain.batch import groups_of
+from bot.domain.outcome import Failed, Outcome, Unknown
+from bot.domain.request import State
 from bot.guidance import in_general
 from bot.ledger import Entry
 from bot.ledger.address import CannotOpenError
-from bot.ledger.audit import EventFilter, delete_before, find, open_for_audit, read
+from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
+from bot.ledger.items import Item
+from bot.ledger.outcomes import name_of
 from bot.ops.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
@@ -64,13 +69,14 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         batch = find(engine, entry.request.batch) if entry and entry.request.batch else None
         wanted = EventFilter(request=request, batch=batch.request.id if batch else None)
         events = list(read(engine, wanted, words=True))
+        its = items(engine, entry.request) if entry and entry.request.appids else []
     except CannotOpenError as error:
         return complain([str(error)], parts.secrets)
     if entry is None:
         found = f"No request “{request}” is in the ledger. Its id is in the answer in Slack and in the log."
         complain([found], parts.secrets)
         return FAILED
-    for line in story(entry, batch or entry, events, asyncio.run(_workspace(parts))):
+    for line in story(entry, batch or entry, its, events, asyncio.run(_workspace(parts))):
         print(line)
     return FINE
 
@@ -94,14 +100,18 @@ async def _workspace(parts: Parts) -> str | None:
 
 
 def story(
-    entry: Entry, whole: Entry, events: Sequence[Mapping[str, object]], workspace: str | None
+    entry: Entry,
+    whole: Entry,
+    its: Sequence[Item],
+    events: Sequence[Mapping[str, object]],
+    workspace: str | None,
 ) -> Iterator[str]:
-    """Yield the lines; `whole` is what was asked for together, which has the messages.
+    """Yield the lines; `whole` is what was asked for together, which has the messages, `its` are the items of a batch.
 
     `workspace` is the URL of Slack's workspace, for links, if it is known.
     """
     comments = (str(event["comment"]) for event in events if event.get("comment"))
-    for name, value in (*_about(entry), ("comment", next(comments, ""))):
+    for name, value in (*_about(entry, its), ("comment", next(comments, ""))):
         if value:
             yield f"{name:<9} {printable(value)}"
     yield ""
@@ -110,16 +120,28 @@ def story(
     if stands:
         yield ""
         yield from stands
-    if isinstance(entry.outcome, Failed | Unknown):
-        guidance = entry.outcome.guidance
-        yield ""
-        yield f"{guidance.title}. {in_general(guidance.meaning)}"
-        yield from (
-            f"{number}. {in_general(step)}" for number, step in enumerate(guidance.steps, 1)
-        )
+    if its:
+        for group in groups_of([(item.request.appid, item.outcome) for item in its]):
+            yield from _what_to_do(group.outcome, f"{len(group.appids)} of {len(its)}: ")
+    else:
+        yield from _what_to_do(entry.outcome)
 
 
-def _about(entry: Entry) -> Iterator[tuple[str, str]]:
+def _what_to_do(outcome: Outcome | None, how_many: str = "") -> Iterator[str]:
+    """Yield what a failure means, what to do, and what WeChat said; nothing for any other outcome."""
+    if not isinstance(outcome, Failed | Unknown):
+        return
+    guidance, said = outcome.guidance, outcome.said
+    doctor = ("Run share-env-bot doctor.",) if guidance.doctor else ()
+    steps = (*doctor, *guidance.steps_with(said.errmsg if said else ""))
+    yield ""
+    yield f"{how_many}{guidance.title}. {in_general(guidance.meaning)}"
+    yield from (f"{number}. {in_general(step)}" for number, step in enumerate(steps, 1))
+    if said:
+        yield printable(f"WeChat said: {said.errcode} {said.errmsg}".rstrip())
+
+
+def _about(entry: Entry, its: Sequence[Item]) -> Iterator[tuple[str, str]]:
     request, origin = entry.request, entry.request.origin
     yield "request", request.id
     yield "who", f"{origin.user_id} of {origin.team_id}"
@@ -131,14 +153,22 @@ def _about(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "rule", request.rule
     yield "reason", request.reason or ""
     yield "state", entry.state.value
-    yield "outcome", type(entry.outcome).__name__.lower() if entry.outcome else ""
+    if entry.until and entry.state in {State.CONFIRMING, State.WAITING}:
+        yield "until", _time(datetime.fromtimestamp(entry.until, UTC))
+    yield "outcome", name_of(entry.outcome) if entry.outcome else ""
+    ends = Counter(name_of(item.outcome) if item.outcome else "open" for item in its)
+    yield "items", ", ".join(f"{count} {name}" for name, count in ends.most_common())
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _step(event: Mapping[str, object]) -> str:
     at = datetime.fromisoformat(str(event["at"])).astimezone(UTC)
     facts = (f"{name}={event[name]}" for name in _FACTS if event.get(name) not in {None, ""})
     item = event.get("request") or ""
-    line = f"{at:%Y-%m-%d %H:%M:%S}  {item!s:<12} {event['kind']!s:<14} {' '.join(facts)}"
+    line = f"{_time(at)}  {item!s:<12} {event['kind']!s:<14} {' '.join(facts)}"
     return printable(line.rstrip())
 
 

@@ -357,3 +357,10 @@ def test_steps_for_operators_name_no_particular_owner_or_env() -> None:
     assert in_general("{owner} shares {env}; ask {contact}.") == (
         "The owner shares the env; ask the people who run this bot."
     )
+
+
+@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
+def test_no_step_sends_operators_to_themselves(row: Guidance) -> None:
+    steps = " ".join(map(in_general, row.steps))
+    assert "the people who run this bot" not in steps
+    assert "this message" not in steps

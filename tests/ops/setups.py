@@ -27,6 +27,7 @@ effect = "approve"
 approvers = {{ {who}, channel = "{channel}" }}
 """
 OWNED = '[[owner]]\nappid = "{appid}"\nenvs = ["prod-*"]\n'
+_NOT_LISTED = "access clientip is not registered, requestIP: 203.0.113.7"
 NO_TOKEN_SERVER = dict[str, str | None].fromkeys(
     ("WECHAT_TOKEN_SERVER_URL", "WECHAT_TOKEN_SERVER_AUTHORIZATION")
 )
@@ -507,7 +508,9 @@ BROKEN: dict[str, Broken] = {
         for_code(40164).title, for_code(40164).steps[0], wechat_fails("getenvinfo", Code(40164))
     ),
     "an address that is not on the platform's list": at_a_share(
-        for_code(61004).title, "白名单IP", wechat_fails("getenvinfo", Code(61004))
+        f"; WeChat said: {_NOT_LISTED}",
+        "白名单IP",
+        wechat_fails("getenvinfo", Code(61004, _NOT_LISTED)),
     ),
     "no permission for CloudBase": at_a_share(
         for_code(48001).title, "云开发管理权限", wechat_fails("getenvinfo", Code(48001))

@@ -1,4 +1,5 @@
 import asyncio
+import re
 
 import pytest
 
@@ -37,13 +38,15 @@ async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
         *("release 4.2", "failed"),
     ):
         assert words in about
-    kinds = [line.split()[3] for line in steps.splitlines()]
+    kinds = [line.split()[4] for line in steps.splitlines()]
     assert kinds == ["accepted", "placed", "call", "answered", "delivered"]
     assert "errcode=85088" in steps
     assert "rid=" in steps
     assert links.endswith(f"/archives/{RELEASES}/p{parent.ts.replace('.', '')}")
     assert links.split()[1].startswith("https://")
     assert what.splitlines()[1].startswith("1. ")
+    assert what.splitlines()[-1].startswith("WeChat said: 85088 ")
+    assert all(line[:24].endswith(" UTC ") for line in steps.splitlines())
 
 
 async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
@@ -60,7 +63,7 @@ async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
     about, steps, links, what = out.strip().split("\n\n")
     for words in ("batch     request1\n", f"appid     {OWNER}\n", "comment   go on"):
         assert words in about
-    kinds = [line.split()[2:4] for line in steps.splitlines()]
+    kinds = [line.split()[3:5] for line in steps.splitlines()]
     assert kinds == [
         ["request1", "accepted"],
         ["request1", "approved"],
@@ -70,8 +73,34 @@ async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
     answer, asked = links.splitlines()
     assert answer.endswith(f"/archives/{RELEASES}/p{parent.ts.replace('.', '')}")
     assert f"/archives/{APPROVALS}/" in asked
-    assert "the people who run this bot" in what
     assert "{" not in what
+
+
+async def test_the_story_of_a_batch_counts_its_items_and_ends_with_each_cause_and_the_next_steps(
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = "access clientip is not registered, requestIP: 203.0.113.7"
+    wechat.fail("shareenv", Code(61004, address), times=None, appid=OWNER)
+    wechat.fail("shareenv", Code(85088), times=None, appid=APPID)
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{APPID} {OWNER} wx00000000000000aa {ENV}")
+        await slack.until(ended)
+    _, out, _ = await story_of(rig, "request1", capsys)
+    about, _, _, *causes = out.strip().split("\n\n")
+    assert about.endswith("items     2 failed, 1 shared")
+    for cause, said in zip(causes, ("85088", f"61004 {address}"), strict=True):
+        assert cause.startswith("1 of 3: ")
+        assert f"\nWeChat said: {said}" in cause
+
+
+async def test_the_story_of_a_request_that_waits_says_until_when(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        _, out, _ = await story_of(rig, "request1", capsys)
+    assert re.search(r"^until     \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", out, re.MULTILINE)
 
 
 async def test_the_link_to_an_answer_in_a_thread_leads_to_the_thread(

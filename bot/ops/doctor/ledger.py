@@ -72,8 +72,9 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             if first[0].level != "ok":
                 return LedgerLook(first)
             # While the reader is open: see `open_read_only`.
-            findings = (*first, _write(url, path))
-            return LedgerLook(findings, _kept(engine, tokens), live_replicas(engine))
+            bots = live_replicas(engine)
+            findings = (*first, _write(url, path), _bots(bots))
+            return LedgerLook(findings, _kept(engine, tokens), bots)
     except SQLAlchemyError as error:
         why = reason_of(error)
         found = f"it cannot be read ({why})"
@@ -129,6 +130,13 @@ def _write(url: URL, path: Path | None) -> Finding:
         )
         return wrong("ledger-write", f"it takes nothing ({why})", fix, *_causes(why))
     return ok("ledger-write", "it can be written to (tried, and taken back)")
+
+
+def _bots(running: int) -> Finding:
+    if not running:
+        fix = "Start it. If it ended by itself, the end of its log says why."
+        return warning("bot", "none runs on this ledger, so nobody is answered", fix)
+    return ok("bot", f"running on this ledger: {running}")
 
 
 def _causes(why: str) -> tuple[str, ...]:

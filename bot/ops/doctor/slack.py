@@ -96,7 +96,7 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
         )
         return warning(name, f"{held}{known}", fix)
     if replicas and others < replicas:
-        fix = "Look at the bot's log: it is not connected to Slack, or to another Slack app."
+        fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
         return warning(name, f"{held}{known}", fix)
     return ok(name, f"{held}{known}")
 

@@ -133,8 +133,9 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
 def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
     """Return WeChat's refusal as a finding that applies to any owner."""
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
+    told = f"; WeChat said: {said.errmsg}" if said and said.errmsg and guidance.read else ""
     causes = causes_of(guidance, name)
-    return wrong(name, f"{guidance.title}{code}", first_step(guidance), *causes)
+    return wrong(name, f"{guidance.title}{code}{told}", first_step(guidance), *causes)
 
 
 def causes_of(guidance: Guidance, name: str) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ async def test_a_missing_ledger_is_fine_and_is_not_created(
 ) -> None:
     database.unlink()  # noqa: ASYNC240  # nothing runs yet
     assert await level_of(environ, "ledger") == "warning"
+    assert await findings_of(environ, "bot") == []
     assert contents(tmp_path) == {}
 
 
@@ -151,6 +152,17 @@ async def test_a_running_bot_is_not_taken_for_another_program(
     async with running(settings_of(environ)):
         assert await level_of(environ, "ledger-write") == "ok"
         assert rows(database, "SELECT count(*) FROM replicas") == [(1,)]
+
+
+async def test_whether_a_bot_runs_on_the_ledger_is_reported(environ: dict[str, str]) -> None:
+    async with running(settings_of(environ)):
+        runs = await finding_of(environ, "bot")
+    stopped = await finding_of(environ, "bot")
+    assert (runs.level, runs.found) == ("ok", "running on this ledger: 1")
+    assert (stopped.level, stopped.found) == (
+        "warning",
+        "none runs on this ledger, so nobody is answered",
+    )
 
 
 async def test_the_files_that_a_crash_left_are_not_changed(
