@@ -187,7 +187,9 @@ async def test_with_a_key_the_tokens_are_encrypted_and_there_is_no_warning(
         code, out, _ = await finished(environ, tmp_path, "doctor")
     assert chain(wechat) == [*before, ("api_get_authorizer_info", 0)]  # the doctor's
     assert code == 0
-    assert f"⚠️ encryption: still encrypted with an older key: component, ticket, {OWNER}" in out
+    assert (
+        f"⚠️ encryption: platform-token, ticket, {OWNER}: still encrypted with an older key" in out
+    )
 
 
 @pytest.mark.parametrize("key", ["", KEY], ids=["no key", "a key"])

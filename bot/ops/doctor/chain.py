@@ -74,12 +74,16 @@ async def check_chain(setup: Setup) -> list[Finding]:
 def _encryption(kept: StoredTokens, *, keyed: bool) -> Iterator[Finding]:
     """Yield how the tokens are encrypted; `keyed` if the bot has a key for the next ones."""
     for state in Sealed:
-        names = sorted(name for name, (_, found) in kept.items() if state in found)
+        names = sorted(
+            _LINKS[Link.PLATFORM][0] if name == COMPONENT else name
+            for name, (_, found) in kept.items()
+            if state in found
+        )
         if names:
             level, fix = _SEALED[state]
             if state is Sealed.PLAIN and keyed:
                 fix = _NEXT_TIME
-            yield Finding("encryption", level, f"{state.value}: {', '.join(names)}", fix)
+            yield Finding("encryption", level, f"{', '.join(names)}: {state.value}", fix)
 
 
 def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Finding:

@@ -256,7 +256,7 @@ def test_every_way_to_store_a_token_has_a_finding() -> None:
 async def test_the_protection_of_the_tokens_is_reported(chain: dict[str, str]) -> None:
     assert (
         await finding_of(chain, "encryption")
-    ).found == f"not encrypted: component, ticket, {OWNER}"
+    ).found == f"platform-token, ticket, {OWNER}: not encrypted"
     key = Fernet.generate_key().decode()
     for value, step in (("", "Set TOKEN_ENCRYPTION_KEY."), (key, "Each is encrypted at its next")):
         finding = await finding_of(chain | {"TOKEN_ENCRYPTION_KEY": value}, "encryption")
@@ -278,6 +278,9 @@ async def test_changed_or_lost_keys_are_reported(
     assert await level_of(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
     lost = complaints(await examine(chain | {"TOKEN_ENCRYPTION_KEY": new}))
     assert [each.names for each in lost] == [("encryption",)]
+    assert lost[0].finding.found.startswith(
+        f"platform-token, ticket, {OWNER}: encrypted with a key"
+    )
     assert lost[0].unchecked == ("wechat", "permissions")
 
 
