@@ -1,6 +1,7 @@
 """What the approvers see: the question, its reminder, and what replaces it after the decision."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.domain.click import Act
 from bot.domain.outcome import Cancelled, Expired, Finished, Outcome, Rejected
@@ -22,12 +23,19 @@ from bot.messages.words import (
 _PAST = 3
 _LISTED = msgid("All of them are listed in the thread below.")
 
-Past = tuple[Request, Outcome | None, float, str | None]
-"""An earlier share: the request, how and when it ended (Unix seconds), and the address of its thread."""
+
+@dataclass(frozen=True, slots=True)
+class EarlierShare:
+    """An earlier request that shared the same env: how and when it ended (Unix seconds), and the URL of its thread."""
+
+    request: Request
+    outcome: Outcome | None
+    ended: float
+    link: str | None
 
 
 def question(
-    words: Words, request: Request, past: Sequence[Past], until: float, approvers: str
+    words: Words, request: Request, past: Sequence[EarlierShare], until: float, approvers: str
 ) -> Message:
     """Ask the approvers to decide.
 
@@ -86,23 +94,21 @@ def details(words: Words, request: Request) -> str:
     return "\n".join(lines)
 
 
-def _before(words: Words, past: Sequence[Past]) -> str:
+def _before(words: Words, past: Sequence[EarlierShare]) -> str:
     if not past:
         return words("*I have not shared this env before.*")
-    lines = [_earlier(words, *earlier) for earlier in past[:_PAST]]
+    lines = [_earlier(words, earlier) for earlier in past[:_PAST]]
     shown = [*lines, *([words("and earlier ones")] if len(past) > _PAST else [])]
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"
 
 
-def _earlier(
-    words: Words, earlier: Request, outcome: Outcome | None, ended: float, link: str | None
-) -> str:
-    say, receivers = words.about(earlier), how_many(words, earlier.receivers)
-    if isinstance(outcome, Finished):
-        count = outcome.tally.shared
+def _earlier(words: Words, earlier: EarlierShare) -> str:
+    say, receivers = words.about(earlier.request), how_many(words, earlier.request.receivers)
+    if isinstance(earlier.outcome, Finished):
+        count = earlier.outcome.tally.shared
         receivers = words.count("{count} mini program", "{count} mini programs", count)
-    shared = say("with {receivers} by {who}, {when}", receivers=receivers, when=when(ended))
-    return shared + (f" · <{link}|{say('thread')}>" if link else "")
+    shared = say("with {receivers} by {who}, {when}", receivers=receivers, when=when(earlier.ended))
+    return shared + (f" · <{earlier.link}|{say('thread')}>" if earlier.link else "")
 
 
 def reminder(words: Words, request: Request, until: float, approvers: str | None) -> Message:

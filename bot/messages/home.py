@@ -24,8 +24,13 @@ _BROKEN = {
 }
 
 
-ToDecide = tuple[Request, float, str | None]
-"""A request that waits for a decision: when it expires (Unix seconds), and the URL of the question."""
+@dataclass(frozen=True, slots=True)
+class ToDecide:
+    """A request that waits for a decision: when it expires (Unix seconds), and the URL of the question."""
+
+    request: Request
+    until: float
+    link: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def home(
         page += message(_how(words))
     if records is None:
         return page + message(no_history(words).parts[0])
-    waiting = [_undecided(words, *each) for each in records.waiting[:LISTED]]
+    waiting = [_undecided(words, each) for each in records.waiting[:LISTED]]
     page += _section(words, words("*Waiting for your decision*"), waiting, len(records.waiting))
     stoppable = [_stoppable(words, line) for line in records.stoppable[:LISTED]]
     page += _section(words, words("*What you can cancel*"), stoppable, len(records.stoppable))
@@ -89,7 +94,8 @@ def _section(words: Words, title: str, told: Sequence[Message], total: int) -> M
     return sum([*told, rest], start=message(title))
 
 
-def _undecided(words: Words, request: Request, until: float, link: str | None) -> Message:
+def _undecided(words: Words, waiting: ToDecide) -> Message:
+    request, link = waiting.request, waiting.link
     where = words("All of them are listed in <{link}|this thread>.", link=link) if link else ""
     brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
     return message(
@@ -97,7 +103,7 @@ def _undecided(words: Words, request: Request, until: float, link: str | None) -
         appids(request, where),
         details(words, brief),
         choice(words, request),
-        limits(words, request, until),
+        limits(words, request, waiting.until),
     )
 
 

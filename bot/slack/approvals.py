@@ -7,7 +7,7 @@ from functools import partial
 from bot.domain.request import Request
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.approvals import asked_directly, decided, question, reminder
+from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
 from bot.messages.blocks import message
 from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Tongues
@@ -84,7 +84,10 @@ class ApproverMessages:
         rule = approving_rule(self._in_force.policy, request)
         if rule is None or rule.approvers is None:
             return None
-        before = [(e.request, e.outcome, e.ended or e.created, self._link(e.place)) for e in past]
+        before = [
+            EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place))
+            for e in past
+        ]
         words, posted_questions = self._tongues.channel, list[Posted]()
         for conversation in await self._where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel

@@ -39,7 +39,7 @@ def _review(context: ClickContext) -> _Review:
     decisions = decide_again(policy, request, context.requester)
     return _Review(
         deciding_rules(policy, request, decisions),
-        doubt_in(strictest(decisions)[1]),
+        doubt_in(strictest(decisions).decision),
         ground_against(policy, request, decisions),
     )
 

@@ -80,7 +80,7 @@ class Home:
         if isinstance(person, Unreadable) or not _approves(policy, person):
             return ()
         return [
-            (entry.request, entry.until or entry.created, self.link(entry.asked))
+            ToDecide(entry.request, entry.until or entry.created, self.link(entry.asked))
             for entry in await self.ledger.clicks.waiting(person.team_id)
             if _decides(policy, entry.request, person)
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
@@ -28,7 +29,12 @@ from bot.policy.kinds import (
 
 _CONFIRM_SECONDS = 600.0
 
-Decided = tuple[Ask, Decision]
+
+class Decided(NamedTuple):
+    """A question to the policy, and its decision."""
+
+    ask: Ask
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,9 @@ def decide_all(
     if isinstance(person, Unreadable):
         nobody = Person(origin.team_id, origin.user_id)
         no = Deny(PersonUnreadable(person))
-        return [(Ask(nobody, origin.channel_id, appid, env), no) for appid in appids]
+        return [Decided(Ask(nobody, origin.channel_id, appid, env), no) for appid in appids]
     asks = [Ask(person, origin.channel_id, appid, env) for appid in appids]
-    return [(ask, decide(policy, ask)) for ask in asks]
+    return [Decided(ask, decide(policy, ask)) for ask in asks]
 
 
 def decide_again(
@@ -74,9 +80,9 @@ def strictest(decisions: Sequence[Decided]) -> Decided:
     """Return the decision that counts for a batch: the first sure denial, else one in doubt, else an approval."""
 
     def rank(decided: Decided) -> int:
-        if isinstance(decided[1], Deny):
-            return 1 if doubt_in(decided[1]) else 0
-        return 2 if isinstance(decided[1], NeedsApproval) else 3
+        if isinstance(decided.decision, Deny):
+            return 1 if doubt_in(decided.decision) else 0
+        return 2 if isinstance(decided.decision, NeedsApproval) else 3
 
     return min(decisions, key=rank)
 

@@ -112,9 +112,8 @@ class Intake:
             return await self._dry_run(words, ruled, request, until)
         if self.stopping:
             return stopping(words)
-        first = first_state(ruled)
         with log_request(request.id):
-            return await self._record(words, request, first, until, retry, own=own)
+            return await self._record(words, request, ruled, until, retry, own=own)
 
     async def _dry_run(
         self, words: Words, ruled: Permitted, request: Request, until: float
@@ -150,14 +149,14 @@ class Intake:
         self,
         words: Words,
         request: Request,
-        first: tuple[State, float | None],
+        ruled: Permitted,
         until: float,
         retry: Retry | None,
         *,
         own: bool,
     ) -> Message:
         """Record the request and return the answer; if the ledger is down, nothing happens."""
-        state, patience = first
+        state, patience = first_state(ruled)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
         facts = partial(facts_of, request)
         log_facts = partial(_log_facts, "accepted", request.origin, facts)

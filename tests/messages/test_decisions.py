@@ -32,7 +32,7 @@ from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.approvals import Past, asked_directly, decided, question, reminder
+from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
 from bot.messages.batches import progress
 from bot.messages.clicks import too_late
 from bot.messages.decisions import (
@@ -66,12 +66,12 @@ MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
 APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
 COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
 GUIDANCE = all_guidance()[0]
-PAST: list[Past] = [
-    (replace(ONE, id=f"past{n}"), Shared(), AT - n, None if n % 2 else "https://x/1")
+PAST = [
+    EarlierShare(replace(ONE, id=f"past{n}"), Shared(), AT - n, None if n % 2 else "https://x/1")
     for n in range(5)
 ]
-BATCHES: list[Past] = [
-    (MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)
+BATCHES = [
+    EarlierShare(MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)
 ]
 RULE = Rule(
     "four eyes",

@@ -14,7 +14,7 @@ from bot.domain.request import Request
 from bot.guidance import for_code
 from bot.messages import Message
 from bot.messages.history import Line
-from bot.messages.home import LISTED, Records, home, view
+from bot.messages.home import LISTED, Records, ToDecide, home, view
 from bot.messages.words import Words
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.views import MAX_BYTES, view_errors
@@ -49,7 +49,10 @@ PAST = [
     line_of(4, Failed(for_code(85088))),
     line_of(6, Unknown(for_code(-1)), None),
 ]
-WAITING = [(request('release 12 & "hotfix" <3'), NOW, LINK), (request(), NOW + 3600, None)]
+WAITING = [
+    ToDecide(request('release 12 & "hotfix" <3'), NOW, LINK),
+    ToDecide(request(), NOW + 3600, None),
+]
 ALL = Records(PAST, WAITING, CHAINS["fresh"])
 
 
@@ -78,7 +81,12 @@ PAGES = {
     "nothing yet": page(),
     "batches wait": page(
         records=Records(
-            (), [(batch(10), NOW, LINK), (batch(11), NOW, LINK), (batch(12), NOW, None)]
+            (),
+            [
+                ToDecide(batch(10), NOW, LINK),
+                ToDecide(batch(11), NOW, LINK),
+                ToDecide(batch(12), NOW, None),
+            ],
         )
     ),
     "what an operator can cancel": page(
@@ -95,7 +103,7 @@ PAGES = {
 FULL = page(
     records=Records(
         [line_of(2 * n, Shared()) for n in range(11)],
-        [(request(), NOW, LINK)] * 12,
+        [ToDecide(request(), NOW, LINK)] * 12,
         stoppable=[line_of(2 * n, None) for n in range(12)],
     )
 )
@@ -162,7 +170,7 @@ def test_hostile_texts_are_escaped_and_fit(words: Words, text: str) -> None:
     many = replace(asked, appid="", appids=(text,) * 50)
     records = Records(
         [Line(asked, None, NOW, LINK)] * 11,
-        [(asked, NOW, LINK), (many, NOW, LINK)] * 20,
+        [ToDecide(asked, NOW, LINK), ToDecide(many, NOW, LINK)] * 20,
         CHAINS["many owners"],
     )
     for rules in ((rule,) * 12, ()):

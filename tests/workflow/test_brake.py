@@ -26,7 +26,7 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.workflow.brake import BrakeVerdict, verdict
-from bot.workflow.ruling import decide_all
+from bot.workflow.ruling import Decided, decide_all
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
 from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, for_platform_team
 from tests.workflow.test_batches import answer_to_all, line, shared
@@ -348,5 +348,5 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
     denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
     passing = trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
-    found = verdict(Policy((rule,), default_owner=OWNER), entry, [(ask, denied)])
+    found = verdict(Policy((rule,), default_owner=OWNER), entry, [Decided(ask, denied)])
     assert found is (BrakeVerdict.IN_DOUBT if passing else BrakeVerdict.STOP)

@@ -64,7 +64,7 @@ POLICY = Policy((PLAIN,))
 def decided(decisions: list[Decision]) -> list[Decided]:
     person = Person("T1", "U1")
     asks = decide_all(POLICY, ORIGIN, person, [f"wx{n:016x}" for n in range(len(decisions))], "e")
-    return [(ask, decision) for (ask, _), decision in zip(asks, decisions, strict=True)]
+    return [Decided(ask, decision) for (ask, _), decision in zip(asks, decisions, strict=True)]
 
 
 @given(DECISIONS)
