@@ -381,9 +381,7 @@ async def test_a_client_that_prefers_openmetrics_gets_it_and_any_other_gets_plai
         assert (status, Counts(text)["share_env_ready"] in {0.0, 1.0}) == (200, True), accept
 
 
-async def test_concurrent_scrapes_share_one_answer(
-    http: aiohttp.ClientSession,
-) -> None:
+async def test_concurrent_scrapes_share_one_answer(http: aiohttp.ClientSession) -> None:
     requests, looks, rested = list[str](), list[str](), asyncio.Event()
 
     async def rest(_: float) -> None:

@@ -65,9 +65,7 @@ def test_a_table_escapes_characters_that_could_forge_a_row(
     ]
 
 
-def test_a_json_line_escapes_them_and_keeps_its_value(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_json_line_escapes_them_and_keeps_its_value(capsys: pytest.CaptureFixture[str]) -> None:
     write_rows([{"comment": f"{FORGED}\U000e0041"}], "jsonl")
     (line,) = capsys.readouterr().out.split("\n")[:-1]
     assert line.isprintable()

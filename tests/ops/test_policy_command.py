@@ -417,9 +417,7 @@ def test_without_appid_and_env_it_lists_what_the_person_may_share(run: Run) -> N
     assert out == "U0EVE may not share any env. Who can grant it: Ann.\n"
 
 
-def test_with_a_channel_it_lists_what_the_person_may_share_there(
-    run: Run,
-) -> None:
+def test_with_a_channel_it_lists_what_the_person_may_share_there(run: Run) -> None:
     elsewhere = FILE.replace('users = ["U0ANN"]', 'users = ["U0ANN"]\nchannels = ["C0CORE"]')
     _, out, _ = run(elsewhere, user="U0ANN", channel="C0OPS")
     assert lines(out)[:4] == [

@@ -163,10 +163,7 @@ def refused_port(unused_tcp_port: int) -> int:
 
 @pytest.fixture
 async def replicas(
-    http: httpx.AsyncBaseTransport,
-    wechat: LocalWeChat,
-    clock: Clock,
-    sqlite: Database,
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, sqlite: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one SQLite file."""
     replicas = Replicas(http, wechat, sqlite, clock)
@@ -176,10 +173,7 @@ async def replicas(
 
 @pytest.fixture
 async def replicas_on_postgresql(
-    http: httpx.AsyncBaseTransport,
-    wechat: LocalWeChat,
-    clock: Clock,
-    on_postgresql: Database,
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one PostgreSQL."""
     replicas = Replicas(http, wechat, on_postgresql, clock)

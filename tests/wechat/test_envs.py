@@ -98,11 +98,7 @@ async def test_the_owners_envs_are_those_that_are_in_service(
     ids=str,
 )
 async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
-    make: Maker,
-    wechat: LocalWeChat,
-    caplog: pytest.LogCaptureFixture,
-    answer: Fault,
-    reason: str,
+    make: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Fault, reason: str
 ) -> None:
     wechat.fail("getenvinfo", answer)
     timeout = 1.0 if isinstance(answer, Hang | Drip) else 5.0

@@ -265,10 +265,7 @@ async def test_a_cancelled_call_closes_its_connection(send: Send) -> None:
     ids=lambda answer: repr(answer[:16]),
 )
 async def test_no_log_line_shows_the_query_even_at_debug(
-    send: Send,
-    caplog: pytest.LogCaptureFixture,
-    answer: bytes,
-    refused_port: int,
+    send: Send, caplog: pytest.LogCaptureFixture, answer: bytes, refused_port: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with closes(answer) as server:
@@ -309,9 +306,7 @@ async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
     assert 0 < seconds < 30
 
 
-async def test_a_cancelled_call_is_reported_too(
-    http: httpx.AsyncBaseTransport,
-) -> None:
+async def test_a_cancelled_call_is_reported_too(http: httpx.AsyncBaseTransport) -> None:
     reports: list[str] = []
     async with mute() as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")

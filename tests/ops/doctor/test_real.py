@@ -3,7 +3,8 @@
 import asyncio
 import re
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,16 +29,34 @@ REAL = ("doctor", "--real", "--channel", CHANNEL, "--user", USER)
 IDS = re.compile(r"[CDTUB]0|wx[0-9a-f]|xox|xapp|prod-1|test-1|made-up|\d{10}\.")
 LINE = re.compile(r"^\| `([a-z-]+)` \| (yes|no|not tried) \| (.*) \|$", re.MULTILINE)
 
-Try = Callable[..., Awaitable[bool]]
 Lines = list[tuple[str, str, str]]
 
 
-@pytest.fixture
-def attempt(environ: dict[str, str], runtime: Runtime) -> Try:
-    """A function that runs the whole check without questions to a person."""
+@dataclass(frozen=True)
+class Tried:
+    """Whether everything held, and what was printed."""
 
-    async def attempt(channel: str = CHANNEL, user: str = USER, asked: Asked | None = None) -> bool:
-        return await try_all(settings_of(environ), channel, user, asked, runtime)
+    held: bool
+    out: str
+
+    @property
+    def lines(self) -> Lines:
+        """The lines of the printed table."""
+        return lines_of(self.out)
+
+
+Try = Callable[..., Coroutine[None, None, Tried]]
+
+
+@pytest.fixture
+def attempt(environ: dict[str, str], runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> Try:
+    """A function that runs the whole check, by default without questions to a person; it takes changes of the settings."""
+
+    async def attempt(
+        channel: str = CHANNEL, user: str = USER, asked: Asked | None = None, **changes: str
+    ) -> Tried:
+        held = await try_all(settings_of(environ | changes), channel, user, asked, runtime)
+        return Tried(held, capsys.readouterr().out)
 
     return attempt
 
@@ -60,15 +79,14 @@ def test_every_printed_name_is_a_row_of_the_stand_ins_readme() -> None:
 
 
 async def test_on_the_stand_ins_everything_holds_and_nothing_is_left_or_shared(
-    attempt: Try, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+    attempt: Try, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
-    assert await attempt()
-    out = capsys.readouterr().out
-    lines = lines_of(out)
-    assert {name for name, _, _ in lines} == set(BEHAVIOURS) - {"ephemeral-delivered"}
-    assert {held for _, held, _ in lines} == {"yes"}
-    assert f"All {len(lines)} held." in out
-    assert "What it had posted is deleted." in out
+    tried = await attempt()
+    assert tried.held
+    assert {name for name, _, _ in tried.lines} == set(BEHAVIOURS) - {"ephemeral-delivered"}
+    assert {held for _, held, _ in tried.lines} == {"yes"}
+    assert f"All {len(tried.lines)} held." in tried.out
+    assert "What it had posted is deleted." in tried.out
     assert left(slack) == []
     assert [m.thread_ts is None for m in slack.shown_to(USER)] == [True, False]
     assert slack.violations == []
@@ -84,16 +102,12 @@ async def test_on_the_stand_ins_everything_holds_and_nothing_is_left_or_shared(
     ],
 )
 async def test_it_is_reported_how_slack_treats_a_reply_to_a_deleted_message(
-    attempt: Try,
-    slack: LocalSlack,
-    capsys: pytest.CaptureFixture[str],
-    orphans: Orphans,
-    seen: str,
+    attempt: Try, slack: LocalSlack, orphans: Orphans, seen: str
 ) -> None:
     slack.orphans = orphans
-    assert await attempt()
-    lines = lines_of(capsys.readouterr().out)
-    assert [line for line in lines if line[0] == "reply-to-deleted"] == [
+    tried = await attempt()
+    assert tried.held
+    assert [line for line in tried.lines if line[0] == "reply-to-deleted"] == [
         ("reply-to-deleted", "yes", f"one that had a reply: {seen}"),
         ("reply-to-deleted", "yes", f"one without replies: {seen}"),
     ]
@@ -102,7 +116,7 @@ async def test_it_is_reported_how_slack_treats_a_reply_to_a_deleted_message(
 
 @pytest.mark.parametrize("saw", [True, False])
 async def test_the_person_at_the_terminal_is_asked_what_only_they_can_see(
-    attempt: Try, capsys: pytest.CaptureFixture[str], *, saw: bool
+    attempt: Try, *, saw: bool
 ) -> None:
     questions: list[str] = []
 
@@ -110,11 +124,11 @@ async def test_the_person_at_the_terminal_is_asked_what_only_they_can_see(
         questions.append(question)
         return saw or len(questions) == 1
 
-    assert await attempt(asked=asked) is saw
-    out = capsys.readouterr().out
-    held = [held for name, held, _ in lines_of(out) if name == "ephemeral-delivered"]
+    tried = await attempt(asked=asked)
+    assert tried.held is saw
+    held = [held for name, held, _ in tried.lines if name == "ephemeral-delivered"]
     assert held == ["yes" if saw else "no"] * 2
-    assert ("Did not hold: ephemeral-delivered." in out) is not saw
+    assert ("Did not hold: ephemeral-delivered." in tried.out) is not saw
     assert len(questions) == 3
 
 
@@ -143,30 +157,24 @@ async def test_the_person_at_the_terminal_is_asked_what_only_they_can_see(
     ],
 )
 async def test_a_deviation_of_slack_is_reported_as_not_held(
-    attempt: Try,
-    slack: LocalSlack,
-    capsys: pytest.CaptureFixture[str],
-    method: str,
-    fault: Fault,
-    name: str,
-    line: str,
+    attempt: Try, slack: LocalSlack, method: str, fault: Fault, name: str, line: str
 ) -> None:
     slack.fail(method, fault)
-    assert not await attempt()
-    out = capsys.readouterr().out
-    assert (name, "no", line) in lines_of(out)
-    assert f"Did not hold: {name}." in out
+    tried = await attempt()
+    assert not tried.held
+    assert (name, "no", line) in tried.lines
+    assert f"Did not hold: {name}." in tried.out
     assert left(slack) == []
 
 
 async def test_metadata_that_cannot_be_read_back_is_reported_and_everything_is_deleted(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    attempt: Try, slack: LocalSlack
 ) -> None:
     nothing = Status(200, b'{"ok": true, "messages": [], "has_more": false}', "application/json")
     slack.fail("conversations.history", *(nothing,) * 3)
-    assert not await attempt()
-    lines = lines_of(capsys.readouterr().out)
-    assert ("metadata-read-back", "no", "not found by conversations.history") in lines
+    tried = await attempt()
+    assert not tried.held
+    assert ("metadata-read-back", "no", "not found by conversations.history") in tried.lines
     assert left(slack) == []
 
 
@@ -186,19 +194,14 @@ CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself repeats a read
     ],
 )
 async def test_a_failed_call_is_reported_as_not_tried_and_everything_is_deleted(
-    attempt: Try,
-    slack: LocalSlack,
-    capsys: pytest.CaptureFixture[str],
-    method: str,
-    name: str,
-    fault: Fault,
+    attempt: Try, slack: LocalSlack, method: str, name: str, fault: Fault
 ) -> None:
     slack.fail(method, fault)
-    assert not await attempt()
-    out = capsys.readouterr().out
-    assert (name, "not tried") in [line[:2] for line in lines_of(out)]
-    assert name in out.partition("Could not be tried: ")[2]
-    assert "What it had posted is deleted." in out
+    tried = await attempt()
+    assert not tried.held
+    assert (name, "not tried") in [line[:2] for line in tried.lines]
+    assert name in tried.out.partition("Could not be tried: ")[2]
+    assert "What it had posted is deleted." in tried.out
     assert left(slack) == []
 
 
@@ -207,45 +210,47 @@ async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
 ) -> None:
     lost = Drop(after_effect=True)
     slack.fail("chat.postMessage", lost, text="share-env-bot doctor: a reply")
-    assert not await attempt()
+    tried = await attempt()
+    assert not tried.held
     assert len(slack.messages) > 1
     assert left(slack) == []
 
 
 async def test_messages_that_cannot_be_deleted_are_counted_and_described(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    attempt: Try, slack: LocalSlack
 ) -> None:
     slack.fail("chat.delete", *(Status(503),) * 20)
-    assert not await attempt()
-    out = capsys.readouterr().out
-    lines_of(out)
+    tried = await attempt()
+    assert not tried.held
+    assert tried.lines
     assert len(left(slack)) == 2
     assert (
         "Messages that may still be in the channel: 2. "
         "Delete those that begin with “share-env-bot doctor:”."
-    ) in out
+    ) in tried.out
 
 
 async def test_a_lost_message_that_cannot_be_looked_for_is_counted_too(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    attempt: Try, slack: LocalSlack
 ) -> None:
     slack.fail("chat.postMessage", Drop(after_effect=True))
     slack.fail("conversations.history", Status(503))
-    assert not await attempt()
-    assert "Messages that may still be in the channel: 1. " in capsys.readouterr().out
+    tried = await attempt()
+    assert not tried.held
+    assert "Messages that may still be in the channel: 1. " in tried.out
 
 
 async def test_a_kind_of_message_that_slack_would_refuse_is_reported_with_the_place(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    attempt: Try, slack: LocalSlack
 ) -> None:
     errors = (
         '{"ok": false, "error": "%s", "errors": [{"pointer": "/blocks/2/text", "code": "x"}, 7]}'
     )
     no = (errors % error for error in ("invalid_message", "invalid_view"))
     slack.fail("blocks.validate", *(Status(200, each.encode(), "application/json") for each in no))
-    assert not await attempt()
-    lines = [line for line in lines_of(capsys.readouterr().out) if line[0] == "blocks-validate"]
-    assert lines == [
+    tried = await attempt()
+    assert not tried.held
+    assert [line for line in tried.lines if line[0] == "blocks-validate"] == [
         ("blocks-validate", "no", "`accepted`: invalid_message (/blocks/2/text)"),
         ("blocks-validate", "no", "`mistake`: invalid_view (/blocks/2/text)"),
     ]
@@ -253,63 +258,58 @@ async def test_a_kind_of_message_that_slack_would_refuse_is_reported_with_the_pl
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "not_allowed_token_type"])
 async def test_an_app_that_may_not_validate_messages_is_reported_and_everything_else_holds(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], error: str
+    attempt: Try, slack: LocalSlack, error: str
 ) -> None:
     slack.fail("blocks.validate", Code(error))
-    assert await attempt()
-    out = capsys.readouterr().out
-    assert f"Slack does not let this app use blocks.validate ({error})" in out
-    assert "blocks-validate" not in {name for name, _, _ in lines_of(out)}
+    tried = await attempt()
+    assert tried.held
+    assert f"Slack does not let this app use blocks.validate ({error})" in tried.out
+    assert "blocks-validate" not in {name for name, _, _ in tried.lines}
     assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
 
 
 @pytest.mark.parametrize("fault", [Status(503), RateLimited(3600), Drop()])
 async def test_no_further_message_is_validated_while_slack_is_down(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str], fault: Fault
+    attempt: Try, slack: LocalSlack, fault: Fault
 ) -> None:
     slack.fail("blocks.validate", fault)
-    assert not await attempt()
-    assert ("blocks-validate", "not tried") in [
-        line[:2] for line in lines_of(capsys.readouterr().out)
-    ]
+    tried = await attempt()
+    assert not tried.held
+    assert ("blocks-validate", "not tried") in [line[:2] for line in tried.lines]
     assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
 
 
 async def test_in_a_channel_without_the_bot_slacks_behaviour_cannot_be_tried(
-    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
+    attempt: Try, slack: LocalSlack
 ) -> None:
-    assert not await attempt("C0LOUNGE")
-    lines = lines_of(capsys.readouterr().out)
-    assert lines[0] == ("post-message", "not tried", "refused: not_in_channel")
-    assert ("reply-to-deleted", "not tried", "it never came to that") in lines
-    assert ("owner-envs", "yes", "owner 1: envs in service: 2") in lines
+    tried = await attempt("C0LOUNGE")
+    assert not tried.held
+    assert tried.lines[0] == ("post-message", "not tried", "refused: not_in_channel")
+    assert ("reply-to-deleted", "not tried", "it never came to that") in tried.lines
+    assert ("owner-envs", "yes", "owner 1: envs in service: 2") in tried.lines
     assert slack.messages == []
 
 
-async def test_a_user_who_is_not_in_the_channel_is_shown_nothing(
-    attempt: Try, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert not await attempt(user="U0ELSEWHERE")
-    lines = lines_of(capsys.readouterr().out)
-    assert ("ephemeral", "not tried", "refused: user_not_in_channel") in lines
+async def test_a_user_who_is_not_in_the_channel_is_shown_nothing(attempt: Try) -> None:
+    tried = await attempt(user="U0ELSEWHERE")
+    assert not tried.held
+    assert ("ephemeral", "not tried", "refused: user_not_in_channel") in tried.lines
 
 
-async def test_nonsense_from_every_server_does_not_crash_the_check(
-    environ: dict[str, str], runtime: Runtime, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_nonsense_from_every_server_does_not_crash_the_check(attempt: Try) -> None:
     async def nonsense(request: web.BaseRequest) -> web.Response:
         odd = '{"ok": true, "ts": 7, "messages": [3, {"metadata": 7}], "info_list": 7, "functions": 7}'
         strange = '{"ok": true, "ts": "7", "message": "yes", "messages": 7}'
         return web.json_response(text=strange if "chat." in request.path else odd)
 
     async with served(nonsense) as origin:
-        urls = {
-            "SLACK_API_URL": f"{origin}/api/",
-            "WECHAT_API_URL": origin,
-            "WECHAT_TOKEN_SERVER_URL": f"{origin}/{{appid}}",
-        }
-        assert not await try_all(settings_of(environ | urls), CHANNEL, USER, None, runtime)
-    assert lines_of(capsys.readouterr().out)
+        tried = await attempt(
+            SLACK_API_URL=f"{origin}/api/",
+            WECHAT_API_URL=origin,
+            WECHAT_TOKEN_SERVER_URL=f"{origin}/{{appid}}",
+        )
+    assert not tried.held
+    assert tried.lines
 
 
 @pytest.mark.parametrize(
@@ -324,40 +324,38 @@ async def test_nonsense_from_every_server_does_not_crash_the_check(
 async def test_other_answers_of_wechat_are_reported(
     attempt: Try,
     wechat: LocalWeChat,
-    capsys: pytest.CaptureFixture[str],
     envs: tuple[Fault, ...],
     functions: tuple[Fault, ...],
     line: tuple[str, str, str],
 ) -> None:
     wechat.fail("getenvinfo", *envs)
     wechat.fail("listfunctions", *functions)
-    assert not await attempt()
-    assert line in lines_of(capsys.readouterr().out)
+    tried = await attempt()
+    assert not tried.held
+    assert line in tried.lines
 
 
 async def test_an_env_without_the_function_that_others_need_is_counted(
-    attempt: Try, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+    attempt: Try, wechat: LocalWeChat
 ) -> None:
     wechat.functions["test-1"] = {}
-    assert await attempt()
+    tried = await attempt()
+    assert tried.held
     seen = "owner 1: functions of 2 envs: 2; `cloudbase_auth` in 1 of them"
-    assert ("owner-functions", "yes", seen) in lines_of(capsys.readouterr().out)
+    assert ("owner-functions", "yes", seen) in tried.lines
 
 
 async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
-    environ: dict[str, str],
-    wechat: LocalWeChat,
-    runtime: Runtime,
-    capsys: pytest.CaptureFixture[str],
+    attempt: Try, wechat: LocalWeChat
 ) -> None:
     wechat.envs[OWNER] = {"old": "HALTED"}
-    wrong = environ | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}
-    chain = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN")}
-    chain |= chain_environment(wechat, free_port())
+    wrong = {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer no"}
+    chain = {"WECHAT_TOKEN_SERVER_URL": "", "WECHAT_TOKEN_SERVER_AUTHORIZATION": ""}
     seen = []
-    for each in (environ, wrong, chain):
-        assert not await try_all(settings_of(each), CHANNEL, USER, None, runtime)
-        seen += [line[2] for line in lines_of(capsys.readouterr().out) if line[1] == "not tried"]
+    for changes in ({}, wrong, chain | chain_environment(wechat, free_port())):
+        tried = await attempt(**changes)
+        assert not tried.held
+        seen += [line[2] for line in tried.lines if line[1] == "not tried"]
     assert seen == [
         "owner 1: no env in service",
         "owner 1: no token (token-server-refused)",

@@ -134,9 +134,7 @@ async def test_with_empty_settings_the_possible_checks_are_made() -> None:
     ]
 
 
-async def test_a_check_that_raises_does_not_affect_the_others(
-    environ: dict[str, str],
-) -> None:
+async def test_a_check_that_raises_does_not_affect_the_others(environ: dict[str, str]) -> None:
     def broken() -> float:
         raise RuntimeError("no clock")
 

@@ -173,9 +173,7 @@ async def test_grants_are_not_looked_up_without_the_platforms_token(
     assert wechat.platform.calls == calls
 
 
-async def test_grants_cannot_be_looked_up_with_other_token_sources(
-    fixed: dict[str, str],
-) -> None:
+async def test_grants_cannot_be_looked_up_with_other_token_sources(fixed: dict[str, str]) -> None:
     assert not await findings_of(fixed, "permissions")
 
 

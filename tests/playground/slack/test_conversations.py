@@ -111,9 +111,7 @@ async def test_history_refuses_invalid_paging_arguments(
     assert await error_of(call) == error
 
 
-async def test_an_invalid_timestamp_is_refused_if_there_are_messages(
-    api: AsyncWebClient,
-) -> None:
+async def test_an_invalid_timestamp_is_refused_if_there_are_messages(api: AsyncWebClient) -> None:
     await api.chat_postMessage(channel=RELEASES, text="x")
     call = api.conversations_history(channel=RELEASES, oldest="x")
     assert await error_of(call) == "invalid_ts_oldest"

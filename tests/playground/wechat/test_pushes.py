@@ -255,9 +255,7 @@ async def test_without_a_callback_a_request_for_tickets_succeeds_but_pushes_none
     assert wechat.platform.pushes == []
 
 
-async def test_the_stop_does_not_wait_for_an_unanswered_push(
-    http: aiohttp.ClientSession,
-) -> None:
+async def test_the_stop_does_not_wait_for_an_unanswered_push(http: aiohttp.ClientSession) -> None:
     callback = Callback()
     async with served(callback.serve) as origin:
         async with LocalWeChat() as wechat:
