@@ -53,6 +53,14 @@ async def finding_of(
     return finding
 
 
+async def judged(
+    environ: Mapping[str, str], name: str, runtime: Runtime | None = None
+) -> tuple[Level, str]:
+    """Return how the only check with this name judges, and what it found."""
+    finding = await finding_of(environ, name, runtime)
+    return finding.level, finding.found
+
+
 def complaints(findings: Sequence[Finding]) -> list[Printed]:
     """Return what the doctor prints about everything that is not fine, by cause, except that no bot runs."""
     others = [finding for finding in findings if finding.name != "bot"]

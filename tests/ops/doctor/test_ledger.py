@@ -16,7 +16,7 @@ from bot.ledger.schema import HEAD
 from bot.ops.doctor.run import examine
 from tests.conftest import damage, locked, no_room, rows, settings_of
 from tests.databases import Database, PostgreSQL
-from tests.ops.doctors import complaints, contents, finding_of, findings_of, level_of
+from tests.ops.doctors import complaints, contents, finding_of, findings_of, judged, level_of
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's
 LONG = "x" * 300
@@ -56,8 +56,7 @@ async def test_a_missing_ledger_is_fine_and_is_not_created(
 async def test_a_url_at_which_no_ledger_can_be_is_wrong(
     environ: dict[str, str], url: str, found: str
 ) -> None:
-    finding = await finding_of(environ | {"DATABASE_URL": url}, "ledger")
-    assert (finding.level, finding.found) == ("wrong", found)
+    assert await judged(environ | {"DATABASE_URL": url}, "ledger") == ("wrong", found)
 
 
 async def test_a_folder_that_is_not_writable_is_wrong_before_the_first_start(
@@ -104,8 +103,7 @@ async def test_a_ledger_that_others_can_read_is_reported(
 
 async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
     rows(ledger, "DROP TABLE events")
-    found = await finding_of(environ, "ledger")
-    assert (found.level, found.found) == ("wrong", "no table events")
+    assert await judged(environ, "ledger") == ("wrong", "no table events")
 
 
 async def test_a_file_with_damaged_pages_is_wrong(ledger: Path, environ: dict[str, str]) -> None:

@@ -8,15 +8,14 @@ from bot.app.running import running
 from bot.runtime.clock import Runtime
 from tests.conftest import served as serving
 from tests.conftest import settings_of
-from tests.ops.doctors import finding_of, findings_of
+from tests.ops.doctors import finding_of, findings_of, judged
 from tests.ops.served import Served
 
 
 async def test_a_free_port_can_be_used_and_is_released_at_once(
     listening: dict[str, str], served: Served
 ) -> None:
-    found = await finding_of(listening, "listener")
-    assert (found.level, found.found) == ("ok", f"127.0.0.1:{served.port} can be used")
+    assert await judged(listening, "listener") == ("ok", f"127.0.0.1:{served.port} can be used")
     with socket.socket() as free:
         free.bind(("127.0.0.1", served.port))
 

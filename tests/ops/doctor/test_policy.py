@@ -1,8 +1,10 @@
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.ops.doctors import A, B, finding_of, findings_of, level_of, rule, with_policy
+from tests.ops.doctors import A, B, finding_of, findings_of, judged, level_of, rule, with_policy
 
 APPROVE = """
 [[rule]]
@@ -15,18 +17,25 @@ approvers = {{ {who}, channel = "{channel}" }}
 TEST = '[[test]]\nuser = "U0REQUESTER"\nappid = "{appid}"\nenv = "{env}"\nexpect = "allow"\n'
 
 
+Under = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture
+def under(environ: dict[str, str], tmp_path: Path) -> Under:
+    """A function that returns the environment of a bot with this policy file."""
+    return partial(with_policy, environ, tmp_path)
+
+
 def approve(
     who: str = 'groups = ["S0APPROVERS"]', channel: str = "C0APPROVALS", user: str = "U0REQUESTER"
 ) -> str:
     return APPROVE.format(who=who, channel=channel, user=user)
 
 
-async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(under: Under) -> None:
     good, bad = TEST.format(appid=B, env="prod-1"), TEST.format(appid=B, env="other")
     denied = "[[rule]]\nname = 'Dr. House team'\nenvs = ['other']\neffect = 'deny'\n"
-    failing = with_policy(environ, tmp_path, rule() + denied + good + bad)
+    failing = under(rule() + denied + good + bad)
     found = await finding_of(failing, "policy-tests")
     assert found.level == "wrong"
     assert "test 2: U0REQUESTER" in found.found
@@ -34,31 +43,26 @@ async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(
     assert found.fix == "Put the rules or the test right."
     assert await level_of(failing, "slack-people") == await level_of(failing, "wechat") == "ok"
     assert await level_of(failing, "settings") == "ok"
-    passing = with_policy(environ, tmp_path, rule() + good)
+    passing = under(rule() + good)
     assert (await finding_of(passing, "policy-tests")).found == "all pass: 1"
 
 
-async def test_a_rule_behind_one_that_always_decides_is_named(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+async def test_a_rule_behind_one_that_always_decides_is_named(under: Under) -> None:
     text = rule("all", env="prod-*") + rule("narrow", env="prod-1")
-    found = await finding_of(with_policy(environ, tmp_path, text), "policy-reach")
-    assert (found.level, found.found) == (
+    assert await judged(under(text), "policy-reach") == (
         "warning",
         "“narrow” never decides: “all”, which comes first, always does",
     )
     text = rule("narrow", env="prod-1") + rule("all", env="prod-*")
-    assert await level_of(with_policy(environ, tmp_path, text), "policy-reach") == "ok"
+    assert await level_of(under(text), "policy-reach") == "ok"
 
 
 DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
 
 
 @pytest.mark.parametrize("text", [DENY, DENY + rule("r")], ids=["alone", "before one that allows"])
-async def test_a_policy_that_allows_nothing_is_reported(
-    environ: dict[str, str], tmp_path: Path, text: str
-) -> None:
-    found, *_ = await findings_of(with_policy(environ, tmp_path, text), "policy-reach")
+async def test_a_policy_that_allows_nothing_is_reported(under: Under, text: str) -> None:
+    found, *_ = await findings_of(under(text), "policy-reach")
     assert found.level == "warning"
     assert found.found.startswith(
         "nobody may share anything: every rule that decides anything denies"
@@ -66,10 +70,8 @@ async def test_a_policy_that_allows_nothing_is_reported(
     assert found.fix == "Add a [[rule]] with another effect, or move one up."
 
 
-async def test_a_rule_for_deactivated_people_only_is_reported(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
-    found = await finding_of(with_policy(environ, tmp_path, rule("old", "U0GONE")), "policy-reach")
+async def test_a_rule_for_deactivated_people_only_is_reported(under: Under) -> None:
+    found = await finding_of(under(rule("old", "U0GONE")), "policy-reach")
     assert found.level == "warning"
     assert found.found.startswith("“old” is for nobody")
 
@@ -96,10 +98,8 @@ async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
         (approve(channel="C0LOUNGE"), "the bot is not in the approvers' channel C0LOUNGE"),
     ],
 )
-async def test_a_rule_that_nobody_can_approve_is_named(
-    environ: dict[str, str], tmp_path: Path, text: str, found: str
-) -> None:
-    finding = await finding_of(with_policy(environ, tmp_path, text), "policy-approvers")
+async def test_a_rule_that_nobody_can_approve_is_named(under: Under, text: str, found: str) -> None:
+    finding = await finding_of(under(text), "policy-approvers")
     assert finding.level == "wrong"
     assert found in finding.found
 
@@ -113,16 +113,14 @@ async def test_a_rule_that_nobody_can_approve_is_named(
         approve('users = ["U0REQUESTER"]') + "self_approval = true\n",
     ],
 )
-async def test_a_rule_that_somebody_can_approve_is_fine(
-    environ: dict[str, str], tmp_path: Path, text: str
-) -> None:
-    assert await level_of(with_policy(environ, tmp_path, text), "policy-approvers") == "ok"
+async def test_a_rule_that_somebody_can_approve_is_fine(under: Under, text: str) -> None:
+    assert await level_of(under(text), "policy-approvers") == "ok"
 
 
-async def test_an_env_without_an_owner_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+async def test_an_env_without_an_owner_is_named(under: Under) -> None:
     owner = f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n'
     text = owner + rule("a") + rule("b", env="lost-1") + rule("c", env="glob-*")
-    without_default = with_policy(environ, tmp_path, text)
+    without_default = under(text)
     assert await level_of(without_default, "policy-owners") == "ok"
     del without_default["WECHAT_AUTHORIZER_APPID"]
     globs, named = await findings_of(without_default, "policy-owners")
@@ -131,7 +129,7 @@ async def test_an_env_without_an_owner_is_named(environ: dict[str, str], tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("operators", "judged", "found"),
+    ("operators", "level", "found"),
     [
         ("{}", "ok", "none are named; whoever asked and whoever may approve can cancel"),
         (
@@ -147,8 +145,7 @@ async def test_an_env_without_an_owner_is_named(environ: dict[str, str], tmp_pat
     ],
 )
 async def test_it_is_reported_whether_the_policy_has_operators(
-    environ: dict[str, str], tmp_path: Path, operators: str, judged: str, found: str
+    under: Under, operators: str, level: str, found: str
 ) -> None:
     text = f"operators = {operators}\n{rule()}"
-    finding = await finding_of(with_policy(environ, tmp_path, text), "policy-operators")
-    assert (finding.level, finding.found) == (judged, found)
+    assert await judged(under(text), "policy-operators") == (level, found)

@@ -5,7 +5,7 @@ import pytest
 from bot.ops.doctor.findings import by_cause
 from bot.ops.doctor.run import examine
 from tests.conftest import free_port
-from tests.ops.doctors import finding_of, findings_of, level_of, rule, with_policy
+from tests.ops.doctors import finding_of, findings_of, judged, level_of, rule, with_policy
 
 
 async def test_valid_settings_are_summarised_by_kind(environ: dict[str, str]) -> None:
@@ -54,8 +54,7 @@ async def test_two_swapped_settings_are_named(
 ) -> None:
     environ["SLACK_SIGNING_SECRET"] = "0123456789abcdef" * 2
     environ[one_setting], environ[other] = environ[other], environ[one_setting]
-    found = await finding_of(environ, "settings")
-    assert (found.level, found.found) == ("wrong", f"{one_setting} and {other} are swapped")
+    assert await judged(environ, "settings") == ("wrong", f"{one_setting} and {other} are swapped")
 
 
 @pytest.mark.parametrize(

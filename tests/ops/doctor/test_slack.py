@@ -10,7 +10,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
 from tests.conftest import rows, served, settings_of, soon
-from tests.ops.doctors import finding_of, findings_of, level_of
+from tests.ops.doctors import finding_of, findings_of, judged, level_of
 
 
 async def test_the_bots_name_and_workspace_are_reported(environ: dict[str, str]) -> None:
@@ -78,8 +78,7 @@ async def test_a_forgotten_copy_of_the_bot_is_found(
     assert await level_of(environ, "slack-connections") == "ok"
     laptop = environ | {"DATABASE_URL": "sqlite://"}
     async with running(settings_of(laptop)):
-        found = await finding_of(environ, "slack-connections")
-        assert (found.level, found.found) == (
+        assert await judged(environ, "slack-connections") == (
             "warning",
             "2 besides the doctor's own; bots that run on this ledger: 1",
         )
@@ -91,8 +90,7 @@ async def test_a_copy_that_runs_before_the_first_start_here_is_found(
 ) -> None:
     assert bot
     first = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/none-yet.db"}
-    found = await finding_of(first, "slack-connections")
-    assert (found.level, found.found) == (
+    assert await judged(first, "slack-connections") == (
         "warning",
         "1 besides the doctor's own; bots that run on this ledger: 0",
     )
@@ -102,8 +100,7 @@ async def test_a_running_bot_without_a_connection_is_found(
     ledger: Path, environ: dict[str, str]
 ) -> None:
     rows(ledger, f"INSERT INTO replicas VALUES ('offline', {time.time() + 60})")  # noqa: S608  # a number
-    found = await finding_of(environ, "slack-connections")
-    assert (found.level, found.found) == (
+    assert await judged(environ, "slack-connections") == (
         "warning",
         "0 besides the doctor's own; bots that run on this ledger: 1",
     )
@@ -156,8 +153,7 @@ async def test_a_group_that_is_missing_or_deactivated_is_named(
 ) -> None:
     slack.groups["S0OLD"] = UserGroup("S0OLD", "old", disabled=True)
     environ["SHARE_ENV_ALLOWED_GROUPS"] = "S0PLATFORM, S0NONE, S0OLD"
-    found = await finding_of(environ, "slack-groups")
-    assert (found.level, found.found) == (
+    assert await judged(environ, "slack-groups") == (
         "wrong",
         "do not exist: S0NONE; deactivated: @old (S0OLD)",
     )
@@ -175,14 +171,12 @@ async def test_groups_that_cannot_be_read_say_why(
     environ: dict[str, str], slack: LocalSlack, error: str, why: str
 ) -> None:
     slack.fail("usergroups.list", Code(error))
-    found = await finding_of(environ, "slack-groups")
-    assert (found.level, found.found) == ("wrong", f"cannot be read: {why}")
+    assert await judged(environ, "slack-groups") == ("wrong", f"cannot be read: {why}")
 
 
 async def test_unknown_or_deactivated_people_are_named(environ: dict[str, str]) -> None:
     environ["SHARE_ENV_ALLOWED_USERS"] = "U0REQUESTER, U0GONE, U0NOBODY, U0SHAREENV"
-    found = await finding_of(environ, "slack-people")
-    assert (found.level, found.found) == (
+    assert await judged(environ, "slack-people") == (
         "wrong",
         "do not exist: U0NOBODY; deactivated: U0GONE; bots, which may do nothing: U0SHAREENV",
     )

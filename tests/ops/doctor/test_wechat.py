@@ -19,7 +19,16 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import free_port, rows, settings_of
-from tests.ops.doctors import B, complaints, finding_of, findings_of, level_of, rule, with_policy
+from tests.ops.doctors import (
+    B,
+    complaints,
+    finding_of,
+    findings_of,
+    judged,
+    level_of,
+    rule,
+    with_policy,
+)
 
 
 @pytest.fixture
@@ -47,8 +56,7 @@ async def chain(
 
 
 async def test_a_token_that_wechat_accepts_is_fine(fixed: dict[str, str]) -> None:
-    found = await finding_of(fixed, "wechat")
-    assert (found.level, found.found) == (
+    assert await judged(fixed, "wechat") == (
         "ok",
         f"{OWNER}: WeChat takes its token; envs in service: 2",
     )
@@ -201,8 +209,7 @@ async def test_a_callback_without_recent_pushes_is_reported(
 ) -> None:
     ago = f"issued - {minutes} * 60, expires = expires - {minutes} * 60"
     rows(database, f"UPDATE tokens SET issued = {ago} WHERE name = 'ticket'")  # noqa: S608  # a number
-    found = await finding_of(chain, "callback")
-    assert (found.level, found.found) == (
+    assert await judged(chain, "callback") == (
         expected,
         f"WeChat's last ticket came {minutes} minutes ago",
     )
