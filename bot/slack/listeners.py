@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -53,8 +54,11 @@ class FormOpener(Protocol):
         """Open the form for a command without words."""
 
 
-class Commands:
-    """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice."""
+class Commands(AsyncMiddleware):
+    """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice.
+
+    A middleware, since Bolt takes longer to choose a listener and to make its arguments than the use case to decide.
+    """
 
     def __init__(self, sharing: CommandUseCase, forms: FormOpener) -> None:
         self._sharing = sharing
@@ -62,18 +66,26 @@ class Commands:
         self._answers = SingleFlight[Message | OpenForm](REDELIVERED)
 
     def listen(self, app: AsyncApp) -> None:
-        """Add the listener."""
-        app.command(SLASH_COMMAND)(self._command)
+        """Add the middleware."""
+        app.use(self)
 
-    async def _command(self, ack: AsyncAck, body: dict[str, str]) -> None:
-        origin = command_origin(body)
-        command = partial(self._sharing.command, origin, text_if_any(body, "text"))
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,  # noqa: ARG002  # Bolt passes it
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002  # Bolt's name
+    ) -> BoltResponse | None:
+        """Return the ack of a command; leave other payloads to Bolt."""
+        if req.body.get("command") != SLASH_COMMAND:
+            return await next()
+        origin = command_origin(req.body)
+        command = partial(self._sharing.command, origin, text_if_any(req.body, "text"))
         answer = await self._answers.do_inline(origin.trigger_id, command)
         if isinstance(answer, OpenForm):
-            await ack()
             await self._forms.open(origin)
-        else:
-            await ack(as_response(answer))
+            return BoltResponse(status=200)
+        return BoltResponse(status=200, body=as_response(answer))
 
 
 class UnheardPayloads:
