@@ -76,8 +76,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         start,
         slack.tongues,
         PrivateReplies(api, runtime.sleep).send,
-        homes.changed,
         envs.readiness,
+        homes.changed,
     )
     intake = Intake(ports)
     owned = Cache(envs.of, runtime.clock)
@@ -153,7 +153,7 @@ def _worker(
     leased = LeasedSteps(
         ledger, runtime.sleep, resources.acks.step, lambda: resources.tasks.draining
     )
-    brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake)
+    brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake_every)
     return Worker(
         ledger,
         leased,
@@ -163,6 +163,6 @@ def _worker(
         Batches(ledger, leased, wechat, brake, runtime.now, envs.readiness),
         brake,
         resources.tasks.start,
+        envs.readiness,
         changed=homes.changed,
-        readiness=envs.readiness,
     )

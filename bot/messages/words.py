@@ -164,7 +164,7 @@ class Tongues:
     of: Mapping[Language, Words]
     channel: Words
 
-    def to(self, person: Person | Unreadable) -> Words:
+    def to(self, person: Person | Unreadable | None) -> Words:
         """Return the words in a person's language, or in the channel's if theirs is not known."""
         return self.of[person.language] if isinstance(person, Person) else self.channel
 

@@ -52,8 +52,15 @@ class SingleFlight(Generic[T]):
         self._landed: deque[str] = deque()
 
     def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Future[T]:
-        """Return a future of the result for `key`; call `work` unless it is running or its result is kept."""
-        return asyncio.shield(self.begin(key, work))
+        """Return a future of the result for `key`; call `work` unless it is running or its result is kept.
+
+        If nobody awaits it, asyncio logs its exception.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(work())
+            flight.add_done_callback(lambda _: self._land(key))
+        return asyncio.shield(flight)
 
     async def do_inline(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
         """As `do`, but without a task: the first caller runs the work itself, and cancelling it cancels the work."""
@@ -74,14 +81,6 @@ class SingleFlight(Generic[T]):
             return result
         finally:
             self._land(key)
-
-    def begin(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Future[T]:
-        """Start the work that `do` waits for; if no caller waits, asyncio logs its exception."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = asyncio.create_task(work())
-            flight.add_done_callback(lambda _: self._land(key))
-        return flight
 
     async def wait(self, key: str) -> None:
         """Wait until no work for `key` is running; its result or exception is not returned."""

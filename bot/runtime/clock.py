@@ -28,13 +28,13 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What the bot takes from its machine: clocks, sleep, randomness and ids. Seconds throughout; `now` is Unix time."""
+    """What the bot takes from its machine, and two intervals that tests shorten. Seconds throughout; `now` is Unix time."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = sleep
     jitter: Callable[[], float] = random.random
-    brake: float = 5.0
+    brake_every: float = 5.0
     """Seconds between two checks of the policy while a batch runs."""
     new_id: Callable[[], str] = new_id
     ready_for: float = 300.0

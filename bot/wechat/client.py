@@ -167,9 +167,7 @@ class Envs:
     seconds, so that a batch can look it up just before its end.
     """
 
-    def __init__(
-        self, wechat: WeChat, clock: Callable[[], float], ready_for: float = _GOOD_FOR
-    ) -> None:
+    def __init__(self, wechat: WeChat, clock: Callable[[], float], ready_for: float) -> None:
         self._wechat = wechat
         self._believed_for = {Readiness.READY: ready_for, Readiness.UNKNOWN: _BAD_FOR}
         self._not_ready_for = min(ready_for, _NOT_READY_FOR)

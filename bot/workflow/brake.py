@@ -54,7 +54,7 @@ class Brake:
     people: People
     now: Callable[[], float]
     """In Unix seconds."""
-    every: float = 5.0
+    every: float
     """Seconds between two checks while a batch runs."""
 
     def is_due(self, entry: Entry) -> bool:

@@ -3,7 +3,6 @@
 A click is trusted for the user's id only; their standing and groups are read again, once per click.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +30,7 @@ from bot.workflow.click_steps import (
     late,
 )
 from bot.workflow.confirm import confirm
-from bot.workflow.deadline import PATIENCE, within
+from bot.workflow.deadline import PATIENCE, person_in_time, within
 from bot.workflow.decide import decide, may_not_decide
 from bot.workflow.ports import Ports
 from bot.workflow.retry import retry, share_again
@@ -41,8 +40,6 @@ _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
     State.CONFIRMING: "confirmation",
     State.WAITING: "approval",
 }
-
-_WORDS_SECONDS = 0.5  # of the three for which a trigger opens a modal
 
 _log = logging.getLogger(__name__)
 
@@ -105,13 +102,9 @@ class ClickHandler:
 
     async def decision_modal(self, click: Click) -> DecisionModal:
         """Return the content of an approver's modal; permissions are checked later, as that may outlast the trigger."""
-        policy, clicker = self._ports.in_force.policy, None
-        try:
-            async with asyncio.timeout(_WORDS_SECONDS):
-                clicker = await self._person(policy, click.team_id, click.user_id)
-            words = self._ports.tongues.to(clicker)
-        except TimeoutError:
-            words = self._ports.tongues.channel
+        policy, people = self._ports.in_force.policy, self._ports.people
+        clicker = await person_in_time(people, click.team_id, click.user_id, policy.groups)
+        words = self._ports.tongues.to(clicker)
         try:
             found = _to_decide(words, click, await self._find(click))
         except LedgerDownError as error:
@@ -233,11 +226,8 @@ class ClickHandler:
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""
-        policy = self._ports.in_force.policy
-        return self._ports.tongues.to(await self._person(policy, click.team_id, click.user_id))
-
-    async def _person(self, policy: Policy, team_id: str, user_id: str) -> Person | Unreadable:
-        return await self._ports.people.person(team_id, user_id, policy.groups)
+        people, groups = self._ports.people, self._ports.in_force.policy.groups
+        return self._ports.tongues.to(await people.person(click.team_id, click.user_id, groups))
 
 
 def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:

@@ -1,4 +1,4 @@
-"""Deadlines: how long an answer waits for the ledger and for an env's readiness, before it goes on without them."""
+"""Deadlines: how long an answer waits for the ledger, a person or an env's readiness, before it goes on without them."""
 
 import asyncio
 import logging
@@ -9,12 +9,14 @@ from typing import TypeVar
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
 from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
-from bot.workflow.ports import ReadinessCheck
+from bot.policy.kinds import Person, Unreadable
+from bot.workflow.ports import People, ReadinessCheck
 
 PATIENCE = 20.0
 """Seconds for work after the ack: a click, a form."""
 
 _LOOK_SECONDS = 2.0
+_PERSON_SECONDS = 0.5  # of the three for which a trigger opens a modal
 _SPARE = 0.4  # seconds before the deadline, kept for the answer itself
 
 _Answer = TypeVar("_Answer")
@@ -46,6 +48,17 @@ async def in_time(
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
         _log.error(missing, extra={**facts(), "reason": reason})  # a trace would say no more
+        return None
+
+
+async def person_in_time(
+    people: People, team_id: str, user_id: str, groups: frozenset[str]
+) -> Person | Unreadable | None:
+    """Return the person that a modal is for; None if Slack does not answer at once who they are."""
+    try:
+        async with asyncio.timeout(_PERSON_SECONDS):
+            return await people.person(team_id, user_id, groups)
+    except TimeoutError:
         return None
 
 

@@ -14,11 +14,10 @@ from bot.messages import Message
 from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
 from bot.policy.kinds import Person, Policy, Unreadable
-from bot.workflow.deadline import PATIENCE, in_time, within
+from bot.workflow.deadline import PATIENCE, in_time, person_in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
-_WORDS_SECONDS = 0.5  # of the three for which a trigger is valid
 _WECHAT_SECONDS = 1.5  # of the three that Slack waits for options
 _PAST = 200
 _MOST_OWNERS = 20  # whose envs are read; each call counts against the owner's own quota
@@ -44,11 +43,8 @@ class FormHandler:
 
     async def words(self, origin: Origin) -> Words:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
-        try:
-            async with asyncio.timeout(_WORDS_SECONDS):
-                person = await self._person(origin, self._ports.in_force.policy)
-        except TimeoutError:
-            return self._ports.tongues.channel
+        people, groups = self._ports.people, self._ports.in_force.policy.groups
+        person = await person_in_time(people, origin.team_id, origin.user_id, groups)
         return self._ports.tongues.to(person)
 
     def prefetch(self) -> None:

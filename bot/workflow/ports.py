@@ -129,12 +129,6 @@ ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
 """Returns the readiness of an owner's env."""
 
 
-async def not_checked(owner: str, env: str) -> Readiness:
-    """Return UNKNOWN without a look-up."""
-    del owner, env
-    return Readiness.UNKNOWN
-
-
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the use cases need from outside."""
@@ -151,6 +145,6 @@ class Ports:
     tongues: Tongues
     tell_privately: Callable[[Origin, Message], Awaitable[None]]
     """Posts a message that only the requester sees, where they asked."""
+    readiness: ReadinessCheck
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
-    readiness: ReadinessCheck = not_checked

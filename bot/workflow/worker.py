@@ -33,7 +33,7 @@ from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, stopped
 from bot.workflow.deadline import after_share
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError, Write
-from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck, not_checked
+from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck
 
 MOST_TAKE_OVERS = 5
 _LOOKS_PER_LEASE = 12
@@ -60,10 +60,10 @@ class Worker:
     batches: Batches
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
+    readiness: ReadinessCheck
     lease: float = LEASE
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
-    readiness: ReadinessCheck = not_checked
 
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request from its state to its end; stop silently once another replica holds it.

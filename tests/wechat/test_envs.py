@@ -43,7 +43,7 @@ def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> M
             clock=clock,
             sleep=asyncio.sleep,
         )
-        return Envs(client, clock)
+        return Envs(client, clock, 300.0)
 
     return make
 

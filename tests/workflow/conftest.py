@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from bot.domain.link import LinkState
+from bot.domain.outcome import Readiness
 from bot.ledger import Entry, Ledger, open_database
 from bot.playground.world import OWNER
 from bot.policy.kinds import Effect, Person, Policy, Rule
@@ -84,6 +85,9 @@ def ports(
     async def tell_privately(_: object, __: object) -> None:
         """Do nothing."""
 
+    async def readiness(_owner: str, _env: str) -> Readiness:
+        return Readiness.UNKNOWN
+
     return Ports(
         PolicyInForce(OPEN_TO_ALL),
         members,
@@ -95,4 +99,5 @@ def ports(
         tasks.start,
         TONGUES,
         tell_privately,
+        readiness,
     )

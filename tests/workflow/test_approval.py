@@ -254,7 +254,8 @@ def worker_for(
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
     leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step, lambda: False), stub
     waiting = WaitingRequests(ledger, leased, stub)
-    return Worker(*(ledger, leased, stub, unused, waiting, unused, unused, unused), changed=changed)
+    parts = (ledger, leased, stub, unused, waiting, unused, unused, unused, unused)
+    return Worker(*parts, changed=changed)
 
 
 @pytest.fixture(params=["sqlite", "on_postgresql"], ids=["sqlite", "postgresql"])

@@ -118,7 +118,7 @@ async def running(rig: Rig, wechat: LocalWeChat, count: int = 100) -> AsyncItera
 async def test_a_denying_rule_stops_a_running_batch(
     rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    rig.runtime = replace(rig.runtime, brake=0.05)
+    rig.runtime = replace(rig.runtime, brake_every=0.05)
     async with rig.bot(ALLOW):
         async with running(rig, wechat):
             await change(DENY)
@@ -145,7 +145,7 @@ async def test_a_denying_rule_stops_a_running_batch(
 async def test_a_batch_without_approval_is_stopped_if_it_needs_one_now(
     rig: Rig, change: Change, wechat: LocalWeChat, rules: str
 ) -> None:
-    rig.runtime = replace(rig.runtime, brake=0.05)
+    rig.runtime = replace(rig.runtime, brake_every=0.05)
     async with rig.bot(ALLOW):
         async with running(rig, wechat):
             await change(rules)
@@ -156,7 +156,7 @@ async def test_a_batch_without_approval_is_stopped_if_it_needs_one_now(
 async def test_an_approved_batch_continues_while_its_rule_requires_that_approval(
     rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    rig.runtime = replace(rig.runtime, brake=0.05)
+    rig.runtime = replace(rig.runtime, brake_every=0.05)
     async with rig.bot(APPROVE):
         async with running(rig, wechat, 60):
             await change(f"{APPROVE}confirm = true\n")
@@ -167,7 +167,7 @@ async def test_an_approved_batch_continues_while_its_rule_requires_that_approval
 async def test_the_approvers_see_that_the_policy_stopped_the_request(
     rig: Rig, change: Change, wechat: LocalWeChat
 ) -> None:
-    rig.runtime = replace(rig.runtime, brake=0.05)
+    rig.runtime = replace(rig.runtime, brake_every=0.05)
     async with rig.bot(APPROVE):
         async with running(rig, wechat, 60):
             await change(DENY)

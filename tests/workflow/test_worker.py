@@ -11,7 +11,16 @@ import aiohttp
 import pytest
 from sqlalchemy import event
 
-from bot.domain.outcome import NOTHING_KNOWN, Called, Failed, Outcome, Shared, Step, Unknown
+from bot.domain.outcome import (
+    NOTHING_KNOWN,
+    Called,
+    Failed,
+    Outcome,
+    Readiness,
+    Shared,
+    Step,
+    Unknown,
+)
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
@@ -104,9 +113,12 @@ def make(
     in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     approvals = ApproverMessages(posts, in_force, TONGUES, places.link, in_their_channel)
-    brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time)
+    brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time, 5.0)
 
     at_once = AcksFirst().step
+
+    async def readiness(_owner: str, _env: str) -> Readiness:
+        return Readiness.UNKNOWN
 
     def make(
         ledger: Ledger,
@@ -118,7 +130,18 @@ def make(
         leased = LeasedSteps(ledger, sleep, turn, lambda: False)
         waiting = WaitingRequests(ledger, leased, approvals)
         batches = Batches(ledger, leased, owners, brake, time.time)
-        return Worker(ledger, leased, places, owners, waiting, batches, brake, tasks.start, lease)
+        return Worker(
+            ledger,
+            leased,
+            places,
+            owners,
+            waiting,
+            batches,
+            brake,
+            tasks.start,
+            readiness,
+            lease,
+        )
 
     return make
 
