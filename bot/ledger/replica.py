@@ -180,8 +180,9 @@ class Replica:
             rows = on.execute(_TAKE_OVER, {"me": self._holder, "most": max(limit, 0)}).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
-                detail = f"number {entry.taken_over}"
-                record(on, "taken over", entry.request, {"detail": detail})
+                if entry.wake is None:  # else nobody was working on it
+                    detail = f"number {entry.taken_over}"
+                    record(on, "taken over", entry.request, {"detail": detail})
             return taken
 
         def put_back(on: Connection) -> None:

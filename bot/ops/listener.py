@@ -67,7 +67,7 @@ class NotServed(Enum):
 
     NO_SUCH_PATH = (
         "nothing takes posts there: Slack's Request URLs have to end in /slack/events (HTTP mode), "
-        "WeChat's 授权事件接收URL in /wechat/events (token source 3)"
+        "WeChat's 授权事件接收URL in /wechat/events (token source 3), and the reverse proxy has to take off what comes before"
     )
 
 

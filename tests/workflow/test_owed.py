@@ -49,7 +49,7 @@ async def test_an_answer_is_owed_across_a_restart_and_then_posted_once(rig: Rig)
     assert rig.parent().startswith("✅")
     (reply,) = rig.replies()
     assert reply.startswith(SHARED)
-    assert kinds(rig.database)[-4:] == ["answered", "owed", "taken over", "delivered"]
+    assert kinds(rig.database)[-4:] == ["call", "answered", "owed", "delivered"]
     assert len(rig.wechat.calls) == 1
 
 

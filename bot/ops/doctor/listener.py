@@ -25,6 +25,10 @@ _COPY = (
     "Copy the signing secret from your Slack app's page “Basic Information” to SLACK_SIGNING_SECRET, "
     "then start the bot again."
 )
+_PATHS = (
+    f"Let Slack's Request URLs end in {_SLACK}, and 授权事件接收URL at open.weixin.qq.com in {_WECHAT}. "
+    "If they do, let the reverse proxy take off what comes before that."
+)
 _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
     (_SLACK, "signature"): ("their signature is not Slack's", _COPY),
     (_SLACK, "stale"): ("their timestamp is more than five minutes off", _CLOCK),
@@ -47,7 +51,7 @@ _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
     ),
     (ELSEWHERE, "no_such_path"): (
         "nothing takes posts at their path",
-        f"Let Slack's Request URLs end in {_SLACK}, and 授权事件接收URL at open.weixin.qq.com in {_WECHAT}.",
+        _PATHS,
     ),
 }
 """For a path and a reason: what it means if all POSTs are refused for it, and the fix; other reasons are not ours."""
