@@ -10,7 +10,10 @@ import aiohttp
 import httpx
 import pytest
 
+from bot.domain.link import Link
+from bot.guidance import Guidance
 from bot.playground.wechat.server import LocalWeChat
+from bot.wechat.tokens import NoToken
 from bot.wechat.transport import Transport
 from tests.conftest import Clock
 from tests.databases import Database
@@ -129,6 +132,12 @@ def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     """Return a response with its Content-Length."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(head).encode() + body
+
+
+def missing(got: object) -> tuple[Guidance, Link | None]:
+    """Return why there is no token, and which link of the chain broke."""
+    assert isinstance(got, NoToken)
+    return got.guidance, got.link
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from bot.wechat.token_cache import LEASE
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
-from tests.wechat.conftest import APPID, ENV, OTHER, OWNER
+from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, missing
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly, endpoints
 
 NO_TICKET = NoToken(for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
@@ -229,9 +229,7 @@ async def test_the_reason_why_wechat_pushes_no_ticket_is_shown_for_ten_minutes(
 ) -> None:
     wechat.fail("api_start_push_ticket", Code(61004), times=None)
     for replica in (replicas.make(), replicas.make()):
-        got = await replica.chain.token(OWNER)
-        assert isinstance(got, NoToken)
-        assert (got.guidance, got.link) == (for_code(61004), Link.TICKET)
+        assert missing(await replica.chain.token(OWNER)) == (for_code(61004), Link.TICKET)
         clock.now += 60
     assert endpoints(wechat) == ["start_push_ticket"]
 
@@ -253,9 +251,7 @@ async def test_a_ticket_that_wechat_rejects_is_requested_anew(
 ) -> None:
     wechat.advance(12 * 3600)
     for _ in range(2):
-        got = await replica.chain.token(OWNER)
-        assert isinstance(got, NoToken)
-        assert (got.guidance, got.link) == (for_code(61005), Link.TICKET)
+        assert missing(await replica.chain.token(OWNER)) == (for_code(61005), Link.TICKET)
         clock.now += 5
     assert endpoints(wechat) == ["component_token", "start_push_ticket", "component_token"]
     await replica.tokens.ticket(wechat.platform.new_ticket(), 2.0)
@@ -316,9 +312,7 @@ async def test_a_platform_token_that_is_always_rejected_is_renewed_once_only(
     wechat.platform.calls.clear()
     wechat.fail("api_authorizer_token", Code(errcode), times=None)
     expire(OWNER)
-    got = await replica.chain.token(OWNER)
-    assert isinstance(got, NoToken)
-    assert (got.guidance, got.link) == (for_code(42006), Link.PLATFORM)
+    assert missing(await replica.chain.token(OWNER)) == (for_code(42006), Link.PLATFORM)
     assert endpoints(wechat) == ["authorizer_token", "component_token", "authorizer_token"]
 
 
@@ -329,9 +323,7 @@ async def test_with_a_wrong_secret_a_hundred_requests_make_one_call_in_five_seco
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     for _ in range(3):
         for _ in range(100):
-            got = await replica.chain.token(OWNER)
-            assert isinstance(got, NoToken)
-            assert (got.guidance, got.link) == (for_code(40125), Link.PLATFORM)
+            assert missing(await replica.chain.token(OWNER)) == (for_code(40125), Link.PLATFORM)
         clock.now += 5
     assert endpoints(wechat) == ["component_token"] * 3
 

@@ -45,8 +45,8 @@ class Signed(NamedTuple):
     signature: str
 
 
-# Source: developers.weixin.qq.com, oplatform, "message_push" (the push and its answer), miniprogram, "message-push"
-# (likewise), and the Java demo of the first page as it stands in WxJava's WxCryptUtilTest.
+# Source: developers.weixin.qq.com, oplatform, "message_push", miniprogram, "message-push", and the Java demo of the
+# first page as it stands in WxJava's WxCryptUtilTest.
 V1 = Vector(
     ALL_A,
     b"1205899eaf019bbd",
@@ -61,14 +61,6 @@ V1 = Vector(
     "N5WpCDmSbTcUYrbBUlkGLJ9n/rU8YOywma6G7aTb7KZKOqCxgfoUlYEZPk4FUL/TK7ShriFDMVCLyjQJ15Ob++agDWtcxhfU"
     "fe6HIoIpRW8mKNBQiY/Jd1svvuskA1wLef1RTtzKfMpagSCX/laZINmdnX4zrF6kIaR9P4xQrWXbsTFHTYe0Mg==",
 )
-V1_REPLY = Vector(
-    ALL_A,
-    b"999951349e8ee746",
-    b"<xml><demo_resp>[CDATA[good luck]]</demo_resp></xml>",
-    "wx134c8103faa5a59e",
-    "hE8R6mGXHkJJjU72KxzKUd1GEkKJaEZq7vRL8XgK3o+00k8JGq6+pZJUIlTSyhsX+bxIBQ72g3GyvDdIZcr6+3HAZbSvPT9t"
-    "/o11MI7d6WELwqrGd7jMnV0zv3Zc9Nq7",
-)
 V2 = Vector(
     ALL_A,
     b"",  # not on the page; taken from the message
@@ -80,13 +72,6 @@ V2 = Vector(
     "uQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F"
     "9mFUPAJGj04=",
 )
-V2_REPLY = Vector(
-    ALL_A,
-    b"707722b803182950",
-    b'{"demo_resp":"good luck"}',
-    "wxba5fad812f8e6fb9",
-    "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
-)
 V4 = Vector(
     STRAY_BITS,
     b"aaaabbbbccccdddd",
@@ -94,7 +79,7 @@ V4 = Vector(
     "wxb11529c136998cb6",
     "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
 )
-VECTORS = {"V1": V1, "V1r": V1_REPLY, "V2": V2, "V2r": V2_REPLY, "V4": V4}
+VECTORS = {"V1": V1, "V2": V2, "V4": V4}
 
 SIGNED = {
     "V1": Signed(
@@ -104,26 +89,12 @@ SIGNED = {
         V1.encrypted,
         "6c12a4205838198b8fa631b3220723bb07f1015c",
     ),
-    "V1r": Signed(
-        "AAAAA",
-        "1713424427",
-        "415670741",
-        V1_REPLY.encrypted,
-        "03e0812039325c2712ef5f0f980fd14c70d6e307",
-    ),
     "V2": Signed(
         "AAAAA",
         "1714112445",
         "415670741",
         V2.encrypted,
         "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
-    ),
-    "V2r": Signed(
-        "AAAAA",
-        "1713424427",
-        "415670741",
-        V2_REPLY.encrypted,
-        "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1",
     ),
     "V1-without-a-message": Signed(
         "AAAAA", "1715943329", "1590219412", "", "cc0c594499c1634947d5b502f158ee518947db27"
