@@ -140,13 +140,6 @@ def missing(got: object) -> tuple[Guidance, Link | None]:
     return got.guidance, got.link
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def pauses(clock: Clock) -> Pauses:
     return Pauses(clock)
@@ -156,18 +149,6 @@ def pauses(clock: Clock) -> Pauses:
 async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
     async with aiohttp.ClientSession(trust_env=True) as session:
         yield Transport(session)
-
-
-@pytest.fixture
-async def wechat() -> AsyncIterator[LocalWeChat]:
-    async with LocalWeChat() as wechat:
-        yield wechat
-
-
-@pytest.fixture
-def refused_port(unused_tcp_port: int) -> int:
-    """A local port on which nothing listens."""
-    return unused_tcp_port
 
 
 @pytest.fixture

@@ -358,9 +358,9 @@ async def test_an_answer_that_is_not_wechats_has_the_right_outcome_and_guidance(
 
 
 async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
-    bot: Maker, pauses: Pauses, refused_port: int
+    bot: Maker, pauses: Pauses, unused_tcp_port: int
 ) -> None:
-    url = f"http://127.0.0.1:{refused_port}"
+    url = f"http://127.0.0.1:{unused_tcp_port}"
     ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
     assert pauses == [0.5, 1.0, 2.0]

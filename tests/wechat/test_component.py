@@ -189,9 +189,9 @@ async def test_the_second_try_may_succeed(
 
 
 async def test_a_refused_connection_is_reported_as_a_network_error(
-    http: httpx.AsyncBaseTransport, pauses: Pauses, refused_port: int
+    http: httpx.AsyncBaseTransport, pauses: Pauses, unused_tcp_port: int
 ) -> None:
-    url = f"http://127.0.0.1:{refused_port}"
+    url = f"http://127.0.0.1:{unused_tcp_port}"
     component = Component(WeChatApi(http, url), "wxc0de00000000c0de", "s", 1.0, pauses)
     got = await component.token("ticket")
     assert got == NoToken(for_trouble(Trouble.NOT_SENT_CONNECT), None, Link.PLATFORM)

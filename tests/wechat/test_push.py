@@ -1,6 +1,5 @@
 import math
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from encodings.aliases import aliases
 
 import pytest
@@ -34,14 +33,6 @@ NOW = 1_715_943_329
 TICKET = "ticket@@@made-up"
 OF_OWNER: dict[str, str | int] = {"AuthorizerAppid": OWNER}
 OF_CODE: dict[str, str | int] = {**OF_OWNER, "AuthorizationCode": "queryauthcode@@@made-up"}
-
-
-@pytest.fixture(autouse=True)
-def _no_warnings() -> Iterator[None]:
-    """Turn warnings into errors, within properties too."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def push_of(info_type: str, **more: str | int) -> Posted:

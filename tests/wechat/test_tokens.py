@@ -284,9 +284,9 @@ async def test_a_server_that_closes_the_connection_is_down(
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_down(
-    server: Maker, wechat: LocalWeChat, refused_port: int, url: str
+    server: Maker, wechat: LocalWeChat, unused_tcp_port: int, url: str
 ) -> None:
-    at = url.format(refused=refused_port, without_tls=urlsplit(wechat.url).port)
+    at = url.format(refused=unused_tcp_port, without_tls=urlsplit(wechat.url).port)
     assert await server(at).token(OWNER) == no_token(Trouble.TOKEN_SERVER_DOWN)
 
 

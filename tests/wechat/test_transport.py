@@ -160,9 +160,9 @@ async def test_a_redirect_is_not_followed(send: Send) -> None:
     ],
 )
 async def test_a_call_to_an_address_without_a_server_has_its_trouble(
-    send: Send, refused_port: int, url: str, trouble: Trouble
+    send: Send, unused_tcp_port: int, url: str, trouble: Trouble
 ) -> None:
-    assert await send(url.format(refused=refused_port)) is trouble
+    assert await send(url.format(refused=unused_tcp_port)) is trouble
 
 
 async def test_a_port_without_tls_means_that_the_call_was_not_sent(
@@ -265,13 +265,13 @@ async def test_a_cancelled_call_closes_its_connection(send: Send) -> None:
     ids=lambda answer: repr(answer[:16]),
 )
 async def test_no_log_line_shows_the_query_even_at_debug(
-    send: Send, caplog: pytest.LogCaptureFixture, answer: bytes, refused_port: int
+    send: Send, caplog: pytest.LogCaptureFixture, answer: bytes, unused_tcp_port: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with closes(answer) as server:
         await send(server.url)
         await send(server.url.replace("http://", "https://"), seconds=0.1)
-    await send(f"http://127.0.0.1:{refused_port}")
+    await send(f"http://127.0.0.1:{unused_tcp_port}")
     assert SECRET not in caplog.text
     assert not [record for record in caplog.records if SECRET in repr(vars(record))]
 
