@@ -1,9 +1,8 @@
-"""Open the database: driver settings, one process per SQLite file, and schema migrations.
+"""Open the database: driver settings, and one process per SQLite file.
 
 SQLite syncs to disk at every commit (WAL, synchronous=FULL). Only the owner can read its files, whatever the umask;
-the side files get the mode of the database file. Sources: sqlite.org/pragma.html;
-sqlite.org/src, findCreateFileMode; postgresql.org, "Advisory Locks", "Client Connection Defaults", "Database Connection
-Control Functions".
+the side files get the mode of the database file. Sources: sqlite.org/pragma.html; sqlite.org/src, findCreateFileMode;
+postgresql.org, "Client Connection Defaults", "Database Connection Control Functions".
 """
 
 import fcntl
@@ -15,16 +14,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, false, inspect, text
+from sqlalchemy import Engine, create_engine, delete, event, false
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.migrate import migrate
 from bot.ledger.prepared import execute
-from bot.ledger.schema import HEAD, metadata, replicas
+from bot.ledger.schema import replicas
 
-_MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 _PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
 BUSY_SECONDS = 1.5
 """How long SQLite waits for another writer's lock."""
@@ -79,7 +78,7 @@ def open_database(url: str) -> Opened:
             engine = engine_of(parsed)
             on_failure.callback(engine.dispose)
             with engine.begin() as connection:
-                _migrate(connection)
+                migrate(connection)
                 # Fails on a read-only database, which opens without an error.
                 connection.execute(delete(replicas).where(false()))
         except (SQLAlchemyError, ValueError) as error:
@@ -228,48 +227,3 @@ def engine_of(url: URL) -> Engine:
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", lambda on: execute(on, "BEGIN IMMEDIATE"))
     return engine
-
-
-def _migrate(connection: Connection) -> None:
-    """Create or upgrade the schema, one process at a time; raises CannotOpenError if a newer version wrote it."""
-    if connection.dialect.name == "postgresql":
-        # A migration, and another process that waits for it, may take longer than the usual timeouts allow.
-        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            connection.execute(text(f"SET LOCAL {name} = 0"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    tables = inspect(connection).get_table_names()
-    found = text("SELECT version_num FROM alembic_version")
-    current = connection.scalar(found) if "alembic_version" in tables else None
-    if not tables:
-        _create_schema(connection)
-    elif current != HEAD:
-        upgrade(connection, current)
-
-
-def _create_schema(connection: Connection) -> None:
-    """Create the newest schema in an empty database, without loading Alembic, which takes nine megabytes."""
-    metadata.create_all(connection)
-    column = "version_num VARCHAR(32) NOT NULL"
-    key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
-    connection.execute(text(f"CREATE TABLE alembic_version ({column}, {key})"))
-    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
-
-
-def upgrade(connection: Connection, current: str | None) -> None:
-    """Run every migration from revision `current` to the newest one."""
-    # Imported here, since most starts have nothing to migrate.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
-    config.attributes["connection"] = connection
-    steps = ScriptDirectory.from_config(config).walk_revisions()
-    if current is not None and current not in {step.revision for step in steps}:
-        raise CannotOpenError(
-            f"The ledger was written by a newer version of this bot (schema {current}). Install that version."
-        )
-    command.upgrade(config, "head")

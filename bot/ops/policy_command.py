@@ -9,7 +9,7 @@ from itertools import chain
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, warning, wrong_by
-from bot.ops.doctor.findings import counted, listed, of_owners, tell
+from bot.ops.doctor.findings import counted, listed, of_owners, print_each
 from bot.ops.output import FAILED, FINE, complain, printable
 from bot.ops.policy_answers import Explanation, Rights
 from bot.policy.file import read_question
@@ -47,7 +47,7 @@ def policy(
     told = _channels(environ, tested.policy) if tested and question is None else {}
     findings = [*examine(str(path) if path else None, tested, read.problems, told)]
     if question is None:
-        return FINE if tell(findings, as_json=as_json) else FAILED
+        return FINE if print_each(findings, as_json=as_json) else FAILED
     return _answer(tested.policy if tested else None, question, findings, as_json=as_json)
 
 
@@ -109,9 +109,9 @@ def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequenc
     asking = any(rule.approvers for rule in rules.rules)
     if not asking or slack is None or not slack.bot_token.startswith(BOT_TOKEN):
         return {}
-    from bot.ops.doctor.policy import look  # noqa: PLC0415  # nothing else here needs Slack
+    from bot.ops.doctor.policy import inspect_channels  # noqa: PLC0415  # nothing else here needs Slack
 
-    return asyncio.run(look(slack, rules))
+    return asyncio.run(inspect_channels(slack, rules))
 
 
 def _lost(envs: str) -> Finding:
@@ -135,7 +135,7 @@ def _answer(
         said = {**facts, "wrong": [finding.found for finding in bad]}
         print(json.dumps(said, ensure_ascii=False, indent=2))
     else:
-        tell(bad if reasoned else findings, as_json=False)
+        print_each(bad if reasoned else findings, as_json=False)
         if reasoned:
             print(*map(printable, reasoned.lines()), sep="\n", flush=True)
     return FAILED if bad or not reasoned else FINE

@@ -94,7 +94,7 @@ class Parts:
 
     slack: SlackSettings | None
     tokens: TokenSettings | None
-    policy: Tested | None
+    tested: Tested | None
     database_url: str = field(repr=False)
     wechat_url: str | None
     listener: Address | None
@@ -104,15 +104,15 @@ class Parts:
     """Every secret, also of unusable parts, and values that look like secrets in other settings."""
 
     @property
-    def rules(self) -> Policy | None:
+    def policy(self) -> Policy | None:
         """The policy, if it can be read; its tests may fail."""
-        return self.policy.policy if self.policy else None
+        return self.tested.policy if self.tested else None
 
 
 def load(environ: Mapping[str, str]) -> Settings | list[str]:
     """Return the Settings in `environ`, or one sentence for each problem."""
     parts = read_parts(environ)
-    return parts.whole or [*parts.problems, *(parts.policy.failed if parts.policy else ())]
+    return parts.whole or [*parts.problems, *(parts.tested.failed if parts.tested else ())]
 
 
 def read_parts(environ: Mapping[str, str]) -> Parts:

@@ -87,7 +87,8 @@ class Directory:
             await asyncio.wait(reading, timeout=self._deadline)
         if not all(each.done() for each in all_groups):
             return dict.fromkeys(people, Unreadable.SLACK_DOWN)
-        members = _members(all_groups[0].result() if all_groups else {}, groups)
+        told = all_groups[0].result() if all_groups else {}
+        members = {name: _members_of(told, name) for name in sorted(groups)}
         return {
             user_id: _person(team_id, user_id, user.result(), members)
             if user.done()
@@ -168,12 +169,6 @@ class Directory:
             return _active(found), _GOOD_FOR
         self._asked_to_wait_until = self._clock() + (retry_after(result) or 0.0)
         return trouble_of(result)
-
-
-def _members(
-    all_groups: Groups, names: frozenset[str]
-) -> Mapping[str, frozenset[str] | Unreadable]:
-    return {name: _members_of(all_groups, name) for name in sorted(names)}
 
 
 def _person(

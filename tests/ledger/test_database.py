@@ -40,8 +40,9 @@ from bot.domain.request import State
 from bot.guidance import by_key
 from bot.ledger import Accepted, SharedBefore, UnderWay
 from bot.ledger.address import CannotOpenError
-from bot.ledger.database import open_database, upgrade
+from bot.ledger.database import open_database
 from bot.ledger.entries import columns_of
+from bot.ledger.migrate import upgrade
 from bot.ledger.schema import HEAD, metadata
 from bot.ledger.seal import Seal
 from tests.conftest import no_room, soon

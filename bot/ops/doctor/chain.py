@@ -128,7 +128,7 @@ def _at(at: float | None) -> str:
 async def check_permissions(setup: Setup) -> list[Finding]:
     """Return for each owner whether set 49 is granted, using the ledger's platform token; nothing is renewed."""
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
-    if not isinstance(platform, PlatformSettings) or url is None or setup.parts.rules is None:
+    if not isinstance(platform, PlatformSettings) or url is None or setup.parts.policy is None:
         return []
     ledger = await setup.ledger
     if ledger.kept is None:

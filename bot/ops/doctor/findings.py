@@ -140,7 +140,7 @@ def _nearest_cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding | No
     return next((each for each in causes if each.checked or not finding.checked), None)
 
 
-def tell(findings: Sequence[Finding], *, as_json: bool) -> bool:
+def print_each(findings: Sequence[Finding], *, as_json: bool) -> bool:
     """Print all findings; return whether none is wrong."""
     if as_json:
         facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in findings]
@@ -151,10 +151,10 @@ def tell(findings: Sequence[Finding], *, as_json: bool) -> bool:
     return _none_wrong(findings)
 
 
-def report(findings: Sequence[Finding], *, as_json: bool) -> bool:
+def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
     """Print the findings by cause, a tally and what to fix first, or all as JSON; return whether none is wrong."""
     if as_json:
-        return tell(findings, as_json=True)
+        return print_each(findings, as_json=True)
     told = by_cause(findings)
     for each in told:
         _print(", ".join(each.names), each.finding)

@@ -48,7 +48,7 @@ class LedgerLook:
         return kept[0].value if kept and kept[0].left > 0 else None
 
 
-def look(database_url: str, tokens: TokenSettings | None) -> LedgerLook:
+def inspect_ledger(database_url: str, tokens: TokenSettings | None) -> LedgerLook:
     """Return the findings about the ledger, and its tokens."""
     try:
         url = parse(database_url)

@@ -28,7 +28,7 @@ from bot.slack.thread import is_shared_outside
 
 async def check_policy(setup: Setup) -> list[Finding]:
     """Return the findings about the policy, with what Slack said about people."""
-    tested, told = setup.parts.policy, await setup.slack
+    tested, told = setup.parts.tested, await setup.slack
     if tested is None:
         return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
     policy = tested.policy
@@ -156,7 +156,7 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
     return ok(name, counted(operators))
 
 
-async def look(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
+async def inspect_channels(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
     """Return the findings about each channel that Slack returned."""
     async with session() as http:
         told = await ask_channels(web_api(slack, slack.bot_token, http), rules)

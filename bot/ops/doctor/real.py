@@ -10,7 +10,7 @@ import aiohttp
 
 from bot import __version__
 from bot.locale import tongues
-from bot.ops.doctor.ledger import LedgerLook, look
+from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
@@ -117,7 +117,7 @@ async def _clear(channel: RealChannel) -> bool:
 async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
     ledger = LedgerLook()
     if isinstance(settings.tokens, PlatformSettings):
-        ledger = await asyncio.to_thread(look, settings.database_url, settings.tokens)
+        ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
     transport = Transport(http)
     read = reader(transport, settings.tokens, ledger, runtime)
     wechat = WeChatApi(transport, settings.wechat_url)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from bot.domain.finding import Finding, warning, wrong
 from bot.ops.doctor.chain import check_chain, check_permissions
-from bot.ops.doctor.findings import report, with_true_causes
-from bot.ops.doctor.ledger import LedgerLook, look
+from bot.ops.doctor.findings import print_by_cause, with_true_causes
+from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
 from bot.ops.doctor.policy import check_policy
@@ -54,7 +54,7 @@ _AFTER: Sequence[tuple[str, Check]] = (("clock", check_clock), ("proxies", check
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
     """Print the findings by cause, or as JSON; return whether none is wrong."""
-    return report(asyncio.run(examine(environ)), as_json=as_json)
+    return print_by_cause(asyncio.run(examine(environ)), as_json=as_json)
 
 
 async def examine(
@@ -72,9 +72,9 @@ async def examine(
         def begin(name: str, work: Awaitable[T], otherwise: Callable[[Finding], T]) -> Task[T]:
             return group.create_task(_guarded(name, work, longest, otherwise))
 
-        asking = ask_slack(parts.slack, parts.rules, http)
+        asking = ask_slack(parts.slack, parts.policy, http)
         slack = begin("slack-bot", asking, lambda failed: SlackAnswers(failed=failed))
-        looking = asyncio.to_thread(look, parts.database_url, parts.tokens)
+        looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
         ledger = begin("ledger", looking, lambda failed: LedgerLook((failed,)))
         bot = begin("deliveries", ask_running_bot(parts), lambda _: None)
         setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)

@@ -85,4 +85,4 @@ class Setup:
     @property
     def owners(self) -> Sequence[str]:
         """All mini programs whose token the policy may need."""
-        return self.parts.rules.all_owners if self.parts.rules else ()
+        return self.parts.policy.all_owners if self.parts.policy else ()

@@ -67,7 +67,7 @@ def reader(
 async def check_wechat(setup: Setup) -> list[Finding]:
     """Return for each owner whether WeChat accepts its token; getting and trying a token have a deadline each."""
     parts = setup.parts
-    if parts.tokens is None or parts.wechat_url is None or parts.policy is None:
+    if parts.tokens is None or parts.wechat_url is None or parts.tested is None:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
     # Other token sources do not depend on the ledger.
     in_ledger = isinstance(parts.tokens, PlatformSettings)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.findings import by_cause, report, tally, to_do_first, with_true_causes
+from bot.ops.doctor.findings import by_cause, print_by_cause, tally, to_do_first, with_true_causes
 
 DOWN = "Slack cannot be reached"
 SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")
@@ -18,7 +18,7 @@ CLOCK = unchecked("clock", "no server told the time", "slack-bot", "wechat")
 
 
 def lines(capsys: pytest.CaptureFixture[str], *findings: Finding) -> list[str]:
-    assert not report(findings, as_json=False)
+    assert not print_by_cause(findings, as_json=False)
     return capsys.readouterr().out.splitlines()
 
 
