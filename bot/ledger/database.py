@@ -38,7 +38,8 @@ _WRONG_ADDRESS = re.compile(
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
-_CHECK = "Check the address, the database and its rights."
+_NO_TABLES = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
+_CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = re.compile(r"disk is full|No space left|disk I/O error")
 _TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
 
@@ -101,6 +102,8 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
         return f"Let the bot's user own {path} (chown), or run this as its owner."
     if is_of_disk(why):
         return "Make room on its disk, or replace the disk if it is not full."
+    if _NO_TABLES.search(why):
+        return "Start the bot once: it brings the schema up to date."
     if _TOO_MANY.search(why):
         return "Let the database take more connections, or stop what holds them."
     return otherwise

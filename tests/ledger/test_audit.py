@@ -328,7 +328,7 @@ def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Datab
         lambda: delete_before(engine, moment(0)),
     ):
         with pytest.raises(
-            CannotOpenError, match=r"cannot be read \(.*events.*\)\. Check the addr"
+            CannotOpenError, match=r"cannot be read \(.*events.*\)\. Start the bot once"
         ):
             attempt()
     engine.dispose()

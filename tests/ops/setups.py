@@ -539,7 +539,7 @@ BROKEN: dict[str, Broken] = {
     "no database server": ledger(
         "postgresql+psycopg://bot:hush@127.0.0.1:9/d",
         'it cannot be read (connection failed: connection to server at "127.0.0.1", port 9',
-        "Check the address, the database and its rights.",
+        "Check DATABASE_URL, whether the database runs, and its rights.",
         'DATABASE_URL cannot be opened (connection failed: connection to server at "127.0.0.1",',
     ),
     # The policy.
