@@ -1,11 +1,12 @@
-"""The SDK's Socket Mode client with five changes: one attempt at a time, a new URL per attempt, no gap, back-off, no queue.
+"""The SDK's Socket Mode client with six changes: one attempt at a time, each with a new URL, no gap, pauses, a hello, no queue.
 
 The SDK retries one URL for ever, even after its ticket has expired. Of two overlapping attempts it loses one
 connection, to which Slack goes on sending commands. It closes a connection that Slack warns of before there is
-another, though Slack sends commands over it for some ten seconds more. If the app has ten connections already, Slack
-opens another only to say so, and the SDK asks for the next at once. And it passes each message through a queue and two
-tasks, each of which waits for all other ready work. Sources: slack_sdk 3.48, socket_mode/aiohttp; docs.slack.dev,
-apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
+another, though Slack sends commands over it for some ten seconds more. It asks for the next one at once, also if Slack
+ends each of them at once, as it does if the app has ten already. It keeps a connection over which Slack never says
+hello. And it passes each message through a queue and two tasks, each of which waits for all other ready work. Sources:
+slack_sdk 3.48, socket_mode/aiohttp; docs.slack.dev, apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225
+and 2238.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
@@ -25,6 +25,7 @@ from bot.runtime.clock import sleep
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
+from bot.slack.back_off import BackOff
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
 _FAREWELL = 1.0  # seconds for the closing handshake; aiohttp's own limit is ten
@@ -34,46 +35,17 @@ Envelope = Mapping[str, object]
 Take = Callable[[Envelope, ClientWebSocketResponse], Coroutine[None, None, None]]
 """Handles an envelope; the ack goes back over the same connection."""
 
-FIRST, LONGEST = 1.0, 60.0
-HELD = 60.0
-"""Seconds after its hello from which a connection counts as stable."""
+HELLO_WITHIN = 10.0
+"""Seconds for the hello of a new connection, which Slack sends at once."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class BackOff:
-    """The exponential back-off after refused connections; times in seconds of `clock`."""
-
-    clock: Callable[[], float]
-    refused: bool = field(default=False, init=False)
-    """Whether Slack refused the last connection."""
-    _pause: float = field(default=0.0, init=False)
-    _until: float = field(default=0.0, init=False)
-    _greeted: float | None = field(default=None, init=False)
-
-    def greet(self) -> None:
-        """Record Slack's hello."""
-        self.refused, self._greeted = False, self.clock()
-
-    def refuse(self) -> float:
-        """Record a refusal, and return the pause before the next attempt, in seconds."""
-        now = self.clock()
-        held = self._greeted is not None and now - self._greeted >= HELD
-        self._pause = min(2 * self._pause, LONGEST) if self._pause and not held else FIRST
-        self.refused, self._greeted, self._until = True, None, now + self._pause
-        return self._pause
-
-    @property
-    def left(self) -> float:
-        """The rest of the pause, in seconds."""
-        return max(0.0, self._until - self.clock())
-
-
 class SocketClient(SocketModeClient):
-    """Retries until it is connected; an attempt takes at most `one_try` seconds. `take` handles every envelope.
+    """Retries until it is connected; a handshake takes at most `one_try` seconds. `take` handles every envelope.
 
-    Once it is replaced, a connection that Slack warned of stays open for Slack to close, at most `linger` seconds.
+    It opens connections at least `apart` seconds apart. Once it is replaced, a connection that Slack warned of stays
+    open for Slack to close, at most `linger` seconds.
     """
 
     def __init__(  # noqa: PLR0913  # as the SDK's
@@ -85,6 +57,7 @@ class SocketClient(SocketModeClient):
         *,
         ping_interval: float,
         one_try: float,
+        apart: float,
         linger: float,
         observers: Observers,
     ) -> None:
@@ -96,24 +69,27 @@ class SocketClient(SocketModeClient):
         client = copy(web_client)  # the same way to Slack, with the other token
         client.token = app_token
         self._api = SlackApi(client, sleep, observers.called_slack)
-        self.back_off = BackOff(time.monotonic)
+        self.back_off = BackOff(time.monotonic, apart)
         self.greeted = asyncio.Event()
+        """Set once Slack has said hello over the newest connection."""
         self._leaving: set[ClientWebSocketResponse] = set()
         self._start = Tasks().start
 
     @property
     def is_replacing(self) -> bool:
         """Whether a connection that Slack warned of is being replaced while it still works."""
-        return self.current_session is None and any(not each.closed for each in self._leaving)
+        return not self.greeted.is_set() and any(not each.closed for each in self._leaving)
 
     async def connect(self) -> None:
         """Connect, with retries until the client is closed."""
+        self.greeted.clear()
         while not self.closed:
             if left := self.back_off.left:
                 await self.disconnect()  # first, since it counts towards the limit
-                await asyncio.sleep(left)
+                await sleep(left)
             try:
                 self.wss_uri = self.wss_uri or await self.issue_new_wss_url()
+                await self.disconnect()  # the SDK would wait ten seconds for Slack's side
                 async with asyncio.timeout(self._one_try):
                     await super().connect()  # type: ignore[no-untyped-call]  # the SDK's
             except TimeoutError:
@@ -122,6 +98,8 @@ class SocketClient(SocketModeClient):
                 _log.warning("no address from Slack yet", extra={"error": repr(error)})
                 await asyncio.sleep(self._one_try)
             else:
+                self.back_off.opened()
+                self._start(self._close_without_hello())
                 return
             finally:
                 self.wss_uri = None  # its ticket is valid for one attempt
@@ -140,6 +118,16 @@ class SocketClient(SocketModeClient):
         """Close the connection, without waiting long for Slack's side."""
         if self.current_session is not None:
             await _close_connection(self.current_session)
+
+    async def _close_without_hello(self) -> None:
+        """Close the newest connection unless Slack says hello in time; `receive_messages` then opens the next."""
+        session = self.current_session
+        try:
+            async with asyncio.timeout(HELLO_WITHIN):
+                await self.greeted.wait()
+        except TimeoutError:
+            if session is not None:
+                await _close_connection(session)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         """Replace the connection, unless another task does so while this one waits for the lock.

@@ -46,6 +46,7 @@ class SocketMode:
             self._take,
             ping_interval=ping_every,
             one_try=one_try,
+            apart=check_every,
             linger=linger,
             observers=observers,
         )
@@ -92,9 +93,9 @@ class SocketMode:
     @property
     def connected(self) -> bool:
         """Whether there is a connection, as far as is known: pings detect a dead one within half a minute."""
-        session = self._client.current_session
-        newest = session is not None and not session.closed and not self._client.stale
-        return (newest and not self.refused) or self._client.is_replacing
+        client, session = self._client, self._client.current_session
+        newest = session is not None and not session.closed and not client.stale
+        return (newest and client.greeted.is_set()) or client.is_replacing
 
     @property
     def refused(self) -> bool:

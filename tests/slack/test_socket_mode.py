@@ -1,7 +1,9 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
@@ -488,6 +490,95 @@ async def test_after_the_switch_both_connections_are_read_until_slack_closes_the
     await slack.until(lambda slack: slack.sockets.connections == 0)
 
 
+# Connections that work only half.
+
+
+@asynccontextmanager
+async def mute(*said: dict[str, str]) -> AsyncIterator[str]:
+    """Serve sockets that say this and read nothing more; yield the URL."""
+
+    async def say(request: web.BaseRequest) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False, autoclose=False)
+        await socket.prepare(request)
+        for each in said:
+            await socket.send_json(each)
+            await asyncio.sleep(2 * SOON)  # until the next connection need not wait
+        await over.wait()
+        return socket
+
+    over = asyncio.Event()
+    async with served(say) as origin:
+        yield origin.replace("http", "ws")
+        over.set()
+
+
+def unopened(slack: LocalSlack, client: AsyncWebClient, url: str) -> SocketMode:
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+    return SocketMode(app, slack.world.app_token, url, check_every=SOON, one_try=5.0)
+
+
+async def test_a_connection_that_ignores_the_closing_handshake_is_replaced_with_one_url(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    end = {"type": "disconnect", "reason": "refresh_requested"}
+    async with mute({"type": "hello"}, end) as url:
+        socket = unopened(slack, client, url)
+        try:
+            assert await socket.open()
+            assert await answers(slack)
+        finally:
+            await socket.close()
+    assert calls_of(slack, OPEN) == 1
+
+
+async def test_a_connection_without_slacks_hello_is_replaced(
+    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.socket_client.HELLO_WITHIN", SOON)
+
+    async def answer_pings(request: web.BaseRequest) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            pass
+        return socket
+
+    async with served(answer_pings) as origin:
+        socket = unopened(slack, client, origin.replace("http", "ws"))
+        opening = asyncio.create_task(socket.open())
+        try:
+            assert await answers(slack)
+            assert await opening
+        finally:
+            await socket.close()
+
+
+async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succession(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    opened: list[float] = []
+
+    async def end(request: web.BaseRequest) -> web.WebSocketResponse:
+        opened.append(asyncio.get_running_loop().time())
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello"})
+        await socket.close()
+        return socket
+
+    async with served(end) as origin:
+        url = origin.replace("http", "ws")
+        said = json.dumps({"ok": True, "url": url}).encode()
+        slack.fail(OPEN, Status(200, said, "application/json"), times=None)
+        socket = unopened(slack, client, url)
+        try:
+            assert await socket.open()
+            await soon(lambda: len(opened) == 5)
+        finally:
+            await socket.close()
+    assert all(next_ - each >= SOON for each, next_ in pairwise(opened))
+
+
 # Cleaning up.
 
 
@@ -544,21 +635,12 @@ def tasks_of_the_sdk() -> int:
 async def test_closing_does_not_wait_long_for_slacks_closing_handshake(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    async def mute(request: web.BaseRequest) -> web.WebSocketResponse:
-        """Accept the handshake, and then read nothing."""
-        socket = web.WebSocketResponse(autoping=False, autoclose=False)
-        await socket.prepare(request)
-        await over.wait()
-        return socket
-
-    over = asyncio.Event()
-    async with served(mute) as origin:
-        app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-        socket = SocketMode(app, slack.world.app_token, origin.replace("http", "ws"))
+    async with mute({"type": "hello"}) as url:
+        socket = unopened(slack, client, url)
         assert await socket.open()
         async with asyncio.timeout(9):  # aiohttp alone would wait for ten
             await socket.close()
-        over.set()
+        assert slack.sockets.connections == 0
 
 
 # The app has ten connections already.
@@ -570,7 +652,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.slack.socket_client.FIRST", A_WHILE)
+    monkeypatch.setattr("bot.slack.back_off.FIRST", A_WHILE)
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0
@@ -587,7 +669,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
 async def test_once_slack_accepts_a_connection_the_bot_is_connected_and_no_longer_refused(
     slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.socket_client.FIRST", SOON)
+    monkeypatch.setattr("bot.slack.back_off.FIRST", SOON)
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0

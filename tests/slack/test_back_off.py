@@ -1,12 +1,21 @@
 import pytest
 
-from bot.slack.socket_client import FIRST, HELD, LONGEST, BackOff
+from bot.slack.back_off import FIRST, HELD, LONGEST, BackOff
 from tests.conftest import Clock
 
 
 @pytest.fixture
 def back_off(clock: Clock) -> BackOff:
-    return BackOff(clock)
+    return BackOff(clock, 2.0)
+
+
+def test_the_next_connection_is_opened_a_moment_after_the_last_one(
+    back_off: BackOff, clock: Clock
+) -> None:
+    back_off.opened()
+    assert back_off.left == 2.0
+    clock.now += 2.0
+    assert back_off.left == 0.0
 
 
 def test_there_is_no_pause_before_a_refusal(back_off: BackOff) -> None:
