@@ -5,13 +5,13 @@ from typing import Final
 import pytest
 
 from bot.domain.language import Language
-from bot.locale import tongues
-from bot.messages.words import Tongues, Words
+from bot.locale import languages
+from bot.messages.words import Languages, Words
 
-TONGUES: Final[Tongues] = tongues(Language.ENGLISH)
-ENGLISH: Final[Words] = TONGUES.of[Language.ENGLISH]
-CHINESE: Final[Words] = TONGUES.of[Language.CHINESE]
+LANGUAGES: Final[Languages] = languages(Language.ENGLISH)
+ENGLISH: Final[Words] = LANGUAGES.of[Language.ENGLISH]
+CHINESE: Final[Words] = LANGUAGES.of[Language.CHINESE]
 
 in_each_language = pytest.mark.parametrize(
-    "words", TONGUES.of.values(), ids=lambda words: words.language.value
+    "words", LANGUAGES.of.values(), ids=lambda words: words.language.value
 )

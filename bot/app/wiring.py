@@ -8,8 +8,8 @@ from slack_bolt.async_app import AsyncApp
 from bot import __version__
 from bot.app.resources import Resources
 from bot.app.token_source import Source
-from bot.locale import tongues
-from bot.messages.words import Tongues
+from bot.locale import languages
+from bot.messages.words import Languages
 from bot.runtime.cache import Cache
 from bot.slack.approvals import ApproverMessages, Audience
 from bot.slack.clicks import ClickListeners
@@ -52,7 +52,7 @@ class _Slack:
     people: Directory
     places: Threads
     approvals: ApproverMessages
-    tongues: Tongues
+    languages: Languages
 
 
 def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
@@ -74,7 +74,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         source.states,
         runtime.new_id,
         start,
-        slack.tongues,
+        slack.languages,
         PrivateReplies(api, runtime.sleep).send,
         envs.readiness,
         homes.changed,
@@ -89,7 +89,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         resources.slack.client,
         resources.slack.ready.identity,
         settings.signing_secret,
-        slack.tongues.channel,
+        slack.languages.channel,
         Commands(SlashCommands(intake, ports), forms),
         forms,
         homes,
@@ -105,7 +105,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     api, ready = resources.slack.api, resources.slack.ready
     runtime, in_force = resources.runtime, resources.in_force
-    spoken = tongues(resources.settings.language, lambda: in_force.policy.contact)
+    spoken = languages(resources.settings.language, lambda: in_force.policy.contact)
     posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now)
     places = Threads(api, posts, runtime.clock, spoken, ready.field("url"))
     stack.push_async_callback(places.close)
@@ -136,7 +136,7 @@ def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
         in_force,
         slack.people,
         resources.ledger,
-        slack.tongues,
+        slack.languages,
         slack.places.link,
         source.states,
         __version__,

@@ -6,17 +6,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bot.domain.language import Language
-from bot.messages.words import Tongues, Words
+from bot.messages.words import Languages, Words
 from bot.policy.kinds import DEFAULT_CONTACT
 
 LOCALES = Path(__file__).parent
 DOMAIN = "share_env_bot"
 
 
-def tongues(channel: Language, contact: Callable[[], str] = lambda: DEFAULT_CONTACT) -> Tongues:
+def languages(channel: Language, contact: Callable[[], str] = lambda: DEFAULT_CONTACT) -> Languages:
     """Return all languages; `channel` is the one for whole channels, and `contact` the policy's contact."""
     spoken = {language: _words(language, contact) for language in Language}
-    return Tongues(MappingProxyType(spoken), spoken[channel])
+    return Languages(MappingProxyType(spoken), spoken[channel])
 
 
 def _words(language: Language, contact: Callable[[], str]) -> Words:

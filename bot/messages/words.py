@@ -158,8 +158,8 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tongues:
-    """All languages; `channel` has the words for messages to a whole channel (the setting LANGUAGE)."""
+class Languages:
+    """The words of each language, and those for messages to a whole `channel` (the setting LANGUAGE)."""
 
     of: Mapping[Language, Words]
     channel: Words

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from bot.domain.language import Language
-from bot.locale import tongues
+from bot.locale import languages
 from bot.messages.rules import fit, right
 from bot.messages.rulings import answer, near, who_can
 from bot.messages.words import as_typed, contact_in
@@ -76,7 +76,7 @@ class Explanation:
     def lines(self) -> Iterator[str]:
         """Yield the decision, in the bot's words and in short, and what led to it."""
         policy, ask = self.policy, self.ask
-        words = tongues(Language.ENGLISH, lambda: policy.contact).channel
+        words = languages(Language.ENGLISH, lambda: policy.contact).channel
         decision = decide(policy, ask)
         yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
         yield f"  /share-env why {ask.appid} {ask.env}"
@@ -103,7 +103,7 @@ class Explanation:
 
     def facts(self) -> dict[str, object]:
         """Return the same for JSON; times in seconds."""
-        policy, ask, words = self.policy, self.ask, tongues(Language.ENGLISH).channel
+        policy, ask, words = self.policy, self.ask, languages(Language.ENGLISH).channel
         decision = decide(policy, ask)
         return {
             **_person_facts(ask.person),
@@ -216,7 +216,7 @@ class Rights:
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each rule that permits the person something, or who can grant it."""
-        words, known = tongues(Language.ENGLISH).channel, self.known
+        words, known = languages(Language.ENGLISH).channel, self.known
         there = f" in {self.channel}" if self.channel else ""
         if known:
             yield f"{_called(self.person)} may share{there}:"

@@ -10,7 +10,7 @@ from bot.messages import Message
 from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
 from bot.messages.blocks import message
 from bot.messages.notices import NoThread, replacing
-from bot.messages.words import Tongues
+from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
 from bot.slack.api import Doubtful, Refused
 from bot.slack.directory import Directory
@@ -62,13 +62,13 @@ class ApproverMessages:
         self,
         posts: Posts,
         in_force: PolicyInForce,
-        tongues: Tongues,
+        languages: Languages,
         link: Callable[[str | None], str | None],
         where: Callable[[Rule, str], Awaitable[Sequence[str]]],
     ) -> None:
         self._posts = posts
         self._in_force = in_force
-        self._tongues = tongues
+        self._languages = languages
         self._link = link
         self._where = where
 
@@ -88,7 +88,7 @@ class ApproverMessages:
             EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place))
             for e in past
         ]
-        words, posted_questions = self._tongues.channel, list[Posted]()
+        words, posted_questions = self._languages.channel, list[Posted]()
         for conversation in await self._where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
@@ -108,7 +108,7 @@ class ApproverMessages:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
         who = _who(rule, request) if rule else None
-        reminded = reminder(self._tongues.channel, request, until, who)
+        reminded = reminder(self._languages.channel, request, until, who)
         mark = f"{request.id}-reminder"
         for asked in read_ref(ref):
             await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
@@ -117,7 +117,7 @@ class ApproverMessages:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
         posted = await self._all_asked(entry)
         at = entry.decided or entry.at or entry.created
-        shown = decided(self._tongues.channel, entry.request, entry.outcome, at)
+        shown = decided(self._languages.channel, entry.request, entry.outcome, at)
         for asked in posted:
             await self._posts.edit(asked, shown)
 
@@ -146,7 +146,7 @@ class ApproverMessages:
         look_since: float | None,
     ) -> Posted | Refused | Doubtful:
         """Post a message; if it cannot be verified, post a second one that says it replaces the first."""
-        again = partial(replacing, self._tongues.channel, asked)
+        again = partial(replacing, self._languages.channel, asked)
         return await self._posts.post_at_least_once(
             channel, asked, again, mark, thread_ts, look_since=look_since
         )

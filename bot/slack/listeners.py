@@ -139,13 +139,39 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     identity: Mapping[str, object],
     signing_secret: str | None,
     words: Words,
-    *rooms: HasListeners,
+    *parts: HasListeners,
     unheard: Unheard = no_op,
     acks: AcksFirst | None = None,
 ) -> AsyncApp:
-    """Return Bolt's app with every listener of the manifest; `identity` is the result of auth.test.
+    """Return Bolt's app with the listeners of all `parts`; `identity` is the result of auth.test.
 
     `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
+    """
+    app, log = _app(client, identity, signing_secret), UnheardPayloads(time.monotonic)
+
+    async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
+        command = request.body.get("command")
+        if isinstance(error, BoltUnhandledRequestError):
+            unheard(request.body)
+            reference = log.reference_for(request.body)
+            if isinstance(command, str):
+                return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
+        else:
+            reference = secrets.token_hex(4)
+            _log.error("unforeseen error", exc_info=error, extra={"reference": reference})
+        return BoltResponse(status=200, body=_apology(request.body, words, reference))
+
+    app.error(unforeseen)
+    app.unforeseen, app.acks = unforeseen, acks or AcksFirst()
+    for part in parts:
+        part.listen(app)
+    return app
+
+
+def _app(
+    client: AsyncWebClient, identity: Mapping[str, object], signing_secret: str | None
+) -> _App:
+    """Return Bolt's app without listeners.
 
     Without a name Bolt searches the whole stack for one, which takes longer than the rest of a start.
     With process_before_response the ack is sent when the listener returns, not at Bolt's next 10 ms poll.
@@ -178,25 +204,6 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
         logger=logger,
     )
     logger.setLevel(level)
-
-    log = UnheardPayloads(time.monotonic)
-
-    async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
-        command = request.body.get("command")
-        if isinstance(error, BoltUnhandledRequestError):
-            unheard(request.body)
-            reference = log.reference_for(request.body)
-            if isinstance(command, str):
-                return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
-        else:
-            reference = secrets.token_hex(4)
-            _log.error("unforeseen error", exc_info=error, extra={"reference": reference})
-        return BoltResponse(status=200, body=_apology(request.body, words, reference))
-
-    app.error(unforeseen)
-    app.unforeseen, app.acks = unforeseen, acks or AcksFirst()
-    for room in rooms:
-        room.listen(app)
     return app
 
 

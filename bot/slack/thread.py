@@ -14,7 +14,7 @@ from bot.domain.request import Request
 from bot.messages import endings
 from bot.messages.batches import progress
 from bot.messages.notices import NoThread, replacing, unconfirmed
-from bot.messages.words import Tongues, Words
+from bot.messages.words import Languages, Words
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
@@ -34,17 +34,17 @@ class Thread:
     ref: str
     _posts: Posts
     _at: Posted
-    _tongues: Tongues
+    _languages: Languages
     _private: Callable[[Request], PrivatePlace]
 
     async def go_on(self, request: Request) -> None:
         """Show in the parent what is under way, without the button to cancel."""
-        words = words_in(self._at.channel, request, self._tongues)
+        words = words_in(self._at.channel, request, self._languages)
         await self._posts.edit(self._at, endings.begun(words, request, waiting=False))
 
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
-        words = words_in(self._at.channel, request, self._tongues)
+        words = words_in(self._at.channel, request, self._languages)
         await self._posts.show(self._at, progress(words, request, tally, pause))
 
     async def close(
@@ -57,7 +57,7 @@ class Thread:
         after: AfterShare = NOTHING_KNOWN,
     ) -> bool:
         """Reply with the answer, then edit the parent to its final state."""
-        words = words_in(self._at.channel, request, self._tongues)
+        words = words_in(self._at.channel, request, self._languages)
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
         final = endings.parent(words, request, outcome)
         mark = f"{request.id}-answer" if self._at.root else request.id
@@ -84,19 +84,19 @@ class Threads:
         api: SlackApi,
         posts: Posts,
         clock: Callable[[], float],
-        tongues: Tongues,
+        languages: Languages,
         workspace_url: str = "",
     ) -> None:
         self._api = api
         self._posts = posts
-        self._tongues = tongues
+        self._languages = languages
         self._workspace_url = workspace_url
         self._channels = Cache(self._read_channel, clock)
 
     def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
         """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
-            return Thread(ref_of(parent), self._posts, parent, self._tongues, self._private)
+            return Thread(ref_of(parent), self._posts, parent, self._languages, self._private)
         return self._private(request)
 
     async def find(self, request: Request, since: float) -> Thread | PrivatePlace:
@@ -132,10 +132,10 @@ class Threads:
                 return place
             parent = place
         if request.appids:
-            words = words_in(parent.channel, request, self._tongues)
+            words = words_in(parent.channel, request, self._languages)
             thread = Posted(parent.channel, parent.root or parent.ts)
             await self._posts.list_appids(words, request, thread, look_since=look_since)
-        return Thread(ref_of(parent), self._posts, parent, self._tongues, self._private)
+        return Thread(ref_of(parent), self._posts, parent, self._languages, self._private)
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`, as far as conversations.info tells; None if they may.
@@ -158,7 +158,7 @@ class Threads:
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
-        words = words_in(origin.channel_id, request, self._tongues)
+        words = words_in(origin.channel_id, request, self._languages)
         said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
         posted = await self._posts.post_at_least_once(
             origin.channel_id,
@@ -173,7 +173,7 @@ class Threads:
         return _no_thread(posted, request)
 
     def _private(self, request: Request) -> PrivatePlace:
-        return PrivatePlace(self._api, self._posts, self._tongues.of[request.language])
+        return PrivatePlace(self._api, self._posts, self._languages.of[request.language])
 
     async def close(self) -> None:
         """Cancel the reads under way."""
@@ -229,6 +229,6 @@ def is_shared_outside(channel: Mapping[str, object]) -> bool:
     return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
-def words_in(channel: str, request: Request, tongues: Tongues) -> Words:
+def words_in(channel: str, request: Request, languages: Languages) -> Words:
     """Return the words for all who read there: in a direct message that is the requester alone."""
-    return tongues.of[request.language] if is_direct(channel) else tongues.channel
+    return languages.of[request.language] if is_direct(channel) else languages.channel

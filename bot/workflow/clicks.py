@@ -104,7 +104,7 @@ class ClickHandler:
         """Return the content of an approver's modal; permissions are checked later, as that may outlast the trigger."""
         policy, people = self._ports.in_force.policy, self._ports.people
         clicker = await person_in_time(people, click.team_id, click.user_id, policy.groups)
-        words = self._ports.tongues.to(clicker)
+        words = self._ports.languages.to(clicker)
         try:
             found = _to_decide(words, click, await self._find(click))
         except LedgerDownError as error:
@@ -160,7 +160,7 @@ class ClickHandler:
         read = self._ports.people.several
         known |= await read(click.team_id, unknown, policy.groups, fresh=fresh)
         clicker = known[click.user_id]
-        words = self._ports.tongues.to(clicker)
+        words = self._ports.languages.to(clicker)
         return ClickContext(click, entry, policy, words, clicker, known[asked_by])
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
@@ -227,7 +227,7 @@ class ClickHandler:
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""
         people, groups = self._ports.people, self._ports.in_force.policy.groups
-        return self._ports.tongues.to(await people.person(click.team_id, click.user_id, groups))
+        return self._ports.languages.to(await people.person(click.team_id, click.user_id, groups))
 
 
 def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:

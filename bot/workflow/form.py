@@ -45,7 +45,7 @@ class FormHandler:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
         people, groups = self._ports.people, self._ports.in_force.policy.groups
         person = await person_in_time(people, origin.team_id, origin.user_id, groups)
-        return self._ports.tongues.to(person)
+        return self._ports.languages.to(person)
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
@@ -86,7 +86,7 @@ class FormHandler:
         """Submit the form's request, and return the answer to the user."""
         until, policy = within(PATIENCE), self._ports.in_force.policy
         person = await self._person(origin, policy)
-        words = self._ports.tongues.to(person)
+        words = self._ports.languages.to(person)
         return await self._intake.submit(policy, origin, share, person, until, words=words)
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:

@@ -10,7 +10,7 @@ from bot.domain.request import Request, State
 from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.messages import Message
 from bot.messages.home import LISTED, Records, ToDecide, home
-from bot.messages.words import Tongues
+from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.policy_in_force import PolicyInForce
@@ -38,7 +38,7 @@ class Home:
     in_force: PolicyInForce
     people: People
     ledger: Ledger
-    tongues: Tongues
+    languages: Languages
     link: Callable[[str | None], str | None]
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     version: str
@@ -47,7 +47,7 @@ class Home:
         """Return a person's current page; it says what could not be read."""
         policy = self.in_force.policy
         person = await self.people.person(team_id, user_id, policy.groups)
-        words = self.tongues.to(person)
+        words = self.languages.to(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         records = await self._records((team_id, user_id), policy, person)
         return Page(home(words, person, mine, records, self.version), person)

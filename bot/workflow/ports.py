@@ -10,7 +10,7 @@ from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tal
 from bot.domain.request import Origin, Request
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
-from bot.messages.words import Tongues
+from bot.messages.words import Languages
 from bot.policy.kinds import Person, Rule, Unreadable
 from bot.runtime.observers import no_op
 from bot.workflow.policy_in_force import PolicyInForce
@@ -142,7 +142,7 @@ class Ports:
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
-    tongues: Tongues
+    languages: Languages
     tell_privately: Callable[[Origin, Message], Awaitable[None]]
     """Posts a message that only the requester sees, where they asked."""
     readiness: ReadinessCheck

@@ -44,7 +44,7 @@ class SlashCommands:
             return command
         until, policy = within(_ACK_SECONDS), self._ports.in_force.policy
         person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
-        words = self._ports.tongues.to(person)
+        words = self._ports.languages.to(person)
         if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
             await self._intake.note("mistake", origin, wrong, until)

@@ -209,7 +209,7 @@ class Intake:
     async def _ask_requester(self, entry: Entry, by: str) -> None:
         """Ask the requester to confirm a request that somebody else retries for them."""
         request = entry.request
-        words = self._ports.tongues.of[request.language]
+        words = self._ports.languages.of[request.language]
         asked = confirmation(words, request, entry.until or 0.0, by)
         # In a direct message: where the button is, Slack would show it only if they are looking there now.
         directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from bot.domain.language import Language
 from bot.guidance import all_guidance
-from bot.locale import LOCALES, tongues
+from bot.locale import LOCALES, languages
 from bot.messages import Message
 from bot.messages.words import code, contact_in, msgid
 from bot.policy.kinds import DEFAULT_CONTACT
@@ -237,7 +237,7 @@ def test_plain_text_is_escaped_and_keeps_its_braces() -> None:
 
 @pytest.mark.parametrize("language", Language)
 def test_channels_are_answered_in_the_language_of_the_setting(language: Language) -> None:
-    both = tongues(language)
+    both = languages(language)
     assert both.channel.language is language
     assert both.of[Language.ENGLISH]("Nothing was done.") == "Nothing was done."
     assert both.of[Language.CHINESE]("Nothing was done.") == "未执行任何操作。"

@@ -21,7 +21,7 @@ from bot.slack.posts import Posts
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import AwayError
 from tests.conftest import Sleep, appids, in_their_channel, request_of
-from tests.languages import TONGUES
+from tests.languages import LANGUAGES
 from tests.rig import APPROVALS, APPROVER, has_button
 
 UNTIL = 1_800_000_000.0
@@ -38,7 +38,7 @@ def posts(api: SlackApi, sleep: Sleep) -> Posts:
 def approvals(posts: Posts, rule: Rule = RULE) -> ApproverMessages:
     in_force = PolicyInForce(Policy((rule,)))
     link = lambda ref: ref and f"https://x/{ref}"  # noqa: E731  # two lines would say no more
-    return ApproverMessages(posts, in_force, TONGUES, link, in_their_channel)
+    return ApproverMessages(posts, in_force, LANGUAGES, link, in_their_channel)
 
 
 @pytest.fixture

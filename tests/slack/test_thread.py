@@ -39,7 +39,7 @@ from tests.conftest import (
     web_client,
     without_history,
 )
-from tests.languages import CHINESE, ENGLISH, TONGUES
+from tests.languages import CHINESE, ENGLISH, LANGUAGES
 
 GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
 STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
@@ -54,7 +54,7 @@ AWAY: dict[str, Fault] = {
 @pytest.fixture
 def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     slack.channels |= {GROUP.id: GROUP, STRANGERS.id: STRANGERS}
-    return Threads(api, Posts(api, BOT, sleep), clock, TONGUES)
+    return Threads(api, Posts(api, BOT, sleep), clock, LANGUAGES)
 
 
 async def opened(threads: Threads, request: Request, **how: Any) -> Thread | PrivatePlace:
@@ -180,7 +180,7 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
 
     async with served(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
-        threads = Threads(told, Posts(told, BOT, sleep), Clock(), TONGUES)
+        threads = Threads(told, Posts(told, BOT, sleep), Clock(), LANGUAGES)
         request = request_of(slack)
         await opened(threads, request)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
@@ -596,7 +596,9 @@ async def test_a_place_is_restored_from_its_stored_text(
 def test_only_a_thread_and_a_question_have_a_link(
     api: SlackApi, sleep: Sleep, clock: Clock
 ) -> None:
-    threads = Threads(api, Posts(api, BOT, sleep), clock, TONGUES, "https://playground.slack.com/")
+    threads = Threads(
+        api, Posts(api, BOT, sleep), clock, LANGUAGES, "https://playground.slack.com/"
+    )
     link = threads.link("C0RELEASES/1700000000.000100")
     assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
     inside = threads.link("C0RELEASES/1700000000.000100/1690000000.000200")

@@ -14,7 +14,7 @@ from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import Ports
-from tests.languages import TONGUES
+from tests.languages import LANGUAGES
 
 OPEN_TO_ALL = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
 
@@ -97,7 +97,7 @@ def ports(
         no_states,
         runtime.new_id,
         tasks.start,
-        TONGUES,
+        LANGUAGES,
         tell_privately,
         readiness,
     )

@@ -68,7 +68,7 @@ from tests.conftest import (
     states,
     use_up,
 )
-from tests.languages import ENGLISH, TONGUES
+from tests.languages import ENGLISH, LANGUAGES
 from tests.said import USABLE
 
 THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
@@ -92,7 +92,7 @@ def opened(database: Path) -> Iterator[Opened]:
 @pytest.fixture
 def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     url = "https://playground.slack.com/"
-    return Threads(api, Posts(api, BOT, sleep), clock, TONGUES, url)
+    return Threads(api, Posts(api, BOT, sleep), clock, LANGUAGES, url)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def make(
     """A factory of the worker of a ledger's requests, by default for the stand-ins."""
     in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
-    approvals = ApproverMessages(posts, in_force, TONGUES, places.link, in_their_channel)
+    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, in_their_channel)
     brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time, 5.0)
 
     at_once = AcksFirst().step

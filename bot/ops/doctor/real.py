@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 import aiohttp
 
 from bot import __version__
-from bot.locale import tongues
+from bot.locale import languages
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
@@ -91,7 +91,7 @@ async def try_all(
             await try_slack(there, user, tried.append, asked)
         finally:  # also after Ctrl-C
             cleared = await _clear(there)
-        blocks = await try_blocks(api, tongues(settings.language).channel)
+        blocks = await try_blocks(api, languages(settings.language).channel)
         tried += await _wechat(settings, http, runtime)
     if isinstance(blocks, str):
         print(blocks)
