@@ -79,6 +79,25 @@ async def prompt_stop(bot: AbstractAsyncContextManager[str]) -> AsyncIterator[No
             await stack.aclose()
 
 
+def shared(slack: LocalSlack, *, called_again: bool = False) -> list[str]:
+    """Return the replies of which there is only one: that the env is shared, after a second call perhaps."""
+    told = answer(ENGLISH, request_of(slack), Shared(), after=USABLE, called_again=called_again)
+    return [told.text]
+
+
+async def problems_of(
+    slack: LocalSlack, bot: AbstractAsyncContextManager[str], *, wrong_setup: bool
+) -> str:
+    """Return why a bot does not start, once nothing of it is left."""
+    async with assert_nothing_left(slack):
+        with pytest.raises(CannotStartError) as caught:
+            async with bot:
+                pass
+    assert caught.value.wrong_setup is wrong_setup
+    (problem,) = caught.value.problems
+    return problem
+
+
 @contextmanager
 def logging_as_in_production(level: str) -> Iterator[None]:
     """Log as the bot does, with a redactor that was given no secrets."""
@@ -166,7 +185,7 @@ async def test_no_library_repeats_a_post_that_may_have_arrived(
     async with start():
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
+    assert replies(slack) == shared(slack)
 
 
 @pytest.mark.parametrize(
@@ -175,30 +194,16 @@ async def test_no_library_repeats_a_post_that_may_have_arrived(
         pytest.param({"SLACK_BOT_TOKEN": "xoxb-bad"}, "SLACK_BOT_TOKEN", True, id="bad bot token"),
         pytest.param({"SLACK_APP_TOKEN": "xapp-bad"}, "SLACK_APP_TOKEN", True, id="bad app token"),
         pytest.param({"SLACK_API_URL": "http://127.0.0.1:1"}, "reached", False, id="no Slack"),
+        pytest.param({"DATABASE_URL": "mysql://x"}, "DATABASE_URL", True, id="another ledger"),
+        pytest.param(
+            {"DATABASE_URL": "sqlite:////no/x.db"}, "DATABASE_URL", True, id="a ledger in no folder"
+        ),
     ],
 )
 async def test_a_bot_that_cannot_start_says_why_and_leaves_no_task_or_connection(
     slack: LocalSlack, start: Start, spoil: dict[str, str], problem: str, wrong_setup: bool
 ) -> None:
-    async with assert_nothing_left(slack):
-        with pytest.raises(CannotStartError, match=problem) as caught:
-            async with start(**spoil):
-                pass
-    assert caught.value.wrong_setup is wrong_setup
-    assert len(caught.value.problems) == 1
-
-
-@pytest.mark.parametrize(
-    "url", ["mysql://x", "sqlite:////nowhere/at/all.db"], ids=["another kind", "no folder"]
-)
-async def test_a_ledger_that_cannot_be_opened_is_a_wrong_setup(
-    slack: LocalSlack, start: Start, url: str
-) -> None:
-    async with assert_nothing_left(slack):
-        with pytest.raises(CannotStartError, match="DATABASE_URL") as caught:
-            async with start(DATABASE_URL=url):
-                pass
-    assert caught.value.wrong_setup
+    assert problem in await problems_of(slack, start(**spoil), wrong_setup=wrong_setup)
 
 
 async def test_a_ledger_that_cannot_be_written_ends_the_start(
@@ -208,11 +213,7 @@ async def test_a_ledger_that_cannot_be_written_ends_the_start(
         pass
     deny = "CREATE TRIGGER no BEFORE INSERT ON replicas BEGIN SELECT raise(ABORT, 'made up'); END"
     rows(database, deny)
-    async with assert_nothing_left(slack):
-        with pytest.raises(CannotStartError, match=r"takes nothing \(made up\)") as caught:
-            async with start():
-                pass
-    assert not caught.value.wrong_setup
+    assert "takes nothing (made up)" in await problems_of(slack, start(), wrong_setup=False)
 
 
 async def test_a_damaged_ledger_ends_the_start_until_somebody_brings_back_a_backup(
@@ -221,11 +222,7 @@ async def test_a_damaged_ledger_ends_the_start_until_somebody_brings_back_a_back
     async with start():
         pass
     damage(database)
-    async with assert_nothing_left(slack):
-        with pytest.raises(CannotStartError, match="put a backup of the ledger at") as caught:
-            async with start():
-                pass
-    assert caught.value.wrong_setup
+    assert "put a backup of the ledger at" in await problems_of(slack, start(), wrong_setup=True)
 
 
 async def test_a_second_bot_on_the_same_file_does_not_start(start: Start) -> None:
@@ -241,11 +238,9 @@ async def test_a_port_in_use_is_named_with_the_fix(slack: LocalSlack, start: Sta
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        async with assert_nothing_left(slack):
-            with pytest.raises(CannotStartError, match=r"PORT .* Choose others") as caught:
-                async with start(**over_http(taken.getsockname()[1])):
-                    pass
-    assert not caught.value.wrong_setup
+        bot = start(**over_http(taken.getsockname()[1]))
+        problem = await problems_of(slack, bot, wrong_setup=False)
+    assert re.search(r"PORT .* Choose others", problem)
 
 
 # Stopping.
@@ -276,12 +271,9 @@ async def test_in_http_mode_no_task_and_no_connection_outlives_the_bot(
 ) -> None:
     port = free_port()
     slack.request_url = address_at(port)
-    async with (
-        assert_nothing_left(slack),
-        start(**over_http(port)),
-    ):
+    async with assert_nothing_left(slack), start(**over_http(port)):
         await slack.command(REQUESTER, RELEASES, ASK)
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
+    assert replies(slack) == shared(slack)
 
 
 async def test_a_call_in_progress_is_finished_before_the_bot_stops(
@@ -291,7 +283,7 @@ async def test_a_call_in_progress_is_finished_before_the_bot_stops(
     async with start():
         await slack.command(REQUESTER, RELEASES, ASK)
         await wechat.until(lambda wechat: bool(wechat.calls))
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
+    assert replies(slack) == shared(slack)
 
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
@@ -307,9 +299,7 @@ async def test_a_call_that_exceeds_the_grace_is_cancelled_and_the_next_start_fin
     assert rows(database, "SELECT state, holder, fence FROM requests") == [("placed", None, 1)]
     async with start():
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [
-        answer(ENGLISH, request_of(slack), Shared(), after=USABLE, called_again=True).text
-    ]
+    assert replies(slack) == shared(slack, called_again=True)
     assert len(wechat.calls) == 2
 
 
@@ -325,7 +315,7 @@ async def test_a_silent_slack_does_not_delay_the_stop_and_the_next_start_answers
     assert states(database) == ["answered"]
     async with start():
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
+    assert replies(slack) == shared(slack)
     assert len(wechat.calls) == 1
 
 
@@ -340,7 +330,7 @@ async def test_a_request_that_had_not_begun_when_the_bot_stopped_begins_at_the_n
     assert states(database) == ["accepted"]
     async with start():
         await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
+    assert replies(slack) == shared(slack)
 
 
 async def test_a_ledger_that_is_down_does_not_delay_the_stop(
@@ -397,7 +387,7 @@ async def test_commands_during_the_stop_are_answered_that_the_bot_is_stopping(
     assert ack.payload["text"] == stopping(ENGLISH).text
     wechat.clear("shareenv")
     await bot
-    assert replies(slack) == [answer(ENGLISH, request_of(slack), Shared(), after=USABLE).text]
+    assert replies(slack) == shared(slack)
     assert len(wechat.calls) == 1
 
 

@@ -94,14 +94,6 @@ async def test_a_proxy_that_refuses_wechat_is_the_cause_of_the_wechat_check(
     )
 
 
-@pytest.mark.parametrize("answer", [Code(85088), Status(502)])
-async def test_any_other_error_of_wechat_is_reported_with_its_guidance(
-    fixed: dict[str, str], wechat: LocalWeChat, answer: Code | Status
-) -> None:
-    wechat.fail("getenvinfo", answer)
-    assert await level_of(fixed, "wechat") == "wrong"
-
-
 async def test_guidance_for_operators_does_not_refer_to_the_operators(
     fixed: dict[str, str], wechat: LocalWeChat
 ) -> None:
