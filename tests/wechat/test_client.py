@@ -70,22 +70,36 @@ async def test_an_error_has_its_guidance_and_wechats_errmsg(
     assert await share(bot()) == Failed(for_code(85088), said, 1)
 
 
-class BrokenTokens:
-    """A token source with a bug."""
+class Tokens:
+    """A token source that calls a function for each token, and another one for each renewal."""
 
-    async def token(self, owner: str) -> str | NoToken:
-        """Break."""
-        raise RuntimeError(owner)
+    def __init__(
+        self, token: Callable[[], str], renew: Callable[[], str | NoToken] | None = None
+    ) -> None:
+        self._token, self._renew = token, renew or token
 
-    async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Break."""
-        raise RuntimeError(owner, refused)
+    async def token(self, owner: str) -> str | NoToken:  # noqa: ARG002  # from the port
+        """Return a token."""
+        return self._token()
+
+    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
+        """Return another token, or why there is none."""
+        return self._renew()
+
+
+def issued(wechat: LocalWeChat) -> Tokens:
+    """Return a source of tokens that WeChat has just issued."""
+    return Tokens(lambda: wechat.issue(OWNER))
+
+
+def broken() -> str:
+    raise RuntimeError("made up")
 
 
 async def test_a_bug_leaves_the_outcome_unknown_and_is_logged(
     bot: Maker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await share(bot(tokens=BrokenTokens())) == Unknown(for_trouble(Trouble.BUG))
+    assert await share(bot(tokens=Tokens(broken))) == Unknown(for_trouble(Trouble.BUG))
     assert "unforeseen error" in caplog.messages
 
 
@@ -195,23 +209,8 @@ async def test_after_a_renewal_each_error_keeps_its_own_count(
     bot: Maker, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
     wechat.fail("shareenv", Code(-1), Code(42001), Code(-1000), Code(-1), Code(-1), Code(0))
-    assert await share(bot(tokens=IssuedTokens(wechat))) == Shared(6)
+    assert await share(bot(tokens=issued(wechat))) == Shared(6)
     assert pauses == [0.5, 0.0, 0.5, 1.0, 2.0]
-
-
-class IssuedTokens:
-    """A token source whose tokens WeChat has issued."""
-
-    def __init__(self, wechat: LocalWeChat) -> None:
-        self._wechat = wechat
-
-    async def token(self, owner: str) -> str | NoToken:
-        """Return a token that WeChat has just issued."""
-        return self._wechat.issue(owner)
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
-        """Return another token that WeChat has just issued."""
-        return self._wechat.issue(owner)
 
 
 @pytest.mark.parametrize(
@@ -312,9 +311,7 @@ async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_su
     bot: Maker, wechat: LocalWeChat, answers: list[Fault], outcome: type[Called], key: str
 ) -> None:
     wechat.fail("shareenv", *answers)
-    ended = await share(
-        bot(tokens=IssuedTokens(wechat), timeout=SHORT if Hang(60) in answers else 30)
-    )
+    ended = await share(bot(tokens=issued(wechat), timeout=SHORT if Hang(60) in answers else 30))
     assert type(ended) is outcome
     assert ended.tries == len(answers) == len(wechat.calls)
     assert isinstance(ended, Shared) or ended.guidance.key == key
@@ -367,17 +364,15 @@ async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
 
 
 class ForgetfulResolver(AbstractResolver):
-    """A resolver that resolves any name to this machine until a token is renewed; it is also the token source."""
+    """A resolver that resolves any name to this machine until it `forgets`."""
 
-    def __init__(self, wechat: LocalWeChat) -> None:
-        self._wechat = wechat
-        self._forgets = False
+    forgets = False
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return this machine's address."""
-        if self._forgets:
+        if self.forgets:
             raise OSError(socket.EAI_NONAME, "Name or service not known")
         here = ResolveResult(
             hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0
@@ -387,28 +382,23 @@ class ForgetfulResolver(AbstractResolver):
     async def close(self) -> None:
         """Do nothing."""
 
-    async def token(self, owner: str) -> str | NoToken:
-        """Return a token that has just expired."""
-        token = self._wechat.issue(owner)
-        self._wechat.expire(token)
-        return token
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
-        """Return a good token, and resolve no name from now on."""
-        self._forgets = True
-        return self._wechat.issue(owner)
-
 
 async def test_a_host_that_becomes_unknown_during_a_renewal_is_a_failure_not_an_unknown_outcome(
     wechat: LocalWeChat, clock: Clock, pauses: Pauses
 ) -> None:
-    dns = ForgetfulResolver(wechat)
+    dns = ForgetfulResolver()
+
+    def renew() -> str:
+        dns.forgets = True
+        return wechat.issue(OWNER)
+
+    wechat.fail("shareenv", Code(42001))
+    tokens = Tokens(lambda: wechat.issue(OWNER), renew)
     connector = aiohttp.TCPConnector(resolver=dns, use_dns_cache=False, force_close=True)
-    url = wechat.url.replace("127.0.0.1", "wechat.invalid")
+    api = wechat.url.replace("127.0.0.1", "wechat.invalid")
     async with aiohttp.ClientSession(connector=connector) as session:
-        http = Transport(session)
-        client = WeChat(WeChatApi(http, url), dns, timeout=30, clock=clock, sleep=pauses)
-        ended = await share(client)
+        http = WeChatApi(Transport(session), api)
+        ended = await share(WeChat(http, tokens, timeout=30, clock=clock, sleep=pauses))
     assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 5)
     assert [call.errcode for call in wechat.calls] == [42001]
 
@@ -453,19 +443,12 @@ async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
     assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
 
 
-class Refused(IssuedTokens):
-    """A token source whose renewals WeChat refuses."""
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
-        """Return why there is no other token."""
-        return NoToken(for_code(61023), Said(61023, "no", "rid"), Link.OWNER)
-
-
 async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
-    ended = await share(bot(tokens=Refused(wechat)))
+    why = NoToken(for_code(61023), Said(61023, "no", "rid"), Link.OWNER)
+    ended = await share(bot(tokens=Tokens(lambda: wechat.issue(OWNER), lambda: why)))
     assert ended == Failed(for_code(61023), Said(61023, "no", "rid"), 1, Link.OWNER)
 
 
