@@ -15,6 +15,12 @@ from bot.ops.logs.writer import MOST, LogWriter
 from bot.runtime.tasks import log_request
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine take its time to write."""
+    monkeypatch.setattr("bot.ops.logs.writer._PATIENCE", 30.0)
+
+
 @contextmanager
 def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
     """Yield a logger that writes only to this stream, and only messages."""
@@ -42,12 +48,12 @@ class GatedStream(io.StringIO):
 
 def test_lines_that_are_logged_together_are_written_together_and_in_order() -> None:
     stream = GatedStream()
-    stream.may_write.set()
     with logging_to(stream) as log:
         for number in range(500):
             log.info("%s", number)
+        stream.may_write.set()
     assert stream.getvalue().split() == [str(number) for number in range(500)]
-    assert stream.writes < 100
+    assert stream.writes <= 3
 
 
 def test_flush_returns_once_all_lines_are_written() -> None:
