@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from bot.app.resources import Resources
 from bot.app.token_source import PUSHES, Source
 from bot.app.wiring import Wired
-from bot.ops.health import Health, Trouble, Watch, ended, refusal, ticket_trouble, unless
+from bot.ops.health import Health, PartCheck, Watch, ended, refusal, ticket_trouble, unless
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, listen
 from bot.ops.metrics import Metrics
 from bot.settings.load import Address
@@ -56,13 +56,13 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
 def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     """Return the readiness check: major parts, which the bot needs to work, and minor ones that only need attention."""
     replica, in_force = resources.ledger.replica, resources.in_force
-    major: dict[str, Trouble] = {
+    major: dict[str, PartCheck] = {
         "commands": unless(parts.intake.accepts, "the bot is stopping"),
         "ledger": unless(
             lambda: replica.writable, "it did not take the last sign of life, see the log"
         ),
     }
-    minor: dict[str, Trouble] = {
+    minor: dict[str, PartCheck] = {
         "policy": lambda: refusal(in_force.trouble),
         "tokens": source.trouble,
     }
@@ -76,7 +76,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
 def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
     """Return the liveness check: the parts that only a restart repairs."""
     ledger, tasks = resources.ledger, resources.tasks
-    major: dict[str, Trouble] = {
+    major: dict[str, PartCheck] = {
         "loop": watch.trouble,
         "ledger": unless(lambda: ledger.alive, "its thread has died"),
         "tasks": lambda: ended(tasks.kept),

@@ -10,7 +10,7 @@ from functools import partial
 
 from bot.domain.link import Link
 
-Trouble = Callable[[], str | None]
+PartCheck = Callable[[], str | None]
 """Returns in a few words what is wrong with a part, without names or secrets; None if nothing is."""
 _EVERY = 1.0  # seconds
 _TOO_LATE = 3.0  # seconds, after which Slack gives up on the ack
@@ -67,10 +67,10 @@ class Health:
 
     def __init__(
         self,
-        parts: Mapping[str, Trouble],
+        parts: Mapping[str, PartCheck],
         clock: Callable[[], float],
         *,
-        minor: Mapping[str, Trouble] | None = None,
+        minor: Mapping[str, PartCheck] | None = None,
     ) -> None:
         self._major = frozenset(parts)
         self._troubles = {**parts, **(minor or {})}
@@ -94,8 +94,8 @@ class Health:
         return PartHealth(why, now - self._since[name][1])
 
 
-def unless(fine: Callable[[], bool], why: str) -> Trouble:
-    """Return a Trouble that reports `why` unless `fine` returns true."""
+def unless(fine: Callable[[], bool], why: str) -> PartCheck:
+    """Return a PartCheck that reports `why` unless `fine` returns true."""
     return lambda: None if fine() else why
 
 

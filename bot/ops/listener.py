@@ -15,7 +15,7 @@ from bot.domain.problem import Problem
 from bot.ops.health import Health
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.http_server import HttpServer, connection_limit
-from bot.runtime.observers import Refused, no_op
+from bot.runtime.observers import RefusedPost, no_op
 
 HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 ELSEWHERE = "another path"
@@ -45,7 +45,7 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     port: int,
     posts: Mapping[str, Handler],
     gets: Mapping[str, Handler],
-    refused: Refused = no_op,
+    refused: RefusedPost = no_op,
 ) -> str:
     """Serve POST and GET handlers by path until the stack is closed; return the URL. Raises CannotListenError.
 
@@ -71,7 +71,7 @@ class NotServed(Enum):
     )
 
 
-def _noting(refused: Refused) -> Middleware:
+def _noting(refused: RefusedPost) -> Middleware:
     @web.middleware
     async def noting(request: web.Request, handler: MiddlewareHandler) -> web.StreamResponse:
         try:

@@ -21,7 +21,7 @@ CalledSlack = Callable[[str, str], None]
 CalledWeChat = Callable[[str, str, float], None]
 """Called with the name of a WeChat call, its result (an errcode or a trouble), and the seconds it took."""
 
-Refused = Callable[[str, Enum], None]
+RefusedPost = Callable[[str, Enum], None]
 """Called with the path of a POST that was refused, and the reason: its name is a metric's label, its value is logged."""
 
 Renewed = Callable[[str, str], None]
@@ -45,7 +45,7 @@ class Observers:
     connected: Callable[[], None] = no_op
     disconnected: Callable[[str], None] = no_op
     called_wechat: CalledWeChat = no_op
-    refused: Refused = no_op
+    refused: RefusedPost = no_op
     renewed: Renewed = no_op
     transacted: Transacted = no_op
     reloaded: Callable[[bool], None] = no_op

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-FIRST, LONGEST = 1.0, 60.0
-HELD = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+STABLE_AFTER = 60.0
 """Seconds after its hello from which a connection counts as stable."""
 
 
@@ -31,8 +31,10 @@ class BackOff:
     def refuse(self) -> float:
         """Record a refusal, and return the pause before the next attempt, in seconds."""
         now = self.clock()
-        held = self._greeted is not None and now - self._greeted >= HELD
-        self._pause = min(2 * self._pause, LONGEST) if self._pause and not held else FIRST
+        held = self._greeted is not None and now - self._greeted >= STABLE_AFTER
+        self._pause = (
+            min(2 * self._pause, LONGEST_PAUSE) if self._pause and not held else FIRST_PAUSE
+        )
         self.refused, self._greeted, self._until = True, None, now + self._pause
         return self._pause
 

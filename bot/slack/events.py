@@ -15,7 +15,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
-from bot.runtime.observers import Acked, Refused, no_op
+from bot.runtime.observers import Acked, RefusedPost, no_op
 
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"
@@ -41,7 +41,7 @@ _HEADERS = {
 
 
 def slack_events(
-    app: AsyncApp, signing_secret: str, acked: Acked = no_op, refused: Refused = no_op
+    app: AsyncApp, signing_secret: str, acked: Acked = no_op, refused: RefusedPost = no_op
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that passes Slack's signed requests to Bolt.
 

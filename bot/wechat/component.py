@@ -15,7 +15,7 @@ from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 
 MOST_SECONDS = 3.0
-"""The longest timeout of one call. A renewal makes several calls, and all have to fit into its lease."""
+"""The longest timeout of one call. A renewal makes several calls, and all have to fit into its claim."""
 
 DEAD_TOKEN = frozenset({40001, 40014, 42001, 42006})
 """The errcodes that mean that the platform token is not, or no longer, valid."""

@@ -15,11 +15,11 @@ from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.component_api import Issued
 from bot.wechat.tokens import NoToken
 
-LEASE = 10.0
-"""Seconds of the lease on a renewal; if its replica dies, another may renew the token after that."""
+CLAIM_SECONDS = 10.0
+"""For how long a replica claims a renewal; if it dies, another may renew the token after that."""
 
 RENEWAL_TIMEOUT = 8.0
-"""Seconds that a renewal may take; shorter than the lease."""
+"""Seconds that a renewal may take; shorter than the claim."""
 
 _CACHED_FOR = 60.0
 _MARGIN = 10.0
@@ -73,9 +73,9 @@ class TokenCache:
         return self._usable(kept, refused) if kept else None
 
     async def renew(self, name: str, make: Make, refused: str | None = None) -> str | NoToken:
-        """Return a token from `make`, called under the lease, or one that another replica has stored in the meantime."""
+        """Return a token from `make`, called under the claim, or one that another replica has stored in the meantime."""
         while True:
-            claim = await self._tokens.claim(name, LEASE)
+            claim = await self._tokens.claim(name, CLAIM_SECONDS)
             if claim is None:
                 await self._sleep(_POLL)
                 if found := await self.load(name, refused):
@@ -90,7 +90,7 @@ class TokenCache:
             except TimeoutError:
                 issued = NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link_of(name))
             except BaseException:
-                # Also when cancelled: other replicas need not wait for the lease to expire.
+                # Also when cancelled: other replicas need not wait for the claim to expire.
                 self._tokens.release_later(claim)
                 raise
             if isinstance(issued, NoToken):
@@ -99,7 +99,7 @@ class TokenCache:
             elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
                 self._store(name, issued.token, issued.life)
                 return issued.token
-            # The lease expired and another replica renewed the token, so its token is the valid one: try again.
+            # The claim expired and another replica renewed the token, so its token is the valid one: try again.
 
     def _usable(self, kept: StoredToken, refused: str | None) -> str | None:
         if kept.value is None or kept.value == refused or kept.left <= _MARGIN:

@@ -9,11 +9,10 @@ import pytest
 
 from bot.app.running import running
 from bot.domain.link import Link
-from bot.guidance import Trouble as Cause
-from bot.guidance import for_trouble
+from bot.guidance import Trouble, for_trouble
 from bot.ops.health import (
     Health,
-    Trouble,
+    PartCheck,
     Watch,
     chain_trouble,
     ended,
@@ -110,7 +109,7 @@ async def test_a_task_has_died_only_if_it_ended_with_an_error() -> None:
 def test_a_report_has_each_part_and_since_when_it_is_in_this_state() -> None:
     clock, wrong = Clock(), dict[str, str]()
 
-    def part(name: str) -> Trouble:
+    def part(name: str) -> PartCheck:
         return lambda: wrong.get(name)
 
     health = Health({"ledger": part("ledger")}, clock, minor={"policy": part("policy")})
@@ -292,7 +291,7 @@ async def test_the_bot_is_degraded_while_the_token_server_gives_no_token(
         await served.becomes(200, {})
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(answered)
-        refused = for_trouble(Cause.TOKEN_SERVER_REFUSED)
+        refused = for_trouble(Trouble.TOKEN_SERVER_REFUSED)
         assert await served.look("/readyz") == (200, {"tokens": refused.title})
         assert json.loads((await served.get("/readyz"))[1])["status"] == "degraded"
         counts = await served.counts('share_env_failures_total{fixer="operator"}')
@@ -309,7 +308,7 @@ async def test_the_bot_is_degraded_once_wechat_refuses_the_fixed_token(
         await served.becomes(200, {})
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(answered)
-        dead = for_trouble(Cause.TOKEN_FIXED_DEAD)
+        dead = for_trouble(Trouble.TOKEN_FIXED_DEAD)
         assert await served.look("/readyz") == (200, {"tokens": dead.title})
 
 

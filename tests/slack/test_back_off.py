@@ -1,6 +1,6 @@
 import pytest
 
-from bot.slack.back_off import FIRST, HELD, LONGEST, BackOff
+from bot.slack.back_off import FIRST_PAUSE, LONGEST_PAUSE, STABLE_AFTER, BackOff
 from tests.conftest import Clock
 
 
@@ -31,11 +31,13 @@ def test_the_pause_doubles_with_each_refusal_up_to_a_minute(
         assert back_off.left == pauses[-1]
         clock.now += pauses[-1]
         assert back_off.left == 0.0
-    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST, LONGEST]
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "pause"), [(HELD - 1, 2 * FIRST), (HELD, FIRST)], ids=["briefly", "for a minute"]
+    ("seconds", "pause"),
+    [(STABLE_AFTER - 1, 2 * FIRST_PAUSE), (STABLE_AFTER, FIRST_PAUSE)],
+    ids=["briefly", "for a minute"],
 )
 def test_only_a_stable_connection_resets_the_pause(
     back_off: BackOff, clock: Clock, seconds: float, pause: float

@@ -652,7 +652,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.slack.back_off.FIRST", A_WHILE)
+    monkeypatch.setattr("bot.slack.back_off.FIRST_PAUSE", A_WHILE)
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0
@@ -669,7 +669,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
 async def test_once_slack_accepts_a_connection_the_bot_is_connected_and_no_longer_refused(
     slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.back_off.FIRST", SOON)
+    monkeypatch.setattr("bot.slack.back_off.FIRST_PAUSE", SOON)
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0

@@ -12,7 +12,7 @@ from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
-from bot.wechat.token_cache import LEASE
+from bot.wechat.token_cache import CLAIM_SECONDS
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
@@ -173,7 +173,7 @@ async def test_without_a_good_refresh_token_in_the_ledger_that_of_the_settings_i
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.platform.without_refresh_token.add(OWNER)
     if stored:
-        claim = await replica.tokens.claim(OWNER, LEASE)
+        claim = await replica.tokens.claim(OWNER, CLAIM_SECONDS)
         assert claim
         await replica.tokens.save(claim, "old", stored, 0.0)
     await replica.token()

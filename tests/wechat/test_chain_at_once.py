@@ -10,7 +10,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
 from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.token_cache import LEASE
+from bot.wechat.token_cache import CLAIM_SECONDS
 from bot.wechat.tokens import NoToken
 from tests.conftest import Clock, soon
 from tests.wechat.conftest import OTHER, OWNER
@@ -140,15 +140,15 @@ async def test_a_replica_that_dies_during_a_renewal_delays_the_others_no_longer_
     on_both: Replicas, wechat: LocalWeChat
 ) -> None:
     dead, alive, old = await two(on_both, wechat)
-    assert LEASE <= 15
-    claim = await dead.tokens.claim(OWNER, LEASE)
+    assert CLAIM_SECONDS <= 15
+    claim = await dead.tokens.claim(OWNER, CLAIM_SECONDS)
     assert claim
     on_both.run_out(OWNER)
     alive.chain.invalidate(OWNER)
     waiting = asyncio.create_task(alive.token())
     await claimed(on_both, 3)
     assert (waiting.done(), endpoints(wechat)) == (False, [])
-    on_both.change(OWNER, f"lease_until = lease_until - {LEASE}")
+    on_both.change(OWNER, f"lease_until = lease_until - {CLAIM_SECONDS}")
     new = await waiting
     assert new != old
     assert endpoints(wechat) == ["authorizer_token"]

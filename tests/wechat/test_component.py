@@ -12,7 +12,7 @@ from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.component import MOST_SECONDS, Component
 from bot.wechat.component_api import AuthorizerInfo
-from bot.wechat.token_cache import LEASE, RENEWAL_TIMEOUT
+from bot.wechat.token_cache import CLAIM_SECONDS, RENEWAL_TIMEOUT
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer, missing
@@ -71,7 +71,7 @@ async def token(component: Component, wechat: LocalWeChat) -> str:
 
 
 def test_two_tries_of_a_call_fit_into_a_renewal_and_a_renewal_into_its_lease() -> None:
-    assert 2 * MOST_SECONDS + 0.3 < RENEWAL_TIMEOUT < LEASE
+    assert 2 * MOST_SECONDS + 0.3 < RENEWAL_TIMEOUT < CLAIM_SECONDS
 
 
 @pytest.mark.parametrize("endpoint", CALLS)

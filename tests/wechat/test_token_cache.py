@@ -9,7 +9,7 @@ from bot.guidance import for_code
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import OwnerPush, StoredToken
 from bot.wechat.component_api import Issued
-from bot.wechat.token_cache import LEASE, TokenCache
+from bot.wechat.token_cache import CLAIM_SECONDS, TokenCache
 from bot.wechat.tokens import NoToken
 from tests.conftest import Clock
 from tests.wechat.conftest import OWNER
@@ -140,7 +140,7 @@ async def test_a_token_that_another_replica_stored_meanwhile_is_returned_and_non
     make = Maker()
     assert await renewed(cache, make) == "made-1"
     assert make.claims == []
-    assert await replica.tokens.claim(OWNER, LEASE)  # the lease is free
+    assert await replica.tokens.claim(OWNER, CLAIM_SECONDS)  # the lease is free
 
 
 async def test_only_the_refused_token_is_replaced(cache: TokenCache) -> None:
@@ -168,7 +168,7 @@ async def test_the_reason_of_a_failure_is_stored_and_the_next_caller_may_try(
 async def test_a_replica_that_finds_the_lease_taken_waits_for_the_new_token(
     cache: TokenCache, replica: Replica
 ) -> None:
-    claim = await replica.tokens.claim(OWNER, LEASE)
+    claim = await replica.tokens.claim(OWNER, CLAIM_SECONDS)
     assert claim
     make = Maker()
     waiting = asyncio.create_task(renewed(cache, make))
@@ -185,7 +185,7 @@ async def test_a_replica_that_lost_its_lease_returns_the_other_replicas_token(
 ) -> None:
     async def make(_: StoredToken) -> Issued | NoToken:
         replicas.change(OWNER, "lease_until = 0")
-        claim = await replica.tokens.claim(OWNER, LEASE)
+        claim = await replica.tokens.claim(OWNER, CLAIM_SECONDS)
         assert claim
         assert await replica.tokens.save(claim, "theirs", "theirs too", LIFE)
         return mine
@@ -235,9 +235,9 @@ async def test_a_cancelled_renewal_releases_its_lease_at_once(
 
     renewing = asyncio.create_task(renewed(TokenCache(one.tokens, clock), Maker(forever)))
     await begun.wait()
-    assert await other.tokens.claim(OWNER, LEASE) is None
+    assert await other.tokens.claim(OWNER, CLAIM_SECONDS) is None
     renewing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await renewing
     await one.kept(OWNER)  # which comes after the pending writes
-    assert await other.tokens.claim(OWNER, LEASE)
+    assert await other.tokens.claim(OWNER, CLAIM_SECONDS)
