@@ -8,13 +8,14 @@ from urllib.parse import unquote, unquote_plus
 
 from bot.command.grammar import is_appid
 from bot.domain.language import Language
+from bot.domain.problem import Problem
 from bot.policy.kinds import Policy
 from bot.policy.trials import Tested
-from bot.settings.environ import Reader
+from bot.settings.environ import DOTENV, Reader
 from bot.settings.pasted import belongs, told
 from bot.settings.policy import Content, file_of, read_content, read_rules
 from bot.settings.slack import SlackSettings, read_slack
-from bot.settings.table import SETTINGS, Table
+from bot.settings.table import NAMES, SETTINGS, Table
 from bot.settings.tokens import (
     PlatformSettings,
     TokenSettings,
@@ -22,6 +23,9 @@ from bot.settings.tokens import (
     read_tokens,
     secrets_of,
 )
+
+_OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
+"""Settings that may be set on a machine for other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,27 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             log_format,
             grace,
         )
-    problems = tuple(read.problems)
+    problems = (_nothing_set(),) if _is_empty(read) else tuple(read.problems)
     secrets = (*_secrets(slack, tokens, database_url), *_pasted(read))
     return Parts(
         slack, usable, tested, database_url, wechat_url, listener, problems, whole, secrets
     )
+
+
+def _is_empty(read: Reader) -> bool:
+    return not any(read.text(name) for name in NAMES if name not in _OF_MANY)
+
+
+def _nothing_set() -> Problem:
+    """Return one problem for a start in another folder, instead of one for each missing setting."""
+    folder = Path.cwd()
+    found = (
+        f"Neither {DOTENV} in {folder} nor the environment sets any setting of the bot"
+        if DOTENV.is_file()
+        else f"There is no {DOTENV} in {folder}, and the environment has no setting of the bot"
+    )
+    fix = f"Copy .env.example to {DOTENV} there and fill it in, or run this in the folder where the bot runs."
+    return Problem(found, fix)
 
 
 def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:

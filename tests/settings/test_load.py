@@ -411,7 +411,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             "LOG_FORMAT is “xml”. Set it to one of text, json.",
         ],
     ),
-    "nothing at all": ({}, [NO_BOT, NO_APP, NO_TOKEN, NOBODY]),
+    "almost nothing": ({"WECHAT_TIMEOUT": "5"}, [NO_BOT, NO_APP, NO_TOKEN, NOBODY]),
     "problems with several groups of settings": (
         {
             **changed(SLACK_BOT_TOKEN=APP, SLACK_APP_TOKEN=BOT, WECHAT_AUTHORIZER_APPID=""),
@@ -443,6 +443,15 @@ def test_each_problem_has_one_sentence_with_the_fix_that_the_redaction_does_not_
     assert load(environ) == problems
     clean = Redactor(read_parts(environ).secrets).clean
     assert [*map(clean, problems)] == problems
+
+
+def test_a_start_in_a_folder_without_any_setting_says_so_and_lists_no_missing_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = f"There is no .env in {tmp_path}, and the environment has no setting of the bot. "
+    fix = "Copy .env.example to .env there and fill it in, or run this in the folder where the bot runs."
+    assert load({"LANGUAGE": "en_US:en", "HOST": "machine"}) == [found + fix]
 
 
 def test_the_secrets_of_invalid_settings_are_known_too_and_an_appid_is_not_a_secret() -> None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from itertools import combinations
-from pathlib import Path
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.findings import others_may_read
@@ -20,15 +19,13 @@ _OURS_ALONE = "SHARE_ENV_"
 _OURS = ("SLACK_", "WECHAT_", _OURS_ALONE)
 _OF_KUBERNETES = "SHARE_ENV_BOT_"
 """How the variables begin that Kubernetes sets in each pod for a Service that is called share-env-bot."""
-_OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
-"""Settings that may be set on a machine for other programs."""
 _CLOSE = 0.85  # similarity; 1 is equal
 
 
 async def check_settings(setup: Setup) -> list[Finding]:
     """Return what is wrong with the settings, or one line about what they contain."""
     environ, parts = setup.environ, setup.parts
-    found = [_nothing_set()] if _is_empty(environ) else [*_wrong(environ, parts.problems)]
+    found = [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": tokens expire after twelve hours, and it cannot be turned off.
         fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
@@ -40,23 +37,6 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
     found += [*_repeated(), *_unknown(environ)]
     return found or [ok(_NAME, _held(parts))]
-
-
-def _is_empty(environ: Mapping[str, str]) -> bool:
-    read = Reader(environ)
-    return not any(read.text(name) for name in NAMES if name not in _OF_MANY)
-
-
-def _nothing_set() -> Finding:
-    """Return one finding that nothing is set, instead of one for each missing setting."""
-    folder = Path.cwd()
-    found = (
-        f"neither {DOTENV} in {folder} nor the environment sets any setting of the bot"
-        if DOTENV.is_file()
-        else f"there is no {DOTENV} in {folder}, and the environment has no setting of the bot"
-    )
-    fix = "Copy .env.example to .env there and fill it in, or run the doctor in the folder where the bot runs."
-    return wrong(_NAME, found, fix)
 
 
 def _repeated() -> Iterator[Finding]:

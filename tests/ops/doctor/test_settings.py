@@ -20,10 +20,10 @@ async def test_valid_settings_are_summarised_by_kind(environ: dict[str, str]) ->
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (None, "there is no .env in {}, and the environment has no setting of the bot"),
+        (None, "There is no .env in {}, and the environment has no setting of the bot"),
         (
             "SLACK_BOT_TOKEN=\n",
-            "neither .env in {} nor the environment sets any setting of the bot",
+            "Neither .env in {} nor the environment sets any setting of the bot",
         ),
     ],
 )
@@ -37,7 +37,7 @@ async def test_if_nothing_is_set_one_line_says_so(
     finding = await finding_of({"LANGUAGE": "en_US:en", "HOST": "machine"}, "settings")
     assert (finding.level, finding.found) == ("wrong", found.format(tmp_path))
     assert finding.fix == (
-        "Copy .env.example to .env there and fill it in, or run the doctor in the folder where the bot runs."
+        "Copy .env.example to .env there and fill it in, or run this in the folder where the bot runs."
     )
 
 
