@@ -6,11 +6,13 @@ import os
 import pty
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import sysconfig
 import tomllib
 from configparser import RawConfigParser
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +43,28 @@ def unit(tmp_path: Path) -> Path:
 
 def unit_text() -> str:
     return (ROOT / "bot/ops/share-env-bot.service").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="there is no sqlite3 on this machine")
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [("README.md", "/var/lib/share-env-bot/share-env.db"), ("bot/ops/README.md", "share-env.db")],
+)
+def test_the_readmes_backup_copies_the_ledger_and_fails_if_there_is_none_there(
+    page: str, path: str, empty_ledger: Path, tmp_path: Path
+) -> None:
+    (command,) = re.findall(r"`(\(umask.*?\))`", (ROOT / page).read_text(encoding="utf-8"))
+
+    def back_up(ledger: Path) -> int:
+        typed = command.replace(path, str(ledger))
+        return subprocess.run(["/bin/sh", "-c", typed], cwd=tmp_path, check=False).returncode
+
+    assert back_up(tmp_path / "nowhere.db") != 0
+    assert back_up(empty_ledger) == 0
+    copy = tmp_path / "copy.db"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
 
 
 def service() -> RawConfigParser:
