@@ -4,7 +4,7 @@ A slash command has no message to reply to, so the bot posts a parent first. For
 thread, the parent is a reply there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -29,13 +29,17 @@ _CHANNEL_BAD_FOR = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A parent message of the bot's and its replies; `ref` is the parent's reference."""
+    """A parent message of the bot's and its replies; `ref` is the parent's reference.
+
+    `_why_private` returns why details may no longer be posted in the channel.
+    """
 
     ref: str
     _posts: Posts
     _at: Posted
     _languages: Languages
     _private: Callable[[Request], PrivatePlace]
+    _why_private: Callable[[str], Awaitable[NoThread | None]]
 
     async def go_on(self, request: Request) -> None:
         """Show in the parent what is under way, without the button to cancel."""
@@ -56,13 +60,20 @@ class Thread:
         called_again: bool = False,
         after: AfterShare = NOTHING_KNOWN,
     ) -> bool:
-        """Reply with the answer, then edit the parent to its final state."""
+        """Reply with the answer, then edit the parent to its final state.
+
+        The answer goes to the requester alone if another organisation can read the channel by now.
+        """
         words = words_in(self._at.channel, request, self._languages)
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
         final = endings.parent(words, request, outcome)
         mark = f"{request.id}-answer" if self._at.root else request.id
         thread = self._at.root or self._at.ts
-        reply = await self._posts.post(self._at.channel, whole, mark, thread, look_since=look_since)
+        reply = None
+        if await self._why_private(self._at.channel) is None:
+            reply = await self._posts.post(
+                self._at.channel, whole, mark, thread, look_since=look_since
+            )
         if called_again and isinstance(reply, Posted) and reply.found:
             # An unrecorded earlier answer was found, and the second call may have ended differently.
             await self._posts.edit(reply, whole)
@@ -96,7 +107,7 @@ class Threads:
     def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
         """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
-            return Thread(ref_of(parent), self._posts, parent, self._languages, self._private)
+            return self._thread(parent)
         return self._private(request)
 
     async def find(self, request: Request, since: float) -> Thread | PrivatePlace:
@@ -135,7 +146,7 @@ class Threads:
             words = words_in(parent.channel, request, self._languages)
             thread = Posted(parent.channel, parent.root or parent.ts)
             await self._posts.list_appids(words, request, thread, look_since=look_since)
-        return Thread(ref_of(parent), self._posts, parent, self._languages, self._private)
+        return self._thread(parent)
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`, as far as conversations.info tells; None if they may.
@@ -171,6 +182,11 @@ class Threads:
         if isinstance(posted, Posted):
             return replace(posted, root=origin.thread_ts)
         return _no_thread(posted, request)
+
+    def _thread(self, parent: Posted) -> Thread:
+        return Thread(
+            ref_of(parent), self._posts, parent, self._languages, self._private, self.why_private
+        )
 
     def _private(self, request: Request) -> PrivatePlace:
         return PrivatePlace(self._api, self._posts, self._languages.of[request.language])

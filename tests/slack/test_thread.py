@@ -375,6 +375,20 @@ async def test_the_answer_goes_to_the_requester_if_the_thread_is_gone(
     assert not any(m.thread_ts for m in slack.messages)
 
 
+async def test_the_answer_goes_to_the_requester_if_the_channel_became_shared_meanwhile(
+    slack: LocalSlack, threads: Threads, clock: Clock
+) -> None:
+    request = request_of(slack)
+    place = await opened(threads, request)
+    slack.channels[RELEASES] = replace(slack.channels[RELEASES], ext_shared=True)
+    clock.now += 60
+    assert await place.close(request, ENDS)
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert not any(m.thread_ts for m in slack.messages)
+
+
 async def test_a_refused_edit_does_not_affect_the_reply(
     slack: LocalSlack, threads: Threads
 ) -> None:
