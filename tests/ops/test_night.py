@@ -261,19 +261,18 @@ async def looked_at(
     return logged(caplog), readyz, fires, doctor
 
 
+@pytest.fixture
+def night(
+    listening: Environ, slack: LocalSlack, wechat: LocalWeChat, served: Served, tmp_path: Path
+) -> Night:
+    return Night(slack, wechat, served, tmp_path, listening, asyncio.Event())
+
+
 @pytest.mark.parametrize("name", NIGHTS)
 async def test_at_least_two_of_the_four_name_the_cause(
-    listening: Environ,
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    served: Served,
-    runtime: Runtime,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
+    night: Night, runtime: Runtime, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     broken = NIGHTS[name]
-    night = Night(slack, wechat, served, tmp_path, listening, asyncio.Event())
     log, readyz, fires, doctor = await looked_at(night, broken, runtime, caplog)
     assert sum(map(bool, (broken.log, broken.readyz, broken.alert, broken.doctor))) >= 2
     assert broken.log in log
@@ -283,15 +282,8 @@ async def test_at_least_two_of_the_four_name_the_cause(
 
 
 async def test_a_healthy_bot_sets_off_no_alert(
-    listening: Environ,
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    served: Served,
-    runtime: Runtime,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    night: Night, runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    night = Night(slack, wechat, served, tmp_path, listening, asyncio.Event())
     _, readyz, fires, _ = await looked_at(night, Broken(), runtime, caplog)
     assert '"status": "ok"' in readyz
     assert fires == set()
