@@ -15,6 +15,7 @@ from bot.messages.notices import NoThread, elsewhere, only_you, replacing, uncon
 from bot.messages.words import Words
 from bot.slack.api import (
     BAD_TOKEN,
+    NO_ACCESS,
     Answered,
     Doubtful,
     Refused,
@@ -116,6 +117,6 @@ def _raise_if_transient(*ways: Result) -> None:
     """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (
-            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN)
+            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | NO_ACCESS)
         ):
             raise away_error(no)

@@ -503,6 +503,13 @@ async def test_nothing_begins_if_the_answer_could_reach_nobody(
     assert await threads.open(request) is None
 
 
+async def test_nothing_begins_if_a_request_without_a_response_url_could_reach_nobody(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
+    assert await threads.open(inside(slack, "C0SECRET")) is None
+
+
 async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
     slack: LocalSlack, threads: Threads
 ) -> None:
@@ -515,12 +522,15 @@ async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
         await threads.reopen(request, "private").close(request, ENDS)
 
 
-async def test_without_a_valid_token_the_last_means_is_owed(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
+@pytest.mark.parametrize(
+    "error", ["token_revoked", "missing_scope", "team_access_not_granted", "team_added_to_org"]
+)
+async def test_while_the_app_has_no_access_the_last_means_is_owed(
+    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, error: str
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", *[Code("token_revoked")] * 2)
+    slack.fail("chat.postMessage", *[Code(error)] * 2)
     with pytest.raises(AwayError):
         await threads.open(request)
     with pytest.raises(AwayError):
