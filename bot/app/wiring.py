@@ -63,7 +63,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     envs = Envs(wechat, runtime.clock, runtime.ready_for)
     stack.push_async_callback(envs.close)
     homes = _homes(resources, source, slack)
-    stack.callback(homes.close)
+    stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
     ports = Ports(
         resources.in_force,

@@ -6,7 +6,7 @@ Source: docs.slack.dev, app_home_opened and views.publish (tier 4: some 100 call
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Request
 from bot.messages.home import view
 from bot.policy.kinds import Person, Unreadable
-from bot.runtime.tasks import log_request
+from bot.runtime.tasks import Tasks, log_request
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.slack.payloads import Body
 from bot.workflow.home import Page
@@ -46,9 +46,9 @@ class _Viewer:
 
     team_id: str
     user_id: str
-    opened: float
+    opened: float = field(init=False)
     taken_for: Person | Unreadable | None = None
-    stale: bool = True
+    stale: bool = field(init=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -72,9 +72,8 @@ class Homes:
         self._pause = pause
         self._gap = gap
         self._viewers = OrderedDict[tuple[str, str], _Viewer]()
-        self._tasks = set[asyncio.Task[None]]()
+        self._tasks = Tasks()
         self._refreshing = False
-        self._closed = False
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listener."""
@@ -106,13 +105,11 @@ class Homes:
         if stale and not self._refreshing:
             self._refreshing = True
             with log_request(""):  # the pages are of many requests
-                self._start(self._refresh())
+                self._tasks.start(self._refresh())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Publish nothing more, and cancel what is under way."""
-        self._closed = True
-        for task in self._tasks:
-            task.cancel()
+        await self._tasks.drain(0.0)
 
     async def _opened(self, body: Body) -> None:
         """Publish the page of the person who opened it, after the ack."""
@@ -124,12 +121,12 @@ class Homes:
     def publish_for(self, team_id: str, user_id: str) -> None:
         """Publish the page of a person who opened it or clicked on it, maybe with another replica, and keep it fresh."""
         key = (team_id, user_id)
-        viewer = self._viewers.pop(key, None) or _Viewer(*key, self._clock())
+        viewer = self._viewers.pop(key, None) or _Viewer(*key)
         viewer.opened, viewer.stale = self._clock(), True
         self._viewers[key] = viewer
         if len(self._viewers) > _MOST:
             self._viewers.popitem(last=False)
-        self._start(self._show(viewer))
+        self._tasks.start(self._show(viewer))
 
     def _lately(self) -> list[tuple[tuple[str, str], _Viewer]]:
         """Drop viewers who opened their page too long ago, and return the others."""
@@ -176,11 +173,3 @@ class Homes:
                 break
             await self._sleep(float(attempt))
         _log.warning("an App Home was not shown", extra={"reason": str(result)})
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        if self._closed:
-            work.close()
-            return
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

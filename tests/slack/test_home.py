@@ -16,6 +16,7 @@ from bot.playground.faults import Code, Drop, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.policy.kinds import Person, Unreadable
+from bot.runtime.tasks import current_request_id, log_request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app
@@ -34,6 +35,7 @@ class NumberedPages:
     def __init__(self) -> None:
         self.made = self.judged = 0
         self.slow = 0.0
+        self.logged_under: set[str | None] = set()
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.broken = False
@@ -41,6 +43,7 @@ class NumberedPages:
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return the next page."""
         self.made += 1
+        self.logged_under.add(current_request_id())
         said = message(f"page {self.made} of {user_id}")
         await asyncio.sleep(self.slow)
         await self.go_on.wait()
@@ -69,7 +72,7 @@ async def homes(
     homes = Homes(api, pages, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
     async with listening(slack, client, homes):
         yield homes
-    homes.close()
+    await homes.close()
 
 
 @asynccontextmanager
@@ -191,7 +194,7 @@ async def test_many_changes_are_published_as_one_page_after_a_pause(
         await quiet()
         assert published(slack) == 2
         assert "page 2 of" in text(slack)
-    homes.close()
+    await homes.close()
 
 
 async def test_further_changes_are_not_examined_while_a_page_is_due(
@@ -227,6 +230,42 @@ async def test_an_older_page_is_never_published_after_a_newer_one(
     await quiet()
     assert pages.made == published(slack) == 2
     assert "page 2 of" in text(slack)
+
+
+async def test_changes_in_quick_succession_wait_for_one_pause(
+    slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages
+) -> None:
+    sleep = Sleep()
+    homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
+    async with listening(slack, client, homes):
+        await opened(slack)
+        for _ in range(20):
+            homes.changed(request_of(slack))
+        await quiet()
+    await homes.close()
+    assert sleep.naps == [2.0, 0.6]
+
+
+async def test_a_change_that_concerns_all_refreshes_every_page(
+    slack: LocalSlack, homes: Homes
+) -> None:
+    people = REQUESTER, APPROVER, "U0SECOND"
+    for person in people:
+        await opened(slack, person)
+    homes.all_changed()
+    await quiet()
+    assert published(slack) == 2 * len(people)
+
+
+async def test_the_log_lines_of_a_refresh_are_not_those_of_the_request_that_changed_first(
+    slack: LocalSlack, homes: Homes, pages: NumberedPages
+) -> None:
+    await opened(slack)
+    with log_request("request1"):
+        homes.changed(request_of(slack))
+    await quiet()
+    assert pages.made == 2
+    assert pages.logged_under == {None}
 
 
 async def test_nothing_is_published_to_people_who_do_not_look(
@@ -279,7 +318,7 @@ async def test_an_error_of_slack_delays_a_page(
         await slack.open_home(REQUESTER)
         await soon(lambda: published(slack) == 2)
         await soon(lambda: text(slack))
-    homes.close()
+    await homes.close()
     assert sleep.naps == [1.0]
 
 
@@ -308,7 +347,7 @@ async def test_a_page_that_always_fails_is_abandoned(
         slack.fail(PUBLISH, *[Status(503)] * 3)
         await slack.open_home(REQUESTER)
         await soon(lambda: said(caplog))
-    homes.close()
+    await homes.close()
     assert said(caplog) == ["an App Home was not shown"]
     assert published(slack) == 3
 
@@ -329,7 +368,7 @@ async def test_a_page_that_raises_does_not_affect_other_people(
 async def test_nothing_is_published_after_the_stop(slack: LocalSlack, homes: Homes) -> None:
     await opened(slack)
     homes.changed(request_of(slack))
-    homes.close()
+    await homes.close()
     homes.changed(request_of(slack))
     homes.publish_for(TEAM, REQUESTER)
     await quiet()
