@@ -88,3 +88,51 @@ async def test_background_work_that_ignores_its_cancellation_is_abandoned_in_the
     began = asyncio.get_running_loop().time()
     await tasks.drain(0)
     assert asyncio.get_running_loop().time() - began < 20
+
+
+async def test_the_number_of_pieces_of_work_is_that_of_those_under_way() -> None:
+    tasks, end = Tasks(), asyncio.Event()
+
+    async def work() -> None:
+        await end.wait()
+
+    for _ in range(2):
+        tasks.start(work())
+    assert len(tasks) == 2
+    end.set()
+    await tasks.drain(5)
+    assert len(tasks) == 0
+
+
+async def test_what_only_waits_is_told_of_the_stop_while_it_is_waited_for() -> None:
+    tasks, seen = Tasks(), list[bool]()
+
+    async def work() -> None:
+        seen.append(tasks.draining)
+
+    tasks.start(work())
+    assert not tasks.draining
+    await tasks.drain(5)
+    assert seen == [True]
+
+
+async def test_work_that_goes_on_until_the_stop_is_kept_and_not_waited_for() -> None:
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    tasks = Tasks()
+    task = tasks.keep(work())
+    await tasks.drain(5)
+    assert tasks.kept == [task]
+    assert not task.done()
+    task.cancel()
+
+
+def test_log_lines_have_the_request_of_the_innermost_context_only() -> None:
+    with log_request("outer"):
+        with log_request("inner"):
+            assert current_request_id() == "inner"
+        with log_request(""):
+            assert current_request_id() is None
+        assert current_request_id() == "outer"
+    assert current_request_id() is None

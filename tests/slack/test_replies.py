@@ -8,7 +8,7 @@ import pytest
 from bot.domain.click import Act, Click
 from bot.messages import Message
 from bot.messages.blocks import Button, Buttons, message
-from bot.playground.faults import Code, Status
+from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.slack.api import SlackApi
@@ -72,3 +72,22 @@ async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(
     click = replace(CLICK, channel_id=RELEASES)
     await PrivateReplies(api, sleep).send(click, message("told"), about="r1")
     assert [each.text for each in slack.shown_to(REQUESTER)] == ["told"]
+
+
+async def test_a_reply_that_slack_never_takes_is_tried_for_some_minutes_and_then_logged(
+    slack: LocalSlack, api: SlackApi, sleep: Sleep, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.fail("chat.postMessage", Status(503), times=None)
+    await PrivateReplies(api, sleep).send(CLICK, message("told"), about="r1")
+    assert sleep.naps == [2.0, 8.0, 30.0, 120.0, 300.0]
+    assert caplog.messages == ["Slack took nowhere what one person was to be told"]
+    assert told(slack) == []
+
+
+async def test_a_reply_is_not_tried_again_before_the_rate_limit_is_over(
+    slack: LocalSlack, api: SlackApi, sleep: Sleep
+) -> None:
+    slack.fail("chat.postMessage", RateLimited(90))
+    await PrivateReplies(api, sleep).send(CLICK, message("told"))
+    assert sleep.naps == [90.0]
+    assert told(slack) == ["told"]
