@@ -117,7 +117,7 @@ def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
     kept = open_ones.union_all(select(item.id).where(item.batch.in_(open_ones)))
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
     old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
-    with _reported(engine):
+    with _reported(engine, "written"):
         gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
         return _delete(engine, requests.c.id, *old_requests, requests.c.id.not_in(kept)), gone
 
@@ -136,11 +136,11 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
 
 
 @contextmanager
-def _reported(engine: Engine) -> Iterator[None]:
+def _reported(engine: Engine, tried: str = "read") -> Iterator[None]:
     """Turn an error of the database into a CannotOpenError."""
     try:
         yield
     except SQLAlchemyError as error:
         why = reason_of(error)
         fix = remedy(file_of(engine.url), why)
-        raise CannotOpenError(f"The ledger cannot be read ({why}). {fix}") from error
+        raise CannotOpenError(f"The ledger cannot be {tried} ({why}). {fix}") from error

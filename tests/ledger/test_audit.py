@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from bot.guidance import all_guidance
 from bot.ledger import Ledger
 from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import COLUMNS, WORDS, EventFilter, delete_before, open_for_audit, read
-from tests.conftest import damage, soon
+from tests.conftest import damage, no_room, soon
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 
@@ -310,6 +310,17 @@ def test_a_damaged_ledger_is_reported_with_what_to_do(sqlite: Database) -> None:
     engine.dispose()
 
 
+def test_a_disk_without_room_for_a_deletion_is_reported_as_such(sqlite: Database) -> None:
+    sqlite.open()
+    sqlite.let_go()
+    with no_room(), pytest.raises(CannotOpenError) as caught:
+        delete_before(open_for_audit(sqlite.url), moment(0))
+    assert str(caught.value) == (
+        "The ledger cannot be written (disk I/O error). "
+        "Make room on its disk, or replace the disk if it is not full."
+    )
+
+
 def test_an_audit_waits_no_longer_for_a_server_than_the_bot(on_postgresql: Database) -> None:
     with open_for_audit(on_postgresql.url).connect() as connection:
         assert connection.connection.driver_connection
@@ -323,13 +334,13 @@ def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Datab
     with database.engine.begin() as connection:
         connection.execute(text("DROP TABLE events"))
     engine = open_for_audit(database.url)
-    for attempt in (
-        lambda: list(read(engine, EVERYTHING)),
-        lambda: delete_before(engine, moment(0)),
-    ):
-        with pytest.raises(
-            CannotOpenError, match=r"cannot be read \(.*events.*\)\. Start the bot once"
-        ):
+    attempts: dict[str, Callable[[], object]] = {
+        "read": lambda: list(read(engine, EVERYTHING)),
+        "written": lambda: delete_before(engine, moment(0)),
+    }
+    for tried, attempt in attempts.items():
+        sentence = rf"cannot be {tried} \(.*events.*\)\. Start the bot once"
+        with pytest.raises(CannotOpenError, match=sentence):
             attempt()
     engine.dispose()
 
