@@ -352,6 +352,7 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
 ) -> None:
     batch = await queued(ledger)
     one, two, _ = items_of(batch.request)
+    await placed(ledger, new_batch())  # by the same person, whose turn must not change either
     await ledger.batches.advance(batch, None, one)
     assert await ledger.lane.take(batch)
     await taken_over(database, other, "a")
@@ -363,6 +364,7 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     assert await ledger.batches.stop(batch, [answered(two)]) is False
     assert await ledger.lane.take(batch) is False
     await ledger.lane.leave(batch)
+    assert await ledger.answer(batch, Finished(Tally(3, shared=3))) is None
     assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
 
 

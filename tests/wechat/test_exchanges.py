@@ -3,6 +3,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -145,6 +146,18 @@ async def test_an_error_about_the_code_itself_ends_the_retries(
     await until_no_exchange_runs(replica)
     assert exchanges_of(wechat) == 3
     assert len(clock.slept) == 1
+
+
+async def test_a_code_that_belongs_to_another_owner_is_not_tried_again(
+    replica: Replica, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Time()
+    push = granted(wechat, 10.0, clock.began + 600)
+    await handler_with(clock, replica).handle(replace(push, owner=OWNER))
+    await until_no_exchange_runs(replica)
+    assert (exchanges_of(wechat), clock.slept) == (1, [])
+    assert reasons(caplog) == ["the code belongs to another owner"]
+    assert (await replica.kept(OWNER)).value is None
 
 
 @pytest.mark.parametrize(
