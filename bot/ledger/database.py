@@ -97,7 +97,9 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
     if path and path.is_dir():
         return f"{path} is a folder: let DATABASE_URL name a file in it."
     if path and is_no_ledger(why):
-        return f"Let DATABASE_URL name another file, or put a backup of the ledger at {path}."
+        # SQLite would replay the old -wal into the backup, and damage it.
+        backup = f"delete {path}-wal and {path}-shm and put a backup of the ledger at {path}"
+        return f"Let DATABASE_URL name another file, or {backup}."
     if path and path.is_file() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         return f"Let the bot's user own {path} (chown), or run this as its owner."
     if is_of_disk(why):

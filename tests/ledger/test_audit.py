@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
@@ -303,9 +304,11 @@ def test_a_ledger_that_a_restore_left_to_another_user_is_reported_with_the_file(
 def test_a_damaged_ledger_is_reported_with_what_to_do(sqlite: Database) -> None:
     sqlite.open()
     sqlite.let_go()
-    damage(Path(sqlite.url.removeprefix("sqlite:///")))
+    path = Path(sqlite.url.removeprefix("sqlite:///"))
+    damage(path)
     engine = open_for_audit(sqlite.url)
-    with pytest.raises(CannotOpenError, match=r"malformed\)\. .* put a backup of the ledger at"):
+    fix = f"or delete {path}-wal and {path}-shm and put a backup of the ledger at {path}."
+    with pytest.raises(CannotOpenError, match=rf"malformed\)\. .* {re.escape(fix)}$"):
         delete_before(engine, moment(0))
     engine.dispose()
 

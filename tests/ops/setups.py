@@ -510,7 +510,7 @@ BROKEN: dict[str, Broken] = {
     "a text file as ledger": Broken(
         "ledger",
         "it cannot be read (file is not a database)",
-        "Let DATABASE_URL name another file, or put a backup of the ledger at",
+        "and put a backup of the ledger at",
         lambda a: {"DATABASE_URL": f"sqlite:///{text_file(a)}"},
         start="DATABASE_URL cannot be opened (file is not a database). Let DATABASE_URL name another",
     ),
