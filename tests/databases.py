@@ -217,7 +217,9 @@ class Database:
     def open(self) -> Opened:
         """Open it as a replica does; on SQLite, which allows one process, a second replica shares the first one's lock."""
         if self.is_sqlite and self.opened:
-            opened = Opened(engine_of(parse(self.url)), exclusive=True, release=lambda: None)
+            opened = Opened(
+                engine_of(parse(self.url)), exclusive=True, new=False, release=lambda: None
+            )
         else:
             opened = open_database(self.url)
         self._watch(opened.engine)

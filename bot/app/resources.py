@@ -144,16 +144,21 @@ async def _ledger(
 ) -> Ledger:
     """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
     try:
-        ledger = Ledger(
-            open_database(settings.database_url),
-            secrets.token_hex(8),
-            on_event=fan_out(*listeners),
-            transacted=observers.transacted,
-        )
+        opened = open_database(settings.database_url)
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
+    ledger = Ledger(
+        opened,
+        secrets.token_hex(8),
+        on_event=fan_out(*listeners),
+        transacted=observers.transacted,
+    )
     stack.push_async_callback(ledger.close)
     url = parse(settings.database_url)
+    if (
+        opened.new
+    ):  # after a wrong DATABASE_URL, the history and the tokens are missing without an error
+        _log.info("an empty ledger was made", extra={"database": str(file_of(url) or url.database)})
     if brief := in_memory(url):
         why, fix = brief
         _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})

@@ -63,10 +63,14 @@ REACHING = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An engine on a database with the current schema; `exclusive` if no other process can use the database."""
+    """An engine on a database with the current schema; `exclusive` if no other process can use the database.
+
+    `new` if the database was empty.
+    """
 
     engine: Engine
     exclusive: bool
+    new: bool
     release: Callable[[], None]
 
 
@@ -79,7 +83,7 @@ def open_database(url: str) -> Opened:
             engine = engine_of(parsed)
             on_failure.callback(engine.dispose)
             with engine.begin() as connection:
-                migrate(connection)
+                new = migrate(connection)
                 # Fails on a read-only database, which opens without an error.
                 connection.execute(delete(replicas).where(false()))
         except (SQLAlchemyError, ValueError) as error:
@@ -89,7 +93,7 @@ def open_database(url: str) -> Opened:
                 transient=_is_transient(error),
             ) from error
         on_failure.pop_all()
-    return Opened(engine, engine.dialect.name == "sqlite", release)
+    return Opened(engine, engine.dialect.name == "sqlite", new, release)
 
 
 def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:

@@ -13,8 +13,11 @@ from bot.ledger.schema import HEAD, metadata
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 
 
-def migrate(connection: Connection) -> None:
-    """Create or upgrade the schema, one process at a time; raises CannotOpenError if a newer version wrote it."""
+def migrate(connection: Connection) -> bool:
+    """Create or upgrade the schema, one process at a time; return whether it was created.
+
+    Raises CannotOpenError if a newer version wrote it.
+    """
     if connection.dialect.name == "postgresql":
         # A migration, and another process that waits for it, may take longer than the usual timeouts allow.
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
@@ -27,6 +30,7 @@ def migrate(connection: Connection) -> None:
         _create_schema(connection)
     elif current != HEAD:
         upgrade(connection, current)
+    return not tables
 
 
 def _create_schema(connection: Connection) -> None:

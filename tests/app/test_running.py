@@ -206,6 +206,17 @@ async def test_a_bot_that_cannot_start_says_why_and_leaves_no_task_or_connection
     assert problem in await problems_of(slack, start(**spoil), wrong_setup=wrong_setup)
 
 
+async def test_a_ledger_that_was_not_there_is_logged_with_its_place(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        async with start(DATABASE_URL=f"sqlite:///{tmp_path}/new.db"):
+            pass
+    [made] = [vars(line) for line in caplog.records if line.msg == "an empty ledger was made"]
+    assert made["database"] == f"{tmp_path}/new.db"
+
+
 async def test_a_ledger_that_cannot_be_written_ends_the_start(
     slack: LocalSlack, start: Start, database: Path
 ) -> None:

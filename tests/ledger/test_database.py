@@ -351,7 +351,7 @@ def test_the_schema_names_the_newest_migration() -> None:
 def test_a_new_database_has_the_schema_and_the_revision_that_the_migrations_lead_to(
     database: Database,
 ) -> None:
-    database.open()
+    assert database.open().new
     built = objects(database)
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
     with database.engine.begin() as connection:
@@ -368,7 +368,7 @@ def test_a_database_that_is_up_to_date_is_not_changed(database: Database) -> Non
     before = objects(database)
     database.let_go()
     database.statements.clear()
-    database.open()
+    assert not database.open().new
     assert objects(database) == before
     assert not [statement for statement, _ in database.statements if "CREATE" in statement]
 
