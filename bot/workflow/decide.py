@@ -49,7 +49,7 @@ def may_not_decide(context: ClickContext) -> ClickStep | None:
     reviewed = _review(context)
     if no := _refused(context, reviewed):
         return no
-    return _deny(context, reviewed) if reviewed.is_several else None
+    return _deny(context, Ground.SEVERAL_RULES) if reviewed.is_several else None
 
 
 def decide(context: ClickContext, *, approved: bool) -> ClickStep:
@@ -63,7 +63,7 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     if approved and reviewed.doubt:
         return _cannot_tell_requester(context, reviewed.doubt)
     if reviewed.ground and (approved or not reviewed.may_be_rejected):
-        return _deny(context, reviewed)
+        return _deny(context, reviewed.ground)
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
         move = _move(click, to, "approved", rule=reviewed.rules[0].name)
@@ -72,9 +72,8 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     return ApplyMove(move, say.decision_taken(words, entry.request, approved=approved))
 
 
-def _deny(context: ClickContext, reviewed: _Review) -> ApplyMove:
+def _deny(context: ClickContext, ground: Ground) -> ApplyMove:
     """End a request that the current policy does not allow."""
-    ground = reviewed.ground or Ground.NOT_ALLOWED
     move = _move(context.click, State.ANSWERED, "denied", Denied(ground))
     return ApplyMove(move, say.over_by_policy(context.words, context.entry.request, ground))
 

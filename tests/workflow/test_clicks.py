@@ -341,6 +341,12 @@ APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
         (context(WAITING, SECOND, NO), DENIED, DENIED, None),
         (context(WAITING, STRANGER, NO), DENIED, DENIED, None),
         (
+            context(WAITING, SECOND, replace(NO, name="freeze"), FOUR, comment="no"),
+            DENIED,
+            REJECTED,
+            None,
+        ),
+        (
             context(WAITING, STRANGER, IN_DOUBT, requester=person("U1", "S9")),
             *[(Reply, False)] * 3,
         ),
