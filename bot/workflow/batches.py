@@ -63,6 +63,7 @@ class Batches:
         )
         self._runs.add(run)
         showing = asyncio.create_task(run.show(self.tick))
+        lost = False
         try:
             async with asyncio.TaskGroup() as group:
                 await run.queue()
@@ -76,8 +77,6 @@ class Batches:
                     watching.cancel()
         except* LeaseLostError:
             lost = True
-        else:
-            lost = False
         finally:
             showing.cancel()
             self._runs.remove(run)
@@ -225,24 +224,27 @@ class _Run:
 
     async def _put_back(self, item: Item, limit: Said) -> None:
         """Return an item to the queue at a rate limit; the first worker to reach it waits on behalf of all."""
-        first = self.gate.shut(limit)
+        until = self.gate.shut(limit)
         put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)
         if not await self.leased.keep_trying(put):
             raise LeaseLostError
         self.todo.append(item)
-        if first:
-            await self.gate.wait(limit)
+        if until is not None:
+            await self.gate.wait(limit, until)
 
     async def show(self, tick: float) -> None:
-        """Show the progress every `tick` seconds until cancelled; less often if Slack asks for that."""
+        """Show the progress every `tick` seconds, less often if Slack asks for that; until cancelled or the batch is lost."""
         shown: tuple[Tally, Pause | None] | None = None
         pause = tick
         while True:
             await self.leased.sleep(pause)
             pause, now = tick, (self.ends.tally, self.gate.pause)
-            if now != shown and now[0].total:
-                try:
-                    await self.place.progress(self.batch.request, *now)
-                    shown = now
-                except AwayError as away:  # shown at a later tick
-                    pause = max(pause, away.after)
+            if now == shown or not now[0].total:
+                continue
+            if not await self.leased.holds(self.batch):
+                return
+            try:
+                await self.place.progress(self.batch.request, *now)
+                shown = now
+            except AwayError as away:  # shown at a later tick
+                pause = max(pause, away.after)

@@ -33,7 +33,7 @@ class Gate:
     stop: Callable[[], Awaitable[None]]
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while the policy is checked and the items it stops are recorded."""
+    """Held while the policy is checked and the items it stops are recorded, and while the lane is taken or left."""
     _at_limit: AtLimit | None = None
     _in_doubt: InDoubt | None = None
 
@@ -44,7 +44,6 @@ class Gate:
 
     async def open(self) -> None:
         """Wait for the lane, or until nothing is left, check the policy with fresh data, and open."""
-        await self._take_lane()
         await self._check(fresh=True)
         self._at_limit = None
         self._go_on()
@@ -66,55 +65,53 @@ class Gate:
             if self.is_open.is_set():
                 await self._check()
 
-    def shut(self, limit: Said) -> bool:
-        """Shut the gate at a rate limit; False if it is shut for that already."""
+    def shut(self, limit: Said) -> float | None:
+        """Shut the gate at a rate limit and return until when, in Unix seconds; None if it is shut for that already."""
         self.is_open.clear()
         if self._at_limit:
-            return False
-        self._at_limit = AtLimit(next_try(limit, self.now()))
-        why = {"errcode": limit.errcode, "rid": limit.rid}
-        facts = {
-            "request": self.batch.request.id,
-            **why,
-            "seconds": round(self._seconds_left(limit)),
-        }
+            return None
+        now = self.now()
+        until = next_try(limit, now)
+        self._at_limit = AtLimit(until)
+        facts = {"request": self.batch.request.id, "errcode": limit.errcode, "rid": limit.rid}
+        facts |= {"seconds": round(until - now)}
         _log.warning("a batch pauses: WeChat takes no more calls for now", extra=facts)
-        return True
+        return until
 
-    async def wait(self, limit: Said) -> None:
-        """Wait until WeChat may take calls again, or nothing is left, and open; at the daily limit, leave the lane."""
+    async def wait(self, limit: Said, until: float) -> None:
+        """Wait until WeChat may take calls again, or nothing is left, and open; at the daily limit, leave the lane.
+
+        If the clock was set back, the pause begins again.
+        """
         if is_daily(limit):
-            await self._leave_lane()
-        while (left := self._seconds_left(limit)) > 0:
-            await self.leased.rest(self.batch, min(left, CHECK_AGAIN), self.busy)
+            async with self.checking:
+                await self._leave_lane()
+        while (now := self.now()) < until:
+            await self.leased.rest(self.batch, min(until - now, CHECK_AGAIN), self.busy)
             if not await self._is_left():
                 break
+            until = min(until, next_try(limit, self.now()))
+            self._at_limit = AtLimit(until)
         await self.open()
-
-    def _seconds_left(self, limit: Said) -> float:
-        """Return how long the pause at a limit still lasts; if the clock was set back, it begins again."""
-        if self._at_limit is None:
-            return 0.0
-        now = self.now()
-        self._at_limit = AtLimit(min(self._at_limit.until, next_try(limit, now)))
-        return self._at_limit.until - now
 
     def _go_on(self) -> None:
         if not self.pause:
             self.is_open.set()
 
     async def _check(self, *, fresh: bool = False) -> None:
-        """Stop what the policy no longer allows; while Slack does not answer, leave the lane to other batches."""
+        """Stop what the policy no longer allows; while Slack does not answer, leave the lane to other batches.
+
+        With `fresh` data, it begins by waiting for the lane.
+        """
         async with self.checking:
+            if fresh:
+                await self._take_lane()
             verdict = await self.brake.check(self.batch, self.left(), fresh=fresh)
             while verdict is BrakeVerdict.IN_DOUBT:
                 verdict = await self._until_known()
                 if verdict is not BrakeVerdict.GO:
                     break
-                if (
-                    fresh or not self._at_limit
-                ):  # else `wait` takes the lane, and then checks afresh
-                    await self._take_lane()
+                await self._take_lane()
                 verdict = await self.brake.check(self.batch, self.left())
             if verdict is BrakeVerdict.STOP:
                 await self.stop()

@@ -25,6 +25,7 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
+from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import BrakeVerdict, verdict
 from bot.workflow.ruling import Decided, decide_all
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
@@ -215,6 +216,26 @@ async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
         clock.now += 60  # the error is no longer cached
         answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 5 shared.*")
+
+
+async def test_while_slack_does_not_return_the_group_of_a_running_batch_no_item_begins(
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
+) -> None:
+    clock = Clock()
+    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.01)
+    async with rig.bot(BY_GROUP):
+        with wechat.thinking():
+            await rig.ask(line(AT_ONCE + 5))
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+            slack.fail("usergroups.list", Status(503), times=None)
+            clock.now += 60  # the group is no longer cached
+            await soon(lambda: "Slack does not tell me" in rig.parent())
+        await soon(lambda: f"{AT_ONCE} of {AT_ONCE + 5}" in rig.parent())
+        assert len(wechat.calls) == AT_ONCE
+        slack.clear("usergroups.list")
+        clock.now += 60
+        answer = await answer_to_all(rig)
+    assert answer.text.startswith(f"✅ *All {AT_ONCE + 5} shared.*")
 
 
 async def test_other_batches_run_while_slack_does_not_return_a_batchs_group(

@@ -21,6 +21,7 @@ from tests.conftest import (
     Clock,
     Sleep,
     appids,
+    calls_of,
     ledger_down,
     rows,
     soon,
@@ -97,6 +98,13 @@ async def at_a_limit(rig: Rig, size: int, code: int = PER_MINUTE) -> None:
     rig.wechat.clear("shareenv")
 
 
+async def slack_in_doubt(rig: Rig, clock: Clock) -> None:
+    """Let Slack return no groups until the first batch says so; `clock` is the caches'."""
+    rig.slack.fail("usergroups.list", Status(503), times=None)
+    clock.now += 60  # the group is no longer cached
+    await soon(lambda: "Slack does not tell me" in first(rig).text)
+
+
 def codes(wechat: LocalWeChat) -> Counter[int | None]:
     return Counter(call.errcode for call in wechat.calls)
 
@@ -106,7 +114,12 @@ def codes(wechat: LocalWeChat) -> Counter[int | None]:
 
 @LIMITS
 async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int
+    rig: Rig,
+    time: ManualClock,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    code: int,
+    until: int,
 ) -> None:
     wechat.fail("shareenv", *[Code(code)] * 3)
     async with rig.bot(ALLOW):
@@ -125,6 +138,8 @@ async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
     assert answer.text.startswith("✅ *All 60 shared.*")
     assert shared(rig) == appids(60)
     assert codes(wechat) == {0: 60, code: 3}
+    logged = "a batch pauses: WeChat takes no more calls for now"
+    assert caplog.messages.count(logged) == 1
 
 
 async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
@@ -216,6 +231,90 @@ async def test_a_batch_that_slack_leaves_in_doubt_after_the_daily_limit_goes_on_
         await answer_to_all(rig)
 
 
+@LIMITS
+async def test_a_batch_in_doubt_that_reaches_a_limit_pauses_until_both_are_over(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int
+) -> None:
+    clock = Clock()
+    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.01)
+    wechat.fail("shareenv", Code(code), times=None)
+    async with rig.bot(for_platform_team(ALLOW)):
+        with wechat.thinking():
+            await rig.ask(line(AT_ONCE + 1))
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+            await slack_in_doubt(rig, clock)
+        await paused(rig, until)
+        wechat.clear("shareenv")
+        reads = calls_of(rig.slack, "usergroups.list")
+        rig.slack.clear("usergroups.list")
+        clock.now += 60
+        await soon(lambda: calls_of(rig.slack, "usergroups.list") > reads)
+        await time.sleeps()
+        assert len(wechat.calls) == AT_ONCE
+        time.now = until
+        await answer_to_all(rig)
+    assert shared(rig) == appids(AT_ONCE + 1)
+
+
+async def test_a_batch_that_reaches_the_daily_limit_while_it_waits_for_its_turn_lets_others_go_first(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
+) -> None:
+    clock = Clock()
+    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.01)
+    theirs = f'[[rule]]\nname = "theirs"\nusers = ["{SECOND}"]\neffect = "allow"\n'
+    wechat.fail("shareenv", Code(PER_DAY), times=None, env="prod-1")
+    wechat.fail("shareenv", Slow(), times=None, env="test-1")
+    async with rig.bot(theirs + for_platform_team(ALLOW)):
+        with wechat.thinking():
+            await rig.ask(line(AT_ONCE + 1))
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+            await slack_in_doubt(rig, clock)
+            await rig.ask(line(2, env="test-1"), SECOND)
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE + 2)
+            rig.slack.clear("usergroups.list")
+            clock.now += 60
+            waits = "SELECT 1 FROM requests WHERE lane IS NULL AND NOT paused AND batch IS NULL"
+            await soon(lambda: rows(rig.database, waits))
+        await soon(lambda: f"^{IN_AN_HOUR}^" in first(rig).text)
+        wechat.clear("shareenv")
+        await soon(lambda: "2 shared" in last(rig).text)
+        await rig.ask(line(3, env="test-2"), SECOND)
+        await soon(lambda: "3 shared" in last(rig).text)
+        time.now = IN_AN_HOUR
+        await answer_to_all(rig)
+
+
+async def test_while_a_batch_is_at_a_limit_slack_is_not_asked_who_requested_it(
+    rig: Rig, time: ManualClock
+) -> None:
+    clock = Clock()
+    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.001)
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
+        clock.now += 60  # the person is no longer cached
+        asked = calls_of(rig.slack, "users.info")
+        await time.sleeps()
+        assert calls_of(rig.slack, "users.info") == asked
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
+
+
+async def test_a_batch_whose_turn_comes_is_stopped_if_the_policy_denies_it_by_then(
+    rig: Rig, time: ManualClock, change: Change, wechat: LocalWeChat
+) -> None:
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
+        await rig.ask(line(3, env="test-1"), SECOND)
+        await soon(lambda: "0 of 3" in last(rig).text)
+        await time.sleeps()
+        calls = len(wechat.calls)
+        await change(DENY)
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
+    assert "3 stopped" in last(rig).text
+    assert len(wechat.calls) == calls
+
+
 async def test_a_batch_at_the_daily_limit_outlives_any_number_of_clean_stops(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
@@ -249,6 +348,14 @@ async def test_a_stop_does_not_wait_for_a_batch_that_waits(
     async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
     assert "2 shared" in answer.text
+
+
+async def test_a_stop_does_not_wait_for_a_batch_that_waits_for_another(rig: Rig) -> None:
+    rig.environ["SHUTDOWN_GRACE"] = "600"
+    async with asyncio.timeout(90), rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
+        await rig.ask(line(3, env="test-1"))
+        await soon(lambda: "0 of 3" in last(rig).text)
 
 
 async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(

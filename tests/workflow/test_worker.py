@@ -78,6 +78,7 @@ REPLACES = "this one replaces it"
 Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
 APPIDS = tuple(appids(4))
+TICK = 3.0
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
 
@@ -666,6 +667,36 @@ async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
         await make(ledger).process(entry)
     assert slack.messages == []
     assert kinds(database) == ["accepted"]
+
+
+async def test_a_replica_that_lost_a_batch_while_frozen_shows_no_progress(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    several: Opened,
+    make: Make,
+    sleep: Sleep,
+    database: Path,
+    tasks: Tasks,
+) -> None:
+    clock, thawed, batch = Clock(), asyncio.Event(), replace(request_of(slack), appids=APPIDS)
+
+    async def sleep_frozen(seconds: float) -> None:
+        if seconds == TICK:
+            await thawed.wait()
+        await sleep(seconds)
+
+    async with held(several, clock=clock) as ledger:
+        worker = make(ledger)
+        batches = replace(worker.batches, leased=replace(worker.leased, sleep=sleep_frozen))
+        entry = await accepted(ledger, replace(batch, appid=""))
+        with wechat.thinking():
+            tasks.start(replace(worker, batches=replace(batches, tick=TICK)).process(entry))
+            await wechat.until(lambda wechat: wechat.in_flight == len(APPIDS))
+            clock.now += 60
+            take_away(database)
+            thawed.set()
+        await tasks.drain(60)
+    assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
 
 
 async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_message(
