@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -14,8 +13,8 @@ from bot.messages.blocks import Block, value_of
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision, refusal
 from bot.runtime.cache import REDELIVERED, Recent
+from bot.runtime.log_context import log_request
 from bot.runtime.observers import no_op
-from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
 from bot.slack.replies import PrivateReplies
@@ -89,7 +88,7 @@ class ClickListeners:
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
         """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
-        await self.reply_privately(click, replace(reply, replaces=reply.replaces or alone))
+        await self._reply_privately(click, reply.message, replaces=reply.replaces or alone)
         if not click.channel_id:
             self._on_home_click(click.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
@@ -115,7 +114,7 @@ class ClickListeners:
         if no := await self._handler.why_refused(click, modal, entry):
             await self._refuse(click, opened, refusal(words, act, no), no)
         elif not isinstance(opened, Answered):
-            await self.reply_privately(click, Reply(refused(words, NothingDone.NOT_OPENED)))
+            await self._reply_privately(click, refused(words, NothingDone.NOT_OPENED))
 
     async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
         """Show the refusal in the modal, or privately if that fails; nowhere if they have closed or submitted it."""
@@ -124,13 +123,14 @@ class ClickListeners:
             view_id = text_if_any(opened.data, "view", "id")
             replaced = await self._api.write("views.update", _PATIENCE, view_id=view_id, view=view)
         if not isinstance(replaced, Answered) and replaced != Refused("not_found"):
-            await self.reply_privately(click, Reply(no))
+            await self._reply_privately(click, no)
 
-    async def reply_privately(self, click: Click, reply: Reply) -> None:
+    async def _reply_privately(
+        self, click: Click, message: Message, *, replaces: bool = False
+    ) -> None:
         """Reply privately to the user who clicked."""
-        await self._private.send(
-            click, reply.message, replaces=reply.replaces, about=click.request_id
-        )
+        about = click.request_id
+        await self._private.send(click, message, replaces=replaces, about=about)
 
 
 def _metadata_of(click: Click) -> str:
