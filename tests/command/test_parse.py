@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from bot.command.correction import nearest_option
 from bot.command.everyday import sense
 from bot.command.grammar import (
     FIRST_WORDS,
@@ -660,13 +661,16 @@ def test_a_corrected_line_keeps_the_option_again(text: str, option: str) -> None
 
 
 @given(TEXTS)
+@example("--help --agian")
 def test_a_corrected_line_has_the_option_again_only_if_it_was_typed(text: str) -> None:
     wrong = parse(text)
     assume(isinstance(wrong, Misread))
     assert isinstance(wrong, Misread)
     if wrong.instead and wrong.instead.endswith(" --again"):
-        near = isinstance(wrong.mistake, UnknownOption) and wrong.mistake.nearest == "--again"
-        assert near or "again" in unicodedata.normalize("NFKC", text)
+        mistake = wrong.mistake
+        unknown = (mistake.option, *mistake.others) if isinstance(mistake, UnknownOption) else ()
+        near = [nearest_option(option.partition("=")[0]) for option in unknown]
+        assert "again" in near or "again" in unicodedata.normalize("NFKC", text)
 
 
 @given(TEXTS, TEXTS, st.sampled_from(["--dry-run", "—dry-run"]))
