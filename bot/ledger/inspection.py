@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.ledger.address import file_of
 from bot.ledger.database import BUSY_SECONDS, options_for
-from bot.ledger.schema import metadata, replicas
+from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW
 
 _POSTGRESQL = {
@@ -113,6 +113,15 @@ def live_replicas(engine: Engine) -> int:
     alive = replicas.c.lease_until > NOW
     with engine.connect() as connection:
         return connection.scalar(select(func.count()).where(alive)) or 0
+
+
+def owed(engine: Engine) -> tuple[int, float]:
+    """Return for how many requests Slack has refused the next message, and the seconds since the first of them."""
+    since = requests.c.owed
+    query = select(func.count(since), NOW - func.min(since)).where(OPEN)
+    with engine.connect() as connection:
+        count, seconds = connection.execute(query).one()
+    return count, seconds or 0.0
 
 
 def try_to_write(url: URL) -> None:

@@ -229,6 +229,7 @@ NIGHTS = {
         "Slack takes no message for now",
         "",
         "ShareEnvAnswersOwed",
+        "whose next message Slack has not taken: 1",
         happens=slack_accepts_nothing,
         grow="share_env_owed_seconds",
     ),

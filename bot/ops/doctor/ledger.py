@@ -17,6 +17,7 @@ from bot.ledger.inspection import (
     is_damaged,
     live_replicas,
     open_read_only,
+    owed,
     path_problem,
     schema_of,
     try_to_write,
@@ -73,7 +74,7 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
                 return LedgerLook(first)
             # While the reader is open: see `open_read_only`.
             bots = live_replicas(engine)
-            findings = (*first, _write(url, path), _bots(bots))
+            findings = (*first, _write(url, path), _bots(bots), _owed(*owed(engine)))
             return LedgerLook(findings, _kept(engine, tokens), bots)
     except SQLAlchemyError as error:
         why = reason_of(error)
@@ -137,6 +138,14 @@ def _bots(running: int) -> Finding:
         fix = "Start it. If it ended by itself, the end of its log says why."
         return warning("bot", "none runs on this ledger, so nobody is answered", fix)
     return ok("bot", f"running on this ledger: {running}")
+
+
+def _owed(count: int, seconds: float) -> Finding:
+    if not count:
+        return ok("owed", "Slack has taken every message")
+    found = f"requests whose next message Slack has not taken: {count}; the first for {seconds // 60:.0f} minutes"
+    fix = "Nothing is lost for seven days. “Slack takes no message for now” in the bot's log says why."
+    return warning("owed", found, fix, "bot", "slack-bot")
 
 
 def _causes(why: str) -> tuple[str, ...]:

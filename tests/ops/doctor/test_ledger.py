@@ -14,7 +14,19 @@ from bot.app.running import running
 from bot.ledger.inspection import is_damaged, open_read_only
 from bot.ledger.schema import HEAD
 from bot.ops.doctor.run import examine
-from tests.conftest import damage, locked, no_room, rows, settings_of
+from bot.playground.faults import Status
+from bot.playground.slack.server import LocalSlack
+from tests.conftest import (
+    ASK,
+    RELEASES,
+    REQUESTER,
+    damage,
+    locked,
+    no_room,
+    rows,
+    settings_of,
+    soon,
+)
 from tests.databases import Database, PostgreSQL
 from tests.ops.doctors import complaints, contents, finding_of, findings_of, judged, level_of
 
@@ -160,6 +172,22 @@ async def test_whether_a_bot_runs_on_the_ledger_is_reported(environ: dict[str, s
     assert (stopped.level, stopped.found) == (
         "warning",
         "none runs on this ledger, so nobody is answered",
+    )
+
+
+async def test_messages_that_slack_has_not_taken_are_counted_with_the_first(
+    environ: dict[str, str], database: Path, slack: LocalSlack
+) -> None:
+    async with running(settings_of(environ)):
+        assert await level_of(environ, "owed") == "ok"
+        slack.fail("chat.postMessage", *[Status(503)] * 400)
+        await slack.command(REQUESTER, RELEASES, ASK)
+        await soon(lambda: rows(database, "SELECT 1 FROM requests WHERE owed > 0") == [(1,)])
+        rows(database, "UPDATE requests SET owed = owed - 120")
+        found = await finding_of(environ, "owed")
+    assert (found.level, found.found) == (
+        "warning",
+        "requests whose next message Slack has not taken: 1; the first for 2 minutes",
     )
 
 
