@@ -77,12 +77,12 @@ def doubt_in(decision: Decision) -> Doubt | None:
 
 
 def strictest(decisions: Sequence[Decided]) -> Decided:
-    """Return the decision that counts for a batch: the first sure denial, else one in doubt, else an approval."""
+    """Return the decision that counts for a batch: the first sure denial, else one in doubt, else the first."""
 
     def rank(decided: Decided) -> int:
         if isinstance(decided.decision, Deny):
             return 1 if doubt_in(decided.decision) else 0
-        return 2 if isinstance(decided.decision, NeedsApproval) else 3
+        return 2
 
     return min(decisions, key=rank)
 

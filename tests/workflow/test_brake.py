@@ -28,7 +28,7 @@ from bot.policy.kinds import (
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import BrakeVerdict, verdict
 from bot.workflow.ruling import Decided, decide_all
-from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, request_of, rows, soon
+from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, appids, request_of, rows, soon
 from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, for_platform_team
 from tests.workflow.test_batches import answer_to_all, line, shared
 
@@ -140,6 +140,17 @@ async def test_a_denying_rule_stops_a_running_batch(
     assert rows(rig.database, events) == [(100 - done, 100 - done)]
     kind = "SELECT detail FROM events WHERE kind = 'stopped'"
     assert rows(rig.database, kind) == [(f"{100 - done} items",)]
+
+
+async def test_a_rule_that_denies_only_what_has_begun_does_not_stop_the_rest(
+    rig: Rig, change: Change, wechat: LocalWeChat
+) -> None:
+    rig.runtime = replace(rig.runtime, brake_every=0.05)
+    async with rig.bot(ALLOW):
+        async with running(rig, wechat, 60):
+            await change(f'{DENY}appids = ["{appids(60)[0]}"]\n{ALLOW}')
+        answer = await answer_to_all(rig)
+    assert answer.text.startswith("✅ *All 60 shared.*")
 
 
 @pytest.mark.parametrize("rules", [APPROVE, CONFIRM], ids=["approval", "confirmation"])

@@ -48,6 +48,7 @@ PLAIN = Rule("plain", Effect.ALLOW)
 SURE = Rule("sure", Effect.ALLOW, confirm=True)
 FOUR = Rule("four eyes", Effect.APPROVE, approvers=APPROVERS)
 BOTH = Rule("both", Effect.APPROVE, approvers=APPROVERS, confirm=True)
+ODD = replace(FOUR, name="odd")
 NO = Rule("no", Effect.DENY)
 DENIALS = [
     Deny(DeniedByRule(NO)),
@@ -164,15 +165,13 @@ def test_a_request_is_decided_for_its_channel() -> None:
 
 
 @given(DECISIONS)
-def test_the_strictest_decision_is_a_denial_then_a_doubtful_one_then_an_approval(
+def test_the_strictest_decision_is_a_denial_then_a_doubtful_one_then_the_first(
     decisions: list[Decision],
 ) -> None:
     _, found = strictest(decided(decisions))
 
     def rank(each: Decision) -> int:
-        if isinstance(each, Deny):
-            return DENIALS.index(each) // 3
-        return 2 if isinstance(each, NeedsApproval) else 3
+        return DENIALS.index(each) // 3 if isinstance(each, Deny) else 2
 
     assert found == min(decisions, key=rank)
 
@@ -228,6 +227,12 @@ def test_the_initial_state_of_a_request_follows_from_its_rule(
             [NeedsApproval(BOTH), Allow(PLAIN)],
             [BOTH, FOUR],
             id="one that asks for some, and its own",
+        ),
+        pytest.param(
+            (BOTH, ODD, FOUR),
+            [NeedsApproval(ODD), NeedsApproval(BOTH)],
+            [ODD, BOTH, FOUR],
+            id="several others now",
         ),
         pytest.param((PLAIN,), [Allow(PLAIN)], [], id="gone"),
         pytest.param((replace(FOUR, approvers=None),), [Allow(PLAIN)], [], id="without approvers"),
