@@ -14,7 +14,7 @@ from bot.playground.world import TEAM, SlackUser, UserGroup, seed
 from bot.policy.kinds import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
-from bot.slack.directory import Directory
+from bot.slack.directory import Directory, users_of
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, served, web_client
 
@@ -403,6 +403,10 @@ async def test_the_groups_are_read_ahead_for_a_new_policy_only_if_it_names_other
     assert calls_of(slack, "usergroups.list") == 2
 
 
+def test_a_group_whose_members_slack_does_not_list_has_none() -> None:
+    assert users_of({"id": PLATFORM, "users": None}) == frozenset()
+
+
 # Languages.
 
 
@@ -535,3 +539,27 @@ async def test_those_who_are_asked_directly_are_named_up_to_a_limit_once_slack_t
     clock.now += 5
     assert await directory.approvers(rule, REQUESTER, 2) == [APPROVER, APPROVER2]
     assert await directory.approvers(rule, REQUESTER, 1) == [APPROVER]
+
+
+async def test_only_members_and_people_who_cannot_be_read_are_asked_directly(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    slack.fail("users.info", Status(503), user=APPROVER2)
+    rule = asking(APPROVER, APPROVER2, GONE, "U0ELSEWHERE", "U0GUEST", "U0NOBODY")
+    assert await directory.approvers(rule, REQUESTER, 9) == [APPROVER, APPROVER2]
+    assert calls_of(slack, "usergroups.list") == 0
+
+
+# The stop.
+
+
+async def test_reads_under_way_end_with_the_stop(slack: LocalSlack, directory: Directory) -> None:
+    slack.fail("users.info", Slow())
+    slack.fail("usergroups.list", Slow())
+    asking_slack = asyncio.create_task(directory.person(TEAM, REQUESTER, OURS))
+    await slack.until(
+        lambda slack: calls_of(slack, "users.info") == calls_of(slack, "usergroups.list") == 1
+    )
+    await directory.close()
+    assert not any("Cache._fetch" in repr(task) for task in asyncio.all_tasks())
+    await asyncio.wait([asking_slack])
