@@ -202,7 +202,7 @@ class SocketClient(SocketModeClient):
     async def _replace_while_read(self, session: ClientWebSocketResponse) -> None:
         """Open the next connection while this one is still read, then close this one unless Slack has."""
         async with self.connect_operation_lock:
-            if session is not self.current_session or session.closed:
+            if session is not self.current_session:
                 return
             self._leaving.add(session)
             reading = asyncio.create_task(self._read_on(session, self.message_receiver))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -529,6 +529,82 @@ async def test_a_connection_that_ignores_the_closing_handshake_is_replaced_with_
         finally:
             await socket.close()
     assert calls_of(slack, OPEN) == 1
+
+
+async def test_a_warning_while_the_next_connection_is_opened_asks_for_no_other(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    slack.fail(OPEN, Slow(0.5))
+    ends = [{"type": "disconnect", "reason": why} for why in ("refresh_requested", "warning")]
+    async with mute({"type": "hello"}, *ends) as url:
+        socket = unopened(slack, client, url)
+        try:
+            assert await socket.open()
+            assert await answers(slack)
+            assert watched(socket)
+        finally:
+            await socket.close()
+    assert slack.sockets.greeted == 1
+
+
+async def test_slacks_pings_are_answered(slack: LocalSlack, client: AsyncWebClient) -> None:
+    answered = asyncio.Event()
+
+    async def ping(request: web.BaseRequest) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello"})
+        await socket.ping(b"Ping from Slack")
+        async for frame in socket:
+            if frame.type is WSMsgType.PONG and frame.data == b"Ping from Slack":
+                answered.set()
+        return socket
+
+    async with served(ping) as origin:
+        socket = unopened(slack, client, origin.replace("http", "ws"))
+        try:
+            assert await socket.open()
+            await soon(answered.is_set)
+        finally:
+            await socket.close()
+
+
+async def test_frames_that_cannot_be_read_do_not_keep_the_next_envelope_from_its_ack(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    acked = asyncio.Event()
+    envelope = json.dumps({"envelope_id": "e1", "type": "events_api", "payload": {"type": "odd"}})
+
+    async def send(request: web.BaseRequest) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        for text in ('{"type": "hello"}', "", "{", "[" * 100_000, "[7]", '{"type": 7}', envelope):
+            await socket.send_str(text)
+        async for frame in socket:
+            if json.loads(frame.data)["envelope_id"] == "e1":
+                acked.set()
+        return socket
+
+    async with served(send) as origin:
+        socket = unopened(slack, client, origin.replace("http", "ws"))
+        try:
+            assert await socket.open()
+            await soon(acked.is_set)
+        finally:
+            await socket.close()
+
+
+async def test_slacks_answer_to_a_ping_is_a_sign_of_life(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+    socket = SocketMode(app, slack.world.app_token, None, ping_every=A_WHILE)
+    try:
+        assert await socket.open()
+        # Without it the SDK replaces a connection that works after four pings.
+        await soon(lambda: socket._client.last_ping_pong_time is not None)  # noqa: SLF001  # the SDK's, and public there
+    finally:
+        await socket.close()
 
 
 async def test_a_connection_without_slacks_hello_is_replaced(
