@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -43,14 +43,15 @@ class LedgerDownError(Exception):
 
 
 @dataclass(slots=True)
-class _Job(Generic[T]):
-    work: Callable[[Connection], T]
-    done: asyncio.Future[T] | None
+class _Job:
+    work: Callable[[Connection], Any]
+    done: asyncio.Future[Any] | None
     """The caller's future; None for a job that must be done although nobody waits for it."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """The extras of the log line if it is given up."""
     since: float = field(default_factory=time.monotonic)
     timer: asyncio.TimerHandle | None = None
+    result: Any = None
 
     @property
     def abandoned(self) -> bool:
@@ -77,8 +78,8 @@ class Writer:
         self._closed = False
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._blocked = deque[_Job[Any]]()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._blocked = deque[_Job]()
         """The jobs that another replica's lock blocked and whose callers wait; used by the thread only."""
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -108,8 +109,8 @@ class Writer:
         """
         self._jobs.put(_Job(work, None, facts))
 
-    def _time_out(self, job: _Job[Any]) -> None:
-        self._resolve([job], [None], LedgerDownError(f"no answer within {self._patience:g} s"))
+    def _time_out(self, job: _Job) -> None:
+        self._resolve([job], LedgerDownError(f"no answer within {self._patience:g} s"))
 
     @contextmanager
     def run_on_failure(
@@ -139,10 +140,10 @@ class Writer:
         await asyncio.to_thread(self._thread.join, 2 * self._patience)
 
     def _serve(self) -> None:
-        retries, stopping = list[_Job[Any]](), False
+        retries, stopping = list[_Job](), False
         while self._blocked or not stopping:
             blocked = [self._blocked.popleft()] if self._blocked else []
-            jobs: list[_Job[Any] | None] = [*retries]
+            jobs: list[_Job | None] = [*retries]
             if not blocked:
                 jobs.append(self._jobs.get())
             while len(jobs) < _GROUP and not self._jobs.empty():
@@ -157,7 +158,7 @@ class Writer:
         self._disconnect()
         self._engine.dispose()
 
-    def _carry_out(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
+    def _carry_out(self, jobs: Sequence[_Job]) -> list[_Job]:
         """Run jobs in one transaction or, if that fails, one by one; return those to retry."""
         wanted = [job for job in jobs if not job.abandoned]
         if not wanted:
@@ -170,7 +171,8 @@ class Writer:
                 # Callers may have timed out while this waited for the lock.
                 wanted = [job for job in wanted if not job.abandoned]
                 discard(connection)
-                results = [job.work(connection) for job in wanted]
+                for job in wanted:
+                    job.result = job.work(connection)
                 events = flush(connection)
                 worked = True
         except Exception as error:  # noqa: BLE001  # raised to the caller
@@ -188,18 +190,17 @@ class Writer:
                 self._blocked += [job for job in wanted if job.done is not None]
                 return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
-        self._resolve(wanted, results)
+        self._resolve(wanted)
         # Give the loop the GIL first: a caller may have an ack to send, and the log lines can wait.
         time.sleep(0)
         for event in events:
             self._on_event(event)
         return []
 
-    def _failed(self, jobs: Sequence[_Job[Any]], error: Exception) -> list[_Job[Any]]:
+    def _failed(self, jobs: Sequence[_Job], error: Exception) -> list[_Job]:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""
         down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
-        said = LedgerDownError(reason_of(error)) if down else error
-        self._resolve(jobs, [None] * len(jobs), said)
+        self._resolve(jobs, LedgerDownError(reason_of(error)) if down else error)
         if down and not isinstance(error, _PERMANENT):
             return [*jobs]
         bug = None if isinstance(error, SQLAlchemyError) else error  # logged with its traceback
@@ -209,28 +210,23 @@ class Writer:
                 _log.error("the ledger gives up what it cannot do", extra=facts, exc_info=bug)
         return []
 
-    def _resolve(
-        self, jobs: Sequence[_Job[Any]], results: Sequence[Any], error: Exception | None = None
-    ) -> None:
+    def _resolve(self, jobs: Sequence[_Job], error: Exception | None = None) -> None:
         """Give waiting callers their result or the error, in one call to their loop, and then report to the observer."""
-        pairs = zip(jobs, results, strict=True)
-        waiting = [
-            (job, job.done, result) for job, result in pairs if job.done and not job.abandoned
-        ]
+        waiting = [(job, job.done) for job in jobs if job.done and not job.abandoned]
         if not waiting:
             return
 
         def resolve_all() -> None:
-            for job, done, result in waiting:
+            for job, done in waiting:
                 if job.timer:
                     job.timer.cancel()
                 if not done.done():
-                    done.set_exception(error) if error else done.set_result(result)
+                    done.set_exception(error) if error else done.set_result(job.result)
 
         with suppress(RuntimeError):  # the loop is closed
             waiting[0][1].get_loop().call_soon_threadsafe(resolve_all)
         now = time.monotonic()
-        for job, *_ in waiting:
+        for job, _ in waiting:
             self._transacted(now - job.since, error is None)
 
     def _disconnect(self) -> None:
