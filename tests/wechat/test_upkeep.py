@@ -301,6 +301,7 @@ async def test_upkeep_reports_the_remaining_lifetimes_as_of_its_last_look(
         (owner, other), (platform,) = left()[Link.OWNER], left()[Link.PLATFORM]
         assert LIFE - 60 < owner <= LIFE
         assert LIFE - 60 < platform <= LIFE
+        assert left()[Link.PLATFORM][0] < platform  # it runs down between two looks
         assert other == 0.0
         assert 11 * 3600 < left()[Link.TICKET][0] <= 12 * 3600
 
