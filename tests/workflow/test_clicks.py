@@ -234,6 +234,7 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
     [
         (context(CONFIRMING), cancelled("U1", to=ENDED)),
         (context(WAITING), cancelled("U1")),
+        (context(WAITING, request=MANY), cancelled("U1")),
         (context(WAITING, NOT_TOLD), cancelled("U1")),
         (context(CONFIRMING, NINTH), cancelled("U9")),
         (context(WAITING, SECOND, FOUR), cancelled("U2")),
