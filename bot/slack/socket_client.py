@@ -205,23 +205,15 @@ class SocketClient(SocketModeClient):
             if session is not self.current_session:
                 return
             self._leaving.add(session)
-            reading = asyncio.create_task(self._read_on(session, self.message_receiver))
-            self.current_session = self.message_receiver = None  # or the SDK would end them
+            reading, self.message_receiver = self.message_receiver, None  # or the SDK would end it
+            self.current_session = None
             await self.connect()
         try:
-            await asyncio.wait([reading], timeout=self._linger)
+            if reading is not None:
+                await asyncio.wait([reading], timeout=self._linger)
             await _close_connection(session)
         finally:
             self._leaving.discard(session)
-
-    async def _read_on(
-        self, session: ClientWebSocketResponse, receiver: asyncio.Future[None] | None
-    ) -> None:
-        """Read a replaced connection to its end, in place of its former receiver."""
-        if receiver is not None:
-            receiver.cancel()
-            await asyncio.wait([receiver])
-        await self._read(session)
 
 
 async def _close_connection(session: ClientWebSocketResponse) -> None:
