@@ -80,20 +80,6 @@ BAD_TOKEN = {
     "not_allowed_token_type",
 }
 """The errors that mean a bad token."""
-NO_ACCESS = {
-    "access_denied",
-    "accesslimited",
-    "app_access_restricted",
-    "ekm_access_denied",
-    "enterprise_is_restricted",
-    "missing_scope",
-    "no_permission",
-    "org_login_required",
-    "team_access_not_granted",
-    "team_added_to_org",
-    "two_factor_setup_required",
-}
-"""The errors until an admin gives the app access again, or until the workspace's move to an organisation is over."""
 
 
 class _Options(TypedDict):

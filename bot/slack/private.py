@@ -15,7 +15,6 @@ from bot.messages.notices import NoThread, elsewhere, only_you, replacing, uncon
 from bot.messages.words import Words
 from bot.slack.api import (
     BAD_TOKEN,
-    NO_ACCESS,
     Answered,
     Doubtful,
     Refused,
@@ -27,6 +26,21 @@ from bot.slack.api import (
 from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.slack.search import PATIENCE
+
+_NO_ACCESS = {
+    "access_denied",
+    "accesslimited",
+    "app_access_restricted",
+    "ekm_access_denied",
+    "enterprise_is_restricted",
+    "missing_scope",
+    "no_permission",
+    "org_login_required",
+    "team_access_not_granted",
+    "team_added_to_org",
+    "two_factor_setup_required",
+}
+"""The errors until an admin gives the app access again, or until the workspace's move to an organisation is over."""
 
 
 class PrivatePlace:
@@ -117,6 +131,6 @@ def _raise_if_transient(*ways: Result) -> None:
     """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (
-            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | NO_ACCESS)
+            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | _NO_ACCESS)
         ):
             raise away_error(no)
