@@ -1,12 +1,17 @@
-"""Background tasks, which a shutdown waits for."""
+"""Background tasks, which a shutdown waits for, and the request id of the current task for its log lines."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _LAST_MOMENT = 2.0  # seconds for cancelled tasks to end
 
 _log = logging.getLogger(__name__)
+
+# The only module state: asyncio has a copy for each task, which a task inherits from its creator.
+_REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
 
 class Tasks:
@@ -62,3 +67,18 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("unforeseen error", exc_info=error)
+
+
+@contextmanager
+def log_request(request_id: str) -> Iterator[None]:
+    """Add this request's id to all log records of the context; an empty id adds none."""
+    before = _REQUEST.set(request_id or None)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(before)
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request in this context, if any."""
+    return _REQUEST.get()

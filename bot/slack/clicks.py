@@ -13,8 +13,8 @@ from bot.messages.blocks import Block, value_of
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision, refusal
 from bot.runtime.cache import REDELIVERED, Recent
-from bot.runtime.log_context import log_request
 from bot.runtime.observers import no_op
+from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
 from bot.slack.replies import PrivateReplies

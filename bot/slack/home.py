@@ -15,8 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Request
 from bot.messages.home import view
 from bot.policy.kinds import Person, Unreadable
-from bot.runtime.log_context import log_request
-from bot.runtime.tasks import Tasks
+from bot.runtime.tasks import Tasks, log_request
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.slack.payloads import Body
 from bot.workflow.home import Page

@@ -20,8 +20,8 @@ from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
 from bot.ledger.items import Item
-from bot.runtime.log_context import log_request
 from bot.runtime.observers import no_op
+from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
 from bot.workflow.gate import Gate
 from bot.workflow.leased import LeasedSteps, LeaseLostError

@@ -37,7 +37,7 @@ from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
 from bot.policy.decide import deciding_rule, owner_of
 from bot.policy.kinds import NeedsApproval, Permitted, Person, Policy, Unreadable
-from bot.runtime.log_context import log_request
+from bot.runtime.tasks import log_request
 from bot.workflow.deadline import in_time, readiness_in_time
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling

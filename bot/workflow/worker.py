@@ -26,8 +26,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
-from bot.runtime.log_context import log_request
 from bot.runtime.observers import no_op
+from bot.runtime.tasks import log_request
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, stopped

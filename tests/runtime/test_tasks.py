@@ -5,8 +5,7 @@ import logging
 
 import pytest
 
-from bot.runtime.log_context import current_request_id, log_request
-from bot.runtime.tasks import Tasks
+from bot.runtime.tasks import Tasks, current_request_id, log_request
 
 
 async def test_background_work_that_fails_is_logged_with_its_request(

@@ -16,7 +16,7 @@ from bot.playground.faults import Code, Drop, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.policy.kinds import Person, Unreadable
-from bot.runtime.log_context import current_request_id, log_request
+from bot.runtime.tasks import current_request_id, log_request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import TextIO
 
 from bot.ops.logs.lines import message_of
-from bot.runtime.log_context import current_request_id
+from bot.runtime.tasks import current_request_id
 
 _TOGETHER = 0.02
 """Seconds for which more records are collected before a write; a bot that is killed loses those."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ops.logs.setup import set_up
-from bot.runtime.log_context import log_request
+from bot.runtime.tasks import log_request
 
 BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"
 ROTATED, REFRESH = "xoxe.xoxb-1-MzA", "xoxe-1-My0x"

@@ -12,7 +12,7 @@ from typing import TextIO
 import pytest
 
 from bot.ops.logs.writer import MOST, LogWriter
-from bot.runtime.log_context import log_request
+from bot.runtime.tasks import log_request
 
 
 @pytest.fixture(autouse=True)
