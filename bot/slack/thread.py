@@ -35,8 +35,8 @@ class Thread:
     """
 
     ref: str
-    _posts: Posts
     _at: Posted
+    _posts: Posts
     _languages: Languages
     _private: Callable[[Request], PrivatePlace]
     _why_private: Callable[[str], Awaitable[NoThread | None]]
@@ -103,11 +103,18 @@ class Threads:
         self._languages = languages
         self._workspace_url = workspace_url
         self._channels = Cache(self._read_channel, clock)
+        self._thread = partial(
+            Thread,
+            _posts=posts,
+            _languages=languages,
+            _private=self._private,
+            _why_private=self.why_private,
+        )
 
     def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
         """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
-            return self._thread(parent)
+            return self._thread(ref_of(parent), parent)
         return self._private(request)
 
     async def find(self, request: Request, since: float) -> Thread | PrivatePlace:
@@ -146,7 +153,7 @@ class Threads:
             words = words_in(parent.channel, request, self._languages)
             thread = Posted(parent.channel, parent.root or parent.ts)
             await self._posts.list_appids(words, request, thread, look_since=look_since)
-        return self._thread(parent)
+        return self._thread(ref_of(parent), parent)
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`, as far as conversations.info tells; None if they may.
@@ -182,11 +189,6 @@ class Threads:
         if isinstance(posted, Posted):
             return replace(posted, root=origin.thread_ts)
         return _no_thread(posted, request)
-
-    def _thread(self, parent: Posted) -> Thread:
-        return Thread(
-            ref_of(parent), self._posts, parent, self._languages, self._private, self.why_private
-        )
 
     def _private(self, request: Request) -> PrivatePlace:
         return PrivatePlace(self._api, self._posts, self._languages.of[request.language])
