@@ -126,7 +126,8 @@ class SocketClient(SocketModeClient):
             async with asyncio.timeout(HELLO_WITHIN):
                 await self.greeted.wait()
         except TimeoutError:
-            if session is not None:
+            if session is not None and not session.closed:
+                _log.warning("Slack says no hello over a new connection; connecting anew")
                 await _close_connection(session)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:

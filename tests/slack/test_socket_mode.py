@@ -607,8 +607,11 @@ async def test_slacks_answer_to_a_ping_is_a_sign_of_life(
         await socket.close()
 
 
-async def test_a_connection_without_slacks_hello_is_replaced(
-    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bot.slack.socket_client.HELLO_WITHIN", SOON)
 
@@ -627,6 +630,7 @@ async def test_a_connection_without_slacks_hello_is_replaced(
             assert await opening
         finally:
             await socket.close()
+    assert "Slack says no hello over a new connection; connecting anew" in caplog.messages
 
 
 async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succession(
