@@ -35,8 +35,9 @@ class BackOff:
         self._pause = (
             min(2 * self._pause, LONGEST_PAUSE) if self._pause and not held else FIRST_PAUSE
         )
-        self.refused, self._greeted, self._until = True, None, now + self._pause
-        return self._pause
+        self.refused, self._greeted = True, None
+        self._until = max(self._until, now + self._pause)
+        return self.left
 
     @property
     def left(self) -> float:

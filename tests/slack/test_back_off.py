@@ -18,6 +18,14 @@ def test_the_next_connection_is_opened_a_moment_after_the_last_one(
     assert back_off.left == 0.0
 
 
+def test_a_refusal_does_not_bring_the_next_connection_forward(
+    back_off: BackOff, clock: Clock
+) -> None:
+    back_off.opened()
+    clock.now += 0.5
+    assert back_off.refuse() == back_off.left == 1.5
+
+
 def test_there_is_no_pause_before_a_refusal(back_off: BackOff) -> None:
     assert (back_off.left, back_off.refused) == (0.0, False)
 
