@@ -62,18 +62,19 @@ class Thread:
     ) -> bool:
         """Reply with the answer, then edit the parent to its final state.
 
-        The answer goes to the requester alone if another organisation can read the channel by now.
+        The answer goes to the requester alone if another organisation can read the channel by now, unless it stands there
+        already.
         """
         words = words_in(self._at.channel, request, self._languages)
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
         final = endings.parent(words, request, outcome)
         mark = f"{request.id}-answer" if self._at.root else request.id
-        thread = self._at.root or self._at.ts
-        reply = None
-        if await self._why_private(self._at.channel) is None:
-            reply = await self._posts.post(
-                self._at.channel, whole, mark, thread, look_since=look_since
-            )
+        channel, thread = self._at.channel, self._at.root or self._at.ts
+        reply: Posted | Refused | Doubtful | None = None
+        if await self._why_private(channel) is None:
+            reply = await self._posts.post(channel, whole, mark, thread, look_since=look_since)
+        elif look_since is not None and not called_again:
+            reply = await self._posts.find(channel, mark, look_since, thread)
         if called_again and isinstance(reply, Posted) and reply.found:
             # An unrecorded earlier answer was found, and the second call may have ended differently.
             await self._posts.edit(reply, whole)

@@ -389,6 +389,26 @@ async def test_the_answer_goes_to_the_requester_if_the_channel_became_shared_mea
     assert not any(m.thread_ts for m in slack.messages)
 
 
+@pytest.mark.parametrize("called_again", [False, True], ids=["the same", "after a second call"])
+async def test_a_channel_that_became_shared_after_the_answer_gets_no_further_one(
+    slack: LocalSlack, threads: Threads, clock: Clock, called_again: bool
+) -> None:
+    request = request_of(slack)
+    place = await opened(threads, request)
+    slack.fail("chat.update", *[Status(503)] * 3)
+    with pytest.raises(AwayError):
+        await place.close(request, ENDS)
+    slack.channels[RELEASES] = replace(slack.channels[RELEASES], ext_shared=True)
+    clock.now += 60
+    assert await place.close(request, ENDS, look_since=0, called_again=called_again)
+    [shown] = slack.parents(RELEASES)
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    [reply] = slack.thread(RELEASES, shown.ts)
+    assert (reply.text, reply.edits) == (answer(ENGLISH, request, ENDS).text, 0)
+    # A second call may have ended differently, which the requester has to be told.
+    assert len(slack.parents("D0BOT")) == called_again
+
+
 async def test_a_refused_edit_does_not_affect_the_reply(
     slack: LocalSlack, threads: Threads
 ) -> None:
