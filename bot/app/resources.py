@@ -155,13 +155,12 @@ async def _ledger(
     )
     stack.push_async_callback(ledger.close)
     url = parse(settings.database_url)
-    if (
-        opened.new
-    ):  # after a wrong DATABASE_URL, the history and the tokens are missing without an error
-        _log.info("an empty ledger was made", extra={"database": str(file_of(url) or url.database)})
     if brief := in_memory(url):
         why, fix = brief
         _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
+    elif opened.new:
+        # After a wrong DATABASE_URL, the history and the tokens are missing without an error.
+        _log.info("an empty ledger was made", extra={"database": str(file_of(url) or url.database)})
     try:
         await ledger.start()
     except LedgerDownError as error:

@@ -65,7 +65,7 @@ REACHING = {
 class Opened:
     """An engine on a database with the current schema; `exclusive` if no other process can use the database.
 
-    `new` if the database was empty.
+    `new` if the database had no ledger.
     """
 
     engine: Engine

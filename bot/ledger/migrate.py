@@ -30,7 +30,7 @@ def migrate(connection: Connection) -> bool:
         _create_schema(connection)
     elif current != HEAD:
         upgrade(connection, current)
-    return not tables
+    return current is None
 
 
 def _create_schema(connection: Connection) -> None:

@@ -217,6 +217,16 @@ async def test_a_ledger_that_was_not_there_is_logged_with_its_place(
     assert made["database"] == f"{tmp_path}/new.db"
 
 
+async def test_a_ledger_in_memory_is_no_ledger_that_somebody_may_miss(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with start(DATABASE_URL="sqlite://"):
+        pass
+    told = [line.msg for line in caplog.records if "ledger" in line.msg]
+    assert told == ["the ledger does not last"]
+
+
 async def test_a_ledger_that_cannot_be_written_ends_the_start(
     slack: LocalSlack, start: Start, database: Path
 ) -> None:

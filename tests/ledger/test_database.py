@@ -363,6 +363,16 @@ def test_a_new_database_has_the_schema_and_the_revision_that_the_migrations_lead
     assert len(built) > 60  # columns and indexes
 
 
+def test_a_ledger_is_new_too_where_another_program_has_its_tables(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE others (id INTEGER)"))
+    assert database.open().new
+    with database.engine.begin() as connection:
+        connection.execute(text("DROP TABLE others"))
+    database.let_go()
+    assert not database.open().new
+
+
 def test_a_database_that_is_up_to_date_is_not_changed(database: Database) -> None:
     database.open()
     before = objects(database)
