@@ -178,7 +178,10 @@ def _nothing_set() -> Problem:
         if DOTENV.is_file()
         else f"There is no {DOTENV} in {folder}, and the environment has no setting of the bot"
     )
-    fix = f"Copy .env.example to {DOTENV} there and fill it in, or run this in the folder where the bot runs."
+    fix = (
+        "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
+        f"If it has never run, copy .env.example to {DOTENV} there and fill it in, or set its environment."
+    )
     return Problem(found, fix)
 
 

@@ -450,7 +450,10 @@ def test_a_start_in_a_folder_without_any_setting_says_so_and_lists_no_missing_on
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = f"There is no .env in {tmp_path}, and the environment has no setting of the bot. "
-    fix = "Copy .env.example to .env there and fill it in, or run this in the folder where the bot runs."
+    fix = (
+        "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
+        "If it has never run, copy .env.example to .env there and fill it in, or set its environment."
+    )
     assert load({"LANGUAGE": "en_US:en", "HOST": "machine"}) == [found + fix]
 
 

@@ -37,7 +37,8 @@ async def test_if_nothing_is_set_one_line_says_so(
     finding = await finding_of({"LANGUAGE": "en_US:en", "HOST": "machine"}, "settings")
     assert (finding.level, finding.found) == ("wrong", found.format(tmp_path))
     assert finding.fix == (
-        "Copy .env.example to .env there and fill it in, or run this in the folder where the bot runs."
+        "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
+        "If it has never run, copy .env.example to .env there and fill it in, or set its environment."
     )
 
 
