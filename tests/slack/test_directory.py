@@ -560,6 +560,8 @@ async def test_reads_under_way_end_with_the_stop(slack: LocalSlack, directory: D
     await slack.until(
         lambda slack: calls_of(slack, "users.info") == calls_of(slack, "usergroups.list") == 1
     )
+    reads = [task for task in asyncio.all_tasks() if "Cache._fetch" in repr(task)]
+    assert len(reads) == 2
     await directory.close()
-    assert not any("Cache._fetch" in repr(task) for task in asyncio.all_tasks())
+    assert all(task.done() for task in reads)
     await asyncio.wait([asking_slack])
