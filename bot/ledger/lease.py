@@ -42,9 +42,14 @@ class Lease:
         self._checking: asyncio.TimerHandle | None = None
 
     def renew(self, began: float) -> None:
-        """Renew from `began`, when the heartbeat was sent; if it arrived after the lease, what was held may be lost."""
+        """Renew from `began`, when the heartbeat was sent.
+
+        If it arrived after the lease, what was held may be lost, so what runs under the lease ends nevertheless.
+        """
         if self._clock() >= self._until:
             self._held.clear()
+            self._reschedule()
+            self._timeouts.clear()
         self._until = began + self._seconds
         self._reschedule()
 

@@ -401,6 +401,23 @@ async def test_work_in_progress_is_cancelled_soon_after_a_suspension(
     assert all(lease.expired() for lease in leases)
 
 
+async def test_a_heartbeat_right_after_a_suspension_does_not_extend_the_work_in_progress(
+    on_postgresql: Database,
+) -> None:
+    clock = BootTime()
+    woken = on_postgresql.ledger("woken", 60, clock=clock)
+    await woken.start()
+
+    async def work() -> None:
+        async with woken.replica.lease.timeout():
+            clock.suspended = 61
+            await woken.replica.heartbeat()
+            await asyncio.Event().wait()
+
+    with within(SOON), pytest.raises(TimeoutError):
+        await work()
+
+
 async def test_work_in_progress_has_the_rest_of_its_lease(on_postgresql: Database) -> None:
     clock = BootTime()
     woken = on_postgresql.ledger("woken", 60, clock=clock)
