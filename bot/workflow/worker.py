@@ -160,9 +160,16 @@ class Worker:
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
         request = entry.request
-        self.start(_for_now(self.waiting.approvals.show_decision(entry)))
+        self.start(self._for_now(entry, partial(self.waiting.approvals.show_decision, entry)))
         if not (request.appids and entry.taken_over):  # else it shows the progress
-            self.start(_for_now(self.places.reopen(request, where).go_on(request)))
+            place = self.places.reopen(request, where)
+            self.start(self._for_now(entry, partial(place.go_on, request)))
+
+    async def _for_now(self, entry: Entry, show: Callable[[], Awaitable[None]]) -> None:
+        """Show the decision under the lease; skipped while Slack is away, since the outcome will be shown in the same place."""
+        with suppress(AwayError, LeaseExpiredError, LeaseLostError):
+            async with self.leased.while_held(entry):
+                await show()
 
     async def _open_place(self, entry: Entry, backlog: list[Write]) -> Entry | None:
         """Open the place for the answer, where it says what is under way or waited for, and record it."""
@@ -241,9 +248,3 @@ class Worker:
                     self.start(self.process(entry, taken=True))
             if len(taken) < _TAKEN_AT_ONCE:
                 return
-
-
-async def _for_now(showing: Awaitable[None]) -> None:
-    """Show the decision; skipped while Slack is away, since the outcome will be shown in the same place."""
-    with suppress(AwayError):
-        await showing

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import event
 
 from bot.domain.outcome import (
@@ -27,7 +28,7 @@ from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.database import Opened, engine_of, open_database
 from bot.ledger.lease import since_boot
 from bot.messages.endings import answer, parent
-from bot.playground.faults import Code, Slow
+from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT, OWNER
@@ -79,6 +80,8 @@ Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
 APPIDS = tuple(appids(4))
 TICK = 3.0
+NOWHERE = "[]"
+"""The reference of a question that was posted nowhere."""
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
 
 
@@ -695,6 +698,42 @@ async def test_a_replica_that_lost_a_batch_while_frozen_shows_no_progress(
             clock.now += 60
             take_away(database)
             thawed.set()
+        await tasks.drain(60)
+    assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
+
+
+async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_decision_any_more(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    client: AsyncWebClient,
+    several: Opened,
+    make: Make,
+    sleep: Sleep,
+    database: Path,
+    tasks: Tasks,
+) -> None:
+    clock, frozen, thawed = Clock(), asyncio.Event(), asyncio.Event()
+
+    async def sleep_frozen(_: float) -> None:
+        frozen.set()
+        await thawed.wait()
+
+    api = SlackApi(client, sleep_frozen)
+    places = Threads(api, Posts(api, BOT, sleep), clock, LANGUAGES)
+    async with held(several, clock=clock) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        place = await places.open(entry.request)
+        assert place is not None
+        assert await ledger.place(entry, place.ref)
+        decided = replace(entry, state=State.PLACED, place=place.ref, asked=NOWHERE)
+        slack.fail("chat.update", RateLimited(1))
+        with wechat.thinking():
+            tasks.start(make(ledger, places=places).process(decided))
+            await frozen.wait()
+            clock.now += 60
+            take_away(database)
+            asyncio.get_running_loop().call_later(0.5, thawed.set)
+            await thawed.wait()
         await tasks.drain(60)
     assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
 
