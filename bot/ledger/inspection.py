@@ -116,12 +116,15 @@ def live_replicas(engine: Engine) -> int:
 
 
 def owed(engine: Engine) -> tuple[int, float]:
-    """Return for how many requests Slack has refused the next message, and the seconds since the first of them."""
+    """Return for how many requests Slack has refused the next message, and the seconds since the first of them.
+
+    No seconds if the clock was set back meanwhile.
+    """
     since = requests.c.owed
     query = select(func.count(since), NOW - func.min(since)).where(OPEN)
     with engine.connect() as connection:
         count, seconds = connection.execute(query).one()
-    return count, seconds or 0.0
+    return count, max(seconds or 0.0, 0.0)
 
 
 def try_to_write(url: URL) -> None:

@@ -5,6 +5,8 @@ import pytest
 from bot.domain.outcome import Shared
 from bot.domain.request import State
 from bot.ledger import Entry, Ledger
+from bot.ledger.address import parse
+from bot.ledger.inspection import open_read_only, owed
 from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
 from tests.databases import Database
 from tests.ledger.conftest import accepted, current
@@ -120,3 +122,12 @@ async def test_a_replica_that_lost_a_request_cannot_owe_its_message(
     await ledger.replica.owe(entry, "HTTP 503")
     assert database.kinds().count("owed") == 0
     assert await other.end(taken, "delivered")
+
+
+async def test_a_clock_that_was_set_back_makes_no_negative_age(
+    database: Database, ledger: Ledger
+) -> None:
+    await ledger.replica.owe(await answered(ledger), "HTTP 503")
+    database.execute("UPDATE requests SET owed = owed + 3600")
+    with open_read_only(parse(database.url)) as engine:
+        assert owed(engine) == (1, 0.0)
