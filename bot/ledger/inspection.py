@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from bot.ledger.address import file_of
 from bot.ledger.database import BUSY_SECONDS, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
-from bot.ledger.statements import NOW
+from bot.ledger.statements import NOW, OWED_SECONDS
 
 _POSTGRESQL = {
     "connect_timeout": 3,
@@ -120,8 +120,7 @@ def owed(engine: Engine) -> tuple[int, float]:
 
     No seconds if the clock was set back meanwhile.
     """
-    since = requests.c.owed
-    query = select(func.count(since), NOW - func.min(since)).where(OPEN)
+    query = select(func.count(requests.c.owed), OWED_SECONDS).where(OPEN)
     with engine.connect() as connection:
         count, seconds = connection.execute(query).one()
     return count, max(seconds or 0.0, 0.0)

@@ -18,6 +18,7 @@ from bot.ledger.statements import (
     HALF_TIME,
     MINE,
     NOW,
+    OWED_SECONDS,
     READ_AT,
     STANDS,
     among,
@@ -53,7 +54,7 @@ _OWE = (
         wake=NOW + case((_PAUSE < _AT_LEAST, _AT_LEAST), else_=_PAUSE),
     )
 )
-_OWED = select(NOW - func.min(_r.owed)).where(OPEN)
+_OWED = select(OWED_SECONDS).where(OPEN)
 
 _HEARTBEAT = upsert(
     replicas,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    func,
     insert,
     literal_column,
     text,
@@ -64,6 +65,9 @@ def _postgresql_now(*_: object, **_kw: object) -> str:
 
 NOW = _Now()
 """The database's current time, in Unix seconds."""
+
+OWED_SECONDS = NOW - func.min(requests.c.owed)
+"""For how long the oldest of the selected requests has been owed its next message; NULL if none is."""
 
 HALF_TIME = (NOW + requests.c.until) / 2
 """The middle between now and the end of a request's wait."""
