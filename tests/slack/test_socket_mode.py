@@ -517,17 +517,25 @@ def unopened(slack: LocalSlack, client: AsyncWebClient, url: str) -> SocketMode:
     return SocketMode(app, slack.world.app_token, url, check_every=SOON, one_try=5.0)
 
 
+@asynccontextmanager
+async def opened_to(
+    slack: LocalSlack, client: AsyncWebClient, url: str
+) -> AsyncIterator[SocketMode]:
+    """Connect such a bot."""
+    socket = unopened(slack, client, url)
+    try:
+        assert await socket.open()
+        yield socket
+    finally:
+        await socket.close()
+
+
 async def test_a_connection_that_ignores_the_closing_handshake_is_replaced_with_one_url(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     end = {"type": "disconnect", "reason": "refresh_requested"}
-    async with mute({"type": "hello"}, end) as url:
-        socket = unopened(slack, client, url)
-        try:
-            assert await socket.open()
-            assert await answers(slack)
-        finally:
-            await socket.close()
+    async with mute({"type": "hello"}, end) as url, opened_to(slack, client, url):
+        assert await answers(slack)
     assert calls_of(slack, OPEN) == 1
 
 
@@ -536,14 +544,9 @@ async def test_a_warning_while_the_next_connection_is_opened_asks_for_no_other(
 ) -> None:
     slack.fail(OPEN, Slow(0.5))
     ends = [{"type": "disconnect", "reason": why} for why in ("refresh_requested", "warning")]
-    async with mute({"type": "hello"}, *ends) as url:
-        socket = unopened(slack, client, url)
-        try:
-            assert await socket.open()
-            assert await answers(slack)
-            assert watched(socket)
-        finally:
-            await socket.close()
+    async with mute({"type": "hello"}, *ends) as url, opened_to(slack, client, url) as socket:
+        assert await answers(slack)
+        assert watched(socket)
     assert slack.sockets.greeted == 1
 
 
@@ -560,13 +563,8 @@ async def test_slacks_pings_are_answered(slack: LocalSlack, client: AsyncWebClie
                 answered.set()
         return socket
 
-    async with served(ping) as origin:
-        socket = unopened(slack, client, origin.replace("http", "ws"))
-        try:
-            assert await socket.open()
-            await soon(answered.is_set)
-        finally:
-            await socket.close()
+    async with served(ping) as origin, opened_to(slack, client, origin.replace("http", "ws")):
+        await soon(answered.is_set)
 
 
 async def test_frames_that_cannot_be_read_do_not_keep_the_next_envelope_from_its_ack(
@@ -585,13 +583,8 @@ async def test_frames_that_cannot_be_read_do_not_keep_the_next_envelope_from_its
                 acked.set()
         return socket
 
-    async with served(send) as origin:
-        socket = unopened(slack, client, origin.replace("http", "ws"))
-        try:
-            assert await socket.open()
-            await soon(acked.is_set)
-        finally:
-            await socket.close()
+    async with served(send) as origin, opened_to(slack, client, origin.replace("http", "ws")):
+        await soon(acked.is_set)
 
 
 async def test_slacks_answer_to_a_ping_is_a_sign_of_life(
@@ -650,12 +643,8 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
         url = origin.replace("http", "ws")
         said = json.dumps({"ok": True, "url": url}).encode()
         slack.fail(OPEN, Status(200, said, "application/json"), times=None)
-        socket = unopened(slack, client, url)
-        try:
-            assert await socket.open()
+        async with opened_to(slack, client, url):
             await soon(lambda: len(opened) == 5)
-        finally:
-            await socket.close()
     assert all(next_ - each >= SOON for each, next_ in pairwise(opened))
 
 

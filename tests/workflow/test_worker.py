@@ -730,10 +730,11 @@ async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_deci
         with wechat.thinking():
             tasks.start(make(ledger, places=places).process(decided))
             await frozen.wait()
+            await wechat.until(lambda wechat: wechat.in_flight == 1)
             clock.now += 60
             take_away(database)
-            asyncio.get_running_loop().call_later(0.5, thawed.set)
-            await thawed.wait()
+            await soon(lambda: len(tasks) == 1)  # the call to WeChat
+            thawed.set()
         await tasks.drain(60)
     assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
 
