@@ -12,10 +12,10 @@ from bot.messages.blocks import message
 from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
-from bot.slack.api import Doubtful, Refused
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
+from bot.slack.private import raise_if_away
 from bot.slack.thread import is_direct
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ruling import approving_rule
@@ -95,7 +95,7 @@ class ApproverMessages:
             asked = question(words, request, before, until, who)
             asked += asked_directly(words) if direct else message()
             posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
-            if isinstance(posted, Posted):
+            if posted:
                 if request.appids:
                     await self._posts.list_appids(words, request, posted, look_since=look_since)
                 posted_questions.append(posted)
@@ -144,12 +144,19 @@ class ApproverMessages:
         thread_ts: str | None = None,
         *,
         look_since: float | None,
-    ) -> Posted | Refused | Doubtful:
-        """Post a message; if it cannot be verified, post a second one that says it replaces the first."""
+    ) -> Posted | None:
+        """Post a message; if it cannot be verified, post a second one that says it replaces the first.
+
+        None if Slack refuses it for good.
+        """
         again = partial(replacing, self._languages.channel, asked)
-        return await self._posts.post_at_least_once(
+        posted = await self._posts.post_at_least_once(
             channel, asked, again, mark, thread_ts, look_since=look_since
         )
+        if isinstance(posted, Posted):
+            return posted
+        raise_if_away(posted)
+        return None
 
 
 def _mark(request: Request) -> str:

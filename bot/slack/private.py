@@ -70,7 +70,7 @@ class PrivatePlace:
             user, direct, lambda: direct, request.id, look_since=look_since
         )
         if not isinstance(posted, Posted):
-            _raise_if_transient(posted, responded)
+            raise_if_away(posted, responded)
             return None
         return posted
 
@@ -113,7 +113,7 @@ class PrivatePlace:
         responded = await self._respond(request, whole if look_since is None else again())
         if isinstance(responded, Answered):
             return True
-        _raise_if_transient(posted, responded)
+        raise_if_away(posted, responded)
         return False
 
     async def _respond(self, request: Request, message: Message) -> Result:
@@ -127,7 +127,7 @@ class PrivatePlace:
         return result
 
 
-def _raise_if_transient(*ways: Result) -> None:
+def raise_if_away(*ways: Result) -> None:
     """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (

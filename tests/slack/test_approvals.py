@@ -123,6 +123,24 @@ async def test_nobody_is_asked_if_slack_refuses_the_post(
     assert await approvals(posts).ask(request_, [], until=UNTIL) is None
 
 
+@pytest.mark.parametrize("error", ["token_revoked", "team_access_not_granted"])
+async def test_the_approvers_are_asked_and_reminded_once_slack_lets_the_app_in(
+    slack: LocalSlack, posts: Posts, request_: Request, error: str
+) -> None:
+    asking = approvals(posts)
+    slack.fail("chat.postMessage", Code(error))
+    with pytest.raises(AwayError):
+        await asking.ask(request_, [], until=UNTIL)
+    ref = await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
+    (question,) = slack.parents(APPROVALS)
+    assert ref == f"{APPROVALS}/{question.ts}"
+    slack.fail("chat.postMessage", Code(error))
+    with pytest.raises(AwayError):
+        await asking.remind(request_, ref, UNTIL)
+    await asking.remind(request_, ref, UNTIL)
+    assert len(slack.thread(APPROVALS, question.ts)) == 1
+
+
 @pytest.mark.parametrize(
     "fault",
     [Drop(), Drop(after_effect=True), Status(503, after_effect=True), RateLimited(1)],
