@@ -351,7 +351,7 @@ def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWe
 
 async def in_their_channel(rule: Rule, _: str) -> Sequence[str]:
     """Return where a rule's approvers are asked; stands for a check that nobody else can read that channel."""
-    return [rule.approvers.channel] if rule.approvers else []
+    return [rule.approvers.channel]
 
 
 def settings_of(environ: dict[str, str]) -> Settings:

@@ -163,7 +163,7 @@ def _how(decision: Decision) -> Iterator[str]:
         return
     if rule.confirm:
         yield "First: whoever asks has to confirm it"
-    if rule.approvers:
+    if rule.effect is Effect.APPROVE:
         who = [*sorted(rule.approvers.users), *sorted(rule.approvers.groups)]
         span = rule.approvers.expires
         time = f"{span // _HOUR}h" if not span % _HOUR else f"{span // timedelta(minutes=1)}m"
@@ -180,9 +180,9 @@ def _decision_facts(decision: Decision) -> dict[str, object]:
 
 
 def _approvers_facts(decision: Decision) -> dict[str, object] | None:
-    rule = deciding_rule(decision)
-    if rule is None or rule.approvers is None:
+    if not isinstance(decision, NeedsApproval):
         return None
+    rule = decision.rule
     return {
         "users": sorted(rule.approvers.users),
         "groups": sorted(rule.approvers.groups),

@@ -95,7 +95,7 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
     found = [*approvals(rules), *chain.from_iterable(channels.values())]
     yield from found
-    named = [rule.approvers.channel for rule in rules.rules if rule.approvers]
+    named = [rule.approvers.channel for rule in rules.approval_rules]
     if not found:
         unknown = listed(sorted({channel for channel in named if channel not in channels}))
         beyond = f"; not checked, since Slack did not tell: whether {unknown} is shared with another organisation"
@@ -106,8 +106,7 @@ def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iter
 def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
     """Return the findings about the approvers' channels, without those that Slack does not return."""
     slack = read_slack(Reader(environ))
-    asking = any(rule.approvers for rule in rules.rules)
-    if not asking or slack is None or not slack.bot_token.startswith(BOT_TOKEN):
+    if not rules.approval_rules or slack is None or not slack.bot_token.startswith(BOT_TOKEN):
         return {}
     from bot.ops.doctor.policy import inspect_channels  # noqa: PLC0415  # nothing else here needs Slack
 

@@ -148,7 +148,7 @@ def named_envs(policy: Policy) -> tuple[str, ...]:
 
 def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     """Return whether `approver` may decide about a request under `rule`."""
-    if rule.approvers is None or approver.standing is not Standing.MEMBER:
+    if approver.standing is not Standing.MEMBER:
         return False
     if approver.user_id == requester_id and not rule.self_approval:
         return False
@@ -160,7 +160,6 @@ def approver_users(rules: Iterable[Rule], requester_id: str) -> frozenset[str]:
     return frozenset(
         user_id
         for rule in rules
-        if rule.approvers
         for user_id in rule.approvers.users
         if rule.self_approval or user_id != requester_id
     )
@@ -168,7 +167,7 @@ def approver_users(rules: Iterable[Rule], requester_id: str) -> frozenset[str]:
 
 def approver_groups(rules: Iterable[Rule]) -> frozenset[str]:
     """Return the groups whose members may decide about requests under these rules."""
-    return frozenset[str]().union(*(rule.approvers.groups for rule in rules if rule.approvers))
+    return frozenset[str]().union(*(rule.approvers.groups for rule in rules))
 
 
 def _names(people: Approvers | Operators, person: Person) -> bool:

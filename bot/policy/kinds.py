@@ -58,12 +58,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Approvers:
-    """Who may approve a request, the channel where they are asked, and until when."""
+    """Who may approve a request, the channel where they are asked, and until when; by default nobody."""
 
-    users: frozenset[str]
-    groups: frozenset[str]
-    channel: str
-    expires: timedelta
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    channel: str = ""
+    expires: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Rule:
     envs: tuple[str, ...] = (ANYONE,)
     confirm: bool = False
     guests: bool = False
-    approvers: Approvers | None = None
+    approvers: Approvers = Approvers()
     self_approval: bool = False
 
 
@@ -112,8 +112,13 @@ class Policy:
     @cached_property
     def groups(self) -> frozenset[str]:
         """All user groups that rules, approvers and operators name."""
-        asked = (rule.approvers.groups for rule in self.rules if rule.approvers)
-        return self.operators.groups.union(*(rule.groups for rule in self.rules), *asked)
+        named = (rule.groups | rule.approvers.groups for rule in self.rules)
+        return self.operators.groups.union(*named)
+
+    @property
+    def approval_rules(self) -> tuple[Rule, ...]:
+        """The rules that ask for an approval, in order."""
+        return tuple(rule for rule in self.rules if rule.effect is Effect.APPROVE)
 
     @property
     def all_owners(self) -> tuple[str, ...]:

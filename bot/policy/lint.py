@@ -11,7 +11,7 @@ from bot.policy.conditions import CONDITIONS, any_case
 from bot.policy.decide import deciding_rule, named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
-from bot.policy.kinds import ANYONE, Approvers, Effect, Policy, Rule
+from bot.policy.kinds import ANYONE, Effect, Policy, Rule
 from bot.policy.trials import Result
 
 
@@ -64,10 +64,7 @@ def _always_first(earlier: Rule, rule: Rule) -> bool:
 
 
 def approval(
-    rule: Rule,
-    approvers: Approvers,
-    able: frozenset[str] | None,
-    asking: frozenset[str] | None,
+    rule: Rule, able: frozenset[str] | None, asking: frozenset[str] | None
 ) -> Iterator[Finding]:
     """Yield a finding if the only possible requester is among the approvers; None stands for everybody."""
     if rule.self_approval or not able or asking is None or len(asking) != 1:
@@ -79,7 +76,7 @@ def approval(
         )
         fix = "Name another approver, or set self_approval = true."
         yield wrong("policy-approvers", why, fix)
-    elif asking <= approvers.users:
+    elif asking <= rule.approvers.users:
         (only,) = asking
         why = (
             f"{only} can never approve what {_named(rule)} asks for: "
@@ -90,10 +87,9 @@ def approval(
 
 def approvals(policy: Policy) -> Iterator[Finding]:
     """Yield the findings of `approval` for each rule, as far as the policy alone names the people."""
-    for rule in policy.rules:
-        if rule.approvers:
-            able = _listed(rule.approvers.users, rule.approvers.groups)
-            yield from approval(rule, rule.approvers, able, _listed(rule.users, rule.groups))
+    for rule in policy.approval_rules:
+        able = _listed(rule.approvers.users, rule.approvers.groups)
+        yield from approval(rule, able, _listed(rule.users, rule.groups))
 
 
 def owners(policy: Policy) -> Iterator[Finding]:

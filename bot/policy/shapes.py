@@ -132,7 +132,7 @@ class RuleEntry(StrictTable):
             envs=tuple(self.envs),
             confirm=self.confirm,
             guests=self.guests,
-            approvers=self.approvers.approvers() if self.approvers else None,
+            approvers=self.approvers.approvers() if self.approvers else Approvers(),
             self_approval=self.self_approval,
         )
 

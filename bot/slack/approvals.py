@@ -39,8 +39,6 @@ class Audience:
 
     async def where(self, rule: Rule, requester_id: str) -> Sequence[str]:
         """Return the approvers' channel, or the user ids of approvers for direct messages."""
-        if rule.approvers is None:
-            return ()
         channel = rule.approvers.channel
         why = await self._why_private(channel)
         # A channel without the bot refuses the question anyway.
@@ -82,7 +80,7 @@ class ApproverMessages:
     ) -> str | None:
         """Ask the approvers, and return the reference of the questions; None if none could be posted."""
         rule = approving_rule(self._in_force.policy, request)
-        if rule is None or rule.approvers is None:
+        if rule is None:
             return None
         before = [
             EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place))
@@ -165,8 +163,6 @@ def _mark(request: Request) -> str:
 
 def _who(rule: Rule, request: Request) -> str:
     """Return mentions of the approvers, so that Slack notifies them; empty if everybody may decide."""
-    if rule.approvers is None:
-        return ""
     own = set() if rule.self_approval else {request.origin.user_id}
     users = sorted(rule.approvers.users - {ANYONE} - own)
     groups = [f"<!subteam^{group}>" for group in sorted(rule.approvers.groups)]

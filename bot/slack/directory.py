@@ -117,7 +117,7 @@ class Directory:
         Raises AwayError while Slack does not answer who is in their groups.
         """
         able = list[str]()
-        if rule.approvers and rule.approvers.groups and await self._groups.get(_ALL) in _AWAY:
+        if rule.approvers.groups and await self._groups.get(_ALL) in _AWAY:
             raise AwayError("the members of groups are not told")
         named, _ = await self._named_in(rule, requester_id)
         for user_id in named:
@@ -133,8 +133,7 @@ class Directory:
 
     async def _named_in(self, rule: Rule, requester_id: str) -> tuple[list[str], bool]:
         """Return the user ids that a rule names as approvers of a request, and whether there may be more."""
-        if (approvers := rule.approvers) is None:
-            return [], False
+        approvers = rule.approvers
         groups = await self._groups.get(_ALL) if approvers.groups else {}
         members = [_members_of(groups, name) for name in approvers.groups]
         in_doubt = ANYONE in approvers.users or any(isinstance(m, Unreadable) for m in members)

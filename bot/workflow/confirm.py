@@ -37,7 +37,7 @@ def _confirmed(context: ClickContext) -> ClickStep:
         if isinstance(decision, Deny):
             message = denial(words, policy, decisions, ask, decision)
         return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), message, replaces=True)
-    if isinstance(decision, NeedsApproval) and decision.rule.approvers:
+    if isinstance(decision, NeedsApproval):
         move = Move(
             State.WAITING,
             by,

@@ -100,8 +100,7 @@ def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
-    named = (rule for rule in policy.rules if rule.name == request.rule and rule.approvers)
-    return next(named, None)
+    return next((rule for rule in policy.approval_rules if rule.name == request.rule), None)
 
 
 def deciding_rules(
@@ -180,7 +179,7 @@ def first_state(passed: Permitted) -> tuple[State, float | None]:
     match passed:
         case Allow():
             return State.ACCEPTED, None
-        case NeedsApproval(rule) if rule.approvers and not rule.confirm:
+        case NeedsApproval(rule) if not rule.confirm:
             return State.WAITING, rule.approvers.expires.total_seconds()
         case _:
             return State.CONFIRMING, _CONFIRM_SECONDS

@@ -60,6 +60,7 @@ MANY = replace(ONE, appid="", appids=(APPID, OTHER))
 FOUR_EYES = Approvers(frozenset({"U2"}), frozenset({"S2"}), "C2", timedelta(hours=3))
 PLAIN = Rule("rule", Effect.ALLOW)
 FOUR = Rule("rule", Effect.APPROVE, approvers=FOUR_EYES)
+BY_NOBODY = Rule("rule", Effect.APPROVE)
 NO = Rule("rule", Effect.DENY)
 BY_APPID = (replace(FOUR, name="one", appids=(APPID,)), replace(FOUR, name="other"))
 IN_DOUBT = Rule("rule", Effect.ALLOW, groups=frozenset({"S9"}))
@@ -122,6 +123,7 @@ SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
     [
         (context(CONFIRMING), (ApplyMove, State.ACCEPTED, "confirmed", None, True)),
         (context(CONFIRMING, None, FOUR), (ApplyMove, WAITING, "confirmed", None, True)),
+        (context(CONFIRMING, None, BY_NOBODY), (ApplyMove, WAITING, "confirmed", None, True)),
         (context(CONFIRMING, None, NO), DENIED_TO_THE_END),
         (
             context(CONFIRMING, None, *BY_APPID, request=MANY),

@@ -235,7 +235,9 @@ def test_the_initial_state_of_a_request_follows_from_its_rule(
             id="several others now",
         ),
         pytest.param((PLAIN,), [Allow(PLAIN)], [], id="gone"),
-        pytest.param((replace(FOUR, approvers=None),), [Allow(PLAIN)], [], id="without approvers"),
+        pytest.param(
+            (replace(FOUR, effect=Effect.ALLOW),), [Allow(PLAIN)], [], id="asks no longer"
+        ),
     ],
 )
 def test_the_approvers_of_the_current_rule_decide_or_those_of_any_rule_can_end_the_request(

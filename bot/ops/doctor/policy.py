@@ -88,22 +88,22 @@ def _why_nobody(who: Rule | Approvers | Operators, told: SlackAnswers) -> tuple[
 
 
 def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    asking = [(rule, rule.approvers) for rule in policy.rules if rule.approvers]
-    findings = [finding for each in asking for finding in _approval(*each, told)]
+    asking = policy.approval_rules
+    findings = [finding for rule in asking for finding in _approval(rule, told)]
     yield from dict.fromkeys(findings)
     if not findings:
         each = f"rules that ask for approval: {len(asking)}; each has approvers"
         yield ok("policy-approvers", each if asking else "no rule asks for approval")
 
 
-def _approval(rule: Rule, approvers: Approvers, told: SlackAnswers) -> Iterator[Finding]:
-    name = "policy-approvers"
+def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
+    name, approvers = "policy-approvers", rule.approvers
     able = _active(approvers, told, guests=False)
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
         yield wrong(name, found, "Name approvers who are there.", *_why_nobody(approvers, told))
-    yield from approval(rule, approvers, able, _active(rule, told))
+    yield from approval(rule, able, _active(rule, told))
     channel, answer = approvers.channel, told.channels.get(approvers.channel)
     its = f"the approvers' channel {channel}"
     if isinstance(answer, Refused) and answer.error == "channel_not_found":

@@ -80,9 +80,8 @@ async def _with_bot_token(
 
 def people_of(policy: Policy) -> list[str]:
     """Return all user ids in the policy, without duplicates, in order."""
-    asked = (rule.approvers.users for rule in policy.rules if rule.approvers)
-    named = policy.operators.users.union(*(rule.users for rule in policy.rules), *asked)
-    return sorted(named - {ANYONE})
+    named = (rule.users | rule.approvers.users for rule in policy.rules)
+    return sorted(policy.operators.users.union(*named) - {ANYONE})
 
 
 async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
@@ -114,7 +113,7 @@ async def _people(
 
 async def ask_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
     """Return conversations.info of the approvers' channels, by id."""
-    ids = sorted({rule.approvers.channel for rule in policy.rules if rule.approvers})
+    ids = sorted({rule.approvers.channel for rule in policy.approval_rules})
 
     async def one(channel: str) -> Result:
         return await api.read("conversations.info", DOCTOR_PATIENCE, channel=channel)
