@@ -55,7 +55,7 @@ class Batches:
         return sum(len(run.todo) for run in self._runs)
 
     async def run(self, batch: Entry, place: Place) -> Finished | None:
-        """Run the rest of a batch and return its outcome; None once another replica holds it."""
+        """Run the rest of a batch and return its outcome; None once another replica holds it, or if the bot stops before."""
         items, leased = self.ledger.batches, self.leased
         run = _Run(batch, place, items, leased, self.owners, self.prefetch_readiness)
         run.gate = Gate(
@@ -75,6 +75,8 @@ class Batches:
                         await leased.sleep(_APART)
                 async with run.gate.checking:
                     watching.cancel()
+                if run.todo:  # the bot stops
+                    raise LeaseLostError
         except* LeaseLostError:
             lost = True
         finally:
@@ -168,7 +170,10 @@ class _Run:
                 self.begun |= {item.request.id} if item.begun else set()
 
     async def work(self) -> None:
-        """Process one item after the other; raises LeaseLostError once another replica holds the batch."""
+        """Process one item after the other, until none is left or the bot stops.
+
+        Raises LeaseLostError once another replica holds the batch.
+        """
         done: ItemAnswered | None = None
         while True:
             await self.leased.turn()
@@ -176,7 +181,7 @@ class _Run:
             done = None
             if item is None and not self.gate.is_open.is_set():
                 await self.gate.is_open.wait()
-            elif item is None and not self.todo:
+            elif item is None and (self.leased.stopping() or not self.todo):
                 return
             elif item is not None and may:
                 if not self.todo:  # so that the summary need not wait for it
@@ -186,12 +191,13 @@ class _Run:
                 self.ends.note(item.request, Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
-        """Record an answer and begin the next item, if there is one and the gate is open.
+        """Record an answer and begin the next item, if there is one, the gate is open and the bot does not stop.
 
         Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
         """
         async with self.turns:
-            item = self.todo.popleft() if self.todo and self.gate.is_open.is_set() else None
+            may_begin = self.gate.is_open.is_set() and not self.leased.stopping()
+            item = self.todo.popleft() if self.todo and may_begin else None
             if done is None and item is None:
                 return None, False
             following = item.request if item else None

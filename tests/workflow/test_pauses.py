@@ -376,6 +376,29 @@ async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(
     assert sorted(found, key=str) == [("shared", 1), (None, 0)]
 
 
+async def test_a_stop_finishes_the_calls_of_a_batch_and_leaves_the_rest_to_the_next_start(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
+) -> None:
+    async def answer_at_last() -> None:
+        await time.sleeps()
+        wechat.clear("shareenv")
+
+    rig.environ["SHUTDOWN_GRACE"] = "600"
+    wechat.fail("shareenv", Slow(after_effect=True), times=None)
+    async with asyncio.timeout(90), asyncio.TaskGroup() as beside, rig.bot(ALLOW):
+        await rig.ask(line(3 * AT_ONCE))
+        await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+        beside.create_task(answer_at_last())
+    assert len(wechat.calls) == len(wechat.shared) == AT_ONCE
+    found = Counter(rows(rig.database, "SELECT outcome, begun FROM requests WHERE batch NOTNULL"))
+    assert found == {("shared", 1): AT_ONCE, (None, 0): 2 * AT_ONCE}
+    async with rig.bot(ALLOW):
+        answer = await answer_to_all(rig)
+    assert len(wechat.calls) == 3 * AT_ONCE
+    assert f"All {3 * AT_ONCE} shared" in answer.text
+    assert "restarted" not in answer.text
+
+
 async def test_a_pause_is_no_longer_shown_once_it_is_over(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
