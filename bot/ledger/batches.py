@@ -118,20 +118,21 @@ class BatchItems:
         """
         if not stands(on, batch, State.PLACED):
             return False
-        for done in midway:
-            _answer(on, done)
-        left = _answer_all(on, batch.request, _END_NOT_BEGUN, Stopped())
-        if left or midway:
-            record(on, "stopped", batch.request, {"detail": f"{len(left) + len(midway)} items"})
+        ended = sum([_answer(on, done) for done in midway])
+        ended += len(_answer_all(on, batch.request, _END_NOT_BEGUN, Stopped()))
+        if ended:
+            record(on, "stopped", batch.request, {"detail": f"{ended} items"})
         return True
 
 
-def _answer(on: Connection, done: ItemAnswered) -> None:
+def _answer(on: Connection, done: ItemAnswered) -> bool:
+    """Record how an item ended; False if that was done before, by an earlier try whose result was lost."""
     columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
     if _END.run(on, {**columns, "the_id": done.item.id}) != 1:
-        return  # an earlier try was committed, but its result was lost
+        return False
     for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
         record(on, kind, done.item, facts)
+    return True
 
 
 def _answer_all(
