@@ -44,7 +44,9 @@ class Gate:
 
     async def open(self) -> None:
         """Wait for the lane, or until nothing is left, check the policy with fresh data, and open."""
-        await self._check(fresh=True)
+        async with self.checking:
+            await self._take_lane()
+            await self._check(fresh=True)
         self._at_limit = None
         self._go_on()
 
@@ -63,7 +65,9 @@ class Gate:
         while True:
             await asyncio.sleep(self.brake.every)
             if self.is_open.is_set():
-                await self._check()
+                async with self.checking:
+                    await self._check()
+                self._go_on()
 
     def shut(self, limit: Said) -> float | None:
         """Shut the gate at a rate limit and return until when, in Unix seconds; None if it is shut for that already."""
@@ -99,23 +103,16 @@ class Gate:
             self.is_open.set()
 
     async def _check(self, *, fresh: bool = False) -> None:
-        """Stop what the policy no longer allows; while Slack does not answer, leave the lane to other batches.
-
-        With `fresh` data, it begins by waiting for the lane.
-        """
-        async with self.checking:
-            if fresh:
-                await self._take_lane()
-            verdict = await self.brake.check(self.batch, self.left(), fresh=fresh)
-            while verdict is BrakeVerdict.IN_DOUBT:
-                verdict = await self._until_known()
-                if verdict is not BrakeVerdict.GO:
-                    break
-                await self._take_lane()
-                verdict = await self.brake.check(self.batch, self.left())
-            if verdict is BrakeVerdict.STOP:
-                await self.stop()
-        self._go_on()
+        """Stop what the policy no longer allows; while Slack does not answer, leave the lane to other batches."""
+        verdict = await self.brake.check(self.batch, self.left(), fresh=fresh)
+        while verdict is BrakeVerdict.IN_DOUBT:
+            verdict = await self._until_known()
+            if verdict is not BrakeVerdict.GO:
+                break
+            await self._take_lane()
+            verdict = await self.brake.check(self.batch, self.left())
+        if verdict is BrakeVerdict.STOP:
+            await self.stop()
 
     async def _until_known(self) -> BrakeVerdict:
         """Return the verdict once Slack answers; IN_DOUBT if nothing is left to do before that."""
