@@ -11,7 +11,7 @@ from bot.domain.outcome import Expired, Failed
 from bot.domain.request import State
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry, Ledger
-from bot.workflow.leased import LeasedSteps, Write
+from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Approvals
 
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
@@ -28,21 +28,21 @@ class WaitingRequests:
     leased: LeasedSteps
     approvals: Approvals
 
-    async def step(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+    async def step(self, entry: Entry) -> Entry | None:
         """Take one step for a waiting request whose place is recorded; None when there is nothing to do but wait."""
         if entry.state is State.CONFIRMING:
-            return await self.leased.answer(entry, backlog, Expired("confirmation"))
+            return await self.leased.answer(entry, Expired("confirmation"))
         if entry.overdue:
-            return await self.leased.answer(entry, backlog, Expired("approval"))
+            return await self.leased.answer(entry, Expired("approval"))
         if entry.asked is None:
-            return await self._ask(entry, backlog)
+            return await self._ask(entry)
         if entry.wake is not None:
             await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
         await self.leased.keep_trying(partial(self.ledger.replica.release_waiting, entry))
         return None
 
-    async def _ask(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+    async def _ask(self, entry: Entry) -> Entry | None:
         shares = partial(self.ledger.shares, entry.request.env, _PAST)
         past = await self.leased.keep_trying(shares)
         async with self.leased.while_held(entry) as since:
@@ -50,7 +50,7 @@ class WaitingRequests:
                 entry.request, past, look_since=since, until=entry.until or 0.0
             )
         if asked is None:
-            return await self.leased.answer(entry, backlog, _NO_APPROVER)
+            return await self.leased.answer(entry, _NO_APPROVER)
         if await self.leased.keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.

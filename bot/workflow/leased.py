@@ -1,10 +1,11 @@
 """The steps of a leased request: writes are retried; messages need the lease."""
 
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from bot.ledger import Entry, Ledger, LedgerDownError, answered
 from bot.workflow.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
-_PATIENCE_ALONE = 5.0
+_PATIENCE = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class LeasedSteps:
     turn: Callable[[], Awaitable[None]]
     """Waits until a step or an item of a batch may begin, since acks go first."""
     stopping: Callable[[], bool]
+    _unrecorded: dict[str, Write] = field(default_factory=dict)
+    """The writes of outcomes that people may learn before they are recorded, by the id of the request."""
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
@@ -73,70 +76,62 @@ class LeasedSteps:
         if (self.stopping() and not busy()) or not await self.holds(entry):
             raise LeaseLostError
 
-    async def answer(  # noqa: PLR0913  # as the ledger's
+    async def answer(
         self,
         entry: Entry,
-        backlog: list[Write],
         outcome: Outcome,
         seconds: float = 0.0,
         steps: Sequence[Step] = (),
         *,
         called_again: bool = False,
     ) -> Entry | None:
-        """Record the outcome, with retries or, if need be, later; None if another replica holds the request."""
+        """Record the outcome, with retries; None if another replica holds the request.
+
+        If no other process can take the request over, people need not wait for that: after five seconds the outcome is
+        left to be recorded together with what follows.
+        """
         again = {"called_again": called_again}
         write = partial(self.ledger.answer, entry, outcome, seconds, steps, **again)
-        return await self.write_in_order(backlog, write, partial(answered, entry, outcome, **again))
+        try:
+            return await self.keep_trying(write, _PATIENCE if self.ledger.exclusive else math.inf)
+        except LedgerDownError:
+            self._unrecorded[entry.request.id] = write
+            return answered(entry, outcome, **again)
 
-    async def end(
-        self, entry: Entry, backlog: list[Write], how: str, why: str | None = None
-    ) -> None:
+    async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
         """Record the end, with retries; until then another replica may deliver the answer again."""
-        await self.write_in_order(backlog, partial(self.ledger.end, entry, how, why))
+        await self._after_answer(entry, partial(self.ledger.end, entry, how, why))
 
-    async def owe(self, entry: Entry, backlog: list[Write], away: AwayError) -> None:
+    async def owe(self, entry: Entry, away: AwayError) -> None:
         """Release a request whose next message Slack refuses for now; a later take-over posts it."""
         facts = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=facts)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
-        await self.write_in_order(backlog, owe)
+        await self._after_answer(entry, owe)
 
-    async def write_in_order(
-        self,
-        backlog: list[Write],
-        write: Callable[[], Awaitable[T]],
-        unwritten: Callable[[], T] | None = None,
-    ) -> T | None:
-        """Write the backlog and then `write`, and return its result; None if another replica holds the request.
+    def released(self, entry: Entry) -> None:
+        """Forget a request on which this replica no longer works."""
+        self._unrecorded.pop(entry.request.id, None)
+        self.ledger.lease.released(entry)
 
-        Retries until the ledger takes it. But if no other process can take the request over, the answer comes before
-        its record: after five seconds `write` joins the backlog, and the result is that of `unwritten`.
-        """
-        pause, waited = 0.1, _PATIENCE_ALONE if backlog else 0.0
+    async def _after_answer(self, entry: Entry, write: Write) -> None:
+        """Write what follows an outcome, after that outcome if it is not recorded yet."""
+        if unrecorded := self._unrecorded.get(entry.request.id):
+            await self.keep_trying(unrecorded)
+            del self._unrecorded[entry.request.id]
+        await self.keep_trying(write)
+
+    async def keep_trying(self, write: Callable[[], Awaitable[T]], patience: float = math.inf) -> T:
+        """Return what the ledger answers; retries while it is down, and raises LedgerDownError after `patience` seconds."""
+        pause, waited = 0.1, 0.0
         while True:
             began = time.monotonic()
-            try:
-                while backlog:
-                    if not await backlog[0]():
-                        return None
-                    del backlog[0]
-                return await write() or None
-            except LedgerDownError as error:
-                _log.warning("the ledger does not take a step", extra={"reason": str(error)})
-            if unwritten and self.ledger.exclusive and waited >= _PATIENCE_ALONE:
-                backlog.append(write)
-                return unwritten()
-            await self.sleep(pause)
-            waited += pause + time.monotonic() - began
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    async def keep_trying(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Return what the ledger answers; retries while it is down."""
-        pause = 0.1
-        while True:
             try:
                 return await write()
             except LedgerDownError as error:
                 _log.warning("the ledger does not take a step", extra={"reason": str(error)})
+                if waited >= patience:
+                    raise
+            waited += time.monotonic() - began + pause
             await self.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

@@ -32,7 +32,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake, stopped
 from bot.workflow.deadline import after_share
-from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError, Write
+from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck
 
 MOST_TAKE_OVERS = 5
@@ -74,28 +74,27 @@ class Worker:
         try:
             await self._take_to_end(entry, taken=taken)
         finally:
-            self.ledger.lease.released(entry)
+            self.leased.released(entry)
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
-        backlog = list[Write]()
         begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
         called_again = entry.called_again or begun
         while True:
             await self.leased.turn()
             try:
-                reached = await self._step(entry, backlog, called_again=called_again)
+                reached = await self._step(entry, called_again=called_again)
             except LeaseLostError:
                 return
             except LeaseExpiredError:
                 entry = replace(entry, taken_over=max(entry.taken_over, 1))
                 continue
             except AwayError as away:
-                await self.leased.owe(entry, backlog, away)
+                await self.leased.owe(entry, away)
                 return
             except Exception:  # noqa: BLE001  # no other replica takes it over while this one lives
                 _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
-                    await self.leased.end(entry, backlog, "given up")
+                    await self.leased.end(entry, "given up")
                     self.changed(entry.request)
                     return
                 await self.leased.sleep(_PAUSE)
@@ -106,31 +105,27 @@ class Worker:
                 return
             entry = reached
 
-    async def _step(
-        self, entry: Entry, backlog: list[Write], *, called_again: bool
-    ) -> Entry | None:
+    async def _step(self, entry: Entry, *, called_again: bool) -> Entry | None:
         """Take a request one state further; None once there is nothing more to do."""
         if entry.state is State.WAITING and entry.place is None and not entry.overdue:
-            return await self._open_place(entry, backlog)
+            return await self._open_place(entry)
         if entry.state in {State.CONFIRMING, State.WAITING}:
-            return await self.waiting.step(entry, backlog)
+            return await self.waiting.step(entry)
         if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
-            await self.leased.end(entry, backlog, "not delivered", "too late")
+            await self.leased.end(entry, "not delivered", "too late")
             return None
         if entry.outcome is not None:
-            await self._deliver(entry, entry.outcome, backlog, called_again=called_again)
+            await self._deliver(entry, entry.outcome, called_again=called_again)
             return None
         if entry.place is None:
-            return await self._open_place(entry, backlog)
+            return await self._open_place(entry)
         if entry.asked:
             self._show_decided(entry, entry.place)
         if entry.request.appids:
-            return await self._run(entry, entry.place, backlog)
-        return await self._call(entry, backlog, called_again=called_again)
+            return await self._run(entry, entry.place)
+        return await self._call(entry, called_again=called_again)
 
-    async def _deliver(
-        self, entry: Entry, outcome: Outcome, backlog: list[Write], *, called_again: bool
-    ) -> None:
+    async def _deliver(self, entry: Entry, outcome: Outcome, *, called_again: bool) -> None:
         """Deliver the outcome to the requester, and then show it to the approvers."""
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
@@ -151,11 +146,11 @@ class Worker:
             await self.waiting.approvals.show_decision(replace(entry, outcome=outcome))
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
-            await self.leased.end(entry, backlog, "delivered", ready)
+            await self.leased.end(entry, "delivered", ready)
             return
         facts = {"request": request.id, "outcome": type(outcome).__name__.lower()}
         _log.error("Slack takes the answer nowhere", extra=facts)
-        await self.leased.end(entry, backlog, "not delivered", "refused")
+        await self.leased.end(entry, "not delivered", "refused")
 
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
@@ -171,7 +166,7 @@ class Worker:
             async with self.leased.while_held(entry):
                 await show()
 
-    async def _open_place(self, entry: Entry, backlog: list[Write]) -> Entry | None:
+    async def _open_place(self, entry: Entry) -> Entry | None:
         """Open the place for the answer, where it says what is under way or waited for, and record it."""
         request, waits = entry.request, entry.state is State.WAITING
         async with self.leased.while_held(entry) as since:
@@ -179,24 +174,20 @@ class Worker:
         if place is None:
             facts = {"request": request.id}
             _log.error("Slack leaves nowhere to answer, so the request ends", extra=facts)
-            await self.leased.end(entry, backlog, "nowhere to answer")
+            await self.leased.end(entry, "nowhere to answer")
             return None
         state, ref = State.WAITING if waits else State.PLACED, place.ref
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
-        # Never in the backlog: after a crash it would be unknown that WeChat may have been called.
+        # Before anything else: after a crash it would be unknown that WeChat may have been called.
         recorded = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
         return placed if recorded else None
 
-    async def _call(
-        self, entry: Entry, backlog: list[Write], *, called_again: bool
-    ) -> Entry | None:
+    async def _call(self, entry: Entry, *, called_again: bool) -> Entry | None:
         """Call WeChat, and record the outcome."""
         began, steps = time.monotonic(), list[Step]()
         outcome = await self._outcome(entry, steps, called_again=called_again)
         seconds = time.monotonic() - began
-        return await self.leased.answer(
-            entry, backlog, outcome, seconds, steps, called_again=called_again
-        )
+        return await self.leased.answer(entry, outcome, seconds, steps, called_again=called_again)
 
     async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
         """Return the outcome: of the call, or without one if the policy stops it or it was taken over too often."""
@@ -211,13 +202,13 @@ class Worker:
         # An earlier call may have succeeded.
         return doubted(outcome) if called_again else outcome
 
-    async def _run(self, entry: Entry, where: str, backlog: list[Write]) -> Entry | None:
+    async def _run(self, entry: Entry, where: str) -> Entry | None:
         """Run a batch to its end, and record its outcome."""
         if entry.taken_over > MOST_TAKE_OVERS:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
         else:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
-        return await self.leased.answer(entry, backlog, outcome) if outcome else None
+        return await self.leased.answer(entry, outcome) if outcome else None
 
     async def run(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.
