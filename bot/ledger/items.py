@@ -81,7 +81,7 @@ _ITEMS = select(_IDS, *_HOW).where(_OF_BATCH).group_by(*_HOW)
 class Item:
     """An item of a batch; the outcome is None while it is open.
 
-    `begun` if WeChat may have been called, `called_again` if a crash led to a second call.
+    `begun` if WeChat may have been called, `called_again` if a crash led to a second call or, while it is open, will.
     """
 
     request: Request

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import NoneType
 
 from bot.domain.batch import Pause, groups_of, limit_in, tally_of, tally_of_kinds
 from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
@@ -63,7 +64,6 @@ class Batches:
         )
         self._runs.add(run)
         showing = asyncio.create_task(run.show(self.tick))
-        lost = False
         try:
             async with asyncio.TaskGroup() as group:
                 await run.queue()
@@ -75,8 +75,7 @@ class Batches:
                         await leased.sleep(_APART)
                 async with run.gate.checking:
                     watching.cancel()
-                if run.todo:  # the bot stops
-                    raise LeaseLostError
+            lost = bool(run.todo)  # the bot stops
         except* LeaseLostError:
             lost = True
         finally:
@@ -97,26 +96,6 @@ class Batches:
         return Finished(tally_of([outcome for _, outcome in outcomes]), groups_of(outcomes), again)
 
 
-class _Ends:
-    """How the items of one batch ended; counted incrementally, since hundreds are shown every few seconds."""
-
-    def __init__(self) -> None:
-        self._outcomes: dict[str, Outcome | None] = {}
-        self._kinds = Counter[type]()
-
-    def note(self, item: Request, outcome: Outcome | None) -> None:
-        """Record how an item ended; None while it is open."""
-        if item.id in self._outcomes:
-            self._kinds[type(self._outcomes[item.id])] -= 1
-        self._outcomes[item.id] = outcome
-        self._kinds[type(outcome)] += 1
-
-    @property
-    def tally(self) -> Tally:
-        """The current numbers."""
-        return tally_of_kinds(self._kinds)
-
-
 @dataclass(slots=True, eq=False)
 class _Run:
     """One batch under way on this replica."""
@@ -129,9 +108,8 @@ class _Run:
     prefetch_readiness: Callable[[str, str], object]
     gate: Gate = field(init=False)
     todo: deque[Item] = field(default_factory=deque)
-    ends: _Ends = field(default_factory=_Ends)
-    begun: set[str] = field(default_factory=set)
-    """The ids of items for which a replica that stopped may have called WeChat."""
+    ends: Counter[type] = field(default_factory=Counter)
+    """The number of items by the type of their outcome, NoneType while they are open."""
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     stopped: bool = False
 
@@ -141,8 +119,7 @@ class _Run:
 
     def busy(self) -> bool:
         """Tell whether an item has begun whose answer is not recorded yet."""
-        tally = self.ends.tally
-        return tally.done + len(self.todo) < tally.total
+        return self.ends[NoneType] > len(self.todo)
 
     async def stop(self) -> None:
         """End the items that have not begun, since the policy no longer allows them; calls under way are finished."""
@@ -155,7 +132,7 @@ class _Run:
         if not await self.leased.keep_trying(partial(self.items.stop, self.batch, midway)):
             raise LeaseLostError
         for item in left:
-            self.ends.note(item.request, stopped(begun=item.begun))
+            self._ended(stopped(begun=item.begun))
         _log.warning("the policy stops a batch", extra={"items": len(left)})
 
     async def queue(self) -> None:
@@ -164,10 +141,13 @@ class _Run:
         if not await keep_trying(partial(self.items.queue, self.batch)):
             raise LeaseLostError
         for item in await keep_trying(partial(self.items.items, self.batch.request)):
-            self.ends.note(item.request, item.outcome)
+            self.ends[type(item.outcome)] += 1
             if item.state is State.QUEUED:
-                self.todo.append(item)
-                self.begun |= {item.request.id} if item.begun else set()
+                self.todo.append(replace(item, called_again=item.begun))
+
+    def _ended(self, outcome: Outcome) -> None:
+        self.ends[NoneType] -= 1
+        self.ends[type(outcome)] += 1
 
     async def work(self) -> None:
         """Process one item after the other, until none is left or the bot stops.
@@ -188,7 +168,7 @@ class _Run:
                     self.prefetch_readiness(item.request.owner, item.request.env)
                 done = await self._call(item)
             elif item is not None:
-                self.ends.note(item.request, Stopped() if self.stopped else Cancelled(""))
+                self._ended(Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
         """Record an answer and begin the next item, if there is one, the gate is open and the bot does not stop.
@@ -207,7 +187,7 @@ class _Run:
         if may is None:
             raise LeaseLostError
         if done is not None:
-            self.ends.note(done.item, done.outcome)
+            self._ended(done.outcome)
         return item, may
 
     async def _call(self, item: Item) -> ItemAnswered | None:
@@ -225,7 +205,7 @@ class _Run:
         if doubtful:
             outcome = doubted(outcome)
         seconds = time.monotonic() - began
-        again = request.id in self.begun and outcome.tries > 0
+        again = item.called_again and outcome.tries > 0
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 
     async def _put_back(self, item: Item, limit: Said) -> None:
@@ -244,7 +224,7 @@ class _Run:
         pause = tick
         while True:
             await self.leased.sleep(pause)
-            pause, now = tick, (self.ends.tally, self.gate.pause)
+            pause, now = tick, (tally_of_kinds(self.ends), self.gate.pause)
             if now == shown or not now[0].total:
                 continue
             if not await self.leased.holds(self.batch):
