@@ -14,12 +14,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, delete, event, false
+from sqlalchemy import Connection, Engine, create_engine, delete, event, false
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from bot.ledger.address import CannotOpenError, file_of, parse
+from bot.ledger.address import CannotOpenError, file_of, identity_of, parse
 from bot.ledger.migrate import migrate
 from bot.ledger.prepared import execute
 from bot.ledger.schema import replicas
@@ -35,6 +35,7 @@ _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
 
+_FILE = "file"
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
@@ -215,8 +216,8 @@ def engine_of(url: URL) -> Engine:
             max_overflow=0,
             connect_args={"options": options, **REACHING},
         )
-    in_memory = file_of(url) is None
-    pool = {"poolclass": StaticPool} if in_memory else {"pool_size": 1, "max_overflow": 0}
+    path = file_of(url)
+    pool = {"pool_size": 1, "max_overflow": 0} if path else {"poolclass": StaticPool}
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -224,15 +225,24 @@ def engine_of(url: URL) -> Engine:
         **pool,
     )
 
-    def set_up(raw: object, _record: object) -> None:
+    def set_up(raw: object, record: ConnectionPoolEntry) -> None:
         raw.isolation_level = None  # type: ignore[attr-defined]  # the driver's own connection
         cursor = raw.cursor()  # type: ignore[attr-defined]  # the driver's own connection
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{_PAGE_CACHE}")
         cursor.close()
+        record.info[_FILE] = identity_of(path)
 
-    # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
+    def begin(on: Connection) -> None:
+        if on.info[_FILE] != identity_of(path):
+            # SQLite would go on with the old file, and what it wrote would be lost at the stop.
+            raise SQLAlchemyError(
+                f"{path} is gone or was replaced: put the ledger there, then start the bot again"
+            )
+        # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
+        execute(on, "BEGIN IMMEDIATE")
+
     event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", lambda on: execute(on, "BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", begin)
     return engine

@@ -1,12 +1,15 @@
 import asyncio
 import os
+import shutil
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -15,6 +18,7 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
+from bot.ledger.address import file_of
 from bot.ledger.database import POSTGRESQL
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
@@ -581,6 +585,25 @@ async def test_a_server_that_stops_is_reported_and_works_again(
         await asyncio.to_thread(postgresql.start)
     await writer.run(add("next"))
     assert names(on_postgresql) == ["before", "next"]
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["moved", "replaced"])
+async def test_nothing_is_recorded_in_a_file_that_is_no_longer_at_its_path(
+    sqlite: Database, tmp_path: Path, another: bool
+) -> None:
+    path = file_of(make_url(sqlite.url))
+    assert path
+    writer = Writer(sqlite.open().engine)
+    await writer.run(add("before"))
+    away = path.rename(tmp_path / "away.db")
+    if another:
+        shutil.copy(away, path)
+    with pytest.raises(LedgerDownError, match="is gone or was replaced"):
+        await writer.run(add("lost"))
+    away.replace(path)
+    await writer.run(add("next"))
+    await writer.close()
+    assert names(sqlite) == ["before", "next"]
 
 
 async def test_a_server_that_became_a_standby_is_left_for_the_one_that_replaced_it(

@@ -440,6 +440,13 @@ BROKEN: dict[str, Broken] = {
         },
         start="Slack cannot be reached",
     ),
+    "no network but the token server's": Broken(
+        "proxies",
+        "none of these answers: http://127.0.0.1:",
+        "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set.",
+        {"SLACK_API_URL": "http://127.0.0.1:9/api/", "WECHAT_API_URL": "http://127.0.0.1:7"},
+        start="Slack cannot be reached",
+    ),
     "an address of WeChat without https": setting(
         "WECHAT_API_URL", "http://api.weixin.qq.com", UNPROTECTED, "Use https://."
     ),

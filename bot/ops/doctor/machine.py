@@ -16,11 +16,17 @@ _NO_ADDRESS = "(not an address)"
 _NOTICEABLE = 30.0  # seconds
 
 
+def _servers(setup: Setup) -> dict[str, str]:
+    """Return the addresses of Slack and WeChat, as far as they are set."""
+    parts = setup.parts
+    servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
+    return {name: url for name, url in servers.items() if url}
+
+
 async def check_clock(setup: Setup) -> list[Finding]:
     """Return by how much the clock is off, as far as servers sent the time."""
-    parts, ahead = setup.parts, setup.traffic.ahead
-    servers = {"Slack": parts.slack.api_url if parts.slack else None, "WeChat": parts.wechat_url}
-    origins = {name: origin_of(url) for name, url in servers.items() if url}
+    ahead = setup.traffic.ahead
+    origins = {name: origin_of(url) for name, url in _servers(setup).items()}
     told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
     if not told:
         return [unchecked("clock", "no server told the time", "slack-bot", "wechat")]
@@ -38,9 +44,10 @@ async def check_clock(setup: Setup) -> list[Finding]:
 async def check_proxies(setup: Setup) -> list[Finding]:
     """Return which proxies are used, and misleading variables in the environment."""
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
-    slack = urlsplit(setup.parts.slack.api_url).hostname if setup.parts.slack else None
+    servers = _servers(setup)
+    slack = urlsplit(servers.get("Slack", "")).hostname
     odd = _problems(proxies, setup.environ, past=bool(proxy_bypass(slack or _SLACK)))
-    problems = [*odd, *_shut(setup.traffic)] or [*_silent(setup.traffic)]
+    problems = [*odd, *_shut(setup.traffic)] or [*_silent(setup.traffic, servers)]
     used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
     return problems or [ok(_PROXIES, used or "none")]
 
@@ -53,9 +60,12 @@ def _shut(traffic: Traffic) -> Iterator[Finding]:
         yield wrong(_PROXIES, f"the proxy does not let the bot through to {said}", fix)
 
 
-def _silent(traffic: Traffic) -> Iterator[Finding]:
-    """Yield a finding if none of several servers answered."""
-    if len(traffic.silent) > 1 and not traffic.answered:
+def _silent(traffic: Traffic, servers: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding if several do not answer, neither Slack nor WeChat among those that do.
+
+    A token server may be on this side of the network.
+    """
+    if len(traffic.silent) > 1 and traffic.answered.isdisjoint(map(origin_of, servers.values())):
         found = f"none of these answers: {', '.join(sorted(traffic.silent))}"
         fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
         yield wrong(_PROXIES, found, fix)

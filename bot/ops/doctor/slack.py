@@ -26,6 +26,12 @@ _READABLE = {
     ),
     Unreadable.RATE_LIMITED: ("Slack asks to slow down", "Run the doctor again in a minute."),
 }
+_COPY = "Another copy of the bot, on a laptop perhaps, takes some of the commands"
+_UNKNOWN = (
+    "If it is your bot, it has another ledger: correct DATABASE_URL, or start the bot again if the file was replaced. "
+    "If it is another copy, on a laptop perhaps, it takes some of the commands"
+)
+_END_IT = ": stop it, or make a new app-level token and revoke the old one on the page “Basic Information”."
 _LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 
@@ -90,11 +96,7 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     held = f"{others} besides the doctor's own"
     known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
     if others > (1 if replicas is None else replicas):
-        fix = (
-            "Another copy of the bot, on a laptop perhaps, takes some of the commands: stop it, or make a new "
-            "app-level token and revoke the old one on the page “Basic Information”."
-        )
-        return warning(name, f"{held}{known}", fix)
+        return warning(name, f"{held}{known}", f"{_COPY if replicas != 0 else _UNKNOWN}{_END_IT}")
     if replicas and others < replicas:
         fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
         return warning(name, f"{held}{known}", fix)

@@ -78,10 +78,12 @@ async def test_a_forgotten_copy_of_the_bot_is_found(
     assert await level_of(environ, "slack-connections") == "ok"
     laptop = environ | {"DATABASE_URL": "sqlite://"}
     async with running(settings_of(laptop)):
-        assert await judged(environ, "slack-connections") == (
+        found = await finding_of(environ, "slack-connections")
+        assert (found.level, found.found) == (
             "warning",
             "2 besides the doctor's own; bots that run on this ledger: 1",
         )
+        assert (found.fix or "").startswith("Another copy of the bot")
     await soon(lambda: slack.sockets.connections == 1)
 
 
@@ -90,10 +92,12 @@ async def test_a_copy_that_runs_before_the_first_start_here_is_found(
 ) -> None:
     assert bot
     first = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/none-yet.db"}
-    assert await judged(first, "slack-connections") == (
+    found = await finding_of(first, "slack-connections")
+    assert (found.level, found.found) == (
         "warning",
         "1 besides the doctor's own; bots that run on this ledger: 0",
     )
+    assert (found.fix or "").startswith("If it is your bot, it has another ledger")
 
 
 async def test_a_running_bot_without_a_connection_is_found(
