@@ -26,13 +26,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False, repr=False)
 class Callback:
-    """Verifies WeChat's pushes, answers them, and passes them to `handle`, which is retried after LedgerDownError.
+    """Verifies WeChat's pushes, answers them, and passes each to `handle` in up to three attempts, which are numbered.
 
-    `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
+    LedgerDownError fails an attempt. `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
 
     _platform: Platform
-    _handle: Callable[[HandledPush], Awaitable[None]]
+    _handle: Callable[[HandledPush, int], Awaitable[None]]
     _now: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]]
     _start: Callable[[Coroutine[None, None, None]], None]
@@ -67,12 +67,12 @@ class Callback:
     async def _process(self, push: HandledPush, done: asyncio.Event) -> None:
         """Process a push, with retries while the ledger is down; set `done` at the end."""
         try:
-            for number in range(1, _TRIES + 1):
+            for attempt in range(1, _TRIES + 1):
                 try:
-                    return await self._handle(push)
+                    return await self._handle(push, attempt)
                 except LedgerDownError as error:
                     facts = {"push": type(push).__name__.lower(), "reason": str(error)}
                     _log.error("a push could not be stored", extra=facts)  # without a traceback
-                await self._sleep(_PAUSE * number)
+                await self._sleep(_PAUSE * attempt)
         finally:
             done.set()

@@ -49,28 +49,33 @@ class PushHandler:
         """Stop retrying codes. After the next start, the refresh tokens are read from WeChat's list of owners."""
         self._stopping.set()
 
-    async def handle(self, push: HandledPush) -> None:
-        """Apply one push. Raises LedgerDownError; the caller may then pass the same push again."""
+    async def handle(self, push: HandledPush, attempt: int = 1) -> None:
+        """Apply one push. Raises LedgerDownError; the caller may then pass the same push for another attempt.
+
+        The attempt before may have recorded the push nevertheless, so then a recorded one is no repetition.
+        """
+        again = attempt > 1
         match push:
             case Ticket(created, ticket):
-                if await self._tokens.ticket(ticket, created):
+                if await self._tokens.ticket(ticket, created) or again:
                     self._invalidate(TICKET)
             case Authorized():
-                await self._authorized(push)
+                which = _owner_push(push.owner, push.created, push.code)
+                if await self._tokens.record_push(which) or again:
+                    await self._authorized(push)
             case Unauthorized(created, owner):
-                if await self._tokens.revoke(_owner_push(owner, created), _NOT_AUTHORISED):
+                which = _owner_push(owner, created)
+                if await self._tokens.revoke(which, _NOT_AUTHORISED) or again:
                     _log.warning("authorisation withdrawn", extra={"owner": owner})
                     self._invalidate(owner)
             case _:
                 assert_never(push)
 
     async def _authorized(self, push: Authorized) -> None:
-        """Exchange the code for the owner's tokens, unless this push or a later one of that owner was applied.
+        """Exchange the code for the owner's tokens.
 
         If that fails it is retried in the background; meanwhile a renewal may find the refresh token in WeChat's list.
         """
-        if not await self._tokens.record_push(_owner_push(push.owner, push.created, push.code)):
-            return
         settled = await self._exchange(push)
         self._invalidate(push.owner)
         if not settled:

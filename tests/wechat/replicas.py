@@ -1,6 +1,7 @@
 """The parts of a bot's replicas that keep the platform's tokens, and pushes with any CreateTime."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -10,7 +11,7 @@ from itertools import count
 import httpx
 from aiohttp import web
 from cryptography.fernet import Fernet
-from sqlalchemy import text
+from sqlalchemy import PoolProxiedConnection, text
 
 from bot.ledger import Ledger
 from bot.ledger.seal import Seal
@@ -170,6 +171,18 @@ class Replicas:
         finally:
             with self.database.engine.begin() as connection:
                 connection.execute(text("ALTER TABLE tokens_elsewhere RENAME TO tokens"))
+
+    def break_after_commit(self) -> None:
+        """Let the connection break at the next commit, after the database has made it and before it says so."""
+        dialect = self.database.opened[-1].engine.dialect
+        commit = dialect.do_commit
+
+        def commit_and_break(connection: PoolProxiedConnection) -> None:
+            dialect.do_commit = commit  # type: ignore[method-assign]
+            commit(connection)
+            raise sqlite3.OperationalError("the connection broke")
+
+        dialect.do_commit = commit_and_break  # type: ignore[method-assign]
 
     @contextmanager
     def full(self) -> Iterator[None]:

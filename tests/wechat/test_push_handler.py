@@ -214,6 +214,35 @@ async def test_a_renewal_in_progress_does_not_restore_withdrawn_tokens(
     assert await secrets_of(replica, OWNER) == (None, None)
 
 
+async def test_a_push_whose_commit_was_in_doubt_is_applied_all_the_same(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.wechat.callback._IN_TIME", 60.0)  # each is handled before its answer
+    platform, now = wechat.platform, time.time()
+    ticket = platform.new_ticket()
+    await replica.token()
+    async with serving(wechat, replica) as platform.callback:
+        replicas.break_after_commit()
+        await platform.deliver(
+            pushed(wechat, "component_verify_ticket", now, ComponentVerifyTicket=ticket)
+        )
+        assert (await replica.kept("ticket")).value == ticket
+        assert len(replica.woken) == 1
+
+        code = platform.authorize(OTHER)
+        replicas.break_after_commit()
+        await platform.deliver(
+            pushed(wechat, "authorized", now, AuthorizerAppid=OTHER, AuthorizationCode=code)
+        )
+        assert OTHER in await replica.token(OTHER)
+        assert endpoints(wechat)[-1] == "query_auth"  # the code was used, so nothing was renewed
+
+        platform.revoke(OTHER)
+        replicas.break_after_commit()
+        await platform.deliver(pushed(wechat, "unauthorized", now + 1, AuthorizerAppid=OTHER))
+        assert await replica.chain.token(OTHER) == NOT_AUTHORISED
+
+
 async def test_exact_repetitions_of_pushes_change_nothing(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
