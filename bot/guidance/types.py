@@ -48,7 +48,7 @@ class Trouble(Enum):
     LOST = "lost"
     """The call was sent and the connection broke before the answer."""
     GATEWAY_CLOSED = "gateway-closed"
-    """HTTP 401, 403 or 407: a proxy or gateway does not let the call through."""
+    """HTTP 401, 403 or 407, or a proxy that refuses to connect: it does not let the call through."""
     GATEWAY_LENGTH = "gateway-length"
     """HTTP 411 or 412: the call arrived without a Content-Length."""
     GATEWAY_REFUSED = "gateway-refused"

@@ -18,6 +18,7 @@ from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble, for_trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
+from bot.wechat.api import Troubled
 from bot.wechat.transport import UNPACKED, exchange
 
 TOKEN_SERVER = "token server"  # noqa: S105  # a label
@@ -149,8 +150,8 @@ class TokenServer:
         url = self._url.replace("{appid}", owner)
         request = httpx.Request("GET", url, headers=UNPACKED | authorization)
         answer = await exchange(self._http, request, self.timeout, _BODY_LIMIT)
-        if isinstance(answer, Trouble):
-            late = answer is Trouble.TIMEOUT
+        if isinstance(answer, Troubled):
+            late = answer.trouble is Trouble.TIMEOUT
             return Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
         if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
             return Trouble.TOKEN_SERVER_REFUSED

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import SimpleNamespace
 from typing import TypeVar, cast
 from urllib.parse import urlencode
 
@@ -63,6 +64,10 @@ class Transport(httpx.AsyncBaseTransport):
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        sending = aiohttp.TraceConfig()
+        sending.on_request_headers_sent.append(_note_sending)
+        sending.freeze()
+        session.trace_configs.append(sending)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request with the extensions set by `exchange`; raises aiohttp's errors."""
@@ -75,10 +80,17 @@ class Transport(httpx.AsyncBaseTransport):
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
+            trace_request_ctx=request.extensions,
         )
         return httpx.Response(
             response.status, headers=response.raw_headers, stream=_AnswerBody(response)
         )
+
+
+async def _note_sending(_: aiohttp.ClientSession, call: SimpleNamespace, __: object) -> None:
+    """Note that a request is about to be written to a connection to its host; a proxy's CONNECT does not count."""
+    if call.trace_request_ctx is not None:  # another user of the session has none
+        call.trace_request_ctx["sent"] = True
 
 
 def connect_within(seconds: float) -> float:
@@ -88,8 +100,8 @@ def connect_within(seconds: float) -> float:
 
 async def exchange(
     http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
-) -> Received | Trouble:
-    """Return the response to `request`, or the Trouble that prevented it within `seconds`.
+) -> Received | Troubled:
+    """Return the response to `request`, or the trouble that prevented it within `seconds`.
 
     A body of more than `limit` bytes is dropped. Redirects are not followed, since they would carry the token elsewhere;
     nothing is retried; and nothing is decompressed, since a kilobyte can unpack to gigabytes.
@@ -112,28 +124,25 @@ async def exchange(
             finally:
                 await stream.aclose()
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return _trouble_of(error)  # a ValueError if a proxy's address or answer cannot be read
+        # A ValueError if a proxy's address or answer cannot be read.
+        return _troubled(error, sent="sent" in request.extensions)
     return Received(response.status_code, bytes(body))
 
 
-def _trouble_of(error: Exception) -> Trouble:
-    """Return the Trouble for an error; it separates requests that never left this machine from those that may have arrived."""
+def _troubled(error: Exception, *, sent: bool) -> Troubled:
+    """Return the trouble for an error; only a request that was `sent` may have arrived."""
     match error:
         case aiohttp.ClientSSLError():
-            return Trouble.NOT_SENT_TLS
-        case aiohttp.ClientHttpProxyError(status=status) if status < _SERVER_ERROR:
-            return Trouble.GATEWAY_REFUSED  # the proxy refused the CONNECT
-        case (
-            aiohttp.ClientConnectorError()
-            | aiohttp.ClientHttpProxyError()
-            | aiohttp.ConnectionTimeoutError()
-            | aiohttp.InvalidURL()
-        ):
-            return Trouble.NOT_SENT_CONNECT
+            return Troubled(Trouble.NOT_SENT_TLS)
+        case aiohttp.ClientHttpProxyError(status=status):  # the proxy's answer to CONNECT
+            closed = status < _SERVER_ERROR
+            return Troubled(Trouble.GATEWAY_CLOSED if closed else Trouble.NOT_SENT_CONNECT, status)
+        case _ if not sent:
+            return Troubled(Trouble.NOT_SENT_CONNECT)
         case TimeoutError():
-            return Trouble.TIMEOUT
+            return Troubled(Trouble.TIMEOUT)
         case _:
-            return Trouble.LOST
+            return Troubled(Trouble.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +167,10 @@ class WeChatApi:
         began, answer = time.monotonic(), CUT_SHORT
         try:
             received = await exchange(self.http, request, seconds, BODY_LIMIT)
-            if isinstance(received, Trouble):
-                answered: T | Declined | Troubled = Troubled(received)
-            else:
+            if isinstance(received, Received):
                 answered = read_answer(received.status, received.body, read)
+            else:
+                answered = received
             answer = label_of(answered)
         finally:
             api = call.path.rpartition("/")[2]

@@ -177,9 +177,9 @@ class Replicas:
         dialect = self.database.opened[-1].engine.dialect
         commit = dialect.do_commit
 
-        def commit_and_break(connection: PoolProxiedConnection) -> None:
+        def commit_and_break(dbapi_connection: PoolProxiedConnection) -> None:
             dialect.do_commit = commit  # type: ignore[method-assign]
-            commit(connection)
+            commit(dbapi_connection)
             raise sqlite3.OperationalError("the connection broke")
 
         dialect.do_commit = commit_and_break  # type: ignore[method-assign]

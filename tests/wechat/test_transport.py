@@ -2,6 +2,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
@@ -9,22 +10,22 @@ import pytest
 from bot.guidance import Trouble
 from bot.playground.faults import Drip, Drop, Fault, Hang
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import read, share_env
+from bot.wechat.api import Troubled, read, share_env
 from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
-from tests.wechat.conftest import APPID, answers, closes, http_answer, mute, wire
+from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
 LIMIT = 1 << 20
 
 
-Send = Callable[..., Coroutine[None, None, Received | Trouble]]
+Send = Callable[..., Coroutine[None, None, Received | Troubled]]
 
 
 @pytest.fixture
 def send(http: httpx.AsyncBaseTransport) -> Send:
     """A function that posts to a URL as the client does."""
 
-    async def send(url: str, seconds: float = 5.0) -> Received | Trouble:
+    async def send(url: str, seconds: float = 5.0) -> Received | Troubled:
         request = httpx.Request(
             "POST",
             f"{url}/tcb/shareenv",
@@ -93,7 +94,7 @@ async def test_an_answer_that_breaks_off_or_is_not_http_leaves_the_outcome_open(
     send: Send, served: bytes
 ) -> None:
     async with closes(served) as server:
-        assert await send(server.url) is Trouble.LOST
+        assert await send(server.url) == Troubled(Trouble.LOST)
         assert len(server.requests) == 1
 
 
@@ -102,7 +103,7 @@ async def test_no_library_repeats_a_call_after_a_reset(
     send: Send, wechat: LocalWeChat, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
-    assert await send(wechat.url) is Trouble.LOST
+    assert await send(wechat.url) == Troubled(Trouble.LOST)
     assert len(wechat.calls) == 1
 
 
@@ -112,7 +113,7 @@ async def test_an_answer_that_takes_too_long_is_a_timeout_even_if_bytes_keep_com
 ) -> None:
     wechat.fail("shareenv", fault)
     async with asyncio.timeout(30):
-        assert await send(wechat.url, seconds=1.0) is Trouble.TIMEOUT
+        assert await send(wechat.url, seconds=1.0) == Troubled(Trouble.TIMEOUT)
 
 
 async def test_a_callers_own_timeout_is_raised_if_both_timeouts_are_over(send: Send) -> None:
@@ -150,52 +151,69 @@ async def test_a_redirect_is_not_followed(send: Send) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "trouble"),
+    "url",
     [
-        ("http://127.0.0.1:{refused}", Trouble.NOT_SENT_CONNECT),
-        ("http://nowhere.invalid", Trouble.NOT_SENT_CONNECT),
-        ("http://1.2.3.4.5", Trouble.NOT_SENT_CONNECT),
-        ("http://0", Trouble.NOT_SENT_CONNECT),
-        ("http://api..example.invalid", Trouble.LOST),
+        *("http://127.0.0.1:{refused}", "http://nowhere.invalid", "http://1.2.3.4.5", "http://0"),
+        "http://api..example.invalid",
     ],
 )
-async def test_a_call_to_an_address_without_a_server_has_its_trouble(
-    send: Send, unused_tcp_port: int, url: str, trouble: Trouble
+async def test_a_call_to_an_address_without_a_server_was_not_sent(
+    send: Send, unused_tcp_port: int, url: str
 ) -> None:
-    assert await send(url.format(refused=unused_tcp_port)) is trouble
+    sent = await send(url.format(refused=unused_tcp_port))
+    assert sent == Troubled(Trouble.NOT_SENT_CONNECT)
 
 
 async def test_a_port_without_tls_means_that_the_call_was_not_sent(
     send: Send, wechat: LocalWeChat
 ) -> None:
     url = wechat.url.replace("http://", "https://")
-    assert await send(url) is Trouble.NOT_SENT_TLS
+    assert await send(url) == Troubled(Trouble.NOT_SENT_TLS)
     assert wechat.calls == []
 
 
 async def test_a_silent_tls_handshake_means_that_the_call_was_not_sent(send: Send) -> None:
     async with mute() as server:
         url = server.url.replace("http://", "https://")
-        assert await send(url, seconds=2.0) is Trouble.NOT_SENT_CONNECT
+        assert await send(url, seconds=2.0) == Troubled(Trouble.NOT_SENT_CONNECT)
 
 
 @pytest.mark.parametrize(
-    ("answer", "trouble"),
+    ("proxy", "troubled"),
     [
-        (http_answer(b"", "407 Proxy Authentication Required"), Trouble.GATEWAY_REFUSED),
-        (http_answer(b"", "403 Forbidden"), Trouble.GATEWAY_REFUSED),
-        (http_answer(b"", "502 Bad Gateway"), Trouble.NOT_SENT_CONNECT),
+        (answers(http_answer(b"", "407 Who?")), Troubled(Trouble.GATEWAY_CLOSED, 407)),
+        (answers(http_answer(b"", "403 Forbidden")), Troubled(Trouble.GATEWAY_CLOSED, 403)),
+        (answers(http_answer(b"", "302 Sign in")), Troubled(Trouble.GATEWAY_CLOSED, 302)),
+        (answers(http_answer(b"", "502 Bad")), Troubled(Trouble.NOT_SENT_CONNECT, 502)),
+        (closes(), Troubled(Trouble.NOT_SENT_CONNECT)),
+        (closes(b"HTTP/1.1 200"), Troubled(Trouble.NOT_SENT_CONNECT)),
+        (answers(b"220 mail.example.org ESMTP\r\n\r\n"), Troubled(Trouble.NOT_SENT_CONNECT)),
+        (closes(b"HTTP/1.1 200 OK\r\n\r\n"), Troubled(Trouble.NOT_SENT_CONNECT)),
     ],
-    ids=["no password", "not allowed", "cannot reach it either"],
+    ids=[
+        *("no password", "not allowed", "a sign-in page", "cannot reach it either"),
+        *("hangs up", "hangs up midway", "is no proxy", "hangs up afterwards"),
+    ],
 )
-async def test_a_proxy_that_refuses_to_connect_means_that_the_call_was_not_sent(
-    send: Send, monkeypatch: pytest.MonkeyPatch, answer: bytes, trouble: Trouble
+async def test_a_proxy_that_does_not_connect_means_that_the_call_was_not_sent(
+    send: Send,
+    monkeypatch: pytest.MonkeyPatch,
+    proxy: AbstractAsyncContextManager[Wire],
+    troubled: Troubled,
 ) -> None:
-    async with answers(answer) as proxy:
-        monkeypatch.setenv("https_proxy", proxy.url)
-        assert await send("https://wechat.invalid") is trouble
-        assert proxy.requests[0].startswith(b"CONNECT wechat.invalid:443")
-        assert SECRET.encode() not in proxy.requests[0]
+    async with proxy as server:
+        monkeypatch.setenv("https_proxy", server.url)
+        assert await send("https://wechat.invalid") == troubled
+        assert server.requests[0].startswith(b"CONNECT wechat.invalid:443")
+        assert SECRET.encode() not in server.requests[0]
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "http://[::1", "http://127.0.0.1:99999"])
+async def test_a_proxy_that_cannot_be_read_means_that_the_call_was_not_sent(
+    send: Send, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    assert await send("https://wechat.invalid") == Troubled(Trouble.NOT_SENT_CONNECT)
 
 
 async def test_a_call_has_a_content_length_and_accepts_no_compression(send: Send) -> None:
