@@ -177,8 +177,10 @@ class Tokens:
         """Tell whether this is the last push about its owner."""
         return on.execute(_FIND_LATEST, self._push_key(push)).first() is not None
 
-    async def replace(self, push: OwnerPush, value: str, refresh_token: str, life: float) -> bool:
-        """Save the tokens that an owner granted, and void any renewal under way.
+    async def replace(
+        self, push: OwnerPush, value: str, refresh_token: str | None, life: float
+    ) -> bool:
+        """Save the tokens that an owner granted, and void any renewal under way; without a new refresh token, keep the old.
 
         False if a later push about the owner was recorded.
         """

@@ -108,8 +108,7 @@ class Component:
             await self._sleep(_PAUSE)
             answer = await self._api.post(call, seconds, read)
         if isinstance(answer, Declined):
-            said = answer.said
-            return NoToken(_guidance_for(said, link), said, _broken_link(said, link))
+            return _refused(answer.said, link)
         if isinstance(answer, Troubled):
             return NoToken(_as_token_failure(for_trouble(answer.trouble)), None, link)
         return answer
@@ -119,21 +118,20 @@ def _is_transient(answer: Declined | Troubled) -> bool:
     return isinstance(answer, Troubled) or for_code(answer.said.errcode).in_doubt
 
 
-def _guidance_for(said: Said, link: Link) -> Guidance:
-    """Return the guidance for an errcode; some codes mean something else for the platform's calls than for a share."""
-    if said.errcode in DEAD_TOKEN:
-        return for_code(_WRONG_SECRET if link is Link.PLATFORM else 42006)
+def _refused(said: Said, link: Link) -> NoToken:
+    """Return why there is no token; some codes mean something else than for a share, or that an earlier link broke."""
+    guidance = for_code(said.errcode)
+    # Only the calls about owners carry the platform token; the others carry the secret.
+    if said.errcode in DEAD_TOKEN and link is Link.OWNER:
+        guidance, link = for_code(42006), Link.PLATFORM
+    elif said.errcode in DEAD_TOKEN:
+        guidance = for_code(_WRONG_SECRET)
     # These calls carry no requester's appid, so it is the owner's or the platform's.
-    if said.errcode == _UNKNOWN_APPID:
-        return for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
-    return _as_token_failure(for_code(said.errcode))
-
-
-def _broken_link(said: Said, link: Link) -> Link:
-    """Return the link that broke: the requested one, or the one that it is made from."""
-    if said.errcode in DEAD_TICKET:
-        return Link.TICKET
-    return Link.PLATFORM if said.errcode in DEAD_TOKEN else link
+    elif said.errcode == _UNKNOWN_APPID:
+        guidance = for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
+    elif said.errcode in DEAD_TICKET:
+        link = Link.TICKET
+    return NoToken(_as_token_failure(guidance), said, link)
 
 
 def _as_token_failure(guidance: Guidance) -> Guidance:

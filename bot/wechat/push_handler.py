@@ -60,14 +60,12 @@ class PushHandler:
                 if await self._tokens.ticket(ticket, created) or again:
                     self._invalidate(TICKET)
             case Authorized():
-                which = _owner_push(push.owner, push.created, push.code)
-                if await self._tokens.record_push(which) or again:
+                if await self._tokens.record_push(_owner_push(push)) or again:
                     await self._authorized(push)
-            case Unauthorized(created, owner):
-                which = _owner_push(owner, created)
-                if await self._tokens.revoke(which, _NOT_AUTHORISED) or again:
-                    _log.warning("authorisation withdrawn", extra={"owner": owner})
-                    self._invalidate(owner)
+            case Unauthorized():
+                if await self._tokens.revoke(_owner_push(push), _NOT_AUTHORISED) or again:
+                    _log.warning("authorisation withdrawn", extra={"owner": push.owner})
+                    self._invalidate(push.owner)
             case _:
                 assert_never(push)
 
@@ -88,12 +86,13 @@ class PushHandler:
             _log_unused(push, got.guidance.key)
             return refused_with(got, _DEAD_CODE)
         new = got.issued
-        if got.owner != push.owner or not new.refresh_token:
+        if got.owner != push.owner:
             _log_unused(push, "the code belongs to another owner")
             return True
-        which = _owner_push(push.owner, push.created, push.code)
         try:
-            kept = await self._tokens.replace(which, new.token, new.refresh_token, new.life)
+            kept = await self._tokens.replace(
+                _owner_push(push), new.token, new.refresh_token, new.life
+            )
         except LedgerDownError as error:
             _log_unused(push, f"stored as soon as the ledger is up ({error})")
             return True
@@ -105,13 +104,12 @@ class PushHandler:
 
     async def _retry(self, push: Authorized) -> None:
         """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
-        which = _owner_push(push.owner, push.created, push.code)
         for pause in pauses(min(push.code_until - self._now(), EXCHANGE_TIMEOUT)):
             await cancel_on(self._stopping, self._sleep(pause))
             if self._stopping.is_set():
                 return
             with suppress(LedgerDownError):  # checked again before anything is stored
-                if not await self._tokens.is_latest(which):
+                if not await self._tokens.is_latest(_owner_push(push)):
                     _log_unused(push, "a later push replaces it")
                     return
             if await self._exchange(push):
@@ -124,10 +122,11 @@ class PushHandler:
         self._wake()
 
 
-def _owner_push(owner: str, created: float, code: str = "") -> OwnerPush:
+def _owner_push(push: Authorized | Unauthorized) -> OwnerPush:
     """Return the OwnerPush. WeChat's times are whole seconds, so a hash of the code tells two pushes apart."""
+    code = push.code if isinstance(push, Authorized) else ""
     mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
-    return OwnerPush(owner, created, mark)
+    return OwnerPush(push.owner, push.created, mark)
 
 
 def pauses(seconds: float) -> Iterator[float]:

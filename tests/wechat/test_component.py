@@ -112,7 +112,9 @@ ERRORS = [
     *((endpoint, code, code, link) for endpoint, (link, _) in CALLS.items() for code in UNCHANGED),
     *(("api_component_token", code, 61005, Link.TICKET) for code in (61005, 61006)),
     *(("api_authorizer_token", code, 42006, Link.PLATFORM) for code in DEAD_TOKEN),
-    ("api_component_token", 40001, 40125, Link.PLATFORM),  # there, only the secret counts
+    # These carry the secret instead of a token.
+    ("api_component_token", 40001, 40125, Link.PLATFORM),
+    ("api_start_push_ticket", 40001, 40125, Link.TICKET),
     *(
         (endpoint, 40013, 61003 if link is Link.OWNER else 61011, link)
         for endpoint, (link, _) in CALLS.items()

@@ -236,6 +236,7 @@ async def test_tokens_that_the_ledger_cannot_store_at_once_are_stored_later(
     with replicas.full():
         await replica.handler.handle(granted(wechat, 10.0, time.time() + 600))
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+    await until_no_exchange_runs(replica)
     assert exchanges_of(wechat) == 1
 
 

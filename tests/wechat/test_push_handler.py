@@ -1,11 +1,12 @@
 import asyncio
+import json
 import time
 
 import pytest
 
 from bot.domain.link import Link
 from bot.guidance import for_code
-from bot.playground.faults import Code, Slow
+from bot.playground.faults import Code, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.push import Authorized, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
@@ -58,8 +59,21 @@ async def test_a_code_is_exchanged_and_its_tokens_are_stored(
     token, refresh_token = await secrets_of(replica, OTHER)
     assert refresh_token == wechat.platform.refresh_token(OTHER)
     assert await replica.chain.token(OTHER) == token
+    await replica.tasks.drain(10)  # a code works only once, so nothing tries it again
     assert endpoints(wechat) == ["component_token", "query_auth"]
     assert len(replica.woken) == 1
+
+
+async def test_tokens_that_come_without_a_refresh_token_are_stored_beside_the_previous_one(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    await granted(replica, wechat, OTHER, 10.0)
+    _, refresh_token = await secrets_of(replica, OTHER)
+    info = {"authorizer_appid": OTHER, "authorizer_access_token": "new", "expires_in": 7200}
+    body = json.dumps({"authorization_info": info}).encode()
+    wechat.fail("api_query_auth", Status(200, body))
+    await granted(replica, wechat, OTHER, 11.0)
+    assert await secrets_of(replica, OTHER) == ("new", refresh_token)
 
 
 @pytest.mark.parametrize("earlier", [1.0, 3600.0])
