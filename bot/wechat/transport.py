@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An HTTP response. Its body is empty if it was compressed or too long."""
+    """An HTTP response. Its body is as sent, compressed or not, and empty if it was too long."""
 
     status: int
     body: bytes
@@ -115,12 +115,11 @@ async def exchange(
             response = await http.handle_async_request(request)
             stream = cast("httpx.AsyncByteStream", response.stream)
             try:
-                if response.headers.get("content-encoding", "identity") == "identity":
-                    async for piece in stream:
-                        body += piece
-                        if len(body) > limit:
-                            body.clear()
-                            break
+                async for piece in stream:
+                    body += piece
+                    if len(body) > limit:
+                        body.clear()
+                        break
             finally:
                 await stream.aclose()
     except (aiohttp.ClientError, OSError, ValueError) as error:
