@@ -98,7 +98,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
     # The codes that every API shares.
     row("40001", Fixer.OPERATOR, "The bot's token for the env's owner is out of date",
         "Another system renewed it, or it is the wrong kind.",
-        "Let only one system renew tokens; if it is another, set WECHAT_TOKEN_SERVER_URL.",
+        "Let only one system renew tokens: the token server (WECHAT_TOKEN_SERVER_URL), or this bot (WECHAT_COMPONENT_APPID).",
         _OWNER_TOKEN,
         _ROOM,
         retry=AutoRetry.RENEW),

@@ -17,7 +17,7 @@ _NO_TOKEN = "Without its token the bot cannot call WeChat."  # noqa: S105
 TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
     # On the way to WeChat.
     row(Trouble.NOT_SENT_CONNECT.value, Fixer.OPERATOR, "The bot could not reach WeChat",
-        "No connection was made, so WeChat never got the call.",
+        "Its name was not found, or no connection could be made.",
         _REACH_WECHAT,
         _PROXY,
         helps=RetryHelps.LATER, retry=AutoRetry.BACKOFF),
@@ -99,12 +99,12 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "If the log says “delivery refused”, compare WECHAT_MESSAGE_TOKEN and WECHAT_ENCODING_AES_KEY with that page.",
         helps=RetryHelps.LATER),
     row(Trouble.NO_TOKEN_ANSWER.value, Fixer.OPERATOR, "WeChat gave the bot no access token",
-        "The bot tried twice and got no proper answer. WeChat was not asked to share.",
+        "The bot tried twice and got no proper answer.",
         _REACH_WECHAT,
         _PROXY,
         helps=RetryHelps.LATER),
     row(Trouble.RENEWAL_SLOW.value, Fixer.OPERATOR, "Renewing an access token takes too long",
-        "No new token came within twenty seconds. WeChat was not asked to share.",
+        "No new token came within twenty seconds.",
         "Check how fast WeChat and the database in DATABASE_URL answer: the doctor tells.",
         helps=RetryHelps.LATER),
     row(Trouble.TOKENS_NOT_KEPT.value, Fixer.OPERATOR, "The bot cannot look up its tokens",

@@ -223,9 +223,9 @@ def a_step_to_authorise_again_says_to_withdraw_first(row: Guidance) -> None:
 
 
 def no_row_claims_that_the_share_is_done_or_not_done(row: Guidance) -> None:
-    claims = r"\b(done|shared it|was shared|is shared|not shared|nothing was|succeeded|success)\b"
-    allowed = row.key == "61005"  # "success" is the word that answers WeChat's ticket push
-    assert allowed or not re.search(claims, " ".join(texts(row)))
+    # An earlier try may have done it, whatever came of the last one.
+    claims = r"\b(done|shared it|was shared|is shared|not (shared|asked)|never got|nothing was|succeeded|success)\b"
+    assert not re.search(claims, " ".join(texts(row)))
 
 
 def no_row_blames_people_or_sends_them_to_the_logs(row: Guidance) -> None:
