@@ -18,7 +18,7 @@ T = TypeVar("T")
 DOTENV = Path(".env")
 """The `.env` in the working directory."""
 
-_CURLY = re.compile(r"[“”„‘’].*[“”‘’]", re.DOTALL)
+_QUOTED = re.compile(r"""["'“”„‘’](.*)["'“”‘’]""", re.DOTALL)
 _OPEN = re.compile(r"\s*(?:export\s+)?\w+\s*=\s*(['\"])(?!.*\1)")
 
 
@@ -32,10 +32,6 @@ def environment() -> dict[str, str]:
     bad = [line for line in lines if line.error or line.value is None]
     if bad:
         _end(f".env, line {_number(line.original)}, {_flaw(line)}" for line in bad)
-    curly = [_number(line.original) for line in lines if _CURLY.fullmatch(line.value or "")]
-    if curly:
-        found = "has curly quotes around the value. Write straight ones, or none."
-        _end(f".env, line {number}, {found}" for number in curly)
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     return {**file, **os.environ}
 
@@ -97,5 +93,7 @@ class Reader:
         return value if len(self.problems) == before else None
 
     def text(self, name: str) -> str | None:
-        """Return the value of `name`; an empty value counts as not set."""
-        return self._environ.get(name, "").strip() or None
+        """Return the value of `name`, without the quotes that a container leaves around it; None if it is empty."""
+        value = self._environ.get(name, "").strip()
+        quoted = _QUOTED.fullmatch(value)
+        return (quoted[1].strip() if quoted else value) or None

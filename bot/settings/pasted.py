@@ -8,7 +8,6 @@ BOT_TOKEN = ("xoxb-", "xoxe.xoxb-")
 _KINDS = tuple(
     (re.compile(shape), words, frozenset(settings))
     for shape, words, *settings in (
-        (r"([\"']).*\1\Z", "a value in quotes"),
         (r"xoxb-|xoxe\.xoxb-", "a bot token", "SLACK_BOT_TOKEN"),
         (r"xapp-", "an app-level token", "SLACK_APP_TOKEN"),
         (r"xoxp-|xoxe\.xoxp-", "a user token"),

@@ -204,9 +204,6 @@ NO_ANSWER = for_trouble(Trouble.TOKEN_SERVER_ANSWER).title
 
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
-    "a bot token in quotes": setting(
-        "SLACK_BOT_TOKEN", '"xoxb-1"', "holds a value in quotes", BOT_TOKEN
-    ),
     "no bot token": setting(
         "SLACK_BOT_TOKEN",
         None,
