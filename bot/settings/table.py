@@ -22,6 +22,14 @@ from bot.settings.setting import (
     text,
 )
 
+
+def _is_one(word: str) -> bool:
+    """Return whether a value is one word: a unit and a container take a comment behind it for a part of it."""
+    return len(word.split()) == 1
+
+
+# As Slack's signing secret it is sent nowhere, so that only refused posts would tell that it is wrong.
+_MESSAGE_TOKEN = a_kind(_is_one, "Copy 消息校验Token from open.weixin.qq.com.")
 # As when an appid and its secret are swapped.
 _NO_APPID = a_kind(
     lambda word: not is_appid(word), "Put the secret there that goes with the appid."
@@ -52,7 +60,7 @@ class Table:
     )
     SLACK_SIGNING_SECRET = Secret(
         a_kind(
-            lambda word: not word.startswith(("xox", "xapp-")),
+            lambda word: _is_one(word) and not word.startswith(("xox", "xapp-")),
             "Copy the signing secret from your Slack app's page “Basic Information”.",
         ),
         "HTTP mode, for when there is no app-level token",
@@ -104,9 +112,9 @@ class Table:
         "there to https://your.host/wechat/events. The platform has to be in 传统模式.",
     )
     WECHAT_COMPONENT_APPSECRET = Secret(_NO_APPID, "its AppSecret")
-    WECHAT_MESSAGE_TOKEN = Secret(optional, "how WeChat signs what it pushes (消息校验Token)")
+    WECHAT_MESSAGE_TOKEN = Secret(_MESSAGE_TOKEN, "how WeChat signs what it pushes (消息校验Token)")
     WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(
-        optional,
+        _MESSAGE_TOKEN,
         "the one before, while you change it",
         "The 消息校验Token before, while you change it there.",
     )
