@@ -172,7 +172,11 @@ def _is_empty(read: Reader) -> bool:
 
 def _nothing_set() -> Problem:
     """Return one problem for a start in another folder, instead of one for each missing setting."""
-    folder = Path.cwd()
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        found = "The folder in which this was started has been deleted"
+        return Problem(found, "Change into the bot's folder again.")
     found = (
         f"Neither {DOTENV} in {folder} nor the environment sets any setting of the bot"
         if DOTENV.is_file()

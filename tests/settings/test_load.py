@@ -296,6 +296,20 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             )
         ],
     ),
+    "comments behind secrets, which a unit or a container takes for a part of them": (
+        with_platform(
+            SLACK_APP_TOKEN="",
+            SLACK_SIGNING_SECRET=f"{SIGNING} # mine",
+            WECHAT_MESSAGE_TOKEN="made-up # mine",
+        ),
+        [
+            (
+                "SLACK_SIGNING_SECRET holds something else. Copy the signing secret from your "
+                "Slack app's page “Basic Information”."
+            ),
+            "WECHAT_MESSAGE_TOKEN holds something else. Copy 消息校验Token from open.weixin.qq.com.",
+        ],
+    ),
     "no way to reach Slack": (changed(SLACK_APP_TOKEN=""), [NO_APP]),
     "an address of Slack without TLS": (
         changed(SLACK_API_URL="http://slack.example/api/"),
@@ -455,6 +469,19 @@ def test_a_start_in_a_folder_without_any_setting_says_so_and_lists_no_missing_on
         "If it has never run, copy .env.example to .env there and fill it in, or set its environment."
     )
     assert load({"LANGUAGE": "en_US:en", "HOST": "machine"}) == [found + fix]
+
+
+def test_a_start_in_a_folder_that_was_deleted_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    said = (
+        "The folder in which this was started has been deleted. Change into the bot's folder again."
+    )
+    assert load({}) == [said]
 
 
 def test_the_secrets_of_invalid_settings_are_known_too_and_an_appid_is_not_a_secret() -> None:
