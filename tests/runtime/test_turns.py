@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -94,9 +95,10 @@ async def test_a_cancelled_step_does_not_use_up_a_turn(acks: AcksFirst) -> None:
         started, (first, second) = start_steps(acks, 2)
         await pass_turns(1)
         first.cancel()
+    await pass_turns(2)  # in the first its turn comes, in the second it starts
+    assert started == [1]
     await second
     assert first.cancelled()
-    assert started == [1]
 
 
 async def test_a_step_waits_for_a_limited_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +108,15 @@ async def test_a_step_waits_for_a_limited_time_only(monkeypatch: pytest.MonkeyPa
         started, tasks = start_steps(acks, 3)
         await asyncio.gather(*tasks)
         assert sorted(started) == [0, 1, 2]
+        monkeypatch.setattr("bot.runtime.turns._LONGEST", A_WHILE)
+        started, tasks = start_steps(acks, 3)
+        await pass_turns(1)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*tasks)  # those whose time was over stand in nobody's way
+    assert started == [0, 1, 2]
+
+
+async def test_an_ack_that_fails_is_no_longer_pending(acks: AcksFirst) -> None:
+    with suppress(ValueError), acks.pending():
+        raise ValueError
+    assert_starts_at_once(acks)
