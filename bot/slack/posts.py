@@ -54,8 +54,8 @@ class Posts:
         self._search = MessageSearch(api, bot_user_id)
         self._sleep = sleep
         self._now = now
-        self._edited = OrderedDict[Posted, float]()
-        self._editing = WeakValueDictionary[Posted, asyncio.Lock]()
+        self._edited = OrderedDict[tuple[str, str], float]()
+        self._editing = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
         self._lasting = 0  # final edits under way, which no later one replaces
 
     async def post(
@@ -181,7 +181,7 @@ class Posts:
         """
         self._lasting += 1
         try:
-            async with self._editing.setdefault(at, asyncio.Lock()):
+            async with self._editing.setdefault((at.channel, at.ts), asyncio.Lock()):
                 return await self._edit_once(at, message)
         finally:
             self._lasting -= 1
@@ -208,14 +208,15 @@ class Posts:
 
     def _too_soon(self, at: Posted) -> float:
         """Return after how many seconds a message may be edited again."""
-        now = asyncio.get_running_loop().time()
+        where, now = (at.channel, at.ts), asyncio.get_running_loop().time()
         while self._edited and next(iter(self._edited.values())) <= now - _EDITS_APART:
             self._edited.popitem(last=False)
-        return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
+        return self._edited[where] + _EDITS_APART - now if where in self._edited else 0.0
 
     def _edit_ended(self, at: Posted) -> None:
-        self._edited[at] = asyncio.get_running_loop().time()
-        self._edited.move_to_end(at)
+        where = at.channel, at.ts
+        self._edited[where] = asyncio.get_running_loop().time()
+        self._edited.move_to_end(where)
 
     async def _repeat(self, method: str, **arguments: object) -> Refused | Doubtful | None:
         """Call an idempotent method with retries; return a permanent refusal, else None. Raises AwayError."""
