@@ -10,7 +10,7 @@ from bot.messages.clicks import NothingDone
 from bot.policy.decide import approver_groups, is_operator, may_approve
 from bot.policy.kinds import Person
 from bot.workflow.click_steps import ApplyMove, CancelRest, ClickContext, ClickStep, Reply, late
-from bot.workflow.ruling import decide_again, deciding_rules
+from bot.workflow.ruling import review
 
 
 def cancel(context: ClickContext) -> ClickStep:
@@ -35,8 +35,7 @@ def cancel(context: ClickContext) -> ClickStep:
 def _refused(context: ClickContext) -> Reply | None:
     """Return why the user who clicked may not cancel another person's request; None if they may."""
     policy, request = context.policy, context.entry.request
-    decisions = decide_again(policy, request, context.requester)
-    rules, by = deciding_rules(policy, request, decisions), request.origin.user_id
+    rules, by = review(policy, request, context.requester).rules, request.origin.user_id
 
     def may(person: Person) -> bool:
         return is_operator(policy, person) or any(may_approve(rule, person, by) for rule in rules)

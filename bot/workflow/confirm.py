@@ -1,15 +1,16 @@
 """The requester confirms their request, and the policy is checked again. Pure."""
 
-from bot.domain.outcome import Denied
+from bot.domain.outcome import Denied, Ground
 from bot.domain.request import State
 from bot.ledger.clicks import Move
+from bot.messages import Message
 from bot.messages.answers import accepted
 from bot.messages.clicks import NothingDone
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import sent_to_approvers
 from bot.policy.kinds import Deny, NeedsApproval, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Reply, late
-from bot.workflow.ruling import decide_again, denial, doubt_in, ground_against, strictest
+from bot.workflow.ruling import denial, review
 
 
 def confirm(context: ClickContext) -> ClickStep:
@@ -27,25 +28,24 @@ def confirm(context: ClickContext) -> ClickStep:
 def _confirmed(context: ClickContext) -> ClickStep:
     words, policy, request = context.words, context.policy, context.entry.request
     by, url = context.click.user_id, context.click.response_url
-    decisions = decide_again(policy, request, context.requester)
-    ask, decision = strictest(decisions)
-    if isinstance(decision, Deny) and doubt_in(decision):
-        return Reply(denial(words, policy, decisions, ask, decision))
-    if ground := ground_against(policy, request, decisions):
-        over = Denied(ground)
-        message = ended(words, request, over)
-        if isinstance(decision, Deny):
-            message = denial(words, policy, decisions, ask, decision)
-        return ApplyMove(Move(State.ENDED, by, "denied", outcome=over), message, replaces=True)
+    reviewed = review(policy, request, context.requester)
+    ask, decision = reviewed.counts
+    if isinstance(decision, Deny):
+        no = denial(words, policy, reviewed.decisions, ask, decision)
+        return Reply(no) if reviewed.doubt else _deny(by, Ground.NOT_ALLOWED, no)
+    if ground := reviewed.ground:
+        return _deny(by, ground, ended(words, request, Denied(ground)))
+    rule = decision.rule
     if isinstance(decision, NeedsApproval):
+        patience = rule.approvers.expires.total_seconds()
         move = Move(
-            State.WAITING,
-            by,
-            "confirmed",
-            response_url=url,
-            patience=decision.rule.approvers.expires.total_seconds(),
-            rule=decision.rule.name,
+            State.WAITING, by, "confirmed", response_url=url, patience=patience, rule=rule.name
         )
         return ApplyMove(move, sent_to_approvers(words, request), replaces=True)
-    move = Move(State.ACCEPTED, by, "confirmed", response_url=url)
+    move = Move(State.ACCEPTED, by, "confirmed", response_url=url, rule=rule.name)
     return ApplyMove(move, accepted(words, request), replaces=True)
+
+
+def _deny(by: str, ground: Ground, message: Message) -> ApplyMove:
+    move = Move(State.ENDED, by, "denied", outcome=Denied(ground))
+    return ApplyMove(move, message, replaces=True)

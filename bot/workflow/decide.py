@@ -1,6 +1,6 @@
 """An approver approves or rejects a request, and the policy is checked again. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.domain.click import Click
 from bot.domain.outcome import Denied, Ground, Outcome, Rejected
@@ -10,46 +10,19 @@ from bot.messages import clicks as say
 from bot.messages.clicks import NothingDone, cannot_tell_requester, refused
 from bot.messages.decisions import no_approver
 from bot.policy.decide import approver_groups, approver_users, may_approve
-from bot.policy.kinds import Doubt, Rule, Standing, Unreadable
+from bot.policy.kinds import Doubt, Standing, Unreadable
 from bot.workflow.click_steps import ApplyMove, ClickContext, ClickStep, Refuse, Reply, late
-from bot.workflow.ruling import decide_again, deciding_rules, doubt_in, ground_against, strictest
-
-
-@dataclass(frozen=True, slots=True)
-class _Review:
-    """A recorded request under the current policy: whose approvers may click, and why it cannot go on, if so."""
-
-    rules: tuple[Rule, ...]
-    doubt: Doubt | None
-    ground: Ground | None
-
-    @property
-    def is_several(self) -> bool:
-        """Whether several rules decide, so that nobody can approve or reject all of it."""
-        return self.ground is Ground.SEVERAL_RULES
-
-    @property
-    def may_be_rejected(self) -> bool:
-        """Whether an approver can reject all of it."""
-        return bool(self.rules) and not self.is_several
-
-
-def _review(context: ClickContext) -> _Review:
-    policy, request = context.policy, context.entry.request
-    decisions = decide_again(policy, request, context.requester)
-    return _Review(
-        deciding_rules(policy, request, decisions),
-        doubt_in(strictest(decisions).decision),
-        ground_against(policy, request, decisions),
-    )
+from bot.workflow.ruling import Review, review
 
 
 def may_not_decide(context: ClickContext) -> ClickStep | None:
     """Return the refusal for somebody who opens the modal and may not decide; None if they may."""
-    reviewed = _review(context)
+    reviewed = review(context.policy, context.entry.request, context.requester)
     if no := _refused(context, reviewed):
         return no
-    return _deny(context, Ground.SEVERAL_RULES) if reviewed.is_several else None
+    # Nobody can approve or reject all of it.
+    several = reviewed.ground is Ground.SEVERAL_RULES
+    return _deny(context, Ground.SEVERAL_RULES) if several else None
 
 
 def decide(context: ClickContext, *, approved: bool) -> ClickStep:
@@ -57,12 +30,13 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
     words, entry, click = context.words, context.entry, context.click
     if entry.state is not State.WAITING:
         return late(words, click, entry)
-    reviewed = _review(context)
+    reviewed = review(context.policy, entry.request, context.requester)
     if no := _refused(context, reviewed):
         return no
     if approved and reviewed.doubt:
         return _cannot_tell_requester(context, reviewed.doubt)
-    if reviewed.ground and (approved or not reviewed.may_be_rejected):
+    may_be_rejected = reviewed.rules and reviewed.ground is not Ground.SEVERAL_RULES
+    if reviewed.ground and (approved or not may_be_rejected):
         return _deny(context, reviewed.ground)
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
@@ -85,7 +59,7 @@ def _move(
     return Move(to, click.user_id, kind, click.comment, outcome, rule=rule, asked=click.message)
 
 
-def _refused(context: ClickContext, reviewed: _Review) -> Reply | Refuse | None:
+def _refused(context: ClickContext, reviewed: Review) -> Reply | Refuse | None:
     """Return why this person may not decide; None if they may.
 
     Where no approvers are left, anybody may if the policy does not let it go on, since then it only ends.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
-from bot.domain.request import Request, State
+from bot.domain.request import BEGUN, Request
 from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.messages import Message
 from bot.messages.home import LISTED, Records, ToDecide, home
@@ -15,7 +15,7 @@ from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
-from bot.workflow.ruling import approving_rule
+from bot.workflow.ruling import approving_rule, review
 from bot.workflow.slash_command import line_of
 
 _LEDGER_SECONDS = 5.0  # no ack depends on it, but somebody looks at the page
@@ -54,18 +54,25 @@ class Home:
 
     def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
         """Tell whether a request may be on the page of this viewer, who did not ask for it."""
-        return _concerns(self.in_force.policy, request, viewer)
+        policy = self.in_force.policy
+        if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
+            return False
+        # By which rule it is decided now depends on who asked, and they are not read for that.
+        decides = (
+            _approves(policy, viewer)
+            if _lost_its_rule(policy, request)
+            else _decides(policy, request, viewer)
+        )
+        return decides or is_operator(policy, viewer)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
     ) -> Records | None:
         """Return the page's records; None if the ledger is down or too slow."""
-        link = self.link
         try:
             async with asyncio.timeout(_LEDGER_SECONDS):
                 past = await self.ledger.history(who, None, LISTED + 1)
-                waiting = await self._waiting(policy, person)
-                stoppable = await self._stoppable(policy, person)
+                waiting, stoppable = await self._of_others(policy, person)
                 links = await self.token_states()
         except (TimeoutError, LedgerDownError) as error:
             _log.warning(
@@ -73,40 +80,53 @@ class Home:
                 extra={"reason": str(error)},
             )
             return None
-        lines, stop = ([line_of(entry, link) for entry in some] for some in (past, stoppable))
-        return Records(lines, waiting, links, stop)
-
-    async def _waiting(self, policy: Policy, person: Person | Unreadable) -> Sequence[ToDecide]:
-        if isinstance(person, Unreadable) or not _approves(policy, person):
-            return ()
-        return [
+        lines, stop = ([line_of(entry, self.link) for entry in some] for some in (past, stoppable))
+        decide = [
             ToDecide(entry.request, entry.until or entry.created, self.link(entry.asked))
-            for entry in await self.ledger.clicks.waiting(person.team_id)
-            if _decides(policy, entry.request, person)
+            for entry in waiting
         ]
+        return Records(lines, decide, links, stop)
 
-    async def _stoppable(self, policy: Policy, person: Person | Unreadable) -> Sequence[Entry]:
-        """Return what this person may cancel: an operator everything, an approver the running batches that they approve."""
+    async def _of_others(
+        self, policy: Policy, person: Person | Unreadable
+    ) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        """Return the requests that wait for this person's decision, and those that they may cancel.
+
+        An operator may cancel everything, an approver the running batches that they approve.
+        """
         if isinstance(person, Unreadable):
-            return ()
-        operator = is_operator(policy, person)
-        if not operator and not _approves(policy, person):
-            return ()
-        return [
-            entry
-            for entry in await self.ledger.clicks.stoppable(person.team_id)
-            if operator or (_begun(entry) and _decides(policy, entry.request, person))
-        ]
+            return (), ()
+        operator, approves = is_operator(policy, person), _approves(policy, person)
+        waiting, stoppable = list[Entry](), list[Entry]()
+        if approves:
+            waiting = await self.ledger.clicks.waiting(person.team_id)
+        if operator or approves:
+            stoppable = await self.ledger.clicks.stoppable(person.team_id)
+        begun = [entry for entry in stoppable if entry.state in BEGUN]
+        decided = await self._decided_by(policy, person, waiting)
+        return decided, (stoppable if operator else await self._decided_by(policy, person, begun))
+
+    async def _decided_by(
+        self, policy: Policy, person: Person, entries: Sequence[Entry]
+    ) -> Sequence[Entry]:
+        """Return the requests about which this person may decide; of those that lost their rule, it reads who asked."""
+        lost = {e.request.origin.user_id for e in entries if _lost_its_rule(policy, e.request)}
+        read, groups = self.people.several, policy.groups
+        requesters = await read(person.team_id, sorted(lost), groups) if lost else {}
+
+        def decides(request: Request) -> bool:
+            if not _lost_its_rule(policy, request):
+                return _decides(policy, request, person)
+            by = request.origin.user_id
+            rules = review(policy, request, requesters[by]).rules
+            return any(may_approve(rule, person, by) for rule in rules)
+
+        return [entry for entry in entries if decides(entry.request)]
 
 
-def _begun(entry: Entry) -> bool:
-    return entry.state not in {State.CONFIRMING, State.WAITING}
-
-
-def _concerns(policy: Policy, request: Request, viewer: Person | Unreadable) -> bool:
-    if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
-        return False
-    return is_operator(policy, viewer) or _decides(policy, request, viewer)
+def _lost_its_rule(policy: Policy, request: Request) -> bool:
+    """Tell whether no rule has the name under which a request was accepted: it was renamed or removed."""
+    return all(rule.name != request.rule for rule in policy.rules)
 
 
 def _decides(policy: Policy, request: Request, viewer: Person) -> bool:

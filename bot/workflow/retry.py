@@ -10,7 +10,7 @@ from bot.messages.clicks import NothingDone
 from bot.policy.decide import approver_groups, may_approve
 from bot.policy.kinds import Person
 from bot.workflow.click_steps import ClickContext, ClickStep, Reply, Resubmit
-from bot.workflow.ruling import approving_rule
+from bot.workflow.ruling import review
 
 
 def retry(context: ClickContext) -> ClickStep:
@@ -40,13 +40,13 @@ def retry(context: ClickContext) -> ClickStep:
 def _refused(context: ClickContext) -> Reply | None:
     """Return why the user who clicked may not retry the request; None if they may."""
     request = context.entry.request
-    by, rule = request.origin.user_id, approving_rule(context.policy, request)
+    rules = review(context.policy, request, context.requester).rules
 
     def may(person: Person) -> bool:
-        return context.own or (rule is not None and may_approve(rule, person, by))
+        by = request.origin.user_id
+        return context.own or any(may_approve(rule, person, by) for rule in rules)
 
-    groups = approver_groups([rule] if rule else [])
-    return context.forbidden(may, groups, NothingDone.NOT_FOR_RETRY)
+    return context.forbidden(may, approver_groups(rules), NothingDone.NOT_FOR_RETRY)
 
 
 def share_again(context: ClickContext) -> ClickStep:

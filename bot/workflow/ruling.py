@@ -118,6 +118,35 @@ def deciding_rules(
     return tuple(dict.fromkeys([*asking, *([before] if before else [])]))
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the current policy says to a recorded request: whose approvers may click, and why it cannot go on, if so."""
+
+    decisions: Sequence[Decided]
+    rules: tuple[Rule, ...]
+    ground: Ground | None
+
+    @property
+    def counts(self) -> Decided:
+        """The decision that counts for all of it."""
+        return strictest(self.decisions)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """What Slack did not answer, if that alone is why it is denied."""
+        return doubt_in(self.counts.decision)
+
+
+def review(policy: Policy, request: Request, requester: Person | Unreadable) -> Review:
+    """Return what the policy says now to what was asked then."""
+    decisions = decide_again(policy, request, requester)
+    return Review(
+        decisions,
+        deciding_rules(policy, request, decisions),
+        ground_against(policy, request, decisions),
+    )
+
+
 def ruling(
     words: Words,
     policy: Policy,

@@ -207,10 +207,13 @@ def test_a_person_who_cannot_be_looked_up_is_told_so_and_not_that_they_may_not()
     )
 
 
-def test_a_confirmed_request_waits_by_the_current_rule_and_its_expiry() -> None:
-    step = step_of(Act.CONFIRM, context(CONFIRMING, None, replace(FOUR, name="new")))
+@pytest.mark.parametrize(("rule", "patience"), [(FOUR, 3 * 3600.0), (PLAIN, None)])
+def test_a_confirmed_request_continues_by_the_current_rule_and_its_expiry(
+    rule: Rule, patience: float | None
+) -> None:
+    step = step_of(Act.CONFIRM, context(CONFIRMING, None, replace(rule, name="new")))
     assert isinstance(step, ApplyMove)
-    assert (step.move.rule, step.move.patience) == ("new", 3 * 3600.0)
+    assert (step.move.rule, step.move.patience) == ("new", patience)
 
 
 @pytest.mark.parametrize("rule", [PLAIN, FOUR])

@@ -18,6 +18,7 @@ from tests.conftest import (
     ASK,
     RELEASES,
     REQUESTER,
+    Change,
     address_at,
     ended,
     free_port,
@@ -26,7 +27,16 @@ from tests.conftest import (
     rows,
     soon,
 )
-from tests.rig import ALLOW, APPROVE, APPROVER, SECOND_APPROVER, Rig, for_platform_team
+from tests.rig import (
+    ALLOW,
+    APPROVE,
+    APPROVER,
+    SECOND,
+    SECOND_APPROVER,
+    Rig,
+    approved_by,
+    for_platform_team,
+)
 from tests.said import TOO_LATE
 
 APPROVERS = (APPROVER, SECOND_APPROVER)
@@ -71,7 +81,7 @@ async def modal(rig: Rig, user: str, button: str) -> View:
 @asynccontextmanager
 async def waiting(rig: Rig) -> AsyncIterator[None]:
     """Run the bot with one waiting request, which is in the App Home of both approvers."""
-    async with rig.bot(for_platform_team(APPROVE)):
+    async with rig.bot(for_platform_team(APPROVE) + approved_by(SECOND, name="of others")):
         for user in (REQUESTER, *APPROVERS):
             assert WAITING not in await rig.open_home(user)
         await rig.ask(f'{ASK} --reason "release 4"')
@@ -177,6 +187,21 @@ async def test_a_withdrawn_request_disappears_from_the_approvers_homes(rig: Rig)
         await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
         await soon(lambda: "🚫 cancelled" in rig.home())
         await gone(rig, APPROVER)
+
+
+async def test_after_a_rename_a_request_waits_in_the_homes_of_the_new_rules_approvers(
+    rig: Rig, change: Change
+) -> None:
+    async with rig.bot(approved_by(APPROVER)):
+        await rig.ask()
+        await rig.question()
+        for user in APPROVERS:
+            await rig.open_home(user)
+        await change(approved_by(SECOND_APPROVER, name="two keys"))
+        await soon(lambda: WAITING in rig.home(SECOND_APPROVER))
+        await gone(rig, APPROVER)
+        await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
+        await gone(rig, SECOND_APPROVER)
 
 
 async def test_a_decision_in_an_outdated_home_is_answered_as_too_late(rig: Rig) -> None:
