@@ -9,22 +9,19 @@ from typing import assert_never
 from bot.domain.outcome import Stopped, Unknown
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
-from bot.policy.decide import deciding_rule, owner_of
 from bot.policy.kinds import (
     Allow,
     Decision,
     Deny,
-    GroupUnreadable,
     NeedsApproval,
     NeedsConfirmation,
-    PersonUnreadable,
     Policy,
     Unreadable,
 )
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import People
-from bot.workflow.ruling import Decided, decide_again
+from bot.workflow.ruling import Decided, decide_again, doubt_in, ground_against
 
 CHECK_AGAIN = 1.0
 """Seconds between two checks whether what a request waits for is there: Slack's answer, the lane, WeChat."""
@@ -60,10 +57,11 @@ class Brake:
     def is_due(self, entry: Entry) -> bool:
         """Tell whether a request has to be checked again: after a take-over, or a minute after the last decision.
 
-        Within that minute the policy that decided at the command or the click applies to the end.
+        Within that minute the policy that decided at the command or the click applies to the end. If that minute seems to
+        be still to come, the clock was set back.
         """
-        asked = entry.decided or entry.created
-        return entry.taken_over > 0 or max(entry.at, self.now()) - asked > _LATE
+        ago = max(entry.at, self.now()) - (entry.decided or entry.created)
+        return entry.taken_over > 0 or abs(ago) > _LATE
 
     async def allows(self, entry: Entry, leased: LeasedSteps) -> bool:
         """Tell whether the current policy allows a request; waits until Slack answers. Raises LeaseLostError."""
@@ -93,26 +91,18 @@ class Brake:
 
 def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:
     """Return the verdict of the current `decisions` on an accepted request; one rule and the same owner must cover it."""
-    found = [decision for _, decision in decisions]
-    denied = [decision for decision in found if isinstance(decision, Deny)]
-    if any(not _is_transient(decision) for decision in denied):
+    sure = [each for each in decisions if not _is_transient(each.decision)]
+    covered = all(_is_covered(entry, decision) for _, decision in sure)
+    if not covered or ground_against(policy, entry.request, sure):
         return BrakeVerdict.STOP
-    if owner_of(policy, entry.request.env) != entry.request.owner:
-        return BrakeVerdict.STOP
-    if denied:
-        return BrakeVerdict.IN_DOUBT
-    one_rule = len({deciding_rule(decision) for decision in found}) <= 1
-    covered = all(_is_covered(entry, decision) for decision in found)
-    return BrakeVerdict.GO if one_rule and covered else BrakeVerdict.STOP
+    return BrakeVerdict.GO if len(sure) == len(decisions) else BrakeVerdict.IN_DOUBT
 
 
-def _is_transient(denied: Deny) -> bool:
-    """Tell whether a denial may be due to Slack being away or busy; a deleted group is permanent."""
-    match denied.because:
-        case PersonUnreadable(trouble) | GroupUnreadable(trouble=trouble):
-            return trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
-        case _:
-            return False
+def _is_transient(decision: Decision) -> bool:
+    """Tell whether it is a denial only because Slack is away or busy; a deleted group is permanent."""
+    doubt = doubt_in(decision)
+    passing = {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
+    return doubt is not None and doubt.trouble in passing
 
 
 def _is_covered(entry: Entry, decision: Decision) -> bool:

@@ -26,10 +26,12 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.workflow.batches import AT_ONCE
-from bot.workflow.brake import BrakeVerdict, verdict
+from bot.workflow.brake import Brake, BrakeVerdict, verdict
+from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ruling import Decided, decide_all
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, appids, request_of, rows, soon
 from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, for_platform_team
+from tests.workflow.conftest import Members
 from tests.workflow.test_batches import answer_to_all, line, shared
 
 BY_GROUP = for_platform_team(ALLOW)
@@ -46,6 +48,7 @@ FOUR = Rule("four eyes", Effect.APPROVE, approvers=APPROVERS)
 SIX = replace(FOUR, name="six eyes")
 NO = Rule("no", Effect.DENY)
 FOR_ONE = replace(PLAIN, name="one", appids=(ONE,))
+FOUR_FOR_ONE = replace(FOUR, appids=(ONE,))
 NOT_ONE = replace(NO, appids=(ONE,))
 BY_GROUP_ONLY = replace(PLAIN, groups=frozenset({"S1"}))
 REQUEST = Request(
@@ -79,6 +82,7 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
         (ASKED, [PLAIN], Unreadable.SLACK_DOWN, BrakeVerdict.IN_DOUBT),
         (ASKED, [BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.IN_DOUBT),
         (ASKED, [NOT_ONE, BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.STOP),  # of one there is no doubt
+        (ASKED, [FOUR_FOR_ONE, BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.STOP),  # nobody approved it
     ],
 )
 def test_earlier_confirmations_and_approvals_count_as_the_current_policy_requires(
@@ -95,6 +99,26 @@ def test_a_request_is_stopped_if_its_env_has_another_owner_now(person: Person | 
     policy = Policy((PLAIN,), (Owner("wx00000000000000ff", ("prod-*",)),), default_owner=OWNER)
     decisions = decide_all(policy, REQUEST.origin, person, REQUEST.appids, REQUEST.env)
     assert verdict(policy, ASKED, decisions) is BrakeVerdict.STOP
+
+
+@pytest.mark.parametrize(
+    ("entry", "now", "due"),
+    [
+        (ASKED, 60.0, False),
+        (ASKED, 61.0, True),
+        (replace(ASKED, taken_over=1), 1.0, True),
+        (replace(ASKED, decided=100.0), 160.0, False),
+        (replace(ASKED, decided=100.0), 161.0, True),
+        (replace(ASKED, at=61.0), 1.0, True),  # this machine's clock is behind the database's
+        (replace(ASKED, created=100.0, at=100.0), 99.0, False),
+        (replace(ASKED, created=3600.0), 61.0, True),  # the clock was set back
+    ],
+)
+def test_a_request_is_checked_again_once_its_last_decision_is_a_minute_old(
+    members: Members, entry: Entry, now: float, due: bool
+) -> None:
+    brake = Brake(PolicyInForce(Policy(())), members, lambda: now, every=5.0)
+    assert brake.is_due(entry) is due
 
 
 def test_a_batch_without_open_items_is_not_stopped() -> None:
