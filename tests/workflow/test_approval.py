@@ -62,6 +62,19 @@ async def test_the_approvers_are_reminded_once_at_half_time(rig: Rig) -> None:
     assert len(rig.wechat.calls) == 1
 
 
+async def test_an_approved_request_is_not_said_to_be_called_again_because_it_was_taken_over_before(
+    rig: Rig,
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        rows(rig.database, "UPDATE requests SET taken_over = 1")
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+    assert "restarted" not in rig.replies()[-1]
+    assert rig.column("called_again") == 0
+
+
 async def test_an_expired_request_ends_and_everybody_is_told(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         await rig.ask()

@@ -80,6 +80,8 @@ Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
 APPIDS = tuple(appids(4))
 TICK = 3.0
+PAUSE = 3.0
+"""Seconds after an unforeseen error."""
 NOWHERE = "[]"
 """The reference of a question that was posted nowhere."""
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
@@ -347,6 +349,18 @@ async def test_a_reply_that_was_not_recorded_is_edited_to_the_result_of_the_seco
     await resume()
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, Shared()).text
+    assert replies(slack) == [
+        answer(ENGLISH, request, Shared(), after=USABLE, called_again=True).text
+    ]
+
+
+async def test_an_answer_after_two_calls_still_says_so_if_it_is_told_after_another_crash(
+    slack: LocalSlack, leave: Leave, database: Path, resume: Resume
+) -> None:
+    request = request_of(slack)
+    await leave(request, posted=True, placed=True, answered=Shared())
+    rows(database, "UPDATE requests SET called_again = true")
+    await resume()
     assert replies(slack) == [
         answer(ENGLISH, request, Shared(), after=USABLE, called_again=True).text
     ]
@@ -791,6 +805,7 @@ async def test_a_request_with_an_unforeseen_error_is_retried(
     ledger: Ledger,
     make: Make,
     database: Path,
+    sleep: Sleep,
     caplog: pytest.LogCaptureFixture,
     opens: int,
     closes: int,
@@ -803,6 +818,36 @@ async def test_a_request_with_an_unforeseen_error_is_retried(
     assert len(wechat.calls) == 1
     assert states(database) == ["ended"]
     assert caplog.messages.count("unforeseen error") == opens + closes
+    assert sleep.naps.count(PAUSE) == opens + closes
+
+
+class BrokenOwners:
+    """Owners with an error after the first call to WeChat."""
+
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
+        self._fail = failing(1)
+
+    async def share(self, owner: str, env: str, appid: str, on_step: Told, may_call: May) -> Called:
+        """Share, and raise once."""
+        called = await self._owners.share(owner, env, appid, on_step, may_call)
+        self._fail()
+        return called
+
+
+async def test_an_unforeseen_error_after_a_call_leaves_its_outcome_unknown_unless_the_next_succeeds(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    owners: WeChat,
+    ledger: Ledger,
+    make: Make,
+    database: Path,
+) -> None:
+    wechat.fail("shareenv", Code(85088), Code(85088))
+    await make(ledger, owners=BrokenOwners(owners)).process(
+        await accepted(ledger, request_of(slack))
+    )
+    assert rows(database, "SELECT outcome, called_again FROM requests") == [("unknown", 1)]
 
 
 @pytest.mark.parametrize(("opens", "closes"), [(99, 0), (0, 99)])
