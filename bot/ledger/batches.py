@@ -12,7 +12,7 @@ from bot.domain.request import BEGUN, Request, State, items_of
 from bot.ledger.entries import Entry, stands
 from bot.ledger.events import record, record_each
 from bot.ledger.items import Item, read_items, record_items
-from bot.ledger.outcomes import answer_events, columns_of_outcome
+from bot.ledger.outcomes import answer_events, columns_of_outcome, step_events
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
 from bot.ledger.statements import NOW, among, compared
@@ -24,7 +24,7 @@ _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
 _BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True))
-_PUT_BACK = update(requests).where(_THIS, _OPEN).values(begun=bindparam("may_be_shared"))
+_PUT_BACK = update(requests).where(_THIS, _OPEN, _r.begun).values(begun=bindparam("may_be_shared"))
 _OVER = {"state": State.ENDED.value, "ended": NOW}
 _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _OPEN).values(_OVER).returning(_r.id)
@@ -78,13 +78,18 @@ class BatchItems:
         return following is not None and _BEGIN.run(on, {"the_id": following.id}) == 1
 
     @in_transaction
-    def put_back(self, on: Connection, batch: Entry, item: Request, *, begun: bool) -> bool:
-        """Return an item to the queue; False if another replica holds the batch.
+    def put_back(
+        self, on: Connection, batch: Entry, item: Request, steps: Sequence[Step], *, begun: bool
+    ) -> bool:
+        """Return an item to the queue after these steps; False if another replica holds the batch.
 
         `begun` if WeChat may have shared it nevertheless, so that it can no longer be cancelled.
         """
-        if held := stands(on, batch, State.PLACED):
-            on.execute(_PUT_BACK, {"the_id": item.id, "may_be_shared": begun})
+        held = stands(on, batch, State.PLACED)
+        # A second try, after a commit in doubt, finds no begun item, unless WeChat may have shared it.
+        if held and on.execute(_PUT_BACK, {"the_id": item.id, "may_be_shared": begun}).rowcount:
+            for kind, facts in step_events(steps):
+                record(on, kind, item, facts)
         return held
 
     @in_transaction

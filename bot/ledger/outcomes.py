@@ -122,11 +122,15 @@ def answer_events(
     """
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
     facts = {"seconds": round(seconds, 3) or None, "detail": _detail(outcome), **_error(said)}
-    taken = [
+    return [*step_events(steps), ("answered", {"outcome": name_of(outcome), **facts})]
+
+
+def step_events(steps: Sequence[Step]) -> list[tuple[str, dict[str, object]]]:
+    """Return the kind and columns of the event that records each step."""
+    return [
         (step.kind, {"seconds": round(step.seconds, 3), "detail": step.result, **_error(step.said)})
         for step in steps
     ]
-    return [*taken, ("answered", {"outcome": name_of(outcome), **facts})]
 
 
 def _detail(outcome: Outcome) -> str | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import NoneType
@@ -200,7 +200,7 @@ class _Run:
             )
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):
-            await self._put_back(replace(item, begun=doubtful), limit)
+            await self._put_back(replace(item, begun=doubtful), steps, limit)
             return None
         if doubtful:
             outcome = doubted(outcome)
@@ -208,10 +208,10 @@ class _Run:
         again = item.called_again and outcome.tries > 0
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 
-    async def _put_back(self, item: Item, limit: Said) -> None:
+    async def _put_back(self, item: Item, steps: Sequence[Step], limit: Said) -> None:
         """Return an item to the queue at a rate limit; the first worker to reach it waits on behalf of all."""
         until = self.gate.shut(limit)
-        put = partial(self.items.put_back, self.batch, item.request, begun=item.begun)
+        put = partial(self.items.put_back, self.batch, item.request, steps, begun=item.begun)
         if not await self.leased.keep_trying(put):
             raise LeaseLostError
         self.todo.append(item)

@@ -304,12 +304,16 @@ async def test_outcomes_are_returned_in_the_order_of_the_request(ledger: Ledger)
 
 
 async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_have_been_shared(
-    ledger: Ledger,
+    database: Database, ledger: Ledger
 ) -> None:
-    batch = await queued(ledger)
+    batch, steps = await queued(ledger), [Step("call", 0.1, "45011", Said(45011, "busy", "x"))]
     for item, doubtful in zip(items_of(batch.request), (True, False, False), strict=True):
         await ledger.batches.advance(batch, None, item)
-        assert await ledger.batches.put_back(batch, item, begun=doubtful)
+        assert await ledger.batches.put_back(batch, item, steps, begun=doubtful)
+    assert await ledger.batches.put_back(batch, item, steps, begun=False)  # as after a lost result
+    calls = database.rows("SELECT request, errcode, rid FROM events WHERE kind = 'call'")
+    about = [item.id for item in items_of(batch.request)]
+    assert [tuple(row.values()) for row in calls] == [(each, 45011, "x") for each in about]
     found = await ledger.batches.items(batch.request)
     assert [entry.begun for entry in found] == [True, False, False]
     assert await ledger.batches.cancel(batch.request, "U1") == 2
@@ -323,7 +327,7 @@ async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_item
     item = items_of(batch.request)[0]
     await ledger.batches.advance(batch, None, item)
     frozen = replace(batch, fence=batch.fence - 1)
-    assert not await ledger.batches.put_back(frozen, item, begun=False)
+    assert not await ledger.batches.put_back(frozen, item, [], begun=False)
     assert (await ledger.batches.items(batch.request))[0].begun
 
 
@@ -332,7 +336,7 @@ async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
     item = items_of(batch.request)[0]
     await ledger.batches.advance(batch, None, item)
     await ledger.batches.advance(batch, answered(item), None)
-    assert await ledger.batches.put_back(batch, item, begun=False)
+    assert await ledger.batches.put_back(batch, item, [], begun=False)
     entry = (await ledger.batches.items(batch.request))[0]
     assert (entry.state, entry.begun, entry.outcome) == (State.ENDED, True, Shared())
 

@@ -138,6 +138,8 @@ async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
     assert answer.text.startswith("✅ *All 60 shared.*")
     assert shared(rig) == appids(60)
     assert codes(wechat) == {0: 60, code: 3}
+    recorded = "SELECT errcode FROM events WHERE kind = 'call'"
+    assert Counter(rows(rig.database, recorded)) == {(None,): 60, (code,): 3}
     logged = "a batch pauses: WeChat takes no more calls for now"
     assert caplog.messages.count(logged) == 1
 
