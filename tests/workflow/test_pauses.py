@@ -105,6 +105,12 @@ async def slack_in_doubt(rig: Rig, clock: Clock) -> None:
     await soon(lambda: "Slack does not tell me" in first(rig).text)
 
 
+async def answer_at_last(time: ManualClock, wechat: LocalWeChat) -> None:
+    """Let WeChat answer once the bot, which is being stopped, has slept for long."""
+    await time.sleeps()
+    wechat.clear("shareenv")
+
+
 def codes(wechat: LocalWeChat) -> Counter[int | None]:
     return Counter(call.errcode for call in wechat.calls)
 
@@ -363,17 +369,13 @@ async def test_a_stop_does_not_wait_for_a_batch_that_waits_for_another(rig: Rig)
 async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
-    async def answer_at_last() -> None:
-        await time.sleeps()
-        wechat.clear("shareenv")
-
     rig.environ["SHUTDOWN_GRACE"] = "600"
     wechat.fail("shareenv", Slow(), Code(PER_DAY))
     async with asyncio.timeout(30), asyncio.TaskGroup() as beside, rig.bot(ALLOW):
         await rig.ask(line(2))
         await soon(lambda: codes(wechat)[PER_DAY] == wechat.in_flight == 1)
         await time.sleeps()
-        beside.create_task(answer_at_last())
+        beside.create_task(answer_at_last(time, wechat))
     found = rows(rig.database, "SELECT outcome, begun FROM requests WHERE batch IS NOT NULL")
     assert sorted(found, key=str) == [("shared", 1), (None, 0)]
 
@@ -381,16 +383,12 @@ async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(
 async def test_a_stop_finishes_the_calls_of_a_batch_and_leaves_the_rest_to_the_next_start(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
-    async def answer_at_last() -> None:
-        await time.sleeps()
-        wechat.clear("shareenv")
-
     rig.environ["SHUTDOWN_GRACE"] = "600"
     wechat.fail("shareenv", Slow(after_effect=True), times=None)
     async with asyncio.timeout(90), asyncio.TaskGroup() as beside, rig.bot(ALLOW):
         await rig.ask(line(3 * AT_ONCE))
         await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-        beside.create_task(answer_at_last())
+        beside.create_task(answer_at_last(time, wechat))
     assert len(wechat.calls) == len(wechat.shared) == AT_ONCE
     found = Counter(rows(rig.database, "SELECT outcome, begun FROM requests WHERE batch NOTNULL"))
     assert found == {("shared", 1): AT_ONCE, (None, 0): 2 * AT_ONCE}
