@@ -77,8 +77,7 @@ class Worker:
             self.leased.released(entry)
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
-        begun = taken and entry.taken_over > 0 and entry.state is State.PLACED
-        called_again = entry.called_again or begun
+        called_again = entry.called_again or (taken and entry.state is State.PLACED)
         while True:
             await self.leased.turn()
             try:
