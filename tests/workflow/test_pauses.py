@@ -1,6 +1,7 @@
 """Interrupted batches: WeChat's limits, the queue, cancellation, a ledger that is down, restarts."""
 
 import asyncio
+import re
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
@@ -582,6 +583,8 @@ async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknow
     async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
+    (twice,) = [line for line in answer.text.split("\n") if "asked WeChat once more" in line]
+    assert sorted(re.findall("wx[0-9a-f]+", twice)) == sorted(begun)
     unknown = "SELECT appid FROM requests WHERE outcome = 'unknown' AND batch IS NOT NULL"
     assert {appid for (appid,) in rows(rig.database, unknown)} == set(begun)
     counts = f"{100 - len(left)} shared, {len(left) - len(begun)} not shared, {len(begun)} unknown"
