@@ -1,5 +1,6 @@
 """Accepted requests continue only as far as the current policy allows, also after a pause and a restart."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -404,6 +405,18 @@ async def test_a_request_waits_while_slack_does_not_return_its_requester(
         await rig.over()
     assert rig.column("outcome") == "shared"
     assert len(wechat.calls) == 1
+
+
+async def test_a_stop_does_not_wait_for_a_request_that_waits_for_slack(
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    await left_behind(rig, placed=False)
+    rig.runtime = replace(rig.runtime, clock=Clock())  # the error stays cached
+    rig.environ["SHUTDOWN_GRACE"] = "600"
+    slack.fail("users.info", Status(503))
+    async with asyncio.timeout(90), rig.bot(ALLOW):
+        await soon(lambda: "a request waits: " in caplog.text)
+    assert wechat.calls == []
 
 
 async def test_an_approval_counts_only_for_its_rule(
