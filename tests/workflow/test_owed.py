@@ -298,3 +298,17 @@ async def test_a_parent_with_an_owed_list_shows_the_result(rig: Rig) -> None:
         await rig.over()
     assert rig.parent().startswith("⌛")
     assert rig.replies()[-1].startswith("⌛")
+
+
+async def test_a_request_that_expires_before_its_parent_is_posted_is_answered_to_its_requester_alone(
+    rig: Rig,
+) -> None:
+    rig.slack.fail("chat.postMessage", *AWAY)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await owed(rig)
+        rig.let_expire()
+        due(rig)
+        await rig.over()
+    assert rig.slack.parents(RELEASES) == rig.slack.parents(APPROVALS) == []
+    assert "No approver decided in time" in rig.heard[REQUESTER][-1]
