@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from bot.playground.loopback import Json
@@ -16,6 +16,7 @@ class Code:
     WeChat's errcode is a number, or a string as in some of its APIs. `Code(0)` is the usual answer.
     """
 
+    after_effect: ClassVar = False
     code: int | str
     text: str | None = None
 
@@ -24,6 +25,7 @@ class Code:
 class RateLimited:
     """HTTP 429 with Retry-After, in seconds; the call has no effect."""
 
+    after_effect: ClassVar = False
     retry_after: int
 
 
@@ -100,22 +102,18 @@ class Drip:
 Fault: TypeAlias = Code | RateLimited | Status | Raw | Huge | Drop | Slow | Hang | Drip
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Planned:
-    """A fault that waits for calls: how many it affects (None: all until it is cleared), and until when.
-
-    It affects only calls with these arguments. `until` is a time on the stand-in's clock.
-    """
+    """A fault that waits for one call, or for all until it is cleared; only for calls with these arguments."""
 
     fault: Fault
-    times: int | None = 1
-    until: float | None = None
-    only: Mapping[str, str] = field(default_factory=dict)
+    lasts: bool
+    only: Mapping[str, str]
 
     @property
     def order(self) -> tuple[bool, bool]:
-        """Sort key: faults for certain arguments first, permanent ones last."""
-        return not self.only, self.times is None
+        """Sort key: faults for certain arguments first, lasting ones last."""
+        return not self.only, self.lasts
 
     def fits(self, args: Mapping[str, Json]) -> bool:
         """Return whether it affects a call with these arguments."""
@@ -123,67 +121,53 @@ class Planned:
 
 
 class Faults:
-    """The planned faults of a stand-in, by method; `clock` returns seconds.
+    """The planned faults of a stand-in, by method, which can be named by its path: `/tcb/shareenv` is `shareenv`."""
 
-    A method can be named by its path: `/tcb/shareenv` is `shareenv`.
-    """
-
-    def __init__(self, methods: Collection[str], clock: Callable[[], float]) -> None:
+    def __init__(self, methods: Collection[str]) -> None:
         self._planned: dict[str, list[Planned]] = {_name(method): [] for method in methods}
         self._cleared: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._clock = clock
 
-    def __iter__(self) -> Iterator[tuple[str, Planned]]:
+    def __iter__(self) -> Iterator[tuple[str, Fault]]:
         """Iterate over all planned faults, with their methods."""
-        return ((method, each) for method in self._planned for each in self._due(method))
+        return ((method, each.fault) for method, all_ in self._planned.items() for each in all_)
 
-    def plan(
-        self,
-        method: str,
-        *faults: Fault,
-        times: int | None = 1,
-        until: float | None = None,
-        **only: str,
-    ) -> None:
-        """Plan faults for the next calls of a method, in order; `only` restricts them to calls with these arguments."""
-        self._of(method).extend(Planned(fault, times, until, only) for fault in faults)
+    def plan(self, method: str, *faults: Fault, times: int | None = 1, **only: str) -> None:
+        """Plan faults for the next calls of a method, in order: each for so many calls, or None for all until it is cleared.
+
+        `only` restricts them to calls with these arguments.
+        """
+        try:
+            planned = self._planned[_name(method)]
+        except KeyError:
+            raise ValueError(f"there is no method {method}") from None
+        for fault in faults:
+            planned += [Planned(fault, times is None, only) for _ in range(times or 1)]
 
     def clear(self, method: str | None = None, **only: str) -> None:
         """Remove planned faults, of one method or for certain arguments; calls that are silent go on at once."""
         for each in list(self._planned) if method is None else [_name(method)]:
-            self._of(each)[:] = [
-                planned for planned in self._of(each) if not only.items() <= planned.only.items()
+            self._planned[each] = [
+                planned
+                for planned in self._planned[each]
+                if not only.items() <= planned.only.items()
             ]
             self._cleared.pop(each, asyncio.Event()).set()
 
     def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
-        """Return the fault for a call and count it down; None for the usual answer."""
-        if not self._planned.get(_name(method)):
-            return None
-        due = self._due(method)
-        met = min((each for each in due if each.fits(args)), key=lambda p: p.order, default=None)
+        """Return the fault for a call, and remove it unless it lasts; None for the usual answer."""
+        planned = self._planned.get(_name(method), [])
+        met = min(
+            (each for each in planned if each.fits(args)), key=lambda p: p.order, default=None
+        )
         if met is None:
             return None
-        if met.times is not None:
-            met.times -= 1
-            if not met.times:
-                due.remove(met)
+        if not met.lasts:
+            planned.remove(met)
         return met.fault
 
     def cleared(self, method: str) -> asyncio.Event:
         """Return the event that is set when this method's faults are cleared."""
         return self._cleared[_name(method)]
-
-    def _due(self, method: str) -> list[Planned]:
-        planned, now = self._of(method), self._clock()
-        planned[:] = [each for each in planned if each.until is None or now < each.until]
-        return planned
-
-    def _of(self, method: str) -> list[Planned]:
-        try:
-            return self._planned[_name(method)]
-        except KeyError:
-            raise ValueError(f"there is no method {method}") from None
 
 
 def _name(method: str) -> str:

@@ -62,22 +62,12 @@ _OPTIONS: Sequence[Choice] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A word that replaces the last `typed` characters, with what follows it; `about` describes it."""
-
-    word: str
-    about: str
-    typed: int
-
-
-def completions(line: str) -> Iterator[Completion]:
-    """Yield the completions of a line's last word."""
+def completions(line: str) -> Iterator[Choice]:
+    """Yield what can replace a line's last word, with a description of each."""
     before, blank, last = line.rpartition(" ")
-    choices = _choices(before.split()) if blank else _COMMANDS
-    for word, about in choices:
+    for word, about in _choices(before.split()) if blank else _COMMANDS:
         if word.startswith(last) and word != last:
-            yield Completion(word if word.endswith('"') else f"{word} ", about, len(last))
+            yield word if word.endswith('"') else f"{word} ", about
 
 
 def _choices(before: Sequence[str]) -> Sequence[Choice]:

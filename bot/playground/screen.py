@@ -1,17 +1,18 @@
 """Print the conversation on a terminal as people would see it in Slack: who, where, and to whom."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bot.ops.output import printable
-from bot.playground.loopback import Json
-from bot.playground.slack.lines import message_lines, view_lines, view_words
-from bot.playground.slack.surfaces import View, ViewChange
+from bot.playground.loopback import Json, JsonObject, objects
+from bot.playground.slack.surfaces import Typed, View, ViewChange
 from bot.playground.slack.transcript import Change, PostedMessage
+from bot.playground.slack.values import Placed, elements, held, placed, words_of
 from bot.playground.world import World
 
 _WIDTH = 96
@@ -88,7 +89,7 @@ class Screen:
         """Print what a person enters into a form and submits."""
         words = ", ".join(f"“{_shortened(text)}”" for text in entered if isinstance(text, str))
         self.clicked(
-            user, view_words(view, "submit"), f"writes {words}, then clicks" if words else "clicks"
+            user, _view_words(view, "submit"), f"writes {words}, then clicks" if words else "clicks"
         )
 
     def observe(self, message: PostedMessage, change: Change) -> None:
@@ -105,18 +106,18 @@ class Screen:
         self.console.print(Text(f"{indent}{title}", "yellow"))
         gone = change == "deleted"
         self._lines(indent, "" if gone else _without_rows(message.text))
-        for line in () if gone else message_lines(message.blocks):
+        for line in () if gone else _message_lines(message.blocks):
             self._lines(indent, line)
 
     def observe_view(self, view: View, change: ViewChange) -> None:
         """Print a modal or an App Home in its new state."""
         marks = [
-            view_words(view, "title") or "Home",
+            _view_words(view, "title") or "Home",
             f"{view.kind} of {self._name(view.user)}",
             change,
         ]
         self.console.print(Text(_one_line(f"  {' · '.join(marks)}"), "yellow"))
-        for line in () if change == "closed" else view_lines(view):
+        for line in () if change == "closed" else _view_lines(view):
             self._lines("  ", line)
 
     def _who(self, user: str, does: str) -> None:
@@ -181,3 +182,59 @@ def _one_line(text: str) -> str:
 
 def _plain(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _message_lines(blocks: Sequence[JsonObject]) -> list[str]:
+    """Return the rows of a message's buttons; everything readable is in its text already."""
+    return [_buttons(block) for block in blocks if block["type"] == "actions"]
+
+
+def _view_lines(view: View) -> Iterator[str]:
+    """Yield a view's lines: its blocks with what was typed, and the buttons below."""
+    for block in view.blocks:
+        yield from _block(block, view.typed)
+        if error := view.errors.get(str(block["block_id"])):
+            yield f"  ⚠ {error}"
+    below = _view_words(view, "close"), _view_words(view, "submit")
+    if any(below):
+        yield "  ".join(f"[ {words} ]" for words in below if words)
+
+
+def _view_words(view: View, key: Literal["title", "submit", "close"]) -> str:
+    """Return the text of a view's title or button; empty if it has none."""
+    return words_of(view.body.get(key))
+
+
+def _block(block: JsonObject, typed: Typed) -> Iterator[str]:
+    match block["type"]:
+        case "section":
+            yield from words_of(block["text"]).splitlines()
+        case "context":
+            yield " ".join(words_of(each) for each in objects(block["elements"]))
+        case "rich_text":
+            for listing in objects(block["elements"]):
+                yield from "".join(map(words_of, objects(listing["elements"]))).splitlines()
+        case "input":
+            optional = " (optional)" if block.get("optional") else ""
+            yield f"*{words_of(block['label'])}*{optional}"
+            yield from (_field(each, typed) for each in placed([block]))
+            if "hint" in block:
+                yield f"  {words_of(block['hint'])}"
+        case _:
+            yield _buttons(block)
+
+
+def _buttons(block: JsonObject) -> str:
+    return "  ".join(f"[ {words_of(each['text'])} ]" for each in elements(block))
+
+
+def _field(each: Placed, typed: Typed) -> str:
+    state, element = held(each, typed), each.element
+    if each.kind == "checkboxes":
+        ticked, options = objects(state["selected_options"]), objects(element["options"])
+        return "  ".join(f"{'☑' if o in ticked else '☐'} {words_of(o['text'])}" for o in options)
+    if each.kind == "plain_text_input":
+        return f"‹{state['value'] or words_of(element.get('placeholder'))}›"
+    option = state["selected_option"]
+    words = words_of(option["text"] if isinstance(option, dict) else element.get("placeholder"))
+    return f"[ {words} ▾ ]"

@@ -31,14 +31,15 @@ class Offers(Completer):
         """Yield what can take the place of the last word."""
         del complete_event
         line = document.text_before_cursor
+        order, blank, rest = line.partition(" ")
         if line.startswith("/"):
-            for each in completions(line):
-                yield Completion(each.word, -each.typed, display_meta=each.about)
-            return
-        order, blank, typed = line.partition(" ")
-        for word, about in (self._values(order) if blank else _ORDERS).items():
-            if word.startswith(typed if blank else order):
-                yield Completion(word, -len(typed if blank else order), display_meta=about)
+            found, typed = completions(line), line.rpartition(" ")[2]
+        else:
+            typed = rest if blank else line
+            offered = (self._values(order) if blank else _ORDERS).items()
+            found = (each for each in offered if each[0].startswith(typed))
+        for word, about in found:
+            yield Completion(word, -len(typed), display_meta=about)
 
     def _values(self, order: str) -> dict[str, str]:
         """Return the possible arguments of an order, with descriptions."""

@@ -1,12 +1,10 @@
 """Carry out the stand-ins' faults on the connection."""
 
-import asyncio
 import gzip
 import socket
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, assert_never
 
 from aiohttp import web
 
@@ -22,45 +20,46 @@ from bot.playground.faults import (
     Slow,
     Status,
 )
-from bot.playground.loopback import Loopback, cut
+from bot.playground.loopback import cut
 
 _PIECE = 1 << 16
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds, so that closing sends a RST
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What a stand-in does for one call.
-
-    `usual` performs the call and answers; `refused` answers with an error; `lost` records that the call had no effect.
-    `cleared` ends a silence.
-    """
-
-    usual: Callable[[], web.Response]
-    refused: Callable[[Code | RateLimited], web.Response]
-    lost: Callable[[Fault], object]
-    cleared: asyncio.Event
+Hold: TypeAlias = Callable[[float | None], Awaitable[bool]]
+"""Waits so many seconds, with None until the faults are cleared; returns False if the server was stopped meanwhile."""
 
 
-async def answer(  # noqa: C901  # one case for each fault
-    fault: Fault | None, request: web.BaseRequest, loopback: Loopback, service: Service
+async def answer(  # noqa: C901, PLR0912  # one case for each fault
+    fault: Fault | None,
+    request: web.BaseRequest,
+    hold: Hold,
+    usual: Callable[[], web.Response],
+    failed: Callable[[Fault], web.Response],
 ) -> web.StreamResponse:
-    """Answer as usual, or carry out the fault."""
+    """Answer as usual, or carry out the fault.
+
+    `usual` performs the call and answers; `failed` records that a fault left the call without effect, and returns the
+    API's error.
+    """
     if fault is None or fault == Code(0):
-        return service.usual()
-    if isinstance(fault, Code | RateLimited):
-        return service.refused(fault)
+        return usual()
     if fault.after_effect or (isinstance(fault, Drop) and fault.part):
-        whole = service.usual()
+        whole = usual()
     else:
-        whole = web.Response()
-        service.lost(fault)
+        whole = failed(fault)
     match fault:
+        case Code():
+            return whole
+        case RateLimited(seconds):
+            whole.set_status(429)
+            whole.headers["Retry-After"] = str(seconds)
+            return whole
         case Slow(seconds, after_effect):
-            stayed = await loopback.hold(seconds, service.cleared)
-            return (whole if after_effect else service.usual()) if stayed else cut(request)
+            stayed = await hold(seconds)
+            return (whole if after_effect else usual()) if stayed else cut(request)
         case Hang(seconds):
-            await loopback.hold(seconds, service.cleared)
+            await hold(seconds)
             return cut(request)
         case Status(code, body, content_type, location=location):
             headers = {"Location": location} if location else None
@@ -70,7 +69,7 @@ async def answer(  # noqa: C901  # one case for each fault
         case Huge():
             return await _huge(request, fault)
         case Drip(seconds):
-            return await _dripped(request, loopback, whole, seconds)
+            return await _dripped(request, hold, whole, seconds)
         case Drop():
             return await _dropped(request, whole, fault)
         case _:
@@ -105,13 +104,13 @@ async def _dropped(
 
 
 async def _dripped(
-    request: web.BaseRequest, loopback: Loopback, whole: web.Response, seconds: float
+    request: web.BaseRequest, hold: Hold, whole: web.Response, seconds: float
 ) -> web.StreamResponse:
     body = _body(whole)
     response = await _begun(request, whole, len(body))
     for at in range(len(body)):
         await response.write(body[at : at + 1])
-        if not await loopback.hold(seconds):
+        if not await hold(seconds):
             return cut(request)
     return response
 

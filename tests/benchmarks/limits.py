@@ -87,7 +87,9 @@ async def paused(size: int, a_minute: int) -> Paused:
         running = asyncio.create_task(world.batch(size, _PATIENCE))
         began = monotonic()
         await world.wechat.until(lambda wechat: len(wechat.shared) >= a_minute, _WITHIN)
-        world.wechat.fail(SHARE, Code(45011), times=None, until=began + _MINUTE)
+        world.wechat.fail(SHARE, Code(45011), times=None)
+        over = began + _MINUTE - monotonic()
+        asyncio.get_running_loop().call_later(over, world.wechat.clear, SHARE)
         seconds = await running
         return Paused(size, a_minute, seconds, len(_refused(world.slack)))
 

@@ -4,15 +4,14 @@ import pytest
 from bot.playground.faults import Code, Fault, Faults, RateLimited
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from tests.conftest import Clock
 from tests.playground.wechat.conftest import OWNER
 
 ONE, TWO, THREE = Code("one"), Code("two"), Code("three")
 
 
 @pytest.fixture
-def faults(clock: Clock) -> Faults:
-    return Faults(("call", "other"), clock)
+def faults() -> Faults:
+    return Faults(("call", "other"))
 
 
 def met(faults: Faults, times: int = 1, **args: str) -> list[Fault | None]:
@@ -35,15 +34,6 @@ def test_a_repeated_fault_comes_after_all_others_and_lasts_until_it_is_cleared(
     assert met(faults) == [None]
 
 
-def test_a_fault_can_last_until_a_given_time(faults: Faults, clock: Clock) -> None:
-    faults.plan("call", ONE, times=None, until=clock.now + 60)
-    faults.plan("call", TWO, until=clock.now + 60)
-    assert met(faults, 2) == [TWO, ONE]
-    clock.now += 60
-    assert met(faults) == [None]
-    assert list(faults) == []
-
-
 def test_a_fault_for_certain_arguments_applies_to_them_only_and_takes_precedence(
     faults: Faults,
 ) -> None:
@@ -58,7 +48,7 @@ def test_clearing_faults_for_certain_arguments_keeps_the_others(faults: Faults) 
     faults.plan("call", TWO, env="b")
     faults.plan("other", THREE)
     faults.clear("call", env="a")
-    assert [(method, each.fault) for method, each in faults] == [("call", TWO), ("other", THREE)]
+    assert list(faults) == [("call", TWO), ("other", THREE)]
     faults.clear()
     assert list(faults) == []
 

@@ -186,7 +186,7 @@ async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) 
     ],
 )
 def test_the_next_word_of_a_command_is_offered(line: str, words: list[str]) -> None:
-    assert [each.word.rstrip(" ") for each in completions(line)] == words
+    assert [word.rstrip(" ") for word, _ in completions(line)] == words
 
 
 async def test_waiting_for_a_transcript_line_ends_even_if_slack_does_not_change(

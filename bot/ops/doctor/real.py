@@ -14,7 +14,7 @@ from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
-from bot.ops.doctor.real_tried import Tried, completed, failed, held, table, untried, verdict
+from bot.ops.doctor.real_tried import Tried, completed, table, verdict
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, each, session
 from bot.ops.doctor.wechat import Read, reader
@@ -100,7 +100,7 @@ async def try_all(
     found = completed(tried)
     lines = (f"\nshare-env-bot {__version__}, doctor --real\n", *table(found), "", verdict(found))
     print(*lines, sep="\n")
-    return cleared and all(each.held for each in found)
+    return cleared and all(each.held == "yes" for each in found)
 
 
 async def _clear(channel: RealChannel) -> bool:
@@ -149,7 +149,7 @@ async def _of_owners(wechat: WeChatApi, owners: Sequence[str], read: Read) -> li
 
     found = await each(owners, one, _AT_ONCE, _WITHIN)
     late = [
-        untried(_ENVS, f"{numbers[owner]}: no turn in time")
+        Tried(_ENVS, "not tried", f"{numbers[owner]}: no turn in time")
         for owner in owners
         if owner not in found
     ]
@@ -158,15 +158,15 @@ async def _of_owners(wechat: WeChatApi, owners: Sequence[str], read: Read) -> li
 
 async def _of(wechat: WeChatApi, who: str, token: str | NoToken | None) -> list[Tried]:
     if token is None:
-        return [untried(_ENVS, f"{who}: no good token in the ledger")]
+        return [Tried(_ENVS, "not tried", f"{who}: no good token in the ledger")]
     if isinstance(token, NoToken):
-        return [untried(_ENVS, f"{who}: no token ({token.guidance.key})")]
+        return [Tried(_ENVS, "not tried", f"{who}: no token ({token.guidance.key})")]
     envs = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     if isinstance(envs, Declined | Troubled):
         return [_no(_ENVS, who, envs)]
-    listed = held(_ENVS, f"{who}: envs in service: {len(envs)}")
+    listed = Tried(_ENVS, "yes", f"{who}: envs in service: {len(envs)}")
     if not envs:
-        return [listed, untried(_FUNCTIONS, f"{who}: no env in service")]
+        return [listed, Tried(_FUNCTIONS, "not tried", f"{who}: no env in service")]
     answers = [
         await wechat.post(list_functions(token, env), DEADLINE, read_functions) for env in envs
     ]
@@ -180,12 +180,12 @@ def _functions(who: str, answers: Sequence[Functions | Declined | Troubled]) -> 
         having = sum(NEEDED in answer.statuses for answer in good)
         many = sum(answer.total for answer in good)
         seen = f"{who}: functions of {len(good)} envs: {many}; `{NEEDED}` in {having} of them"
-        yield held(_FUNCTIONS, seen)
+        yield Tried(_FUNCTIONS, "yes", seen)
 
 
 def _no(behaviour: str, who: str, no: Declined | Troubled) -> Tried:
     """Return the result for a failed call: WeChat's own refusal contradicts the assumption, any other failure does not."""
     if isinstance(no, Declined):
-        no_to = untried if no.said.errcode in _SETUP else failed
-        return no_to(behaviour, f"{who}: errcode {no.said.errcode}")
-    return untried(behaviour, f"{who}: no answer of WeChat's ({no.trouble.value})")
+        code = no.said.errcode
+        return Tried(behaviour, "not tried" if code in _SETUP else "no", f"{who}: errcode {code}")
+    return Tried(behaviour, "not tried", f"{who}: no answer of WeChat's ({no.trouble.value})")

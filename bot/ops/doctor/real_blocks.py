@@ -26,7 +26,7 @@ from bot.messages.people import help_, whoami
 from bot.messages.request import replies
 from bot.messages.rulings import denied, dry_run, why
 from bot.messages.words import Words
-from bot.ops.doctor.real_tried import Tried, code_of, failed, held, no_answer
+from bot.ops.doctor.real_tried import Tried, code_of, no_answer
 from bot.policy.decide import explain, nearest
 from bot.policy.kinds import (
     Approvers,
@@ -132,8 +132,8 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
         if result.error not in _INVALID:
             return f"Slack does not let this app use {_METHOD} ({code_of(result)}), so it looked at no message."
         at = ", ".join(filter(_POINTER.fullmatch, result.pointers)) or "it does not say where"
-        wrong.append(failed(_NAME, f"`{name}`: {result.error} ({at})"))
-    return wrong or [held(_NAME, f"kinds of messages and views, all valid: {len(kinds)}")]
+        wrong.append(Tried(_NAME, "no", f"`{name}`: {result.error} ({at})"))
+    return wrong or [Tried(_NAME, "yes", f"kinds of messages and views, all valid: {len(kinds)}")]
 
 
 def _kinds(words: Words) -> Iterator[tuple[str, dict[str, str]]]:

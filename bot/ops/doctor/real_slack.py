@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from bot.ops.doctor.real_channel import NoAnswerError, RealChannel, Shown, ts_of
-from bot.ops.doctor.real_tried import Tried, failed, held, no_answer
+from bot.ops.doctor.real_tried import Tried, no_answer
 from bot.slack.api import Answered, Refused
 
 Tell = Callable[[Tried], None]
@@ -36,7 +36,7 @@ async def try_slack(channel: RealChannel, user: str, tell: Tell, looks: Asked | 
 def _trying(behaviour: str, tell: Tell) -> Iterator[Callable[[bool, str], None]]:
     """Yield what takes the result for a behaviour; a call without an answer is the result as well."""
     try:
-        yield lambda holds, seen: tell(Tried(behaviour, holds, seen))
+        yield lambda holds, seen: tell(Tried(behaviour, "yes" if holds else "no", seen))
     except NoAnswerError as error:
         tell(no_answer(behaviour, error.no))
 
@@ -104,8 +104,9 @@ async def _show(
             told = bool(result.data.get("message_ts"))
             found(told, "ok" if told else "ok, without message_ts")
             if looks:
-                saw = await looks(f"Look {where}: do you see “{words}”?")
-                tell(Tried("ephemeral-delivered", saw, f"{where}: {'seen' if saw else 'not seen'}"))
+                with _trying("ephemeral-delivered", tell) as delivered:
+                    saw = await looks(f"Look {where}: do you see “{words}”?")
+                    delivered(saw, f"{where}: {'seen' if saw else 'not seen'}")
 
 
 async def _delete(channel: RealChannel, parent: str, tell: Tell) -> bool:
@@ -128,14 +129,14 @@ async def _reply_to_deleted(channel: RealChannel, parent: str, which: str, tell:
         except NoAnswerError as error:
             match error.no:
                 case Refused("thread_not_found" | "cannot_reply_to_message" as why):
-                    tell(held(name, f"one {which}: refused, {why}"))
+                    tell(Tried(name, "yes", f"one {which}: refused, {why}"))
                     return
                 case _:
                     raise
         ts, thread_ts = ts_of(result) or "", _thread_of(result)
         if thread_ts is not None:
             where = "in its thread" if thread_ts == parent else "in another thread"
-            tell(failed(name, f"one {which}: ok, and the reply stands {where}"))
+            tell(Tried(name, "no", f"one {which}: ok, and the reply stands {where}"))
             return
         there = ts in await channel.look_until(lambda shown: ts in shown)
         where = "stands top level" if there else "is nowhere"

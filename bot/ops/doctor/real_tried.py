@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from bot.slack.api import BAD_TOKEN, NOT_SENT, Doubtful, Refused, retry_after
 
@@ -21,43 +22,29 @@ _SETUP = BAD_TOKEN | {
 }
 """Slack's errors about the arguments, which say nothing about its behaviour."""
 _CODE = re.compile(r"[a-z_]{1,60}")  # the form of errors in the method reference
-_HELD = {True: "yes", False: "no", None: "not tried"}
+
+Held: TypeAlias = Literal["yes", "no", "not tried"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One test: whether the assumption held, None if unknown; `seen` has no ids and no secrets."""
+    """One test: whether the assumption held, and what was seen of it, without ids and secrets."""
 
     behaviour: str
-    held: bool | None
+    held: Held
     seen: str
-
-
-def held(behaviour: str, seen: str) -> Tried:
-    """Return that the assumption held."""
-    return Tried(behaviour, held=True, seen=seen)
-
-
-def failed(behaviour: str, seen: str) -> Tried:
-    """Return that it did not."""
-    return Tried(behaviour, held=False, seen=seen)
-
-
-def untried(behaviour: str, why: str) -> Tried:
-    """Return that it could not be tested."""
-    return Tried(behaviour, held=None, seen=why)
 
 
 def no_answer(behaviour: str, no: Refused | Doubtful) -> Tried:
     """Return the result for a failed call; only Slack's own refusal contradicts the assumption."""
     if retry_after(no) is not None:
-        return untried(behaviour, "Slack asks to slow down")
+        return Tried(behaviour, "not tried", "Slack asks to slow down")
     if isinstance(no, Doubtful):
-        return untried(behaviour, "no answer of Slack's")
+        return Tried(behaviour, "not tried", "no answer of Slack's")
     if no.error == NOT_SENT:
-        return untried(behaviour, "Slack could not be reached")
-    no_to = untried if no.error in _SETUP else failed
-    return no_to(behaviour, f"refused: {code_of(no)}")
+        return Tried(behaviour, "not tried", "Slack could not be reached")
+    held: Held = "not tried" if no.error in _SETUP else "no"
+    return Tried(behaviour, held, f"refused: {code_of(no)}")
 
 
 def code_of(no: Refused) -> str:
@@ -70,7 +57,10 @@ def completed(tried: Iterable[Tried]) -> list[Tried]:
     found = list(tried)
     told = {each.behaviour for each in found}
     never = [b for b in BEHAVIOURS if b not in told and b not in _PERHAPS]
-    lines = [*found, *(untried(behaviour, "it never came to that") for behaviour in never)]
+    lines = [
+        *found,
+        *(Tried(behaviour, "not tried", "it never came to that") for behaviour in never),
+    ]
     return sorted(lines, key=lambda each: BEHAVIOURS.index(each.behaviour))
 
 
@@ -79,14 +69,13 @@ def table(tried: Iterable[Tried]) -> Iterator[str]:
     yield "| Behaviour | Held | What was seen |"
     yield "|---|---|---|"
     for each in tried:
-        yield f"| `{each.behaviour}` | {_HELD[each.held]} | {each.seen} |"
+        yield f"| `{each.behaviour}` | {each.held} | {each.seen} |"
 
 
 def verdict(tried: Iterable[Tried]) -> str:
     """Return one sentence about all results."""
     found = list(tried)
-    wrong, open_ = ({each.behaviour: 0 for each in found if each.held is h} for h in (False, None))
-    if not wrong and not open_:
-        return f"All {len(found)} held."
-    kinds = (("Did not hold", wrong), ("Could not be tried", open_))
-    return " ".join(f"{what}: {', '.join(names)}." for what, names in kinds if names)
+    kinds = (("Did not hold", "no"), ("Could not be tried", "not tried"))
+    named = [(what, dict.fromkeys(e.behaviour for e in found if e.held == h)) for what, h in kinds]
+    told = " ".join(f"{what}: {', '.join(names)}." for what, names in named if names)
+    return told or f"All {len(found)} held."

@@ -44,7 +44,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
         ],
         "policy": acts.stage.rules.text,
         "wechat": {
-            "planned": [f"{each.fault}" for _, each in wechat.faults],
+            "planned": [f"{fault}" for _, fault in wechat.faults],
             "calls": [*wechat.transcript().splitlines()[-60:]],
             "shared": [{"env": env, "appid": appid} for _, env, appid in wechat.shared[-60:]],
             "words": [[word, about] for word, about in {**TROUBLES, **ERRCODES}.items()],

@@ -127,7 +127,7 @@ class PageServer:
                 offered = await slack.options(user, acts.targets.place(user, body), action, typed)
                 return {"options": [*offered]}
             case {"do": "complete", "typed": str(typed)}:
-                return {"offers": [[each.word, each.about] for each in completions(typed)]}
+                return {"offers": [[*each] for each in completions(typed)]}
             case {"do": "wechat", "order": str(order)}:
                 return {"said": await acts.wechat(order)}
             case {"do": "submit", "values": dict(values)}:

@@ -1,6 +1,7 @@
 """The app's side of the stand-in Slack: its calls are answered, and payloads are delivered to it."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter, time
 from typing import Literal, TypeAlias
@@ -24,7 +25,7 @@ from bot.playground.slack.refusals import RefusedError
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError, ApiCall
 from bot.playground.slack.workspace import Workspace
-from bot.playground.wire import Service, answer
+from bot.playground.wire import answer
 from bot.playground.world import World
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
@@ -54,7 +55,7 @@ class Connected(Workspace):
         self.request_url: str | None = None
         self._ack_timeout = ack_timeout
         self.sockets = Sockets(self, self._loopback, ping_every)
-        self.faults = Faults((*METHODS, RESPONSE_URL), clock)
+        self.faults = Faults((*METHODS, RESPONSE_URL))
         self.fail, self.clear = self.faults.plan, self.faults.clear
         self.limits = Limits(self.faults, clock, self.violations.append)
         self._response_urls = ResponseUrls(self)
@@ -147,11 +148,8 @@ class Connected(Workspace):
     async def _answer(self, request: web.BaseRequest, called: Called) -> web.StreamResponse:
         """Answer a call, with the planned fault for its method, or with a 429 if it comes too early."""
 
-        def record(error: str | None) -> None:
-            self.record(ApiCall(called.method, called.args, error))
-
         def no(error: RefusedError) -> web.Response:
-            record(error.error)
+            self.record(ApiCall(called.method, called.args, error.error))
             return called.no(error)
 
         def usual() -> web.Response:
@@ -159,23 +157,15 @@ class Connected(Workspace):
                 response = called.run()
             except RefusedError as error:
                 return no(error)
-            record(None)
+            self.record(ApiCall(called.method, called.args, None))
             return response
 
-        def refused(fault: Code | RateLimited) -> web.Response:
-            if isinstance(fault, Code):
-                return no(RefusedError(str(fault.code)))
-            response = no(RefusedError("ratelimited"))
-            response.set_status(429)
-            response.headers["Retry-After"] = str(fault.retry_after)
-            return response
+        def failed(fault: Fault) -> web.Response:
+            limited = "ratelimited" if isinstance(fault, RateLimited) else type(fault).__name__
+            return no(RefusedError(str(fault.code) if isinstance(fault, Code) else limited))
 
-        def lost(fault: Fault) -> None:
-            record(type(fault).__name__)
-
-        cleared = self.faults.cleared(called.method)
-        service = Service(usual, refused, lost, cleared)
-        return await answer(self.limits.meet(called), request, self._loopback, service)
+        hold = partial(self._loopback.hold, told=self.faults.cleared(called.method))
+        return await answer(self.limits.meet(called), request, hold, usual, failed)
 
 
 def _accepts_response(kind: str, payload: JsonObject) -> bool:

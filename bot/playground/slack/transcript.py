@@ -151,11 +151,6 @@ class Transcript(StandIn):
         there = message is not None and message.channel == channel and not message.deleted
         return message if there else None
 
-    def is_deleted(self, channel: str, ts: str) -> bool:
-        """Return whether the message with this ts was deleted."""
-        message = self.sought(ts)
-        return message is not None and message.channel == channel and message.deleted
-
     def parents(self, channel: str) -> list[PostedMessage]:
         """Return a channel's messages outside of threads, without ephemeral ones, oldest first."""
         return self._shelved("parents", channel)

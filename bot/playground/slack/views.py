@@ -7,13 +7,16 @@ import json
 from collections.abc import Mapping
 
 from bot.playground.loopback import Json, JsonObject, objects
-from bot.playground.slack.block_kit import view_block_errors
-from bot.playground.slack.checks import Check, Flaw, fields, one_of, plain, string
-from bot.playground.slack.refusals import (
-    RefusedError,
-    invalid_arguments,
-    text_argument,
+from bot.playground.slack.block_kit import (
+    Check,
+    Flaw,
+    fields,
+    one_of,
+    plain,
+    string,
+    view_block_errors,
 )
+from bot.playground.slack.refusals import RefusedError, invalid_arguments, text_argument
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.values import identified, values
 from bot.playground.slack.workspace import Workspace

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bot.playground.faults import Code, Faults, RateLimited
+from bot.playground.faults import Code, Fault, Faults
 from bot.playground.loopback import Json, JsonObject, StandIn, cut
 from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
 from bot.playground.wechat.tokens import LIFETIME, Clock, Codes, IssuedTokens
-from bot.playground.wire import Service, answer
+from bot.playground.wire import answer
 
 SHARE, TOKEN = "shareenv", "token"
 CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
@@ -77,7 +77,7 @@ class LocalWeChat(StandIn):
             "/tcb/listfunctions": self._for_owner(owners_envs.functions_of),
             **{f"{PREFIX}{name}": run for name, run in component.calls.items()},
         }
-        self.faults = Faults((TOKEN, *self._calls), self._clock)
+        self.faults = Faults((TOKEN, *self._calls))
         self.fail, self.clear = self.faults.plan, self.faults.clear
 
     async def __aexit__(self, *_: object) -> None:
@@ -167,16 +167,13 @@ class LocalWeChat(StandIn):
         `usual` performs the call; `note` is called with the errcode, if any, of a call that had no effect.
         """
 
-        def refused(fault: Code | RateLimited) -> web.Response:
-            if isinstance(fault, Code):
-                note(int(fault.code))
-                return self._coded(fault.code, fault.text)
-            note(None)
-            return web.Response(status=429, headers={"Retry-After": str(fault.retry_after)})
+        def failed(fault: Fault) -> web.Response:
+            code = fault if isinstance(fault, Code) else None
+            note(int(code.code) if code else None)
+            return self._coded(code.code, code.text) if code else web.Response()
 
-        cleared = self.faults.cleared(method)
-        service = Service(usual, refused, lambda _: note(None), cleared)
-        return await answer(self.faults.meet(method, args), request, self._loopback, service)
+        hold = partial(self._loopback.hold, told=self.faults.cleared(method))
+        return await answer(self.faults.meet(method, args), request, hold, usual, failed)
 
     def _answered(self, run: Run, asked: Asked, note: Callable[[int | None], None]) -> web.Response:
         try:
