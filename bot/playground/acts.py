@@ -43,6 +43,11 @@ class Acts:
         there = slack.channels.get(channel)
         if there is None or not slack.enters(user, there):
             raise ImpossibleError(f"{slack.people[user].name} cannot look in there.")
+        if not text.strip():
+            raise ImpossibleError("There is nothing to send.")
+        parent = slack.at(channel, thread)
+        if parent and parent.ephemeral_to:
+            raise ImpossibleError("That message is only for you, and has no thread.")
         self._record(user, _typed(text), channel, reply_to=thread)
         word, _, rest = text.strip().partition(" ")
         if word == SLASH_COMMAND and not thread:

@@ -99,6 +99,9 @@ async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Pat
     again.write_text("# two lines\n:as second\n/share-env whoami\n", encoding="utf-8")
     assert "“testers”" in await prompt.play(f":replay {again}")
     assert "cannot be written" in await prompt.play(f":save {tmp_path}")
+    again.write_text(f"/share-env whoami\n:replay {again}\n", encoding="utf-8")
+    assert f"{again} replays itself." in await prompt.play(f":replay {again}")
+    assert ":replay FILE" in await prompt.play(":replay")
     assert lines[:5] == [
         *(":as requester", ":in public", f"/share-env {APPID} core-1", ":as approver"),
         ":click Approve demo0001",
@@ -147,6 +150,9 @@ async def test_lines_of_each_role_are_understood_and_a_wrong_one_is_explained(
     assert "/lunch is not a valid command. Here you can type /share-env and /invite" in said
     assert "was added to this conversation." in said
     assert "was removed from this conversation." in said
+    said = await prompt.play(":say", ':reply "/lunch is" ""')
+    assert said.count("There is nothing to send.") == 2
+    assert "has no thread" in await prompt.play(':reply "/lunch is" hello')
     for word in ("exit", "quit", ":quit", ":q"):
         assert not await orders.follow(word)
 
