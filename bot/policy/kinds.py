@@ -158,31 +158,24 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Allow:
+class _ByRule:
+    rule: Rule
+
+
+class Allow(_ByRule):
     """The share may go ahead."""
 
-    rule: Rule
 
-
-@dataclass(frozen=True, slots=True)
-class NeedsConfirmation:
+class NeedsConfirmation(_ByRule):
     """Allowed once the requester has confirmed."""
 
-    rule: Rule
 
-
-@dataclass(frozen=True, slots=True)
-class NeedsApproval:
+class NeedsApproval(_ByRule):
     """Allowed once an approver of the rule has approved."""
 
-    rule: Rule
 
-
-@dataclass(frozen=True, slots=True)
-class DeniedByRule:
+class DeniedByRule(_ByRule):
     """A deny rule matched."""
-
-    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)

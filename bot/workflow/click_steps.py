@@ -1,6 +1,5 @@
 """The context in which a click is decided, and the closed set of steps that can result. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.command.grammar import Share
@@ -13,7 +12,9 @@ from bot.messages import Message
 from bot.messages.clicks import NothingDone, cannot_tell, refused, too_late
 from bot.messages.decisions import sent_to_approvers
 from bot.messages.words import Words
+from bot.policy.decide import approver_groups, is_operator, may_approve
 from bot.policy.kinds import Person, Policy, Standing, Unreadable
+from bot.workflow.ruling import review
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,23 @@ class ClickContext:
         group = min(groups & set(person.unreadable), default=None)
         return self.cannot_tell(person.unreadable[group], group) if group else None
 
-    def forbidden(
-        self, may: Callable[[Person], bool], groups: frozenset[str], otherwise: NothingDone
-    ) -> "Reply | None":
-        """Return why the person who clicked may not do it; None if they `may`, for which they can be in one of `groups`.
+    def forbidden(self, otherwise: NothingDone, *, operators: bool) -> "Reply | None":
+        """Return why the person who clicked may not do it; None for the requester and approvers, with `operators` also those.
 
         `otherwise` is the reason if Slack told all about them, and they are a member.
         """
-        person = self.clicker
+        person, policy, request = self.clicker, self.policy, self.entry.request
         if isinstance(person, Unreadable):
             return self.cannot_tell(person)
+        rules, by = review(policy, request, self.requester).rules, request.origin.user_id
+
+        def may(person: Person) -> bool:
+            able = self.own or any(may_approve(rule, person, by) for rule in rules)
+            return able or (operators and is_operator(policy, person))
+
         if may(person):
             return None
+        groups = approver_groups(rules) | (policy.operators.groups if operators else set())
         if no := self.unread(person, groups):
             return no
         as_member = may(replace(person, standing=Standing.MEMBER))

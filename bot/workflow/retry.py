@@ -7,10 +7,7 @@ from bot.domain.click import Click
 from bot.domain.outcome import retry_may_help
 from bot.domain.request import Origin, Retry
 from bot.messages.clicks import NothingDone
-from bot.policy.decide import approver_groups, may_approve
-from bot.policy.kinds import Person
-from bot.workflow.click_steps import ClickContext, ClickStep, Reply, Resubmit
-from bot.workflow.ruling import review
+from bot.workflow.click_steps import ClickContext, ClickStep, Resubmit
 
 
 def retry(context: ClickContext) -> ClickStep:
@@ -21,7 +18,7 @@ def retry(context: ClickContext) -> ClickStep:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
         return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
-    if no := _refused(context):
+    if no := context.forbidden(NothingDone.NOT_FOR_RETRY, operators=False):
         return no
     if not context.failed:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
@@ -35,18 +32,6 @@ def retry(context: ClickContext) -> ClickStep:
     )
     share = Share(context.failed, request.env, request.reason, again=request.again)
     return Resubmit(clicked, share, context.requester, Retry(request.id, click.user_id))
-
-
-def _refused(context: ClickContext) -> Reply | None:
-    """Return why the user who clicked may not retry the request; None if they may."""
-    request = context.entry.request
-    rules = review(context.policy, request, context.requester).rules
-
-    def may(person: Person) -> bool:
-        by = request.origin.user_id
-        return context.own or any(may_approve(rule, person, by) for rule in rules)
-
-    return context.forbidden(may, approver_groups(rules), NothingDone.NOT_FOR_RETRY)
 
 
 def share_again(context: ClickContext) -> ClickStep:
