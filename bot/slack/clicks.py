@@ -7,7 +7,6 @@ from functools import partial
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.click import Act, Click
-from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.blocks import Block, value_of
 from bot.messages.clicks import NothingDone, refused
@@ -19,7 +18,7 @@ from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
 from bot.slack.replies import PrivateReplies
 from bot.workflow.click_steps import Reply
-from bot.workflow.clicks import ClickHandler, DecisionModal
+from bot.workflow.clicks import ClickHandler
 
 _PATIENCE = 5.0  # seconds
 
@@ -100,14 +99,12 @@ class ClickListeners:
         The trigger is valid for three seconds, which that check may exceed.
         """
         modal = await self._handler.decision_modal(click)
-        if isinstance(modal.found, Reply):
-            await self._reply(click, modal.found, body)
-        else:
-            await self._decide(act, click, modal, modal.found)
-
-    async def _decide(self, act: Act, click: Click, modal: DecisionModal, entry: Entry) -> None:
-        words = modal.words
-        view = decision(words, entry.request, act, _metadata_of(click))
+        words, entry = modal.words, modal.found
+        if isinstance(entry, Reply):
+            await self._reply(click, entry, body)
+            return
+        metadata = value_of(click.request_id, click.message)
+        view = decision(words, entry.request, act, metadata)
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
@@ -131,8 +128,3 @@ class ClickListeners:
         """Reply privately to the user who clicked."""
         about = click.request_id
         await self._private.send(click, message, replaces=replaces, about=about)
-
-
-def _metadata_of(click: Click) -> str:
-    """Return a modal's metadata: the request's id and the reference of the clicked message."""
-    return value_of(click.request_id, click.message)
