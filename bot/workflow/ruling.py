@@ -11,7 +11,7 @@ from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
-from bot.policy.decide import decide, deciding_rule, owner_of
+from bot.policy.decide import decide, owner_of
 from bot.policy.kinds import (
     Allow,
     Ask,
@@ -89,9 +89,12 @@ def strictest(decisions: Sequence[Decided]) -> Decided:
 
 def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided]) -> Ground | None:
     """Return why a recorded request cannot go on under the current `decisions`; None if one rule and its owner let it."""
-    if any(isinstance(decision, Deny) for _, decision in decisions):
-        return Ground.NOT_ALLOWED
-    if len({deciding_rule(decision) for _, decision in decisions}) > 1:
+    rules = set[str]()
+    for _, decision in decisions:
+        if isinstance(decision, Deny):
+            return Ground.NOT_ALLOWED
+        rules.add(decision.rule.name)
+    if len(rules) > 1:
         return Ground.SEVERAL_RULES
     if owner_of(policy, request.env) != request.owner:
         return Ground.OTHER_OWNER
@@ -111,11 +114,12 @@ def deciding_rules(
     If there is no such rule, nobody can approve the request. Then approvers of any rule that requires an approval, or
     of the rule it was accepted under, can end it.
     """
-    asking = {each.rule: None for _, each in decisions if isinstance(each, NeedsApproval)}
+    asking = {each.rule.name: each.rule for _, each in decisions if isinstance(each, NeedsApproval)}
     if len(asking) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
-        return tuple(asking)
-    before = approving_rule(policy, request)
-    return tuple(dict.fromkeys([*asking, *([before] if before else [])]))
+        return tuple(asking.values())
+    if before := approving_rule(policy, request):
+        asking[before.name] = before
+    return tuple(asking.values())
 
 
 @dataclass(frozen=True, slots=True)
