@@ -251,6 +251,7 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
         (context(State.PLACED), (Reply, False)),
         (context(ENDED, outcome=Shared()), (Reply, True)),
         (context(ENDED, NINTH, outcome=Shared()), (Reply, True)),
+        (context(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
     ],
 )
 def test_a_click_on_cancel_has_this_result(
