@@ -85,12 +85,18 @@ def read(
         .outerjoin(requests, events.c.request == requests.c.id)
         .where(*wanted.conditions())
         .order_by(events.c.id)
+        .limit(_AT_ONCE)
     )
-    with _reported(engine), engine.connect() as connection:
-        rows = connection.execution_options(yield_per=1000).execute(query)
-        for row in rows.mappings():
+    last, more = 0, True
+    while more:
+        # Each part in a transaction of its own: during one that waits for a pager, SQLite's write-ahead log only grows.
+        with _reported(engine), engine.connect() as connection:
+            rows = connection.execute(query.where(events.c.id > last)).mappings().all()
+        for row in rows:
             at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
             yield {name: at if name == "at" else row[name] for name in columns}
+            last = row["id"]
+        more = len(rows) == _AT_ONCE
 
 
 def find(engine: Engine, request: str) -> Entry | None:

@@ -231,6 +231,21 @@ async def test_an_audit_can_read_while_the_bot_writes(ledger: Ledger, engine: En
     assert len(list(read(engine, EVERYTHING))) == 3
 
 
+async def test_an_audit_that_waits_for_its_reader_holds_nothing_of_the_database(
+    database: Database, engine: Engine
+) -> None:
+    events_at(database, *range(4500))
+    reading = read(engine, EVERYTHING)
+    next(reading)  # the rest waits behind a pager
+    if database.is_sqlite:
+        (done,) = database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert done["busy"] == 0
+    else:
+        idle = "datname = current_database() AND state = 'idle in transaction'"
+        assert database.rows(f"SELECT pid FROM pg_stat_activity WHERE {idle}") == []  # noqa: S608
+    assert len(list(reading)) == 4499
+
+
 async def test_a_deletion_ends_just_before_the_given_time(
     database: Database, engine: Engine
 ) -> None:
