@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert, select
 
 from bot.domain.outcome import (
     Cancelled,
@@ -22,6 +23,7 @@ from bot.domain.request import Approval, Request, State
 from bot.guidance import all_guidance
 from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
+from bot.ledger.schema import requests
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import (
@@ -321,6 +323,20 @@ async def test_requests_that_can_be_cancelled_are_listed_for_the_operators(ledge
     listed = [entry.request.id for entry in await ledger.clicks.stoppable("T1")]
     assert listed == [entry.request.id for entry in (confirming, waiting, batch)]
     assert await ledger.clicks.stoppable("T2") == []
+
+
+async def test_of_very_many_that_wait_the_oldest_are_listed(
+    database: Database, ledger: Ledger
+) -> None:
+    first = await asked(ledger)
+    ids = [{"id": f"copy-{n}", "trigger_id": f"copy-{n}"} for n in range(1000)]
+    with database.engine.begin() as connection:
+        row = connection.execute(select(requests)).mappings().one()
+        connection.execute(
+            insert(requests), [{**row, **id_, "created": first.created + 1} for id_ in ids]
+        )
+    for listed in (await ledger.clicks.waiting("T1"), await ledger.clicks.stoppable("T1")):
+        assert (len(listed), listed[0].request.id) == (1000, first.request.id)
 
 
 @pytest.mark.parametrize("no_id", ["nothing", "", "\ud800", "\0", "请求"])

@@ -1,8 +1,11 @@
 import asyncio
 import json
+import logging
 import time
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from bot.domain.link import Link
 from bot.guidance import for_code
@@ -74,6 +77,27 @@ async def test_tokens_that_come_without_a_refresh_token_are_stored_beside_the_pr
     wechat.fail("api_query_auth", Status(200, body))
     await granted(replica, wechat, OTHER, 11.0)
     assert await secrets_of(replica, OTHER) == ("new", refresh_token)
+
+
+async def test_tokens_that_the_ledger_does_not_take_at_once_are_logged_and_stored_later(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    await replica.token()  # so that only the grant is left to store
+    engine, refused = replicas.database.opened[0].engine, list[str]()
+
+    def refuse_once(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE tokens SET value") and not refused:
+            refused.append(statement)
+            raise OperationalError(statement, {}, Exception("the disk is full"))
+
+    event.listen(engine, "before_cursor_execute", refuse_once)
+    await granted(replica, wechat, OTHER, 10.0)
+    await replica.until_stored(OTHER)
+    assert await replica.token(OTHER) == (await replica.kept(OTHER)).value
+    assert endpoints(wechat).count("query_auth") == 1  # a code counts once
+    (line,) = (each for each in caplog.records if each.levelno >= logging.WARNING)
+    reason = "stored as soon as the ledger is up (the disk is full)"
+    assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, reason)
 
 
 @pytest.mark.parametrize("earlier", [1.0, 3600.0])
