@@ -32,7 +32,7 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
         {
             "work_under_way": resources.tasks.__len__,
             "batch_items_waiting": lambda: parts.worker.batches.waiting,
-            "ledger_queue": lambda: resources.ledger.queued,
+            "ledger_queue": lambda: resources.ledger.writer.queued,
             "loop_tasks": lambda: len(asyncio.all_tasks()),
         },
         source.left,
@@ -78,7 +78,7 @@ def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
     ledger, tasks = resources.ledger, resources.tasks
     major: dict[str, PartCheck] = {
         "loop": watch.trouble,
-        "ledger": unless(lambda: ledger.alive, "its thread has died"),
+        "ledger": unless(lambda: ledger.writer.alive, "its thread has died"),
         "tasks": lambda: ended(tasks.kept),
     }
     if socket := parts.socket:

@@ -12,11 +12,11 @@ from bot.domain.request import BEGUN, Request, State, items_of
 from bot.ledger.entries import Entry, stands
 from bot.ledger.events import record, record_each
 from bot.ledger.items import Item, read_items, record_items
+from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import answer_events, columns_of_outcome, step_events
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
 from bot.ledger.statements import NOW, among, compared
-from bot.ledger.writer import Writer, in_transaction
 
 _r = requests.c
 _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
@@ -45,11 +45,8 @@ class ItemAnswered:
     called_again: bool = False
 
 
-class BatchItems:
+class BatchItems(Operations):
     """Writes for the replica that holds a batch; each checks the lease, and writes nothing once another replica has it."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
 
     @in_transaction
     def queue(self, on: Connection, batch: Entry) -> bool:

@@ -10,6 +10,7 @@ from bot.domain.request import BEGUN, MOVES, State
 from bot.ledger.entries import Entry, entry_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
+from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
@@ -22,7 +23,7 @@ from bot.ledger.statements import (
     compared,
     seconds,
 )
-from bot.ledger.writer import Writer, in_transaction
+from bot.ledger.writer import Writer
 
 _MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
 
@@ -96,11 +97,11 @@ class Move:
     place: str | None = None
 
 
-class ClickMoves:
+class ClickMoves(Operations):
     """Reads the requests behind buttons, and moves those that wait for people."""
 
     def __init__(self, writer: Writer, lease: Lease, holder: str) -> None:
-        self._writer = writer
+        super().__init__(writer)
         self._lease = lease
         self._holder = holder
 

@@ -44,7 +44,6 @@ class Entry:
     asked: str | None = None
     decided: float | None = None
     retried_by: str | None = None
-    begun: bool = False
     owed_since: float | None = None
     called_again: bool = False
     told_steps: bool | None = None
@@ -83,7 +82,7 @@ _OWN = ("id", "appid", "env", "owner", "rule", "reason", "batch", "again")
 
 _SAME = (
     *("fence", "created", "place", "taken_over", "ended", "until", "wake", "asked", "decided"),
-    *("retried_by", "begun", "called_again"),
+    *("retried_by", "called_again"),
 )
 """The columns that have the name of the entry's field."""
 

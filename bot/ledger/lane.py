@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.request import BEGUN
 from bot.ledger.entries import Entry, key_of
+from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import LANE, OPEN, replicas, requests
 from bot.ledger.statements import MINE, NOW, OPEN_OF
-from bot.ledger.writer import Writer, in_transaction
 
 _r = requests.c
 
@@ -55,11 +55,8 @@ _REQUEUE_OTHERS = update(requests).where(OPEN_OF, _r.appids.is_not(None), _HAD_I
 _LEAVE = update(requests).where(MINE).values(lane=None, paused=True)
 
 
-class Lane:
+class Lane(Operations):
     """Takes and leaves the lane; an answered batch has left it."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
 
     @in_transaction
     def take(self, on: Connection, batch: Entry) -> bool:

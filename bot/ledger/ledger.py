@@ -1,39 +1,30 @@
 """The ledger: requests, which change state, and events, which are append-only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection, bindparam, func, select, text
 
 from bot.command.grammar import is_appid
-from bot.domain.outcome import Finished, Outcome, Step
-from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger.acceptance import (
-    Acceptance,
-    Accepted,
-    SharedBefore,
-    TooManyBatches,
-    Undelivered,
-    UnderWay,
-    accept,
-    conflict,
-    withdraw,
-)
+from bot.domain.outcome import Finished
+from bot.domain.request import Request, Retry, State
+from bot.ledger import acceptance, events, moves
+from bot.ledger.acceptance import Acceptance, Accepted
 from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
 from bot.ledger.entries import Entry, read_entries
-from bot.ledger.events import EventListener, note
+from bot.ledger.events import EventListener
 from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
-from bot.ledger.moves import answer, move, record_place, record_question, told_steps
+from bot.ledger.operations import Operations, as_method, in_transaction
 from bot.ledger.replica import Replica
 from bot.ledger.schema import requests
 from bot.ledger.seal import Seal
 from bot.ledger.statements import ASKED_BY, compared
 from bot.ledger.tokens import Tokens
-from bot.ledger.writer import LedgerDownError, Writer, in_transaction
+from bot.ledger.writer import LedgerDownError, Writer
 from bot.runtime.observers import Transacted, no_op
 
 _r = requests.c
@@ -57,11 +48,19 @@ _ENVS = (
 )
 
 
-class Ledger:
+class Ledger(Operations):
     """One replica's access to the ledger; every method raises LedgerDownError if the database fails or is too slow.
 
     Every method can be retried after that: a move that was recorded nevertheless is not recorded twice.
     """
+
+    conflict = as_method(acceptance.conflict)
+    place = as_method(moves.place)
+    asked = as_method(moves.asked)
+    answer = as_method(moves.answer)
+    end = as_method(moves.end)
+    note = as_method(events.note)
+    told_steps = as_method(moves.told_steps)
 
     def __init__(  # noqa: PLR0913  # a test may bring its own clock
         self,
@@ -73,44 +72,29 @@ class Ledger:
         *,
         clock: Callable[[], float] = since_boot,
     ) -> None:
-        self._opened = opened
+        self.writer = Writer(opened.engine, on_event=on_event, transacted=transacted)
+        super().__init__(self.writer)
+        self._release = opened.release
         self._holder = holder
-        self._writer = Writer(opened.engine, on_event=on_event, transacted=transacted)
-        self.replica = Replica(self._writer, holder, lease, exclusive=opened.exclusive, clock=clock)
+        self.exclusive = opened.exclusive
+        """Whether no other process can use this database."""
+        self.replica = Replica(self.writer, holder, lease, exclusive=opened.exclusive, clock=clock)
+        self.start = self.replica.start
         self.lease = self.replica.lease
-        self.clicks = ClickMoves(self._writer, self.lease, holder)
-        self.batches = BatchItems(self._writer)
-        self.lane = Lane(self._writer)
+        self.clicks = ClickMoves(self.writer, self.lease, holder)
+        self.batches = BatchItems(self.writer)
+        self.lane = Lane(self.writer)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of the third-party platform with this component appid."""
-        return Tokens(self._writer, platform, seal)
-
-    @property
-    def exclusive(self) -> bool:
-        """Whether no other process can use this database."""
-        return self._opened.exclusive
-
-    async def start(self) -> None:
-        """Send the first heartbeat, and release this replica's old requests or, if it is exclusive, all."""
-        await self.replica.start()
-
-    @property
-    def queued(self) -> int:
-        """The number of jobs that wait for the database."""
-        return self._writer.queued
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread that talks to the database still runs."""
-        return self._writer.alive
+        return Tokens(self.writer, platform, seal)
 
     async def close(self) -> None:
         """Release all requests and close the database."""
         with suppress(LedgerDownError):  # the leases expire anyway
             await self.replica.stop()
-        await self._writer.close()
-        self._opened.release()
+        await self.writer.close()
+        self._release()
 
     async def accept(
         self,
@@ -126,67 +110,14 @@ class Ledger:
         """
         holder = None if state is State.CONFIRMING else self._holder
         # On an error the requester is told that nothing was done, so the request must not stand.
-        undo = partial(withdraw, request=request, retry=retry)
-        with self._writer.run_on_failure(undo, request=request.id):
-            found = await self._writer.run(
-                accept, request, state, holder, patience=patience, retry=retry
+        undo = partial(acceptance.withdraw, request=request, retry=retry)
+        with self.writer.run_on_failure(undo, request=request.id):
+            found = await self.writer.run(
+                acceptance.accept, request, state, holder, patience=patience, retry=retry
             )
         if isinstance(found, Accepted) and holder:
             self.lease.acquired(found.entry)
         return found
-
-    @in_transaction
-    def conflict(
-        self, on: Connection, request: Request
-    ) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
-        """Return what would keep a new request from being recorded now, without recording it."""
-        return conflict(on, request)
-
-    @in_transaction
-    def place(self, on: Connection, entry: Entry, place: str) -> bool:
-        """Record where the answer goes; False if another replica holds the request."""
-        if entry.state is State.WAITING:
-            return record_place(on, entry, place)
-        return move(on, entry, State.PLACED, [("placed", {})], {"place": place})
-
-    @in_transaction
-    def asked(self, on: Connection, entry: Entry, where: str) -> bool:
-        """Record where the approvers were asked, and release the request until half of its time has passed.
-
-        False if another replica holds it, or it no longer waits.
-        """
-        return record_question(on, entry, where)
-
-    @in_transaction
-    def answer(  # noqa: PLR0913  # as in `moves`
-        self,
-        on: Connection,
-        entry: Entry,
-        outcome: Outcome,
-        seconds: float = 0.0,
-        steps: Sequence[Step] = (),
-        *,
-        called_again: bool = False,
-    ) -> Entry | None:
-        """Record the outcome and the steps towards it; None if another replica holds the request.
-
-        `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
-        """
-        return answer(on, entry, outcome, seconds, steps, called_again=called_again)
-
-    @in_transaction
-    def end(self, on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
-        """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
-
-        The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
-        """
-        lane = {"lane": None} if entry.request.appids else {}
-        return move(on, entry, State.ENDED, [(how, {"detail": why})], lane)
-
-    @in_transaction
-    def note(self, on: Connection, kind: str, origin: Origin, facts: Mapping[str, object]) -> None:
-        """Record an event that changes no request."""
-        note(on, kind, origin, facts)
 
     @in_transaction
     def history(
@@ -204,11 +135,6 @@ class Ledger:
         """Return the requests that shared an env, among the newest `limit` that shared it or were batches for it."""
         found = read_entries(on, _SHARES_OF_ENV, the_env=env, most=limit)
         return [e for e in found if not isinstance(e.outcome, Finished) or e.outcome.tally.shared]
-
-    @in_transaction
-    def told_steps(self, on: Connection, request: Request, outcome: Outcome) -> bool | None:
-        """Tell whether earlier answers told all receivers the remaining steps; None if nothing was shared."""
-        return told_steps(on, request, outcome)
 
     @in_transaction
     def envs(self, on: Connection, limit: int) -> list[str]:

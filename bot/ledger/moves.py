@@ -59,7 +59,7 @@ _FIRST_UNTOLD = (
 )
 
 
-def move(
+def _move(
     on: Connection,
     entry: Entry,
     to: State,
@@ -74,13 +74,19 @@ def move(
     return True
 
 
-def record_place(on: Connection, entry: Entry, place: str) -> bool:
-    """Record where the answer to a waiting request goes; False if another replica holds it or it no longer waits."""
-    return on.execute(_WITH_PLACE, {**key_of(entry), "place": place}).rowcount == 1
+def place(on: Connection, entry: Entry, place: str) -> bool:
+    """Record where the answer goes; False if another replica holds the request, or it no longer waits."""
+    columns = {"place": place}
+    if entry.state is State.WAITING:
+        return on.execute(_WITH_PLACE, {**key_of(entry), **columns}).rowcount == 1
+    return _move(on, entry, State.PLACED, [("placed", {})], columns)
 
 
-def record_question(on: Connection, entry: Entry, where: str) -> bool:
-    """Record where the approvers were asked, and release the request until half of its time has passed; False as in `record_place`."""
+def asked(on: Connection, entry: Entry, where: str) -> bool:
+    """Record where the approvers were asked, and release the request until half of its time has passed.
+
+    False if another replica holds it, or it no longer waits.
+    """
     return on.execute(_ASKED, {**key_of(entry), "asked": where}).rowcount == 1
 
 
@@ -88,19 +94,31 @@ def answer(  # noqa: PLR0913  # one column or event each
     on: Connection,
     entry: Entry,
     outcome: Outcome,
-    seconds: float,
-    steps: Sequence[Step],
+    seconds: float = 0.0,
+    steps: Sequence[Step] = (),
     *,
-    called_again: bool,
+    called_again: bool = False,
 ) -> Entry | None:
-    """Record the outcome and the steps towards it; None if another replica holds the request."""
+    """Record the outcome and the steps towards it; None if another replica holds the request.
+
+    `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
+    """
     if entry.request.appids:
         requeue_others(on, entry)
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
-    if not move(on, entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns):
+    if not _move(on, entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns):
         return None
     steps_known = told_steps(on, entry.request, outcome)
     return answered(entry, outcome, called_again=called_again, told_steps=steps_known)
+
+
+def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
+    """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
+
+    The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
+    """
+    lane = {"lane": None} if entry.request.appids else {}
+    return _move(on, entry, State.ENDED, [(how, {"detail": why})], lane)
 
 
 def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | None:

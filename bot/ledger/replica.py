@@ -13,6 +13,7 @@ from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, key_of, stands
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease, since_boot
+from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import (
     HALF_TIME,
@@ -97,7 +98,7 @@ _RELEASE = update(requests).where(STANDS, compared(_r.holder)).values(holder=Non
 _RELEASE_ALL = update(requests).where(compared(_r.holder), OPEN).values(holder=None)
 
 
-class Replica:
+class Replica(Operations):
     """Holds requests by leases of `seconds`; `exclusive` if no other process can use the ledger."""
 
     def __init__(
@@ -109,7 +110,7 @@ class Replica:
         exclusive: bool,
         clock: Callable[[], float] = since_boot,
     ) -> None:
-        self._writer = writer
+        super().__init__(writer)
         self._seconds = seconds
         self._clock = clock
         self.lease = Lease(math.inf if exclusive else seconds, clock)
@@ -129,9 +130,10 @@ class Replica:
 
         await self._heartbeat_after(release)
 
-    async def stop(self) -> None:
+    @in_transaction
+    def stop(self, on: Connection) -> None:
         """Release all requests and delete the lease."""
-        await self._writer.run(self._release_all)
+        self._release_all(on)
 
     async def heartbeat(self) -> None:
         """Send a heartbeat, which renews the lease."""
@@ -155,23 +157,21 @@ class Replica:
             self.lease.acquired(entry)
         return held
 
-    async def release_waiting(self, entry: Entry) -> None:
+    @in_transaction
+    def release_waiting(self, on: Connection, entry: Entry) -> None:
         """Release a request that waits for its approvers: until half of its time has passed, and the second time until all has."""
-        await self._writer.run(lambda on: on.execute(_RELEASE_WAITING, key_of(entry)))
+        on.execute(_RELEASE_WAITING, key_of(entry))
 
-    async def owe(self, entry: Entry, why: str, at_least: float = 0.0) -> None:
+    @in_transaction
+    def owe(self, on: Connection, entry: Entry, why: str, at_least: float = 0.0) -> None:
         """Release a request whose next message Slack refuses for now; `why` becomes the detail of the event `owed`.
 
         Any replica may take it over after a third of the time for which it has been owed, at least 2 and at most 300
         seconds, and no sooner than `at_least` seconds from now.
         """
         owing = {**key_of(entry), "the_state": entry.state.value, "at_least": at_least}
-
-        def work(on: Connection) -> None:
-            if on.execute(_OWE, owing).rowcount and entry.owed_since is None:
-                record(on, "owed", entry.request, {"detail": why})
-
-        await self._writer.run(work)
+        if on.execute(_OWE, owing).rowcount and entry.owed_since is None:
+            record(on, "owed", entry.request, {"detail": why})
 
     async def take_over(self, limit: int) -> list[Entry]:
         """Take over up to `limit` requests that no live replica holds; the oldest first."""

@@ -23,10 +23,11 @@ from sqlalchemy import (
     update,
 )
 
+from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import tokens
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
-from bot.ledger.writer import Writer, in_transaction
+from bot.ledger.writer import Writer
 
 TICKET, COMPONENT = "ticket", "component"
 """The names of the platform's own ticket and token; all other names are owners' appids."""
@@ -103,11 +104,11 @@ class OwnerPush:
     mark: str
 
 
-class Tokens:
+class Tokens(Operations):
     """One platform's tokens; every method raises LedgerDownError if the database fails or is too slow."""
 
     def __init__(self, writer: Writer, platform: str, seal: Seal) -> None:
-        self._writer = writer
+        super().__init__(writer)
         self._platform = platform
         self._seal = seal
 

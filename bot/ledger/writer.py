@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -234,22 +233,3 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-class _Writing(Protocol):
-    _writer: Writer
-
-
-Self = TypeVar("Self", bound=_Writing)
-
-
-def in_transaction(
-    work: Callable[Concatenate[Self, Connection, P], T],
-) -> Callable[Concatenate[Self, P], asyncio.Future[T]]:
-    """Make a method run in the writer's thread, within a transaction of its `_writer`, and return a future."""
-
-    @wraps(work)
-    def run(self: Self, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
-        return self._writer.run(lambda on: work(self, on, *given, **named))
-
-    return run

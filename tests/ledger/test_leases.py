@@ -627,5 +627,5 @@ async def test_the_ledger_counts_as_writable_if_the_last_renewal_succeeded(
     assert not ledger.replica.writable
     await ledger.replica.heartbeat()
     assert ledger.replica.writable
-    assert ledger.alive
-    assert ledger.queued == 0
+    assert ledger.writer.alive
+    assert ledger.writer.queued == 0

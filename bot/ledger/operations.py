@@ -1,0 +1,47 @@
+"""Operations on the ledger: functions that run in the writer's thread, in one transaction each, as methods for the loop."""
+
+import asyncio
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from bot.ledger.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Operations:
+    """Methods that run in transactions of a writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+
+Self = TypeVar("Self", bound=Operations)
+
+
+def in_transaction(
+    work: Callable[Concatenate[Self, Connection, P], T],
+) -> Callable[Concatenate[Self, P], asyncio.Future[T]]:
+    """Make a method run in the writer's thread, within a transaction, and return a future."""
+
+    @wraps(work)
+    def run(self: Self, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
+        return self._writer.run(lambda on: work(self, on, *given, **named))
+
+    return run
+
+
+def as_method(
+    work: Callable[Concatenate[Connection, P], T],
+) -> Callable[Concatenate[Operations, P], asyncio.Future[T]]:
+    """Make such a method of a function."""
+
+    @wraps(work)
+    def run(self: Operations, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
+        return self._writer.run(work, *given, **named)
+
+    return run
