@@ -16,7 +16,7 @@ from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import answer_events, columns_of_outcome, step_events
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
-from bot.ledger.statements import NOW, among, compared
+from bot.ledger.statements import among, columns_in, compared
 
 _r = requests.c
 _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
@@ -25,7 +25,7 @@ _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
 _BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True))
 _PUT_BACK = update(requests).where(_THIS, _OPEN, _r.begun).values(begun=bindparam("may_be_shared"))
-_OVER = {"state": State.ENDED.value, "ended": NOW}
+_OVER = columns_in(State.ENDED)
 _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _OPEN).values(_OVER).returning(_r.id)
 _END_NOT_BEGUN = _END_LEFT.where(~_r.begun)

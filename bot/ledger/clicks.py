@@ -14,12 +14,12 @@ from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
-    NOTHING_OWED,
     NOW,
     OF_TEAM,
     PAIR,
     READ_AT,
     among,
+    columns_in,
     compared,
     seconds,
 )
@@ -55,13 +55,11 @@ A request that ends between the two queries is found by the second one, or was n
 _CHANGE = (
     update(requests)
     .where(compared(_r.id), compared(_r.state), or_(_r.until.is_(None), _r.until > NOW))
-    .values(fence=_r.fence + 1, until=NOW + seconds("patience"), **NOTHING_OWED)
+    .values(fence=_r.fence + 1, until=NOW + seconds("patience"))
     .returning(requests, READ_AT)
 )
 _MOVE = {
-    to: _CHANGE.values(state=to.value)
-    .values({"decided": NOW} if to is not State.WAITING else {})
-    .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
+    to: _CHANGE.values(columns_in(to)).values({"decided": NOW} if to is not State.WAITING else {})
     for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
 }
 # If a move was rolled back, another click may have got the same fence and holder, but not the same times.

@@ -12,17 +12,12 @@ from bot.ledger.lane import requeue_others
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import SHARED, events, requests
-from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, NOW, among, compared
+from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, among, columns_in, compared
 
 _r = requests.c
 
 _MOVE = {
-    to: Prepared(
-        update(requests)
-        .where(MINE, among(before(to)))
-        .values(state=to.value, **NOTHING_OWED)
-        .values({"ended": NOW, "response_url": None} if to is State.ENDED else {})
-    )
+    to: Prepared(update(requests).where(MINE, among(before(to))).values(columns_in(to)))
     for to in (State.PLACED, State.ANSWERED, State.ENDED)
 }
 _WAITS = update(requests).where(MINE, among([State.WAITING]))

@@ -28,9 +28,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from bot.domain.request import State
 from bot.ledger.schema import OPEN, requests
 
-NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
-"""The columns that every move resets, since it supersedes an owed message."""
-
 
 def upsert(
     table: Table, names: Sequence[str], rows: Select[Any], on_conflict: str = "DO NOTHING"
@@ -72,6 +69,9 @@ OWED_SECONDS = NOW - func.min(requests.c.owed)
 HALF_TIME = (NOW + requests.c.until) / 2
 """The middle between now and the end of a request's wait."""
 
+NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
+"""The columns that every move resets, since it supersedes an owed message."""
+
 READ_AT = NOW.label("read_at")
 """When a row was read, for `Entry.at`."""
 
@@ -94,6 +94,12 @@ def value_of(column: Column[Any]) -> ColumnElement[Any]:
 def seconds(name: str) -> ColumnElement[float]:
     """Return a parameter in seconds."""
     return bindparam(name, type_=Float)
+
+
+def columns_in(state: State) -> dict[str, Any]:
+    """Return the columns that every move to a state fills."""
+    over = {"ended": NOW, "response_url": None} if state is State.ENDED else {}
+    return {"state": state.value, **NOTHING_OWED, **over}
 
 
 def among(states: Iterable[State]) -> ColumnElement[bool]:
