@@ -101,7 +101,8 @@ class BatchItems(Operations):
             return 0
         record_items(on, batch)
         waiting = _end_all(on, batch, _END_NOT_BEGUN, Cancelled(by))
-        record(on, "cancelled", batch, {"detail": f"{len(waiting)} items", "user": by})
+        if waiting:
+            record(on, "cancelled", batch, {"detail": f"{len(waiting)} items", "user": by})
         return len(waiting)
 
     @in_transaction

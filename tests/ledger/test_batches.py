@@ -391,10 +391,12 @@ async def test_a_cancellation_ends_only_items_that_have_not_begun(
     assert [*event.values()] == [batch.request.id, "2 items", "U1"]
 
 
-async def test_a_second_cancellation_has_no_effect(ledger: Ledger) -> None:
+async def test_a_second_cancellation_has_no_effect(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger)
     assert await ledger.batches.cancel(batch.request, "U1") == 3
-    assert await ledger.batches.cancel(batch.request, "U1") == 0
+    before = database.kinds()
+    assert await ledger.batches.cancel(batch.request, "U2") == 0
+    assert database.kinds() == before
 
 
 @pytest.mark.parametrize("recorded", [False, True])
