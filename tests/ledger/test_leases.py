@@ -544,16 +544,21 @@ async def test_a_request_that_is_withdrawn_in_time_is_not_recorded(
     assert database.kinds() == []
 
 
-async def test_a_request_that_has_continued_is_not_withdrawn(ledger: Ledger) -> None:
-    entry = await accepted(ledger)
-    await ledger.place(entry, "C1/1.5")
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING])
+async def test_a_request_that_has_continued_is_not_withdrawn(ledger: Ledger, state: State) -> None:
+    entry = await accepted(ledger, state=state)
+    if state is State.CONFIRMING:
+        assert await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "confirmed"))
+    else:
+        assert await ledger.place(entry, "C1/1.5")
+    before = await current(ledger, entry)
     for request in (entry.request, new_request(env=entry.request.env)):
         asking = asyncio.create_task(ledger.accept(request))
         await asyncio.sleep(0)
         asking.cancel()
         await asyncio.wait([asking])
     await ledger.replica.heartbeat()
-    assert (await current(ledger, entry)).state is State.PLACED
+    assert await current(ledger, entry) == before
 
 
 async def test_a_take_over_whose_caller_is_gone_is_undone(
