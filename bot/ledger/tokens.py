@@ -150,13 +150,8 @@ class Tokens(Operations):
         how = _FAILED if free else _NOTED
         return _changes(on, how, {**self._held(claim), "error": error})
 
-    @in_transaction
-    def release(self, on: Connection, claim: StoredToken) -> None:
-        """End a claim without a renewal."""
-        on.execute(_RELEASE, self._held(claim))
-
-    def release_later(self, claim: StoredToken) -> None:
-        """End a claim in the background, for a renewal that is being cancelled."""
+    def release(self, claim: StoredToken) -> None:
+        """End a claim without a renewal, in the background: the renewal may be cancelled, or need not wait for it."""
         fill = self._held(claim)
         self._writer.run_later(lambda on: on.execute(_RELEASE, fill), token=claim.name)
 

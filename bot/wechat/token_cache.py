@@ -82,7 +82,7 @@ class TokenCache:
                     return found
                 continue
             if found := self._usable(claim, refused):
-                await self._tokens.release(claim)
+                self._tokens.release(claim)
                 return found
             try:
                 async with asyncio.timeout(RENEWAL_TIMEOUT):
@@ -91,7 +91,7 @@ class TokenCache:
                 issued = NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link_of(name))
             except BaseException:
                 # Also when cancelled: other replicas need not wait for the claim to expire.
-                self._tokens.release_later(claim)
+                self._tokens.release(claim)
                 raise
             if isinstance(issued, NoToken):
                 if await self._tokens.failed(claim, issued.guidance.key):
