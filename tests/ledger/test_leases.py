@@ -245,11 +245,16 @@ async def test_a_replica_whose_lease_has_expired_may_finish_requests_that_no_oth
 
 
 async def test_a_request_under_a_valid_lease_is_held_without_a_query(
-    database: Database, ledger: Ledger
+    database: Database, ledger: Ledger, gone: Ledger
 ) -> None:
-    entry = await accepted(ledger)
+    entry = await accepted(gone)
+    await gone.close()
+    (taken,) = await ledger.replica.take_over(9)
+    assert taken.request == entry.request
+    its_own = await accepted(ledger)
     database.statements.clear()
-    assert await ledger.replica.holds(entry)
+    assert await ledger.replica.holds(its_own)
+    assert await ledger.replica.holds(taken)
     assert database.statements == []
 
 
