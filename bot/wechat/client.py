@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
-from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown
+from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown, doubted
 from bot.guidance import AutoRetry, Trouble, for_trouble
 from bot.runtime.cache import Cache
 from bot.wechat import api
@@ -91,16 +92,15 @@ class WeChat:
         on_step: Callable[[Step], None],
         may_call: Callable[[], Awaitable[bool]],
     ) -> Called:
-        token = await self._first_token(owner, may_call)
-        if not isinstance(token, str):
-            return token
+        token = await self.tokens.token(owner)
+        if isinstance(token, NoToken):
+            return Failed(token.guidance, token.said, 0, token.link)
+        if not await may_call():
+            return Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
         end = self.clock() + TOTAL_SECONDS
         used: Counter[AutoRetry] = Counter()
         in_doubt = False
-        link = status = None
-        tries = 0
-        while True:
-            tries += 1
+        for tries in count(1):
             began = self.clock()
             call, seconds = api.share_env(token, env, appid), min(self.timeout, end - began)
             answer = await self.wechat.post(call, seconds, api.read)
@@ -109,8 +109,9 @@ class WeChat:
                 on_step(Step("call", took, "done"))
                 return Shared(tries)
             guidance, said = api.guidance_for(answer)
-            status = answer.status if isinstance(answer, api.Troubled) else None
             on_step(Step("call", took, guidance.key, said))
+            status = answer.status if isinstance(answer, api.Troubled) else None
+            failed = Failed(guidance, said, tries, status=status)
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
@@ -118,7 +119,7 @@ class WeChat:
             if guidance.retry is AutoRetry.RENEW:
                 newer = await self._renew(owner, token, on_step)
                 if isinstance(newer, NoToken):
-                    guidance, said, link = newer.guidance, newer.said or said, newer.link
+                    failed = Failed(newer.guidance, newer.said or said, tries, newer.link)
                     break
                 token = newer
             pause = self._pause(guidance.retry, used)
@@ -127,18 +128,7 @@ class WeChat:
             await self.sleep(pause)
             if not await may_call() or self.clock() + _LEAST_SECONDS > end:
                 break
-        if in_doubt:
-            return Unknown(guidance, said, tries, status)
-        return Failed(guidance, said, tries, link, status)
-
-    async def _first_token(
-        self, owner: str, may_call: Callable[[], Awaitable[bool]]
-    ) -> str | Failed | Unknown:
-        """Return the token for the first call, or the outcome if that cannot be made."""
-        token = await self.tokens.token(owner)
-        if isinstance(token, NoToken):
-            return Failed(token.guidance, token.said, 0, token.link)
-        return token if await may_call() else Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+        return doubted(failed) if in_doubt else failed
 
     async def _renew(
         self, owner: str, refused: str, on_step: Callable[[Step], None]
