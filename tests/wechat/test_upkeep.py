@@ -77,7 +77,7 @@ async def test_requests_during_a_renewal_use_the_token_that_is_still_valid(
     assert (await replica.kept(OWNER)).value != old
 
 
-async def test_at_the_start_the_platform_gets_its_token_first_and_then_every_owner(
+async def test_at_the_start_the_platform_gets_its_token_first_and_then_the_owners_five_at_once(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     owners = tuple(f"wx{number:016x}" for number in range(12))
@@ -85,8 +85,17 @@ async def test_at_the_start_the_platform_gets_its_token_first_and_then_every_own
         wechat.platform.authorize(each)
     replica = replicas.make(owners=owners)
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.fail("api_authorizer_token", Slow(after_effect=True), times=None)
+
+    def renewed() -> int:
+        calls = wechat.platform.calls
+        return len({call.owner for call in calls if call.endpoint == "api_authorizer_token"})
+
     async with keeping(replica):
-        await wechat.until(lambda _: endpoints(wechat).count("authorizer_token") == 12)
+        await wechat.until(lambda _: renewed() == 5)
+        assert len(set(await replica.tokens.all()) & set(owners)) == 5
+        wechat.clear("api_authorizer_token")
+        await wechat.until(lambda _: renewed() == 12)
     await replica.chain.close(5)
     assert endpoints(wechat)[0] == "component_token"
     assert endpoints(wechat).count("component_token") == 1
