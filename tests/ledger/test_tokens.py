@@ -218,30 +218,6 @@ LATE: dict[str, Late] = {
 }
 
 
-@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_a_late_result_changes_nothing_while_another_replica_renews(
-    database: Database, tokens: Tokens, others: Tokens, late: Late
-) -> None:
-    claim = await claimed(tokens)
-    expire_claims(database)
-    await claimed(others)
-    before = rows(database)
-    assert not await late(tokens, claim)
-    assert rows(database) == before
-
-
-@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_a_late_result_changes_nothing_after_another_replica_has_renewed(
-    database: Database, tokens: Tokens, others: Tokens, late: Late
-) -> None:
-    claim = await claimed(tokens)
-    expire_claims(database)
-    await saved(others, "token-2", "refresh-2")
-    before = rows(database)
-    assert not await late(tokens, claim)
-    assert rows(database) == before
-
-
 async def test_a_renewed_token_is_stored_and_its_claim_is_released(
     tokens: Tokens, others: Tokens
 ) -> None:
@@ -445,17 +421,52 @@ async def test_a_push_without_tokens_does_not_affect_a_renewal_in_progress(
     assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
 
 
+async def another_renews(database: Database, others: Tokens) -> None:
+    expire_claims(database)
+    await claimed(others)
+
+
+async def another_has_renewed(database: Database, others: Tokens) -> None:
+    expire_claims(database)
+    await saved(others, "token-2", "refresh-2")
+
+
+async def the_owner_grants(_: Database, others: Tokens) -> None:
+    assert await granted(others, "token-2", "refresh-2")
+
+
+async def the_owner_withdraws(_: Database, others: Tokens) -> None:
+    assert await others.revoke(push_of(), "61003")
+    kept = await found(others)
+    assert (kept.issued, kept.expires, kept.error) == (None, None, "61003")
+
+
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_granted_tokens_take_precedence_over_a_renewal_in_progress(
-    database: Database, tokens: Tokens, others: Tokens, late: Late
+@pytest.mark.parametrize(
+    ("meanwhile", "then"),
+    [
+        (another_renews, None),
+        (another_has_renewed, ("token-2", "refresh-2")),
+        (the_owner_grants, ("token-2", "refresh-2")),
+        (the_owner_withdraws, (None, None)),
+    ],
+)
+async def test_a_late_result_changes_nothing(
+    database: Database,
+    tokens: Tokens,
+    others: Tokens,
+    meanwhile: Callable[[Database, Tokens], Awaitable[None]],
+    then: tuple[str | None, str | None] | None,
+    late: Late,
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
     claim = await claimed(tokens)
-    assert await granted(others, "token-2", "refresh-2")
+    await meanwhile(database, others)
     before = rows(database)
     assert not await late(tokens, claim)
     assert rows(database) == before
-    assert secrets(await claimed(tokens)) == ("token-2", "refresh-2")
+    again = await tokens.claim(OWNER, LEASE)
+    assert (again and secrets(again)) == then
 
 
 async def test_the_granted_tokens_of_an_unknown_owner_are_stored(
@@ -465,21 +476,6 @@ async def test_the_granted_tokens_of_an_unknown_owner_are_stored(
     kept = await found(tokens)
     assert secrets(kept) == ("token-1", "refresh-1")
     assert kept.life == pytest.approx(LIFE, abs=0.01)
-
-
-@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
-async def test_withdrawn_tokens_are_not_restored_by_a_renewal_in_progress(
-    database: Database, tokens: Tokens, others: Tokens, late: Late
-) -> None:
-    await saved(tokens, "token-1", "refresh-1")
-    claim = await claimed(tokens)
-    assert await others.revoke(push_of(), "61003")
-    before = rows(database)
-    assert not await late(tokens, claim)
-    assert rows(database) == before
-    kept = await claimed(tokens)
-    assert (*secrets(kept), kept.issued, kept.expires) == (None, None, None, None)
-    assert kept.error == "61003"
 
 
 async def test_a_new_authorisation_clears_an_owners_trouble(tokens: Tokens) -> None:

@@ -56,17 +56,6 @@ async def test_a_thousand_requests_at_expiry_make_one_renewal_of_each_token(
     assert (await replica.kept(OWNER)).value == new
 
 
-async def test_a_thousand_refusals_of_one_token_make_one_renewal(
-    replica: Replica, wechat: LocalWeChat
-) -> None:
-    refused = await replica.token()
-    wechat.platform.calls.clear()
-    got = await asyncio.gather(*(replica.chain.renew(OWNER, refused) for _ in range(MANY)))
-    assert Counter(endpoints(wechat)) == {"authorizer_token": 1}
-    (new,) = set(got)
-    assert (isinstance(new, str), new == refused) == (True, False)
-
-
 async def test_requests_and_refusals_at_once_end_with_one_new_token(
     replica: Replica, wechat: LocalWeChat, clock: Clock
 ) -> None:

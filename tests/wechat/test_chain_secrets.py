@@ -1,7 +1,6 @@
 """No secret of the platform is in any log line, error or repr, whatever goes wrong."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from bot.ops.logs.setup import set_up
 from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
-from tests.conftest import Clock
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
 
@@ -97,26 +95,3 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
         "authorisation withdrawn",
     ):
         assert message in logged
-
-
-async def test_every_secret_in_the_ledger_is_sealed(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat
-) -> None:
-    await replica.token()
-    for name in ("ticket", "component", OWNER):
-        row = replicas.row(name)
-        sealed = [str(row["value"]), str(row["refresh_token"])][: 2 if name == OWNER else 1]
-        assert all(each.startswith("fernet:") for each in sealed)
-        assert "made-up" not in json.dumps(row)
-    assert (await replica.kept(OWNER)).refresh_token == wechat.platform.refresh_token(OWNER)
-
-
-async def test_the_reason_for_a_missing_token_contains_no_token(
-    replica: Replica, wechat: LocalWeChat, clock: Clock
-) -> None:
-    for errcode in (40001, 61023, 61004, 40125, -1):
-        wechat.fail("api_component_token", Code(errcode), times=None)
-        got = await replica.chain.token(OWNER)
-        assert isinstance(got, NoToken)
-        assert "made-up" not in repr(got)
-        clock.now += 5

@@ -205,17 +205,6 @@ def test_any_other_bytes_are_refused_and_never_raise(encrypted: str) -> None:
     assert decrypt(KEY, encrypted) is None
 
 
-@given(st.integers(0, len(b64decode(V1.encrypted)) - 1), st.integers(1, 255))
-def test_a_flipped_byte_never_raises_and_never_leaves_the_message_as_it_was(
-    at: int, flip: int
-) -> None:
-    cipher = bytearray(b64decode(V1.encrypted))
-    cipher[at] ^= flip
-    found = decrypt(key_of(V1.key), b64encode(cipher).decode())
-    # It may still decrypt to something: the signature protects a message as a whole.
-    assert found != Decrypted(V1.message, V1.appid)
-
-
 @given(st.integers(0, 42), st.sampled_from(BASE64))
 def test_another_key_decrypts_nothing(at: int, letter: str) -> None:
     other = key_of(V4.key[:at] + letter + V4.key[at + 1 :])
@@ -231,11 +220,6 @@ def test_stray_bits_at_the_end_of_a_key_are_ignored(last: str) -> None:
 @given(st.text(BASE64, min_size=43, max_size=43))
 def test_each_key_of_43_letters_is_32_bytes(encoding_aes_key: str) -> None:
     assert len(key_of(encoding_aes_key)) == 32
-
-
-@given(*[st.text(st.characters())] * 4)
-def test_signing_never_raises(token: str, timestamp: str, nonce: str, encrypted: str) -> None:
-    assert len(signature(token, timestamp, nonce, encrypted)) == 40
 
 
 def test_a_decrypted_message_is_not_in_the_repr() -> None:

@@ -311,26 +311,16 @@ def test_a_mebibyte_of_nested_elements_is_refused(nesting: bytes) -> None:
     assert read(Posted("", TICKET_PUSH.query, nesting)) is PushRefusal.NOT_XML
 
 
-ENCRYPTED_AT = TICKET_PUSH.body.index(b"[CDATA[", TICKET_PUSH.body.index(b"<Encrypt>")) + 7
-ENCRYPTED = TICKET_PUSH.body[ENCRYPTED_AT : TICKET_PUSH.body.index(b"]]>", ENCRYPTED_AT)]
-
-
-@given(st.integers(0, len(TICKET_PUSH.body) - 1), st.integers(1, 255))
-def test_a_flipped_byte_is_refused_unless_it_is_in_an_ignored_place(at: int, flip: int) -> None:
-    body = bytearray(TICKET_PUSH.body)
-    body[at] ^= flip
-    found = read(Posted("", TICKET_PUSH.query, bytes(body)))
-    if isinstance(found, PushRefusal):
-        return
-    assert (found, ENCRYPTED in body) == (Ticket(NOW, TICKET), True)
-
-
 @pytest.mark.parametrize("flip", [1, 2, 32, 128, 255])
-def test_a_change_of_any_encrypted_byte_is_refused(flip: int) -> None:
-    for at in range(ENCRYPTED_AT, ENCRYPTED_AT + len(ENCRYPTED)):
+def test_a_change_of_any_byte_is_refused_unless_it_is_in_an_ignored_place(flip: int) -> None:
+    encrypted = next(piece for piece in TICKET_PUSH.body.split(b"]]>") if b"<Encrypt>" in piece)
+    encrypted = encrypted.rpartition(b"[")[2]
+    for at in range(len(TICKET_PUSH.body)):
         body = bytearray(TICKET_PUSH.body)
         body[at] ^= flip
-        assert isinstance(read(Posted("", TICKET_PUSH.query, bytes(body))), PushRefusal), at
+        found = read(Posted("", TICKET_PUSH.query, bytes(body)))
+        ignored = found == Ticket(NOW, TICKET) and encrypted in body
+        assert ignored or isinstance(found, PushRefusal), at
 
 
 def test_a_truncated_push_is_refused() -> None:
@@ -359,11 +349,6 @@ QUERIES = st.dictionaries(
 @given(QUERIES, st.binary() | st.text().map(lambda text: xml({"Encrypt": text})))
 def test_an_unsigned_push_is_refused_and_never_raises(query: dict[str, str], body: bytes) -> None:
     assert isinstance(read_push(PLATFORM, query, body, NOW), PushRefusal)
-
-
-@given(st.binary(), st.text(max_size=20))
-def test_any_decrypted_message_is_read_without_an_error(message: bytes, appid: str) -> None:
-    assert isinstance(read(containing(message, appid)), PushRefusal)
 
 
 def test_the_secrets_of_a_push_are_not_in_its_repr() -> None:
