@@ -13,7 +13,7 @@ from bot.guidance import Trouble, for_trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.component_api import Issued
-from bot.wechat.tokens import NoToken
+from bot.wechat.tokens import Cached, NoToken
 
 CLAIM_SECONDS = 10.0
 """For how long a replica claims a renewal; if it dies, another may renew the token after that."""
@@ -35,13 +35,6 @@ def link_of(name: str) -> Link:
     return _LINKS.get(name, Link.OWNER)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    value: str = field(repr=False)
-    reread_at: float
-    expires: float
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class TokenCache:
     """Caches the tokens of one platform. `refused` is a token that WeChat rejected. Raises LedgerDownError."""
@@ -49,7 +42,7 @@ class TokenCache:
     _tokens: Tokens
     _clock: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
+    _entries: dict[str, Cached] = field(default_factory=dict, init=False)
 
     def cached(self, name: str, refused: str | None = None) -> str | None:
         """Return the cached token if it was read within the last minute; no I/O."""
@@ -109,4 +102,4 @@ class TokenCache:
 
     def _store(self, name: str, value: str, left: float) -> None:
         now, left = self._clock(), left - _MARGIN
-        self._entries[name] = _Entry(value, now + min(left, _CACHED_FOR), now + left)
+        self._entries[name] = Cached(value, now + min(left, _CACHED_FOR), now + left)

@@ -7,7 +7,7 @@ and from which all other systems read. Source: developers.weixin.qq.com, "Access
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -51,6 +51,15 @@ class NoToken:
         return {"reason": self.guidance.key, **said}
 
 
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A token, when to read it again, and when it expires, by the clock of whoever caches it."""
+
+    value: str = field(repr=False)
+    reread_at: float
+    expires: float
+
+
 def refused_with(got: object, errcodes: frozenset[int]) -> bool:
     """Tell whether there is no token because WeChat answered with one of these errcodes."""
     return isinstance(got, NoToken) and got.said is not None and got.said.errcode in errcodes
@@ -92,7 +101,10 @@ class FixedToken:
 
 @dataclass(slots=True, eq=False, repr=False)
 class TokenServer:
-    """Token source 2: reads tokens from the company's token server and caches each for at most a minute."""
+    """Token source 2: reads tokens from the company's token server and caches each for a minute.
+
+    While the server gives none, the last one is used for as long as it is valid, unless WeChat or the server refuses it.
+    """
 
     _http: httpx.AsyncBaseTransport
     _url: str
@@ -100,24 +112,24 @@ class TokenServer:
     _clock: Callable[[], float]
     timeout: float = _TIMEOUT
     renewed: Renewed = no_op
-    _cached: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
+    _cached: dict[str, Cached] = field(default_factory=dict, init=False)
     _failed: dict[str, Trouble] = field(default_factory=dict, init=False)
     _readings: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the cached token, or read it again after a minute."""
-        cached, until = self._cached.get(owner, ("", 0.0))
-        if cached and self._clock() < until:
-            return cached
+        cached = self._cached.get(owner)
+        if cached and self._clock() < cached.reread_at:
+            return cached.value
         return await self._readings.do(owner, partial(self._read, owner, None))
 
     async def renew(self, owner: str, refused: str) -> str | NoToken:
         """Read the token again, unless another caller has already got a newer one."""
         # A reading under way may have begun before the token was refused.
         await self._readings.wait(owner)
-        cached, _ = self._cached.get(owner, ("", 0.0))
-        if cached and cached != refused:
-            return cached
+        cached = self._cached.get(owner)
+        if cached and cached.value != refused:
+            return cached.value
         return await self._readings.do(owner, partial(self._read, owner, refused))
 
     def trouble(self) -> str | None:
@@ -130,18 +142,25 @@ class TokenServer:
 
     async def _read(self, owner: str, refused: str | None) -> str | NoToken:
         """Read the server once and cache the token."""
-        self._cached.pop(owner, None)
+        last = self._cached.pop(owner, None)
         read = await self._fetch(owner)
         self._failed.pop(owner, None)
+        now = self._clock()
         if not isinstance(read, Trouble):
             token, life = read
-            self._cached[owner] = token, self._clock() + min(life * _MARGIN, _READ_AGAIN_AFTER)
+            expires = now + life * _MARGIN
+            self._cached[owner] = Cached(token, min(expires, now + _READ_AGAIN_AFTER), expires)
             if token != refused:
                 self.renewed(TOKEN_SERVER, RENEWED)
                 return token
             read = Trouble.TOKEN_SERVER_STALE
         self._failed[owner] = read
         self.renewed(TOKEN_SERVER, read.value)
+        away = refused is None and read is not Trouble.TOKEN_SERVER_REFUSED
+        if away and last and now < last.expires:
+            reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
+            self._cached[owner] = replace(last, reread_at=reread_at)
+            return last.value
         return NoToken(for_trouble(read))
 
     async def _fetch(self, owner: str) -> tuple[str, float] | Trouble:

@@ -104,6 +104,34 @@ async def test_an_expired_token_is_used_once(
     assert await tokens.token(OWNER) != "t"
 
 
+@pytest.mark.parametrize("away", [Status(502), Drop(part=0.5)], ids=["no answer", "cut off"])
+async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_valid(
+    server: Maker, wechat: LocalWeChat, clock: Clock, away: Fault
+) -> None:
+    wechat.fail("token", token_response(access_token="t", expires_in=600))
+    tokens = server()
+    assert await tokens.token(OWNER) == "t"
+    wechat.fail("token", away, times=None)
+    clock.now += 60
+    assert [await tokens.token(OWNER) for _ in range(3)] == ["t"] * 3
+    assert len(wechat.token_calls) == 2
+    assert tokens.trouble() is not None
+    clock.now += 479.9
+    assert await tokens.token(OWNER) == "t"
+    clock.now += 0.1
+    assert isinstance(await tokens.token(OWNER), NoToken)
+
+
+async def test_a_server_that_no_longer_lets_the_bot_in_ends_the_use_of_its_tokens(
+    server: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    tokens = server()
+    await tokens.token(OWNER)
+    wechat.fail("token", Status(403))
+    clock.now += 60
+    assert await tokens.token(OWNER) == no_token(Trouble.TOKEN_SERVER_REFUSED)
+
+
 async def test_each_owner_has_its_own_token_and_address(server: Maker, wechat: LocalWeChat) -> None:
     tokens = server()
     first, second = await tokens.token(OWNER), await tokens.token(OTHER)
