@@ -6,7 +6,8 @@ implementations: concurrent renewals, lost refresh tokens, lost tickets, endless
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -35,27 +36,22 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Chain:
     """Provides the owners' access tokens. `seeds` has the initial refresh tokens, by owner."""
 
-    def __init__(  # noqa: PLR0913  # clock, sleep and observer are passed in
-        self,
-        component: Component,
-        tokens: Tokens,
-        seeds: dict[str, str],
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        renewed: Renewed = no_op,
-    ) -> None:
-        self._component = component
-        self._tokens = tokens
-        self._cache = TokenCache(tokens, clock, sleep)
-        self._seeds = seeds
-        self._clock = clock
-        self._single_flight = SingleFlight[str | NoToken]()
-        self._observe = renewed
-        self._failed: dict[str, tuple[NoToken, float]] = {}
+    _component: Component
+    _tokens: Tokens
+    _seeds: Mapping[str, str]
+    _clock: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    renewed: Renewed = no_op
+    _cache: TokenCache = field(init=False)
+    _single_flight: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
+    _failed: dict[str, tuple[NoToken, float]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._cache = TokenCache(self._tokens, self._clock, self._sleep)
 
     async def token(self, owner: str) -> str | NoToken:
         """Return the owner's token, renewed if it has expired."""
@@ -122,7 +118,7 @@ class Chain:
             _log.error("the ledger can neither read nor store tokens", extra={"reason": str(error)})
             trouble = Trouble.TOKENS_NOT_KEPT
         link = link_of(name)
-        self._observe(link.value, trouble.value)
+        self.renewed(link.value, trouble.value)
         return NoToken(for_trouble(trouble), link=link)
 
     def _record(self, name: str, got: str | NoToken) -> str | NoToken:
@@ -132,10 +128,10 @@ class Chain:
             broke = got.link.value if got.link else None
             facts = {"whose": name, "link": broke, **got.facts}
             _log.warning("token not renewed", extra=facts)
-            self._observe(link_of(name).value, got.guidance.key)
+            self.renewed(link_of(name).value, got.guidance.key)
         else:
             _log.info("token renewed", extra={"whose": name})
-            self._observe(link_of(name).value, RENEWED)
+            self.renewed(link_of(name).value, RENEWED)
         return got
 
     async def _make(self, name: str, refused: str | None) -> str | NoToken:
@@ -171,18 +167,18 @@ class Chain:
 
     async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoToken:
         """Renew an owner's token with the stored refresh token; if that is lost, with the one from WeChat or the settings."""
-        owner, tried = claim.name, claim.refresh_token or self._seeds.get(claim.name)
-        got: Issued | NoToken | None = None
-        if tried:
+        owner, seed = claim.name, self._seeds.get(claim.name)
+        if tried := claim.refresh_token or seed:
             got = await self._component.authorizer_token(platform, owner, tried)
             if not refused_with(got, _LOST):
                 return _with_refresh_token(got, tried)
-        listed = await self._component.refresh_token(platform, owner)
-        others = listed if isinstance(listed, str) else self._seeds.get(owner)
-        if others is None or others == tried:
-            return listed if isinstance(listed, NoToken) else got or NoToken(by_key("61023"))
-        got = await self._component.authorizer_token(platform, owner, others)
-        return _with_refresh_token(got, others)
+        current = await self._component.refresh_token(platform, owner)
+        if isinstance(current, NoToken):
+            if seed is None or seed == tried:
+                return current
+            current = seed
+        got = await self._component.authorizer_token(platform, owner, current)
+        return _with_refresh_token(got, current)
 
 
 def _with_refresh_token(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:

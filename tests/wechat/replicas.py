@@ -108,8 +108,8 @@ class Replicas:
             component,
             tokens,
             seeds or {},
-            clock=clock or self.clock,
-            sleep=briefly,
+            clock or self.clock,
+            briefly,
             renewed=lambda link, result: renewals.append((link, result)),
         )
         upkeep = Upkeep(chain, tokens, lambda: owners, jitter)
