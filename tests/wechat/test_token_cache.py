@@ -7,7 +7,7 @@ import pytest
 from bot.domain.link import Link
 from bot.guidance import for_code
 from bot.ledger import LedgerDownError
-from bot.ledger.tokens import OwnerPush, StoredToken
+from bot.ledger.tokens import StoredToken
 from bot.wechat.component_api import Issued
 from bot.wechat.token_cache import CLAIM_SECONDS, TokenCache
 from bot.wechat.tokens import NoToken
@@ -112,27 +112,6 @@ async def test_while_the_ledger_is_down_the_last_token_is_valid_for_its_lifetime
             await cache.load(OWNER)
 
 
-async def test_no_token_is_made_while_the_ledger_is_down(
-    cache: TokenCache, replicas: Replicas
-) -> None:
-    make = Maker()
-    with replicas.down(), pytest.raises(LedgerDownError):
-        await renewed(cache, make)
-    assert make.claims == []
-
-
-async def test_a_token_that_the_ledger_cannot_store_is_not_returned_and_not_lost(
-    cache: TokenCache, replica: Replica, replicas: Replicas
-) -> None:
-    with replicas.full():
-        with pytest.raises(LedgerDownError):
-            await renewed(cache, Maker())
-        assert cache.cached(OWNER) is None
-    found = await replica.kept(OWNER)
-    assert (found.value, found.refresh_token) == ("made-1", "refresh-1")
-    assert await cache.load(OWNER) == "made-1"
-
-
 async def test_a_token_that_another_replica_stored_meanwhile_is_returned_and_none_is_made(
     cache: TokenCache, replica: Replica, clock: Clock
 ) -> None:
@@ -193,27 +172,6 @@ async def test_a_replica_that_lost_its_lease_returns_the_other_replicas_token(
     assert await cache.renew(OWNER, make) == "theirs"
     found = await replica.kept(OWNER)
     assert (found.value, found.refresh_token, found.error) == ("theirs", "theirs too", None)
-
-
-async def test_the_tokens_of_an_authorisation_during_a_renewal_count(
-    cache: TokenCache, replica: Replica
-) -> None:
-    push = OwnerPush(OWNER, 10.0, "0" * 16)
-    await replica.tokens.record_push(push)
-    make = Maker(lambda: replica.tokens.replace(push, "pushed", "pushed too", LIFE))
-    assert await renewed(cache, make) == "pushed"
-    found = await replica.kept(OWNER)
-    assert (found.value, found.refresh_token) == ("pushed", "pushed too")
-
-
-async def test_after_a_withdrawal_during_a_renewal_no_token_is_stored(
-    cache: TokenCache, replica: Replica
-) -> None:
-    await renewed(cache, Maker())
-    make = Maker(lambda: replica.tokens.revoke(OwnerPush(OWNER, 10.0, "0" * 16), "61003"))
-    assert await renewed(cache, make, "made-1") == "made-2"
-    first, second = make.claims
-    assert (first.refresh_token, second.refresh_token) == ("refresh-1", None)
 
 
 async def test_no_repr_shows_a_secret(cache: TokenCache, replica: Replica) -> None:
