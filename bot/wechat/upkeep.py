@@ -20,7 +20,7 @@ _RENEW_AT = 0.1  # the share of a token's life that is left when it is renewed
 _SPREAD = 0.02  # jitter, as a share of the life, so that replicas and owners do not renew at once
 _AT_ONCE = 5
 _CHECK_EVERY = 30.0  # seconds
-_MOST_SKIPPED = 64  # rounds skipped after repeated failures: half an hour
+_MOST_SKIPPED = 64  # rounds
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Upkeep:
             return False
         if isinstance(await self._chain.renew_early(name, kept.value if kept else None), NoToken):
             self._failures[name] += 1
-            self._skipping[name] = min(2 ** self._failures[name] - 2, _MOST_SKIPPED)
+            self._skipping[name] = rounds_skipped(self._failures[name])
             return False
         del self._failures[name]
         return True
@@ -112,6 +112,11 @@ class Upkeep:
         if kept is None or kept.value is None:
             return True
         return kept.left <= kept.life * (_RENEW_AT + _SPREAD * self._jitter())
+
+
+def rounds_skipped(failures: int) -> int:
+    """Return how many rounds are skipped after so many failures in a row: twice as many each time, up to half an hour."""
+    return min((1 << failures) - 2, _MOST_SKIPPED)
 
 
 def link_states(kept: Mapping[str, StoredToken], owners: Sequence[str]) -> list[LinkState]:

@@ -11,7 +11,7 @@ from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger.tokens import StoredToken
 from bot.playground.faults import Code, Slow
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.upkeep import Upkeep, link_states
+from bot.wechat.upkeep import Upkeep, link_states, rounds_skipped
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints, serving
@@ -150,27 +150,51 @@ async def test_without_the_platforms_token_no_owners_token_is_requested(
     assert not_renewed() == ["component"]
 
 
+async def restless(replicas: Replicas, wechat: LocalWeChat) -> Replica:
+    """Return a replica with a ticket whose upkeep looks all the time, and whose chain caches no failure."""
+    seconds = count(step=60)
+    replica = replicas.make(clock=lambda: float(next(seconds)))
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
+    replicas.database.statements.clear()
+    return replace(replica, upkeep=upkeep)
+
+
+def looks(replicas: Replicas) -> int:
+    """Return how often the upkeep has read all tokens, which it does twice in a round."""
+    statements = [each for each, _ in replicas.database.statements]
+    return sum(each.startswith("SELECT") and "name =" not in each for each in statements)
+
+
 async def test_repeated_failures_are_retried_with_growing_pauses_until_something_changes(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
-    seconds = count(step=60)
-    replica = replicas.make(clock=lambda: float(next(seconds)))  # so that no failure is cached
-    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.fail("api_component_token", Code(61004), times=None)
-    upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
-    statements = replicas.database.statements
-
-    def looks() -> int:
-        return sum(each.startswith("SELECT") and "name =" not in each for each, _ in statements)
-
-    statements.clear()
-    async with keeping(replace(replica, upkeep=upkeep)):
-        while looks() < 25:  # noqa: ASYNC110  # the fifth try would be made at the 27th
+    replica = await restless(replicas, wechat)
+    async with keeping(replica):
+        while looks(replicas) < 25:  # noqa: ASYNC110  # the fifth try would be made at the 27th
             await asyncio.sleep(0)
         assert endpoints(wechat) == ["component_token"] * 4  # at the 1st, 2nd, 5th and 12th
-        upkeep.wake()
+        replica.upkeep.wake()
         await wechat.until(lambda _: len(endpoints(wechat)) == 6)
-        assert looks() < 30
+        assert looks(replicas) < 30
+
+
+async def test_failures_before_a_success_do_not_count(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    wechat.fail("api_component_token", *[Code(61004)] * 3)
+    async with keeping(await restless(replicas, wechat)):
+        await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
+        wechat.fail("api_component_token", Code(61004), times=None)
+        replicas.database.statements.clear()
+        replicas.run_out("component")
+        await wechat.until(lambda _: endpoints(wechat).count("component_token") == 6)
+        assert looks(replicas) < 14  # else 14 rounds, of two looks each, would be skipped
+
+
+def test_after_repeated_failures_half_an_hour_is_skipped_at_most() -> None:
+    assert [*map(rounds_skipped, range(1, 9))] == [0, 2, 6, 14, 30, 62, 64, 64]
 
 
 async def test_the_upkeep_of_two_replicas_at_once_makes_one_renewal(
