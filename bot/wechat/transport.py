@@ -82,9 +82,7 @@ class Transport(httpx.AsyncBaseTransport):
             timeout=aiohttp.ClientTimeout(connect=connect),
             trace_request_ctx=request.extensions,
         )
-        return httpx.Response(
-            response.status, headers=response.raw_headers, stream=_AnswerBody(response)
-        )
+        return httpx.Response(response.status, stream=_AnswerBody(response))  # nobody reads headers
 
 
 async def _note_sending(_: aiohttp.ClientSession, call: SimpleNamespace, __: object) -> None:
