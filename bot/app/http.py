@@ -12,7 +12,8 @@ from bot.ops.metrics import Metrics
 from bot.settings.load import Address
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events
-from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketMode
+from bot.slack.socket_client import SocketClient
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS
 
 
 async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
@@ -86,7 +87,7 @@ def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
     return Health(major, resources.runtime.clock)
 
 
-def socket_trouble(socket: SocketMode) -> str | None:
+def socket_trouble(socket: SocketClient) -> str | None:
     """Return why Slack sends nothing; None while the socket is connected."""
     if socket.connected:
         return None

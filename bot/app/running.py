@@ -13,7 +13,8 @@ from bot.ops.listener import CannotListenError
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings
-from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketMode
+from bot.slack.socket_client import SocketClient
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS
 
 
 @asynccontextmanager
@@ -80,7 +81,7 @@ async def _serve(
     return how
 
 
-async def _open(socket: SocketMode) -> None:
+async def _open(socket: SocketClient) -> None:
     if await socket.open():
         return
     problem = (

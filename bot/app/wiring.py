@@ -19,7 +19,8 @@ from bot.slack.home import Homes
 from bot.slack.listeners import Commands, bolt_app
 from bot.slack.posts import Posts
 from bot.slack.replies import PrivateReplies
-from bot.slack.socket_mode import SocketMode
+from bot.slack.socket_client import SocketClient
+from bot.slack.socket_mode import socket_mode
 from bot.slack.thread import Threads
 from bot.wechat.client import Envs, WeChat
 from bot.workflow.approval import WaitingRequests
@@ -40,7 +41,7 @@ class Wired:
     """The parts that accept commands and process them; without a `socket`, commands come over HTTP."""
 
     app: AsyncApp
-    socket: SocketMode | None
+    socket: SocketClient | None
     intake: Intake
     worker: Worker
 
@@ -98,7 +99,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         acks=resources.acks,
     )
     token, url = settings.app_token, resources.slack.ready.socket_url
-    socket = SocketMode(app, token, url, observers=resources.observers) if token else None
+    socket = socket_mode(app, token, url, resources.observers) if token else None
     return Wired(app, socket, intake, worker)
 
 

@@ -118,7 +118,7 @@ class SlackApi:
     ) -> None:
         if client.session is None:
             raise ValueError("the client has no session")
-        self._session = client.session
+        self.session = client.session
         self.proxy = client.proxy
         self._base_url = client.base_url
         plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
@@ -136,19 +136,19 @@ class SlackApi:
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in arguments.items()
         }
-        get = partial(self._session.get, self._base_url + method, params=query, **self._signed)
+        get = partial(self.session.get, self._base_url + method, params=query, **self._signed)
         return await self._call(method, get, _read, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
         body = json.dumps(arguments).encode()
-        post = partial(self._session.post, self._base_url + method, data=body, **self._signed)
+        post = partial(self.session.post, self._base_url + method, data=body, **self._signed)
         return await self._call(method, post, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits."""
         said = json.dumps(body).encode()
-        post = partial(self._session.post, url, data=said, **self._plain)
+        post = partial(self.session.post, url, data=said, **self._plain)
         return await self._call(RESPONSE_URL, post, _read_response_url, patience)
 
     async def _call(self, name: str, send: _Send, read: _Read, patience: float) -> Result:

@@ -10,7 +10,7 @@ STABLE_AFTER = 60.0
 
 @dataclass(slots=True)
 class BackOff:
-    """The pauses between connections: at least `apart`, and exponentially longer after refusals, in seconds of `clock`."""
+    """The pauses between attempts: at least `apart`, and exponentially longer after refusals, in seconds of `clock`."""
 
     clock: Callable[[], float]
     apart: float
@@ -20,8 +20,8 @@ class BackOff:
     _until: float = field(default=0.0, init=False)
     _greeted: float | None = field(default=None, init=False)
 
-    def opened(self) -> None:
-        """Record a new connection; Slack may end it at once, and limits the calls for the URL of the next."""
+    def attempt(self) -> None:
+        """Record an attempt; it may fail, or end, at once, and Slack limits the calls for the URL of the next."""
         self._until = self.clock() + self.apart
 
     def greet(self) -> None:

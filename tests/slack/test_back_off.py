@@ -9,19 +9,17 @@ def back_off(clock: Clock) -> BackOff:
     return BackOff(clock, 2.0)
 
 
-def test_the_next_connection_is_opened_a_moment_after_the_last_one(
+def test_the_next_attempt_begins_a_moment_after_the_last_one(
     back_off: BackOff, clock: Clock
 ) -> None:
-    back_off.opened()
+    back_off.attempt()
     assert back_off.left == 2.0
     clock.now += 2.0
     assert back_off.left == 0.0
 
 
-def test_a_refusal_does_not_bring_the_next_connection_forward(
-    back_off: BackOff, clock: Clock
-) -> None:
-    back_off.opened()
+def test_a_refusal_does_not_bring_the_next_attempt_forward(back_off: BackOff, clock: Clock) -> None:
+    back_off.attempt()
     clock.now += 0.5
     assert back_off.refuse() == back_off.left == 1.5
 

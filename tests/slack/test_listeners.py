@@ -12,7 +12,7 @@ from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
 from bot.slack.listeners import Commands, UnheardPayloads, bolt_app
-from bot.slack.socket_mode import SocketMode
+from bot.slack.socket_mode import socket_mode
 from tests.conftest import ASK, RELEASES, REQUESTER, Clock, Start, ended
 from tests.languages import CHINESE
 
@@ -51,7 +51,7 @@ class StubUseCase:
 async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[StubUseCase]:
     use_case = StubUseCase()
     app = bolt_app(client, IDENTITY, None, CHINESE, Commands(use_case, use_case))
-    socket = SocketMode(app, slack.world.app_token, None)
+    socket = socket_mode(app, slack.world.app_token, None)
     assert await socket.open()
     await slack.until(lambda slack: slack.sockets.connections == 1)
     yield use_case

@@ -3,7 +3,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 import pytest
 from aiohttp import WSMsgType, web
@@ -23,7 +22,8 @@ from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.listeners import Commands, bolt_app
 from bot.slack.preflight import Ready, preflight
-from bot.slack.socket_mode import SocketMode
+from bot.slack.socket_client import Pace, SocketClient
+from bot.slack.socket_mode import socket_mode
 from tests.conftest import RELEASES, REQUESTER, calls_of, free_port, served, soon
 from tests.languages import ENGLISH
 
@@ -53,19 +53,11 @@ async def connected(
     observers: Observers = NO_OBSERVERS,
     linger: float = SOON,
     echo: Echo | None = None,
-) -> AsyncIterator[SocketMode]:
+) -> AsyncIterator[SocketClient]:
     """Connect a bot that echoes, with a connection check that runs often."""
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo or Echo(), Echo()))
-    socket = SocketMode(
-        app,
-        slack.world.app_token,
-        url,
-        check_every=SOON,
-        ping_every=1.0,
-        one_try=ONE_TRY,
-        linger=linger,
-        observers=observers,
-    )
+    pace = Pace(ping_every=1.0, one_try=ONE_TRY, apart=SOON, linger=linger)
+    socket = socket_mode(app, slack.world.app_token, url, observers, pace)
     try:
         assert await socket.open()
         yield socket
@@ -109,7 +101,7 @@ async def test_a_socket_that_does_not_open_in_time_is_abandoned(
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     nowhere = f"ws://127.0.0.1:{free_port()}/link"
-    socket = SocketMode(app, slack.world.app_token, nowhere, ping_every=SOON, connect_within=0.2)
+    socket = socket_mode(app, slack.world.app_token, nowhere, pace=Pace(connect_within=0.2))
     assert not await socket.open()
     await socket.close()
 
@@ -178,7 +170,7 @@ async def test_a_call_for_a_url_that_could_not_connect_is_reported_as_not_sent(
     observers = Observers(called_slack=lambda _, how: told.append(how))
     client.base_url = f"http://127.0.0.1:{free_port()}/api/"
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = SocketMode(app, "xapp-1", None, observers=observers)
+    socket = socket_mode(app, "xapp-1", None, observers)
     opening = asyncio.create_task(socket.open())
     await soon(lambda: told)
     opening.cancel()
@@ -193,7 +185,7 @@ async def test_a_cancelled_call_for_a_url_is_not_counted(
     observers = Observers(called_slack=lambda _, how: told.append(how))
     slack.fail(OPEN, Slow(60))
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = SocketMode(app, slack.world.app_token, None, observers=observers)
+    socket = socket_mode(app, slack.world.app_token, None, observers)
     opening = asyncio.create_task(socket.open())
     await slack.until(lambda slack: bool(slack.calls))
     opening.cancel()
@@ -228,7 +220,7 @@ async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, FixedAck(body))
-    socket = SocketMode(app, slack.world.app_token, None)
+    socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
         ack = await slack.command(REQUESTER, RELEASES, APPID)
@@ -248,7 +240,7 @@ async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
     slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, UnreadableAck("done"))
-    socket = SocketMode(app, slack.world.app_token, None)
+    socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
         command = asyncio.create_task(slack.command(REQUESTER, RELEASES, APPID))
@@ -263,20 +255,8 @@ async def test_a_socket_that_was_never_opened_can_be_closed(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    await SocketMode(app, slack.world.app_token, None).close()
+    await socket_mode(app, slack.world.app_token, None).close()
     assert slack.sockets.connections == 0
-
-
-async def test_a_client_that_has_stopped_reconnecting_is_reconnected(
-    slack: LocalSlack, client: AsyncWebClient
-) -> None:
-    async with connected(slack, client) as socket:
-        await slack.until(lambda slack: slack.sockets.connections == 1)
-        # The state after one of two concurrent attempts of the SDK is cancelled.
-        socket._client.auto_reconnect_enabled = False  # noqa: SLF001  # the SDK's, and public there
-        slack.fail(OPEN, Status(503), Drop())
-        slack.sockets.drop()
-        assert await answers(slack)
 
 
 async def drop(slack: LocalSlack) -> None:
@@ -384,7 +364,7 @@ async def test_no_step_of_a_request_begins_before_a_pending_ack(
     monkeypatch.setattr("bot.runtime.turns._LONGEST", A_WHILE)
     echo, acks_first = SlowEcho(), AcksFirst()
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo, echo), acks=acks_first)
-    socket = SocketMode(app, slack.world.app_token, None)
+    socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
         command = await being_handled(slack, echo)
@@ -411,7 +391,6 @@ async def test_commands_are_answered_over_the_old_connection_while_the_next_one_
             assert socket.connected
         await slack.until(lambda slack: slack.sockets.greeted == 2)
         assert await answers(slack)
-        assert watched(socket)
     assert slack.violations == []
 
 
@@ -473,7 +452,7 @@ async def test_an_ack_after_the_last_connection_is_logged_as_lost(
 async def test_after_the_switch_both_connections_are_read_until_slack_closes_the_old_one(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    async with connected(slack, client, linger=A_WHILE) as socket:
+    async with connected(slack, client, linger=A_WHILE):
         await slack.until(lambda slack: slack.sockets.connections == 1)
         await slack.sockets.disconnect("warning")
         await slack.until(lambda slack: slack.sockets.greeted == 2)
@@ -483,7 +462,6 @@ async def test_after_the_switch_both_connections_are_read_until_slack_closes_the
         await slack.sockets.disconnect("refresh_requested")
         assert await answers(slack)
         assert calls_of(slack, OPEN) == asked
-        assert watched(socket)
         await slack.sockets.disconnect("warning")
         await slack.until(lambda slack: slack.sockets.greeted == 3)
     assert slack.violations == []
@@ -512,15 +490,15 @@ async def mute(*said: dict[str, str]) -> AsyncIterator[str]:
         over.set()
 
 
-def unopened(slack: LocalSlack, client: AsyncWebClient, url: str) -> SocketMode:
+def unopened(slack: LocalSlack, client: AsyncWebClient, url: str) -> SocketClient:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    return SocketMode(app, slack.world.app_token, url, check_every=SOON, one_try=5.0)
+    return socket_mode(app, slack.world.app_token, url, pace=Pace(apart=SOON))
 
 
 @asynccontextmanager
 async def opened_to(
     slack: LocalSlack, client: AsyncWebClient, url: str
-) -> AsyncIterator[SocketMode]:
+) -> AsyncIterator[SocketClient]:
     """Connect such a bot."""
     socket = unopened(slack, client, url)
     try:
@@ -544,9 +522,8 @@ async def test_a_warning_while_the_next_connection_is_opened_asks_for_no_other(
 ) -> None:
     slack.fail(OPEN, Slow(0.5))
     ends = [{"type": "disconnect", "reason": why} for why in ("refresh_requested", "warning")]
-    async with mute({"type": "hello"}, *ends) as url, opened_to(slack, client, url) as socket:
+    async with mute({"type": "hello"}, *ends) as url, opened_to(slack, client, url):
         assert await answers(slack)
-        assert watched(socket)
     assert slack.sockets.greeted == 1
 
 
@@ -567,37 +544,57 @@ async def test_slacks_pings_are_answered(slack: LocalSlack, client: AsyncWebClie
         await soon(answered.is_set)
 
 
-async def test_frames_that_cannot_be_read_do_not_keep_the_next_envelope_from_its_ack(
-    slack: LocalSlack, client: AsyncWebClient
-) -> None:
-    acked = asyncio.Event()
-    envelope = json.dumps({"envelope_id": "e1", "type": "events_api", "payload": {"type": "odd"}})
+@asynccontextmanager
+async def sending(*texts: str) -> AsyncIterator[tuple[str, set[str]]]:
+    """Serve sockets that send these texts after a hello; yield the URL, and the ids of the envelopes that are acked."""
+    acked: set[str] = set()
 
     async def send(request: web.BaseRequest) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        for text in ('{"type": "hello"}', "", "{", "[" * 100_000, "[7]", '{"type": 7}', envelope):
+        for text in ('{"type": "hello"}', *texts):
             await socket.send_str(text)
         async for frame in socket:
-            if json.loads(frame.data)["envelope_id"] == "e1":
-                acked.set()
+            acked.add(json.loads(frame.data)["envelope_id"])
         return socket
 
-    async with served(send) as origin, opened_to(slack, client, origin.replace("http", "ws")):
-        await soon(acked.is_set)
+    async with served(send) as origin:
+        yield origin.replace("http", "ws"), acked
 
 
-async def test_slacks_answer_to_a_ping_is_a_sign_of_life(
+async def test_frames_that_cannot_be_read_do_not_keep_the_next_envelope_from_its_ack(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = SocketMode(app, slack.world.app_token, None, ping_every=A_WHILE)
-    try:
-        assert await socket.open()
-        # Without it the SDK replaces a connection that works after four pings.
-        await soon(lambda: socket._client.last_ping_pong_time is not None)  # noqa: SLF001  # the SDK's, and public there
-    finally:
-        await socket.close()
+    envelope = json.dumps({"envelope_id": "e1", "type": "events_api", "payload": {"type": "odd"}})
+    texts = ("", "{", "[" * 100_000, "[7]", '{"type": 7}', envelope)
+    async with sending(*texts) as (url, acked), opened_to(slack, client, url):
+        await soon(lambda: acked == {"e1"})
+
+
+async def test_each_envelope_is_acked_whatever_it_contains(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    odd: tuple[dict[str, object], ...] = (
+        {},
+        {"type": "slash_commands"},
+        {"type": "interactive", "payload": None},
+        {"type": "events_api", "payload": [7], "retry_attempt": 1, "retry_reason": 7},
+        {"type": "new_type", "payload": "text"},
+        {"type": "events_api", "payload": {"type": "event_callback", "event": 7, "team_id": [7]}},
+        {"type": "slash_commands", "payload": {"command": SLASH_COMMAND, "text": "\ud800"}},
+        {"type": "interactive", "payload": {"type": "block_actions", "actions": ["x" * 1_000_000]}},
+    )
+    envelopes = {f"\ud800{number}": each for number, each in enumerate(odd)}
+    texts = [json.dumps(each | {"envelope_id": name}) for name, each in envelopes.items()]
+    async with sending(*texts) as (url, acked), opened_to(slack, client, url):
+        await soon(lambda: acked == set(envelopes))
+
+
+async def test_a_connection_that_answers_no_ping_is_replaced(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with mute({"type": "hello"}) as url, connected(slack, client, url):
+        assert await answers(slack)
 
 
 async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
@@ -627,12 +624,17 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
 
 
 async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succession(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[float] = []
+    pauses: list[float] = []
+
+    async def skip(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("bot.slack.socket_client.sleep", skip)
 
     async def end(request: web.BaseRequest) -> web.WebSocketResponse:
-        opened.append(asyncio.get_running_loop().time())
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_json({"type": "hello"})
@@ -643,9 +645,13 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
         url = origin.replace("http", "ws")
         said = json.dumps({"ok": True, "url": url}).encode()
         slack.fail(OPEN, Status(200, said, "application/json"), times=None)
-        async with opened_to(slack, client, url):
-            await soon(lambda: len(opened) == 5)
-    assert all(next_ - each >= SOON for each, next_ in pairwise(opened))
+        app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
+        socket = socket_mode(app, slack.world.app_token, url, pace=Pace(apart=A_WHILE))
+        assert await socket.open()
+        await soon(lambda: len(pauses) >= 5)
+        await socket.close()
+    assert pauses[0] == 0
+    assert all(pause > A_WHILE / 2 for pause in pauses[1:])
 
 
 # Cleaning up.
@@ -654,9 +660,9 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
 async def test_many_reconnects_leave_nothing_behind(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    async with connected(slack, client) as socket:
+    async with connected(slack, client):
         assert await answers(slack)
-        before = tasks_of_the_sdk()
+        before = tasks_of_the_client()
         for number in range(20):
             asked = calls_of(slack, OPEN)
             if number % 2:
@@ -665,14 +671,13 @@ async def test_many_reconnects_leave_nothing_behind(
                 await slack.sockets.disconnect()
             await slack.until(lambda slack, asked=asked: calls_of(slack, OPEN) > asked)  # type: ignore[misc]  # a default binds it
             assert await answers(slack)
-        await soon(lambda: tasks_of_the_sdk() == before)
-        assert watched(socket)
+        await soon(lambda: tasks_of_the_client() == before)
 
 
 async def test_two_disconnects_while_slack_is_slow_end_with_one_connection(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    async with connected(slack, client) as socket:
+    async with connected(slack, client):
         assert await answers(slack)
         asked = calls_of(slack, OPEN)
         slack.fail(OPEN, Slow(ONE_TRY + 0.5))
@@ -682,23 +687,11 @@ async def test_two_disconnects_while_slack_is_slow_end_with_one_connection(
         await slack.until(lambda slack: slack.sockets.greeted == 2)
         for _ in range(5):
             assert await answers(slack)
-        assert watched(socket)
         assert calls_of(slack, OPEN) == asked + 2  # the timeout, and the answer after it
 
 
-def watched(socket: SocketMode) -> bool:
-    """Return whether the connection is read and checked."""
-    client = socket._client  # noqa: SLF001  # the SDK's, and public there
-    return not (
-        client.message_receiver is None
-        or client.message_receiver.done()
-        or client.current_session_monitor is None
-        or client.current_session_monitor.done()
-    )
-
-
-def tasks_of_the_sdk() -> int:
-    return sum("SocketClient" in repr(t) or "SocketMode" in repr(t) for t in asyncio.all_tasks())
+def tasks_of_the_client() -> int:
+    return sum("SocketClient" in repr(task) for task in asyncio.all_tasks())
 
 
 async def test_closing_does_not_wait_long_for_slacks_closing_handshake(
@@ -755,7 +748,7 @@ async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     slack.sockets.most = 0
-    socket = SocketMode(app, slack.world.app_token, None, ping_every=SOON, connect_within=0.5)
+    socket = socket_mode(app, slack.world.app_token, None, pace=Pace(connect_within=0.5))
     assert not await socket.open()
     assert socket.refused
     await socket.close()
