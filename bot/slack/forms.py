@@ -94,9 +94,11 @@ class FormListeners:
             return
         recorded = self._sent.do(origin.trigger_id, lambda: self._submit(origin, asked))
         await asyncio.wait([recorded], timeout=_ACK_SECONDS)
-        await ack()
-        if not recorded.done():
+        if recorded.done():
+            await recorded  # an unforeseen error is then said in the form
+        else:
             self._start(_end_of(recorded))  # so that a stop waits for it
+        await ack()
 
     async def _submit(self, origin: Origin, asked: Share) -> None:
         answer = await self._handler.submit(origin, asked)

@@ -106,7 +106,7 @@ class SocketClient:
     @property
     def connected(self) -> bool:
         """Whether there is a connection, as far as is known: pings detect a dead one within a quarter of a minute."""
-        return any(each.greeted and not each.socket.closed for each in self._readings)
+        return any(each.greeted for each in self._readings)
 
     @property
     def refused(self) -> bool:

@@ -376,6 +376,19 @@ async def test_a_slow_ledger_does_not_delay_the_ack(
     )  # otherwise its end would interrupt the ledger
 
 
+async def test_an_unforeseen_error_is_said_in_the_form(
+    slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    view = await by_command(slack)
+    monkeypatch.setattr("bot.workflow.form.FormHandler.submit", fail)
+    ack = await sent(slack, view)
+    assert ack.error is None
+    assert "Something went wrong" in str(ack.payload)
+
+
 # The manifest.
 
 

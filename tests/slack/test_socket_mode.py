@@ -251,11 +251,13 @@ async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
         await socket.close()
 
 
-async def test_a_socket_that_was_never_opened_can_be_closed(
+async def test_a_socket_that_is_not_opened_yet_is_alive_and_can_be_closed(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    await socket_mode(app, slack.world.app_token, None).close()
+    socket = socket_mode(app, slack.world.app_token, None)
+    assert socket.alive
+    await socket.close()
     assert slack.sockets.connections == 0
 
 
@@ -605,9 +607,12 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
 ) -> None:
     monkeypatch.setattr("bot.slack.socket_client.HELLO_WITHIN", SOON)
 
+    connected_once = asyncio.Event()
+
     async def answer_pings(request: web.BaseRequest) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        connected_once.set()
         async for _ in socket:
             pass
         return socket
@@ -616,6 +621,8 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
         socket = unopened(slack, client, origin.replace("http", "ws"))
         opening = asyncio.create_task(socket.open())
         try:
+            await connected_once.wait()
+            assert not socket.connected
             assert await answers(slack)
             assert await opening
         finally:
