@@ -66,6 +66,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     homes = _homes(resources, source, slack)
     stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
+    private = PrivateReplies(api, runtime.sleep, slack.languages.channel)
     ports = Ports(
         resources.in_force,
         slack.people,
@@ -76,7 +77,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         runtime.new_id,
         start,
         slack.languages,
-        PrivateReplies(api, runtime.sleep).send,
+        private.send,
         envs.readiness,
         homes.changed,
     )
@@ -84,7 +85,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     owned = Cache(envs.of, runtime.clock)
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
-    forms = FormListeners(api, handler, start, runtime.sleep)
+    forms = FormListeners(api, handler, private, start)
     settings = resources.settings.slack
     app = bolt_app(
         resources.slack.client,
@@ -94,7 +95,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         Commands(SlashCommands(intake, ports), forms),
         forms,
         homes,
-        ClickListeners(api, ClickHandler(intake, ports), start, runtime.sleep, homes.publish_for),
+        ClickListeners(api, ClickHandler(intake, ports), private, start, homes.publish_for),
         unheard=resources.observers.unheard,
         acks=resources.acks,
     )

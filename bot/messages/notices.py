@@ -63,10 +63,10 @@ def broken(words: Words, reference: str) -> Message:
     """Say that the bot failed unexpectedly; operators find `reference` in the log."""
     return message(
         words(
-            "Something went wrong inside me, and I do not know whether your command took effect."
+            "Something went wrong inside me, and I do not know whether what you asked for took effect."
         ),
         words(
-            "Send this reference, which stands in my log, to {contact}: {reference}. Then send the command again: sharing the same env twice should do no harm.",
+            "Send this reference, which stands in my log, to {contact}: {reference}. Then try again: doing it twice should do no harm.",
             reference=code(reference),
         ),
     )

@@ -35,13 +35,13 @@ class ClickListeners:
         self,
         api: SlackApi,
         handler: ClickHandler,
+        private: PrivateReplies,
         start: Callable[[Coroutine[None, None, None]], None],
-        sleep: Callable[[float], Awaitable[None]],
         on_home_click: Callable[[str, str], None] = no_op,
     ) -> None:
         self._api = api
         self._on_home_click = on_home_click
-        self._private = PrivateReplies(api, sleep)
+        self._private = private
         self._start = start
         self._recent = Recent(REDELIVERED)
         self._handler = handler
@@ -79,7 +79,7 @@ class ClickListeners:
         """Handle a click in the background: Bolt sends the ack only when the listener has returned."""
         if self._recent.add(f"{kind} {click.trigger_id}"):
             with log_request(click.request_id):  # inherited by the task
-                self._start(work())
+                self._start(self._private.attempt(click, work()))
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
         await self._reply(click, await self._handler.answer(act, click), body)

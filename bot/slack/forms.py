@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,11 +38,11 @@ class FormListeners:
         self,
         api: SlackApi,
         handler: FormHandler,
+        private: PrivateReplies,
         start: Callable[[Coroutine[None, None, None]], None],
-        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._api = api
-        self._private = PrivateReplies(api, sleep)
+        self._private = private
         self._handler = handler
         self._start = start
         self._opened = Recent(REDELIVERED)
@@ -58,7 +58,7 @@ class FormListeners:
     async def open(self, origin: Origin) -> None:
         """Open the form in the background, after the ack; the same trigger opens only one."""
         if self._opened.add(origin.trigger_id):
-            self._start(self._open(origin))
+            self._start(self._private.attempt(origin, self._open(origin)))
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -97,7 +97,8 @@ class FormListeners:
         if recorded.done():
             await recorded  # an unforeseen error is then said in the form
         else:
-            self._start(_end_of(recorded))  # so that a stop waits for it
+            # So that a stop waits for it.
+            self._start(self._private.attempt(origin, _end_of(recorded)))
         await ack()
 
     async def _submit(self, origin: Origin, asked: Share) -> None:

@@ -27,6 +27,7 @@ from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.observers import Unheard, no_op
 from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import command_origin, text_if_any
+from bot.slack.replies import log_unforeseen
 
 _HOUR = 3600.0
 
@@ -157,8 +158,7 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
             if isinstance(command, str):
                 return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
         else:
-            reference = secrets.token_hex(4)
-            _log.error("unforeseen error", exc_info=error, extra={"reference": reference})
+            reference = log_unforeseen(_log, error)
         return BoltResponse(status=200, body=_apology(request.body, words, reference))
 
     app.error(unforeseen)

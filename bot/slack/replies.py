@@ -4,11 +4,14 @@ Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in 
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 from bot.messages import Message
 from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
+from bot.messages.notices import broken
+from bot.messages.words import Words
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, is_transient, retry_after
 
 _PATIENCE = 30.0  # seconds to wait for rate limits
@@ -41,10 +44,21 @@ class Addressee(Protocol):
 class PrivateReplies:
     """Sends messages to one person."""
 
-    def __init__(self, api: SlackApi, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self, api: SlackApi, sleep: Callable[[float], Awaitable[None]], words: Words
+    ) -> None:
+        """Take `words` for errors, since it may not be known who asked."""
         self._api = api
         self._sleep = sleep
+        self._words = words
         self._newest: dict[tuple[str, object], Message] = {}
+
+    async def attempt(self, whom: Addressee, work: Coroutine[None, None, None]) -> None:
+        """Do what somebody asked for after the ack, and tell them if that fails unexpectedly."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # they would wait for an answer
+            await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 
     async def send(
         self, whom: Addressee, message: Message, *, replaces: bool = False, about: str = ""
@@ -101,6 +115,13 @@ class PrivateReplies:
         if isinstance(said, Answered):
             return None
         return next(filter(is_transient, failed), said)
+
+
+def log_unforeseen(log: logging.Logger, error: Exception) -> str:
+    """Log an error, and return the reference under which it is in the log."""
+    reference = secrets.token_hex(4)
+    log.error("unforeseen error", exc_info=error, extra={"reference": reference})
+    return reference
 
 
 def _has_buttons(message: Message) -> bool:

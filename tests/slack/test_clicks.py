@@ -63,6 +63,19 @@ async def test_a_stop_waits_until_a_click_is_handled(rig: Rig) -> None:
     assert len(rig.wechat.calls) == 1
 
 
+async def test_a_person_whose_click_fails_unexpectedly_is_told(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    async with rig.bot(CONFIRM):
+        await rig.ask()
+        monkeypatch.setattr("bot.workflow.clicks.ClickHandler.answer", fail)
+        await rig.slack.click(REQUESTER, rig.shown(), "confirm")
+        await soon(lambda: "Something went wrong" in str(rig.heard[REQUESTER][-1]))
+
+
 # The modal.
 
 

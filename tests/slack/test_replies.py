@@ -14,6 +14,7 @@ from bot.playground.world import TEAM
 from bot.slack.api import SlackApi
 from bot.slack.replies import PrivateReplies
 from tests.conftest import RELEASES, REQUESTER, Sleep
+from tests.languages import ENGLISH
 
 CLICK = Click(TEAM, REQUESTER, "", "", "1.1", "r1")
 
@@ -54,7 +55,7 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_u
         waits.set()
         await back.wait()
 
-    answers = PrivateReplies(api, until_back)
+    answers = PrivateReplies(api, until_back, ENGLISH)
     slack.fail("chat.postMessage", Status(503))
     sending = asyncio.create_task(answers.send(CLICK, older, about="r1" if about else ""))
     await waits.wait()
@@ -70,7 +71,7 @@ async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(
     slack.fail("chat.postEphemeral", Status(503))
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     click = replace(CLICK, channel_id=RELEASES)
-    await PrivateReplies(api, sleep).send(click, message("told"), about="r1")
+    await PrivateReplies(api, sleep, ENGLISH).send(click, message("told"), about="r1")
     assert [each.text for each in slack.shown_to(REQUESTER)] == ["told"]
 
 
@@ -78,7 +79,7 @@ async def test_a_reply_that_slack_never_takes_is_tried_for_some_minutes_and_then
     slack: LocalSlack, api: SlackApi, sleep: Sleep, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("chat.postMessage", Status(503), times=None)
-    await PrivateReplies(api, sleep).send(CLICK, message("told"), about="r1")
+    await PrivateReplies(api, sleep, ENGLISH).send(CLICK, message("told"), about="r1")
     assert sleep.naps == [2.0, 8.0, 30.0, 120.0, 300.0]
     assert caplog.messages == ["Slack took nowhere what one person was to be told"]
     assert told(slack) == []
@@ -88,6 +89,6 @@ async def test_a_reply_is_not_tried_again_before_the_rate_limit_is_over(
     slack: LocalSlack, api: SlackApi, sleep: Sleep
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(90))
-    await PrivateReplies(api, sleep).send(CLICK, message("told"))
+    await PrivateReplies(api, sleep, ENGLISH).send(CLICK, message("told"))
     assert sleep.naps == [90.0]
     assert told(slack) == ["told"]

@@ -29,6 +29,7 @@ from tests.languages import ENGLISH
 
 SOON = 0.05
 ONE_TRY = 1.0
+A_WHILE = 3600.0
 OPEN = "apps.connections.open"
 NO_OBSERVERS = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
@@ -86,14 +87,30 @@ async def test_the_first_connection_uses_the_preflights_url(
     assert calls_of(slack, OPEN) == 1
 
 
-async def test_a_url_that_expired_before_the_first_connection_is_replaced(
-    slack: LocalSlack, client: AsyncWebClient, api: SlackApi, app_api: SlackApi
+async def test_a_url_that_expired_before_the_first_connection_is_replaced_and_not_logged(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    api: SlackApi,
+    app_api: SlackApi,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ready = await preflight(api, app_api)
     assert isinstance(ready, Ready)
     slack.sockets.expire_tickets()
     async with connected(slack, client, ready.socket_url):
         assert await answers(slack)
+    [said] = [vars(each) for each in caplog.records if each.msg == "no connection to Slack yet"]
+    assert said["error"] == "WSServerHandshakeError 401"
+    assert not any("ticket=" in repr(vars(each)) for each in caplog.records)
+
+
+async def test_the_connection_goes_through_the_proxy(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    async with sending() as (url, _):
+        client.proxy = url.replace("ws", "http")
+        async with opened_to(slack, client, "ws://wss-primary.slack.invalid/link"):
+            pass
 
 
 async def test_a_socket_that_does_not_open_in_time_is_abandoned(
@@ -146,7 +163,7 @@ async def test_each_ack_is_reported_with_its_kind_and_duration(
 
 
 async def test_each_call_for_a_url_is_reported_with_its_result(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[tuple[str, str]] = []
     observers = Observers(called_slack=lambda method, how: told.append((method, how)))
@@ -161,6 +178,8 @@ async def test_each_call_for_a_url_is_reported_with_its_result(
         assert await answers(slack)
     assert [method for method, _ in told] == [OPEN] * 5
     assert [how for _, how in told] == ["ratelimited", "doubtful", "refused", "doubtful", "ok"]
+    logged = [vars(each) for each in caplog.records if each.msg == "no address from Slack yet"]
+    assert [each["error"] for each in logged] == ["HTTP 503", "link_disabled", "not Slack's answer"]
 
 
 async def test_a_call_for_a_url_that_could_not_connect_is_reported_as_not_sent(
@@ -327,7 +346,9 @@ async def test_the_bot_reconnects(
     slack: LocalSlack,
     client: AsyncWebClient,
     happens: Callable[[LocalSlack], Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("bot.playground.slack.sockets.SILENCE", A_WHILE)
     async with connected(slack, client):
         await slack.until(lambda slack: slack.sockets.connections == 1)
         await happens(slack)
@@ -335,8 +356,6 @@ async def test_the_bot_reconnects(
 
 
 # After a warning, Slack also sends commands over the old connection until it closes it.
-
-A_WHILE = 3600.0
 
 
 class SlowEcho(Echo):
@@ -625,6 +644,9 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
             assert not socket.connected
             assert await answers(slack)
             assert await opening
+            greeted = slack.sockets.greeted
+            await asyncio.sleep(4 * SOON)  # the next one, with a hello, stays
+            assert slack.sockets.greeted == greeted
         finally:
             await socket.close()
     assert "Slack says no hello over a new connection; connecting anew" in caplog.messages
