@@ -92,7 +92,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         resources.slack.ready.identity,
         settings.signing_secret,
         slack.languages.channel,
-        Commands(SlashCommands(intake, ports), forms),
+        Commands(SlashCommands(intake, ports).command, forms.open),
         forms,
         homes,
         ClickListeners(api, ClickHandler(intake, ports), private, start, homes.publish_for),

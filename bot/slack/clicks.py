@@ -50,36 +50,29 @@ class ClickListeners:
         """Add the listeners for every button, and for the modals of a decision."""
         for act in Act:
             if act in {Act.APPROVE, Act.REJECT}:
-                app.action(act.value)(self._clicked(act, self._open))
-                app.view(act.value)(self._decision(act))
+                app.action(act.value)(self._listener(act.value, click_of, partial(self._open, act)))
+                submitted = partial(self._answer, act)
+                app.view(act.value)(self._listener("decision", decision_of, submitted))
             else:
-                app.action(act.value)(self._clicked(act, self._answer))
+                clicked = partial(self._answer, act)
+                app.action(act.value)(self._listener(act.value, click_of, clicked))
 
-    def _clicked(
-        self, act: Act, work: Callable[[Act, Click, Body], Coroutine[None, None, None]]
+    def _listener(
+        self,
+        kind: str,
+        read: Callable[[Body], Click],
+        work: Callable[[Click, Body], Awaitable[None]],
     ) -> Callable[..., Awaitable[None]]:
-        async def clicked(ack: AsyncAck, body: Body) -> None:
+        """Return a listener that acks and does `work` in the background: Bolt sends the ack only after the listener."""
+
+        async def listener(ack: AsyncAck, body: Body) -> None:
             await ack()
-            click = click_of(body)
-            self._begin(act.value, click, partial(work, act, click, body))
+            click = read(body)
+            if self._recent.add(f"{kind} {click.trigger_id}"):
+                with log_request(click.request_id):  # inherited by the task
+                    self._start(self._private.attempt(click, partial(work, click, body)))
 
-        return clicked
-
-    def _decision(self, act: Act) -> Callable[..., Awaitable[None]]:
-        async def submitted(ack: AsyncAck, body: Body) -> None:
-            await ack()
-            click = decision_of(body)
-            self._begin("decision", click, partial(self._answer, act, click, body))
-
-        return submitted
-
-    def _begin(
-        self, kind: str, click: Click, work: Callable[[], Coroutine[None, None, None]]
-    ) -> None:
-        """Handle a click in the background: Bolt sends the ack only when the listener has returned."""
-        if self._recent.add(f"{kind} {click.trigger_id}"):
-            with log_request(click.request_id):  # inherited by the task
-                self._start(self._private.attempt(click, work()))
+        return listener
 
     async def _answer(self, act: Act, click: Click, body: Body) -> None:
         await self._reply(click, await self._handler.answer(act, click), body)
@@ -87,7 +80,9 @@ class ClickListeners:
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
         """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
-        await self._reply_privately(click, reply.message, replaces=reply.replaces or alone)
+        replaces = reply.replaces or alone
+        about = click.request_id
+        await self._private.send(click, reply.message, replaces=replaces, about=about)
         if not click.channel_id:
             self._on_home_click(click.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
@@ -111,7 +106,8 @@ class ClickListeners:
         if no := await self._handler.why_refused(click, modal, entry):
             await self._refuse(click, opened, refusal(words, act, no), no)
         elif not isinstance(opened, Answered):
-            await self._reply_privately(click, refused(words, NothingDone.NOT_OPENED))
+            not_opened = refused(words, NothingDone.NOT_OPENED)
+            await self._private.send(click, not_opened, about=click.request_id)
 
     async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
         """Show the refusal in the modal, or privately if that fails; nowhere if they have closed or submitted it."""
@@ -120,11 +116,4 @@ class ClickListeners:
             view_id = text_if_any(opened.data, "view", "id")
             replaced = await self._api.write("views.update", _PATIENCE, view_id=view_id, view=view)
         if not isinstance(replaced, Answered) and replaced != Refused("not_found"):
-            await self._reply_privately(click, no)
-
-    async def _reply_privately(
-        self, click: Click, message: Message, *, replaces: bool = False
-    ) -> None:
-        """Reply privately to the user who clicked."""
-        about = click.request_id
-        await self._private.send(click, message, replaces=replaces, about=about)
+            await self._private.send(click, no, about=click.request_id)

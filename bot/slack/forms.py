@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -58,7 +59,7 @@ class FormListeners:
     async def open(self, origin: Origin) -> None:
         """Open the form in the background, after the ack; the same trigger opens only one."""
         if self._opened.add(origin.trigger_id):
-            self._start(self._private.attempt(origin, self._open(origin)))
+            self._start(self._private.attempt(origin, partial(self._open, origin)))
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -98,7 +99,7 @@ class FormListeners:
             await recorded  # an unforeseen error is then said in the form
         else:
             # So that a stop waits for it.
-            self._start(self._private.attempt(origin, _end_of(recorded)))
+            self._start(self._private.attempt(origin, lambda: recorded))
         await ack()
 
     async def _submit(self, origin: Origin, asked: Share) -> None:
@@ -106,10 +107,6 @@ class FormListeners:
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(answer, Announcement):
             self._start(self._private.send(origin, answer))
-
-
-async def _end_of(recorded: asyncio.Future[None]) -> None:
-    await recorded
 
 
 def _metadata_of(origin: Origin) -> str:

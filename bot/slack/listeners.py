@@ -4,7 +4,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -41,29 +41,19 @@ class HasListeners(Protocol):
         """Add its listeners to Bolt's app."""
 
 
-class CommandUseCase(Protocol):
-    """The use case behind the slash command."""
-
-    async def command(self, origin: Origin, text: str) -> Message | OpenForm:
-        """Return the private reply for the ack, or OpenForm."""
-
-
-class FormOpener(Protocol):
-    """The port that opens the form."""
-
-    async def open(self, origin: Origin) -> None:
-        """Open the form for a command without words."""
-
-
 class Commands(AsyncMiddleware):
     """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice.
 
     A middleware, since Bolt takes longer to choose a listener and to make its arguments than the use case to decide.
     """
 
-    def __init__(self, sharing: CommandUseCase, forms: FormOpener) -> None:
-        self._sharing = sharing
-        self._forms = forms
+    def __init__(
+        self,
+        command: Callable[[Origin, str], Coroutine[None, None, Message | OpenForm]],
+        open_form: Callable[[Origin], Awaitable[None]],
+    ) -> None:
+        self._command = command
+        self._open_form = open_form
         self._answers = SingleFlight[Message | OpenForm](REDELIVERED)
 
     def listen(self, app: AsyncApp) -> None:
@@ -81,10 +71,10 @@ class Commands(AsyncMiddleware):
         if req.body.get("command") != SLASH_COMMAND:
             return await next()
         origin = command_origin(req.body)
-        command = partial(self._sharing.command, origin, text_if_any(req.body, "text"))
+        command = partial(self._command, origin, text_if_any(req.body, "text"))
         answer = await self._answers.do_inline(origin.trigger_id, command)
         if isinstance(answer, OpenForm):
-            await self._forms.open(origin)
+            await self._open_form(origin)
             return BoltResponse(status=200)
         return BoltResponse(status=200, body=as_response(answer))
 

@@ -15,13 +15,10 @@ Body = Mapping[str, Any]
 
 
 def text_at(body: Body, *path: str) -> str:
-    """Return the text at a path of keys; raises KeyError or TypeError if there is none."""
-    held: Any = body
-    for key in path:
-        held = held[key]
-    if not isinstance(held, str):
-        raise TypeError(f"{'.'.join(path)} is no text")
-    return held
+    """Return the text at a path of keys; raises KeyError if there is none or it is empty, TypeError for anything else."""
+    if text := text_if_any(body, *path):
+        return text
+    raise KeyError(".".join(path))
 
 
 def text_if_any(body: Body, *path: str) -> str:

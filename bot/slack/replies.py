@@ -5,7 +5,7 @@ Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in 
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from bot.messages import Message
@@ -53,10 +53,10 @@ class PrivateReplies:
         self._words = words
         self._newest: dict[tuple[str, object], Message] = {}
 
-    async def attempt(self, whom: Addressee, work: Coroutine[None, None, None]) -> None:
+    async def attempt(self, whom: Addressee, work: Callable[[], Awaitable[None]]) -> None:
         """Do what somebody asked for after the ack, and tell them if that fails unexpectedly."""
         try:
-            await work
+            await work()
         except Exception as error:  # noqa: BLE001  # they would wait for an answer
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 

@@ -46,6 +46,14 @@ class Echo:
         """Open no form."""
 
 
+def echoing(
+    client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None
+) -> AsyncApp:
+    """Return an app that echoes commands."""
+    echo = echo or Echo()
+    return bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo.command, echo.open), acks=acks)
+
+
 @asynccontextmanager
 async def connected(
     slack: LocalSlack,
@@ -56,7 +64,7 @@ async def connected(
     echo: Echo | None = None,
 ) -> AsyncIterator[SocketClient]:
     """Connect a bot that echoes, with a connection check that runs often."""
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo or Echo(), Echo()))
+    app = echoing(client, echo)
     pace = Pace(ping_every=1.0, one_try=ONE_TRY, apart=SOON, linger=linger)
     socket = socket_mode(app, slack.world.app_token, url, observers, pace)
     try:
@@ -116,9 +124,10 @@ async def test_the_connection_goes_through_the_proxy(
 async def test_a_socket_that_does_not_open_in_time_is_abandoned(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     nowhere = f"ws://127.0.0.1:{free_port()}/link"
-    socket = socket_mode(app, slack.world.app_token, nowhere, pace=Pace(connect_within=0.2))
+    socket = socket_mode(
+        echoing(client), slack.world.app_token, nowhere, pace=Pace(connect_within=0.2)
+    )
     assert not await socket.open()
     await socket.close()
 
@@ -188,8 +197,7 @@ async def test_a_call_for_a_url_that_could_not_connect_is_reported_as_not_sent(
     told: list[str] = []
     observers = Observers(called_slack=lambda _, how: told.append(how))
     client.base_url = f"http://127.0.0.1:{free_port()}/api/"
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = socket_mode(app, "xapp-1", None, observers)
+    socket = socket_mode(echoing(client), "xapp-1", None, observers)
     opening = asyncio.create_task(socket.open())
     await soon(lambda: told)
     opening.cancel()
@@ -203,8 +211,7 @@ async def test_a_cancelled_call_for_a_url_is_not_counted(
     told: list[str] = []
     observers = Observers(called_slack=lambda _, how: told.append(how))
     slack.fail(OPEN, Slow(60))
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = socket_mode(app, slack.world.app_token, None, observers)
+    socket = socket_mode(echoing(client), slack.world.app_token, None, observers)
     opening = asyncio.create_task(socket.open())
     await slack.until(lambda slack: bool(slack.calls))
     opening.cancel()
@@ -273,8 +280,7 @@ async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
 async def test_a_socket_that_is_not_opened_yet_is_alive_and_can_be_closed(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    socket = socket_mode(app, slack.world.app_token, None)
+    socket = socket_mode(echoing(client), slack.world.app_token, None)
     assert socket.alive
     await socket.close()
     assert slack.sockets.connections == 0
@@ -384,7 +390,7 @@ async def test_no_step_of_a_request_begins_before_a_pending_ack(
 ) -> None:
     monkeypatch.setattr("bot.runtime.turns._LONGEST", A_WHILE)
     echo, acks_first = SlowEcho(), AcksFirst()
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo, echo), acks=acks_first)
+    app = echoing(client, echo, acks_first)
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
@@ -512,8 +518,7 @@ async def mute(*said: dict[str, str]) -> AsyncIterator[str]:
 
 
 def unopened(slack: LocalSlack, client: AsyncWebClient, url: str) -> SocketClient:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-    return socket_mode(app, slack.world.app_token, url, pace=Pace(apart=SOON))
+    return socket_mode(echoing(client), slack.world.app_token, url, pace=Pace(apart=SOON))
 
 
 @asynccontextmanager
@@ -674,8 +679,7 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
         url = origin.replace("http", "ws")
         said = json.dumps({"ok": True, "url": url}).encode()
         slack.fail(OPEN, Status(200, said, "application/json"), times=None)
-        app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
-        socket = socket_mode(app, slack.world.app_token, url, pace=Pace(apart=A_WHILE))
+        socket = socket_mode(echoing(client), slack.world.app_token, url, pace=Pace(apart=A_WHILE))
         assert await socket.open()
         await soon(lambda: len(pauses) >= 5)
         await socket.close()
@@ -775,9 +779,10 @@ async def test_once_slack_accepts_a_connection_the_bot_is_connected_and_no_longe
 async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, Commands(Echo(), Echo()))
     slack.sockets.most = 0
-    socket = socket_mode(app, slack.world.app_token, None, pace=Pace(connect_within=0.5))
+    socket = socket_mode(
+        echoing(client), slack.world.app_token, None, pace=Pace(connect_within=0.5)
+    )
     assert not await socket.open()
     assert socket.refused
     await socket.close()
