@@ -6,8 +6,9 @@ Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in 
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
+from bot.domain.click import Click
+from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
 from bot.messages.notices import broken
@@ -21,24 +22,8 @@ _PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
 _log = logging.getLogger(__name__)
 
 
-class Addressee(Protocol):
-    """The person to tell, and where they acted; a user id as the channel means their conversation with the bot."""
-
-    @property
-    def user_id(self) -> str:
-        """Their user id."""
-
-    @property
-    def channel_id(self) -> str:
-        """The conversation; empty if there is none."""
-
-    @property
-    def active_thread(self) -> str:
-        """The thread in which Slack shows ephemeral messages; empty if there is none."""
-
-    @property
-    def response_url(self) -> str:
-        """Slack's URL for replies, valid for half an hour; empty if there is none."""
+Addressee = Origin | Click
+"""The person to tell, and where they acted; a user id as the channel means their conversation with the bot."""
 
 
 class PrivateReplies:

@@ -543,6 +543,15 @@ async def test_a_connection_that_ignores_the_closing_handshake_is_replaced_with_
     assert calls_of(slack, OPEN) == 1
 
 
+async def test_a_connection_that_slack_does_not_close_after_socket_mode_was_turned_off_counts_as_none(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    slack.fail(OPEN, Code("link_disabled"), times=None)
+    end = {"type": "disconnect", "reason": "link_disabled"}
+    async with mute({"type": "hello"}, end) as url, opened_to(slack, client, url) as socket:
+        await soon(lambda: not socket.connected)
+
+
 async def test_a_warning_while_the_next_connection_is_opened_asks_for_no_other(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
