@@ -213,9 +213,8 @@ class SocketClient:
     async def _send(self, connection: _Connection | None, message: str) -> bool:
         """Send over this connection or, once it is closed, over the next; False if the client is closed first."""
         while connection is not None:
-            if not connection.socket.closed:
-                with suppress(ConnectionError):
-                    await connection.socket.send_str(message)
-                    return True
+            with suppress(ConnectionError):
+                await connection.socket.send_str(message)
+                return True
             connection = await connection.next
         return False
