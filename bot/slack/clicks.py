@@ -49,26 +49,22 @@ class ClickListeners:
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners for every button, and for the modals of a decision."""
         for act in Act:
+            answer = partial(self._answer, act)
             if act in {Act.APPROVE, Act.REJECT}:
-                app.action(act.value)(self._listener(act.value, click_of, partial(self._open, act)))
-                submitted = partial(self._answer, act)
-                app.view(act.value)(self._listener("decision", decision_of, submitted))
+                app.action(act.value)(self._listener(click_of, partial(self._open, act)))
+                app.view(act.value)(self._listener(decision_of, answer))
             else:
-                clicked = partial(self._answer, act)
-                app.action(act.value)(self._listener(act.value, click_of, clicked))
+                app.action(act.value)(self._listener(click_of, answer))
 
     def _listener(
-        self,
-        kind: str,
-        read: Callable[[Body], Click],
-        work: Callable[[Click, Body], Awaitable[None]],
+        self, read: Callable[[Body], Click], work: Callable[[Click, Body], Awaitable[None]]
     ) -> Callable[..., Awaitable[None]]:
         """Return a listener that acks and does `work` in the background: Bolt sends the ack only after the listener."""
 
         async def listener(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = read(body)
-            if self._recent.add(f"{kind} {click.trigger_id}"):
+            if self._recent.add(click.trigger_id):
                 with log_request(click.request_id):  # inherited by the task
                     self._start(self._private.attempt(click, partial(work, click, body)))
 

@@ -589,6 +589,7 @@ async def sending(*texts: str) -> AsyncIterator[tuple[str, set[str]]]:
         await socket.prepare(request)
         for text in ('{"type": "hello"}', *texts):
             await socket.send_str(text)
+            await asyncio.sleep(SOON)  # until a client that would close has closed
         async for frame in socket:
             acked.add(json.loads(frame.data)["envelope_id"])
         return socket
@@ -603,6 +604,15 @@ async def test_frames_that_cannot_be_read_do_not_keep_the_next_envelope_from_its
     envelope = json.dumps({"envelope_id": "e1", "type": "events_api", "payload": {"type": "odd"}})
     texts = ("", "{", "[" * 100_000, "[7]", '{"type": 7}', envelope)
     async with sending(*texts) as (url, acked), opened_to(slack, client, url):
+        await soon(lambda: acked == {"e1"})
+
+
+async def test_an_envelope_after_the_announcement_of_a_refresh_is_acked(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    end = json.dumps({"type": "disconnect", "reason": "refresh_requested"})
+    envelope = json.dumps({"envelope_id": "e1", "type": "events_api", "payload": {"type": "odd"}})
+    async with sending(end, envelope) as (url, acked), opened_to(slack, client, url):
         await soon(lambda: acked == {"e1"})
 
 
