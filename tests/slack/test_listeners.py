@@ -1,10 +1,11 @@
+import json
 import re
 from collections.abc import AsyncIterator
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.command.grammar import OpenForm
+from bot.command.grammar import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
@@ -212,3 +213,8 @@ async def test_a_payload_at_which_bolt_raises_is_acked_nevertheless(slack: Local
     for odd in BREAKS_BOLT:
         ack = await slack.deliver("interactive", odd)
         assert (ack.error, ack.payload) == (None, None)
+    submission = await slack.deliver("interactive", BREAKS_BOLT[-1] | {"type": "view_submission"})
+    typed: JsonObject = {"command": SLASH_COMMAND, "channel_id": RELEASES, "user_id": REQUESTER}
+    command = await slack.deliver("slash_commands", BREAKS_BOLT[-1] | typed)
+    for ack in submission, command:
+        assert broken(CHINESE, "").text[:7] in json.dumps(ack.payload, ensure_ascii=False)
