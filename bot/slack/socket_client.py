@@ -57,12 +57,12 @@ class Pace:
 
 
 @dataclass(eq=False)
-class _Connection:
+class _OpenConnection:
     socket: ClientWebSocketResponse
     greeted: bool = False
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it has ended, or Slack has said that it will soon."""
-    next: "asyncio.Future[_Connection | None]" = field(default_factory=asyncio.Future)
+    next: "asyncio.Future[_OpenConnection | None]" = field(default_factory=asyncio.Future)
     """The one that replaces it; None if the client is closed first."""
 
 
@@ -80,8 +80,8 @@ class SocketClient:
         self._back_off = BackOff(time.monotonic, pace.apart)
         self._start = Tasks().start
         self._greeted = asyncio.Event()
-        self._newest: _Connection | None = None
-        self._readings: dict[_Connection, asyncio.Task[None]] = {}
+        self._newest: _OpenConnection | None = None
+        self._readings: dict[_OpenConnection, asyncio.Task[None]] = {}
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
@@ -121,7 +121,7 @@ class SocketClient:
     async def _keep_connected(self) -> None:
         """Open a connection, and the next whenever the newest has ended or will soon."""
         while True:
-            old, new = self._newest, _Connection(await self._connect())
+            old, new = self._newest, _OpenConnection(await self._connect())
             self._newest = new
             reading = self._readings[new] = asyncio.create_task(self._read(new))
             reading.add_done_callback(partial(self._ended, new))
@@ -131,7 +131,7 @@ class SocketClient:
                     asyncio.get_running_loop().call_later(self._pace.linger, still_read.cancel)
             await new.ending.wait()
 
-    def _ended(self, connection: _Connection, _: asyncio.Task[None]) -> None:
+    def _ended(self, connection: _OpenConnection, _: asyncio.Task[None]) -> None:
         del self._readings[connection]
         connection.ending.set()
 
@@ -168,7 +168,7 @@ class SocketClient:
         _log.warning("no address from Slack yet", extra={"error": why})
         return None
 
-    async def _read(self, connection: _Connection) -> None:
+    async def _read(self, connection: _OpenConnection) -> None:
         """Handle messages as they arrive, and close the connection in the end, or if Slack does not say hello in time."""
         try:
             async with asyncio.timeout(HELLO_WITHIN) as patience:
@@ -184,7 +184,7 @@ class SocketClient:
         finally:
             await connection.socket.close()
 
-    def _handle(self, text: str, connection: _Connection) -> None:
+    def _handle(self, text: str, connection: _OpenConnection) -> None:
         """Handle hello and disconnect; start `take` for every envelope."""
         try:
             payload = json.loads(text)
@@ -210,7 +210,7 @@ class SocketClient:
             case _:
                 pass
 
-    async def _send(self, connection: _Connection | None, message: str) -> bool:
+    async def _send(self, connection: _OpenConnection | None, message: str) -> bool:
         """Send over this connection or, once it is closed, over the next; False if the client is closed first."""
         while connection is not None:
             with suppress(ConnectionError):
