@@ -390,6 +390,8 @@ def test_without_appid_and_env_it_lists_what_the_person_may_share(run: Run) -> N
         "• prod-* in C0OPS, by rule “ops”",
     ]
     assert "If " not in out
+    _, out, _ = run(FILE, user="U0EVE", groups=["S0OTHER"])
+    assert "S0OPS" not in out
     _, out, _ = run('contact = "Ann."\n' + ALLOW, user="U0EVE")
     assert out == "U0EVE may not share any env. Who can grant it: Ann.\n"
 

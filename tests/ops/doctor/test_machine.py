@@ -94,6 +94,14 @@ async def test_an_unusable_proxy_is_the_only_cause_if_nothing_can_be_reached(
 
 
 @pytest.mark.usefixtures("ledger")
+async def test_a_single_server_that_does_not_answer_is_its_own_cause(
+    environ: dict[str, str],
+) -> None:
+    alone = {"SLACK_API_URL": "http://127.0.0.1:9/api/", "WECHAT_AUTHORIZER_APPID": ""}
+    assert await level_of(environ | alone, "proxies") == "ok"
+
+
+@pytest.mark.usefixtures("ledger")
 async def test_a_refusing_proxy_is_reported_separately_from_other_findings_about_proxies(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, wechat: LocalWeChat
 ) -> None:

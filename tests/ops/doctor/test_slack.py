@@ -100,6 +100,15 @@ async def test_a_copy_that_runs_before_the_first_start_here_is_found(
     assert (found.fix or "").startswith("If it is your bot, it has another ledger")
 
 
+async def test_a_connection_is_no_copy_if_the_ledger_cannot_say_which_bots_run(
+    bot: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    assert bot
+    (tmp_path / "no-ledger.db").write_bytes(b"this is no database at all" * 100)
+    unreadable = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/no-ledger.db"}
+    assert await judged(unreadable, "slack-connections") == ("ok", "1 besides the doctor's own")
+
+
 async def test_a_running_bot_without_a_connection_is_found(
     ledger: Path, environ: dict[str, str]
 ) -> None:
