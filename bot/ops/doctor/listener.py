@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
+from bot.ops.doctor.findings import SET_THE_CLOCK
 from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
@@ -16,7 +17,6 @@ _LISTENER = "listener"
 _DELIVERIES = "deliveries"
 _SLACK, _WECHAT = "/slack/events", "/wechat/events"
 _PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
-_CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
 _NOT_THE_CLOCK = (
     "By now this clock is less than five minutes off: start the bot again to count anew. "
     "If it goes on, look whether the reverse proxy holds posts back."
@@ -31,7 +31,7 @@ _PATHS = (
 )
 _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
     (_SLACK, "signature"): ("their signature is not Slack's", _COPY),
-    (_SLACK, "stale"): ("their timestamp is more than five minutes off", _CLOCK),
+    (_SLACK, "stale"): ("their timestamp is more than five minutes off", SET_THE_CLOCK),
     (_WECHAT, "signature"): (
         "their signature is not WeChat's",
         "Copy 消息校验Token from open.weixin.qq.com to WECHAT_MESSAGE_TOKEN, then start the bot again.",
@@ -44,7 +44,7 @@ _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
         "they are for another platform",
         "Copy the platform's AppID from open.weixin.qq.com to WECHAT_COMPONENT_APPID, then start the bot again.",
     ),
-    (_WECHAT, "stale"): ("their timestamp is more than five minutes off", _CLOCK),
+    (_WECHAT, "stale"): ("their timestamp is more than five minutes off", SET_THE_CLOCK),
     (_WECHAT, "not_xml"): (
         "they are not what WeChat pushes in 传统模式",
         "Switch the platform to 传统模式 at open.weixin.qq.com.",
@@ -131,7 +131,7 @@ def _wrong(counted: BotCounts, taken: Mapping[str, bool], *, right: bool) -> Ite
             where = "" if path == ELSEWHERE else f" to {path}"
             posts = "one post" if times == 1 else f"{times} posts"
             found = f"the bot that runs refused {posts}{where}: {why}"
-            causes = ("clock",) if fix == _CLOCK else ()
+            causes = ("clock",) if fix == SET_THE_CLOCK else ()
             if causes and right:
                 fix, causes = _NOT_THE_CLOCK, ()
             yield (warning if others else wrong)(_DELIVERIES, found, fix, *causes)

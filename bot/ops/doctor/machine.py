@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import SET_THE_CLOCK
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import Traffic, origin_of
 from bot.wechat.push import STALE_AFTER
@@ -36,9 +37,8 @@ async def check_clock(setup: Setup) -> list[Finding]:
     most = max(map(abs, told.values()))
     if most <= _NOTICEABLE:
         return [ok("clock", found)]
-    fix = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
     # After five minutes, Slack's signatures and WeChat's pushes are refused.
-    return [(wrong if most > STALE_AFTER else warning)("clock", found, fix)]
+    return [(wrong if most > STALE_AFTER else warning)("clock", found, SET_THE_CLOCK)]
 
 
 async def check_proxies(setup: Setup) -> list[Finding]:

@@ -17,7 +17,7 @@ from bot.ops.doctor.real_slack import Asked, try_slack
 from bot.ops.doctor.real_tried import Tried, completed, table, verdict
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, each, session
-from bot.ops.doctor.wechat import Read, reader
+from bot.ops.doctor.wechat import reader
 from bot.ops.output import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.runtime.signals import cancel_on
@@ -114,16 +114,6 @@ async def _clear(channel: RealChannel) -> bool:
     return not left
 
 
-async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
-    ledger = LedgerLook()
-    if isinstance(settings.tokens, PlatformSettings):
-        ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
-    transport = Transport(http)
-    read = reader(transport, settings.tokens, ledger, runtime)
-    wechat = WeChatApi(transport, settings.wechat_url)
-    return await _of_owners(wechat, settings.policy.all_owners, read)
-
-
 async def _asked(question: str) -> bool:
     """Return whether the operator answers yes; unlike `input`, Ctrl-C can interrupt this."""
     print(f"{question} [y/N] ", end="", flush=True)
@@ -140,20 +130,26 @@ async def _asked(question: str) -> bool:
     return os.read(sys.stdin.fileno(), 1000).strip().lower() in {b"y", b"yes"}
 
 
-async def _of_owners(wechat: WeChatApi, owners: Sequence[str], read: Read) -> list[Tried]:
+async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:
     """Return the results of the calls with each owner's token; owners are numbered, not named."""
-    numbers = {owner: f"owner {number}" for number, owner in enumerate(owners, 1)}
+    ledger = LedgerLook()
+    if isinstance(settings.tokens, PlatformSettings):
+        ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
+    transport = Transport(http)
+    read = reader(transport, settings.tokens, ledger, runtime)
+    wechat = WeChatApi(transport, settings.wechat_url)
+    numbers = {owner: f"owner {n}" for n, owner in enumerate(settings.policy.all_owners, 1)}
 
     async def one(owner: str) -> list[Tried]:
         return await _of(wechat, numbers[owner], await read(owner))
 
-    found = await each(owners, one, _AT_ONCE, _WITHIN)
+    found = await each(numbers, one, _AT_ONCE, _WITHIN)
     late = [
-        Tried(_ENVS, "not tried", f"{numbers[owner]}: no turn in time")
-        for owner in owners
+        Tried(_ENVS, "not tried", f"{who}: no turn in time")
+        for owner, who in numbers.items()
         if owner not in found
     ]
-    return [*(tried for owner in owners for tried in found.get(owner, ())), *late]
+    return [*(tried for owner in numbers for tried in found.get(owner, ())), *late]
 
 
 async def _of(wechat: WeChatApi, who: str, token: str | NoToken | None) -> list[Tried]:

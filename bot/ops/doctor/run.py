@@ -69,33 +69,27 @@ async def examine(
     traffic = Traffic(runtime.now)
     async with session(traffic) as http, asyncio.TaskGroup() as group:
 
-        def begin(name: str, work: Awaitable[T], otherwise: Callable[[Finding], T]) -> Task[T]:
-            return group.create_task(_guarded(name, work, longest, otherwise))
+        def begin(
+            name: str, work: Awaitable[T], seconds: float, otherwise: Callable[[Finding], T]
+        ) -> Task[T]:
+            return group.create_task(_guarded(name, work, seconds, otherwise))
+
+        async def run(checks: Sequence[tuple[str, Check]]) -> list[Finding]:
+            running = [
+                begin(name, check(setup), 2 * longest, lambda failed: [failed])
+                for name, check in checks
+            ]
+            return [finding for each in running for finding in await each]
 
         asking = ask_slack(parts.slack, parts.policy, http)
-        slack = begin("slack-bot", asking, lambda failed: SlackAnswers(failed=failed))
+        slack = begin("slack-bot", asking, longest, lambda failed: SlackAnswers(failed=failed))
         looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
-        ledger = begin("ledger", looking, lambda failed: LedgerLook((failed,)))
-        bot = begin("deliveries", ask_running_bot(parts), lambda _: None)
+        ledger = begin("ledger", looking, longest, lambda failed: LedgerLook((failed,)))
+        bot = begin("deliveries", ask_running_bot(parts), longest, lambda _: None)
         setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
-        findings = [
-            *await _run(_CHECKS, setup, 2 * longest),
-            *await _run(_AFTER, setup, 2 * longest),
-        ]
+        findings = [*await run(_CHECKS), *await run(_AFTER)]
     clean = Redactor(parts.secrets).clean  # a server's or driver's text may contain one
     return [_clean(finding, clean) for finding in with_true_causes(findings)]
-
-
-async def _run(
-    checks: Sequence[tuple[str, Check]], setup: Setup, longest: float
-) -> Sequence[Finding]:
-    """Run checks concurrently; return their findings in order."""
-    async with asyncio.TaskGroup() as group:
-        running = [
-            group.create_task(_guarded(name, check(setup), longest, lambda failed: [failed]))
-            for name, check in checks
-        ]
-    return [finding for task in running for finding in task.result()]
 
 
 async def _guarded(

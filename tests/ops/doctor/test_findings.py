@@ -52,6 +52,23 @@ def test_of_several_wrong_settings_the_last_one_names_the_skipped_checks() -> No
     assert [each.unchecked for each in printed] == [(), ("slack-bot",)]
 
 
+def test_what_one_of_several_wrong_settings_explains_is_not_said_of_the_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    nobody = wrong("settings", "Nobody may share anything yet", "Write a policy.toml.")
+    loose = warning("settings", "others may read .env", "Run chmod 600 .env.")
+    bot = unchecked("slack-bot", "the token is not usable", "settings")
+    gone = wrong("policy-owners", "nobody owns prod-1", "Add it.", "settings")
+    printed = lines(capsys, SETTINGS, nobody, loose, bot, gone)
+    assert printed[2:6] == [
+        "❌ settings: Nobody may share anything yet",
+        "   → Write a policy.toml.",
+        "   Because of these, policy-owners: nobody owns prod-1",
+        "   Not checked because of these: slack-bot",
+    ]
+    assert "   Not checked because of it: slack-bot" in lines(capsys, SETTINGS, loose, bot)
+
+
 def test_of_a_check_with_a_wrong_and_a_doubtful_finding_the_wrong_one_is_the_cause() -> None:
     loose = warning("settings", "others may read .env", "Run chmod 600 .env.")
     bot = unchecked("slack-bot", "the token is not usable", "settings")
