@@ -79,7 +79,8 @@ def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> s
     Of these errors, chat.postMessage documents only cannot_reply_to_message; the other is in bolt-js, issue 2307.
     """
     ts = text_argument(args, "thread_ts")
-    gone = (at := workspace.sought(ts)) and at.deleted and at.channel == channel.id
+    sought = workspace.sought(ts)
+    gone = sought is not None and sought.deleted and sought.channel == channel.id
     if not ts or (gone and workspace.orphans == "top level"):
         return None
     parent = workspace.find(channel.id, ts)
