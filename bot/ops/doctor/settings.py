@@ -1,7 +1,7 @@
 """Check the settings: missing or wrong ones, the kinds of tokens, and swapped pairs."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import combinations
 
@@ -25,7 +25,9 @@ _CLOSE = 0.85  # similarity; 1 is equal
 async def check_settings(setup: Setup) -> list[Finding]:
     """Return what is wrong with the settings, or one line about what they contain."""
     environ, parts = setup.environ, setup.parts
-    found = [*_wrong(environ, parts.problems)]
+    again = repeated()
+    emptied = tuple(f"{name} is missing" for name in again)
+    found = [*_wrong(environ, [each for each in parts.problems if not each.startswith(emptied)])]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": tokens expire after twelve hours, and it cannot be turned off.
         fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
@@ -35,14 +37,17 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append(warning(_NAME, held, fix))
     if others_may_read(DOTENV):
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
-    found += [*_repeated(), *_unknown(environ)]
+    found += [*_repeated(again, parts.problems), *_unknown(environ)]
     return found or [ok(_NAME, _held(parts))]
 
 
-def _repeated() -> Iterator[Finding]:
-    for name, lines in repeated().items():
+def _repeated(again: Mapping[str, list[int]], problems: Sequence[str]) -> Iterator[Finding]:
+    """Yield the names that `.env` sets again; wrong is one whose last line leaves it empty although it is required."""
+    for name, lines in again.items():
         found = f"{name} is set more than once in {DOTENV}, in lines {', '.join(map(str, lines))}"
-        yield warning(_NAME, found, f"Keep one of them. Line {lines[-1]} counts, even if empty.")
+        missing = any(each.startswith(f"{name} is missing") for each in problems)
+        fix = f"Keep one of them. Line {lines[-1]} counts, even if empty."
+        yield (wrong if missing else warning)(_NAME, found, fix)
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -56,7 +61,7 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
             yield warning(_NAME, f"{name} in the environment is not a setting", fix)
 
 
-def _wrong(environ: Mapping[str, str], problems: tuple[str, ...]) -> Iterator[Finding]:
+def _wrong(environ: Mapping[str, str], problems: Sequence[str]) -> Iterator[Finding]:
     swapped = _swapped(environ)
     for one, other in swapped:
         yield wrong(_NAME, f"{one} and {other} are swapped", "Exchange the two values.")
