@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from bot.ops.ledger_command import tell_request
+from bot.ops.ledger_command import audit, tell_request
 from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -47,6 +47,9 @@ async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
     assert what.splitlines()[1].startswith("1. ")
     assert what.splitlines()[-1].startswith("WeChat said: 85088 ")
     assert all(line[:24].endswith(" UTC ") for line in steps.splitlines())
+    for shape, told in (("table", False), ("jsonl", True), ("csv", True)):
+        await asyncio.to_thread(audit, rig.environ, {}, shape, None)
+        assert ("release 4.2" in capsys.readouterr().out) is told, shape
 
 
 async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(

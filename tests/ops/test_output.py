@@ -79,9 +79,11 @@ def test_a_json_line_escapes_them_and_keeps_its_value(capsys: pytest.CaptureFixt
 def test_csv_protects_a_formula_behind_blanks_and_line_breaks(
     capsys: pytest.CaptureFixture[str], before: str, sign: str
 ) -> None:
-    write_rows([{"comment": f"{before}{sign}1+1"}, {"comment": f"a{sign}1"}], "csv")
-    _, cell, plain = csv.reader(StringIO(capsys.readouterr().out, newline=""))
+    comments = (f"{before}{sign}1+1", f"a{sign}1", "\tx", "\rx")
+    write_rows([{"comment": each} for each in comments], "csv")
+    _, cell, plain, *blank = csv.reader(StringIO(capsys.readouterr().out, newline=""))
     assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1"])
+    assert blank == [["'\tx"], ["'\rx"]]
 
 
 class Full(StringIO):

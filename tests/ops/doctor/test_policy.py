@@ -47,6 +47,13 @@ async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(unde
     assert (await finding_of(passing, "policy-tests")).found == "all pass: 1"
 
 
+async def test_a_channel_of_several_rules_is_reported_once(under: Under) -> None:
+    gone = approve(channel="C0ARCHIVED")
+    another = gone.replace('name = "', 'name = "another ')
+    (found,) = await findings_of(under(gone + another), "policy-approvers")
+    assert found.found == "the approvers' channel C0ARCHIVED is archived"
+
+
 async def test_a_rule_behind_one_that_always_decides_is_named(under: Under) -> None:
     text = rule("all", env="prod-*") + rule("narrow", env="prod-1")
     assert await judged(under(text), "policy-reach") == (

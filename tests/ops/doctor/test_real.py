@@ -205,6 +205,17 @@ async def test_a_failed_call_is_reported_as_not_tried_and_everything_is_deleted(
     assert left(slack) == []
 
 
+async def test_a_reply_is_deleted_before_its_parent_of_which_slack_would_keep_a_trace(
+    attempt: Try, slack: LocalSlack
+) -> None:
+    slack.fail("chat.delete", Status(503))
+    await attempt()
+    ended = [call for call in slack.calls if call.method == "chat.delete" and call.error is None]
+    deleted = [str(call.args["ts"]) for call in ended]
+    assert len(deleted) > 1
+    assert deleted == sorted(deleted, reverse=True)
+
+
 async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
     attempt: Try, slack: LocalSlack
 ) -> None:
