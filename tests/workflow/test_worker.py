@@ -461,20 +461,28 @@ async def test_the_events_of_a_call_have_wechats_answer(
 
 
 class HookedOwners:
-    """Owners that call a function after each step of a call to WeChat."""
+    """Owners that call a function after each step of a call to WeChat, and another after its last."""
 
-    def __init__(self, owners: Owners, hook: Callable[[Step], object]) -> None:
+    def __init__(
+        self,
+        owners: Owners,
+        hook: Callable[[Step], object] = no_op,
+        after: Callable[[], object] = no_op,
+    ) -> None:
         self._owners = owners
         self._hook = hook
+        self._after = after
 
     async def share(self, owner: str, env: str, appid: str, on_step: Told, may_call: May) -> Called:
-        """Share, with the hook."""
+        """Share, with the hooks."""
 
         def hear(step: Step) -> None:
             on_step(step)
             self._hook(step)
 
-        return await self._owners.share(owner, env, appid, hear, may_call)
+        called = await self._owners.share(owner, env, appid, hear, may_call)
+        self._after()
+        return called
 
 
 async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
@@ -821,20 +829,6 @@ async def test_a_request_with_an_unforeseen_error_is_retried(
     assert sleep.naps.count(PAUSE) == opens + closes
 
 
-class BrokenOwners:
-    """Owners with an error after the first call to WeChat."""
-
-    def __init__(self, owners: Owners) -> None:
-        self._owners = owners
-        self._fail = failing(1)
-
-    async def share(self, owner: str, env: str, appid: str, on_step: Told, may_call: May) -> Called:
-        """Share, and raise once."""
-        called = await self._owners.share(owner, env, appid, on_step, may_call)
-        self._fail()
-        return called
-
-
 async def test_an_unforeseen_error_after_a_call_leaves_its_outcome_unknown_unless_the_next_succeeds(
     slack: LocalSlack,
     wechat: LocalWeChat,
@@ -844,9 +838,11 @@ async def test_an_unforeseen_error_after_a_call_leaves_its_outcome_unknown_unles
     database: Path,
 ) -> None:
     wechat.fail("shareenv", Code(85088), Code(85088))
-    await make(ledger, owners=BrokenOwners(owners)).process(
-        await accepted(ledger, request_of(slack))
+    entry, broken = (
+        await accepted(ledger, request_of(slack)),
+        HookedOwners(owners, after=failing(1)),
     )
+    await make(ledger, owners=broken).process(entry)
     assert rows(database, "SELECT outcome, called_again FROM requests") == [("unknown", 1)]
 
 
