@@ -62,8 +62,7 @@ class LeasedSteps:
 
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica still holds a request; waits until the ledger answers."""
-        covered = self.ledger.lease.covers(entry)
-        return covered or await self.keep_trying(partial(self.ledger.replica.holds, entry))
+        return await self.keep_trying(partial(self.ledger.replica.holds, entry))
 
     async def rest(
         self, entry: Entry, seconds: float, busy: Callable[[], bool] = lambda: False

@@ -383,6 +383,16 @@ async def test_a_request_that_was_taken_over_too_often_is_abandoned_without_a_ca
     assert wechat.calls == []
 
 
+async def test_a_reply_that_was_not_recorded_stays_if_its_request_is_abandoned(
+    slack: LocalSlack, leave: Leave, database: Path, resume: Resume
+) -> None:
+    request = request_of(slack)
+    await leave(request, posted=True, placed=True, told=Shared())
+    rows(database, "UPDATE requests SET taken_over = 5")
+    await resume()
+    assert replies(slack) == [answer(ENGLISH, request, Shared()).text]
+
+
 @pytest.mark.parametrize(("left", "mark"), [("accepted, parent posted", "❌"), ("placed", "❔")])
 async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unknown(
     slack: LocalSlack,
