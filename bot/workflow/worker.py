@@ -142,7 +142,7 @@ class Worker:
                 request, outcome, look_since=since, called_again=again, after=after
             )
         if entry.asked or unrecorded:
-            await self.waiting.approvals.show_decision(replace(entry, outcome=outcome))
+            await self.waiting.approvals.show_decision(entry)
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
             await self.leased.end(entry, "delivered", ready)
