@@ -117,7 +117,6 @@ class LeasedSteps:
         """Write what follows an outcome, after that outcome if it is not recorded yet."""
         if unrecorded := self._unrecorded.get(entry.request.id):
             await self.keep_trying(unrecorded)
-            del self._unrecorded[entry.request.id]
         await self.keep_trying(write)
 
     async def keep_trying(self, write: Callable[[], Awaitable[T]], patience: float = math.inf) -> T:

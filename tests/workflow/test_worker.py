@@ -82,6 +82,8 @@ APPIDS = tuple(appids(4))
 TICK = 3.0
 PAUSE = 3.0
 """Seconds after an unforeseen error."""
+LONGEST_PAUSE = 2.0
+"""Seconds between two tries while the ledger is down."""
 NOWHERE = "[]"
 """The reference of a question that was posted nowhere."""
 GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
@@ -583,6 +585,7 @@ async def test_a_replica_posts_an_answer_only_after_it_is_recorded(
             down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
             tasks.start(make(ledger, owners=down).process(entry))
             await soon(lambda: sum(sleep.naps) > 60)
+            assert max(sleep.naps) == LONGEST_PAUSE
             assert replies(slack) == []
         await slack.until(ended)
         await soon(lambda: states(database) == ["ended"])
