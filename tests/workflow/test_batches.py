@@ -6,8 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 
-import pytest
-
 from bot.messages.modals import APPIDS, ENV
 from bot.playground.environments import environment
 from bot.playground.faults import Code, Slow
@@ -19,7 +17,7 @@ from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
 from tests.workflow.test_form import offered, opened
 
-NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
+NOT_ENABLED = 85088
 MIXED = f"""
 [[rule]]
 name = "ones"
@@ -38,42 +36,6 @@ effect = "allow"
 def line(count: int, more: str = "", *, env: str = "prod-1") -> str:
     """Return the command for a batch of this size."""
     return f"{' '.join(appids(count))} {env} {more}".strip()
-
-
-class SleepingClock:
-    """A clock, in Unix seconds, that only its own sleep moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-        self.naps: list[float] = []
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        """Move the clock, and yield to other tasks."""
-        self.naps.append(seconds)
-        self.now += seconds
-        await asyncio.sleep(0.001)
-
-
-@pytest.fixture
-def time() -> SleepingClock:
-    return SleepingClock()
-
-
-@pytest.fixture
-def rig(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    database: Path,
-    environ: dict[str, str],
-    runtime: Runtime,
-    time: SleepingClock,
-) -> Rig:
-    timed = replace(runtime, now=time, sleep=time.sleep)
-    return Rig(slack, wechat, database, environ, timed)
 
 
 async def answer_to_all(rig: Rig) -> PostedMessage:
@@ -233,32 +195,6 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
         assert len(rig.wechat.calls) == 3
         await rig.ask(line(3, "--again"))
         await soon(lambda: len(rig.wechat.calls) == 6)
-
-
-async def test_a_limit_per_minute_pauses_the_batch_without_failing_items(
-    rig: Rig, time: SleepingClock
-) -> None:
-    async with rig.bot(ALLOW):
-        rig.wechat.fail("shareenv", *[Code(PER_MINUTE)] * 3)
-        began = time.now
-        await rig.ask(line(40))
-        answer = await answer_to_all(rig)
-    assert "40 shared" in answer.text
-    assert shared(rig) == appids(40)
-    assert time.now - began >= 60
-    assert len(rig.wechat.calls) <= 40 + 20
-
-
-async def test_the_daily_limit_pauses_the_batch_until_the_next_day_in_china(
-    rig: Rig, time: SleepingClock
-) -> None:
-    async with rig.bot(ALLOW):
-        rig.wechat.fail("shareenv", Code(PER_DAY))
-        await rig.ask(line(5))
-        answer = await answer_to_all(rig)
-    assert "5 shared" in answer.text
-    china = time.now + 8 * 3600
-    assert china % 86400 >= 300
 
 
 async def test_only_the_requester_can_cancel_the_items_that_have_not_begun(
