@@ -574,11 +574,16 @@ async def stopped_during_a_batch(rig: Rig) -> tuple[list[str], list[str]]:
     return begun, left
 
 
+def taken_over_before(rig: Rig, times: int) -> None:
+    rows(rig.database, f"UPDATE requests SET taken_over = {times}")  # noqa: S608  # a number of the tests
+
+
 async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknown(
     rig: Rig, wechat: LocalWeChat
 ) -> None:
     begun, left = await stopped_during_a_batch(rig)
     calls = len(wechat.calls)
+    taken_over_before(rig, MOST_TAKE_OVERS)  # not too often
     wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
     async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
@@ -607,7 +612,7 @@ async def test_a_batch_that_was_taken_over_too_often_is_abandoned_with_all_its_i
 ) -> None:
     _, left = await stopped_during_a_batch(rig)
     calls = len(wechat.calls)
-    rows(rig.database, "UPDATE requests SET taken_over = 9")
+    taken_over_before(rig, MOST_TAKE_OVERS + 1)
     async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
         assert f"{100 - len(left)} shared, {len(left)} unknown" in answer.text
