@@ -986,9 +986,9 @@ def lease_until(database: Path, holder: str) -> float:
 
 
 @asynccontextmanager
-async def kept(worker: Worker) -> AsyncIterator[None]:
+async def kept(worker: Worker, *, may_take: bool = True) -> AsyncIterator[None]:
     """Renew a replica's lease while the context is open."""
-    task = asyncio.create_task(worker.run())
+    task = asyncio.create_task(worker.run(lambda: may_take))
     yield
     task.cancel()
     await asyncio.wait([task])
@@ -1022,7 +1022,7 @@ async def test_all_requests_without_a_holder_are_taken_over_at_once(
         for number in range(many):
             request = replace(request_of(slack), id=f"request{number}", env=f"env-{number}")
             await accepted(dead, request)
-        async with kept(make(ledger, lease=99)):
+        async with kept(make(ledger, lease=9999)):  # it looks once
             await soon(lambda: states(database) == ["ended"] * many)
     assert kinds(database).count("taken over") == many
     assert len(slack.parents(RELEASES)) == many
@@ -1037,6 +1037,17 @@ async def test_a_request_with_a_holder_is_not_taken_over(
         async with kept(make(ledger, lease=0.1)):
             await soon(lambda: lease_until(database, "a") > began + 0.2)
         assert rows(database, "SELECT holder, fence FROM requests") == [("other", 1)]
+
+
+async def test_a_replica_that_stops_keeps_its_lease_and_takes_over_nothing(
+    slack: LocalSlack, several: Opened, make: Make, database: Path
+) -> None:
+    async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
+        await accepted(dead, request_of(slack))
+        began = lease_until(database, "a")
+        async with kept(make(ledger, lease=0.1), may_take=False):
+            await soon(lambda: lease_until(database, "a") > began + 0.2)
+        assert kinds(database) == ["accepted"]
 
 
 async def test_after_the_ledger_was_down_other_replicas_have_one_lease_to_return(
