@@ -596,6 +596,19 @@ async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknow
     assert counts in answer.text
 
 
+async def test_the_progress_after_a_restart_counts_each_earlier_answer_once(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
+) -> None:
+    _, left = await stopped_during_a_batch(rig)
+    async with rig.bot(ALLOW):
+        with wechat.thinking():
+            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+            await time.sleeps()
+            await soon(lambda: f"{100 - len(left)} of 100" in first(rig).text)
+            assert wechat.in_flight == AT_ONCE
+        await answer_to_all(rig)
+
+
 async def test_an_error_after_a_pause_is_a_failure_not_unknown(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
