@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from itertools import count
@@ -34,7 +34,6 @@ from bot.playground.loopback import Handler, Loopback
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, seed
-from bot.policy.kinds import Rule
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
@@ -347,11 +346,6 @@ async def served(handler: Handler) -> AsyncIterator[str]:
 
 def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWebClient:
     return AsyncWebClient(token=token, base_url=api_url, session=http)
-
-
-async def in_their_channel(rule: Rule, _: str) -> Sequence[str]:
-    """Return where a rule's approvers are asked; stands for a check that nobody else can read that channel."""
-    return [rule.approvers.channel]
 
 
 def settings_of(environ: dict[str, str]) -> Settings:

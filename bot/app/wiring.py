@@ -12,6 +12,7 @@ from bot.locale import languages
 from bot.messages.words import Languages
 from bot.runtime.cache import Cache
 from bot.slack.approvals import ApproverMessages, Audience
+from bot.slack.channels import Channels
 from bot.slack.clicks import ClickListeners
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
@@ -109,14 +110,15 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     runtime, in_force = resources.runtime, resources.in_force
     spoken = languages(resources.settings.language, lambda: in_force.policy.contact)
     posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now)
-    places = Threads(api, posts, runtime.clock, spoken, ready.field("url"))
-    stack.push_async_callback(places.close)
+    channels = Channels(api, runtime.clock)
+    stack.push_async_callback(channels.close)
+    places = Threads(api, posts, channels, spoken, ready.field("url"))
     people = Directory(api, ready.field("team_id"), runtime.clock)
     stack.push_async_callback(people.close)
     people.prefetch(in_force.policy.groups)
     in_force.subscribe(lambda policy: people.prefetch(policy.groups))
-    where = Audience(places.why_private, people).where
-    approvals = ApproverMessages(posts, in_force, spoken, places.link, where)
+    audience = Audience(channels, people)
+    approvals = ApproverMessages(posts, in_force, spoken, places.link, audience)
     return _Slack(people, places, approvals, spoken)
 
 

@@ -128,37 +128,41 @@ def reminder(words: Words, request: Request, until: float, approvers: str | None
     )
 
 
-def decided(words: Words, request: Request, outcome: Outcome | None, at: float) -> Message:
-    """Replace the question: who decided, when and, once known, how the request ended."""
-    verdict, say = _verdict(words, request, outcome, at), words.about(request)
+def decided(
+    words: Words, request: Request, outcome: Outcome | None, at: float, *, commented: bool = True
+) -> Message:
+    """Replace the question: who decided, when and, once known, how the request ended; also the comment, if `commented`."""
+    said, say = _verdict(words, request, outcome, at), words.about(request)
     return in_channel(
         words,
         request,
-        verdict,
+        with_comment(words, said, _comment(request, outcome) if commented else None),
         say("{who} asked to share {env} with {receivers}."),
         many=words(_LISTED),
     )
 
 
+def _comment(request: Request, outcome: Outcome | None) -> str | None:
+    if request.approval:
+        return request.approval.comment
+    return outcome.comment if isinstance(outcome, Rejected) else None
+
+
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     if request.approval:
         by = request.approval.by
-        told = (
-            words(
+        if outcome:
+            return words(
                 "{mark} <@{by}> approved this, {when}: {end}",
                 mark=mark(outcome),
                 end=became(words, request, outcome),
                 by=by,
                 when=when(at),
             )
-            if outcome
-            else words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))
-        )
-        return with_comment(words, told, request.approval.comment)
+        return words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))
     match outcome:
-        case Rejected(by, comment):
-            told = words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))
-            return with_comment(words, told, comment)
+        case Rejected(by):
+            return words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))
         case Cancelled(by):
             return words("🚫 <@{by}> cancelled this, {when}.", by=by, when=when(at))
         case Expired():

@@ -1,7 +1,7 @@
 """The question to the approvers: posted in their channel or directly, with one reminder, and edited when it is decided."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from bot.domain.request import Request
@@ -12,11 +12,11 @@ from bot.messages.blocks import message
 from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
+from bot.slack.channels import Channels, is_direct
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import raise_if_away
-from bot.slack.thread import is_direct
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ruling import approving_rule
 
@@ -29,18 +29,16 @@ _log = logging.getLogger(__name__)
 
 
 class Audience:
-    """Finds the conversations for a question; `why_private` returns why details may not be posted in a channel."""
+    """Finds the conversations for a question, and tells who reads there."""
 
-    def __init__(
-        self, why_private: Callable[[str], Awaitable[NoThread | None]], people: Directory
-    ) -> None:
-        self._why_private = why_private
+    def __init__(self, channels: Channels, people: Directory) -> None:
+        self._channels = channels
         self._people = people
 
     async def where(self, rule: Rule, requester_id: str) -> Sequence[str]:
         """Return the approvers' channel, or the user ids of approvers for direct messages."""
         channel = rule.approvers.channel
-        why = await self._why_private(channel)
+        why = await self._channels.why_private(channel)
         # A channel without the bot refuses the question anyway.
         if why is None or why is NoThread.NOT_INVITED:
             return (channel,)
@@ -48,12 +46,15 @@ class Audience:
         _log.warning("approvers are asked directly, and not in their channel", extra=facts)
         return await self._people.approvers(rule, requester_id, MOST)
 
+    async def may_show_details(self, conversation: str) -> bool:
+        """Tell whether no other organisation reads there, as far as Slack tells; that may change while a question waits."""
+        return await self._channels.why_private(conversation) is None
+
 
 class ApproverMessages:
     """Posts and edits the messages to the approvers of a request's rule.
 
-    `link` returns the URL of an earlier request's thread, `where` the conversations for a rule's approvers and a
-    requester.
+    `link` returns the URL of an earlier request's thread.
     """
 
     def __init__(
@@ -62,13 +63,13 @@ class ApproverMessages:
         in_force: PolicyInForce,
         languages: Languages,
         link: Callable[[str | None], str | None],
-        where: Callable[[Rule, str], Awaitable[Sequence[str]]],
+        audience: Audience,
     ) -> None:
         self._posts = posts
         self._in_force = in_force
         self._languages = languages
         self._link = link
-        self._where = where
+        self._audience = audience
 
     async def ask(
         self,
@@ -87,15 +88,14 @@ class ApproverMessages:
             for e in past
         ]
         words, posted_questions = self._languages.channel, list[Posted]()
-        for conversation in await self._where(rule, request.origin.user_id):
+        for conversation in await self._audience.where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
             asked = question(words, request, before, until, who)
             asked += asked_directly(words) if direct else message()
             posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
             if posted:
-                if request.appids:
-                    await self._posts.list_appids(words, request, posted, look_since=look_since)
+                await self._posts.list_appids(words, request, posted, look_since=look_since)
                 posted_questions.append(posted)
         if posted_questions:
             return ref_of(*posted_questions)
@@ -113,10 +113,11 @@ class ApproverMessages:
 
     async def show_decision(self, entry: Entry) -> None:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
-        posted = await self._all_asked(entry)
         at = entry.decided or entry.at or entry.created
-        shown = decided(self._languages.channel, entry.request, entry.outcome, at)
-        for asked in posted:
+        for asked in await self._all_asked(entry):
+            commented = await self._audience.may_show_details(asked.channel)
+            words = self._languages.channel
+            shown = decided(words, entry.request, entry.outcome, at, commented=commented)
             await self._posts.edit(asked, shown)
 
     async def _all_asked(self, entry: Entry) -> list[Posted]:
@@ -127,7 +128,7 @@ class ApproverMessages:
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
             return known
-        where = await self._where(rule, request.origin.user_id)
+        where = await self._audience.where(rule, request.origin.user_id)
         if len(known) >= len(where):
             return known
         mark, since = _mark(request), entry.created

@@ -127,14 +127,12 @@ def without_buttons(body: Body) -> dict[str, object] | None:
 class Posted:
     """A posted message; `channel` is the conversation's id, also for a direct message.
 
-    `root` is the thread that it is a reply in, else empty. `found` if it was posted by an earlier attempt, and so may
-    have another text.
+    `root` is the thread that it is a reply in, else empty.
     """
 
     channel: str
     ts: str
     root: str = field(default="", compare=False)
-    found: bool = field(default=False, compare=False)
 
 
 def ref_of(*stand: Posted) -> str:

@@ -26,15 +26,13 @@ from bot.slack.api import (
     SlackApi,
     away_error,
     is_transient,
-    retry_after,
 )
 from bot.slack.payloads import Posted
 from bot.slack.search import NO_THREAD, PATIENCE, MessageSearch
+from bot.slack.tries import keep_trying
 from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"
-_TRIES = 3
-_PAUSE = 1.0  # seconds before the search, since Slack may still be posting
 _EDITS_APART = 1.0  # seconds between two edits of one message, Slack's limit
 
 _log = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ class Posts:
         self._editing = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
         self._lasting = 0  # final edits under way, which no later one replaces
 
-    async def post(
+    async def post(  # noqa: PLR0913  # where, what, and what is known of earlier attempts
         self,
         channel: str,
         message: Message,
@@ -66,39 +64,42 @@ class Posts:
         thread_ts: str | None = None,
         *,
         look_since: float | None = None,
+        corrects: bool = False,
     ) -> Posted | Refused | Doubtful:
         """Return the posted message, or a permanent refusal; Doubtful if it may be posted and cannot be verified.
 
         `mark` is a word of the message that no other message of the bot in this conversation has. With
-        `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed.
+        `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
+        `corrects` what that said, that is edited.
         """
         if look_since is not None:
             found = await self._find(channel, mark, thread_ts, look_since)
             if found is not None:
-                return found
+                return await self._correct(found, message) if corrects else found
+        once = partial(self._once, channel, message, mark, thread_ts)
+        look = partial(self._find, channel, mark, thread_ts, self._now())
+        return await keep_trying(once, self._sleep, look)
+
+    async def _once(
+        self, channel: str, message: Message, mark: str, thread_ts: str | None
+    ) -> Posted | Refused | Doubtful:
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
         arguments = {"channel": channel, **thread, **as_post(message), "metadata": marked}
-        no: Refused | Doubtful = Doubtful("not tried")
-        began = self._now()
-        for attempt in range(1, _TRIES + 1):
-            result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
-            if isinstance(result, Answered):
-                if posted := _posted(result.data, channel):
-                    return await self._verify_thread(channel, posted, result.data, thread_ts)
-                no = Doubtful("it does not say where the message stands")
-            else:
-                no = result
-            if not is_transient(no):
-                return no
-            if retry_after(no) is not None:
-                break
-            await self._sleep(_PAUSE * attempt)
-            if isinstance(no, Doubtful):
-                found = await self._find(channel, mark, thread_ts, began)
-                if found is not None:
-                    return found
-        raise away_error(no)
+        result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
+        if not isinstance(result, Answered):
+            return result
+        if posted := _posted(result.data, channel):
+            return await self._verify_thread(channel, posted, result.data, thread_ts)
+        return Doubtful("it does not say where the message stands")
+
+    async def _correct(
+        self, found: Posted | Refused | Doubtful, message: Message
+    ) -> Posted | Refused | Doubtful:
+        """Edit a message that was found; Doubtful if Slack refuses, since it may say something else."""
+        if isinstance(found, Posted) and not await self.edit(found, message):
+            return Doubtful("it cannot be edited")
+        return found
 
     async def find(
         self, channel: str, mark: str, since: float, thread_ts: str | None = None
@@ -135,9 +136,10 @@ class Posts:
 
     async def _delete_stray(self, at: Posted) -> Refused:
         """Delete a reply whose thread is gone, and return NO_THREAD."""
-        no = await self._repeat("chat.delete", channel=at.channel, ts=at.ts)
-        if no not in {None, Refused("message_not_found")}:
-            facts = {"channel": at.channel, "reason": str(no)}
+        delete = partial(self._api.write, "chat.delete", PATIENCE, channel=at.channel, ts=at.ts)
+        result = await keep_trying(delete, self._sleep)
+        if not isinstance(result, Answered) and result != Refused("message_not_found"):
+            facts = {"channel": at.channel, "reason": str(result)}
             _log.error("a reply stands outside of its thread", extra=facts)
         return NO_THREAD
 
@@ -150,9 +152,12 @@ class Posts:
         thread_ts: str | None = None,
         *,
         look_since: float | None = None,
+        corrects: bool = False,
     ) -> Posted | Refused | Doubtful:
         """Post a message and, if that cannot be verified, the one that `again` returns: twice is better than never."""
-        posted = await self.post(channel, message, mark, thread_ts, look_since=look_since)
+        posted = await self.post(
+            channel, message, mark, thread_ts, look_since=look_since, corrects=corrects
+        )
         if isinstance(posted, Doubtful):
             posted = await self.post(channel, again(), mark, thread_ts)
         return posted
@@ -190,7 +195,8 @@ class Posts:
         try:
             if left := self._too_soon(at):
                 await self._sleep(left)
-            return await self._repeat("chat.update", **_edit(at, message)) is None
+            update = partial(self._api.write, "chat.update", PATIENCE, **_edit(at, message))
+            return isinstance(await keep_trying(update, self._sleep), Answered)
         finally:
             self._edit_ended(at)
 
@@ -217,20 +223,6 @@ class Posts:
         where = at.channel, at.ts
         self._edited[where] = asyncio.get_running_loop().time()
         self._edited.move_to_end(where)
-
-    async def _repeat(self, method: str, **arguments: object) -> Refused | Doubtful | None:
-        """Call an idempotent method with retries; return a permanent refusal, else None. Raises AwayError."""
-        no: Refused | Doubtful = Doubtful("not tried")
-        for attempt in range(1, _TRIES + 1):
-            result = await self._api.write(method, PATIENCE, **arguments)
-            if isinstance(result, Answered):
-                return None
-            if not is_transient(no := result):
-                return no
-            if retry_after(no) is not None:
-                break
-            await self._sleep(_PAUSE * attempt)
-        raise away_error(no)
 
 
 def _edit(at: Posted, message: Message) -> dict[str, object]:

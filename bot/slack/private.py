@@ -104,11 +104,9 @@ class PrivatePlace:
         again = partial(unconfirmed, self._words, direct)
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.post_at_least_once(
-            user, direct, again, mark, look_since=look_since
+            user, direct, again, mark, look_since=look_since, corrects=called_again
         )
         if isinstance(posted, Posted):
-            if called_again and posted.found:
-                await self._posts.edit(posted, direct)
             return True
         responded = await self._respond(request, whole if look_since is None else again())
         if isinstance(responded, Answered):

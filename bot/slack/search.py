@@ -50,7 +50,7 @@ class MessageSearch:
             for message in messages:
                 ts, own = message.get("ts"), message.get("user") == self._bot_user_id
                 if own and isinstance(ts, str) and ts != thread_ts and _is_marked(message, mark):
-                    return Posted(channel, ts, found=True)
+                    return Posted(channel, ts)
             more = result.data.get("response_metadata") if isinstance(result, Answered) else None
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if not cursor:

@@ -4,7 +4,7 @@ A slash command has no message to reply to, so the bot posts a parent first. For
 thread, the parent is a reply there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,31 +15,23 @@ from bot.messages import endings
 from bot.messages.batches import progress
 from bot.messages.notices import NoThread, replacing, unconfirmed
 from bot.messages.words import Languages, Words
-from bot.runtime.cache import Cache
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
+from bot.slack.api import Doubtful, Refused, SlackApi
+from bot.slack.channels import Channels, is_direct
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
-from bot.slack.search import PATIENCE
-
-_DIRECT = ("D", "U", "W")  # a user id means the conversation with the bot
-_CHANNEL_GOOD_FOR = 60.0
-_CHANNEL_BAD_FOR = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A parent message of the bot's and its replies; `ref` is the parent's reference.
-
-    `_why_private` returns why details may no longer be posted in the channel.
-    """
+    """A parent message of the bot's and its replies; `ref` is the parent's reference."""
 
     ref: str
     _at: Posted
     _posts: Posts
     _languages: Languages
+    _channels: Channels
     _private: Callable[[Request], PrivatePlace]
-    _why_private: Callable[[str], Awaitable[NoThread | None]]
 
     async def go_on(self, request: Request) -> None:
         """Show in the parent what is under way, without the button to cancel."""
@@ -71,13 +63,13 @@ class Thread:
         mark = f"{request.id}-answer" if self._at.root else request.id
         channel, thread = self._at.channel, self._at.root or self._at.ts
         reply: Posted | Refused | Doubtful | None = None
-        if await self._why_private(channel) is None:
-            reply = await self._posts.post(channel, whole, mark, thread, look_since=look_since)
+        if await self._channels.why_private(channel) is None:
+            # The second of two calls may have ended differently.
+            reply = await self._posts.post(
+                channel, whole, mark, thread, look_since=look_since, corrects=called_again
+            )
         elif look_since is not None and not called_again:
             reply = await self._posts.find(channel, mark, look_since, thread)
-        if called_again and isinstance(reply, Posted) and reply.found:
-            # An unrecorded earlier answer was found, and the second call may have ended differently.
-            await self._posts.edit(reply, whole)
         if isinstance(reply, Doubtful):
             # The reply cannot be verified, so the parent shows the answer too: an edit can be retried.
             final += unconfirmed(words, whole)
@@ -95,7 +87,7 @@ class Threads:
         self,
         api: SlackApi,
         posts: Posts,
-        clock: Callable[[], float],
+        channels: Channels,
         languages: Languages,
         workspace_url: str = "",
     ) -> None:
@@ -103,13 +95,13 @@ class Threads:
         self._posts = posts
         self._languages = languages
         self._workspace_url = workspace_url
-        self._channels = Cache(self._read_channel, clock)
+        self._channels = channels
         self._thread = partial(
             Thread,
             _posts=posts,
             _languages=languages,
+            _channels=channels,
             _private=self._private,
-            _why_private=self.why_private,
         )
 
     def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
@@ -150,30 +142,17 @@ class Threads:
             if not isinstance(place, Posted):
                 return place
             parent = place
-        if request.appids:
-            words = words_in(parent.channel, request, self._languages)
-            thread = Posted(parent.channel, parent.root or parent.ts)
-            await self._posts.list_appids(words, request, thread, look_since=look_since)
+        words = words_in(parent.channel, request, self._languages)
+        thread = Posted(parent.channel, parent.root or parent.ts)
+        await self._posts.list_appids(words, request, thread, look_since=look_since)
         return self._thread(ref_of(parent), parent)
-
-    async def why_private(self, channel: str) -> NoThread | None:
-        """Return why details may not be posted in `channel`, as far as conversations.info tells; None if they may.
-
-        Raises AwayError.
-        """
-        if is_direct(channel):
-            return None
-        why = await self._channels.get(channel)
-        if isinstance(why, Refused | Doubtful):
-            raise away_error(why)
-        return why
 
     async def _parent(
         self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Posted | NoThread:
         """Post the parent; if it cannot be verified, post a second one that says it replaces the first."""
         origin = request.origin
-        why = await self.why_private(origin.channel_id)
+        why = await self._channels.why_private(origin.channel_id)
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
@@ -194,32 +173,6 @@ class Threads:
     def _private(self, request: Request) -> PrivatePlace:
         return PrivatePlace(self._api, self._posts, self._languages.of[request.language])
 
-    async def close(self) -> None:
-        """Cancel the reads under way."""
-        await self._channels.close()
-
-    async def _read_channel(
-        self, channel: str
-    ) -> tuple[NoThread | Refused | Doubtful | None, float]:
-        """Return why details may not be posted in `channel`, or None if they may; an unreadable channel counts as no.
-
-        Returns Slack's failure instead while Slack is away. With it come the seconds to cache it.
-        """
-        result = await self._api.read("conversations.info", PATIENCE, channel=channel)
-        match result:
-            case Answered(data):
-                info = data.get("channel")
-                if not isinstance(info, dict):
-                    return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
-                outside = is_shared_outside(info)
-                return NoThread.SHARED_OUTSIDE if outside else None, _CHANNEL_GOOD_FOR
-            case Refused("channel_not_found"):
-                return NoThread.NOT_INVITED, _CHANNEL_BAD_FOR
-            case Refused() | Doubtful() if is_transient(result):
-                return result, 0.0
-            case Refused() | Doubtful():
-                return NoThread.CANNOT_TELL, _CHANNEL_BAD_FOR
-
 
 def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
     """Read why chat.postMessage refused; a conversation without the bot is hidden as channel_not_found."""
@@ -236,16 +189,6 @@ def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
             return NoThread.SHARED_OUTSIDE
         case _:
             return NoThread.SLACK_TROUBLE
-
-
-def is_direct(channel: str) -> bool:
-    """Tell whether it is a direct message, with the bot or between people."""
-    return channel.startswith(_DIRECT)
-
-
-def is_shared_outside(channel: Mapping[str, object]) -> bool:
-    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
-    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 def words_in(channel: str, request: Request, languages: Languages) -> Words:

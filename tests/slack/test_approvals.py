@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,15 +13,17 @@ from bot.domain.request import Approval, Request, State
 from bot.ledger import Entry
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import BOT
+from bot.playground.world import BOT, TEAM
 from bot.policy.kinds import Approvers as Named
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.slack.api import SlackApi
-from bot.slack.approvals import ApproverMessages
+from bot.slack.approvals import ApproverMessages, Audience
+from bot.slack.channels import Channels
+from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import AwayError
-from tests.conftest import Sleep, appids, in_their_channel, request_of
+from tests.conftest import Clock, Sleep, appids, request_of
 from tests.languages import LANGUAGES
 from tests.rig import APPROVALS, APPROVER, has_button
 
@@ -30,15 +33,21 @@ MANY = tuple(appids(500))
 RULE = Rule("four eyes", Effect.APPROVE, approvers=NAMED)
 
 
+Make = Callable[..., ApproverMessages]
+
+
 @pytest.fixture
-def posts(api: SlackApi, sleep: Sleep) -> Posts:
-    return Posts(api, BOT, sleep)
-
-
-def approvals(posts: Posts, rule: Rule = RULE) -> ApproverMessages:
-    in_force = PolicyInForce(Policy((rule,)))
+def approvals(api: SlackApi, sleep: Sleep, clock: Clock) -> Make:
+    """A factory of the messages to the approvers of a rule."""
+    audience = Audience(Channels(api, clock), Directory(api, TEAM, clock))
+    posts = Posts(api, BOT, sleep)
     link = lambda ref: ref and f"https://x/{ref}"  # noqa: E731  # two lines would say no more
-    return ApproverMessages(posts, in_force, LANGUAGES, link, in_their_channel)
+
+    def approvals(rule: Rule = RULE) -> ApproverMessages:
+        in_force = PolicyInForce(Policy((rule,)))
+        return ApproverMessages(posts, in_force, LANGUAGES, link, audience)
+
+    return approvals
 
 
 @pytest.fixture
@@ -56,9 +65,9 @@ def asked_with(slack: LocalSlack) -> list[str]:
 
 
 async def test_a_question_is_posted_in_the_approvers_channel(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    ref = await approvals(posts).ask(request_, [], until=UNTIL)
+    ref = await approvals().ask(request_, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
     assert has_button(question, "approve")
@@ -79,9 +88,9 @@ async def test_a_question_is_posted_in_the_approvers_channel(
     ],
 )
 async def test_a_question_mentions_those_who_may_decide(
-    slack: LocalSlack, posts: Posts, request_: Request, named: Named, who: str
+    slack: LocalSlack, approvals: Make, request_: Request, named: Named, who: str
 ) -> None:
-    asking = approvals(posts, replace(RULE, approvers=named))
+    asking = approvals(replace(RULE, approvers=named))
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
     await asking.remind(request_, ref, UNTIL)
@@ -92,11 +101,11 @@ async def test_a_question_mentions_those_who_may_decide(
 
 
 async def test_a_requester_who_may_approve_their_own_request_is_mentioned(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     named = replace(NAMED, users=frozenset({"U0REQUESTER"}), groups=frozenset())
     rule = replace(RULE, approvers=named, self_approval=True)
-    await approvals(posts, rule).ask(request_, [], until=UNTIL)
+    await approvals(rule).ask(request_, [], until=UNTIL)
     assert asked_with(slack)[0].startswith("🕓 <@U0REQUESTER>: <@U0REQUESTER> asks")
 
 
@@ -109,9 +118,9 @@ NO_LONGER = pytest.mark.parametrize(
 
 @NO_LONGER
 async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
-    slack: LocalSlack, posts: Posts, request_: Request, rule: Rule
+    slack: LocalSlack, approvals: Make, request_: Request, rule: Rule
 ) -> None:
-    assert await approvals(posts, rule).ask(request_, [], until=UNTIL) is None
+    assert await approvals(rule).ask(request_, [], until=UNTIL) is None
     assert slack.parents(APPROVALS) == []
 
 
@@ -119,17 +128,17 @@ async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
     "error", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"]
 )
 async def test_nobody_is_asked_if_slack_refuses_the_post(
-    slack: LocalSlack, posts: Posts, request_: Request, error: str
+    slack: LocalSlack, approvals: Make, request_: Request, error: str
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
-    assert await approvals(posts).ask(request_, [], until=UNTIL) is None
+    assert await approvals().ask(request_, [], until=UNTIL) is None
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "team_access_not_granted"])
 async def test_the_approvers_are_asked_and_reminded_once_slack_lets_the_app_in(
-    slack: LocalSlack, posts: Posts, request_: Request, error: str
+    slack: LocalSlack, approvals: Make, request_: Request, error: str
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
     slack.fail("chat.postMessage", Code(error))
     with pytest.raises(AwayError):
         await asking.ask(request_, [], until=UNTIL)
@@ -149,18 +158,18 @@ async def test_the_approvers_are_asked_and_reminded_once_slack_lets_the_app_in(
     ids=["lost", "answer lost", "error after all", "too many"],
 )
 async def test_the_question_is_posted_once_whatever_slack_does(
-    slack: LocalSlack, posts: Posts, request_: Request, fault: Drop | Status | RateLimited
+    slack: LocalSlack, approvals: Make, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
     slack.fail("chat.postMessage", fault)
-    ref = await approvals(posts).ask(request_, [], until=UNTIL)
+    ref = await approvals().ask(request_, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
 
 
 async def test_a_question_that_a_dead_replica_posted_is_found(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
     first = await asking.ask(request_, [], until=UNTIL)
     since = slack.clock()
     assert await asking.ask(request_, [], look_since=since, until=UNTIL) == first
@@ -170,9 +179,9 @@ async def test_a_question_that_a_dead_replica_posted_is_found(
 
 
 async def test_a_question_that_may_have_been_posted_already_is_posted_again_with_a_note(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
     first = await asking.ask(request_, [], until=UNTIL)
     slack.scopes.discard("channels:history")
     again = await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
@@ -189,9 +198,9 @@ def listed_under(slack: LocalSlack) -> list[str]:
 
 @pytest.mark.parametrize("standing", [1, 2, 3, 4], ids=["none", "some", "most", "all"])
 async def test_a_list_that_a_dead_replica_began_is_completed(
-    slack: LocalSlack, posts: Posts, request_: Request, standing: int
+    slack: LocalSlack, approvals: Make, request_: Request, standing: int
 ) -> None:
-    many, asking = replace(request_, appid="", appids=MANY), approvals(posts)
+    many, asking = replace(request_, appid="", appids=MANY), approvals()
     await asking.ask(many, [], until=UNTIL)
     for message in slack.messages[standing:]:
         slack.delete(message.ts)
@@ -206,9 +215,9 @@ async def test_a_list_that_a_dead_replica_began_is_completed(
     ids=["lost", "answer lost", "error after all", "too many"],
 )
 async def test_whatever_slack_does_each_appid_is_listed_once(
-    slack: LocalSlack, posts: Posts, request_: Request, fault: Drop | Status | RateLimited
+    slack: LocalSlack, approvals: Make, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
-    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
+    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals()
     await asking.ask(many, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     slack.fail("chat.postMessage", fault, thread_ts=question.ts)
@@ -217,10 +226,10 @@ async def test_whatever_slack_does_each_appid_is_listed_once(
 
 
 async def test_the_approvers_are_asked_without_a_list_that_slack_refuses(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     fault = Code("restricted_action_non_threadable_channel")
-    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
+    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals()
     await asking.ask(many, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     slack.fail("chat.postMessage", *[fault] * 9, thread_ts=question.ts)
@@ -229,9 +238,9 @@ async def test_the_approvers_are_asked_without_a_list_that_slack_refuses(
 
 
 async def test_the_approvers_do_not_count_as_asked_while_the_list_is_owed(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals(posts)
+    many, asking = replace(request_, appid="", appids=MANY[:10]), approvals()
     await asking.ask(many, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     slack.fail("chat.postMessage", *[Status(503)] * 3, thread_ts=question.ts)
@@ -243,9 +252,9 @@ async def test_the_approvers_do_not_count_as_asked_while_the_list_is_owed(
 
 
 async def test_a_reminder_is_posted_once_below_the_question(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
     for _ in range(2):  # the replica that posted the first may have died before recording it
@@ -257,20 +266,20 @@ async def test_a_reminder_is_posted_once_below_the_question(
 
 @NO_LONGER
 async def test_a_reminder_under_a_rule_that_no_longer_has_approvers_calls_nobody(
-    slack: LocalSlack, posts: Posts, request_: Request, rule: Rule
+    slack: LocalSlack, approvals: Make, request_: Request, rule: Rule
 ) -> None:
-    ref = await approvals(posts).ask(request_, [], until=UNTIL)
+    ref = await approvals().ask(request_, [], until=UNTIL)
     assert ref
-    await approvals(posts, rule).remind(request_, ref, UNTIL)
+    await approvals(rule).remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
     assert reminder.text.startswith("This still waits for a decision")
 
 
 async def test_a_reminder_of_a_deleted_question_is_no_error(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
     slack.delete(slack.parents(APPROVALS)[0].ts)
@@ -280,9 +289,9 @@ async def test_a_reminder_of_a_deleted_question_is_no_error(
 
 
 async def test_a_decision_replaces_the_question(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
     await asking.show_decision(entry_of(request_, ref))
@@ -294,10 +303,31 @@ async def test_a_decision_replaces_the_question(
     assert slack.parents(APPROVALS)[0].edits == 2
 
 
-async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
-    slack: LocalSlack, posts: Posts, request_: Request
+@pytest.mark.parametrize("shared", [False, True], ids=["their own", "shared meanwhile"])
+async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
+    slack: LocalSlack, approvals: Make, request_: Request, clock: Clock, shared: bool
 ) -> None:
-    asking = approvals(posts)
+    asking = approvals()
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=shared)
+    clock.now += 60
+    rejected = replace(entry_of(request_, ref, Rejected(APPROVER, "too dear")), request=request_)
+    approved = replace(rejected, request=replace(request_, approval=Approval(APPROVER, "go on")))
+    for decided, verdict, comment in (
+        (rejected, "rejected this", "too dear"),
+        (approved, "approved this", "go on"),
+    ):
+        await asking.show_decision(decided)
+        [question] = slack.parents(APPROVALS)
+        assert verdict in question.text
+        assert (comment in question.text) is not shared
+
+
+async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
+    slack: LocalSlack, approvals: Make, request_: Request
+) -> None:
+    asking = approvals()
     ref = await asking.ask(request_, [], until=UNTIL)
     assert ref
     slack.fail("chat.update", Slow(0.3))
@@ -309,13 +339,13 @@ async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
 
 
 async def test_past_shares_are_linked_if_they_have_a_thread(
-    slack: LocalSlack, posts: Posts, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     past = [
         Entry(request_, State.ENDED, 1, 1.0, ref, Shared(), ended=2.0)
         for ref in ("thread", None, "thread", "thread")
     ]
-    await approvals(posts).ask(request_, past, until=UNTIL)
+    await approvals().ask(request_, past, until=UNTIL)
     (text,) = asked_with(slack)
     assert text.count("by <@U0REQUESTER>") == 3
     assert text.count("<https://x/thread|thread>") == 2

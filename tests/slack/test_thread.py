@@ -22,6 +22,7 @@ from bot.playground.loopback import Handler, cut
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
+from bot.slack.channels import Channels
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
 from bot.slack.thread import Thread, Threads
@@ -54,7 +55,7 @@ AWAY: dict[str, Fault] = {
 @pytest.fixture
 def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     slack.channels |= {GROUP.id: GROUP, STRANGERS.id: STRANGERS}
-    return Threads(api, Posts(api, BOT, sleep), clock, LANGUAGES)
+    return Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES)
 
 
 async def opened(threads: Threads, request: Request, **how: Any) -> Thread | PrivatePlace:
@@ -180,7 +181,7 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
 
     async with served(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
-        threads = Threads(told, Posts(told, BOT, sleep), Clock(), LANGUAGES)
+        threads = Threads(told, Posts(told, BOT, sleep), Channels(told, Clock()), LANGUAGES)
         request = request_of(slack)
         await opened(threads, request)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
@@ -641,7 +642,11 @@ def test_only_a_thread_and_a_question_have_a_link(
     api: SlackApi, sleep: Sleep, clock: Clock
 ) -> None:
     threads = Threads(
-        api, Posts(api, BOT, sleep), clock, LANGUAGES, "https://playground.slack.com/"
+        api,
+        Posts(api, BOT, sleep),
+        Channels(api, clock),
+        LANGUAGES,
+        "https://playground.slack.com/",
     )
     link = threads.link("C0RELEASES/1700000000.000100")
     assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
@@ -707,6 +712,19 @@ async def test_an_existing_reply_is_edited_after_a_second_call(
     assert texts(slack.thread(RELEASES, shown.ts)) == [
         answer(ENGLISH, request, ENDS, called_again=True).text
     ]
+
+
+@pytest.mark.parametrize("channel", [RELEASES, "C0SECRET"], ids=["thread", "private"])
+async def test_an_existing_answer_that_cannot_be_edited_after_a_second_call_is_followed_by_another(
+    slack: LocalSlack, threads: Threads, channel: str
+) -> None:
+    request = request_of(slack, channel)
+    place = await opened(threads, request)
+    assert await place.close(request, Unknown(for_trouble(Trouble.LOST)))
+    slack.fail("chat.update", *[Code("edit_window_closed")] * 2)
+    assert await place.close(request, ENDS, look_since=0, called_again=True)
+    *_, told = texts(slack.parents("D0BOT"))
+    assert answer(ENGLISH, request, ENDS, called_again=True).text in told
 
 
 async def test_an_existing_private_answer_is_not_repeated(

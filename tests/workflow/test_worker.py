@@ -37,7 +37,8 @@ from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
-from bot.slack.approvals import ApproverMessages
+from bot.slack.approvals import ApproverMessages, Audience
+from bot.slack.channels import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
@@ -59,7 +60,6 @@ from tests.conftest import (
     Start,
     appids,
     ended,
-    in_their_channel,
     kinds,
     ledger_down,
     replies,
@@ -100,7 +100,7 @@ def opened(database: Path) -> Iterator[Opened]:
 @pytest.fixture
 def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     url = "https://playground.slack.com/"
-    return Threads(api, Posts(api, BOT, sleep), clock, LANGUAGES, url)
+    return Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES, url)
 
 
 @pytest.fixture
@@ -120,8 +120,10 @@ def make(
     """A factory of the worker of a ledger's requests, by default for the stand-ins."""
     in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
-    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, in_their_channel)
-    brake = Brake(in_force, Directory(api, slack.world.team_id, time.monotonic), time.time, 5.0)
+    people = Directory(api, slack.world.team_id, time.monotonic)
+    audience = Audience(Channels(api, time.monotonic), people)
+    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, audience)
+    brake = Brake(in_force, people, time.time, 5.0)
 
     at_once = AcksFirst().step
 
@@ -754,7 +756,7 @@ async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_deci
         await thawed.wait()
 
     api = SlackApi(client, sleep_frozen)
-    places = Threads(api, Posts(api, BOT, sleep), clock, LANGUAGES)
+    places = Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request_of(slack))
         place = await places.open(entry.request)
