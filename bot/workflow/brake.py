@@ -40,7 +40,7 @@ class BrakeVerdict(Enum):
     GO = auto()
     STOP = auto()
     IN_DOUBT = auto()
-    """Slack does not answer who the requester is or who is in a group: check again shortly."""
+    """Slack does not tell who the requester is or who is in a group: check again shortly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> Brake
 
 
 def _is_transient(decision: Decision) -> bool:
-    """Tell whether it is a denial only because Slack is away or busy; a deleted group is permanent."""
+    """Tell whether it is a denial only because Slack is away or busy, or a scope is lost; a deleted group is permanent."""
     doubt = doubt_in(decision)
-    passing = {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
-    return doubt is not None and doubt.trouble in passing
+    gone = {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
+    return doubt is not None and doubt.trouble not in gone
 
 
 def _is_covered(entry: Entry, decision: Decision) -> bool:

@@ -81,6 +81,7 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
         (APPROVED, [SIX], KNOWN, BrakeVerdict.STOP),  # others should have approved it
         (APPROVED, [NO], KNOWN, BrakeVerdict.STOP),
         (ASKED, [PLAIN], Unreadable.SLACK_DOWN, BrakeVerdict.IN_DOUBT),
+        (ASKED, [PLAIN], Unreadable.MISSING_SCOPE, BrakeVerdict.IN_DOUBT),
         (ASKED, [BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.IN_DOUBT),
         (ASKED, [NOT_ONE, BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.STOP),  # of one there is no doubt
         (ASKED, [FOUR_FOR_ONE, BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.STOP),  # nobody approved it
@@ -441,6 +442,6 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     entry = Entry(request, State.PLACED, 1, 0.0)
     ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
     denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
-    passing = trouble in {Unreadable.SLACK_DOWN, Unreadable.RATE_LIMITED}
+    gone = trouble in {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
     found = verdict(Policy((rule,), default_owner=OWNER), entry, [Decided(ask, denied)])
-    assert found is (BrakeVerdict.IN_DOUBT if passing else BrakeVerdict.STOP)
+    assert found is (BrakeVerdict.STOP if gone else BrakeVerdict.IN_DOUBT)
