@@ -27,12 +27,13 @@ from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.slack.search import PATIENCE
 
-_NO_ACCESS = {
+_FOR_NOW = {
     "access_denied",
     "accesslimited",
     "app_access_restricted",
     "ekm_access_denied",
     "enterprise_is_restricted",
+    "message_limit_exceeded",
     "missing_scope",
     "no_permission",
     "org_login_required",
@@ -40,7 +41,7 @@ _NO_ACCESS = {
     "team_added_to_org",
     "two_factor_setup_required",
 }
-"""The errors until an admin gives the app access again, or until the workspace's move to an organisation is over."""
+"""The errors until an admin gives the app access again, the workspace has moved to an organisation, or fewer post."""
 
 
 class PrivatePlace:
@@ -129,6 +130,6 @@ def raise_if_away(*ways: Result) -> None:
     """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (
-            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | _NO_ACCESS)
+            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | _FOR_NOW)
         ):
             raise away_error(no)

@@ -7,7 +7,17 @@ import pytest
 from aiohttp import web
 
 from bot.domain.language import Language
-from bot.domain.outcome import Cancelled, Expired, Outcome, Rejected, Shared, Tally, Unknown
+from bot.domain.outcome import (
+    AfterShare,
+    Cancelled,
+    Expired,
+    Outcome,
+    Readiness,
+    Rejected,
+    Shared,
+    Tally,
+    Unknown,
+)
 from bot.domain.request import Request
 from bot.guidance import Trouble, for_trouble
 from bot.messages import Message as Text
@@ -260,7 +270,7 @@ async def test_a_doubtful_reply_goes_into_the_parent_if_the_thread_cannot_be_rea
     assert shown.text.startswith(parent(ENGLISH, request, ENDS).text)
     assert answer(ENGLISH, request, ENDS).text in shown.text
     assert "you may see it twice" in shown.text
-    assert slack.shown_to(REQUESTER) == []
+    assert slack.shown_to(REQUESTER) == slack.parents("D0BOT") == []
 
 
 @EVERY_LOSS
@@ -374,6 +384,21 @@ async def test_the_answer_goes_to_the_requester_if_the_thread_is_gone(
     assert await place.close(request, ENDS)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
     assert not any(m.thread_ts for m in slack.messages)
+
+
+async def test_an_answer_that_was_sent_instead_of_a_deleted_thread_is_not_repeated(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await opened(threads, request)
+    delete_parent(slack)
+    for _ in range(2):  # the replica that sent it may have died before recording it
+        assert await place.close(request, ENDS, look_since=0)
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
+    ready = AfterShare(Readiness.READY)
+    assert await place.close(request, ENDS, look_since=0, called_again=True, after=ready)
+    [told] = texts(slack.parents("D0BOT"))
+    assert answer(ENGLISH, request, ENDS, called_again=True, after=ready).text in told
 
 
 async def test_the_answer_goes_to_the_requester_if_the_channel_became_shared_meanwhile(
@@ -544,7 +569,7 @@ async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
 
 
 @pytest.mark.parametrize(
-    "error", ["token_revoked", "missing_scope", "team_access_not_granted", "team_added_to_org"]
+    "error", ["token_revoked", "missing_scope", "team_added_to_org", "message_limit_exceeded"]
 )
 async def test_while_the_app_has_no_access_the_last_means_is_owed(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, error: str
