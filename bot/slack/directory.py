@@ -101,30 +101,28 @@ class Directory:
         try:
             async with asyncio.timeout(self._deadline):
                 named, in_doubt = await self._named_in(rule, requester_id)
-                for user_id in named:
-                    found = await self._people.get(user_id)
-                    if isinstance(found, Unreadable):
-                        in_doubt = in_doubt or found is not Unreadable.NOT_FOUND
-                    elif found.standing is Standing.MEMBER:
-                        return True
+                return in_doubt or bool(await self._first_able(named, 1))
         except TimeoutError:
             return True
-        return in_doubt
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
         """Return up to `most` user ids who may decide about this requester's request, including those who are unreadable.
 
         Raises AwayError while Slack does not answer who is in their groups.
         """
-        able = list[str]()
         if rule.approvers.groups and await self._groups.get(_ALL) in _AWAY:
             raise AwayError("the members of groups are not told")
         named, _ = await self._named_in(rule, requester_id)
-        for user_id in named:
+        return await self._first_able(named, most)
+
+    async def _first_able(self, user_ids: Sequence[str], most: int) -> list[str]:
+        """Return the first `most` users who are members; those whom Slack does not tell of count as such."""
+        able = list[str]()
+        for user_id in user_ids:
             found = await self._people.get(user_id)
-            in_doubt = isinstance(found, Unreadable) and found is not Unreadable.NOT_FOUND
-            if in_doubt or (
-                not isinstance(found, Unreadable) and found.standing is Standing.MEMBER
+            standing = None if isinstance(found, Unreadable) else found.standing
+            if standing is Standing.MEMBER or (
+                standing is None and found is not Unreadable.NOT_FOUND
             ):
                 able.append(user_id)
             if len(able) == most:
