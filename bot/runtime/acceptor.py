@@ -40,7 +40,6 @@ class Acceptor:
             await asyncio.wait(self._starting)
 
     def _resume(self) -> None:
-        self._pause = None
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> None:
@@ -54,7 +53,6 @@ class Acceptor:
                 self._loop.remove_reader(self._listening)
                 self._pause = self._loop.call_later(_PAUSE, self._resume)
                 return
-            connection.settimeout(0)
             start = self._loop.connect_accepted_socket(self._protocol, connection)
             task: asyncio.Task[object] = asyncio.create_task(start)
             self._starting.add(task)

@@ -197,6 +197,21 @@ async def test_without_file_descriptors_a_connection_waits_until_there_are_some(
         assert caplog.messages == ["no connection can be accepted"]
 
 
+async def test_a_stop_while_no_connection_can_be_accepted_ends_the_tries(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runtime.acceptor._PAUSE", 0.0)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serve(2))
+        with socket.socket() as waiting, no_more_files():
+            waiting.connect(("127.0.0.1", server.port))
+            await soon(lambda: caplog.messages)
+            await stack.aclose()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert {*caplog.messages} == {"no connection can be accepted"}
+
+
 @pytest.mark.usefixtures("few_files")
 def test_the_connection_limit_leaves_most_file_descriptors_to_the_rest_of_the_bot() -> None:
     assert connection_limit() == 100

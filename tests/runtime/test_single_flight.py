@@ -204,6 +204,17 @@ async def test_an_error_of_inline_work_is_raised_to_all_callers() -> None:
         await flights.do_inline("a", work)
 
 
+async def test_an_error_of_inline_work_that_its_caller_gets_is_not_logged_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flights, broken = SingleFlight[str](), Work("broken")
+    broken.may_end.set()
+    with pytest.raises(ValueError, match="broken"):
+        await flights.do_inline("a", broken)
+    gc.collect()
+    assert caplog.text == ""
+
+
 async def test_inline_work_is_cancelled_with_its_first_caller_and_done_anew_for_the_next() -> None:
     flights, work = SingleFlight[str](), Work()
     first = asyncio.create_task(flights.do_inline("a", work))
