@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -82,10 +83,15 @@ class SingleFlight(Generic[T]):
         finally:
             self._land(key)
 
+    def is_running(self, key: str) -> bool:
+        """Return whether the work for `key` is running, or its result is kept."""
+        return key in self._flights
+
     async def wait(self, key: str) -> None:
-        """Wait until no work for `key` is running; its result or exception is not returned."""
+        """Wait until no work for `key` is running; of how it ended, only that `close` cancelled it is raised."""
         if flight := self._flights.get(key):
-            await asyncio.wait([flight])
+            with suppress(Exception):
+                await asyncio.shield(flight)
 
     async def close(self, seconds: float = 0.0) -> None:
         """Wait up to `seconds` for running work, then cancel it."""
@@ -130,13 +136,13 @@ class Cache(Generic[T]):
         self._says_nothing = says_nothing
         self._most = most
         self._kept: dict[str, _Kept[T]] = {}
-        self._reading: dict[str, asyncio.Task[T]] = {}
+        self._reads = SingleFlight[T]()
 
     def get(self, key: str) -> asyncio.Future[T]:
-        """Return a future of the value of `key`: done if a valid one is cached, else that of a reading that has begun."""
+        """Return a future of the value of `key`: done if a valid one is cached, else that of a read that has begun."""
         now, kept = self._clock(), self._kept.get(key)
         if kept is None or now >= kept.expires:
-            return asyncio.shield(self.prefetch(key))
+            return self.prefetch(key)
         if now >= kept.stale_at:
             self.prefetch(key)
         good = asyncio.get_running_loop().create_future()
@@ -144,35 +150,25 @@ class Cache(Generic[T]):
         return good
 
     def reread(self, key: str) -> asyncio.Future[T]:
-        """Return a future of a value read after this call: neither cached nor from a reading that is already running."""
-        running = self._reading.get(key)
-        if running is None:
-            return asyncio.shield(self.prefetch(key))
-        return asyncio.create_task(self._read_after(running, key))
+        """Return a future of a value read after this call: neither cached nor from a read that is already running."""
+        if self._reads.is_running(key):
+            return asyncio.create_task(self._read_after(key))
+        return self.prefetch(key)
 
     def prefetch(self, key: str) -> asyncio.Future[T]:
         """Start reading `key` in the background, unless that is running."""
-        if key not in self._reading:
-            self._reading[key] = asyncio.create_task(self._fetch(key))
-        return self._reading[key]
+        return self._reads.do(key, partial(self._fetch, key))
 
     async def close(self) -> None:
         """Cancel pending reads."""
-        reading = [*self._reading.values()]
-        for each in reading:
-            each.cancel()
-        await asyncio.gather(*reading, return_exceptions=True)
+        await self._reads.close()
 
-    async def _read_after(self, running: asyncio.Task[T], key: str) -> T:
-        with suppress(Exception):  # raised to those who wait for that one; `close` ends this too
-            await asyncio.shield(running)
-        return await asyncio.shield(self.prefetch(key))
+    async def _read_after(self, key: str) -> T:
+        await self._reads.wait(key)
+        return await self.prefetch(key)
 
     async def _fetch(self, key: str) -> T:
-        try:
-            value, seconds = await self._read(key)
-        finally:
-            del self._reading[key]
+        value, seconds = await self._read(key)
         now, before = self._clock(), self._kept.get(key)
         if before and now < before.expires and self._says_nothing(value):
             self._kept[key] = _Kept(before.value, now + seconds / 2, before.expires)
