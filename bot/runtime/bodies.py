@@ -73,38 +73,41 @@ class Bodies:
         body = _Body(request.protocol, asyncio.timeout(_SECONDS))
         self._reading[body] = None
         try:
+            read = await self._read(request, body, limit)
+            return read if body in self._reading else Unread.CROWDED
+        finally:
+            self._remove(body)
+
+    async def _read(self, request: web.Request, body: _Body, limit: int) -> bytes | Unread:
+        try:
             async with body.timeout:
                 while piece := await request.content.readany():
                     if len(body.read) + len(piece) > limit:
                         return _too_long(request)
-                    if not await self._append(body, piece):
-                        return Unread.CROWDED
+                    await self._append(body, piece)
                     if not request.content.is_eof():
                         await self._take_turn(body)
-                return bytes(body.read) if body in self._reading else Unread.CROWDED
+                return bytes(body.read)
         except TimeoutError:
-            return Unread.SLOW if body in self._reading else Unread.CROWDED
+            return Unread.SLOW
         except (web.RequestPayloadError, ConnectionError) as error:
             # aiohttp keeps the error, which would keep these frames alive.
             error.__traceback__ = None
-            return Unread.BROKEN if body in self._reading else Unread.CROWDED
-        finally:
-            self._remove(body)
+            return Unread.BROKEN
 
-    async def _append(self, body: _Body, piece: bytes) -> bool:
-        """Append a piece; return False if the body was dropped to free memory."""
+    async def _append(self, body: _Body, piece: bytes) -> None:
+        """Append a piece, unless the body was dropped; what exceeds the memory is dropped."""
         if body not in self._reading:
-            return False
+            return
         body.read += piece
         self.held += len(piece)
         while self.held > self._most:
             self._drop_oldest(self._reading)
-        if len(body.read) > _UNPACED and body in self._reading:
+        if len(body.read) > _UNPACED:
             self._long[body] = None
             if len(self._long) > _MOST_LONG:
                 self._drop_oldest(self._long)
             await self._pause(len(piece))
-        return body in self._reading
 
     async def _take_turn(self, body: _Body) -> None:
         """Wait until the loop has run once for each body that waits already, so that acks get in between.

@@ -1,6 +1,6 @@
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from weakref import WeakSet
@@ -83,9 +83,9 @@ async def server() -> AsyncIterator[BodyServer]:
 
 
 async def test_stalled_bodies_together_never_hold_more_than_the_limit(server: BodyServer) -> None:
-    for _ in range(CLIENTS):
-        await server.send(LIMIT, bytes(LIMIT - 1))
-    await server.until(lambda: len(server.unread) >= CLIENTS - TOTAL // LIMIT)
+    for length in [1] * CLIENTS + [LIMIT - 1] * CLIENTS:
+        await server.send(LIMIT, bytes(length))
+    await server.until(lambda: len(server.unread) >= 2 * CLIENTS - TOTAL // LIMIT)
     assert {*server.unread} == {Unread.CROWDED}
     assert TOTAL // 2 < server.most <= TOTAL
 
@@ -103,6 +103,14 @@ async def test_the_body_that_has_stalled_longest_makes_room_for_one_that_is_sent
     assert {*server.unread} == {Unread.CROWDED}
 
 
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("body", [b"yes", b"ye"], ids=["read", "broken off"])
 async def test_a_body_that_was_read_or_broken_off_holds_nothing(
     server: BodyServer, body: bytes
@@ -112,6 +120,7 @@ async def test_a_body_that_was_read_or_broken_off_holds_nothing(
     writer.close()
     await server.until(lambda: len(server.unread) == 3 - len(body))
     assert server.bodies.held == 0
+    await server.until(lambda: len(server.connections) == 0)
 
 
 async def test_a_body_that_is_too_long_is_refused_without_reading_it(server: BodyServer) -> None:
@@ -130,10 +139,13 @@ async def test_only_a_few_long_bodies_are_read_concurrently_and_the_oldest_makes
     server: BodyServer,
 ) -> None:
     server.limit = LIMIT + 2
+    short = await server.send(3, b"ye")
     for _ in range(12):
         await server.send(LIMIT + 2, bytes(LIMIT + 1))
     await server.until(lambda: len(server.unread) == 12 - 8)
-    assert {*server.unread} == {Unread.CROWDED}
+    server.writers[0].write(b"s")
+    assert await short.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert server.unread == [Unread.CROWDED] * (12 - 8)
 
 
 async def test_long_bodies_are_read_slowly_enough_to_leave_time_for_others(
@@ -163,8 +175,9 @@ async def test_bodies_that_come_in_pieces_take_turns_at_the_event_loop(server: B
     assert iterations_with_a_piece >= crowd
 
 
-async def test_a_body_that_has_to_make_room_while_it_waits_for_its_turn_is_dropped(
-    server: BodyServer,
+@pytest.mark.parametrize("order", [(0, -1), (-1, 0)], ids=["for its turn", "to be appended"])
+async def test_a_body_that_has_to_make_room_while_it_waits_is_dropped(
+    server: BodyServer, order: tuple[int, int]
 ) -> None:
     await server.send(LIMIT, b"x")
     lengths = [*[LIMIT - 1] * (TOTAL // LIMIT - 1), LIMIT - 100, 1]
@@ -173,21 +186,19 @@ async def test_a_body_that_has_to_make_room_while_it_waits_for_its_turn_is_dropp
     await server.until(lambda: server.bodies.held == 1 + sum(lengths))
     for _ in lengths:  # each has had its turn
         await asyncio.sleep(0)
-    # Both arrive in one iteration of the loop: the oldest body takes its turn while the newest needs the room.
-    for writer, more in ((server.writers[0], 50), (server.writers[-1], 100)):
-        writer.write(bytes(more))
+    # Both arrive in one iteration of the loop: the newest body needs the room of the oldest, whose piece has come, too.
+    for which in order:
+        server.writers[which].write(bytes(100))
     await server.until(lambda: len(server.unread) > 0)
     assert server.unread == [Unread.CROWDED]
+    assert server.bodies.held == sum(lengths) + 100
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 async def test_a_dropped_connection_takes_up_no_memory_until_the_next_garbage_collection(
     server: BodyServer,
 ) -> None:
-    gc.disable()
-    try:
-        for _ in range(CLIENTS):
-            await server.send(LIMIT, bytes(LIMIT - 1))
-        await server.until(lambda: len(server.unread) >= CLIENTS - TOTAL // LIMIT)
-        await server.until(lambda: len(server.connections) <= TOTAL // LIMIT + 1)
-    finally:
-        gc.enable()
+    for _ in range(CLIENTS):
+        await server.send(LIMIT, bytes(LIMIT - 1))
+    await server.until(lambda: len(server.unread) >= CLIENTS - TOTAL // LIMIT)
+    await server.until(lambda: len(server.connections) <= TOTAL // LIMIT + 1)
