@@ -136,7 +136,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     timeout = Table.WECHAT_TIMEOUT.value(read)
     language = Table.LANGUAGE.value(read)
     address = read.unless_wrong(
-        lambda: Address(Table.HOST.value(read), int(Table.PORT.value(read)))
+        lambda: Address(Table.HOST.value(read).strip("[]"), int(Table.PORT.value(read)))
     )
     needed = isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
     listener = address if needed or read.text(Table.PORT.name) else None

@@ -188,10 +188,10 @@ async def test_a_body_that_has_to_make_room_while_it_waits_is_dropped(
         await asyncio.sleep(0)
     # Both arrive in one iteration of the loop: the newest body needs the room of the oldest, whose piece has come, too.
     for which in order:
-        server.writers[which].write(bytes(100))
+        server.writers[which].write(bytes(TOTAL - sum(lengths) if which else 50))
     await server.until(lambda: len(server.unread) > 0)
     assert server.unread == [Unread.CROWDED]
-    assert server.bodies.held == sum(lengths) + 100
+    assert server.bodies.held == TOTAL
 
 
 @pytest.mark.usefixtures("no_garbage_collection")
