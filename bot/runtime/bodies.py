@@ -43,7 +43,6 @@ class _Body:
     """A body that is being read."""
 
     connection: web.RequestHandler
-    timeout: asyncio.Timeout
     read: bytearray = field(default_factory=bytearray)
 
 
@@ -70,7 +69,7 @@ class Bodies:
         """Return a request's body, or why it was not read; a Content-Length over `limit` is refused without reading."""
         if (request.content_length or 0) > limit:
             return _too_long(request)
-        body = _Body(request.protocol, asyncio.timeout(_SECONDS))
+        body = _Body(request.protocol)
         self._reading[body] = None
         try:
             read = await self._read(request, body, limit)
@@ -80,7 +79,7 @@ class Bodies:
 
     async def _read(self, request: web.Request, body: _Body, limit: int) -> bytes | Unread:
         try:
-            async with body.timeout:
+            async with asyncio.timeout(_SECONDS):
                 while piece := await request.content.readany():
                     if len(body.read) + len(piece) > limit:
                         return _too_long(request)
@@ -138,8 +137,6 @@ class Bodies:
         self._remove(oldest)
         oldest.read.clear()
         oldest.connection.force_close()
-        if not oldest.timeout.expired():
-            oldest.timeout.reschedule(asyncio.get_running_loop().time())
 
     def _remove(self, body: _Body) -> None:
         if body in self._reading:
