@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -71,7 +72,8 @@ def _number(original: Original) -> int:
 
 
 def _end(problems: Iterable[str]) -> NoReturn:
-    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    with suppress(OSError):  # if nothing can be written there, the exit code still says it
+        sys.stderr.writelines(f"{problem}\n" for problem in problems)
     raise SystemExit(2)
 
 
@@ -97,3 +99,7 @@ class Reader:
         value = self._environ.get(name, "").strip()
         quoted = _QUOTED.fullmatch(value)
         return (quoted[1].strip() if quoted else value) or None
+
+    def words(self, name: str) -> list[str]:
+        """Return the words in the value of `name`; between them are commas, also Chinese ones, or blanks."""
+        return re.sub("[,，、]", " ", self.text(name) or "").split()

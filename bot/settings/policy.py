@@ -41,9 +41,10 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     channels = Table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
     if path:
         if users or groups or channels:
+            the_file = Table.POLICY_FILE.name if Table.POLICY_FILE.value(read) else "the file"
             read.wrong(
                 f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings",
-                "Keep one way: move what they say into the file, or remove the file.",
+                f"Keep one way: move what they say into the file, or remove {the_file}.",
             )
         tested = read_content(path, content_of(path), default_owner)
         if isinstance(tested, Tested):

@@ -164,7 +164,7 @@ def ids(pattern: re.Pattern[str], example: str) -> Parser[frozenset[str]]:
     fix = f"Use ids such as {example}, separated by commas."
 
     def parse(read: Reader, name: str, _: str) -> frozenset[str]:
-        words = frozenset((read.text(name) or "").replace(",", " ").split())
+        words = frozenset(read.words(name))
         for word in sorted(words):
             if not pattern.fullmatch(word):
                 wrong = (
@@ -187,7 +187,7 @@ def encoding_aes_key(read: Reader, name: str, _: str) -> str | None:
 
 def fernet_keys(read: Reader, name: str, _: str) -> tuple[str, ...]:
     """Return a list of Fernet keys separated by commas or spaces."""
-    keys = tuple((read.text(name) or "").replace(",", " ").split())
+    keys = tuple(read.words(name))
     for at, key in enumerate(keys, 1):
         if not _is_fernet_key(key):
             which = f" (number {at})" if len(keys) > 1 else ""

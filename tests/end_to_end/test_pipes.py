@@ -28,6 +28,18 @@ async def test_closed_standard_streams_change_no_exit_code(
     assert await asyncio.wait_for(process.wait(), STARTUP) == code
 
 
+async def test_a_wrong_dotenv_that_nobody_can_be_told_of_is_a_wrong_setup_all_the_same(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".env").write_text("no setting\n")
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", 'exec "$0" -m bot run 2>/dev/full', sys.executable),
+        cwd=tmp_path,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert await asyncio.wait_for(process.wait(), STARTUP) == 2
+
+
 async def test_a_bot_without_standard_error_runs_and_keeps_its_ledger_whole(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

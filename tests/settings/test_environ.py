@@ -304,6 +304,7 @@ def test_an_address_that_is_not_set_is_the_default() -> None:
         ("U1,U2", {"U1", "U2"}),
         (" U1 , U2\nU1 ,", {"U1", "U2"}),
         ("U1 U2", {"U1", "U2"}),
+        ("U1，U2、", {"U1", "U2"}),
         ("", set()),
         (",", set()),
     ],

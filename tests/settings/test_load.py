@@ -402,7 +402,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     "a policy file and settings for people": (
         changed(POLICY_FILE="no.toml"),
         [
-            f"There is a policy file (no.toml) {ONE_WAY}",
+            f"There is a policy file (no.toml) {ONE_WAY.replace('the file.', 'POLICY_FILE.')}",
             (
                 "The policy file “no.toml” cannot be read: No such file or directory. "
                 "Put it there, let the bot's user read it, or correct the path."

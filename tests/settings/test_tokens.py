@@ -137,7 +137,7 @@ def test_a_platform_and_a_server_for_each_owner_need_no_default_owner() -> None:
     assert isinstance(read({"WECHAT_TOKEN_SERVER_URL": EACH}, None), TokenServerSettings)
 
 
-@pytest.mark.parametrize("between", [",", " , ", " ", "\n", ",,"])
+@pytest.mark.parametrize("between", [",", " , ", " ", "\n", ",,", "，"])
 def test_keys_are_separated_by_commas_or_blanks_in_their_order(between: str) -> None:
     tokens = read(CHAIN | {"TOKEN_ENCRYPTION_KEY": f"{NEW_KEY}{between}{OLD_KEY}"})
     assert isinstance(tokens, PlatformSettings)
