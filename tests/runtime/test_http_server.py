@@ -137,6 +137,17 @@ async def test_a_head_that_is_too_long_closes_the_connection(before: bytes) -> N
                 assert b"HTTP" not in await client.reader.read()
 
 
+async def test_the_heads_of_many_requests_on_one_connection_do_not_count_together() -> None:
+    async with serve(1) as server:
+        server.may_respond.set()
+        long = REQUEST.removesuffix(b"\r\n") + b"X-Long: %b\r\n\r\n" % (b"x" * 8000)
+        client = await server.connect(b"")
+        for _ in range(9):
+            client.writer.write(long)
+            async with asyncio.timeout(30):
+                assert b"200 OK" in await client.reader.readuntil(b"\r\n\r\n")
+
+
 async def test_a_long_body_does_not_count_as_a_long_head() -> None:
     async with serve(1) as server:
         server.may_respond.set()
