@@ -159,15 +159,12 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             log_format,
             grace,
         )
-    problems = (_nothing_set(),) if _is_empty(read) else tuple(read.problems)
+    is_empty = not any(read.text(name) for name in NAMES if name not in _OF_MANY)
+    problems = (_nothing_set(),) if is_empty else tuple(read.problems)
     secrets = (*_secrets(slack, tokens, database_url), *_pasted(read))
     return Parts(
         slack, usable, tested, database_url, wechat_url, listener, problems, whole, secrets
     )
-
-
-def _is_empty(read: Reader) -> bool:
-    return not any(read.text(name) for name in NAMES if name not in _OF_MANY)
 
 
 def _nothing_set() -> Problem:
@@ -201,8 +198,8 @@ def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list
 
 def _default_owner(read: Reader) -> str | None:
     appid = Table.WECHAT_AUTHORIZER_APPID.value(read)
-    if appid is None or is_appid(appid):
-        return appid
+    if not appid or is_appid(appid):
+        return appid or None
     found = f"WECHAT_AUTHORIZER_APPID {told(appid)}, which is not an appid"
     read.wrong(found, "Set it to wx and 16 digits or letters a to f.")
     return None

@@ -19,7 +19,6 @@ T_co = TypeVar("T_co", covariant=True)
 Parser = Callable[[Reader, str, str], T]
 """Returns the value; called with the reader, the setting's name and its default."""
 
-_ENCODING_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 _FERNET_KEY_BYTES = 32
 
 
@@ -58,35 +57,21 @@ class Secret(Setting[T_co]):
     secret = True
 
 
-def optional(read: Reader, name: str, _: str) -> str | None:
-    """Return the text, or None."""
-    return read.text(name)
-
-
 def text(read: Reader, name: str, default: str) -> str:
     """Return the text."""
     return read.text(name) or default
 
 
-def a_kind(fits: Callable[[str], bool], fix: str) -> Parser[str | None]:
-    """Return a parser for text that `fits`; what was pasted in its place is named, not shown."""
+def a_kind(fits: Callable[[str], object], fix: str, found: str = "") -> Parser[str | None]:
+    """Return a parser for text that `fits`; without a `found`, what was pasted in its place is named, not shown."""
 
     def parse(read: Reader, name: str, _: str) -> str | None:
         word = read.text(name)
         if word and not fits(word):
-            read.wrong(f"{name} holds {kind_of(word)}", fix)
+            read.wrong(f"{name} {found or f'holds {kind_of(word)}'}", fix)
         return word
 
     return parse
-
-
-def header(read: Reader, name: str, _: str) -> str | None:
-    """Return the value of an HTTP header, or None: printable ASCII and spaces."""
-    word = read.text(name)
-    if word and not (word.isascii() and word.isprintable()):
-        fix = "Copy it again, as one line of plain letters."
-        read.wrong(f"{name} holds characters that no header may have", fix)
-    return word
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
@@ -174,15 +159,6 @@ def ids(pattern: re.Pattern[str], example: str) -> Parser[frozenset[str]]:
         return words
 
     return parse
-
-
-def encoding_aes_key(read: Reader, name: str, _: str) -> str | None:
-    """Return an EncodingAESKey of WeChat's, or None."""
-    key = read.text(name)
-    if key and not _ENCODING_AES_KEY.fullmatch(key):
-        found = f"{name} is no EncodingAESKey, which has 43 letters and digits"
-        read.wrong(found, "Copy 消息加解密Key from open.weixin.qq.com.")
-    return key
 
 
 def fernet_keys(read: Reader, name: str, _: str) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 `python -m tests.settings_table` writes `.env.example` from it and prints the README's table.
 """
 
+import re
+
 from bot.command.grammar import is_appid
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.pasted import BOT_TOKEN
@@ -12,13 +14,10 @@ from bot.settings.setting import (
     a_kind,
     address,
     choice,
-    encoding_aes_key,
     fernet_keys,
-    header,
     ids,
     language,
     number,
-    optional,
     text,
 )
 
@@ -30,6 +29,16 @@ def _is_one(word: str) -> bool:
 
 # As Slack's signing secret it is sent nowhere, so that only refused posts would tell that it is wrong.
 _MESSAGE_TOKEN = a_kind(_is_one, "Copy 消息校验Token from open.weixin.qq.com.")
+_AES_KEY = a_kind(
+    re.compile(r"[A-Za-z0-9+/]{43}").fullmatch,
+    "Copy 消息加解密Key from open.weixin.qq.com.",
+    "is no EncodingAESKey, which has 43 letters and digits",
+)
+_HEADER = a_kind(
+    lambda word: word.isascii() and word.isprintable(),
+    "Copy it again, as one line of plain letters.",
+    "holds characters that no header may have",
+)
 # As when an appid and its secret are swapped.
 _NO_APPID = a_kind(
     lambda word: not is_appid(word), "Put the secret there that goes with the appid."
@@ -80,7 +89,7 @@ class Table:
         section="WeChat",
     )
     WECHAT_AUTHORIZER_APPID = Setting(
-        optional,
+        text,
         "the default owner: whose token shares envs that no `[[owner]]` names",
         "The default owner: the appid of the mini program that owns the envs which no [[owner]] of the policy\n"
         'file names. It is on the mini program\'s page at mp.weixin.qq.com, "Development", "Settings".',
@@ -100,12 +109,12 @@ class Table:
         "with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
     )
     WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(
-        header,
+        _HEADER,
         "its `Authorization` header; the address may hold no password",
         "What that server wants in the Authorization header, such as: Bearer …",
     )
     WECHAT_COMPONENT_APPID = Setting(
-        optional,
+        text,
         "token source 3: your third-party platform, whose token chain the bot keeps",
         "Token source 3: the bot keeps the platform's token chain itself. All of these are on your third-party\n"
         "platform's page at open.weixin.qq.com: AppID, AppSecret, 消息校验Token, 消息加解密Key. Set 授权事件接收URL\n"
@@ -119,11 +128,11 @@ class Table:
         "The 消息校验Token before, while you change it there.",
     )
     WECHAT_ENCODING_AES_KEY = Secret(
-        encoding_aes_key,
+        _AES_KEY,
         "how WeChat encrypts what it pushes (消息加解密Key)",
     )
     WECHAT_ENCODING_AES_KEY_PREVIOUS = Secret(
-        encoding_aes_key,
+        _AES_KEY,
         "the key before, while you change it",
         "The key before, while you change it there.",
     )
@@ -154,7 +163,7 @@ class Table:
         default="sqlite:///share-env.db",
     )
     POLICY_FILE = Setting(
-        optional,
+        text,
         "the policy",
         "The policy file. Left out, policy.toml in the working directory is used if it is there.",
         otherwise="`policy.toml`, if there",

@@ -109,7 +109,7 @@ def _token_server(read: Reader) -> TokenServerSettings:
 
 
 def _platform(read: Reader, keys: tuple[str, ...]) -> PlatformSettings:
-    appid = Table.WECHAT_COMPONENT_APPID.value(read) or ""
+    appid = Table.WECHAT_COMPONENT_APPID.value(read)
     if not is_appid(appid):
         fix = "Copy the platform's AppID from open.weixin.qq.com."
         read.wrong("WECHAT_COMPONENT_APPID is not an appid", fix)

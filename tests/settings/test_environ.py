@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.settings.environ import Reader, environment
-from bot.settings.setting import address, choice, header, ids, number
+from bot.settings.setting import address, choice, ids, number
+from bot.settings.table import Table
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
 WITH_A_PASSWORD = "X holds a user or a password. Take it out of the address."
@@ -344,13 +345,15 @@ def test_any_address_is_read_or_has_a_problem(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["Bearer ключ", "Bearer a\nX-More: b", "Bearer a\x00b"])
 def test_a_header_takes_no_characters_that_would_break_it(value: str) -> None:
-    read = Reader({"NAME": value})
-    header(read, "NAME", "")
+    setting = Table.WECHAT_TOKEN_SERVER_AUTHORIZATION
+    read = Reader({setting.name: value})
+    setting.value(read)
     (problem,) = read.problems
-    assert problem.startswith("NAME holds characters that no header may have.")
+    assert problem.startswith(f"{setting.name} holds characters that no header may have.")
 
 
 def test_a_header_may_be_any_line_of_ascii() -> None:
-    read = Reader({"NAME": " Bearer made-up_token=/+ "})
-    assert header(read, "NAME", "") == "Bearer made-up_token=/+"
+    setting = Table.WECHAT_TOKEN_SERVER_AUTHORIZATION
+    read = Reader({setting.name: " Bearer made-up_token=/+ "})
+    assert setting.value(read) == "Bearer made-up_token=/+"
     assert read.problems == []
