@@ -71,52 +71,6 @@ async def test_an_expired_value_is_never_served(cache: Cache[str], clock: Clock)
     assert await cache.get("a") == "a2"
 
 
-async def test_concurrent_gets_of_one_key_make_one_read(cache: Cache[str], source: Source) -> None:
-    source.gate.clear()
-    reading = asyncio.gather(*(cache.get("a") for _ in range(20)), cache.get("b"))
-    await source.until(lambda source: len(source.readings) == 2)
-    source.gate.set()
-    assert await reading == ["a1"] * 20 + ["b2"]
-    assert source.readings == ["a", "b"]
-
-
-async def test_a_read_goes_on_for_the_next_caller_when_the_first_one_gives_up(
-    cache: Cache[str], source: Source
-) -> None:
-    source.gate.clear()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(cache.get("a"), 0.01)
-    second = cache.get("a")
-    await asyncio.sleep(0)
-    source.gate.set()
-    assert await second == "a1"
-    assert source.readings == ["a"]
-
-
-async def test_a_reread_that_is_given_up_ends_no_read(clock: Clock) -> None:
-    gates = [asyncio.Event(), asyncio.Event()]
-    begun = list[str]()
-
-    async def read(key: str) -> tuple[str, float]:
-        begun.append(key)
-        await gates[len(begun) - 1].wait()
-        return f"{key}{len(begun)}", 10.0
-
-    cache = Cache(read, clock)
-    first, *behind = [cache.reread("a") for _ in range(4)]
-    early = cache.get("a")
-    await asyncio.sleep(0)
-    for given_up in (first, behind[0]):
-        given_up.cancel()
-    gates[0].set()
-    assert await early == "a1"
-    while len(begun) < 2:  # noqa: ASYNC110  # it begins at a next turn of the loop
-        await asyncio.sleep(0)
-    behind[1].cancel()
-    gates[1].set()
-    assert await behind[2] == "a2"
-
-
 async def test_a_failed_read_raises_and_is_not_cached(clock: Clock) -> None:
     broken = [True, False]
 

@@ -115,9 +115,11 @@ async def test_wait_returns_once_the_work_has_ended_or_if_there_is_none() -> Non
     await flights.wait("a")
     waiting = flights.do("a", broken)
     await until_begun(broken)
-    waiting_for_end = asyncio.create_task(flights.wait("a"))
+    waiting_for_end, given_up = [asyncio.create_task(flights.wait("a")) for _ in range(2)]
     await asyncio.sleep(0)
     assert not waiting_for_end.done()
+    given_up.cancel()
+    await asyncio.wait([given_up])
     broken.may_end.set()
     await waiting_for_end
     assert broken.ended.is_set()
