@@ -18,7 +18,7 @@ from bot.policy.lint import approvals, reach, untested
 from bot.policy.shapes import Asker, Question
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader
-from bot.settings.pasted import BOT_TOKEN
+from bot.settings.pasted import BOT_TOKEN, kind_of
 from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
 from bot.settings.table import Table
@@ -106,7 +106,7 @@ def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iter
 def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
     """Return the findings about the approvers' channels, without those that Slack does not return."""
     slack = read_slack(Reader(environ))
-    if not rules.approval_rules or slack is None or not slack.bot_token.startswith(BOT_TOKEN):
+    if not rules.approval_rules or slack is None or kind_of(slack.bot_token) != BOT_TOKEN:
         return {}
     from bot.ops.doctor.policy import inspect_channels  # noqa: PLC0415  # nothing else here needs Slack
 

@@ -2,14 +2,14 @@
 
 import re
 
-BOT_TOKEN = ("xoxb-", "xoxe.xoxb-")
-"""How a bot token begins; the second one rotates."""
+BOT_TOKEN, APP_TOKEN = "a bot token", "an app-level token"
+"""The kinds of Slack's tokens; a bot token that rotates begins with xoxe."""
 
 _KINDS = tuple(
     (re.compile(shape), words, frozenset(settings))
     for shape, words, *settings in (
-        (r"xoxb-|xoxe\.xoxb-", "a bot token", "SLACK_BOT_TOKEN"),
-        (r"xapp-", "an app-level token", "SLACK_APP_TOKEN"),
+        (r"xoxb-|xoxe\.xoxb-", BOT_TOKEN, "SLACK_BOT_TOKEN"),
+        (r"xapp-", APP_TOKEN, "SLACK_APP_TOKEN"),
         (r"xoxp-|xoxe\.xoxp-", "a user token"),
         (r"xox[a-z]", "another token of Slack"),
         (
@@ -28,8 +28,17 @@ _KINDS = tuple(
 _LONGEST = 16  # characters of a value that is shown; secrets issued by Slack or WeChat are longer
 
 
+def is_word(value: str) -> bool:
+    """Return whether a value has no blanks or control characters, such as a comment that a container leaves behind it."""
+    return value.isprintable() and " " not in value
+
+
 def kind_of(value: str) -> str:
     """Return the kind of a value, in words that follow “holds”."""
+    return _look_of(value) if is_word(value) else "blanks or control characters"
+
+
+def _look_of(value: str) -> str:
     return next((words for shape, words, _ in _KINDS if shape.match(value)), "something else")
 
 
@@ -41,7 +50,7 @@ def belongs(value: str) -> frozenset[str]:
 
 def may_be_shown(value: str) -> bool:
     """Return whether a value is an appid, or short and unlike any secret."""
-    kind = kind_of(value)
+    kind = _look_of(value)
     return kind == "an appid" or (kind == "something else" and len(value) <= _LONGEST)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.domain.language import SPOKEN, Language
 from bot.settings.environ import Reader
-from bot.settings.pasted import kind_of, may_be_shown, told
+from bot.settings.pasted import is_word, kind_of, may_be_shown, told
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -63,15 +63,24 @@ def text(read: Reader, name: str, default: str) -> str:
 
 
 def a_kind(fits: Callable[[str], object], fix: str, found: str = "") -> Parser[str | None]:
-    """Return a parser for text that `fits`; without a `found`, what was pasted in its place is named, not shown."""
+    """Return a parser for one word that `fits`; without a `found`, what was pasted in its place is named, not shown."""
 
     def parse(read: Reader, name: str, _: str) -> str | None:
         word = read.text(name)
-        if word and not fits(word):
+        if word and not (is_word(word) and fits(word)):
             read.wrong(f"{name} {found or f'holds {kind_of(word)}'}", fix)
         return word
 
     return parse
+
+
+def header(read: Reader, name: str, _: str) -> str | None:
+    """Return the value of an HTTP header, or None: printable ASCII and spaces."""
+    word = read.text(name)
+    if word and not (word.isascii() and word.isprintable()):
+        fix = "Copy it again, as one line of plain letters."
+        read.wrong(f"{name} holds characters that no header may have", fix)
+    return word
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:

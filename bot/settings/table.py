@@ -7,7 +7,7 @@ import re
 
 from bot.command.grammar import is_appid
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
-from bot.settings.pasted import BOT_TOKEN
+from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.setting import (
     Secret,
     Setting,
@@ -15,29 +15,19 @@ from bot.settings.setting import (
     address,
     choice,
     fernet_keys,
+    header,
     ids,
     language,
     number,
     text,
 )
 
-
-def _is_one(word: str) -> bool:
-    """Return whether a value is one word: a unit and a container take a comment behind it for a part of it."""
-    return len(word.split()) == 1
-
-
 # As Slack's signing secret it is sent nowhere, so that only refused posts would tell that it is wrong.
-_MESSAGE_TOKEN = a_kind(_is_one, "Copy 消息校验Token from open.weixin.qq.com.")
+_MESSAGE_TOKEN = a_kind(lambda _: True, "Copy 消息校验Token from open.weixin.qq.com.")
 _AES_KEY = a_kind(
     re.compile(r"[A-Za-z0-9+/]{43}").fullmatch,
     "Copy 消息加解密Key from open.weixin.qq.com.",
     "is no EncodingAESKey, which has 43 letters and digits",
-)
-_HEADER = a_kind(
-    lambda word: word.isascii() and word.isprintable(),
-    "Copy it again, as one line of plain letters.",
-    "holds characters that no header may have",
 )
 # As when an appid and its secret are swapped.
 _NO_APPID = a_kind(
@@ -50,7 +40,7 @@ class Table:
 
     SLACK_BOT_TOKEN = Secret(
         a_kind(
-            lambda word: word.startswith(BOT_TOKEN),
+            lambda word: kind_of(word) == BOT_TOKEN,
             "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
         ),
         "bot token, `xoxb-…`",
@@ -60,7 +50,7 @@ class Table:
     )
     SLACK_APP_TOKEN = Secret(
         a_kind(
-            lambda word: word.startswith("xapp-"),
+            lambda word: kind_of(word) == APP_TOKEN,
             "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”.",
         ),
         "app-level token, `xapp-…`: Socket Mode, the default way to run",
@@ -69,7 +59,7 @@ class Table:
     )
     SLACK_SIGNING_SECRET = Secret(
         a_kind(
-            lambda word: _is_one(word) and not word.startswith(("xox", "xapp-")),
+            lambda word: not word.startswith(("xox", "xapp-")),
             "Copy the signing secret from your Slack app's page “Basic Information”.",
         ),
         "HTTP mode, for when there is no app-level token",
@@ -109,7 +99,7 @@ class Table:
         "with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
     )
     WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(
-        _HEADER,
+        header,
         "its `Authorization` header; the address may hold no password",
         "What that server wants in the Authorization header, such as: Bearer …",
     )

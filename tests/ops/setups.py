@@ -204,6 +204,9 @@ NO_ANSWER = for_trouble(Trouble.TOKEN_SERVER_ANSWER).title
 
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
+    "a bot token of two lines": setting(
+        "SLACK_BOT_TOKEN", "xoxb-1\nxoxb-2", "holds blanks or control characters", BOT_TOKEN
+    ),
     "no bot token": setting(
         "SLACK_BOT_TOKEN",
         None,
@@ -539,7 +542,7 @@ BROKEN: dict[str, Broken] = {
     "a file and settings": Broken(
         "settings",
         "policy.toml) and there are SHARE_ENV_ALLOWED_… settings",
-        "Keep one way: move what they say into the file, or remove the file.",
+        "Keep one way: move what they say into the file, or remove POLICY_FILE.",
         {"SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"},
         rule(),
     ),

@@ -74,6 +74,7 @@ ONE_WAY = (
     "and there are SHARE_ENV_ALLOWED_… settings. Keep one way: move what they say into the file, "
     "or remove the file."
 )
+BLANKS = "blanks or control characters"
 NO_ADDRESS = "is not a web address. Set it to one that begins with https://."
 UNPROTECTED = "begins with http://, which would send tokens unprotected. Use https://."
 
@@ -302,16 +303,28 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "comments behind secrets, which a unit or a container takes for a part of them": (
         with_platform(
+            SLACK_BOT_TOKEN=f"{BOT} # mine",
             SLACK_APP_TOKEN="",
             SLACK_SIGNING_SECRET=f"{SIGNING} # mine",
             WECHAT_MESSAGE_TOKEN="made-up # mine",
         ),
         [
+            f"SLACK_BOT_TOKEN holds {BLANKS}. Put the bot token (xoxb-…) there; {BOT_PAGE}",
             (
-                "SLACK_SIGNING_SECRET holds something else. Copy the signing secret from your "
+                f"SLACK_SIGNING_SECRET holds {BLANKS}. Copy the signing secret from your "
                 "Slack app's page “Basic Information”."
             ),
-            "WECHAT_MESSAGE_TOKEN holds something else. Copy 消息校验Token from open.weixin.qq.com.",
+            f"WECHAT_MESSAGE_TOKEN holds {BLANKS}. Copy 消息校验Token from open.weixin.qq.com.",
+        ],
+    ),
+    "secrets of two lines, which no header may have": (
+        changed(SLACK_BOT_TOKEN=f"{BOT}\n{BOT}", SLACK_APP_TOKEN=f"{APP}\r{APP}"),
+        [
+            f"SLACK_BOT_TOKEN holds {BLANKS}. Put the bot token (xoxb-…) there; {BOT_PAGE}",
+            (
+                f"SLACK_APP_TOKEN holds {BLANKS}. Put the app-level token (xapp-…) there; it is on "
+                "your Slack app's page “Basic Information”."
+            ),
         ],
     ),
     "no way to reach Slack": (changed(SLACK_APP_TOKEN=""), [NO_APP]),

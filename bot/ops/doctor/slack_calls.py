@@ -10,7 +10,7 @@ import aiohttp
 from bot.domain.finding import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
-from bot.settings.pasted import BOT_TOKEN
+from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.slack import SlackSettings
 from bot.slack.api import DOCTOR_PATIENCE, Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
@@ -64,7 +64,7 @@ async def ask_slack(
 async def _with_bot_token(
     slack: SlackSettings, policy: Policy | None, http: aiohttp.ClientSession
 ) -> SlackAnswers:
-    if not slack.bot_token.startswith(BOT_TOKEN):
+    if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
     told = await _in_time(api.read("auth.test", DOCTOR_PATIENCE))
@@ -124,7 +124,7 @@ async def ask_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
 async def _with_app_token(
     slack: SlackSettings, http: aiohttp.ClientSession
 ) -> tuple[Result | None, int | None]:
-    if not (slack.app_token or "").startswith("xapp-"):
+    if kind_of(slack.app_token or "") != APP_TOKEN:
         return None, None
     api = web_api(slack, slack.app_token, http)
     opened = await _in_time(api.write("apps.connections.open", DOCTOR_PATIENCE))
