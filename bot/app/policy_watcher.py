@@ -67,8 +67,6 @@ class PolicyWatcher:
                 if at_once or before != mistake:
                     _log.exception("unforeseen error")
                     self._refuse(mistake)
-                else:
-                    self._in_force.refuse(mistake)
 
     async def look(self, path: Path, *, at_once: bool = False) -> None:
         """Read the file, and judge it once two consecutive reads agree; with `at_once`, read it twice now.

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import sys
@@ -5,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.runtime.signals import ignore_signals, on_first_signal
+from bot.runtime.signals import ignore_signals, on_first_signal, setter_of
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -38,6 +39,13 @@ def test_of_several_signals_at_once_only_the_first_stops_the_bot_and_none_raises
     send_together(*SIGNALS)
     assert errors == []
     assert stops.count("stop") == 1
+
+
+def test_a_signal_after_the_event_loop_was_closed_does_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    on_first_signal(setter_of(asyncio.Event(), loop))
+    send_together(*SIGNALS[:2])
 
 
 def test_ignored_signals_have_no_effect() -> None:
