@@ -45,14 +45,14 @@ async def test_background_work_that_starts_during_the_stop_is_awaited_too() -> N
     tasks = Tasks()
 
     async def work(more: int) -> None:
-        if more:
-            tasks.start(work(more - 1))
         await asyncio.sleep(0)
         seen.append(f"done {more}")
+        if more:
+            tasks.start(work(more - 1))
 
     tasks.start(work(2))
     await tasks.drain(5)
-    assert sorted(seen) == ["done 0", "done 1", "done 2"]
+    assert seen == ["done 2", "done 1", "done 0"]
 
 
 async def test_background_work_is_not_cancelled_before_it_has_begun() -> None:
