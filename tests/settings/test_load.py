@@ -403,15 +403,6 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             "SHARE_ENV_ALLOWED_CHANNELS: “#ops” is not an id. Use ids such as C012ABCDEF, separated by commas.",
         ],
     ),
-    "a policy file that does not exist": (
-        without_people(POLICY_FILE="no.toml"),
-        [
-            (
-                "The policy file “no.toml” cannot be read: No such file or directory. "
-                "Put it there, let the bot's user read it, or correct the path."
-            )
-        ],
-    ),
     "a policy file and settings for people": (
         changed(POLICY_FILE="no.toml"),
         [
