@@ -30,7 +30,7 @@ def environment() -> dict[str, str]:
     Such a line is not skipped: it might be the one that restricts from where people may share.
     """
     text, lines = _dotenv()
-    bad = [line for line in lines if line.error or line.value is None]
+    bad = [line for line in lines if line.value is None]
     if bad:
         _end(f".env, line {_number(line.original)}, {_flaw(line)}" for line in bad)
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
