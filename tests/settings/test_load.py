@@ -336,8 +336,8 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         changed(WECHAT_API_URL="http://api.weixin.qq.com"),
         [f"WECHAT_API_URL {UNPROTECTED}"],
     ),
-    "an owner that is not an appid": (
-        changed(WECHAT_AUTHORIZER_APPID="wxABC"),
+    "a wrong owner, which is no missing one": (
+        with_token_server(EACH, WECHAT_AUTHORIZER_APPID="wxABC"),
         [
             (
                 "WECHAT_AUTHORIZER_APPID is “wxABC”, which is not an appid. "
@@ -490,6 +490,11 @@ def test_a_start_in_a_folder_that_was_deleted_says_so(
         "The folder in which this was started has been deleted. Change into the bot's folder again."
     )
     assert load({}) == [said]
+
+
+def test_an_address_without_tls_is_no_part_that_can_be_used() -> None:
+    parts = read_parts(changed(SLACK_API_URL="http://a.example", WECHAT_API_URL="http://b.example"))
+    assert (parts.slack, parts.wechat_url) == (None, None)
 
 
 def test_the_secrets_of_invalid_settings_are_known_too_and_an_appid_is_not_a_secret() -> None:
