@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -254,13 +254,22 @@ def test_a_policy_file_is_read(directory: Path, name: str, given: str, mark: byt
     assert policy.default_owner == A
 
 
-def test_a_folder_in_place_of_the_policy_file_is_reported(directory: Path) -> None:
-    (directory / "policy.toml").mkdir()
-    said = (
-        "The policy file “policy.toml” cannot be read: it is not a file. "
-        "Correct the path: it has to name the file itself."
-    )
-    assert load(without_people()) == [said]
+@pytest.mark.parametrize(
+    ("mount", "said"),
+    [
+        (Path.mkdir, "it is not a file. Correct the path: it has to name the file itself."),
+        (
+            lambda path: path.symlink_to("nothing"),
+            "No such file or directory. Put it there, let the bot's user read it, or correct the path.",
+        ),
+    ],
+    ids=["a folder", "a link to nothing"],
+)
+def test_what_a_mount_leaves_in_place_of_the_policy_file_is_reported(
+    directory: Path, mount: Callable[[Path], None], said: str
+) -> None:
+    mount(directory / "policy.toml")
+    assert load(without_people()) == [f"The policy file “policy.toml” cannot be read: {said}"]
 
 
 def test_a_named_policy_file_takes_precedence_over_the_default_one(directory: Path) -> None:
@@ -492,9 +501,10 @@ def test_a_start_in_a_folder_that_was_deleted_says_so(
     assert load({}) == [said]
 
 
-def test_an_address_without_tls_is_no_part_that_can_be_used() -> None:
-    parts = read_parts(changed(SLACK_API_URL="http://a.example", WECHAT_API_URL="http://b.example"))
-    assert (parts.slack, parts.wechat_url) == (None, None)
+def test_an_address_without_tls_and_people_by_name_are_no_parts_that_can_be_used() -> None:
+    wrong = {"SLACK_API_URL": "http://a.example", "WECHAT_API_URL": "http://b.example"}
+    parts = read_parts(changed(**wrong, SHARE_ENV_ALLOWED_USERS="@ann"))
+    assert (parts.slack, parts.wechat_url, parts.policy) == (None, None, None)
 
 
 def test_the_secrets_of_invalid_settings_are_known_too_and_an_appid_is_not_a_secret() -> None:
