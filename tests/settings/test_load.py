@@ -186,6 +186,7 @@ def test_settings_that_are_set_are_used() -> None:
     [
         ("en_US:en", Language.ENGLISH),
         ("zh_CN:zh", Language.CHINESE),
+        ("zh_CN", Language.CHINESE),
         ("zh-TW:en", Language.CHINESE),
         ("zha:de", Language.ENGLISH),
     ],
