@@ -1,5 +1,6 @@
 import asyncio
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import (
     SOON,
+    FullOnce,
     accepted,
     all_requests,
     cancel_at_commit,
@@ -576,6 +578,36 @@ async def test_a_take_over_whose_caller_is_gone_is_undone(
     assert [(taken.request.id, taken.taken_over) for taken in await other.replica.take_over(9)] == [
         (entry.request.id, 1)
     ]
+
+
+async def test_a_rolled_back_take_over_releases_no_request_of_another_replica(
+    on_postgresql: Database,
+) -> None:
+    ledger, other, gone = (on_postgresql.ledger(name) for name in ("a", "b", "gone"))
+    await other.start()
+    await accepted(gone)
+    await gone.close()
+    full, reached, opened = FullOnce(on_postgresql), threading.Event(), threading.Event()
+
+    def wait(_: Connection) -> None:
+        reached.set()
+        opened.wait()
+
+    with full.held():
+        taking = asyncio.create_task(ledger.replica.take_over(9))
+        await soon(full.reached.is_set)
+        waiting = ledger.writer.run(wait)  # comes before what undoes the take-over
+        taking.cancel()
+        await asyncio.wait([taking])
+    try:
+        await soon(reached.is_set)
+        assert await other.replica.take_over(9)
+    finally:
+        opened.set()
+    await asyncio.wait([waiting])
+    waiting.exception()
+    await ledger.replica.heartbeat()
+    assert on_postgresql.rows("SELECT holder FROM requests") == [{"holder": "b"}]
 
 
 async def test_after_a_restart_of_the_server_the_leases_are_intact(
