@@ -30,6 +30,7 @@ async def test_an_owed_message_has_no_holder_until_it_is_due_and_then_the_first_
     assert (taken.state, taken.outcome) == (State.ANSWERED, Shared())
     assert taken.owed_since == pytest.approx(database.now(), abs=60)
     assert taken.taken_over == 0  # no replica has crashed
+    assert "taken over" not in database.kinds()
     assert await other.end(taken, "delivered")
 
 
