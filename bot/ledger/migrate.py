@@ -26,23 +26,25 @@ def migrate(connection: Connection) -> bool:
     tables = inspect(connection).get_table_names()
     found = text("SELECT version_num FROM alembic_version")
     current = connection.scalar(found) if "alembic_version" in tables else None
-    if not tables:
+    if current is None:
         _create_schema(connection)
     elif current != HEAD:
-        upgrade(connection, current)
+        _upgrade(connection, current)
     return current is None
 
 
 def _create_schema(connection: Connection) -> None:
-    """Create the newest schema in an empty database, without loading Alembic, which takes nine megabytes."""
-    metadata.create_all(connection)
+    """Create the newest schema, without loading Alembic, which takes nine megabytes."""
+    metadata.create_all(
+        connection, checkfirst=False
+    )  # another program's table must not pass for ours
     column = "version_num VARCHAR(32) NOT NULL"
     key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
-    connection.execute(text(f"CREATE TABLE alembic_version ({column}, {key})"))
+    connection.execute(text(f"CREATE TABLE IF NOT EXISTS alembic_version ({column}, {key})"))
     connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
-def upgrade(connection: Connection, current: str | None) -> None:
+def _upgrade(connection: Connection, current: str) -> None:
     """Run every migration from revision `current` to the newest one."""
     # Imported here, since most starts have nothing to migrate.
     from alembic import command  # noqa: PLC0415
@@ -55,7 +57,7 @@ def upgrade(connection: Connection, current: str | None) -> None:
     )
     config.attributes["connection"] = connection
     steps = ScriptDirectory.from_config(config).walk_revisions()
-    if current is not None and current not in {step.revision for step in steps}:
+    if current not in {step.revision for step in steps}:
         raise CannotOpenError(
             f"The ledger was written by a newer version of this bot (schema {current}). Install that version."
         )

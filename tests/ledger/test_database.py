@@ -1,5 +1,4 @@
 import asyncio
-import json
 import os
 import re
 import socket
@@ -7,47 +6,20 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, inspect, text
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from bot.domain.link import Link
-from bot.domain.outcome import (
-    Cancelled,
-    Denied,
-    Expired,
-    Failed,
-    Finished,
-    Ground,
-    Outcome,
-    Rejected,
-    Said,
-    Shared,
-    Skipped,
-    SkipReason,
-    Stopped,
-    Tally,
-    Unknown,
-)
-from bot.domain.request import State
-from bot.guidance import by_key
-from bot.ledger import Accepted, SharedBefore, UnderWay
 from bot.ledger.address import CannotOpenError
 from bot.ledger.database import open_database
-from bot.ledger.entries import columns_of
-from bot.ledger.migrate import upgrade
-from bot.ledger.schema import HEAD, metadata
-from bot.ledger.seal import Seal
+from bot.ledger.schema import HEAD
 from tests.conftest import no_room, soon
 from tests.databases import Database, PostgreSQL, standby
-from tests.ledger.conftest import SOON, all_requests, become_nobody, new_request, within
+from tests.ledger.conftest import SOON, accepted, become_nobody, within
 from tests.processes import ROOT, Forked, fork
 
 MIGRATIONS = ROOT / "bot/ledger/migrations"
@@ -132,21 +104,6 @@ def objects(database: Database) -> set[tuple[Any, ...]]:
         return {tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()}
 
 
-def steps_to(database: Database, revision: str) -> None:
-    """Migrate a new database to a revision, as an earlier version of the bot did."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
-
-def all_steps(database: Database) -> None:
-    """Create the schema with all migrations, as for the oldest ledger."""
-    with database.engine.begin() as connection:
-        upgrade(connection, None)
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -177,170 +134,26 @@ def test_a_column_of_another_type_would_be_detected(database: Database, column: 
     assert found[0] != found[1]
 
 
-ADDED: dict[str, dict[str, object]] = {
-    "0001": {},
-    "0002": {
-        "language": "en",
-        "thread_ts": "",
-        "again": False,
-        "begun": False,
-        **dict.fromkeys(("until", "wake", "asked", "decided", "decided_by", "comment")),
-        **dict.fromkeys(("retried_by", "appids", "batch", "lane")),
-    },
-    "0003": {"owed": None, "called_again": False, "paused": False, "turn": None},
-    "0004": {},
-}
-"""The values of columns that later versions added, for requests of each version."""
-PARTS = ("guidance", "errcode", "errmsg", "rid", "tries", "link", "tally")
-"""The columns of an outcome's parts, up to version 0004."""
+OLDER = {"0006": ("DROP INDEX requests_open_pair",)}
+"""The schema of each earlier release, and what makes it of the one after it."""
 
 
-def insert(database: Database, **columns: object) -> None:
-    """Insert a request as an earlier version wrote it, without the columns that it did not have."""
-    known = {column["name"] for column in inspect(database.engine).get_columns("requests")}
-    row = {name: value for name, value in columns.items() if name in known}
-    names = ", ".join(f'"{name}"' for name in row)
-    places = ", ".join(f":{name}" for name in row)
-    database.execute(f"INSERT INTO requests ({names}) VALUES ({places})", **row)  # noqa: S608  # the columns above
-
-
-@pytest.mark.parametrize("version", ADDED)
-async def test_a_ledger_of_an_earlier_version_keeps_its_requests(
-    database: Database, version: str
-) -> None:
-    steps_to(database, version)
-    asked = [new_request() for _ in range(3)]
-    ends: list[dict[str, object]] = [
-        {},
-        {"state": "ended", "ended": 2.0, "outcome": "shared"},
-        {"state": "ended", "ended": 2.0, "outcome": "failed", "guidance": "61003"},
-    ]
-    for number, (request, end) in enumerate(zip(asked, ends, strict=True)):
-        row = columns_of(request, State.ACCEPTED, "gone")
-        insert(database, **{**row, "created": float(number), **end})
-    before = database.rows("SELECT * FROM requests ORDER BY id")
-
+async def test_a_ledger_of_an_earlier_release_keeps_its_requests(database: Database) -> None:
     ledger = database.ledger("a")
     await ledger.start()
-    assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
-    kept = database.rows("SELECT * FROM requests ORDER BY id")
-    endings = [row.pop("ending") for row in kept]
-    assert [json.loads(ending)["kind"] for ending in endings if ending] == ["shared", "failed"]
-    added = {k: v for since, more in ADDED.items() if since >= version for k, v in more.items()}
-    stayed = [{k: v for k, v in row.items() if k not in PARTS} for row in before]
-    assert kept == [{**row, **added} for row in stayed]
-    failed, shared, under_way = await all_requests(ledger)
-    assert [entry.request for entry in (under_way, shared, failed)] == asked
-    assert (failed.outcome, shared.outcome) == (Failed(by_key("61003"), None, 0), Shared(0))
-    assert await ledger.replica.take_over(9) == [replace(under_way, fence=2, taken_over=1)]
-    found = await ledger.accept(new_request(env=shared.request.env))
-    assert found == SharedBefore(shared)
-    found = await ledger.accept(new_request(env=under_way.request.env))
-    assert isinstance(found, UnderWay)
-    assert await ledger.tokens("wxc0de00000000c0de", Seal()).all() == {}
-
-
-SAID = Said(40014, "invalid access_token 无效", "5f3a-1")
-WORDS = {"errcode": SAID.errcode, "errmsg": SAID.errmsg, "rid": SAID.rid}
-OLD_OUTCOMES: list[tuple[Outcome, dict[str, object]]] = [
-    (Shared(3), {"tries": 3}),
-    (Failed(by_key("61003")), {"guidance": "61003", "tries": 1}),
-    (
-        Failed(by_key("40014"), SAID, 2, Link.OWNER),
-        {"guidance": "40014", "tries": 2, "link": "owner", **WORDS},
-    ),
-    (Failed(by_key("40014"), None, 0), {"guidance": "40014", "tries": 0, "link": None}),
-    (Unknown(by_key("timeout"), SAID, 2), {"guidance": "timeout", "tries": 2, **WORDS}),
-    (Rejected("U2", "not “now”"), {"decided_by": "U2", "comment": "not “now”"}),
-    (Rejected("U2"), {"decided_by": "U2"}),
-    (Cancelled("U3"), {"decided_by": "U3"}),
-    (Cancelled(""), {}),
-    (Expired("confirmation"), {"guidance": "confirmation"}),
-    (Expired("approval"), {"guidance": "approval"}),
-    *[(Denied(ground), dict[str, object](guidance=ground.value)) for ground in Ground],
-    (Denied(), {"guidance": None}),  # as the first versions wrote it
-    (Stopped(), {}),
-    *[(Skipped(why), dict[str, object](guidance=why.value)) for why in SkipReason],
-    (
-        Finished(Tally(9, 1, 2, 3, 1, 1, 1)),
-        {"tally": "total=9 shared=1 skipped=2 failed=3 unknown=1 cancelled=1 stopped=1"},
-    ),
-    (Finished(Tally(0)), {"tally": None}),
-]
-"""Each kind of outcome, as version 0004 wrote it."""
-
-
-async def test_a_ledger_of_an_earlier_version_keeps_every_outcome(database: Database) -> None:
-    assert {type(outcome) for outcome, _ in OLD_OUTCOMES} == set(get_args(Outcome))
-    steps_to(database, "0004")
-    for number, (outcome, parts) in enumerate(OLD_OUTCOMES):
-        row = columns_of(new_request(), State.ENDED, None)
-        name = {"outcome": type(outcome).__name__.lower(), "ended": 2.0}
-        insert(database, **{**row, "created": float(number), **name, **parts})
-    insert(database, **columns_of(new_request(), State.ACCEPTED, None), created=-1.0)
-
-    ledger = database.ledger("a")
-    await ledger.start()
-    *ended, under_way = await all_requests(ledger)
-    assert [entry.outcome for entry in reversed(ended)] == [outcome for outcome, _ in OLD_OUTCOMES]
-    assert under_way.outcome is None
-
-
-@pytest.mark.parametrize(
-    ("place", "asked", "now"),
-    [
-        (None, None, (None, None)),
-        ("private", None, ("private", None)),
-        ("thread C1 1.5", None, ("C1/1.5", None)),
-        ("thread C1 1.5 1.2", "C2 2.5", ("C1/1.5/1.2", "C2/2.5")),
-        ("private", "D2 2.5 D3 3.5", ("private", "D2/2.5 D3/3.5")),
-        (None, "C2 2.5", (None, "C2/2.5")),
-    ],
-)
-async def test_a_ledger_of_an_earlier_version_keeps_where_messages_stand(
-    database: Database, place: str | None, asked: str | None, now: tuple[str | None, str | None]
-) -> None:
-    steps_to(database, "0004")
-    insert(
-        database,
-        **columns_of(new_request(), State.WAITING, None),
-        created=1.0,
-        place=place,
-        asked=asked,
-    )
-    ledger = database.ledger("a")
-    await ledger.start()
-    (entry,) = await all_requests(ledger)
-    assert (entry.place, entry.asked) == now
-
-
-async def test_a_long_ledger_of_an_earlier_version_keeps_every_outcome(database: Database) -> None:
-    steps_to(database, "0004")
-    row = columns_of(new_request(), State.ENDED, None)
-    columns = {**row, "created": 1.0, "ended": 2.0, "outcome": "shared", "tries": 2}
-    insert(database, **columns)
-    names = [name for name in columns if name not in {"id", "trigger_id"}]
-    same = ", ".join(f'"{name}"' for name in names)
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
-    more = f"INSERT INTO requests (id, trigger_id, {same}) {numbers} SELECT i, i, {same} FROM n, requests"  # noqa: S608  # the columns above
-    database.execute(more)
-
-    ledger = database.ledger("a")
-    await ledger.start()
-    read = await ledger.history(("T1", "U1"), None, 9999)
-    assert [entry.outcome for entry in read] == [Shared(2)] * 2501
-
-
-@pytest.mark.parametrize("version", ADDED)
-async def test_a_ledger_of_an_earlier_version_lets_batches_of_one_env_be_open_together(
-    database: Database, version: str
-) -> None:
-    steps_to(database, version)
-    ledger = database.ledger("a")
-    await ledger.start()
-    for _ in range(2):
-        batch = new_request(env="prod-1", appid="", appids=("wx1", "wx2"))
-        assert isinstance(await ledger.accept(batch), Accepted)
+    entry, newest = await accepted(ledger), objects(database)
+    for revision, changes in sorted(OLDER.items(), reverse=True):
+        await ledger.close()
+        database.let_go()
+        for change in (*changes, f"UPDATE alembic_version SET version_num = '{revision}'"):  # noqa: S608  # ours
+            database.execute(change)
+        assert objects(database) != newest
+        ledger = database.ledger(f"on {revision}")
+        await ledger.start()
+        assert objects(database) == newest
+        assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
+        (taken,) = await ledger.replica.take_over(9)
+        assert taken.request == entry.request
 
 
 def test_the_schema_names_the_newest_migration() -> None:
@@ -348,17 +161,10 @@ def test_the_schema_names_the_newest_migration() -> None:
     assert steps.get_heads() == [HEAD]
 
 
-def test_a_new_database_has_the_schema_and_the_revision_that_the_migrations_lead_to(
-    database: Database,
-) -> None:
+def test_a_new_database_has_the_newest_schema_and_its_revision(database: Database) -> None:
     assert database.open().new
-    built = objects(database)
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
-    with database.engine.begin() as connection:
-        metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE alembic_version"))
-    all_steps(database)
-    assert objects(database) == built
+    built = objects(database)
     assert {name for name, *_ in built} == {"requests", "events", "replicas", "tokens"}
     assert len(built) > 60  # columns and indexes
 

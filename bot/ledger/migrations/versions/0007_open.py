@@ -1,8 +1,7 @@
 """What is open is found by its env and appid, however much of that env has ended."""
 
+import sqlalchemy as sa
 from alembic import op
-
-from bot.ledger.migrations.shared import where
 
 revision = "0007"
 down_revision = "0006"
@@ -10,5 +9,11 @@ down_revision = "0006"
 
 def upgrade() -> None:
     """Add the index."""
-    still_open = where("state <> 'ended'")
-    op.create_index("requests_open_pair", "requests", ["env", "appid"], **still_open)
+    still_open = sa.text("state <> 'ended'")
+    op.create_index(
+        "requests_open_pair",
+        "requests",
+        ["env", "appid"],
+        sqlite_where=still_open,
+        postgresql_where=still_open,
+    )
