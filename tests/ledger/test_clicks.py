@@ -121,9 +121,23 @@ async def test_a_request_that_a_click_ends_loses_its_response_url(
     cancelled = Cancelled("U1")
     moved = await ledger.clicks.move(entry, Move(State.ENDED, "U1", "cancelled", outcome=cancelled))
     assert moved
+    assert not ledger.lease.covers(moved)
     assert moved.ended == pytest.approx(database.now(), abs=60)
     assert only(database, "response_url, state") == {"response_url": None, "state": "ended"}
     await accepted(ledger, new_request(env=entry.request.env))
+
+
+async def test_a_confirmation_with_nothing_left_to_do_ends_the_request_at_once(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.CONFIRMING)
+    await ended(ledger, theirs(env=entry.request.env), Shared())
+    newer = "https://hooks.example/newer"
+    confirmed = Move(State.ACCEPTED, "U1", "confirmed", response_url=newer)
+    moved = await ledger.clicks.move(entry, confirmed)
+    assert moved
+    assert (moved.state, moved.outcome) == (State.ENDED, Skipped(SkipReason.SHARED_BEFORE))
+    assert not [row for row in database.rows("SELECT * FROM requests") if row["response_url"]]
 
 
 async def test_a_confirmed_request_is_answered_where_it_was_confirmed(ledger: Ledger) -> None:
@@ -382,6 +396,7 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     database: Database, ledger: Ledger, state: State, to: State, outcome: Outcome | None
 ) -> None:
     entry = await asked(ledger) if state is State.WAITING else await accepted(ledger, state=state)
+    database.execute("UPDATE requests SET owed = 1")
     entry = await current(ledger, entry)
     before = only(database)
     change = Move(
@@ -533,13 +548,14 @@ async def test_a_rolled_back_click_undoes_no_other(
     database: Database, ledger: Ledger, state: State, to: State
 ) -> None:
     entry, full = await accepted(ledger, state=state), FullOnce(database)
+    patience = PATIENCE if to is State.WAITING else None
     with full.held():
         first = asyncio.create_task(
-            ledger.clicks.move(entry, Move(to, "U2", "decided", patience=PATIENCE))
+            ledger.clicks.move(entry, Move(to, "U2", "decided", patience=patience))
         )
         await soon(full.reached.is_set)
         second = asyncio.create_task(
-            ledger.clicks.move(entry, Move(to, "U3", "decided", patience=PATIENCE))
+            ledger.clicks.move(entry, Move(to, "U3", "decided", patience=patience))
         )
         await asyncio.sleep(0)  # its first step, the queueing, is done
         first.cancel()
