@@ -494,6 +494,15 @@ async def test_the_lane_is_free_once_the_batch_is_answered(ledger: Ledger, other
     assert await other.lane.take(two)
 
 
+async def test_the_lane_is_free_once_its_batch_ends_without_an_answer(
+    ledger: Ledger, other: Ledger
+) -> None:
+    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
+    assert await ledger.lane.take(one)
+    assert await ledger.end(one, "given up")
+    assert await other.lane.take(two)
+
+
 async def test_the_lane_is_free_once_its_batch_leaves_it(ledger: Ledger, other: Ledger) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
     assert await ledger.lane.take(one)
