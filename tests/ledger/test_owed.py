@@ -76,16 +76,19 @@ async def test_the_reason_of_an_owed_message_is_recorded_once(
     assert event == {"request": entry.request.id, "detail": "not sent"}
 
 
+@pytest.mark.parametrize(
+    ("state", "to"), [(State.ACCEPTED, State.PLACED), (State.WAITING, State.WAITING)]
+)
 async def test_no_earlier_message_is_owed_once_a_request_has_moved_on(
-    database: Database, ledger: Ledger
+    database: Database, ledger: Ledger, state: State, to: State
 ) -> None:
-    entry = await accepted(ledger)
+    entry = await accepted(ledger, state=state)
     await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await ledger.replica.take_over(9)
     assert await ledger.place(taken, "C1/1.5")
     now = await current(ledger, entry)
-    assert (now.state, now.owed_since, now.wake) == (State.PLACED, None, None)
+    assert (now.state, now.owed_since, now.wake) == (to, None, None)
 
 
 async def test_a_question_is_owed_no_more_once_it_is_asked(
