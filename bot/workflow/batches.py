@@ -158,16 +158,12 @@ class _Run:
         while True:
             await self.leased.turn()
             item, may = await self._advance(done)
-            done = None
+            done = await self._call(item) if item and may else None
             if item is None and not self.gate.is_open.is_set():
                 await self.gate.is_open.wait()
             elif item is None and (self.leased.stopping() or not self.todo):
                 return
-            elif item is not None and may:
-                if not self.todo:  # so that the summary need not wait for it
-                    self.prefetch_readiness(item.request.owner, item.request.env)
-                done = await self._call(item)
-            elif item is not None:
+            elif item is not None and not may:
                 self._ended(Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
@@ -193,6 +189,8 @@ class _Run:
     async def _call(self, item: Item) -> ItemAnswered | None:
         """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
         request, steps, began = item.request, list[Step](), time.monotonic()
+        if not self.todo:  # so that the summary need not wait for it
+            self.prefetch_readiness(request.owner, request.env)
         may_call = partial(self.leased.holds, self.batch)
         with log_request(request.id):
             outcome = await self.owners.share(
