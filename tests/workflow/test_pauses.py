@@ -504,6 +504,20 @@ async def test_only_the_requester_can_cancel_a_paused_batch_which_ends_at_once(
     assert time.now == NOW
 
 
+async def test_an_item_whose_call_may_have_succeeded_before_a_limit_is_not_said_to_be_cancelled(
+    rig: Rig, time: ManualClock, wechat: LocalWeChat
+) -> None:
+    wechat.fail("shareenv", Code(-1), Code(PER_MINUTE), appid=appids(2)[0])
+    async with rig.bot(ALLOW):
+        await rig.ask(line(2))
+        await soon(lambda: len(wechat.calls) == 3 and "limit is reached" in first(rig).text)
+        await rig.click(REQUESTER, first(rig), "cancel")
+        await time.sleeps()
+        time.now = IN_A_MINUTE
+        answer = await answer_to_all(rig)
+    assert answer.text.startswith("✅ *All 2 shared.*")
+
+
 async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
