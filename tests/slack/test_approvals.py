@@ -324,6 +324,21 @@ async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
         assert (comment in question.text) is not shared
 
 
+async def test_a_recorded_question_shows_the_decision_if_unrecorded_ones_cannot_be_looked_for(
+    slack: LocalSlack, approvals: Make, request_: Request
+) -> None:
+    slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=True)
+    asking = approvals()
+    ref = await asking.ask(request_, [], until=UNTIL)
+    assert ref
+    recorded, *others = ref.split()
+    assert others
+    slack.scopes.discard("im:history")
+    await asking.show_decision(entry_of(request_, recorded, Shared()))
+    shown = [m for m in slack.messages if f"{m.channel}/{m.ts}" == recorded]
+    assert ["it was shared." in message.text for message in shown] == [True]
+
+
 async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
