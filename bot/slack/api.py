@@ -1,6 +1,5 @@
 """The client for Slack's Web API, which distinguishes a refusal from a doubtful result."""
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +11,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.runtime.fast_json import decode, encode
 from bot.runtime.observers import CalledSlack, no_op
 from bot.settings.slack import SlackSettings
 from bot.workflow.ports import AwayError
@@ -141,13 +141,13 @@ class SlackApi:
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
-        body = json.dumps(arguments).encode()
+        body = encode(arguments)
         post = partial(self.session.post, self._base_url + method, data=body, **self._signed)
         return await self._call(method, post, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits."""
-        said = json.dumps(body).encode()
+        said = encode(body)
         post = partial(self.session.post, url, data=said, **self._plain)
         return await self._call(RESPONSE_URL, post, _read_response_url, patience)
 
@@ -236,7 +236,7 @@ def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> 
 def _object(body: bytes) -> dict[str, object] | None:
     """Return a body's JSON object; None if it is anything else."""
     try:
-        data = json.loads(body.decode())
+        data = decode(body)
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

@@ -24,6 +24,7 @@ from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.cache import REDELIVERED, SingleFlight
+from bot.runtime.fast_json import encode
 from bot.runtime.observers import Unheard, no_op
 from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import command_origin, text_if_any
@@ -76,7 +77,7 @@ class Commands(AsyncMiddleware):
         if isinstance(answer, OpenForm):
             await self._open_form(origin)
             return BoltResponse(status=200)
-        return BoltResponse(status=200, body=as_response(answer))
+        return BoltResponse(status=200, body=encode(as_response(answer)).decode())
 
 
 class UnheardPayloads:

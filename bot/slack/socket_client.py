@@ -8,7 +8,6 @@ apis/events-api/using-socket-mode; slackapi/bolt-js, issues 2225 and 2238.
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -19,6 +18,7 @@ from functools import partial
 from aiohttp import ClientResponseError, ClientWebSocketResponse, ClientWSTimeout, WSMsgType
 
 from bot.runtime.clock import sleep
+from bot.runtime.fast_json import decode
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
@@ -187,8 +187,10 @@ class SocketClient:
     def _handle(self, text: str, connection: _OpenConnection) -> None:
         """Handle hello and disconnect; start `take` for every envelope."""
         try:
-            payload = json.loads(text)
+            payload = decode(text)
         except (ValueError, RecursionError):
+            return
+        if not isinstance(payload, dict):
             return
         match payload:
             case {"envelope_id": str()}:

@@ -1,6 +1,5 @@
 """Socket Mode: passes each envelope to Bolt, and sends the ack."""
 
-import json
 import logging
 import time
 from copy import copy
@@ -12,6 +11,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.runtime.clock import sleep
+from bot.runtime.fast_json import encode
 from bot.runtime.observers import Acked, Observers
 from bot.slack.api import SlackApi
 from bot.slack.socket_client import Envelope, Pace, Send, SocketClient
@@ -59,9 +59,9 @@ async def _dispatch(app: AsyncApp, body: dict[str, object]) -> BoltResponse:
 
 def _ack(envelope_id: object, response: BoltResponse) -> str:
     """Return the ack's JSON; Bolt's body is JSON already, or a plain text."""
-    envelope, said = json.dumps(envelope_id), response.body
+    envelope, said = encode(envelope_id).decode(), response.body
     if not said:
         return f'{{"envelope_id":{envelope}}}'
     (kind,) = response.headers["content-type"]
-    payload = said if kind.startswith("application/json") else json.dumps({"text": said})
+    payload = said if kind.startswith("application/json") else encode({"text": said}).decode()
     return f'{{"envelope_id":{envelope},"payload":{payload}}}'

@@ -16,6 +16,7 @@ from typing import TypeVar
 from bot.command.grammar import is_env
 from bot.domain.outcome import ERRMSG_LIMIT, Said
 from bot.guidance import Guidance, Trouble, for_code, for_trouble
+from bot.runtime.fast_json import encode
 
 BODY_LIMIT = 1024 * 1024
 PAGE = 100
@@ -149,7 +150,7 @@ def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
 
 
 def _call(name: str, token: str, **body: object) -> Call:
-    return Call(f"/tcb/{name}", {"access_token": token}, json.dumps(body).encode())
+    return Call(f"/tcb/{name}", {"access_token": token}, encode(body))
 
 
 def read_answer(

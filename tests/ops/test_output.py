@@ -28,9 +28,7 @@ def test_csv_prevents_a_spreadsheet_from_evaluating_peoples_texts(
 
 def test_json_lines_keep_every_value(capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(ROWS[:1], "jsonl")
-    assert capsys.readouterr().out == (
-        '{"at": "now", "rule": "=1+1", "errcode": null, "seconds": 0.5}\n'
-    )
+    assert capsys.readouterr().out == '{"at":"now","rule":"=1+1","errcode":null,"seconds":0.5}\n'
 
 
 def test_a_table_leaves_out_empty_columns_and_aligns_the_others(

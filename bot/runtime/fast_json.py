@@ -1,0 +1,27 @@
+"""JSON, encoded and decoded by orjson; the standard library does what orjson refuses.
+
+That is lone surrogates, integers of more than 64 bits, and NaN, all of which occur in what people and proxies send.
+"""
+
+import json
+
+import orjson
+
+# As the standard library: a dataclass may have a secret, so it must not become JSON by accident.
+_STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def encode(value: object) -> bytes:
+    """Return a value as JSON in UTF-8, without spaces; raises TypeError for what JSON has no form of."""
+    try:
+        return orjson.dumps(value, option=_STRICT)
+    except orjson.JSONEncodeError:
+        return json.dumps(value).encode()
+
+
+def decode(text: str | bytes) -> object:
+    """Return the value of a JSON text; raises ValueError, and RecursionError for one nested too deeply."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)

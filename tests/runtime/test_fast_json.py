@@ -1,0 +1,54 @@
+"""JSON by orjson, and by the standard library where orjson refuses."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.runtime.fast_json import decode, encode
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+_ANY_TEXT = st.text(st.characters())  # with lone surrogates
+_VALUES = st.recursive(
+    _LEAVES | _ANY_TEXT,
+    lambda each: st.lists(each) | st.dictionaries(_ANY_TEXT, each),
+    max_leaves=10,
+)
+
+
+@given(_VALUES)
+def test_any_json_value_survives_both_ways(value: object) -> None:
+    assert decode(encode(value)) == value
+
+
+@given(_VALUES)
+def test_both_ways_agree_with_the_standard_library(value: object) -> None:
+    assert json.loads(encode(value)) == value
+    assert decode(json.dumps(value)) == value
+
+
+@dataclass
+class Secretive:
+    """A value that must not become JSON by accident."""
+
+    token: str
+
+
+@pytest.mark.parametrize("value", [Secretive("made-up-token"), datetime.now(UTC), b"x", {1, 2}])
+def test_nothing_becomes_json_that_is_none(value: object) -> None:
+    with pytest.raises(TypeError):
+        encode({"value": value})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "nul", '{"a" 1}', b"\xff", b'"\xff"'])
+def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # each decoder has words of its own
+        decode(text)
+
+
+def test_json_nested_too_deeply_is_a_recursion_error() -> None:
+    with pytest.raises(RecursionError):
+        decode("[" * 100_000)
