@@ -52,7 +52,7 @@ class PushHandler:
     async def handle(self, push: HandledPush, attempt: int = 1) -> None:
         """Apply one push. Raises LedgerDownError; the caller may then pass the same push for another attempt.
 
-        The attempt before may have recorded the push nevertheless, so then a recorded one is no repetition.
+        The attempt before may have recorded the push nevertheless, so then a recorded one counts, unless a later one replaced it.
         """
         again = attempt > 1
         match push:
@@ -60,10 +60,14 @@ class PushHandler:
                 if await self._tokens.ticket(ticket, created) or again:
                     self._invalidate(TICKET)
             case Authorized():
-                if await self._tokens.record_push(_owner_push(push)) or again:
+                which = _owner_push(push)
+                new = await self._tokens.record_push(which)
+                if new or (again and await self._tokens.is_latest(which)):
                     await self._authorized(push)
             case Unauthorized():
-                if await self._tokens.revoke(_owner_push(push), _NOT_AUTHORISED) or again:
+                which = _owner_push(push)
+                new = await self._tokens.revoke(which, _NOT_AUTHORISED)
+                if new or (again and await self._tokens.is_latest(which)):
                     _log.warning("authorisation withdrawn", extra={"owner": push.owner})
                     self._invalidate(push.owner)
             case _:
