@@ -27,7 +27,8 @@ _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pai
 _SPACES = ",;、。`"  # after NFKC, which maps the full-width comma and semicolon to these
 _DASHES = "‐‑‒–—―−"
 _PLAIN_DASHES = dict.fromkeys(map(ord, _DASHES), "-")
-_MARKS = ("<super>", "<sub>", "<circle>", "<square>")  # in Unicode's decompositions
+_MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
+_SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
 # Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
 # Bounded, because int() refuses numbers of thousands of digits.
@@ -101,12 +102,11 @@ def _split(plain: str) -> tuple[list[Word], bool]:
 def _simple(char: str) -> str:
     """Return a character as keyboards have it, such as a full-width one.
 
-    A footnote's mark or a number sign stays: `prod-1²` would become another env, `prod-12`.
+    A footnote's mark or a sign such as ① stays: `prod-1²` would become another env, `prod-12`.
     """
-    if unicodedata.category(char) in {"No", "Nl"}:
-        return char
     is_mark = unicodedata.decomposition(char).startswith(_MARKS)
-    return char if is_mark else unicodedata.normalize("NFKC", char)
+    stays = is_mark or unicodedata.category(char) in _SIGNS
+    return char if stays else unicodedata.normalize("NFKC", char)
 
 
 def _word(part: str) -> list[Word]:

@@ -109,8 +109,8 @@ def test_every_kind_of_hyphen_is_read_as_a_hyphen(char: str) -> None:
     assert plain(f"{A} prod{char}1") == PAIR
 
 
-@pytest.mark.parametrize("mark", "²₂ₐ①⒈½Ⅱªⓐ™🄰")
-def test_a_footnotes_mark_or_a_number_sign_is_not_read_as_a_part_of_a_name(mark: str) -> None:
+@pytest.mark.parametrize("mark", "²₂ₐ①⒈½Ⅱªⓐ™🄰㏒№")
+def test_a_footnotes_mark_or_a_sign_is_not_read_as_a_part_of_a_name(mark: str) -> None:
     assert plain(f"{A} prod-1{mark}") == [A, f"prod-1{mark}"]
 
 
