@@ -33,7 +33,8 @@ _LONGEST_LIFE = 7200.0  # JSON numbers can be too large for a float
 _TIMEOUT = 5.0
 _BODY_LIMIT = 64 * 1024
 _TOKEN = re.compile(r"\s*([!-~]+)\s*")
-_OK, _UNAUTHORISED, _FORBIDDEN = 200, 401, 403
+_OK, _UNAUTHORISED, _FORBIDDEN, _SERVER_ERROR = 200, 401, 403, 500
+_NO_ANSWER = frozenset({Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ class FixedToken:
 class TokenServer:
     """Token source 2: reads tokens from the company's token server and caches each for a minute.
 
-    While the server gives none, the last one is used for as long as it is valid, unless WeChat or the server refuses it.
+    While the server does not answer, or with a 5xx, the last one is used for as long as it is valid, unless WeChat refuses it.
+    Any other answer without a token ends its use, since the server may have dropped the owner.
     """
 
     _http: httpx.AsyncBaseTransport
@@ -146,24 +148,24 @@ class TokenServer:
         read = await self._fetch(owner)
         self._failed.pop(owner, None)
         now = self._clock()
-        if not isinstance(read, Trouble):
+        if not isinstance(read, Troubled):
             token, life = read
             expires = now + life * _MARGIN
             self._cached[owner] = Cached(token, min(expires, now + _READ_AGAIN_AFTER), expires)
             if token != refused:
                 self.renewed(TOKEN_SERVER, RENEWED)
                 return token
-            read = Trouble.TOKEN_SERVER_STALE
-        self._failed[owner] = read
-        self.renewed(TOKEN_SERVER, read.value)
-        away = refused is None and read is not Trouble.TOKEN_SERVER_REFUSED
-        if away and last and now < last.expires:
+            read = Troubled(Trouble.TOKEN_SERVER_STALE)
+        self._failed[owner] = read.trouble
+        self.renewed(TOKEN_SERVER, read.trouble.value)
+        away = read.trouble in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
+        if away and refused is None and last and now < last.expires:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value
-        return NoToken(for_trouble(read))
+        return NoToken(for_trouble(read.trouble))
 
-    async def _fetch(self, owner: str) -> tuple[str, float] | Trouble:
+    async def _fetch(self, owner: str) -> tuple[str, float] | Troubled:
         """Return the server's token and its life in seconds."""
         authorization = {"Authorization": self._authorization} if self._authorization else {}
         url = self._url.replace("{appid}", owner)
@@ -171,11 +173,11 @@ class TokenServer:
         answer = await exchange(self._http, request, self.timeout, _BODY_LIMIT)
         if isinstance(answer, Troubled):
             late = answer.trouble is Trouble.TIMEOUT
-            return Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
+            return Troubled(Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN)
         if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
-            return Trouble.TOKEN_SERVER_REFUSED
+            return Troubled(Trouble.TOKEN_SERVER_REFUSED)
         found = read_token(answer.body) if answer.status == _OK else None
-        return found or Trouble.TOKEN_SERVER_ANSWER
+        return found or Troubled(Trouble.TOKEN_SERVER_ANSWER, answer.status)
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

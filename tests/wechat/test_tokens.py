@@ -122,14 +122,23 @@ async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_
     assert isinstance(await tokens.token(OWNER), NoToken)
 
 
-async def test_a_server_that_no_longer_lets_the_bot_in_ends_the_use_of_its_tokens(
-    server: Maker, wechat: LocalWeChat, clock: Clock
+@pytest.mark.parametrize(
+    ("no", "trouble"),
+    [
+        (Status(403), Trouble.TOKEN_SERVER_REFUSED),
+        (Status(404), Trouble.TOKEN_SERVER_ANSWER),
+        (Code(61023), Trouble.TOKEN_SERVER_ANSWER),
+    ],
+    ids=repr,
+)
+async def test_a_server_that_answers_without_a_token_ends_the_use_of_the_last_one(
+    server: Maker, wechat: LocalWeChat, clock: Clock, no: Fault, trouble: Trouble
 ) -> None:
     tokens = server()
     await tokens.token(OWNER)
-    wechat.fail("token", Status(403))
+    wechat.fail("token", no)
     clock.now += 60
-    assert await tokens.token(OWNER) == no_token(Trouble.TOKEN_SERVER_REFUSED)
+    assert await tokens.token(OWNER) == no_token(trouble)
 
 
 async def test_each_owner_has_its_own_token_and_address(server: Maker, wechat: LocalWeChat) -> None:
