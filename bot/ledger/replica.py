@@ -48,7 +48,7 @@ _PAUSE = case(
 _AT_LEAST = seconds("at_least")
 _OWE = (
     update(requests)
-    .where(STANDS)
+    .where(STANDS, _r.holder.is_not(None))
     .values(
         holder=None,
         owed=case((_r.owed <= NOW, _r.owed), else_=NOW),
