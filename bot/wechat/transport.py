@@ -92,6 +92,8 @@ class Transport(httpx.AsyncBaseTransport):
         """Send the request with the extensions set by `exchange`; raises aiohttp's errors."""
         query, connect = request.extensions["query"], request.extensions["timeout"]["connect"]
         content = b"".join(cast("httpx.SyncByteStream", request.stream))
+        # What has no body, such as a token server's GET, counts as sent once there is a connection.
+        request.extensions["sent"] = not content
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
@@ -135,8 +137,7 @@ async def exchange(
                 await stream.aclose()
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError if a proxy's address or answer cannot be read.
-        # What has no body, such as a token server's GET, counts as sent once there is a connection.
-        return _troubled(error, sent=request.method == "GET" or "sent" in request.extensions)
+        return _troubled(error, sent=request.extensions.get("sent", True))
     return Received(response.status_code, bytes(body))
 
 

@@ -45,7 +45,7 @@ class ClickContext:
         return self.cannot_tell(person.unreadable[group], group) if group else None
 
     def forbidden(self, otherwise: NothingDone, *, operators: bool) -> "Reply | None":
-        """Return why the person who clicked may not do it; None for the requester and approvers, with `operators` also those.
+        """Return why the person who clicked may not do it; None for the requester, approvers and, if asked, operators.
 
         `otherwise` is the reason if Slack told all about them, and they are a member.
         """

@@ -111,8 +111,8 @@ def deciding_rules(
 ) -> tuple[Rule, ...]:
     """Return the rules whose approvers may click: the one rule that currently requires an approval for all of it.
 
-    If there is no such rule, nobody can approve the request. Then approvers of any rule that requires an approval, or
-    of the rule it was accepted under, can end it.
+    If there is no such rule, approvers of any rule that requires an approval, or of the rule it was accepted under, can
+    end it; their approval lets it go on only if the policy no longer requires any.
     """
     asking = {each.rule.name: each.rule for _, each in decisions if isinstance(each, NeedsApproval)}
     if len(asking) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
