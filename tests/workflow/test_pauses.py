@@ -151,6 +151,17 @@ async def test_at_a_limit_no_item_begins_until_it_is_over_and_none_fails(
     assert caplog.messages.count(logged) == 1
 
 
+async def test_the_message_of_a_paused_batch_is_not_edited_while_nothing_changes(
+    rig: Rig, time: ManualClock
+) -> None:
+    async with rig.bot(ALLOW):
+        await at_a_limit(rig, 30)
+        await time.sleeps()
+        before = calls_of(rig.slack, "chat.update")
+        await time.sleeps()
+        assert calls_of(rig.slack, "chat.update") == before
+
+
 async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
