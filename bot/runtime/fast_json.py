@@ -1,6 +1,7 @@
-"""JSON, encoded and decoded by orjson; the standard library does what orjson refuses.
+"""JSON, encoded and decoded by orjson; the standard library does what orjson refuses, above all lone surrogates.
 
-That is lone surrogates, integers of more than 64 bits, and NaN, all of which occur in what people and proxies send.
+Unlike the standard library, orjson encodes NaN and infinity as null, and decodes an integer of more than 64 bits as a
+float.
 """
 
 import json
@@ -9,6 +10,7 @@ import orjson
 
 # As the standard library: a dataclass may have a secret, so it must not become JSON by accident.
 _STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_COMPACT = (",", ":")
 
 
 def encode(value: object) -> bytes:
@@ -16,7 +18,7 @@ def encode(value: object) -> bytes:
     try:
         return orjson.dumps(value, option=_STRICT)
     except orjson.JSONEncodeError:
-        return json.dumps(value).encode()
+        return json.dumps(value, separators=_COMPACT).encode()
 
 
 def decode(text: str | bytes) -> object:

@@ -1,6 +1,7 @@
 """JSON by orjson, and by the standard library where orjson refuses."""
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from bot.runtime.fast_json import decode, encode
 
-_LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+_INTEGERS = st.integers(-(2**63), 2**64 - 1)
+_FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+_LEAVES = st.none() | st.booleans() | _INTEGERS | _FLOATS | st.text()
 _ANY_TEXT = st.text(st.characters())  # with lone surrogates
 _VALUES = st.recursive(
     _LEAVES | _ANY_TEXT,
@@ -28,6 +31,18 @@ def test_any_json_value_survives_both_ways(value: object) -> None:
 def test_both_ways_agree_with_the_standard_library(value: object) -> None:
     assert json.loads(encode(value)) == value
     assert decode(json.dumps(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([math.nan, math.inf, -math.inf], b"[null,null,null]"),
+        ({"a": [2**64, 1]}, b'{"a":[18446744073709551616,1]}'),
+        ({"a": ["\ud800", 1]}, rb'{"a":["\ud800",1]}'),
+    ],
+)
+def test_what_orjson_refuses_or_json_lacks_has_one_form(value: object, text: bytes) -> None:
+    assert encode(value) == text
 
 
 @dataclass
