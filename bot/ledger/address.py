@@ -83,3 +83,8 @@ def identity_of(path: Path | None) -> tuple[int, int] | None:
         found = path.stat() if path else None
         return found and (found.st_dev, found.st_ino)
     return None
+
+
+def how_to_restore(path: Path) -> str:
+    """Return how to restore a backup; SQLite would replay the old -wal into it, and damage it."""
+    return f"delete {path}-wal and {path}-shm and put a backup of the ledger at {path}"

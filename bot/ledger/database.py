@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from bot.ledger.address import CannotOpenError, file_of, identity_of, parse
+from bot.ledger.address import CannotOpenError, file_of, how_to_restore, identity_of, parse
 from bot.ledger.migrate import migrate
 from bot.ledger.prepared import execute
 from bot.ledger.schema import replicas
@@ -102,9 +102,7 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
     if path and path.is_dir():
         return f"{path} is a folder: let DATABASE_URL name a file in it."
     if path and is_no_ledger(why):
-        # SQLite would replay the old -wal into the backup, and damage it.
-        backup = f"delete {path}-wal and {path}-shm and put a backup of the ledger at {path}"
-        return f"Let DATABASE_URL name another file, or {backup}."
+        return f"Let DATABASE_URL name another file, or {how_to_restore(path)}."
     if path and path.is_file() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         return f"Let the bot's user own {path} (chown), or run this as its owner."
     if is_of_disk(why):
@@ -235,10 +233,11 @@ def engine_of(url: URL) -> Engine:
         record.info[_FILE] = identity_of(path)
 
     def begin(on: Connection) -> None:
-        if on.info[_FILE] != identity_of(path):
+        if path and on.info[_FILE] != identity_of(path):
             # SQLite would go on with the old file, and what it wrote would be lost at the stop.
             raise SQLAlchemyError(
-                f"{path} is gone or was replaced: put the ledger there, then start the bot again"
+                f"{path} is gone or was replaced: put the same file back; "
+                f"or stop the bot, {how_to_restore(path)}, and start it"
             )
         # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
         execute(on, "BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 )
 
 from bot.ledger.address import file_of
-from bot.ledger.database import POSTGRESQL
+from bot.ledger.database import POSTGRESQL, side_files
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
@@ -598,12 +598,37 @@ async def test_nothing_is_recorded_in_a_file_that_is_no_longer_at_its_path(
     away = path.rename(tmp_path / "away.db")
     if another:
         shutil.copy(away, path)
-    with pytest.raises(LedgerDownError, match="is gone or was replaced"):
+    with pytest.raises(LedgerDownError) as caught:
         await writer.run(add("lost"))
+    assert str(caught.value) == (
+        f"{path} is gone or was replaced: put the same file back; or stop the bot, "
+        f"delete {path}-wal and {path}-shm and put a backup of the ledger at {path}, and start it"
+    )
     away.replace(path)
     await writer.run(add("next"))
     await writer.close()
     assert names(sqlite) == ["before", "next"]
+
+
+async def test_a_backup_in_place_of_the_file_is_whole_once_the_old_side_files_are_deleted(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    path = file_of(make_url(sqlite.url))
+    assert path
+    writer = Writer(sqlite.open().engine)
+    await writer.run(add("before"))
+    copy = tmp_path / "copy.db"
+    sqlite.execute(f"VACUUM INTO '{copy}'")
+    await asyncio.gather(*(writer.run(add(f"{number} {'after' * 100}")) for number in range(99)))
+    copy.replace(path)
+    with pytest.raises(LedgerDownError):
+        await writer.run(add("lost"))
+    await writer.close()
+    sqlite.let_go()
+    for old in side_files(path):  # SQLite leaves them, and would replay the -wal into the copy
+        old.unlink()
+    assert not sqlite.open().new
+    assert names(sqlite) == ["before"]
 
 
 async def test_a_server_that_became_a_standby_is_left_for_the_one_that_replaced_it(

@@ -28,7 +28,7 @@ _READABLE = {
 }
 _COPY = "Another copy of the bot, on a laptop perhaps, takes some of the commands"
 _UNKNOWN = (
-    "If it is your bot, it has another ledger: correct DATABASE_URL, or start the bot again if the file was replaced. "
+    "If it is your bot, it has another ledger: correct DATABASE_URL, or do what its log says if the file was replaced. "
     "If it is another copy, on a laptop perhaps, it takes some of the commands"
 )
 _END_IT = ": stop it, or make a new app-level token and revoke the old one on the page “Basic Information”."
