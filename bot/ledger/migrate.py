@@ -16,7 +16,7 @@ _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 def migrate(connection: Connection) -> bool:
     """Create or upgrade the schema, one process at a time; return whether it was created.
 
-    Raises CannotOpenError if a newer version wrote it.
+    Raises CannotOpenError if a newer version wrote it, or another program that uses Alembic too.
     """
     if connection.dialect.name == "postgresql":
         # A migration, and another process that waits for it, may take longer than the usual timeouts allow.
@@ -35,9 +35,8 @@ def migrate(connection: Connection) -> bool:
 
 def _create_schema(connection: Connection) -> None:
     """Create the newest schema, without loading Alembic, which takes nine megabytes."""
-    metadata.create_all(
-        connection, checkfirst=False
-    )  # another program's table must not pass for ours
+    # If it skipped tables that exist, another program's would pass for ours.
+    metadata.create_all(connection, checkfirst=False)
     column = "version_num VARCHAR(32) NOT NULL"
     key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
     connection.execute(text(f"CREATE TABLE IF NOT EXISTS alembic_version ({column}, {key})"))
@@ -59,6 +58,7 @@ def _upgrade(connection: Connection, current: str) -> None:
     steps = ScriptDirectory.from_config(config).walk_revisions()
     if current not in {step.revision for step in steps}:
         raise CannotOpenError(
-            f"The ledger was written by a newer version of this bot (schema {current}). Install that version."
+            f"The ledger was written by a newer version of this bot, or by another program (schema {current}). "
+            "Install that version, or let DATABASE_URL name another database."
         )
     command.upgrade(config, "head")

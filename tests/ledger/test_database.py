@@ -223,7 +223,10 @@ def test_a_failed_migration_leaves_nothing_behind(sqlite: Database) -> None:
     sqlite.open()
 
 
-def test_a_newer_schema_is_refused_in_one_sentence(database: Database) -> None:
+@pytest.mark.parametrize("version", ["9999", "1975ea83b712"], ids=["newer", "another program's"])
+def test_a_schema_that_this_version_does_not_know_is_refused(
+    database: Database, version: str
+) -> None:
     database.open()
     database.let_go()
 
@@ -231,11 +234,12 @@ def test_a_newer_schema_is_refused_in_one_sentence(database: Database) -> None:
         with database.engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
 
-    write("9999")
+    write(version)
     with pytest.raises(CannotOpenError) as caught:
         database.open()
     assert str(caught.value) == (
-        "The ledger was written by a newer version of this bot (schema 9999). Install that version."
+        f"The ledger was written by a newer version of this bot, or by another program (schema {version}). "
+        "Install that version, or let DATABASE_URL name another database."
     )
     write(HEAD)
     database.open()

@@ -98,7 +98,7 @@ def _none_yet(path: Path) -> Finding:
 def _schema(engine: Engine) -> Finding:
     step, missing = schema_of(engine)
     if step is not None and step > HEAD:
-        fix = "Install the newer version of the bot that wrote it."
+        fix = "Install the newer version of the bot that wrote it, or name another database if another program did."
         return wrong("ledger", f"schema {step}, and this bot knows {HEAD}", fix)
     if step != HEAD:
         found = f"schema {step}, and this bot needs {HEAD}" if step else "the database has none yet"
