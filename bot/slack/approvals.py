@@ -18,6 +18,7 @@ from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import raise_if_away
 from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import AwayError
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
@@ -45,6 +46,10 @@ class Audience:
         facts = {"channel": channel, "reason": why.name.lower()}
         _log.warning("approvers are asked directly, and not in their channel", extra=facts)
         return await self._people.approvers(rule, requester_id, MOST)
+
+    async def is_hidden(self, rule: Rule) -> bool:
+        """Tell whether the bot lacks the scope to read who is in the groups of a rule's approvers."""
+        return await self._people.lacks_groups(rule)
 
     async def may_show_details(self, conversation: str) -> bool:
         """Tell whether no other organisation reads there, as far as Slack tells; that may change while a question waits."""
@@ -88,7 +93,10 @@ class ApproverMessages:
             for e in past
         ]
         words, posted_questions = self._languages.channel, list[Posted]()
-        for conversation in await self._audience.where(rule, request.origin.user_id):
+        where = await self._audience.where(rule, request.origin.user_id)
+        if not where and await self._audience.is_hidden(rule):
+            raise AwayError("the bot lacks the scope usergroups:read")
+        for conversation in where:
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
             asked = question(words, request, before, until, who)

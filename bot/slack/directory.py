@@ -115,6 +115,12 @@ class Directory:
         named, _ = await self._named_in(rule, requester_id)
         return await self._first_able(named, most)
 
+    async def lacks_groups(self, rule: Rule) -> bool:
+        """Tell whether the bot lacks the scope to read who is in the groups of a rule's approvers."""
+        if not rule.approvers.groups:
+            return False
+        return await self._groups.get(_ALL) is Unreadable.MISSING_SCOPE
+
     async def _first_able(self, user_ids: Sequence[str], most: int) -> list[str]:
         """Return the first `most` users who are members; those whom Slack does not tell of count as such."""
         able = list[str]()

@@ -150,7 +150,7 @@ class Scope:
     vital: bool = False
 
 
-_DIRECTLY = "approvers are asked directly, not in their channel, if that is"
+_ALONE = "answers and questions to approvers go to each person alone instead of into"
 _NOT_SEEN = "an answer that Slack did not confirm is put into the message above its thread, in"
 
 SCOPES = (
@@ -158,9 +158,9 @@ SCOPES = (
     Scope("chat:write", "nothing can be answered in threads", vital=True),
     Scope("users:read", "every command is denied, as nobody can be looked up", vital=True),
     Scope("usergroups:read", "rules that name groups let nobody in"),
-    Scope("channels:read", f"{_DIRECTLY} a public one"),
-    Scope("groups:read", f"{_DIRECTLY} a private one"),
-    Scope("mpim:read", f"{_DIRECTLY} a group message"),
+    Scope("channels:read", f"{_ALONE} public channels"),
+    Scope("groups:read", f"{_ALONE} private channels"),
+    Scope("mpim:read", f"{_ALONE} group messages"),
     Scope("channels:history", f"{_NOT_SEEN} public channels"),
     Scope("groups:history", f"{_NOT_SEEN} private channels"),
     Scope("mpim:history", f"{_NOT_SEEN} group messages"),

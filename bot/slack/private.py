@@ -41,7 +41,7 @@ _FOR_NOW = {
     "team_added_to_org",
     "two_factor_setup_required",
 }
-"""The errors until an admin gives the app access again, the workspace has moved to an organisation, or fewer post."""
+"""The errors that end once an admin gives the app access, a move to an organisation is over, or people post less."""
 
 
 class PrivatePlace:

@@ -322,7 +322,7 @@ BROKEN: dict[str, Broken] = {
     ),
     "without usergroups:read": scope("usergroups:read", "rules that name groups let nobody in)"),
     "without channels:read": scope(
-        "channels:read", "approvers are asked directly, not in their channel, if that", "warning"
+        "channels:read", "answers and questions to approvers go to each person alone", "warning"
     ),
     "without im:write": scope(
         "im:write", "a direct message that Slack did not confirm may come twice)", "warning"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.outcome import Rejected, Shared
+from bot.domain.outcome import Expired, Outcome, Rejected, Shared
 from bot.domain.request import Approval, Request, State
 from bot.ledger import Entry
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
@@ -55,7 +55,7 @@ def request_(slack: LocalSlack) -> Request:
     return replace(request_of(slack), rule="four eyes")
 
 
-def entry_of(request: Request, asked: str, outcome: Shared | Rejected | None = None) -> Entry:
+def entry_of(request: Request, asked: str | None, outcome: Outcome | None = None) -> Entry:
     approved = replace(request, approval=Approval(APPROVER))
     return Entry(approved, State.PLACED, 2, 1.0, "C1/1.5", outcome, asked=asked, decided=2.0)
 
@@ -324,8 +324,25 @@ async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
         assert (comment in question.text) is not shared
 
 
+async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(
+    slack: LocalSlack, approvals: Make, request_: Request, clock: Clock
+) -> None:
+    slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=True)
+    slack.scopes.discard("usergroups:read")
+    asking = approvals()
+    with pytest.raises(AwayError):
+        await asking.ask(request_, [], until=UNTIL)
+    await asking.show_decision(entry_of(request_, None, Expired("approval")))
+    named = approvals(replace(RULE, approvers=replace(NAMED, users=frozenset({APPROVER}))))
+    assert await named.ask(request_, [], until=UNTIL)
+    slack.scopes.add("usergroups:read")
+    clock.now += 5
+    assert await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
+
+
+@pytest.mark.parametrize("scope", ["im:history", "usergroups:read"])
 async def test_a_recorded_question_shows_the_decision_if_unrecorded_ones_cannot_be_looked_for(
-    slack: LocalSlack, approvals: Make, request_: Request
+    slack: LocalSlack, approvals: Make, request_: Request, clock: Clock, scope: str
 ) -> None:
     slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=True)
     asking = approvals()
@@ -333,7 +350,8 @@ async def test_a_recorded_question_shows_the_decision_if_unrecorded_ones_cannot_
     assert ref
     recorded, *others = ref.split()
     assert others
-    slack.scopes.discard("im:history")
+    slack.scopes.discard(scope)
+    clock.now += 60
     await asking.show_decision(entry_of(request_, recorded, Shared()))
     shown = [m for m in slack.messages if f"{m.channel}/{m.ts}" == recorded]
     assert ["it was shared." in message.text for message in shown] == [True]
