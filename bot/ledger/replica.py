@@ -158,6 +158,11 @@ class Replica(Operations):
         return held
 
     @in_transaction
+    def release(self, on: Connection, entry: Entry) -> None:
+        """Release a request, so that any replica may take it over; no effect if another one holds it."""
+        self._release(on, entry)
+
+    @in_transaction
     def release_waiting(self, on: Connection, entry: Entry) -> None:
         """Release a request that waits for its approvers: until half of its time has passed, and the second time until all has."""
         on.execute(_RELEASE_WAITING, key_of(entry))
@@ -188,8 +193,7 @@ class Replica(Operations):
 
         def put_back(on: Connection) -> None:
             for entry in taken:
-                still = {"the_holder": self._holder, "the_state": entry.state.value}
-                on.execute(_RELEASE, {**key_of(entry), **still})
+                self._release(on, entry)
 
         with self._writer.run_on_failure(put_back, kind="taken over"):
             await self._writer.run(work)
@@ -210,6 +214,10 @@ class Replica(Operations):
         self._last_heartbeat = self._clock()
         self.lease.renew(began)
         return done
+
+    def _release(self, on: Connection, entry: Entry) -> None:
+        still = {"the_holder": self._holder, "the_state": entry.state.value}
+        on.execute(_RELEASE, {**key_of(entry), **still})
 
     def _release_all(self, on: Connection) -> None:
         on.execute(_RELEASE_ALL, {"the_holder": self._holder})

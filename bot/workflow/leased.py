@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -107,6 +107,11 @@ class LeasedSteps:
         _log.warning("Slack takes no message for now, so it is owed", extra=facts)
         owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
         await self._after_answer(entry, owe)
+
+    async def leave(self, entry: Entry) -> None:
+        """Release a request, for another replica to continue while this one stops; no effect if it is held by another."""
+        with suppress(LedgerDownError):  # the end of the stop releases it too
+            await self.ledger.replica.release(entry)
 
     def released(self, entry: Entry) -> None:
         """Forget a request on which this replica no longer works."""

@@ -83,6 +83,7 @@ class Worker:
             try:
                 reached = await self._step(entry, called_again=called_again)
             except LeaseLostError:
+                await self.leased.leave(entry)
                 return
             except LeaseExpiredError:
                 entry = replace(entry, taken_over=max(entry.taken_over, 1))
@@ -207,7 +208,9 @@ class Worker:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
         else:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
-        return await self.leased.answer(entry, outcome) if outcome else None
+        if outcome is None:
+            raise LeaseLostError
+        return await self.leased.answer(entry, outcome)
 
     async def run(self, may_take: Callable[[], bool] = lambda: True) -> None:
         """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.

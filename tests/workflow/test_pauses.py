@@ -392,6 +392,25 @@ async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(
     assert sorted(found, key=str) == [("shared", 1), (None, 0)]
 
 
+async def test_a_batch_that_a_stop_interrupts_is_free_for_another_replica_before_other_calls_end(
+    rig: Rig, wechat: LocalWeChat
+) -> None:
+    rig.environ["SHUTDOWN_GRACE"] = "600"
+    free = "SELECT 1 FROM requests WHERE appids <> '' AND state = 'placed' AND holder IS NULL"
+
+    async def answer_once_free() -> None:
+        await soon(lambda: rows(rig.database, free))
+        assert wechat.in_flight == 1
+        wechat.clear("shareenv")
+
+    async with asyncio.timeout(90), asyncio.TaskGroup() as beside, rig.bot(ALLOW):
+        await at_a_limit(rig, 2)
+        wechat.fail("shareenv", Slow(after_effect=True), times=None)
+        await rig.ask()
+        await wechat.until(lambda wechat: wechat.in_flight == 1)
+        beside.create_task(answer_once_free())
+
+
 async def test_a_stop_finishes_the_calls_of_a_batch_and_leaves_the_rest_to_the_next_start(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
