@@ -193,9 +193,9 @@ _LANGUAGE = choice(*(each.value for each in Language))
 
 
 def language(read: Reader, name: str, default: str) -> Language:
-    """Return a language; desktops also export LANGUAGE for gettext, as in en_US:en."""
+    """Return a language; machines also export LANGUAGE for gettext, as in en_US:en or C.UTF-8."""
     word = read.text(name) or ""
-    if ":" in word or "_" in word:
-        spoken = re.split("[:_-]", word.lower())[0]
+    if re.search("[:_.]", word):
+        spoken = re.split("[:_.-]", word.lower())[0]
         return SPOKEN.get(spoken, Language.ENGLISH)
     return Language(_LANGUAGE(read, name, default))

@@ -189,9 +189,11 @@ def test_settings_that_are_set_are_used() -> None:
         ("zh_CN", Language.CHINESE),
         ("zh-TW:en", Language.CHINESE),
         ("zha:de", Language.ENGLISH),
+        ("C.UTF-8", Language.ENGLISH),
+        ("zh.UTF-8", Language.CHINESE),
     ],
 )
-def test_languages_that_a_desktop_exports_for_gettext_are_read(
+def test_languages_that_a_machine_exports_for_gettext_are_read(
     exported: str, language: Language
 ) -> None:
     assert settings(changed(LANGUAGE=exported)).language is language
