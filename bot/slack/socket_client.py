@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from aiohttp import ClientResponseError, ClientWebSocketResponse, ClientWSTimeout, WSMsgType
+from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType
 
 from bot.runtime.clock import sleep
 from bot.runtime.fast_json import decode
@@ -25,7 +25,6 @@ from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.back_off import BackOff
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
-_CLOSING = ClientWSTimeout(ws_close=1.0)  # seconds; aiohttp's default is ten
 _TOO_MANY = "too_many_websockets"
 _ENDS_LATER = {"warning", "refresh_requested"}
 
@@ -148,7 +147,6 @@ class SocketClient:
                             url,
                             heartbeat=self._pace.ping_every,
                             proxy=self._api.proxy,
-                            timeout=_CLOSING,
                         )
             except Exception as error:  # noqa: BLE001  # the loop must go on
                 # Not the error's text, which may have the URL with its ticket.
