@@ -1,7 +1,8 @@
 """The lane: across all replicas one batch runs at a time, in the order of the commands.
 
 Everybody's first batch comes before anybody's second: a person's next batch queues as if it had been asked for when
-the one before it ended. A batch does not block others while it waits for people, pauses, or has no live replica.
+the one before it ended. A batch does not block others while it waits for people, pauses, or waits for its turn without
+a live replica; one that ran keeps the lane until another replica has taken it over.
 """
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update

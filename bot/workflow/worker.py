@@ -66,7 +66,7 @@ class Worker:
     """Called after each recorded move of a request."""
 
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
-        """Take a request from its state to its end; stop silently once another replica holds it.
+        """Take a request from its state to its end; stop silently once another replica holds it, or is to go on with it.
 
         After an unforeseen error it continues from the state it has reached. `taken` after a take-over: WeChat may
         have been called by the former holder.
