@@ -134,6 +134,14 @@ async def test_nobody_is_asked_if_slack_refuses_the_post(
     assert await approvals().ask(request_, [], until=UNTIL) is None
 
 
+async def test_nobody_is_asked_directly_where_the_bot_is_not_invited(
+    slack: LocalSlack, approvals: Make, request_: Request
+) -> None:
+    elsewhere = replace(RULE, approvers=replace(NAMED, channel="C0SECRET"))
+    assert await approvals(elsewhere).ask(request_, [], until=UNTIL) is None
+    assert slack.messages == []
+
+
 @pytest.mark.parametrize("error", ["token_revoked", "team_access_not_granted"])
 async def test_the_approvers_are_asked_and_reminded_once_slack_lets_the_app_in(
     slack: LocalSlack, approvals: Make, request_: Request, error: str
@@ -333,6 +341,8 @@ async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(
     with pytest.raises(AwayError):
         await asking.ask(request_, [], until=UNTIL)
     await asking.show_decision(entry_of(request_, None, Expired("approval")))
+    gone = replace(NAMED, users=frozenset({"U0GONE"}), groups=frozenset())
+    assert await approvals(replace(RULE, approvers=gone)).ask(request_, [], until=UNTIL) is None
     named = approvals(replace(RULE, approvers=replace(NAMED, users=frozenset({APPROVER}))))
     assert await named.ask(request_, [], until=UNTIL)
     slack.scopes.add("usergroups:read")

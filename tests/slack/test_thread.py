@@ -32,7 +32,7 @@ from bot.playground.loopback import Handler, cut
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
-from bot.slack.channels import Channels
+from bot.slack.channels import Channels, is_direct
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
 from bot.slack.thread import Thread, Threads
@@ -313,13 +313,16 @@ async def test_if_the_reply_is_in_doubt_and_the_edit_fails_the_requester_is_told
     "method", ["conversations.info", "chat.postMessage"], ids=["before the parent", "the parent"]
 )
 @pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
-async def test_a_parent_that_slack_cannot_take_now_is_owed(
+async def test_a_parent_that_slack_cannot_take_now_is_owed_and_then_posted_once(
     slack: LocalSlack, threads: Threads, fault: Fault, method: str
 ) -> None:
     request = request_of(slack)
     slack.fail(method, *[fault] * 3)
     with pytest.raises(AwayError):
         await threads.open(request)
+    slack.clear(method)
+    await threads.open(request, look_since=0)
+    assert texts(slack.parents(RELEASES)) == [parent(ENGLISH, request, None).text]
     assert slack.shown_to(REQUESTER) == []
 
 
@@ -661,6 +664,13 @@ async def test_a_place_is_restored_from_its_stored_text(
     assert again.ref == place.ref
     assert await again.close(request, ENDS)
     assert slack.messages[-1].text.endswith(answer(ENGLISH, request, ENDS).text)
+
+
+def test_a_user_id_stands_for_the_direct_messages_with_the_bot() -> None:
+    assert [is_direct(channel) for channel in ("D0BOT", "U0ANN", "W0ANN", "C0A", "G0A")] == [
+        *[True] * 3,
+        *[False] * 2,
+    ]
 
 
 def test_only_a_thread_and_a_question_have_a_link(
