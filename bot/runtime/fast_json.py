@@ -22,8 +22,9 @@ def encode(value: object) -> bytes:
 
 
 def decode(text: str | bytes) -> object:
-    """Return the value of a JSON text; raises ValueError, and RecursionError for one nested too deeply."""
+    """Return the value of a JSON text, in UTF-8 if it is bytes; raises ValueError, and RecursionError if nested too deeply."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return json.loads(text)
+        # The standard library would guess the encoding of bytes.
+        return json.loads(text if isinstance(text, str) else text.decode())

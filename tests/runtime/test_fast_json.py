@@ -58,7 +58,13 @@ def test_nothing_becomes_json_that_is_none(value: object) -> None:
         encode({"value": value})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1,]", "nul", '{"a" 1}', b"\xff", b'"\xff"'])
+_OTHER_ENCODINGS = ['{"ok": true}'.encode(each) for each in ("utf-16", "utf-32", "utf-8-sig")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1,]", "nul", '{"a" 1}', b"\xff", b'"\xff"', b'"\xed\xa0\x80"', *_OTHER_ENCODINGS],
+)
 def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # each decoder has words of its own
         decode(text)
