@@ -136,6 +136,14 @@ def address(instead: str = "") -> Parser[str]:
     return parse
 
 
+def database(read: Reader, name: str, default: str) -> str:
+    """Return a database's URL; in a container's file, a comment behind SQLite's would be a part of the file's name."""
+    word = read.text(name) or default
+    if re.match(r"sqlite.*\s#", word):
+        read.wrong(f"{name} has a comment behind it", "Put the comment on a line of its own.")
+    return word
+
+
 def _scheme_and_host(url: str) -> tuple[str, str]:
     """Return the scheme and the host; empty strings if the host or the port is invalid."""
     try:

@@ -14,6 +14,7 @@ from bot.settings.setting import (
     a_kind,
     address,
     choice,
+    database,
     fernet_keys,
     header,
     ids,
@@ -145,7 +146,7 @@ class Table:
         section="The ledger",
     )
     DATABASE_URL = Setting(
-        text,
+        database,
         "the ledger; several replicas: `postgresql+psycopg://…` (`%40` for `@`)",
         "Where requests and events are kept. One bot on one machine: a SQLite file. Several replicas:\n"
         "postgresql+psycopg://user:password@host/database, with\n"

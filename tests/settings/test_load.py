@@ -329,6 +329,10 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             f"WECHAT_MESSAGE_TOKEN holds {BLANKS}. Copy 消息校验Token from open.weixin.qq.com.",
         ],
     ),
+    "a comment behind SQLite's file, which would begin another ledger": (
+        changed(DATABASE_URL="sqlite:////var/lib/share-env.db # mine"),
+        ["DATABASE_URL has a comment behind it. Put the comment on a line of its own."],
+    ),
     "secrets of two lines, which no header may have": (
         changed(SLACK_BOT_TOKEN=f"{BOT}\n{BOT}", SLACK_APP_TOKEN=f"{APP}\r{APP}"),
         [
