@@ -135,8 +135,10 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     wechat_url = read.unless_wrong(lambda: Table.WECHAT_API_URL.value(read).rstrip("/"))
     timeout = Table.WECHAT_TIMEOUT.value(read)
     language = Table.LANGUAGE.value(read)
+    host = Table.HOST.value(read)
     address = read.unless_wrong(
-        lambda: Address(Table.HOST.value(read).strip("[]"), int(Table.PORT.value(read)))
+        # An empty host would be every interface.
+        lambda: Address(host.strip("[]") or host, int(Table.PORT.value(read)))
     )
     needed = isinstance(tokens, PlatformSettings) or (slack and not slack.app_token)
     listener = address if needed or read.text(Table.PORT.name) else None

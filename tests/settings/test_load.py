@@ -150,6 +150,7 @@ def test_there_is_a_listener_if_one_is_needed_or_port_is_set(
 
 def test_an_ipv6_address_may_be_given_as_in_a_url() -> None:
     assert settings(changed(HOST="[::1]", PORT="8080")).listener == Address("::1", 8080)
+    assert settings(changed(HOST="[]", PORT="8080")).listener == Address("[]", 8080)
 
 
 def test_empty_values_count_as_not_set() -> None:
