@@ -12,7 +12,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, seed
 from tests.benchmarks.database import pgbouncer
-from tests.conftest import RELEASES, REQUESTER, address_at
+from tests.conftest import RELEASES, REQUESTER, address_at, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -84,6 +84,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
         await asyncio.gather(*(load.type_command() for _ in range(40)))
         # Frozen during a call to WeChat: frozen while posting, it could not avoid a second message.
         await slack.until(lambda _: load.accepted <= load.shown)
+        await soon(lambda: one.logged("accepted"))
         one.send(SIGSTOP)
         wechat.latency = SHORT
         frozen = time.monotonic()
