@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import resource
+import secrets
 import shutil
 import socket
 import sqlite3
@@ -12,7 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    suppress,
+)
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -355,10 +362,24 @@ def settings_of(environ: dict[str, str]) -> Settings:
 
 
 def free_port() -> int:
-    """Return an unused port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return an unused port below those from which the kernel gives one to each connection, perhaps before a bot listens."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """An unused port: `free_port` instead of one of the kernel's."""
+    return free_port()
+
+
+@pytest.fixture
+def unused_tcp_port_factory() -> Callable[[], int]:
+    """A function that returns an unused port each time."""
+    return free_port
 
 
 def over_http(port: int) -> dict[str, str]:
