@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from bot.ledger.database import POSTGRESQL, REACHING
+from bot.ledger.engine import POSTGRESQL, REACHING
 from bot.ledger.writer import PATIENCE, Writer
 
 PATIENT = 30.0

@@ -1,8 +1,7 @@
-"""Open the database: driver settings, and one process per SQLite file.
+"""Open the database, with one process per SQLite file, and say what an error of it means.
 
-SQLite syncs to disk at every commit (WAL, synchronous=FULL). Only the owner can read its files, whatever the umask;
-the side files get the mode of the database file. Sources: sqlite.org/pragma.html; sqlite.org/src, findCreateFileMode;
-postgresql.org, "Client Connection Defaults", "Database Connection Control Functions".
+Only the owner can read SQLite's files, whatever the umask; the side files get the mode of the database file. Source:
+sqlite.org/src, findCreateFileMode.
 """
 
 import fcntl
@@ -14,19 +13,15 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, false
+from sqlalchemy import Engine, delete, false
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from bot.ledger.address import CannotOpenError, file_of, how_to_restore, identity_of, parse
+from bot.ledger.address import CannotOpenError, file_of, how_to_restore, parse
+from bot.ledger.engine import engine_of
 from bot.ledger.migrate import migrate
-from bot.ledger.prepared import execute
 from bot.ledger.schema import replicas
 
-_PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
-BUSY_SECONDS = 1.5
-"""How long SQLite waits for another writer's lock."""
 # Classes of SQLSTATE: connection exception, insufficient resources, operator intervention.
 _TRANSIENT = ("08", "53", "57")
 READ_ONLY = "25006"
@@ -35,7 +30,6 @@ _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
 
-_FILE = "file"
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
@@ -43,23 +37,6 @@ _NO_TABLES = re.compile(r"no such (table|column)|(relation|column) .* does not e
 _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = re.compile(r"disk is full|No space left|disk I/O error")
 _TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
-
-# Milliseconds. The lock timeout is short, since others queue behind a waiter; a replica that froze within a transaction
-# is disconnected.
-POSTGRESQL = {
-    "statement_timeout": "1500",
-    "lock_timeout": "700",
-    "idle_in_transaction_session_timeout": "5000",
-    "default_transaction_isolation": r"read\ committed",
-}
-# Detects a server that is gone without closing the connection after two seconds; Unix sockets ignore all but the first.
-REACHING = {
-    "connect_timeout": 2,
-    "tcp_user_timeout": 2000,
-    "keepalives_idle": 1,
-    "keepalives_interval": 1,
-    "keepalives_count": 2,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,52 +173,3 @@ def _restrict(*paths: Path) -> None:
 def side_files(path: Path) -> list[Path]:
     """Return SQLite's side files of a database."""
     return [Path(f"{path}-wal"), Path(f"{path}-shm")]
-
-
-def options_for(*names: str) -> str:
-    """Return these POSTGRESQL settings as the value of libpq's `options`."""
-    return " ".join(f"-c {name}={POSTGRESQL[name]}" for name in names)
-
-
-def engine_of(url: URL) -> Engine:
-    """Return an engine with one connection, which only the writer's thread uses."""
-    if url.get_backend_name() == "postgresql":
-        options = options_for(*POSTGRESQL)
-        return create_engine(
-            url,
-            hide_parameters=True,
-            pool_size=1,
-            max_overflow=0,
-            connect_args={"options": options, **REACHING},
-        )
-    path = file_of(url)
-    pool = {"pool_size": 1, "max_overflow": 0} if path else {"poolclass": StaticPool}
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        **pool,
-    )
-
-    def set_up(raw: object, record: ConnectionPoolEntry) -> None:
-        raw.isolation_level = None  # type: ignore[attr-defined]  # the driver's own connection
-        cursor = raw.cursor()  # type: ignore[attr-defined]  # the driver's own connection
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute(f"PRAGMA cache_size=-{_PAGE_CACHE}")
-        cursor.close()
-        record.info[_FILE] = identity_of(path)
-
-    def begin(on: Connection) -> None:
-        if path and on.info[_FILE] != identity_of(path):
-            # SQLite would go on with the old file, and what it wrote would be lost at the stop.
-            raise SQLAlchemyError(
-                f"{path} is gone or was replaced: put the same file back; "
-                f"or stop the bot, {how_to_restore(path)}, and start it"
-            )
-        # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
-        execute(on, "BEGIN IMMEDIATE")
-
-    event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", begin)
-    return engine

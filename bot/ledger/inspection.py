@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from bot.ledger.address import file_of
-from bot.ledger.database import BUSY_SECONDS, options_for
+from bot.ledger.engine import BUSY_SECONDS, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
 

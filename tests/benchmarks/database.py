@@ -13,7 +13,7 @@ from typing import Self
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 
-from bot.ledger.database import POSTGRESQL
+from bot.ledger.engine import POSTGRESQL
 from tests.benchmarks.processes import busy
 from tests.benchmarks.standins import WrongResultError
 from tests.databases import PostgreSQL

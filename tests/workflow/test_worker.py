@@ -25,7 +25,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.ledger import Accepted, Entry, Ledger
-from bot.ledger.database import Opened, engine_of, open_database
+from bot.ledger.database import Opened, open_database
+from bot.ledger.engine import engine_of
 from bot.ledger.lease import since_boot
 from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, RateLimited, Slow
