@@ -612,7 +612,7 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bot.workflow.slash_command._ACK_SECONDS", 2.6)
-    monkeypatch.setattr("bot.ledger.database.BUSY_SECONDS", 30.0)
+    monkeypatch.setattr("bot.ledger.engine.BUSY_SECONDS", 30.0)
     slack.fail("users.info", Slow(30))
     async with start():
         with locked(database):
