@@ -121,10 +121,9 @@ class ApproverMessages:
 
     async def show_decision(self, entry: Entry) -> None:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
-        at = entry.decided or entry.at or entry.created
+        words, at = self._languages.channel, entry.decided or entry.at or entry.created
         for asked in await self._all_asked(entry):
             commented = await self._audience.may_show_details(asked.channel)
-            words = self._languages.channel
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
             await self._posts.edit(asked, shown)
 

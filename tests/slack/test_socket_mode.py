@@ -774,7 +774,7 @@ async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_
         await slack.until(lambda slack: slack.sockets.refused == 1)
         await soon(lambda: socket.refused and not socket.connected)
         opened = calls_of(slack, OPEN)
-        await asyncio.sleep(20 * SOON)  # for as many checks of the connection
+        await asyncio.sleep(20 * SOON)  # for as many attempts as without the pause
         assert (slack.sockets.refused, calls_of(slack, OPEN)) == (1, opened)
         assert socket.alive
     assert "Slack has too many connections of this app" in caplog.messages
