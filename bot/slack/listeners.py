@@ -6,12 +6,11 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
-from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -27,7 +26,7 @@ from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.fast_json import encode
 from bot.runtime.observers import Unheard, no_op
 from bot.runtime.turns import AcksFirst
-from bot.slack.payloads import command_origin, text_if_any
+from bot.slack.payloads import Body, command_origin, text_if_any
 from bot.slack.replies import log_unforeseen
 
 _HOUR = 3600.0
@@ -42,11 +41,8 @@ class HasListeners(Protocol):
         """Add its listeners to Bolt's app."""
 
 
-class Commands(AsyncMiddleware):
-    """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice.
-
-    A middleware, since Bolt takes longer to choose a listener and to make its arguments than the use case to decide.
-    """
+class Commands:
+    """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice."""
 
     def __init__(
         self,
@@ -57,27 +53,22 @@ class Commands(AsyncMiddleware):
         self._open_form = open_form
         self._answers = SingleFlight[Message | OpenForm](REDELIVERED)
 
-    def listen(self, app: AsyncApp) -> None:
-        """Add the middleware."""
-        app.use(self)
-
-    async def async_process(
-        self,
-        *,
-        req: AsyncBoltRequest,
-        resp: BoltResponse,  # noqa: ARG002  # Bolt passes it
-        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002  # Bolt's name
-    ) -> BoltResponse | None:
-        """Return the ack of a command; leave other payloads to Bolt."""
-        if req.body.get("command") != SLASH_COMMAND:
-            return await next()
-        origin = command_origin(req.body)
-        command = partial(self._command, origin, text_if_any(req.body, "text"))
+    async def answer(self, body: Body) -> dict[str, object] | None:
+        """Return the body of a command's ack; None if it only opens the form."""
+        origin = command_origin(body)
+        command = partial(self._command, origin, text_if_any(body, "text"))
         answer = await self._answers.do_inline(origin.trigger_id, command)
         if isinstance(answer, OpenForm):
             await self._open_form(origin)
-            return BoltResponse(status=200)
-        return BoltResponse(status=200, body=encode(as_response(answer)).decode())
+            return None
+        return as_response(answer)
+
+    def listen(self, app: AsyncApp) -> None:
+        """Add the listener, for HTTP mode."""
+        app.command(SLASH_COMMAND)(self._listener)
+
+    async def _listener(self, ack: AsyncAck, body: Body) -> None:
+        await ack(await self.answer(body) or "")
 
 
 class UnheardPayloads:
@@ -111,19 +102,33 @@ def _type_of(body: Mapping[str, object]) -> str:
             return "no type"
 
 
-class _App(AsyncApp):
-    """Bolt's app, with an ack for payloads on which Bolt's own error handling raises."""
+class App(AsyncApp):
+    """Bolt's app, with an ack for any payload, which is sent before the event loop runs other work."""
 
-    unforeseen: Callable[[Exception, AsyncBoltRequest], Awaitable[BoltResponse]]
+    commands: Commands
+    unforeseen: Callable[[Exception, Body], Awaitable[BoltResponse]]
     acks: AcksFirst
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Return an ack for any payload; it is sent before the event loop runs other work."""
+        """Return the ack of a request over HTTP."""
+        return await self._ack(super().async_dispatch(req), req.body)
+
+    async def answer(self, body: dict[str, Any]) -> BoltResponse:
+        """Return the ack of a payload over Socket Mode; a command does without Bolt, whose part took a seventh of it."""
+        return await self._ack(self._answer(body), body)
+
+    async def _answer(self, body: dict[str, Any]) -> BoltResponse:
+        if body.get("command") == SLASH_COMMAND:
+            said = await self.commands.answer(body)
+            return BoltResponse(status=200, body=encode(said).decode() if said else "")
+        return await super().async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))
+
+    async def _ack(self, work: Awaitable[BoltResponse], body: Body) -> BoltResponse:
         with self.acks.pending():
             try:
-                return await super().async_dispatch(req)
+                return await work
             except Exception as error:  # noqa: BLE001  # Slack has to get an ack
-                return await self.unforeseen(error, req)
+                return await self.unforeseen(error, body)
 
 
 def bolt_app(  # noqa: PLR0913  # all that an app is made of
@@ -131,37 +136,35 @@ def bolt_app(  # noqa: PLR0913  # all that an app is made of
     identity: Mapping[str, object],
     signing_secret: str | None,
     words: Words,
+    commands: Commands,
     *parts: HasListeners,
     unheard: Unheard = no_op,
     acks: AcksFirst | None = None,
-) -> AsyncApp:
+) -> App:
     """Return Bolt's app with the listeners of all `parts`; `identity` is the result of auth.test.
 
     `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
     """
     app, log = _app(client, identity, signing_secret), UnheardPayloads(time.monotonic)
 
-    async def unforeseen(error: Exception, request: AsyncBoltRequest) -> BoltResponse:
-        command = request.body.get("command")
+    async def unforeseen(error: Exception, body: Body) -> BoltResponse:
         if isinstance(error, BoltUnhandledRequestError):
-            unheard(request.body)
-            reference = log.reference_for(request.body)
-            if isinstance(command, str):
+            unheard(body)
+            reference = log.reference_for(body)
+            if isinstance(command := body.get("command"), str):
                 return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
         else:
             reference = log_unforeseen(_log, error)
-        return BoltResponse(status=200, body=_apology(request.body, words, reference))
+        return BoltResponse(status=200, body=_apology(body, words, reference))
 
     app.error(unforeseen)
-    app.unforeseen, app.acks = unforeseen, acks or AcksFirst()
-    for part in parts:
+    app.commands, app.unforeseen, app.acks = commands, unforeseen, acks or AcksFirst()
+    for part in (commands, *parts):
         part.listen(app)
     return app
 
 
-def _app(
-    client: AsyncWebClient, identity: Mapping[str, object], signing_secret: str | None
-) -> _App:
+def _app(client: AsyncWebClient, identity: Mapping[str, object], signing_secret: str | None) -> App:
     """Return Bolt's app without listeners.
 
     Without a name Bolt searches the whole stack for one, which takes longer than the rest of a start.
@@ -178,7 +181,7 @@ def _app(
     logger = logging.getLogger("slack_bolt")
     level = logger.level
     logger.setLevel(logging.ERROR)  # Bolt warns that it ignores the token, which is intended
-    app = _App(
+    app = App(
         name="share-env-bot",
         client=client,
         authorize=authorize,

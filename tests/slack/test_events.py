@@ -13,7 +13,18 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
 from bot.slack.events import BODY_LIMIT, PATH
-from tests.conftest import ASK, RELEASES, REQUESTER, Start, address_at, ended, free_port, over_http
+from tests.conftest import (
+    ASK,
+    RELEASES,
+    REQUESTER,
+    Start,
+    address_at,
+    calls_of,
+    ended,
+    free_port,
+    over_http,
+    soon,
+)
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -85,6 +96,13 @@ async def test_a_signed_command_is_accepted_and_answered(
     await slack.until(ended)
     assert len(wechat.shared) == 1
     assert slack.violations == []
+
+
+async def test_a_command_that_opens_the_form_is_answered_with_nothing(
+    slack: LocalSlack, sender: Sender
+) -> None:
+    assert await sender.post_signed(urlencode(sender.command(""))) == (200, "")
+    await soon(lambda: calls_of(slack, "views.open") == 1)
 
 
 @pytest.mark.usefixtures("url")

@@ -23,6 +23,7 @@ from bot.slack.listeners import bolt_app
 from bot.workflow.home import Page
 from tests.conftest import REQUESTER, Clock, Sleep, calls_of, request_of, soon
 from tests.languages import ENGLISH
+from tests.slack.echo import Echo, echoed
 
 APPROVER = "U0APPROVER"
 PUBLISH = "views.publish"
@@ -78,7 +79,7 @@ async def homes(
 @asynccontextmanager
 async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> AsyncIterator[None]:
     identity = {"user_id": slack.world.bot_user_id, "team_id": TEAM, "bot_id": slack.world.bot_id}
-    app = bolt_app(client, identity, None, ENGLISH, homes)
+    app = bolt_app(client, identity, None, ENGLISH, echoed(Echo()), homes)
     handler = AsyncSocketModeHandler(app, slack.world.app_token)
     await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
     try:

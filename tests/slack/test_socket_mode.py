@@ -13,45 +13,32 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.command.grammar import SLASH_COMMAND
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from bot.runtime.observers import Observers
 from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
-from bot.slack.listeners import Commands, bolt_app
+from bot.slack.listeners import App, bolt_app
 from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_client import Pace, SocketClient
 from bot.slack.socket_mode import socket_mode
 from tests.conftest import RELEASES, REQUESTER, calls_of, free_port, served, soon
 from tests.languages import ENGLISH
+from tests.slack.echo import Echo, echoed
 
 SOON = 0.05
 ONE_TRY = 1.0
 A_WHILE = 3600.0
 OPEN = "apps.connections.open"
+OTHER = "/other"
 NO_OBSERVERS = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
 
 
-class Echo:
-    """A use case that answers with the typed text."""
-
-    async def command(self, origin: Origin, text: str) -> Message:
-        """Return the text."""
-        return message(f"{origin.user_id} typed {text}")
-
-    async def open(self, origin: Origin) -> None:
-        """Open no form."""
-
-
-def echoing(
-    client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None
-) -> AsyncApp:
+def echoing(client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None) -> App:
     """Return an app that echoes commands."""
-    echo = echo or Echo()
-    return bolt_app(client, IDENTITY, None, ENGLISH, Commands(echo.command, echo.open), acks=acks)
+    return bolt_app(client, IDENTITY, None, ENGLISH, echoed(echo or Echo()), acks=acks)
 
 
 @asynccontextmanager
@@ -228,7 +215,7 @@ class FixedAck:
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listener."""
-        app.command(SLASH_COMMAND)(self._command)
+        app.command(OTHER)(self._command)
 
     async def _command(self) -> BoltResponse:
         return BoltResponse(status=200, body=self.body)
@@ -245,11 +232,11 @@ class FixedAck:
 async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, FixedAck(body))
+    app = bolt_app(client, IDENTITY, None, ENGLISH, echoed(Echo()), FixedAck(body))
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
-        ack = await slack.command(REQUESTER, RELEASES, APPID)
+        ack = await slack.command(REQUESTER, RELEASES, APPID, command=OTHER)
     finally:
         await socket.close()
     assert (ack.error, ack.payload) == (None, payload)
@@ -265,11 +252,11 @@ class UnreadableAck(FixedAck):
 async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
     slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, UnreadableAck("done"))
+    app = bolt_app(client, IDENTITY, None, ENGLISH, echoed(Echo()), UnreadableAck("done"))
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
-        command = asyncio.create_task(slack.command(REQUESTER, RELEASES, APPID))
+        command = asyncio.create_task(slack.command(REQUESTER, RELEASES, APPID, command=OTHER))
         await soon(lambda: "unforeseen error" in caplog.messages)
         command.cancel()
         await asyncio.wait([command])

@@ -1,0 +1,22 @@
+"""Commands that are answered with what was typed."""
+
+from bot.domain.request import Origin
+from bot.messages import Message
+from bot.messages.blocks import message
+from bot.slack.listeners import Commands
+
+
+class Echo:
+    """A use case that answers with the typed text."""
+
+    async def command(self, origin: Origin, text: str) -> Message:
+        """Return the text."""
+        return message(f"{origin.user_id} typed {text}")
+
+    async def open(self, origin: Origin) -> None:
+        """Open no form."""
+
+
+def echoed(by: Echo) -> Commands:
+    """Return the commands of this use case."""
+    return Commands(by.command, by.open)
