@@ -123,7 +123,9 @@ def address(instead: str = "") -> Parser[str]:
     def parse(read: Reader, name: str, default: str) -> str:
         word = read.text(name) or default
         scheme, host = _scheme_and_host(word)
-        if word and (scheme not in {"http", "https"} or not host):
+        if not is_word(word):
+            read.wrong(f"{name} holds {kind_of(word)}", "Set it to the address alone.")
+        elif word and (scheme not in {"http", "https"} or not host):
             read.wrong(f"{name} is not a web address", "Set it to one that begins with https://.")
         elif "@" in urlsplit(word).netloc:
             fix = f"Take it out of the address{instead}."

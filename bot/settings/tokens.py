@@ -102,7 +102,10 @@ def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
 
 def _token_server(read: Reader) -> TokenServerSettings:
     server = Table.WECHAT_TOKEN_SERVER_URL.value(read)
-    if "{appid}" not in server:
+    if re.search("[{<>}]", server.replace("{appid}", "")):
+        fix = "Write {appid} where the owner's appid belongs."
+        read.wrong("WECHAT_TOKEN_SERVER_URL holds another placeholder than {appid}", fix)
+    elif "{appid}" not in server:
         into = "put {appid} into WECHAT_TOKEN_SERVER_URL"
         _need_owner(read, f"whose token the token server gives, or {into}")
     return TokenServerSettings(server, Table.WECHAT_TOKEN_SERVER_AUTHORIZATION.value(read))

@@ -10,6 +10,7 @@ from bot.settings.environ import Reader, environment
 from bot.settings.setting import address, choice, header, ids, number
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
+WITH_BLANKS = "X holds blanks or control characters. Set it to the address alone."
 WITH_A_PASSWORD = "X holds a user or a password. Take it out of the address."
 UNPROTECTED = "X begins with http://, which would send tokens unprotected. Use https://."
 
@@ -282,6 +283,8 @@ def test_an_https_or_local_address_is_read_unchanged(value: str) -> None:
         ("https://a.example:http", NO_ADDRESS),
         ("https://a.example:0", NO_ADDRESS),
         ("//a.example", NO_ADDRESS),
+        ("https://a.example # as a container's file leaves it", WITH_BLANKS),
+        ("https://a.example/\thttps://b.example/", WITH_BLANKS),
     ],
 )
 def test_an_invalid_address_or_one_without_tls_is_a_problem(value: str, problem: str) -> None:

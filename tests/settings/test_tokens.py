@@ -148,6 +148,10 @@ def chain_with(**changes: str) -> dict[str, str]:
     return CHAIN | changes
 
 
+OTHER_PLACEHOLDER = (
+    "WECHAT_TOKEN_SERVER_URL holds another placeholder than {appid}. "
+    "Write {appid} where the owner's appid belongs."
+)
 PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     "nothing": ({}, [NO_SOURCE]),
     "only the key of a token server": ({"WECHAT_TOKEN_SERVER_AUTHORIZATION": HEADER}, [NO_SOURCE]),
@@ -173,6 +177,14 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
                 "printf %s 'user:password' | base64."
             )
         ],
+    ),
+    "a token server with another placeholder, which would be sent as it is": (
+        {"WECHAT_AUTHORIZER_APPID": A, "WECHAT_TOKEN_SERVER_URL": "https://a.example/{APPID}"},
+        [OTHER_PLACEHOLDER],
+    ),
+    "a token server with a placeholder in angle brackets, and no default owner": (
+        {"WECHAT_TOKEN_SERVER_URL": "https://tokens.example/<appid>"},
+        [OTHER_PLACEHOLDER],
     ),
     "a token server without a scheme": (
         {"WECHAT_TOKEN_SERVER_URL": "tokens.example/{appid}"},
