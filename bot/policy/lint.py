@@ -10,7 +10,7 @@ from bot.domain.finding import Finding, warning, wrong
 from bot.policy.conditions import CONDITIONS, any_case
 from bot.policy.decide import deciding_rule, named_envs, owner_of
 from bot.policy.errors import quoted
-from bot.policy.globs import can_match_appid, can_match_env, covers, is_glob
+from bot.policy.globs import covers, is_glob
 from bot.policy.kinds import ANYONE, Effect, Policy, Rule
 from bot.policy.trials import Result
 
@@ -26,7 +26,7 @@ def only_denies(policy: Policy) -> Finding | None:
 
 
 def reach(policy: Policy) -> Iterator[Finding]:
-    """Yield rules that never decide, globs that match nothing, and people that are redundant next to “*”."""
+    """Yield rules that never decide, and people that are redundant next to “*”."""
     nobody = only_denies(policy)
     if nobody:
         yield nobody
@@ -35,13 +35,6 @@ def reach(policy: Policy) -> Iterator[Finding]:
             fix = "Move the narrower rule up, or take it out."
             yield warning("policy-reach", _behind(rule, wider), fix)
     for rule in policy.rules:
-        for glob in dict.fromkeys(rule.appids):
-            if not can_match_appid(glob):
-                why = f"{_named(rule)}, appids: {quoted(glob)} can match no appid"
-                fix = "Correct it: an appid is wx and 16 digits or letters a to f."
-                yield wrong("policy-reach", why, fix)
-        for glob in dict.fromkeys(rule.envs):
-            yield from _no_env("policy-reach", _named(rule), glob)
         if ANYONE in rule.users and len(rule.users) + len(rule.groups) > 1:
             why = f"{_named(rule)} is for everyone: “*” makes the others whom it names mean nothing"
             yield warning("policy-reach", why, "Take out “*”, or the others.")
@@ -93,15 +86,14 @@ def approvals(policy: Policy) -> Iterator[Finding]:
 
 
 def owners(policy: Policy) -> Iterator[Finding]:
-    """Yield owners' envs that no command can name, or that an earlier owner has."""
+    """Yield owners' envs that an earlier owner has."""
     for number, owner in enumerate(policy.owners, 1):
-        place = f"owner {number} ({owner.appid})"
         for env in dict.fromkeys(owner.envs):
-            yield from _no_env("policy-owners", place, env)
             first = next(
                 (n for n, e in enumerate(policy.owners[: number - 1], 1) if _any(e.envs, env)), 0
             )
             if first and policy.owners[first - 1].appid != owner.appid:
+                place = f"owner {number} ({owner.appid})"
                 why = f"{place} never owns {quoted(env)}: owner {first}, which comes first, does"
                 yield warning("policy-owners", why, "Move the narrower one up, or take it out.")
 
@@ -117,7 +109,7 @@ def unowned(policy: Policy) -> Iterator[Finding]:
         return
     owned = [env for owner in policy.owners for env in owner.envs]
     for rule in policy.rules:
-        globs = [env for env in dict.fromkeys(rule.envs) if is_glob(env) and can_match_env(env)]
+        globs = filter(is_glob, dict.fromkeys(rule.envs))
         lost = [glob for glob in globs if all(_disjoint(rule, glob, env) for env in owned)]
         if lost and rule.effect is not Effect.DENY:
             what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
@@ -132,13 +124,6 @@ def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
     return [
         rule for rule in policy.rules if rule.effect is not Effect.DENY and rule not in deciding
     ]
-
-
-def _no_env(check: str, place: str, glob: str) -> Iterator[Finding]:
-    if not can_match_env(glob):
-        why = f"{place}, envs: {quoted(glob)} can match no env"
-        fix = "Correct it: an env is letters, digits and dashes, 64 at most."
-        yield wrong(check, why, fix)
 
 
 def _disjoint(rule: Rule, glob: str, owned: str) -> bool:

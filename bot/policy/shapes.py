@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.command.grammar import is_appid, is_env
 from bot.policy.errors import quoted
+from bot.policy.globs import can_match_appid, can_match_env
 from bot.policy.kinds import (
     ANYONE,
     CHANNEL_ID,
@@ -66,7 +67,25 @@ AppId = Annotated[
 Env = Annotated[
     str, _fits(is_env, "cannot be an env", "Write its id: letters, digits and dashes, 64 at most.")
 ]
-Glob = Annotated[str, Field(min_length=1)]
+# Refused, since a rule that denies or asks for approval would otherwise be skipped without a word.
+AppIdGlob = Annotated[
+    str,
+    Field(min_length=1),
+    _fits(
+        can_match_appid,
+        "can match no appid",
+        "Correct it: an appid is wx and 16 digits or letters a to f.",
+    ),
+]
+EnvGlob = Annotated[
+    str,
+    Field(min_length=1),
+    _fits(
+        can_match_env,
+        "can match no env",
+        "Correct it: an env is letters, digits and dashes, 64 at most.",
+    ),
+]
 EffectWord = Annotated[Effect, Field(strict=False)]
 
 
@@ -108,8 +127,8 @@ class RuleEntry(StrictTable):
     users: list[UserIdOrAnyone] | None = None
     groups: list[GroupId] | None = None
     channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None
-    appids: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
-    envs: Annotated[list[Glob], Field(min_length=1)] = [ANYONE]
+    appids: Annotated[list[AppIdGlob], Field(min_length=1)] = [ANYONE]
+    envs: Annotated[list[EnvGlob], Field(min_length=1)] = [ANYONE]
     effect: EffectWord
     confirm: bool = False
     guests: bool = False
@@ -141,7 +160,7 @@ class OwnerEntry(StrictTable):
     """An `[[owner]]`."""
 
     appid: AppId
-    envs: Annotated[list[Glob], Field(min_length=1)]
+    envs: Annotated[list[EnvGlob], Field(min_length=1)]
 
 
 class Asker(StrictTable):

@@ -147,6 +147,7 @@ NO_GROUP = "is not a user group id. Copy it from the group's address: S…."
 NO_CHANNEL = "is not a channel id. Copy it from the channel's details: C…."
 NO_APPID = "is not an appid. Write wx and 16 digits or letters a to f."
 NO_ENV = "cannot be an env. Write its id: letters, digits and dashes, 64 at most."
+NO_MATCH = "can match no env. Correct it: an env is letters, digits and dashes, 64 at most."
 NOBODY = 'nobody is named. Add users or groups, or users = ["*"] for everyone.'
 NO_APPROVERS = "it asks for approval, but nobody can give it. Add approvers with users or groups."
 TEST = f'[[test]]\nuser = "U012ABCDEF"\nappid = "{A}"\nenv = "prod-1"\n'
@@ -240,6 +241,23 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "no appids": (RULE + "appids = []\n", f"rule 1, appids: {EMPTY}"),
     "no envs": (RULE + "envs = []\n", f"rule 1, envs: {EMPTY}"),
     "an empty glob": (RULE + 'envs = ["a", ""]\n', f"rule 1, envs, 2: {EMPTY}"),
+    "a denial whose dash was copied from a document, so that it would deny nothing": (
+        f'[[rule]]\neffect = "deny"\nenvs = ["live–*"]\n{RULE}',
+        f"rule 1, envs, 1: “live–*” {NO_MATCH}",
+    ),
+    "an env with an underscore": (
+        RULE + 'envs = ["a", "b_*"]\n',
+        f"rule 1, envs, 2: “b_*” {NO_MATCH}",
+    ),
+    "an appid among the envs": (RULE + f'envs = ["{A}"]\n', f"rule 1, envs, 1: “{A}” {NO_MATCH}"),
+    "an appid in capitals": (
+        RULE + 'appids = ["WX*"]\n',
+        "rule 1, appids, 1: “WX*” can match no appid. Correct it: an appid is wx and 16 digits or letters a to f.",
+    ),
+    "an owner of impossible envs": (
+        f'{RULE}[[owner]]\nappid = "{A}"\nenvs = ["prod 1"]\n',
+        f"owner 1, envs, 1: “prod 1” {NO_MATCH}",
+    ),
     "a confirmation that is text": (
         RULE + 'confirm = "yes"\n',
         "rule 1, confirm: it must be true or false, without quotes.",

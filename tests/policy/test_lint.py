@@ -64,21 +64,6 @@ WITHOUT_EFFECT = [
         ("“b” never decides: “all”, which comes first, always does", False),
         id="a rule behind one that always decides",
     ),
-    pytest.param(
-        (rule(appids=(A.upper(), "*")),),
-        (f"“r”, appids: “{A.upper()}” can match no appid", True),
-        id="an appid in capitals",
-    ),
-    pytest.param(
-        (rule(envs=("test-*", "prod_*")),),
-        ("“r”, envs: “prod_*” can match no env", True),
-        id="an env with an underscore",
-    ),
-    pytest.param(
-        (Rule("r", Effect.DENY, envs=("prod 1",)), rule("a", US)),
-        ("“r”, envs: “prod 1” can match no env", True),
-        id="a denial of what nobody can ask for",
-    ),
     pytest.param((Rule("deny", Effect.DENY),), NOBODY, id="a denial for everyone"),
     pytest.param(
         (Rule("deny", Effect.DENY), rule("lost")),
@@ -108,10 +93,6 @@ def test_a_rule_or_an_entry_without_effect_is_named(
     rules: tuple[Rule, ...], found: tuple[str, bool]
 ) -> None:
     assert findings(reach(Policy(rules))) == [found]
-
-
-def test_a_repeated_entry_is_named_once() -> None:
-    assert len(findings(reach(Policy((rule(envs=("a_b", "a_b")),))))) == 1
 
 
 ALONE = (
@@ -171,11 +152,6 @@ def test_a_rule_that_nobody_can_approve_is_named(
         pytest.param(
             (Owner(A, ("prod-*",)), Owner(A, ("prod-1",))), [], id="the same owner, to name an env"
         ),
-        pytest.param(
-            (Owner(A, ("prod_1",)),),
-            [(f"owner 1 ({A}), envs: “prod_1” can match no env", True)],
-            id="a glob that can match no env",
-        ),
     ],
 )
 def test_owners_without_effect_are_named(
@@ -223,7 +199,6 @@ def without_owner(name: str, globs: str) -> tuple[str, bool]:
             id="single envs",
         ),
         pytest.param((Rule("r", Effect.DENY),), (), [], id="a denial"),
-        pytest.param((rule(envs=("live_*",)),), (), [], id="what can match no env"),
         pytest.param((rule(envs=("live-1",)),), (), [], id="an env named in whole"),
     ],
 )
@@ -364,6 +339,7 @@ def test_an_env_that_is_reported_without_an_owner_has_none(
 
 
 @given(globs_of(ENVS))
+@example(("b-1", "[!A-Z]-1"))
 def test_globs_that_ignore_case_match_exactly_if_some_case_matches(
     drawn: tuple[str, str],
 ) -> None:
