@@ -3,8 +3,6 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from slack_bolt.async_app import AsyncApp
-
 from bot import __version__
 from bot.app.resources import Resources
 from bot.app.token_source import Source
@@ -17,7 +15,7 @@ from bot.slack.clicks import ClickListeners
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
-from bot.slack.listeners import Commands, bolt_app
+from bot.slack.listeners import App, Commands, bolt_app
 from bot.slack.posts import Posts
 from bot.slack.replies import PrivateReplies
 from bot.slack.socket_client import SocketClient
@@ -41,7 +39,7 @@ from bot.workflow.worker import Worker
 class Wired:
     """The parts that accept commands and process them; without a `socket`, commands come over HTTP."""
 
-    app: AsyncApp
+    app: App
     socket: SocketClient | None
     intake: Intake
     worker: Worker
@@ -91,7 +89,6 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     app = bolt_app(
         resources.slack.client,
         resources.slack.ready.identity,
-        settings.signing_secret,
         slack.languages.channel,
         Commands(SlashCommands(intake, ports).command, forms.open),
         forms,

@@ -5,17 +5,17 @@ import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.request.async_internals import build_async_context
-from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
+from bot.runtime.fast_json import decode
 from bot.runtime.observers import Acked, RefusedPost, no_op
+from bot.slack.listeners import App
 
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"
@@ -41,12 +41,12 @@ _HEADERS = {
 
 
 def slack_events(
-    app: AsyncApp, signing_secret: str, acked: Acked = no_op, refused: RefusedPost = no_op
+    app: App, signing_secret: str, acked: Acked = no_op, refused: RefusedPost = no_op
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return the handler that passes Slack's signed requests to Bolt.
+    """Return the handler that passes Slack's signed requests to the app.
 
-    `acked` is called for each ack, `refused` for each rejected request. The signature is checked here, since Bolt
-    parses a body before it checks the signature, which takes long for a large one.
+    `acked` is called for each ack, `refused` for each rejected request. Bolt would
+    parse a body before it checks the signature, which takes long for a large one.
     """
     verifier = SignatureVerifier(signing_secret)
 
@@ -67,14 +67,12 @@ def slack_events(
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         if not verifier.is_valid_request(body, request.headers):
             return no(401, _why_unsigned(request), _UNSIGNED)
-        try:
-            bolt_request = AsyncBoltRequest(body=body, headers=dict(request.headers))
-        except Exception:  # noqa: BLE001  # Bolt cannot parse it
+        payload = _payload(body, request.content_type)
+        if payload is None:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
-        mended = _mended(bolt_request)
-        response = await app.async_dispatch(mended)
+        response = await app.answer(payload)
         if response.status == HTTPStatus.OK:
-            acked(mended.body, time.monotonic() - began)
+            acked(payload, time.monotonic() - began)
         return await to_aiohttp_response(response)
 
     return events
@@ -87,7 +85,7 @@ def _why_unsigned(request: web.Request) -> NotFromSlack:
 
 
 def _may_be_signed(request: web.Request) -> bool:
-    """Tell whether there is exactly one well-formed signature; with any other, Bolt raises and answers 200."""
+    """Tell whether there is exactly one well-formed signature; at others the verifier may raise."""
     return all(
         len(values) == 1 and form.fullmatch(values[0])
         for name, form in _HEADERS.items()
@@ -95,10 +93,15 @@ def _may_be_signed(request: web.Request) -> bool:
     )
 
 
-def _mended(request: AsyncBoltRequest) -> AsyncBoltRequest:
-    """Undo Bolt's guess that a form with the word `payload` anywhere in it is an interaction."""
-    if not request.body and "payload" in request.raw_body:
-        form = dict(parse_qsl(request.raw_body, keep_blank_values=True))
-        request.body = form
-        request.context = build_async_context(request.context, form)
-    return request
+def _payload(body: str, content_type: str) -> dict[str, Any] | None:
+    """Return an event, which is JSON; a command, which is a form; or an interaction, JSON in a form. None for all else."""
+    if content_type != "application/json":
+        form = dict(parse_qsl(body, keep_blank_values=True))
+        if "payload" not in form:
+            return form
+        body = form["payload"]
+    try:
+        payload = decode(body)
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -63,13 +63,6 @@ class Commands:
             return None
         return as_response(answer)
 
-    def listen(self, app: AsyncApp) -> None:
-        """Add the listener, for HTTP mode."""
-        app.command(SLASH_COMMAND)(self._listener)
-
-    async def _listener(self, ack: AsyncAck, body: Body) -> None:
-        await ack(await self.answer(body) or "")
-
 
 class UnheardPayloads:
     """Logs payloads without a listener, once an hour per type."""
@@ -102,69 +95,67 @@ def _type_of(body: Mapping[str, object]) -> str:
             return "no type"
 
 
-class App(AsyncApp):
-    """Bolt's app, with an ack for any payload, which is sent before the event loop runs other work."""
+class App:
+    """Acks any payload, before the event loop runs other work: a command's by its use case, all others' by Bolt."""
 
-    commands: Commands
-    unforeseen: Callable[[Exception, Body], Awaitable[BoltResponse]]
-    acks: AcksFirst
-
-    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        """Return the ack of a request over HTTP."""
-        return await self._ack(super().async_dispatch(req), req.body)
+    def __init__(
+        self, bolt: AsyncApp, commands: Commands, words: Words, unheard: Unheard, acks: AcksFirst
+    ) -> None:
+        self.client = bolt.client
+        self._bolt = bolt
+        self._commands = commands
+        self._words = words
+        self._unheard = unheard
+        self._log = UnheardPayloads(time.monotonic)
+        self._acks = acks
+        bolt.error(self._unforeseen)
 
     async def answer(self, body: dict[str, Any]) -> BoltResponse:
-        """Return the ack of a payload over Socket Mode; a command does without Bolt, whose part took a seventh of it."""
-        return await self._ack(self._answer(body), body)
-
-    async def _answer(self, body: dict[str, Any]) -> BoltResponse:
-        if body.get("command") == SLASH_COMMAND:
-            said = await self.commands.answer(body)
-            return BoltResponse(status=200, body=encode(said).decode() if said else "")
-        return await super().async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))
-
-    async def _ack(self, work: Awaitable[BoltResponse], body: Body) -> BoltResponse:
-        with self.acks.pending():
+        """Return the ack of a payload."""
+        with self._acks.pending():
             try:
-                return await work
+                if body.get("command") == SLASH_COMMAND:  # without Bolt, which took a seventh of it
+                    said = await self._commands.answer(body)
+                    return BoltResponse(status=200, body=encode(said).decode() if said else "")
+                # Bolt would check a signature again, or parse a body, in its other mode.
+                request = AsyncBoltRequest(mode="socket_mode", body=body)
+                return await self._bolt.async_dispatch(request)
             except Exception as error:  # noqa: BLE001  # Slack has to get an ack
-                return await self.unforeseen(error, body)
+                return await self._unforeseen(error, body)
+
+    async def _unforeseen(self, error: Exception, body: Body) -> BoltResponse:
+        """Return the ack after an error: the apology that this type of payload can show."""
+        if isinstance(error, BoltUnhandledRequestError):
+            self._unheard(body)
+            reference = self._log.reference_for(body)
+            if isinstance(command := body.get("command"), str):
+                unknown = unknown_command(self._words, command)
+                return BoltResponse(status=200, body=as_response(unknown))
+        else:
+            reference = log_unforeseen(_log, error)
+        return BoltResponse(status=200, body=_apology(body, self._words, reference))
 
 
 def bolt_app(  # noqa: PLR0913  # all that an app is made of
     client: AsyncWebClient,
     identity: Mapping[str, object],
-    signing_secret: str | None,
     words: Words,
     commands: Commands,
     *parts: HasListeners,
     unheard: Unheard = no_op,
     acks: AcksFirst | None = None,
 ) -> App:
-    """Return Bolt's app with the listeners of all `parts`; `identity` is the result of auth.test.
+    """Return the app with the listeners of all `parts`; `identity` is the result of auth.test.
 
     `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
     """
-    app, log = _app(client, identity, signing_secret), UnheardPayloads(time.monotonic)
-
-    async def unforeseen(error: Exception, body: Body) -> BoltResponse:
-        if isinstance(error, BoltUnhandledRequestError):
-            unheard(body)
-            reference = log.reference_for(body)
-            if isinstance(command := body.get("command"), str):
-                return BoltResponse(status=200, body=as_response(unknown_command(words, command)))
-        else:
-            reference = log_unforeseen(_log, error)
-        return BoltResponse(status=200, body=_apology(body, words, reference))
-
-    app.error(unforeseen)
-    app.commands, app.unforeseen, app.acks = commands, unforeseen, acks or AcksFirst()
-    for part in (commands, *parts):
-        part.listen(app)
-    return app
+    bolt = _bolt(client, identity)
+    for part in parts:
+        part.listen(bolt)
+    return App(bolt, commands, words, unheard, acks or AcksFirst())
 
 
-def _app(client: AsyncWebClient, identity: Mapping[str, object], signing_secret: str | None) -> App:
+def _bolt(client: AsyncWebClient, identity: Mapping[str, object]) -> AsyncApp:
     """Return Bolt's app without listeners.
 
     Without a name Bolt searches the whole stack for one, which takes longer than the rest of a start.
@@ -181,24 +172,21 @@ def _app(client: AsyncWebClient, identity: Mapping[str, object], signing_secret:
     logger = logging.getLogger("slack_bolt")
     level = logger.level
     logger.setLevel(logging.ERROR)  # Bolt warns that it ignores the token, which is intended
-    app = App(
+    bolt = AsyncApp(
         name="share-env-bot",
         client=client,
         authorize=authorize,
-        signing_secret=signing_secret or "",
         process_before_response=True,
         raise_error_for_unhandled_request=True,
-        # Middleware that only HTTP needs, or nothing in this app, is off.
-        ssl_check_enabled=bool(signing_secret),
-        request_verification_enabled=bool(signing_secret),
-        url_verification_enabled=bool(signing_secret),
+        # Middleware for what others do (`slack_events` checks signatures), or for nothing in this app, is off.
+        request_verification_enabled=False,
         ignoring_self_events_enabled=False,
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
         logger=logger,
     )
     logger.setLevel(level)
-    return app
+    return bolt
 
 
 def _apology(body: Mapping[str, object], words: Words, reference: str) -> dict[str, object] | str:

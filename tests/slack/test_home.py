@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.request import Request
@@ -20,6 +19,7 @@ from bot.runtime.tasks import current_request_id, log_request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
 from bot.slack.listeners import bolt_app
+from bot.slack.socket_mode import socket_mode
 from bot.workflow.home import Page
 from tests.conftest import REQUESTER, Clock, Sleep, calls_of, request_of, soon
 from tests.languages import ENGLISH
@@ -79,13 +79,13 @@ async def homes(
 @asynccontextmanager
 async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> AsyncIterator[None]:
     identity = {"user_id": slack.world.bot_user_id, "team_id": TEAM, "bot_id": slack.world.bot_id}
-    app = bolt_app(client, identity, None, ENGLISH, echoed(Echo()), homes)
-    handler = AsyncSocketModeHandler(app, slack.world.app_token)
-    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt's
+    app = bolt_app(client, identity, ENGLISH, echoed(Echo()), homes)
+    socket = socket_mode(app, slack.world.app_token, None)
+    assert await socket.open()
     try:
         yield
     finally:
-        await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt's
+        await socket.close()
 
 
 def text(slack: LocalSlack, user: str = REQUESTER) -> str:

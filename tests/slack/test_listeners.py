@@ -51,7 +51,7 @@ class StubUseCase:
 @pytest.fixture
 async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[StubUseCase]:
     use_case = StubUseCase()
-    app = bolt_app(client, IDENTITY, None, CHINESE, Commands(use_case.command, use_case.open))
+    app = bolt_app(client, IDENTITY, CHINESE, Commands(use_case.command, use_case.open))
     socket = socket_mode(app, slack.world.app_token, None)
     assert await socket.open()
     await slack.until(lambda slack: slack.sockets.connections == 1)

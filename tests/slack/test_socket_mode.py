@@ -38,7 +38,7 @@ IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHA
 
 def echoing(client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None) -> App:
     """Return an app that echoes commands."""
-    return bolt_app(client, IDENTITY, None, ENGLISH, echoed(echo or Echo()), acks=acks)
+    return bolt_app(client, IDENTITY, ENGLISH, echoed(echo or Echo()), acks=acks)
 
 
 @asynccontextmanager
@@ -232,7 +232,7 @@ class FixedAck:
 async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, echoed(Echo()), FixedAck(body))
+    app = bolt_app(client, IDENTITY, ENGLISH, echoed(Echo()), FixedAck(body))
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
@@ -252,7 +252,7 @@ class UnreadableAck(FixedAck):
 async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
     slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = bolt_app(client, IDENTITY, None, ENGLISH, echoed(Echo()), UnreadableAck("done"))
+    app = bolt_app(client, IDENTITY, ENGLISH, echoed(Echo()), UnreadableAck("done"))
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
