@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,7 +24,6 @@ from bot.ledger.engine import engine_of
 from bot.ledger.events import EventListener
 from bot.ledger.lease import since_boot
 from bot.ledger.schema import metadata
-from bot.runtime.observers import no_op
 
 _numbers = count(1)
 
@@ -231,12 +230,12 @@ class Database:
         self,
         holder: str,
         lease: float = LEASE,
-        on_event: EventListener = no_op,
+        listeners: Sequence[EventListener] = (),
         *,
         clock: Callable[[], float] = since_boot,
     ) -> Ledger:
         """Return a replica's ledger."""
-        self.ledgers.append(Ledger(self.open(), holder, lease, on_event, clock=clock))
+        self.ledgers.append(Ledger(self.open(), holder, lease, listeners, clock=clock))
         return self.ledgers[-1]
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from bot import __version__
 from bot.ledger import Ledger, LedgerDownError, open_database
 from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.database import is_no_ledger, remedy
-from bot.ledger.events import EventListener, fan_out
+from bot.ledger.events import EventListener
 from bot.ops.logs.events import RepeatedFailures, log_event
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
@@ -150,7 +150,7 @@ async def _ledger(
     ledger = Ledger(
         opened,
         secrets.token_hex(8),
-        on_event=fan_out(*listeners),
+        listeners=listeners,
         transacted=observers.transacted,
     )
     stack.push_async_callback(ledger.close)

@@ -1,6 +1,5 @@
 """An entry: a request with its state in the ledger, read from and written to a row."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -141,13 +140,3 @@ def key_of(entry: Entry) -> dict[str, object]:
 def stands(on: Connection, entry: Entry, state: State) -> bool:
     """Tell whether a request is in this state and not taken over; waits for a take-over that has not committed yet."""
     return _FIND_STANDING.scalar(on, {**key_of(entry), "the_state": state.value}) is not None
-
-
-def facts_of(request: Request) -> dict[str, object]:
-    """Return the columns of an event that describe its request."""
-    return {"request": request.id, **facts_asked(request.receivers, request.env, request.rule)}
-
-
-def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:
-    """Return the columns of an event for what was asked and the rule that decided; `appid` is None for several."""
-    return {"env": env, "appid": appids[0] if len(appids) == 1 else None, "rule": rule}

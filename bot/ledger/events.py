@@ -1,18 +1,15 @@
 """The events: what happened, to which request, and who did it. Append-only."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from bot.domain.request import Origin, Request
-from bot.ledger.entries import facts_of
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import events, requests
 from bot.ledger.statements import NOW, value_of
 
-_EVENTS, _ROWS = "events", "rows of events"
 _BLANK = dict.fromkeys(column.name for column in events.columns if column.name not in {"id", "at"})
 _SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
 _OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
@@ -37,8 +34,6 @@ _ADD_FOR_EACH = insert(events).from_select(
     ).where(requests.c.id.in_(bindparam("the_ids", expanding=True))),
 )
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -52,25 +47,43 @@ class Event:
 
 
 EventListener = Callable[[Event], None]
-"""Called with each event after its commit, in the ledger's thread; must return at once and not raise."""
+"""Called with each event after its commit, in the ledger's thread; must return at once."""
 
 
-def fan_out(*listeners: EventListener) -> EventListener:
-    """Return a listener that calls each of these; errors are logged, since they would end the ledger's thread."""
+HAPPENED = "happened"
+"""The key of a connection's `info` that holds the Happened of its transaction."""
 
-    def call_each(event: Event) -> None:
-        for listener in listeners:
-            try:
-                listener(event)
-            except Exception:  # noqa: BLE001  # see above
-                _log.exception("unforeseen error", extra={"kind": event.kind})
 
-    return call_each
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """The events of one transaction, and the rows among them that are not written yet."""
+
+    events: list[Event] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def write(self, on: Connection) -> None:
+        """Write the rows, which then are part of the transaction."""
+        for start in range(0, len(self.rows), MOST):
+            part = self.rows[start : start + MOST]
+            named = {f"{name}_{n}": row[name] for n, row in enumerate(part) for name in _BLANK}
+            _ADD[len(part)].run(on, named)
+        self.rows.clear()
 
 
 def who_of(origin: Origin) -> dict[str, object]:
     """Return the columns of an event, or the extras of a log line, that say who did it and where."""
     return {"team": origin.team_id, "user": origin.user_id, "channel": origin.channel_id}
+
+
+def facts_of(request: Request) -> dict[str, object]:
+    """Return the columns of an event that describe its request; `appid` is None for a batch."""
+    rule, appid = request.rule, request.appid or None
+    return {"request": request.id, "env": request.env, "appid": appid, "rule": rule}
+
+
+def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:
+    """Return the columns of an event for what was asked and the rule that decided; `appid` is None for several."""
+    return {"env": env, "appid": appids[0] if len(appids) == 1 else None, "rule": rule}
 
 
 def note(
@@ -80,14 +93,15 @@ def note(
     facts: Mapping[str, object],
     typed: str | None = None,
 ) -> None:
-    """Add one event to the transaction; `flush` writes them together.
+    """Add one event to the transaction, which writes them together before its commit.
 
     `facts` override the columns from the origin; `typed`, what a user typed, becomes the row's detail.
     """
     event = Event(kind, {**who_of(origin), **facts})
     row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
-    on.info.setdefault(_ROWS, []).append(row)
-    on.info.setdefault(_EVENTS, []).append(event)
+    happened: Happened = on.info[HAPPENED]
+    happened.rows.append(row)
+    happened.events.append(event)
 
 
 def record(
@@ -107,32 +121,12 @@ def record_each(
     """Write the same event for several recorded requests in one statement."""
     if not requests:
         return
-    _write(on)
+    happened: Happened = on.info[HAPPENED]
+    happened.write(on)
     same = dict.fromkeys(_SAME_FOR_EACH)
     ids = [request.id for request in requests]
     on.execute(_ADD_FOR_EACH, {**same, "kind": kind, **facts, "the_ids": ids})
-    on.info.setdefault(_EVENTS, []).extend(
+    happened.events.extend(
         Event(kind, {**who_of(request.origin), **facts_of(request), **facts})
         for request in requests
     )
-
-
-def flush(on: Connection) -> list[Event]:
-    """Write the events added since the last `discard` or `flush`, and return all of that transaction."""
-    _write(on)
-    events: list[Event] = on.info.pop(_EVENTS, [])
-    return events
-
-
-def discard(on: Connection) -> None:
-    """Discard the events that an abandoned transaction left behind."""
-    on.info.pop(_ROWS, None)
-    on.info.pop(_EVENTS, None)
-
-
-def _write(on: Connection) -> None:
-    rows = on.info.pop(_ROWS, [])
-    for start in range(0, len(rows), MOST):
-        part = rows[start : start + MOST]
-        named = {f"{name}_{n}": row[name] for n, row in enumerate(part) for name in _BLANK}
-        _ADD[len(part)].run(on, named)

@@ -1,6 +1,6 @@
 """The ledger: requests, which change state, and events, which are append-only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -67,12 +67,12 @@ class Ledger(Operations):
         opened: Opened,
         holder: str,
         lease: float = LEASE,
-        on_event: EventListener = no_op,
+        listeners: Sequence[EventListener] = (),
         transacted: Transacted = no_op,
         *,
         clock: Callable[[], float] = since_boot,
     ) -> None:
-        self.writer = Writer(opened.engine, on_event=on_event, transacted=transacted)
+        self.writer = Writer(opened.engine, listeners=listeners, transacted=transacted)
         super().__init__(self.writer)
         self._release = opened.release
         self._holder = holder

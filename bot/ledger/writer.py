@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
-from bot.ledger.events import EventListener, discard, flush
+from bot.ledger.events import HAPPENED, Event, EventListener, Happened
 from bot.runtime.observers import Transacted, no_op
 
 P = ParamSpec("P")
@@ -58,22 +58,22 @@ class _Job:
 
 
 class Writer:
-    """Runs jobs in transactions, in order; `on_event` is called with each event after its commit.
+    """Runs jobs in transactions, in order; each listener is called with each event after its commit.
 
-    Both callbacks run in the writer's thread, except `transacted` for a job that timed out.
+    All callbacks run in the writer's thread, except `transacted` for a job that timed out.
     """
 
     def __init__(
         self,
         engine: Engine,
         patience: float = PATIENCE,
-        on_event: EventListener = no_op,
+        listeners: Sequence[EventListener] = (),
         transacted: Transacted = no_op,
     ) -> None:
         self._engine = engine
         self._transacted = transacted
         self._patience = patience
-        self._on_event = on_event
+        self._listeners = listeners
         self._closed = False
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
@@ -169,10 +169,10 @@ class Writer:
                 begun = True
                 # Callers may have timed out while this waited for the lock.
                 wanted = [job for job in wanted if not job.abandoned]
-                discard(connection)
+                connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
                     job.result = job.work(connection)
-                events = flush(connection)
+                happened.write(connection)
                 worked = True
         except Exception as error:  # noqa: BLE001  # raised to the caller
             lost, state = getattr(error, "connection_invalidated", False), sqlstate_of(error)
@@ -192,9 +192,17 @@ class Writer:
         self._resolve(wanted)
         # Give the loop the GIL first: a caller may have an ack to send, and the log lines can wait.
         time.sleep(0)
-        for event in events:
-            self._on_event(event)
+        self._tell(happened.events)
         return []
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """Call the listeners; errors are logged, since they would end the thread."""
+        for event in events:
+            for listener in self._listeners:
+                try:
+                    listener(event)
+                except Exception:  # noqa: BLE001  # see above
+                    _log.exception("unforeseen error", extra={"kind": event.kind})
 
     def _failed(self, jobs: Sequence[_Job], error: Exception) -> list[_Job]:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""

@@ -12,7 +12,7 @@ from bot.domain.click import Act, Click
 from bot.domain.outcome import Expired, Failed, Finished, Skipped, Unknown
 from bot.domain.request import State
 from bot.ledger import Entry, LedgerDownError
-from bot.ledger.entries import facts_of
+from bot.ledger.events import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.answers import steps_left

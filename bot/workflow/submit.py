@@ -22,8 +22,7 @@ from bot.ledger import (
     UnderWay,
 )
 from bot.ledger.acceptance import MOST_WAITING
-from bot.ledger.entries import facts_asked, facts_of
-from bot.ledger.events import who_of
+from bot.ledger.events import facts_asked, facts_of, who_of
 from bot.messages import Message
 from bot.messages.answers import accepted, beforehand
 from bot.messages.batches import too_many_batches

@@ -708,7 +708,7 @@ async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
     database: Database, ledger: Ledger
 ) -> None:
     heard: list[Event] = []
-    listening = database.ledger("b", on_event=heard.append)
+    listening = database.ledger("b", listeners=[heard.append])
     await listening.replica.heartbeat()
     await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
     batch = await placed(listening, new_batch(3, env="env"))

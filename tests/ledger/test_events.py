@@ -9,7 +9,7 @@ from bot.domain.outcome import Shared, Step
 from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
-from bot.ledger.events import MOST, fan_out, note
+from bot.ledger.events import MOST, note
 from bot.ledger.outcomes import answer_events
 from bot.ledger.writer import Writer
 from tests.conftest import soon
@@ -30,7 +30,7 @@ async def test_each_event_is_published_after_it_is_committed_and_in_that_order(
         assert event.kind in database.kinds()
         published.append((event.kind, event.facts["request"]))
 
-    ledger = database.ledger("a", on_event=on_event)
+    ledger = database.ledger("a", listeners=[on_event])
     await ledger.start()
     entry = await accepted(ledger)
     await ledger.place(entry, "there")
@@ -78,7 +78,7 @@ async def test_postgresql_ends_the_transaction_of_a_replica_that_freezes_while_w
 async def test_an_event_that_is_rolled_back_is_not_published(database: Database) -> None:
     published: list[Event] = []
     engine = database.open().engine
-    writer = Writer(engine, on_event=published.append)
+    writer = Writer(engine, listeners=[published.append])
 
     def spoiled(on: Connection) -> None:
         note(on, "rolled back", ORIGIN, {})
@@ -99,7 +99,7 @@ async def test_an_event_that_is_rolled_back_is_not_published(database: Database)
 
 async def test_peoples_texts_are_recorded_but_not_published(sqlite: Database) -> None:
     published: list[Event] = []
-    ledger = sqlite.ledger("a", on_event=published.append)
+    ledger = sqlite.ledger("a", listeners=[published.append])
     await ledger.start()
     request = replace(new_request(), reason="a reason of theirs")
     found = await ledger.accept(request, State.WAITING, patience=60.0)
@@ -117,7 +117,7 @@ async def test_peoples_texts_are_recorded_but_not_published(sqlite: Database) ->
 @pytest.mark.parametrize("kind", ["denied", "dry run"])
 async def test_an_event_without_a_request_is_published_too(sqlite: Database, kind: str) -> None:
     published: list[Event] = []
-    ledger: Ledger = sqlite.ledger("a", on_event=published.append)
+    ledger: Ledger = sqlite.ledger("a", listeners=[published.append])
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
     await soon(lambda: published)
     assert [(event.kind, event.facts["env"]) for event in published] == [(kind, "prod-1")]
@@ -131,8 +131,8 @@ async def test_a_subscriber_that_raises_affects_neither_the_others_nor_the_ledge
     def fails(_: Event) -> None:
         raise RuntimeError("made up")
 
-    on_event = fan_out(fails, lambda event: published.append(event.kind))
-    ledger = sqlite.ledger("a", on_event=on_event)
+    listeners = [fails, lambda event: published.append(event.kind)]
+    ledger = sqlite.ledger("a", listeners=listeners)
     for kind in ("denied", "mistake"):
         await ledger.note(kind, ORIGIN, {})
     await soon(lambda: len(published) == 2)
