@@ -2,7 +2,6 @@
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -75,14 +74,6 @@ def file_of(url: URL) -> Path | None:
         return None
     # Not `Path.resolve`, which raises RuntimeError for a loop of symbolic links.
     return Path(os.path.realpath(url.database or ""))
-
-
-def identity_of(path: Path | None) -> tuple[int, int] | None:
-    """Return which file is at a path; None if there is none. Source: sqlite.org/src, os_unix.c, fileHasMoved."""
-    with suppress(OSError):
-        found = path.stat() if path else None
-        return found and (found.st_dev, found.st_ino)
-    return None
 
 
 def how_to_restore(path: Path) -> str:

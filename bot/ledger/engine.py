@@ -5,6 +5,7 @@ Connection Defaults", "Database Connection Control Functions".
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from bot.ledger.address import file_of, how_to_restore, identity_of
+from bot.ledger.address import file_of, how_to_restore
 from bot.ledger.prepared import execute
 
 _PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
@@ -71,7 +72,7 @@ def engine_of(url: URL) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{_PAGE_CACHE}")
         cursor.close()
-        record.info.update({_FILE: identity_of(path), _LOOK_AT: 0.0})
+        record.info.update({_FILE: _identity_of(path), _LOOK_AT: 0.0})
 
     def begin(on: Connection) -> None:
         if path:
@@ -92,9 +93,17 @@ def _verify_file(on: Connection, path: Path) -> None:
     now = time.monotonic()
     if now < on.info[_LOOK_AT]:
         return
-    if on.info[_FILE] != identity_of(path):
+    if on.info[_FILE] != _identity_of(path):
         raise SQLAlchemyError(
             f"{path} is gone or was replaced: put the same file back; "
             f"or stop the bot, {how_to_restore(path)}, and start it"
         )
     on.info[_LOOK_AT] = now + _LOOK_EVERY
+
+
+def _identity_of(path: Path | None) -> tuple[int, int] | None:
+    """Return which file is at a path; None if there is none. Source: sqlite.org/src, os_unix.c, fileHasMoved."""
+    with suppress(OSError):
+        found = path.stat() if path else None
+        return found and (found.st_dev, found.st_ino)
+    return None

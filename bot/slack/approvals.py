@@ -17,6 +17,7 @@ from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import raise_if_away
+from bot.slack.thread import list_appids
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import AwayError
 from bot.workflow.ruling import approving_rule
@@ -103,7 +104,7 @@ class ApproverMessages:
             asked += asked_directly(words) if direct else message()
             posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
             if posted:
-                await self._posts.list_appids(words, request, posted, look_since=look_since)
+                await list_appids(self._posts, words, request, posted, look_since=look_since)
                 posted_questions.append(posted)
         if posted_questions:
             return ref_of(*posted_questions)

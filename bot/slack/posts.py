@@ -11,14 +11,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from bot.domain.request import Request
 from bot.messages import Message
 from bot.messages.blocks import as_arguments, as_post
-from bot.messages.notices import replacing
-from bot.messages.request import replies
-from bot.messages.words import Words
 from bot.slack.api import (
     Answered,
     Doubtful,
@@ -26,16 +23,20 @@ from bot.slack.api import (
     SlackApi,
     away_error,
     is_transient,
+    retry_after,
 )
 from bot.slack.payloads import Posted
 from bot.slack.search import NO_THREAD, PATIENCE, MessageSearch
-from bot.slack.tries import keep_trying
 from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"
 _EDITS_APART = 1.0  # seconds between two edits of one message, Slack's limit
+_TRIES = 3  # of a call for which Slack may be too busy
+_PAUSE = 1.0  # seconds before a search, since Slack may still be posting
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Posts:
@@ -78,7 +79,7 @@ class Posts:
                 return await self._correct(found, message) if corrects else found
         once = partial(self._once, channel, message, mark, thread_ts)
         look = partial(self._find, channel, mark, thread_ts, self._now())
-        return await keep_trying(once, self._sleep, look)
+        return await self._keep_trying(once, look)
 
     async def _once(
         self, channel: str, message: Message, mark: str, thread_ts: str | None
@@ -92,6 +93,28 @@ class Posts:
         if posted := _posted(result.data, channel):
             return await self._verify_thread(channel, posted, result.data, thread_ts)
         return Doubtful("it does not say where the message stands")
+
+    async def _keep_trying(
+        self,
+        once: Callable[[], Awaitable[T | Refused | Doubtful]],
+        look: Callable[[], Awaitable[T | Refused | Doubtful | None]] | None = None,
+    ) -> T | Refused | Doubtful:
+        """Return the result of the first try that succeeds or is refused permanently. Raises AwayError.
+
+        After a doubtful try it returns what `look` finds, if anything; without it, a second success does no harm.
+        """
+        no: Refused | Doubtful = Doubtful("not tried")
+        for attempt in range(1, _TRIES + 1):
+            result = await once()
+            if not isinstance(result, Refused | Doubtful) or not is_transient(result):
+                return result
+            no = result
+            if retry_after(no) is not None:
+                break
+            await self._sleep(_PAUSE * attempt)
+            if look and isinstance(no, Doubtful) and (found := await look()) is not None:
+                return found
+        raise away_error(no)
 
     async def _correct(
         self, found: Posted | Refused | Doubtful, message: Message
@@ -137,7 +160,7 @@ class Posts:
     async def _delete_stray(self, at: Posted) -> Refused:
         """Delete a reply whose thread is gone, and return NO_THREAD."""
         delete = partial(self._api.write, "chat.delete", PATIENCE, channel=at.channel, ts=at.ts)
-        result = await keep_trying(delete, self._sleep)
+        result = await self._keep_trying(delete)
         if not isinstance(result, Answered) and result != Refused("message_not_found"):
             facts = {"channel": at.channel, "reason": str(result)}
             _log.error("a reply stands outside of its thread", extra=facts)
@@ -162,23 +185,6 @@ class Posts:
             posted = await self.post(channel, again(), mark, thread_ts)
         return posted
 
-    async def list_appids(
-        self, words: Words, request: Request, thread: Posted, *, look_since: float | None
-    ) -> None:
-        """Reply with the appids of a batch, each reply once; raises AwayError.
-
-        Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
-        """
-        for number, reply in enumerate(replies(words, request), 1):
-            mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
-            posted = await self.post_at_least_once(
-                thread.channel, reply, again, mark, thread.ts, look_since=look_since
-            )
-            if not isinstance(posted, Posted):
-                facts = {"request": request.id, "reason": str(posted)}
-                _log.error("the appids of a batch are not listed", extra=facts)
-                return
-
     async def edit(self, at: Posted, message: Message) -> bool:
         """Edit a message, at least a second after its last edit; False if Slack permanently refuses.
 
@@ -196,7 +202,7 @@ class Posts:
             if left := self._too_soon(at):
                 await self._sleep(left)
             update = partial(self._api.write, "chat.update", PATIENCE, **_edit(at, message))
-            return isinstance(await keep_trying(update, self._sleep), Answered)
+            return isinstance(await self._keep_trying(update), Answered)
         finally:
             self._edit_ended(at)
 

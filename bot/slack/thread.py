@@ -4,6 +4,7 @@ A slash command has no message to reply to, so the bot posts a parent first. For
 thread, the parent is a reply there. Source: docs.slack.dev, chat.postMessage (errors).
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,12 +15,15 @@ from bot.domain.request import Request
 from bot.messages import endings
 from bot.messages.batches import progress
 from bot.messages.notices import NoThread, replacing, unconfirmed
+from bot.messages.request import replies
 from bot.messages.words import Languages, Words
 from bot.slack.api import Doubtful, Refused, SlackApi
 from bot.slack.channels import Channels, is_direct
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,18 @@ class Thread:
 
     ref: str
     _at: Posted
+    _words: Words
     _posts: Posts
-    _languages: Languages
     _channels: Channels
     _private: Callable[[Request], PrivatePlace]
 
     async def go_on(self, request: Request) -> None:
         """Show in the parent what is under way, without the button to cancel."""
-        words = words_in(self._at.channel, request, self._languages)
-        await self._posts.edit(self._at, endings.begun(words, request, waiting=False))
+        await self._posts.edit(self._at, endings.begun(self._words, request, waiting=False))
 
     async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
-        words = words_in(self._at.channel, request, self._languages)
-        await self._posts.show(self._at, progress(words, request, tally, pause))
+        await self._posts.show(self._at, progress(self._words, request, tally, pause))
 
     async def close(
         self,
@@ -57,7 +59,7 @@ class Thread:
         The answer goes to the requester alone if another organisation can read the channel by now, unless it stands there
         already.
         """
-        words = words_in(self._at.channel, request, self._languages)
+        words = self._words
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
         final = endings.parent(words, request, outcome)
         mark = f"{request.id}-answer" if self._at.root else request.id
@@ -96,18 +98,13 @@ class Threads:
         self._languages = languages
         self._workspace_url = workspace_url
         self._channels = channels
-        self._thread = partial(
-            Thread,
-            _posts=posts,
-            _languages=languages,
-            _channels=channels,
-            _private=self._private,
-        )
+        self._thread = partial(Thread, _posts=posts, _channels=channels, _private=self._private)
 
     def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
         """Return the place of a reference or, without one, a private place."""
         for parent in read_ref(ref):
-            return self._thread(ref_of(parent), parent)
+            words = self._words_in(parent.channel, request)
+            return self._thread(ref_of(parent), parent, words)
         return self._private(request)
 
     async def find(self, request: Request, since: float) -> Thread | PrivatePlace:
@@ -135,20 +132,21 @@ class Threads:
         With `look_since`, in Unix seconds, a crashed replica may have posted a parent already. While
         `waiting` for an approval it says so.
         """
-        parent = await self._parent(request, look_since=look_since, waiting=waiting)
+        words = self._words_in(request.origin.channel_id, request)
+        parent = await self._parent(words, request, look_since=look_since, waiting=waiting)
         if isinstance(parent, NoThread):
             private = self._private(request)
             place = await private.begin(request, parent, look_since=look_since, waiting=waiting)
             if not isinstance(place, Posted):
                 return place
-            parent = place
-        words = words_in(parent.channel, request, self._languages)
-        thread = Posted(parent.channel, parent.root or parent.ts)
-        await self._posts.list_appids(words, request, thread, look_since=look_since)
-        return self._thread(ref_of(parent), parent)
+            parent, words = place, self._languages.of[request.language]
+        if request.appids:
+            thread = Posted(parent.channel, parent.root or parent.ts)
+            await list_appids(self._posts, words, request, thread, look_since=look_since)
+        return self._thread(ref_of(parent), parent, words)
 
     async def _parent(
-        self, request: Request, *, look_since: float | None, waiting: bool
+        self, words: Words, request: Request, *, look_since: float | None, waiting: bool
     ) -> Posted | NoThread:
         """Post the parent; if it cannot be verified, post a second one that says it replaces the first."""
         origin = request.origin
@@ -156,7 +154,6 @@ class Threads:
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
-        words = words_in(origin.channel_id, request, self._languages)
         said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
         posted = await self._posts.post_at_least_once(
             origin.channel_id,
@@ -172,6 +169,29 @@ class Threads:
 
     def _private(self, request: Request) -> PrivatePlace:
         return PrivatePlace(self._api, self._posts, self._languages.of[request.language])
+
+    def _words_in(self, channel: str, request: Request) -> Words:
+        """Return the words for all who read there: in a direct message that is the requester alone."""
+        languages = self._languages
+        return languages.of[request.language] if is_direct(channel) else languages.channel
+
+
+async def list_appids(
+    posts: Posts, words: Words, batch: Request, thread: Posted, *, look_since: float | None
+) -> None:
+    """Reply with the appids of a batch, each reply once; raises AwayError.
+
+    Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
+    """
+    for number, reply in enumerate(replies(words, batch), 1):
+        mark, again = f"{batch.id}-list-{number}", partial(replacing, words, reply)
+        posted = await posts.post_at_least_once(
+            thread.channel, reply, again, mark, thread.ts, look_since=look_since
+        )
+        if not isinstance(posted, Posted):
+            facts = {"request": batch.id, "reason": str(posted)}
+            _log.error("the appids of a batch are not listed", extra=facts)
+            return
 
 
 def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
@@ -189,8 +209,3 @@ def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
             return NoThread.SHARED_OUTSIDE
         case _:
             return NoThread.SLACK_TROUBLE
-
-
-def words_in(channel: str, request: Request, languages: Languages) -> Words:
-    """Return the words for all who read there: in a direct message that is the requester alone."""
-    return languages.of[request.language] if is_direct(channel) else languages.channel
