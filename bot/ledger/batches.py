@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
@@ -23,8 +23,8 @@ _THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State
 
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
-_BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True))
-_PUT_BACK = update(requests).where(_THIS, _OPEN, _r.begun).values(begun=bindparam("may_be_shared"))
+_BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True, paused=False))
+_PUT_BACK = update(requests).where(_THIS, _OPEN, ~_r.paused).values(paused=True)
 _OVER = columns_in(State.ENDED)
 _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _OPEN).values(_OVER).returning(_r.id)
@@ -83,8 +83,8 @@ class BatchItems(Operations):
         `begun` if WeChat may have shared it nevertheless, so that it can no longer be cancelled.
         """
         held = stands(on, batch, State.PLACED)
-        # A second try, after a commit in doubt, finds no begun item, unless WeChat may have shared it.
-        if held and on.execute(_PUT_BACK, {"the_id": item.id, "may_be_shared": begun}).rowcount:
+        # A second try, after a commit in doubt, finds the item paused already.
+        if held and on.execute(_PUT_BACK, {"the_id": item.id, "begun": begun}).rowcount:
             for kind, facts in step_events(steps):
                 record(on, kind, item, facts)
         return held

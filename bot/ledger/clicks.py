@@ -7,13 +7,14 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import BEGUN, MOVES, State
-from bot.ledger.entries import Entry, entry_of, read_entries
+from bot.ledger.entries import Entry, entry_of, key_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
+    MINE,
     NOW,
     OF_TEAM,
     PAIR,
@@ -72,6 +73,7 @@ _UNDO = (
         dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
     )
 )
+_RELEASE = update(requests).where(MINE).values(holder=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ class ClickMoves(Operations):
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a waiting request and lease it; None if its state has changed since, or it has expired.
 
-        If the same env was shared with the same appid meanwhile, or is being shared, it ends as Skipped instead.
+        If the same env was shared with the same appid meanwhile, or is being shared, it ends as Skipped instead; so it
+        does if another request of this person for that waits for its approvers.
         """
         made: list[Entry] = []
 
@@ -151,12 +154,12 @@ class ClickMoves(Operations):
 
     def _change(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         """Write a move, or Skipped if nothing is left to do; return the row, or None if the request cannot be moved."""
-        why = self._skip_reason(on, entry) if move.to in BEGUN else None
+        why = None if move.outcome else self._skip_reason(on, entry)
         if why is None:
             try:
                 with on.begin_nested():
                     return self._write(on, entry, move)
-            except IntegrityError:  # another replica was faster
+            except IntegrityError:  # another replica was faster, or another request waits
                 why = SkipReason.UNDER_WAY
         # A confirming requester learns of it from the reply to the click, so nothing is left to deliver.
         to = State.ENDED if entry.state is State.CONFIRMING else State.ANSWERED
@@ -205,5 +208,11 @@ class ClickMoves(Operations):
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }
-        if on.execute(_UNDO, which | as_before).rowcount:
+        try:
+            with on.begin_nested():
+                undone = on.execute(_UNDO, which | as_before).rowcount
+        except IntegrityError:  # they asked again meanwhile, so the move stands, and is told
+            on.execute(_RELEASE, key_of(moved))
+            return
+        if undone:
             record(on, "taken back", entry.request, {"user": by})

@@ -27,12 +27,13 @@ from sqlalchemy.sql.compiler import DDLCompiler
 
 from bot.ledger.outcomes import OutcomeJson
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
 OPEN = text("state <> 'ended'")
 CARRIED = text("state in ('accepted', 'queued', 'placed') and appid <> ''")
+WAITING = text("state = 'waiting' and appid <> ''")
 SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
 
@@ -104,7 +105,7 @@ requests = Table(
     Column("owed", Float),  # since when Slack has refused the next message
     # WeChat was called twice, because of a crash.
     Column("called_again", Boolean, nullable=False, server_default=false()),
-    # Does not queue for the lane.
+    # Does not queue for the lane; of an item, is back in the queue after a call.
     Column("paused", Boolean, nullable=False, server_default=false()),
     # Since when it queues, if another batch of this person has run meanwhile.
     Column("turn", Float),
@@ -115,6 +116,7 @@ requests = Table(
     Index("requests_open", "holder", "created", info={"where": OPEN}),
     Index("requests_open_pair", "env", "appid", info={"where": OPEN}),
     Index("one_under_way", "env", "appid", unique=True, info={"where": CARRIED}),
+    Index("one_waiting", "team", "user", "env", "appid", unique=True, info={"where": WAITING}),
     Index("requests_by_batch", "batch", info={"where": ITEM}),
     Index("requests_lane", "lane", unique=True),
     Index("requests_shared", "env", "appid", "ended", info={"where": SHARED}),

@@ -156,7 +156,7 @@ _SKIPPED: Final[Mapping[SkipReason, str]] = {
         "Another request shared {env} with {receivers} meanwhile, so I did nothing more."
     ),
     SkipReason.UNDER_WAY: msgid(
-        "Another request is sharing {env} with {receivers} just now, so this one did nothing."
+        "Another request is sharing {env} with {receivers} just now, or waiting to, so this one did nothing."
     ),
 }
 

@@ -143,7 +143,9 @@ _WHY: Final[Mapping[Kind, tuple[str, str]]] = {
         msgid("To share it once more, send the command with `--again`."),
     ),
     SkipReason.UNDER_WAY: (
-        msgid("🚫 *Another request is sharing it just now*, so this one did nothing."),
+        msgid(
+            "🚫 *Another request is sharing it just now, or waiting to*, so this one did nothing."
+        ),
         msgid("{history} tells how that one ends. If it fails, send the command again."),
     ),
 }

@@ -96,9 +96,9 @@ BRIEFS: Final[Mapping[Kind, Brief]] = {
     SkipReason.UNDER_WAY: Brief(
         "🚫",
         msgid("left to another request"),
-        msgid("another request was sharing it already."),
+        msgid("another request was sharing it already, or waiting to."),
         msgid(
-            "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already."
+            "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already, or waiting to."
         ),
     ),
 }

@@ -343,7 +343,8 @@ async def test_of_very_many_that_wait_the_oldest_are_listed(
     database: Database, ledger: Ledger
 ) -> None:
     first = await asked(ledger)
-    ids = [{"id": f"copy-{n}", "trigger_id": f"copy-{n}"} for n in range(1000)]
+    own = ("id", "trigger_id", "env")
+    ids = [dict.fromkeys(own, f"copy-{n}") for n in range(1000)]
     with database.engine.begin() as connection:
         row = connection.execute(select(requests)).mappings().one()
         connection.execute(
@@ -518,6 +519,59 @@ async def test_of_two_equal_requests_that_are_approved_at_once_one_is_carried_ou
         )
         outcomes = [entry.outcome for entry in moved if entry]
         assert sorted(map(str, outcomes)) == sorted(map(str, (None, Skipped(SkipReason.UNDER_WAY))))
+
+
+async def test_of_a_persons_equal_requests_that_are_confirmed_at_once_one_waits(
+    ledger: Ledger, other: Ledger
+) -> None:
+    to_approvers = Move(State.WAITING, "U1", "confirmed", patience=PATIENCE)
+    for number in range(10):
+        same = [new_request(env=f"both-{number}") for _ in range(2)]
+        entries = [await accepted(ledger, request, State.CONFIRMING) for request in same]
+        moved = await asyncio.gather(
+            *(
+                at.clicks.move(entry, to_approvers)
+                for at, entry in zip((ledger, other), entries, strict=True)
+            )
+        )
+        ends = {str(entry.outcome): entry.state for entry in moved if entry}
+        skipped = str(Skipped(SkipReason.UNDER_WAY))
+        assert ends == {"None": State.WAITING, skipped: State.ENDED}
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [(None, SkipReason.UNDER_WAY), (Shared(), SkipReason.SHARED_BEFORE), (FAILED, None)],
+    ids=["it is under way", "it was shared", "it was not shared"],
+)
+async def test_the_approvers_are_not_asked_for_what_another_request_shared_before_it_was_confirmed(
+    ledger: Ledger, ends: Outcome | None, why: SkipReason | None
+) -> None:
+    entry = await accepted(ledger, state=State.CONFIRMING)
+    same = theirs(env=entry.request.env)
+    await (ended(ledger, same, ends) if ends else accepted(ledger, same))
+    moved = await ledger.clicks.move(entry, Move(State.WAITING, "U1", "confirmed", patience=5.0))
+    assert moved
+    assert moved.outcome == (Skipped(why) if why else None)
+
+
+async def test_a_rejection_that_was_not_told_stands_if_the_requester_asked_again_meanwhile(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await asked(ledger)
+    again = new_request(env=entry.request.env, again=True)
+    rejected = Move(State.ANSWERED, "U2", "rejected", outcome=Rejected("U2"))
+    with database.holding() as reached:
+        clicking = asyncio.create_task(ledger.clicks.move(entry, rejected))
+        await soon(reached)
+        asking = asyncio.create_task(ledger.accept(again, State.WAITING, patience=PATIENCE))
+        await asyncio.sleep(0)  # its first step, the queueing, is done
+        clicking.cancel()
+        await asyncio.wait([clicking])
+    assert isinstance(await asking, Accepted)
+    await ledger.replica.heartbeat()
+    taken = [(each.request.id, each.outcome) for each in await other.replica.take_over(9)]
+    assert taken == [(entry.request.id, Rejected("U2"))]
 
 
 def theirs(**changes: object) -> Request:

@@ -14,12 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
+from bot.domain.outcome import Skipped, SkipReason
+from bot.domain.request import State
 from bot.ledger.address import CannotOpenError
 from bot.ledger.database import open_database
 from bot.ledger.schema import HEAD
 from tests.conftest import no_room, soon
 from tests.databases import Database, PostgreSQL, standby
-from tests.ledger.conftest import SOON, accepted, become_nobody, within
+from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 from tests.processes import ROOT, Forked, fork
 
 MIGRATIONS = ROOT / "bot/ledger/migrations"
@@ -134,7 +136,7 @@ def test_a_column_of_another_type_would_be_detected(database: Database, column: 
     assert found[0] != found[1]
 
 
-OLDER = {"0006": ("DROP INDEX requests_open_pair",)}
+OLDER = {"0006": ("DROP INDEX requests_open_pair",), "0007": ("DROP INDEX one_waiting",)}
 """The schema of each earlier release, and what makes it of the one after it."""
 
 
@@ -142,10 +144,12 @@ async def test_a_ledger_of_an_earlier_release_keeps_its_requests(database: Datab
     ledger = database.ledger("a")
     await ledger.start()
     entry, newest = await accepted(ledger), objects(database)
+    undone: list[str] = []
     for revision, changes in sorted(OLDER.items(), reverse=True):
+        undone += changes
         await ledger.close()
         database.let_go()
-        for change in (*changes, f"UPDATE alembic_version SET version_num = '{revision}'"):  # noqa: S608  # ours
+        for change in (*undone, f"UPDATE alembic_version SET version_num = '{revision}'"):  # noqa: S608  # ours
             database.execute(change)
         assert objects(database) != newest
         ledger = database.ledger(f"on {revision}")
@@ -154,6 +158,29 @@ async def test_a_ledger_of_an_earlier_release_keeps_its_requests(database: Datab
         assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
         (taken,) = await ledger.replica.take_over(9)
         assert taken.request == entry.request
+
+
+async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_first_waits_on(
+    database: Database,
+) -> None:
+    ledger = database.ledger("a")
+    await ledger.start()
+    first = await accepted(ledger, new_request(env="prod-1"), State.WAITING)
+    entries = [await accepted(ledger, state=State.WAITING) for _ in range(3)]
+    before = [await accepted(ledger, state=State.WAITING) for _ in range(2)]
+    await ledger.close()
+    database.let_go()
+    for change in (*OLDER["0007"], "UPDATE alembic_version SET version_num = '0007'"):
+        database.execute(change)
+    for entry in entries:
+        database.execute("UPDATE requests SET env = 'prod-1' WHERE id = :id", id=entry.request.id)
+    ledger = database.ledger("b")
+    await ledger.start()
+    outcomes = {entry.request.id: entry.outcome for entry in await ledger.replica.take_over(9)}
+    ended = {entry.request.id: Skipped(SkipReason.UNDER_WAY) for entry in entries}
+    assert outcomes == ended | {entry.request.id: None for entry in (first, *before)}
+    answers = database.rows("SELECT request, outcome FROM events WHERE kind = 'answered'")
+    assert {row["request"] for row in answers if row["outcome"] == "skipped"} == set(ended)
 
 
 def test_the_schema_names_the_newest_migration() -> None:

@@ -47,7 +47,7 @@ from bot.ledger import (
 from bot.ledger.clicks import Move
 from tests.conftest import examples
 from tests.databases import Database
-from tests.ledger.conftest import accepted, all_requests, current, new_request
+from tests.ledger.conftest import PATIENCE, accepted, all_requests, current, new_request
 
 KINDS = get_args(Outcome)
 FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
@@ -379,6 +379,21 @@ async def test_of_many_concurrent_retries_one_succeeds(ledger: Ledger, other: Le
         assert kinds == ["Accepted", *["AlreadyRetried"] * 5]
         (won,) = (number for number, each in enumerate(found) if isinstance(each, Accepted))
         assert (await current(ledger, first)).retried_by == f"U{won}"
+
+
+async def test_of_a_persons_equal_requests_at_two_replicas_one_waits_for_the_approvers(
+    ledger: Ledger, other: Ledger
+) -> None:
+    for number in range(10):
+        found = await asyncio.gather(
+            *(
+                at.accept(new_request(env=f"both-{number}"), State.WAITING, patience=PATIENCE)
+                for at in (ledger, other)
+            )
+        )
+        (first,) = (each.entry for each in found if isinstance(each, Accepted))
+        (second,) = (each.entry for each in found if isinstance(each, UnderWay))
+        assert first.request == second.request
 
 
 async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
