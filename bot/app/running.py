@@ -47,7 +47,7 @@ async def running(
             sleep=runtime.sleep,
             reloaded=on_reload,
         )
-        work = parts.worker.run(parts.intake.accepts)
+        work = parts.worker.run()
         # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
         for keep in (source.run(), work, watcher.run()):
             stack.callback(resources.tasks.keep(keep).cancel)

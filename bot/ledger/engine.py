@@ -1,20 +1,22 @@
-"""The connection to the database, with the driver's settings.
+"""The connection to the database, with the driver's settings, and SQL that the driver executes.
 
 SQLite syncs to disk at every commit (WAL, synchronous=FULL). Sources: sqlite.org/pragma.html; postgresql.org, "Client
 Connection Defaults", "Database Connection Control Functions".
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIModule
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from bot.ledger.address import file_of, how_to_restore
-from bot.ledger.prepared import execute
 
 _PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
 BUSY_SECONDS = 1.5
@@ -107,3 +109,33 @@ def _identity_of(path: Path | None) -> tuple[int, int] | None:
         found = path.stat() if path else None
         return found and (found.st_dev, found.st_ino)
     return None
+
+
+def execute(on: Connection, sql: str, parameters: Any = ()) -> tuple[int, Sequence[Any] | None]:
+    """Execute SQL by the driver; return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
+    try:
+        cursor = on.connection.cursor()
+        try:  # `closing` takes a fifth of the time of a short statement
+            cursor.execute(sql, parameters)
+            found = cursor.fetchone() if cursor.description else None
+            return cursor.rowcount, found
+        finally:
+            cursor.close()  # SQLite commits only without open results
+    except on.dialect.loaded_dbapi.Error as error:
+        raise _translated(error, on, sql) from error
+
+
+def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:
+    """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
+    dialect = on.dialect
+    lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
+    if lost:
+        on.invalidate(error)
+    return DBAPIError.instance(
+        sql,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )

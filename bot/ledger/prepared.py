@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
-from sqlalchemy.engine.interfaces import DBAPIModule
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
+
+from bot.ledger.engine import execute
 
 _Row = Mapping[str, object]
 
@@ -60,36 +60,6 @@ class Prepared:
         if compiled is None:
             compiled = self._compiled[key] = _compile(self._statement, on.dialect, row)
         return execute(on, compiled.sql, compiled.parameters(row))
-
-
-def execute(on: Connection, sql: str, parameters: Any = ()) -> tuple[int, Sequence[Any] | None]:
-    """Execute SQL by the driver; return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
-    try:
-        cursor = on.connection.cursor()
-        try:  # `closing` takes a fifth of the time of a short statement
-            cursor.execute(sql, parameters)
-            found = cursor.fetchone() if cursor.description else None
-            return cursor.rowcount, found
-        finally:
-            cursor.close()  # SQLite commits only without open results
-    except on.dialect.loaded_dbapi.Error as error:
-        raise _translated(error, on, sql) from error
-
-
-def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:
-    """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
-    dialect = on.dialect
-    lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
-    if lost:
-        on.invalidate(error)
-    return DBAPIError.instance(
-        sql,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        connection_invalidated=lost,
-        dialect=dialect,
-    )
 
 
 def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:

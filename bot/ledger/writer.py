@@ -172,7 +172,8 @@ class Writer:
                 connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
                     job.result = job.work(connection)
-                happened.write(connection)
+                if happened.rows:
+                    happened.write(connection)
                 worked = True
         except Exception as error:  # noqa: BLE001  # raised to the caller
             lost, state = getattr(error, "connection_invalidated", False), sqlstate_of(error)

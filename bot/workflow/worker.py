@@ -212,8 +212,8 @@ class Worker:
             raise LeaseLostError
         return await self.leased.answer(entry, outcome)
 
-    async def run(self, may_take: Callable[[], bool] = lambda: True) -> None:
-        """Send heartbeats and, while `may_take` returns True, take over free requests; runs until cancelled.
+    async def run(self) -> None:
+        """Send heartbeats and, until the bot stops, take over free requests; runs until cancelled.
 
         It looks more often than it sends heartbeats, since people wait for the requests of a replica that has stopped.
         """
@@ -222,7 +222,8 @@ class Worker:
             try:
                 if look % _LOOKS_PER_HEARTBEAT == 0:
                     await self.ledger.replica.heartbeat()
-                if may_take() and time.monotonic() - healthy_since >= self.lease:
+                healthy = time.monotonic() - healthy_since >= self.lease
+                if healthy and not self.leased.stopping():
                     await self._take_over()
             except LedgerDownError as error:
                 # Once the ledger is back, all other replicas must have had time for a heartbeat.

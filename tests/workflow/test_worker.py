@@ -138,7 +138,7 @@ def make(
         owners: Owners = owners,
         turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
-        leased = LeasedSteps(ledger, sleep, turn, lambda: False)
+        leased = LeasedSteps(ledger, sleep, turn, lambda: tasks.draining)
         waiting = WaitingRequests(ledger, leased, approvals)
         batches = Batches(ledger, leased, owners, brake, time.time)
         return Worker(
@@ -989,9 +989,9 @@ def lease_until(database: Path, holder: str) -> float:
 
 
 @asynccontextmanager
-async def kept(worker: Worker, *, may_take: bool = True) -> AsyncIterator[None]:
+async def kept(worker: Worker) -> AsyncIterator[None]:
     """Renew a replica's lease while the context is open."""
-    task = asyncio.create_task(worker.run(lambda: may_take))
+    task = asyncio.create_task(worker.run())
     yield
     task.cancel()
     await asyncio.wait([task])
@@ -1043,12 +1043,13 @@ async def test_a_request_with_a_holder_is_not_taken_over(
 
 
 async def test_a_replica_that_stops_keeps_its_lease_and_takes_over_nothing(
-    slack: LocalSlack, several: Opened, make: Make, database: Path
+    slack: LocalSlack, several: Opened, make: Make, tasks: Tasks, database: Path
 ) -> None:
     async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         await accepted(dead, request_of(slack))
         began = lease_until(database, "a")
-        async with kept(make(ledger, lease=0.1), may_take=False):
+        await tasks.drain(0.0)
+        async with kept(make(ledger, lease=0.1)):
             await soon(lambda: lease_until(database, "a") > began + 0.2)
         assert kinds(database) == ["accepted"]
 
