@@ -28,3 +28,12 @@ def decode(text: str | bytes) -> object:
     except orjson.JSONDecodeError:
         # The standard library would guess the encoding of bytes.
         return json.loads(text if isinstance(text, str) else text.decode())
+
+
+def object_in(text: str | bytes) -> dict[str, object] | None:
+    """Return the object that a JSON text holds; None if it holds anything else, or is no JSON."""
+    try:
+        value = decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

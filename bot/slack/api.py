@@ -11,7 +11,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.runtime.fast_json import decode, encode
+from bot.runtime.fast_json import encode, object_in
 from bot.runtime.observers import CalledSlack, no_op
 from bot.settings.slack import SlackSettings
 from bot.workflow.ports import AwayError
@@ -197,7 +197,7 @@ def away_error(no: Refused | Doubtful) -> AwayError:
 
 def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
     """Read the response of a method."""
-    data = _object(body) or {}
+    data = object_in(body) or {}
     if status == _OK and data.get("ok"):
         granted = headers.get("x-oauth-scopes")
         scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
@@ -227,19 +227,10 @@ def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> 
         return Refused(body[:80].decode(errors="replace") or f"HTTP {status}")
     if body.strip() in {b"", b"ok"}:
         return Answered({})
-    data = _object(body)
+    data = object_in(body)
     if data is None:
         return Doubtful(NOT_FROM_SLACK)
     return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_FROM_SLACK))
-
-
-def _object(body: bytes) -> dict[str, object] | None:
-    """Return a body's JSON object; None if it is anything else."""
-    try:
-        data = decode(body)
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def _seconds(header: str | None) -> float:

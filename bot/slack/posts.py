@@ -20,6 +20,7 @@ from bot.slack.api import (
     Answered,
     Doubtful,
     Refused,
+    Result,
     SlackApi,
     away_error,
     is_transient,
@@ -201,7 +202,7 @@ class Posts:
         try:
             if left := self._too_soon(at):
                 await self._sleep(left)
-            update = partial(self._api.write, "chat.update", PATIENCE, **_edit(at, message))
+            update = partial(self._update, at, message, PATIENCE)
             return isinstance(await self._keep_trying(update), Answered)
         finally:
             self._edit_ended(at)
@@ -213,10 +214,14 @@ class Posts:
         """
         if self._lasting:
             raise AwayError("edits that last go first")
-        result = await self._api.write("chat.update", 0.0, **_edit(at, message))
+        result = await self._update(at, message, 0.0)
         self._edit_ended(at)
         if not isinstance(result, Answered) and is_transient(result):
             raise away_error(result)
+
+    async def _update(self, at: Posted, message: Message, patience: float) -> Result:
+        where = {"channel": at.channel, "ts": at.ts}
+        return await self._api.write("chat.update", patience, **where, **as_arguments(message))
 
     def _too_soon(self, at: Posted) -> float:
         """Return after how many seconds a message may be edited again."""
@@ -229,10 +234,6 @@ class Posts:
         where = at.channel, at.ts
         self._edited[where] = asyncio.get_running_loop().time()
         self._edited.move_to_end(where)
-
-
-def _edit(at: Posted, message: Message) -> dict[str, object]:
-    return {"channel": at.channel, "ts": at.ts, **as_arguments(message)}
 
 
 def _posted(data: Mapping[str, object], channel: str) -> Posted | None:

@@ -18,7 +18,7 @@ from functools import partial
 from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType
 
 from bot.runtime.clock import sleep
-from bot.runtime.fast_json import decode
+from bot.runtime.fast_json import object_in
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
@@ -184,12 +184,7 @@ class SocketClient:
 
     def _handle(self, text: str, connection: _OpenConnection) -> None:
         """Handle hello and disconnect; start `take` for every envelope."""
-        try:
-            payload = decode(text)
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(payload, dict):
-            return
+        payload = object_in(text) or {}
         match payload:
             case {"envelope_id": str()}:
                 self._start(self._take(payload, partial(self._send, connection)))

@@ -102,9 +102,8 @@ class Threads:
 
     def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
         """Return the place of a reference or, without one, a private place."""
-        for parent in read_ref(ref):
-            words = self._words_in(parent.channel, request)
-            return self._thread(ref_of(parent), parent, words)
+        if ref and (parent := next(iter(read_ref(ref)), None)):
+            return self._thread(ref, parent, self._words_in(parent.channel, request))
         return self._private(request)
 
     async def find(self, request: Request, since: float) -> Thread | PrivatePlace:

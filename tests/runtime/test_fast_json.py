@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.runtime.fast_json import decode, encode
+from bot.runtime.fast_json import decode, encode, object_in
 
 _INTEGERS = st.integers(-(2**63), 2**64 - 1)
 _FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -73,3 +73,12 @@ def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
 def test_json_nested_too_deeply_is_a_recursion_error() -> None:
     with pytest.raises(RecursionError):
         decode("[" * 100_000)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b"7", b"null", b"\xff", "[" * 100_000])
+def test_what_holds_no_object_is_none(text: str | bytes) -> None:
+    assert object_in(text) is None
+
+
+def test_an_object_is_read_from_a_text_and_from_bytes() -> None:
+    assert object_in('{"a": 1}') == object_in(b'{"a": 1}') == {"a": 1}
