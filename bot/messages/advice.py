@@ -77,11 +77,11 @@ def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
 
 
 def wechat_said(words: Words, said: Said) -> str:
-    """Return WeChat's own words."""
-    if not said.errmsg:
-        return words("WeChat said {code}", code=said.errcode)
-    text = code(said.errmsg, ERRMSG_LIMIT)
-    return words("WeChat said {code} {text}", code=said.errcode, text=text)
+    """Return WeChat's own words and, for its support, the rid."""
+    rid = f"rid {code(said.rid)}" if said.rid else ""
+    text = code(said.errmsg, ERRMSG_LIMIT) if said.errmsg else ""
+    what = words("WeChat said {code}", code=said.errcode)
+    return " · ".join(filter(None, [f"{what} {text}".rstrip(), rid]))
 
 
 def where_it_broke(words: Words, link: Link) -> str:

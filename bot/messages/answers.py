@@ -60,7 +60,6 @@ def _footer(say: Words, outcome: Called) -> Part:
     line = " · ".join(
         [
             *([wechat_said(say, said)] if said else []),
-            *([f"rid {code(said.rid)}"] if said and said.rid else []),
             *([say("{count} tries", count=outcome.tries)] if outcome.tries > 1 else []),
             say("request {id}"),
         ]

@@ -22,7 +22,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.guidance import where_others_were_shared
-from bot.messages.advice import titled, what_to_do, who_acts
+from bot.messages.advice import titled, wechat_said, what_to_do, who_acts
 from bot.messages.answers import steps_after_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.decisions import NO_LONGER
@@ -149,13 +149,15 @@ def _group(words: Words, request: Request, group: Group, shared: int) -> str:
 
 
 def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str, str]:
-    """Return what happened, with WeChat's code, and who does what."""
-    say, guidance = words.about(request), outcome.guidance
+    """Return what happened, and who does what; then what WeChat said to the first of them, with its rid."""
+    say, said = words.about(request), outcome.said
     mark = "❌" if isinstance(outcome, Failed) else "❔"
-    code = words("WeChat said {code}", code=outcome.said.errcode) if outcome.said else None
-    title = " · ".join(filter(None, [f"{mark} *{titled(words, outcome)}*", code]))
-    advice = filter(None, [who_acts(say, outcome), what_to_do(say, guidance)])
-    return title, "\n".join(advice)
+    advice = (
+        who_acts(say, outcome),
+        what_to_do(say, outcome.guidance, said),
+        wechat_said(say, said) if said else None,
+    )
+    return f"{mark} *{titled(words, outcome)}*", "\n".join(filter(None, advice))
 
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:

@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain.batch import AtLimit, InDoubt, groups_of, tally_of
 from bot.domain.click import Act
 from bot.domain.outcome import (
+    ERRMSG_LIMIT,
     AfterShare,
     Cancelled,
     Failed,
@@ -38,7 +39,7 @@ from bot.messages.blocks import Part
 from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.outcomes import counts
-from bot.messages.words import Words
+from bot.messages.words import Words, code
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
 from tests.messages.checks import CHINESE_TYPOGRAPHY
@@ -49,7 +50,7 @@ from tests.messages.hostile import (
     check_that_nobody_is_mentioned,
     check_that_slack_accepts,
 )
-from tests.messages.samples import NOW
+from tests.messages.samples import NOW, RID
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
 APPIDS = tuple(f"wx{number:016x}" for number in range(1, 501))
@@ -309,11 +310,23 @@ def test_a_batch_has_the_mark_of_its_worst_outcome(ended: dict[str, int], mark: 
         assert said.text.startswith(mark)
 
 
-def test_each_group_of_failures_has_wechats_code() -> None:
-    outcomes = [Failed(for_code(code), Said(code, "", None)) for code in (41002, 41018, 99999)]
-    said = endings.answer(ENGLISH, BATCH, finished(*outcomes)).text
-    for code in (41002, 41018, 99999):
-        assert f"WeChat said {code} (" in said
+@in_each_language
+@pytest.mark.parametrize("kind", [Failed, Unknown])
+def test_each_group_of_failures_has_what_wechat_said_and_the_rid_to_post(
+    words: Words, kind: type[Failed | Unknown]
+) -> None:
+    errmsg = "&" * ERRMSG_LIMIT
+    with checks() as check:
+        for row in all_guidance():
+            with check(row.key):
+                end = finished(kind(row, Said(41002, errmsg, RID)))
+                (group,) = [
+                    part for part in endings.answer(words, BATCH, end).parts if RID in part.text
+                ]
+                assert f"41002 {code(errmsg, ERRMSG_LIMIT)} · rid `{RID}`" in group.text
+                for step in row.steps_with(errmsg):
+                    assert words.about(BATCH)(step) in group.text
+                assert f"`{APPIDS[19]}`" in str(group.block())
 
 
 def test_an_appid_is_listed_in_its_group_only() -> None:
