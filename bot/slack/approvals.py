@@ -1,7 +1,7 @@
 """The question to the approvers: posted in their channel or directly, with one reminder, and edited when it is decided."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from bot.domain.request import Request
@@ -19,7 +19,7 @@ from bot.slack.posts import Posts
 from bot.slack.private import raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import AwayError
+from bot.workflow.ports import AwayError, LinkTo
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
@@ -60,7 +60,7 @@ class Audience:
 class ApproverMessages:
     """Posts and edits the messages to the approvers of a request's rule.
 
-    `link` returns the URL of an earlier request's thread.
+    `link` is as in Ports, for an earlier request's thread.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ApproverMessages:
         posts: Posts,
         in_force: PolicyInForce,
         languages: Languages,
-        link: Callable[[str | None], str | None],
+        link: LinkTo,
         audience: Audience,
     ) -> None:
         self._posts = posts
@@ -90,7 +90,7 @@ class ApproverMessages:
         if rule is None:
             return None
         before = [
-            EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place))
+            EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
             for e in past
         ]
         words, posted_questions = self._languages.channel, list[Posted]()

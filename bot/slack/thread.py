@@ -116,10 +116,13 @@ class Threads:
                 return self.reopen(request, ref_of(replace(parent, root=root)))
         return self._private(request)
 
-    def link(self, ref: str | None) -> str | None:
-        """Return the URL of an answer's or a question's thread in Slack; None for a private place."""
+    def link(self, ref: str | None, *, own: bool) -> str | None:
+        """Return the URL of an answer's or a question's thread in Slack, if the reader can open it.
+
+        None for a private place, and for a direct message that is not the reader's `own`.
+        """
         messages = read_ref(ref)
-        if len(messages) != 1:
+        if len(messages) != 1 or (is_direct(messages[0].channel) and not own):
             return None
         return link_to(self._workspace_url, *messages)
 

@@ -14,7 +14,7 @@ from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import People
+from bot.workflow.ports import LinkTo, People
 from bot.workflow.ruling import approving_rule, review
 from bot.workflow.slash_command import line_of
 
@@ -39,7 +39,7 @@ class Home:
     people: People
     ledger: Ledger
     languages: Languages
-    link: Callable[[str | None], str | None]
+    link: LinkTo
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     version: str
 
@@ -80,9 +80,11 @@ class Home:
                 extra={"reason": str(error)},
             )
             return None
-        lines, stop = ([line_of(entry, self.link) for entry in some] for some in (past, stoppable))
+        lines, stop = (
+            [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
+        )
         decide = [
-            ToDecide(entry.request, entry.until or entry.created, self.link(entry.asked))
+            ToDecide(entry.request, entry.until or entry.created, self.link(entry.asked, own=True))
             for entry in waiting
         ]
         return Records(lines, decide, links, stop)

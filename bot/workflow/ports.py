@@ -125,6 +125,16 @@ class People(Protocol):
         """Tell whether anybody may decide about this requester's request; True if in doubt."""
 
 
+class LinkTo(Protocol):
+    """Links to the messages of an entry."""
+
+    def __call__(self, ref: str | None, *, own: bool) -> str | None:
+        """Return the URL of an entry's `place` or `asked`; None if there is none, or the reader cannot open it.
+
+        A direct message can be opened only if it is the reader's `own`.
+        """
+
+
 ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
 """Returns the readiness of an owner's env."""
 
@@ -137,8 +147,7 @@ class Ports:
     people: People
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]
-    link: Callable[[str | None], str | None]
-    """Returns the URL of an entry's `place` or `asked`, if there is one."""
+    link: LinkTo
     token_states: Callable[[], Awaitable[Sequence[LinkState]]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]

@@ -22,7 +22,7 @@ from bot.messages.words import Words
 from bot.policy.decide import explain, may_share_somewhere, owner_of, rights
 from bot.policy.kinds import Deny, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time, within
-from bot.workflow.ports import Ports
+from bot.workflow.ports import LinkTo, Ports
 from bot.workflow.ruling import decide_all
 from bot.workflow.submit import Intake
 
@@ -88,7 +88,9 @@ class SlashCommands:
         if found is None:
             return no_history(words)
         seen = [entry for entry in found if may_see(entry)]
-        return history(words, [line_of(entry, self._ports.link) for entry in seen], about)
+        return history(
+            words, [line_of(entry, self._ports.link, origin.user_id) for entry in seen], about
+        )
 
     async def _token_states(self, until: float) -> Sequence[LinkState]:
         """Return the states of the tokens; none if the ledger is down or too slow."""
@@ -105,7 +107,8 @@ def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry:
     )
 
 
-def line_of(entry: Entry, link: Callable[[str | None], str | None]) -> Line:
+def line_of(entry: Entry, link: LinkTo, reader: str) -> Line:
     """Return an entry as a line of a list."""
-    waiting = entry.state in {State.CONFIRMING, State.WAITING}
-    return Line(entry.request, entry.outcome, entry.created, link(entry.place), waiting)
+    request, waiting = entry.request, entry.state in {State.CONFIRMING, State.WAITING}
+    thread = link(entry.place, own=request.origin.user_id == reader)
+    return Line(request, entry.outcome, entry.created, thread, waiting)

@@ -123,7 +123,7 @@ class Intake:
         if isinstance(found, TooManyBatches):
             return as_dry_run(words, too_many_batches(words, request, MOST_WAITING))
         if found:
-            return as_dry_run(words, self._why_not(words, found, request.reason))
+            return as_dry_run(words, self._why_not(words, found, request))
         ready = await self.beforehand(words, request.owner, request.env, until)
         return dry_run(words, ruled, request) + ready
 
@@ -177,7 +177,7 @@ class Intake:
             case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
                 await self.note(kind, request.origin, facts(), until)
-                return self._why_not(words, found, request.reason if own else None)
+                return self._why_not(words, found, request, own=own)
             case AlreadyRetried():
                 return refused(words, NothingDone.RETRIED_ALREADY)
             case TooManyBatches():
@@ -188,10 +188,18 @@ class Intake:
                 assert_never(found)
 
     def _why_not(
-        self, words: Words, found: UnderWay | Undelivered | SharedBefore, reason: str | None
+        self,
+        words: Words,
+        found: UnderWay | Undelivered | SharedBefore,
+        request: Request,
+        *,
+        own: bool = True,
     ) -> Message:
+        """Say that `request` was made before; its requester reads that, unless somebody else retries for them."""
         entry = found.entry
-        earlier, link = entry.request, self._ports.link(entry.place)
+        earlier = entry.request
+        theirs = own and earlier.origin.user_id == request.origin.user_id
+        link = self._ports.link(entry.place, own=theirs)
         match found:
             case UnderWay():
                 return under_way(words, earlier, link)
@@ -201,7 +209,7 @@ class Intake:
                 return untold(words, earlier, answered)
             case SharedBefore():
                 ended = entry.ended or entry.created
-                return shared_before(words, earlier, ended, link, reason)
+                return shared_before(words, earlier, ended, link, request.reason if own else None)
             case _:
                 assert_never(found)
 

@@ -41,7 +41,9 @@ def approvals(api: SlackApi, sleep: Sleep, clock: Clock) -> Make:
     """A factory of the messages to the approvers of a rule."""
     audience = Audience(Channels(api, clock), Directory(api, TEAM, clock))
     posts = Posts(api, BOT, sleep)
-    link = lambda ref: ref and f"https://x/{ref}"  # noqa: E731  # two lines would say no more
+
+    def link(ref: str | None, *, own: bool) -> str | None:
+        return f"https://x/{ref}" if ref and not own else None
 
     def approvals(rule: Rule = RULE) -> ApproverMessages:
         in_force = PolicyInForce(Policy((rule,)))

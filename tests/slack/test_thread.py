@@ -673,7 +673,7 @@ def test_a_user_id_stands_for_the_direct_messages_with_the_bot() -> None:
     ]
 
 
-def test_only_a_thread_and_a_question_have_a_link(
+def test_only_a_thread_and_a_question_have_a_link_and_only_for_those_who_can_open_it(
     api: SlackApi, sleep: Sleep, clock: Clock
 ) -> None:
     threads = Threads(
@@ -683,13 +683,15 @@ def test_only_a_thread_and_a_question_have_a_link(
         LANGUAGES,
         "https://playground.slack.com/",
     )
-    link = threads.link("C0RELEASES/1700000000.000100")
+    link = threads.link("C0RELEASES/1700000000.000100", own=False)
     assert link == "https://playground.slack.com/archives/C0RELEASES/p1700000000000100"
-    inside = threads.link("C0RELEASES/1700000000.000100/1690000000.000200")
+    inside = threads.link("C0RELEASES/1700000000.000100/1690000000.000200", own=False)
     assert inside == f"{link}?thread_ts=1690000000.000200&cid=C0RELEASES"
-    assert threads.link("D1/1.2 D2/1.3") is None
-    assert threads.link("private") is None
-    assert threads.link(None) is None
+    assert threads.link("D1/1.2", own=True) == "https://playground.slack.com/archives/D1/p12"
+    assert threads.link("D1/1.2", own=False) is None
+    assert threads.link("D1/1.2 D2/1.3", own=True) is None
+    assert threads.link("private", own=True) is None
+    assert threads.link(None, own=True) is None
 
 
 @pytest.mark.parametrize("channel", [RELEASES, "D0BOT"])

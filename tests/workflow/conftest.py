@@ -93,7 +93,7 @@ def ports(
         members,
         ledger,
         process,
-        lambda ref: ref,
+        lambda ref, *, own: ref if own else None,
         no_states,
         runtime.new_id,
         tasks.start,

@@ -47,7 +47,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import CHINESE, ENGLISH
-from tests.rig import ALLOW, APPROVE, Rig, approved_by
+from tests.rig import ALLOW, APPROVE, SECOND, Rig, approved_by
 from tests.said import CANNOT_TELL, DENIED, USABLE
 from tests.workflow.conftest import Members
 
@@ -349,6 +349,20 @@ async def test_an_earlier_share_is_repeated_only_on_demand(
     assert said(again).startswith("On it")
     await soon(lambda: states(database) == ["ended", "ended"])
     assert len(wechat.calls) == 2
+
+
+async def test_only_who_can_open_a_direct_message_gets_a_link_to_the_answer_there(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        conversation = rig.slack.direct_message(REQUESTER)
+        assert conversation is not None
+        await rig.ask(channel=conversation.id)
+        await rig.over()
+        for text in (ASK, f"{ASK} --dry-run", "history prod-1"):
+            assert "thread>" in await rig.ask(text)
+            told = await rig.ask(text, SECOND)
+            assert f"<@{REQUESTER}>" in told
+            assert "thread>" not in told
+        assert f"Only <@{REQUESTER}> got the answer." in await rig.ask(user=SECOND)
 
 
 async def test_a_dry_run_says_that_the_env_was_shared_before(rig: Rig) -> None:
