@@ -3,7 +3,7 @@
 from enum import Enum
 
 from bot.command.grammar import SLASH_COMMAND
-from bot.messages.blocks import Message, message, small
+from bot.messages.blocks import Message, Part, message, small
 from bot.messages.words import Words, code, msgid
 
 
@@ -73,9 +73,10 @@ def broken(words: Words, reference: str) -> Message:
 
 
 def only_you(words: Words, begun: Message, why: NoThread) -> Message:
-    """Add to `begun` why there is no thread, and where the answer will be."""
+    """Add to `begun` why there is no thread, and where the answer will be; without the bar, which would stand still."""
+    still = message(*(part for part in begun.parts if not (isinstance(part, Part) and part.drawn)))
     there = words("The answer comes by direct message. {why}", why=words(why.value))
-    return begun + message(small(there))
+    return still + message(small(there))
 
 
 def elsewhere(words: Words, begun: Message) -> Message:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -6,6 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bot.domain.click import Act
 from bot.domain.language import Language
 from bot.domain.outcome import (
     AfterShare,
@@ -51,6 +53,7 @@ from tests.conftest import (
     without_history,
 )
 from tests.languages import CHINESE, ENGLISH, LANGUAGES
+from tests.rig import has_button
 
 GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
 STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
@@ -949,6 +952,10 @@ async def test_the_progress_of_a_batch_is_not_shown_in_private_places(
 ) -> None:
     request = replace(request_of(slack, "C0SECRET"), appid="", appids=BATCH)
     place = await opened(threads, request)
+    [shown] = slack.shown_to(REQUESTER)
+    assert "0 of 2" not in shown.text
+    assert "░" not in json.dumps(shown.blocks, ensure_ascii=False)
+    assert has_button(shown, Act.CANCEL.value)
     before = len(slack.calls), len(slack.messages)
     await place.progress(request, HALF, None)
     assert (len(slack.calls), len(slack.messages)) == before
