@@ -113,12 +113,15 @@ def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
     )
 
 
-_LEFT_OUT: Final[Mapping[SkipReason, tuple[str, str | None]]] = {
+_LEFT_OUT: Final[Mapping[SkipReason, tuple[str, str]]] = {
     SkipReason.SHARED_BEFORE: (
         msgid("✅ *Shared before, so left out*"),
         msgid("`--again` shares them all the same."),
     ),
-    SkipReason.UNDER_WAY: (msgid("🚫 *Being shared by another request, so left out*"), None),
+    SkipReason.UNDER_WAY: (
+        msgid("🚫 *Being shared by another request, so left out*"),
+        msgid("{history} tells how that one ends. If it fails, send the command again."),
+    ),
 }
 """Why some appids were left out, and what to do about it."""
 
@@ -134,10 +137,11 @@ def _group(words: Words, request: Request, group: Group, shared: int) -> str:
             title, advice = _failed(words, request, outcome)
         case Skipped(why):
             told, hint = _LEFT_OUT[why]
-            title, advice = words(told), words(hint) if hint else ""
+            title = words(told)
+            advice = words(hint, history=code(f"/share-env history {group.appids[0]}"))
         case Cancelled(by):
             title = words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
-            advice = ""
+            advice = words("To share it after all, send the command again.")
         case Stopped():
             title = words("🚫 *Stopped by the policy*")
             command = why_command(group.appids[0], request.env)

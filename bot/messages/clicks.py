@@ -9,7 +9,7 @@ from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.outcomes import became
 from bot.messages.request import why_command
-from bot.messages.rules import PASSING, UNREADABLE, approvers, unread, who_can_fix
+from bot.messages.rules import UNREADABLE, approvers, unread, who_can_fix
 from bot.messages.words import Words, code, how_many, mention, msgid, when
 from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Rule, Unreadable
 
@@ -115,34 +115,21 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
 
 
 def cannot_tell(
-    words: Words, user_id: str, trouble: Unreadable, group: str | None = None, *, clicked: bool
+    words: Words, user_id: str, trouble: Unreadable, group: str | None = None
 ) -> Message:
-    """Say that Slack did not return this user, who `clicked` or else asked, or who is in `group`; and what helps."""
+    """Say that Slack did not return this user, or who is in `group`; and what helps."""
     who = mention(user_id)
-    if trouble not in PASSING:
-        why = unread(words, group, trouble) if group else words(UNREADABLE[trouble])
-        no = words(
-            "Slack does not tell me enough about {who}, so I did nothing: {why}.", who=who, why=why
-        )
-        return message(no, who_can_fix(words, trouble))
-    if clicked:
-        return message(
-            words(
-                "I could not find out from Slack who you are, so I did nothing. Please click again in a minute."
-            )
-        )
-    return message(
-        words(
-            "I could not find out from Slack who {who} is, so I did nothing. Please click again in a minute.",
-            who=who,
-        )
+    why = unread(words, group, trouble) if group else words(UNREADABLE[trouble])
+    no = words(
+        "Slack does not tell me enough about {who}, so I did nothing: {why}.", who=who, why=why
     )
+    return message(no, who_can_fix(words, trouble))
 
 
 def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
     """Say that Slack did not return the requester, or who is in one of their groups; and what helps."""
     group = doubt.group if isinstance(doubt, GroupUnreadable) else None
-    return cannot_tell(words, user_id, doubt.trouble, group, clicked=False)
+    return cannot_tell(words, user_id, doubt.trouble, group)
 
 
 def cancelled(words: Words, request: Request) -> Message:

@@ -119,7 +119,7 @@ _WHY: Final[Mapping[Kind, tuple[str, str]]] = {
     ),
     "approval": (
         msgid("⌛ *No approver decided in time.* Nothing was shared."),
-        msgid("Talk to an approver, then try again."),
+        msgid("Talk to an approver, then try again. If you know none, ask {contact}."),
     ),
     Ground.NOT_ALLOWED: (
         msgid("🚫 *The policy does not allow this any more.* Nothing was shared."),

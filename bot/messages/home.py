@@ -20,7 +20,7 @@ LISTED = 10
 _REASON_LIMIT = 300  # characters; a page may have 250,000 bytes
 _BROKEN = {
     Link.TICKET: msgid("there is no good ticket from WeChat"),
-    Link.PLATFORM: msgid("the platform's own token is not good"),
+    Link.PLATFORM: msgid("there is trouble with the platform's own token"),
 }
 
 
@@ -137,8 +137,8 @@ def _broken(words: Words, links: Sequence[LinkState]) -> list[str]:
     """Return which links of the token chain have trouble; for owners' tokens only their number."""
     bad = sum(state.link is Link.OWNER and not is_well(state) for state in links)
     told = words.count(
-        "the token of {count} owner is not good",
-        "the tokens of {count} owners are not good",
+        "there is trouble with the token of {count} owner",
+        "there is trouble with the tokens of {count} owners",
         bad,
     )
     above = (

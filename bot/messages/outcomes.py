@@ -125,7 +125,8 @@ def mark(outcome: Outcome) -> str:
         return "❔"
     if tally.cancelled or tally.stopped:
         return "❌" if tally.shared else "🚫"
-    return "✅"
+    waits = any(group.outcome == Skipped(SkipReason.UNDER_WAY) for group in outcome.groups)
+    return "🚫" if waits and not tally.shared else "✅"
 
 
 def state(words: Words, outcome: Outcome) -> str:

@@ -36,8 +36,7 @@ class ClickContext:
 
     def cannot_tell(self, trouble: Unreadable, group: str | None = None) -> "Reply":
         """Return the reply that Slack did not return who clicked, or who is in `group`."""
-        user_id = self.click.user_id
-        return Reply(cannot_tell(self.words, user_id, trouble, group, clicked=True))
+        return Reply(cannot_tell(self.words, self.click.user_id, trouble, group))
 
     def unread(self, person: Person, groups: frozenset[str]) -> "Reply | None":
         """Return the reply that Slack did not return who is in one of these groups; None if it did."""

@@ -145,7 +145,7 @@ ORDERS: dict[Fault, Action] = {
     ): click_before_its_request,
 }
 AT_A_CLICK = "`usergroups.list` at a click:"
-SILENCE = Fault("Slack", f"{AT_A_CLICK} silence", "I could not find out from Slack who you are")
+SILENCE = Fault("Slack", f"{AT_A_CLICK} silence", "Slack does not tell me enough about")
 SAID = {LATER: "Slack asked me to slow down"}
 GROUPS: dict[Fault, Trouble] = {
     **{

@@ -92,6 +92,7 @@ FINISHED = {
     "stopped midway": Finished(
         Tally(100, shared=40, stopped=60), groups_of([(appid, Stopped()) for appid in APPIDS[:60]])
     ),
+    "left to another": finished(BEFORE, UNDER_WAY),
     "one failed": Finished(Tally(2, shared=1, failed=1), (Group(Failed(BUSY), APPIDS[:1]),)),
     "called again": replace(finished(Shared()), called_again=APPIDS[:20]),
     "many kinds": finished(*(Failed(row) for row in all_guidance()[:7])),
@@ -308,6 +309,18 @@ def test_a_batch_has_the_mark_of_its_worst_outcome(ended: dict[str, int], mark: 
     end = Finished(Tally(3, **ended))
     for said in (endings.parent(ENGLISH, BATCH, end), endings.answer(ENGLISH, BATCH, end)):
         assert said.text.startswith(mark)
+
+
+def test_a_batch_of_which_others_share_everything_does_not_look_shared() -> None:
+    for outcomes, mark in [
+        ((UNDER_WAY,), "🚫"),
+        ((BEFORE, UNDER_WAY), "🚫"),
+        ((BEFORE,), "✅"),
+        ((Shared(), UNDER_WAY), "✅"),
+    ]:
+        end = finished(*outcomes)
+        assert endings.parent(ENGLISH, BATCH, end).text.startswith(mark)
+        assert endings.answer(ENGLISH, BATCH, end).text.startswith(mark)
 
 
 @in_each_language

@@ -176,12 +176,12 @@ def without_request(words: Words) -> dict[str, Message]:
         "confirmed meanwhile": say.refused(words, say.NothingDone.CONFIRMED_MEANWHILE, ONE),
         "no member": say.refused(words, say.NothingDone.NOT_A_MEMBER),
         **{
-            f"cannot tell {whose}": say.cannot_tell(words, "U1REQUESTER", why, of, clicked=clicked)
-            for whose, why, of, clicked in [
-                ("who", Unreadable.SLACK_DOWN, None, True),
-                ("the requester", Unreadable.RATE_LIMITED, None, False),
-                ("who for good", Unreadable.MISSING_SCOPE, None, True),
-                ("who is in a group", Unreadable.NOT_FOUND, "S1", False),
+            f"cannot tell {whose}": say.cannot_tell(words, "U1REQUESTER", why, of)
+            for whose, why, of in [
+                ("who", Unreadable.SLACK_DOWN, None),
+                ("who for good", Unreadable.MISSING_SCOPE, None),
+                ("who is in a group", Unreadable.NOT_FOUND, "S1"),
+                ("who is in a group now", Unreadable.RATE_LIMITED, "S1"),
             ]
         },
         "not recorded": say.refused(words, say.NothingDone.NOT_RECORDED),

@@ -203,7 +203,7 @@ def test_after_an_expiry_the_button_to_try_again_is_named_only_while_it_is_there
 
 def test_a_person_who_cannot_be_looked_up_is_told_so_and_not_that_they_may_not() -> None:
     assert step_of(Act.CONFIRM, context(CONFIRMING, NOT_TOLD)) == Reply(
-        say.cannot_tell(ENGLISH, "U1", NOT_TOLD, clicked=True)
+        say.cannot_tell(ENGLISH, "U1", NOT_TOLD)
     )
 
 
@@ -265,9 +265,7 @@ def test_a_person_whose_groups_are_unreadable_is_not_told_that_they_may_not_canc
     group: str,
 ) -> None:
     doubted = context(WAITING, person("U5", group), FOUR)
-    assert step_of(Act.CANCEL, doubted) == Reply(
-        say.cannot_tell(ENGLISH, "U5", NOT_TOLD, clicked=True)
-    )
+    assert step_of(Act.CANCEL, doubted) == Reply(say.cannot_tell(ENGLISH, "U5", NOT_TOLD, group))
     stranger = person("U5", "S7")  # a group that matters only for other requests
     assert step_of(Act.CANCEL, context(WAITING, stranger, FOUR)) == Reply(
         say.refused(ENGLISH, say.NothingDone.NOT_FOR_CANCEL, ONE)
@@ -309,7 +307,7 @@ def test_a_person_whose_group_slack_does_not_know_is_not_sent_to_click_again(act
     [
         (Unreadable.MISSING_SCOPE, FOUR, "I lack a scope"),
         (Unreadable.MISSING_SCOPE, PLAIN, "I lack a scope"),
-        (NOT_TOLD, PLAIN, "click again"),
+        (NOT_TOLD, PLAIN, "try again in a minute"),
         (
             replace(person("U1"), unreadable={"S9": Unreadable.PAID_PLAN}),
             replace(FOUR, groups=frozenset({"S9"})),
