@@ -15,7 +15,7 @@ from bot.messages.words import Words, code, msgid, sentences, steps
 def accepted(words: Words, request: Request) -> Announcement:
     """Tell the requester at once that the bot has accepted the request."""
     say = words.about(request)
-    said = say("On it: sharing {env} with {receivers}. The answer follows here. Request {id}.")
+    said = say("On it: sharing {env} with {receivers}. The answer follows. Request {id}.")
     return Announcement((Part(said),))
 
 

@@ -18,6 +18,7 @@ Block = dict[str, object]
 
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
+COPIED_LIMIT = SECTION_LIMIT - 100
 _LABEL_LIMIT = 75
 
 
@@ -51,16 +52,15 @@ class Copied:
     """A line to copy, in a block of its own, so that nothing else is copied with it."""
 
     line: str
-    most: int
 
     @property
     def text(self) -> str:
         """The line for the message's text."""
-        return code(self.line, self.most)
+        return code(self.line, COPIED_LIMIT)
 
     def block(self) -> Block:
         """Return the line as Block Kit."""
-        line = {"type": "text", "text": shortened(self.line, self.most)}
+        line = {"type": "text", "text": shortened(self.line, COPIED_LIMIT)}
         return {
             "type": "rich_text",
             "elements": [{"type": "rich_text_preformatted", "elements": [line]}],

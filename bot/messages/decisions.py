@@ -71,7 +71,7 @@ def sent_to_approvers(words: Words, request: Request) -> Announcement:
     say = words.about(request)
     said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
-        "The answer follows here. Request {id}."
+        "The answer follows. Request {id}."
     )
     return Announcement((Part(said),))
 

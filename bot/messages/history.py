@@ -13,7 +13,6 @@ from bot.messages.outcomes import state
 from bot.messages.words import Words, bullets, code, mention, msgid, when
 
 _LISTED = 15
-_COPIED_LIMIT = 500  # longer than any command with the longest env and reason
 _LIST_ROOM = 2700  # characters of one section's 3000
 
 
@@ -50,7 +49,7 @@ def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
     """Say that the same share was made before, and how to repeat it; `reason` is the new request's."""
-    line = Copied(again_line(earlier.appid, earlier.env, reason), _COPIED_LIMIT)
+    line = Copied(again_line(earlier.appid, earlier.env, reason))
     say = words.about(earlier)
     return message(
         say(

@@ -32,11 +32,10 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
-from bot.messages.blocks import SECTION_LIMIT, Copied, Message, message, small
+from bot.messages.blocks import COPIED_LIMIT, Copied, Message, message, small
 from bot.messages.words import Mrkdwn, Words, as_typed, code, escape, listed, msgid, sentences
 
 _LINE_LIMIT = 500
-_COPIED_LIMIT = SECTION_LIMIT - 100
 
 SENTENCES: Final[Mapping[type[Mistake], str]] = {
     UnclosedQuote: msgid("A quotation mark is never closed."),
@@ -97,8 +96,8 @@ def misread(words: Words, wrong: Misread) -> Message:
 
 def _way_on(words: Words, wrong: Misread) -> tuple[str | Copied, ...]:
     """Return the line to copy if it fits as a whole; without such a command, who can do it."""
-    if wrong.instead and len(escape(wrong.instead)) <= _COPIED_LIMIT:
-        return words("Try this instead:"), Copied(wrong.instead, _COPIED_LIMIT)
+    if wrong.instead and len(escape(wrong.instead)) <= COPIED_LIMIT:
+        return words("Try this instead:"), Copied(wrong.instead)
     match wrong.mistake:
         case OnlyShares():
             return (_taken_away(words),)

@@ -36,7 +36,6 @@ from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Part
-from bot.messages.decisions import confirmation
 from bot.messages.history import Line, history
 from bot.messages.outcomes import counts
 from bot.messages.words import Words, code
@@ -50,7 +49,7 @@ from tests.messages.hostile import (
     check_that_nobody_is_mentioned,
     check_that_slack_accepts,
 )
-from tests.messages.samples import NOW, RID
+from tests.messages.samples import RID
 
 ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
 APPIDS = tuple(f"wx{number:016x}" for number in range(1, 501))
@@ -103,7 +102,6 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     """Return every message about a batch, by name."""
     return {
         "accepted": accepted(words, request),
-        "confirmation": confirmation(words, request, NOW),
         "begun": endings.parent(words, request, None),
         "at 0": progress(words, request, Tally(500), None),
         "half way": progress(words, request, Tally(500, shared=240, failed=10), None),
