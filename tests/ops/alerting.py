@@ -34,12 +34,16 @@ def scrape(text: str) -> Scrape:
     return found
 
 
-def firing(before: Scrape, after: Scrape, folder: Path, grow: str = "") -> set[str]:
+def firing(
+    before: Scrape, after: Scrape, folder: Path, grow: str = "", up: int | None = 1
+) -> set[str]:
     """Return the alerts that fire within ten minutes of the change between the two scrapes.
 
-    A gauge whose name is `grow` keeps growing by one each second.
+    A gauge whose name is `grow` keeps growing by one each second. `up` is whether Prometheus reached the bot; None if it
+    does not know of any.
     """
-    series = [{"series": f"up{{{_WHERE}}}", "values": f"1x{_AFTER}"}]
+    known = () if up is None else (up,)
+    series = [{"series": f"up{{{_WHERE}}}", "values": f"{each}x{_AFTER}"} for each in known]
     for name, value in after.items():
         then = f"{value:g}+60x{_AFTER}" if grow and name.startswith(grow) else f"{value:g}x{_AFTER}"
         series.append({"series": name, "values": f"{before.get(name, 0.0):g}x{_BEFORE} {then}"})

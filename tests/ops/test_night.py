@@ -288,3 +288,10 @@ async def test_a_healthy_bot_sets_off_no_alert(
     _, readyz, fires, _ = await looked_at(night, Broken(), runtime, caplog)
     assert '"status": "ok"' in readyz
     assert fires == set()
+
+
+@pytest.mark.parametrize("up", [0, None], ids=["stopped", "not scraped"])
+def test_a_bot_that_prometheus_does_not_reach_sets_off_an_alert(
+    tmp_path: Path, up: int | None
+) -> None:
+    assert firing({}, {}, tmp_path, up=up) == {"ShareEnvNotReady"}
