@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Engine, create_engine, delete, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    or_,
+    select,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -70,7 +80,15 @@ def open_for_audit(url: str) -> Engine:
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
     # Without a pool no connection stays open, so the engine need not be disposed.
     reaching = {} if path else REACHING
-    return create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=reaching)
+    engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=reaching)
+    if not path:
+        event.listen(engine, "begin", _without_time_limit)
+    return engine
+
+
+def _without_time_limit(connection: Connection) -> None:
+    """Lift the limit that the database has behind PgBouncer: the whole table may be searched."""
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def read(

@@ -346,6 +346,18 @@ def test_an_audit_waits_no_longer_for_a_server_than_the_bot(on_postgresql: Datab
     assert known["tcp_user_timeout"] == "2000"
 
 
+def test_an_audit_of_a_large_ledger_has_no_time_limit(on_postgresql: Database) -> None:
+    name = on_postgresql.engine.url.database
+    as_for_pgbouncer = f"ALTER DATABASE {name} SET statement_timeout = 1500"
+    PostgreSQL.execute(on_postgresql.url, as_for_pgbouncer)
+    try:
+        with open_for_audit(on_postgresql.url).connect() as connection:
+            limit = connection.scalar(text("SHOW statement_timeout"))
+    finally:
+        PostgreSQL.execute(on_postgresql.url, f"ALTER DATABASE {name} RESET statement_timeout")
+    assert limit == "0"
+
+
 def test_a_database_without_a_ledger_is_reported_in_one_sentence(database: Database) -> None:
     database.open()
     database.let_go()
