@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import assert_never
 
 from bot.domain.language import Language
 from bot.locale import languages
@@ -23,7 +22,6 @@ from bot.policy.decide import (
 )
 from bot.policy.errors import quoted
 from bot.policy.kinds import (
-    Allow,
     Ask,
     Decision,
     Deny,
@@ -137,17 +135,9 @@ class Explanation:
 
 
 def _word(decision: Decision) -> str:
-    match decision:
-        case Allow():
-            return "allow"
-        case NeedsConfirmation():
-            return "confirm"
-        case NeedsApproval():
-            return "approve"
-        case Deny():
-            return "deny"
-        case _:
-            assert_never(decision)
+    if isinstance(decision, NeedsConfirmation):
+        return "confirm"
+    return "deny" if isinstance(decision, Deny) else decision.rule.effect.value
 
 
 def _decided(decision: Decision) -> str:

@@ -63,11 +63,18 @@ def test_a_table_escapes_characters_that_could_forge_a_row(
     ]
 
 
-def test_a_json_line_escapes_them_and_keeps_its_value(capsys: pytest.CaptureFixture[str]) -> None:
-    write_rows([{"comment": f"{FORGED}\U000e0041"}], "jsonl")
+@pytest.mark.parametrize(
+    "text",
+    [f"{FORGED}\U000e0041", "a\x7fb", "a\u202eb"],
+    ids=["all", "alone in ASCII", "alone beyond ASCII"],
+)
+def test_a_json_line_escapes_them_and_keeps_its_value(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    write_rows([{"comment": text}], "jsonl")
     (line,) = capsys.readouterr().out.split("\n")[:-1]
     assert line.isprintable()
-    assert json.loads(line) == {"comment": f"{FORGED}\U000e0041"}
+    assert json.loads(line) == {"comment": text}
 
 
 @pytest.mark.parametrize(
