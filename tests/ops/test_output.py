@@ -1,6 +1,7 @@
 import csv
 import errno
 import json
+import logging
 import os
 import sys
 from io import StringIO
@@ -89,6 +90,22 @@ def test_csv_protects_a_formula_behind_blanks_and_line_breaks(
     _, cell, plain, *blank = csv.reader(StringIO(capsys.readouterr().out, newline=""))
     assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1"])
     assert blank == [["'\tx"], ["'\rx"]]
+
+
+class Late(logging.Handler):
+    """Writes only when it is flushed, as the log's thread may."""
+
+    def flush(self) -> None:
+        """Write what was logged."""
+        sys.stderr.write("the log\n")
+
+
+def test_a_complaint_comes_after_what_was_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [Late()])
+    complain(["the sentence"])
+    assert capsys.readouterr().err == "the log\nthe sentence\n"
 
 
 class Full(StringIO):
