@@ -213,6 +213,10 @@ def test_a_known_secret_that_is_a_word_is_hidden_as_a_separate_word_only(marked:
     assert Redactor(("postgres",)).clean(line) == expected
 
 
+def test_a_known_secret_of_letters_too_long_for_a_word_is_hidden_within_others() -> None:
+    assert Redactor(("abcdefghijklmnop",)).clean("xabcdefghijklmnopy") == "x[hidden]y"
+
+
 def test_a_known_secret_that_equals_a_settings_name_does_not_hide_the_name() -> None:
     assert Redactor(("secret",)).clean("client_secret=abc") == "client_[hidden]=[hidden]"
 
