@@ -131,6 +131,7 @@ def test_a_command_next_to_the_unit_runs_as_the_same_user_with_the_same_settings
     given = dict(re.findall(r"-p (\w+)=(\S+)", command))
     assert given == {name: unit[name] for name in given}
     assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile"} <= given.keys()
+    assert given["ProtectHome"] == "yes"  # else the doctor could read a policy that the bot cannot
 
 
 @dataclass(frozen=True)

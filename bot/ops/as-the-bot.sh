@@ -1,6 +1,7 @@
 #!/bin/sh
-# Run a command of the bot beside the unit, as the same user, with its settings and its ledger: only root can, so
-# whoever else types it is asked by sudo. README's command installs it as /usr/local/bin/share-env-bot.
+# Run a command of the bot beside the unit, as the same user, with its settings and its ledger, and without /home, so
+# that the doctor sees what the unit sees. Only root can, so whoever else types it is asked by sudo. README's command
+# installs it as /usr/local/bin/share-env-bot.
 settings=/etc/share-env-bot.env
 
 fail() {
@@ -25,6 +26,7 @@ systemd-run "$how" --wait --collect --quiet \
   -p StateDirectoryMode=0700 \
   -p WorkingDirectory=/var/lib/share-env-bot \
   -p EnvironmentFile="$settings" \
+  -p ProtectHome=yes \
   /opt/share-env-bot/.venv/bin/share-env-bot "$@"
 code=$?
 # From 200 on they are systemd's own. 203: it may not execute the file, or the Python that it names; 255: a signal ended it.

@@ -67,7 +67,10 @@ def content_of(path: Path) -> Content:
         content = _bytes_of(path)
     except OSError as error:
         why = error.strerror or type(error).__name__
-        return NoText(why, "Put it there, let the bot's user read it, or correct the path.")
+        return NoText(
+            why,
+            "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
+        )
     if content is None:
         return NoText("it is not a file", "Correct the path: it has to name the file itself.")
     if len(content) > _MOST_BYTES:

@@ -247,7 +247,7 @@ def unreadable(path: Path) -> None:
     path.symlink_to("/proc/self/mem")  # which even root cannot read at its beginning
 
 
-NOT_THERE = "Put it there, let the bot's user read it, or correct the path."
+NOT_THERE = "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
 NO_FILE = "Correct the path: it has to name the file itself."
 
 

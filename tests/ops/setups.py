@@ -555,7 +555,7 @@ BROKEN: dict[str, Broken] = {
     "a missing policy file": Broken(
         "settings",
         "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
-        "Put it there, let the bot's user read it, or correct the path.",
+        "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
         {"POLICY_FILE": "/no/such/policy.toml", "SHARE_ENV_ALLOWED_GROUPS": None},
     ),
     "a policy file that is not TOML": policy(

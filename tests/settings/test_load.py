@@ -264,7 +264,7 @@ def test_a_policy_file_is_read(directory: Path, name: str, given: str, mark: byt
         (Path.mkdir, "it is not a file. Correct the path: it has to name the file itself."),
         (
             lambda path: path.symlink_to("nothing"),
-            "No such file or directory. Put it there, let the bot's user read it, or correct the path.",
+            "No such file or directory. Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
         ),
     ],
     ids=["a folder", "a link to nothing"],
@@ -426,7 +426,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             f"There is a policy file (no.toml) {ONE_WAY.replace('the file.', 'POLICY_FILE.')}",
             (
                 "The policy file “no.toml” cannot be read: No such file or directory. "
-                "Put it there, let the bot's user read it, or correct the path."
+                "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
             ),
         ],
     ),
