@@ -106,6 +106,7 @@ SECRETS = {
     "value-that-is-cut-off": "{'secret': '«abc def»\nnext",
     "value-cut-off-in-json-within-json": r'{"body": "{\"token\": \"«abc def»", "a": 1}',
     "parameters-in-a-list": "[('access_token', '«abc, d»'), ('lang', 'zh')]",
+    "items-of-a-longer-list": '["lang", "zh", "access_token", "«abc»"]',
     "ticket-by-its-shape": "got «ticket@@@AbC-1.»",
     "refresh-token-by-its-shape": "%22«refreshtoken%40%40%40AbC%22»",
     "connection-string": "host=h user=u password=«p@ss-word» dbname=d",
