@@ -168,6 +168,7 @@ def wrapper(tmp_path: Path) -> Wrapper:
     wrapper = Wrapper(tmp_path)
     wrapper.says("share-env-bot", script.replace("/etc/share-env-bot.env", str(settings)))
     wrapper.says("id", "echo 0")
+    wrapper.says("stat", "echo -rw-------")
     wrapper.says("systemd-run", 'echo systemd-run "$@"')
     return wrapper
 
@@ -183,6 +184,15 @@ def test_the_command_that_the_readme_installs_runs_as_the_right_user(wrapper: Wr
     wrapper.says("sudo", 'echo sudo "$@"')
     asked = f"sudo -- {wrapper.folder}/share-env-bot audit --user U 1\n"
     assert wrapper.typed("audit", "--user", "U 1") == (0, asked)
+
+
+def test_the_command_warns_of_settings_that_others_may_read(wrapper: Wrapper) -> None:
+    wrapper.says("stat", "echo -rw-r-----")
+    code, said = wrapper.typed("doctor")
+    settings = wrapper.folder / "share-env-bot.env"
+    warning, ran, _ = said.split("\n")
+    assert (code, warning) == (0, f"Others may read {settings}. Run chmod 600 {settings}.")
+    assert ran.startswith("systemd-run ")
 
 
 def test_what_is_written_to_a_file_or_another_program_gets_no_terminals_line_ends(

@@ -17,6 +17,10 @@ case "$1" in
 '' | run) fail "The unit runs the bot: systemctl start share-env-bot" 2 ;;
 esac
 [ -f "$settings" ] || fail "There is no $settings. Copy .env.example there (install -m 600), and fill it in." 2
+case "$(stat -c %A "$settings")" in
+-???------) ;;
+*) echo "Others may read $settings. Run chmod 600 $settings." >&2 ;;
+esac
 # A terminal for both, or none: systemd-run ends lines with \r\n on one, which no file and no other program wants.
 [ -t 0 ] && [ -t 1 ] && how=--pty || how=--pipe
 systemd-run "$how" --wait --collect --quiet \
