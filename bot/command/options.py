@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from bot.command.correction import corrected_line, nearest_option, wrong_reason
 from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options, is_env
@@ -12,6 +12,7 @@ from bot.command.tokenizer import Word
 from bot.command.vocabulary import names_reason, subcommand
 
 _UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
+_REFUSED = re.compile("-+no-|.*=(?:false|no|off|0)$", re.IGNORECASE)
 _A_PAIR = 2
 _GUESSED = 5
 
@@ -49,7 +50,7 @@ def split_options(words: Sequence[Word]) -> Split:
             wrong = wrong or MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
     if not wrong and options.reason and (fault := wrong_reason(options.reason)):
         wrong = MistakeError(fault, corrected_line(found, options))
-    return _unknown(unknown, plain, options) if unknown else wrong or (found, options)
+    return _unknown(unknown, words, options) if unknown else wrong or (found, options)
 
 
 def _is_unknown(word: str) -> bool:
@@ -58,12 +59,13 @@ def _is_unknown(word: str) -> bool:
     return word.startswith("-") and (name not in OPTIONS or (name in FLAGS and bool(value)))
 
 
-def _unknown(words: list[str], plain: list[str], options: Options) -> MistakeError:
+def _unknown(unknown: list[str], words: Sequence[Word], options: Options) -> MistakeError:
     """Return the mistake of options that do not exist; the line has what the first few most likely mean."""
-    unknown = list(dict.fromkeys(words))
-    near = [nearest_option(word.partition("=")[0]) for word in unknown[:_GUESSED]]
+    plain = [word.text for word in words]
+    unknown = list(dict.fromkeys(unknown))
+    near = [_meant(word) for word in unknown[:_GUESSED]]
     guess = Options(
-        options.reason or (BLANK_REASON if "reason" in near else None),
+        options.reason or (_misspelt_reason(words) if "reason" in near else None),
         options.dry_run or "dry-run" in near,
         options.again or "again" in near,
     )
@@ -72,6 +74,22 @@ def _unknown(words: list[str], plain: list[str], options: Options) -> MistakeErr
     right = corrected_line([each for each in plain if not (part and is_env(each))], guess)
     first, *others = unknown
     return MistakeError(UnknownOption(first, near[0] and f"--{near[0]}", tuple(others)), right)
+
+
+def _meant(word: str) -> str | None:
+    """Return the option that a word most likely means; `--again=false` means none, but a dry run stays one."""
+    near = nearest_option(word.partition("=")[0])
+    return None if near != "dry-run" and _REFUSED.match(word) else near
+
+
+def _misspelt_reason(words: Sequence[Word]) -> str:
+    """Return what stands behind a misspelt `--reason`, or the placeholder."""
+    for word, behind in pairwise([*words, Word("--")]):
+        if names_reason(word.text) and not word.quoted:
+            value = word.text.partition("=")[2]
+            follows = behind.quoted or not behind.text.startswith("-")
+            return value or (follows and behind.text) or BLANK_REASON
+    return BLANK_REASON
 
 
 def _value_behind(rest: Iterator[Word]) -> str | None:

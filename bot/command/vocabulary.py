@@ -67,7 +67,7 @@ def without_fillers(words: Iterable[str]) -> list[str]:
 
 def names_reason(word: str) -> bool:
     """Return whether `word` is the option `--reason` or a misspelling of it."""
-    return word.startswith("--r") and sense(word) is not Sense.REVERSE
+    return bool(re.match("(?i)--?r", word)) and sense(word) is not Sense.REVERSE
 
 
 def without_reasons(words: Iterable[str]) -> list[str]:

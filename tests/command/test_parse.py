@@ -413,11 +413,38 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     ),
     (f"--help {A} prod-1", UnknownOption("--help", None), f"{A} prod-1"),
     (f"history {A} --foo", UnknownOption("--foo", None), f"history {A}"),
-    (f"{A} prod-1 -reason QA", UnknownOption("-reason", "--reason"), f"{A} prod-1 {WHY}"),
+    (
+        f"{A} prod-1 -reason qa-2",
+        UnknownOption("-reason", "--reason"),
+        f'{A} prod-1 --reason "qa-2"',
+    ),
+    (
+        f"{A} prod-1 --resaon=QA",
+        UnknownOption("--resaon=QA", "--reason"),
+        f'{A} prod-1 --reason "QA"',
+    ),
+    (
+        f"{A} prod-1 --resaon --again",
+        UnknownOption("--resaon", "--reason"),
+        f"{A} prod-1 {WHY} --again",
+    ),
+    (f"{A} prod-1 --resaon", UnknownOption("--resaon", "--reason"), f"{A} prod-1 {WHY}"),
+    (
+        f'{A} prod-1 --Reason "it is not in QA yet"',
+        UnknownOption("--Reason", "--reason"),
+        f'{A} prod-1 --reason "it is not in QA yet"',
+    ),
     (
         f"{A} --dry-run --resaon QA prod-1",
         UnknownOption("--resaon", "--reason"),
-        f"{A} prod-1 {WHY} --dry-run",
+        f'{A} prod-1 --reason "QA" --dry-run',
+    ),
+    (f"{A} prod-1 --again=false", UnknownOption("--again=false", None), f"{A} prod-1"),
+    (f"{A} prod-1 --no-again", UnknownOption("--no-again", None), f"{A} prod-1"),
+    (
+        f"{A} prod-1 --dry-run=false",
+        UnknownOption("--dry-run=false", "--dry-run"),
+        f"{A} prod-1 --dry-run",
     ),
     (
         f"{A} prod-1 --reason QA --foo",
