@@ -52,7 +52,7 @@ from bot.command.vocabulary import (
 )
 
 RECEIVED_LIMIT = 300
-_HELP_OPTIONS = {"-h", "--help"}
+_HELP_OPTIONS = {"-h", "--help", "?"}
 
 
 def parse(text: str) -> Command | Misread:

@@ -25,7 +25,7 @@ from bot.command.tokenizer import Word
 _JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
-_JOINTS = re.compile("[/=&:|]+")
+_JOINTS = re.compile("[/=&:|>]+|->")
 _NAMES = {"appid", "env"}
 _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
 
@@ -104,8 +104,8 @@ def envs_in(words: Sequence[str]) -> list[str]:
 
 
 def bare(word: str) -> str:
-    """Return `word` without surrounding brackets, asterisks and punctuation."""
-    return word.strip("<>()[]*_~!?:")
+    """Return `word` without surrounding brackets, asterisks, quotation marks and punctuation."""
+    return word.strip("<>()[]*_~!?:\"'“”„‘’")
 
 
 def meant_as_appid(word: str) -> bool:

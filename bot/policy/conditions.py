@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from fnmatch import fnmatchcase
 
-from bot.policy.globs import covers, fits_any_case, is_glob
+from bot.policy.globs import covers, fits_any_case
 from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, Unreadable, Verdict
 
 
@@ -169,11 +169,9 @@ def _covers_envs(wider: Rule, rule: Rule) -> bool:
 
 
 def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
-    if not any_case(wider):
-        return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
-    return covers(glob, env) or (
-        covers(glob.lower(), env.lower()) if is_glob(env) else fits_any_case(env, glob)
-    )
+    if any_case(wider):
+        return covers(glob.lower(), env.lower())
+    return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
 
 
 ENVS = Condition(

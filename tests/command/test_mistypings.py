@@ -233,6 +233,8 @@ assign prod-1 to A                         | A prod-1                   | Swappe
 -- ids that are joined or named
 A/prod-1                                   | A prod-1                   | Joined
 A:prod-1                                   | A prod-1                   | Joined
+A=>prod-1                                  | A prod-1                   | Joined
+A prod-1"                                  | A prod-1                   | NotAnEnv
 A=prod-1 --dry-run                         | A prod-1 --dry-run         | Joined
 A：prod-1                                  | A prod-1                   | Joined
 appid=A env=prod-1                         | A prod-1                   | Joined

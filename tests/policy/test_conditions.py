@@ -162,6 +162,8 @@ def test_a_rule_that_an_earlier_one_covers_never_decides(earlier: Rule, later: R
         (rule("a", envs=("prod-?",)), rule("b", envs=("prod-*",))),
         (rule("a", envs=("*b*",)), rule("b", envs=("x[ab]y",))),
         (rule("a", envs=("prod-*",)), rule("b", envs=("prod-*", "test-*"))),
+        (rule("a", appids=("wx1*",)), rule("b", appids=("wx1*", "wx2*"))),
+        (rule("a", guests=True), Rule("b", Effect.DENY)),
         (rule("a"), rule("b", guests=True)),
         (rule("a"), Rule("b", Effect.DENY, ME)),
         (rule("a", envs=("prod-*",)), Rule("b", Effect.APPROVE, ME, envs=("prod-*",))),
