@@ -64,6 +64,11 @@ WITHOUT_EFFECT = [
         ("“b” never decides: “all”, which comes first, always does", False),
         id="a rule behind one that always decides",
     ),
+    pytest.param(
+        (rule("all", ALL, guests=True), Rule("deny", Effect.DENY)),
+        ("“deny” never decides: “all”, which comes first, always does", False),
+        id="a denial behind a permission for everyone",
+    ),
     pytest.param((Rule("deny", Effect.DENY),), NOBODY, id="a denial for everyone"),
     pytest.param(
         (Rule("deny", Effect.DENY), rule("lost")),
@@ -122,6 +127,7 @@ NEVER = (
         ),
         pytest.param(needs_approval(ME, YOU), [], id="somebody else approves"),
         pytest.param(needs_approval(US, ME), [], id="there is another requester"),
+        pytest.param(needs_approval(US, US), [], id="each of two can approve the other's"),
         pytest.param(needs_approval(ALL, ME), [], id="everyone is a requester"),
         pytest.param(needs_approval(ME, ALL), [], id="everyone is an approver"),
         pytest.param(needs_approval(ME, ME, OPS), [], id="a group of approvers, too"),
@@ -148,6 +154,11 @@ def test_a_rule_that_nobody_can_approve_is_named(
                 (f"owner 2 ({B}) never owns “live”: owner 1, which comes first, does", False),
             ],
             id="the wider one first",
+        ),
+        pytest.param(
+            (Owner(A, ("prod-*", "test-*")), Owner(B, ("prod-1",))),
+            [(f"owner 2 ({B}) never owns “prod-1”: owner 1, which comes first, does", False)],
+            id="one of two wider ones first",
         ),
         pytest.param(
             (Owner(A, ("prod-*",)), Owner(A, ("prod-1",))), [], id="the same owner, to name an env"
@@ -197,6 +208,15 @@ def without_owner(name: str, globs: str) -> tuple[str, bool]:
             ("prod-1", "lives"),
             [without_owner("r", "live-*")],
             id="single envs",
+        ),
+        pytest.param(
+            (rule(envs=("Prod-*",)),), ("prod-*",), [without_owner("r", "Prod-*")], id="capitals"
+        ),
+        pytest.param(
+            (Rule("r", Effect.APPROVE, ME, envs=("Prod-*",)),),
+            ("prod-*",),
+            [],
+            id="capitals where they do not matter",
         ),
         pytest.param((Rule("r", Effect.DENY),), (), [], id="a denial"),
         pytest.param((rule(envs=("live-1",)),), (), [], id="an env named in whole"),
