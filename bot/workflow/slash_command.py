@@ -17,7 +17,7 @@ from bot.messages import Message
 from bot.messages.history import Line, history, no_history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
-from bot.messages.rulings import why
+from bot.messages.rulings import no_owner, why
 from bot.messages.words import Words
 from bot.policy.decide import explain, may_share_somewhere, owner_of, rights
 from bot.policy.kinds import Deny, Person, Policy, Unreadable
@@ -64,8 +64,10 @@ class SlashCommands:
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
                 message = why(words, decision, ask, policy, explain(policy, ask))
                 owner = owner_of(policy, env)
-                if isinstance(decision, Deny) or owner is None:
+                if isinstance(decision, Deny):
                     return message
+                if owner is None:
+                    return message + no_owner(words, ask)
                 return message + await self._intake.beforehand(words, owner, env, until)
             case History(about):
                 may_see = partial(_may_see, policy, person, origin)

@@ -152,6 +152,9 @@ async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
         pytest.param(REQUESTER, f"why {MANY} prod-1", "one appid at a time", id="why of several"),
         pytest.param(REQUESTER, f"{APPID} lost-1", "which mini program owns", id="no owner"),
         pytest.param(
+            REQUESTER, f"why {APPID} lost-1", "which mini program owns", id="why, no owner"
+        ),
+        pytest.param(
             REQUESTER, f"{APPID} lost-1 --dry-run", "which mini program owns", id="dry, no owner"
         ),
     ],
