@@ -16,6 +16,7 @@ from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
 from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
+    approval,
     approvals,
     ownerless,
     owners,
@@ -100,6 +101,12 @@ def test_a_rule_or_an_entry_without_effect_is_named(
     assert findings(reach(Policy(rules))) == [found]
 
 
+def test_a_denial_that_never_decides_is_named_also_where_nobody_may_share() -> None:
+    policy = Policy((Rule("deny", Effect.DENY), Rule("narrow", Effect.DENY, envs=("a",))))
+    never = ("“narrow” never decides: “deny”, which comes first, always does", False)
+    assert findings(reach(policy)) == [NOBODY, never]
+
+
 ALONE = (
     "nobody can approve what “r” asks for: its only approver is the only one who may ask",
     True,
@@ -141,6 +148,11 @@ def test_a_rule_that_nobody_can_approve_is_named(
     asked: Rule, found: list[tuple[str, bool]]
 ) -> None:
     assert findings(approvals(Policy((asked,)))) == found
+
+
+def test_an_only_requester_beside_a_group_of_approvers_is_named() -> None:
+    found = approval(needs_approval(ME, ME, OPS), able=US, asking=ME)
+    assert findings(found) == [NEVER]
 
 
 @pytest.mark.parametrize(
