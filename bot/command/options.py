@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 from bot.command.correction import corrected_line, nearest_option, wrong_reason
 from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options, is_env
 from bot.command.mistake import MistakeError, OptionTwice, OptionWithoutValue, UnknownOption
 from bot.command.tokenizer import Word
-from bot.command.vocabulary import names_reason, subcommand
+from bot.command.vocabulary import named_in, names_reason, subcommand
 
 _UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
 _REFUSED = re.compile("-+no-|.*=(?:false|no|off|0)$", re.IGNORECASE)
@@ -61,11 +61,11 @@ def _is_unknown(word: str) -> bool:
 
 def _unknown(unknown: list[str], words: Sequence[Word], options: Options) -> MistakeError:
     """Return the mistake of options that do not exist; the line has what the first few most likely mean."""
-    plain = [word.text for word in words]
     unknown = list(dict.fromkeys(unknown))
     near = [_meant(word) for word in unknown[:_GUESSED]]
+    reason, plain = _misspelt_reason(words)
     guess = Options(
-        options.reason or (_misspelt_reason(words) if "reason" in near else None),
+        options.reason or (reason if "reason" in near else None),
         options.dry_run or "dry-run" in near,
         options.again or "again" in near,
     )
@@ -82,14 +82,19 @@ def _meant(word: str) -> str | None:
     return None if near != "dry-run" and _REFUSED.match(word) else near
 
 
-def _misspelt_reason(words: Sequence[Word]) -> str:
-    """Return what stands behind a misspelt `--reason`, or the placeholder."""
-    for word, behind in pairwise([*words, Word("--")]):
-        if names_reason(word.text) and not word.quoted:
-            value = word.text.partition("=")[2]
-            follows = behind.quoted or not behind.text.startswith("-")
-            return value or (follows and behind.text) or BLANK_REASON
-    return BLANK_REASON
+def _misspelt_reason(words: Sequence[Word]) -> tuple[str, list[str]]:
+    """Return what stands behind a misspelt `--reason` after appid and env, or the placeholder; and the words without it."""
+    plain = [word.text for word in words]
+    for at, word in enumerate(words):
+        if word.quoted or not names_reason(word.text):
+            continue
+        option, *joined = word.text.split("=", 1)
+        if not (option.strip("-").isalpha() and all(named_in(plain[:at]))):
+            break
+        behind = [*takewhile(lambda each: each.quoted or each.text[0] != "-", words[at + 1 :])]
+        reason = " ".join([*joined, *(each.text for each in behind)])
+        return reason or BLANK_REASON, plain[:at] + plain[at + 1 + len(behind) :]
+    return BLANK_REASON, plain
 
 
 def _value_behind(rest: Iterator[Word]) -> str | None:

@@ -440,8 +440,14 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (
         f"{A} --dry-run --resaon QA prod-1",
         UnknownOption("--resaon", "--reason"),
-        f'{A} prod-1 --reason "QA" --dry-run',
+        f"{A} prod-1 {WHY} --dry-run",
     ),
+    (
+        f"{A} prod-1 -reason fix for qa-2 --dry-run",
+        UnknownOption("-reason", "--reason"),
+        f'{A} prod-1 --reason "fix for qa-2" --dry-run',
+    ),
+    (f"{A} prod-1 --reason:“a b”", UnknownOption("--reason:“a", "--reason"), f"{A} prod-1 {WHY}"),
     (f"{A} prod-1 --again=false", UnknownOption("--again=false", None), f"{A} prod-1"),
     (f"{A} prod-1 --no-again", UnknownOption("--no-again", None), f"{A} prod-1"),
     (
