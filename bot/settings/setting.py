@@ -203,9 +203,9 @@ _LANGUAGE = choice(*(each.value for each in Language))
 
 
 def language(read: Reader, name: str, default: str) -> Language:
-    """Return a language; machines also export LANGUAGE for gettext, as in en_US:en or C.UTF-8."""
+    """Return a language; machines also export LANGUAGE for gettext, as in en_US:en or C."""
     word = read.text(name) or ""
-    if re.search("[:_.]", word):
+    if re.search(r"[:_.]|\A(?:C|POSIX)\Z", word):
         spoken = re.split("[:_.-]", word.lower())[0]
         return SPOKEN.get(spoken, Language.ENGLISH)
     return Language(_LANGUAGE(read, name, default))

@@ -191,6 +191,8 @@ def test_settings_that_are_set_are_used() -> None:
         ("zh-TW:en", Language.CHINESE),
         ("zha:de", Language.ENGLISH),
         ("C.UTF-8", Language.ENGLISH),
+        ("C", Language.ENGLISH),
+        ("POSIX", Language.ENGLISH),
         ("zh.UTF-8", Language.CHINESE),
     ],
 )
