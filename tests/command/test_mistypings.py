@@ -140,7 +140,6 @@ A prod-1 临时                              | nothing                    | Neve
 A prod-1 到周五                            | nothing                    | NeverEnds
 把prod-1共享给A到周五吧                    | nothing                    | NeverEnds
 A prod-1 三天                              | nothing                    | NeverEnds
-A prod-1 3天                               | nothing                    | NeverEnds
 A prod-1 共享三天就行                      | nothing                    | NeverEnds
 请把prod-1共享给A，两个小时                | nothing                    | NeverEnds
 A prod-1 until undone                      | nothing                    | OnlyShares
@@ -167,7 +166,6 @@ relinquish A prod-1                        | nothing                    | NotUnd
 discontinue A prod-1                       | nothing                    | NotUnderstood
 roll back A prod-1                         | nothing                    | NotUnderstood
 pull A prod-1                              | nothing                    | NotUnderstood
-expire A prod-1                            | nothing                    | NotUnderstood
 transfer prod-1 to A                       | nothing                    | NotUnderstood
 replace A prod-1                           | nothing                    | NotUnderstood
 swap A B prod-1                            | nothing                    | NotUnderstood
@@ -186,7 +184,6 @@ A prod-1 wait                              | nothing                    | OnlySh
 模拟共享 A prod-1                              | nothing                    | NotUnderstood
 
 -- sentences
-share A prod-1                             | A prod-1                   | ExtraWords
 please share A prod-1                      | A prod-1                   | ExtraWords
 share prod-1 with A                        | A prod-1                   | Swapped
 please share prod-1 with A                 | A prod-1                   | Swapped
@@ -198,11 +195,9 @@ give A access to prod-1                    | A prod-1                   | ExtraW
 A to prod-1                                | A prod-1                   | ExtraWords
 A with prod-1                              | A prod-1                   | ExtraWords
 A and prod-1                               | A prod-1                   | ExtraWords
-A env prod-1                               | A prod-1                   | ExtraWords
 A the env prod-1                           | A prod-1                   | ExtraWords
 A -> prod-1                                | A prod-1                   | UnknownOption
 A → prod-1                                 | A prod-1                   | ExtraWords
-/share-env A prod-1                        | A prod-1                   | ExtraWords
 prod-1 A please                            | A prod-1                   | Swapped
 share prod-1 with A --dry-run              | A prod-1 --dry-run         | Swapped
 share prod-1 with A --dryrun               | A prod-1 --dry-run         | UnknownOption
@@ -231,7 +226,6 @@ authorize A prod-1                         | A prod-1                   | ExtraW
 assign prod-1 to A                         | A prod-1                   | Swapped
 
 -- ids that are joined or named
-A/prod-1                                   | A prod-1                   | Joined
 A:prod-1                                   | A prod-1                   | Joined
 A=>prod-1                                  | A prod-1                   | Joined
 A prod-1"                                  | A prod-1                   | NotAnEnv
@@ -266,7 +260,6 @@ A/remove                                   | <appid> <env>              | NotAnA
 A please                                   | A <env>                    | MissingEnv
 A to                                       | A <env>                    | MissingEnv
 A with the env                             | A <env>                    | MissingEnv
-A env                                      | A <env>                    | MissingEnv
 share A                                    | A <env>                    | MissingEnv
 把环境共享给A                              | A <env>                    | MissingEnv
 please                                     | <appid> <env>              | MissingAppid
@@ -275,7 +268,6 @@ A prod-1 please                            | A prod-1                   | ExtraW
 A prod-1 now                               | A prod-1                   | ExtraWords
 A prod-1 to release prod-1                 | A prod-1 --reason "to release prod-1" | ExtraWords
 A prod-1 谢谢                              | A prod-1                   | ExtraWords
-A prod-1 for QA                            | A prod-1 --reason "for QA" | ExtraWords
 A prod-1 给测试用                          | A prod-1 --reason "给测试用" | ExtraWords
 A prod-1 --reason it is not ready          | A prod-1 --reason "it is not ready" | ExtraWords
 
@@ -284,7 +276,6 @@ A prod-1 prod-2                            | A <env>                    | WhichE
 prod-1 A prod-2                            | A <env>                    | WhichEnv
 A prod-1 or prod-2                         | A <env>                    | WhichEnv
 share prod-1 and prod-2 with A             | A <env>                    | WhichEnv
-A B prod-1 prod-2                          | A B <env>                  | WhichEnv
 A test staging                             | A <env>                    | WhichEnv
 why A prod-1 prod-2                        | why A <env>                | WhichEnv
 A nice prod-1                              | nothing                    | NotUnderstood
@@ -293,7 +284,6 @@ A prod-1 prod-1                            | A prod-1 --reason "prod-1" | ExtraW
 
 -- which appid
 share prod-1 from A                        | <appid> prod-1             | UnclearReceiver
-share prod-1 from A to B                   | <appid> prod-1             | UnclearReceiver
 share A's prod-1 with B                    | B prod-1                   | NotAnAppid
 A to B prod-1                              | <appid> prod-1             | UnclearReceiver
 replace A with B prod-1                    | <appid> prod-1             | UnclearReceiver
