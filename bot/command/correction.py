@@ -189,7 +189,7 @@ def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeErro
             return MistakeError(MissingEnv(), right)
         case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
             return MistakeError(Swapped(), right)
-        case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
+        case [appid, env, *extra] if is_appid(appid) and envs == [env]:
             # Extra words are often a reason without quotes.
             meant = any(sense(word) is not Sense.FILLER for word in extra)
             reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
