@@ -432,9 +432,9 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         f'{A} prod-1 --reason "qa-2"',
     ),
     (
-        f"{A} prod-1 --resaon=QA",
-        UnknownOption("--resaon=QA", "--reason"),
-        f'{A} prod-1 --reason "QA"',
+        f"{A} prod-1 --resaon=a=b",
+        UnknownOption("--resaon=a=b", "--reason"),
+        f'{A} prod-1 --reason "a=b"',
     ),
     (
         f"{A} prod-1 --resaon --again",
@@ -473,6 +473,8 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"why {A} prod-1 --foo", UnknownOption("--foo", None), f"why {A} prod-1"),
     (f"why {A} prod-1 --dryrun", UnknownOption("--dryrun", "--dry-run"), f"why {A} prod-1"),
     ("help --all", UnknownOption("--all", None), "help"),
+    ("history prod -1", UnknownOption("-1", None), "history prod"),
+    (f"why {A} prod-1 dry run", ExtraWords(("dry", "run")), f"why {A} prod-1"),
     (f"{A} prod-1 --reason", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
     (f"{A} prod-1 --reason=", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
     (f'{A} --reason " " prod-1', OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
