@@ -474,6 +474,23 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"why {A} prod-1 --dryrun", UnknownOption("--dryrun", "--dry-run"), f"why {A} prod-1"),
     ("help --all", UnknownOption("--all", None), "help"),
     ("history prod -1", UnknownOption("-1", None), "history prod"),
+    (
+        f"{A} prod-1 --reason qa-2 --again --again",
+        OptionTwice("--again"),
+        f'{A} prod-1 --reason "qa-2" --again',
+    ),
+    (f'{A} --reason="not yet"', MissingEnv(), f'{A} <env> --reason "not yet"'),
+    (f"{A} --reason QA not prod-1", OnlyShares("not"), None),
+    (
+        f'{A} prod-1 -reason "-x-" y --again',
+        UnknownOption("-reason", "--reason"),
+        f'{A} prod-1 --reason "-x- y" --again',
+    ),
+    (
+        f"{A} prod-1 --again --again --dry-run --dry-run --reason",
+        OptionTwice("--again"),
+        f"{A} prod-1 --dry-run --again",
+    ),
     (f"why {A} prod-1 dry run", ExtraWords(("dry", "run")), f"why {A} prod-1"),
     (f"{A} prod-1 --reason", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
     (f"{A} prod-1 --reason=", OptionWithoutValue("--reason"), f"{A} prod-1 {WHY}"),
