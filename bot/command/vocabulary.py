@@ -46,7 +46,7 @@ def _ids_in(word: Word) -> list[Word]:
         "a" if is_appid(part.lower()) else "e" if envs_in([part]) else "?" for part in ids
     )
     named = len(ids) < len(parts)
-    plain = kinds in {"a", "e", "ae", "ea"} if named else kinds == "ae" and word.text[0] != "-"
+    plain = kinds in {"a", "e", "ae", "ea"} if named else kinds == "ae"
     return [Word(part) for part in ids] if plain else [word]
 
 
@@ -156,7 +156,7 @@ def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
 def not_understood(words: Iterable[str], line: str) -> str | None:
     """Return the first word, before the last id that `line` would share, that may ask for something else."""
     parts = line.lower().split()[1:]
-    if not parts or not is_appid(parts[0]) or {BLANK_ENV, "--dry-run"} & {*parts}:
+    if not is_appid(parts[0]) or {BLANK_ENV, "--dry-run"} & {*parts}:
         return None
     ids = {*takewhile(lambda part: not part.startswith("--"), parts)}
     said = split_chinese(words)

@@ -474,6 +474,9 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"why {A} prod-1 --dryrun", UnknownOption("--dryrun", "--dry-run"), f"why {A} prod-1"),
     ("help --all", UnknownOption("--all", None), "help"),
     ("history prod -1", UnknownOption("-1", None), "history prod"),
+    ("help revok", ExtraWords(("revok",)), "help"),
+    (f"{A}的prod-1", UnclearReceiver(), "<appid> prod-1"),
+    (f"--{A}/prod-1", Joined(), f"{A} prod-1"),
     (
         f"{A} prod-1 --reason qa-2 --again --again",
         OptionTwice("--again"),
