@@ -140,8 +140,7 @@ def _command(words: list[str], options: Options) -> Command:
     first = first.lower()
     # A misspelt subcommand. A word that could also be an env counts only if no appid follows.
     near_one = not rest or (first.isalpha() and not sense(first) and not is_appid(rest[0]))
-    known = first in FIRST_WORDS or is_appid(first)
-    if near_one and not known and (near := nearest(first, FIRST_WORDS)):
+    if near_one and first not in FIRST_WORDS and (near := nearest(first, FIRST_WORDS)):
         raise MistakeError(UnknownWord(words[0], near), corrected_line([near, *rest]))
     if sub := subcommand(first):
         return _query(sub, rest, options)

@@ -474,6 +474,8 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"why {A} prod-1 --dryrun", UnknownOption("--dryrun", "--dry-run"), f"why {A} prod-1"),
     ("help --all", UnknownOption("--all", None), "help"),
     ("history prod -1", UnknownOption("-1", None), "history prod"),
+    (f"helper-1 {A}", Swapped(), f"{A} helper-1"),
+    (f"{A} {B} {A[:-1]}", NotAnAppid(A[:-1], AppidFault.LENGTH), f"{A} {B} <env>"),
     ("help revok", ExtraWords(("revok",)), "help"),
     (f"{A}的prod-1", UnclearReceiver(), "<appid> prod-1"),
     (f"--{A}/prod-1", Joined(), f"{A} prod-1"),
