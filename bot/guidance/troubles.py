@@ -10,6 +10,7 @@ from bot.guidance.types import AutoRetry, Fixer, Guidance, RetryHelps, Trouble, 
 
 _REACH_WECHAT = "Check that the bot's machine reaches api.weixin.qq.com (or the host in WECHAT_API_URL) on port 443."
 _PROXY = "Check the firewall, and the proxy if there is one."
+_WHICH_RULE = "For this request, run share-env-bot policy with --user, --appid and --env: it shows which rule decides now."
 _NO_TOKEN = "Without its token the bot cannot call WeChat."  # noqa: S105
 
 # Unformatted, so that a row reads as one block.
@@ -116,9 +117,16 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "In the policy file, name approvers besides the requester.",
         "Invite the bot to the approvers' channel.",
         "If everybody may approve, choose a channel of your own organisation."),
+    row(Trouble.RULE_CHANGED.value, Fixer.OPERATOR, "The rule that asks for an approval has changed",
+        "Before its approvers could be asked, it was renamed or removed, or it asks for no approval any more.",
+        _WHICH_RULE,
+        helps=RetryHelps.NOW, doctor=False),
+    row(Trouble.UNCHECKED.value, Fixer.OPERATOR, "The bot could not check whether you may still do this",
+        "For an hour Slack did not tell who you are, or who is in a group that the policy names.",
+        "Check that the bot has the scopes users:read and usergroups:read: reinstalling the app restores them."),
     row(Trouble.STOPPED.value, Fixer.OPERATOR, "The policy stopped this midway",
         "The policy changed while the bot asked WeChat, so it did not ask once more.",
-        "For this request, run share-env-bot policy with --user, --appid and --env: it shows which rule decides now.",
+        _WHICH_RULE,
         in_doubt=True, doctor=False),
     row(Trouble.GIVEN_UP.value, Fixer.OPERATOR, "The bot crashed too often during this request",
         "It tried again after each crash, and has now given up.",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from bot.domain.request import Request
+from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
@@ -19,7 +20,7 @@ from bot.slack.posts import Posts
 from bot.slack.private import raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import AwayError, LinkTo
+from bot.workflow.ports import AwayError, LinkTo, NotAskedError
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
@@ -84,11 +85,11 @@ class ApproverMessages:
         *,
         look_since: float | None = None,
         until: float,
-    ) -> str | None:
-        """Ask the approvers, and return the reference of the questions; None if none could be posted."""
+    ) -> str:
+        """Ask the approvers, and return the reference of the questions."""
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
-            return None
+            raise NotAskedError(Trouble.RULE_CHANGED)
         before = [
             EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
             for e in past
@@ -109,7 +110,7 @@ class ApproverMessages:
         if posted_questions:
             return ref_of(*posted_questions)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
-        return None
+        raise NotAskedError(Trouble.NO_APPROVER)
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""

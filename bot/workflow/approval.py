@@ -9,13 +9,12 @@ from functools import partial
 
 from bot.domain.outcome import Expired, Failed
 from bot.domain.request import State
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import for_trouble
 from bot.ledger import Entry, Ledger
 from bot.workflow.leased import LeasedSteps
-from bot.workflow.ports import Approvals
+from bot.workflow.ports import Approvals, NotAskedError
 
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
-_NO_APPROVER = Failed(for_trouble(Trouble.NO_APPROVER), tries=0)
 
 _log = logging.getLogger(__name__)
 
@@ -45,12 +44,13 @@ class WaitingRequests:
     async def _ask(self, entry: Entry) -> Entry | None:
         shares = partial(self.ledger.shares, entry.request.env, _PAST)
         past = await self.leased.keep_trying(shares)
-        async with self.leased.while_held(entry) as since:
-            asked = await self.approvals.ask(
-                entry.request, past, look_since=since, until=entry.until or 0.0
-            )
-        if asked is None:
-            return await self.leased.answer(entry, _NO_APPROVER)
+        try:
+            async with self.leased.while_held(entry) as since:
+                asked = await self.approvals.ask(
+                    entry.request, past, look_since=since, until=entry.until or 0.0
+                )
+        except NotAskedError as no:
+            return await self.leased.answer(entry, Failed(for_trouble(no.why), tries=0))
         if await self.leased.keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.

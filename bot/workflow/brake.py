@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import assert_never
 
-from bot.domain.outcome import Stopped, Unknown
+from bot.domain.outcome import Called, Failed, Stopped, Unknown, doubted
 from bot.guidance import Trouble, for_trouble
 from bot.ledger import Entry
 from bot.policy.kinds import (
@@ -26,12 +26,14 @@ from bot.workflow.ruling import Decided, decide_again, doubt_in, ground_against
 CHECK_AGAIN = 1.0
 """Seconds between two checks whether what a request waits for is there: Slack's answer, the lane, WeChat."""
 
+_PATIENCE = 3600.0  # seconds for which a single request waits for Slack
 _LATE = 60.0  # seconds after which the last check is too old
 
 _log = logging.getLogger(__name__)
 
 STOPPED_MIDWAY = Unknown(for_trouble(Trouble.STOPPED), tries=0)
 """The outcome if an earlier call may have succeeded, and the policy allows no further one."""
+_UNCHECKED = Failed(for_trouble(Trouble.UNCHECKED), tries=0)
 
 
 class BrakeVerdict(Enum):
@@ -63,15 +65,28 @@ class Brake:
         ago = max(entry.at, self.now()) - (entry.decided or entry.created)
         return entry.taken_over > 0 or abs(ago) > _LATE
 
-    async def allows(self, entry: Entry, leased: LeasedSteps) -> bool:
-        """Tell whether the current policy allows a request; waits until Slack answers. Raises LeaseLostError."""
-        fresh = True
-        while (found := await self.check(entry, fresh=fresh)) is BrakeVerdict.IN_DOUBT:
-            if fresh:
-                _log.warning("a request waits: Slack does not tell whether it is still allowed")
+    async def end_of(
+        self, entry: Entry, leased: LeasedSteps, *, begun: bool
+    ) -> Stopped | Called | None:
+        """Return the outcome of a request that may not go on; None if it may. Raises LeaseLostError.
+
+        Waits for Slack's answer, at most an hour. `begun` if an earlier call may have succeeded.
+        """
+        found, until = await self.check(entry, fresh=True), self.now() + _PATIENCE
+        if found is BrakeVerdict.IN_DOUBT:
+            _log.warning("a request waits: Slack does not tell whether it is still allowed")
+        while found is BrakeVerdict.IN_DOUBT and self.now() < until:
             await leased.rest(entry, CHECK_AGAIN)
-            fresh = False
-        return found is BrakeVerdict.GO
+            found = await self.check(entry)
+        match found:
+            case BrakeVerdict.GO:
+                return None
+            case BrakeVerdict.STOP:
+                return stopped(begun=begun)
+            case BrakeVerdict.IN_DOUBT:
+                return doubted(_UNCHECKED) if begun else _UNCHECKED
+            case _:
+                assert_never(found)
 
     async def check(
         self, entry: Entry, appids: Sequence[str] | None = None, *, fresh: bool = False

@@ -8,6 +8,7 @@ from bot.domain.batch import Pause
 from bot.domain.link import LinkState
 from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tally
 from bot.domain.request import Origin, Request
+from bot.guidance import Trouble
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Languages
@@ -25,6 +26,14 @@ class AwayError(Exception):
     def __init__(self, why: str, after: float = 0.0) -> None:
         super().__init__(why)
         self.after = after
+
+
+class NotAskedError(Exception):
+    """No approver was asked, nor will be; `why` is for the requester."""
+
+    def __init__(self, why: Trouble) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
 class Place(Protocol):
@@ -76,8 +85,8 @@ class Approvals(Protocol):
 
     async def ask(
         self, request: Request, past: Sequence[Entry], *, look_since: float | None, until: float
-    ) -> str | None:
-        """Ask the approvers, and return the reference; None if none can be reached. `past` are earlier shares of the env."""
+    ) -> str:
+        """Ask the approvers, and return the reference; raises NotAskedError. `past` are earlier shares of the env."""
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, once."""

@@ -30,7 +30,7 @@ from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
-from bot.workflow.brake import Brake, stopped
+from bot.workflow.brake import Brake
 from bot.workflow.deadline import after_share
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck
@@ -193,8 +193,10 @@ class Worker:
         """Return the outcome: of the call, or without one if the policy stops it or it was taken over too often."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return _GIVEN_UP
-        if self.brake.is_due(entry) and not await self.brake.allows(entry, self.leased):
-            return stopped(begun=called_again)
+        if self.brake.is_due(entry):
+            ended = await self.brake.end_of(entry, self.leased, begun=called_again)
+            if ended is not None:
+                return ended
         request, may_call = entry.request, partial(self.leased.holds, entry)
         outcome = await self.owners.share(
             request.owner, request.env, request.appid, steps.append, may_call

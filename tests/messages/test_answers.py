@@ -20,7 +20,7 @@ _WHO = re.compile(
 _CONCRETE = re.compile(
     r"[A-Z]+_[A-Z_]+|access_token|/[a-z][\w/-]+|\w+\.(qq\.com|Cloud)|[\u4e00-\u9fff]{2,}|share-env-bot doctor"
     r"|compare|copy|policy file|clock|proxy|rid|one command|admin|wait|cloudbase_auth|send this message"
-    r"|WeChat said below|appid|\btokens?\b|address|server|cache|channel|phone number|the log|pays for|what is left",
+    r"|WeChat said below|appid|\btokens?\b|address|server|cache|channel|phone number|the log|pays for|what is left|users:read",
     re.IGNORECASE,
 )
 _AGAIN = re.compile(r"[Tt]ry again|would fail again|Once it is fixed")

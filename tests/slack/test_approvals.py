@@ -22,7 +22,7 @@ from bot.slack.channels import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import AwayError
+from bot.workflow.ports import AwayError, NotAskedError
 from tests.conftest import Clock, Sleep, appids, request_of
 from tests.languages import LANGUAGES
 from tests.rig import APPROVALS, APPROVER, has_button
@@ -122,7 +122,8 @@ NO_LONGER = pytest.mark.parametrize(
 async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
     slack: LocalSlack, approvals: Make, request_: Request, rule: Rule
 ) -> None:
-    assert await approvals(rule).ask(request_, [], until=UNTIL) is None
+    with pytest.raises(NotAskedError, match="rule-changed"):
+        await approvals(rule).ask(request_, [], until=UNTIL)
     assert slack.parents(APPROVALS) == []
 
 
@@ -133,14 +134,16 @@ async def test_nobody_is_asked_if_slack_refuses_the_post(
     slack: LocalSlack, approvals: Make, request_: Request, error: str
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
-    assert await approvals().ask(request_, [], until=UNTIL) is None
+    with pytest.raises(NotAskedError, match="no-approver"):
+        await approvals().ask(request_, [], until=UNTIL)
 
 
 async def test_nobody_is_asked_directly_where_the_bot_is_not_invited(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     elsewhere = replace(RULE, approvers=replace(NAMED, channel="C0SECRET"))
-    assert await approvals(elsewhere).ask(request_, [], until=UNTIL) is None
+    with pytest.raises(NotAskedError, match="no-approver"):
+        await approvals(elsewhere).ask(request_, [], until=UNTIL)
     assert slack.messages == []
 
 
@@ -344,7 +347,8 @@ async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(
         await asking.ask(request_, [], until=UNTIL)
     await asking.show_decision(entry_of(request_, None, Expired("approval")))
     gone = replace(NAMED, users=frozenset({"U0GONE"}), groups=frozenset())
-    assert await approvals(replace(RULE, approvers=gone)).ask(request_, [], until=UNTIL) is None
+    with pytest.raises(NotAskedError, match="no-approver"):
+        await approvals(replace(RULE, approvers=gone)).ask(request_, [], until=UNTIL)
     named = approvals(replace(RULE, approvers=replace(NAMED, users=frozenset({APPROVER}))))
     assert await named.ask(request_, [], until=UNTIL)
     slack.scopes.add("usergroups:read")

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.request import Approval, Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger, open_database
-from bot.playground.faults import Slow, Status
+from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
@@ -406,6 +406,28 @@ async def test_a_request_waits_while_slack_does_not_return_its_requester(
         await rig.over()
     assert rig.column("outcome") == "shared"
     assert len(wechat.calls) == 1
+
+
+@pytest.mark.parametrize("placed", [False, True])
+async def test_a_request_ends_if_slack_does_not_return_its_requester_for_an_hour(
+    rig: Rig,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    placed: bool,
+) -> None:
+    await left_behind(rig, placed=placed)
+    now, shift = rig.runtime.now, Clock()
+    rig.runtime = replace(rig.runtime, clock=Clock(), now=lambda: now() + shift())
+    slack.fail("users.info", Code("missing_scope"))
+    async with rig.bot(ALLOW):
+        await soon(lambda: "a request waits: " in caplog.text)
+        assert rig.column("outcome") is None
+        shift.now += 3600
+        await rig.over()
+    assert rig.column("outcome") == ("unknown" if placed else "failed")
+    assert '"unchecked"' in str(rig.column("ending"))
+    assert wechat.calls == []
 
 
 async def test_a_stop_does_not_wait_for_a_request_that_waits_for_slack(

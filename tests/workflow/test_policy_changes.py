@@ -16,6 +16,7 @@ from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, calls_of, free_port, soon
 from tests.rig import (
     ALLOW,
+    APPROVALS,
     APPROVE,
     APPROVER,
     BOTH,
@@ -224,6 +225,25 @@ async def test_a_request_that_needs_no_approval_any_more_is_left_to_its_requeste
         await rig.ask()
         await rig.over(2)
     assert rig.wechat.shared == [(OWNER, ENV, APPID)]
+
+
+async def test_a_request_whose_rule_was_renamed_before_its_approvers_were_asked_can_be_tried_again(
+    rig: Rig, change: Change
+) -> None:
+    rig.slack.fail("chat.postMessage", Slow())
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.slack.until(lambda slack: calls_of(slack, "chat.postMessage") > 0)
+        await change(APPROVE.replace("four eyes", "six eyes"))
+        rig.slack.clear("chat.postMessage")
+        await rig.over()
+        assert "*The rule that asks for an approval has changed.*" in rig.replies()[-1]
+        assert rig.slack.parents(APPROVALS) == []
+        (parent,) = rig.slack.parents(RELEASES)
+        answer = rig.slack.thread(RELEASES, parent.ts)[-1]
+        assert NEEDS_APPROVAL in await rig.click(REQUESTER, answer, "retry")
+        assert "“six eyes”" in (await rig.question()).text
+    assert rig.wechat.calls == []
 
 
 async def test_a_new_owner_of_another_env_changes_nothing(rig: Rig, change: Change) -> None:
