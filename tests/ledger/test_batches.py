@@ -320,6 +320,18 @@ async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_hav
     assert await ends(ledger, batch) == [None, Cancelled("U1"), Cancelled("U1")]
 
 
+async def test_each_call_of_an_item_that_waits_for_a_retry_twice_is_recorded(
+    database: Database, ledger: Ledger
+) -> None:
+    batch, steps = await queued(ledger), [Step("call", 0.1, "45011", Said(45011, "busy", "x"))]
+    item = items_of(batch.request)[0]
+    for _ in range(2):
+        await ledger.batches.advance(batch, None, item)
+        assert await ledger.batches.put_back(batch, item, steps, begun=False)
+        assert not (await ledger.batches.items(batch.request))[0].begun
+    assert database.kinds().count("call") == 2
+
+
 async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_items(
     ledger: Ledger,
 ) -> None:
