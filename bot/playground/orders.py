@@ -81,9 +81,9 @@ class Orders:
         word, _, rest = line.partition(" ")
         match word, rest.strip():
             case _ if line.startswith("/"):
-                await self._say(line)
+                await self._say(self.channel, line)
             case ":say", text:
-                await self._say(text)
+                await self._say(self.channel, text)
             case ":as", role:
                 return self._as(role)
             case ":in", place:
@@ -152,28 +152,26 @@ class Orders:
         no = f"There is no place “{value}”. " if value else ""
         raise ImpossibleError(f"{no}You are still in {self.where}. The places: {CONVERSATIONS}.")
 
-    async def _say(self, value: str, thread: str = "") -> None:
+    async def _say(self, channel: str, value: str, thread: str = "") -> None:
         text = _text(value)
         if text.startswith("/"):
-            self._screen.typed(self.user, self.channel, text)
-        await self._acts.say(self.user, self.channel, text, thread)
+            self._screen.typed(self.user, channel, text)
+        await self._acts.say(self.user, channel, text, thread)
 
     async def _reply(self, value: str) -> None:
         words = _WORD.match(value)
         if words is None:
             raise ImpossibleError("Say which message, and what: :reply WORDS TEXT.")
         parent = self._targets.message(self.user, _text(words[0]))
-        await self._say(value[words.end() :].strip(), parent.thread_ts or parent.ts)
+        text, thread = value[words.end() :].strip(), parent.thread_ts or parent.ts
+        await self._say(parent.channel, text, thread)
 
     async def _click(self, value: str) -> str | None:
         label, about = _label_and_request(value)
         if not label:
-            found = [
-                f"{e.label} {' '.join(request_in(e))}"
-                for _, e in self._targets.elements(self.user)
-                if e.label
-            ]
-            return "\n".join(found) or "There is nothing to click."
+            buttons = self._targets.buttons(self.user)
+            listed = (f"{each.label} {' '.join(request_in(each))}" for each in buttons)
+            return "\n".join(listed) or self._targets.nothing(self.user)
         at, found_ = await self._targets.element(self.user, label, about)
         self._screen.clicked(self.user, found_.label)
         await self._acts.click(self.user, at, found_.action_id, found_.block_id)

@@ -49,10 +49,7 @@ class Screen:
             "USLACKBOT": "Slackbot",
             **{person.id: f"@{person.name}" for person in world.people},
             **{group.id: f"@{group.handle}" for group in world.groups},
-            **{
-                channel.id: "a direct message" if channel.kind == "im" else f"#{channel.name}"
-                for channel in world.channels
-            },
+            **{channel.id: f"#{channel.name}" for channel in world.channels},
         }
 
     def heading(self, text: str) -> None:
@@ -137,7 +134,8 @@ class Screen:
                 self.console.print(Text.assemble((bar, "dim"), begin, line))
 
     def _name(self, id_: str | None) -> str:
-        return _one_line(self._names.get(id_ or "", id_ or ""))
+        id_ = id_ or ""
+        return "a direct message" if id_.startswith("D") else _one_line(self._names.get(id_, id_))
 
     def _styled(self, mrkdwn: str) -> Text:
         """Return Slack's mrkdwn as styled text."""

@@ -8,16 +8,18 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from bot.app.running import running
 from bot.domain.request import State
+from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
 from bot.ops.policy_answers import Explanation
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
@@ -38,15 +40,11 @@ class Rules:
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
+        self.text = path.read_text(encoding="utf-8")
         self._settings = settings
         self.reload = asyncio.Event()
         self.taken = asyncio.Event()
         """Set when the bot has accepted or refused a newer file."""
-
-    @property
-    def text(self) -> str:
-        """The content of the policy file."""
-        return self.path.read_text(encoding="utf-8")
 
     def judge(self, text: str) -> Policy | list[str]:
         """Parse a policy, or return the sentences with which the bot would refuse it."""
@@ -63,6 +61,7 @@ class Rules:
         another = judged != self.judge(self.text)
         self.taken.clear()
         self.path.write_text(text, encoding="utf-8")
+        self.text = text
         if another:
             self.reload.set()
             await self.taken.wait()
@@ -81,7 +80,7 @@ class Stage:
 
     def events(self, request: str | None = None) -> Iterator[JsonObject]:
         """Yield the ledger's events, oldest first: all, or those of one request."""
-        for event in read(open_for_audit(self.database_url), EventFilter()):
+        for event in read(self._ledger(), EventFilter()):
             if request in {None, event["request"]}:
                 yield {
                     name: value if isinstance(value, int | float) else str(value)
@@ -125,8 +124,16 @@ class Stage:
 
     def _moving(self) -> bool:
         """Return whether the ledger has a request that neither waits for a person nor has been delivered."""
-        with open_for_audit(self.database_url).connect() as connection:
+        with suppress(ImpossibleError), self._ledger().connect() as connection:
             return connection.execute(_MOVING).first() is not None
+        return False  # without a ledger nothing moves
+
+    def _ledger(self) -> Engine:
+        """Open the ledger to read it; raises ImpossibleError if its file is gone."""
+        try:
+            return open_for_audit(self.database_url)
+        except CannotOpenError as error:
+            raise ImpossibleError(f"The ledger cannot be read: {error}") from None
 
     @contextmanager
     def watched(self, told: Callable[[], None]) -> Iterator[None]:

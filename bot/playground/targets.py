@@ -46,9 +46,19 @@ class Targets:
             await self.slack.until(lambda _: any(found()), self.patience)
         if newest := next(found(), None):
             return newest
-        there = ", ".join(dict.fromkeys(f"“{e.label}”" for _, e in self.elements(user) if e.label))
-        others = f". There is {there}." if there else ", nor anything else."
-        raise ImpossibleError(f"There is no “{label}” to click{others}")
+        there = ", ".join(dict.fromkeys(f"“{each.label}”" for each in self.buttons(user)))
+        others = f"There is {there}." if there else self.nothing(user)
+        raise ImpossibleError(f"There is no “{label}” to click. {others}")
+
+    def buttons(self, user: str) -> list[Placed]:
+        """Return what a person can click."""
+        return [each for _, each in self.elements(user) if each.label]
+
+    def nothing(self, user: str) -> str:
+        """Return a sentence for somebody who can click nothing."""
+        if self.slack.views(user):
+            return "A form is open: :submit sends it, and :close closes it."
+        return "Nothing here can be clicked."
 
     async def modal(self, user: str) -> View:
         """Return the top modal, once there is one."""
@@ -63,7 +73,8 @@ class Targets:
         for each in self._messages(user):
             if snippet in each.text:
                 return each
-        raise ImpossibleError(f"No message says “{snippet}”.")
+        none = f"No message says “{snippet}”." if snippet else "There is no message yet."
+        raise ImpossibleError(none)
 
     def place(self, user: str, where: JsonObject) -> PostedMessage | View:
         """Return the view or message that the page refers to."""

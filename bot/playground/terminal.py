@@ -51,9 +51,7 @@ class Offers(Completer):
             case ":wechat":
                 return {**TROUBLES, **ERRCODES}
             case ":click":
-                found = [
-                    each for _, each in self._acts.targets.elements(self._orders.user) if each.label
-                ]
+                found = self._acts.targets.buttons(self._orders.user)
                 return {
                     f'"{each.label}"' if " " in each.label else each.label: "" for each in found
                 }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import groupby
 
 from bot.guidance import CODES
 from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
@@ -37,11 +38,23 @@ ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items
 """The errcodes for which the bot has guidance, with their meanings."""
 
 
+_PLANNED = {Slow: "a slow answer", Hang: "no answer", Drop: "no answer to what was done"}
+
+
+def planned(wechat: LocalWeChat) -> list[str]:
+    """Return what WeChat's next calls meet, in order and with how many of them do."""
+    told = (
+        _PLANNED.get(type(fault)) or str(getattr(fault, "code", "")) for _, fault in wechat.faults
+    )
+    return [f"{len([*same])} × {words}" for words, same in groupby(told)]
+
+
 async def behave(wechat: LocalWeChat, word: str) -> str:
     """Set how WeChat behaves from its next call on; return a sentence about it."""
-    if not (word in _TROUBLES or re.fullmatch(r"-?\d{1,9}", word)):
+    if not (word in _TROUBLES or re.fullmatch(r"-?[1-9]\d{0,8}", word)):
         raise ImpossibleError(f"Use an errcode such as 85088, or one of {', '.join(_TROUBLES)}.")
     about, faults = _TROUBLES[word] if word in _TROUBLES else ("", (Code(int(word)),))
+    wechat.clear()
     wechat.fail(SHARE, *faults)
     match word:
         case "ok":
@@ -65,7 +78,6 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
 
 async def _reset(wechat: LocalWeChat) -> None:
     """Undo everything that was set."""
-    wechat.clear()
     for functions in wechat.functions.values():
         functions[_NEEDED] = "Active"
     if OWNER not in wechat.platform.authorized:

@@ -18,6 +18,7 @@ from bot.playground.orders import Orders
 from bot.playground.screen import Screen
 from bot.playground.stage import stage
 from bot.playground.terminal import Offers
+from bot.playground.troubles import planned
 from bot.playground.world import APPID, POLICY
 from bot.runtime.clock import Runtime
 
@@ -84,7 +85,7 @@ async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Pat
     assert "What you may share" in said
     assert '"text": "I am"' in said
     assert "approved demo0001" in said
-    assert "There is no “Nonsense” to click" in said
+    assert "There is no “Nonsense” to click. Nothing here can be clicked." in said
     assert '"event_type": "share_env_request"' in await prompt.play(":json demo0001")
     found = prompt.acts.stage.inside(prompt.acts.targets.message("U0REQUESTER", "demo0001"))
     assert "“core envs”: it fits" in str(found["decision"])
@@ -145,6 +146,9 @@ async def test_lines_of_each_role_are_understood_and_a_wrong_one_is_explained(
     assert "You are still in #releases. The places:" in await prompt.play(":in nowhere", ":in")
     assert "Use an errcode such as 85088" in await prompt.play(":wechat weather")
     assert "No message says “x”." in await prompt.play(":json x", ":open x")
+    assert "There is no message yet." in await prompt.play(":json")
+    for zero in ("0", "007"):
+        assert "Use an errcode such as 85088" in await prompt.play(f":wechat {zero}")
     assert await prompt.play("", "# a remark") == ""
     said = await prompt.play(":in private", "/lunch", "/invite @share-env", "/remove @share-env")
     assert "/lunch is not a valid command. Here you can type /share-env and /invite" in said
@@ -152,9 +156,58 @@ async def test_lines_of_each_role_are_understood_and_a_wrong_one_is_explained(
     assert "was removed from this conversation." in said
     said = await prompt.play(":say", ':reply "/lunch is" ""')
     assert said.count("There is nothing to send.") == 2
+    said = await prompt.play("/remove @share-env", ":in public", "/invite @share-env")
+    assert "@share-env is not in this conversation." in said
+    assert "@share-env is already in this conversation." in said
     assert "has no thread" in await prompt.play(':reply "/lunch is" hello')
+    await prompt.play(":in releases", ":say Where?", ":in lounge", ":reply Where? Here")
+    asked, answered = prompt.acts.stage.slack.messages[-2:]
+    assert (answered.channel, answered.thread_ts) == ("C0RELEASES", asked.ts)
     for word in ("exit", "quit", ":quit", ":q"):
         assert not await orders.follow(word)
+
+
+async def test_a_form_on_top_is_named_where_its_buttons_are_clicked(prompt: Prompt) -> None:
+    await prompt.play(f"/share-env {APPID} live-1")
+    assert "There is “Share it”, “Cancel”." in await prompt.play(":click Nonsense")
+    await prompt.play(":open")
+    for line in (":click", ":click Share"):
+        assert "A form is open: :submit sends it, and :close" in await prompt.play(line)
+    await prompt.play(f":submit env=prod-1 appids={APPID} dry_run=dry_run")
+    await prompt.sees("🧪 Dry run")
+
+
+async def test_nobody_joins_or_leaves_a_direct_message(prompt: Prompt) -> None:
+    said = await prompt.play(":as mei", ":in app", "/remove @share-env", "/share-env whoami")
+    assert "@mei in a direct message /remove @share-env" in said
+    assert "/remove is not a valid command. Here you can type /share-env." in said
+    await prompt.play(":as requester", ":in dm", "/invite @share-env")
+    members = prompt.acts.stage.slack.channels["D0DIRECT"].members
+    assert members == {"U0REQUESTER", "U0SECOND"}
+
+
+async def test_what_wechat_was_told_last_is_what_it_does_next(prompt: Prompt) -> None:
+    wechat = prompt.acts.stage.wechat
+    await prompt.play(":wechat slow")
+    assert planned(wechat) == ["10 × a slow answer"]
+    await prompt.play(":wechat batch")
+    assert planned(wechat) == ["7 × a slow answer", "1 × 85088", "192 × a slow answer"]
+    await prompt.play(":wechat 48001")
+    assert planned(wechat) == ["1 × 48001"]
+    await prompt.play(f"/share-env {APPID} prod-1")
+    assert [call.errcode for call in wechat.calls] == [48001]
+
+
+async def test_the_demo_goes_on_without_its_files(prompt: Prompt) -> None:
+    on = prompt.acts.stage
+    on.rules.path.unlink()
+    folder = on.rules.path.parent
+    for each in folder.iterdir():
+        each.unlink()
+    assert "The ledger cannot be read: " in await prompt.play(":audit")
+    assert "core envs" in await prompt.play(":policy")
+    await prompt.play("/share-env help")
+    await prompt.sees("What you may share")
 
 
 async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) -> None:

@@ -10,7 +10,7 @@ from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
-from bot.playground.troubles import ERRCODES, TROUBLES
+from bot.playground.troubles import ERRCODES, TROUBLES, planned
 from bot.playground.world import ABOUT, ROLES, Channel
 
 _MARKS = {"public": "#", "private": "🔒"}
@@ -44,7 +44,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
         ],
         "policy": acts.stage.rules.text,
         "wechat": {
-            "planned": [f"{fault}" for _, fault in wechat.faults],
+            "planned": [*planned(wechat)],
             "calls": [*wechat.transcript().splitlines()[-60:]],
             "shared": [{"env": env, "appid": appid} for _, env, appid in wechat.shared[-60:]],
             "words": [[word, about] for word, about in {**TROUBLES, **ERRCODES}.items()],

@@ -81,7 +81,7 @@ def element_of(at: PostedMessage | View, sought: str, block: str | None = None) 
     if len(found) != 1:
         there = ", ".join(f"{e.action_id} {e.label}".rstrip() for e in every) or "nothing"
         many = "more than one of" if found else "no"
-        raise ImpossibleError(f"there is {many} “{sought}”; to act on there is: {there}")
+        raise ImpossibleError(f"There is {many} “{sought}”; to act on there is: {there}")
     return found[0]
 
 

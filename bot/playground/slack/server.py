@@ -109,7 +109,7 @@ class LocalSlack(Connected):
         """Start a message shortcut; an ephemeral message has none."""
         seen = self.on_screen(user, message)
         if not isinstance(seen, PostedMessage) or seen.ephemeral_to is not None:
-            raise ImpossibleError("there are message shortcuts only on messages that stay")
+            raise ImpossibleError("There are message shortcuts only on messages that stay.")
         fields: JsonObject = {
             "callback_id": callback_id,
             "response_url": self.response_url(user, seen.channel, seen.ts),
@@ -139,7 +139,7 @@ class LocalSlack(Connected):
         if ack.error is None and problems:
             self.violations.append(f"ack: block_suggestion: {'; '.join(map(str, problems))}")
         if ack.error is not None or problems:
-            raise ImpossibleError(f"the options did not load: {ack.error or problems[0]}")
+            raise ImpossibleError(f"The options did not load: {ack.error or problems[0]}")
         offered = objects(answer.get("options"))
         self.surfaces.offered[action_id] = offered
         return offered

@@ -99,11 +99,14 @@ def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> J
             return {"type": kind, "selected_option": None}
         case "external_select", _:
             return {"type": kind, "selected_option": _option(offered, value)}
-        case "checkboxes", list():
-            options = objects(element.get("options"))
-            return {"type": kind, "selected_options": [_option(options, each) for each in value]}
+        case "checkboxes", str() | list():
+            options, ticked = (
+                objects(element.get("options")),
+                [value] if isinstance(value, str) else value,
+            )
+            return {"type": kind, "selected_options": [_option(options, each) for each in ticked]}
         case _:
-            raise ImpossibleError(f"nobody can put {value!r} into a {kind}")
+            raise ImpossibleError(f"Nobody can put {value!r} into a {kind}")
 
 
 def _option(options: Sequence[JsonObject], value: Json) -> JsonObject:

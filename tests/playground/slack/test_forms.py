@@ -99,7 +99,7 @@ async def test_without_an_ack_the_form_stays_open_with_its_values(
         ({}, "appid: please complete"),
         ({"appid": "x" * 19}, "at most 18 characters, not 19"),
         ({"appid": "wx1", "how": ["elsewhere"]}, "not among the options"),
-        ({"appid": ["wx1"]}, "nobody can put"),
+        ({"appid": ["wx1"]}, "Nobody can put"),
         ({"nothing": "x"}, "no “nothing”"),
     ],
 )
