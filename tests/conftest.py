@@ -5,9 +5,7 @@ import gc
 import logging
 import os
 import resource
-import secrets
 import shutil
-import socket
 import sqlite3
 import sys
 import tempfile
@@ -18,7 +16,6 @@ from contextlib import (
     asynccontextmanager,
     closing,
     contextmanager,
-    suppress,
 )
 from importlib import import_module
 from itertools import count
@@ -37,7 +34,7 @@ from bot.domain.request import Origin, Request
 from bot.ledger.database import open_database
 from bot.ledger.writer import PATIENCE
 from bot.playground.environments import environment
-from bot.playground.loopback import Handler, Loopback
+from bot.playground.loopback import Handler, Loopback, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, seed
@@ -359,15 +356,6 @@ def settings_of(environ: dict[str, str]) -> Settings:
     settings = load(environ)
     assert isinstance(settings, Settings), settings
     return settings
-
-
-def free_port() -> int:
-    """Return an unused port below those from which the kernel gives one to each connection, perhaps before a bot listens."""
-    while True:
-        port = 10_000 + secrets.randbelow(20_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @pytest.fixture

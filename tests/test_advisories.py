@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 from aiohttp import web
 
-from bot.playground.loopback import Handler
+from bot.playground.loopback import Handler, free_port
 from tests.advisories import check
-from tests.conftest import free_port, served
+from tests.conftest import served
 
 Checked = Callable[[str], Awaitable[tuple[int, str]]]
 FINDING = {

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.conftest import free_port, served, settings_of
+from bot.playground.loopback import free_port
+from tests.conftest import served, settings_of
 from tests.containerfile import ROOT, containerfile, only, steps
 
 PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"

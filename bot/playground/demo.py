@@ -23,7 +23,7 @@ from bot.settings.table import SETTINGS
 
 _REAL = [each.name for each in SETTINGS if each.secret]
 _SCENARIO = Path(__file__).with_name("scenario.txt")
-_TIMEOUT = "1"  # seconds; the default of ten would make the demo slow
+_TIMEOUT = "2"  # seconds; the default of ten would make the demo slow
 _WHERE = "The real bot, with a Slack and a WeChat made up on this machine. Nothing leaves it."
 
 

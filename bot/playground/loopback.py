@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Self, TypeAlias
@@ -67,6 +69,15 @@ class Loopback:
             for each in waits:
                 each.cancel()
         return not self._stopping.is_set()
+
+
+def free_port() -> int:
+    """Return an unused port below those from which the kernel gives one to each connection, perhaps before a bot listens."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.asynccontextmanager

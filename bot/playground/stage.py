@@ -1,7 +1,6 @@
 """The running bot with a local Slack and a local WeChat, on one machine."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -17,7 +16,7 @@ from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
 from bot.ops.policy_answers import Explanation
 from bot.playground.environments import chain_environment, slack_environment
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, free_port
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
@@ -159,7 +158,7 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
             policy.write_text(POLICY, encoding="utf-8")
             database_url = f"sqlite:///{folder}/ledger.db"
             kept = {"POLICY_FILE": str(policy), "DATABASE_URL": database_url}
-            chain = chain_environment(wechat, _free_port())
+            chain = chain_environment(wechat, free_port())
             settings = load(slack_environment(slack) | chain | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
@@ -173,9 +172,3 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
 def _has_a_token(wechat: LocalWeChat) -> bool:
     return any(call.owner == OWNER and call.gave_token for call in wechat.platform.calls)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

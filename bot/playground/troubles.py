@@ -15,7 +15,7 @@ _NOT_ON_LIST = Code(61004, "access clientip is not registered, requestIP: 203.0.
 _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "ok": ("all as usual again, and nothing more is planned", ()),
     "busy": ("is busy twice, then answers", (Code(-1), Code(-1))),
-    "slow": ("takes nearly too long for each of the next ten calls", (Slow(0.8),) * 10),
+    "slow": ("takes nearly too long for each of the next ten calls", (Slow(1.6),) * 10),
     "hang": ("never answers, four times", (Hang(60),) * 4),
     "drop": ("shares, and hangs up before it says so, four times", (Drop(after_effect=True),) * 4),
     "html": ("a gateway answers 502 in its place", (Status(502),)),

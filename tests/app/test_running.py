@@ -24,6 +24,7 @@ from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Drop, Hang, Slow
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
@@ -38,7 +39,6 @@ from tests.conftest import (
     calls_of,
     damage,
     ended,
-    free_port,
     locked,
     over_http,
     replies,

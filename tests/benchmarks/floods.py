@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bot.playground.loopback import free_port
 from tests.benchmarks.bars import Bar
 from tests.benchmarks.flood_clients import FLOODS
-from tests.conftest import RELEASES, REQUESTER, address_at, free_port, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.faults.bots import request_of
 from tests.faults.rig import ProcessRig
 from tests.faults.token_chain import chain_rig, wait_for_renewals

@@ -13,13 +13,13 @@ import aiohttp
 from sqlalchemy import NullPool, create_engine, text
 
 from bot.playground.environments import chain_environment, slack_environment
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import POLICY, seed
 from tests.benchmarks.bars import Bar
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.storm import Storm, Tally
-from tests.conftest import free_port
 from tests.faults.bots import Bot
 
 LOOKS = 13

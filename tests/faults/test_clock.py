@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.faults import Slow
+from bot.playground.loopback import free_port
 from bot.playground.world import APPID
-from tests.conftest import RELEASES, REQUESTER, address_at, free_port, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.faults import token_chain
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import WORKED, Fault, rows_of

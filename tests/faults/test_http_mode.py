@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
+from bot.playground.loopback import free_port
 from bot.playground.slack.delivery import signature
 from bot.playground.world import seed
-from tests.conftest import RELEASES, REQUESTER, address_at, free_port, over_http
+from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.faults.bots import request_of, rows
 from tests.faults.http_clients import (
     CHUNKS,

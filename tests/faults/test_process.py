@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.playground.faults import Hang, Huge, Slow
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from tests.conftest import RELEASES, address_at, free_port, let_toil, locked, over_http, rows, soon
+from tests.conftest import RELEASES, address_at, let_toil, locked, over_http, rows, soon
 from tests.faults.bots import Load, all_ended, assert_answered_once, assert_recorded_once
 from tests.faults.http_clients import exchange, request
 from tests.faults.recovery import Action, assert_exits, assert_survives

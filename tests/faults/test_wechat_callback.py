@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
+from bot.playground.loopback import free_port
 from bot.playground.wechat.platform import PlatformCall
 from bot.playground.wechat.pushes import Push
 from bot.playground.world import OWNER
-from tests.conftest import free_port
 from tests.faults.http_clients import (
     CHUNKS,
     LONG,

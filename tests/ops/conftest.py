@@ -6,8 +6,9 @@ import pytest
 
 from bot.app.running import running
 from bot.ledger.database import open_database
+from bot.playground.loopback import free_port
 from bot.runtime.clock import Runtime
-from tests.conftest import free_port, settings_of
+from tests.conftest import settings_of
 from tests.ops.served import Served
 
 

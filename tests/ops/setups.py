@@ -11,10 +11,10 @@ from bot.domain.finding import Level
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
-from tests.conftest import free_port
 from tests.ops.doctors import B, rule
 
 OTHER_OWNER = "wx00000000000000aa"

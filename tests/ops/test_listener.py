@@ -11,12 +11,13 @@ import pytest
 from bot.app.resources import CannotStartError
 from bot.app.running import running
 from bot.ops.listener import CannotListenError, listen
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH
-from tests.conftest import ASK, RELEASES, REQUESTER, ended, free_port, settings_of
+from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
 from tests.end_to_end.conftest import finished
 from tests.ops.served import PATHS, Served
 

@@ -8,9 +8,10 @@ from weakref import WeakSet
 import pytest
 from aiohttp import web
 
+from bot.playground.loopback import free_port
 from bot.runtime.bodies import BODIES, Bodies, Unread, read_body
 from bot.runtime.http_server import HttpServer
-from tests.conftest import Sleep, free_port
+from tests.conftest import Sleep
 
 LIMIT = 1 << 16  # bytes, of one body
 TOTAL = 1 << 20

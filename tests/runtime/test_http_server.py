@@ -9,8 +9,9 @@ from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 import pytest
 from aiohttp import web
 
+from bot.playground.loopback import free_port
 from bot.runtime.http_server import HttpServer, connection_limit
-from tests.conftest import free_port, soon
+from tests.conftest import soon
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: bot\r\n\r\n"
 UNFINISHED = b"GET / HTTP/1.1\r\n"

@@ -6,7 +6,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
-from bot.playground.loopback import Handler, cut
+from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.slack.api import (
     NOT_SENT,
@@ -18,7 +18,7 @@ from bot.slack.api import (
     SlackApi,
     retry_after,
 )
-from tests.conftest import RELEASES, REQUESTER, Sleep, free_port, served, use_up, web_client
+from tests.conftest import RELEASES, REQUESTER, Sleep, served, use_up, web_client
 
 HELLO: dict[str, object] = {"channel": RELEASES, "text": "hello"}
 Ask = Callable[[SlackApi, str], Awaitable[Result]]

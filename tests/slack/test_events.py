@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import JsonObject, free_port
 from bot.playground.slack.delivery import signature, signed_request
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -21,7 +21,6 @@ from tests.conftest import (
     address_at,
     calls_of,
     ended,
-    free_port,
     over_http,
     soon,
 )

@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
@@ -14,15 +15,7 @@ from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
-from tests.conftest import (
-    RELEASES,
-    REQUESTER,
-    Sleep,
-    calls_of,
-    free_port,
-    web_client,
-    without_history,
-)
+from tests.conftest import RELEASES, REQUESTER, Sleep, calls_of, web_client, without_history
 
 MARK = "request1"
 HELLO = message(f"hello <!here> `{MARK}`")

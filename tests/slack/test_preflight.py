@@ -2,10 +2,11 @@ import aiohttp
 import pytest
 
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.slack.api import SlackApi
 from bot.slack.preflight import Ready, Unusable, preflight
-from tests.conftest import Sleep, free_port, web_client
+from tests.conftest import Sleep, web_client
 
 OPEN = "apps.connections.open"
 

@@ -14,6 +14,7 @@ from bot.command.grammar import SLASH_COMMAND
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from bot.runtime.observers import Observers
@@ -23,7 +24,7 @@ from bot.slack.listeners import App, bolt_app
 from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_client import Pace, SocketClient
 from bot.slack.socket_mode import socket_mode
-from tests.conftest import RELEASES, REQUESTER, calls_of, free_port, served, soon
+from tests.conftest import RELEASES, REQUESTER, calls_of, served, soon
 from tests.languages import ENGLISH
 from tests.slack.echo import Echo, echoed
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot import __version__
 from bot.playground.faults import Code
+from bot.playground.loopback import free_port
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.stage import stage
@@ -21,7 +22,6 @@ from tests.conftest import (
     Change,
     address_at,
     ended,
-    free_port,
     ledger_down,
     over_http,
     rows,

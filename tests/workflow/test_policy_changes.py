@@ -10,10 +10,11 @@ import pytest
 from bot.domain.outcome import Denied, Ground
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, RELEASES, REQUESTER, Change, calls_of, free_port, soon
+from tests.conftest import ENV, RELEASES, REQUESTER, Change, calls_of, soon
 from tests.rig import (
     ALLOW,
     APPROVALS,

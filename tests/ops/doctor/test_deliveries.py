@@ -9,12 +9,13 @@ from bot.app.running import running
 from bot.domain.finding import Finding
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment, slack_environment
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
-from tests.conftest import ASK, RELEASES, REQUESTER, free_port, settings_of, soon
+from tests.conftest import ASK, RELEASES, REQUESTER, settings_of, soon
 from tests.ops.doctors import complaints, findings_of
 from tests.ops.served import Served
 

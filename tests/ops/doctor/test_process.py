@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from bot.playground.environments import chain_environment, environment
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
-from tests.conftest import free_port
 from tests.end_to_end.conftest import finished
 
 GROUP = {"WECHAT_AUTHORIZER_APPID": OWNER, "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM"}

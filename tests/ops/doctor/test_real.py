@@ -15,12 +15,13 @@ from bot.ops.doctor.real_slack import Asked
 from bot.ops.doctor.real_tried import BEHAVIOURS
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
-from tests.conftest import free_port, served, settings_of
+from tests.conftest import served, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn
 from tests.playground.sources import rows
 

@@ -8,10 +8,11 @@ from bot.ops.doctor.findings import by_cause
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Slow
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
-from tests.conftest import free_port, rows, served, settings_of
+from tests.conftest import rows, served, settings_of
 from tests.ops.doctors import CHECKS, complaints, contents
 
 CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"}

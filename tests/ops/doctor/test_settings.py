@@ -4,7 +4,7 @@ import pytest
 
 from bot.ops.doctor.findings import by_cause
 from bot.ops.doctor.run import examine
-from tests.conftest import free_port
+from bot.playground.loopback import free_port
 from tests.ops.doctors import finding_of, findings_of, judged, level_of, rule, with_policy
 
 

@@ -14,11 +14,12 @@ from bot.ops.doctor.run import examine
 from bot.ops.doctor.wechat import check_owners
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
-from tests.conftest import free_port, rows, settings_of
+from tests.conftest import rows, settings_of
 from tests.ops.doctors import (
     B,
     complaints,
