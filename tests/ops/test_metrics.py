@@ -319,11 +319,10 @@ async def test_the_items_of_a_batch_are_counted_and_how_many_wait(
     appids = " ".join(f"wx{number:016x}" for number in range(60))
     with wechat.thinking():
         await slack.command(REQUESTER, RELEASES, f"{appids} prod-1")
-        await wechat.until(lambda wechat: wechat.in_flight > 0)
-        during = await watched.counts("share_env_batch_items_waiting")
+        await wechat.until(lambda wechat: wechat.in_flight == 20)
+        during = await watched.counts("share_env_batch_items_waiting", 40)
     await soon(over(database, 61))
     after = await watched.counts('share_env_requests_total{outcome="finished"}', 1)
-    assert during["share_env_batch_items_waiting"] <= 60
     assert during["share_env_work_under_way"] >= 1
     assert after["share_env_batch_items_waiting"] == 0
     assert after['share_env_requests_total{outcome="shared"}'] == 60
