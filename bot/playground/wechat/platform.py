@@ -59,14 +59,13 @@ class PlatformStandIn:
 
     `expires_in` is the life of new tokens in seconds. With `rotate_refresh_tokens`, each renewal issues a new refresh token,
     and the old one stays valid for five minutes. `authorized` has the owners with the Unix time of their authorisation,
-    `granted` their permission sets; the refresh tokens of those in
-    `without_refresh_token` are left out of responses until one of their codes is exchanged. `not_authorised` is the errcode for the tokens of any other mini program: 40013 or
-    61003, since both are reported. `calls` records the calls of its endpoints.
+    `granted` their permission sets; the refresh tokens of those in `without_refresh_token` are left out of responses until
+    one of their codes is exchanged. `not_authorised` is the errcode for the tokens of any other mini program: 40013 or 61003,
+    since both are reported. `calls` records the calls of its endpoints.
 
     `callback` is the URL of its POST /wechat/events, and `pushes` records what was sent there; each `push_…` returns the
-    response's status and text. While `previous_encoding_aes_key` is set, pushes are encrypted with it, as for a while after
-    a change of the key; likewise `previous_message_token`. `push_interval` is the time between two tickets after they were
-    asked for, `push_timeout` the longest time for a response, both in seconds.
+    response's status and text. `push_interval` is the time between two tickets after they were asked for, `push_timeout` the
+    longest time for a response, both in seconds.
     """
 
     def __init__(
@@ -76,8 +75,6 @@ class PlatformStandIn:
         self.appsecret = "made-up-component-secret"
         self.message_token = "made-up-message-token"
         self.encoding_aes_key = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"
-        self.previous_encoding_aes_key: str | None = None
-        self.previous_message_token: str | None = None
         self.expires_in = LIFETIME
         self.rotate_refresh_tokens = False
         self.authorized: dict[str, int] = {}
@@ -109,9 +106,7 @@ class PlatformStandIn:
     @property
     def seal(self) -> PushKeys:
         """Return the keys with which pushes are currently encrypted and signed."""
-        key = self.previous_encoding_aes_key or self.encoding_aes_key
-        token = self.previous_message_token or self.message_token
-        return PushKeys(self.component_appid, token, key)
+        return PushKeys(self.component_appid, self.message_token, self.encoding_aes_key)
 
     def new_ticket(self) -> str:
         """Return a new component_verify_ticket without pushing it."""

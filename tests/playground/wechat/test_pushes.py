@@ -147,27 +147,6 @@ async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Call
     assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
 
 
-async def test_pushes_are_signed_with_the_previous_message_token_while_there_is_one(
-    wechat: LocalWeChat, callback: Callback
-) -> None:
-    platform = wechat.platform
-    platform.previous_message_token = "the-one-before"
-    await platform.push_ticket()
-    assert callback.opened(platform.encoding_aes_key, "the-one-before")
-
-
-async def test_pushes_are_encrypted_with_the_previous_key_while_there_is_one(
-    wechat: LocalWeChat, callback: Callback
-) -> None:
-    platform = wechat.platform
-    platform.previous_encoding_aes_key = "TheKeyBeforeOfTheLocalWeChatAlsoMadeUp00000"
-    await platform.push_ticket()
-    assert callback.opened(platform.previous_encoding_aes_key, platform.message_token)
-    platform.previous_encoding_aes_key = None
-    await platform.push_ticket()
-    assert opened(callback, wechat)
-
-
 async def test_the_bots_answers_are_recorded_and_shown_without_the_ticket(
     wechat: LocalWeChat, callback: Callback
 ) -> None:
