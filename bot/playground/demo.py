@@ -15,6 +15,7 @@ from bot.playground.loopback import direct
 from bot.playground.orders import Orders, content
 from bot.playground.page.server import served
 from bot.playground.screen import Screen
+from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.stage import stage
 from bot.playground.world import APPID, PLACES, ROLES
 from bot.runtime.clock import Runtime
@@ -64,8 +65,10 @@ def _problem(role: str, place: str, line: str | None, script: str | None) -> str
         return f"A line begins with {SLASH_COMMAND}, such as '{SLASH_COMMAND} help'."
     if line is not None and script is not None:
         return "--script plays a whole scenario. Leave out either it or the line."
-    if script and not Path(script).is_file():
-        return f"There is no file {script}. Save one from the demo's page, or with :save."
+    try:
+        content(script or str(_SCENARIO))
+    except ImpossibleError as impossible:
+        return f"{impossible} Save a script from the demo's page, or with :save."
     return None
 
 

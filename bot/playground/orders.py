@@ -240,6 +240,5 @@ def content(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ImpossibleError(
-            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}."
-        ) from None
+        why = error.strerror if isinstance(error, OSError) else "It is not text in UTF-8"
+        raise ImpossibleError(f"{path} cannot be read: {why}.") from None

@@ -88,7 +88,11 @@ async def test_the_demo_of_one_line_ends_when_its_effects_are_shown(
         (["--in", "space", "/share-env"], "There is no place “space”."),
         (["help"], "A line begins with /share-env"),
         (["--script=", "/share-env"], "--script plays a whole scenario."),
-        (["--script", "nowhere.txt"], "There is no file nowhere.txt."),
+        (["--script", "nowhere.txt"], "nowhere.txt cannot be read: No such file"),
+        (
+            ["--script", sys.executable],
+            f"{sys.executable} cannot be read: It is not text in UTF-8.",
+        ),
     ],
 )
 async def test_wrong_arguments_of_the_demo_are_explained(
