@@ -228,6 +228,7 @@ async def test_a_forged_push_is_refused_and_counted_with_its_reason_and_none_of_
 async def test_a_broken_push_is_refused_and_counted(
     door: Door, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     assert (await door.post(door.genuine().query, body))[0] == 400
     assert door.refusals == [PushRefusal.NOT_XML.value]
     assert "s3cret" not in caplog.text
@@ -247,6 +248,7 @@ async def test_a_push_of_more_than_64_kibibytes_is_too_large(door: Door, *, chun
 async def test_a_compressed_body_is_refused_without_decompressing_it(
     door: Door, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     push = door.genuine()
     for body in (gzip.compress(push.body), b"s3cret"):
         assert (await door.post(push.query, body, Content_Encoding="gzip"))[0] == 400
