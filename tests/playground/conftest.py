@@ -93,7 +93,6 @@ class App:
             for listener in (
                 self.bolt.action,
                 self.bolt.view_submission,
-                self.bolt.view_closed,
                 self.bolt.options,
                 self.bolt.shortcut,
             ):

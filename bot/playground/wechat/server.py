@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,7 @@ from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
-from bot.playground.wechat.tokens import LIFETIME, Clock, Codes, IssuedTokens
+from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
 from bot.playground.wire import answer
 
 SHARE, TOKEN = "shareenv", "token"
@@ -61,7 +62,7 @@ class LocalWeChat(StandIn):
         self.in_flight = 0
         self.most_at_once = 0
         self.token_calls: list[str] = []
-        self._clock = Clock()
+        self._ahead = 0.0
         self._tokens = IssuedTokens("made-up-token", self._clock, _TOKEN)
         self._lines: list[str] = []
         self._answers = 0
@@ -104,8 +105,11 @@ class LocalWeChat(StandIn):
             self._answering.set()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead, for everything that can expire."""
-        self._clock.advance(seconds)
+        """Move the clock ahead by these seconds, for everything that can expire."""
+        self._ahead += seconds
+
+    def _clock(self) -> float:
+        return time.monotonic() + self._ahead
 
     def issue(self, owner: str) -> str:
         """Return a new authorizer_access_token of an owner, which the token server returns from now on."""

@@ -4,7 +4,6 @@ Source: developers.weixin.qq.com, oplatform/developers/dev/AccessToken: a token 
 stays valid for five minutes after a renewal.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
@@ -17,21 +16,6 @@ Codes: TypeAlias = Mapping[TokenEnd | Literal["missing", "unknown"], int]
 
 LIFETIME = 7200
 OVERLAP = 300
-
-
-class Clock:
-    """A monotonic clock that can be moved ahead."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds, from an arbitrary start."""
-        return time.monotonic() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock ahead by this many seconds."""
-        self._ahead += seconds
 
 
 @dataclass(frozen=True, slots=True)
