@@ -139,7 +139,8 @@ class Acts:
             self._write(f":as {self.stage.slack.people[user].name}")
         if channel and channel != self._where:
             self._where = channel
-            self._write(f":in {place_of(self.stage, channel)}")
+            named = (place for place, id_ in PLACES.items() if id_ == channel)
+            self._write(f":in {next(named, self.stage.slack.channels[channel].name) or 'app'}")
         parent = self.stage.slack.at(channel, reply_to) if reply_to else None
         reply = f":reply {_words(_snippet(parent))} " if parent else ""
         self._write(f"{reply}{line}")
@@ -147,12 +148,6 @@ class Acts:
     def _write(self, line: str) -> None:
         self.lines.append(line)
         self.stage.slack.changed()
-
-
-def place_of(stage: Stage, channel: str) -> str:
-    """Return a conversation's name as used after `:in`."""
-    named = next((place for place, id_ in PLACES.items() if id_ == channel), "")
-    return named or stage.slack.channels[channel].name or "app"
 
 
 def _snippet(message: PostedMessage) -> str:

@@ -110,15 +110,6 @@ class Planned:
     lasts: bool
     only: Mapping[str, str]
 
-    @property
-    def order(self) -> tuple[bool, bool]:
-        """Sort key: faults for certain arguments first, lasting ones last."""
-        return not self.only, self.lasts
-
-    def fits(self, args: Mapping[str, Json]) -> bool:
-        """Return whether it affects a call with these arguments."""
-        return all(args.get(name) == value for name, value in self.only.items())
-
 
 class Faults:
     """The planned faults of a stand-in, by method, which can be named by its path: `/tcb/shareenv` is `shareenv`."""
@@ -154,13 +145,15 @@ class Faults:
             self._cleared.pop(each, asyncio.Event()).set()
 
     def meet(self, method: str, args: Mapping[str, Json]) -> Fault | None:
-        """Return the fault for a call, and remove it unless it lasts; None for the usual answer."""
+        """Return the fault for a call, and remove it unless it lasts; None for the usual answer.
+
+        Those for certain arguments come first, and lasting ones last.
+        """
         planned = self._planned.get(_name(method), [])
-        met = min(
-            (each for each in planned if each.fits(args)), key=lambda p: p.order, default=None
-        )
-        if met is None:
+        fitting = [each for each in planned if each.only.items() <= args.items()]
+        if not fitting:
             return None
+        met = min(fitting, key=lambda each: (not each.only, each.lasts))
         if not met.lasts:
             planned.remove(met)
         return met.fault

@@ -1,7 +1,7 @@
 """Print the conversation on a terminal as people would see it in Slack: who, where, and to whom."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from rich.console import Console
@@ -103,8 +103,9 @@ class Screen:
         self.console.print(Text(f"{indent}{title}", "yellow"))
         gone = change == "deleted"
         self._lines(indent, "" if gone else _without_rows(message.text))
-        for line in () if gone else _message_lines(message.blocks):
-            self._lines(indent, line)
+        for block in () if gone else message.blocks:  # all else in them is in the text too
+            if block["type"] == "actions":
+                self._lines(indent, _buttons(block))
 
     def observe_view(self, view: View, change: ViewChange) -> None:
         """Print a modal or an App Home in its new state."""
@@ -180,11 +181,6 @@ def _one_line(text: str) -> str:
 
 def _plain(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _message_lines(blocks: Sequence[JsonObject]) -> list[str]:
-    """Return the rows of a message's buttons; everything readable is in its text already."""
-    return [_buttons(block) for block in blocks if block["type"] == "actions"]
 
 
 def _view_lines(view: View) -> Iterator[str]:

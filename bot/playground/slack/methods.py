@@ -9,6 +9,7 @@ from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.chat import delete, post_ephemeral, post_message, update
 from bot.playground.slack.conversations import conversation, history, replies
 from bot.playground.slack.refusals import (
+    APP_SCOPE,
     RefusedError,
     TokenKind,
     flag_argument,
@@ -68,11 +69,6 @@ def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
         "bot_id": world.bot_id,
         "is_enterprise_install": False,
     }
-
-
-def connections_open(workspace: Workspace, _args: JsonObject) -> JsonObject:
-    """Return the URL of a connection for Socket Mode."""
-    return {"url": workspace.socket_url()}
 
 
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -152,7 +148,9 @@ _PAGED = "channel cursor include_all_metadata limit oldest"
 _GROUPS = "include_disabled include_users"
 
 METHODS: Mapping[str, Method] = {
-    "apps.connections.open": Method(connections_open, "connections:write", "", _TIER_3, "app"),
+    "apps.connections.open": Method(
+        lambda workspace, _: {"url": workspace.socket_url()}, APP_SCOPE, "", _TIER_3, "app"
+    ),
     "auth.test": Method(auth_test, None, "", None),
     "blocks.validate": Method(validate, None, "message view", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "channel ts", _TIER_3),
