@@ -81,7 +81,9 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
     capsys: pytest.CaptureFixture[str],
     log_format: str,
 ) -> None:
-    asyncio.get_running_loop().set_debug(True)  # so that asyncio logs what it runs
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)  # so that asyncio logs what it runs
+    loop.slow_callback_duration = 60  # of a task that is slow it would log the result
     with logging_as_in_production(log_format):
         shown = await exercise(replica, replicas, wechat)
     logged = capsys.readouterr().err
