@@ -13,7 +13,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
-from bot.runtime.fast_json import decode
+from bot.runtime.fast_json import object_in
 from bot.runtime.observers import Acked, RefusedPost, no_op
 from bot.slack.listeners import App
 
@@ -100,8 +100,4 @@ def _payload(body: str, content_type: str) -> dict[str, Any] | None:
         if "payload" not in form:
             return form
         body = form["payload"]
-    try:
-        payload = decode(body)
-    except (ValueError, RecursionError):
-        return None
-    return payload if isinstance(payload, dict) else None
+    return object_in(body)

@@ -398,9 +398,9 @@ async def test_a_cancellation_ends_only_items_that_have_not_begun(
     assert await ends(ledger, batch) == [Shared(), None, Cancelled("U1"), Cancelled("U1")]
     assert await ledger.batches.advance(batch, answered(two), three) is False
     assert (await ends(ledger, batch))[1:3] == [Shared(), Cancelled("U1")]
-    query = "SELECT request, detail, user FROM events WHERE kind = 'cancelled'"
+    query = "SELECT request, appid, detail, user FROM events WHERE kind = 'cancelled'"
     (event,) = database.rows(query.replace("user", '"user"'))
-    assert [*event.values()] == [batch.request.id, "2 items", "U1"]
+    assert [*event.values()] == [batch.request.id, None, "2 items", "U1"]
 
 
 async def test_a_second_cancellation_has_no_effect(database: Database, ledger: Ledger) -> None:
