@@ -99,7 +99,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     keys = [*map(key_of, platform.encoding_aes_keys)]
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
-    pushes = Callback(known, handler.handle, runtime.now, runtime.sleep, start, refused).answer
+    pushes = Callback(known, handler.handle, runtime.now, start, refused).answer
     return Source(
         chain,
         upkeep.states,

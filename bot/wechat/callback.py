@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.ledger import LedgerDownError
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import no_op
 from bot.wechat.push import HandledPush, Other, Platform, PushRefusal, read_push
@@ -18,7 +17,6 @@ BODY_LIMIT = 64 << 10
 _SUCCESS = "success"
 _IN_TIME = 0.8  # seconds; WeChat reports a callback as failing after five, our own limit is one
 _BROKEN = frozenset({PushRefusal.NOT_XML, PushRefusal.INCOMPLETE})
-_TRIES, _PAUSE = 3, 1.0
 _NAME_LIMIT = 40
 
 _log = logging.getLogger(__name__)
@@ -26,15 +24,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False, repr=False)
 class Callback:
-    """Verifies WeChat's pushes, answers them, and passes each to `handle` in up to three attempts, which are numbered.
+    """Verifies WeChat's pushes, answers them, and passes each to `handle`.
 
-    LedgerDownError fails an attempt. `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
+    `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
 
     _platform: Platform
-    _handle: Callable[[HandledPush, int], Awaitable[None]]
+    _handle: Callable[[HandledPush], Awaitable[None]]
     _now: Callable[[], float]
-    _sleep: Callable[[float], Awaitable[None]]
     _start: Callable[[Coroutine[None, None, None]], None]
     _refused: Callable[[PushRefusal | Unread], None] = no_op
 
@@ -65,14 +62,7 @@ class Callback:
         return web.Response(status=status, text="not understood")
 
     async def _process(self, push: HandledPush, done: asyncio.Event) -> None:
-        """Process a push, with retries while the ledger is down; set `done` at the end."""
         try:
-            for attempt in range(1, _TRIES + 1):
-                try:
-                    return await self._handle(push, attempt)
-                except LedgerDownError as error:
-                    facts = {"push": type(push).__name__.lower(), "reason": str(error)}
-                    _log.error("a push could not be stored", extra=facts)  # without a traceback
-                await self._sleep(_PAUSE * attempt)
+            await self._handle(push)
         finally:
             done.set()

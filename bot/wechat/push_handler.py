@@ -1,13 +1,13 @@
 """Apply WeChat's pushes to the token chain. Idempotent: a push that was delivered before changes nothing.
 
 An authorization code is exchanged for the owner's tokens; while WeChat does not answer, that is retried for as long as
-the code is valid.
+the code is valid. So is a push while the ledger is down: WeChat has got its `success`, and does not push it again.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -20,7 +20,7 @@ from bot.wechat.push import Authorized, HandledPush, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken, refused_with
 
 EXCHANGE_TIMEOUT = 3600.0
-"""Seconds during which a code is retried at most; a code is valid for an hour."""
+"""Seconds during which a push or its code is retried at most; a code is valid for an hour."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 _DEAD_CODE = frozenset({61003, 61009, 61010})  # any other errcode is not about the code
@@ -46,15 +46,29 @@ class PushHandler:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def stop(self) -> None:
-        """Stop retrying codes. After the next start, the refresh tokens are read from WeChat's list of owners."""
+        """Stop retrying. After the next start, the refresh tokens are read from WeChat's list of owners."""
         self._stopping.set()
 
-    async def handle(self, push: HandledPush, attempt: int = 1) -> None:
-        """Apply one push. Raises LedgerDownError; the caller may then pass the same push for another attempt.
+    async def handle(self, push: HandledPush) -> None:
+        """Apply one push; while the ledger is down, try again with growing pauses, since WeChat does not push it again."""
+        if await self._is_applied(push, again=False):
+            return
+        async for _ in self._pauses(EXCHANGE_TIMEOUT):
+            if await self._is_applied(push, again=True):
+                return
 
-        The attempt before may have recorded the push nevertheless, so then a recorded one counts, unless a later one replaced it.
-        """
-        again = attempt > 1
+    async def _is_applied(self, push: HandledPush, *, again: bool) -> bool:
+        """Try to apply a push; return False if the ledger is down."""
+        try:
+            await self._apply(push, again=again)
+        except LedgerDownError as error:
+            facts = {"push": type(push).__name__.lower(), "reason": str(error)}
+            _log.error("a push could not be stored", extra=facts)  # without a traceback
+            return False
+        return True
+
+    async def _apply(self, push: HandledPush, *, again: bool) -> None:
+        """Apply a push. `again`: an earlier try may have recorded it, so it counts unless a later one replaced it."""
         match push:
             case Ticket(created, ticket):
                 if await self._tokens.ticket(ticket, created) or again:
@@ -108,10 +122,7 @@ class PushHandler:
 
     async def _retry(self, push: Authorized) -> None:
         """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
-        for pause in pauses(min(push.code_until - self._now(), EXCHANGE_TIMEOUT)):
-            await cancel_on(self._stopping, self._sleep(pause))
-            if self._stopping.is_set():
-                return
+        async for _ in self._pauses(min(push.code_until - self._now(), EXCHANGE_TIMEOUT)):
             with suppress(LedgerDownError):  # checked again before anything is stored
                 if not await self._tokens.is_latest(_owner_push(push)):
                     _log_unused(push, "a later push replaces it")
@@ -119,7 +130,16 @@ class PushHandler:
             if await self._exchange(push):
                 self._invalidate(push.owner)
                 return
-        _log_unused(push, "the code has expired")
+        if not self._stopping.is_set():
+            _log_unused(push, "the code has expired")
+
+    async def _pauses(self, seconds: float) -> AsyncIterator[None]:
+        """Yield after each pause, until the seconds are over or the bot stops."""
+        for pause in pauses(seconds):
+            await cancel_on(self._stopping, self._sleep(pause))
+            if self._stopping.is_set():
+                return
+            yield
 
     def _invalidate(self, name: str) -> None:
         self._chain.invalidate(name)

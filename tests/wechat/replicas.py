@@ -224,7 +224,7 @@ async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
     keys = [key_of(platform.encoding_aes_key)]
     known = Platform(platform.component_appid, [platform.message_token], keys)
     tasks = Tasks()
-    callback = Callback(known, replica.handler.handle, time.time, briefly, tasks.start)
+    callback = Callback(known, replica.handler.handle, time.time, tasks.start)
     async with served(callback) as url:
         yield url
     await tasks.drain(0)

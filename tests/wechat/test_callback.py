@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bot.ledger import LedgerDownError
 from bot.playground.faults import Status
 from bot.playground.wechat.pushes import Push, Stamp, sealed
 from bot.playground.wechat.server import LocalWeChat
@@ -22,28 +21,25 @@ from bot.wechat.encryption import RANDOM_BYTES, key_of
 from bot.wechat.push import Authorized, HandledPush, Platform, PushRefusal, Ticket, Unauthorized
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
-from tests.wechat.replicas import Replica, Replicas, briefly, endpoints, pushed, served, serving
+from tests.wechat.replicas import Replica, Replicas, endpoints, pushed, served, serving
 
 LIMIT = 64 << 10
 SUCCESS = (200, "success")
 
 
 class PushListener:
-    """Records pushes, once it may; `down` is how often the ledger fails first."""
+    """Records pushes, once it may."""
 
     def __init__(self) -> None:
         self.handled: list[HandledPush] = []
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
-        self.down = 0
-        self.attempts = list[int]()
+        self.begun = 0
         self.refused = list[Enum]()
 
-    async def handle(self, push: HandledPush, attempt: int) -> None:
+    async def handle(self, push: HandledPush) -> None:
         """Record a push."""
-        self.attempts.append(attempt)
-        if attempt <= self.down:
-            raise LedgerDownError("no answer")
+        self.begun += 1
         await self.may_go_on.wait()
         self.handled.append(push)
 
@@ -57,9 +53,7 @@ def listener() -> PushListener:
 async def listening(known: Platform, listener: PushListener) -> AsyncIterator[str]:
     """Serve a callback for this platform with a listener; yield its address."""
     tasks = Tasks()
-    callback = Callback(
-        known, listener.handle, time.time, briefly, tasks.start, listener.refused.append
-    )
+    callback = Callback(known, listener.handle, time.time, tasks.start, listener.refused.append)
     async with served(callback) as url:
         yield url
     await tasks.drain(0)
@@ -134,26 +128,9 @@ async def test_the_answer_does_not_wait_for_slow_handling(
 ) -> None:
     listener.may_go_on.clear()
     assert await wechat.platform.push_ticket() == SUCCESS
-    assert (listener.attempts, listener.handled) == ([1], [])
+    assert (listener.begun, listener.handled) == (1, [])
     listener.may_go_on.set()
     await soon(lambda: listener.handled)
-
-
-@pytest.mark.usefixtures("door", "handled_first")
-@pytest.mark.parametrize(("down", "handled"), [(2, 1), (9, 0)])
-async def test_a_push_that_the_ledger_cannot_store_is_tried_three_times(
-    wechat: LocalWeChat,
-    listener: PushListener,
-    caplog: pytest.LogCaptureFixture,
-    down: int,
-    handled: int,
-) -> None:
-    listener.down = down
-    assert await wechat.platform.push_ticket() == SUCCESS
-    assert (listener.attempts, len(listener.handled)) == ([1, 2, 3], handled)
-    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [line.getMessage() for line in lines] == ["a push could not be stored"] * min(down, 3)
-    assert all(line.exc_info is None for line in lines)
 
 
 async def test_the_answer_comes_while_the_ledger_is_locked(

@@ -1,15 +1,16 @@
 import asyncio
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from bot.playground.faults import Code, Drop, Fault, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.push import Authorized, Unauthorized
+from bot.wechat.push import Authorized, HandledPush, Ticket, Unauthorized
 from bot.wechat.push_handler import EXCHANGE_TIMEOUT, PushHandler, pauses
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints
@@ -229,6 +230,74 @@ async def test_the_retries_continue_while_the_ledger_is_down(
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
 
 
+def handler_during_an_outage(
+    clock: Time, replica: Replica, stack: ExitStack, then: Sequence[HandledPush] = ()
+) -> PushHandler:
+    """Return a push handler whose fourth pause ends when the ledger, which is down, is up; `then` arrives before it."""
+
+    async def sleep(seconds: float) -> None:
+        await clock.sleep(seconds)
+        if len(clock.slept) == 4:
+            stack.close()
+            for push in then:
+                await replica.handler.handle(push)
+
+    return handler_with(clock, replica, sleep)
+
+
+async def test_pushes_during_an_outage_of_the_ledger_are_applied_once_it_is_up(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    wechat.platform.without_refresh_token.add(OTHER)  # so that only the code helps
+    for push in (
+        Ticket(10.0, wechat.platform.new_ticket()),
+        granted(wechat, 10.0, time.time() + 600),
+        Unauthorized(11.0, OTHER),
+    ):
+        caplog.clear()
+        clock = Time()
+        with ExitStack() as stack:
+            stack.enter_context(replicas.down())
+            await handler_during_an_outage(clock, replica, stack).handle(push)
+        assert clock.slept == [5.0, 10.0, 20.0, 40.0]
+        told = [
+            each for each in caplog.records if each.getMessage() == "a push could not be stored"
+        ]
+        assert [vars(each)["push"] for each in told] == [type(push).__name__.lower()] * 4
+        assert all(each.exc_info is None for each in told)
+        if isinstance(push, Authorized):
+            assert OTHER in await replica.token(OTHER)
+    assert (await replica.kept(OTHER)).error == "61003"
+    assert len(replica.woken) == 3
+
+
+async def test_a_push_during_an_outage_of_the_ledger_changes_nothing_if_a_later_one_arrived_since(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    await replica.token()
+    unused, later = granted(wechat, 10.0, math.inf), granted(wechat, 11.0, math.inf)
+    for push in (unused, Unauthorized(10.0, OTHER)):
+        with ExitStack() as stack:
+            stack.enter_context(replicas.down())
+            await handler_during_an_outage(Time(), replica, stack, [later]).handle(push)
+    assert OTHER in await replica.token(OTHER)
+    assert exchanges_of(wechat) == 1
+    assert "authorisation withdrawn" not in caplog.text
+
+
+async def test_a_stop_does_not_wait_for_the_ledger(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    clock = Time(most=0)
+    handler = handler_with(clock, replica)
+    with replicas.down():
+        handling = asyncio.create_task(handler.handle(granted(wechat, 10.0, math.inf)))
+        await clock.sleeps_forever.wait()
+        handler.stop()
+        async with asyncio.timeout(9):
+            await handling
+
+
 async def test_tokens_that_the_ledger_cannot_store_at_once_are_stored_later(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
@@ -240,7 +309,9 @@ async def test_tokens_that_the_ledger_cannot_store_at_once_are_stored_later(
     assert exchanges_of(wechat) == 1
 
 
-async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: LocalWeChat) -> None:
+async def test_a_stop_does_not_wait_for_the_next_try(
+    replica: Replica, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
     clock = Time(most=0)
     handler = handler_with(clock, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
@@ -250,6 +321,7 @@ async def test_a_stop_does_not_wait_for_the_next_try(replica: Replica, wechat: L
     async with asyncio.timeout(9):
         await until_no_exchange_runs(replica)
     assert exchanges_of(wechat) == 1
+    assert reasons(caplog) == ["61004"]
 
 
 async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_list(

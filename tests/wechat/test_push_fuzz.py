@@ -18,7 +18,7 @@ from bot.wechat.encryption import RANDOM_BYTES, encrypt
 from bot.wechat.push import Authorized, Other, Push, PushRefusal, Ticket, Unauthorized
 from tests.conftest import examples
 from tests.wechat.conftest import OTHER, OWNER
-from tests.wechat.replicas import briefly, served
+from tests.wechat.replicas import served
 from tests.wechat.test_callback import PushListener
 from tests.wechat.test_push import (
     COMPONENT,
@@ -152,7 +152,7 @@ async def test_genuine_pushes_are_answered_with_success_and_all_others_with_4xx(
     posts: list[tuple[str, tuple[Posted, bool], list[str]]],
 ) -> None:
     tasks = Tasks()
-    callback = Callback(PLATFORM, PushListener().handle, time.time, briefly, tasks.start)
+    callback = Callback(PLATFORM, PushListener().handle, time.time, tasks.start)
     async with served(callback) as url:
         for method, (push, genuine), head in posts:
             answer = await posted(url, method, push, head)

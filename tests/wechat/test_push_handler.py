@@ -281,19 +281,6 @@ async def test_a_push_whose_commit_was_in_doubt_is_applied_all_the_same(
         assert await replica.chain.token(OTHER) == NOT_AUTHORISED
 
 
-async def test_a_second_attempt_at_a_push_that_a_later_one_replaced_changes_nothing(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
-) -> None:
-    unused = wechat.platform.authorize(OTHER)
-    await granted(replica, wechat, OTHER, 11.0)
-    before, calls = replicas.row(OTHER), len(wechat.platform.calls)
-    caplog.clear()
-    await replica.handler.handle(Unauthorized(10.0, OTHER), attempt=2)
-    await replica.handler.handle(Authorized(10.0, OTHER, unused), attempt=2)
-    assert "authorisation withdrawn" not in caplog.text
-    assert (replicas.row(OTHER), len(wechat.platform.calls)) == (before, calls)
-
-
 async def test_exact_repetitions_of_pushes_change_nothing(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
