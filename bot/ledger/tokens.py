@@ -4,6 +4,7 @@ A claim is made by compare-and-set, which raises the token's fence; the new toke
 the same. Times are by the database's clock, and the remaining life of a token is returned in seconds.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -71,7 +72,8 @@ _NOTED = update(tokens).where(_KEY, compared(_t.fence)).values(_TROUBLE)
 
 # A push from WeChat takes precedence over a renewal under way, which loses its claim.
 _NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
-_NEW_TICKET = update(tokens).where(_KEY, _NEWER).values(told=_TOLD, **_FRESH)
+# A new fence, so that a refusal to push one is not noted afterwards; but within the claim none is requested again.
+_NEW_TICKET = update(tokens).where(_KEY, _NEWER).values(told=_TOLD, fence=_t.fence + 1, **_FRESH)
 _RECORD_PUSH = update(tokens).where(_IS_NEW).values(_RECORDED)
 _FIND_LATEST = select(_t.name).where(_LATEST)
 _REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_VOID_CLAIM)
@@ -138,8 +140,8 @@ class Tokens(Operations):
 
         WeChat does not return the same token again, so it is written even if the caller is cancelled.
         """
-        fill = {**self._held(claim), **self._sealed(value, refresh_token, life)}
-        return await self._write_even_if_cancelled(_SAVE, claim.name, fill)
+        fill = {**self._held(claim), **self._sealed(value, refresh_token)}
+        return await self._write_even_if_cancelled(_SAVE, claim.name, fill, life)
 
     @in_transaction
     def failed(self, on: Connection, claim: StoredToken, error: str, *, free: bool = True) -> bool:
@@ -160,7 +162,7 @@ class Tokens(Operations):
         """Save a pushed ticket; False if a push of the same second or later was saved before."""
         key = {**self._key(TICKET), "the_told": created}
         self._make(on, TICKET)
-        return _changes(on, _NEW_TICKET, {**key, **self._sealed(value, None, TICKET_LIFE)})
+        return _changes(on, _NEW_TICKET, {**key, **self._sealed(value), "life": TICKET_LIFE})
 
     @in_transaction
     def record_push(self, on: Connection, push: OwnerPush) -> bool:
@@ -180,8 +182,8 @@ class Tokens(Operations):
 
         False if a later push about the owner was recorded.
         """
-        fill = {**self._push_key(push), **self._sealed(value, refresh_token, life)}
-        return await self._write_even_if_cancelled(_REPLACE, push.owner, fill)
+        fill = {**self._push_key(push), **self._sealed(value, refresh_token)}
+        return await self._write_even_if_cancelled(_REPLACE, push.owner, fill, life)
 
     @in_transaction
     def revoke(self, on: Connection, push: OwnerPush, error: str) -> bool:
@@ -190,10 +192,16 @@ class Tokens(Operations):
         return _changes(on, _REVOKE, {**self._push_key(push), "error": error})
 
     async def _write_even_if_cancelled(
-        self, how: Update, name: str, fill: Mapping[str, object]
+        self, how: Update, name: str, fill: Mapping[str, object], life: float
     ) -> bool:
-        with self._writer.run_on_failure(lambda on: _changes(on, how, fill), token=name):
-            return await self._writer.run(_changes, how, fill)
+        ends = time.monotonic() + life
+
+        def write(on: Connection) -> bool:
+            # After an outage this is written late, and the token's life began before it.
+            return _changes(on, how, {**fill, "life": ends - time.monotonic()})
+
+        with self._writer.run_on_failure(write, token=name):
+            return await self._writer.run(write)
 
     def _make(self, on: Connection, name: str) -> None:
         on.execute(_MAKE, {"platform": self._platform, "name": name})
@@ -209,9 +217,9 @@ class Tokens(Operations):
         mark = f"{push.mark} "
         return {**self._key(push.owner), "the_told": push.created, "the_mark": mark}
 
-    def _sealed(self, value: str, refresh_token: str | None, life: float) -> dict[str, object]:
+    def _sealed(self, value: str, refresh_token: str | None = None) -> dict[str, object]:
         refresh = self._seal.encrypt(refresh_token) if refresh_token else None
-        return {"value": self._seal.encrypt(value), "refresh_token": refresh, "life": life}
+        return {"value": self._seal.encrypt(value), "refresh_token": refresh}
 
 
 def _changes(on: Connection, how: Update, fill: Mapping[str, object]) -> bool:
