@@ -117,11 +117,13 @@ class WeChat:
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is AutoRetry.RENEW:
+                began = self.clock()
                 newer = await self._renew(owner, token, on_step)
                 if isinstance(newer, NoToken):
                     failed = Failed(newer.guidance, newer.said or said, tries, newer.link)
                     break
-                token = newer
+                # A renewal has a limit of its own; without a call with the new token, its words would not be true.
+                token, end = newer, end + self.clock() - began
             pause = self._pause(guidance.retry, used)
             if self.clock() + pause + _LEAST_SECONDS > end:
                 break

@@ -265,13 +265,23 @@ async def test_the_last_try_has_only_the_remaining_time(
     assert outcome == Unknown(for_trouble(Trouble.TIMEOUT), None, 2)
 
 
-async def test_no_call_follows_a_renewal_that_took_all_the_time(
+async def test_a_call_follows_a_renewal_however_long_that_took(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    wechat.fail("shareenv", Code(42001, "expired"))
-    outcome = await share(bot(tokens=NumberedTokens(clock, takes=14.95)))
+    wechat.fail("shareenv", Code(42001, "expired"), Code(45011))
+    outcome = await share(bot(tokens=NumberedTokens(clock, takes=19.9)))
     assert isinstance(outcome, Failed)
-    assert (advice(outcome), outcome.tries, len(wechat.calls)) == (for_code(42001), 1, 1)
+    assert (advice(outcome), outcome.tries) == (for_code(45011), 2)
+    assert [call.token for call in wechat.calls] == ["token-0", "token-1"]
+
+
+async def test_the_time_of_a_renewal_is_not_given_to_other_tries(
+    bot: Maker, wechat: LocalWeChat, clock: Clock
+) -> None:
+    wechat.fail("shareenv", Code(42001), *[Code(-1)] * 4)
+    wechat.calls = Ticking(clock, 7.4)
+    outcome = await share(bot(tokens=NumberedTokens(clock, takes=19.9)))
+    assert (type(outcome), len(wechat.calls)) == (Unknown, 2)
 
 
 async def test_no_call_follows_a_permission_that_took_all_the_time(
