@@ -189,8 +189,7 @@ def read_token(body: bytes) -> tuple[str, float] | None:
     if not isinstance(answer, dict):
         return None
     token = answer.get("authorizer_access_token") or answer.get("access_token")
-    expires_in = answer.get("expires_in", _READ_AGAIN_AFTER)
     found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
-    if not found or not isinstance(expires_in, int | float):
-        return None
-    return found[1], float(min(expires_in, _LONGEST_LIFE))
+    expires_in = answer.get("expires_in")
+    life = expires_in if isinstance(expires_in, int | float) else _READ_AGAIN_AFTER
+    return (found[1], float(min(life, _LONGEST_LIFE))) if found else None
