@@ -329,7 +329,7 @@ def test_the_right_people_are_asked(key: str, fixer: Fixer, helps: RetryHelps) -
         (48001, "微信开发者平台"),
         (61016, "管理授权"),
         (61004, "白名单IP"),
-        (45009, "its own quota"),
+        (45009, "a token against the platform's"),
         (85088, "a wrong owner is likeliest"),
         (Trouble.TOKEN_FIXED_DEAD, "two hours"),
         (Trouble.GATEWAY_LENGTH, "Content-Length"),

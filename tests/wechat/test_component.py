@@ -169,7 +169,12 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     ids=lambda value: repr(value)[:40],
 )
 async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_possible_share(
-    make: Maker, wechat: LocalWeChat, endpoint: str, failure: Fault, trouble: Trouble
+    make: Maker,
+    wechat: LocalWeChat,
+    pauses: Pauses,
+    endpoint: str,
+    failure: Fault,
+    trouble: Trouble,
 ) -> None:
     link, call = CALLS[endpoint]
     wechat.fail(endpoint, failure, times=None)
@@ -177,7 +182,7 @@ async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_pos
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (for_trouble(trouble), link)
     assert not got.guidance.in_doubt
-    assert len(wechat.platform.calls) == 2
+    assert (len(wechat.platform.calls), pauses) == (2, [0.3])
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
