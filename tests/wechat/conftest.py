@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
-import httpx
 import pytest
 
 from bot.domain.link import Link
 from bot.guidance import Guidance
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
-from bot.wechat.transport import Transport
 from tests.conftest import Clock
 from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas
@@ -146,14 +144,14 @@ def pauses(clock: Clock) -> Pauses:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(trust_env=True) as session:
-        yield Transport(session)
+        yield session
 
 
 @pytest.fixture
 async def replicas(
-    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, sqlite: Database
+    http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock, sqlite: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one SQLite file."""
     replicas = Replicas(http, wechat, sqlite, clock)
@@ -163,7 +161,7 @@ async def replicas(
 
 @pytest.fixture
 async def replicas_on_postgresql(
-    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
+    http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one PostgreSQL."""
     replicas = Replicas(http, wechat, on_postgresql, clock)

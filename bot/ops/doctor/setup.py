@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
-import httpx
 
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
@@ -74,7 +73,7 @@ class Setup:
 
     environ: Mapping[str, str]
     parts: Parts
-    http: httpx.AsyncBaseTransport
+    http: aiohttp.ClientSession
     """For WeChat and the token server."""
     runtime: Runtime
     traffic: Traffic
