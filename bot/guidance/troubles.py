@@ -108,8 +108,8 @@ TROUBLE_ROWS: Final[tuple[Guidance, ...]] = (
         "No new token came within twenty seconds.",
         "Check how fast WeChat and the database in DATABASE_URL answer: the doctor tells.",
         helps=RetryHelps.LATER),
-    row(Trouble.TOKENS_NOT_KEPT.value, Fixer.OPERATOR, "The bot cannot look up its tokens",
-        "They are in the bot's database, which does not answer.",
+    row(Trouble.TOKENS_NOT_KEPT.value, Fixer.OPERATOR, "The bot cannot read or store its tokens",
+        "They are in the bot's database, which does not answer or cannot be written.",
         "Check the database in DATABASE_URL, and the disk."),
     # Among people.
     row(Trouble.NO_APPROVER.value, Fixer.OPERATOR, "Nobody who could approve this can be asked",

@@ -143,6 +143,19 @@ async def test_a_lost_refresh_token_is_also_found_in_the_list(
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
 
 
+async def test_without_any_good_refresh_token_none_is_tried(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    wechat.platform.without_refresh_token.add(OWNER)
+    claim = await replica.tokens.claim(OWNER, CLAIM_SECONDS)
+    assert claim
+    await replica.tokens.save(claim, "old", "dead", 0.0)
+    assert await replica.chain.token(OWNER) == NoToken(for_code(61023), link=Link.OWNER)
+    assert endpoints(wechat) == [
+        *("component_token", "authorizer_token", "get_authorizer_info", "get_authorizer_list"),
+    ]
+
+
 async def test_an_owner_that_is_not_listed_has_not_authorised_the_platform(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
@@ -208,7 +221,7 @@ def listing(wechat: LocalWeChat) -> bytes:
 
 
 async def test_a_missing_ticket_is_requested_once_in_ten_minutes_by_all_replicas_together(
-    replicas: Replicas, wechat: LocalWeChat, clock: Clock
+    replicas: Replicas, wechat: LocalWeChat, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = replicas.make(), replicas.make()
     assert PUSH_EVERY == 600
@@ -218,6 +231,7 @@ async def test_a_missing_ticket_is_requested_once_in_ten_minutes_by_all_replicas
     restarted = await replicas.restarted()
     assert await restarted.chain.token(OWNER) == NO_TICKET
     assert endpoints(wechat) == ["start_push_ticket"]
+    assert caplog.text.count("no ticket: WeChat is asked to push one") == 1
     replicas.change("ticket", "lease_until = lease_until - 600")
     clock.now += 60
     assert await restarted.chain.token(OWNER) == NO_TICKET

@@ -194,7 +194,11 @@ async def test_a_second_replica_reads_the_new_token_within_a_minute(
 
 
 async def test_while_the_ledger_is_down_the_last_token_is_used_and_nothing_is_renewed(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat, clock: Clock
+    replica: Replica,
+    replicas: Replicas,
+    wechat: LocalWeChat,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     token = await replica.token()
     calls = len(wechat.platform.calls)
@@ -208,6 +212,7 @@ async def test_while_the_ledger_is_down_the_last_token_is_used_and_nothing_is_re
         assert await replica.chain.token(OWNER) == not_kept
         with pytest.raises(LedgerDownError):
             await replica.upkeep.states()
+    assert caplog.text.count("the ledger can neither read nor store tokens") == 3
     assert len(wechat.platform.calls) == calls
     assert await replica.token() == token
 

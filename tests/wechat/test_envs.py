@@ -117,6 +117,7 @@ async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: Local
     fixed = make(FixedToken(OWNER, token))
     assert (await fixed.of(OWNER))[0] == ("prod-1", "test-1")
     assert await fixed.of(OTHER) == ((), BAD)
+    assert wechat.transcript().count("getenvinfo") == 1  # nothing is sent in place of a token
     wechat.expire(token)
     assert await fixed.of(OWNER) == ((), BAD)
     assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
