@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble, for_code, for_trouble
+from bot.ledger import LedgerDownError
 from bot.ledger.tokens import StoredToken
 from bot.playground.faults import Code, Slow
 from bot.playground.wechat.server import LocalWeChat
@@ -250,7 +251,10 @@ async def test_upkeep_continues_after_the_ledger_was_down(
     with replicas.down():
         keep = asyncio.create_task(replica.upkeep.run())
         await soon(lambda: caplog.records)
-    assert {each.getMessage() for each in caplog.records} == {"the ledger is down"}
+        for _ in range(20):
+            with pytest.raises(LedgerDownError):
+                await replica.tokens.all()
+    assert [each.getMessage() for each in caplog.records] == ["the ledger is down"]  # it waits
     replica.upkeep.wake()
     await wechat.until(lambda wechat: bool(wechat.platform.calls))
     await cancelled(keep)
