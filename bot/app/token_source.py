@@ -60,7 +60,8 @@ def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
             renewed = resources.observers.renewed
             server = TokenServer(http, url, authorization, clock, renewed=renewed)
             stack.push_async_callback(server.close)
-            return Source(server, trouble=server.trouble)
+            in_force = resources.in_force
+            return Source(server, trouble=lambda: server.trouble(in_force.policy.all_owners))
         case PlatformSettings() as platform:
             return _chain(stack, resources, platform)
 

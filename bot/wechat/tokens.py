@@ -6,7 +6,7 @@ and from which all other systems read. Source: developers.weixin.qq.com, "Access
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -133,9 +133,10 @@ class TokenServer:
             return cached.value
         return await self._readings.do(owner, partial(self._read, owner, refused))
 
-    def trouble(self) -> str | None:
-        """Return why the last reading failed, for the owner whose reading failed most recently."""
-        return for_trouble([*self._failed.values()][-1]).title if self._failed else None
+    def trouble(self, owners: Collection[str]) -> str | None:
+        """Return why the last reading failed, for the one of these owners whose reading failed most recently."""
+        failed = [why for owner, why in self._failed.items() if owner in owners]
+        return for_trouble(failed[-1]).title if failed else None
 
     async def close(self) -> None:
         """Cancel pending reads."""

@@ -49,16 +49,18 @@ async def test_a_token_source_reports_its_trouble_until_it_is_over(
     server: Maker, wechat: LocalWeChat
 ) -> None:
     fixed, source = FixedToken(OWNER, "t0k3n"), server()
-    assert fixed.trouble() is source.trouble() is None
+    owners = {OWNER, OTHER}
+    assert fixed.trouble() is source.trouble(owners) is None
     await fixed.renew(OWNER, "t0k3n")
     assert fixed.trouble() == for_trouble(Trouble.TOKEN_FIXED_DEAD).title
     wechat.fail("token", Status(401))
     await source.token(OWNER)
-    assert source.trouble() == for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
+    assert source.trouble(owners) == for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
     await source.token(OTHER)
-    assert source.trouble() is not None  # the one owner still has none
+    assert source.trouble(owners) is not None  # the one owner still has none
+    assert source.trouble({OTHER}) is None  # the policy does not name it any more
     await source.token(OWNER)
-    assert source.trouble() is None
+    assert source.trouble(owners) is None
 
 
 async def test_a_token_is_read_again_after_a_minute(
@@ -115,7 +117,7 @@ async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_
     clock.now += 60
     assert [await tokens.token(OWNER) for _ in range(3)] == ["t"] * 3
     assert len(wechat.token_calls) == 2
-    assert tokens.trouble() is not None
+    assert tokens.trouble([OWNER]) is not None
     clock.now += 479.9
     assert await tokens.token(OWNER) == "t"
     clock.now += 0.1
