@@ -348,6 +348,7 @@ async def test_upkeep_reports_its_own_renewals_without_another_look(
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
     replicas.run_out(OWNER, OTHER)
+    replica.upkeep.every = 3600.0
     async with keeping(replica):
         await soon(
             lambda: all(left > LIFE - 60 for left in replica.upkeep.left().get(Link.OWNER, [0]))
