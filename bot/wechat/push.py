@@ -31,7 +31,7 @@ class PushRefusal(Enum):
     NOT_XML = "it is not an encrypted message in XML: check that the platform is in 传统模式, if this goes on"
     SIGNATURE = "its signature is not WeChat's: check WECHAT_MESSAGE_TOKEN, if this goes on"
     DECRYPTION = "no key decrypts it: check WECHAT_ENCODING_AES_KEY, if this goes on"
-    OTHER_PLATFORM = "it is for another platform than WECHAT_COMPONENT_APPID"
+    OTHER_PLATFORM = "it is no event of the platform in WECHAT_COMPONENT_APPID"
     INCOMPLETE = "something is missing in it"
 
 

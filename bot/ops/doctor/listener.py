@@ -41,8 +41,8 @@ _FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
         "Copy 消息加解密Key from open.weixin.qq.com to WECHAT_ENCODING_AES_KEY, then start the bot again.",
     ),
     (_WECHAT, "other_platform"): (
-        "they are for another platform",
-        "Copy the platform's AppID from open.weixin.qq.com to WECHAT_COMPONENT_APPID, then start the bot again.",
+        "they are no events of the platform in WECHAT_COMPONENT_APPID",
+        "At open.weixin.qq.com compare its AppID, and let only 授权事件接收URL lead here, then start the bot again.",
     ),
     (_WECHAT, "stale"): ("their timestamp is more than five minutes off", SET_THE_CLOCK),
     (_WECHAT, "not_xml"): (
