@@ -12,13 +12,11 @@ from sqlalchemy import (
     Connection,
     Engine,
     RowMapping,
-    Text,
     Update,
     and_,
     bindparam,
     case,
     func,
-    not_,
     or_,
     select,
     update,
@@ -37,9 +35,9 @@ TICKET_LIFE = 12 * 3600.0
 
 _t = tokens.c
 _KEY = and_(compared(_t.platform), compared(_t.name))
-_TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=Text)
+_TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=_t.told_marks.type)
 _NEWER = or_(_t.told.is_(None), _t.told < _TOLD)
-_SAME_SECOND = and_(_t.told == _TOLD, not_(_t.told_marks.contains(_MARK)))
+_SAME_SECOND = and_(_t.told == _TOLD, ~_t.told_marks.contains(_MARK))
 _IS_NEW = and_(_KEY, or_(_NEWER, _SAME_SECOND))
 _LATEST = and_(_KEY, _t.told == _TOLD, _t.told_marks.endswith(_MARK))
 _MARKS = case((_t.told == _TOLD, _t.told_marks + _MARK), else_=_MARK)
@@ -136,12 +134,9 @@ class Tokens(Operations):
     async def save(
         self, claim: StoredToken, value: str, refresh_token: str | None, life: float
     ) -> bool:
-        """Save a renewed token and end the claim; False if another replica has claimed it since.
-
-        WeChat does not return the same token again, so it is written even if the caller is cancelled.
-        """
+        """Save a renewed token and end the claim; False if another replica has claimed it since."""
         fill = {**self._held(claim), **self._sealed(value, refresh_token)}
-        return await self._write_even_if_cancelled(_SAVE, claim.name, fill, life)
+        return await self._store(_SAVE, fill, life)
 
     @in_transaction
     def failed(self, on: Connection, claim: StoredToken, error: str, *, free: bool = True) -> bool:
@@ -149,13 +144,11 @@ class Tokens(Operations):
 
         False if another replica has claimed it since.
         """
-        how = _FAILED if free else _NOTED
-        return _changes(on, how, {**self._held(claim), "error": error})
+        return _changes(on, _FAILED if free else _NOTED, {**self._held(claim), "error": error})
 
     def release(self, claim: StoredToken) -> None:
         """End a claim without a renewal, in the background: the renewal may be cancelled, or need not wait for it."""
-        fill = self._held(claim)
-        self._writer.run_later(lambda on: on.execute(_RELEASE, fill), token=claim.name)
+        self._writer.run_later(lambda on: on.execute(_RELEASE, self._held(claim)), token=claim.name)
 
     @in_transaction
     def ticket(self, on: Connection, value: str, created: float) -> bool:
@@ -183,7 +176,7 @@ class Tokens(Operations):
         False if a later push about the owner was recorded.
         """
         fill = {**self._push_key(push), **self._sealed(value, refresh_token)}
-        return await self._write_even_if_cancelled(_REPLACE, push.owner, fill, life)
+        return await self._store(_REPLACE, fill, life)
 
     @in_transaction
     def revoke(self, on: Connection, push: OwnerPush, error: str) -> bool:
@@ -191,16 +184,17 @@ class Tokens(Operations):
         self._make(on, push.owner)
         return _changes(on, _REVOKE, {**self._push_key(push), "error": error})
 
-    async def _write_even_if_cancelled(
-        self, how: Update, name: str, fill: Mapping[str, object], life: float
-    ) -> bool:
+    async def _store(self, how: Update, fill: Mapping[str, object], life: float) -> bool:
+        """Write a new token, even if the caller is cancelled, since WeChat does not return the same token again.
+
+        If the ledger is down, it is written once that is up, with what is left of its life.
+        """
         ends = time.monotonic() + life
 
         def write(on: Connection) -> bool:
-            # After an outage this is written late, and the token's life began before it.
             return _changes(on, how, {**fill, "life": ends - time.monotonic()})
 
-        with self._writer.run_on_failure(write, token=name):
+        with self._writer.run_on_failure(write, token=fill["the_name"]):
             return await self._writer.run(write)
 
     def _make(self, on: Connection, name: str) -> None:
@@ -214,8 +208,7 @@ class Tokens(Operations):
 
     def _push_key(self, push: OwnerPush) -> dict[str, object]:
         # Marks have one length, so that none matches across two others.
-        mark = f"{push.mark} "
-        return {**self._key(push.owner), "the_told": push.created, "the_mark": mark}
+        return {**self._key(push.owner), "the_told": push.created, "the_mark": f"{push.mark} "}
 
     def _sealed(self, value: str, refresh_token: str | None = None) -> dict[str, object]:
         refresh = self._seal.encrypt(refresh_token) if refresh_token else None
