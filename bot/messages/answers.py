@@ -35,10 +35,10 @@ def answer(
         whole = _shared(words, request, after)
     else:
         whole = _failed(words, request, outcome)
-    say, again = words.about(request), None
+    say, again = words.about(request), ""
     if called_again and outcome.tries:
         again = say("I was restarted while this was under way, so I asked WeChat once more.")
-    return message(*whole, _footer(say, outcome), again and small(again))
+    return message(*whole, _footer(say, outcome), small(again))
 
 
 def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str | None, ...]:

@@ -111,21 +111,22 @@ def _health(
     words: Words, person: Person | Unreadable, records: Records | None, version: str
 ) -> str:
     """Return one line: that the bot is healthy, or what is wrong."""
+    links = records.links if records else ()
     wrong = [
         *([words("I could not find out who you are")] if isinstance(person, Unreadable) else []),
         *([] if records else [words("the ledger does not answer")]),
-        *(_broken(words, records.links) if records else []),
+        *_broken(words, links),
     ]
     if wrong:
         problem = words("⚠️ Problem: {what}.", what=listed(words, wrong))
         said = sentences(words, problem, words("If this goes on, tell {contact}."))
     else:
-        said = words("✅ Healthy: {what}", what=listed(words, _good(words, records)))
+        said = words("✅ Healthy: {what}", what=listed(words, _good(words, links)))
     return f"{said} · share-env-bot {version}"
 
 
-def _good(words: Words, records: Records | None) -> list[str]:
-    owners = sum(state.link is Link.OWNER for state in records.links) if records else 0
+def _good(words: Words, links: Sequence[LinkState]) -> list[str]:
+    owners = sum(state.link is Link.OWNER for state in links)
     tokens = words.count(
         "the token of {count} owner is good", "the tokens of {count} owners are good", owners
     )

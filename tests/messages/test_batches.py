@@ -120,6 +120,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for state in Readiness
         },
         "denied": denied_some(words, "prod-1", APPIDS[:21], 500),
+        "denied, all": denied_some(words, "prod-1", APPIDS[:2], 2),
         "denied, one": denied_some(words, "prod-1", APPIDS[:1], 2),
         "too many": too_many_batches(words, request, 5),
         "several rules": several_rules(words, {"ones": APPIDS[:30], "others": APPIDS[30:32]}),
@@ -338,6 +339,12 @@ def test_each_group_of_failures_has_what_wechat_said_and_the_rid_to_post(
                 for step in row.steps_with(errmsg):
                     assert words.about(BATCH)(step) in group.text
                 assert f"`{APPIDS[19]}`" in str(group.block())
+
+
+@pytest.mark.parametrize("kinds", [4, 5])
+def test_only_groups_that_are_not_shown_are_said_to_be_others(kinds: int) -> None:
+    said = endings.answer(ENGLISH, BATCH, finished(*map(Failed, all_guidance()[:kinds]))).text
+    assert ("Others ended in other ways" in said) is (kinds > 4)
 
 
 def test_an_appid_is_listed_in_its_group_only() -> None:
