@@ -24,11 +24,12 @@ from bot.messages.answers import answer
 from bot.messages.history import Line, history, shared_before
 from bot.messages.mistakes import misread
 from bot.messages.people import whoami
+from bot.messages.rules import fit
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import block_errors
 from bot.policy.decide import explain
-from bot.policy.kinds import Denial, Deny, Effect, NoRule, Policy, Rule, Unreadable
+from bot.policy.kinds import Denial, Deny, Effect, NoRule, Policy, Rule, Unreadable, Verdict
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH
 from tests.messages.checks import IN_ENGLISH
@@ -283,6 +284,12 @@ def test_texts_of_ordinary_length_are_shown_in_full(
 def test_a_contact_may_end_with_a_full_stop(contact: str) -> None:
     words = sent_to(ENGLISH, contact)
     assert denied(words, Deny(NoRule(())), ASK, POLICY).text.endswith("*Who can grant it:* Ann.")
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_only_a_rule_that_allows_is_said_to_do_so_after_a_confirmation(effect: Effect) -> None:
+    said = fit(ENGLISH, Verdict(Rule("r", effect, confirm=True), frozenset()))
+    assert ("after a confirmation" in said) is (effect is Effect.ALLOW)
 
 
 def test_long_lists_end_with_a_count() -> None:
