@@ -115,6 +115,11 @@ class PostgreSQL:
         self.execute(self.url("postgres"), f"ALTER SYSTEM SET fsync = {fsync}")
         self.execute(self.url("postgres"), "SELECT pg_reload_conf()")
 
+    @property
+    def programs(self) -> Path:
+        """The folder of `pg_dump` and the like, of the server's version."""
+        return Path(self._server.bin_path)
+
     def url(self, name: str) -> str:
         """Return the URL of one of its databases."""
         return self._server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ from aiohttp import web
 from bot.playground.loopback import free_port
 from tests.conftest import served, settings_of
 from tests.containerfile import ROOT, containerfile, only, steps
+from tests.databases import PostgreSQL
 
 PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"
 AFTER_GRACE = 4
@@ -67,6 +69,25 @@ def test_the_readmes_backup_copies_the_ledger_and_fails_if_there_is_none_there(
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+
+
+def test_the_readmes_commands_copy_a_postgresql_into_an_empty_database(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    text = (ROOT / "bot/ops/README.md").read_text(encoding="utf-8")
+    (back_up,) = re.findall(r"`(\(umask [^`]*pg_dump.*?\))`", text)
+    (restore,) = re.findall(r"`(pg_restore [^`]*)`", text)
+    ledger, empty = postgresql.ready(), postgresql.new()
+    postgresql.execute(ledger, "INSERT INTO replicas VALUES ('one', 1)")
+    environ = {"PATH": f"{postgresql.programs}:{os.environ['PATH']}"}
+    for command, name, url in ((back_up, "database", ledger), (restore, "empty", empty)):
+        address = shlex.quote(url.replace("+psycopg", ""))
+        typed = command.replace(f"postgresql://user@host/{name}", address)
+        subprocess.run(["/bin/sh", "-c", typed], cwd=tmp_path, check=True, env=environ)
+    assert (tmp_path / "copy.dump").stat().st_mode & 0o777 == 0o600
+    assert postgresql.execute(empty, "SELECT id FROM replicas") == [("one",)]
+    for url in (ledger, empty):
+        postgresql.give_back(url)
 
 
 def service() -> RawConfigParser:
