@@ -3,12 +3,13 @@ import re
 
 import pytest
 
+from bot.guidance import for_code
 from bot.ops.ledger_command import audit, tell_request
 from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows
+from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, Rig
 
 
@@ -94,6 +95,18 @@ async def test_the_story_of_a_batch_counts_its_items_and_ends_with_each_cause_an
     for cause, said in zip(causes, ("85088", f"61004 {address}"), strict=True):
         assert cause.startswith("1 of 3: ")
         assert f"\nWeChat said: {said}" in cause
+    assert f". {for_code(61004).read}\n" in causes[1]
+
+
+async def test_the_story_of_a_batch_that_is_not_over_counts_the_open_items(
+    rig: Rig, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wechat.fail("shareenv", Code(45009), times=None)  # the day's limit, at which it pauses
+    async with rig.bot(ALLOW):
+        await rig.ask(f"{APPID} {OWNER} {ENV}")
+        await soon(lambda: rows(rig.database, "SELECT 1 FROM events WHERE kind = 'call'"))
+    _, out, _ = await story_of(rig, "request1", capsys)
+    assert "\nitems     2 open\n" in out
 
 
 async def test_the_story_of_a_request_that_waits_says_until_when(
