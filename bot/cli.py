@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 def _audit_options(audit: argparse.ArgumentParser) -> None:
     audit.set_defaults(command=_audit)
     add = audit.add_argument
-    add("--since", type=_day, metavar="DATE", help="from this day on, such as 2026-11-25")
+    add("--since", type=_day, metavar="DATE", help="from this day on, in UTC, such as 2026-11-25")
     add("--user", metavar="ID", help="of this Slack user, such as U012ABCDEF")
     add("--env", help="about this env")
     add("--appid", help="about this appid")
@@ -92,7 +92,7 @@ def _audit_options(audit: argparse.ArgumentParser) -> None:
     add("--request", metavar="ID", help=of_request)
     add("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
     add("--format", choices=("table", "csv", "jsonl"), default="table")
-    deletes = "delete what ended before this day, of everybody and for good"
+    deletes = "delete what ended before this day, in UTC, of everybody and for good"
     add("--delete-before", type=_day, metavar="DATE", help=deletes)
 
 
