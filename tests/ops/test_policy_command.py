@@ -246,6 +246,7 @@ def test_a_policy_file_together_with_the_allowed_lists_is_wrong(run: Run) -> Non
     code, out, _ = run(ALLOW, {"SHARE_ENV_ALLOWED_USERS": "U0BOB"})
     assert code == 1
     assert "❌ policy-file: There is a policy file (policy.toml) and there are SHARE_ENV" in out
+    assert "✅ policy-file" not in out
 
 
 def test_a_folder_in_place_of_a_file_is_reported_with_the_fix(run: Run) -> None:
