@@ -138,8 +138,8 @@ def _read(words: list[str], options: Options) -> Command:
 def _command(words: list[str], options: Options) -> Command:
     first, *rest = words or [""]
     first = first.lower()
-    # A misspelt subcommand. A word that could also be an env counts only if no appid follows.
-    near_one = not rest or (first.isalpha() and not sense(first) and not is_appid(rest[0]))
+    # A misspelt subcommand. Before other words it has only letters, as few envs have; its line never shares.
+    near_one = not rest or (first.isalpha() and not sense(first))
     if near_one and first not in FIRST_WORDS and (near := nearest(first, FIRST_WORDS)):
         raise MistakeError(UnknownWord(words[0], near), corrected_line([near, *rest]))
     if sub := subcommand(first):
