@@ -131,7 +131,7 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
         if missed - {Miss.UNREADABLE}:
             continue
         if missed or rule.effect is Effect.DENY:
-            if missed and rule.effect is Effect.ALLOW and not rule.confirm:
+            if rule.effect is Effect.ALLOW and not rule.confirm:
                 continue  # skipping it only withholds what it would permit itself
             shut.append(rule)
         elif not any(all(each.covers(wider, rule) for each in _BEYOND) for wider in shut):
@@ -214,7 +214,7 @@ def _ways(rule: Rule, ask: Ask) -> Iterator[tuple[tuple[Option, str], ...]]:
     """Yield each combination of values with which the rule matches; none if it fails for something that is known."""
     options = [condition.option for condition in CONDITIONS if not condition.met(rule, ask)]
     unknown = [option for option in options if option and not option.is_known(ask)]
-    if options and unknown == options:
+    if unknown == options:
         yield from product(
             *([(each, v) for v in sorted(each.sufficient(rule))] for each in unknown)
         )

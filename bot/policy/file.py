@@ -81,7 +81,7 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
         "rule": RuleEntry,
         "test": TrialEntry,
     }
-    model = tables.get(loc[0], File) if len(loc) > 1 else File
+    model = tables.get(loc[0], File)
     return (ApproversEntry if "approvers" in loc[:-1] else model).model_fields
 
 
