@@ -30,6 +30,7 @@ _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
 """Slack's internal errors; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
+_BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 _DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 3600.0
 NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
@@ -88,6 +89,7 @@ class _Options(TypedDict):
 
 
 _Send = Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
+_Post = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
 _Read = Callable[[int, Mapping[str, str], bytes], Result]
 """Reads a response's status, headers and body."""
 
@@ -141,15 +143,25 @@ class SlackApi:
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
-        body = encode(arguments)
-        post = partial(self.session.post, self._base_url + method, data=body, **self._signed)
-        return await self._call(method, post, _read, patience)
+        post = partial(self.session.post, self._base_url + method, **self._signed)
+        return await self._post(method, post, arguments, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits."""
-        said = encode(body)
-        post = partial(self.session.post, url, data=said, **self._plain)
-        return await self._call(RESPONSE_URL, post, _read_response_url, patience)
+        post = partial(self.session.post, url, **self._plain)
+        return await self._post(RESPONSE_URL, post, body, _read_response_url, patience)
+
+    async def _post(
+        self, name: str, post: _Post, body: Mapping[str, object], read: _Read, patience: float
+    ) -> Result:
+        """Post a body; a message whose blocks Slack refuses is sent as its text, which says the same, without buttons."""
+        result = await self._call(name, partial(post, data=encode(body)), read, patience)
+        if isinstance(result, Refused) and result.error in _BAD_BLOCKS and body.get("text"):
+            why = {"method": name, "reason": result.error}
+            _log.error("a message is sent as its text, since Slack refuses its blocks", extra=why)
+            plain = {key: value for key, value in body.items() if key != "blocks"}
+            result = await self._call(name, partial(post, data=encode(plain)), read, patience)
+        return result
 
     async def _call(self, name: str, send: _Send, read: _Read, patience: float) -> Result:
         while True:

@@ -151,7 +151,7 @@ async def test_in_other_places_only_the_requester_sees_the_answer_and_is_told_wh
         ("restricted_action", NoThread.READ_ONLY),
         ("restricted_action_non_threadable_channel", NoThread.READ_ONLY),
         ("slack_connect_file_upload_sharing_blocked", NoThread.SHARED_OUTSIDE),
-        ("msg_blocks_too_long", NoThread.SLACK_TROUBLE),
+        ("msg_too_long", NoThread.SLACK_TROUBLE),
         ("missing_scope", NoThread.SLACK_TROUBLE),
     ],
 )
@@ -597,6 +597,24 @@ async def test_an_answer_that_reaches_nobody_is_not_recorded_as_delivered(
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     assert not await place.close(request, ENDS)
+
+
+@pytest.mark.parametrize(
+    "error", ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"]
+)
+@pytest.mark.parametrize("channel", [RELEASES, "C0SECRET"])
+async def test_an_answer_whose_blocks_slack_refuses_is_told_as_its_text(
+    slack: LocalSlack, threads: Threads, error: str, channel: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = request_of(slack, channel)
+    place = await opened(threads, request)
+    for method in ("chat.postMessage", "chat.update"):
+        slack.fail(method, Code(error))
+    assert await place.close(request, ENDS)
+    told = slack.messages[-1]
+    assert answer(ENGLISH, request, ENDS).text in told.text
+    assert told.blocks == ()
+    assert set(caplog.messages) == {"a message is sent as its text, since Slack refuses its blocks"}
 
 
 def failing_once(slack: LocalSlack, fault: Callable[[web.BaseRequest], web.Response]) -> Handler:
