@@ -1,8 +1,7 @@
 """Post each message exactly once, even if Slack does not confirm the first attempt.
 
-A doubtful message is searched for in the conversation before it is posted again, by the request's id in its metadata
-and text. A transient refusal raises AwayError. Sources: docs.slack.dev, chat.postMessage, chat.update, "Message
-metadata".
+A doubtful message is searched for in the conversation before it is posted again, by the mark in its metadata. A
+transient refusal raises AwayError. Sources: docs.slack.dev, chat.postMessage, chat.update, "Message metadata".
 """
 
 import asyncio
@@ -70,7 +69,7 @@ class Posts:
     ) -> Posted | Refused | Doubtful:
         """Return the posted message, or a permanent refusal; Doubtful if it may be posted and cannot be verified.
 
-        `mark` is a word of the message that no other message of the bot in this conversation has. With
+        `mark` is in the metadata of this message, and of no other message of the bot in this conversation. With
         `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
         `corrects` what that said, that is edited.
         """

@@ -80,9 +80,7 @@ class MessageSearch:
 
 
 def _is_marked(message: Mapping[str, object], mark: str) -> bool:
-    """Tell whether a message has `mark` in its metadata or, if Slack does not return metadata, in its text."""
+    """Tell whether a message has `mark` in its metadata; other messages of the bot may name the request in their text."""
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-    if isinstance(payload, dict) and "request" in payload:
-        return bool(payload["request"] == mark)
-    return mark in str(message.get("text"))
+    return isinstance(payload, dict) and payload.get("request") == mark

@@ -129,10 +129,11 @@ async def test_a_reply_to_a_deleted_message_that_cannot_be_removed_is_reported(
     assert "a reply stands outside of its thread" in caplog.text
 
 
-async def test_other_peoples_messages_are_not_taken_for_the_bots(
-    slack: LocalSlack, posts: Posts
+@pytest.mark.parametrize("author", [REQUESTER, BOT], ids=["a person", "a reply to a click"])
+async def test_a_message_that_names_the_request_is_not_taken_for_the_one_that_was_lost(
+    slack: LocalSlack, posts: Posts, author: str
 ) -> None:
-    slack.post(PostedMessage(slack.next_ts(), RELEASES, REQUESTER, f"I saw `{MARK}`"))
+    slack.post(PostedMessage(slack.next_ts(), RELEASES, author, f"about `{MARK}`"))
     await posts.post(RELEASES, message("another request"), "request2")
     slack.fail("chat.postMessage", Status(503))
     await posts.post(RELEASES, HELLO, MARK)
@@ -320,6 +321,18 @@ async def test_a_known_direct_conversation_is_searched_without_opening_it_again(
         assert isinstance(await posts.post(REQUESTER, message(mark), mark), Posted)
     assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
     assert calls_of(slack, "conversations.open") == 0
+
+
+async def test_a_direct_message_that_may_be_there_is_posted_only_after_a_look_into_its_conversation(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    slack.fail("conversations.open", Status(503))
+    with pytest.raises(AwayError):
+        await posts.post(REQUESTER, HELLO, MARK, look_since=0)
+    slack.fail("conversations.open", Code("missing_scope"))
+    assert isinstance(await posts.post(REQUESTER, HELLO, MARK, look_since=0), Doubtful)
+    assert calls_of(slack, "chat.postMessage") == 0
+    assert isinstance(await posts.post(REQUESTER, HELLO, MARK, look_since=0), Posted)
 
 
 # Messages that a dead replica may have posted.
