@@ -25,7 +25,7 @@ from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
-from bot.slack.api import SLACK_TIMEOUT, SlackApi, web_client
+from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.transport import WeChatApi
 from bot.workflow.policy_in_force import PolicyInForce
@@ -107,11 +107,11 @@ def _metrics(clock: Callable[[], float]) -> "Metrics":
 
 
 def _session() -> aiohttp.ClientSession:
-    """Return the HTTP session that Slack and WeChat share, with Slack's timeout and the environment's proxies."""
+    """Return the HTTP session that Slack and WeChat share, with the environment's proxies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=SLACK_TIMEOUT,
+        timeout=aiohttp.ClientTimeout(total=15, connect=5),  # of a call to Slack
         # With it aiohttp reads files in a thread at each request, so it is on only if there is a proxy.
         trust_env=bool(getproxies()),
     )

@@ -21,10 +21,6 @@ RESPONSE_URL = "response_url"
 """The method's name for calls to a response_url, in the log and the metrics."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """The labels of the metrics for how calls end."""
-SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
-"""Seconds for one call."""
-DOCTOR_PATIENCE, REAL_PATIENCE, BLOCKS_PATIENCE = 3.0, 30.0, 60.0
-"""Seconds for rate limits in calls of the doctor's: to look, to try the real Slack, to have blocks validated."""
 
 _OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
 MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}

@@ -5,7 +5,8 @@ Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in 
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from bot.domain.click import Click
 from bot.domain.request import Origin
@@ -13,7 +14,7 @@ from bot.messages import Message
 from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
 from bot.messages.notices import broken
 from bot.messages.words import Words
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi, is_transient, retry_after
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, is_transient, retry_after
 
 _PATIENCE = 30.0  # seconds to wait for rate limits
 # Seconds between the tries while Slack is away: twice is better than never.
@@ -58,14 +59,18 @@ class PrivateReplies:
         self._newest[key] = message
         try:
             for pause in (*_PAUSES, None):
-                no = await self._send(whom, message, replaces=replaces)
-                if no is None:
-                    return
+                failed = list[Refused | Doubtful]()
+                for way in self._ways(whom, message, replaces=replaces):
+                    if not asks and self._newest.get(key) is not message:
+                        return
+                    result = await way()
+                    if isinstance(result, Answered):
+                        return
+                    failed.append(result)
+                no = next(filter(is_transient, failed), failed[-1])
                 if pause is None or not is_transient(no):
                     break
                 await self._sleep(max(pause, retry_after(no) or 0.0))
-                if not asks and self._newest.get(key) is not message:
-                    return
         finally:
             if self._newest.get(key) is message:
                 del self._newest[key]
@@ -74,32 +79,20 @@ class PrivateReplies:
             extra={"user": whom.user_id, "request": about, "reason": str(no)},
         )
 
-    async def _send(
+    def _ways(
         self, whom: Addressee, message: Message, *, replaces: bool
-    ) -> Refused | Doubtful | None:
-        """Try each way once; return None once it is sent, else the first failure that may pass, or the last one."""
-        failed: list[Refused | Doubtful] = []
+    ) -> Iterator[Callable[[], Awaitable[Result]]]:
+        """Yield the ways to send a message, the best first."""
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
             body = as_response(message) | {"replace_original": replaces}
             body |= {} if replaces else thread
-            answered = await self._api.respond(whom.response_url, _PATIENCE, body)
-            if isinstance(answered, Answered):
-                return None
-            failed.append(answered)
+            yield partial(self._api.respond, whom.response_url, _PATIENCE, body)
+        write = partial(self._api.write, patience=_PATIENCE)
         if whom.channel_id and whom.channel_id != whom.user_id:
             here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
-            said = await self._api.write(
-                "chat.postEphemeral", _PATIENCE, **here, **as_arguments(message)
-            )
-            if isinstance(said, Answered):
-                return None
-            failed.append(said)
-        to = {"channel": whom.user_id}
-        said = await self._api.write("chat.postMessage", _PATIENCE, **to, **as_post(message))
-        if isinstance(said, Answered):
-            return None
-        return next(filter(is_transient, failed), said)
+            yield partial(write, "chat.postEphemeral", **here, **as_arguments(message))
+        yield partial(write, "chat.postMessage", channel=whom.user_id, **as_post(message))
 
 
 def log_unforeseen(log: logging.Logger, error: Exception) -> str:

@@ -211,5 +211,5 @@ class SocketClient:
             with suppress(ConnectionError):
                 await connection.socket.send_str(message)
                 return True
-            connection = await connection.next
+            connection = await asyncio.shield(connection.next)  # which others wait for too
         return False

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.click import Act, Click
 from bot.messages import Message
@@ -63,6 +64,26 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_u
     back.set()
     await sending
     assert told(slack) == expected
+
+
+async def test_an_answer_that_one_way_did_not_take_is_not_sent_by_the_next_after_a_newer_one(
+    slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
+) -> None:
+    waits, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(_: float) -> None:
+        waits.set()
+        await back.wait()
+
+    answers = PrivateReplies(SlackApi(client, until_back), sleep, ENGLISH)
+    slack.fail("chat.postEphemeral", RateLimited(1), Status(503))
+    older = answers.send(replace(CLICK, channel_id=RELEASES), OLDER, about="r1")
+    sending = asyncio.create_task(older)
+    await waits.wait()
+    await answers.send(CLICK, message("newer"), about="r1")
+    back.set()
+    await sending
+    assert told(slack) == ["newer"]
 
 
 async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(

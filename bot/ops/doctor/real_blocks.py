@@ -39,7 +39,7 @@ from bot.policy.kinds import (
     Policy,
     Rule,
 )
-from bot.slack.api import BLOCKS_PATIENCE, Answered, Doubtful, SlackApi, is_transient
+from bot.slack.api import Answered, Doubtful, SlackApi, is_transient
 
 _TEAM, _USER, _CHANNEL = "T012ABCDEF", "U012ABCDEF", "C012ABCDEF"
 _OWNER, _APPID, _ENV = "wx0123456789abcdef", "wx5fe6bb43205e9e70", "prod-1"
@@ -61,6 +61,7 @@ _ENDS: list[tuple[str, Outcome | None]] = [
 ]
 _FINISHED = Finished(Tally(300, shared=291, failed=9), groups_of(_ENDS))
 _NAME, _METHOD = "blocks-validate", "blocks.validate"
+_PATIENCE = 60.0  # seconds for rate limits
 _INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
 _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
@@ -122,7 +123,7 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
     """Return a result for each kind that Slack rejects, or one for all; a sentence if the app may not use the method."""
     wrong, kinds = list[Tried](), list(_kinds(words))
     for number, (name, payload) in enumerate(kinds):
-        result = await api.write(_METHOD, BLOCKS_PATIENCE, **payload)
+        result = await api.write(_METHOD, _PATIENCE, **payload)
         if isinstance(result, Answered):
             continue
         if isinstance(result, Doubtful) or is_transient(result):

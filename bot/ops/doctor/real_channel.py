@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bot.slack.api import REAL_PATIENCE, Answered, Doubtful, Refused, Result, SlackApi, is_transient
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, is_transient
 
 BEGINNING = "share-env-bot doctor:"
 """The start of each message, so that a person can find and delete one by hand."""
@@ -12,6 +12,7 @@ _PAGE = 100
 _LOOKS = 3
 _TRIES = 3
 _PAUSE = 1.0
+_PATIENCE = 30.0  # seconds for rate limits
 
 Shown = Mapping[str, Mapping[str, object]]
 """Messages by their ts."""
@@ -70,7 +71,7 @@ class RealChannel:
         where: dict[str, str | int | bool] = {"channel": self._channel, "limit": _PAGE}
         if thread_ts:
             where["ts"] = thread_ts
-        result = await self._api.read(method, REAL_PATIENCE, **where, include_all_metadata=True)
+        result = await self._api.read(method, _PATIENCE, **where, include_all_metadata=True)
         listed = _answered(result).data.get("messages")
         each = filter(self._is_marked, listed if isinstance(listed, list) else ())
         return {str(message.get("ts")): message for message in each}
@@ -124,7 +125,7 @@ class RealChannel:
         return await self._write(method, text=f"{BEGINNING} {words}", **thread, **arguments)
 
     async def _write(self, method: str, **arguments: object) -> Result:
-        return await self._api.write(method, REAL_PATIENCE, channel=self._channel, **arguments)
+        return await self._api.write(method, _PATIENCE, channel=self._channel, **arguments)
 
     def _is_marked(self, message: object) -> bool:
         metadata = message.get("metadata") if isinstance(message, dict) else None

@@ -12,10 +12,11 @@ from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.slack import SlackSettings
-from bot.slack.api import DOCTOR_PATIENCE, Answered, Doubtful, Result, SlackApi, web_client
+from bot.slack.api import Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
 
 _AT_ONCE = 10
+_PATIENCE = 3.0  # seconds for rate limits
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 
@@ -67,7 +68,7 @@ async def _with_bot_token(
     if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
-    told = await _in_time(api.read("auth.test", DOCTOR_PATIENCE))
+    told = await _in_time(api.read("auth.test", _PATIENCE))
     if not isinstance(told, Answered) or policy is None:
         return SlackAnswers(told)
     groups, people, channels = await asyncio.gather(
@@ -87,7 +88,7 @@ def people_of(policy: Policy) -> list[str]:
 async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
     """Return all user groups in one call: usergroups.users.list is limited to twenty calls a minute."""
     result = await _in_time(
-        api.read("usergroups.list", DOCTOR_PATIENCE, include_disabled=True, include_users=True)
+        api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
     )
     found = result.data.get("usergroups") if isinstance(result, Answered) else None
     if not isinstance(found, list):
@@ -103,7 +104,7 @@ async def _people(
     api: SlackApi, ids: Sequence[str], team_id: str
 ) -> Mapping[str, Standing | Unreadable]:
     async def one(user_id: str) -> Standing | Unreadable:
-        result = await api.read("users.info", DOCTOR_PATIENCE, user=user_id)
+        result = await api.read("users.info", _PATIENCE, user=user_id)
         user = result.data.get("user") if isinstance(result, Answered) else None
         return standing_of(user, team_id) if isinstance(user, dict) else trouble_of(result)[0]
 
@@ -116,7 +117,7 @@ async def ask_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
     ids = sorted({rule.approvers.channel for rule in policy.approval_rules})
 
     async def one(channel: str) -> Result:
-        return await api.read("conversations.info", DOCTOR_PATIENCE, channel=channel)
+        return await api.read("conversations.info", _PATIENCE, channel=channel)
 
     return await each(ids, one, _AT_ONCE)
 
@@ -127,7 +128,7 @@ async def _with_app_token(
     if kind_of(slack.app_token or "") != APP_TOKEN:
         return None, None
     api = web_api(slack, slack.app_token, http)
-    opened = await _in_time(api.write("apps.connections.open", DOCTOR_PATIENCE))
+    opened = await _in_time(api.write("apps.connections.open", _PATIENCE))
     url = opened.data.get("url") if isinstance(opened, Answered) else None
     if not isinstance(url, str):
         return opened, None
