@@ -4,12 +4,10 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_sdk.signature import SignatureVerifier
 
 from bot.runtime.bodies import Unread, read_body
@@ -70,10 +68,9 @@ def slack_events(
         payload = _payload(body, request.content_type)
         if payload is None:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
-        response = await app.answer(payload)
-        if response.status == HTTPStatus.OK:
-            acked(payload, time.monotonic() - began)
-        return await to_aiohttp_response(response)
+        said = await app.answer(payload)
+        acked(payload, time.monotonic() - began)
+        return web.Response(text=said, content_type="application/json" if said else "text/plain")
 
     return events
 

@@ -226,7 +226,6 @@ class FixedAck:
     ("body", "payload"),
     [
         pytest.param("", None, id="nothing"),
-        pytest.param("done", {"text": "done"}, id="plain words"),
         pytest.param('{"text": "“done” 🎉"}', {"text": "“done” 🎉"}, id="JSON"),
     ],
 )
@@ -241,28 +240,6 @@ async def test_the_ack_has_the_body_that_bolt_returns(
     finally:
         await socket.close()
     assert (ack.error, ack.payload) == (None, payload)
-
-
-class UnreadableAck(FixedAck):
-    """A use case whose ack cannot be passed on."""
-
-    async def _command(self) -> BoltResponse:
-        return BoltResponse(status=200, body=self.body, headers={"content-type": ["a", "b"]})
-
-
-async def test_an_error_after_bolt_is_logged_at_once_like_any_other(
-    slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = bolt_app(client, IDENTITY, ENGLISH, echoed(Echo()), UnreadableAck("done"))
-    socket = socket_mode(app, slack.world.app_token, None)
-    try:
-        assert await socket.open()
-        command = asyncio.create_task(slack.command(REQUESTER, RELEASES, APPID, command=OTHER))
-        await soon(lambda: "unforeseen error" in caplog.messages)
-        command.cancel()
-        await asyncio.wait([command])
-    finally:
-        await socket.close()
 
 
 async def test_a_socket_that_is_not_opened_yet_is_alive_and_can_be_closed(
