@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, TypedDict
+from typing import ClassVar
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -79,11 +79,6 @@ BAD_TOKEN = {
 """The errors that mean a bad token."""
 
 
-class _Options(TypedDict):
-    headers: Mapping[str, str]
-    proxy: str | None
-
-
 _Send = Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
 _Post = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
 _Read = Callable[[int, Mapping[str, str], bytes], Result]
@@ -121,8 +116,9 @@ class SlackApi:
         self._base_url = client.base_url
         plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
         signed = {**plain, "Authorization": f"Bearer {client.token}"}
-        self._plain = _Options(headers=plain, proxy=client.proxy)
-        self._signed = _Options(headers=signed, proxy=client.proxy)
+        self._get_signed = partial(self.session.get, headers=signed, proxy=client.proxy)
+        self._post_signed = partial(self.session.post, headers=signed, proxy=client.proxy)
+        self._post_plain = partial(self.session.post, headers=plain, proxy=client.proxy)
         self._sleep = sleep
         self._called = called
 
@@ -134,17 +130,17 @@ class SlackApi:
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in arguments.items()
         }
-        get = partial(self.session.get, self._base_url + method, params=query, **self._signed)
+        get = partial(self._get_signed, self._base_url + method, params=query)
         return await self._call(method, get, _read, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
-        post = partial(self.session.post, self._base_url + method, **self._signed)
+        post = partial(self._post_signed, self._base_url + method)
         return await self._post(method, post, arguments, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits."""
-        post = partial(self.session.post, url, **self._plain)
+        post = partial(self._post_plain, url)
         return await self._post(RESPONSE_URL, post, body, _read_response_url, patience)
 
     async def _post(
