@@ -75,6 +75,19 @@ def test_each_metric_changes() -> None:
         }, name
 
 
+def test_what_alerts_watch_begins_at_zero_so_that_the_first_failure_is_an_increase() -> None:
+    page = generate_latest(Metrics("1").registry).decode()
+    assert 'share_env_deliveries_total{result="given up"} 0.0\n' in page
+    assert 'share_env_renewal_failures_total{link="owner"} 0.0\n' in page
+
+
+def test_only_failed_renewals_are_counted_as_failures() -> None:
+    metrics = Metrics("1")
+    for result in ("renewed", "no-ticket"):
+        metrics.observers.renewed("owner", result)
+    assert counts(metrics)['share_env_renewal_failures_total{link="owner"}'] == 1
+
+
 def test_two_bots_in_one_process_count_apart() -> None:
     one, other = Metrics("1"), Metrics("1")
     one.observers.connected()
