@@ -30,7 +30,18 @@ from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import Brake, BrakeVerdict, verdict
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ruling import Decided, decide_all
-from tests.conftest import ENV, RELEASES, REQUESTER, Change, Clock, appids, request_of, rows, soon
+from tests.conftest import (
+    ENV,
+    RELEASES,
+    REQUESTER,
+    Change,
+    Clock,
+    appids,
+    calls_of,
+    request_of,
+    rows,
+    soon,
+)
 from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, for_platform_team
 from tests.workflow.conftest import Members
 from tests.workflow.test_batches import answer_to_all, line, shared
@@ -410,6 +421,23 @@ async def test_a_request_that_is_carried_out_late_is_stopped_if_the_policy_denie
         await rig.ask()
         await change(DENY)
         await rig.over()
+    assert wechat.calls == []
+
+
+async def test_a_request_that_is_carried_out_late_is_stopped_if_its_requester_has_just_left_the_group(
+    rig: Rig, wechat: LocalWeChat
+) -> None:
+    now = rig.runtime.now
+    rig.runtime = replace(rig.runtime, now=lambda: now() + 61, clock=Clock())  # it stays cached
+    rig.slack.fail("chat.postMessage", Slow())
+    async with rig.bot(BY_GROUP):
+        await rig.ask()
+        await rig.slack.until(lambda slack: calls_of(slack, "chat.postMessage") > 0)
+        group = rig.slack.groups["S0PLATFORM"]
+        rig.slack.groups["S0PLATFORM"] = replace(group, members=frozenset())
+        rig.slack.clear("chat.postMessage")
+        await rig.over()
+    assert rig.column("outcome") == "stopped"
     assert wechat.calls == []
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.faults import Code, Slow, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
@@ -638,6 +639,19 @@ async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknow
     assert {appid for (appid,) in rows(rig.database, unknown)} == set(begun)
     counts = f"{100 - len(left)} shared, {len(left) - len(begun)} not shared, {len(begun)} unknown"
     assert counts in answer.text
+
+
+async def test_items_that_were_not_called_again_after_a_restart_are_not_said_to_be(
+    rig: Rig, wechat: LocalWeChat
+) -> None:
+    begun, _ = await stopped_during_a_batch(rig)
+    calls = len(wechat.calls)
+    rig.environ["WECHAT_TOKEN_SERVER_URL"] = f"http://127.0.0.1:{free_port()}"
+    async with rig.bot(ALLOW):
+        answer = await answer_to_all(rig)
+    assert len(wechat.calls) == calls
+    assert f"{len(begun)} unknown" in answer.text
+    assert "asked WeChat once more" not in answer.text
 
 
 async def test_the_progress_after_a_restart_counts_each_earlier_answer_once(
