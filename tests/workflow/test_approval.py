@@ -1,7 +1,7 @@
 """Requests that wait for their approvers: asked once, reminded once, ended at their deadline."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pytest
@@ -238,6 +238,7 @@ class ClickedDuring:
     click: Callable[[], Awaitable[None]]
     at: str
     ref: str = "C1/1.5"
+    shown: list[Entry] = field(default_factory=list)
 
     async def open(self, *_: object, **__: object) -> Self:
         """Open a place."""
@@ -253,8 +254,9 @@ class ClickedDuring:
         """Remind them."""
         await self._step("remind")
 
-    async def show_decision(self, *_: object) -> None:
+    async def show_decision(self, entry: Entry) -> None:
         """Show the result."""
+        self.shown.append(entry)
 
     async def _step(self, what: str) -> None:
         if self.at == what:
@@ -303,12 +305,16 @@ async def test_a_click_during_a_step_ends_the_waiting(
         either.execute("UPDATE requests SET wake = 1")
         (entry,) = await ledger.replica.take_over(9)
     steps: list[Request] = []
-    await worker_for(ledger, sleep, ClickedDuring(click, at), steps.append).process(entry)
+    stub = ClickedDuring(click, at)
+    await worker_for(ledger, sleep, stub, steps.append).process(entry)
     (row,) = either.rows("SELECT state, holder, wake, place, asked FROM requests")
     assert (row["state"], row["holder"], row["wake"]) == ("answered", "b", None)
     assert (row["place"] is None, row["asked"] is None) == (at == "open", at != "remind")
     assert len(steps) == {"open": 1, "ask": 2, "remind": 1}[at]
     assert not ledger.lease.covers(entry)
+    # The questions that were posted after the click show the decision too.
+    shown = [(each.asked, each.outcome) for each in stub.shown]
+    assert shown == ([("C2/1.6", Rejected("U2"))] if at == "ask" else [])
 
 
 # Failures of Slack.
