@@ -27,7 +27,7 @@ from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
-from bot.wechat.transport import WeChatApi
+from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.policy_in_force import PolicyInForce
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     metrics = _metrics(runtime.clock) if settings.listener else None
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
-    wechat = WeChatApi(session, settings.wechat_url, observers.called_wechat)
+    wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [
         log_event,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-import aiohttp
+import httpx
 
 from bot.domain.link import Link
 from bot.domain.outcome import Said
@@ -31,6 +31,7 @@ _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
 _LONGEST_LIFE = 7200.0  # JSON numbers can be too large for a float
 _TIMEOUT = 5.0
+_BODY_LIMIT = 64 * 1024
 _TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _OK, _UNAUTHORISED, _FORBIDDEN, _SERVER_ERROR = 200, 401, 403, 500
 _NO_ANSWER = frozenset({Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW})
@@ -107,7 +108,7 @@ class TokenServer:
     Any other answer without a token ends its use, since the server may have dropped the owner.
     """
 
-    _http: aiohttp.ClientSession
+    _http: httpx.AsyncBaseTransport
     _url: str
     _authorization: str | None
     _clock: Callable[[], float]
@@ -169,8 +170,8 @@ class TokenServer:
         """Return the server's token and its life in seconds."""
         authorization = {"Authorization": self._authorization} if self._authorization else {}
         url = self._url.replace("{appid}", owner)
-        headers = UNPACKED | authorization
-        answer = await exchange(self._http, url, headers, self.timeout)
+        request = httpx.Request("GET", url, headers=UNPACKED | authorization)
+        answer = await exchange(self._http, request, self.timeout, _BODY_LIMIT)
         if isinstance(answer, Troubled):
             late = answer.trouble is Trouble.TIMEOUT
             return Troubled(Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN)

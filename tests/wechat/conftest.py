@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
+import httpx
 import pytest
 
 from bot.domain.link import Link
 from bot.guidance import Guidance
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
+from bot.wechat.transport import Transport
 from tests.conftest import Clock
 from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas
@@ -144,14 +146,14 @@ def pauses(clock: Clock) -> Pauses:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
+async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
     async with aiohttp.ClientSession(trust_env=True) as session:
-        yield session
+        yield Transport(session)
 
 
 @pytest.fixture
 async def replicas(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock, sqlite: Database
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, sqlite: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one SQLite file."""
     replicas = Replicas(http, wechat, sqlite, clock)
@@ -161,7 +163,7 @@ async def replicas(
 
 @pytest.fixture
 async def replicas_on_postgresql(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one PostgreSQL."""
     replicas = Replicas(http, wechat, on_postgresql, clock)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-import aiohttp
+import httpx
 from aiohttp import web
 from cryptography.fernet import Fernet
 from sqlalchemy import PoolProxiedConnection, text
@@ -81,7 +81,7 @@ class Replica:
 class Replicas:
     """Makes replicas with one database, one WeChat and, by default, one clock."""
 
-    http: aiohttp.ClientSession
+    http: httpx.AsyncBaseTransport
     wechat: LocalWeChat
     database: Database
     clock: Callable[[], float]

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.domain.link import Link
@@ -39,7 +39,7 @@ def expire(replicas: Replicas, clock: Clock) -> Expire:
 
 @pytest.fixture
 def share(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, replica: Replica, clock: Clock
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, replica: Replica, clock: Clock
 ) -> Share:
     """A function that shares the owner's env with the replica's token."""
     client = WeChat(

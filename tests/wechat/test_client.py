@@ -3,7 +3,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.domain.link import Link
@@ -23,7 +23,7 @@ Maker = Callable[..., WeChat]
 
 
 @pytest.fixture
-def bot(http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
+def bot(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
     """A factory of the client, by default for the stand-ins and with a jitter of one half."""
 
     def make(

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.domain.outcome import Readiness, Said
@@ -33,7 +33,7 @@ Maker = Callable[..., Envs]
 
 
 @pytest.fixture
-def make(http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock) -> Maker:
+def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
     def make(tokens: TokenSource | None = None, timeout: float = 30.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
         client = WeChat(

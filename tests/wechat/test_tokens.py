@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.guidance import Trouble, for_trouble
@@ -23,7 +23,7 @@ Maker = Callable[..., TokenServer]
 
 
 @pytest.fixture
-def server(http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock) -> Maker:
+def server(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
     """A factory of the token source, by default for the stand-in."""
 
     def make(url: str = "", authorization: str | None = "", timeout: float = 30.0) -> TokenServer:
@@ -260,7 +260,7 @@ async def test_after_an_error_the_next_request_calls_the_server_again(
 
 @pytest.mark.parametrize(
     ("authorization", "line"),
-    [("Bearer made-up", b"Authorization: Bearer made-up"), ("odd one", b"Authorization: odd one")],
+    [("Bearer made-up", b"authorization: Bearer made-up"), ("odd one", b"authorization: odd one")],
 )
 async def test_the_authorisation_is_sent_unchanged(
     server: Maker, authorization: str, line: bytes
@@ -383,7 +383,7 @@ def test_a_token_is_found_in_the_answers_of_various_token_servers(
 
 
 async def test_each_call_is_reported_with_its_result_and_a_cached_token_is_not(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, clock: Clock
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock
 ) -> None:
     reports: list[tuple[str, str]] = []
     server = TokenServer(

@@ -5,31 +5,37 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 
-import aiohttp
+import httpx
 import pytest
 
 from bot.guidance import Trouble
 from bot.playground.faults import Drip, Drop, Fault, Hang
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import BODY_LIMIT, Troubled, read, share_env
+from bot.wechat.api import Troubled, read, share_env
 from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
-
-PACKED = gzip.compress(b"x" * BODY_LIMIT)
+LIMIT = 1 << 20
+PACKED = gzip.compress(b"x" * LIMIT)
 
 
 Send = Callable[..., Coroutine[None, None, Received | Troubled]]
 
 
 @pytest.fixture
-def send(http: aiohttp.ClientSession) -> Send:
+def send(http: httpx.AsyncBaseTransport) -> Send:
     """A function that posts to a URL as the client does."""
 
     async def send(url: str, seconds: float = 5.0) -> Received | Troubled:
-        whole = f"{url}/tcb/shareenv?access_token={SECRET}"
-        return await exchange(http, whole, UNPACKED, seconds, b'{"env":"prod-1"}')
+        request = httpx.Request(
+            "POST",
+            f"{url}/tcb/shareenv",
+            headers=UNPACKED,
+            stream=httpx.ByteStream(b'{"env":"prod-1"}'),
+            extensions={"query": f"access_token={SECRET}"},
+        )
+        return await exchange(http, request, seconds, LIMIT)
 
     return send
 
@@ -39,10 +45,10 @@ def send(http: aiohttp.ClientSession) -> Send:
     [
         (http_answer(b'{"errcode":0}'), Received(200, b'{"errcode":0}')),
         (http_answer(b""), Received(200, b"")),
-        (http_answer(b"x" * BODY_LIMIT), Received(200, b"x" * BODY_LIMIT)),
-        (http_answer(b"x" * (BODY_LIMIT + 1)), Received(200, b"")),
+        (http_answer(b"x" * LIMIT), Received(200, b"x" * LIMIT)),
+        (http_answer(b"x" * (LIMIT + 1)), Received(200, b"")),
         (http_answer(b"no", "502 Bad Gateway"), Received(502, b"no")),
-        (http_answer(b"x" * (BODY_LIMIT + 1), "502 Bad Gateway"), Received(502, b"")),
+        (http_answer(b"x" * (LIMIT + 1), "502 Bad Gateway"), Received(502, b"")),
         (http_answer(PACKED, "200 OK", "Content-Encoding: gzip"), Received(200, PACKED)),
         (http_answer(b"x", "200 OK", "Content-Encoding: UTF-8"), Received(200, b"x")),
         (http_answer(b"\xff\x00", "299 Odd"), Received(299, b"\xff\x00")),
@@ -225,7 +231,7 @@ async def test_a_call_has_a_content_length_and_accepts_no_compression(send: Send
 
 @pytest.mark.parametrize("token", ["a+b/c==", "a b&c=d?e#f", "%2B%", "~!*'()", "秘"])
 async def test_a_token_with_any_characters_is_sent_unchanged(
-    http: aiohttp.ClientSession, wechat: LocalWeChat, token: str
+    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, token: str
 ) -> None:
     await WeChatApi(http, wechat.url).post(share_env(token, "prod-1", APPID), 5, read)
     assert wechat.calls[0].token == token
@@ -233,10 +239,10 @@ async def test_a_token_with_any_characters_is_sent_unchanged(
 
 @pytest.mark.parametrize(("url", "target"), [("/a?b=c#d", b"/a?b=c"), ("/a", b"/a")])
 async def test_the_query_is_sent_without_the_fragment(
-    http: aiohttp.ClientSession, url: str, target: bytes
+    http: httpx.AsyncBaseTransport, url: str, target: bytes
 ) -> None:
     async with answers(http_answer(b"")) as server:
-        await exchange(http, f"{server.url}{url}", UNPACKED, 5)
+        await exchange(http, httpx.Request("GET", f"{server.url}{url}"), 5, LIMIT)
     assert server.requests[0].startswith(b"GET %s HTTP/1.1\r\n" % target)
 
 
@@ -307,7 +313,7 @@ def test_the_timeout_for_connecting_is_well_below_that_of_the_call(
     ids=["yes", "no", "trouble", "silence"],
 )
 async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
-    http: aiohttp.ClientSession, served: bytes, answer: str
+    http: httpx.AsyncBaseTransport, served: bytes, answer: str
 ) -> None:
     reports: list[tuple[str, str, float]] = []
     async with answers(served) as wechat:
@@ -319,7 +325,7 @@ async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
     assert 0 < seconds < 30
 
 
-async def test_a_cancelled_call_is_reported_too(http: aiohttp.ClientSession) -> None:
+async def test_a_cancelled_call_is_reported_too(http: httpx.AsyncBaseTransport) -> None:
     reports: list[str] = []
     async with mute() as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")

@@ -45,7 +45,7 @@ from bot.slack.posts import Posts
 from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import NoToken, TokenServer, TokenSource
-from bot.wechat.transport import WeChatApi
+from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -106,8 +106,9 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 
 @pytest.fixture
 def owners(wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
-    tokens = TokenServer(http, wechat.token_url, wechat.authorization, clock)
-    return WeChat(WeChatApi(http, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
+    transport = Transport(http)
+    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
+    return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
 
 
 Make = Callable[..., Worker]

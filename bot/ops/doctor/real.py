@@ -34,7 +34,7 @@ from bot.wechat.api import (
 )
 from bot.wechat.client import NEEDED
 from bot.wechat.tokens import NoToken
-from bot.wechat.transport import WeChatApi
+from bot.wechat.transport import Transport, WeChatApi
 
 _INTRODUCTION = (
     "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
@@ -135,8 +135,9 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
     ledger = LedgerLook()
     if isinstance(settings.tokens, PlatformSettings):
         ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
-    read = reader(http, settings.tokens, ledger, runtime)
-    wechat = WeChatApi(http, settings.wechat_url)
+    transport = Transport(http)
+    read = reader(transport, settings.tokens, ledger, runtime)
+    wechat = WeChatApi(transport, settings.wechat_url)
     numbers = {owner: f"owner {n}" for n, owner in enumerate(settings.policy.all_owners, 1)}
 
     async def one(owner: str) -> list[Tried]:

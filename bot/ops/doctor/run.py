@@ -22,6 +22,7 @@ from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
 from bot.settings.load import read_parts
+from bot.wechat.transport import Transport
 
 T = TypeVar("T")
 Check = Callable[[Setup], Coroutine[Any, Any, Sequence[Finding]]]
@@ -85,7 +86,7 @@ async def examine(
         looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
         ledger = begin("ledger", looking, longest, lambda failed: LedgerLook((failed,)))
         bot = begin("deliveries", ask_running_bot(parts), longest, lambda _: None)
-        setup = Setup(environ, parts, http, runtime, traffic, slack, ledger, bot)
+        setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
         findings = [*await run(_CHECKS), *await run(_AFTER)]
     clean = Redactor(parts.secrets).clean  # a server's or driver's text may contain one
     return [_clean(finding, clean) for finding in with_true_causes(findings)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
+import httpx
 
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
@@ -73,7 +74,7 @@ class Setup:
 
     environ: Mapping[str, str]
     parts: Parts
-    http: aiohttp.ClientSession
+    http: httpx.AsyncBaseTransport
     """For WeChat and the token server."""
     runtime: Runtime
     traffic: Traffic

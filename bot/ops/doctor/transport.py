@@ -7,10 +7,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import TypeVar
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
+import httpx
 
 DEADLINE = 5.0
 """Seconds for each check that makes a call."""
@@ -22,10 +22,9 @@ _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
 
 def origin_of(url: str) -> str:
     """Return the origin of a URL, in a normal form."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").encode("idna").decode()  # as it is in the DNS
+    parts = httpx.URL(url)  # converts the host to its DNS form
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{host}:{port}"
+    return f"{parts.scheme}://{parts.raw_host.decode()}:{port}"
 
 
 class Traffic:

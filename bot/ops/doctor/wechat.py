@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
-import aiohttp
+import httpx
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong
 from bot.domain.outcome import Said
@@ -48,7 +48,7 @@ Read = Callable[[str], Awaitable[str | NoToken | None]]
 
 
 def reader(
-    http: aiohttp.ClientSession, tokens: TokenSettings, ledger: LedgerLook, runtime: Runtime
+    http: httpx.AsyncBaseTransport, tokens: TokenSettings, ledger: LedgerLook, runtime: Runtime
 ) -> Read:
     """Return a function that gets an owner's token without renewing it; None if the ledger has no valid one."""
 
