@@ -57,16 +57,14 @@ class EventFilter:
         equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
         if self.request is not None:
-            named.append(_is_part_of(events.c.request, self.request, self.batch))
+            named.append(_is_part_of(self.request, self.batch))
         return [*named, *([events.c.at >= self.since.timestamp()] if self.since else [])]
 
 
-def _is_part_of(
-    column: ColumnElement[str | None], request: str, batch: str | None
-) -> ColumnElement[bool]:
-    """Return the condition that a column holds the id of a request, of one of its items, or of its batch."""
-    items = column.startswith(f"{request}-", autoescape=True)
-    return or_(column.in_([request, batch or request]), items)
+def _is_part_of(request: str, batch: str | None) -> ColumnElement[bool]:
+    """Return the condition that an event is one of a request, of one of its items, or of its batch."""
+    items = select(requests.c.id).where(requests.c.batch == request)
+    return or_(events.c.request.in_([request, batch or request]), events.c.request.in_(items))
 
 
 def open_for_audit(url: str) -> Engine:

@@ -121,16 +121,40 @@ async def test_an_audit_has_only_the_selected_events(
     assert [event["kind"] for event in read(engine, wanted)] == kinds
 
 
-@pytest.mark.parametrize(
-    ("wanted", "requests"),
-    [("b1", ["b1", "b1-1", "b1-12"]), ("b1-1", ["b1-1"]), ("b", []), ("b1%", []), ("", [])],
-)
 async def test_an_audit_of_a_request_has_its_items_and_no_other_events(
-    database: Database, engine: Engine, wanted: str, requests: list[str]
+    database: Database, ledger: Ledger, engine: Engine
 ) -> None:
-    for request in ("b1", "b1-1", "b1-12", "b10", "b10-1"):
-        events_at(database, 1.0, request=request)
-    assert [event["request"] for event in read(engine, EventFilter(request=wanted))] == requests
+    batches = [await accepted(ledger, new_request(appid="", appids=PAIR)) for _ in range(2)]
+    for batch in batches:
+        await ledger.place(batch, "C1/1.1")
+        await ledger.batches.give_up(batch, Expired("approval"))
+    wanted = batches[0].request.id
+    events_at(database, 1.0, request=f"{wanted}0")
+
+    def found(request: str, batch: str | None = None) -> set[object]:
+        wanted = EventFilter(request=request, batch=batch)
+        return {event["request"] for event in read(engine, wanted)}
+
+    assert found(wanted) == {wanted, f"{wanted}-1", f"{wanted}-2"}
+    assert found(f"{wanted}-1") == {f"{wanted}-1"}
+    assert found(f"{wanted}-1", wanted) == {wanted, f"{wanted}-1"}
+    assert found(wanted[:-1]) == found(f"{wanted}%") == found("") == set()
+
+
+async def test_the_events_of_a_request_are_found_by_its_id_among_millions(
+    sqlite: Database,
+) -> None:
+    ledger = sqlite.ledger("a")
+    await ledger.start()
+    engine, queries = open_for_audit(sqlite.url), list[tuple[str, Any]]()
+    event.listen(engine, "before_cursor_execute", lambda *of: queries.append((of[2], of[3])))
+    assert list(read(engine, EventFilter(request="b1", batch="b2"))) == []
+    [(sql, values)] = queries
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+    steps = [str(step[3]) for step in plan if " events " in str(step[3])]
+    assert steps
+    assert all("events_by_request" in step for step in steps)
 
 
 async def test_an_audit_for_programs_has_peoples_texts_unchanged(
