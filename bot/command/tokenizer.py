@@ -8,7 +8,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _QUOTES = {
     '"': '"”“„',
@@ -27,6 +27,8 @@ _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pai
 _SPACES = ",;、。`"  # after NFKC, which maps the full-width comma and semicolon to these
 _DASHES = "‐‑‒–—―−"
 _PLAIN_DASHES = dict.fromkeys(map(ord, _DASHES), "-")
+LONG_DASHES = frozenset("–—―")
+"""What phones and documents make of two hyphens."""
 _MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
 _SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
 # Runs of characters without a special meaning are taken at once, all others one by one.
@@ -42,10 +44,14 @@ _MENTION = re.compile(r"<([@#!])([^|<>\s]+)(?:\|[^<>]*)?>")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word. A quoted one may contain spaces and is never an option."""
+    """One word. A quoted one may contain spaces and is never an option.
+
+    `typed` is set if there is a long dash within the word: the one hyphen in `text` may have been two.
+    """
 
     text: str
     quoted: bool = False
+    typed: str = field(default="", compare=False)
 
 
 def tokenize(text: str) -> tuple[list[Word], bool]:
@@ -111,7 +117,9 @@ def _simple(char: str) -> str:
 
 def _word(part: str) -> list[Word]:
     """Return `part` as a word; nothing if only full stops are left of it."""
-    return [Word(plain)] if (plain := _plain_dashes(part)) else []
+    plain = _plain_dashes(part)
+    within = LONG_DASHES.intersection(part.lstrip("-" + _DASHES))
+    return [Word(plain, typed=part if within else "")] if plain else []
 
 
 def _until(pieces: Iterator[str], closing: str) -> str | None:

@@ -126,7 +126,7 @@ def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
                 words("that is a placeholder. Put the env's own id there.")
                 if is_placeholder(word)
                 else words(
-                    "an env id has up to 64 letters, digits and dashes, and no dash at either end."
+                    "an env id has up to 64 letters, digits and dashes (-), and no dash at either end."
                 )
             )
         case _:

@@ -141,7 +141,14 @@ def test_any_form_is_accepted_or_has_a_mistake_at_a_field(
 
 @pytest.mark.parametrize(
     ("text", "env"),
-    [("prod-7", "prod-7"), (" prod-7， ", "prod-7"), ("", None), ("a b", None), ("prod-", None)],
+    [
+        ("prod-7", "prod-7"),
+        (" prod-7， ", "prod-7"),
+        ("", None),
+        ("a b", None),
+        ("prod-", None),
+        ("a—b", None),
+    ],
 )
 def test_a_typed_env_is_parsed_as_in_a_command(text: str, env: str | None) -> None:
     assert env_in(text) == env
