@@ -27,6 +27,7 @@ _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
 _JOINTS = re.compile("[/=&:|>]+|->")
 _NAMES = {"appid", "env"}
+_LIKE_AN_ENV = re.compile(r"-?\w+[-_.]\w")
 _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
 
 
@@ -96,11 +97,20 @@ def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
 
 
 def envs_in(words: Sequence[str]) -> list[str]:
-    """Return the words that can be the env; if any have a dash, as envs usually do, only those."""
-    found = [
-        w for w in map(bare, words) if is_env(w) and not meant_as_appid(w) and sense(w) is None
-    ]
-    return list(dict.fromkeys([word for word in found if "-" in word] or found))
+    """Return the words that can be the env; if any have a dash, as envs usually do, only those.
+
+    In `prod_1 for release` no word is: the one that was meant is damaged.
+    """
+    plain = [*map(bare, words)]
+    found = [w for w in plain if is_env(w) and not meant_as_appid(w) and sense(w) is None]
+    if dashed := [word for word in found if "-" in word]:
+        return list(dict.fromkeys(dashed))
+    before = takewhile(lambda word: word not in found, plain)
+    return [] if any(map(_is_damaged_env, before)) else list(dict.fromkeys(found))
+
+
+def _is_damaged_env(word: str) -> bool:
+    return not is_env(word) and bool(_LIKE_AN_ENV.match(word))
 
 
 def bare(word: str) -> str:
