@@ -165,25 +165,29 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
 
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
-    """Say that the policy denies some appids of a batch, so none is shared; the reason for the first one follows."""
-    if len(appids) == total:
+    """Say that the policy denies some appids of a batch or, for several reasons, all; the reason for the first one follows."""
+    count = len(appids)
+    if count == total:
+        no = words(
+            "🚫 You may not share {env} with any of these {total} mini programs. Nothing was done.",
+            env=code(env),
+            total=total,
+        )
         ask = words("Ask for the right to share with them. About the first of them:")
-    elif len(appids) > 1:
+        return message(no, _some(words, appids), ask)
+    no = words(
+        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
+        env=code(env),
+        count=count,
+        total=total,
+    )
+    if count > 1:
         ask = words(
             "Leave them out, or ask for the right to share with them. About the first of them:"
         )
     else:
         ask = words("Leave it out, or ask for the right to share with it:")
-    return message(
-        words(
-            "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
-            env=code(env),
-            count=len(appids),
-            total=total,
-        ),
-        _some(words, appids),
-        ask,
-    )
+    return message(no, _some(words, appids), ask)
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:

@@ -34,7 +34,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
         say("{who} is already sharing {env} with {appid}, or waiting to. Nothing more was done."),
         say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else say("Only {who} gets the answer. Request {id}."),
+        else say("{who} gets the answer. Request {id}."),
     )
 
 
@@ -58,7 +58,7 @@ def shared_before(
         ),
         say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
-        else say("Only {who} got the answer. Request {id}."),
+        else say("{who} got the answer. Request {id}."),
         words("To do it all the same:"),
         line,
         Buttons((Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason),)),

@@ -66,8 +66,7 @@ def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
         sentences(
             words,
             say(
-                "I would ask WeChat to share {env} with {receivers}, with the token of its owner {owner}, "
-                "and answer in a thread here."
+                "I would ask WeChat to share {env} with {receivers}, with the token of its owner {owner}."
             ),
             words("Those that it was shared with before are left out.") if left_out else None,
         ),
