@@ -45,7 +45,9 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
     say = words.about(request)
     title, broke = titled(say, outcome), None
     if isinstance(outcome, Failed):
-        headline = say("❌ *{title}.* {env} of {owner} was not shared with {appid}.", title=title)
+        headline = say(
+            "❌ *{title}.* {env} of {owner} was not shared with {receivers}.", title=title
+        )
         broke = outcome.link and where_it_broke(say, outcome.link)
     else:
         headline = say(

@@ -60,7 +60,7 @@ BRIEFS: Final[Mapping[Kind, Brief]] = {
         "❌",
         msgid("not shared"),
         msgid("it did not succeed; the answer to the requester says why."),
-        msgid("❌ {who} asked to share {env} with {appid}. It was not shared."),
+        _NOT_SHARED,
     ),
     Unknown: Brief(
         "❔",

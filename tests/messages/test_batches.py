@@ -341,6 +341,17 @@ def test_each_group_of_failures_has_what_wechat_said_and_the_rid_to_post(
                 assert f"`{APPIDS[19]}`" in str(group.block())
 
 
+@in_each_language
+@pytest.mark.parametrize("why", [Trouble.NO_APPROVER, Trouble.RULE_CHANGED])
+def test_a_batch_whose_approvers_are_not_asked_says_how_many_it_was_for(
+    words: Words, why: Trouble
+) -> None:
+    failed = Failed(for_trouble(why), tries=0)
+    for said in (endings.parent(words, BATCH, failed), endings.answer(words, BATCH, failed)):
+        assert words.about(BATCH)("{receivers}") in said.text
+        assert "` `" not in said.text
+
+
 @pytest.mark.parametrize("kinds", [4, 5])
 def test_only_groups_that_are_not_shown_are_said_to_be_others(kinds: int) -> None:
     said = endings.answer(ENGLISH, BATCH, finished(*map(Failed, all_guidance()[:kinds]))).text
