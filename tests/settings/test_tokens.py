@@ -182,6 +182,10 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         {"WECHAT_AUTHORIZER_APPID": A, "WECHAT_TOKEN_SERVER_URL": "https://a.example/{APPID}"},
         [OTHER_PLACEHOLDER],
     ),
+    "a token server with the placeholder as browsers copy it": (
+        {"WECHAT_AUTHORIZER_APPID": A, "WECHAT_TOKEN_SERVER_URL": "https://a.example/%7bappid%7d"},
+        [OTHER_PLACEHOLDER],
+    ),
     "a token server with a placeholder in angle brackets, and no default owner": (
         {"WECHAT_TOKEN_SERVER_URL": "https://tokens.example/<appid>"},
         [OTHER_PLACEHOLDER],
