@@ -217,6 +217,20 @@ def test_the_command_warns_of_settings_that_others_may_read(wrapper: Wrapper) ->
     assert ran.startswith("systemd-run ")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="as systemd, GNU's stat is there")
+def test_the_command_does_not_warn_of_a_link_to_settings_that_others_cannot_read(
+    wrapper: Wrapper,
+) -> None:
+    wrapper.says("stat", f'exec {shutil.which("stat")} "$@"')
+    settings, elsewhere = wrapper.folder / "share-env-bot.env", wrapper.folder / "elsewhere.env"
+    settings.unlink()
+    settings.symlink_to(elsewhere)
+    elsewhere.touch(mode=0o600)
+    assert wrapper.typed("doctor")[1].startswith("systemd-run ")
+    elsewhere.chmod(0o640)
+    assert wrapper.typed("doctor")[1].startswith("Others may read ")
+
+
 def test_what_is_written_to_a_file_or_another_program_gets_no_terminals_line_ends(
     wrapper: Wrapper,
 ) -> None:

@@ -17,7 +17,7 @@ case "$1" in
 '' | run) fail "The unit runs the bot: systemctl start share-env-bot" 2 ;;
 esac
 [ -f "$settings" ] || fail "There is no $settings. Copy .env.example there (install -m 600), and fill it in." 2
-case "$(stat -c %A "$settings")" in
+case "$(stat -Lc %A "$settings")" in
 -???------) ;;
 *) echo "Others may read $settings. Run chmod 600 $settings." >&2 ;;
 esac
