@@ -1,6 +1,5 @@
 """Find what is wrong with words that are not a valid command, and build the corrected line. Pure."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
@@ -12,7 +11,6 @@ from bot.command.grammar import (
     BLANK_REASON,
     FLAGS,
     MOST_APPIDS,
-    OPTIONS,
     REASON_LIMIT,
     SLASH_COMMAND,
     Alone,
@@ -50,11 +48,6 @@ from bot.command.vocabulary import (
     without_reasons,
 )
 
-_SHORTEST_START = 3
-# What other programs call a dry run.
-_DRY_RUNS = {
-    *("n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if", "whatif"),
-}
 _NO_OPTIONS = Options()
 
 
@@ -119,20 +112,6 @@ def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
         return BlankReason(reason)
     too_long = len(reason) > REASON_LIMIT
     return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None
-
-
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """Return the word of `known` that begins with `word`, else the most similar one, if any."""
-    begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
-    return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.65)), None)
-
-
-def nearest_option(name: str) -> str | None:
-    """Return the option that `name` most likely means, without dashes; None if that is unclear."""
-    plain = name.lower().lstrip("-")
-    if plain in _DRY_RUNS:
-        return "dry-run"
-    return nearest(plain, [known.lstrip("-") for known in OPTIONS])
 
 
 def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:

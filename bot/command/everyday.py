@@ -117,6 +117,7 @@ def ending(words: Iterable[str]) -> str | None:
 
 def nearly_reverse(word: str) -> bool:
     """Return whether a word may be a misspelling of one that asks for the opposite of a share."""
+    word = word.lstrip("-")
     long = len(word) >= _SHORTEST_MISSPELT and word.isalpha() and sense(word) is None
     return long and bool(difflib.get_close_matches(word.lower(), _MISSPELT, n=1, cutoff=0.82))
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from bot.command.correction import corrected_line, nearest_option, wrong_reason
+from bot.command.correction import corrected_line, wrong_reason
 from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options, is_env
 from bot.command.mistake import MistakeError, OptionTwice, OptionWithoutValue, UnknownOption
 from bot.command.tokenizer import Word
-from bot.command.vocabulary import named_in, names_reason, subcommand
+from bot.command.vocabulary import named_in, names_reason, nearest_option, subcommand
 
 _UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
-_REFUSED = re.compile("-+no-|.*=(?:false|no|off|0)$", re.IGNORECASE)
+_REFUSED = re.compile("-+(?:no|without|skip)|.*=(?:false|no|off|0)$", re.IGNORECASE)
 _A_PAIR = 2
 _GUESSED = 5
 

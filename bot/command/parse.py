@@ -3,11 +3,10 @@
 Pure. A likely correction is only offered as a line to copy; it is never executed.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from bot.command.correction import corrected_line, nearest, wrong_batch, wrong_name, wrong_pair
+from bot.command.correction import corrected_line, wrong_batch, wrong_name, wrong_pair
 from bot.command.everyday import sense
 from bot.command.grammar import (
     BLANK_ENV,
@@ -41,11 +40,12 @@ from bot.command.mistake import (
     UnknownWord,
 )
 from bot.command.options import Split, split_options
-from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
+from bot.command.tokenizer import Word, tokenize, tokenize_unquoted, unsure_names
 from bot.command.vocabulary import (
     bare,
     meant_as_appid,
     misspelt_opposite,
+    nearest,
     not_understood,
     objection_in,
     split_chinese,
@@ -58,19 +58,13 @@ from bot.command.vocabulary import (
 
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help", "?"}
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
     read = _parsed(text, words, closed=closed)
-    unsure = {
-        name: word.typed
-        for word in words
-        if word.typed
-        for name in {*_NAME.findall(word.text)} - {*_NAME.findall(word.typed)}
-    }
+    unsure = unsure_names(words)
     return _without_guess(read, unsure, text) if unsure else read
 
 

@@ -7,7 +7,7 @@ characters where plain ones were meant. Quoted text is kept as typed.
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _QUOTES = {
@@ -33,6 +33,7 @@ _MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
 _SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
 # Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]*")
 # Bounded, because int() refuses numbers of thousands of digits.
 _ENTITY = re.compile(r"&#?\w{1,31};")
 
@@ -66,6 +67,16 @@ def tokenize_unquoted(text: str) -> list[str]:
     """Return the words of `text` with quotes ignored, to see the words inside an unclosed quote."""
     words, _ = _split(_without_markup(text).translate(_NO_QUOTES))
     return [word.text for word in words]
+
+
+def unsure_names(words: Iterable[Word]) -> dict[str, str]:
+    """Return the names in `words` in which a hyphen may have been two, each with the word as typed."""
+    return {
+        name: word.typed
+        for word in words
+        if word.typed
+        for name in {*_NAME.findall(word.text)} - {*_NAME.findall(word.typed)}
+    }
 
 
 def visible(text: str) -> str:

@@ -3,6 +3,7 @@
 A command whose words ask for the opposite of a share gets no corrected line.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
@@ -12,6 +13,7 @@ from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
     FIRST_WORDS,
+    OPTIONS,
     SUBCOMMANDS,
     History,
     Subcommand,
@@ -27,6 +29,11 @@ _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
 _JOINTS = re.compile("[/=&:|>]+|->")
 _NAMES = {"appid", "env"}
+_SHORTEST_START = 3
+# What other programs call a dry run.
+_DRY_RUNS = {
+    *("n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if", "whatif"),
+}
 _LIKE_AN_ENV = re.compile(r"-?\w+[-_.]\w")
 _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
 
@@ -66,9 +73,26 @@ def without_fillers(words: Iterable[str]) -> list[str]:
     return [word for word in split_chinese(words) if sense(word) is not Sense.FILLER]
 
 
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the word of `known` that begins with `word`, else the most similar one, if any."""
+    begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
+    return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.65)), None)
+
+
+def nearest_option(name: str) -> str | None:
+    """Return the option that `name` most likely means, without dashes; None if that is unclear."""
+    plain = name.lower().lstrip("-")
+    if plain in _DRY_RUNS:
+        return "dry-run"
+    return nearest(plain, [known.lstrip("-") for known in OPTIONS])
+
+
 def names_reason(word: str) -> bool:
     """Return whether `word` is the option `--reason` or a misspelling of it."""
-    return bool(re.match("(?i)--?r", word)) and sense(word) is not Sense.REVERSE
+    option = re.match(r"(?i)--?r\w*", word)
+    return (
+        bool(option and nearest_option(option[0]) == "reason") and sense(word) is not Sense.REVERSE
+    )
 
 
 def without_reasons(words: Iterable[str]) -> list[str]:
@@ -196,12 +220,20 @@ def _unclear_receiver(words: Sequence[str]) -> bool:
     around = ["", *names, ""]
     if any(_names_an_owner(around[place], around[place + 2]) for place in at):
         return True
+    if any(_may_take(around[place]) for place in at[1:]):
+        return True
     known = {*_JOINING, *map(str.lower, envs_in(words))}
     return any(
         word.lower() not in known and (word.isalpha() or sense(word) is Sense.FILLER)
         for word in (names[at[0] : at[-1]] if at else ())
         if not is_appid(word.lower())
     )
+
+
+def _may_take(option: str) -> bool:
+    """Return whether the word after this one may be its value, as in `--replace wx…`."""
+    known = option.lstrip("-").lower() in _NAMES or nearest_option(option)
+    return option.startswith("-") and not known and "=" not in option
 
 
 def _names_an_owner(before: str, after: str) -> bool:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bot.command.correction import nearest_option
 from bot.command.everyday import sense
 from bot.command.grammar import (
     FIRST_WORDS,
@@ -53,7 +52,7 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.command.parse import RECEIVED_LIMIT, parse
-from bot.command.vocabulary import subcommand
+from bot.command.vocabulary import nearest_option, subcommand
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
@@ -443,6 +442,16 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         UnknownOption("--dryrun", "--dry-run"),
         f"{A} prod-1 --dry-run --again",
     ),
+    (f"{A} prod-1 -r stop sharing", OnlyShares("stop"), None),
+    (f"{A} prod-1 --cancl", OnlyShares("--cancl"), None),
+    (f"{A} prod-1 --replace {B}", UnclearReceiver(), "<appid> prod-1"),
+    (
+        f"{A} --again {B} --appid {C} prod-1 --foo",
+        UnknownOption("--appid", None, ("--foo",)),
+        f"{A} {B} {C} prod-1 --again",
+    ),
+    (f"{A} prod-1 --not-again", UnknownOption("--not-again", None), f"{A} prod-1"),
+    (f"--receiver {A} prod-1", UnknownOption("--receiver", None), f"{A} prod-1"),
     (f"--help {A} prod-1", UnknownOption("--help", None), f"{A} prod-1"),
     (f"history {A} --foo", UnknownOption("--foo", None), f"history {A}"),
     (
@@ -870,7 +879,9 @@ def test_one_damaged_appid_is_named_and_the_corrected_line_keeps_the_good_ones(
 
 @given(
     SEVERAL,
-    st.lists(st.sampled_from(["prod-1", "a_b", "--foo", "—again", '"x']), max_size=4, unique=True),
+    st.lists(
+        st.sampled_from(["prod-1", "a_b", "--foo=1", "—again", '"x']), max_size=4, unique=True
+    ),
     st.data(),
 )
 def test_a_corrected_line_keeps_every_valid_appid(
