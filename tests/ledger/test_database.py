@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bot.domain.request import State
 from bot.ledger.address import CannotOpenError
 from bot.ledger.database import open_database
 from bot.ledger.schema import HEAD
-from tests.conftest import no_room, soon
+from tests.conftest import appids, no_room, soon
 from tests.databases import Database, PostgreSQL, standby
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
 from tests.processes import ROOT, Forked, fork
@@ -167,18 +168,22 @@ async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_
     await ledger.start()
     first = await accepted(ledger, new_request(env="prod-1"), State.WAITING)
     entries = [await accepted(ledger, state=State.WAITING) for _ in range(3)]
-    before = [await accepted(ledger, state=State.WAITING) for _ in range(2)]
+    theirs = new_request(env="prod-1")
+    theirs = replace(theirs, origin=replace(theirs.origin, user_id="U2"))
+    batches = [new_request(env="prod-1", appid="", appids=tuple(appids(2))) for _ in range(2)]
+    others = [await accepted(ledger, each, State.WAITING) for each in (theirs, *batches)]
     await ledger.close()
     database.let_go()
     for change in (*OLDER["0007"], "UPDATE alembic_version SET version_num = '0007'"):
         database.execute(change)
     for entry in entries:
-        database.execute("UPDATE requests SET env = 'prod-1' WHERE id = :id", id=entry.request.id)
+        asked = "UPDATE requests SET env = 'prod-1', wake = until WHERE id = :id"
+        database.execute(asked, id=entry.request.id)
     ledger = database.ledger("b")
     await ledger.start()
     outcomes = {entry.request.id: entry.outcome for entry in await ledger.replica.take_over(9)}
     ended = {entry.request.id: Skipped(SkipReason.UNDER_WAY) for entry in entries}
-    assert outcomes == ended | {entry.request.id: None for entry in (first, *before)}
+    assert outcomes == ended | {entry.request.id: None for entry in (first, *others)}
     answers = database.rows("SELECT request, outcome FROM events WHERE kind = 'answered'")
     assert {row["request"] for row in answers if row["outcome"] == "skipped"} == set(ended)
 
