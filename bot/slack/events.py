@@ -43,8 +43,8 @@ def slack_events(
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that passes Slack's signed requests to the app.
 
-    `acked` is called for each ack, `refused` for each rejected request. Bolt would
-    parse a body before it checks the signature, which takes long for a large one.
+    `acked` is called for each ack, `refused` for each rejected request. No body is parsed before its signature is
+    verified, since that takes long for a large one.
     """
     verifier = SignatureVerifier(signing_secret)
 

@@ -45,7 +45,7 @@ class Unusable:
 async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
     """Check the bot token and, in Socket Mode, the app token concurrently.
 
-    Without this, Bolt would notice a bad bot token at the first command, and retry a bad app token for ever.
+    Without this, the bot would notice a bad bot token at the first answer, and retry a bad app token for ever.
     """
     identity, opened = await asyncio.gather(
         bot.read("auth.test", _PATIENCE),

@@ -14,9 +14,8 @@ _PAGE = 200  # messages
 _PAGES = 10
 NO_THREAD = Refused("thread_not_found")
 _PERSON = ("U", "W")  # the prefixes of user ids
-_CLOCKS_DIFFER = (
-    300.0  # seconds between Slack's clock and the ledger's: with more, HTTP mode accepts nothing
-)
+# Seconds between Slack's clock and the ledger's: with more, HTTP mode accepts nothing.
+_CLOCKS_DIFFER = 300.0
 
 
 class MessageSearch:

@@ -26,6 +26,7 @@ from tests.conftest import (
 )
 
 FORM = "application/x-www-form-urlencoded"
+ONCE_A_MINUTE = {"delivery refused"}
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ async def test_a_command_may_contain_the_word_payload(
 
 async def test_a_body_with_a_payload_field_is_an_interaction_not_a_command(sender: Sender) -> None:
     for payload in ('{"type": "block_actions"}', "{}"):
-        status, body = await sender.post_signed(urlencode({"payload": payload}))
+        status, body = await sender.post_signed(urlencode(sender.command(payload=payload)))
         assert (status, body) == (200, "")
 
 
@@ -141,7 +142,7 @@ async def test_a_body_with_a_payload_field_is_an_interaction_not_a_command(sende
         pytest.param({"X-Slack-Request-Timestamp": "1700000000"}, id="another time's signature"),
     ],
 )
-async def test_a_request_without_slacks_signature_is_refused_without_a_log_line(
+async def test_a_request_without_slacks_signature_is_refused_without_a_log_line_each(
     sender: Sender,
     wechat: LocalWeChat,
     headers: dict[str, str],
@@ -151,7 +152,7 @@ async def test_a_request_without_slacks_signature_is_refused_without_a_log_line(
     status, _ = await sender.post(body, sender.signed(body) | headers)
     assert status == 401
     assert wechat.calls == []
-    assert caplog.messages == []
+    assert set(caplog.messages) <= ONCE_A_MINUTE
 
 
 async def test_a_signature_is_valid_for_five_minutes(slack: LocalSlack, sender: Sender) -> None:
@@ -199,12 +200,12 @@ async def test_a_body_over_the_limit_is_not_read(sender: Sender) -> None:
         pytest.param(b"\xff\xfe", FORM, id="not UTF-8"),
     ],
 )
-async def test_a_signed_body_that_slack_would_not_send_is_refused_without_a_log_line(
+async def test_a_signed_body_that_slack_would_not_send_is_refused_without_a_log_line_each(
     sender: Sender, body: bytes, content_type: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = sender.signed(body.decode(errors="replace"), content_type)
     assert await sender.post(body, headers) == (400, "the body is not what Slack sends")
-    assert caplog.messages == []
+    assert set(caplog.messages) <= ONCE_A_MINUTE
 
 
 async def test_slacks_ssl_check_is_answered(sender: Sender, wechat: LocalWeChat) -> None:
