@@ -276,6 +276,27 @@ async def test_a_response_url_has_five_uses(
     assert isinstance(await api.respond(url, 0.0, {"text": "hello"}), Refused)
 
 
+async def test_a_response_url_gets_no_token(http: aiohttp.ClientSession, sleep: Sleep) -> None:
+    given: list[str | None] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        given.append(request.headers.get("Authorization"))
+        return web.Response()
+
+    await asked(http, sleep, handler, responds)
+    await asked(http, sleep, handler, writes)
+    assert given == [None, "Bearer xoxb-1"]
+
+
+async def test_what_has_no_text_is_not_sent_again_without_its_blocks(
+    slack: LocalSlack, api: SlackApi
+) -> None:
+    slack.fail("views.publish", Code("invalid_blocks"))
+    view = {"type": "home", "blocks": []}
+    result = await api.write("views.publish", 0.0, user_id=REQUESTER, view=view)
+    assert result == Refused("invalid_blocks")
+
+
 async def test_an_invalid_address_raises_no_exception(api: SlackApi) -> None:
     assert not isinstance(await api.respond("nonsense", 0.0, {"text": "hello"}), Answered)
 

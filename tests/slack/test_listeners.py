@@ -1,6 +1,6 @@
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -206,6 +206,16 @@ def test_a_payload_without_a_listener_is_logged_once_an_hour_for_each_type(
         ("no type", references[3]),
         ("event app_mention", references[5]),
     ]
+
+
+async def test_a_payload_without_a_listener_is_reported(client: AsyncWebClient) -> None:
+    use_case, reported = StubUseCase(), list[Mapping[str, object]]()
+    commands = Commands(use_case.command, use_case.open)
+    app = bolt_app(client, IDENTITY, CHINESE, commands, unheard=reported.append)
+    odd: JsonObject = {"type": "event_callback", "event": {"type": "app_mention"}}
+    assert await app.answer(odd) == ""
+    assert await app.answer(BREAKS_BOLT[0]) == ""
+    assert reported == [odd]
 
 
 @pytest.mark.usefixtures("use_case")

@@ -42,12 +42,12 @@ def signed_request(
 async def posted(url: str, body: str, headers: dict[str, str], seconds: float) -> Json:
     """Return the app's response: a JSON object, None for an empty one, or text, which Slack would not understand.
 
-    Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status from 400.
+    Slack reads JSON only with its content type (docs.slack.dev, interactivity/implementing-slash-commands). Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status from 400.
     """
     async with (
         ClientSession(timeout=ClientTimeout(total=seconds)) as session,
         session.post(url, data=body.encode(), headers=headers, raise_for_status=True) as response,
     ):
         raw = await response.text()
-        answer = json_object(raw)
+        answer = json_object(raw) if response.content_type == "application/json" else None
         return (raw or None) if answer is None else answer
