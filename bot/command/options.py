@@ -12,7 +12,7 @@ from bot.command.tokenizer import Word
 from bot.command.vocabulary import named_in, names_reason, nearest_option, subcommand
 
 _UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
-_REFUSED = re.compile("-+(?:no|without|skip)|.*=(?:false|no|off|0)$", re.IGNORECASE)
+_REFUSED = re.compile("-+no|.*=(?:false|no|off|0)$", re.IGNORECASE)
 _A_PAIR = 2
 _GUESSED = 5
 

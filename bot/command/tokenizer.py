@@ -47,7 +47,7 @@ _MENTION = re.compile(r"<([@#!])([^|<>\s]+)(?:\|[^<>]*)?>")
 class Word:
     """One word. A quoted one may contain spaces and is never an option.
 
-    `typed` is set if there is a long dash within the word: the one hyphen in `text` may have been two.
+    `typed` is set if there is a long dash in the word: a hyphen in `text` may have been two.
     """
 
     text: str
@@ -129,8 +129,8 @@ def _simple(char: str) -> str:
 def _word(part: str) -> list[Word]:
     """Return `part` as a word; nothing if only full stops are left of it."""
     plain = _plain_dashes(part)
-    within = LONG_DASHES.intersection(part.lstrip("-" + _DASHES))
-    return [Word(plain, typed=part if within else "")] if plain else []
+    unsure = not part.isascii() and LONG_DASHES.intersection(part)
+    return [Word(plain, typed=part if unsure else "")] if plain else []
 
 
 def _until(pieces: Iterator[str], closing: str) -> str | None:

@@ -130,11 +130,7 @@ def envs_in(words: Sequence[str]) -> list[str]:
     if dashed := [word for word in found if "-" in word]:
         return list(dict.fromkeys(dashed))
     before = takewhile(lambda word: word not in found, plain)
-    return [] if any(map(_is_damaged_env, before)) else list(dict.fromkeys(found))
-
-
-def _is_damaged_env(word: str) -> bool:
-    return not is_env(word) and bool(_LIKE_AN_ENV.match(word))
+    return [] if any(map(_LIKE_AN_ENV.match, before)) else list(dict.fromkeys(found))
 
 
 def bare(word: str) -> str:
