@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from tests.conftest import (
 )
 from tests.rig import (
     ALLOW,
+    APPROVALS,
     APPROVE,
     APPROVER,
     SECOND,
@@ -254,3 +256,13 @@ async def test_a_batch_is_one_line_in_the_home(rig: Rig) -> None:
         await soon(lambda: "2 shared" in rig.home())
         assert rig.home().count("• ") == 2  # with what one may share
     assert rows(rig.database, "SELECT count(*) FROM requests") == [(3,)]
+
+
+async def test_the_home_of_who_was_asked_directly_links_to_the_list_of_a_long_batch(
+    rig: Rig,
+) -> None:
+    rig.slack.channels[APPROVALS] = replace(rig.slack.channels[APPROVALS], ext_shared=True)
+    async with rig.bot(approved_by(APPROVER)):
+        await rig.open_home(APPROVER)
+        await rig.ask(" ".join([*(f"wx{number:016x}" for number in range(11)), "prod-1"]))
+        await soon(lambda: "|this thread>" in rig.home(APPROVER))
