@@ -42,7 +42,9 @@ def form(words: Words, origin: Origin, private_metadata: str) -> Block:
 def _where(words: Words, origin: Origin) -> str | None:
     """Return where the answer will come, if not in the channel."""
     if origin.thread_ts:
-        return words("The answer comes in the thread of the message that you chose.")
+        return words(
+            "The answer comes in the thread of the message that you chose or, if I may not post there, by direct message."
+        )
     if origin.channel_id == origin.user_id:
         return words(
             "The answer comes by direct message. To share from a channel, which some rules ask for, type `/share-env` there."

@@ -174,7 +174,10 @@ def test_the_form_is_valid_for_slack(words: Words, origin: Origin) -> None:
 def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -> None:
     channel, thread, nowhere = (str(form(ENGLISH, place, "")) for place in PLACES.values())
     assert "The answer comes" not in channel
-    assert "thread of the message" in thread
+    assert (
+        "thread of the message that you chose or, if I may not post there, by direct message"
+        in thread
+    )
     assert "by direct message" in nowhere
 
 
