@@ -228,8 +228,9 @@ def _unclear_receiver(words: Sequence[str]) -> bool:
 
 def _may_take(option: str) -> bool:
     """Return whether the word after this one may be its value, as in `--replace wx…`."""
-    known = option.lstrip("-").lower() in _NAMES or nearest_option(option)
-    return option.startswith("-") and not known and "=" not in option
+    if not option.startswith("-") or "=" in option:
+        return False
+    return option.lstrip("-").lower() not in _NAMES and not nearest_option(option)
 
 
 def _names_an_owner(before: str, after: str) -> bool:
