@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from bot.domain.outcome import (
     Cancelled,
     Failed,
+    Finished,
     Group,
     Grouped,
     Outcome,
     Said,
     Shared,
     Skipped,
+    SkipReason,
     Stopped,
     Tally,
     Unknown,
@@ -38,6 +40,15 @@ def tally_of_kinds(kinds: Counter[type]) -> Tally:
         cancelled=kinds[Cancelled],
         stopped=kinds[Stopped],
     )
+
+
+def finished_of(
+    items: Sequence[tuple[str, Outcome | None]], called_again: tuple[str, ...] = ()
+) -> Finished:
+    """Return the outcome of a batch, computed from those of its items."""
+    outcomes = [outcome for _, outcome in items]
+    others = Skipped(SkipReason.UNDER_WAY) in outcomes
+    return Finished(tally_of(outcomes), groups_of(items), called_again, others)
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:

@@ -149,12 +149,13 @@ class Finished:
     """A batch has ended; each of its items has an outcome of its own.
 
     `called_again` are the appids for which WeChat was called twice, because a replica stopped before it recorded the
-    first answer.
+    first answer. With `left_to_others`, another request shares some of it, or waits to.
     """
 
     tally: Tally
     groups: tuple[Group, ...] = ()
     called_again: tuple[str, ...] = ()
+    left_to_others: bool = False
 
     @property
     def lacks_groups(self) -> bool:

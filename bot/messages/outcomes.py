@@ -125,8 +125,7 @@ def mark(outcome: Outcome) -> str:
         return "❔"
     if tally.cancelled or tally.stopped:
         return "❌" if tally.shared else "🚫"
-    waits = any(group.outcome == Skipped(SkipReason.UNDER_WAY) for group in outcome.groups)
-    return "🚫" if waits and not tally.shared else "✅"
+    return "🚫" if outcome.left_to_others and not tally.shared else "✅"
 
 
 def state(words: Words, outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import NoneType
 
-from bot.domain.batch import Pause, groups_of, limit_in, tally_of, tally_of_kinds
+from bot.domain.batch import Pause, finished_of, limit_in, tally_of_kinds
 from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, State
 from bot.guidance import by_key
@@ -93,7 +93,7 @@ class Batches:
         items = await self.leased.keep_trying(partial(self.ledger.batches.items, request))
         outcomes = [(item.request.appid, item.outcome) for item in items]
         again = tuple(item.request.appid for item in items if item.called_again)
-        return Finished(tally_of([outcome for _, outcome in outcomes]), groups_of(outcomes), again)
+        return finished_of(outcomes, again)
 
 
 @dataclass(slots=True, eq=False)

@@ -607,7 +607,11 @@ OUTCOMES = st.one_of(
     st.builds(Denied, st.sampled_from(Ground)),
     st.builds(Stopped),
     st.builds(Skipped, st.sampled_from(SkipReason)),
-    st.builds(Finished, st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__))),
+    st.builds(
+        Finished,
+        st.builds(Tally, *[st.integers(0, 500)] * len(Tally.__slots__)),
+        left_to_others=st.booleans(),
+    ),
 )
 REQUESTS = st.builds(
     new_request,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.domain.batch import AtLimit, InDoubt, groups_of, tally_of
+from bot.domain.batch import AtLimit, InDoubt, finished_of, groups_of
 from bot.domain.click import Act
 from bot.domain.outcome import (
     ERRMSG_LIMIT,
@@ -77,7 +77,7 @@ EVERY_WAY: list[Outcome] = [
 def finished(*outcomes: Outcome) -> Finished:
     """Return a batch whose items ended in these ways, in turn."""
     ends: list[Outcome] = [outcomes[at % len(outcomes)] for at in range(len(APPIDS))]
-    return Finished(tally_of(ends), groups_of([*zip(APPIDS, ends, strict=True)]))
+    return finished_of([*zip(APPIDS, ends, strict=True)])
 
 
 FINISHED = {
@@ -320,6 +320,8 @@ def test_a_batch_of_which_others_share_everything_does_not_look_shared() -> None
         end = finished(*outcomes)
         assert endings.parent(ENGLISH, BATCH, end).text.startswith(mark)
         assert endings.answer(ENGLISH, BATCH, end).text.startswith(mark)
+        kept = replace(end, groups=())  # by the ledger
+        assert f" · {mark} " in history(ENGLISH, [Line(BATCH, kept, 1.0)], None).text
 
 
 @in_each_language
