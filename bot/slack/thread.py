@@ -142,9 +142,8 @@ class Threads:
             if not isinstance(place, Posted):
                 return place
             parent, words = place, self._languages.of[request.language]
-        if request.appids:
-            thread = Posted(parent.channel, parent.root or parent.ts)
-            await list_appids(self._posts, words, request, thread, look_since=look_since)
+        thread = Posted(parent.channel, parent.root or parent.ts)
+        await list_appids(self._posts, words, request, thread, look_since=look_since)
         return self._thread(ref_of(parent), parent, words)
 
     async def _parent(
@@ -179,19 +178,19 @@ class Threads:
 
 
 async def list_appids(
-    posts: Posts, words: Words, batch: Request, thread: Posted, *, look_since: float | None
+    posts: Posts, words: Words, request: Request, thread: Posted, *, look_since: float | None
 ) -> None:
     """Reply with the appids of a batch, each reply once; raises AwayError.
 
     Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
     """
-    for number, reply in enumerate(replies(words, batch), 1):
-        mark, again = f"{batch.id}-list-{number}", partial(replacing, words, reply)
+    for number, reply in enumerate(replies(words, request), 1):
+        mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
         posted = await posts.post_at_least_once(
             thread.channel, reply, again, mark, thread.ts, look_since=look_since
         )
         if not isinstance(posted, Posted):
-            facts = {"request": batch.id, "reason": str(posted)}
+            facts = {"request": request.id, "reason": str(posted)}
             _log.error("the appids of a batch are not listed", extra=facts)
             return
 
