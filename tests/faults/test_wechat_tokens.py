@@ -51,7 +51,7 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
     Fault(SERVER, "a web page, truncated JSON, or JSON without a token", UNUSABLE): (
         *(Status(200), json(""), json('{"access_token":"made-up'), json("[]"), json("NaN")),
         *(json("{}"), json('{"access_token":17}'), json('{"access_token":"秘密"}')),
-        *(json('{"access_token":"a","expires_in":"2h"}'), json("[" * 60_000)),
+        *(json('{"access_token":["a"],"expires_in":7200}'), json("[" * 60_000)),
     ),
     Fault(SERVER, "a gzip bomb, or a body of 100 MB", UNUSABLE): (
         Huge(16 << 20, packed=True),
