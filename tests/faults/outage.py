@@ -53,6 +53,7 @@ class SlackProxy:
     port: int = 0
     _to: int = 0
     _server: asyncio.Server | None = None
+    _held: socket.socket | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def open(self, to: int) -> None:
@@ -65,6 +66,10 @@ class SlackProxy:
         self.outage = kind
         if kind is OutageKind.REFUSED:
             self._shut()
+            # Bound, but not listening: else another test's Slack gets the port, and takes this bot's answers.
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.bind((HOST, self.port))
         if kind is not OutageKind.HANGING:
             for writer in self._open:
                 writer.transport.abort()
@@ -84,8 +89,12 @@ class SlackProxy:
     def _shut(self) -> None:
         if self._server:
             self._server.close()
+        if self._held:
+            self._held.close()
 
     async def _listen(self) -> None:
+        if self._held:
+            self._held.close()
         self._server = await asyncio.start_server(self._serve, HOST, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
