@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, Select, select
 from bot.domain.language import Language
 from bot.domain.outcome import Outcome
 from bot.domain.request import Approval, Origin, Request, State
+from bot.ledger.outcomes import known
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
 from bot.ledger.statements import STANDS
@@ -63,7 +64,6 @@ def answered(
     )
 
 
-_LANGUAGES = {language.value: language for language in Language}
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 _ORIGIN = {
     "trigger_id": "trigger_id",
@@ -113,7 +113,7 @@ def _request_of(row: RowMapping) -> Request:
     approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
     return Request(
         origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
-        language=_LANGUAGES.get(row["language"], Language.ENGLISH),
+        language=known(Language, row["language"], Language.ENGLISH),
         appids=tuple((row["appids"] or "").split()),
         approval=Approval(row["decided_by"], row["comment"]) if approved else None,
         **{name: row[name] for name in _OWN},

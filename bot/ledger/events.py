@@ -76,9 +76,8 @@ def who_of(origin: Origin) -> dict[str, object]:
 
 
 def facts_of(request: Request) -> dict[str, object]:
-    """Return the columns of an event that describe its request; `appid` is None for a batch."""
-    rule, appid = request.rule, request.appid or None
-    return {"request": request.id, "env": request.env, "appid": appid, "rule": rule}
+    """Return the columns of an event that describe its request."""
+    return {"request": request.id, **facts_asked(request.receivers, request.env, request.rule)}
 
 
 def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:

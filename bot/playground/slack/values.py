@@ -100,10 +100,8 @@ def chosen(element: JsonObject, value: Json, offered: Sequence[JsonObject]) -> J
         case "external_select", _:
             return {"type": kind, "selected_option": _option(offered, value)}
         case "checkboxes", str() | list():
-            options, ticked = (
-                objects(element.get("options")),
-                [value] if isinstance(value, str) else value,
-            )
+            options = objects(element.get("options"))
+            ticked = [value] if isinstance(value, str) else value
             return {"type": kind, "selected_options": [_option(options, each) for each in ticked]}
         case _:
             raise ImpossibleError(f"Nobody can put {value!r} into a {kind}")
