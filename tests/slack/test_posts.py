@@ -15,7 +15,15 @@ from bot.slack.api import NOT_SENT, Doubtful, Refused, SlackApi
 from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
-from tests.conftest import RELEASES, REQUESTER, Sleep, calls_of, web_client, without_history
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    HeldSleep,
+    Sleep,
+    calls_of,
+    web_client,
+    without_history,
+)
 
 MARK = "request1"
 HELLO = message(f"hello <!here> `{MARK}`")
@@ -278,20 +286,15 @@ async def test_progress_does_not_wait_for_a_rate_limit(
 async def test_progress_is_not_shown_while_a_final_edit_waits_for_slack(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    waiting, over = asyncio.Event(), asyncio.Event()
-
-    async def sleep(_: float) -> None:
-        waiting.set()
-        await over.wait()
-
+    sleep = HeldSleep()
     posts = Posts(SlackApi(client, sleep), BOT, sleep)
     one, other = [await post_message(posts, HELLO, mark) for mark in ("one", "other")]
     slack.fail("chat.update", RateLimited(30))
     editing = asyncio.create_task(posts.edit(one, message("done")))
-    await waiting.wait()
+    await sleep.begun.wait()
     with pytest.raises(AwayError, match="go first"):
         await posts.show(other, message("half of it"))
-    over.set()
+    sleep.over.set()
     assert await editing
     await posts.show(other, message("half of it"))
     assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]

@@ -14,7 +14,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.slack.api import SlackApi
 from bot.slack.replies import PrivateReplies
-from tests.conftest import RELEASES, REQUESTER, Sleep
+from tests.conftest import RELEASES, REQUESTER, HeldSleep, Sleep
 from tests.languages import ENGLISH
 
 CLICK = Click(TEAM, REQUESTER, "", "", "1.1", "r1")
@@ -50,18 +50,13 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_u
     about: str,
     expected: list[str],
 ) -> None:
-    waits, back = asyncio.Event(), asyncio.Event()
-
-    async def until_back(_: float) -> None:
-        waits.set()
-        await back.wait()
-
+    until_back = HeldSleep()
     answers = PrivateReplies(api, until_back, ENGLISH)
     slack.fail("chat.postMessage", Status(503))
     sending = asyncio.create_task(answers.send(CLICK, older, about="r1" if about else ""))
-    await waits.wait()
+    await until_back.begun.wait()
     await answers.send(newer, message("newer"), about=about)
-    back.set()
+    until_back.over.set()
     await sending
     assert told(slack) == expected
 
@@ -69,19 +64,14 @@ async def test_an_answer_that_slack_did_not_take_is_not_sent_after_a_newer_one_u
 async def test_an_answer_that_one_way_did_not_take_is_not_sent_by_the_next_after_a_newer_one(
     slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
 ) -> None:
-    waits, back = asyncio.Event(), asyncio.Event()
-
-    async def until_back(_: float) -> None:
-        waits.set()
-        await back.wait()
-
+    until_back = HeldSleep()
     answers = PrivateReplies(SlackApi(client, until_back), sleep, ENGLISH)
     slack.fail("chat.postEphemeral", RateLimited(1), Status(503))
     older = answers.send(replace(CLICK, channel_id=RELEASES), OLDER, about="r1")
     sending = asyncio.create_task(older)
-    await waits.wait()
+    await until_back.begun.wait()
     await answers.send(CLICK, message("newer"), about="r1")
-    back.set()
+    until_back.over.set()
     await sending
     assert told(slack) == ["newer"]
 
