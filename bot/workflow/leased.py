@@ -14,6 +14,7 @@ from bot.ledger import Entry, Ledger, LedgerDownError, answered
 from bot.workflow.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
+_LULL = 0.001  # seconds; who has read an answer may type the next command at once
 _PATIENCE = 5.0
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,13 @@ class LeasedSteps:
             return answered(entry, outcome, **again)
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
-        """Record the end, with retries; until then another replica may deliver the answer again."""
+        """Record the end, with retries; until then another replica may deliver the answer again.
+
+        A moment later, and after the acks that came meanwhile: nobody waits for it, but an ack would have to wait for a
+        transaction that has begun.
+        """
+        await self.sleep(_LULL)
+        await self.turn()
         await self._after_answer(entry, partial(self.ledger.end, entry, how, why))
 
     async def owe(self, entry: Entry, away: AwayError) -> None:
