@@ -28,6 +28,7 @@ PATIENCE = 2.0
 """Seconds after which a waiting caller gets LedgerDownError."""
 
 _GROUP = 100  # the most jobs in one transaction
+_MOST_UNTOLD = 1000  # events; an ack should not wait for the log lines of others
 # Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
 # a server that is away, a full disk, a missing privilege or table.
 _PERMANENT = (IntegrityError, DataError, UnicodeEncodeError)
@@ -58,7 +59,7 @@ class _Job:
 
 
 class Writer:
-    """Runs jobs in transactions, in order; each listener is called with each event after its commit.
+    """Runs jobs in transactions, in order; each listener is called with each event after its commit, while no job waits.
 
     All callbacks run in the writer's thread, except `transacted` for a job that timed out.
     """
@@ -74,6 +75,8 @@ class Writer:
         self._transacted = transacted
         self._patience = patience
         self._listeners = listeners
+        self._untold = deque[Event]()
+        """The events of committed transactions; used by the thread only."""
         self._closed = False
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
@@ -141,6 +144,7 @@ class Writer:
     def _serve(self) -> None:
         retries, stopping = list[_Job](), False
         while self._blocked or not stopping:
+            self._tell()
             blocked = [self._blocked.popleft()] if self._blocked else []
             jobs: list[_Job | None] = [*retries]
             if not blocked:
@@ -152,6 +156,7 @@ class Writer:
             # Alone, since it would roll back the transaction of the others.
             failed += self._carry_out(blocked)
             retries = [job for job in failed if job.done is None]
+        self._tell()
         for job in retries:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.facts))
         self._disconnect()
@@ -191,14 +196,14 @@ class Writer:
                 return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
         self._resolve(wanted)
-        # Give the loop the GIL first: a caller may have an ack to send, and the log lines can wait.
-        time.sleep(0)
-        self._tell(happened.events)
+        self._untold += happened.events
+        time.sleep(0)  # gives the loop the GIL first: a caller may have an ack to send
         return []
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        """Call the listeners; errors are logged, since they would end the thread."""
-        for event in events:
+    def _tell(self) -> None:
+        """Call the listeners while no job waits; errors are logged, since they would end the thread."""
+        while self._untold and (self._jobs.empty() or len(self._untold) > _MOST_UNTOLD):
+            event = self._untold.popleft()
             for listener in self._listeners:
                 try:
                     listener(event)

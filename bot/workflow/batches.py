@@ -156,7 +156,6 @@ class _Run:
         """
         done: ItemAnswered | None = None
         while True:
-            await self.leased.turn()
             item, may = await self._advance(done)
             done = await self._call(item) if item and may else None
             if item is None and not self.gate.is_open.is_set():
@@ -172,6 +171,7 @@ class _Run:
         Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
         """
         async with self.turns:
+            await self.leased.turn()
             may_begin = self.gate.is_open.is_set() and not self.leased.stopping()
             item = self.todo.popleft() if self.todo and may_begin else None
             if done is None and item is None:

@@ -1,5 +1,7 @@
 import asyncio
+import threading
 from dataclasses import replace
+from functools import partial
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from bot.ledger.writer import Writer
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
+from tests.patience import PATIENT
 
 WRITTEN = 'SELECT kind, "user", seconds FROM events ORDER BY id'
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
@@ -73,6 +76,56 @@ async def test_postgresql_ends_the_transaction_of_a_replica_that_freezes_while_w
     await writer.run(work)
     await writer.close()
     assert on_postgresql.kinds() == ["kind"] * (MOST + 1)
+
+
+async def test_the_next_work_does_not_wait_until_all_events_are_published(sqlite: Database) -> None:
+    happened: list[str] = []
+    first, queued = threading.Event(), threading.Event()
+
+    def listener(event: Event) -> None:
+        happened.append(event.kind)
+        first.set()
+        assert queued.wait(PATIENT)
+
+    def noted(on: Connection, *kinds: str) -> None:
+        happened.append(f"works on {kinds}")
+        for kind in kinds:
+            note(on, kind, ORIGIN, {})
+
+    writer = Writer(sqlite.open().engine, listeners=[listener])
+    await writer.run(noted, "a", "b")
+    await soon(first.is_set)
+    waiting = writer.run(noted, "c")
+    queued.set()
+    await waiting
+    await writer.close()
+    assert happened == ["works on ('a', 'b')", "a", "works on ('c',)", "b", "c"]
+
+
+async def test_under_steady_load_events_are_published_nevertheless(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.ledger.writer._MOST_UNTOLD", 2)
+    published: list[int] = []
+    before_the_last: list[int] = []
+
+    def listener(event: Event) -> None:
+        published.append(int(event.kind))
+
+    def again(on: Connection, number: int = 1) -> None:
+        note(on, f"{number}", ORIGIN, {})
+        if number < last:
+            writer.run_later(partial(again, number=number + 1))  # so there is always a job
+        else:
+            before_the_last.extend(published)
+
+    last = 9
+    writer = Writer(sqlite.open().engine, listeners=[listener])
+    await writer.run(again)
+    await soon(lambda: len(published) == last)
+    await writer.close()
+    assert published == [*range(1, 10)]
+    assert before_the_last == [1, 2, 3, 4, 5, 6]
 
 
 async def test_an_event_that_is_rolled_back_is_not_published(database: Database) -> None:

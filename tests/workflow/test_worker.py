@@ -81,6 +81,8 @@ REPLACES = "this one replaces it"
 Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
 APPIDS = tuple(appids(4))
+WRITES_AT_ONCE = 2
+"""Items of a batch that are written at once."""
 TICK = 3.0
 PAUSE = 3.0
 """Seconds after an unforeseen error."""
@@ -547,10 +549,28 @@ async def test_each_item_of_a_batch_waits_for_its_turn(
     request = request_of(slack)
     batch = replace(request, appid="", appids=(request.appid, "wx00000000000000a1"))
     tasks.start(make(ledger, turn=turn).process(await accepted(ledger, batch)))
-    await soon(lambda: taken > steps + len(batch.appids))
+    await soon(lambda: taken == steps + WRITES_AT_ONCE)
     assert not wechat.shared
     its_turn.set()
     await soon(lambda: len(wechat.shared) == len(batch.appids))
+
+
+async def test_an_item_waits_for_its_turn_right_before_its_write(
+    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make
+) -> None:
+    waiting = most = 0
+
+    async def turn() -> None:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(0.001)
+        waiting -= 1
+
+    batch = replace(request_of(slack), appid="", appids=tuple(appids(8)))
+    await make(ledger, turn=turn).process(await accepted(ledger, batch))
+    assert len(wechat.shared) == len(batch.appids)
+    assert most <= WRITES_AT_ONCE  # else an ack could come between the turn and the write
 
 
 async def test_a_single_bot_waits_for_the_ledger_once_and_not_at_each_step(
