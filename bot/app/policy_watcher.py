@@ -48,7 +48,7 @@ class PolicyWatcher:
         self._reloaded = reloaded
         self._reading: asyncio.Future[Content] | None = None
         self._seen: Content | None = None
-        self._judged: Content | None = None
+        self._judged: Content | None = settings.policy_text
 
     async def run(self) -> None:
         """Poll the file until cancelled; without a file, only log that a requested reload has nothing to read."""
@@ -79,10 +79,10 @@ class PolicyWatcher:
         found = await self._read(path)
         settled, self._seen = found == self._seen, found
         if settled and (at_once or found != self._judged):
-            first, self._judged = self._judged is None, found
+            self._judged = found
             judged = await asyncio.to_thread(policy_of, self._settings, path, found)
             if isinstance(judged, Policy):
-                self._accept(judged, silent=first, at_once=at_once)
+                self._accept(judged, at_once=at_once)
             else:
                 self._refuse(judged)
 
@@ -94,13 +94,13 @@ class PolicyWatcher:
         late = NoText("it takes too long", "Look at the disk it is on.")
         return reading.result() if done else late
 
-    def _accept(self, policy: Policy, *, silent: bool, at_once: bool) -> None:
-        """Put a policy into force; `silent` at the first look, which finds the one loaded at the start."""
+    def _accept(self, policy: Policy, *, at_once: bool) -> None:
+        """Put a policy into force; a reload is answered even if it is the same."""
         same = policy == self._in_force.policy and not self._in_force.trouble
         self._in_force.swap(policy)
         if same and at_once:
             _log.info("policy unchanged")
-        elif not (same and silent):
+        else:
             self._reloaded(True)  # noqa: FBT003  # a callback
             _log.info("policy in force", extra={"rules": len(policy.rules)})
 

@@ -1,6 +1,6 @@
 """The results of the policy file's own `[[test]]`s: the expected and the actual effect, and the deciding rule. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.domain.problem import Problem
 from bot.policy.decide import deciding_rule
@@ -43,10 +43,11 @@ class Result:
 class Tested:
     """A valid policy, the results of its tests, and a sentence for each that failed.
 
-    `duplicates` has a sentence for each duplicate in a list of the file.
+    `duplicates` has a sentence for each duplicate in a list of the file, whose content is `text`.
     """
 
     policy: Policy
     results: tuple[Result, ...] = ()
     failed: tuple[Problem, ...] = ()
     duplicates: tuple[Problem, ...] = ()
+    text: str | None = field(default=None, repr=False)

@@ -53,6 +53,8 @@ class Settings:
     log_level: str
     log_format: str | None
     shutdown_grace: float
+    policy_text: str | None = field(default=None, repr=False)
+    """The content of the policy file from which `policy` was read."""
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret in the settings, for the redaction of logs."""
@@ -160,6 +162,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             level,
             log_format,
             grace,
+            tested.text,
         )
     is_empty = not any(read.text(name) for name in NAMES if name not in _OF_MANY)
     problems = (_nothing_set(),) if is_empty else tuple(read.problems)

@@ -103,5 +103,6 @@ def read_content(path: Path, content: Content, default_owner: str | None) -> Tes
 
     tested = read_and_test(content, default_owner)
     if isinstance(tested, Tested):
-        return replace(tested, failed=tuple(failure.at(str(path)) for failure in tested.failed))
+        failed = tuple(failure.at(str(path)) for failure in tested.failed)
+        return replace(tested, failed=failed, text=content)
     return [problem.at(str(path)) for problem in tested]
