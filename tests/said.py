@@ -55,7 +55,7 @@ def late_answer(outcome: Outcome) -> str:
 
 def nothing_to_decide(ground: Ground) -> str:
     """Return the text for an approver if the policy leaves nothing to decide."""
-    return gist(clicks.over_by_policy(ENGLISH, _ANY, ground))
+    return gist(clicks.settled(ENGLISH, _ANY, ground))
 
 
 USABLE = AfterShare(Readiness.READY)
@@ -70,7 +70,7 @@ ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))
 
 # In response to a click.
-CANCELLED = gist(clicks.cancelled(ENGLISH, _ANY))
+CANCELLED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.CANCELLED))
 TOO_LATE = too_late(ENGLISH, _ANY, None).text.partition(":")[0]
 NO_SUCH_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.NO_SUCH_REQUEST))
 NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVER, _ANY, [_RULE]))
@@ -79,5 +79,5 @@ OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
 CANNOT_TELL_WHO = gist(clicks.cannot_tell(ENGLISH, "U0", Unreadable.SLACK_DOWN))
 CLICK_NOT_RECORDED = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_RECORDED))
 RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
-YOU_APPROVED = gist(clicks.decision_taken(ENGLISH, _ANY, approved=True))
-YOU_REJECTED = gist(clicks.decision_taken(ENGLISH, _ANY, approved=False))
+YOU_APPROVED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.APPROVED))
+YOU_REJECTED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.REJECTED))

@@ -13,7 +13,7 @@ LINK_NAMES = {
     Link.PLATFORM: msgid("the platform's own token, `component_access_token`"),
     Link.OWNER: msgid("the owner's token, `authorizer_access_token`"),
 }
-_WHO: Final[Mapping[Fixer, str]] = {
+_WHO: Final[Mapping[Fixer | RetryHelps, str]] = {
     Fixer.REQUESTER: msgid(
         "*You can fix this.* The same values would fail again: send a new command."
     ),
@@ -26,14 +26,9 @@ _WHO: Final[Mapping[Fixer, str]] = {
     Fixer.ADMIN: msgid(
         "*Nothing for you to fix.* Send this message to {contact}: the admin of {owner} has to act. Then try again."
     ),
-}
-"""Who acts, and what the requester does; _HANDED_ON has it for Fixer.OPERATOR."""
-_ONCE_FIXED = msgid(
-    "*Nothing for you to fix.* Send this message to {contact}. Once it is fixed, try again."
-)
-_HANDED_ON: Final[Mapping[RetryHelps, str]] = {
-    RetryHelps.NEVER: _ONCE_FIXED,
-    RetryHelps.AFTER_FIX: _ONCE_FIXED,
+    RetryHelps.AFTER_FIX: msgid(
+        "*Nothing for you to fix.* Send this message to {contact}. Once it is fixed, try again."
+    ),
     RetryHelps.NOW: msgid(
         "*Nothing for you to fix.* Try again now. If it fails again, send this message to {contact}."
     ),
@@ -44,6 +39,7 @@ _HANDED_ON: Final[Mapping[RetryHelps, str]] = {
         "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this message to {contact}."
     ),
 }
+"""Who acts, and what the requester does; where operators act, by whether trying again helps."""
 
 
 def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
@@ -57,7 +53,7 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     """Return who acts, and whether the requester may try again; `say` is bound to the request."""
     fixer, helps = outcome.guidance.fixer, outcome.guidance.retry_helps
-    who = say(_HANDED_ON[helps] if fixer is Fixer.OPERATOR else _WHO[fixer])
+    who = say(_WHO[helps if fixer is Fixer.OPERATOR else fixer])
     if isinstance(outcome, Failed) or fixer is Fixer.REQUESTER:
         return who
     return sentences(say, who, say("Sharing twice should do no harm."))

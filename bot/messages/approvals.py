@@ -114,15 +114,12 @@ def _earlier(words: Words, earlier: EarlierShare) -> str:
 def reminder(words: Words, request: Request, until: float, approvers: str | None) -> Message:
     """Remind the approvers of the question; `approvers` as in the question, or None if its rule is gone."""
     say = words.about(request)
-    if approvers is None:
-        still = say(
-            "This still waits for a decision, and ends {when}. Request {id}.", when=when(until)
-        )
-        return message(still)
     return message(
         say(
-            "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
-            approvers=Mrkdwn(approvers) or words("Everybody here"),
+            "This still waits for a decision, and ends {when}. Request {id}."
+            if approvers is None
+            else "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
+            approvers=Mrkdwn(approvers or "") or words("Everybody here"),
             when=when(until),
         )
     )

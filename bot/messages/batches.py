@@ -25,8 +25,7 @@ from bot.guidance import where_others_were_shared
 from bot.messages.advice import titled, wechat_said, what_to_do, who_acts
 from bot.messages.answers import steps_after_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.decisions import NO_LONGER
-from bot.messages.outcomes import counts, mark
+from bot.messages.outcomes import NO_LONGER, counts, mark
 from bot.messages.request import in_channel, name, why_command
 from bot.messages.words import Mrkdwn, Words, code, first, msgid, when
 
@@ -167,27 +166,22 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch or, for several reasons, all; the reason for the first one follows."""
     count = len(appids)
-    if count == total:
-        no = words(
-            "🚫 You may not share {env} with any of these {total} mini programs. Nothing was done.",
-            env=code(env),
-            total=total,
-        )
-        ask = words("Ask for the right to share with them. About the first of them:")
-        return message(no, _some(words, appids), ask)
-    no = words(
-        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
-        env=code(env),
-        count=count,
-        total=total,
+    no = msgid(
+        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done."
     )
-    if count > 1:
-        ask = words(
+    if count == total:
+        no = msgid(
+            "🚫 You may not share {env} with any of these {total} mini programs. Nothing was done."
+        )
+        ask = msgid("Ask for the right to share with them. About the first of them:")
+    elif count > 1:
+        ask = msgid(
             "Leave them out, or ask for the right to share with them. About the first of them:"
         )
     else:
-        ask = words("Leave it out, or ask for the right to share with it:")
-    return message(no, _some(words, appids), ask)
+        ask = msgid("Leave it out, or ask for the right to share with it:")
+    told = words(no, env=code(env), count=count, total=total)
+    return message(told, _some(words, appids), words(ask))
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:

@@ -77,6 +77,35 @@ class NothingDone(Enum):
     """The ledger does not answer."""
 
 
+class Settled(Enum):
+    """What a click did, for the person who clicked."""
+
+    CANCELLED = msgid("Cancelled: {env} was not shared with {receivers}. Request {id}.")
+    """Instead of the question to the requester."""
+    APPROVED = msgid("You approved sharing {env} with {receivers}. It is under way.")
+    REJECTED = msgid("You rejected sharing {env} with {receivers}. The requester is told.")
+
+
+_MEANWHILE: Final[Mapping[SkipReason | Ground, str]] = {
+    SkipReason.SHARED_BEFORE: msgid(
+        "Another request shared {env} with {receivers} meanwhile, so I did nothing more."
+    ),
+    SkipReason.UNDER_WAY: msgid(
+        "Another request is sharing {env} with {receivers} just now, or waiting to, so this one did nothing."
+    ),
+    Ground.NOT_ALLOWED: msgid(
+        "The policy does not let {who} share {env} with {receivers} any more, so nothing was shared. They are told."
+    ),
+    Ground.SEVERAL_RULES: msgid(
+        "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. {who} is told to ask again, once for each rule."
+    ),
+    Ground.OTHER_OWNER: msgid(
+        "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. {who} is told to ask again."
+    ),
+}
+"""Why the click ended the request, for whoever clicked: another request has the share, or the policy has changed."""
+
+
 def refused(
     words: Words, why: NothingDone, request: Request | None = None, rules: Collection[Rule] = ()
 ) -> Message:
@@ -85,6 +114,12 @@ def refused(
         return message(*map(words, why.value))
     say, able = words.about(request), approvers(words, rules, request.origin.user_id)
     return message(*(say(text, approvers=able) for text in why.value))
+
+
+def settled(words: Words, request: Request, what: Settled | SkipReason | Ground) -> Message:
+    """Say what a click did with a request."""
+    text = what.value if isinstance(what, Settled) else _MEANWHILE[what]
+    return message(words.about(request)(text))
 
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:
@@ -132,27 +167,6 @@ def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
     return cannot_tell(words, user_id, doubt.trouble, group)
 
 
-def cancelled(words: Words, request: Request) -> Message:
-    """Replace the question to the requester after they cancelled."""
-    say = words.about(request)
-    return message(say("Cancelled: {env} was not shared with {receivers}. Request {id}."))
-
-
-_SKIPPED: Final[Mapping[SkipReason, str]] = {
-    SkipReason.SHARED_BEFORE: msgid(
-        "Another request shared {env} with {receivers} meanwhile, so I did nothing more."
-    ),
-    SkipReason.UNDER_WAY: msgid(
-        "Another request is sharing {env} with {receivers} just now, or waiting to, so this one did nothing."
-    ),
-}
-
-
-def skipped(words: Words, request: Request, why: SkipReason) -> Message:
-    """Say that another request makes the same share, or made it."""
-    return message(words.about(request)(_SKIPPED[why]))
-
-
 def rest_cancelled(words: Words, count: int) -> Message:
     """Say how many requests of a batch were cancelled, if any had not begun."""
     if not count:
@@ -160,34 +174,6 @@ def rest_cancelled(words: Words, count: int) -> Message:
     return message(
         words("Cancelled {count} that had not begun. Those under way go on.", count=count)
     )
-
-
-def decision_taken(words: Words, request: Request, *, approved: bool) -> Message:
-    """Tell the approver that their decision is recorded."""
-    say = words.about(request)
-    return message(
-        say("You approved sharing {env} with {receivers}. It is under way.")
-        if approved
-        else say("You rejected sharing {env} with {receivers}. The requester is told.")
-    )
-
-
-_OVER: Final[Mapping[Ground, str]] = {
-    Ground.NOT_ALLOWED: msgid(
-        "The policy does not let {who} share {env} with {receivers} any more, so nothing was shared. They are told."
-    ),
-    Ground.SEVERAL_RULES: msgid(
-        "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. {who} is told to ask again, once for each rule."
-    ),
-    Ground.OTHER_OWNER: msgid(
-        "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. {who} is told to ask again."
-    ),
-}
-
-
-def over_by_policy(words: Words, request: Request, ground: Ground) -> Message:
-    """Tell an approver why the current policy leaves nothing to decide."""
-    return message(words.about(request)(_OVER[ground]))
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:

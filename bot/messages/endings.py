@@ -23,7 +23,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import BRIEFS, counts, kind_of, mark
+from bot.messages.outcomes import ENDINGS, counts, kind_of, mark
 from bot.messages.request import in_channel, name
 from bot.messages.words import Words
 
@@ -50,7 +50,7 @@ def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
                 counts=counts(words, tally),
             )
         case _:
-            headline = say(BRIEFS[kind_of(outcome)].headline, mark=mark(outcome))
+            headline = say(ENDINGS[kind_of(outcome)].headline, mark=mark(outcome))
     return in_channel(words, request, headline)
 
 

@@ -1,4 +1,4 @@
-"""How any request ended, in a few words: its sign, its state in a list, and a clause for those who come too late."""
+"""How any request ended: its sign and its words, in a list, in the channel, in the answer, and for those who come too late."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,74 +29,121 @@ Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
-    """One kind of outcome in a few words; the placeholders are a request's, `mark`, and in a clause `by`."""
+class Ending:
+    """One kind of outcome in words; the placeholders are a request's, and `mark`, `by`, `command` and `history`."""
 
     mark: str
     state: str
     """In a list of requests."""
     clause: str
     """The end of a sentence, for those who come too late."""
-    headline: str
+    why: str = ""
+    """In the answer: why WeChat was not called."""
+    then: str = ""
+    """In the answer: what to do next, if WeChat was not called."""
+    headline: str = msgid("{mark} {who} asked to share {env} with {receivers}. It was not shared.")
     """Of the parent message in the channel."""
 
 
-_NOT_SHARED = msgid("{mark} {who} asked to share {env} with {receivers}. It was not shared.")
-_EXPIRED = Brief(
+NO_LONGER: Final = msgid(
+    "The policy allowed this when you asked, and no longer does. {command} shows what it says now."
+)
+_UNCONFIRMED = Ending(
     "⌛",
     msgid("expired"),
     msgid("it has expired, and nothing was shared. The answer has a button to try again."),
-    _NOT_SHARED,
+    msgid("⌛ *You did not confirm in time.* Nothing was shared."),
+    msgid("To share it after all, try again."),
 )
-_DENIED = Brief("🚫", msgid("denied"), msgid("the policy does not allow it any more."), _NOT_SHARED)
-BRIEFS: Final[Mapping[Kind, Brief]] = {
-    Shared: Brief(
+_DENIED = Ending(
+    "🚫",
+    msgid("denied"),
+    msgid("the policy does not allow it any more."),
+    msgid("🚫 *The policy does not allow this any more.* Nothing was shared."),
+    msgid("{command} shows what the policy says now."),
+)
+ENDINGS: Final[Mapping[Kind, Ending]] = {
+    Shared: Ending(
         "✅",
         msgid("shared"),
         msgid("it was shared."),
-        msgid("✅ {who} shared {env} with {appid}."),
+        headline=msgid("✅ {who} shared {env} with {appid}."),
     ),
-    Failed: Brief(
+    Failed: Ending(
         "❌",
         msgid("not shared"),
         msgid("it did not succeed; the answer to the requester says why."),
-        _NOT_SHARED,
     ),
-    Unknown: Brief(
+    Unknown: Ending(
         "❔",
         msgid("unknown"),
         msgid("it may or may not have been shared; the answer to the requester says more."),
-        msgid("❔ {who} asked to share {env} with {appid}. It may or may not have been shared."),
+        headline=msgid(
+            "❔ {who} asked to share {env} with {appid}. It may or may not have been shared."
+        ),
     ),
-    Rejected: Brief("🚫", msgid("rejected"), msgid("<@{by}> rejected it already."), _NOT_SHARED),
-    Cancelled: Brief("🚫", msgid("cancelled"), msgid("<@{by}> cancelled it."), _NOT_SHARED),
-    "confirmation": _EXPIRED,
-    "approval": _EXPIRED,
+    Rejected: Ending(
+        "🚫",
+        msgid("rejected"),
+        msgid("<@{by}> rejected it already."),
+        msgid("🚫 *Rejected* by <@{by}>. Nothing was shared."),
+        msgid("Talk to them before you ask again."),
+    ),
+    Cancelled: Ending(
+        "🚫",
+        msgid("cancelled"),
+        msgid("<@{by}> cancelled it."),
+        msgid("🚫 *Cancelled* by <@{by}>. Nothing was shared."),
+        msgid("To share it after all, send the command again."),
+    ),
+    "confirmation": _UNCONFIRMED,
+    "approval": replace(
+        _UNCONFIRMED,
+        why=msgid("⌛ *No approver decided in time.* Nothing was shared."),
+        then=msgid("Talk to an approver, then try again. If you know none, ask {contact}."),
+    ),
     Ground.NOT_ALLOWED: _DENIED,
     Ground.SEVERAL_RULES: replace(
-        _DENIED, clause=msgid("different rules apply to it now, and nothing was shared.")
+        _DENIED,
+        clause=msgid("different rules apply to it now, and nothing was shared."),
+        why=msgid("🚫 *Different rules now apply to these mini programs.* Nothing was shared."),
+        then=msgid(
+            "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too."
+        ),
     ),
     Ground.OTHER_OWNER: replace(
-        _DENIED, clause=msgid("its env has another owner now, and nothing was shared.")
+        _DENIED,
+        clause=msgid("its env has another owner now, and nothing was shared."),
+        why=msgid("🚫 *The env has another owner now.* Nothing was shared."),
+        then=msgid(
+            "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
+        ),
     ),
-    Stopped: Brief(
+    Stopped: Ending(
         "🚫",
         msgid("stopped by the policy"),
         msgid("the policy stopped it, and nothing was shared."),
-        _NOT_SHARED,
+        msgid("🚫 *Stopped by the policy.* Nothing was shared."),
+        NO_LONGER,
     ),
-    SkipReason.SHARED_BEFORE: Brief(
+    SkipReason.SHARED_BEFORE: Ending(
         "✅",
         msgid("shared by another request"),
         msgid("another request shared it meanwhile."),
+        msgid("✅ *Another request shared it* while this one waited, so I did nothing more."),
+        msgid("To share it once more, send the command with `--again`."),
         msgid(
             "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
         ),
     ),
-    SkipReason.UNDER_WAY: Brief(
+    SkipReason.UNDER_WAY: Ending(
         "🚫",
         msgid("left to another request"),
         msgid("another request was sharing it already, or waiting to."),
+        msgid(
+            "🚫 *Another request is sharing it just now, or waiting to*, so this one did nothing."
+        ),
+        msgid("{history} tells how that one ends. If it fails, send the command again."),
         msgid(
             "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already, or waiting to."
         ),
@@ -114,10 +161,15 @@ def kind_of(outcome: Outcome) -> Kind:
             return type(outcome)
 
 
+def who_ended(outcome: Outcome) -> str:
+    """Return the user who rejected or cancelled it; empty if nobody did."""
+    return outcome.by if isinstance(outcome, Rejected | Cancelled) else ""
+
+
 def mark(outcome: Outcome) -> str:
     """Return the sign of an outcome; for a batch, of the worst one in it."""
     if not isinstance(outcome, Finished):
-        return BRIEFS[kind_of(outcome)].mark
+        return ENDINGS[kind_of(outcome)].mark
     tally = outcome.tally
     if tally.failed:
         return "❌"
@@ -132,7 +184,7 @@ def state(words: Words, outcome: Outcome) -> str:
     """Return the sign and the state of an outcome, for a list."""
     if isinstance(outcome, Finished):
         return f"{mark(outcome)} {counts(words, outcome.tally)}"
-    return f"{mark(outcome)} {words(BRIEFS[kind_of(outcome)].state)}"
+    return f"{mark(outcome)} {words(ENDINGS[kind_of(outcome)].state)}"
 
 
 def became(words: Words, request: Request, outcome: Outcome | None) -> str:
@@ -148,10 +200,8 @@ def became(words: Words, request: Request, outcome: Outcome | None) -> str:
             )
         case Finished(tally):
             return words("the batch ended with {counts}.", counts=counts(words, tally))
-        case Rejected(by) | Cancelled(by):
-            return words(BRIEFS[type(outcome)].clause, by=by)
         case _:
-            return words(BRIEFS[kind_of(outcome)].clause)
+            return words(ENDINGS[kind_of(outcome)].clause, by=who_ended(outcome))
 
 
 def counts(words: Words, tally: Tally) -> Mrkdwn:

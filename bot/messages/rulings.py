@@ -7,7 +7,7 @@ from bot.domain.request import Request
 from bot.messages.blocks import Buttons, Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import STANDINGS, UNREADABLE, fit, might, rule_name, under, who_can_fix
-from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, sentences
+from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, msgid, sentences
 from bot.policy.decide import may_share_somewhere
 from bot.policy.kinds import (
     Allow,
@@ -108,14 +108,13 @@ def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
 
 def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) -> str:
     """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
-    env = code(ask.env)
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
-        return words(
-            "🚫 I cannot tell whether you may share {env} with {appid}.", env=env, appid=appid
-        )
-    if may_share_somewhere(policy, ask.person, ask.appid, ask.env):
-        return words("🚫 You may not share {env} with {appid} from here.", env=env, appid=appid)
-    return words("🚫 You may not share {env} with {appid}.", env=env, appid=appid)
+        text = msgid("🚫 I cannot tell whether you may share {env} with {appid}.")
+    elif may_share_somewhere(policy, ask.person, ask.appid, ask.env):
+        text = msgid("🚫 You may not share {env} with {appid} from here.")
+    else:
+        text = msgid("🚫 You may not share {env} with {appid}.")
+    return words(text, env=code(ask.env), appid=appid)
 
 
 def _step(words: Words, decision: Permitted) -> str:

@@ -5,8 +5,7 @@ from dataclasses import replace
 from bot.domain.outcome import Cancelled
 from bot.domain.request import BEGUN, State
 from bot.ledger.clicks import Move
-from bot.messages import clicks as say
-from bot.messages.clicks import NothingDone
+from bot.messages.clicks import NothingDone, Settled, settled
 from bot.workflow.click_steps import ApplyMove, CancelRest, ClickContext, ClickStep, late
 
 
@@ -27,4 +26,4 @@ def cancel(context: ClickContext) -> ClickStep:
     silent = context.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED
     move = Move(to, by, "cancelled", outcome=Cancelled(by), place=context.click.message)
-    return ApplyMove(move, say.cancelled(words, request), replaces=silent)
+    return ApplyMove(move, settled(words, request, Settled.CANCELLED), replaces=silent)

@@ -6,8 +6,7 @@ from bot.domain.click import Click
 from bot.domain.outcome import Denied, Ground, Outcome, Rejected
 from bot.domain.request import State
 from bot.ledger.clicks import Move
-from bot.messages import clicks as say
-from bot.messages.clicks import NothingDone, cannot_tell_requester, refused
+from bot.messages.clicks import NothingDone, Settled, cannot_tell_requester, refused, settled
 from bot.messages.decisions import no_approver
 from bot.policy.decide import approver_groups, approver_users, may_approve
 from bot.policy.kinds import Doubt, Standing, Unreadable
@@ -40,16 +39,18 @@ def decide(context: ClickContext, *, approved: bool) -> ClickStep:
         return _deny(context, reviewed.ground)
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
+        told = Settled.APPROVED
         move = _move(click, to, "approved", rule=reviewed.rules[0].name)
     else:
+        told = Settled.REJECTED
         move = _move(click, State.ANSWERED, "rejected", Rejected(click.user_id, click.comment))
-    return ApplyMove(move, say.decision_taken(words, entry.request, approved=approved))
+    return ApplyMove(move, settled(words, entry.request, told))
 
 
 def _deny(context: ClickContext, ground: Ground) -> ApplyMove:
     """End a request that the current policy does not allow."""
     move = _move(context.click, State.ANSWERED, "denied", Denied(ground))
-    return ApplyMove(move, say.over_by_policy(context.words, context.entry.request, ground))
+    return ApplyMove(move, settled(context.words, context.entry.request, ground))
 
 
 def _move(

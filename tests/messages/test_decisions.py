@@ -139,15 +139,15 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in [("under way", None), *every.items()]
         },
         "confirmed": accepted(words, request),
-        "cancelled": say.cancelled(words, request),
-        "approved": say.decision_taken(words, request, approved=True),
-        "rejected": say.decision_taken(words, request, approved=False),
+        "cancelled": say.settled(words, request, say.Settled.CANCELLED),
+        "approved": say.settled(words, request, say.Settled.APPROVED),
+        "rejected": say.settled(words, request, say.Settled.REJECTED),
         **{
-            f"over by policy: {ground.value}": say.over_by_policy(words, request, ground)
+            f"over by policy: {ground.value}": say.settled(words, request, ground)
             for ground in Ground
         },
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
-        **{f"click: {why.value}": say.skipped(words, request, why) for why in SkipReason},
+        **{f"click: {why.value}": say.settled(words, request, why) for why in SkipReason},
     }
 
 

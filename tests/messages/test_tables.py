@@ -20,13 +20,12 @@ from bot.domain.outcome import (
     Skipped,
     SkipReason,
 )
-from bot.guidance import Fixer
-from bot.messages.decisions import _WHY
+from bot.guidance import Fixer, RetryHelps
 from bot.messages.mistakes import SENTENCES
-from bot.messages.outcomes import BRIEFS
+from bot.messages.outcomes import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
-    "bot.messages.advice._WHO": {Fixer.OPERATOR},  # has a table of its own
+    "bot.messages.advice._WHO": {Fixer.OPERATOR, RetryHelps.NEVER},  # told by the others
     "bot.messages.answers._LACKS": {Readiness.READY, Readiness.UNKNOWN},
     "bot.messages.home._BROKEN": {Link.OWNER},  # counted instead
 }
@@ -53,8 +52,9 @@ def test_every_kind_of_outcome_has_a_brief_and_a_reason_if_wechat_was_not_called
     told_by_why = {Denied, Skipped, Expired}
     classes = set(get_args(Outcome)) - {Finished} - told_by_why
     kinds = {*classes, *Ground, *SkipReason, *get_args(get_type_hints(Expired)["waited_for"])}
-    assert set(BRIEFS) == kinds
-    assert set(_WHY) == kinds - set(get_args(Called))
+    assert set(ENDINGS) == kinds
+    answered = {kind for kind, ending in ENDINGS.items() if ending.why and ending.then}
+    assert answered == kinds - set(get_args(Called))
 
 
 def test_every_mistake_has_a_sentence() -> None:
