@@ -53,13 +53,14 @@ class Chain:
     def __post_init__(self) -> None:
         self._cache = TokenCache(self._tokens, self._clock, self._sleep)
 
-    async def token(self, owner: str) -> str | NoToken:
-        """Return the owner's token, renewed if it has expired."""
-        return await self._current(owner, None)
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return a token other than `refused`, which WeChat rejected; renew only if `refused` is still the current one."""
-        return await self._current(owner, refused)
+    async def token(self, name: str, refused: str | None = None) -> str | NoToken:
+        """Return an owner's or the platform's token, renewed if it has expired, or if it is the one that WeChat `refused`."""
+        if found := self._cache.cached(name, refused):
+            return found
+        obtain = partial(self._obtain, name, refused)
+        got = await self._single_flight.do(name, obtain)
+        # This caller may have joined a renewal that began before the token was refused.
+        return await self._single_flight.do(name, obtain) if got == refused else got
 
     async def exchange_code(self, code: str) -> Authorization | NoToken:
         """Exchange an authorization code for the owner and their tokens."""
@@ -71,13 +72,13 @@ class Chain:
         self, call: Callable[[str], Awaitable[T | NoToken]]
     ) -> T | NoToken:
         """Return the result of `call` with the platform token. If WeChat rejects that token, renew it and call once more."""
-        platform = await self._current(COMPONENT, None)
+        platform = await self.token(COMPONENT)
         if isinstance(platform, NoToken):
             return platform
         got = await call(platform)
         if not refused_with(got, DEAD_TOKEN):
             return got
-        newer = await self._current(COMPONENT, platform)
+        newer = await self.token(COMPONENT, platform)
         return newer if isinstance(newer, NoToken) else await call(newer)
 
     async def renew_early(self, name: str, current: str | None) -> str | NoToken:
@@ -92,14 +93,6 @@ class Chain:
     async def close(self, seconds: float) -> None:
         """Wait up to `seconds` for renewals under way: a refresh token that they receive is issued only once."""
         await self._single_flight.close(seconds)
-
-    async def _current(self, name: str, refused: str | None) -> str | NoToken:
-        if found := self._cache.cached(name, refused):
-            return found
-        obtain = partial(self._obtain, name, refused)
-        got = await self._single_flight.do(name, obtain)
-        # This caller may have joined a renewal that began before the token was refused.
-        return await self._single_flight.do(name, obtain) if got == refused else got
 
     async def _obtain(self, name: str, refused: str | None) -> str | NoToken:
         """Return a token, or a NoToken after TOKEN_TIMEOUT seconds at the latest."""

@@ -136,7 +136,7 @@ class WeChat:
         self, owner: str, refused: str, on_step: Callable[[Step], None]
     ) -> str | NoToken:
         began = self.clock()
-        newer = await self.tokens.renew(owner, refused)
+        newer = await self.tokens.token(owner, refused)
         took = self.clock() - began
         if isinstance(newer, NoToken):
             on_step(Step("renewal", took, newer.guidance.key, newer.said))

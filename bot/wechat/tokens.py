@@ -69,11 +69,8 @@ def refused_with(got: object, errcodes: frozenset[int]) -> bool:
 class TokenSource(Protocol):
     """Provides the authorizer_access_token of an owner, or the reason why there is none."""
 
-    async def token(self, owner: str) -> str | NoToken:
-        """Return a token that should be valid."""
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return a token other than `refused`; renew only if no other caller has done so."""
+    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
+        """Return a token that should be valid, other than the one that WeChat `refused`."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -84,16 +81,14 @@ class FixedToken:
     _token: str
     _refused: bool = False
 
-    async def token(self, owner: str) -> str | NoToken:
-        """Return the token, or a NoToken for any other owner."""
+    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
+        """Return the token; a NoToken for any other owner, or if it was refused."""
         if owner != self._owner:
             return NoToken(for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER))
+        if refused:
+            self._refused = True
+            return NoToken(for_trouble(Trouble.TOKEN_FIXED_DEAD))
         return self._token
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # part of the port
-        """Return a NoToken: there is no other token."""
-        self._refused = True
-        return NoToken(for_trouble(Trouble.TOKEN_FIXED_DEAD))
 
     def trouble(self) -> str | None:
         """Return a sentence if WeChat has refused the token; only a restart with another token fixes that."""
@@ -118,19 +113,13 @@ class TokenServer:
     _failed: dict[str, Trouble] = field(default_factory=dict, init=False)
     _readings: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
 
-    async def token(self, owner: str) -> str | NoToken:
-        """Return the cached token, or read it again after a minute."""
+    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
+        """Return the cached token; read it again after a minute, or if it is the refused one."""
+        if refused:
+            # A reading under way may have begun before the token was refused.
+            await self._readings.wait(owner)
         cached = self._cached.get(owner)
-        if cached and self._clock() < cached.reread_at:
-            return cached.value
-        return await self._readings.do(owner, partial(self._read, owner, None))
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Read the token again, unless another caller has already got a newer one."""
-        # A reading under way may have begun before the token was refused.
-        await self._readings.wait(owner)
-        cached = self._cached.get(owner)
-        if cached and cached.value != refused:
+        if cached and cached.value != refused and self._clock() < cached.reread_at:
             return cached.value
         return await self._readings.do(owner, partial(self._read, owner, refused))
 

@@ -292,13 +292,13 @@ async def test_a_share_with_a_dead_token_is_repeated_with_a_new_one(
 
 async def test_only_the_current_token_is_renewed(replica: Replica, wechat: LocalWeChat) -> None:
     first = await replica.token()
-    second = await replica.chain.renew(OWNER, first)
+    second = await replica.chain.token(OWNER, first)
     calls = len(wechat.platform.calls)
     assert second not in {first, None}
-    assert await replica.chain.renew(OWNER, first) == second
-    assert await replica.chain.renew(OWNER, "never heard of") == second
+    assert await replica.chain.token(OWNER, first) == second
+    assert await replica.chain.token(OWNER, "never heard of") == second
     assert len(wechat.platform.calls) == calls
-    third = await replica.chain.renew(OWNER, str(second))
+    third = await replica.chain.token(OWNER, str(second))
     assert third not in {first, second}
     assert len(wechat.platform.calls) == calls + 1
 

@@ -63,7 +63,7 @@ async def test_requests_and_refusals_at_once_end_with_one_new_token(
     wechat.platform.calls.clear()
     clock.now += 60  # so that the first ones read it again and consider it valid
     asked = [replica.chain.token(OWNER) for _ in range(100)]
-    renewals = [replica.chain.renew(OWNER, refused) for _ in range(100)]
+    renewals = [replica.chain.token(OWNER, refused) for _ in range(100)]
     got = await asyncio.gather(
         *(each for pair in zip(asked, renewals, strict=True) for each in pair)
     )
@@ -108,7 +108,7 @@ async def test_two_replicas_whose_token_is_refused_make_one_renewal(
     first, second, old = await two(on_both, wechat)
     wechat.latency = 0.02
     got = await asyncio.gather(
-        *(each.chain.renew(OWNER, old) for _ in range(50) for each in (first, second))
+        *(each.chain.token(OWNER, old) for _ in range(50) for each in (first, second))
     )
     assert Counter(endpoints(wechat)) == {"authorizer_token": 1}
     assert len(set(got) - {old}) == 1
@@ -170,12 +170,12 @@ async def test_a_second_replica_uses_the_old_token_in_its_last_five_minutes(
     on_both: Replicas, wechat: LocalWeChat
 ) -> None:
     first, second, old = await two(on_both, wechat)
-    new = await first.chain.renew(OWNER, old)
+    new = await first.chain.token(OWNER, old)
     assert await second.token() == old  # as valid as the new one for five minutes
     wechat.advance(299)
     assert await second.token() == old
     wechat.advance(1)
-    assert await second.chain.renew(OWNER, old) == new
+    assert await second.chain.token(OWNER, old) == new
     assert await second.token() == new
     assert endpoints(wechat) == ["authorizer_token"]
 
@@ -188,7 +188,7 @@ async def test_a_second_replica_reads_the_new_token_within_a_minute(
     await first.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     old = await first.token()
     assert await second.token() == old
-    new = await first.chain.renew(OWNER, old)
+    new = await first.chain.token(OWNER, old)
     clock.now += 60
     assert await second.token() == new
 
@@ -206,7 +206,7 @@ async def test_while_the_ledger_is_down_the_last_token_is_used_and_nothing_is_re
     with replicas.down():
         clock.now += 61
         assert await replica.token() == token
-        assert await replica.chain.renew(OWNER, token) == not_kept
+        assert await replica.chain.token(OWNER, token) == not_kept
         assert await replica.chain.token(OTHER) == not_kept
         clock.now += LIFE
         assert await replica.chain.token(OWNER) == not_kept

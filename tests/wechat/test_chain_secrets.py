@@ -63,7 +63,7 @@ async def exercise(replica: Replica, replicas: Replicas, wechat: LocalWeChat) ->
             shown.append(repr(await replica.chain.token(OWNER)))
         with replicas.down():
             await platform.push_ticket()
-            shown.append(repr(await replica.chain.renew(OWNER, token)))
+            shown.append(repr(await replica.chain.token(OWNER, token)))
         genuine = pushed(wechat, "component_verify_ticket", 1.0, ComponentVerifyTicket="made-up")
         forged = replace(genuine, query={**genuine.query, "msg_signature": "made-up"})
         assert (await platform.deliver(forged))[0] == 403

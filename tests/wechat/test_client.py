@@ -75,13 +75,9 @@ class Tokens:
     ) -> None:
         self._token, self._renew = token, renew or token
 
-    async def token(self, owner: str) -> str | NoToken:  # noqa: ARG002  # from the port
-        """Return a token."""
-        return self._token()
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:  # noqa: ARG002  # from the port
-        """Return another token, or why there is none."""
-        return self._renew()
+    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:  # noqa: ARG002  # from the port
+        """Return a token; in place of a refused one another, or why there is none."""
+        return self._renew() if refused else self._token()
 
 
 def issued(wechat: LocalWeChat) -> Tokens:
@@ -181,16 +177,13 @@ class NumberedTokens:
         self._clock = clock
         self._takes = takes
 
-    async def token(self, owner: str) -> str | NoToken:  # noqa: ARG002  # from the port
-        """Return the newest token."""
+    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:  # noqa: ARG002  # from the port
+        """Return the newest token, or the next one in place of a refused one."""
+        if refused:
+            self.refused.append(refused)
+            if self._clock:
+                self._clock.now += self._takes
         return f"token-{len(self.refused)}"
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return the next token."""
-        self.refused.append(refused)
-        if self._clock:
-            self._clock.now += self._takes
-        return await self.token(owner)
 
 
 async def test_many_refusals_of_one_token_make_one_renewal(bot: Maker, wechat: LocalWeChat) -> None:

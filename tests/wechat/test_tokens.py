@@ -41,7 +41,7 @@ async def test_a_fixed_token_is_for_its_owner_only() -> None:
     fixed = FixedToken(OWNER, "t0k3n")
     assert await fixed.token(OWNER) == "t0k3n"
     assert await fixed.token(OTHER) == no_token(Trouble.TOKEN_FIXED_OTHER_OWNER)
-    assert await fixed.renew(OWNER, "t0k3n") == no_token(Trouble.TOKEN_FIXED_DEAD)
+    assert await fixed.token(OWNER, "t0k3n") == no_token(Trouble.TOKEN_FIXED_DEAD)
     assert "t0k3n" not in repr(fixed)
 
 
@@ -51,7 +51,7 @@ async def test_a_token_source_reports_its_trouble_until_it_is_over(
     fixed, source = FixedToken(OWNER, "t0k3n"), server()
     owners = {OWNER, OTHER}
     assert fixed.trouble() is source.trouble(owners) is None
-    await fixed.renew(OWNER, "t0k3n")
+    await fixed.token(OWNER, "t0k3n")
     assert fixed.trouble() == for_trouble(Trouble.TOKEN_FIXED_DEAD).title
     wechat.fail("token", Status(401))
     await source.token(OWNER)
@@ -163,7 +163,7 @@ async def test_fifty_concurrent_renewals_make_one_call(server: Maker, wechat: Lo
     old = str(await tokens.token(OWNER))
     wechat.expire(old)
     wechat.latency = 0.02
-    got = await asyncio.gather(*(tokens.renew(OWNER, old) for _ in range(50)))
+    got = await asyncio.gather(*(tokens.token(OWNER, old) for _ in range(50)))
     assert len(set(got)) == 1
     assert isinstance(got[0], str)
     assert got[0] != old
@@ -196,14 +196,14 @@ async def test_a_renewal_returns_a_newer_token_that_was_already_read(
 ) -> None:
     tokens = server()
     kept = await tokens.token(OWNER)
-    assert await tokens.renew(OWNER, "an older one") == kept
+    assert await tokens.token(OWNER, "an older one") == kept
     assert wechat.token_calls == [OWNER]
 
 
 async def test_a_renewal_without_a_cached_token_calls_the_server(
     server: Maker, wechat: LocalWeChat
 ) -> None:
-    assert OWNER in str(await server().renew(OWNER, "an older one"))
+    assert OWNER in str(await server().token(OWNER, "an older one"))
     assert wechat.token_calls == [OWNER]
 
 
@@ -216,7 +216,7 @@ async def test_a_renewal_does_not_return_a_token_whose_call_began_before_the_ref
     wechat.latency = 0.05
     reading = asyncio.create_task(tokens.token(OWNER))
     await wechat.until(lambda wechat: len(wechat.token_calls) == 2)
-    newer = await tokens.renew(OWNER, old)
+    newer = await tokens.token(OWNER, old)
     assert await reading == old
     assert newer == no_token(Trouble.TOKEN_SERVER_STALE)
     assert len(wechat.token_calls) == 3
@@ -238,9 +238,9 @@ async def test_a_server_that_returns_the_refused_token_is_reported(
 ) -> None:
     tokens = server()
     refused = str(await tokens.token(OWNER))
-    assert await tokens.renew(OWNER, refused) == no_token(Trouble.TOKEN_SERVER_STALE)
+    assert await tokens.token(OWNER, refused) == no_token(Trouble.TOKEN_SERVER_STALE)
     wechat.expire(refused)
-    newer = await tokens.renew(OWNER, refused)
+    newer = await tokens.token(OWNER, refused)
     assert isinstance(newer, str)
     assert newer != refused
 
@@ -252,7 +252,7 @@ async def test_after_an_error_the_next_request_calls_the_server_again(
     refused = str(await tokens.token(OWNER))
     wechat.expire(refused)
     wechat.fail("token", Status(500))
-    assert await tokens.renew(OWNER, refused) == no_token(Trouble.TOKEN_SERVER_ANSWER)
+    assert await tokens.token(OWNER, refused) == no_token(Trouble.TOKEN_SERVER_ANSWER)
     newer = str(await tokens.token(OWNER))
     assert OWNER in newer
     assert newer != refused
@@ -336,7 +336,7 @@ async def test_no_log_line_shows_a_token_or_a_key_of_the_token_server(
     tokens = server(f"{wechat.token_url}?key=k3y")
     got = await tokens.token(OWNER)
     wechat.expire(str(got))
-    renewed = await tokens.renew(OWNER, str(got))
+    renewed = await tokens.token(OWNER, str(got))
     for secret in (str(got), str(renewed), wechat.authorization, "k3y"):
         assert secret not in caplog.text
         assert secret not in repr(tokens)

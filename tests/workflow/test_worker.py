@@ -965,14 +965,10 @@ class SuspendedTokens:
         self._tokens = tokens
         self._suspend = suspend
 
-    async def token(self, owner: str) -> str | NoToken:
+    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
         """Return the owner's token, after the suspension."""
         self._suspend()
-        return await self._tokens.token(owner)
-
-    async def renew(self, owner: str, refused: str) -> str | NoToken:
-        """Return another token."""
-        return await self._tokens.renew(owner, refused)
+        return await self._tokens.token(owner, refused)
 
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
