@@ -42,7 +42,7 @@ def _run_until(
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
 
-    set_up(settings.log_level, settings.log_format, settings.secrets())
+    set_up(settings.log_level, settings.log_format, settings.secrets)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
@@ -60,7 +60,7 @@ def _run_until(
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve())
     except CannotStartError as error:
-        complain(error.problems, settings.secrets())
+        complain(error.problems, settings.secrets)
         return WRONG_SETUP if error.wrong_setup else FAILED
     return FINE
 

@@ -21,7 +21,6 @@ from bot.settings.tokens import (
     TokenSettings,
     check_owners,
     read_tokens,
-    secrets_of,
 )
 
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
@@ -53,28 +52,24 @@ class Settings:
     log_level: str
     log_format: str | None
     shutdown_grace: float
+    secrets: tuple[str, ...] = field(repr=False)
+    """Every secret, also of settings that are not used, and values that look like secrets in other settings."""
     policy_text: str | None = field(default=None, repr=False)
     """The content of the policy file from which `policy` was read."""
 
-    def secrets(self) -> tuple[str, ...]:
-        """Return every secret in the settings, for the redaction of logs."""
-        return _secrets(self.slack, self.tokens, self.database_url)
 
-
-def _secrets(
-    slack: SlackSettings | None, tokens: TokenSettings | None, database_url: str
-) -> tuple[str, ...]:
-    of_slack = slack.secrets() if slack else []
-    of_tokens = secrets_of(tokens) if tokens else []
-    return tuple(filter(None, [*of_slack, *_passwords(database_url), *of_tokens]))
-
-
-def _pasted(read: Reader) -> Iterator[str]:
-    """Yield the values of secret settings unless they are appids, and values of other settings that look like secrets."""
+def _secrets(read: Reader) -> Iterator[str]:
+    """Yield the values of secret settings unless they are appids, values of others that look like secrets, and their parts."""
     for setting in SETTINGS:
         value = read.text(setting.name)
         if value and not is_appid(value) and (setting.secret or belongs(value)):
             yield value
+    yield from read.words(Table.TOKEN_ENCRYPTION_KEY.name)
+    yield from (read.text(Table.WECHAT_TOKEN_SERVER_AUTHORIZATION.name) or "").split()[-1:]
+    # Each parameter by itself, because the one with {appid} differs in each call.
+    query = re.findall("[?&][^&#]+", read.text(Table.WECHAT_TOKEN_SERVER_URL.name) or "")
+    yield from (part for part in query if "{appid}" not in part)
+    yield from _passwords(read.text(Table.DATABASE_URL.name) or "")
 
 
 def _passwords(database_url: str) -> list[str]:
@@ -107,7 +102,7 @@ class Parts:
     problems: tuple[str, ...]
     whole: Settings | None
     secrets: tuple[str, ...] = field(repr=False)
-    """Every secret, also of unusable parts, and values that look like secrets in other settings."""
+    """As in Settings, also of unusable parts."""
 
     @property
     def policy(self) -> Policy | None:
@@ -147,6 +142,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     level = Table.LOG_LEVEL.value(read)
     log_format = Table.LOG_FORMAT.value(read) or None
     grace = Table.SHUTDOWN_GRACE.value(read)
+    secrets = tuple(dict.fromkeys(filter(None, _secrets(read))))
     whole = None
     if slack and tokens and tested and wechat_url and not (read.problems or tested.failed):
         whole = Settings(
@@ -162,11 +158,11 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             level,
             log_format,
             grace,
+            secrets,
             tested.text,
         )
     is_empty = not any(read.text(name) for name in NAMES if name not in _OF_MANY)
     problems = (_nothing_set(),) if is_empty else tuple(read.problems)
-    secrets = (*_secrets(slack, tokens, database_url), *_pasted(read))
     return Parts(
         slack, usable, tested, database_url, wechat_url, listener, problems, whole, secrets
     )

@@ -15,10 +15,6 @@ class SlackSettings:
     signing_secret: str | None = field(repr=False)
     api_url: str
 
-    def secrets(self) -> list[str | None]:
-        """Return the secrets."""
-        return [self.bot_token, self.app_token, self.signing_secret]
-
 
 def read_slack(read: Reader) -> SlackSettings | None:
     """Return how to reach Slack; None without a bot token or with a wrong URL, to which no token may be sent."""

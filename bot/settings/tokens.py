@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from typing import ClassVar, assert_never
-from urllib.parse import urlsplit
 
 from bot.command.grammar import is_appid
 from bot.policy.kinds import Policy
@@ -48,24 +47,6 @@ class PlatformSettings:
 
 
 TokenSettings = FixedTokenSettings | TokenServerSettings | PlatformSettings
-
-
-def secrets_of(tokens: TokenSettings) -> list[str | None]:
-    """Return the secrets in a token source's settings."""
-    match tokens:
-        case FixedTokenSettings(_, token):
-            return [token]
-        case TokenServerSettings(url, header):
-            parts = urlsplit(url)
-            # Each parameter by itself, because the one with {appid} differs in each call.
-            query = re.findall("[?&][^&]+", f"?{parts.query}")
-            keys = [part for part in query if "{appid}" not in part]
-            return [header, *(header or "").split()[-1:], *keys]
-        case PlatformSettings():
-            keys = [*tokens.encoding_aes_keys, *tokens.encryption_keys]
-            return [tokens.appsecret, *tokens.message_tokens, tokens.refresh_token, *keys]
-        case _:
-            assert_never(tokens)
 
 
 def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:

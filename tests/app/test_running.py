@@ -493,6 +493,6 @@ async def test_no_log_line_shows_a_secret(
         await slack.until(lambda slack: len(slack.shown_to(REQUESTER)) == 3)
         await slack.until(lambda slack: bool(slack.parents("D0BOT")))
         slack.sockets.expire_tickets()
-    secrets = [*settings.secrets(), token, str(ack.request["response_url"]), "ticket=made-up"]
-    log = caplog.text if level > logging.DEBUG else Redactor(settings.secrets()).clean(caplog.text)
+    secrets = [*settings.secrets, token, str(ack.request["response_url"]), "ticket=made-up"]
+    log = caplog.text if level > logging.DEBUG else Redactor(settings.secrets).clean(caplog.text)
     assert [secret for secret in secrets if secret in log] == []
