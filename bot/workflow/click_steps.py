@@ -114,9 +114,8 @@ def _where(ref: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Refuse the click in words, and record the attempt; `kind` is the event's."""
+    """Refuse the decision of somebody who is no approver, and record the attempt."""
 
-    kind: str
     message: Message
 
 

@@ -15,10 +15,9 @@ from bot.ledger import Entry, LedgerDownError
 from bot.ledger.events import facts_of
 from bot.messages import Message
 from bot.messages import clicks as say
-from bot.messages.answers import steps_left
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable
-from bot.workflow.cancel import cancel
+from bot.workflow.click_decisions import may_not_decide, step_of
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
@@ -29,11 +28,8 @@ from bot.workflow.click_steps import (
     Resubmit,
     late,
 )
-from bot.workflow.confirm import confirm
 from bot.workflow.deadline import PATIENCE, person_in_time, within
-from bot.workflow.decide import decide, may_not_decide
 from bot.workflow.ports import Ports
-from bot.workflow.retry import retry, share_again
 from bot.workflow.submit import Intake
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
@@ -55,25 +51,6 @@ class DecisionModal:
     clicker: Person | Unreadable | None
     words: Words
     found: Entry | Reply
-
-
-def step_of(act: Act, context: ClickContext) -> ClickStep:
-    """Return what to do for a click on this button."""
-    match act:
-        case Act.CONFIRM:
-            return confirm(context)
-        case Act.CANCEL:
-            return cancel(context)
-        case Act.APPROVE | Act.REJECT:
-            return decide(context, approved=act is Act.APPROVE)
-        case Act.RETRY:
-            return retry(context)
-        case Act.SHARE_AGAIN:
-            return share_again(context)
-        case Act.STEPS:
-            return Reply(steps_left(context.words, context.entry.request))
-        case _:
-            assert_never(act)
 
 
 class ClickHandler:
@@ -167,8 +144,8 @@ class ClickHandler:
         match step:
             case Reply():
                 return step
-            case Refuse(kind, message):
-                await self._note(context, kind)
+            case Refuse(message):
+                await self._note_refused(context)
                 return Reply(message)
             case ApplyMove():
                 return await self._apply(context, step)
@@ -218,11 +195,11 @@ class ClickHandler:
             return False
         return bool(now and now.retried_by)
 
-    async def _note(self, context: ClickContext, kind: str) -> None:
-        """Record that somebody tried what they may not."""
+    async def _note_refused(self, context: ClickContext) -> None:
+        """Record that somebody tried to decide who is no approver."""
         request, click = context.entry.request, context.click
         facts = facts_of(request) | {"user": click.user_id, "channel": click.channel_id}
-        await self._intake.note(kind, request.origin, facts, within(PATIENCE))
+        await self._intake.note("not an approver", request.origin, facts, within(PATIENCE))
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""

@@ -18,6 +18,7 @@ from bot.policy.kinds import (
     Decision,
     Deny,
     Doubt,
+    Effect,
     NeedsApproval,
     Permitted,
     Person,
@@ -103,7 +104,14 @@ def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
-    return next((rule for rule in policy.approval_rules if rule.name == request.rule), None)
+    return next(
+        (
+            rule
+            for rule in policy.rules
+            if rule.name == request.rule and rule.effect is Effect.APPROVE
+        ),
+        None,
+    )
 
 
 def deciding_rules(
@@ -127,25 +135,22 @@ class Review:
     """What the current policy says to a recorded request: whose approvers may click, and why it cannot go on, if so."""
 
     decisions: Sequence[Decided]
+    counts: Decided
+    """The decision that counts for all of it."""
+    doubt: Doubt | None
+    """What Slack did not answer, if that alone is why it is denied."""
     rules: tuple[Rule, ...]
     ground: Ground | None
-
-    @property
-    def counts(self) -> Decided:
-        """The decision that counts for all of it."""
-        return strictest(self.decisions)
-
-    @property
-    def doubt(self) -> Doubt | None:
-        """What Slack did not answer, if that alone is why it is denied."""
-        return doubt_in(self.counts.decision)
 
 
 def review(policy: Policy, request: Request, requester: Person | Unreadable) -> Review:
     """Return what the policy says now to what was asked then."""
     decisions = decide_again(policy, request, requester)
+    counts = strictest(decisions)
     return Review(
         decisions,
+        counts,
+        doubt_in(counts.decision),
         deciding_rules(policy, request, decisions),
         ground_against(policy, request, decisions),
     )
