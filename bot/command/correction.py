@@ -42,6 +42,7 @@ from bot.command.vocabulary import (
     bare,
     envs_in,
     meant_as_appid,
+    meant_as_env,
     named_in,
     subcommand,
     without_fillers,
@@ -162,19 +163,19 @@ def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeErro
             return MistakeError(SeveralAppids(len(appids)), right)
         case _ if appids and len(envs) > 1:
             return MistakeError(WhichEnv(tuple(envs)), right)
-        case [] | [_] if all(is_env(word) and not meant_as_appid(word) for word in words):
+        case [] | [_] if all(meant_as_env(word) and not meant_as_appid(word) for word in words):
             return MistakeError(MissingAppid(), right)
         case [appid] if is_appid(appid):
             return MistakeError(MissingEnv(), right)
         case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
             return MistakeError(Swapped(), right)
-        case [appid, env, *extra] if is_appid(appid) and envs == [env]:
+        case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
             # Extra words are often a reason without quotes.
             meant = any(sense(word) is not Sense.FILLER for word in extra)
             reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
             guess = replace(options, reason=reason or None)
             return MistakeError(ExtraWords(tuple(extra)), corrected_line([verb, appid, env], guess))
-        case [appid, env, _, *_] if is_appid(appid) and is_env(env):
+        case [appid, env, _, *_] if is_appid(appid) and meant_as_env(env):
             return MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
         case [appid, *rest] if not is_appid(appid):
             known, _ = named_in(words)

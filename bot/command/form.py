@@ -12,7 +12,7 @@ from bot.command.mistake import (
     NotAnEnv,
     TooManyAppids,
 )
-from bot.command.tokenizer import LONG_DASHES, tokenize_unquoted, visible
+from bot.command.tokenizer import tokenize_unquoted, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ def read(fields: Fields) -> Share | Mistakes:
 def env_in(text: str) -> str | None:
     """Return a typed env, read as in a command; None if it cannot be one."""
     words = tokenize_unquoted(text)
-    unsure = LONG_DASHES.intersection(text)
-    return words[0] if len(words) == 1 and is_env(words[0]) and not unsure else None
+    return words[0] if len(words) == 1 and is_env(words[0]) else None
 
 
 def _wrong_env(env: str) -> Mistake | None:

@@ -3,26 +3,23 @@
 Pure. A likely correction is only offered as a line to copy; it is never executed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from bot.command.correction import corrected_line, wrong_batch, wrong_name, wrong_pair
 from bot.command.everyday import sense
 from bot.command.grammar import (
-    BLANK_ENV,
     BLANK_REASON,
     FIRST_WORDS,
     MOST_APPIDS,
     Alone,
     Command,
     Help,
-    History,
     OpenForm,
     Options,
     Query,
     Share,
     Subcommand,
-    Why,
     WithName,
     WithPair,
     is_appid,
@@ -33,14 +30,13 @@ from bot.command.mistake import (
     Joined,
     Misread,
     MistakeError,
-    NotAnEnv,
     NotUnderstood,
     OptionNotHere,
     UnclosedQuote,
     UnknownWord,
 )
 from bot.command.options import Split, split_options
-from bot.command.tokenizer import Word, tokenize, tokenize_unquoted, unsure_names
+from bot.command.tokenizer import tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
     bare,
     meant_as_appid,
@@ -63,12 +59,6 @@ _HELP_OPTIONS = {"-h", "--help", "?"}
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
-    read = _parsed(text, words, closed=closed)
-    unsure = unsure_names(words)
-    return _without_guess(read, unsure, text) if unsure else read
-
-
-def _parsed(text: str, words: list[Word], *, closed: bool) -> Command | Misread:
     split = split_options(words)
     plain = [word.text for word in words]
     try:
@@ -80,35 +70,12 @@ def _parsed(text: str, words: list[Word], *, closed: bool) -> Command | Misread:
             plain = [word.text for word in apart]
         return _understood(text, plain, split, closed=closed, joined=joined)
     except MistakeError as wrong:
-        received = _received(text)
+        received = text.strip()[:RECEIVED_LIMIT]
         if unwanted := misspelt_opposite(words_outside_reason(plain)):
             return Misread(unwanted, received, None)
         if wrong.instead and (unknown := not_understood(plain, wrong.instead)):
             return Misread(NotUnderstood(unknown), received, None)
         return Misread(wrong.mistake, received, wrong.instead)
-
-
-def _received(text: str) -> str:
-    return text.strip()[:RECEIVED_LIMIT]
-
-
-def _without_guess(
-    read: Command | Misread, unsure: Mapping[str, str], text: str
-) -> Command | Misread:
-    """Return what was read, or a mistake if its env is unsure: `prod—1` may be `prod--1`, which is another env than `prod-1`."""
-    match read:
-        case Misread(mistake, received, str(line)):
-            parts = [BLANK_ENV if part in unsure else part for part in line.split(" ")]
-            return Misread(mistake, received, " ".join(parts))
-        case Share(appids, env, reason, dry_run, again) if env in unsure:
-            right = corrected_line(appids, Options(reason, dry_run, again))
-        case Why(appid, env) if env in unsure:
-            right = corrected_line([read.word, appid])
-        case History(str(env)) if env in unsure:
-            right = corrected_line([read.word])
-        case _:
-            return read
-    return Misread(NotAnEnv(unsure[env]), _received(text), right)
 
 
 def _exact(words: list[str], options: Options) -> Share | None:

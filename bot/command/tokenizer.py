@@ -7,8 +7,8 @@ characters where plain ones were meant. Quoted text is kept as typed.
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 _QUOTES = {
     '"': '"”“„',
@@ -25,15 +25,13 @@ _QUOTES = {
 }
 _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
 _SPACES = ",;、。`"  # after NFKC, which maps the full-width comma and semicolon to these
-_DASHES = "‐‑‒–—―−"
-_PLAIN_DASHES = dict.fromkeys(map(ord, _DASHES), "-")
-LONG_DASHES = frozenset("–—―")
-"""What phones and documents make of two hyphens."""
+_LONG_DASHES = "–—―"  # phones and documents make them of two hyphens
+_PLAIN_SHORT_DASHES = dict.fromkeys(map(ord, "‐‑‒−"), "-")
+_PLAIN_DASHES = _PLAIN_SHORT_DASHES | dict.fromkeys(map(ord, _LONG_DASHES), "-")
 _MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
 _SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
 # Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]*")
 # Bounded, because int() refuses numbers of thousands of digits.
 _ENTITY = re.compile(r"&#?\w{1,31};")
 
@@ -45,14 +43,10 @@ _MENTION = re.compile(r"<([@#!])([^|<>\s]+)(?:\|[^<>]*)?>")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word. A quoted one may contain spaces and is never an option.
-
-    `typed` is set if there is a long dash in the word: a hyphen in `text` may have been two.
-    """
+    """One word. A quoted one may contain spaces and is never an option."""
 
     text: str
     quoted: bool = False
-    typed: str = field(default="", compare=False)
 
 
 def tokenize(text: str) -> tuple[list[Word], bool]:
@@ -67,16 +61,6 @@ def tokenize_unquoted(text: str) -> list[str]:
     """Return the words of `text` with quotes ignored, to see the words inside an unclosed quote."""
     words, _ = _split(_without_markup(text).translate(_NO_QUOTES))
     return [word.text for word in words]
-
-
-def unsure_names(words: Iterable[Word]) -> dict[str, str]:
-    """Return the names in `words` in which a hyphen may have been two, each with the word as typed."""
-    return {
-        name: word.typed
-        for word in words
-        if word.typed
-        for name in {*_NAME.findall(word.text)} - {*_NAME.findall(word.typed)}
-    }
 
 
 def visible(text: str) -> str:
@@ -129,8 +113,7 @@ def _simple(char: str) -> str:
 def _word(part: str) -> list[Word]:
     """Return `part` as a word; nothing if only full stops are left of it."""
     plain = _plain_dashes(part)
-    unsure = not part.isascii() and LONG_DASHES.intersection(part)
-    return [Word(plain, typed=part if unsure else "")] if plain else []
+    return [Word(plain)] if plain else []
 
 
 def _until(pieces: Iterator[str], closing: str) -> str | None:
@@ -143,8 +126,22 @@ def _until(pieces: Iterator[str], closing: str) -> str | None:
     return None
 
 
+def plain_dashes(word: str) -> str:
+    """Return `word` with a hyphen in place of each dash."""
+    return word if word.isascii() else word.translate(_PLAIN_DASHES)
+
+
 def _plain_dashes(word: str) -> str:
-    """Replace long dashes: phones turn `--` into one, and copied ids contain non-breaking hyphens."""
-    if word and word[0] in "–—―":
-        word = "--" + word[1:].lstrip("-" + _DASHES)
-    return word.translate(_PLAIN_DASHES).rstrip(".")
+    """Replace dashes: phones turn `--` into a long one, and copied ids contain non-breaking hyphens.
+
+    A long one inside a name stays: `prod—1` may be `prod--1`, which is another env than `prod-1`.
+    """
+    if word.isascii():
+        return word.rstrip(".")
+    word = word.translate(_PLAIN_SHORT_DASHES)
+    if word[0] in _LONG_DASHES:
+        word = "--" + word[1:].lstrip("-" + _LONG_DASHES)
+    if word[0] == "-":
+        option, equals, value = word.partition("=")
+        word = plain_dashes(option) + equals + value
+    return word.rstrip(".")

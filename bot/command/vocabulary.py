@@ -22,7 +22,7 @@ from bot.command.grammar import (
     is_env,
 )
 from bot.command.mistake import NeverEnds, OnlyShares, UnclearReceiver, UnknownWord
-from bot.command.tokenizer import Word
+from bot.command.tokenizer import Word, plain_dashes
 
 _JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
@@ -117,7 +117,7 @@ def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
     """Return the appids in `words`, and the env if only one word can be it."""
     appids = [word.lower() for word in map(bare, words) if is_appid(word.lower())]
     envs = envs_in(words)
-    return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 else None
+    return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 and is_env(envs[0]) else None
 
 
 def envs_in(words: Sequence[str]) -> list[str]:
@@ -126,8 +126,8 @@ def envs_in(words: Sequence[str]) -> list[str]:
     In `prod_1 for release` no word is: the one that was meant is damaged.
     """
     plain = [*map(bare, words)]
-    found = [w for w in plain if is_env(w) and not meant_as_appid(w) and sense(w) is None]
-    if dashed := [word for word in found if "-" in word]:
+    found = [w for w in plain if meant_as_env(w) and not meant_as_appid(w) and sense(w) is None]
+    if dashed := [word for word in found if "-" in plain_dashes(word)]:
         return list(dict.fromkeys(dashed))
     before = takewhile(lambda word: word not in found, plain)
     return [] if any(map(_LIKE_AN_ENV.match, before)) else list(dict.fromkeys(found))
@@ -136,6 +136,11 @@ def envs_in(words: Sequence[str]) -> list[str]:
 def bare(word: str) -> str:
     """Return `word` without surrounding brackets, asterisks, quotation marks and punctuation."""
     return word.strip("<>()[]*_~!?:\"'“”„‘’")
+
+
+def meant_as_env(word: str) -> bool:
+    """Return whether `word` can be an env, if its long dashes are hyphens."""
+    return is_env(plain_dashes(word))
 
 
 def meant_as_appid(word: str) -> bool:

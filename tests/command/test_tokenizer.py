@@ -51,9 +51,6 @@ HYPHENS = {
     "hyphen": "\u2010",
     "non-breaking-hyphen": "\u2011",
     "figure-dash": "\u2012",
-    "en-dash": "\u2013",
-    "em-dash": "\u2014",
-    "horizontal-bar": "\u2015",
     "minus": "\u2212",
     "full-width-hyphen": "－",
     "small-hyphen": "﹣",
@@ -107,6 +104,14 @@ def test_invisible_characters_alone_are_not_a_word(char: str) -> None:
 @table(HYPHENS)
 def test_every_kind_of_hyphen_is_read_as_a_hyphen(char: str) -> None:
     assert plain(f"{A} prod{char}1") == PAIR
+
+
+@pytest.mark.parametrize("char", "–—―")
+def test_a_long_dash_inside_a_name_or_a_value_stays(char: str) -> None:
+    assert plain(f"prod{char}1 -{char}env{char}id=prod{char}1") == [
+        f"prod{char}1",
+        f"--env-id=prod{char}1",
+    ]
 
 
 @pytest.mark.parametrize("mark", "²₂ₐ①⒈½Ⅱªⓐ™🄰㏒№")
