@@ -71,6 +71,8 @@ def visible(text: str) -> str:
 
 
 def _without_markup(text: str) -> str:
+    if "<" not in text and "&" not in text:
+        return text
     plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     return _MENTION.sub(r"\1\2", _LINK.sub(lambda link: link[2] or link[1], plain))
 
@@ -105,6 +107,8 @@ def _simple(char: str) -> str:
 
     A footnote's mark or a sign such as ① stays: `prod-1²` would become another env, `prod-12`.
     """
+    if char.isascii():
+        return char
     is_mark = unicodedata.decomposition(char).startswith(_MARKS)
     stays = is_mark or unicodedata.category(char) in _SIGNS
     return char if stays else unicodedata.normalize("NFKC", char)
