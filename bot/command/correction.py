@@ -134,7 +134,8 @@ def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:
         case _ if len(envs := envs_in(others)) > 1:
             return MistakeError(WhichEnv(tuple(envs)), right)
         case _:
-            return MistakeError(ExtraWords(tuple(w for w in others if w not in envs)), right)
+            extra = [word for word in others if word not in envs]
+            return MistakeError(ExtraWords(tuple(extra or others[1:])), right)
 
 
 def wrong_name(words: Sequence[str], verb: str) -> MistakeError:

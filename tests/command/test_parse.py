@@ -343,6 +343,8 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     ("history Prod-1 a_b", ExtraWords(("a_b",)), "history Prod-1"),
     (f"{A} t1 prod-1", ExtraWords(("t1",)), f"{A} prod-1"),
     (f"{A} {B} prod-1 a_b", ExtraWords(("a_b",)), f"{A} {B} prod-1"),
+    (f"{A} prod-1\n{B} prod-1", ExtraWords(("prod-1",)), f"{A} {B} prod-1"),
+    (f"{A}/prod-1 {A}/prod-1", ExtraWords(("prod-1",)), f"{A} prod-1"),
     ("history prod-1 test", ExtraWords(("test",)), "history prod-1"),
     ("history prod-1 prod-1", ExtraWords(("prod-1",)), "history prod-1"),
     ("history of prod_1", NotAnEnv("prod_1"), "history"),
@@ -718,6 +720,7 @@ def check_form(read: Command | Misread) -> None:
             assert about is None or is_appid(about) or is_env(about)
         case Misread(mistake):
             assert isinstance(mistake, Mistake)
+            assert not isinstance(mistake, ExtraWords | WhichEnv) or mistake.words
         case OpenForm() | Help() | Whoami():
             pass
         case _:
