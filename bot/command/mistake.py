@@ -41,7 +41,7 @@ class Swapped:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Ids joined by a sign, or behind their names."""
+    """Ids joined by a sign, behind their names, or inside one pair of quotation marks."""
 
 
 @dataclass(frozen=True, slots=True)

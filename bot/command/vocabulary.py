@@ -39,16 +39,15 @@ _KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
 
 
 def taken_apart(words: Sequence[Word]) -> list[Word]:
-    """Return `words` with ids that are joined or named (`A/prod-1`, `appid=A env=prod-1`) as words of their own; a reason stays."""
+    """Return `words` with ids that are joined, named or quoted (`A/prod-1`, `appid=A env=prod-1`, `"A prod-1"`) as words of their own; a reason stays."""
     before = list(takewhile(lambda word: not names_reason(word.text), words))
     parts = [part for word in before for part in _ids_in(word)]
     return [*parts, *words[len(before) :]]
 
 
 def _ids_in(word: Word) -> list[Word]:
-    if word.quoted or not _JOINTS.search(word.text):
-        return [word]
-    parts = [bare(part) for part in _JOINTS.split(word.text.lstrip("-"))]
+    split = word.text.split() if word.quoted else _JOINTS.split(word.text.lstrip("-"))
+    parts = [bare(part) for part in split]
     ids = [part for part in parts if part.lower() not in _NAMES]
     kinds = "".join(
         "a" if is_appid(part.lower()) else "e" if envs_in([part]) else "?" for part in ids

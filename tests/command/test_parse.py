@@ -344,6 +344,7 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"{A} t1 prod-1", ExtraWords(("t1",)), f"{A} prod-1"),
     (f"{A} {B} prod-1 a_b", ExtraWords(("a_b",)), f"{A} {B} prod-1"),
     (f"{A} prod-1\n{B} prod-1", ExtraWords(("prod-1",)), f"{A} {B} prod-1"),
+    (f"“{A} prod-1”", Joined(), f"{A} prod-1"),
     (f"{A}/prod-1 {A}/prod-1", ExtraWords(("prod-1",)), f"{A} prod-1"),
     ("history prod-1 test", ExtraWords(("test",)), "history prod-1"),
     ("history prod-1 prod-1", ExtraWords(("prod-1",)), "history prod-1"),
