@@ -86,37 +86,36 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
 
 
 def _rule_problems(file: File) -> Iterator[Problem]:
-    """Yield the problems that involve several fields: nobody named, contradictions, duplicate names."""
+    """Yield the problems that involve several fields, with their places; names must differ."""
     names: set[str] = set()
     for number, rule in enumerate(file.rule, 1):
-        place = _place_of_rule(number, rule.name)
-        people = [*(rule.users or []), *(rule.groups or [])]
-        if not people and (
-            rule.effect is not Effect.DENY or rule.users is not None or rule.groups is not None
-        ):
-            fix = 'Add users or groups, or users = ["*"] for everyone.'
-            yield Problem(f"{place}: nobody is named", fix)
-        if rule.effect is Effect.APPROVE and not (
-            rule.approvers and (rule.approvers.users or rule.approvers.groups)
-        ):
-            found = f"{place}: it asks for approval, but nobody can give it"
-            yield Problem(found, "Add approvers with users or groups.")
-        if rule.effect is Effect.APPROVE and not rule.name:
-            found = f"{place}: what waits for an approval is known by its rule's name"
-            yield Problem(found, 'Add name = "…".')
-        if rule.effect is not Effect.APPROVE and rule.approvers:
-            found = f'{place}: approvers go with effect = "approve" only'
-            yield Problem(found, "Change the effect or remove them.")
-        if rule.effect is not Effect.APPROVE and rule.self_approval:
-            found = f'{place}: self_approval goes with effect = "approve" only'
-            yield Problem(found, "Change the effect or remove it.")
-        if rule.effect is Effect.DENY and (rule.confirm or rule.guests):
-            found = f'{place}: confirm and guests mean nothing with effect = "deny"'
-            yield Problem(found, "Remove them.")
+        problems = [*_contradictions(rule)]
         if rule.called(number) in names:
             fix = "Give each rule its own, so that answers are clear."
-            yield Problem(f"{place}: another rule has this name", fix)
+            problems.append(Problem("another rule has this name", fix))
         names.add(rule.called(number))
+        yield from (problem.at(_place_of_rule(number, rule.name)) for problem in problems)
+
+
+def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
+    approves, denies = rule.effect is Effect.APPROVE, rule.effect is Effect.DENY
+    left_out = rule.users is None and rule.groups is None
+    if not (rule.users or rule.groups or (denies and left_out)):
+        yield Problem("nobody is named", 'Add users or groups, or users = ["*"] for everyone.')
+    if approves and not (rule.approvers and (rule.approvers.users or rule.approvers.groups)):
+        found = "it asks for approval, but nobody can give it"
+        yield Problem(found, "Add approvers with users or groups.")
+    if approves and not rule.name:
+        found = "what waits for an approval is known by its rule's name"
+        yield Problem(found, 'Add name = "…".')
+    if rule.approvers and not approves:
+        found = 'approvers go with effect = "approve" only'
+        yield Problem(found, "Change the effect or remove them.")
+    if rule.self_approval and not approves:
+        found = 'self_approval goes with effect = "approve" only'
+        yield Problem(found, "Change the effect or remove it.")
+    if denies and (rule.confirm or rule.guests):
+        yield Problem('confirm and guests mean nothing with effect = "deny"', "Remove them.")
 
 
 def _place_of_rule(number: int, name: str | None) -> str:
