@@ -25,7 +25,7 @@ from bot.ledger.seal import Seal
 from bot.ledger.statements import ASKED_BY, compared
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
-from bot.runtime.observers import Transacted, no_op
+from bot.runtime.observers import Transacted
 
 _r = requests.c
 
@@ -68,7 +68,7 @@ class Ledger(Operations):
         holder: str,
         lease: float = LEASE,
         listeners: Sequence[EventListener] = (),
-        transacted: Transacted = no_op,
+        transacted: Transacted | None = None,
         *,
         clock: Callable[[], float] = since_boot,
     ) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
 from bot.ledger.events import HAPPENED, Event, EventListener, Happened
-from bot.runtime.observers import Transacted, no_op
+from bot.runtime.observers import Transacted
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Writer:
         engine: Engine,
         patience: float = PATIENCE,
         listeners: Sequence[EventListener] = (),
-        transacted: Transacted = no_op,
+        transacted: Transacted | None = None,
     ) -> None:
         self._engine = engine
         self._transacted = transacted
@@ -238,9 +238,10 @@ class Writer:
 
         with suppress(RuntimeError):  # the loop is closed
             waiting[0][1].get_loop().call_soon_threadsafe(resolve_all)
-        now = time.monotonic()
-        for job, _ in waiting:
-            self._transacted(now - job.since, error is None)
+        if transacted := self._transacted:
+            now = time.monotonic()
+            for job, _ in waiting:
+                transacted(now - job.since, error is None)
 
     def _disconnect(self) -> None:
         """Return the connection to the pool, which replaces a broken one."""

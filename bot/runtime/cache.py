@@ -110,9 +110,9 @@ class SingleFlight(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[T]):
-    """A value, with the times on the cache's clock from which it is refreshed and from which it has expired."""
+    """A value, as a done future, with the times on the cache's clock from which it is refreshed and has expired."""
 
-    value: T
+    value: asyncio.Future[T]
     stale_at: float
     expires: float
 
@@ -145,9 +145,7 @@ class Cache(Generic[T]):
             return self.prefetch(key)
         if now >= kept.stale_at:
             self.prefetch(key)
-        good = asyncio.get_running_loop().create_future()
-        good.set_result(kept.value)
-        return good
+        return kept.value
 
     def reread(self, key: str) -> asyncio.Future[T]:
         """Return a future of a value read after this call: neither cached nor from a read that is already running."""
@@ -175,5 +173,7 @@ class Cache(Generic[T]):
             return value
         if len(self._kept) >= self._most:
             self._kept.clear()
-        self._kept[key] = _Kept(value, now + seconds / 2, now + seconds)
+        good = asyncio.get_running_loop().create_future()
+        good.set_result(value)
+        self._kept[key] = _Kept(good, now + seconds / 2, now + seconds)
         return value

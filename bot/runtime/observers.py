@@ -33,7 +33,7 @@ Transacted = Callable[[float, bool], None]
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """All observers of the bot. Each returns at once and never raises; the default does nothing.
+    """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 
     `connected` and `disconnected` report Socket Mode, the latter with Slack's reason; `reloaded` gets whether a changed policy
     file was accepted, `lagged` by how many seconds the loop was late.
@@ -41,12 +41,12 @@ class Observers:
 
     acked: Acked = no_op
     unheard: Unheard = no_op
-    called_slack: CalledSlack = no_op
+    called_slack: CalledSlack | None = None
     connected: Callable[[], None] = no_op
     disconnected: Callable[[str], None] = no_op
     called_wechat: CalledWeChat = no_op
     refused: RefusedPost = no_op
     renewed: Renewed = no_op
-    transacted: Transacted = no_op
+    transacted: Transacted | None = None
     reloaded: Callable[[bool], None] = no_op
     lagged: Callable[[float], None] = no_op

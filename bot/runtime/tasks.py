@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Coroutine
+from contextvars import ContextVar, Token
 
 _LAST_MOMENT = 2.0  # seconds for cancelled tasks to end
 
@@ -69,14 +68,19 @@ class Tasks:
             _log.error("unforeseen error", exc_info=error)
 
 
-@contextmanager
-def log_request(request_id: str) -> Iterator[None]:
-    """Add this request's id to all log records of the context; an empty id adds none."""
-    before = _REQUEST.set(request_id or None)
-    try:
-        yield
-    finally:
-        _REQUEST.reset(before)
+class log_request:  # noqa: N801  # as contextlib's suppress
+    """Adds this request's id to all log records of the context; an empty id adds none."""
+
+    _before: Token[str | None]
+
+    def __init__(self, request_id: str) -> None:
+        self._request_id = request_id or None
+
+    def __enter__(self) -> None:
+        self._before = _REQUEST.set(self._request_id)
+
+    def __exit__(self, *_: object) -> None:
+        _REQUEST.reset(self._before)
 
 
 def current_request_id() -> str | None:

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 # Seconds that a step waits at most: the ack itself may be waiting for Slack or the ledger.
 _LONGEST = 0.1
@@ -11,6 +9,8 @@ _LONGEST = 0.1
 
 class AcksFirst:
     """Makes background work wait between its steps while an ack is pending, for a bounded time.
+
+    An ack is pending while this context is open; several may be.
 
     Otherwise, each time an ack's handler yields, the loop would run all other ready tasks first, so an ack would wait for
     the work of everybody who sent a command just before.
@@ -21,15 +21,12 @@ class AcksFirst:
         self._waiting = deque[asyncio.Future[None]]()
         self._scheduled = False
 
-    @contextmanager
-    def pending(self) -> Iterator[None]:
-        """Count an ack as pending while the context is open."""
+    def __enter__(self) -> None:
         self._acks += 1
-        try:
-            yield
-        finally:
-            self._acks -= 1
-            self._schedule()
+
+    def __exit__(self, *_: object) -> None:
+        self._acks -= 1
+        self._schedule()
 
     async def step(self) -> None:
         """Wait until the next step of background work may run: in FIFO order, one per iteration of the loop."""

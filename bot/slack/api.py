@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.runtime.fast_json import encode, object_in
-from bot.runtime.observers import CalledSlack, no_op
+from bot.runtime.observers import CalledSlack
 from bot.settings.slack import SlackSettings
 from bot.workflow.ports import AwayError
 
@@ -79,10 +79,10 @@ BAD_TOKEN = {
 """The errors that mean a bad token."""
 
 
-_Send = Callable[[], AbstractAsyncContextManager[aiohttp.ClientResponse]]
-_Post = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
-_Read = Callable[[int, Mapping[str, str], bytes], Result]
-"""Reads a response's status, headers and body."""
+_Send = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
+_Json = Mapping[str, object]
+_Read = Callable[[int, Mapping[str, str], bytes, _Json | None], Result]
+"""Reads a response's status, headers and body, and the object in that, if any."""
 
 
 def web_client(
@@ -107,7 +107,7 @@ class SlackApi:
         self,
         client: AsyncWebClient,
         sleep: Callable[[float], Awaitable[None]],
-        called: CalledSlack = no_op,
+        called: CalledSlack | None = None,
     ) -> None:
         if client.session is None:
             raise ValueError("the client has no session")
@@ -131,7 +131,7 @@ class SlackApi:
             for name, value in arguments.items()
         }
         get = partial(self._get_signed, self._base_url + method, params=query)
-        return await self._call(method, get, _read, patience)
+        return await self._call(method, partial(_once, get, None, _read), patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
@@ -144,33 +144,37 @@ class SlackApi:
         return await self._post(RESPONSE_URL, post, body, _read_response_url, patience)
 
     async def _post(
-        self, name: str, post: _Post, body: Mapping[str, object], read: _Read, patience: float
+        self, name: str, post: _Send, body: _Json, read: _Read, patience: float
     ) -> Result:
         """Post a body; a message whose blocks Slack refuses is sent as its text, which says the same, without buttons."""
-        result = await self._call(name, partial(post, data=encode(body)), read, patience)
+        result = await self._call(name, partial(_once, post, body, read), patience)
         if isinstance(result, Refused) and result.error in _BAD_BLOCKS and body.get("text"):
             why = {"method": name, "reason": result.error}
             _log.error("a message is sent as its text, since Slack refuses its blocks", extra=why)
             plain = {key: value for key, value in body.items() if key != "blocks"}
-            result = await self._call(name, partial(post, data=encode(plain)), read, patience)
+            result = await self._call(name, partial(_once, post, plain, read), patience)
         return result
 
-    async def _call(self, name: str, send: _Send, read: _Read, patience: float) -> Result:
+    async def _call(
+        self, name: str, once: Callable[[], Awaitable[Result]], patience: float
+    ) -> Result:
         while True:
-            result = await _once(send, read)
+            result = await once()
             wait = retry_after(result)
             _log.debug("called Slack", extra={"method": name, "result": result.label})
-            self._called(name, result.label)
+            if self._called:
+                self._called(name, result.label)
             if wait is None or wait > patience:
                 return result
             patience -= wait
             await self._sleep(wait)
 
 
-async def _once(send: _Send, read: _Read) -> Result:
+async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
     try:
-        async with send() as response:
-            return read(response.status, response.headers, await response.read())
+        async with send(data=None if body is None else encode(body)) as response:
+            raw = await response.read()
+            return read(response.status, response.headers, raw, object_in(raw))
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
         return Refused(NOT_SENT)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -199,9 +203,9 @@ def away_error(no: Refused | Doubtful) -> AwayError:
     return AwayError(why, retry_after(no) or 0.0)
 
 
-def _read(status: int, headers: Mapping[str, str], body: bytes) -> Result:
+def _read(status: int, headers: Mapping[str, str], _body: bytes, found: _Json | None) -> Result:
     """Read the response of a method."""
-    data = object_in(body) or {}
+    data = found or {}
     if status == _OK and data.get("ok"):
         granted = headers.get("x-oauth-scopes")
         scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
@@ -221,7 +225,9 @@ def _pointers(data: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(str(each.get("pointer")) for each in listed if isinstance(each, dict))
 
 
-def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> Result:
+def _read_response_url(
+    status: int, headers: Mapping[str, str], body: bytes, data: _Json | None
+) -> Result:
     """Read the response of a response_url, a plain “ok”; any other page, such as a proxy's, is not Slack's."""
     if status == _TOO_MANY:
         return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
@@ -231,7 +237,6 @@ def _read_response_url(status: int, headers: Mapping[str, str], body: bytes) -> 
         return Refused(body[:80].decode(errors="replace") or f"HTTP {status}")
     if body.strip() in {b"", b"ok"}:
         return Answered({})
-    data = object_in(body)
     if data is None:
         return Doubtful(NOT_FROM_SLACK)
     return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_FROM_SLACK))

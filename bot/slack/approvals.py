@@ -13,7 +13,7 @@ from bot.messages.blocks import message
 from bot.messages.notices import NoThread, replacing
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
-from bot.slack.channels import Channels, is_direct
+from bot.slack.channels import DIRECT, Channels
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
@@ -132,7 +132,7 @@ class ApproverMessages:
     async def _all_asked(self, entry: Entry) -> list[Posted]:
         """Return the posted question, which may not be recorded because of a crash or an error of Slack's."""
         request, known = entry.request, read_ref(entry.asked)
-        if known and not is_direct(known[0].channel):
+        if known and not known[0].channel.startswith(DIRECT):
             return known  # the channel has only one
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:

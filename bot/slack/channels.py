@@ -7,7 +7,9 @@ from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
 from bot.slack.search import PATIENCE
 
-_DIRECT = ("D", "U", "W")  # a user id means the conversation with the bot
+DIRECT = ("D", "U", "W")
+"""What the ids of direct messages begin with; a user id means the conversation with the bot."""
+
 _GOOD_FOR, _BAD_FOR = 60.0, 5.0
 
 
@@ -20,7 +22,7 @@ class Channels:
 
     async def why_private(self, channel: str) -> NoThread | None:
         """Return why details may not be posted in `channel`; None if they may. Raises AwayError."""
-        if is_direct(channel):
+        if channel.startswith(DIRECT):
             return None
         why = await self._channels.get(channel)
         if isinstance(why, Refused | Doubtful):
@@ -47,11 +49,6 @@ class Channels:
                 return result, 0.0
             case _:
                 return NoThread.CANNOT_TELL, _BAD_FOR
-
-
-def is_direct(channel: str) -> bool:
-    """Tell whether it is a direct message, with the bot or between people."""
-    return channel.startswith(_DIRECT)
 
 
 def is_shared_outside(channel: Mapping[str, object]) -> bool:

@@ -65,8 +65,7 @@ class Directory:
         self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
     ) -> Person | Unreadable:
         """Return one person, as `several` does."""
-        known = await self.several(team_id, [user_id], groups, fresh=fresh)
-        return known[user_id]
+        return (await self.several(team_id, [user_id], groups, fresh=fresh))[user_id]
 
     async def several(
         self, team_id: str, user_ids: Sequence[str], groups: frozenset[str], *, fresh: bool = False
@@ -77,23 +76,20 @@ class Directory:
         """
         if team_id != self._team_id:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
-        all_groups = (
-            [self._groups.reread(_ALL) if fresh else self._groups.get(_ALL)] if groups else []
-        )
-        read = self._people.reread if fresh else self._people.get
-        people = dict(zip(user_ids, map(read, user_ids), strict=True))
-        reading: list[_Reading] = [*people.values(), *all_groups]
-        if not all(each.done() for each in reading):
-            await asyncio.wait(reading, timeout=self._deadline)
-        if not all(each.done() for each in all_groups):
+        read = Cache.reread if fresh else Cache.get
+        told = read(self._groups, _ALL) if groups else None
+        people = {user_id: read(self._people, user_id) for user_id in user_ids}
+        reading: list[_Reading] = [*people.values(), *filter(None, [told])]
+        if pending := [each for each in reading if not each.done()]:
+            await asyncio.wait(pending, timeout=self._deadline)
+        if told and not told.done():
             return dict.fromkeys(people, Unreadable.SLACK_DOWN)
-        told = all_groups[0].result() if all_groups else {}
-        members = {name: _members_of(told, name) for name in sorted(groups)}
+        members = told.result() if told else {}
         return {
-            user_id: _person(team_id, user_id, user.result(), members)
-            if user.done()
+            user_id: _person(team_id, user_id, found.result(), groups, members)
+            if found.done()
             else Unreadable.SLACK_DOWN
-            for user_id, user in people.items()
+            for user_id, found in people.items()
         }
 
     async def has_approver(self, rule: Rule, requester_id: str) -> bool:
@@ -110,26 +106,24 @@ class Directory:
 
         Raises AwayError while Slack does not answer who is in their groups.
         """
-        if rule.approvers.groups and await self._groups.get(_ALL) in _AWAY:
+        if await self._told(rule) in _AWAY:
             raise AwayError("the members of groups are not told")
         named, _ = await self._named_in(rule, requester_id)
         return await self._first_able(named, most)
 
     async def lacks_groups(self, rule: Rule) -> bool:
         """Tell whether the bot lacks the scope to read who is in the groups of a rule's approvers."""
-        if not rule.approvers.groups:
-            return False
-        return await self._groups.get(_ALL) is Unreadable.MISSING_SCOPE
+        return await self._told(rule) is Unreadable.MISSING_SCOPE
+
+    async def _told(self, rule: Rule) -> Groups:
+        """Return all groups if a rule names groups of approvers, else none."""
+        return await self._groups.get(_ALL) if rule.approvers.groups else {}
 
     async def _first_able(self, user_ids: Sequence[str], most: int) -> list[str]:
-        """Return the first `most` users who are members; those whom Slack does not tell of count as such."""
+        """Return the first `most` users who may be members."""
         able = list[str]()
         for user_id in user_ids:
-            found = await self._people.get(user_id)
-            standing = None if isinstance(found, Unreadable) else found.standing
-            if standing is Standing.MEMBER or (
-                standing is None and found is not Unreadable.NOT_FOUND
-            ):
+            if _may_be_member(await self._people.get(user_id)):
                 able.append(user_id)
             if len(able) == most:
                 break
@@ -138,7 +132,7 @@ class Directory:
     async def _named_in(self, rule: Rule, requester_id: str) -> tuple[list[str], bool]:
         """Return the user ids that a rule names as approvers of a request, and whether there may be more."""
         approvers = rule.approvers
-        groups = await self._groups.get(_ALL) if approvers.groups else {}
+        groups = await self._told(rule)
         members = [_members_of(groups, name) for name in approvers.groups]
         in_doubt = ANYONE in approvers.users or any(isinstance(m, Unreadable) for m in members)
         named = set(approvers.users).union(*(m for m in members if not isinstance(m, Unreadable)))
@@ -178,18 +172,27 @@ def _person(
     team_id: str,
     user_id: str,
     found: Profile | Unreadable,
-    members: Mapping[str, frozenset[str] | Unreadable],
+    groups: frozenset[str],
+    told: Groups,
 ) -> Person | Unreadable:
-    """Return who this is by what Slack told of them, and of the groups that the policy names."""
+    """Return who this is by what Slack told of them and of all groups, with those of `groups` that hold them."""
     if isinstance(found, Unreadable):
         return found
-    unreadable = {name: users for name, users in members.items() if isinstance(users, Unreadable)}
-    held = frozenset(
-        name
-        for name, users in members.items()
-        if not isinstance(users, Unreadable) and user_id in users
-    )
-    return Person(team_id, user_id, found.standing, held, unreadable, found.language)
+    held, unreadable = set[str](), dict[str, Unreadable]()
+    for name in sorted(groups):
+        users = _members_of(told, name)
+        if isinstance(users, Unreadable):
+            unreadable[name] = users
+        elif user_id in users:
+            held.add(name)
+    return Person(team_id, user_id, found.standing, frozenset(held), unreadable, found.language)
+
+
+def _may_be_member(found: Profile | Unreadable) -> bool:
+    """Tell whether somebody is a member, or Slack does not say what they are."""
+    if isinstance(found, Profile):
+        return found.standing is Standing.MEMBER
+    return found is not Unreadable.NOT_FOUND
 
 
 def _is_rate_limited(found: object) -> bool:

@@ -99,7 +99,7 @@ class Homes:
 
     def _show_anew(self, wanted: Callable[[_Viewer], bool]) -> None:
         stale = False
-        for _, viewer in self._lately():
+        for viewer in self._lately():
             if viewer.stale or wanted(viewer):  # a stale page need not be checked again
                 viewer.stale = stale = True
         if stale and not self._refreshing:
@@ -128,21 +128,21 @@ class Homes:
             self._viewers.popitem(last=False)
         self._tasks.start(self._show(viewer))
 
-    def _lately(self) -> list[tuple[tuple[str, str], _Viewer]]:
+    def _lately(self) -> list[_Viewer]:
         """Drop viewers who opened their page too long ago, and return the others."""
         while self._viewers:
             key, oldest = next(iter(self._viewers.items()))
             if self._clock() - oldest.opened <= LATELY:
                 break
             del self._viewers[key]
-        return [*self._viewers.items()]
+        return [*self._viewers.values()]
 
     async def _refresh(self) -> None:
         """Publish stale pages, in rounds, until none is left."""
         try:
-            while any(viewer.stale for _, viewer in self._lately()):
+            while any(viewer.stale for viewer in self._lately()):
                 await self._sleep(self._pause)
-                for _, viewer in self._lately():
+                for viewer in self._lately():
                     if viewer.stale:
                         await self._show(viewer)
                         await self._sleep(self._gap)

@@ -112,7 +112,7 @@ class App:
 
     async def answer(self, body: dict[str, Any]) -> str:
         """Return the ack of a payload, as JSON; empty if it says nothing."""
-        with self._acks.pending():
+        with self._acks:
             try:
                 if body.get("command") == SLASH_COMMAND:  # without Bolt, which took a seventh of it
                     said = await self._commands.answer(body)

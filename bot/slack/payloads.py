@@ -27,7 +27,7 @@ def text_if_any(body: Body, *path: str) -> str:
     for key in path:
         if held is None:
             return ""
-        if not isinstance(held, Mapping):
+        if not isinstance(held, dict):
             raise TypeError(f"{'.'.join(path)} cannot be")
         held = held.get(key)
     if held is not None and not isinstance(held, str):

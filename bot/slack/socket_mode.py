@@ -1,12 +1,12 @@
 """Socket Mode: passes each envelope to the app, and sends the ack."""
 
+import json
 import logging
 import time
 from copy import copy
 from functools import partial
 
 from bot.runtime.clock import sleep
-from bot.runtime.fast_json import encode
 from bot.runtime.observers import Acked, Observers
 from bot.slack.api import SlackApi
 from bot.slack.listeners import App
@@ -36,7 +36,7 @@ async def _take(app: App, acked: Acked, envelope: Envelope, send: Send) -> None:
     began, payload = time.monotonic(), envelope.get("payload")
     body = payload if isinstance(payload, dict) else {}
     said = await app.answer(body)
-    envelope_id = encode(envelope["envelope_id"]).decode()
+    envelope_id = json.dumps(envelope["envelope_id"])
     says = f',"payload":{said}' if said else ""
     if await send(f'{{"envelope_id":{envelope_id}{says}}}'):
         acked(body, time.monotonic() - began)

@@ -18,7 +18,7 @@ from bot.messages.notices import NoThread, replacing, unconfirmed
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
 from bot.slack.api import Doubtful, Refused, SlackApi
-from bot.slack.channels import Channels, is_direct
+from bot.slack.channels import DIRECT, Channels
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
@@ -122,7 +122,7 @@ class Threads:
         None for a private place, and for a direct message that is not the reader's `own`.
         """
         messages = read_ref(ref)
-        if len(messages) != 1 or (is_direct(messages[0].channel) and not own):
+        if len(messages) != 1 or (messages[0].channel.startswith(DIRECT) and not own):
             return None
         return link_to(self._workspace_url, *messages)
 
@@ -174,7 +174,7 @@ class Threads:
     def _words_in(self, channel: str, request: Request) -> Words:
         """Return the words for all who read there: in a direct message that is the requester alone."""
         languages = self._languages
-        return languages.of[request.language] if is_direct(channel) else languages.channel
+        return languages.of[request.language] if channel.startswith(DIRECT) else languages.channel
 
 
 async def list_appids(
@@ -199,8 +199,8 @@ def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
     """Read why chat.postMessage refused; a conversation without the bot is hidden as channel_not_found."""
     match no:
         case Refused("not_in_channel" | "channel_not_found"):
-            origin = request.origin
-            between_people = is_direct(origin.channel_id) or origin.channel_name.startswith("mpdm-")
+            channel, name = request.origin.channel_id, request.origin.channel_name
+            between_people = channel.startswith(DIRECT) or name.startswith("mpdm-")
             return NoThread.DIRECT if between_people else NoThread.NOT_INVITED
         case Refused("is_archived"):
             return NoThread.ARCHIVED

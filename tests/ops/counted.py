@@ -24,6 +24,7 @@ def exercised() -> Metrics:
     metrics = Metrics("1.2.3")
     observers = metrics.observers
     observers.acked({"command": "/share-env"}, 0.01)
+    assert observers.called_slack
     observers.called_slack("auth.test", "ok")
     observers.unheard({"command": "/another"})
     observers.connected()
@@ -32,6 +33,7 @@ def exercised() -> Metrics:
     observers.renewed("owner", "renewed")
     observers.renewed("platform", "no-ticket")
     observers.refused("/slack/events", NotFromSlack.SIGNATURE)
+    assert observers.transacted
     observers.transacted(0.01, False)  # noqa: FBT003  # observers are called with positions
     observers.reloaded(True)  # noqa: FBT003  # observers are called with positions
     observers.lagged(0.0)

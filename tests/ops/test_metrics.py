@@ -121,6 +121,7 @@ def test_no_value_from_outside_becomes_a_label(
 ) -> None:
     metrics = Metrics("1")
     tell = metrics.observers
+    assert tell.called_slack
     for one, other, kind, detail, outcome in words:
         tell.acked({"type": one}, 0.1)
         tell.unheard({"type": one})

@@ -38,14 +38,14 @@ def assert_starts_at_once(acks: AcksFirst) -> None:
 
 async def test_without_a_pending_ack_a_step_starts_at_once(acks: AcksFirst) -> None:
     assert_starts_at_once(acks)
-    with acks.pending():
+    with acks:
         pass
     assert_starts_at_once(acks)
 
 
 async def test_while_an_ack_is_pending_every_step_waits(acks: AcksFirst) -> None:
-    with acks.pending():
-        with acks.pending():
+    with acks:
+        with acks:
             started, tasks = start_steps(acks, 3)
             await pass_turns(9)
         await pass_turns(9)
@@ -55,7 +55,7 @@ async def test_while_an_ack_is_pending_every_step_waits(acks: AcksFirst) -> None
 
 
 async def test_after_the_ack_one_step_starts_at_each_turn_of_the_loop(acks: AcksFirst) -> None:
-    with acks.pending(), acks.pending():
+    with acks, acks:
         started, tasks = start_steps(acks, 3)
         await pass_turns(1)
     per_turn = []
@@ -68,7 +68,7 @@ async def test_after_the_ack_one_step_starts_at_each_turn_of_the_loop(acks: Acks
 
 
 async def test_a_step_that_comes_while_others_wait_goes_behind_them(acks: AcksFirst) -> None:
-    with acks.pending():
+    with acks:
         started, _ = start_steps(acks, 3)
         await pass_turns(1)
     await acks.step()
@@ -76,12 +76,12 @@ async def test_a_step_that_comes_while_others_wait_goes_behind_them(acks: AcksFi
 
 
 async def test_an_ack_that_comes_between_steps_goes_first(acks: AcksFirst) -> None:
-    with acks.pending():
+    with acks:
         started, tasks = start_steps(acks, 3)
         await pass_turns(1)
     while not started:
         await pass_turns(1)
-    with acks.pending():
+    with acks:
         await pass_turns(2)  # a step that already has its turn starts
         before = len(started)
         await pass_turns(9)
@@ -91,7 +91,7 @@ async def test_an_ack_that_comes_between_steps_goes_first(acks: AcksFirst) -> No
 
 
 async def test_a_cancelled_step_does_not_use_up_a_turn(acks: AcksFirst) -> None:
-    with acks.pending():
+    with acks:
         started, (first, second) = start_steps(acks, 2)
         await pass_turns(1)
         first.cancel()
@@ -104,7 +104,7 @@ async def test_a_cancelled_step_does_not_use_up_a_turn(acks: AcksFirst) -> None:
 async def test_a_step_waits_for_a_limited_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.runtime.turns._LONGEST", 0.01)
     acks = AcksFirst()
-    with acks.pending():
+    with acks:
         started, tasks = start_steps(acks, 3)
         await asyncio.gather(*tasks)
         assert sorted(started) == [0, 1, 2]
@@ -117,6 +117,6 @@ async def test_a_step_waits_for_a_limited_time_only(monkeypatch: pytest.MonkeyPa
 
 
 async def test_an_ack_that_fails_is_no_longer_pending(acks: AcksFirst) -> None:
-    with suppress(ValueError), acks.pending():
+    with suppress(ValueError), acks:
         raise ValueError
     assert_starts_at_once(acks)

@@ -34,7 +34,7 @@ from bot.playground.loopback import Handler, cut
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
-from bot.slack.channels import Channels, is_direct
+from bot.slack.channels import DIRECT, Channels
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
 from bot.slack.thread import Thread, Threads
@@ -689,7 +689,9 @@ async def test_a_place_is_restored_from_its_stored_text(
 
 
 def test_a_user_id_stands_for_the_direct_messages_with_the_bot() -> None:
-    assert [is_direct(channel) for channel in ("D0BOT", "U0ANN", "W0ANN", "C0A", "G0A")] == [
+    assert [
+        channel.startswith(DIRECT) for channel in ("D0BOT", "U0ANN", "W0ANN", "C0A", "G0A")
+    ] == [
         *[True] * 3,
         *[False] * 2,
     ]
