@@ -1,12 +1,12 @@
 """What the approvers see: the question, its reminder, and what replaces it after the decision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bot.domain.click import Act
 from bot.domain.outcome import Cancelled, Expired, Finished, Outcome, Rejected
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
+from bot.messages.history import Line
 from bot.messages.outcomes import became, mark
 from bot.messages.request import FOR_GOOD, appids, in_channel, with_comment
 from bot.messages.words import (
@@ -24,18 +24,8 @@ _PAST = 3
 _LISTED = msgid("All of them are listed in the thread below.")
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierShare:
-    """An earlier request that shared the same env: how and when it ended (Unix seconds), and the URL of its thread."""
-
-    request: Request
-    outcome: Outcome | None
-    ended: float
-    link: str | None
-
-
 def question(
-    words: Words, request: Request, past: Sequence[EarlierShare], until: float, approvers: str
+    words: Words, request: Request, past: Sequence[Line], until: float, approvers: str
 ) -> Message:
     """Ask the approvers to decide.
 
@@ -52,17 +42,6 @@ def question(
         _before(words, past),
         choice(words, request),
         limits(words, request, until),
-    )
-
-
-def asked_directly(words: Words) -> Message:
-    """Tell an approver why the question came by direct message."""
-    return message(
-        small(
-            words(
-                "I ask approvers directly, since another organisation may be able to read their channel. The first decision counts."
-            )
-        )
     )
 
 
@@ -94,7 +73,7 @@ def details(words: Words, request: Request) -> str:
     return "\n".join(lines)
 
 
-def _before(words: Words, past: Sequence[EarlierShare]) -> str:
+def _before(words: Words, past: Sequence[Line]) -> str:
     if not past:
         return words("*I have not shared this env before.*")
     lines = [_earlier(words, earlier) for earlier in past[:_PAST]]
@@ -102,12 +81,12 @@ def _before(words: Words, past: Sequence[EarlierShare]) -> str:
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"
 
 
-def _earlier(words: Words, earlier: EarlierShare) -> str:
+def _earlier(words: Words, earlier: Line) -> str:
     say, receivers = words.about(earlier.request), how_many(words, earlier.request.receivers)
     if isinstance(earlier.outcome, Finished):
         count = earlier.outcome.tally.shared
         receivers = words.count("{count} mini program", "{count} mini programs", count)
-    shared = say("with {receivers} by {who}, {when}", receivers=receivers, when=when(earlier.ended))
+    shared = say("with {receivers} by {who}, {when}", receivers=receivers, when=when(earlier.at))
     return shared + (f" · <{earlier.link}|{say('thread')}>" if earlier.link else "")
 
 

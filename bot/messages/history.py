@@ -18,11 +18,14 @@ _LIST_ROOM = 2700  # characters of one section's 3000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One past request: its outcome, its time (Unix seconds), the URL of its thread; `waiting` for people."""
+    """One request in a list: its outcome, its time (Unix seconds), the URL of its thread; `waiting` for people.
+
+    The time is when it was made; of an earlier share, when it ended; of one to decide about, when it expires.
+    """
 
     request: Request
     outcome: Outcome | None
-    created: float
+    at: float
     link: str | None = None
     waiting: bool = False
 
@@ -120,7 +123,7 @@ def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     else:
         ended = words("🕓 waiting for approval or confirmation" if line.waiting else "⏳ under way")
     told = [
-        when(line.created),
+        when(line.at),
         ended,
         say("{env} with {receivers}"),
         "" if own else mention(request.origin.user_id),

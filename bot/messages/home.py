@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from bot.domain.click import Act
 from bot.domain.link import Link, LinkState
-from bot.domain.request import Request
 from bot.messages.approvals import choice, details, limits
 from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
@@ -25,15 +24,6 @@ _BROKEN = {
 
 
 @dataclass(frozen=True, slots=True)
-class ToDecide:
-    """A request that waits for a decision: when it expires (Unix seconds), and the URL of the question."""
-
-    request: Request
-    until: float
-    link: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Records:
     """One person's part of the ledger: their requests, those that wait for their decision, and the tokens.
 
@@ -41,7 +31,7 @@ class Records:
     """
 
     lines: Sequence[Line]
-    waiting: Sequence[ToDecide]
+    waiting: Sequence[Line]
     links: Sequence[LinkState] = ()
     stoppable: Sequence[Line] = ()
 
@@ -94,7 +84,7 @@ def _section(words: Words, title: str, told: Sequence[Message], total: int) -> M
     return sum([*told, rest], start=message(title))
 
 
-def _undecided(words: Words, waiting: ToDecide) -> Message:
+def _undecided(words: Words, waiting: Line) -> Message:
     request, link = waiting.request, waiting.link
     where = words("All of them are listed in <{link}|this thread>.", link=link) if link else ""
     brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
@@ -103,7 +93,7 @@ def _undecided(words: Words, waiting: ToDecide) -> Message:
         appids(request, where),
         details(words, brief),
         choice(words, request),
-        limits(words, request, waiting.until),
+        limits(words, request, waiting.at),
     )
 
 

@@ -145,11 +145,11 @@ def _shown(words: Words, value: object) -> str | int:
 
 
 def _unknown_option(words: Words, mistake: UnknownOption) -> Mrkdwn:
-    options = [code(each) for each in (mistake.option, *mistake.others)]
+    options = listed(words, [code(each) for each in (mistake.option, *mistake.others)])
     if mistake.others:
-        no = words("The options {options} do not exist.", options=listed(words, options))
+        no, nearest = words("The options {options} do not exist.", options=options), None
     else:
-        no = words(SENTENCES[UnknownOption], option=options[0])
-    if mistake.nearest and not mistake.others:
-        return sentences(words, no, words("Did you mean {nearest}?", nearest=code(mistake.nearest)))
+        no, nearest = words(SENTENCES[UnknownOption], option=options), mistake.nearest
+    if nearest:
+        return sentences(words, no, words("Did you mean {nearest}?", nearest=code(nearest)))
     return sentences(words, no, words("I know `--reason`, `--dry-run` and `--again`."))

@@ -79,19 +79,18 @@ def only_you(words: Words, begun: Message, why: NoThread) -> Message:
     return still + message(small(there))
 
 
-def elsewhere(words: Words, begun: Message) -> Message:
-    """Add to `begun` why it comes as a direct message."""
-    place = words("I could not answer where you asked, so the answer comes in this thread.")
-    return begun + message(small(place))
+class Note(Enum):
+    """What a message says about itself at its end; the value is the sentence."""
+
+    ELSEWHERE = msgid("I could not answer where you asked, so the answer comes in this thread.")
+    UNCONFIRMED = msgid("Slack did not confirm this answer at first, so you may see it twice.")
+    REPLACING = msgid("If there is another message about this request above, this one replaces it.")
+    """Of a message that may replace an earlier one, which the bot cannot find."""
+    ASKED_DIRECTLY = msgid(
+        "I ask approvers directly, since another organisation may be able to read their channel. The first decision counts."
+    )
 
 
-def unconfirmed(words: Words, answered: Message) -> Message:
-    """Add to an answer that it may arrive twice."""
-    twice = words("Slack did not confirm this answer at first, so you may see it twice.")
-    return answered + message(small(twice))
-
-
-def replacing(words: Words, under_way: Message) -> Message:
-    """Add to a parent message that it may replace an earlier one that the bot cannot find."""
-    note = words("If there is another message about this request above, this one replaces it.")
-    return under_way + message(small(note))
+def noted(words: Words, said: Message, note: Note) -> Message:
+    """Add a note to a message."""
+    return said + message(small(words(note.value)))

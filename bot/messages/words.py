@@ -39,6 +39,8 @@ def as_typed(text: str) -> str:
 
 def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
     """Return `text` as inline code, cut to `most` characters; backticks, which would end it, are replaced."""
+    if len(text) <= most and text.replace("-", "").isalnum():  # ids, which each ack has
+        return Mrkdwn(f"`{text}`")
     return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
 
 

@@ -8,9 +8,9 @@ from bot.domain.request import Request
 from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.messages import Message
-from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
-from bot.messages.blocks import message
-from bot.messages.notices import NoThread, replacing
+from bot.messages.approvals import decided, question, reminder
+from bot.messages.history import Line
+from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
 from bot.slack.channels import DIRECT, Channels
@@ -91,7 +91,7 @@ class ApproverMessages:
         if rule is None:
             raise NotAskedError(Trouble.RULE_CHANGED)
         before = [
-            EarlierShare(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
+            Line(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
             for e in past
         ]
         words, posted_questions = self._languages.channel, list[Posted]()
@@ -102,7 +102,7 @@ class ApproverMessages:
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
             asked = question(words, request, before, until, who)
-            asked += asked_directly(words) if direct else message()
+            asked = noted(words, asked, Note.ASKED_DIRECTLY) if direct else asked
             posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
             if posted:
                 await list_appids(self._posts, words, request, posted, look_since=look_since)
@@ -157,7 +157,7 @@ class ApproverMessages:
 
         None if Slack refuses it for good.
         """
-        again = partial(replacing, self._languages.channel, asked)
+        again = partial(noted, self._languages.channel, asked, Note.REPLACING)
         posted = await self._posts.post_at_least_once(
             channel, asked, again, mark, thread_ts, look_since=look_since
         )

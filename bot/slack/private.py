@@ -11,7 +11,7 @@ from bot.domain.request import Request
 from bot.messages import Message
 from bot.messages.blocks import as_response
 from bot.messages.endings import alone, answer, begun
-from bot.messages.notices import NoThread, elsewhere, only_you, replacing, unconfirmed
+from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.words import Words
 from bot.slack.api import (
     BAD_TOKEN,
@@ -60,9 +60,9 @@ class PrivatePlace:
         With `look_since` it may have been said before, which cannot be verified, so it says that it replaces that.
         """
         said = begun(self._words, request, waiting=waiting)
-        start, direct = only_you(self._words, said, why), elsewhere(self._words, said)
+        start, direct = only_you(self._words, said, why), noted(self._words, said, Note.ELSEWHERE)
         if look_since is not None:
-            start, direct = replacing(self._words, start), replacing(self._words, direct)
+            start, direct = (noted(self._words, each, Note.REPLACING) for each in (start, direct))
         responded = await self._respond(request, start)
         if isinstance(responded, Answered):
             return self
@@ -102,7 +102,7 @@ class PrivatePlace:
         """
         whole = answer(self._words, request, outcome, called_again=called_again, after=after)
         direct = alone(self._words, request, outcome, whole)
-        again = partial(unconfirmed, self._words, direct)
+        again = partial(noted, self._words, direct, Note.UNCONFIRMED)
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.post_at_least_once(
             user, direct, again, mark, look_since=look_since, corrects=called_again
@@ -121,7 +121,7 @@ class PrivatePlace:
             return Refused("no response_url")
         result = await self._api.respond(url, PATIENCE, as_response(message))
         if isinstance(result, Doubtful):
-            again = as_response(unconfirmed(self._words, message))
+            again = as_response(noted(self._words, message, Note.UNCONFIRMED))
             result = await self._api.respond(url, PATIENCE, again)
         return result
 

@@ -14,7 +14,7 @@ from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import endings
 from bot.messages.batches import progress
-from bot.messages.notices import NoThread, replacing, unconfirmed
+from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
 from bot.slack.api import Doubtful, Refused, SlackApi
@@ -74,7 +74,7 @@ class Thread:
             reply = await self._posts.find(channel, mark, look_since, thread)
         if isinstance(reply, Doubtful):
             # The reply cannot be verified, so the parent shows the answer too: an edit can be retried.
-            final += unconfirmed(words, whole)
+            final += noted(words, whole, Note.UNCONFIRMED)
         edited = await self._posts.edit(self._at, final)
         delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
         return delivered or await self._private(request).close(
@@ -159,7 +159,7 @@ class Threads:
         posted = await self._posts.post_at_least_once(
             origin.channel_id,
             said,
-            partial(replacing, words, said),
+            partial(noted, words, said, Note.REPLACING),
             request.id,
             thread,
             look_since=look_since,
@@ -185,7 +185,7 @@ async def list_appids(
     Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
     """
     for number, reply in enumerate(replies(words, request), 1):
-        mark, again = f"{request.id}-list-{number}", partial(replacing, words, reply)
+        mark, again = f"{request.id}-list-{number}", partial(noted, words, reply, Note.REPLACING)
         posted = await posts.post_at_least_once(
             thread.channel, reply, again, mark, thread.ts, look_since=look_since
         )

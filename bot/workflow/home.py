@@ -9,7 +9,8 @@ from bot.domain.link import LinkState
 from bot.domain.request import BEGUN, Request
 from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.messages import Message
-from bot.messages.home import LISTED, Records, ToDecide, home
+from bot.messages.history import Line
+from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
@@ -84,7 +85,9 @@ class Home:
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )
         decide = [
-            ToDecide(entry.request, entry.until or entry.created, self.link(entry.asked, own=True))
+            Line(
+                entry.request, None, entry.until or entry.created, self.link(entry.asked, own=True)
+            )
             for entry in waiting
         ]
         return Records(lines, decide, links, stop)

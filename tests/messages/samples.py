@@ -57,13 +57,12 @@ from bot.messages.history import (
 )
 from bot.messages.mistakes import misread
 from bot.messages.notices import (
+    Note,
     NoThread,
     broken,
-    elsewhere,
+    noted,
     only_you,
-    replacing,
     stopping,
-    unconfirmed,
     unknown_command,
 )
 from bot.messages.people import help_, whoami
@@ -458,9 +457,9 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         "private: with reason",
         only_you(words, parent(words, request(REASON), None), NoThread.NOT_INVITED),
     )
-    yield "direct", elsewhere(words, parent(words, request(), None))
-    yield "unconfirmed", unconfirmed(words, answer(words, request(), Shared()))
-    yield "replacing", replacing(words, parent(words, request(REASON), None))
+    yield "direct", noted(words, parent(words, request(), None), Note.ELSEWHERE)
+    yield "unconfirmed", noted(words, answer(words, request(), Shared()), Note.UNCONFIRMED)
+    yield "replacing", noted(words, parent(words, request(REASON), None), Note.REPLACING)
     yield from _histories(words)
     yield "stopping", stopping(words)
     yield "command-of-another-name", unknown_command(words, "/share-envs")
@@ -567,7 +566,9 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "reason in private": lambda words, text: only_you(
         words, parent(words, request(text), None), NoThread.CANNOT_TELL
     ),
-    "reason, replacing": lambda words, text: replacing(words, parent(words, request(text), None)),
+    "reason, replacing": lambda words, text: noted(
+        words, parent(words, request(text), None), Note.REPLACING
+    ),
     "under way": lambda words, word: under_way(words, _known(word), LINK),
     "reason, shared before": lambda words, text: shared_before(
         words, request(), NOW, None, text[:REASON_LIMIT]

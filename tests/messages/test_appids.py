@@ -16,7 +16,7 @@ from bot.messages.approvals import decided, question
 from bot.messages.blocks import TEXT_LIMIT
 from bot.messages.decisions import confirmation
 from bot.messages.modals import decision
-from bot.messages.notices import replacing
+from bot.messages.notices import Note, noted
 from bot.messages.request import all_appids, appids, replies
 from bot.messages.words import Words
 from bot.playground.loopback import Json
@@ -62,7 +62,7 @@ def test_messages_with_any_number_of_appids_are_valid_for_slack(words: Words, ma
     for said in (
         confirmation(words, asked, NOW),
         question(words, asked, [], NOW, ""),
-        *(replacing(words, reply) for reply in replies(words, asked)),
+        *(noted(words, reply, Note.REPLACING) for reply in replies(words, asked)),
     ):
         assert block_errors(blocks(said)) == []
         assert not too_long(blocks(said))
@@ -73,7 +73,7 @@ def test_messages_with_any_number_of_appids_are_valid_for_slack(words: Words, ma
 @given(many=SIZES)
 def test_the_texts_of_the_replies_have_all_appids(words: Words, many: int) -> None:
     asked = batch(many)
-    texts = "\n".join(replacing(words, reply).text for reply in replies(words, asked))
+    texts = "\n".join(noted(words, reply, Note.REPLACING).text for reply in replies(words, asked))
     assert found(texts) == (asked.appids if many > 10 else ())
 
 

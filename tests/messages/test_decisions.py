@@ -32,7 +32,7 @@ from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
+from bot.messages.approvals import decided, question, reminder
 from bot.messages.batches import progress
 from bot.messages.clicks import too_late
 from bot.messages.decisions import (
@@ -41,7 +41,9 @@ from bot.messages.decisions import (
     sent_to_approvers,
     waiting,
 )
+from bot.messages.history import Line
 from bot.messages.modals import decision, refusal, trouble
+from bot.messages.notices import Note, noted
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
 from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule, Unreadable
@@ -67,12 +69,10 @@ APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
 COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
 GUIDANCE = all_guidance()[0]
 PAST = [
-    EarlierShare(replace(ONE, id=f"past{n}"), Shared(), AT - n, None if n % 2 else "https://x/1")
+    Line(replace(ONE, id=f"past{n}"), Shared(), AT - n, None if n % 2 else "https://x/1")
     for n in range(5)
 ]
-BATCHES = [
-    EarlierShare(MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)
-]
+BATCHES = [Line(MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)]
 RULE = Rule(
     "four eyes",
     Effect.APPROVE,
@@ -169,7 +169,7 @@ def without_request(words: Words) -> dict[str, Message]:
     """Return every message that is about no particular request, by name."""
     return {
         "no approver": no_approver(words, RULE),
-        "asked directly": asked_directly(words),
+        "asked directly": noted(words, Message(()), Note.ASKED_DIRECTLY),
         "no such request": say.refused(words, say.NothingDone.NO_SUCH_REQUEST),
         "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER, ONE, (RULE,)),
         "own request": say.refused(words, say.NothingDone.OWN_REQUEST),

@@ -14,7 +14,7 @@ from bot.domain.request import Request
 from bot.guidance import for_code
 from bot.messages import Message
 from bot.messages.history import Line
-from bot.messages.home import LISTED, Records, ToDecide, home, view
+from bot.messages.home import LISTED, Records, home, view
 from bot.messages.words import Words
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.views import MAX_BYTES, view_errors
@@ -50,8 +50,8 @@ PAST = [
     line_of(6, Unknown(for_code(-1)), None),
 ]
 WAITING = [
-    ToDecide(request('release 12 & "hotfix" <3'), NOW, LINK),
-    ToDecide(request(), NOW + 3600, None),
+    Line(request('release 12 & "hotfix" <3'), None, NOW, LINK),
+    Line(request(), None, NOW + 3600, None),
 ]
 ALL = Records(PAST, WAITING, CHAINS["fresh"])
 
@@ -83,9 +83,9 @@ PAGES = {
         records=Records(
             (),
             [
-                ToDecide(batch(10), NOW, LINK),
-                ToDecide(batch(11), NOW, LINK),
-                ToDecide(batch(12), NOW, None),
+                Line(batch(10), None, NOW, LINK),
+                Line(batch(11), None, NOW, LINK),
+                Line(batch(12), None, NOW, None),
             ],
         )
     ),
@@ -103,7 +103,7 @@ PAGES = {
 FULL = page(
     records=Records(
         [line_of(2 * n, Shared()) for n in range(11)],
-        [ToDecide(request(), NOW, LINK)] * 12,
+        [Line(request(), None, NOW, LINK)] * 12,
         stoppable=[line_of(2 * n, None) for n in range(12)],
     )
 )
@@ -170,7 +170,7 @@ def test_hostile_texts_are_escaped_and_fit(words: Words, text: str) -> None:
     many = replace(asked, appid="", appids=(text,) * 50)
     records = Records(
         [Line(asked, None, NOW, LINK)] * 11,
-        [ToDecide(asked, NOW, LINK), ToDecide(many, NOW, LINK)] * 20,
+        [Line(asked, None, NOW, LINK), Line(many, None, NOW, LINK)] * 20,
         CHAINS["many owners"],
     )
     for rules in ((rule,) * 12, ()):

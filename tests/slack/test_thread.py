@@ -26,7 +26,7 @@ from bot.messages import Message as Text
 from bot.messages.batches import progress
 from bot.messages.decisions import waiting
 from bot.messages.endings import alone, answer, parent
-from bot.messages.notices import NoThread, elsewhere, only_you, replacing
+from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
@@ -736,7 +736,7 @@ async def test_a_new_parent_with_a_note_is_posted_if_the_history_cannot_be_read(
     request = request_of(slack)
     await opened(threads, request, look_since=0)
     [shown] = slack.parents(RELEASES)
-    assert shown.text == replacing(ENGLISH, parent(ENGLISH, request, None)).text
+    assert shown.text == noted(ENGLISH, parent(ENGLISH, request, None), Note.REPLACING).text
 
 
 @pytest.mark.parametrize("used", [False, True], ids=["response_url", "direct message"])
@@ -931,7 +931,7 @@ async def test_a_direct_message_says_that_a_request_waits_too(
     await use_up(http, request.origin.response_url)
     await opened(threads, request, waiting=True)
     [shown] = slack.parents("D0BOT")
-    assert shown.text == elsewhere(ENGLISH, waiting(ENGLISH, request)).text
+    assert shown.text == noted(ENGLISH, waiting(ENGLISH, request), Note.ELSEWHERE).text
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,15 @@ from bot.domain.request import Origin, Request
 from bot.guidance import Trouble, for_code, for_trouble
 from bot.messages import Message, clicks, endings
 from bot.messages.answers import accepted
-from bot.messages.approvals import EarlierShare, asked_directly, decided, question, reminder
+from bot.messages.approvals import decided, question, reminder
 from bot.messages.batches import progress
 from bot.messages.blocks import Block
 from bot.messages.decisions import confirmation, sent_to_approvers, waiting
 from bot.messages.history import Line, history, shared_before, under_way
-from bot.messages.home import Records, ToDecide, home, view
+from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
 from bot.messages.modals import decision, form, refusal, trouble
-from bot.messages.notices import NoThread, only_you
+from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.people import help_, whoami
 from bot.messages.request import replies
 from bot.messages.rulings import denied, dry_run, why
@@ -98,8 +98,8 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
     yield "waiting", waiting(words, _ONE)
     yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
-    asked = question(words, _MANY, [EarlierShare(_ONE, Shared(), _NOW, _LINK)], _NOW, f"<@{_USER}>")
-    yield "question", asked + asked_directly(words)
+    asked = question(words, _MANY, [Line(_ONE, Shared(), _NOW, _LINK)], _NOW, f"<@{_USER}>")
+    yield "question", noted(words, asked, Note.ASKED_DIRECTLY)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
@@ -107,7 +107,7 @@ def _asked(words: Words) -> Iterator[tuple[str, Message]]:
 
 
 def _views(words: Words) -> Iterator[tuple[str, Block]]:
-    records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [ToDecide(_MANY, _NOW, _LINK)])
+    records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [Line(_MANY, None, _NOW, _LINK)])
     page = home(words, Person(_TEAM, _USER), (_RULE,), records, "0")
     yield "app-home", view(page)
     yield "form", form(words, _ORIGIN, "")
