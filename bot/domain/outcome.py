@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Final, Literal, get_args
 
 from bot.domain.link import Link
-from bot.guidance import Guidance, RetryHelps
+from bot.guidance import Fixer, Guidance
 
 ERRMSG_LIMIT: Final = 300
 """The number of characters of WeChat's error message that are stored and shown."""
@@ -183,7 +183,7 @@ def retry_may_help(outcome: Outcome) -> bool:
     """Tell whether a retry can end differently."""
     match outcome:
         case Failed(guidance) | Unknown(guidance):
-            return guidance.retry_helps is not RetryHelps.NEVER
+            return guidance.fixer is not Fixer.REQUESTER
         case Expired():
             return True
         case Finished(Tally(failed=failed, unknown=unknown), groups):

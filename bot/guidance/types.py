@@ -27,9 +27,8 @@ class AutoRetry(Enum):
 
 
 class RetryHelps(Enum):
-    """Whether the same request can succeed if the requester tries again."""
+    """When the requester tries again what operators can fix; what the requester can fix, never, and all else later."""
 
-    NEVER = "no, only other words do"
     AFTER_FIX = "once it is fixed"
     IN_HOURS = "in some hours"
     LATER = "in a few minutes"
@@ -163,22 +162,13 @@ TELL_MAINTAINERS: Final = (
 )
 
 
-_HELPS: Final = {
-    Fixer.REQUESTER: RetryHelps.NEVER,
-    Fixer.OPERATOR: RetryHelps.AFTER_FIX,
-    Fixer.ADMIN: RetryHelps.AFTER_FIX,
-    Fixer.WECHAT: RetryHelps.LATER,
-    Fixer.NOBODY: RetryHelps.LATER,
-}
-
-
 def row(  # noqa: PLR0913 - one argument for each column of the tables
     key: str,
     fixer: Fixer,
     title: str,
     meaning: str,
     *steps: str,
-    helps: RetryHelps | None = None,
+    helps: RetryHelps = RetryHelps.AFTER_FIX,
     retry: AutoRetry = AutoRetry.NEVER,
     in_doubt: bool = False,
     doctor: bool | None = None,
@@ -187,7 +177,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
 ) -> Guidance:
     """Build one row of the tables: who fixes it, the words, then what is unusual.
 
-    Usually a retry helps as _HELPS says, and the doctor finds out more about what operators fix.
+    Usually the doctor finds out more about what operators fix.
     """
-    helps, doctor = helps or _HELPS[fixer], fixer is Fixer.OPERATOR if doctor is None else doctor
+    doctor = fixer is Fixer.OPERATOR if doctor is None else doctor
     return Guidance(key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from bot.command.correction import again_line
 from bot.domain.click import Act
@@ -10,10 +9,10 @@ from bot.domain.outcome import Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
 from bot.messages.outcomes import state
-from bot.messages.words import Words, bullets, code, mention, msgid, when
+from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
 
 _LISTED = 15
-_LIST_ROOM = 2700  # characters of one section's 3000
+_LIST_ROOM = 2650  # characters of one section's 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,7 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
     if not lines:
         return message(words(none, about=shared))
     told = [in_a_line(words, line, own=not about) for line in lines[:most]]
-    ends = accumulate(len(f"• {line}\n") for line in told)
-    shown = [line for line, end in zip(told, ends, strict=True) if end <= _LIST_ROOM]
+    shown = fitting(told, _LIST_ROOM)
     return message(
         f"{words(title, about=shared)}\n{bullets(shown)}",
         small(words(older)) if len(shown) < len(lines) else None,

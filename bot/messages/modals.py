@@ -28,14 +28,11 @@ _CODE = re.compile(r"`([^`]*)`")
 def form(words: Words, origin: Origin, private_metadata: str) -> Block:
     """Return the modal; Slack requests the envs only when a person opens their menu."""
     for_good = message(small(words(FOR_GOOD)))
-    return {
-        "type": "modal",
+    blocks = [*message(_where(words, origin)).blocks, *_fields(words), *for_good.blocks]
+    return _modal(words("Share an env"), words("Cancel"), blocks) | {
         "callback_id": FORM,
-        "title": plain(words("Share an env")),
         "submit": plain(words("Share")),
-        "close": plain(words("Cancel")),
         "private_metadata": private_metadata,
-        "blocks": [*message(_where(words, origin)).blocks, *_fields(words), *for_good.blocks],
     }
 
 
@@ -146,15 +143,11 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
         appids(request, words("All of them are listed below.")),
         words(FOR_GOOD) if act is Act.APPROVE else None,
     )
-    comment: Block = {
-        "type": "plain_text_input",
-        "multiline": True,
-        "max_length": _COMMENT_LIMIT,
-    }
-    title = _title(words, act)
+    comment: Block = {"type": "plain_text_input", "multiline": True, "max_length": _COMMENT_LIMIT}
     field = _field(COMMENT, words("Comment for the requester"), comment, optional=True)
-    return {
-        **_modal(words, title, told, field, *message(*all_appids(words, request)).blocks),
+    blocks = [*told.blocks, field, *message(*all_appids(words, request)).blocks]
+    title = _title(words, act)
+    return _modal(title, words("Back"), blocks) | {
         "callback_id": act.value,
         "submit": plain(title),
         "private_metadata": private_metadata,
@@ -163,18 +156,17 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
 
 def refusal(words: Words, act: Act, why: Message) -> Block:
     """Replace the modal of a person who may not decide; `why` is the reason."""
-    return _modal(words, _title(words, act), why)
+    return _modal(_title(words, act), words("Back"), why.blocks)
 
 
 def trouble(words: Words, reference: str) -> Block:
     """Replace a modal after the bot failed unexpectedly; operators find `reference` in the log."""
-    return _modal(words, words("Share an env"), broken(words, reference))
+    return _modal(words("Share an env"), words("Back"), broken(words, reference).blocks)
 
 
 def _title(words: Words, act: Act) -> str:
     return words("Approve") if act is Act.APPROVE else words("Reject")
 
 
-def _modal(words: Words, title: str, told: Message, *below: Block) -> Block:
-    close, blocks = plain(words("Back")), [*told.blocks, *below]
-    return {"type": "modal", "title": plain(title), "close": close, "blocks": blocks}
+def _modal(title: str, close: str, blocks: list[Block]) -> Block:
+    return {"type": "modal", "title": plain(title), "close": plain(close), "blocks": blocks}

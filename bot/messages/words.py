@@ -206,8 +206,12 @@ def first(words: Words, items: Sequence[str], most: int) -> list[str]:
     return [*items[:most], *([words("and {count} more", count=more)] if more > 0 else [])]
 
 
+def fitting(lines: Sequence[str], room: int) -> Sequence[str]:
+    """Return the first lines, as many as fit into `room` characters."""
+    ends = accumulate(map(len, lines))
+    return [line for line, end in zip(lines, ends, strict=True) if end <= room]
+
+
 def some(words: Words, lines: Sequence[str], room: int, most: int | None = None) -> str:
     """Return `lines` as bullets, as many as fit into `room` characters, and the number of the rest."""
-    ends = accumulate(len(line) for line in lines)
-    shown = [line for line, end in zip(lines, ends, strict=True) if end <= room][:most]
-    return bullets(first(words, lines, len(shown)))
+    return bullets(first(words, lines, len(fitting(lines, room)[:most])))

@@ -28,7 +28,7 @@ from bot.domain.outcome import (
     doubted,
     retry_may_help,
 )
-from bot.guidance import RetryHelps, Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import Fixer, Trouble, all_guidance, for_code, for_trouble
 
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
 SLOW = for_trouble(Trouble.TIMEOUT)
@@ -163,9 +163,11 @@ def test_a_finished_batch_lacks_its_groups_unless_some_or_repeated_calls_are_giv
 
 
 @pytest.mark.parametrize("kind", [Failed, Unknown])
-def test_a_retry_helps_if_the_guidance_says_so(kind: type[Failed | Unknown]) -> None:
+def test_a_retry_helps_unless_the_requester_has_to_correct_something(
+    kind: type[Failed | Unknown],
+) -> None:
     helps = {row.key for row in all_guidance() if retry_may_help(kind(row))}
-    assert helps == {row.key for row in all_guidance() if row.retry_helps is not RetryHelps.NEVER}
+    assert helps == {row.key for row in all_guidance() if row.fixer is not Fixer.REQUESTER}
 
 
 @pytest.mark.parametrize(

@@ -235,9 +235,9 @@ def no_row_blames_people_or_sends_them_to_the_logs(row: Guidance) -> None:
     assert not re.search(wrong, " ".join(texts(row)))
 
 
-def an_error_that_nobody_here_can_fix_says_to_retry_later(row: Guidance) -> None:
-    if row.fixer in {Fixer.NOBODY, Fixer.WECHAT}:
-        assert row.retry_helps is RetryHelps.LATER
+def only_what_operators_fix_says_when_to_retry(row: Guidance) -> None:
+    if row.fixer is not Fixer.OPERATOR:
+        assert row.retry_helps is RetryHelps.AFTER_FIX
 
 
 SETTINGS = {
@@ -287,7 +287,7 @@ def test_each_row_passes_all_checks(row: Guidance) -> None:
             a_step_to_authorise_again_says_to_withdraw_first,
             no_row_claims_that_the_share_is_done_or_not_done,
             no_row_blames_people_or_sends_them_to_the_logs,
-            an_error_that_nobody_here_can_fix_says_to_retry_later,
+            only_what_operators_fix_says_when_to_retry,
             settings_are_named_as_they_are_spelt,
         ):
             with check(each.__name__):
@@ -297,16 +297,16 @@ def test_each_row_passes_all_checks(row: Guidance) -> None:
 @pytest.mark.parametrize(
     ("key", "fixer", "helps"),
     [
-        ("40097", Fixer.REQUESTER, RetryHelps.NEVER),
-        ("40013", Fixer.REQUESTER, RetryHelps.NEVER),
-        ("-501009", Fixer.REQUESTER, RetryHelps.NEVER),
+        ("40097", Fixer.REQUESTER, RetryHelps.AFTER_FIX),
+        ("40013", Fixer.REQUESTER, RetryHelps.AFTER_FIX),
+        ("-501009", Fixer.REQUESTER, RetryHelps.AFTER_FIX),
         ("85088", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
         ("61007", Fixer.ADMIN, RetryHelps.AFTER_FIX),
         ("61004", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
         ("45009", Fixer.OPERATOR, RetryHelps.IN_HOURS),
-        ("45011", Fixer.NOBODY, RetryHelps.LATER),
+        ("45011", Fixer.NOBODY, RetryHelps.AFTER_FIX),
         ("given-up", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
-        ("-1", Fixer.WECHAT, RetryHelps.LATER),
+        ("-1", Fixer.WECHAT, RetryHelps.AFTER_FIX),
         ("61028", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
         ("no-ticket", Fixer.OPERATOR, RetryHelps.LATER),
         ("no-token-answer", Fixer.OPERATOR, RetryHelps.LATER),

@@ -20,12 +20,12 @@ from bot.domain.outcome import (
     Skipped,
     SkipReason,
 )
-from bot.guidance import Fixer, RetryHelps
+from bot.guidance import Fixer
 from bot.messages.mistakes import SENTENCES
 from bot.messages.outcomes import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
-    "bot.messages.advice._WHO": {Fixer.OPERATOR, RetryHelps.NEVER},  # told by the others
+    "bot.messages.advice._WHO": {Fixer.OPERATOR},  # told by when a retry helps
     "bot.messages.answers._LACKS": {Readiness.READY, Readiness.UNKNOWN},
     "bot.messages.home._BROKEN": {Link.OWNER},  # counted instead
 }
