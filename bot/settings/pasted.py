@@ -48,10 +48,16 @@ def belongs(value: str) -> frozenset[str]:
     return next(found, frozenset())
 
 
+def is_astray(value: str, name: str) -> bool:
+    """Return whether a value is of a kind that does not belong into the setting `name`."""
+    return _look_of(value) != "something else" and name not in belongs(value)
+
+
 def may_be_shown(value: str) -> bool:
-    """Return whether a value is an appid, or short and unlike any secret."""
+    """Return whether all of a value is visible, and it is an appid, or short and unlike any secret."""
     kind = _look_of(value)
-    return kind == "an appid" or (kind == "something else" and len(value) <= _LONGEST)
+    harmless = kind == "an appid" or (kind == "something else" and len(value) <= _LONGEST)
+    return harmless and value.isprintable()
 
 
 def told(value: str) -> str:

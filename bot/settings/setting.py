@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.domain.language import SPOKEN, Language
 from bot.settings.environ import Reader
-from bot.settings.pasted import is_word, kind_of, may_be_shown, told
+from bot.settings.pasted import is_astray, is_word, kind_of, may_be_shown, told
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -52,12 +52,17 @@ def text(read: Reader, name: str, default: str) -> str:
     return read.text(name) or default
 
 
-def a_kind(fits: Callable[[str], object], fix: str, found: str = "") -> Parser[str | None]:
-    """Return a parser for one word that `fits`; without a `found`, what was pasted in its place is named, not shown."""
+def a_word(
+    fix: str, fits: Callable[[str], object] | None = None, found: str = ""
+) -> Parser[str | None]:
+    """Return a parser for one word that `fits`, else for one that does not seem to belong to another setting.
+
+    Without a `found`, what was pasted in its place is named, not shown.
+    """
 
     def parse(read: Reader, name: str, _: str) -> str | None:
         word = read.text(name)
-        if word and not (is_word(word) and fits(word)):
+        if word and not (is_word(word) and (fits(word) if fits else not is_astray(word, name))):
             read.wrong(f"{name} {found or f'holds {kind_of(word)}'}", fix)
         return word
 
@@ -123,6 +128,9 @@ def address(instead: str = "") -> Parser[str]:
         elif scheme == "http" and not _is_loopback(host):
             found = f"{name} begins with http://, which would send tokens unprotected"
             read.wrong(found, "Use https://.")
+        elif default and re.search("[?#]", word):  # paths are put behind it
+            found = f"{name} is the address of a single call"
+            read.wrong(found, f"Set it to one such as {default}.")
         return word
 
     return parse

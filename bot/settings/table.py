@@ -5,13 +5,12 @@ The README says what each means, and `.env.example` where to get it; both have t
 
 import re
 
-from bot.command.grammar import is_appid
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.setting import (
     Secret,
     Setting,
-    a_kind,
+    a_word,
     address,
     choice,
     database,
@@ -24,43 +23,38 @@ from bot.settings.setting import (
 )
 
 # As Slack's signing secret it is sent nowhere, so that only refused posts would tell that it is wrong.
-_MESSAGE_TOKEN = a_kind(lambda _: True, "Copy 消息校验Token from open.weixin.qq.com.")
-_AES_KEY = a_kind(
-    re.compile(r"[A-Za-z0-9+/]{43}").fullmatch,
+_MESSAGE_TOKEN = a_word("Copy 消息校验Token from open.weixin.qq.com.", lambda _: True)
+_AES_KEY = a_word(
     "Copy 消息加解密Key from open.weixin.qq.com.",
+    re.compile(r"[A-Za-z0-9+/]{43}").fullmatch,
     "is no EncodingAESKey, which has 43 letters and digits",
 )
-# As when an appid and its secret are swapped.
-_NO_APPID = a_kind(
-    lambda word: not is_appid(word), "Put the secret there that goes with the appid."
-)
+# It is sent to WeChat: nothing of Slack's may stand there, nor the appid, as when the two are swapped.
+_OF_WECHAT = a_word("Put the secret there that goes with the appid.")
 
 
 class Table:
     """All settings."""
 
     SLACK_BOT_TOKEN = Secret(
-        a_kind(
-            lambda word: kind_of(word) == BOT_TOKEN,
+        a_word(
             "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
+            lambda word: kind_of(word) == BOT_TOKEN,
         )
     )
     SLACK_APP_TOKEN = Secret(
-        a_kind(
-            lambda word: kind_of(word) == APP_TOKEN,
+        a_word(
             "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”.",
+            lambda word: kind_of(word) == APP_TOKEN,
         )
     )
     SLACK_SIGNING_SECRET = Secret(
-        a_kind(
-            lambda word: not word.startswith(("xox", "xapp-")),
-            "Copy the signing secret from your Slack app's page “Basic Information”.",
-        )
+        a_word("Copy the signing secret from your Slack app's page “Basic Information”.")
     )
     SLACK_API_URL = Setting(address(), "https://slack.com/api/")
     WECHAT_API_URL = Setting(address(), "https://api.weixin.qq.com")
     WECHAT_AUTHORIZER_APPID = Setting(text)
-    WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(_NO_APPID)
+    WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(_OF_WECHAT)
     WECHAT_TOKEN_SERVER_URL = Setting(
         address(
             ", and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
@@ -69,12 +63,12 @@ class Table:
     )
     WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(header)
     WECHAT_COMPONENT_APPID = Setting(text)
-    WECHAT_COMPONENT_APPSECRET = Secret(_NO_APPID)
+    WECHAT_COMPONENT_APPSECRET = Secret(_OF_WECHAT)
     WECHAT_MESSAGE_TOKEN = Secret(_MESSAGE_TOKEN)
     WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(_MESSAGE_TOKEN)
     WECHAT_ENCODING_AES_KEY = Secret(_AES_KEY)
     WECHAT_ENCODING_AES_KEY_PREVIOUS = Secret(_AES_KEY)
-    WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(_NO_APPID)
+    WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(_OF_WECHAT)
     WECHAT_TIMEOUT = Setting(number(0.1, 60), "10")
     TOKEN_ENCRYPTION_KEY = Secret(fernet_keys)
     DATABASE_URL = Setting(database, "sqlite:///share-env.db")

@@ -83,8 +83,8 @@ def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
 
 def _token_server(read: Reader) -> TokenServerSettings:
     server = Table.WECHAT_TOKEN_SERVER_URL.value(read)
-    # Browsers copy {appid} as %7Bappid%7D.
-    if re.search("(?i)[{<>}]|%(?:7B|3C)appid%", server.replace("{appid}", "")):
+    # Browsers copy {appid} as %7Bappid%7D, and a Chinese keyboard types other braces.
+    if re.search("(?i)[{<>}｛＜]|%(?:7B|3C)appid%", server.replace("{appid}", "")):
         fix = "Write {appid} where the owner's appid belongs."
         read.wrong("WECHAT_TOKEN_SERVER_URL holds another placeholder than {appid}", fix)
     elif "{appid}" not in server:

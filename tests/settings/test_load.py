@@ -390,6 +390,31 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             for name in ("WECHAT_COMPONENT_APPSECRET", "WECHAT_AUTHORIZER_REFRESH_TOKEN")
         ],
     ),
+    "secrets of others in place of WeChat's, to which they would be sent": (
+        with_platform(
+            WECHAT_COMPONENT_APPSECRET=BOT,
+            WECHAT_AUTHORIZER_REFRESH_TOKEN=TOKEN,
+            SLACK_SIGNING_SECRET=A,
+        ),
+        [
+            "SLACK_SIGNING_SECRET holds an appid. Copy the signing secret from your Slack app's page “Basic Information”.",
+            "WECHAT_COMPONENT_APPSECRET holds a bot token. Put the secret there that goes with the appid.",
+            "WECHAT_AUTHORIZER_REFRESH_TOKEN holds a WeChat token. Put the secret there that goes with the appid.",
+        ],
+    ),
+    "invisible characters, without which the values would be right": (
+        changed(PORT="30\u200b00", SHARE_ENV_ALLOWED_USERS="U012ABCDEF\u200b"),
+        [
+            f"SHARE_ENV_ALLOWED_USERS holds {BLANKS}. Use ids such as U012ABCDEF, separated by commas.",
+            f"PORT holds {BLANKS}. Set it to a whole number from 1 to 65535.",
+        ],
+    ),
+    "the address of a call in place of the API's": (
+        changed(WECHAT_API_URL=f"https://api.weixin.qq.com/tcb/shareenv?access_token={TOKEN}"),
+        [
+            "WECHAT_API_URL is the address of a single call. Set it to one such as https://api.weixin.qq.com."
+        ],
+    ),
     "secrets in settings that are not secret": (
         with_token_server(EACH, WECHAT_AUTHORIZER_APPID="0123456789abcdef" * 2)
         | {"PORT": BOT, "LOG_LEVEL": APP, "SHARE_ENV_ALLOWED_USERS": f"U1X,{BOT}"},

@@ -184,6 +184,10 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         {"WECHAT_AUTHORIZER_APPID": A, "WECHAT_TOKEN_SERVER_URL": "https://a.example/%7bappid%7d"},
         [OTHER_PLACEHOLDER],
     ),
+    "a token server with the placeholder in the braces of a Chinese keyboard": (
+        {"WECHAT_AUTHORIZER_APPID": A, "WECHAT_TOKEN_SERVER_URL": "https://a.example/｛appid｝"},
+        [OTHER_PLACEHOLDER],
+    ),
     "a token server with a placeholder in angle brackets, and no default owner": (
         {"WECHAT_TOKEN_SERVER_URL": "https://tokens.example/<appid>"},
         [OTHER_PLACEHOLDER],
