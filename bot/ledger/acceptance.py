@@ -28,9 +28,6 @@ from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, 
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
 
-_FOUND_BY = ("id", "trigger_id", "team", "user", "env", "appid")
-"""The columns by which conflicting requests are found."""
-
 _r = requests.c
 
 _SINGLE = and_(PAIR, _r.appid != "", OPEN)
@@ -39,6 +36,7 @@ _UNDELIVERED = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 _IGNORE_UNDELIVERED = bindparam("ignore_undelivered", type_=Boolean)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
+_OPEN_ONES = {"ignore_undelivered": True, "ignore_shared": True}
 
 # The insert itself checks for conflicts, so that no other write comes in between.
 _ACCEPT = Prepared(
@@ -138,15 +136,15 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
 ) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
     fill = {
-        **_columns_to_find(request, columns_of(request, state, holder), retry),
+        **columns_of(request, state, holder),
+        **_ignored(request, retry),
         "patience": patience,
         "nap": patience if state is State.CONFIRMING else None,
     }
-    open_ones = {**fill, "ignore_shared": True, "ignore_undelivered": True}
-    if _too_many_wait(on, request, fill):
-        return _find_conflict(on, open_ones) or TooManyBatches()
+    if request.appids and _too_many_wait(on, fill):
+        return _find_conflict(on, {**fill, **_OPEN_ONES}) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
-        return _find_conflict(on, open_ones) or AlreadyRetried()
+        return _find_conflict(on, {**fill, **_OPEN_ONES}) or AlreadyRetried()
     while True:
         created = _ACCEPT.scalar(on, fill)
         if created is not None:
@@ -167,27 +165,23 @@ def conflict(
     on: Connection, request: Request
 ) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
     """Return what would keep a new request from being recorded now; the items of a batch are checked only later."""
-    find = _columns_to_find(request, columns_of(request, State.ACCEPTED, None))
-    if _too_many_wait(on, request, find):
+    find = {**columns_of(request, State.ACCEPTED, None), **_ignored(request, None)}
+    if request.appids and _too_many_wait(on, find):
         return TooManyBatches()
     found = _find_conflict(on, find)
     return None if isinstance(found, Duplicate) else found
 
 
-def _too_many_wait(on: Connection, request: Request, find: Mapping[str, object]) -> bool:
-    """Tell whether it is a batch, and as many of its requester wait already as may."""
-    return bool(request.appids) and (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING
+def _too_many_wait(on: Connection, find: Mapping[str, object]) -> bool:
+    """Tell whether as many batches of its requester wait already as may."""
+    return (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING
 
 
-def _columns_to_find(
-    request: Request, columns: Mapping[str, object], retry: Retry | None = None
-) -> dict[str, object]:
-    """Return a request's columns, and by what its conflicts are found."""
+def _ignored(request: Request, retry: Retry | None) -> dict[str, object]:
+    """Return the parameters that say which earlier requests do not matter."""
     return {
-        **columns,
-        **{f"the_{name}": columns[name] for name in _FOUND_BY},
+        "ignore_undelivered": request.again or retry is not None,
         "ignore_shared": request.again,
-        "ignore_undelivered": bool(request.again or retry),
     }
 
 

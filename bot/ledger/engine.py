@@ -1,20 +1,19 @@
-"""The connection to the database, with the driver's settings, and SQL that the driver executes.
+"""The connection to the database, with the driver's settings.
 
 SQLite syncs to disk at every commit (WAL, synchronous=FULL). Sources: sqlite.org/pragma.html; postgresql.org, "Client
 Connection Defaults", "Database Connection Control Functions".
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIModule
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
 from bot.ledger.address import file_of, how_to_restore
 
@@ -76,31 +75,32 @@ def engine_of(url: URL) -> Engine:
         cursor.close()
         record.info.update({_FILE: _identity_of(path), _LOOK_AT: 0.0})
 
-    def begin(on: Connection) -> None:
+    def begin(raw: PoolProxiedConnection) -> None:
         if path:
-            _verify_file(on, path)
+            _verify_file(raw.info, path)
         # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE.
-        execute(on, "BEGIN IMMEDIATE")
+        raw.cursor().execute("BEGIN IMMEDIATE")
 
     event.listen(engine, "connect", set_up)
-    event.listen(engine, "begin", begin)
+    # An event `begin` would make SQLAlchemy look for listeners at each statement, and its errors are not translated.
+    engine.dialect.do_begin = begin  # type: ignore[assignment,method-assign]  # of one engine
     return engine
 
 
-def _verify_file(on: Connection, path: Path) -> None:
+def _verify_file(info: MutableMapping[str, Any], path: Path) -> None:
     """Raise SQLAlchemyError once another file is at the path: SQLite would go on with the old one until the stop.
 
     Not before each transaction: a look releases the GIL, and getting it back took 7 % of an ack.
     """
     now = time.monotonic()
-    if now < on.info[_LOOK_AT]:
+    if now < info[_LOOK_AT]:
         return
-    if on.info[_FILE] != _identity_of(path):
+    if info[_FILE] != _identity_of(path):
         raise SQLAlchemyError(
             f"{path} is gone or was replaced: put the same file back; "
             f"or stop the bot, {how_to_restore(path)}, and start it"
         )
-    on.info[_LOOK_AT] = now + _LOOK_EVERY
+    info[_LOOK_AT] = now + _LOOK_EVERY
 
 
 def _identity_of(path: Path | None) -> tuple[int, int] | None:
@@ -109,33 +109,3 @@ def _identity_of(path: Path | None) -> tuple[int, int] | None:
         found = path.stat() if path else None
         return found and (found.st_dev, found.st_ino)
     return None
-
-
-def execute(on: Connection, sql: str, parameters: Any = ()) -> tuple[int, Sequence[Any] | None]:
-    """Execute SQL by the driver; return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
-    try:
-        cursor = on.connection.cursor()
-        try:  # `closing` takes a fifth of the time of a short statement
-            cursor.execute(sql, parameters)
-            found = cursor.fetchone() if cursor.description else None
-            return cursor.rowcount, found
-        finally:
-            cursor.close()  # SQLite commits only without open results
-    except on.dialect.loaded_dbapi.Error as error:
-        raise _translated(error, on, sql) from error
-
-
-def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:
-    """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
-    dialect = on.dialect
-    lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
-    if lost:
-        on.invalidate(error)
-    return DBAPIError.instance(
-        sql,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        connection_invalidated=lost,
-        dialect=dialect,
-    )

@@ -1,6 +1,7 @@
 """An entry: a request with its state in the ledger, read from and written to a row."""
 
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, select
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, Select, select
 from bot.domain.language import Language
 from bot.domain.outcome import Outcome
 from bot.domain.request import Approval, Origin, Request, State
-from bot.ledger.outcomes import known
+from bot.ledger.outcomes import decode, known
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import requests
 from bot.ledger.statements import STANDS
@@ -88,6 +89,9 @@ _SAME = (
 NEW_COLUMNS = (*_ORIGIN, *_OWN, "language", "appids", "state", "holder")
 """The columns of a new request."""
 
+_PARAMETERS = [f"the_{name}" for name in NEW_COLUMNS]
+_facts_of = attrgetter(*(f"origin.{field}" for field in _ORIGIN.values()), *_OWN, "language.value")
+
 
 def entry_of(row: RowMapping) -> Entry:
     """Return the Entry of a row of `requests`."""
@@ -95,7 +99,7 @@ def entry_of(row: RowMapping) -> Entry:
     return Entry(
         request=_request_of(row),
         state=State(row["state"]),
-        outcome=row["ending"],
+        outcome=decode(row["ending"]),
         owed_since=row["owed"],
         at=at,
         overdue=until is not None and at >= until,
@@ -121,15 +125,9 @@ def _request_of(row: RowMapping) -> Request:
 
 
 def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:
-    """Return the NEW_COLUMNS of a request, leased to `holder`; None leaves it free."""
-    return {
-        **{column: getattr(request.origin, field) for column, field in _ORIGIN.items()},
-        **{name: getattr(request, name) for name in _OWN},
-        "language": request.language.value,
-        "appids": " ".join(request.appids) or None,
-        "state": state.value,
-        "holder": holder,
-    }
+    """Return the parameters for the NEW_COLUMNS of a request, leased to `holder`; None leaves it free."""
+    others = (" ".join(request.appids) or None, state.value, holder)
+    return dict(zip(_PARAMETERS, (*_facts_of(request), *others), strict=True))
 
 
 def key_of(entry: Entry) -> dict[str, object]:

@@ -122,9 +122,8 @@ def record_each(
         return
     happened: Happened = on.info[HAPPENED]
     happened.write(on)
-    same = dict.fromkeys(_SAME_FOR_EACH)
-    ids = [request.id for request in requests]
-    on.execute(_ADD_FOR_EACH, {**same, "kind": kind, **facts, "the_ids": ids})
+    same = {f"the_{name}": {"kind": kind, **facts}.get(name) for name in _SAME_FOR_EACH}
+    on.execute(_ADD_FOR_EACH, {**same, "the_ids": [request.id for request in requests]})
     happened.events.extend(
         Event(kind, {**who_of(request.origin), **facts_of(request), **facts})
         for request in requests

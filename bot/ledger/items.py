@@ -4,14 +4,14 @@ One statement covers all items, and returns one row for all that are in the same
 releases the GIL, and beside a busy event loop it takes long to get it back.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
-    Boolean,
     Connection,
+    Text,
     and_,
     bindparam,
     case,
@@ -29,6 +29,7 @@ from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import Request, State, items_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of
 from bot.ledger.events import record_each
+from bot.ledger.outcomes import decode, encode
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, SHARED, requests
 from bot.ledger.statements import NOW, compared, upsert, value_of
@@ -43,26 +44,24 @@ class _JsonEach(GenericFunction[Any]):
 
 @compiles(_JsonEach, "postgresql")
 def _as_text(each: _JsonEach, compiler: SQLCompiler, **how: Any) -> str:
-    return f"json_each_text{compiler.process(each.clause_expr, **how)}"
+    return f"json_each_text({compiler.process(each.clause_expr, **how)}::json)"
 
 
 _r = requests.c
 _OF_BATCH = compared(_r.batch)
 
 # `the_items` maps the new items' ids to their appids; all other columns are the same for all.
-_ITEM = _JsonEach(bindparam("the_items", type_=JSON)).table_valued("key", "value").alias("item").c
+_ITEM = _JsonEach(bindparam("the_items", type_=Text)).table_valued("key", "value").alias("item").c
 _OWN = {"id": _ITEM.key, "trigger_id": _ITEM.key, "appid": _ITEM.value}
 _NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
-_SAME_PAIR = and_(_r.env == value_of(_r.env), _r.appid == _ITEM.value)
+_SAME_PAIR = and_(compared(_r.env), _r.appid == _ITEM.value)
 _UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
-_SHARED_BEFORE = and_(~bindparam("again", type_=Boolean), exists().where(_SAME_PAIR, SHARED))
+_SHARED_BEFORE = and_(~value_of(_r.again), exists().where(_SAME_PAIR, SHARED))
 _QUEUE = Prepared(
     upsert(requests, [*NEW_COLUMNS, "created"], select(*_NEW, NOW).where(~_SHARED_BEFORE))
 )
-_WHY_UNDER_WAY, _WHY_BEFORE = (
-    literal(Skipped(why), _r.ending.type)
-    for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)
-)
+_REASONS = {encode(Skipped(why)): why for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)}
+_WHY_UNDER_WAY, _WHY_BEFORE = map(literal, _REASONS)
 _SKIP = upsert(
     requests,
     [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
@@ -96,7 +95,7 @@ def record_items(on: Connection, batch: Request) -> None:
     missing = _unrecorded(on, batch)
     while missing:
         some = next(iter(missing.values()))
-        its = {"the_items": {item.id: item.appid for item in missing.values()}}
+        its = {"the_items": json.dumps({item.id: item.appid for item in missing.values()})}
         new = {**columns_of(some, State.QUEUED, None), **its}
         if _QUEUE.run(on, new) == len(missing):
             return
@@ -111,19 +110,19 @@ def _unrecorded(on: Connection, batch: Request) -> dict[str, Request]:
 
 
 def _skip_items(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
-    skipped: dict[Skipped, list[Request]] = {}
-    for id_, outcome in on.execute(_SKIP, {**new, "state": State.ENDED.value}):
-        skipped.setdefault(outcome, []).append(missing.pop(id_))
-    for outcome, items in skipped.items():
-        record_each(on, "left out", items, {"detail": outcome.why.value})
+    skipped: dict[SkipReason, list[Request]] = {}
+    for id_, ending in on.execute(_SKIP, {**new, "the_state": State.ENDED.value}):
+        skipped.setdefault(_REASONS[ending], []).append(missing.pop(id_))
+    for why, items in skipped.items():
+        record_each(on, "left out", items, {"detail": why.value})
 
 
 def read_items(on: Connection, batch: Request) -> list[Item]:
     """Return the recorded items of a batch, in the order of the command."""
     rows = on.execute(_ITEMS, {"the_batch": batch.id}).all()
-    how = {id_: row for ids, *row in rows for id_ in ids.split()}
-    return [
-        Item(item, State(how[item.id][0]), *how[item.id][1:])
-        for item in items_of(batch)
-        if item.id in how
-    ]
+    how = {
+        id_: (State(state), begun, decode(ending), called_again)
+        for ids, state, begun, ending, called_again in rows
+        for id_ in ids.split()
+    }
+    return [Item(item, *how[item.id]) for item in items_of(batch) if item.id in how]

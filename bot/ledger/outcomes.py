@@ -1,12 +1,10 @@
-"""How the ledger stores an outcome: as JSON in one column of `requests`, and in the columns of events."""
+"""How the ledger stores an outcome: as JSON in the column `ending` of `requests`, and in the columns of events."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from enum import Enum
 from typing import Any, TypeVar, get_args
-
-from sqlalchemy import Dialect, Text, TypeDecorator
 
 from bot.domain.link import Link
 from bot.domain.outcome import (
@@ -36,30 +34,21 @@ _OF_ITEMS = {"groups", "called_again"}
 _KINDS: Mapping[str, type[Outcome]] = dict(zip(OUTCOMES, get_args(Outcome), strict=True))
 
 
-class OutcomeJson(TypeDecorator[Outcome]):
-    """An outcome as JSON; the column `outcome` repeats its `kind` for conditions and indexes."""
+def encode(outcome: Outcome) -> str:
+    """Return the JSON of an outcome, in ASCII, since databases refuse some characters."""
+    facts = ((name, getattr(outcome, name)) for name in _stored(type(outcome)))
+    known_facts = {name: fact for name, fact in facts if fact is not None}
+    return _JSON.encode({"kind": name_of(outcome), **known_facts})
 
-    impl = Text
-    cache_ok = True
 
-    def process_bind_param(self, value: Outcome | None, dialect: Dialect) -> str | None:
-        """Return the JSON, in ASCII, since databases refuse some characters."""
-        del dialect
-        if value is None:
-            return None
-        facts = ((name, getattr(value, name)) for name in _stored(type(value)))
-        known_facts = {name: fact for name, fact in facts if fact is not None}
-        return _JSON.encode({"kind": name_of(value), **known_facts})
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Outcome | None:
-        """Return the outcome; None for a kind that only another version of the bot knows."""
-        del dialect
-        facts = json.loads(value) if value else {}
-        kind = _KINDS.get(facts.get("kind", ""))
-        if kind is None:
-            return None
-        names = [name for name in _stored(kind) if name in facts]
-        return kind(**{name: _READ.get(name, _unchanged)(facts[name]) for name in names})
+def decode(ending: str | None) -> Outcome | None:
+    """Return an outcome; None if there is none, or for a kind that only another version of the bot knows."""
+    facts = json.loads(ending) if ending else {}
+    kind = _KINDS.get(facts.get("kind", ""))
+    if kind is None:
+        return None
+    names = [name for name in _stored(kind) if name in facts]
+    return kind(**{name: _READ.get(name, _unchanged)(facts[name]) for name in names})
 
 
 def _stored(kind: type[Outcome]) -> list[str]:
@@ -108,9 +97,12 @@ def name_of(outcome: Outcome) -> str:
 
 
 def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
-    """Return the columns of `requests` that an outcome fills; a finished batch leaves the lane."""
+    """Return the columns of `requests` that an outcome fills; a finished batch leaves the lane.
+
+    `outcome` repeats the kind for conditions and indexes.
+    """
     lane = {"lane": None} if isinstance(outcome, Finished) else {}
-    return {"outcome": name_of(outcome), "ending": outcome, **lane}
+    return {"outcome": name_of(outcome), "ending": encode(outcome), **lane}
 
 
 def answer_events(

@@ -3,15 +3,17 @@
 Worth it only for the statements of every share and every item of a batch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIModule
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-from bot.ledger.engine import execute
+from bot.ledger.schema import StorableText, storable
 
 _Row = Mapping[str, object]
 
@@ -25,20 +27,23 @@ class _Compiled:
     """The names of positional parameters, in order; None if the driver takes them by name."""
     fixed: Mapping[str, object]
     """The parameters with a constant value."""
-    processors: Mapping[str, Callable[[Any], Any]]
+    texts: tuple[str, ...]
+    """The parameters for columns of StorableText."""
 
     def parameters(self, row: _Row) -> Any:
         """Return the parameters for the driver."""
-        values = {**self.fixed, **row}
-        for name, process in self.processors.items():
-            values[name] = process(values[name])
-        return values if self.names is None else tuple([values[name] for name in self.names])
+        values: dict[str, Any] = {**self.fixed, **row}
+        for name in self.texts:
+            text = values[name]
+            if text and not text.isprintable():  # so that nearly no text costs a call
+                values[name] = storable(text)
+        return values if self.names is None else tuple(map(values.__getitem__, self.names))
 
 
 class Prepared:
     """A statement, compiled once per database and set of columns, for use within a transaction.
 
-    It takes no list parameters.
+    Its parameters are text, numbers, booleans and None, never lists: of SQLAlchemy's conversions it does only StorableText's.
     """
 
     def __init__(self, statement: ClauseElement) -> None:
@@ -55,24 +60,47 @@ class Prepared:
         return found and found[0]
 
     def _execute(self, on: Connection, row: _Row) -> tuple[int, Sequence[Any] | None]:
+        """Return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
         key = (on.dialect.name, *row)
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = self._compiled[key] = _compile(self._statement, on.dialect, row)
-        return execute(on, compiled.sql, compiled.parameters(row))
+        parameters = compiled.parameters(row)
+        try:
+            cursor = on.connection.cursor()
+            try:  # `closing` takes a fifth of the time of a short statement
+                cursor.execute(compiled.sql, parameters)
+                found = cursor.fetchone() if cursor.description else None
+                return cursor.rowcount, found
+            finally:
+                cursor.close()  # SQLite commits only without open results
+        except on.dialect.loaded_dbapi.Error as error:
+            raise _translated(error, on, compiled.sql) from error
 
 
 def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:
     compiled = statement.compile(dialect=dialect, column_keys=[*row])
     assert isinstance(compiled, SQLCompiler)  # noqa: S101  # true of every SQL statement
-    binds = compiled.binds
-    made = {
-        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-        for name, bind in binds.items()
-    }
+    binds = compiled.binds.items()
     return _Compiled(
         compiled.string,
         tuple(compiled.positiontup or ()) if compiled.positional else None,
-        {name: bind.effective_value for name, bind in binds.items() if not bind.required},
-        {name: process for name, process in made.items() if process},
+        {name: bind.effective_value for name, bind in binds if not bind.required},
+        tuple(name for name, bind in binds if isinstance(bind.type, StorableText)),
+    )
+
+
+def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:
+    """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
+    dialect = on.dialect
+    lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
+    if lost:
+        on.invalidate(error)
+    return DBAPIError.instance(
+        sql,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        connection_invalidated=lost,
+        dialect=dialect,
     )

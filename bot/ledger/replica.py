@@ -206,7 +206,7 @@ class Replica(Operations):
 
         def both(on: Connection) -> T:
             done = work(on)
-            on.execute(_HEARTBEAT, {"id": self._holder, "seconds": self._seconds})
+            on.execute(_HEARTBEAT, {"the_id": self._holder, "seconds": self._seconds})
             return done
 
         began = self._clock()

@@ -3,6 +3,7 @@
 Times are Unix seconds by the database's clock, so that a replica with a wrong clock does no harm.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import (
@@ -25,8 +26,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import DDLCompiler
 
-from bot.ledger.outcomes import OutcomeJson
-
 HEAD = "0008"
 """The newest revision in `migrations/versions`."""
 
@@ -41,8 +40,17 @@ LANE = "batches"
 """The value of `lane` for the one batch that runs."""
 
 
+_REFUSED = re.compile("[\0\ud800-\udfff]")
+"""The characters that a database refuses: NUL and lone surrogates."""
+
+
+def storable(text: str) -> str:
+    """Return a text with � for each character that a database refuses."""
+    return _REFUSED.sub("�", text)
+
+
 class StorableText(TypeDecorator[str]):
-    """Text from outside: characters that a database refuses (NUL, lone surrogates) become �."""
+    """Text from outside, stored with � for what a database refuses; `Prepared` does the same for its parameters."""
 
     impl = Text
     cache_ok = True
@@ -50,9 +58,7 @@ class StorableText(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return what can be stored."""
         del dialect
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return "".join("�" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in value)
+        return value and storable(value)
 
 
 @compiles(CreateIndex)
@@ -109,7 +115,7 @@ requests = Table(
     Column("paused", Boolean, nullable=False, server_default=false()),
     # Since when it queues, if another batch of this person has run meanwhile.
     Column("turn", Float),
-    Column("ending", OutcomeJson),  # the whole outcome
+    Column("ending", Text),  # the whole outcome, as JSON
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

@@ -1,7 +1,7 @@
 """The building blocks of the ledger's statements, for both databases.
 
-Statements are constants beside their use, since building one costs more than running it. Parameters of conditions are
-named `the_…`; all others have the name of the column that they fill.
+Statements are constants beside their use, since building one costs more than running it. Their parameters are named
+`the_…` after a column, or for what they are; what an update may fill besides has the column's own name.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,19 +76,19 @@ READ_AT = NOW.label("read_at")
 """When a row was read, for `Entry.at`."""
 
 
+def value_of(column: Column[Any]) -> ColumnElement[Any]:
+    """Return the parameter `the_` plus a column's name."""
+    return bindparam(f"the_{column.name}", type_=column.type)
+
+
 def compared(column: Column[Any]) -> ColumnElement[bool]:
-    """Return the condition that a column equals the parameter `the_` plus its name."""
-    return column == bindparam(f"the_{column.name}", type_=column.type)
+    """Return the condition that a column equals its parameter."""
+    return column == value_of(column)
 
 
 def unindexed(column: Column[Any]) -> ColumnElement[bool]:
     """Return the same condition, but without an index on this column, which would cover ended requests too."""
-    return column.concat("") == bindparam(f"the_{column.name}", type_=column.type)
-
-
-def value_of(column: Column[Any]) -> ColumnElement[Any]:
-    """Return the parameter that fills a column."""
-    return bindparam(column.name, type_=column.type)
+    return column.concat("") == value_of(column)
 
 
 def seconds(name: str) -> ColumnElement[float]:

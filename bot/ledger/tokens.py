@@ -144,7 +144,7 @@ class Tokens(Operations):
 
         False if another replica has claimed it since.
         """
-        return _changes(on, _FAILED if free else _NOTED, {**self._held(claim), "error": error})
+        return _changes(on, _FAILED if free else _NOTED, {**self._held(claim), "the_error": error})
 
     def release(self, claim: StoredToken) -> None:
         """End a claim without a renewal, in the background: the renewal may be cancelled, or need not wait for it."""
@@ -182,7 +182,7 @@ class Tokens(Operations):
     def revoke(self, on: Connection, push: OwnerPush, error: str) -> bool:
         """Delete an owner's tokens, and void any renewal under way; False as for `record_push`."""
         self._make(on, push.owner)
-        return _changes(on, _REVOKE, {**self._push_key(push), "error": error})
+        return _changes(on, _REVOKE, {**self._push_key(push), "the_error": error})
 
     async def _store(self, how: Update, fill: Mapping[str, object], life: float) -> bool:
         """Write a new token, even if the caller is cancelled, since WeChat does not return the same token again.
@@ -198,7 +198,7 @@ class Tokens(Operations):
             return await self._writer.run(write)
 
     def _make(self, on: Connection, name: str) -> None:
-        on.execute(_MAKE, {"platform": self._platform, "name": name})
+        on.execute(_MAKE, self._key(name))
 
     def _key(self, name: str) -> dict[str, object]:
         return {"the_platform": self._platform, "the_name": name}
@@ -212,7 +212,7 @@ class Tokens(Operations):
 
     def _sealed(self, value: str, refresh_token: str | None = None) -> dict[str, object]:
         refresh = self._seal.encrypt(refresh_token) if refresh_token else None
-        return {"value": self._seal.encrypt(value), "refresh_token": refresh}
+        return {"the_value": self._seal.encrypt(value), "the_refresh_token": refresh}
 
 
 def _changes(on: Connection, how: Update, fill: Mapping[str, object]) -> bool:

@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from bot.domain.outcome import Shared
 from bot.ledger import Ledger
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import events, replicas, requests
@@ -20,7 +19,7 @@ async def test_written_values_are_stored_as_each_column_defines(
 ) -> None:
     entry = await accepted(ledger)
     change, which = Prepared(_CHANGE), {"the_id": entry.request.id}
-    values = {"ending": Shared(3), "begun": True, "comment": "a\0b", **which}
+    values = {"begun": True, "comment": "a\0b", **which}
     with database.engine.begin() as on:
         assert change.run(on, values) == 1
         assert change.run(on, {"place": "C1/1.5", **which}) == 1
@@ -28,7 +27,7 @@ async def test_written_values_are_stored_as_each_column_defines(
         row = on.execute(select(requests)).mappings().one()
     assert row["state"] == "ended"
     assert row["ended"] >= row["created"]
-    assert (row["ending"], row["begun"], row["comment"]) == (Shared(3), True, "a\ufffdb")
+    assert (row["begun"], row["comment"]) == (True, "a\ufffdb")
     assert row["place"] == "C1/1.5"
 
 
