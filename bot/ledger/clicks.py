@@ -146,8 +146,7 @@ class ClickMoves(Operations):
                 self._undo(on, entry, moved, move.by)
 
         # On an error the user is told that nothing was done and may click again, so the move must not stand.
-        with self._writer.run_on_failure(undo, request=entry.request.id):
-            moved = await self._writer.run(work)
+        moved = await self._writer.run_or(undo, work, request=entry.request.id)
         if moved and moved.state is not State.ENDED:
             self._lease.acquired(moved)
         return moved

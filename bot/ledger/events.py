@@ -76,8 +76,9 @@ def who_of(origin: Origin) -> dict[str, object]:
 
 
 def facts_of(request: Request) -> dict[str, object]:
-    """Return the columns of an event that describe its request."""
-    return {"request": request.id, **facts_asked(request.receivers, request.env, request.rule)}
+    """Return the columns of an event that describe its request; `appid` is None for a batch."""
+    appid = request.appid or None
+    return {"request": request.id, "env": request.env, "appid": appid, "rule": request.rule}
 
 
 def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:

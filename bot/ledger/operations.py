@@ -1,8 +1,8 @@
-"""Operations on the ledger: functions that run in the writer's thread, in one transaction each, as methods for the loop."""
+"""Operations on the ledger: they run in the writer's thread, in one transaction each."""
 
 import asyncio
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -11,6 +11,13 @@ from bot.ledger.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def operation(
+    writer: Writer, work: Callable[Concatenate[Connection, P], T]
+) -> Callable[P, asyncio.Future[T]]:
+    """Return a function that runs `work`."""
+    return partial(writer.run, work)
 
 
 class Operations:
@@ -31,17 +38,5 @@ def in_transaction(
     @wraps(work)
     def run(self: Self, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
         return self._writer.run(lambda on: work(self, on, *given, **named))
-
-    return run
-
-
-def as_method(
-    work: Callable[Concatenate[Connection, P], T],
-) -> Callable[Concatenate[Operations, P], asyncio.Future[T]]:
-    """Make such a method of a function."""
-
-    @wraps(work)
-    def run(self: Operations, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
-        return self._writer.run(work, *given, **named)
 
     return run

@@ -195,8 +195,7 @@ class Replica(Operations):
             for entry in taken:
                 self._release(on, entry)
 
-        with self._writer.run_on_failure(put_back, kind="taken over"):
-            await self._writer.run(work)
+        await self._writer.run_or(put_back, work, kind="taken over")
         for entry in taken:
             self.lease.acquired(entry)
         return taken

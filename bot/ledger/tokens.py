@@ -194,8 +194,7 @@ class Tokens(Operations):
         def write(on: Connection) -> bool:
             return _changes(on, how, {**fill, "life": ends - time.monotonic()})
 
-        with self._writer.run_on_failure(write, token=fill["the_name"]):
-            return await self._writer.run(write)
+        return await self._writer.run_or(write, write, token=fill["the_name"])
 
     def _make(self, on: Connection, name: str) -> None:
         on.execute(_MAKE, self._key(name))

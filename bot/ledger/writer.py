@@ -9,8 +9,8 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ from bot.runtime.observers import Transacted
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Work = Callable[[Connection], T]
 
 PATIENCE = 2.0
 """Seconds after which a waiting caller gets LedgerDownError."""
@@ -44,8 +45,10 @@ class LedgerDownError(Exception):
 
 @dataclass(slots=True)
 class _Job:
-    work: Callable[[Connection], Any]
-    done: asyncio.Future[Any] | None
+    work: Callable[..., Any]
+    given: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
+    done: asyncio.Future[Any] | None = None
     """The caller's future; None for a job that must be done although nobody waits for it."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """The extras of the log line if it is given up."""
@@ -99,30 +102,27 @@ class Writer:
         if self._closed:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
-        job = _Job(lambda on: work(on, *given, **named), done)
+        job = _Job(work, given, named, done)
         job.timer = loop.call_later(self._patience, self._time_out, job)
         self._jobs.put(job)
         return done
 
-    def run_later(self, work: Callable[[Connection], object], **facts: object) -> None:
+    def run_later(self, work: Work[object], **facts: object) -> None:
         """Queue `work` without waiting for it; if the database fails, it is retried before the jobs that follow.
 
         After a permanent error it is given up, and logged with these `facts`.
         """
-        self._jobs.put(_Job(work, None, facts))
+        self._jobs.put(_Job(work, facts=facts))
 
     def _time_out(self, job: _Job) -> None:
         self._resolve([job], LedgerDownError(f"no answer within {self._patience:g} s"))
 
-    @contextmanager
-    def run_on_failure(
-        self, work: Callable[[Connection], object], **facts: object
-    ) -> Iterator[None]:
-        """Queue `work` if the body is cancelled or raises LedgerDownError: what it wrote may stand nevertheless, or not."""
+    async def run_or(self, follow_up: Work[object], work: Work[T], **facts: object) -> T:
+        """Return the result of `work`; if it fails or this is cancelled, queue a follow-up: what it wrote may stand or not."""
         try:
-            yield
+            return await self.run(work)
         except (asyncio.CancelledError, LedgerDownError):
-            self.run_later(work, **facts)
+            self.run_later(follow_up, **facts)
             raise
 
     @property
@@ -176,7 +176,7 @@ class Writer:
                 wanted = [job for job in wanted if not job.abandoned]
                 connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
-                    job.result = job.work(connection)
+                    job.result = job.work(connection, *job.given, **job.named)
                 if happened.rows:
                     happened.write(connection)
                 worked = True
