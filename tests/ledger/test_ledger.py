@@ -575,16 +575,39 @@ async def test_a_batch_is_an_earlier_share_of_its_env_if_it_shared_any(
 async def test_characters_that_databases_cannot_store_are_replaced(
     database: Database, ledger: Ledger
 ) -> None:
-    entry = await accepted(ledger, new_request(reason="a\0b\ud800c 云", rule="\0"))
-    said = Said(10**30, "\0", None)
-    assert await ledger.answer(
-        entry, Failed(all_guidance()[0], said), 1.5, [Step("call", 1, "\0", said)]
+    odd, stored = "a\0b\ud800c\udfff 云\n", "a�b�c� 云\n"
+    typed = {"rule": odd, "reason": odd}
+    entry = await accepted(ledger, new_request(**typed))
+    batch = new_request(
+        appid="", appids=(entry.request.appid, "wx1"), env=entry.request.env, **typed
     )
-    found = await current(ledger, entry)
-    assert (found.request.reason, found.request.rule) == ("a�b�c 云", "�")
-    assert found.outcome == Failed(all_guidance()[0], said)  # as JSON it is stored unchanged
+    queued = await accepted(ledger, batch)
+    assert await ledger.place(queued, "there")
+    assert await ledger.batches.queue(queued)  # one item, and one that is left out
+    said = Said(10**30, odd, None)
+    failed = Failed(all_guidance()[0], said)
+    assert await ledger.answer(entry, failed, 1.5, [Step("call", 1, odd, said)])
+    await ledger.replica.owe(entry, odd)
+    waits = await accepted(ledger, new_request(**typed), State.CONFIRMING)
+    asked = await ledger.clicks.move(waits, Move(State.WAITING, "U1", "confirmed", rule=f"{odd}2"))
+    assert asked
+    assert await ledger.clicks.move(asked, Move(State.ACCEPTED, "U2", "approved", comment=odd))
+    await ledger.note("denied", waits.request.origin, typed | {"detail": odd})
+    found = {
+        (table, name): {row[name] for row in rows}
+        for table in ("requests", "events")
+        if (rows := database.rows(f"SELECT * FROM {table}"))  # noqa: S608  # ours
+        for name in rows[0]
+    }
+    assert found["requests", "reason"] == {stored}
+    assert found["requests", "rule"] == {stored, f"{stored}2"}
+    assert found["requests", "comment"] == {None, stored}
+    assert found["events", "rule"] == {stored, f"{stored}2"}
+    assert stored in found["events", "detail"]
+    assert not [each for each in found.items() if "\\0" in repr(each) or "\\x00" in repr(each)]
+    assert (await current(ledger, entry)).outcome == failed  # as JSON it is stored unchanged
     (event,) = database.rows("SELECT errcode, detail FROM events WHERE kind = 'call'")
-    assert [*event.values()] == [2**63 - 1, "�"]
+    assert [*event.values()] == [2**63 - 1, stored]
 
 
 STORABLE = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
