@@ -92,11 +92,11 @@ def runs(word: str) -> list[str]:
 
 def sense(word: str) -> Sense | None:
     """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
+    if word and not any(map(str.isalnum, word)):
+        return Sense.FILLER
     plain = _SIGNS.sub("", word.lower()).strip("-")
     if plain in SENSES:
         return SENSES[plain]
-    if not plain.replace("-", "").isalpha():
-        return Sense.FILLER if word and not any(map(str.isalnum, word)) else None
     if _HAN_RUN.fullmatch(plain):
         said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
         return next(

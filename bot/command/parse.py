@@ -81,7 +81,9 @@ def parse(text: str) -> Command | Misread:
 def _exact(words: list[str], options: Options) -> Share | None:
     """Return the share if the words are exactly appids and an env: then everyday words need not be looked for."""
     *appids, env = words or [""]
-    if not (appids and all(map(is_appid, appids)) and is_env(env)) or sense(env):
+    if not (appids and all(map(is_appid, appids)) and is_env(env)):
+        return None
+    if env.replace("-", "").isalpha() and sense(env):
         return None
     if (options.reason or "").startswith("-"):  # possibly another option
         return None
