@@ -63,6 +63,8 @@ def problem_of(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
         fix = f"Write [[{loc[-1]}]] above each, with two brackets."
         return Problem("it must be a list", fix)
-    if kind == "missing" and loc == ("rule",):
+    if kind == "too_short" and loc[0] == "owner":  # each owner has to have envs
+        return Problem("it is empty", "Fill it in.")
+    if kind in {"missing", "too_short"} and loc == ("rule",):
         return Problem("there is no rule, so nobody could share anything", "Add a [[rule]].")
     return Problem(*_PLAIN.get(kind, (detail["msg"],)))

@@ -157,7 +157,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "",
         "rule: there is no rule, so nobody could share anything. Add a [[rule]].",
     ),
-    "no rules": ("rule = []", f"rule: {EMPTY}"),
+    "no rules": (
+        "rule = []",
+        "rule: there is no rule, so nobody could share anything. Add a [[rule]].",
+    ),
     "one pair of brackets too few": (
         RULE.replace("[[rule]]", "[rule]"),
         "rule: it must be a list. Write [[rule]] above each, with two brackets.",
@@ -275,6 +278,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "an owner without envs": (
         RULE + f'[[owner]]\nappid = "{A}"\n',
         "owner 1, envs: it is missing. Add it.",
+    ),
+    "an owner of no envs, which cannot be left out": (
+        RULE + f'[[owner]]\nappid = "{A}"\nenvs = []\n',
+        "owner 1, envs: it is empty. Fill it in.",
     ),
     "approvers that are not a table": (
         APPROVE + 'approvers = "U1X"\n',
@@ -404,7 +411,7 @@ def test_all_problems_of_single_keys_are_reported_together() -> None:
     assert problems(text) == [
         f"contact: {EMPTY}",
         f"owner 1, appid: “x” {NO_APPID}",
-        f"owner 1, envs: {EMPTY}",
+        "owner 1, envs: it is empty. Fill it in.",
         f"rule 1, users, 1: “ann” {NO_USER}",
         "rule 1, effect: “yes” is not possible here. Write allow, approve or deny.",
         "rule 1, chanel: there is no such key. Did you mean channels?",
