@@ -9,7 +9,7 @@ from bot.playground.loopback import JsonObject
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import Placed, identified, placed
+from bot.playground.slack.values import Placed, placed
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Targets:
             yield from ((views[-1], each) for each in placed(views[-1].blocks))
             return
         for message in self._messages(user):
-            yield from ((message, each) for each in placed(identified(message.blocks)))
+            yield from ((message, each) for each in placed(message.blocks))
         if home := self.slack.home(user):
             yield from ((home, each) for each in placed(home.blocks))
 

@@ -8,7 +8,6 @@ from bot.playground.guide import STEPS
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.troubles import ERRCODES, TROUBLES, planned
 from bot.playground.world import ABOUT, ROLES, Channel
@@ -100,7 +99,7 @@ def _message(slack: Workspace, message: PostedMessage) -> JsonObject:
         "channel": message.channel,
         "user": message.user,
         "text": message.text,
-        "blocks": [*identified(message.blocks)],
+        "blocks": [*message.blocks],
         "thread": message.thread_ts,
         "only": message.ephemeral_to is not None,
         "edited": message.edits > 0,

@@ -11,6 +11,7 @@ from bot.playground.slack.block_kit import block_errors, too_long
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import RefusedError, invalid_arguments, text_argument
 from bot.playground.slack.transcript import PostedMessage
+from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel
 
@@ -39,7 +40,8 @@ def drafted(
     if len(text) > most:
         raise RefusedError("msg_too_long")
     ts, bot, metadata = workspace.next_ts(), workspace.world.bot_user_id, _metadata(args)
-    return PostedMessage(ts, channel, bot, text, tuple(objects(given)), metadata=metadata)
+    blocks = tuple(identified(objects(given)))
+    return PostedMessage(ts, channel, bot, text, blocks, metadata=metadata)
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
@@ -58,12 +60,7 @@ def _metadata(args: JsonObject) -> JsonObject | None:
 
 def postable(workspace: Workspace, channel_id: str) -> Channel:
     """Return the channel if the bot may post there; a user's id stands for their messages tab."""
-    if channel_id.startswith("U"):
-        channel = workspace.direct_message(channel_id)
-    else:
-        channel = workspace.visible(channel_id)
-    if channel is None:
-        raise RefusedError("channel_not_found")
+    channel = workspace.direct_message(channel_id) or workspace.visible(channel_id)
     if channel.archived:
         raise RefusedError("is_archived")
     if not workspace.is_member(channel):
@@ -136,8 +133,6 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
 def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
     """Return the message that a call names; refuse with `error` if it is not the bot's own."""
     channel = workspace.visible(text_argument(args, "channel", required=True))
-    if channel is None:
-        raise RefusedError("channel_not_found")
     message = workspace.find(channel.id, text_argument(args, "ts", required=True))
     if message is None:
         raise RefusedError("message_not_found")

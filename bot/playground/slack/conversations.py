@@ -6,7 +6,6 @@ from typing import Literal
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.refusals import RefusedError, flag_argument, require_scope, text_argument
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind
 
@@ -28,7 +27,7 @@ def rendered(
     if message.user == world.bot_user_id:
         shown |= {"bot_id": world.bot_id, "app_id": world.app_id}
     if message.blocks:
-        shown["blocks"] = [*identified(message.blocks)]
+        shown["blocks"] = [*message.blocks]
     if message.edits:
         shown["edited"] = {"user": message.user, "ts": message.edited_ts}
     if message.metadata is not None and with_metadata:
@@ -101,8 +100,6 @@ def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "hi
     """Return the channel of a conversations.* call if the bot and its scopes can see it."""
     require_scope(workspace.scopes, "bot", *(f"{each}:{access}" for each in SCOPE_FAMILY.values()))
     channel = workspace.visible(text_argument(args, "channel", required=True))
-    if channel is None:
-        raise RefusedError("channel_not_found")
     require_scope(workspace.scopes, "bot", f"{SCOPE_FAMILY[channel.kind]}:{access}")
     if access == "history" and not workspace.is_member(channel):
         raise RefusedError("not_in_channel")

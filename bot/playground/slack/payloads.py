@@ -8,7 +8,7 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.slack.values import Placed, identified, placed
+from bot.playground.slack.values import Placed, placed
 from bot.playground.slack.views import shown
 from bot.playground.slack.workspace import Workspace
 
@@ -76,7 +76,7 @@ def channel_fields(workspace: Workspace, channel_id: str) -> JsonObject:
 
 def element_of(at: PostedMessage | View, sought: str, block: str | None = None) -> Placed:
     """Return the single element with this action_id, or the single button with this label, in a message or a view."""
-    every = [e for e in placed(identified(at.blocks)) if block in {None, e.block_id}]
+    every = [e for e in placed(at.blocks) if block in {None, e.block_id}]
     found = [e for e in every if e.action_id == sought] or [e for e in every if e.label == sought]
     if len(found) != 1:
         there = ", ".join(f"{e.action_id} {e.label}".rstrip() for e in every) or "nothing"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import time
 from typing import Literal, TypeAlias
 
-from bot.playground.slack.refusals import ImpossibleError
+from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import Surfaces, Triggers, View
 from bot.playground.slack.transcript import PostedMessage, Transcript
 from bot.playground.world import Channel, SlackUser, UserGroup, World
@@ -79,15 +79,15 @@ class Workspace(Transcript):
         """Return whether the bot is in the channel."""
         return self.world.bot_user_id in channel.members
 
-    def visible(self, channel_id: str) -> Channel | None:
-        """Return a channel that the bot can see: a public one, or one of which it is a member.
+    def visible(self, channel_id: str) -> Channel:
+        """Return a channel that the bot can see: a public one, or one of which it is a member; refuse any other.
 
         Source: docs.slack.dev, chat.postMessage: a private channel without the bot is `channel_not_found`, so that its existence
         stays hidden.
         """
         channel = self.channels.get(channel_id)
         if channel is None or not (channel.kind == "public" or self.is_member(channel)):
-            return None
+            raise RefusedError("channel_not_found")
         return channel
 
     def direct_message(self, user_id: str) -> Channel | None:

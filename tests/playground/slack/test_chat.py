@@ -9,6 +9,7 @@ from tests.conftest import RELEASES
 from tests.playground.conftest import error_of
 
 SECTION: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
+SHOWN = {"block_id": "block-0", **SECTION}
 
 
 async def test_a_message_is_posted_in_its_channel(slack: LocalSlack, api: AsyncWebClient) -> None:
@@ -22,7 +23,7 @@ async def test_a_message_is_posted_in_its_channel(slack: LocalSlack, api: AsyncW
             channel=RELEASES,
             user="U0SHAREENV",
             text="hello",
-            blocks=(SECTION,),
+            blocks=(SHOWN,),
             metadata={"event_type": "share_requested", "event_payload": {"id": "r1"}},
         )
     ]
@@ -173,7 +174,7 @@ async def test_an_edit_with_only_a_text_removes_the_blocks(
     for more in edits:
         await api.chat_update(channel=RELEASES, ts=ts, text="b", **more)
         shown.append(slack.messages[0].blocks)
-    assert shown == [(SECTION,), (), (SECTION,), ()]
+    assert shown == [(SHOWN,), (), (SHOWN,), ()]
     assert (slack.messages[0].text, slack.messages[0].edits) == ("b", 3)
 
 
