@@ -37,7 +37,7 @@ from bot.playground.environments import environment
 from bot.playground.loopback import Handler, Loopback, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, OWNER, seed
+from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
@@ -194,7 +194,7 @@ def ack_timeout() -> float:
 
 @pytest.fixture
 async def slack(ack_timeout: float) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(seed(), ack_timeout=ack_timeout) as slack:
+    async with LocalSlack(World(), ack_timeout=ack_timeout) as slack:
         yield slack
 
 
@@ -384,7 +384,7 @@ def unused_tcp_port_factory() -> Callable[[], int]:
 
 def over_http(port: int) -> dict[str, str]:
     """Return the settings of a bot in HTTP mode, at `address_at(port)`."""
-    secret = seed().signing_secret
+    secret = World().signing_secret
     return {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret, "PORT": str(port)}
 
 

@@ -22,7 +22,7 @@ from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import OWNER, POLICY, seed
+from bot.playground.world import OWNER, POLICY, World
 from bot.policy.file import read_question
 from bot.policy.kinds import Policy
 from bot.policy.shapes import Question
@@ -152,7 +152,7 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
     The bot keeps the platform's token chain; the stage is ready once that has made a token.
     """
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
             policy = Path(folder) / "policy.toml"
             policy.write_text(POLICY, encoding="utf-8")

@@ -56,24 +56,6 @@ class UserGroup:
     disabled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """The initial state of the stand-in Slack; later changes are kept by the server."""
-
-    people: tuple[SlackUser, ...]
-    channels: tuple[Channel, ...]
-    groups: tuple[UserGroup, ...]
-    scopes: frozenset[str]
-    team_id: str = TEAM
-    team_domain: str = "playground"
-    app_id: str = "A0SHAREENV"
-    bot_user_id: str = BOT
-    bot_id: str = "B0SHAREENV"
-    bot_token: str = "xoxb-playground-made-up"
-    app_token: str = "xapp-playground-made-up"
-    signing_secret: str = "playground-made-up-signing-secret"
-
-
 SCOPES = frozenset({"connections:write", *(scope.name for scope in preflight.SCOPES)})
 """The scopes in app-manifest.yml; `connections:write` is one of the app-level token."""
 
@@ -123,16 +105,25 @@ PLACES = {
     "shared": "C0PARTNERS",
 }
 POLICY = Path(__file__).with_name("policy.toml").read_text(encoding="utf-8")
+GROUPS = (
+    UserGroup("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),
+    UserGroup("S0APPROVERS", "share-approvers", APPROVERS),
+)
 
 
-def seed() -> World:
-    """Return the workspace of the demo and the tests; every id and token is made up."""
-    return World(
-        people=PEOPLE,
-        channels=CHANNELS,
-        groups=(
-            UserGroup("S0PLATFORM", "platform", frozenset({"U0REQUESTER"})),
-            UserGroup("S0APPROVERS", "share-approvers", APPROVERS),
-        ),
-        scopes=SCOPES,
-    )
+@dataclass(frozen=True, slots=True)
+class World:
+    """The initial state of the stand-in Slack, made up; later changes are kept by the server."""
+
+    people: tuple[SlackUser, ...] = PEOPLE
+    channels: tuple[Channel, ...] = CHANNELS
+    groups: tuple[UserGroup, ...] = GROUPS
+    scopes: frozenset[str] = SCOPES
+    team_id: str = TEAM
+    team_domain: str = "playground"
+    app_id: str = "A0SHAREENV"
+    bot_user_id: str = BOT
+    bot_id: str = "B0SHAREENV"
+    bot_token: str = "xoxb-playground-made-up"
+    app_token: str = "xapp-playground-made-up"
+    signing_secret: str = "playground-made-up-signing-secret"

@@ -10,7 +10,7 @@ from bot.playground.faults import Code
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import SHARE
-from bot.playground.world import BOT, Channel, World, seed
+from bot.playground.world import BOT, Channel, World
 from tests.benchmarks.batches import LATENCY
 from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import REQUESTER, StandIns, standins
@@ -121,7 +121,7 @@ async def _met(channels: int) -> Met:
 def _world(channels: int) -> World:
     members = frozenset({REQUESTER, BOT})
     more = (Channel(f"C{number}", f"c{number}", members=members) for number in range(channels))
-    return replace(seed(), channels=(*seed().channels, *more))
+    return replace(World(), channels=(*World().channels, *more))
 
 
 def _methods(slack: LocalSlack) -> list[str]:

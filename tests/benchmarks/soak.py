@@ -16,7 +16,7 @@ from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import POLICY, seed
+from bot.playground.world import POLICY, World
 from tests.benchmarks.bars import Bar
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.storm import Storm, Tally
@@ -49,7 +49,11 @@ async def soak(minutes: float, tell: Callable[[str], None]) -> list[Look]:
     """Run a storm for this many minutes, with a pause after each stretch; return the state at each pause."""
     looks: list[Look] = []
     stretch = 60 * minutes / LOOKS
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat, _bot(slack, wechat) as running:
+    async with (
+        LocalSlack(World()) as slack,
+        LocalWeChat() as wechat,
+        _bot(slack, wechat) as running,
+    ):
         storm = Storm(slack, wechat, _SEED)
         before, tallies = await running.ledger(), [storm.tally()]
         for number in range(1, LOOKS + 1):

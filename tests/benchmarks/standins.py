@@ -12,7 +12,7 @@ from time import perf_counter
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import World, seed
+from bot.playground.world import World
 
 OWNER = "wx0123456789abcdef"
 
@@ -168,5 +168,5 @@ async def standins(latency: float = 0.0, world: World | None = None) -> AsyncIte
 
     `latency` is the seconds for each response of WeChat's.
     """
-    async with LocalSlack(world or seed()) as slack, LocalWeChat(latency) as wechat:
+    async with LocalSlack(world or World()) as slack, LocalWeChat(latency) as wechat:
         yield StandIns(slack, wechat)

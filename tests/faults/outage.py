@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import seed
+from bot.playground.world import World
 
 HOST = "127.0.0.1"
 PATIENCE = 20.0  # seconds for an ack; these tests are not about acks
@@ -141,7 +141,7 @@ class ProxiedSlack(LocalSlack):
     """A Slack whose Web API and response_urls are behind such a port."""
 
     def __init__(self, proxy: SlackProxy) -> None:
-        super().__init__(seed(), ack_timeout=PATIENCE)
+        super().__init__(World(), ack_timeout=PATIENCE)
         self._front = proxy
 
     @property

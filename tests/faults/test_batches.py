@@ -12,7 +12,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import seed
+from bot.playground.world import World
 from bot.workflow.batches import AT_ONCE
 from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.databases import PostgreSQL
@@ -139,7 +139,7 @@ class Servers:
 @asynccontextmanager
 async def serve(database: str, folder: Path, latency: float = 0.1) -> AsyncIterator[Servers]:
     async with (
-        LocalSlack(seed()) as slack,
+        LocalSlack(World()) as slack,
         LocalWeChat(latency) as wechat,
         AsyncExitStack() as stack,
     ):

@@ -17,7 +17,7 @@ from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import OWNER, seed
+from bot.playground.world import OWNER, World
 from tests.conftest import RELEASES, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import Bot, Load, all_ended, assert_answered_once, assert_recorded_once
@@ -113,7 +113,7 @@ async def replicas(
 @asynccontextmanager
 async def run_replicas(database: str, folder: Path, port: Ports) -> AsyncIterator[Replicas]:
     async with (
-        LocalSlack(seed()) as slack,
+        LocalSlack(World()) as slack,
         LocalWeChat(latency=0.05) as wechat,
         AsyncExitStack() as stack,
     ):

@@ -12,7 +12,7 @@ from bot.playground.faults import Hang
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, seed
+from bot.playground.world import APPID, World
 from tests.conftest import RELEASES, REQUESTER, address_at
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
@@ -110,7 +110,7 @@ async def pair(
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY, encoding="utf-8")
     ports = unused_tcp_port_factory(), unused_tcp_port_factory()
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
         both = environ(slack, wechat, database) | {"POLICY_FILE": str(policy)}
         del both["SHARE_ENV_ALLOWED_USERS"]
         async with two_bots(both, tmp_path, *ports) as bots:

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from bot.playground.loopback import free_port
 from bot.playground.slack.delivery import signature
-from bot.playground.world import seed
+from bot.playground.world import World
 from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.faults.bots import request_of, rows
 from tests.faults.http_clients import (
@@ -31,7 +31,7 @@ from tests.faults.table import Fault, rows_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
-SECRET = seed().signing_secret
+SECRET = World().signing_secret
 LINE = "POST /slack/events HTTP/1.1"
 FORM = "application/x-www-form-urlencoded"
 LENGTH = "Content-Length"
@@ -83,7 +83,7 @@ def signed(body: bytes | None = None, kind: str = FORM, age: int = 0) -> dict[st
 
 HELP = urlencode(
     {
-        "team_id": seed().team_id,
+        "team_id": World().team_id,
         "channel_id": RELEASES,
         "user_id": REQUESTER,
         "command": "/share-env",

@@ -10,7 +10,7 @@ import pytest
 from bot.ledger import LEASE
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, seed
+from bot.playground.world import APPID, World
 from tests.benchmarks.database import pgbouncer
 from tests.conftest import RELEASES, REQUESTER, address_at, soon
 from tests.databases import PostgreSQL
@@ -53,7 +53,7 @@ async def test_requests_of_a_killed_replica_are_finished_by_the_other_within_20_
     database: str, tmp_path: Path
 ) -> None:
     async with (
-        LocalSlack(seed()) as slack,
+        LocalSlack(World()) as slack,
         LocalWeChat(latency=LONG) as wechat,
         two_bots(environ(slack, wechat, database) | PATIENT, tmp_path) as (one, other),
     ):
@@ -76,7 +76,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
     database: str, tmp_path: Path
 ) -> None:
     async with (
-        LocalSlack(seed()) as slack,
+        LocalSlack(World()) as slack,
         LocalWeChat(latency=LONG) as wechat,
         two_bots(environ(slack, wechat, database) | PATIENT, tmp_path) as (one, other),
     ):
@@ -109,7 +109,7 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
     database: str, tmp_path: Path
 ) -> None:
     async with (
-        LocalSlack(seed()) as slack,
+        LocalSlack(World()) as slack,
         LocalWeChat(latency=LONG) as wechat,
         two_bots(
             environ(slack, wechat, database) | PATIENT | {"SHUTDOWN_GRACE": "0"}, tmp_path
@@ -139,7 +139,7 @@ async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
     ports = unused_tcp_port_factory(), unused_tcp_port_factory()
     addresses = [*map(address_at, ports)]
     async with (
-        LocalSlack(seed()) as slack,
+        LocalSlack(World()) as slack,
         LocalWeChat() as wechat,
         two_bots(environ(slack, wechat, database), tmp_path, *ports),
     ):

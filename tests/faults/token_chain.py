@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import OWNER, seed
+from bot.playground.world import OWNER, World
 from tests.faults.bots import Bot
 from tests.faults.rig import ProcessRig
 from tests.faults.wechat_faults import owner_of, policy
@@ -24,7 +24,7 @@ async def chain_rig(
     folder: Path, port: int, owners: int = 0, **more: str
 ) -> AsyncIterator[ProcessRig]:
     """Start a bot for the default owner and `owners` others; WeChat pushes to it at `port`."""
-    async with LocalSlack(seed()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
         for number in range(owners):
             wechat.platform.authorize(owner_of(number))
         file = folder / "owners.toml"

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import seed
+from bot.playground.world import World
 from tests.conftest import Clock
 
 
@@ -43,7 +43,7 @@ impatient = pytest.mark.parametrize("ack_timeout", [0.2])
 
 @pytest.fixture
 async def slack(clock: Clock, ack_timeout: float) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(seed(), clock, ack_timeout=ack_timeout) as slack:
+    async with LocalSlack(World(), clock, ack_timeout=ack_timeout) as slack:
         yield slack
 
 

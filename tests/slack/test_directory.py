@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.domain.language import Language
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import TEAM, SlackUser, UserGroup, seed
+from bot.playground.world import TEAM, SlackUser, UserGroup, World
 from bot.policy.kinds import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
@@ -283,7 +283,7 @@ async def test_a_disabled_group_has_no_members(slack: LocalSlack, directory: Dir
 async def test_decisions_every_few_seconds_about_ten_groups_stay_within_slacks_rate_limit(
     http: aiohttp.ClientSession, clock: Clock
 ) -> None:
-    async with LocalSlack(seed(), clock) as slack:
+    async with LocalSlack(World(), clock) as slack:
         slack.limits.on = True
         names = frozenset(f"S0GROUP{number}" for number in range(10)) | OURS
         slack.groups |= {name: UserGroup(name, name.lower()) for name in names - OURS}

@@ -20,7 +20,7 @@ from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, OWNER, TEAM, seed
+from bot.playground.world import APPID, OWNER, TEAM, World
 from tests.conftest import RELEASES, REQUESTER, examples, rows, settings_of
 from tests.rig import APPROVALS, APPROVER, SECOND
 
@@ -220,7 +220,7 @@ async def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fuzz
     (folder / "policy.toml").write_text(RULES, encoding="utf-8")
     late = LateErrors()
     logging.getLogger().addHandler(late)
-    async with LocalSlack(seed(), ack_timeout=10.0) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World(), ack_timeout=10.0) as slack, LocalWeChat() as wechat:
         kept = {"DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
         environ = environment(slack, wechat) | kept | {"POLICY_FILE": f"{folder}/policy.toml"}
         async with running(settings_of(environ | {"WECHAT_AUTHORIZER_APPID": OWNER})):

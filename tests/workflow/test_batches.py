@@ -11,7 +11,7 @@ from bot.playground.environments import environment
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, OWNER, seed
+from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
@@ -332,7 +332,7 @@ async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
 ) -> None:
     fast = FastClock()
     wechat.latency = 0.2
-    async with LocalSlack(seed(), fast) as slack:
+    async with LocalSlack(World(), fast) as slack:
         slack.limits.on = True
         environ = environment(slack, wechat) | {"DATABASE_URL": f"sqlite:///{database}"}
         timed = replace(runtime, now=fast, sleep=fast.sleep)

@@ -3,7 +3,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import seed
+from bot.playground.world import World
 from bot.slack.api import Answered, SlackApi, retry_after
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, web_client
 
@@ -11,7 +11,7 @@ from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, web_client
 async def test_a_method_is_rate_limited_once_its_tier_is_used_up_until_the_stated_time(
     http: aiohttp.ClientSession, clock: Clock
 ) -> None:
-    async with LocalSlack(seed(), clock) as slack:
+    async with LocalSlack(World(), clock) as slack:
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
         slack.limits.on = True
         for _ in range(20):
@@ -28,7 +28,7 @@ async def test_a_method_is_rate_limited_once_its_tier_is_used_up_until_the_state
 async def test_messages_are_limited_for_each_channel(
     http: aiohttp.ClientSession, clock: Clock
 ) -> None:
-    async with LocalSlack(seed(), clock) as slack:
+    async with LocalSlack(World(), clock) as slack:
         api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
         slack.limits.on = True
         said = [

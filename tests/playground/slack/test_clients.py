@@ -16,7 +16,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import seed
+from bot.playground.world import World
 from tests.conftest import RELEASES, Clock, soon
 from tests.playground.conftest import App, plain
 
@@ -82,7 +82,7 @@ async def test_the_threaded_client_receives_and_acks_commands(
 
 @pytest.fixture
 async def pinged(clock: Clock) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(seed(), clock, ping_every=0.01) as slack:
+    async with LocalSlack(World(), clock, ping_every=0.01) as slack:
         yield slack
 
 
