@@ -76,14 +76,13 @@ def who_of(origin: Origin) -> dict[str, object]:
 
 
 def facts_of(request: Request) -> dict[str, object]:
-    """Return the columns of an event that describe its request; `appid` is None for a batch."""
-    appid = request.appid or None
-    return {"request": request.id, "env": request.env, "appid": appid, "rule": request.rule}
+    """Return the columns of an event that describe its request."""
+    return {"request": request.id, **facts_asked(request.appid, request.env, request.rule)}
 
 
-def facts_asked(appids: Sequence[str], env: str, rule: str | None) -> dict[str, object]:
-    """Return the columns of an event for what was asked and the rule that decided; `appid` is None for several."""
-    return {"env": env, "appid": appids[0] if len(appids) == 1 else None, "rule": rule}
+def facts_asked(appid: str, env: str, rule: str | None) -> dict[str, object]:
+    """Return the columns of an event for what was asked and the rule that decided; `appid` is empty for several."""
+    return {"env": env, "appid": appid or None, "rule": rule}
 
 
 def note(

@@ -11,7 +11,7 @@ from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
-from bot.policy.decide import decide, owner_of
+from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.kinds import (
     Allow,
     Ask,
@@ -40,11 +40,12 @@ class Decided(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal: the kind of its event, the message to the requester, and the event's detail."""
+    """A refusal: the kind of its event, the message to the requester, the event's detail, and the one rule that decided."""
 
     kind: str
     message: Message
-    detail: str | None = None
+    detail: str | None
+    rule: Rule | None
 
 
 def decide_all(
@@ -175,15 +176,15 @@ def ruling(
             if own
             else _denied_for_them(words, decisions, ask, counts)
         )
-        return Refusal("denied", message, type(counts.because).__name__)
+        return Refusal("denied", message, type(counts.because).__name__, deciding_rule(counts))
     by_rule: dict[str, list[str]] = {}
     for asked, decision in decisions:
         if not isinstance(decision, Deny):
             by_rule.setdefault(decision.rule.name, []).append(asked.appid)
     if len(by_rule) > 1:
-        return Refusal("denied", several_rules(words, by_rule), "SeveralRules")
+        return Refusal("denied", several_rules(words, by_rule), "SeveralRules", None)
     if not owner:
-        return Refusal("no owner", no_owner(words, ask))
+        return Refusal("no owner", no_owner(words, ask), None, counts.rule)
     return counts
 
 

@@ -34,7 +34,7 @@ from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
-from bot.policy.decide import deciding_rule, owner_of
+from bot.policy.decide import owner_of
 from bot.policy.kinds import NeedsApproval, Permitted, Person, Policy, Unreadable
 from bot.runtime.tasks import log_request
 from bot.workflow.deadline import in_time, readiness_in_time
@@ -77,16 +77,15 @@ class Intake:
         clicked. If an approver retries a request that needs a confirmation, its requester is asked for it.
         """
         appids = share.appids
+        appid = appids[0] if len(appids) == 1 else ""
         decisions = decide_all(policy, origin, person, appids, share.env)
-        ask, decision = decisions[0]
         owner = owner_of(policy, share.env) or ""
-        decided_by = deciding_rule(decision)
-        rule_name = decided_by.name if decided_by else None
-        facts = partial(facts_asked, appids, share.env, rule_name)
         own = retry is None or retry.by == origin.user_id  # and nobody for them
         ruled = ruling(words, policy, decisions, owner, own=own)
         if isinstance(ruled, NeedsApproval):
             ruled = await self._reachable(words, ruled, origin, until)
+        rule_name = ruled.rule.name if ruled.rule else None
+        facts = partial(facts_asked, appid, share.env, rule_name)
         if share.dry_run:
             await self.note("dry run", origin, facts(), until)
         if isinstance(ruled, Refusal):
@@ -98,13 +97,13 @@ class Intake:
         request = Request(
             self._ports.new_id(),
             origin,
-            appids[0] if len(appids) == 1 else "",
+            appid,
             share.env,
             owner,
             ruled.rule.name,
             share.reason,
-            ask.person.language,
-            appids if len(appids) > 1 else (),
+            decisions[0].ask.person.language,
+            () if appid else appids,
             again=share.again,
         )
         if share.dry_run:
@@ -142,7 +141,7 @@ class Intake:
                     return ruled
         except TimeoutError:
             return ruled
-        return Refusal("denied", no_approver(words, ruled.rule), "NoApprover")
+        return Refusal("denied", no_approver(words, ruled.rule), "NoApprover", ruled.rule)
 
     async def _record(  # noqa: PLR0913  # as `submit`
         self,

@@ -62,6 +62,12 @@ users = ["*"]
 envs = ["secret-*"]
 effect = "deny"
 [[rule]]
+name = "no other"
+users = ["*"]
+envs = ["prod-2"]
+appids = ["wx00000000000000aa"]
+effect = "deny"
+[[rule]]
 name = "careful"
 groups = ["S0PLATFORM"]
 envs = ["careful-*"]
@@ -535,6 +541,18 @@ async def test_the_log_has_one_line_for_the_beginning_and_one_for_the_end_of_a_r
             f"{APPID} secret-1",
             ("denied", "secret-1", "no secrets", "denied", "DeniedByRule"),
             id="denied by a rule",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{MANY} prod-2",
+            ("denied", "prod-2", "no other", "denied", "DeniedByRule"),
+            id="a part denied by a rule",
+        ),
+        pytest.param(
+            REQUESTER,
+            f"{MANY} big-1 --dry-run",
+            ("dry run", "big-1", "four eyes", None, None),
+            id="dry run of a batch",
         ),
         pytest.param(
             REQUESTER,
