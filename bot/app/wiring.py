@@ -9,7 +9,7 @@ from bot.app.token_source import Source
 from bot.locale import languages
 from bot.messages.words import Languages
 from bot.runtime.cache import Cache
-from bot.slack.approvals import ApproverMessages, Audience
+from bot.slack.approvals import ApproverMessages
 from bot.slack.channels import Channels
 from bot.slack.clicks import ClickListeners
 from bot.slack.directory import Directory
@@ -114,8 +114,7 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     stack.push_async_callback(people.close)
     people.prefetch(in_force.policy.groups)
     in_force.subscribe(lambda policy: people.prefetch(policy.groups))
-    audience = Audience(channels, people)
-    approvals = ApproverMessages(posts, in_force, spoken, places.link, audience)
+    approvals = ApproverMessages(posts, in_force, spoken, places.link, channels, people)
     return _Slack(people, places, approvals, spoken)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from bot.domain.request import Request
@@ -31,52 +32,19 @@ _NAMED = 5
 _log = logging.getLogger(__name__)
 
 
-class Audience:
-    """Finds the conversations for a question, and tells who reads there."""
-
-    def __init__(self, channels: Channels, people: Directory) -> None:
-        self._channels = channels
-        self._people = people
-
-    async def where(self, rule: Rule, requester_id: str) -> Sequence[str]:
-        """Return the approvers' channel, or the user ids of approvers for direct messages."""
-        channel = rule.approvers.channel
-        why = await self._channels.why_private(channel)
-        # A channel without the bot refuses the question anyway.
-        if why is None or why is NoThread.NOT_INVITED:
-            return (channel,)
-        facts = {"channel": channel, "reason": why.name.lower()}
-        _log.warning("approvers are asked directly, and not in their channel", extra=facts)
-        return await self._people.approvers(rule, requester_id, MOST)
-
-    async def is_hidden(self, rule: Rule) -> bool:
-        """Tell whether the bot lacks the scope to read who is in the groups of a rule's approvers."""
-        return await self._people.lacks_groups(rule)
-
-    async def may_show_details(self, conversation: str) -> bool:
-        """Tell whether no other organisation reads there, as far as Slack tells; that may change while a question waits."""
-        return await self._channels.why_private(conversation) is None
-
-
+@dataclass(frozen=True, slots=True)
 class ApproverMessages:
     """Posts and edits the messages to the approvers of a request's rule.
 
     `link` is as in Ports, for an earlier request's thread.
     """
 
-    def __init__(
-        self,
-        posts: Posts,
-        in_force: PolicyInForce,
-        languages: Languages,
-        link: LinkTo,
-        audience: Audience,
-    ) -> None:
-        self._posts = posts
-        self._in_force = in_force
-        self._languages = languages
-        self._link = link
-        self._audience = audience
+    _posts: Posts
+    _in_force: PolicyInForce
+    _languages: Languages
+    _link: LinkTo
+    _channels: Channels
+    _people: Directory
 
     async def ask(
         self,
@@ -95,8 +63,8 @@ class ApproverMessages:
             for e in past
         ]
         words, posted_questions = self._languages.channel, list[Posted]()
-        where = await self._audience.where(rule, request.origin.user_id)
-        if not where and await self._audience.is_hidden(rule):
+        where = await self._where(rule, request.origin.user_id)
+        if not where and await self._people.lacks_groups(rule):
             raise AwayError("the bot lacks the scope usergroups:read")
         for conversation in where:
             direct = conversation != rule.approvers.channel
@@ -125,9 +93,21 @@ class ApproverMessages:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
         words, at = self._languages.channel, entry.decided or entry.at or entry.created
         for asked in await self._all_asked(entry):
-            commented = await self._audience.may_show_details(asked.channel)
+            # No other organisation reads there, as far as Slack tells; that may change while a question waits.
+            commented = await self._channels.why_private(asked.channel) is None
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
             await self._posts.edit(asked, shown)
+
+    async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
+        """Return the approvers' channel, or the user ids of approvers for direct messages."""
+        channel = rule.approvers.channel
+        why = await self._channels.why_private(channel)
+        # A channel without the bot refuses the question anyway.
+        if why is None or why is NoThread.NOT_INVITED:
+            return (channel,)
+        facts = {"channel": channel, "reason": why.name.lower()}
+        _log.warning("approvers are asked directly, and not in their channel", extra=facts)
+        return await self._people.approvers(rule, requester_id, MOST)
 
     async def _all_asked(self, entry: Entry) -> list[Posted]:
         """Return the posted question, which may not be recorded because of a crash or an error of Slack's."""
@@ -137,7 +117,7 @@ class ApproverMessages:
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
             return known
-        where = await self._audience.where(rule, request.origin.user_id)
+        where = await self._where(rule, request.origin.user_id)
         if len(known) >= len(where):
             return known
         mark, since = _mark(request), entry.created

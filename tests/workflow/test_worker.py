@@ -38,7 +38,7 @@ from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
-from bot.slack.approvals import ApproverMessages, Audience
+from bot.slack.approvals import ApproverMessages
 from bot.slack.channels import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
@@ -125,8 +125,8 @@ def make(
     in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     people = Directory(api, slack.world.team_id, time.monotonic)
-    audience = Audience(Channels(api, time.monotonic), people)
-    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, audience)
+    channels = Channels(api, time.monotonic)
+    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, channels, people)
     brake = Brake(in_force, people, time.time, 5.0)
 
     at_once = AcksFirst().step
