@@ -109,7 +109,7 @@ def _way_on(words: Words, wrong: Misread) -> tuple[str | Copied, ...]:
 
 def _taken_away(words: Words) -> str:
     return words(
-        "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. In my App Home you can cancel what has not begun yet."
+        "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."
     )
 
 

@@ -98,6 +98,18 @@ async def test_a_waiting_request_can_be_cancelled_by_its_requester_operators_and
     assert rig.wechat.calls == []
 
 
+async def test_a_requester_who_asks_how_to_cancel_is_sent_to_a_button_that_they_have(
+    rig: Rig,
+) -> None:
+    async with rig.bot(APPROVE):
+        waits = await waiting(rig)
+        told = await rig.ask("cancel it")
+        assert has_button(waits, "cancel")
+        assert "the button on its message" in told
+        assert "'action_id': 'cancel'" not in await rig.open_home()
+        assert "App Home" not in told
+
+
 @pytest.mark.parametrize(
     ("user", "says"),
     [(STRANGER, NOT_FOR_CANCEL), (ON_CALL, NOT_FOR_CANCEL), ("U0GUEST", NOT_A_MEMBER)],
