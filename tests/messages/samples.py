@@ -474,7 +474,7 @@ def blocks(message: Message) -> Json:
 def texts(message: Message) -> list[str]:
     """Return the mrkdwn of all blocks."""
     return [
-        code(line, len(line)) if line else re.sub("`[█░]+` ", "", str(each["text"]))
+        code(line, len(line)) if line else re.sub(r"\A`[█░]{20}` ", "", str(each["text"]))
         for each in cast("list[dict[str, Any]]", blocks(message))
         for line, each in _read(each)
     ]
