@@ -96,7 +96,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.subscribe(lambda _: upkeep.wake())
-    handler = PushHandler(chain, tokens, upkeep.wake, start, runtime.now, runtime.sleep)
+    handler = PushHandler(chain, tokens, upkeep.wake, runtime.now, runtime.sleep)
     keys = [*map(key_of, platform.encoding_aes_keys)]
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)

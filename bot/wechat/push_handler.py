@@ -1,15 +1,15 @@
 """Apply WeChat's pushes to the token chain. Idempotent: a push that was delivered before changes nothing.
 
-An authorization code is exchanged for the owner's tokens; while WeChat does not answer, that is retried for as long as
-the code is valid. So is a push while the ledger is down: WeChat has got its `success`, and does not push it again.
+A push is tried again while the ledger is down, or while WeChat does not exchange its authorization code for the owner's
+tokens and the code is valid: WeChat has got its `success`, and does not push it again.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import assert_never
 
 from bot.ledger import LedgerDownError
@@ -32,15 +32,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False, repr=False)
 class PushHandler:
-    """Stores what pushes bring in the ledger and calls `wake`; `start` runs a coroutine in the background.
-
-    Times are in seconds, those of `now` in Unix seconds.
-    """
+    """Stores what pushes bring in the ledger and calls `wake`; times are in seconds, those of `now` in Unix seconds."""
 
     _chain: Chain
     _tokens: Tokens
     _wake: Callable[[], None]
-    _start: Callable[[Coroutine[None, None, None]], None]
     _now: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]]
     _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -50,25 +46,31 @@ class PushHandler:
         self._stopping.set()
 
     async def handle(self, push: HandledPush) -> None:
-        """Apply one push; while the ledger is down, try again with growing pauses, since WeChat does not push it again."""
-        if await self._is_applied(push, again=False):
+        """Apply one push, if need be in several tries with growing pauses."""
+        if await self._is_settled(push, again=False):
             return
-        async for _ in self._pauses(EXCHANGE_TIMEOUT):
-            if await self._is_applied(push, again=True):
+        until = push.code_until if isinstance(push, Authorized) else inf
+        for pause in pauses(min(until - self._now(), EXCHANGE_TIMEOUT)):
+            await cancel_on(self._stopping, self._sleep(pause))
+            if self._stopping.is_set() or await self._is_settled(push, again=True):
                 return
+        if isinstance(push, Authorized):
+            _log_unused(push, "the code has expired")
 
-    async def _is_applied(self, push: HandledPush, *, again: bool) -> bool:
-        """Try to apply a push; return False if the ledger is down."""
+    async def _is_settled(self, push: HandledPush, *, again: bool) -> bool:
+        """Try to apply a push; return False if it should be tried again."""
         try:
-            await self._apply(push, again=again)
+            return await self._apply(push, again=again)
         except LedgerDownError as error:
             facts = {"push": type(push).__name__.lower(), "reason": str(error)}
             _log.error("a push could not be stored", extra=facts)  # without a traceback
             return False
-        return True
 
-    async def _apply(self, push: HandledPush, *, again: bool) -> None:
-        """Apply a push. `again`: an earlier try may have recorded it, so it counts unless a later one replaced it."""
+    async def _apply(self, push: HandledPush, *, again: bool) -> bool:
+        """Apply a push; return False if its code should be exchanged again.
+
+        `again`: an earlier try may have recorded it, so it counts unless a later one replaced it.
+        """
         match push:
             case Ticket(created, ticket):
                 if await self._tokens.ticket(ticket, created) or again:
@@ -77,7 +79,14 @@ class PushHandler:
                 which = _owner_push(push)
                 new = await self._tokens.record_push(which)
                 if new or (again and await self._tokens.is_latest(which)):
-                    await self._authorized(push)
+                    settled = await self._exchange(push)
+                    if (
+                        settled or not again
+                    ):  # meanwhile a renewal may find the refresh token in WeChat's list
+                        self._invalidate(push.owner)
+                    return settled
+                if again:
+                    _log_unused(push, "a later push replaces it")
             case Unauthorized():
                 which = _owner_push(push)
                 new = await self._tokens.revoke(which, _NOT_AUTHORISED)
@@ -86,16 +95,7 @@ class PushHandler:
                     self._invalidate(push.owner)
             case _:
                 assert_never(push)
-
-    async def _authorized(self, push: Authorized) -> None:
-        """Exchange the code for the owner's tokens.
-
-        If that fails it is retried in the background; meanwhile a renewal may find the refresh token in WeChat's list.
-        """
-        settled = await self._exchange(push)
-        self._invalidate(push.owner)
-        if not settled:
-            self._start(self._retry(push))
+        return True
 
     async def _exchange(self, push: Authorized) -> bool:
         """Exchange a push's code once; return False if it failed and should be retried."""
@@ -119,27 +119,6 @@ class PushHandler:
         else:
             _log_unused(push, "a later push replaces it")
         return True
-
-    async def _retry(self, push: Authorized) -> None:
-        """Exchange the code again with growing pauses, until it succeeds, expires or is superseded."""
-        async for _ in self._pauses(min(push.code_until - self._now(), EXCHANGE_TIMEOUT)):
-            with suppress(LedgerDownError):  # checked again before anything is stored
-                if not await self._tokens.is_latest(_owner_push(push)):
-                    _log_unused(push, "a later push replaces it")
-                    return
-            if await self._exchange(push):
-                self._invalidate(push.owner)
-                return
-        if not self._stopping.is_set():
-            _log_unused(push, "the code has expired")
-
-    async def _pauses(self, seconds: float) -> AsyncIterator[None]:
-        """Yield after each pause, until the seconds are over or the bot stops."""
-        for pause in pauses(seconds):
-            await cancel_on(self._stopping, self._sleep(pause))
-            if self._stopping.is_set():
-                return
-            yield
 
     def _invalidate(self, name: str) -> None:
         self._chain.invalidate(name)

@@ -53,7 +53,6 @@ class Replica:
     upkeep: Upkeep
     handler: PushHandler
     woken: list[None]
-    tasks: Tasks
     renewals: list[tuple[str, str]]
     """The reported renewals: link and result."""
 
@@ -119,10 +118,9 @@ class Replicas:
             woken.append(None)
             upkeep.wake()
 
-        tasks = Tasks()
-        handler = PushHandler(chain, tokens, wake, tasks.start, time.time, briefly)
+        handler = PushHandler(chain, tokens, wake, time.time, briefly)
         self.made.append(
-            Replica(ledger, tokens, component, chain, upkeep, handler, woken, tasks, renewals)
+            Replica(ledger, tokens, component, chain, upkeep, handler, woken, renewals)
         )
         return self.made[-1]
 
@@ -137,7 +135,6 @@ class Replicas:
         """Stop all replicas."""
         for replica in self.made:
             replica.handler.stop()
-            await replica.tasks.drain(0)
             await replica.chain.close(0)
         self.made.clear()
 

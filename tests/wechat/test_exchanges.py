@@ -45,8 +45,7 @@ def handler_with(
 ) -> PushHandler:
     """Return a push handler for this replica with this clock, and its sleep unless another is given."""
     wake = lambda: replica.woken.append(None)  # noqa: E731
-    start = replica.tasks.start
-    return PushHandler(replica.chain, replica.tokens, wake, start, clock, sleep or clock.sleep)
+    return PushHandler(replica.chain, replica.tokens, wake, clock, sleep or clock.sleep)
 
 
 def granted(wechat: LocalWeChat, created: float, until: float, owner: str = OTHER) -> Authorized:
@@ -60,11 +59,6 @@ def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def exchanges_of(wechat: LocalWeChat) -> int:
     return endpoints(wechat).count("query_auth")
-
-
-async def until_no_exchange_runs(replica: Replica) -> None:
-    """Wait until no exchange is in progress."""
-    await replica.tasks.drain(10)
 
 
 @asynccontextmanager
@@ -94,7 +88,6 @@ async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
     assert on_both.row(OTHER) == gone
     assert (gone["value"], gone["refresh_token"], gone["error"]) == (None, None, "61003")
     assert reasons(caplog) == ["a later push replaces it"]
-    await until_no_exchange_runs(one)
     assert exchanges_of(wechat) == 1
 
 
@@ -124,12 +117,12 @@ async def test_an_exchange_is_retried_with_growing_pauses_until_it_works(
     wechat.platform.without_refresh_token.add(OTHER)  # so that only the code helps
     push = granted(wechat, 10.0, clock.began + 600)
     wechat.fail("api_query_auth", answer, times=None)
-    await handler.handle(push)
+    handling = asyncio.create_task(handler.handle(push))
+    await wechat.until(lambda _: len(clock.slept) == 3)
     assert (await replica.kept(OTHER)).value is None
     assert len(replica.woken) == 1  # so that the upkeep may find the refresh token in the list
-    await wechat.until(lambda _: len(clock.slept) == 3)
     wechat.clear("api_query_auth")
-    await until_no_exchange_runs(replica)
+    await handling
     assert clock.slept[:3] == [5.0, 10.0, 20.0]
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
     assert OTHER in await replica.token(OTHER)
@@ -144,7 +137,6 @@ async def test_an_error_about_the_code_itself_ends_the_retries(
     handler = handler_with(clock, replica)
     wechat.fail("api_query_auth", Status(502), Status(502), Code(errcode))
     await handler.handle(granted(wechat, 10.0, clock.began + 600))
-    await until_no_exchange_runs(replica)
     assert exchanges_of(wechat) == 3
     assert len(clock.slept) == 1
 
@@ -155,7 +147,6 @@ async def test_a_code_that_belongs_to_another_owner_is_not_tried_again(
     clock = Time()
     push = granted(wechat, 10.0, clock.began + 600)
     await handler_with(clock, replica).handle(replace(push, owner=OWNER))
-    await until_no_exchange_runs(replica)
     assert (exchanges_of(wechat), clock.slept) == (1, [])
     assert reasons(caplog) == ["the code belongs to another owner"]
     assert (await replica.kept(OWNER)).value is None
@@ -176,7 +167,6 @@ async def test_a_code_is_retried_for_its_lifetime_or_an_hour_at_most(
     handler = handler_with(clock, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
     await handler.handle(granted(wechat, 10.0, clock.began + lives))
-    await until_no_exchange_runs(replica)
     assert longest / 2 < sum(clock.slept) < longest
     assert max(clock.slept) <= 300
     assert reasons(caplog)[-1] == "the code has expired"
@@ -188,7 +178,6 @@ async def test_an_expired_code_is_tried_once(replica: Replica, wechat: LocalWeCh
     handler = handler_with(clock, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
     await handler.handle(granted(wechat, 10.0, clock.began - 1))
-    await until_no_exchange_runs(replica)
     assert (exchanges_of(wechat), clock.slept) == (1, [])
 
 
@@ -210,24 +199,31 @@ async def test_a_newer_push_about_the_owner_ends_the_retries(
     handler = handler_with(clock, replica, sleep)
     wechat.fail("api_query_auth", Code(61004), times=None)
     await handler.handle(granted(wechat, 10.0, clock.began + 600))
-    await until_no_exchange_runs(replica)
     assert reasons(caplog)[-1] == "a later push replaces it"
     assert exchanges_of(wechat) == 2
     gone = replicas.row(OTHER)
     assert (gone["value"], gone["error"]) == (None, "61003")
 
 
-async def test_the_retries_continue_while_the_ledger_is_down(
+async def test_a_code_is_exchanged_after_an_outage_of_wechat_and_one_of_the_ledger(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     clock = Time()
-    handler = handler_with(clock, replica)
     wechat.fail("api_query_auth", *[Status(502)] * 2)
-    await handler.handle(granted(wechat, 10.0, clock.began + 600))
-    with replicas.down():
-        await wechat.until(lambda _: len(clock.slept) >= 1)
-    await until_no_exchange_runs(replica)
+    with ExitStack() as stack:
+
+        async def sleep(seconds: float) -> None:
+            await clock.sleep(seconds)
+            if len(clock.slept) == 1:
+                stack.enter_context(replicas.down())
+            elif len(clock.slept) == 3:
+                stack.close()
+
+        push = granted(wechat, 10.0, clock.began + 600)
+        await handler_with(clock, replica, sleep).handle(push)
+    assert clock.slept == [5.0, 10.0, 20.0]
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+    assert len(replica.woken) == 2
 
 
 def handler_during_an_outage(
@@ -305,7 +301,6 @@ async def test_tokens_that_the_ledger_cannot_store_at_once_are_stored_later(
     with replicas.full():
         await replica.handler.handle(granted(wechat, 10.0, time.time() + 600))
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
-    await until_no_exchange_runs(replica)
     assert exchanges_of(wechat) == 1
 
 
@@ -315,11 +310,11 @@ async def test_a_stop_does_not_wait_for_the_next_try(
     clock = Time(most=0)
     handler = handler_with(clock, replica)
     wechat.fail("api_query_auth", Code(61004), times=None)
-    await handler.handle(granted(wechat, 10.0, clock.began + 600))
+    handling = asyncio.create_task(handler.handle(granted(wechat, 10.0, clock.began + 600)))
     await clock.sleeps_forever.wait()
     handler.stop()
     async with asyncio.timeout(9):
-        await until_no_exchange_runs(replica)
+        await handling
     assert exchanges_of(wechat) == 1
     assert reasons(caplog) == ["61004"]
 
@@ -329,9 +324,12 @@ async def test_after_a_restart_an_owner_whose_code_was_lost_is_found_in_wechats_
 ) -> None:
     caplog.set_level(logging.INFO)
     wechat.fail("api_query_auth", Status(502), times=None)
-    await replica.handler.handle(granted(wechat, 10.0, time.time() + 600, OWNER))
+    push = granted(wechat, 10.0, time.time() + 600, OWNER)
+    handling = asyncio.create_task(replica.handler.handle(push))
+    await wechat.until(lambda _: exchanges_of(wechat) > 1)
     assert (await replica.kept(OWNER)).refresh_token is None
     after = await replicas.restarted()
+    await handling
     keeping = asyncio.create_task(after.upkeep.run())
     await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
     stored = await after.until_stored(OWNER)
