@@ -157,7 +157,7 @@ def _code_until(fields: Mapping[str, str], created: float) -> float:
 
 
 def _number(text: str) -> float | None:
-    return float(text[:15]) if text.isascii() and text.isdigit() else None
+    return float(text) if text.isascii() and text.isdigit() else None
 
 
 def _members(xml: bytes) -> dict[str, str]:

@@ -276,6 +276,13 @@ def test_odd_xml_is_refused_even_if_it_was_encrypted(oddity: str) -> None:
     assert read(posted) is PushRefusal.OTHER_PLATFORM  # none of its content is repeated
 
 
+@pytest.mark.parametrize("text", ["%s", "\n%s\n", "\n<![CDATA[%s]]>\n", "<![CDATA[\n%s\n]]>"])
+def test_a_body_may_have_line_breaks_and_be_without_cdata(text: str) -> None:
+    encrypted = encrypt(KEY, b"<xml/>", COMPONENT, b"r" * RANDOM_BYTES)
+    body = f"<xml>\n<Encrypt>{text % encrypted}</Encrypt>\n</xml>\n".encode()
+    assert read(signed(encrypted, body)) is PushRefusal.OTHER_PLATFORM
+
+
 def test_a_body_is_read_as_utf_8_whatever_encoding_it_declares() -> None:
     for encoding in {*aliases, *aliases.values(), "undefined", "unicode_escape", "idna", "no", ""}:
         head = f'<?xml version="1.0" encoding="{encoding}"?>'.encode()
