@@ -136,8 +136,8 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
 ) -> Acceptance:
     """Record a new request, or return the conflict that kept it from being recorded."""
     fill = {
-        **columns_of(request, state, holder),
         **_ignored(request, retry),
+        **columns_of(request, state, holder),
         "patience": patience,
         "nap": patience if state is State.CONFIRMING else None,
     }

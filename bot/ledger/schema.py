@@ -26,7 +26,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import DDLCompiler
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -35,6 +35,7 @@ CARRIED = text("state in ('accepted', 'queued', 'placed') and appid <> ''")
 WAITING = text("state = 'waiting' and appid <> ''")
 SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
+IN_LANE = text("lane is not null")
 
 LANE = "batches"
 """The value of `lane` for the one batch that runs."""
@@ -124,7 +125,7 @@ requests = Table(
     Index("one_under_way", "env", "appid", unique=True, info={"where": CARRIED}),
     Index("one_waiting", "team", "user", "env", "appid", unique=True, info={"where": WAITING}),
     Index("requests_by_batch", "batch", info={"where": ITEM}),
-    Index("requests_lane", "lane", unique=True),
+    Index("requests_lane", "lane", unique=True, info={"where": IN_LANE}),
     Index("requests_shared", "env", "appid", "ended", info={"where": SHARED}),
 )
 

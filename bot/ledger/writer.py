@@ -50,15 +50,13 @@ class _Job:
     named: Mapping[str, Any] = field(default_factory=dict)
     done: asyncio.Future[Any] | None = None
     """The caller's future; None for a job that must be done although nobody waits for it."""
+    abandoned: Callable[[], bool] = bool
+    """Tells whether the caller waits no longer."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """The extras of the log line if it is given up."""
     since: float = field(default_factory=time.monotonic)
     timer: asyncio.TimerHandle | None = None
     result: Any = None
-
-    @property
-    def abandoned(self) -> bool:
-        return self.done is not None and self.done.done()
 
 
 class Writer:
@@ -102,7 +100,7 @@ class Writer:
         if self._closed:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
-        job = _Job(work, given, named, done)
+        job = _Job(work, given, named, done, done.done)
         job.timer = loop.call_later(self._patience, self._time_out, job)
         self._jobs.put(job)
         return done
@@ -164,7 +162,7 @@ class Writer:
 
     def _carry_out(self, jobs: Sequence[_Job]) -> list[_Job]:
         """Run jobs in one transaction or, if that fails, one by one; return those to retry."""
-        wanted = [job for job in jobs if not job.abandoned]
+        wanted = [job for job in jobs if not job.abandoned()]
         if not wanted:
             return []
         kept, begun, worked = self._connection is not None, False, False
@@ -173,7 +171,7 @@ class Writer:
             with connection.begin():
                 begun = True
                 # Callers may have timed out while this waited for the lock.
-                wanted = [job for job in wanted if not job.abandoned]
+                wanted = [job for job in wanted if not job.abandoned()]
                 connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
                     job.result = job.work(connection, *job.given, **job.named)
@@ -225,7 +223,7 @@ class Writer:
 
     def _resolve(self, jobs: Sequence[_Job], error: Exception | None = None) -> None:
         """Give waiting callers their result or the error, in one call to their loop, and then report to the observer."""
-        waiting = [(job, job.done) for job in jobs if job.done and not job.abandoned]
+        waiting = [(job, job.done) for job in jobs if job.done and not job.abandoned()]
         if not waiting:
             return
 

@@ -137,7 +137,11 @@ def test_a_column_of_another_type_would_be_detected(database: Database, column: 
     assert found[0] != found[1]
 
 
-OLDER = {"0006": ("DROP INDEX requests_open_pair",), "0007": ("DROP INDEX one_waiting",)}
+OLDER = {
+    "0006": ("DROP INDEX requests_open_pair",),
+    "0007": ("DROP INDEX one_waiting",),
+    "0008": ("DROP INDEX requests_lane", "CREATE UNIQUE INDEX requests_lane ON requests (lane)"),
+}
 """The schema of each earlier release, and what makes it of the one after it."""
 
 
@@ -174,7 +178,11 @@ async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_
     others = [await accepted(ledger, each, State.WAITING) for each in (theirs, *batches)]
     await ledger.close()
     database.let_go()
-    for change in (*OLDER["0007"], "UPDATE alembic_version SET version_num = '0007'"):
+    for change in (
+        *OLDER["0008"],
+        *OLDER["0007"],
+        "UPDATE alembic_version SET version_num = '0007'",
+    ):
         database.execute(change)
     for entry in entries:
         asked = "UPDATE requests SET env = 'prod-1', wake = until WHERE id = :id"
