@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -43,7 +42,7 @@ class LedgerDownError(Exception):
     """The database failed, or did not answer in time; the text is the driver's error."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     work: Callable[..., Any]
     given: tuple[Any, ...] = ()
@@ -234,8 +233,10 @@ class Writer:
                 if not done.done():
                     done.set_exception(error) if error else done.set_result(job.result)
 
-        with suppress(RuntimeError):  # the loop is closed
+        try:
             waiting[0][1].get_loop().call_soon_threadsafe(resolve_all)
+        except RuntimeError:  # the loop is closed
+            return
         if transacted := self._transacted:
             now = time.monotonic()
             for job, _ in waiting:
