@@ -24,10 +24,20 @@ _FERNET_KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T_co]):
-    """One setting; `default` is what its parser reads where it is not set."""
+    """One setting: its parser, and what the README and `.env.example` say about it."""
 
     parse: Parser[T_co]
+    meaning: str
+    """The text in the README."""
+    where: str = ""
+    """The comment in `.env.example`, with where to get the value; empty if the comment above covers it."""
     default: str = ""
+    otherwise: str = ""
+    """The README's text for a default that is not a single value."""
+    left_empty: bool = False
+    """Whether `.env.example` leaves it empty although it has a default."""
+    section: str = ""
+    """The heading in `.env.example`, for the first setting under it."""
     name: str = field(init=False)
     secret: ClassVar = False
 

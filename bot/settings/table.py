@@ -1,6 +1,6 @@
-"""The table of settings: for each its parser, its default, and whether it is secret.
+"""The table of settings: for each its parser, its default, whether it is secret, its meaning, and where to get it.
 
-The README says what each means, and `.env.example` where to get it; both have the settings in this order.
+`python -m tests.settings_table` writes `.env.example` from it and prints the README's table.
 """
 
 import re
@@ -34,54 +34,179 @@ _OF_WECHAT = a_word("Put the secret there that goes with the appid.")
 
 
 class Table:
-    """All settings."""
+    """All settings, in the order of the README and of `.env.example`."""
 
     SLACK_BOT_TOKEN = Secret(
         a_word(
             "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
             lambda word: kind_of(word) == BOT_TOKEN,
-        )
+        ),
+        "bot token, `xoxb-…`",
+        'The bot token (xoxb-…): your Slack app\'s page "OAuth & Permissions", after "Install to Workspace".',
+        otherwise="required",
+        section="Slack",
     )
     SLACK_APP_TOKEN = Secret(
         a_word(
             "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”.",
             lambda word: kind_of(word) == APP_TOKEN,
-        )
+        ),
+        "app-level token, `xapp-…`: Socket Mode, the default way to run",
+        "Socket Mode, the default way to run. The app-level token (xapp-…) with the scope connections:write:\n"
+        'your Slack app\'s page "Basic Information", section "App-Level Tokens".',
     )
     SLACK_SIGNING_SECRET = Secret(
-        a_word("Copy the signing secret from your Slack app's page “Basic Information”.")
+        a_word("Copy the signing secret from your Slack app's page “Basic Information”."),
+        "HTTP mode, for when there is no app-level token",
+        'HTTP mode instead, without an app-level token. The signing secret: page "Basic Information".',
     )
-    SLACK_API_URL = Setting(address(), "https://slack.com/api/")
-    WECHAT_API_URL = Setting(address(), "https://api.weixin.qq.com")
-    WECHAT_AUTHORIZER_APPID = Setting(text)
-    WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(_OF_WECHAT)
+    SLACK_API_URL = Setting(
+        address(),
+        "base of Slack's Web API",
+        "The base of Slack's Web API. Leave it alone, unless you test against a stand-in.",
+        default="https://slack.com/api/",
+    )
+    WECHAT_API_URL = Setting(
+        address(),
+        "base of WeChat's API",
+        "The base of WeChat's API.",
+        default="https://api.weixin.qq.com",
+        section="WeChat",
+    )
+    WECHAT_AUTHORIZER_APPID = Setting(
+        text,
+        "the default owner: whose token shares envs that no `[[owner]]` names",
+        "The default owner: the appid of the mini program that owns the envs which no [[owner]] of the policy\n"
+        'file names. It is on the mini program\'s page at mp.weixin.qq.com, "Development", "Settings".',
+    )
+    WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(
+        _OF_WECHAT,
+        "token source 1, to try things: a fixed token of the default owner",
+        "Token source 1, to try things: one authorizer_access_token of the default owner. It dies after two hours.",
+    )
     WECHAT_TOKEN_SERVER_URL = Setting(
         address(
             ", and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
             "printf %s 'user:password' | base64"
-        )
+        ),
+        "token source 2: your central token server; `{appid}` stands for the owner",
+        "Token source 2: your company's central token server. {appid} stands for the owner; the answer is JSON\n"
+        "with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
     )
-    WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(header)
-    WECHAT_COMPONENT_APPID = Setting(text)
-    WECHAT_COMPONENT_APPSECRET = Secret(_OF_WECHAT)
-    WECHAT_MESSAGE_TOKEN = Secret(_MESSAGE_TOKEN)
-    WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(_MESSAGE_TOKEN)
-    WECHAT_ENCODING_AES_KEY = Secret(_AES_KEY)
-    WECHAT_ENCODING_AES_KEY_PREVIOUS = Secret(_AES_KEY)
-    WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(_OF_WECHAT)
-    WECHAT_TIMEOUT = Setting(number(0.1, 60), "10")
-    TOKEN_ENCRYPTION_KEY = Secret(fernet_keys)
-    DATABASE_URL = Setting(database, "sqlite:///share-env.db")
-    POLICY_FILE = Setting(text)
-    SHARE_ENV_ALLOWED_USERS = Setting(ids(USER_ID, "U012ABCDEF"))
-    SHARE_ENV_ALLOWED_GROUPS = Setting(ids(GROUP_ID, "S012ABCDEF"))
-    SHARE_ENV_ALLOWED_CHANNELS = Setting(ids(CHANNEL_ID, "C012ABCDEF"))
-    LANGUAGE = Setting(language, "en")
-    HOST = Setting(text, "127.0.0.1")
-    PORT = Setting(number(1, 65535, whole=True), "3000")
-    LOG_LEVEL = Setting(choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
-    LOG_FORMAT = Setting(choice("text", "json"))
-    SHUTDOWN_GRACE = Setting(number(0, 600), "10")
+    WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(
+        header,
+        "its `Authorization` header; the address may hold no password",
+        "What that server wants in the Authorization header, such as: Bearer …",
+    )
+    WECHAT_COMPONENT_APPID = Setting(
+        text,
+        "token source 3: your third-party platform, whose token chain the bot keeps",
+        "Token source 3: the bot keeps the platform's token chain itself. All of these are on your third-party\n"
+        "platform's page at open.weixin.qq.com: AppID, AppSecret, 消息校验Token, 消息加解密Key. Set 授权事件接收URL\n"
+        "there to https://your.host/wechat/events. The platform has to be in 传统模式.",
+    )
+    WECHAT_COMPONENT_APPSECRET = Secret(_OF_WECHAT, "its AppSecret")
+    WECHAT_MESSAGE_TOKEN = Secret(_MESSAGE_TOKEN, "how WeChat signs what it pushes (消息校验Token)")
+    WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(
+        _MESSAGE_TOKEN,
+        "the one before, while you change it",
+        "The 消息校验Token before, while you change it there.",
+    )
+    WECHAT_ENCODING_AES_KEY = Secret(
+        _AES_KEY,
+        "how WeChat encrypts what it pushes (消息加解密Key)",
+    )
+    WECHAT_ENCODING_AES_KEY_PREVIOUS = Secret(
+        _AES_KEY,
+        "the key before, while you change it",
+        "The key before, while you change it there.",
+    )
+    WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(
+        _OF_WECHAT,
+        "the default owner's first refresh token; without it the bot asks WeChat",
+        "The default owner's refresh token to begin with. Left out, the bot looks it up at WeChat.",
+    )
+    WECHAT_TIMEOUT = Setting(
+        number(0.1, 60),
+        "seconds for one call; all tries together take at most 15",
+        "Seconds for one call to WeChat. All tries of a request together take at most 15.",
+        default="10",
+    )
+    TOKEN_ENCRYPTION_KEY = Secret(
+        fernet_keys,
+        "Fernet keys, newest first, commas between: they encrypt the ledger's tokens",
+        "Encrypts tickets and tokens in the ledger: Fernet keys, separated by commas, the newest first. Make one with\n"
+        ".venv/bin/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
+        section="The ledger",
+    )
+    DATABASE_URL = Setting(
+        database,
+        "the ledger; several replicas: `postgresql+psycopg://…` (`%40` for `@`)",
+        "Where requests and events are kept. One bot on one machine: a SQLite file. Several replicas:\n"
+        "postgresql+psycopg://user:password@host/database, with\n"
+        ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
+        default="sqlite:///share-env.db",
+    )
+    POLICY_FILE = Setting(
+        text,
+        "the policy",
+        "The policy file. Left out, policy.toml in the working directory is used if it is there.",
+        otherwise="`policy.toml`, if there",
+        section="Who may share what",
+    )
+    SHARE_ENV_ALLOWED_USERS = Setting(
+        ids(USER_ID, "U012ABCDEF"),
+        "without a file: user ids, separated by commas",
+        "Without a file: who may share anything, by ids with commas between them. A user's id (U…) is in their\n"
+        "Slack profile, a user group's (S…) in its address, a channel's (C…) in its details. People are allowed\n"
+        "by either of the first two; the third, if set, restricts from where.",
+    )
+    SHARE_ENV_ALLOWED_GROUPS = Setting(ids(GROUP_ID, "S012ABCDEF"), "user group ids")
+    SHARE_ENV_ALLOWED_CHANNELS = Setting(
+        ids(CHANNEL_ID, "C012ABCDEF"),
+        "channel ids: where from",
+        otherwise="anywhere",
+    )
+    LANGUAGE = Setting(
+        language,
+        "of whole channels: `en` or `zh-CN`; one person is told in that of their Slack",
+        "What the bot speaks to whole channels: en or zh-CN. To one person it speaks the language of their Slack.",
+        default="en",
+        section="The language",
+    )
+    HOST = Setting(
+        text,
+        "where HTTP mode and token source 3 listen",
+        "Where HTTP mode and token source 3 listen (127.0.0.1, 3000). Put a reverse proxy with TLS in front of it.\n"
+        "If PORT is set, the bot listens in any case: /healthz, /readyz and /metrics tell how it is.",
+        default="127.0.0.1",
+        left_empty=True,
+        section="The process",
+    )
+    PORT = Setting(
+        number(1, 65535, whole=True),
+        "if it is set, the bot listens in any case, for probes and Prometheus",
+        default="3000",
+        left_empty=True,
+    )
+    LOG_LEVEL = Setting(
+        choice("DEBUG", "INFO", "WARNING", "ERROR"),
+        "`DEBUG`, `INFO`, `WARNING`, `ERROR`; secrets are hidden at each",
+        "DEBUG, INFO, WARNING or ERROR. Secrets are hidden at every level.",
+        default="INFO",
+    )
+    LOG_FORMAT = Setting(
+        choice("text", "json"),
+        "one line for each event, with the request's id",
+        "text or json. Left out: text on a terminal, else json.",
+        otherwise="`text` on a terminal, else `json`",
+    )
+    SHUTDOWN_GRACE = Setting(
+        number(0, 600),
+        "seconds to finish what is under way on SIGTERM; up to four more until the end",
+        "Seconds to finish what is under way when the bot is told to stop. Over 25: raise the unit's TimeoutStopSec too.",
+        default="10",
+    )
 
 
 SETTINGS: tuple[Setting[object], ...] = tuple(
