@@ -15,7 +15,7 @@ from bot.slack.clicks import ClickListeners
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
-from bot.slack.listeners import App, Commands, bolt_app
+from bot.slack.listeners import App, Commands
 from bot.slack.posts import Posts
 from bot.slack.replies import PrivateReplies
 from bot.slack.socket_client import SocketClient
@@ -85,19 +85,19 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
     forms = FormListeners(api, handler, private, start)
-    settings = resources.settings.slack
-    app = bolt_app(
+    clicks = ClickListeners(api, ClickHandler(intake, ports), private, start, homes.publish_for)
+    app = App(
         resources.slack.client,
         resources.slack.ready.identity,
         slack.languages.channel,
         Commands(SlashCommands(intake, ports).command, forms.open),
-        forms,
-        homes,
-        ClickListeners(api, ClickHandler(intake, ports), private, start, homes.publish_for),
+        forms.listen,
+        homes.listen,
+        clicks.listen,
         unheard=resources.observers.unheard,
         acks=resources.acks,
     )
-    token, url = settings.app_token, resources.slack.ready.socket_url
+    token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     socket = socket_mode(app, token, url, resources.observers) if token else None
     return Wired(app, socket, intake, worker)
 

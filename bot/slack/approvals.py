@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class ApproverMessages:
     """Posts and edits the messages to the approvers of a request's rule.
 
-    `link` is as in Ports, for an earlier request's thread.
+    `_link` is as in Ports, for an earlier request's thread.
     """
 
     _posts: Posts
@@ -123,6 +123,17 @@ class ApproverMessages:
         mark, since = _mark(request), entry.created
         found = [await self._posts.find(conversation, mark, since) for conversation in where]
         return list(dict.fromkeys([*known, *filter(None, found)]))
+
+    async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
+        """Return the approvers' channel, or the user ids of approvers for direct messages."""
+        channel = rule.approvers.channel
+        why = await self._channels.why_private(channel)
+        # A channel without the bot refuses the question anyway.
+        if why is None or why is NoThread.NOT_INVITED:
+            return (channel,)
+        facts = {"channel": channel, "reason": why.name.lower()}
+        _log.warning("approvers are asked directly, and not in their channel", extra=facts)
+        return await self._people.approvers(rule, requester_id, MOST)
 
     async def _post(
         self,

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -32,13 +32,6 @@ from bot.slack.replies import log_unforeseen
 _HOUR = 3600.0
 
 _log = logging.getLogger(__name__)
-
-
-class HasListeners(Protocol):
-    """A part that adds its own listeners, such as the form."""
-
-    def listen(self, app: AsyncApp) -> None:
-        """Add its listeners to Bolt's app."""
 
 
 class Commands:
@@ -98,17 +91,30 @@ def _type_of(body: Mapping[str, object]) -> str:
 class App:
     """Acks any payload, before the event loop runs other work: a command's by its use case, all others' by Bolt."""
 
-    def __init__(
-        self, bolt: AsyncApp, commands: Commands, words: Words, unheard: Unheard, acks: AcksFirst
+    def __init__(  # noqa: PLR0913  # all that an app is made of
+        self,
+        client: AsyncWebClient,
+        identity: Mapping[str, object],
+        words: Words,
+        commands: Commands,
+        *listen: Callable[[AsyncApp], None],
+        unheard: Unheard = no_op,
+        acks: AcksFirst | None = None,
     ) -> None:
-        self.client = bolt.client
-        self._bolt = bolt
+        """Take the result of auth.test and what adds listeners to Bolt's app.
+
+        `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
+        """
+        self.client = client
+        self._bolt = _bolt(client, identity)
         self._commands = commands
         self._words = words
         self._unheard = unheard
         self._log = UnheardPayloads(time.monotonic)
-        self._acks = acks
-        bolt.error(self._unforeseen)
+        self._acks = acks or AcksFirst()
+        self._bolt.error(self._unforeseen)
+        for add_to in listen:
+            add_to(self._bolt)
 
     async def answer(self, body: dict[str, Any]) -> str:
         """Return the ack of a payload, as JSON; empty if it says nothing."""
@@ -135,25 +141,6 @@ class App:
         else:
             reference = log_unforeseen(_log, error)
         return BoltResponse(status=200, body=_apology(body, self._words, reference))
-
-
-def bolt_app(  # noqa: PLR0913  # all that an app is made of
-    client: AsyncWebClient,
-    identity: Mapping[str, object],
-    words: Words,
-    commands: Commands,
-    *parts: HasListeners,
-    unheard: Unheard = no_op,
-    acks: AcksFirst | None = None,
-) -> App:
-    """Return the app with the listeners of all `parts`; `identity` is the result of auth.test.
-
-    `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
-    """
-    bolt = _bolt(client, identity)
-    for part in parts:
-        part.listen(bolt)
-    return App(bolt, commands, words, unheard, acks or AcksFirst())
 
 
 def _bolt(client: AsyncWebClient, identity: Mapping[str, object]) -> AsyncApp:

@@ -193,18 +193,12 @@ class Posts:
         self._lasting += 1
         try:
             async with self._editing.setdefault((at.channel, at.ts), asyncio.Lock()):
-                return await self._edit_once(at, message)
+                if left := self._too_soon(at):
+                    await self._sleep(left)
+                update = partial(self._update, at, message, PATIENCE)
+                return isinstance(await self._keep_trying(update), Answered)
         finally:
             self._lasting -= 1
-
-    async def _edit_once(self, at: Posted, message: Message) -> bool:
-        try:
-            if left := self._too_soon(at):
-                await self._sleep(left)
-            update = partial(self._update, at, message, PATIENCE)
-            return isinstance(await self._keep_trying(update), Answered)
-        finally:
-            self._edit_ended(at)
 
     async def show(self, at: Posted, message: Message) -> None:
         """Edit a message with a transient text; raises AwayError if Slack is busy or a final edit is under way.
@@ -214,13 +208,17 @@ class Posts:
         if self._lasting:
             raise AwayError("edits that last go first")
         result = await self._update(at, message, 0.0)
-        self._edit_ended(at)
         if not isinstance(result, Answered) and is_transient(result):
             raise away_error(result)
 
     async def _update(self, at: Posted, message: Message, patience: float) -> Result:
         where = {"channel": at.channel, "ts": at.ts}
-        return await self._api.write("chat.update", patience, **where, **as_arguments(message))
+        try:
+            return await self._api.write("chat.update", patience, **where, **as_arguments(message))
+        finally:
+            edited = at.channel, at.ts
+            self._edited[edited] = asyncio.get_running_loop().time()
+            self._edited.move_to_end(edited)
 
     def _too_soon(self, at: Posted) -> float:
         """Return after how many seconds a message may be edited again."""
@@ -228,11 +226,6 @@ class Posts:
         while self._edited and next(iter(self._edited.values())) <= now - _EDITS_APART:
             self._edited.popitem(last=False)
         return self._edited[where] + _EDITS_APART - now if where in self._edited else 0.0
-
-    def _edit_ended(self, at: Posted) -> None:
-        where = at.channel, at.ts
-        self._edited[where] = asyncio.get_running_loop().time()
-        self._edited.move_to_end(where)
 
 
 def _posted(data: Mapping[str, object], channel: str) -> Posted | None:

@@ -18,7 +18,7 @@ from bot.policy.kinds import Person, Unreadable
 from bot.runtime.tasks import current_request_id, log_request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
-from bot.slack.listeners import bolt_app
+from bot.slack.listeners import App
 from bot.slack.socket_mode import socket_mode
 from bot.workflow.home import Page
 from tests.conftest import REQUESTER, Clock, Sleep, calls_of, request_of, soon
@@ -79,7 +79,7 @@ async def homes(
 @asynccontextmanager
 async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> AsyncIterator[None]:
     identity = {"user_id": slack.world.bot_user_id, "team_id": TEAM, "bot_id": slack.world.bot_id}
-    app = bolt_app(client, identity, ENGLISH, echoed(Echo()), homes)
+    app = App(client, identity, ENGLISH, echoed(Echo()), homes.listen)
     socket = socket_mode(app, slack.world.app_token, None)
     assert await socket.open()
     try:

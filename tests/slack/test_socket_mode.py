@@ -20,7 +20,7 @@ from bot.playground.world import APPID
 from bot.runtime.observers import Observers
 from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
-from bot.slack.listeners import App, bolt_app
+from bot.slack.listeners import App
 from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_client import Pace, SocketClient
 from bot.slack.socket_mode import socket_mode
@@ -39,7 +39,7 @@ IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHA
 
 def echoing(client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None) -> App:
     """Return an app that echoes commands."""
-    return bolt_app(client, IDENTITY, ENGLISH, echoed(echo or Echo()), acks=acks)
+    return App(client, IDENTITY, ENGLISH, echoed(echo or Echo()), acks=acks)
 
 
 @asynccontextmanager
@@ -232,7 +232,7 @@ class FixedAck:
 async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
-    app = bolt_app(client, IDENTITY, ENGLISH, echoed(Echo()), FixedAck(body))
+    app = App(client, IDENTITY, ENGLISH, echoed(Echo()), FixedAck(body).listen)
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
