@@ -124,17 +124,6 @@ class ApproverMessages:
         found = [await self._posts.find(conversation, mark, since) for conversation in where]
         return list(dict.fromkeys([*known, *filter(None, found)]))
 
-    async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
-        """Return the approvers' channel, or the user ids of approvers for direct messages."""
-        channel = rule.approvers.channel
-        why = await self._channels.why_private(channel)
-        # A channel without the bot refuses the question anyway.
-        if why is None or why is NoThread.NOT_INVITED:
-            return (channel,)
-        facts = {"channel": channel, "reason": why.name.lower()}
-        _log.warning("approvers are asked directly, and not in their channel", extra=facts)
-        return await self._people.approvers(rule, requester_id, MOST)
-
     async def _post(
         self,
         channel: str,
@@ -149,8 +138,8 @@ class ApproverMessages:
         None if Slack refuses it for good.
         """
         again = partial(noted, self._languages.channel, asked, Note.REPLACING)
-        posted = await self._posts.post_at_least_once(
-            channel, asked, again, mark, thread_ts, look_since=look_since
+        posted = await self._posts.post(
+            channel, asked, mark, thread_ts, again=again, look_since=look_since
         )
         if isinstance(posted, Posted):
             return posted

@@ -8,7 +8,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from slack_bolt.async_app import AsyncApp
 
@@ -30,16 +29,6 @@ _PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
 _log = logging.getLogger(__name__)
 
 
-class Pages(Protocol):
-    """The use case behind the App Home."""
-
-    async def page(self, team_id: str, user_id: str) -> Page:
-        """Return a person's current page."""
-
-    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
-        """Tell whether somebody else's request may be on this person's page."""
-
-
 @dataclass(slots=True)
 class _Viewer:
     """A person who opened their page lately; `stale` once it has to be published again."""
@@ -53,12 +42,16 @@ class _Viewer:
 
 
 class Homes:
-    """Publishes pages: refreshes at most every `pause` seconds, and one page every `gap` seconds."""
+    """Publishes pages: refreshes at most every `pause` seconds, and one page every `gap` seconds.
+
+    `page` returns the current page of (team, user), `concerns` tells whether a request of somebody else may be on it.
+    """
 
     def __init__(  # noqa: PLR0913  # times in seconds; a test need not wait for them
         self,
         api: SlackApi,
-        pages: Pages,
+        page: Callable[[str, str], Awaitable[Page]],
+        concerns: Callable[[Request, Person | Unreadable], bool],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         *,
@@ -66,7 +59,8 @@ class Homes:
         gap: float = 0.6,
     ) -> None:
         self._api = api
-        self._pages = pages
+        self._page = page
+        self._concerns = concerns
         self._clock = clock
         self._sleep = sleep
         self._pause = pause
@@ -86,7 +80,7 @@ class Homes:
         def shows(viewer: _Viewer) -> bool:
             own = (viewer.team_id, viewer.user_id) == (origin.team_id, origin.user_id)
             taken_for = viewer.taken_for
-            return own or taken_for is None or self._pages.concerns(request, taken_for)
+            return own or taken_for is None or self._concerns(request, taken_for)
 
         try:
             self._show_anew(shows)
@@ -156,7 +150,7 @@ class Homes:
                 return
             viewer.stale = False
             try:
-                page = await self._pages.page(viewer.team_id, viewer.user_id)
+                page = await self._page(viewer.team_id, viewer.user_id)
                 viewer.taken_for = page.viewer
                 await self._publish(viewer.user_id, page)
             except Exception:  # noqa: BLE001  # the other pages are not affected

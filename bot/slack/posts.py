@@ -64,22 +64,29 @@ class Posts:
         mark: str,
         thread_ts: str | None = None,
         *,
+        again: Callable[[], Message] | None = None,
         look_since: float | None = None,
         corrects: bool = False,
     ) -> Posted | Refused | Doubtful:
         """Return the posted message, or a permanent refusal; Doubtful if it may be posted and cannot be verified.
 
+        Then, with `again`, the message which that returns is posted too: twice is better than never.
         `mark` is in the metadata of this message, and of no other message of the bot in this conversation. With
         `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
         `corrects` what that said, that is edited.
         """
+        posted: Posted | Refused | Doubtful | None = None
         if look_since is not None:
-            found = await self._find(channel, mark, thread_ts, look_since)
-            if found is not None:
-                return await self._correct(found, message) if corrects else found
-        once = partial(self._once, channel, message, mark, thread_ts)
-        look = partial(self._find, channel, mark, thread_ts, self._now())
-        return await self._keep_trying(once, look)
+            posted = await self._find(channel, mark, thread_ts, look_since)
+        if posted is None:
+            once = partial(self._once, channel, message, mark, thread_ts)
+            look = partial(self._find, channel, mark, thread_ts, self._now())
+            posted = await self._keep_trying(once, look)
+        elif corrects and isinstance(posted, Posted) and not await self.edit(posted, message):
+            posted = Doubtful("it cannot be edited")  # and may say something else
+        if again and isinstance(posted, Doubtful):
+            return await self.post(channel, again(), mark, thread_ts)
+        return posted
 
     async def _once(
         self, channel: str, message: Message, mark: str, thread_ts: str | None
@@ -115,14 +122,6 @@ class Posts:
             if look and isinstance(no, Doubtful) and (found := await look()) is not None:
                 return found
         raise away_error(no)
-
-    async def _correct(
-        self, found: Posted | Refused | Doubtful, message: Message
-    ) -> Posted | Refused | Doubtful:
-        """Edit a message that was found; Doubtful if Slack refuses, since it may say something else."""
-        if isinstance(found, Posted) and not await self.edit(found, message):
-            return Doubtful("it cannot be edited")
-        return found
 
     async def find(
         self, channel: str, mark: str, since: float, thread_ts: str | None = None
@@ -165,25 +164,6 @@ class Posts:
             facts = {"channel": at.channel, "reason": str(result)}
             _log.error("a reply stands outside of its thread", extra=facts)
         return NO_THREAD
-
-    async def post_at_least_once(  # noqa: PLR0913  # as `post`
-        self,
-        channel: str,
-        message: Message,
-        again: Callable[[], Message],
-        mark: str,
-        thread_ts: str | None = None,
-        *,
-        look_since: float | None = None,
-        corrects: bool = False,
-    ) -> Posted | Refused | Doubtful:
-        """Post a message and, if that cannot be verified, the one that `again` returns: twice is better than never."""
-        posted = await self.post(
-            channel, message, mark, thread_ts, look_since=look_since, corrects=corrects
-        )
-        if isinstance(posted, Doubtful):
-            posted = await self.post(channel, again(), mark, thread_ts)
-        return posted
 
     async def edit(self, at: Posted, message: Message) -> bool:
         """Edit a message, at least a second after its last edit; False if Slack permanently refuses.

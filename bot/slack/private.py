@@ -67,8 +67,8 @@ class PrivatePlace:
         if isinstance(responded, Answered):
             return self
         user = request.origin.user_id
-        posted = await self._posts.post_at_least_once(
-            user, direct, lambda: direct, request.id, look_since=look_since
+        posted = await self._posts.post(
+            user, direct, request.id, again=lambda: direct, look_since=look_since
         )
         if not isinstance(posted, Posted):
             raise_if_away(posted, responded)
@@ -104,8 +104,8 @@ class PrivatePlace:
         direct = alone(self._words, request, outcome, whole)
         again = partial(noted, self._words, direct, Note.UNCONFIRMED)
         mark, user = f"{request.id}-answer", request.origin.user_id
-        posted = await self._posts.post_at_least_once(
-            user, direct, again, mark, look_since=look_since, corrects=called_again
+        posted = await self._posts.post(
+            user, direct, mark, again=again, look_since=look_since, corrects=called_again
         )
         if isinstance(posted, Posted):
             return True

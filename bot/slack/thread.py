@@ -156,13 +156,9 @@ class Threads:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
         said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
-        posted = await self._posts.post_at_least_once(
-            origin.channel_id,
-            said,
-            partial(noted, words, said, Note.REPLACING),
-            request.id,
-            thread,
-            look_since=look_since,
+        again, channel = partial(noted, words, said, Note.REPLACING), origin.channel_id
+        posted = await self._posts.post(
+            channel, said, request.id, thread, again=again, look_since=look_since
         )
         if isinstance(posted, Posted):
             return replace(posted, root=origin.thread_ts)
@@ -186,8 +182,8 @@ async def list_appids(
     """
     for number, reply in enumerate(replies(words, request), 1):
         mark, again = f"{request.id}-list-{number}", partial(noted, words, reply, Note.REPLACING)
-        posted = await posts.post_at_least_once(
-            thread.channel, reply, again, mark, thread.ts, look_since=look_since
+        posted = await posts.post(
+            thread.channel, reply, mark, thread.ts, again=again, look_since=look_since
         )
         if not isinstance(posted, Posted):
             facts = {"request": request.id, "reason": str(posted)}

@@ -70,7 +70,7 @@ async def homes(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: NumberedPages, clock: Clock
 ) -> AsyncIterator[Homes]:
     """The published pages of a workspace, with pauses short enough for a test."""
-    homes = Homes(api, pages, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
+    homes = Homes(api, pages.page, pages.concerns, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
     async with listening(slack, client, homes):
         yield homes
     await homes.close()
@@ -184,7 +184,7 @@ async def test_many_changes_are_published_as_one_page_after_a_pause(
     async def sleep(_seconds: float) -> None:
         await pause.wait()
 
-    homes = Homes(api, pages, Clock(), sleep)
+    homes = Homes(api, pages.page, pages.concerns, Clock(), sleep)
     async with listening(slack, client, homes):
         await opened(slack)
         for _ in range(50):
@@ -237,7 +237,7 @@ async def test_changes_in_quick_succession_wait_for_one_pause(
     slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages
 ) -> None:
     sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
+    homes = Homes(SlackApi(client, sleep), pages.page, pages.concerns, Clock(), sleep)
     async with listening(slack, client, homes):
         await opened(slack)
         for _ in range(20):
@@ -313,7 +313,7 @@ async def test_an_error_of_slack_delays_a_page(
     fault: RateLimited | Status | Drop,
 ) -> None:
     sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
+    homes = Homes(SlackApi(client, sleep), pages.page, pages.concerns, Clock(), sleep)
     async with listening(slack, client, homes):
         slack.fail(PUBLISH, fault)
         await slack.open_home(REQUESTER)
@@ -343,7 +343,7 @@ async def test_a_page_that_always_fails_is_abandoned(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages, Clock(), sleep)
+    homes = Homes(SlackApi(client, sleep), pages.page, pages.concerns, Clock(), sleep)
     async with listening(slack, client, homes):
         slack.fail(PUBLISH, *[Status(503)] * 3)
         await slack.open_home(REQUESTER)
