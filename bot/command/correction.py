@@ -1,4 +1,4 @@
-"""Find what is wrong with words that are not a valid command, and build the corrected line. Pure."""
+"""Read appids and an env, or find what is wrong with the words and build the corrected line. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -115,73 +115,85 @@ def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
     return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None
 
 
-def wrong_batch(words: Sequence[str], options: Options) -> MistakeError:
-    """Return why words with several appids are not a batch."""
+def batch(words: Sequence[str], options: Options) -> tuple[Sequence[str], str]:
+    """Return the appids and the env if `words` are appids followed by one env, or raise the mistake."""
+    *before, env = words
+    known = all(map(is_appid, before)) and is_env(env) and not meant_as_appid(bare(env))
+    if known and len({*before}) <= MOST_APPIDS:
+        return before, env
     right = corrected_line(words, options)
     appids = {word for word in words if is_appid(word)}
     others = [word for word in words if not is_appid(word)]
     if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
-        return MistakeError(NotAnAppid(damaged, appid_fault(damaged)), right)
+        raise MistakeError(NotAnAppid(damaged, appid_fault(damaged)), right)
     if len(appids) > MOST_APPIDS:
-        return MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
+        raise MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
     match others:
         case []:
-            return MistakeError(MissingEnv(), right)
+            raise MistakeError(MissingEnv(), right)
         case [word] if is_env(word):
-            return MistakeError(Swapped(), right)
+            raise MistakeError(Swapped(), right)
         case [word]:
-            return MistakeError(NotAnEnv(word), right)
+            raise MistakeError(NotAnEnv(word), right)
         case _ if len(envs := envs_in(others)) > 1:
-            return MistakeError(WhichEnv(tuple(envs)), right)
+            raise MistakeError(WhichEnv(tuple(envs)), right)
         case _:
             extra = [word for word in others if word not in envs]
-            return MistakeError(ExtraWords(tuple(extra or others[1:])), right)
+            raise MistakeError(ExtraWords(tuple(extra or others[1:])), right)
 
 
-def wrong_name(words: Sequence[str], verb: str) -> MistakeError:
-    """Return why the words after `verb` are not one appid or one env."""
+def name(words: Sequence[str], verb: str) -> str | None:
+    """Return the appid or env that `words` are, None if there are none, or raise the mistake."""
     right = corrected_line([verb, *words])
     match words:
+        case []:
+            return None
+        case [about] if is_appid(about):
+            return about
         case [about] if meant_as_appid(about):
-            return MistakeError(NotAnAppid(about, appid_fault(about)), right)
+            raise MistakeError(NotAnAppid(about, appid_fault(about)), right)
         case [about] if about.lower() != verb:
-            return MistakeError(NotAnEnv(about), right)
+            if is_env(about):
+                return about
+            raise MistakeError(NotAnEnv(about), right)
         case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
-            return MistakeError(WhichEnv(tuple(envs)), right)
+            raise MistakeError(WhichEnv(tuple(envs)), right)
         case _:
             kept = right.split()[2:]
             extra = [word for word in words if word not in kept and word.lower() not in kept]
-            return MistakeError(ExtraWords(tuple(extra or words[1:])), right)
+            raise MistakeError(ExtraWords(tuple(extra or words[1:])), right)
 
 
-def wrong_pair(words: Sequence[str], options: Options, verb: str) -> MistakeError:
-    """Return why the words after `verb` are not an appid and an env."""
+def pair(words: Sequence[str], options: Options, verb: str = "") -> tuple[str, str]:
+    """Return (appid, env) if that is what `words` are, in this order, or raise the mistake."""
     right = corrected_line([verb, *words], options)
     appids = [word for word in words if is_appid(word.lower())]
     envs = envs_in(words)
     match words:
+        case [appid, env] if is_appid(appid) and is_env(env):
+            return appid, env
         case _ if len(appids) > 1:
-            return MistakeError(SeveralAppids(len(appids)), right)
+            raise MistakeError(SeveralAppids(len(appids)), right)
         case _ if appids and len(envs) > 1:
-            return MistakeError(WhichEnv(tuple(envs)), right)
+            raise MistakeError(WhichEnv(tuple(envs)), right)
         case [] | [_] if all(meant_as_env(word) and not meant_as_appid(word) for word in words):
-            return MistakeError(MissingAppid(), right)
+            raise MistakeError(MissingAppid(), right)
         case [appid] if is_appid(appid):
-            return MistakeError(MissingEnv(), right)
+            raise MistakeError(MissingEnv(), right)
         case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
-            return MistakeError(Swapped(), right)
+            raise MistakeError(Swapped(), right)
         case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
             # Extra words are often a reason without quotes.
             meant = any(sense(word) is not Sense.FILLER for word in extra)
             reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
             guess = replace(options, reason=reason or None)
-            return MistakeError(ExtraWords(tuple(extra)), corrected_line([verb, appid, env], guess))
+            raise MistakeError(ExtraWords(tuple(extra)), corrected_line([verb, appid, env], guess))
         case [appid, env, _, *_] if is_appid(appid) and meant_as_env(env):
-            return MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
+            raise MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
         case [appid, *rest] if not is_appid(appid):
             known, _ = named_in(words)
             # The word that is reported as a wrong appid is not offered as the env.
             instead = right if known else corrected_line([verb, *rest], options)
-            return MistakeError(NotAnAppid(appid, appid_fault(appid)), instead)
+            raise MistakeError(NotAnAppid(appid, appid_fault(appid)), instead)
         case _:
-            return MistakeError(NotAnEnv(words[1]), right)
+            raise MistakeError(NotAnEnv(words[1]), right)

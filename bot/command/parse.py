@@ -6,12 +6,11 @@ Pure. A likely correction is only offered as a line to copy; it is never execute
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from bot.command.correction import corrected_line, wrong_batch, wrong_name, wrong_pair
+from bot.command.correction import batch, corrected_line, name, pair
 from bot.command.everyday import sense
 from bot.command.grammar import (
     BLANK_REASON,
     FIRST_WORDS,
-    MOST_APPIDS,
     Alone,
     Command,
     Help,
@@ -88,7 +87,7 @@ def _exact(words: list[str], options: Options) -> Share | None:
     if (options.reason or "").startswith("-"):  # possibly another option
         return None
     if len(appids) > 1:
-        return _many(words, options)
+        return _share(*batch(words, options), options)
     return _share(appids, env, options)
 
 
@@ -148,8 +147,8 @@ def _command(words: list[str], options: Options) -> Command:
     if sub := subcommand(first):
         return _query(sub, rest, options)
     if _are_several(words):
-        return _many(words, options)
-    appid, env = _pair(words, options)
+        return _share(*batch(words, options), options)
+    appid, env = pair(words, options)
     return _share([appid], env, options)
 
 
@@ -165,15 +164,6 @@ def _are_several(words: Sequence[str]) -> bool:
     return appids > 1 or (len(words) > 2 and sum(map(meant_as_appid, words)) > 1)  # noqa: PLR2004
 
 
-def _many(words: list[str], options: Options) -> Share:
-    """Return the batch if the words are appids followed by one env, or raise its mistake."""
-    *appids, env = words
-    known = all(map(is_appid, appids)) and is_env(env) and not meant_as_appid(bare(env))
-    if not known or len({*appids}) > MOST_APPIDS:
-        raise wrong_batch(words, options)
-    return _share(appids, env, options)
-
-
 def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
     """Return the query of `sub` with the words after it, or raise the mistake in them."""
     if options.given():
@@ -186,28 +176,8 @@ def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
                 raise MistakeError(ExtraWords(tuple(rest)), corrected_line([sub.word]))
             return becomes()
         case WithName(becomes):
-            return becomes(_name(rest, sub.word))
+            return becomes(name(rest, sub.word))
         case WithPair(becomes):
-            return becomes(*_pair(rest, options, verb=sub.word))
+            return becomes(*pair(rest, options, verb=sub.word))
         case _:
             assert_never(sub.takes)
-
-
-def _name(words: list[str], verb: str) -> str | None:
-    """Return the appid or env in `words`, None if they are empty, or raise the mistake."""
-    match words:
-        case []:
-            return None
-        case [about] if is_appid(about):
-            return about
-        case [about] if is_env(about) and not meant_as_appid(about) and about.lower() != verb:
-            return about
-        case _:
-            raise wrong_name(words, verb)
-
-
-def _pair(words: list[str], options: Options, verb: str = "") -> tuple[str, str]:
-    """Return (appid, env) if that is what `words` are, in this order, or raise the mistake."""
-    if len(words) == 2 and is_appid(words[0]) and is_env(words[1]):  # noqa: PLR2004
-        return words[0], words[1]
-    raise wrong_pair(words, options, verb)
