@@ -43,9 +43,9 @@ _WORDS = {
         all every any everything everyone everybody full between among
         env envs environment environments cloud app apps mini program programs receiver receivers owner
         请 麻烦 帮 帮忙 一下 谢谢 谢 你好 我 我们 你 它 这个 这 那个 那 把 将 给 向 到 对 从 由 来自 的 和 与 及 以及 或 用 使用
-        让 要 想 需要 可以 能 能不能 可不可以 能否 共享 分享 开放 授权 访问 权限 环境 云环境 云开发 小程序 应用 所有 全部
+        让 要 想 需要 可以 能 能不能 可不可以 能否 共享 分享 开放 开通 申请 允许 授予 添加 授权 访问 权限 环境 云环境 云开发 小程序 应用 所有 全部
         抱歉 不好意思 没问题 没事 不同 分别 特别 级别 类别 現在 现在 马上 吧 了 個 个
-        請 麻煩 幫 謝謝 我們 這個 將 給 從 與 共用 環境
+        請 麻煩 幫 謝謝 我們 這個 將 給 從 與 共用 開通 申請 允許 環境
     """,
 }
 SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}

@@ -89,7 +89,7 @@ def _misspelt_reason(words: Sequence[Word]) -> tuple[str, list[str]]:
         if word.quoted or not names_reason(word.text):
             continue
         option, *joined = word.text.split("=", 1)
-        if not (option.strip("-").isalpha() and all(named_in(plain[:at]))):
+        if not (option.strip("-:").isalpha() and all(named_in(plain[:at]))):
             break
         behind = [*takewhile(lambda each: each.quoted or each.text[0] != "-", words[at + 1 :])]
         reason = " ".join([*joined, *(each.text for each in behind)])

@@ -23,11 +23,13 @@ _QUOTES = {
     "『": "』",
     "«": "»",
 }
+_NO_APOSTROPHES = _QUOTES.keys() - {*"'‘’"}
 _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
 _SPACES = ",;、。`"  # after NFKC, which maps the full-width comma and semicolon to these
 _LONG_DASHES = "–—―"  # phones and documents make them of two hyphens
 _PLAIN_SHORT_DASHES = dict.fromkeys(map(ord, "‐‑‒−"), "-")
 _PLAIN_DASHES = _PLAIN_SHORT_DASHES | dict.fromkeys(map(ord, _LONG_DASHES), "-")
+_OPTION = re.compile(f"[-{_LONG_DASHES}][^=]*")
 _MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
 _SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
 # Runs of characters without a special meaning are taken at once, all others one by one.
@@ -82,6 +84,9 @@ def _split(plain: str) -> tuple[list[Word], bool]:
     words: list[Word] = []
     part: str = ""
     for piece in pieces:
+        if piece in _NO_APOSTROPHES and _OPTION.fullmatch(part):  # --reason“QA”, without a space
+            words += _word(part)
+            part = ""
         if piece in _QUOTES and (not part or part.endswith("=")):
             quoted = _until(pieces, _QUOTES[piece])
             if quoted is None:

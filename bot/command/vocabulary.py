@@ -215,7 +215,8 @@ def _begins_with_query(said: Sequence[str]) -> bool:
 
 def _unclear_receiver(words: Sequence[str]) -> bool:
     """Return whether an appid in `words` may not be a receiver: it may be the owner, or be replaced by another."""
-    names = [bare(word) for word in words]
+    bullet = next((word for word in words[:1] if not any(map(str.isalnum, word))), None)
+    names = [bare(word) for word in words if word != bullet]
     at = [place for place, word in enumerate(names) if is_appid(word.lower())]
     around = ["", *names, ""]
     if any(_names_an_owner(around[place], around[place + 2]) for place in at):
