@@ -13,12 +13,13 @@ from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
-from bot.policy.kinds import Person, Policy, Unreadable
+from bot.policy.kinds import Effect, Person, Policy, Unreadable
 from bot.workflow.policy_in_force import PolicyInForce
 from bot.workflow.ports import LinkTo, People
-from bot.workflow.ruling import approving_rule, review
+from bot.workflow.ruling import review
 from bot.workflow.slash_command import line_of
 
+_MOST_READ = 50  # people; commands look people up too, and Slack allows some hundred calls a minute
 _LEDGER_SECONDS = 5.0  # no ack depends on it, but somebody looks at the page
 
 _log = logging.getLogger(__name__)
@@ -59,12 +60,9 @@ class Home:
         if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
             return False
         # By which rule it is decided now depends on who asked, and they are not read for that.
-        decides = (
-            _approves(policy, viewer)
-            if _lost_its_rule(policy, request)
-            else _decides(policy, request, viewer)
-        )
-        return decides or is_operator(policy, viewer)
+        rule = next((rule for rule in policy.rules if rule.name == request.rule), None)
+        waits = rule is None or rule.effect is Effect.APPROVE
+        return (waits and _approves(policy, viewer)) or is_operator(policy, viewer)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
@@ -114,29 +112,18 @@ class Home:
     async def _decided_by(
         self, policy: Policy, person: Person, entries: Sequence[Entry]
     ) -> Sequence[Entry]:
-        """Return the requests about which this person may decide; of those that lost their rule, it reads who asked."""
-        lost = {e.request.origin.user_id for e in entries if _lost_its_rule(policy, e.request)}
-        read, groups = self.people.several, policy.groups
-        requesters = await read(person.team_id, sorted(lost), groups) if lost else {}
+        """Return the requests about which this person may decide, by the rules that decide about them now."""
+        asked_by = [*dict.fromkeys(entry.request.origin.user_id for entry in entries)][:_MOST_READ]
+        read = self.people.several
+        known = await read(person.team_id, asked_by, policy.groups) if asked_by else {}
 
         def decides(request: Request) -> bool:
-            if not _lost_its_rule(policy, request):
-                return _decides(policy, request, person)
             by = request.origin.user_id
-            rules = review(policy, request, requesters[by]).rules
+            # Without who asked, the rule under which it was accepted counts.
+            rules = review(policy, request, known.get(by, Unreadable.SLACK_DOWN)).rules
             return any(may_approve(rule, person, by) for rule in rules)
 
         return [entry for entry in entries if decides(entry.request)]
-
-
-def _lost_its_rule(policy: Policy, request: Request) -> bool:
-    """Tell whether no rule has the name under which a request was accepted: it was renamed or removed."""
-    return all(rule.name != request.rule for rule in policy.rules)
-
-
-def _decides(policy: Policy, request: Request, viewer: Person) -> bool:
-    rule = approving_rule(policy, request)
-    return rule is not None and may_approve(rule, viewer, request.origin.user_id)
 
 
 def _approves(policy: Policy, person: Person) -> bool:

@@ -162,7 +162,7 @@ async def test_a_click_in_a_home_that_another_replica_published_updates_it(rig: 
 @pytest.mark.parametrize(
     ("many", "other"),
     [
-        pytest.param(150, {"rule": "of others"}, id="by another rule"),
+        pytest.param(150, {"rule": "of others", "user": "U0CHINESE"}, id="by another rule"),
         pytest.param(1500, {"team": "T0ELSEWHERE"}, id="of another workspace"),
     ],
 )
@@ -191,15 +191,16 @@ async def test_a_withdrawn_request_disappears_from_the_approvers_homes(rig: Rig)
         await gone(rig, APPROVER)
 
 
-async def test_after_a_rename_a_request_waits_in_the_homes_of_the_new_rules_approvers(
-    rig: Rig, change: Change
+@pytest.mark.parametrize("old", ["", approved_by(APPROVER)], ids=["renamed", "preceded"])
+async def test_a_request_waits_in_the_homes_of_the_approvers_of_the_rule_that_decides_now(
+    rig: Rig, change: Change, old: str
 ) -> None:
     async with rig.bot(approved_by(APPROVER)):
         await rig.ask()
         await rig.question()
         for user in APPROVERS:
             await rig.open_home(user)
-        await change(approved_by(SECOND_APPROVER, name="two keys"))
+        await change(approved_by(SECOND_APPROVER, name="two keys") + old)
         await soon(lambda: WAITING in rig.home(SECOND_APPROVER))
         await gone(rig, APPROVER)
         await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
