@@ -1,6 +1,6 @@
 """The App Home: the bot's health, what a person may share, what waits for them, and their requests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.click import Act
@@ -49,10 +49,8 @@ def home(
         page += message(_how(words))
     if records is None:
         return page + message(no_history(words).parts[0])
-    waiting = [_undecided(words, each) for each in records.waiting[:LISTED]]
-    page += _section(words, words("*Waiting for your decision*"), waiting, len(records.waiting))
-    stoppable = [_stoppable(words, line) for line in records.stoppable[:LISTED]]
-    page += _section(words, words("*What you can cancel*"), stoppable, len(records.stoppable))
+    page += _section(words, words("*Waiting for your decision*"), records.waiting, _undecided)
+    page += _section(words, words("*What you can cancel*"), records.stoppable, _stoppable)
     return page + history(words, records.lines, None, LISTED)
 
 
@@ -75,13 +73,15 @@ def _stoppable(words: Words, line: Line) -> Message:
     return message(in_a_line(words, line), Buttons((cancel,)))
 
 
-def _section(words: Words, title: str, told: Sequence[Message], total: int) -> Message:
+def _section(
+    words: Words, title: str, lines: Sequence[Line], told: Callable[[Words, Line], Message]
+) -> Message:
     """Return the first requests of a list below its title, and the number of the rest."""
-    if not told:
+    if not lines:
         return message()
-    more = total - len(told)
-    rest = message(small(words("and {count} more", count=more)) if more else None)
-    return sum([*told, rest], start=message(title))
+    more = len(lines) - LISTED
+    rest = message(small(words("and {count} more", count=more)) if more > 0 else None)
+    return sum([*(told(words, line) for line in lines[:LISTED]), rest], start=message(title))
 
 
 def _undecided(words: Words, waiting: Line) -> Message:
@@ -126,15 +126,12 @@ def _good(words: Words, links: Sequence[LinkState]) -> list[str]:
 
 def _broken(words: Words, links: Sequence[LinkState]) -> list[str]:
     """Return which links of the token chain have trouble; for owners' tokens only their number."""
-    bad = sum(state.link is Link.OWNER and not is_well(state) for state in links)
+    bad = [state.link for state in links if not is_well(state)]
+    owners = bad.count(Link.OWNER)
     told = words.count(
         "there is trouble with the token of {count} owner",
         "there is trouble with the tokens of {count} owners",
-        bad,
+        owners,
     )
-    above = (
-        words(_BROKEN[state.link])
-        for state in links
-        if state.link is not Link.OWNER and not is_well(state)
-    )
-    return [*above, *([told] if bad else [])]
+    above = [words(_BROKEN[link]) for link in bad if link is not Link.OWNER]
+    return [*above, *([told] if owners else [])]

@@ -83,10 +83,8 @@ class Home:
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )
         decide = [
-            Line(
-                entry.request, None, entry.until or entry.created, self.link(entry.asked, own=True)
-            )
-            for entry in waiting
+            Line(each.request, None, each.until or each.created, self.link(each.asked, own=True))
+            for each in waiting
         ]
         return Records(lines, decide, links, stop)
 
