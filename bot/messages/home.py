@@ -1,7 +1,7 @@
 """The App Home: the bot's health, what a person may share, what waits for them, and their requests."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.domain.click import Act
 from bot.domain.link import Link, LinkState
@@ -10,13 +10,12 @@ from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
 from bot.messages.request import ASKS, appids
-from bot.messages.words import Words, code, listed, msgid, sentences, shortened
+from bot.messages.words import Words, code, listed, msgid, sentences
 from bot.policy.kinds import Person, Rule, Unreadable
 
 LISTED = 10
 """The most requests in one list of the page: Slack allows 100 blocks."""
 
-_REASON_LIMIT = 300  # characters; a page may have 250,000 bytes
 _BROKEN = {
     Link.TICKET: msgid("there is no good ticket from WeChat"),
     Link.PLATFORM: msgid("there is trouble with the platform's own token"),
@@ -87,11 +86,10 @@ def _section(
 def _undecided(words: Words, waiting: Line) -> Message:
     request, link = waiting.request, waiting.link
     where = words("All of them are listed in <{link}|this thread>.", link=link) if link else ""
-    brief = replace(request, reason=shortened(request.reason or "", _REASON_LIMIT))
     return message(
         words.about(request)(ASKS),
         appids(request, where),
-        details(words, brief),
+        details(words, request),
         choice(words, request),
         limits(words, request, waiting.at),
     )

@@ -37,6 +37,7 @@ from bot.messages.answers import accepted
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Part
 from bot.messages.history import Line, history
+from bot.messages.notices import NoThread, only_you
 from bot.messages.outcomes import counts
 from bot.messages.words import Words, code
 from tests.checking import checks
@@ -210,7 +211,20 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
         check_that_nobody_is_mentioned(each)
 
 
+def test_one_share_is_enough_to_clear_the_env_and_its_owner_of_blame() -> None:
+    wrong = [Failed(for_code(40097))] * (len(APPIDS) - 1)
+    cleared = "Others were shared from this env"
+    assert cleared in endings.answer(ENGLISH, BATCH, finished(Shared(), *wrong)).text
+    assert cleared not in endings.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
+
+
 # The bar.
+
+
+def test_the_bar_is_left_out_where_it_would_stand_still() -> None:
+    begun = endings.begun(ENGLISH, BATCH, waiting=False)
+    assert "░" in str(begun.blocks)
+    assert "░" not in str(only_you(ENGLISH, begun, NoThread.NOT_INVITED).blocks)
 
 
 def bar(tally: Tally) -> str:

@@ -46,7 +46,16 @@ from bot.messages.modals import decision, refusal, trouble
 from bot.messages.notices import Note, noted
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
-from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule, Unreadable
+from bot.policy.kinds import (
+    Approvers,
+    Ask,
+    Effect,
+    GroupUnreadable,
+    Person,
+    Policy,
+    Rule,
+    Unreadable,
+)
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
 from tests.messages.checks import CHINESE_TYPOGRAPHY
@@ -361,3 +370,18 @@ def test_a_buttons_value_is_the_request_only(words: Words) -> None:
             elements = block.get("elements")
             if block["type"] == "actions" and isinstance(elements, list):
                 assert {element["value"] for element in elements} == {ONE.id}
+
+
+@pytest.mark.parametrize(
+    ("channel", "shown"), [("C1", "<#C1>"), ("G1", "<#G1>"), ("D1", "a direct message")]
+)
+def test_the_question_names_the_channel_unless_it_is_a_direct_message(
+    channel: str, shown: str
+) -> None:
+    asked = replace(ONE, origin=replace(ORIGIN, channel_id=channel))
+    assert f"*From:* {shown}\n" in question(ENGLISH, asked, [], UNTIL, "").text
+
+
+def test_an_approver_is_told_of_which_group_slack_does_not_tell_the_members() -> None:
+    doubt = GroupUnreadable(RULE, "S1", Unreadable.SLACK_DOWN)
+    assert "<!subteam^S1>" in say.cannot_tell_requester(ENGLISH, "U1REQUESTER", doubt).text
