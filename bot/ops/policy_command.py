@@ -1,6 +1,5 @@
 """The command `share-env-bot policy`: print the findings about the policy, or its answer to a question."""
 
-import asyncio
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,9 +107,11 @@ def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequenc
     slack = read_slack(Reader(environ))
     if not rules.approval_rules or slack is None or kind_of(slack.bot_token) != BOT_TOKEN:
         return {}
-    from bot.ops.doctor.policy import inspect_channels  # noqa: PLC0415  # nothing else here needs Slack
+    # Imported here: nothing else needs Slack.
+    from bot.ops.doctor.policy import inspect_channels  # noqa: PLC0415
+    from bot.ops.doctor.transport import promptly  # noqa: PLC0415
 
-    return asyncio.run(inspect_channels(slack, rules))
+    return promptly(inspect_channels(slack, rules))
 
 
 def _lost(envs: str) -> Finding:

@@ -16,7 +16,7 @@ from bot.ops.doctor.real_channel import BEGINNING, RealChannel
 from bot.ops.doctor.real_slack import Asked, try_slack
 from bot.ops.doctor.real_tried import Tried, completed, table, verdict
 from bot.ops.doctor.slack_calls import web_api
-from bot.ops.doctor.transport import DEADLINE, each, session
+from bot.ops.doctor.transport import DEADLINE, each, promptly, session
 from bot.ops.doctor.wechat import reader
 from bot.ops.output import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
@@ -59,7 +59,7 @@ def real(
     if not isinstance(settings, Settings):
         return complain(settings, read_parts(environ).secrets)
     asked = None if unasked else _asked
-    held = asyncio.run(_until_sigterm(try_all(settings, channel, user, asked)))
+    held = promptly(_until_sigterm(try_all(settings, channel, user, asked)))
     if held is None:
         raise KeyboardInterrupt  # as on Ctrl-C
     return FINE if held else FAILED

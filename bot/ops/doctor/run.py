@@ -17,7 +17,7 @@ from bot.ops.doctor.settings import check_settings
 from bot.ops.doctor.setup import Setup, ask_running_bot
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
-from bot.ops.doctor.transport import DEADLINE, Traffic, session
+from bot.ops.doctor.transport import DEADLINE, Traffic, promptly, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
@@ -54,7 +54,7 @@ _AFTER: Sequence[tuple[str, Check]] = (("clock", check_clock), ("proxies", check
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
     """Print the findings by cause, or as JSON; return whether none is wrong."""
-    return print_by_cause(asyncio.run(examine(environ)), as_json=as_json)
+    return print_by_cause(promptly(examine(environ)), as_json=as_json)
 
 
 async def examine(

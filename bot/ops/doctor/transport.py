@@ -1,12 +1,14 @@
 """The doctor's HTTP session, with short deadlines; it also notes the servers' clocks, and proxies that refuse."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 from urllib.request import getproxies
 
 import aiohttp
@@ -16,8 +18,38 @@ DEADLINE = 5.0
 """Seconds for each check that makes a call."""
 
 T = TypeVar("T")
+_Arguments = TypeVarTuple("_Arguments")
 
 _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop that makes blocking calls in daemon threads: asyncio's own are waited for at the end, however late."""
+
+    def run_in_executor(
+        self,
+        executor: Executor | None,
+        func: Callable[[Unpack[_Arguments]], T],
+        *args: Unpack[_Arguments],
+    ) -> asyncio.Future[T]:
+        """Call `func` in a thread of its own."""
+        done = Future[T]()
+        done.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                done.set_result(func(*args))
+            except BaseException as error:  # noqa: BLE001  # as an executor does
+                done.set_exception(error)
+
+        threading.Thread(target=call, daemon=True).start()
+        return asyncio.wrap_future(done, loop=self)
+
+
+def promptly(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`; what its threads still wait for, such as a name server, is abandoned."""
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        return runner.run(work)
 
 
 def origin_of(url: str) -> str:

@@ -9,6 +9,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from tests.end_to_end.conftest import finished
+from tests.processes import ROOT
 
 GROUP = {"WECHAT_AUTHORIZER_APPID": OWNER, "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM"}
 MARKS = ("✅ ", "⚠️ ", "❌ ", "   → ")
@@ -74,3 +75,15 @@ async def test_no_secret_is_shown(
         code, out, err = await finished(environ, tmp_path, *arguments)
         assert code == 1
         assert [secret for secret in secrets if secret in out + err] == []
+
+
+async def test_a_name_server_that_never_answers_does_not_keep_the_doctor_from_ending(
+    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+) -> None:
+    silent = "import socket, time\nsocket.getaddrinfo = lambda *_, **__: time.sleep(1000)\n"
+    (tmp_path / "sitecustomize.py").write_text(silent, encoding="utf-8")
+    environ = environment(slack, wechat) | GROUP | {"SLACK_API_URL": "https://slack.test/api/"}
+    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    code, out, _ = await finished(environ | path, tmp_path, "doctor")
+    assert code == 1
+    assert "❌ slack-bot, slack-app: Slack cannot be reached" in out
