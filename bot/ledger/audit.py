@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from bot.domain.request import Request, State
 from bot.ledger.address import CannotOpenError, file_of, parse
-from bot.ledger.database import reason_of, remedy
+from bot.ledger.database import is_transient, reason_of, remedy
 from bot.ledger.engine import REACHING
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
@@ -169,4 +169,6 @@ def _reported(engine: Engine, tried: str = "read") -> Iterator[None]:
     except SQLAlchemyError as error:
         why = reason_of(error)
         fix = remedy(file_of(engine.url), why)
-        raise CannotOpenError(f"The ledger cannot be {tried} ({why}). {fix}") from error
+        raise CannotOpenError(
+            f"The ledger cannot be {tried} ({why}). {fix}", transient=is_transient(error)
+        ) from error

@@ -68,7 +68,7 @@ def open_database(url: str) -> Opened:
             why = reason_of(error)
             raise CannotOpenError(
                 f"DATABASE_URL cannot be opened ({why}). {remedy(file_of(parsed), why)}",
-                transient=_is_transient(error),
+                transient=is_transient(error),
             ) from error
         on_failure.pop_all()
     return Opened(engine, engine.dialect.name == "sqlite", new, release)
@@ -112,7 +112,7 @@ def sqlstate_of(error: Exception) -> str | None:
     return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
-def _is_transient(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Tell whether the server is away, starting or busy, rather than the address wrong; True if in doubt.
 
     Without a connection libpq gives no SQLSTATE, only the server's message or its own.

@@ -46,8 +46,14 @@ def audit(
         else:
             write_rows(chain([first], rows), shape)
     except CannotOpenError as error:
-        return complain([str(error)], read_parts(environ).secrets)
+        return _failed(error, read_parts(environ))
     return FINE
+
+
+def _failed(error: CannotOpenError, parts: Parts) -> int:
+    """Print why the ledger cannot be used; return the exit code, which tells a cause that may pass from a wrong setup."""
+    code = complain([str(error)], parts.secrets)
+    return FAILED if error.transient else code
 
 
 def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
@@ -71,28 +77,32 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         events = list(read(engine, wanted, words=True))
         its = items(engine, entry.request) if entry and entry.request.appids else []
     except CannotOpenError as error:
-        return complain([str(error)], parts.secrets)
+        return _failed(error, parts)
     if entry is None:
         found = f"No request “{request}” is in the ledger. Its id is in the answer in Slack and in the log."
         complain([found], parts.secrets)
         return FAILED
-    for line in story(entry, batch or entry, its, events, asyncio.run(_workspace(parts))):
+    for line in story(entry, batch or entry, its, events, _workspace(parts)):
         print(line)
     return FINE
 
 
-async def _workspace(parts: Parts) -> str | None:
+def _workspace(parts: Parts) -> str | None:
     """Return the URL of the Slack workspace."""
-    if parts.slack is None:
+    slack = parts.slack
+    if slack is None:
         return None
     # Imported here: an audit makes no call to Slack.
     from bot.ops.doctor.slack_calls import web_api  # noqa: PLC0415
-    from bot.ops.doctor.transport import session  # noqa: PLC0415
-    from bot.slack.api import Answered  # noqa: PLC0415
+    from bot.ops.doctor.transport import promptly, session  # noqa: PLC0415
+    from bot.slack.api import Answered, Result  # noqa: PLC0415
+
+    async def ask() -> Result:
+        async with asyncio.timeout(_PATIENCE), session() as http:
+            return await web_api(slack, slack.bot_token, http).read("auth.test")
 
     try:
-        async with asyncio.timeout(_PATIENCE), session() as http:
-            told = await web_api(parts.slack, parts.slack.bot_token, http).read("auth.test")
+        told = promptly(ask())
     except TimeoutError:
         return None
     url = told.data.get("url") if isinstance(told, Answered) else None

@@ -113,7 +113,7 @@ async def test_an_empty_audit_says_so_on_standard_error(
 async def test_an_audit_shows_no_password_that_a_driver_repeats(tmp_path: Path) -> None:
     url = "postgresql+psycopg://bot:made-up-word@/x?host=/nowhere/made-up-word"
     code, out, err = await finished({"DATABASE_URL": url}, tmp_path, "audit")
-    assert (code, out) == (2, "")
+    assert (code, out) == (1, "")  # the database may be back soon
     assert err.startswith("The ledger cannot be read (")
     assert "/nowhere/[hidden]" in err
     assert "made-up-word" not in err
