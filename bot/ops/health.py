@@ -5,8 +5,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NotRequired, TypedDict
 
 from bot.domain.link import Link
 
@@ -19,47 +19,20 @@ _IN_A_ROW = 3  # a single pause, of the process or the machine, is no failure
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class PartHealth:
-    """The state of one part, and for how many seconds it has been so."""
-
-    why: str | None
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.why is None
-
-    @property
-    def json(self) -> dict[str, object]:
-        """The part as /healthz shows it."""
-        wrong = {} if self.ok else {"why": self.why}
-        return {"ok": self.ok, **wrong, "for_seconds": round(self.seconds, 1)}
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The state of all parts; `ok` if all major parts are."""
+class PartHealth(TypedDict):
+    """The state of one part, and for how many seconds it has been so; `why` says what is wrong."""
 
     ok: bool
+    why: NotRequired[str]
+    for_seconds: float
+
+
+class Report(TypedDict):
+    """What /healthz and /readyz show: `ok` if all major parts are; `status` is degraded if only minor ones are not."""
+
+    ok: bool
+    status: str
     parts: Mapping[str, PartHealth]
-
-    @property
-    def status(self) -> str:
-        """The overall state in one word; degraded if only minor parts have trouble."""
-        if not self.ok:
-            return "failing"
-        return "ok" if all(part.ok for part in self.parts.values()) else "degraded"
-
-    @property
-    def json(self) -> dict[str, object]:
-        """The report as /healthz shows it."""
-        return {
-            "ok": self.ok,
-            "status": self.status,
-            "parts": {name: part.json for name, part in self.parts.items()},
-        }
 
 
 class Health:
@@ -77,21 +50,22 @@ class Health:
         self._clock = clock
         self._since = dict.fromkeys(self._troubles, (True, clock()))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all parts."""
-        return tuple(self._troubles)
-
     def check(self) -> Report:
         """Return the current state; a state is dated from the first check that saw it, and the checks run every second."""
         parts = {name: self._part(name, trouble()) for name, trouble in self._troubles.items()}
-        return Report(all(parts[name].ok for name in self._major), parts)
+        ok = all(parts[name]["ok"] for name in self._major)
+        well = all(part["ok"] for part in parts.values())
+        status = "ok" if well else "degraded" if ok else "failing"
+        return {"ok": ok, "status": status, "parts": parts}
 
     def _part(self, name: str, why: str | None) -> PartHealth:
         now, ok = self._clock(), why is None
         if self._since[name][0] is not ok:
             self._since[name] = ok, now
-        return PartHealth(why, now - self._since[name][1])
+        seconds = round(now - self._since[name][1], 1)
+        if why is None:
+            return {"ok": True, "for_seconds": seconds}
+        return {"ok": False, "why": why, "for_seconds": seconds}
 
 
 def unless(fine: Callable[[], bool], why: str) -> PartCheck:

@@ -120,7 +120,7 @@ def answering(health: Health) -> Handler:
 
     async def answer(_: web.Request) -> web.Response:
         report = health.check()
-        status = HTTPStatus.OK if report.ok else HTTPStatus.SERVICE_UNAVAILABLE
-        return web.json_response(report.json, status=status, headers={"Cache-Control": "no-store"})
+        status = HTTPStatus.OK if report["ok"] else HTTPStatus.SERVICE_UNAVAILABLE
+        return web.json_response(report, status=status, headers={"Cache-Control": "no-store"})
 
     return answer

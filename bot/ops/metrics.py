@@ -147,9 +147,9 @@ class Metrics:
         `owed` returns for how many seconds the oldest delivery has been owed.
         """
         whole = self._gauge("ready", "Whether all parts are well that matter")
-        whole.set_function(lambda: ready.check().ok)
+        whole.set_function(lambda: ready.check()["ok"])
         parts = self._gauge("part_ok", "Whether a part is well", "part")
-        for name in ready.names:
+        for name in ready.check()["parts"]:
             parts.labels(name).set_function(partial(_is_well, ready, name))
         for name, depth in depths.items():
             self._gauge(name, _DEPTHS[name]).set_function(depth)
@@ -225,7 +225,7 @@ class Metrics:
 
 
 def _is_well(health: Health, name: str) -> bool:
-    return health.check().parts[name].ok
+    return health.check()["parts"][name]["ok"]
 
 
 def _worst(left: Callable[[], Mapping[Link, Sequence[float]]], link: Link) -> float:
