@@ -81,6 +81,10 @@ async def _taken(address: Address) -> Finding:
         told = json.loads(await ask_bot(address, HEALTHZ) or b"")
     except (ValueError, RecursionError):
         told = None
+    except TimeoutError:
+        taken = f"{_shown(address)} is taken, and what listens there does not answer"
+        fix = "If it is the bot, look at the end of its log, then restart it; else stop it, or set another PORT."
+        return wrong(_LISTENER, taken, fix)
     if isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict):
         return ok(_LISTENER, f"a bot that runs answers at {_shown(address)}")
     taken = f"{_shown(address)} is taken by another program"

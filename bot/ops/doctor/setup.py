@@ -29,7 +29,7 @@ class BotCounts:
 
 
 async def ask_running_bot(parts: Parts) -> BotCounts | None:
-    """Return the counts of the bot that listens at the configured address; None if no bot answers."""
+    """Return the counts of the bot that listens at the configured address; None if no bot answers. Raises TimeoutError."""
     page = await ask_bot(parts.listener, METRICS) if parts.listener else None
     if page is None:
         return None
@@ -53,7 +53,10 @@ async def ask_running_bot(parts: Parts) -> BotCounts | None:
 
 
 async def ask_bot(address: Address, path: str) -> bytes | None:
-    """Return the response from the bot's address, without a proxy; None if there is none or it is not a bot's."""
+    """Return the response from the bot's address, without a proxy; None if there is none or it is not a bot's.
+
+    Raises TimeoutError if something listens there and does not answer.
+    """
     timeout = aiohttp.ClientTimeout(total=DEADLINE)
     url = f"{origin(address.host, address.port)}{path}"
     try:
@@ -64,6 +67,8 @@ async def ask_bot(address: Address, path: str) -> bytes | None:
                 if len(page) > _LONGEST_PAGE:
                     return None
             return bytes(page)
+    except TimeoutError:
+        raise
     except (aiohttp.ClientError, OSError, ValueError):
         return None
 

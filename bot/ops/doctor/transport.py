@@ -8,7 +8,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 from urllib.request import getproxies
 
 import aiohttp
@@ -28,9 +28,9 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def run_in_executor(
         self,
-        executor: Executor | None,
-        func: Callable[[Unpack[_Arguments]], T],
-        *args: Unpack[_Arguments],
+        executor: Executor | None,  # noqa: ARG002  # asyncio passes it
+        func: Callable[[*_Arguments], T],
+        *args: *_Arguments,
     ) -> asyncio.Future[T]:
         """Call `func` in a thread of its own."""
         done = Future[T]()

@@ -77,6 +77,21 @@ async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
     )
 
 
+async def test_a_bot_that_hangs_is_not_taken_for_another_program(environ: dict[str, str]) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)  # until the doctor goes away
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await finding_of(environ | {"PORT": str(port)}, "listener")
+    assert (found.level, found.found) == (
+        "wrong",
+        f"127.0.0.1:{port} is taken, and what listens there does not answer",
+    )
+    assert (found.fix or "").startswith("If it is the bot, ")
+
+
 @pytest.mark.parametrize(
     ("host", "why"),
     [
