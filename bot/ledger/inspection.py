@@ -16,14 +16,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from bot.ledger.address import file_of
-from bot.ledger.engine import BUSY_SECONDS, options_for
+from bot.ledger.engine import BUSY_SECONDS, REACHING, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
 
-_POSTGRESQL = {
-    "connect_timeout": 3,
-    "options": options_for("statement_timeout", "lock_timeout"),
-}
+_POSTGRESQL = {**REACHING, "options": options_for("statement_timeout", "lock_timeout")}
 _LOOKING = 2.0  # seconds
 _STEPS = 10_000  # of SQLite's machine: some milliseconds
 

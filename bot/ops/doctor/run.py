@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bot.domain.finding import Finding, warning, wrong
+from bot.domain.finding import Finding, wrong
 from bot.ops.doctor.chain import check_chain, check_permissions
 from bot.ops.doctor.findings import print_by_cause, with_true_causes
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
@@ -101,7 +101,8 @@ async def _guarded(
             return await work
     except TimeoutError:
         late = f"not checked: it did not end within {longest:g} seconds"
-        return otherwise(warning(name, late, "Run the doctor again."))
+        fix = "See whether the database, its disk or the network hangs, then run the doctor again."
+        return otherwise(wrong(name, late, fix))
     except Exception as error:  # noqa: BLE001  # the other checks have to go on
         found = f"this check itself failed ({type(error).__name__})"
         return otherwise(wrong(name, found, "Tell the people who make this bot."))

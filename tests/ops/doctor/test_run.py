@@ -153,7 +153,27 @@ async def test_a_check_that_does_not_end_is_abandoned_and_the_others_run(
 ) -> None:
     slack.fail("auth.test", Slow(60))
     findings = await examine(environ, longest=0.5)
-    assert next(f.found for f in findings if f.name == "slack-bot") == (
-        "not checked: it did not end within 0.5 seconds"
+    assert next((f.level, f.found) for f in findings if f.name == "slack-bot") == (
+        "wrong",
+        "not checked: it did not end within 0.5 seconds",
     )
     assert {"ledger", "policy-tests", "clock", "proxies"} <= {finding.name for finding in findings}
+
+
+async def test_a_database_that_hangs_after_the_login_is_wrong(environ: dict[str, str]) -> None:
+    over = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")  # the login is accepted, as by a pooler
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        database = f"postgresql+psycopg://bot@127.0.0.1:{port}/x?sslmode=disable&gssencmode=disable"
+        findings = await examine(environ | {"DATABASE_URL": database}, longest=1)
+        over.set()
+    assert [(f.level, f.found) for f in findings if f.name == "ledger"] == [
+        ("wrong", "not checked: it did not end within 1 seconds")
+    ]
