@@ -36,6 +36,7 @@ _NO_LEDGER = re.compile(r"not a database|malformed")
 _NO_TABLES = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = re.compile(r"disk is full|No space left|disk I/O error")
+_TAKES_NO_CHANGES = "read-only transaction"
 _TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
 
 
@@ -86,6 +87,8 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
         return "Make room on its disk, or replace the disk if it is not full."
     if _NO_TABLES.search(why):
         return "Start the bot once: it brings the schema up to date."
+    if _TAKES_NO_CHANGES in why:
+        return "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full."
     if _TOO_MANY.search(why):
         return "Let the database take more connections, or stop what holds them."
     return otherwise

@@ -265,3 +265,4 @@ async def test_a_read_only_postgresql_is_reported(
         PostgreSQL.execute(on_postgresql.url, *off)
     assert found.level == "wrong"
     assert "read-only transaction" in found.found
+    assert (found.fix or "").startswith("Let DATABASE_URL name the primary")
