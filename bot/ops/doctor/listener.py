@@ -1,14 +1,13 @@
 """Check the address of the HTTP listener, and which POSTs of Slack's and WeChat's the running bot has refused."""
 
 import asyncio
-import json
 from collections.abc import Iterator, Mapping
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.findings import SET_THE_CLOCK
-from bot.ops.doctor.setup import BotCounts, Setup, ask_bot
+from bot.ops.doctor.setup import BotCounts, Setup
 from bot.ops.doctor.transport import DEADLINE
-from bot.ops.listener import ELSEWHERE, HEALTHZ, origin, unusable
+from bot.ops.listener import ELSEWHERE, origin, unusable
 from bot.settings.load import Address
 from bot.settings.tokens import PlatformSettings
 from bot.wechat.push import STALE_AFTER
@@ -70,25 +69,23 @@ async def check_listener(setup: Setup) -> list[Finding]:
             place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except (OSError, ValueError) as error:
         problem = unusable(host, port, error)
-        return [await _taken(address) if problem.taken else wrong_by(_LISTENER, problem.problem)]
+        if problem.taken:
+            return [_taken(address, await setup.running)]
+        return [wrong_by(_LISTENER, problem.problem)]
     place.close()
     return [ok(_LISTENER, f"{_shown(address)} can be used")]
 
 
-async def _taken(address: Address) -> Finding:
-    """Return whether the program that listens there is this bot, judging by its health report."""
-    try:
-        told = json.loads(await ask_bot(address, HEALTHZ) or b"")
-    except (ValueError, RecursionError):
-        told = None
-    except TimeoutError:
-        taken = f"{_shown(address)} is taken, and what listens there does not answer"
-        fix = "If it is the bot, look at the end of its log, then restart it; else stop it, or set another PORT."
-        return wrong(_LISTENER, taken, fix)
-    if isinstance(told, dict) and "ok" in told and isinstance(told.get("parts"), dict):
+def _taken(address: Address, bot: BotCounts | TimeoutError | None) -> Finding:
+    """Return whether what listens there is this bot, judging by its metrics."""
+    if isinstance(bot, BotCounts):
         return ok(_LISTENER, f"a bot that runs answers at {_shown(address)}")
-    taken = f"{_shown(address)} is taken by another program"
-    return wrong(_LISTENER, taken, "Stop it, or set another PORT.")
+    if bot is None:
+        taken = f"{_shown(address)} is taken by another program"
+        return wrong(_LISTENER, taken, "Stop it, or set another PORT.")
+    taken = f"{_shown(address)} is taken, and what listens there does not answer"
+    fix = "If it is the bot, look at the end of its log, then restart it; else stop it, or set another PORT."
+    return wrong(_LISTENER, taken, fix)
 
 
 def _shown(address: Address) -> str:
@@ -103,7 +100,7 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
     if parts.listener is None or not (by_http or pushed):
         return []
     counted = await setup.running
-    if counted is None:
+    if not isinstance(counted, BotCounts):
         return [ok(_DELIVERIES, f"no bot answers here yet; {_PROOF}")] if by_http else []
     taken = {_SLACK: counted.acked > 0 or not by_http, _WECHAT: counted.good_ticket or not pushed}
     taken[ELSEWHERE] = all(taken.values())
@@ -120,9 +117,9 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
     ]
 
 
-def pushes_refused(counted: BotCounts | None) -> bool:
+def pushes_refused(counted: BotCounts | TimeoutError | None) -> bool:
     """Return whether the bot that runs refused posts that may be WeChat's."""
-    return counted is not None and any(path != _SLACK for path, _ in counted.refused)
+    return isinstance(counted, BotCounts) and any(path != _SLACK for path, _ in counted.refused)
 
 
 def _wrong(counted: BotCounts, taken: Mapping[str, bool], *, right: bool) -> Iterator[Finding]:

@@ -28,10 +28,27 @@ class BotCounts:
     good_ticket: bool
 
 
-async def ask_running_bot(parts: Parts) -> BotCounts | None:
-    """Return the counts of the bot that listens at the configured address; None if no bot answers. Raises TimeoutError."""
-    page = await ask_bot(parts.listener, METRICS) if parts.listener else None
-    if page is None:
+async def ask_running_bot(address: Address | None) -> BotCounts | TimeoutError | None:
+    """Return the counts of the bot that listens at this address, asked without a proxy.
+
+    None if no bot answers; TimeoutError if what listens there does not answer at all.
+    """
+    if address is None:
+        return None
+    url, timeout = origin(address.host, address.port), aiohttp.ClientTimeout(total=DEADLINE)
+    page = bytearray()
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as http,
+            http.get(f"{url}{METRICS}") as answer,
+        ):
+            async for piece in answer.content.iter_any():
+                page += piece
+                if len(page) > _LONGEST_PAGE:
+                    return None
+    except TimeoutError as error:
+        return error
+    except (aiohttp.ClientError, OSError, ValueError):
         return None
     # Imported here: not needed without a listener.
     from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
@@ -52,27 +69,6 @@ async def ask_running_bot(parts: Parts) -> BotCounts | None:
     return BotCounts(refused, int(acked), ticket) if samples else None
 
 
-async def ask_bot(address: Address, path: str) -> bytes | None:
-    """Return the response from the bot's address, without a proxy; None if there is none or it is not a bot's.
-
-    Raises TimeoutError if something listens there and does not answer.
-    """
-    timeout = aiohttp.ClientTimeout(total=DEADLINE)
-    url = f"{origin(address.host, address.port)}{path}"
-    try:
-        async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
-            page = bytearray()
-            async for piece in answer.content.iter_any():
-                page += piece
-                if len(page) > _LONGEST_PAGE:
-                    return None
-            return bytes(page)
-    except TimeoutError:
-        raise
-    except (aiohttp.ClientError, OSError, ValueError):
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Setup:
     """The setup to check; `slack`, `ledger` and `running` are tasks whose results the checks await."""
@@ -85,7 +81,7 @@ class Setup:
     traffic: Traffic
     slack: Task[SlackAnswers]
     ledger: Task[LedgerLook]
-    running: Task[BotCounts | None]
+    running: Task[BotCounts | TimeoutError | None]
 
     @property
     def owners(self) -> Sequence[str]:
