@@ -185,11 +185,17 @@ UNTOLD = (
     [
         ("C0APPROVALS", "", "✅ policy-approvers: rules that ask for approval: 1\n"),
         ("C0PARTNERS", "", f"❌ policy-approvers: the approvers' channel C0PARTNERS {OUTSIDE}, or"),
+        (
+            "C0LOUNGE",
+            "",
+            "❌ policy-approvers: the bot is not in the approvers' channel C0LOUNGE\n",
+        ),
+        ("C0ARCHIVED", "", "❌ policy-approvers: the approvers' channel C0ARCHIVED is archived\n"),
         ("C0SECRET", "", f"✅ policy-approvers: {UNTOLD.format('C0SECRET')}\n"),
         ("C0PARTNERS", "xoxb-revoked", f"✅ policy-approvers: {UNTOLD.format('C0PARTNERS')}\n"),
     ],
 )
-async def test_with_slacks_token_it_is_reported_whether_others_can_read_the_approvers_channel(
+async def test_with_slacks_token_it_is_reported_whether_approvers_can_be_asked_in_their_channel(
     run: Run, slack: LocalSlack, channel: str, token: str, line: str
 ) -> None:
     environ = slack_environment(slack) | ({"SLACK_BOT_TOKEN": token} if token else {})

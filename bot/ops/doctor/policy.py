@@ -104,13 +104,19 @@ def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
         yield wrong(name, found, "Name approvers who are there.", *_why_nobody(approvers, told))
     yield from approval(rule, able, _active(rule, told))
-    channel, answer = approvers.channel, told.channels.get(approvers.channel)
-    its = f"the approvers' channel {channel}"
-    if isinstance(answer, Refused) and answer.error == "channel_not_found":
+    channel = approvers.channel
+    yield from _channel(channel, told.channels.get(channel))
+
+
+def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
+    """Yield what Slack's answer about an approvers' channel says against it."""
+    name, its, shown = "policy-approvers", f"the approvers' channel {channel}", _shown(answer)
+    if answer == Refused("channel_not_found"):
         found = f"{its} does not exist, or is private and without the bot"
         yield wrong(name, found, "Correct the id, or type /invite @share-env in it.")
-    yield from _shared_outside(channel, answer)
-    shown = _shown(answer)
+    if is_shared_outside(shown):
+        found = f"{its} is shared with another organisation, or about to be, so approvers are asked directly"
+        yield wrong(name, found, "Name a channel that only your own organisation reads.")
     if shown.get("is_archived"):
         yield wrong(name, f"{its} is archived", "Bring it back, or name another channel.")
     elif shown.get("is_member") is False:
@@ -121,15 +127,6 @@ def _shown(answer: Result | None) -> Mapping[str, object]:
     """Return the channel in Slack's answer, if any."""
     shown = answer.data.get("channel") if isinstance(answer, Answered) else None
     return shown if isinstance(shown, dict) else {}
-
-
-def _shared_outside(channel: str, answer: Result | None) -> Iterator[Finding]:
-    """Yield a finding if an approvers' channel is shared with others."""
-    if is_shared_outside(_shown(answer)):
-        found = f"the approvers' channel {channel} is shared with another organisation, or about to be, so approvers are asked directly"
-        yield wrong(
-            "policy-approvers", found, "Name a channel that only your own organisation reads."
-        )
 
 
 def _owners(policy: Policy, problems: Sequence[str]) -> Iterator[Finding]:
@@ -157,11 +154,11 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
 
 
 async def inspect_channels(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return the findings about each channel that Slack returned."""
+    """Return the findings about each approvers' channel that Slack returned."""
     async with session() as http:
         told = await ask_channels(web_api(slack, slack.bot_token, http), rules)
     return {
-        channel: [*_shared_outside(channel, answer)]
+        channel: [*_channel(channel, answer)]
         for channel, answer in told.items()
         if isinstance(answer, Answered)
     }
