@@ -39,11 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _FULL or error.filename is not None:
             raise
-        complain(
-            [
-                f"The output cannot be written to its end ({error.strerror}). Write it elsewhere, or make room."
-            ]
-        )
+        why = f"The output cannot be written to its end ({error.strerror})."
+        complain([f"{why} Write it elsewhere, or make room."])
         return FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -36,6 +36,7 @@ _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack give
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
+_NAMESPACE = "share_env"
 _Closed = Mapping[str, Collection[str]]
 _COUNTERS: Mapping[str, tuple[str, _Closed]] = {
     "commands": ("What was asked for", {"outcome": labels.COMMANDS}),
@@ -81,16 +82,19 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        build = Info("share_env_build", "The version that runs", registry=self.registry)
+        self._counter = partial(Counter, namespace=_NAMESPACE, registry=self.registry)
+        self._gauge = partial(Gauge, namespace=_NAMESPACE, registry=self.registry)
+        histogram = partial(Histogram, namespace=_NAMESPACE, registry=self.registry)
+        build = Info("build", "The version that runs", namespace=_NAMESPACE, registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
         self._count = {name: self._counting(name, *about) for name, about in _COUNTERS.items()}
         self._taken_over = self._counter("taken_over", "Requests that others had begun")
         self._failures = self._counter("ledger_failures", "Work that the ledger did not take")
-        self._ledger = self._histogram("ledger_seconds", "Work of the ledger", _LEDGER_BUCKETS)
-        self._call_seconds = self._histogram(
-            "wechat_call_seconds", "Calls to WeChat", _CALL_BUCKETS, "outcome"
+        self._ledger = histogram("ledger_seconds", "Work of the ledger", buckets=_LEDGER_BUCKETS)
+        self._call_seconds = histogram(
+            "wechat_call_seconds", "Calls to WeChat", ["outcome"], buckets=_CALL_BUCKETS
         )
-        acks = self._histogram("ack_seconds", "Acks to Slack", _ACK_BUCKETS, "kind")
+        acks = histogram("ack_seconds", "Acks to Slack", ["kind"], buckets=_ACK_BUCKETS)
         self.refusals = Refusals(clock)
         self.observers = Observers(
             acked=lambda payload, seconds: acks.labels(kind_of(payload)).observe(seconds),
@@ -103,7 +107,7 @@ class Metrics:
             refused=self._refused,
             transacted=self._transacted,
             reloaded=lambda taken: self._count["policy_reloads"]("taken" if taken else "refused"),
-            lagged=self._histogram("loop_lag_seconds", "How late", _LAG_BUCKETS).observe,
+            lagged=histogram("loop_lag_seconds", "How late", buckets=_LAG_BUCKETS).observe,
         )
 
     def on_event(self, event: Event) -> None:
@@ -148,13 +152,13 @@ class Metrics:
         """
         whole = self._gauge("ready", "Whether all parts are well that matter")
         whole.set_function(lambda: ready.check()["ok"])
-        parts = self._gauge("part_ok", "Whether a part is well", "part")
+        parts = self._gauge("part_ok", "Whether a part is well", ["part"])
         for name in ready.check()["parts"]:
             parts.labels(name).set_function(partial(_is_well, ready, name))
         for name, depth in depths.items():
             self._gauge(name, _DEPTHS[name]).set_function(depth)
         self._gauge("owed_seconds", "How long the oldest answer has been owed").set_function(owed)
-        good = self._gauge("token_good_seconds", "How long the worst token is good", "link")
+        good = self._gauge("token_good_seconds", "How long the worst token is good", ["link"])
         if left is None:
             return
         for link in Link:
@@ -204,7 +208,7 @@ class Metrics:
 
     def _counting(self, name: str, meaning: str, closed: _Closed) -> Callable[..., None]:
         """Return a function that counts by labels, each with a closed set of values."""
-        counter = Counter(f"share_env_{name}", meaning, [*closed], registry=self.registry)
+        counter = self._counter(name, meaning, [*closed])
         series = list(product(*closed.values()))
         for values in series if len(series) <= _FEW else ():
             counter.labels(*values)
@@ -213,15 +217,6 @@ class Metrics:
             counter.labels(*map(known, values, closed.values())).inc()
 
         return count
-
-    def _counter(self, name: str, meaning: str) -> Counter:
-        return Counter(f"share_env_{name}", meaning, registry=self.registry)
-
-    def _gauge(self, name: str, meaning: str, *of: str) -> Gauge:
-        return Gauge(f"share_env_{name}", meaning, of, registry=self.registry)
-
-    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *of: str) -> Histogram:
-        return Histogram(f"share_env_{name}", meaning, of, buckets=buckets, registry=self.registry)
 
 
 def _is_well(health: Health, name: str) -> bool:

@@ -144,12 +144,8 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
         return await _of(wechat, numbers[owner], await read(owner))
 
     found = await each(numbers, one, _AT_ONCE, _WITHIN)
-    late = [
-        Tried(_ENVS, "not tried", f"{who}: no turn in time")
-        for owner, who in numbers.items()
-        if owner not in found
-    ]
-    return [*(tried for owner in numbers for tried in found.get(owner, ())), *late]
+    late = {o: [Tried(_ENVS, "not tried", f"{who}: no turn in time")] for o, who in numbers.items()}
+    return [tried for owner in numbers for tried in (late | found)[owner]]
 
 
 async def _of(wechat: WeChatApi, who: str, token: str | NoToken | None) -> list[Tried]:

@@ -55,13 +55,9 @@ def code_of(no: Refused) -> str:
 def completed(tried: Iterable[Tried]) -> list[Tried]:
     """Return the results in order, with a line for each assumption that was not tested."""
     found = list(tried)
-    told = {each.behaviour for each in found}
-    never = [b for b in BEHAVIOURS if b not in told and b not in _PERHAPS]
-    lines = [
-        *found,
-        *(Tried(behaviour, "not tried", "it never came to that") for behaviour in never),
-    ]
-    return sorted(lines, key=lambda each: BEHAVIOURS.index(each.behaviour))
+    told = {each.behaviour for each in found} | _PERHAPS
+    found += [Tried(b, "not tried", "it never came to that") for b in BEHAVIOURS if b not in told]
+    return sorted(found, key=lambda each: BEHAVIOURS.index(each.behaviour))
 
 
 def table(tried: Iterable[Tried]) -> Iterator[str]:

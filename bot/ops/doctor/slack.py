@@ -64,9 +64,10 @@ def _no(result: Result, finding: Finding) -> Finding:
 
 
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
-    if told.scopes is None:
+    granted = told.bot.scopes if isinstance(told.bot, Answered) else None
+    if granted is None:
         return unchecked("slack-scopes", "Slack did not say which are granted", "slack-bot")
-    lacking = missing(told.scopes)
+    lacking = missing(granted)
     if not lacking:
         return ok("slack-scopes", f"all {len(SCOPES)} are granted")
     needs_groups = bool(policy and policy.groups)

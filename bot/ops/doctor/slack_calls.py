@@ -44,11 +44,6 @@ class SlackAnswers:
     failed: Finding | None = None
     """Set if the calls could not be made at all."""
 
-    @property
-    def scopes(self) -> frozenset[str] | None:
-        """The granted scopes, if Slack returned them."""
-        return self.bot.scopes if isinstance(self.bot, Answered) else None
-
 
 async def ask_slack(
     slack: SlackSettings | None, policy: Policy | None, http: aiohttp.ClientSession
