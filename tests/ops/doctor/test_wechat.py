@@ -171,6 +171,7 @@ async def test_grants_are_not_looked_up_without_the_platforms_token(
     found = await finding_of(chain, "permissions")
     assert found.level == "warning"
     assert found.fix == "Correct `platform-token` first, then run the doctor again."
+    assert (await finding_of(chain, "platform-token")).fix == "Start the bot, and look at its log."
     assert wechat.platform.calls == calls
 
 
