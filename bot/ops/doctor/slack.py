@@ -1,6 +1,6 @@
 """Check Slack's answers: tokens, granted scopes, other connections, and the people and groups of the policy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
@@ -42,7 +42,7 @@ async def check_slack(setup: Setup) -> list[Finding]:
     if slack is None or slack.app_token:
         found += [_app(told), _connections(told, (await setup.ledger).replicas)]
     if policy:
-        found += [_groups(policy, told), _people(told)]
+        found += [_groups(policy, told), *_people(told)]
     return found
 
 
@@ -130,28 +130,29 @@ def _called(group: str, told: Mapping[str, FoundGroup]) -> str:
     return f"@{told[group].handle} ({group})" if told[group].handle else group
 
 
-def _people(told: SlackAnswers) -> Finding:
+def _people(told: SlackAnswers) -> Iterator[Finding]:
     name = "slack-people"
     if not isinstance(told.bot, Answered):
-        return unchecked(name, "Slack could not be asked", "slack-bot")
+        yield unchecked(name, "Slack could not be asked", "slack-bot")
+        return
     by: dict[Standing | Unreadable, list[str]] = {}
     for user_id, standing in told.people.items():
         by.setdefault(standing, []).append(user_id)
     missing, gone = by.pop(Unreadable.NOT_FOUND, []), by.pop(Standing.DEACTIVATED, [])
     bots = by.pop(Standing.BOT, [])
-    if missing or gone or bots:
-        found = _both(
-            ("do not exist", missing), ("deactivated", gone), ("bots, which may do nothing", bots)
-        )
-        return wrong(name, found, "Take them out of the policy, or correct the ids.")
+    found = _both(
+        ("do not exist", missing), ("deactivated", gone), ("bots, which may do nothing", bots)
+    )
+    if found:
+        yield wrong(name, found, "Take them out of the policy, or correct the ids.")
     unread = [(trouble, ids) for trouble, ids in by.items() if isinstance(trouble, Unreadable)]
-    if unread:
-        trouble, ids = unread[0]
+    for trouble, ids in unread:
         why, fix = _READABLE.get(trouble, _LATER)
         causes = _lacked(trouble) or ("slack-groups",)
-        return warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
-    count = len(told.people)
-    return ok(name, f"named: {count}; all active" if count else "the policy names none")
+        yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
+    if not found and not unread:
+        count = len(told.people)
+        yield ok(name, f"named: {count}; all active" if count else "the policy names none")
 
 
 def _lacked(trouble: Unreadable) -> tuple[str, ...]:

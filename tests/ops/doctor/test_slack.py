@@ -203,3 +203,14 @@ async def test_people_who_could_not_be_looked_up_are_not_reported_as_wrong(
     slack.fail("users.info", fault)
     found = await finding_of(environ, "slack-people")
     assert (found.level, found.found[:27]) == ("warning", "not looked up: U0REQUESTER ")
+
+
+async def test_people_who_could_not_be_looked_up_are_all_named_besides_those_who_may_do_nothing(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    people = ("U0GONE", "U0NOBODY", "U0SHAREENV")  # any two of them meet a fault
+    environ["SHARE_ENV_ALLOWED_USERS"] = ",".join(people)
+    slack.fail("users.info", RateLimited(60), Code("missing_scope"))
+    found = await findings_of(environ, "slack-people")
+    assert sorted(each.level for each in found) == ["warning", "warning", "wrong"]
+    assert all(any(user in each.found for each in found) for user in people)
