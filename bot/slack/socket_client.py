@@ -25,7 +25,8 @@ from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.back_off import BackOff
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
-_TOO_MANY = "too_many_websockets"
+TOO_MANY = "too_many_websockets"
+"""Slack's reason to end a new connection of an app that has ten already."""
 _ENDS_LATER = {"warning", "refresh_requested"}
 
 Envelope = Mapping[str, object]
@@ -195,7 +196,7 @@ class SocketClient:
                 self._observers.connected()
             case {"type": "disconnect"}:
                 reason = str(payload.get("reason"))
-                if reason == _TOO_MANY:
+                if reason == TOO_MANY:
                     pause = {"pause": self._back_off.refuse()}
                     _log.warning("Slack has too many connections of this app", extra=pause)
                 self._observers.disconnected(reason)

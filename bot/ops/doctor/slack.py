@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.doctor.findings import listed
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import FoundGroup, SlackAnswers
+from bot.ops.doctor.slack_calls import MOST_CONNECTIONS, FoundGroup, SlackAnswers
 from bot.policy.kinds import Policy, Standing, Unreadable
 from bot.slack.api import Answered, Result
 from bot.slack.preflight import (
@@ -94,10 +94,12 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
         fix = "Check that the network and the proxy let wss:// through."
         return wrong(name, "Slack's socket does not open, or greets nobody", fix, "proxies")
     others = max(0, told.connections - 1)
-    held = f"{others} besides the doctor's own"
+    full = others >= MOST_CONNECTIONS
+    held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}"
     known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
     if others > (1 if replicas is None else replicas):
-        return warning(name, f"{held}{known}", f"{_COPY if replicas != 0 else _UNKNOWN}{_END_IT}")
+        fix = f"{_COPY if replicas != 0 else _UNKNOWN}{_END_IT}"
+        return (wrong if full else warning)(name, f"{held}{known}", fix)
     if replicas and others < replicas:
         fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
         return warning(name, f"{held}{known}", fix)

@@ -14,6 +14,10 @@ from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
+from bot.slack.socket_client import TOO_MANY
+
+MOST_CONNECTIONS = 10
+"""Slack's limit for the connections of an app."""
 
 _AT_ONCE = 10
 _PATIENCE = 3.0  # seconds for rate limits
@@ -36,7 +40,7 @@ class SlackAnswers:
     bot: Result | None = None
     app: Result | None = None
     connections: int | None = None
-    """The app's open connections, including the doctor's own."""
+    """The app's open connections, including the doctor's own, or one more than Slack allows."""
     groups: Mapping[str, FoundGroup] | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
     channels: Mapping[str, Result] = field(default_factory=dict)
@@ -137,6 +141,8 @@ async def _with_app_token(
 async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) -> int | None:
     """Return the number of connections in Slack's `hello`, the first message on a socket; close at once.
 
+    With one too many, Slack says so instead.
+
     Meanwhile Slack may send a command to this socket instead of to the bot. It is not acknowledged, so Slack knows that it
     was not delivered. Slack redelivers events; for commands it promises nothing, and the user may see a timeout. Nothing
     was done in that case. Source: docs.slack.dev, "Using Socket Mode".
@@ -144,6 +150,8 @@ async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) ->
     async with http.ws_connect(url, proxy=proxy, timeout=_CLOSING) as socket:
         async for message in socket:
             told = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+            if isinstance(told, dict) and told.get("reason") == TOO_MANY:
+                return MOST_CONNECTIONS + 1
             if isinstance(told, dict) and told.get("type") == "hello":
                 count = told.get("num_connections")
                 return count if isinstance(count, int) else None

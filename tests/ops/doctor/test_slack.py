@@ -150,6 +150,18 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
     assert said == []
 
 
+async def test_a_socket_that_slack_refuses_for_too_many_connections_is_not_blamed_on_the_network(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.sockets.most = 0
+    found = await finding_of(environ, "slack-connections")
+    assert (found.level, found.found) == (
+        "wrong",
+        "10 besides the doctor's own, and Slack allows no more; bots that run on this ledger: 0",
+    )
+    assert "stop it, or make a new app-level token" in (found.fix or "")
+
+
 async def test_a_socket_that_does_not_open_is_wrong(environ: dict[str, str]) -> None:
     async def slack(request: web.BaseRequest) -> web.StreamResponse:
         url = f"ws://{request.host}/link?ticket=hush"
