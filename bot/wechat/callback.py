@@ -62,7 +62,5 @@ class Callback:
         return web.Response(status=status, text="not understood")
 
     async def _process(self, push: HandledPush, done: asyncio.Event) -> None:
-        try:
-            await self._handle(push)
-        finally:
-            done.set()
+        await self._handle(push)
+        done.set()

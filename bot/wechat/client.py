@@ -27,6 +27,7 @@ _ACTIVE = "Active"
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
 _NOT_READY_FOR = 2.0
+_BELIEVED_FOR = {Readiness.READY: _GOOD_FOR, Readiness.UNKNOWN: _BAD_FOR}
 
 _Read = TypeVar("_Read")
 
@@ -160,9 +161,7 @@ class Envs:
     """
 
     def __init__(self, wechat: WeChat, clock: Callable[[], float], ready_for: float) -> None:
-        self._wechat = wechat
-        self._believed_for = {Readiness.READY: ready_for, Readiness.UNKNOWN: _BAD_FOR}
-        self._not_ready_for = min(ready_for, _NOT_READY_FOR)
+        self._wechat, self._most = wechat, ready_for
         self._readiness = Cache(self._read_readiness, clock)
 
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
@@ -184,7 +183,7 @@ class Envs:
 
     async def _read_readiness(self, owner_and_env: str) -> tuple[Readiness, float]:
         found = await self._find_function(*owner_and_env.split(" "))
-        return found, self._believed_for.get(found, self._not_ready_for)
+        return found, min(self._most, _BELIEVED_FOR.get(found, _NOT_READY_FOR))
 
     async def _find_function(self, owner: str, env: str) -> Readiness:
         seen = 0
