@@ -331,11 +331,13 @@ async def test_closing_logs_unfinished_work(
     writer.run_later(add("done"), request="request-1")
     writer.run_later(work, request="request-2")
     writer.run_later(work, request="request-3")
+    with pytest.raises(LedgerDownError):
+        await writer.run_or(work, work, request="request-4")
     await writer.close()
     assert names(database) == ["done"]
     records = [(each.levelname, each.message, vars(each)["request"]) for each in caplog.records]
     undone = "the ledger stops and leaves this undone"
-    assert records == [("ERROR", undone, f"request-{number}") for number in (2, 3)]
+    assert records == [("ERROR", undone, f"request-{number}") for number in (2, 3, 4)]
 
 
 async def test_work_that_outlasts_the_closing_leaves_no_connection_open(
