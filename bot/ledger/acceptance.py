@@ -36,7 +36,6 @@ _UNDELIVERED = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
 _IGNORE_UNDELIVERED = bindparam("ignore_undelivered", type_=Boolean)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
-_OPEN_ONES = {"ignore_undelivered": True, "ignore_shared": True}
 
 # The insert itself checks for conflicts, so that no other write comes in between.
 _ACCEPT = Prepared(
@@ -142,9 +141,9 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
         "nap": patience if state is State.CONFIRMING else None,
     }
     if request.appids and _too_many_wait(on, fill):
-        return _find_conflict(on, {**fill, **_OPEN_ONES}) or TooManyBatches()
+        return _find_conflict(on, fill) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
-        return _find_conflict(on, {**fill, **_OPEN_ONES}) or AlreadyRetried()
+        return _find_conflict(on, {**fill, "ignore_shared": True}) or AlreadyRetried()
     while True:
         created = _ACCEPT.scalar(on, fill)
         if created is not None:

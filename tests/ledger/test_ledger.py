@@ -366,6 +366,15 @@ async def test_a_request_is_retried_once(database: Database, ledger: Ledger) -> 
     assert isinstance(await ledger.accept(more), Accepted)  # as a new request it may
 
 
+async def test_a_second_retry_is_one_also_after_the_first_has_shared_it(ledger: Ledger) -> None:
+    first = await carry_out(ledger, new_request(), FAILED)
+    retry, env = Retry(first.request.id, "U7"), first.request.env
+    entry = await accepted(ledger, new_request(env=env), retry=retry)
+    assert await ledger.answer(entry, Shared())
+    assert await ledger.end(entry, "delivered")
+    assert await ledger.accept(new_request(env=env), retry=retry) == AlreadyRetried()
+
+
 async def test_of_many_concurrent_retries_one_succeeds(ledger: Ledger, other: Ledger) -> None:
     for _ in range(5):
         first = await carry_out(ledger, new_request(), FAILED)
