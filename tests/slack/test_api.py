@@ -79,6 +79,13 @@ async def test_arguments_of_a_read_are_sent_as_a_query_in_slacks_spelling(
     }
 
 
+async def test_a_read_has_no_body(http: aiohttp.ClientSession, sleep: Sleep) -> None:
+    async def echo(request: web.BaseRequest) -> web.Response:
+        return web.json_response({"ok": True, "body": (await request.read()).decode()})
+
+    assert await asked(http, sleep, echo, reads) == Answered({"ok": True, "body": ""})
+
+
 @pytest.mark.parametrize(
     ("fault", "result"),
     [
