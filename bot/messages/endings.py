@@ -1,21 +1,14 @@
 """How any request ended: the parent in the channel, and the answer in its thread."""
 
-from typing import assert_never
-
 from bot.domain.click import Act
 from bot.domain.outcome import (
     NOTHING_KNOWN,
     AfterShare,
-    Cancelled,
-    Denied,
     Expired,
     Failed,
     Finished,
     Outcome,
-    Rejected,
     Shared,
-    Skipped,
-    Stopped,
     Tally,
     Unknown,
     retry_may_help,
@@ -66,12 +59,10 @@ def answer(
     match outcome:
         case Shared() | Failed() | Unknown():
             whole = answers.answer(words, request, outcome, called_again=called_again, after=after)
-        case Rejected() | Cancelled() | Expired() | Denied() | Skipped() | Stopped():
-            whole = decisions.answer(words, request, outcome)
         case Finished():
             whole = batches.answer(words, request, outcome, after)
         case _:
-            assert_never(outcome)
+            whole = decisions.answer(words, request, outcome)
     if request.approval:
         whole += message(_approved(words, request.approval))
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
