@@ -97,7 +97,7 @@ def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iter
     named = [rule.approvers.channel for rule in rules.approval_rules]
     if not found:
         unknown = listed(sorted({channel for channel in named if channel not in channels}))
-        beyond = f"; not checked, since Slack did not tell: whether {unknown} is shared with another organisation"
+        beyond = f"; not checked with Slack: whether {unknown} is shared with another organisation"
         told = f"rules that ask for approval: {len(named)}"
         yield ok("policy-approvers", f"{told}{beyond if unknown else ''}")
 

@@ -99,7 +99,7 @@ def test_a_policy_without_problems_is_summarised_in_lines(run: Run) -> None:
             f"✅ policy-tests: test 3: U0ANN with {A} and core-1 gets “approve”, as it should (core)\n"
             f"✅ policy-tests: test 4: U0ANN with {A} and test-1 gets “allow”, as it should (tests)\n"
             "✅ policy-reach: each rule can be reached\n"
-            "✅ policy-approvers: rules that ask for approval: 1; not checked, since Slack did not tell: "
+            "✅ policy-approvers: rules that ask for approval: 1; not checked with Slack: "
             "whether C0LEADS is shared with another organisation\n"
             f"✅ policy-owners: {OWNER}; every env that rules name has an owner\n"
         ),
@@ -175,7 +175,7 @@ def test_suspicious_entries_are_warnings_and_impossible_ones_are_wrong(
 
 OUTSIDE = "is shared with another organisation"
 UNTOLD = (
-    "rules that ask for approval: 1; not checked, since Slack did not tell: "
+    "rules that ask for approval: 1; not checked with Slack: "
     "whether {} is shared with another organisation"
 )
 
