@@ -589,6 +589,23 @@ async def test_while_the_app_has_no_access_the_last_means_is_owed(
         await threads.reopen(request, "private").close(request, ENDS)
 
 
+async def test_no_thread_is_left_at_its_beginning_because_the_token_was_revoked_for_a_while(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = request_of(slack)
+    place = await opened(threads, request)
+    for method in ("chat.postMessage", "chat.update"):
+        slack.fail(method, Code("token_revoked"), times=None)
+    with pytest.raises(AwayError):
+        await place.close(request, ENDS)
+    slack.clear()
+    assert await place.close(request, ENDS, look_since=slack.clock())
+    assert texts(slack.messages) == [
+        parent(ENGLISH, request, ENDS).text,
+        answer(ENGLISH, request, ENDS).text,
+    ]
+
+
 async def test_an_answer_that_reaches_nobody_is_not_recorded_as_delivered(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
