@@ -82,8 +82,10 @@ class Posts:
             once = partial(self._once, channel, message, mark, thread_ts)
             look = partial(self._find, channel, mark, thread_ts, self._now())
             posted = await self._keep_trying(once, look)
-        elif corrects and isinstance(posted, Posted) and not await self.edit(posted, message):
-            posted = Doubtful("it cannot be edited")  # and may say something else
+        elif corrects and isinstance(posted, Posted):
+            edited = await self.edit(posted, message)
+            if not isinstance(edited, Answered):
+                posted = Doubtful("it cannot be edited")  # and may say something else
         if again and isinstance(posted, Doubtful):
             return await self.post(channel, again(), mark, thread_ts)
         return posted
@@ -165,8 +167,8 @@ class Posts:
             _log.error("a reply stands outside of its thread", extra=facts)
         return NO_THREAD
 
-    async def edit(self, at: Posted, message: Message) -> bool:
-        """Edit a message, at least a second after its last edit; False if Slack permanently refuses.
+    async def edit(self, at: Posted, message: Message) -> Result:
+        """Edit a message, at least a second after its last edit; Refused if Slack is there and refuses.
 
         Retried, since an edit is idempotent; edits of one message are made in order, so that the last one stays.
         """
@@ -176,7 +178,7 @@ class Posts:
                 if left := self._too_soon(at):
                     await self._sleep(left)
                 update = partial(self._update, at, message, PATIENCE)
-                return isinstance(await self._keep_trying(update), Answered)
+                return await self._keep_trying(update)
         finally:
             self._lasting -= 1
 

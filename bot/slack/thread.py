@@ -17,11 +17,11 @@ from bot.messages.batches import progress
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
-from bot.slack.api import Doubtful, Refused, SlackApi
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.channels import DIRECT, Channels
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
-from bot.slack.private import PrivatePlace
+from bot.slack.private import PrivatePlace, raise_if_away
 
 _log = logging.getLogger(__name__)
 
@@ -76,8 +76,12 @@ class Thread:
             # The reply cannot be verified, so the parent shows the answer too: an edit can be retried.
             final += noted(words, whole, Note.UNCONFIRMED)
         edited = await self._posts.edit(self._at, final)
-        delivered = isinstance(reply, Posted) or (isinstance(reply, Doubtful) and edited)
-        return delivered or await self._private(request).close(
+        if isinstance(reply, Posted):
+            raise_if_away(edited)
+            return True
+        if isinstance(reply, Doubtful) and isinstance(edited, Answered):
+            return True
+        return await self._private(request).close(
             request, outcome, look_since=look_since, called_again=called_again, after=after
         )
 

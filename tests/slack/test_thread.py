@@ -589,12 +589,17 @@ async def test_while_the_app_has_no_access_the_last_means_is_owed(
         await threads.reopen(request, "private").close(request, ENDS)
 
 
+@pytest.mark.parametrize(
+    "revoked",
+    [["chat.update"], ["chat.update", "chat.postMessage"]],
+    ids=["after the reply", "before it"],
+)
 async def test_no_thread_is_left_at_its_beginning_because_the_token_was_revoked_for_a_while(
-    slack: LocalSlack, threads: Threads
+    slack: LocalSlack, threads: Threads, revoked: list[str]
 ) -> None:
     request = request_of(slack)
     place = await opened(threads, request)
-    for method in ("chat.postMessage", "chat.update"):
+    for method in revoked:
         slack.fail(method, Code("token_revoked"), times=None)
     with pytest.raises(AwayError):
         await place.close(request, ENDS)
