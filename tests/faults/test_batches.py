@@ -95,6 +95,13 @@ class Servers:
         """Wait until all requests have ended."""
         await all_ended(self.database, WITHIN)
 
+    async def finish(self, bot: Bot, batch: str, snapshot: Snapshot) -> None:
+        """Wait until a bot has finished a batch, stop it, and check what it did."""
+        await self.all_ended()
+        assert await bot.end(SIGTERM) == 0
+        self.assert_finished(batch, snapshot)
+        self.assert_clean(bot)
+
     def assert_finished(self, batch: str, snapshot: Snapshot) -> None:
         """Check that each remaining item was requested once, and that one answer covers all."""
         again = [call.appid for call in self.wechat.calls[snapshot.calls :]]
@@ -146,33 +153,19 @@ async def serve(database: str, folder: Path, latency: float = 0.1) -> AsyncItera
         yield Servers(slack, wechat, database, folder, stack)
 
 
-async def test_a_batch_whose_bot_is_killed_is_finished_at_the_next_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [1, 2])
+async def test_a_batch_whose_bot_is_killed_is_finished_at_the_next_start(
+    tmp_path: Path, kills: int
+) -> None:
     async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
         bot = await servers.start_bot()
         batch = await servers.request_batch()
-        await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
-        await bot.end(SIGKILL)
-        snapshot = await servers.snapshot()
-        await bot.start()
-        await servers.all_ended()
-        assert await bot.end(SIGTERM) == 0
-        servers.assert_finished(batch, snapshot)
-        servers.assert_clean(bot)
-
-
-async def test_a_batch_whose_bot_is_killed_twice_is_finished_all_the_same(tmp_path: Path) -> None:
-    async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
-        bot = await servers.start_bot()
-        batch = await servers.request_batch()
-        for _ in range(2):
+        for _ in range(kills):
             await servers.wait_for_answers(len(servers.wechat.calls) + 30)
             await bot.end(SIGKILL)
             snapshot = await servers.snapshot()
             await bot.start()
-        await servers.all_ended()
-        assert await bot.end(SIGTERM) == 0
-        servers.assert_finished(batch, snapshot)
-        servers.assert_clean(bot)
+        await servers.finish(bot, batch, snapshot)
 
 
 async def test_an_answer_posted_before_the_bot_is_killed_is_not_posted_again(
@@ -201,11 +194,9 @@ async def test_a_batch_whose_replica_is_killed_is_finished_by_the_other(
         await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
         await killed.end(SIGKILL)
         snapshot = await servers.snapshot()
-        await servers.all_ended()
-        assert await successor.end(SIGTERM) == 0
+        await servers.finish(successor, batch, snapshot)
         assert successor.logged("taken over") == {batch}
-        servers.assert_finished(batch, snapshot)
-        servers.assert_clean(killed, successor)
+        servers.assert_clean(killed)
 
 
 async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_path: Path) -> None:
@@ -216,10 +207,7 @@ async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_pa
         assert await bot.end(SIGTERM) == 0
         snapshot = await servers.snapshot()
         await bot.start()
-        await servers.all_ended()
-        assert await bot.end(SIGTERM) == 0
-        servers.assert_finished(batch, snapshot)
-        servers.assert_clean(bot)
+        await servers.finish(bot, batch, snapshot)
 
 
 async def test_batches_on_two_replicas_never_ask_for_more_than_twenty_at_once(
