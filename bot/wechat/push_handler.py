@@ -80,9 +80,8 @@ class PushHandler:
                 new = await self._tokens.record_push(which)
                 if new or (again and await self._tokens.is_latest(which)):
                     settled = await self._exchange(push)
-                    if (
-                        settled or not again
-                    ):  # meanwhile a renewal may find the refresh token in WeChat's list
+                    # Also at a failure: meanwhile a renewal may find the refresh token in WeChat's list.
+                    if settled or not again:
                         self._invalidate(push.owner)
                     return settled
                 if again:

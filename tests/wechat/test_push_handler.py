@@ -101,7 +101,11 @@ async def test_tokens_that_the_ledger_does_not_take_at_once_are_logged_and_store
 
 @pytest.mark.parametrize("earlier", [1.0, 3600.0])
 async def test_a_repeated_authorisation_changes_nothing(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat, earlier: float
+    replica: Replica,
+    replicas: Replicas,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    earlier: float,
 ) -> None:
     push = await granted(replica, wechat, OTHER, 7200.0)
     before, calls = replicas.row(OTHER), len(wechat.platform.calls)
@@ -111,6 +115,7 @@ async def test_a_repeated_authorisation_changes_nothing(
     await replica.handler.handle(Authorized(push.created - earlier, OTHER, push.code))
     assert replicas.row(OTHER) == before
     assert (len(wechat.platform.calls), len(replica.woken)) == (calls, 1)
+    assert "not used" not in caplog.text
 
 
 async def test_pushes_of_the_same_second_are_each_handled_once(
