@@ -47,27 +47,31 @@ class PushHandler:
 
     async def handle(self, push: HandledPush) -> None:
         """Apply one push, if need be in several tries with growing pauses."""
-        if await self._is_settled(push, again=False):
-            return
-        until = push.code_until if isinstance(push, Authorized) else inf
-        for pause in pauses(min(until - self._now(), EXCHANGE_TIMEOUT)):
-            await cancel_on(self._stopping, self._sleep(pause))
-            if self._stopping.is_set() or await self._is_settled(push, again=True):
+        again = False
+        for pause in (*pauses(EXCHANGE_TIMEOUT), inf):
+            until = await self._try(push, again=again)
+            if until is None:
                 return
+            if self._now() + pause >= until:
+                break
+            await cancel_on(self._stopping, self._sleep(pause))
+            if self._stopping.is_set():
+                return
+            again = True
         if isinstance(push, Authorized):
             _log_unused(push, "the code has expired")
 
-    async def _is_settled(self, push: HandledPush, *, again: bool) -> bool:
-        """Try to apply a push; return False if it should be tried again."""
+    async def _try(self, push: HandledPush, *, again: bool) -> float | None:
+        """Try to apply a push; return until when it should be tried again, None if it is settled."""
         try:
             return await self._apply(push, again=again)
         except LedgerDownError as error:
             facts = {"push": type(push).__name__.lower(), "reason": str(error)}
             _log.error("a push could not be stored", extra=facts)  # without a traceback
-            return False
+            return inf
 
-    async def _apply(self, push: HandledPush, *, again: bool) -> bool:
-        """Apply a push; return False if its code should be exchanged again.
+    async def _apply(self, push: HandledPush, *, again: bool) -> float | None:
+        """Apply a push; return until when its code should be exchanged again, None if it should not.
 
         `again`: an earlier try may have recorded it, so it counts unless a later one replaced it.
         """
@@ -81,9 +85,9 @@ class PushHandler:
                 if new or (again and await self._tokens.is_latest(which)):
                     settled = await self._exchange(push)
                     # Also at a failure: meanwhile a renewal may find the refresh token in WeChat's list.
-                    if settled or not again:
+                    if settled or new:
                         self._invalidate(push.owner)
-                    return settled
+                    return None if settled else push.code_until
                 if again:
                     _log_unused(push, "a later push replaces it")
             case Unauthorized():
@@ -94,7 +98,7 @@ class PushHandler:
                     self._invalidate(push.owner)
             case _:
                 assert_never(push)
-        return True
+        return None
 
     async def _exchange(self, push: Authorized) -> bool:
         """Exchange a push's code once; return False if it failed and should be retried."""

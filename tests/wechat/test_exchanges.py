@@ -267,6 +267,21 @@ async def test_pushes_during_an_outage_of_the_ledger_are_applied_once_it_is_up(
     assert len(replica.woken) == 3
 
 
+@pytest.mark.parametrize(("lives", "answer"), [(20.0, Code(61010)), (600.0, Status(502))])
+async def test_an_owner_counts_as_authorised_after_an_outage_of_the_ledger_though_the_code_does_not_help(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, lives: float, answer: Fault
+) -> None:
+    clock = Time()
+    wechat.fail("api_query_auth", answer, times=None)
+    push = granted(wechat, 10.0, clock.began + lives)
+    with ExitStack() as stack:
+        stack.enter_context(replicas.down())
+        await handler_during_an_outage(clock, replica, stack).handle(push)
+    assert len(replica.woken) == 1  # so that the upkeep may find the refresh token in the list
+    await replica.handler.handle(Unauthorized(9.0, OTHER))  # an earlier push that arrives late
+    assert OTHER in await replica.token(OTHER)
+
+
 async def test_a_push_during_an_outage_of_the_ledger_changes_nothing_if_a_later_one_arrived_since(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
