@@ -67,7 +67,7 @@ def _secrets(read: Reader) -> Iterator[str]:
     yield from read.words(Table.TOKEN_ENCRYPTION_KEY.name)
     yield from (read.text(Table.WECHAT_TOKEN_SERVER_AUTHORIZATION.name) or "").split()[-1:]
     # Each parameter by itself, because the one with {appid} differs in each call.
-    query = re.findall("[?&][^&#]+", read.text(Table.WECHAT_TOKEN_SERVER_URL.name) or "")
+    query = re.findall("[?&][^?&#]+", read.text(Table.WECHAT_TOKEN_SERVER_URL.name) or "")
     yield from (part for part in query if "{appid}" not in part)
     yield from _passwords(read.text(Table.DATABASE_URL.name) or "")
 

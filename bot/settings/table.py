@@ -29,8 +29,6 @@ _AES_KEY = a_word(
     re.compile(r"[A-Za-z0-9+/]{43}").fullmatch,
     "is no EncodingAESKey, which has 43 letters and digits",
 )
-# It is sent to WeChat: nothing of Slack's may stand there, nor the appid, as when the two are swapped.
-_OF_WECHAT = a_word("Put the secret there that goes with the appid.")
 
 
 class Table:
@@ -80,7 +78,7 @@ class Table:
         'file names. It is on the mini program\'s page at mp.weixin.qq.com, "Development", "Settings".',
     )
     WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(
-        _OF_WECHAT,
+        a_word("Put the owner's authorizer_access_token there."),
         "token source 1, to try things: a fixed token of the default owner",
         "Token source 1, to try things: one authorizer_access_token of the default owner. It dies after two hours.",
     )
@@ -105,7 +103,10 @@ class Table:
         "platform's page at open.weixin.qq.com: AppID, AppSecret, 消息校验Token, 消息加解密Key. Set 授权事件接收URL\n"
         "there to https://your.host/wechat/events. The platform has to be in 传统模式.",
     )
-    WECHAT_COMPONENT_APPSECRET = Secret(_OF_WECHAT, "its AppSecret")
+    WECHAT_COMPONENT_APPSECRET = Secret(
+        a_word("Copy AppSecret from open.weixin.qq.com."),
+        "its AppSecret",
+    )
     WECHAT_MESSAGE_TOKEN = Secret(_MESSAGE_TOKEN, "how WeChat signs what it pushes (消息校验Token)")
     WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(
         _MESSAGE_TOKEN,
@@ -122,7 +123,7 @@ class Table:
         "The key before, while you change it there.",
     )
     WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(
-        _OF_WECHAT,
+        a_word("Put the owner's authorizer_refresh_token there, or leave it out."),
         "the default owner's first refresh token; without it the bot asks WeChat",
         "The default owner's refresh token to begin with. Left out, the bot looks it up at WeChat.",
     )

@@ -285,6 +285,9 @@ def test_a_named_policy_file_takes_precedence_over_the_default_one(directory: Pa
     assert settings(without_people(POLICY_FILE=str(directory / "other.toml"))).policy.rules
 
 
+PUT_TOKEN = "Put the owner's authorizer_access_token there."
+PUT_REFRESH_TOKEN = "Put the owner's authorizer_refresh_token there, or leave it out."
+COPY_SECRET = "Copy AppSecret from open.weixin.qq.com."
 PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     "no bot token": (changed(SLACK_BOT_TOKEN=""), [NO_BOT]),
     "an app token in place of a bot token": (
@@ -376,18 +379,19 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "an owner in place of a token": (
         changed(WECHAT_AUTHORIZER_ACCESS_TOKEN=A),
+        [f"WECHAT_AUTHORIZER_ACCESS_TOKEN holds an appid. {PUT_TOKEN}"],
+    ),
+    "a secret in place of a token": (
+        changed(WECHAT_AUTHORIZER_ACCESS_TOKEN="0123456789abcdef" * 2),
         [
-            (
-                "WECHAT_AUTHORIZER_ACCESS_TOKEN holds an appid. "
-                "Put the secret there that goes with the appid."
-            )
+            f"WECHAT_AUTHORIZER_ACCESS_TOKEN holds an AppSecret or a signing secret. {PUT_TOKEN}",
         ],
     ),
     "appids in place of the platform's secrets": (
         with_platform(WECHAT_COMPONENT_APPSECRET=A, WECHAT_AUTHORIZER_REFRESH_TOKEN=A),
         [
-            f"{name} holds an appid. Put the secret there that goes with the appid."
-            for name in ("WECHAT_COMPONENT_APPSECRET", "WECHAT_AUTHORIZER_REFRESH_TOKEN")
+            f"WECHAT_COMPONENT_APPSECRET holds an appid. {COPY_SECRET}",
+            f"WECHAT_AUTHORIZER_REFRESH_TOKEN holds an appid. {PUT_REFRESH_TOKEN}",
         ],
     ),
     "secrets of others in place of WeChat's, to which they would be sent": (
@@ -398,8 +402,8 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
         ),
         [
             "SLACK_SIGNING_SECRET holds an appid. Copy the signing secret from your Slack app's page “Basic Information”.",
-            "WECHAT_COMPONENT_APPSECRET holds a bot token. Put the secret there that goes with the appid.",
-            "WECHAT_AUTHORIZER_REFRESH_TOKEN holds a WeChat token. Put the secret there that goes with the appid.",
+            f"WECHAT_COMPONENT_APPSECRET holds a bot token. {COPY_SECRET}",
+            f"WECHAT_AUTHORIZER_REFRESH_TOKEN holds a WeChat token. {PUT_REFRESH_TOKEN}",
         ],
     ),
     "invisible characters, without which the values would be right": (
@@ -636,8 +640,8 @@ def test_an_invalid_policy_file_has_a_sentence_for_each_problem(
             id="a token server",
         ),
         pytest.param(
-            with_token_server("https://tokens.example/&?appid={appid}&key=k-1&v=2"),
-            (BOT, APP, "&key=k-1", "&v=2"),
+            with_token_server("https://tokens.example/&{appid}?key=k-1&v=2&for={appid}"),
+            (BOT, APP, "?key=k-1", "&v=2"),
             id="a token server with keys in its address",
         ),
         pytest.param(with_platform(), (BOT, APP, *PLATFORM_SECRETS), id="a platform"),
