@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from bot.command.grammar import Help, Whoami, Why
+from bot.command.tokenizer import plain_dashes
 
 
 class Sense(Enum):
@@ -94,7 +95,7 @@ def sense(word: str) -> Sense | None:
     """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
     if word and not any(map(str.isalnum, word)):
         return Sense.FILLER
-    plain = _SIGNS.sub("", word.lower()).strip("-")
+    plain = _SIGNS.sub("", plain_dashes(word).lower()).strip("-")
     if plain in SENSES:
         return SENSES[plain]
     if _HAN_RUN.fullmatch(plain):

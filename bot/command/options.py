@@ -8,7 +8,7 @@ from itertools import takewhile
 from bot.command.correction import corrected_line, wrong_reason
 from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options, is_env
 from bot.command.mistake import MistakeError, OptionTwice, OptionWithoutValue, UnknownOption
-from bot.command.tokenizer import Word
+from bot.command.tokenizer import Word, plain_dashes
 from bot.command.vocabulary import named_in, names_reason, nearest_option, subcommand
 
 _UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
@@ -110,7 +110,7 @@ def _undashed_dry_run(words: Sequence[Word]) -> MistakeError | None:
     before = takewhile(lambda word: word.quoted or not names_reason(word.text), words)
     said = [word.text for word in before if not word.quoted]
     text = " ".join(said)
-    found = _UNDASHED.search(text)
+    found = _UNDASHED.search(plain_dashes(text))
     if found is None or len(said) <= _A_PAIR:
         return None
     others = f"{text[: found.start()]} {text[found.end() :]}".split()

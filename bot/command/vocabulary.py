@@ -128,7 +128,7 @@ def envs_in(words: Sequence[str]) -> list[str]:
     found = [w for w in plain if meant_as_env(w) and not meant_as_appid(w) and sense(w) is None]
     if dashed := [word for word in found if "-" in plain_dashes(word)]:
         return list(dict.fromkeys(dashed))
-    before = takewhile(lambda word: word not in found, plain)
+    before = map(plain_dashes, takewhile(lambda word: word not in found, plain))
     return [] if any(map(_LIKE_AN_ENV.match, before)) else list(dict.fromkeys(found))
 
 
@@ -202,7 +202,7 @@ def not_understood(words: Iterable[str], line: str) -> str | None:
 def _may_ask(word: str, ids: set[str]) -> bool:
     plain = _KINDS.sub("", bare(word))
     known = sense(plain) is Sense.FILLER or meant_as_appid(plain.removesuffix("'s"))
-    letters = re.sub("[-'’]", "", plain).isalpha()
+    letters = re.sub("[-'’]", "", plain_dashes(plain)).isalpha()
     return letters and not known and plain.lower() not in ids and not word.startswith("-")
 
 
@@ -241,4 +241,5 @@ def _may_take(option: str) -> bool:
 def _names_an_owner(before: str, after: str) -> bool:
     """Return whether an appid between these two words is the env's owner instead of a receiver."""
     comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
-    return comes_from or after.startswith("的")
+    asked_for_it = before.endswith("向") and after.startswith(("申请", "申請"))
+    return comes_from or asked_for_it or after.startswith("的")
