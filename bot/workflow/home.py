@@ -79,6 +79,8 @@ class Home:
                 extra={"reason": str(error)},
             )
             return None
+        if not isinstance(person, Unreadable):
+            waiting, stoppable = await self._for(policy, person, waiting, stoppable)
         lines, stop = (
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )
@@ -91,21 +93,29 @@ class Home:
     async def _of_others(
         self, policy: Policy, person: Person | Unreadable
     ) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        """Return all requests that wait for a decision, and all that can be cancelled, if this person does either."""
+        if isinstance(person, Unreadable):
+            return (), ()
+        operator, approves = is_operator(policy, person), _approves(policy, person)
+        clicks, team = self.ledger.clicks, person.team_id
+        return (
+            await clicks.waiting(team) if approves else (),
+            await clicks.stoppable(team) if operator or approves else (),
+        )
+
+    async def _for(
+        self, policy: Policy, person: Person, waiting: Sequence[Entry], stoppable: Sequence[Entry]
+    ) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """Return the requests that wait for this person's decision, and those that they may cancel.
 
         An operator may cancel everything, an approver the running batches that they approve.
         """
-        if isinstance(person, Unreadable):
-            return (), ()
-        operator, approves = is_operator(policy, person), _approves(policy, person)
-        waiting, stoppable = list[Entry](), list[Entry]()
-        if approves:
-            waiting = await self.ledger.clicks.waiting(person.team_id)
-        if operator or approves:
-            stoppable = await self.ledger.clicks.stoppable(person.team_id)
+        if is_operator(policy, person):
+            return await self._decided_by(policy, person, waiting), stoppable
         begun = [entry for entry in stoppable if entry.state in BEGUN]
-        decided = await self._decided_by(policy, person, waiting)
-        return decided, (stoppable if operator else await self._decided_by(policy, person, begun))
+        decided = await self._decided_by(policy, person, [*waiting, *begun])
+        may_cancel = [entry for entry in decided if entry.state in BEGUN]
+        return [entry for entry in decided if entry.state not in BEGUN], may_cancel
 
     async def _decided_by(
         self, policy: Policy, person: Person, entries: Sequence[Entry]
@@ -114,14 +124,17 @@ class Home:
         asked_by = [*dict.fromkeys(entry.request.origin.user_id for entry in entries)][:_MOST_READ]
         read = self.people.several
         known = await read(person.team_id, asked_by, policy.groups) if asked_by else {}
-
-        def decides(request: Request) -> bool:
-            by = request.origin.user_id
+        decided = list[Entry]()
+        for entry in entries:
+            await asyncio.sleep(
+                0
+            )  # a batch has up to 500 appids to decide about, and acks go first
+            by = entry.request.origin.user_id
             # Without who asked, the rule under which it was accepted counts.
-            rules = review(policy, request, known.get(by, Unreadable.SLACK_DOWN)).rules
-            return any(may_approve(rule, person, by) for rule in rules)
-
-        return [entry for entry in entries if decides(entry.request)]
+            reviewed = review(policy, entry.request, known.get(by, Unreadable.SLACK_DOWN))
+            if any(may_approve(rule, person, by) for rule in reviewed.rules):
+                decided.append(entry)
+        return decided
 
 
 def _approves(policy: Policy, person: Person) -> bool:

@@ -1,7 +1,7 @@
 """The App Home of the whole bot: its content, and its buttons."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +9,19 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
+from bot.domain.link import LinkState
+from bot.domain.request import Origin, Request, State
+from bot.ledger import Accepted, Ledger
 from bot.playground.faults import Code
 from bot.playground.loopback import free_port
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.stage import stage
-from bot.playground.world import APPID
+from bot.playground.world import APPID, OWNER
+from bot.policy.kinds import Approvers, Effect, Policy, Rule
 from bot.runtime.clock import Runtime
+from bot.workflow.home import Home
+from bot.workflow.policy_in_force import PolicyInForce
 from tests.conftest import (
     ASK,
     RELEASES,
@@ -28,6 +34,7 @@ from tests.conftest import (
     rows,
     soon,
 )
+from tests.languages import LANGUAGES
 from tests.rig import (
     ALLOW,
     APPROVALS,
@@ -40,10 +47,13 @@ from tests.rig import (
     for_platform_team,
 )
 from tests.said import TOO_LATE
+from tests.workflow.conftest import Members
 
 APPROVERS = (APPROVER, SECOND_APPROVER)
 WAITING = "*Waiting for your decision*"
 TEAM_ONLY = for_platform_team(ALLOW)
+MANY = 20
+"""Requests that wait."""
 
 
 @pytest.fixture
@@ -78,6 +88,11 @@ async def modal(rig: Rig, user: str, button: str) -> View:
     await rig.slack.until(lambda slack: bool(slack.views(user)))
     [view] = rig.slack.views(user)
     return view
+
+
+async def no_states() -> Sequence[LinkState]:
+    """Return the states of no tokens."""
+    return []
 
 
 @asynccontextmanager
@@ -205,6 +220,44 @@ async def test_a_request_waits_in_the_homes_of_the_approvers_of_the_rule_that_de
         await gone(rig, APPROVER)
         await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
         await gone(rig, SECOND_APPROVER)
+
+
+async def test_others_go_on_between_the_decisions_about_waiting_requests(
+    ledger: Ledger, members: Members
+) -> None:
+    for at in range(MANY):
+        origin = Origin("T1", f"U{at}", "C1", "releases", f"trigger {at}", "")
+        found = await ledger.accept(
+            Request(f"r{at}", origin, APPID, f"prod-{at}", OWNER, "two keys"), State.WAITING
+        )
+        assert isinstance(found, Accepted)
+        assert await ledger.asked(found.entry, "C2/1.6")
+    turns, decided_at = 0, set[int]()
+
+    class Rules(tuple[Rule, ...]):
+        """Notes at which turn of the loop it is read."""
+
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[Rule]:
+            decided_at.add(turns)
+            return super().__iter__()
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    rule = Rule("two keys", Effect.APPROVE, approvers=Approvers(frozenset({APPROVER})))
+    in_force = PolicyInForce(Policy(Rules((rule,)), default_owner=OWNER))
+    home = Home(in_force, members, ledger, LANGUAGES, lambda _, *, own: str(own), no_states, "1")
+    going = asyncio.create_task(others())
+    page = await home.page("T1", APPROVER)
+    going.cancel()
+    assert WAITING in page.message.text
+    assert members.lookups == 1 + MANY
+    assert len(decided_at) >= MANY
 
 
 async def test_a_decision_in_an_outdated_home_is_answered_as_too_late(rig: Rig) -> None:
