@@ -140,7 +140,7 @@ class Writer:
 
     def _serve(self) -> None:
         retries, stopping = list[_Job](), False
-        while self._blocked or not stopping:
+        while self._blocked or not (stopping and self._jobs.empty()):
             self._tell()
             blocked = [self._blocked.popleft()] if self._blocked else []
             jobs: list[_Job | None] = [*retries]

@@ -128,6 +128,37 @@ async def test_under_steady_load_events_are_published_nevertheless(
     assert before_the_last == [1, 2, 3, 4, 5, 6]
 
 
+async def test_what_is_queued_while_the_ledger_closes_is_done_and_published(
+    sqlite: Database,
+) -> None:
+    published: list[str] = []
+    reached, opened = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    def work(on: Connection, number: int) -> None:
+        note(on, f"work {number}", ORIGIN, {})
+        reached[number].set()
+        assert opened[number].wait(PATIENT)
+
+    def follow_up(on: Connection) -> None:
+        note(on, "follow-up", ORIGIN, {})
+
+    writer = Writer(sqlite.open().engine, listeners=[lambda event: published.append(event.kind)])
+    first = writer.run(work, 0)
+    await soon(reached[0].is_set)
+    second = asyncio.create_task(writer.run_or(follow_up, partial(work, number=1)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(writer.close())
+    await asyncio.sleep(0)
+    opened[0].set()
+    await first
+    await soon(reached[1].is_set)
+    second.cancel()
+    await asyncio.wait([second])
+    opened[1].set()
+    await closing
+    assert sqlite.kinds() == published == ["work 0", "work 1", "follow-up"]
+
+
 async def test_an_event_that_is_rolled_back_is_not_published(database: Database) -> None:
     published: list[Event] = []
     engine = database.open().engine
