@@ -27,7 +27,7 @@ class AutoRetry(Enum):
 
 
 class RetryHelps(Enum):
-    """When the requester tries again what operators can fix; what the requester can fix, never, and all else later."""
+    """When the requester may try again what operators fix; for all else, who fixes it tells that."""
 
     AFTER_FIX = "once it is fixed"
     IN_HOURS = "in some hours"
@@ -113,7 +113,8 @@ class Guidance:
     steps: tuple[str, ...]
     """One to four sentences, in order: what the fixer does, or what the requester does if the error does not clear."""
     retry: AutoRetry
-    retry_helps: RetryHelps
+    retry_helps: RetryHelps | None
+    """None unless operators fix it."""
     in_doubt: bool = False
     """True if the share may have happened in spite of the error."""
     doctor: bool = False
@@ -168,7 +169,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     title: str,
     meaning: str,
     *steps: str,
-    helps: RetryHelps = RetryHelps.AFTER_FIX,
+    helps: RetryHelps | None = None,
     retry: AutoRetry = AutoRetry.NEVER,
     in_doubt: bool = False,
     doctor: bool | None = None,
@@ -177,7 +178,9 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
 ) -> Guidance:
     """Build one row of the tables: who fixes it, the words, then what is unusual.
 
-    Usually the doctor finds out more about what operators fix.
+    Usually what operators fix can be tried again after that, and the doctor finds out more about it.
     """
-    doctor = fixer is Fixer.OPERATOR if doctor is None else doctor
+    operators = fixer is Fixer.OPERATOR
+    helps = helps or (RetryHelps.AFTER_FIX if operators else None)
+    doctor = operators if doctor is None else doctor
     return Guidance(key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also)

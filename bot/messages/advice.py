@@ -52,9 +52,9 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     """Return who acts, and whether the requester may try again; `say` is bound to the request."""
-    fixer, helps = outcome.guidance.fixer, outcome.guidance.retry_helps
-    who = say(_WHO[helps if fixer is Fixer.OPERATOR else fixer])
-    if isinstance(outcome, Failed) or fixer is Fixer.REQUESTER:
+    guidance = outcome.guidance
+    who = say(_WHO[guidance.retry_helps or guidance.fixer])
+    if isinstance(outcome, Failed) or guidance.fixer is Fixer.REQUESTER:
         return who
     return sentences(say, who, say("Sharing twice should do no harm."))
 
