@@ -70,7 +70,7 @@ class Posts:
     ) -> Posted | Refused | Doubtful:
         """Return the posted message, or a permanent refusal; Doubtful if it may be posted and cannot be verified.
 
-        Then, with `again`, the message which that returns is posted too: twice is better than never.
+        With `again`, such a message is followed by the one that `again` returns: twice is better than never.
         `mark` is in the metadata of this message, and of no other message of the bot in this conversation. With
         `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
         `corrects` what that said, that is edited.

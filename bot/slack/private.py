@@ -110,9 +110,8 @@ class PrivatePlace:
         if isinstance(posted, Posted):
             return True
         if isinstance(posted, Refused):
-            raise_if_away(
-                posted
-            )  # a response_url would do, but nothing could end what stands in a channel
+            # A response_url would do, but nothing could end what stands in a channel.
+            raise_if_away(posted)
         responded = await self._respond(request, whole if look_since is None else again())
         if isinstance(responded, Answered):
             return True

@@ -48,7 +48,7 @@ def test_a_table_has_a_row_for_each_member_of_its_enums() -> None:
         assert members == expected - LEFT_OUT.get(name, set()), name
 
 
-def test_every_kind_of_outcome_has_a_brief_and_a_reason_if_wechat_was_not_called() -> None:
+def test_every_kind_of_outcome_has_its_words_and_a_reason_if_wechat_was_not_called() -> None:
     told_by_why = {Denied, Skipped, Expired}
     classes = set(get_args(Outcome)) - {Finished} - told_by_why
     kinds = {*classes, *Ground, *SkipReason, *get_args(get_type_hints(Expired)["waited_for"])}
