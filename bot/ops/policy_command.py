@@ -97,13 +97,13 @@ def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iter
     named = [rule.approvers.channel for rule in rules.approval_rules]
     if not found:
         unknown = listed(sorted({channel for channel in named if channel not in channels}))
-        beyond = f"; not checked with Slack: whether {unknown} is shared with another organisation"
+        beyond = f"; not checked with Slack: whether approvers can be asked in {unknown}"
         told = f"rules that ask for approval: {len(named)}"
         yield ok("policy-approvers", f"{told}{beyond if unknown else ''}")
 
 
 def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return the findings about the approvers' channels, without those that Slack does not return."""
+    """Return the findings about the approvers' channels, without those of which Slack did not tell."""
     slack = read_slack(Reader(environ))
     if not rules.approval_rules or slack is None or kind_of(slack.bot_token) != BOT_TOKEN:
         return {}

@@ -25,6 +25,8 @@ from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.channels import is_shared_outside
 
+_NOT_SEEN = Refused("channel_not_found")
+
 
 async def check_policy(setup: Setup) -> list[Finding]:
     """Return the findings about the policy, with what Slack said about people."""
@@ -111,7 +113,7 @@ def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
 def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
     """Yield what Slack's answer about an approvers' channel says against it."""
     name, its, shown = "policy-approvers", f"the approvers' channel {channel}", _shown(answer)
-    if answer == Refused("channel_not_found"):
+    if answer == _NOT_SEEN:
         found = f"{its} does not exist, or is private and without the bot"
         yield wrong(name, found, "Correct the id, or type /invite @share-env in it.")
     if is_shared_outside(shown):
@@ -154,11 +156,11 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
 
 
 async def inspect_channels(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return the findings about each approvers' channel that Slack returned."""
+    """Return the findings about each approvers' channel of which Slack told."""
     async with session() as http:
         told = await ask_channels(web_api(slack, slack.bot_token, http), rules)
     return {
         channel: [*_channel(channel, answer)]
         for channel, answer in told.items()
-        if isinstance(answer, Answered)
+        if isinstance(answer, Answered) or answer == _NOT_SEEN
     }
