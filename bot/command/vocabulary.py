@@ -27,6 +27,7 @@ from bot.command.tokenizer import Word, plain_dashes
 _JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
 _OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
+_BULLETS = frozenset([*"•·・●○▪◦‣⁃*-", "--"])
 _JOINTS = re.compile("[/=&:|>]+|->")
 _NAMES = {"appid", "env"}
 _SHORTEST_START = 3
@@ -215,7 +216,7 @@ def _begins_with_query(said: Sequence[str]) -> bool:
 
 def _unclear_receiver(words: Sequence[str]) -> bool:
     """Return whether an appid in `words` may not be a receiver: it may be the owner, or be replaced by another."""
-    bullet = next((word for word in words[:1] if not any(map(str.isalnum, word))), None)
+    bullet = next((word for word in words[:1] if word in _BULLETS), None)
     names = [bare(word) for word in words if word != bullet]
     at = [place for place, word in enumerate(names) if is_appid(word.lower())]
     around = ["", *names, ""]

@@ -528,6 +528,7 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     ("help revok", ExtraWords(("revok",)), "help"),
     (f"{A}的prod-1", UnclearReceiver(), "<appid> prod-1"),
     (f"向{A}申请prod-1", UnclearReceiver(), "<appid> prod-1"),
+    (f"→ {A} → {B} prod-1", UnclearReceiver(), "<appid> prod-1"),
     (f"给{A}申请prod-1", ExtraWords(("给", "申请")), f"{A} prod-1"),
     (f"--{A}/prod-1", Joined(), f"{A} prod-1"),
     (
