@@ -4,14 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
+from bot.policy.decide import decide
 from bot.policy.kinds import (
+    ANYONE,
     Allow,
     Approvers,
+    Ask,
     Decision,
     DeniedByRule,
     Deny,
@@ -40,6 +43,7 @@ from bot.workflow.ruling import (
     strictest,
 )
 from tests.languages import ENGLISH
+from tests.policy.test_decide import ASKS, RULES, A, B
 
 OWNER = "wx0123456789abcdef"
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.1", "")
@@ -47,6 +51,7 @@ APPROVERS = Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=3))
 PLAIN = Rule("plain", Effect.ALLOW)
 SURE = Rule("sure", Effect.ALLOW, confirm=True)
 FOUR = Rule("four eyes", Effect.APPROVE, approvers=APPROVERS)
+ASKED = Ask(Person("T1", "U1"), "C1", A, "prod-1")
 BOTH = Rule("both", Effect.APPROVE, approvers=APPROVERS, confirm=True)
 ODD = replace(FOUR, name="odd")
 NO = Rule("no", Effect.DENY)
@@ -157,6 +162,23 @@ def test_a_person_who_cannot_be_looked_up_may_share_nothing() -> None:
     asked = decide_all(POLICY, ORIGIN, Unreadable.SLACK_DOWN, appids, "prod-1")
     assert [ask.appid for ask, _ in asked] == appids
     assert {decision for _, decision in asked} == {Deny(PersonUnreadable(Unreadable.SLACK_DOWN))}
+
+
+@given(
+    st.lists(
+        RULES.map(lambda rule: replace(rule, appids=(ANYONE,)))
+        | RULES.map(lambda rule: replace(rule, users=frozenset({ANYONE}), channels=frozenset())),
+        max_size=3,
+    ),
+    ASKS,
+)
+@example([replace(NO, appids=(A,)), PLAIN], ASKED)
+def test_each_appid_of_a_batch_is_decided_as_by_itself(rules: list[Rule], asked: Ask) -> None:
+    policy, appids = Policy(tuple(rules)), [A, B, "wx00000000000000aa"]
+    origin = replace(ORIGIN, channel_id=asked.channel)
+    batch = decide_all(policy, origin, asked.person, appids, asked.env)
+    asks = [replace(asked, appid=appid) for appid in appids]
+    assert batch == [Decided(ask, decide(policy, ask)) for ask in asks]
 
 
 def test_a_request_is_decided_for_its_channel() -> None:
