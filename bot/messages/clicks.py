@@ -81,7 +81,7 @@ class Settled(Enum):
     """What a click did, for the person who clicked."""
 
     CANCELLED = msgid("Cancelled: {env} was not shared with {receivers}. Request {id}.")
-    """Instead of the question to the requester."""
+    """In place of the question, if the requester cancels instead of confirming."""
     APPROVED = msgid("You approved sharing {env} with {receivers}. It is under way.")
     REJECTED = msgid("You rejected sharing {env} with {receivers}. The requester is told.")
 
