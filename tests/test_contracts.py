@@ -13,15 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from bot.command.grammar import (
-    BLANK_APPID,
-    BLANK_ENV,
-    FIRST_WORDS,
-    OPTIONS,
-    SLASH_COMMAND,
-    SUBCOMMANDS,
-    WithPair,
-)
+from bot.command.grammar import FIRST_WORDS, OPTIONS, SHARE_HINT, SLASH_COMMAND, SUBCOMMANDS
 from bot.guidance import CODES, all_guidance
 from bot.ops.labels import DENIALS
 from bot.playground.slack.methods import METHODS
@@ -52,9 +44,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 def test_the_manifest_has_the_bots_command_with_a_hint_for_every_subcommand() -> None:
     commands = MANIFEST["features"]["slash_commands"]
     assert [command["command"] for command in commands] == [SLASH_COMMAND]
-    pair = f"{BLANK_APPID} {BLANK_ENV}"
-    more = {row.word: f" {pair}" if isinstance(row.takes, WithPair) else "" for row in SUBCOMMANDS}
-    hints = [pair, *sorted(word + after for word, after in more.items())]
+    hints = [SHARE_HINT, *sorted(row.hint for row in SUBCOMMANDS)]
     assert commands[0]["usage_hint"] == " | ".join(hints)
 
 

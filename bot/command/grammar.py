@@ -14,6 +14,7 @@ FLAGS = ("--dry-run", "--again")
 REASON_LIMIT = 300
 MOST_APPIDS = 500
 BLANK_APPID, BLANK_ENV, BLANK_REASON = "<appid>", "<env>", "<reason>"
+SHARE_HINT = f"{BLANK_APPID} {BLANK_ENV}"
 SHARE_HELP = (
     "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
     '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
@@ -92,6 +93,11 @@ class Subcommand:
     word: str
     takes: Alone | WithName | WithPair
     help: str
+
+    @property
+    def hint(self) -> str:
+        """The word and what has to follow it, for the manifest."""
+        return f"{self.word} {SHARE_HINT}" if isinstance(self.takes, WithPair) else self.word
 
 
 SUBCOMMANDS = (

@@ -38,6 +38,7 @@ def test_each_subcommand_is_parsed_as_the_table_says(row: Subcommand) -> None:
 def test_the_help_lists_every_subcommand_for_everybody(row: Subcommand) -> None:
     text = help_(ENGLISH, Person("T1", "U1"), ()).text
     assert f"`/share-env {row.word}" in text
+    assert row.hint.split()[0] == row.word
 
 
 def test_all_options_are_in_the_help_for_people_who_may_share_and_in_the_answer_to_an_unknown_option() -> (
