@@ -149,7 +149,7 @@ class TokenServer:
         self._failed[owner] = read.trouble
         self.renewed(TOKEN_SERVER, read.trouble.value)
         away = read.trouble in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
-        if away and refused is None and last and now < last.expires:
+        if away and last and last.value != refused and now < last.expires:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value

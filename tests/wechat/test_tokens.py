@@ -118,7 +118,11 @@ async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_
     assert [await tokens.token(OWNER) for _ in range(3)] == ["t"] * 3
     assert len(wechat.token_calls) == 2
     assert tokens.trouble([OWNER]) is not None
-    clock.now += 479.9
+    clock.now += 60
+    assert await tokens.token(OWNER, "an older one") == "t"
+    assert await tokens.token(OWNER, "an older one") == "t"
+    assert len(wechat.token_calls) == 3
+    clock.now += 419.9
     assert await tokens.token(OWNER) == "t"
     clock.now += 0.1
     assert isinstance(await tokens.token(OWNER), NoToken)
