@@ -12,7 +12,7 @@ from bot.messages.outcomes import state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
 
 _LISTED = 15
-_LIST_ROOM = 2650  # characters of one section's 3000
+_LIST_ROOM = 2700  # characters of one section's 3000, without bullets and line breaks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Lists of past requests."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.outcome import (
@@ -19,8 +21,10 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Origin, Request
 from bot.guidance import for_code
+from bot.messages.blocks import SECTION_LIMIT
 from bot.messages.history import Line, history
-from tests.languages import ENGLISH
+from bot.messages.words import Words
+from tests.languages import ENGLISH, in_each_language
 
 ORIGIN = Origin("T0PLAYGROUND", "U0REQUESTER", "C0RELEASES", "releases", "1.1", "")
 REQUEST = Request("7kq2m9xc", ORIGIN, "wx5fe6bb43205e9e70", "prod-1", "wx0123456789abcdef", "team")
@@ -48,3 +52,28 @@ FAILED = for_code(85088)
 def test_each_outcome_has_its_own_words(outcome: Outcome | None, waiting: bool, said: str) -> None:
     listed = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
     assert f" · {said} · " in listed.text
+
+
+IN_A_THREAD = (
+    "https://workspace.slack.com/archives/C0RELEASES0/p1700000000000000"
+    "?thread_ts=1700000000.000000&cid=C0RELEASES0"
+)
+
+
+@in_each_language
+@pytest.mark.parametrize("about", [None, "e" * 64])
+def test_a_list_that_is_too_long_ends_with_a_whole_line(words: Words, about: str | None) -> None:
+    past = Line(replace(REQUEST, env="e" * 64), Shared(), 1_800_000_000.0, IN_A_THREAD)
+    listed, older = history(words, [past] * 15, about).parts
+    _title, *lines = listed.text.split("\n")
+    assert len(listed.text) <= SECTION_LIMIT
+    assert len({*lines}) == 1
+    assert 7 < len(lines) < 15
+    assert older
+
+
+def test_ten_requests_with_links_into_threads_fit_into_a_list() -> None:
+    past = Line(
+        replace(REQUEST, env="prod-merchants-cn-01"), Shared(), 1_800_000_000.0, IN_A_THREAD
+    )
+    assert history(ENGLISH, [past] * 10, None).text.count("|thread>") == 10
