@@ -187,7 +187,9 @@ async def test_a_running_batch_can_be_cancelled_from_the_home_of_an_operator_or_
     rig: Rig, user: str, rules: str
 ) -> None:
     async with under_way(rig, rules):
-        assert "⏳ under way" in await rig.open_home(user)
+        page = await rig.open_home(user)
+        assert "⏳ under way" in page
+        assert "Waiting for your decision" not in page
         assert "What you can cancel" not in await rig.open_home(STRANGER)
         assert (await cancel_at_home(rig, user)).startswith("Cancelled ")
     assert len(rig.wechat.calls) < SIZE
