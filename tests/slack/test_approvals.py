@@ -72,6 +72,7 @@ async def test_a_question_is_posted_in_the_approvers_channel(
     ref = await approvals().ask(request_, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
+    assert "I ask approvers directly" not in question.text
     assert has_button(question, "approve")
     assert slack.violations == []
 
@@ -396,6 +397,6 @@ async def test_past_shares_are_linked_if_they_have_a_thread(
     ]
     await approvals().ask(request_, past, until=UNTIL)
     (text,) = asked_with(slack)
-    assert text.count("by <@U0REQUESTER>") == 3
+    assert text.count("by <@U0REQUESTER>, <!date^2^") == 3  # when it ended
     assert text.count("<https://x/thread|thread>") == 2
     assert "and earlier ones" in text
