@@ -523,16 +523,16 @@ async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
 
 
-async def test_each_step_of_a_request_and_its_end_wait_for_their_turn(
-    slack: LocalSlack, ledger: Ledger, make: Make, database: Path
+async def test_each_step_of_a_request_and_after_a_moment_its_end_wait_for_their_turn(
+    slack: LocalSlack, ledger: Ledger, make: Make, database: Path, sleep: Sleep
 ) -> None:
     reached: list[tuple[object, ...]] = []
 
     async def turn() -> None:
-        reached.append((*states(database), calls_of(slack, "chat.update")))
+        reached.append((*states(database), calls_of(slack, "chat.update"), len(sleep.naps)))
 
     await make(ledger, turn=turn).process(await accepted(ledger, request_of(slack)))
-    assert reached == [("accepted", 0), ("placed", 0), ("answered", 0), ("answered", 1)]
+    assert reached == [("accepted", 0, 0), ("placed", 0, 0), ("answered", 0, 0), ("answered", 1, 1)]
 
 
 async def test_each_item_of_a_batch_waits_for_its_turn(
