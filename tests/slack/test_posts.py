@@ -239,10 +239,10 @@ async def test_edits_of_one_message_are_spaced_and_do_not_delay_those_of_others(
     monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
     one, other = [await post_message(posts, HELLO, mark) for mark in ("one", "other")]
     await posts.show(one, HELLO)
-    await posts.edit(other, HELLO)
+    assert isinstance(await posts.edit(other, HELLO), Answered)
     assert sleep.naps == []
     for at in (one, other):
-        await posts.edit(at, HELLO)
+        assert isinstance(await posts.edit(at, HELLO), Answered)
     assert len(sleep.naps) == 2
     assert all(0 < nap <= 60 for nap in sleep.naps)
 
@@ -257,7 +257,7 @@ async def test_a_cancelled_edit_counts_as_an_edit(
     editing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await editing
-    await posts.edit(at, HELLO)
+    assert isinstance(await posts.edit(at, HELLO), Answered)
     assert len(sleep.naps) == 1
 
 
@@ -295,7 +295,7 @@ async def test_progress_is_not_shown_while_a_final_edit_waits_for_slack(
     with pytest.raises(AwayError, match="go first"):
         await posts.show(other, message("half of it"))
     sleep.over.set()
-    await editing
+    assert isinstance(await editing, Answered)
     await posts.show(other, message("half of it"))
     assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]
 
