@@ -406,11 +406,11 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             f"WECHAT_AUTHORIZER_REFRESH_TOKEN holds a WeChat token. {PUT_REFRESH_TOKEN}",
         ],
     ),
-    "invisible characters, without which the values would be right": (
-        changed(PORT="30\u200b00", SHARE_ENV_ALLOWED_USERS="U012ABCDEF\u200b"),
+    "invisible characters, without which the values would be right, and which are printed escaped": (
+        changed(PORT="30\u200b00", SHARE_ENV_ALLOWED_USERS="U1AAAAAAA, U012ABCDEF\u200b"),
         [
-            f"SHARE_ENV_ALLOWED_USERS holds {BLANKS}. Use ids such as U012ABCDEF, separated by commas.",
-            f"PORT holds {BLANKS}. Set it to a whole number from 1 to 65535.",
+            "SHARE_ENV_ALLOWED_USERS: “U012ABCDEF\u200b” is not an id. Use ids such as U012ABCDEF, separated by commas.",
+            "PORT is “30\u200b00”. Set it to a whole number from 1 to 65535.",
         ],
     ),
     "the address of a call in place of the API's": (
