@@ -22,8 +22,9 @@ from bot.ledger.engine import engine_of
 from bot.ledger.migrate import migrate
 from bot.ledger.schema import replicas
 
-# Classes of SQLSTATE: connection exception, insufficient resources, operator intervention.
-_TRANSIENT = ("08", "53", "57")
+# Classes of SQLSTATE: connection exception, rolled back for another transaction, insufficient resources, operator
+# intervention; and the lock timeout.
+_TRANSIENT = ("08", "40", "53", "57", "55P03")
 READ_ONLY = "25006"
 """PostgreSQL's code for a server that takes no writes: after a failover, the one that is now the standby."""
 _WRONG_ADDRESS = re.compile(

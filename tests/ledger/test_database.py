@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from bot.domain.outcome import Skipped, SkipReason
 from bot.domain.request import State
 from bot.ledger.address import CannotOpenError
-from bot.ledger.database import open_database
+from bot.ledger.database import is_transient, open_database
 from bot.ledger.schema import HEAD
 from tests.conftest import appids, no_room, soon
 from tests.databases import Database, PostgreSQL, standby
@@ -475,6 +476,11 @@ def test_a_standby_counts_as_temporarily_unavailable(on_postgresql: Database) ->
     with standby(on_postgresql), pytest.raises(CannotOpenError, match="read-only") as caught:
         on_postgresql.open()
     assert caught.value.transient
+
+
+@pytest.mark.parametrize("error", [DeadlockDetected, SerializationFailure, LockNotAvailable])
+def test_another_transaction_in_the_way_counts_as_temporary(error: type[Exception]) -> None:
+    assert is_transient(OperationalError("DROP INDEX", {}, error("made up")))
 
 
 def test_errors_contain_no_password(postgresql: PostgreSQL) -> None:
