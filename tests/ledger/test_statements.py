@@ -57,7 +57,7 @@ def _builds(call: ast.Call) -> bool:
 
 
 _OF_ALL_TIMES = re.compile(
-    r"SCAN (requests|requests_\d|one|item|me|events)$|INDEX requests_(by_env|by_user|lane \(lane=NULL)"
+    r"SCAN (requests|requests_\d|one|item|me|events)$|INDEX requests_by_(env|user)"
 )
 """Query plans of SQLite that read all requests, or all of an env or a person."""
 

@@ -368,10 +368,9 @@ def test_the_writer_works_after_a_callers_event_loop_has_ended(database: Databas
 
     async def leave() -> Writer:
         writer = Writer(database.open().engine)
-        leaving = writer.run(gate)
+        writer.run(gate)
         await soon(gate.reached.is_set)
         writer.run_later(add("a"))
-        leaving.cancel()
         return writer
 
     async def come_back(writer: Writer) -> None:
