@@ -28,7 +28,7 @@ PATIENCE = 2.0
 """Seconds after which a waiting caller gets LedgerDownError."""
 
 _GROUP = 100  # the most jobs in one transaction
-_MOST_UNTOLD = 1000  # events; an ack should not wait for the log lines of others
+_MOST_EVENTS = 1000  # not published yet; an ack should not wait for the log lines of others
 # Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
 # a server that is away, a full disk, a missing privilege or table.
 _PERMANENT = (IntegrityError, DataError, UnicodeEncodeError)
@@ -75,7 +75,7 @@ class Writer:
         self._transacted = transacted
         self._patience = patience
         self._listeners = listeners
-        self._untold = deque[Event]()
+        self._unpublished = deque[Event]()
         """The events of committed transactions; used by the thread only."""
         self._closed = False
         self._connection: Connection | None = None
@@ -141,7 +141,7 @@ class Writer:
     def _serve(self) -> None:
         retries, stopping = list[_Job](), False
         while self._blocked or not (stopping and self._jobs.empty()):
-            self._tell()
+            self._publish()
             blocked = [self._blocked.popleft()] if self._blocked else []
             jobs: list[_Job | None] = [*retries]
             if not blocked:
@@ -153,7 +153,7 @@ class Writer:
             # Alone, since it would roll back the transaction of the others.
             failed += self._carry_out(blocked)
             retries = [job for job in failed if job.done is None]
-        self._tell()
+        self._publish()
         for job in retries:
             _log.error("the ledger stops and leaves this undone", extra=dict(job.facts))
         self._disconnect()
@@ -193,14 +193,14 @@ class Writer:
                 return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
         self._resolve(wanted)
-        self._untold += happened.events
+        self._unpublished += happened.events
         time.sleep(0)  # gives the loop the GIL first: a caller may have an ack to send
         return []
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         """Call the listeners while no job waits; errors are logged, since they would end the thread."""
-        while self._untold and (self._jobs.empty() or len(self._untold) > _MOST_UNTOLD):
-            event = self._untold.popleft()
+        while self._unpublished and (self._jobs.empty() or len(self._unpublished) > _MOST_EVENTS):
+            event = self._unpublished.popleft()
             for listener in self._listeners:
                 try:
                     listener(event)
