@@ -145,7 +145,7 @@ def _owed(count: int, seconds: float) -> Finding:
         return ok("owed", "Slack has taken every message")
     found = f"requests whose next message Slack has not taken: {count}; the first for {seconds // 60:.0f} minutes"
     fix = "Nothing is lost for seven days. “Slack takes no message for now” in the bot's log says why."
-    return warning("owed", found, fix, "bot", "slack-bot")
+    return warning("owed", found, fix, "bot", "slack-bot", "slack-scopes")
 
 
 def _causes(why: str) -> tuple[str, ...]:
