@@ -96,10 +96,13 @@ class SocketClient:
 
     async def close(self) -> None:
         """Close all connections, and open no more."""
+        connections = [*self._readings]
         tasks = [*self._readings.values(), *filter(None, [self._keeper])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in connections:
+            await connection.socket.close()  # nothing did, if its reading had not begun
         if self._newest:
             self._newest.next.set_result(None)
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -689,6 +689,28 @@ async def test_many_reconnects_leave_nothing_behind(
             await slack.until(lambda slack, asked=asked: calls_of(slack, OPEN) > asked)  # type: ignore[misc]  # a default binds it
             assert await answers(slack)
         await soon(lambda: tasks_of_the_client() == before)
+
+
+async def test_a_connection_that_opens_while_the_bot_stops_is_closed(
+    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: asyncio.Future[ClientWebSocketResponse] = asyncio.get_running_loop().create_future()
+    open_one = ClientSession.ws_connect
+
+    async def ws_connect(session: ClientSession, url: str) -> ClientWebSocketResponse:
+        # Whoever waits for this goes on before the connection is read.
+        opened.set_result(await open_one(session, url))
+        return opened.result()
+
+    monkeypatch.setattr(
+        ClientSession, "ws_connect", lambda session, url, **_: ws_connect(session, url)
+    )
+    socket = socket_mode(echoing(client), slack.world.app_token, None, NO_OBSERVERS)
+    opening = asyncio.create_task(socket.open())
+    connection = await opened
+    await socket.close()
+    opening.cancel()
+    assert connection.closed
 
 
 async def test_two_disconnects_while_slack_is_slow_end_with_one_connection(
