@@ -11,6 +11,7 @@ from bot.domain.outcome import Shared
 from bot.domain.request import Origin, Request
 from bot.ledger import Accepted, Ledger
 from bot.ledger.database import open_database
+from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import events, requests
 
 _FEW = 100
@@ -37,7 +38,7 @@ async def grown(many: int, times: int = _TIMES) -> Grown:
         sides = []
         for size in (_FEW, many):
             url = f"sqlite:///{folder}/{size}.db"
-            _fill(url, size)
+            fill(url, size)
             sides.append(_Side(Ledger(open_database(url), "benchmark")))
         try:
             for side in sides:
@@ -90,7 +91,7 @@ class _Side:
         await self.ledger.history(("T0", _PERSON), _ENV, _NEWEST)
 
 
-def _fill(url: str, size: int) -> None:
+def fill(url: str, size: int) -> None:
     """Fill a new ledger with finished requests, each with its four events."""
     opened = open_database(url)
     begin = time() - size
@@ -119,8 +120,7 @@ def _row(number: int, begin: float) -> dict[str, object]:
         "rule": "rule",
         "state": "ended",
         "place": "C0/1.2",
-        "outcome": "shared",
-        "ending": Shared(),
+        **columns_of_outcome(Shared()),
         "created": begin + number,
         "ended": begin + number,
     }
