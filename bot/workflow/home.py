@@ -126,9 +126,8 @@ class Home:
         known = await read(person.team_id, asked_by, policy.groups) if asked_by else {}
         decided = list[Entry]()
         for entry in entries:
-            await asyncio.sleep(
-                0
-            )  # a batch has up to 500 appids to decide about, and acks go first
+            # A batch has up to 500 appids to decide about, and acks go first.
+            await asyncio.sleep(0)
             by = entry.request.origin.user_id
             # Without who asked, the rule under which it was accepted counts.
             reviewed = review(policy, entry.request, known.get(by, Unreadable.SLACK_DOWN))

@@ -19,7 +19,6 @@ from bot.policy.kinds import (
     Decision,
     Deny,
     Doubt,
-    Effect,
     NeedsApproval,
     Permitted,
     Person,
@@ -109,14 +108,7 @@ def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
-    return next(
-        (
-            rule
-            for rule in policy.rules
-            if rule.name == request.rule and rule.effect is Effect.APPROVE
-        ),
-        None,
-    )
+    return next((rule for rule in policy.approval_rules if rule.name == request.rule), None)
 
 
 def deciding_rules(
