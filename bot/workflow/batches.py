@@ -30,7 +30,7 @@ from bot.workflow.ports import AwayError, Owners, Place
 
 AT_ONCE = 20
 _TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
-_APART = 0.005  # seconds between the starts of the workers, so that their calls are spread out
+_APART = 0.002  # seconds between the starts of the workers, so that their calls are spread out
 
 _log = logging.getLogger(__name__)
 
