@@ -5,16 +5,15 @@ from bot.guidance.lookup import (
     all_guidance,
     by_key,
     for_code,
-    for_trouble,
     where_others_were_shared,
 )
+from bot.guidance.troubles import Trouble
 from bot.guidance.types import (
     AUTHORISE_ANEW,
     AutoRetry,
     Fixer,
     Guidance,
     RetryHelps,
-    Trouble,
     in_general,
 )
 
@@ -29,7 +28,6 @@ __all__ = [
     "all_guidance",
     "by_key",
     "for_code",
-    "for_trouble",
     "in_general",
     "where_others_were_shared",
 ]

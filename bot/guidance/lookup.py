@@ -1,4 +1,4 @@
-"""Find the guidance for an errcode, for a trouble, or by its key."""
+"""Find the guidance for an errcode, or by its key."""
 
 from types import MappingProxyType
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS
 from bot.guidance.codes import RECEIVER_ROWS, ROWS, UNKNOWN
 from bot.guidance.platform import PLATFORM_ROWS
-from bot.guidance.troubles import TROUBLE_ROWS
-from bot.guidance.types import Guidance, Trouble
+from bot.guidance.troubles import Trouble
+from bot.guidance.types import Guidance
 
 _CLOUDBASE_CODES = range(-999_999, -99_999)  # negative, six digits
 
@@ -20,8 +20,6 @@ CODES: Final = MappingProxyType(
     }
 )
 """The guidance of each known errcode; several codes may share one."""
-
-_TROUBLES: Final = MappingProxyType({Trouble(row.key): row for row in TROUBLE_ROWS})
 
 
 def for_code(errcode: int) -> Guidance:
@@ -40,14 +38,10 @@ def where_others_were_shared(guidance: Guidance) -> Guidance:
     return next((row for row in RECEIVER_ROWS if row.key == guidance.key), guidance)
 
 
-def for_trouble(trouble: Trouble) -> Guidance:
-    """Return the guidance for a trouble, which has no errcode."""
-    return _TROUBLES[trouble]
-
-
 def all_guidance() -> tuple[Guidance, ...]:
     """Return each guidance once: WeChat's codes, CloudBase's, the unknown code, then the troubles."""
-    return (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS, CLOUDBASE, UNKNOWN, *TROUBLE_ROWS)
+    troubles = (each.value for each in Trouble)
+    return (*ROWS, *PLATFORM_ROWS, *CLOUDBASE_ROWS, CLOUDBASE, UNKNOWN, *troubles)
 
 
 def by_key(key: str) -> Guidance:

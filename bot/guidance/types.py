@@ -1,7 +1,5 @@
 """The parts of a guidance; import them from `bot.guidance`."""
 
-# ruff: noqa: S105 - the keys of token troubles are no secrets
-
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -35,67 +33,6 @@ class RetryHelps(Enum):
     NOW = "right away"
 
 
-class Trouble(Enum):
-    """An error without an errcode from WeChat; the value is the key of its guidance."""
-
-    NOT_SENT_CONNECT = "not-sent-connect"
-    """No connection: the name was not found, or the host refused or could not be reached."""
-    NOT_SENT_TLS = "not-sent-tls"
-    """Connected, but the TLS certificate is not trusted."""
-    TIMEOUT = "timeout"
-    """The call was sent and no answer came in time."""
-    LOST = "lost"
-    """The call was sent and the connection broke before the answer."""
-    GATEWAY_CLOSED = "gateway-closed"
-    """HTTP 401, 403 or 407, or a proxy that refuses to connect: it does not let the call through."""
-    GATEWAY_LENGTH = "gateway-length"
-    """HTTP 411 or 412: the call arrived without a Content-Length."""
-    GATEWAY_REFUSED = "gateway-refused"
-    """Any other HTTP 4xx, from something that did not forward the call; WeChat sends its own errors with HTTP 200."""
-    GATEWAY_BROKEN = "gateway-broken"
-    """HTTP 5xx, or a 4xx that a gateway sends after it forwarded the call."""
-    REDIRECTED = "redirected"
-    """HTTP 3xx except 303; redirects are not followed."""
-    NOT_JSON = "not-json"
-    """HTTP 2xx or 303 with a body that is not WeChat's: HTML, empty, truncated, too long, compressed."""
-    NO_ERRCODE = "no-errcode"
-    """A JSON object without a readable errcode."""
-    TOKEN_FIXED_DEAD = "token-fixed-dead"
-    """WeChat refused the fixed token, which cannot be renewed."""
-    TOKEN_FIXED_OTHER_OWNER = "token-fixed-other-owner"
-    """The fixed token is the default owner's; the request needs another owner's."""
-    TOKEN_SERVER_DOWN = "token-server-down"
-    """No connection to the central token server."""
-    TOKEN_SERVER_SLOW = "token-server-slow"
-    """No answer from the central token server in time."""
-    TOKEN_SERVER_REFUSED = "token-server-refused"
-    """The central token server answered 401 or 403."""
-    TOKEN_SERVER_ANSWER = "token-server-answer"
-    """The central token server's answer has no token, or a status other than 200."""
-    TOKEN_SERVER_STALE = "token-server-stale"
-    """The central token server returned the token that WeChat had refused."""
-    NO_TICKET = "no-ticket"
-    """WeChat has pushed no ticket to the platform, or the last one has expired."""
-    NO_TOKEN_ANSWER = "no-token-answer"
-    """A call of the token chain got no usable answer from WeChat."""
-    RENEWAL_SLOW = "renewal-slow"
-    """A token was not renewed in time, by this replica or another one."""
-    TOKENS_NOT_KEPT = "tokens-not-kept"
-    """The tokens could not be read from the ledger, or a new one could not be stored."""
-    NO_APPROVER = "no-approver"
-    """No approver can be reached."""
-    RULE_CHANGED = "rule-changed"
-    """The policy has no rule any more of that name which asks for an approval."""
-    UNCHECKED = "unchecked"
-    """Slack did not tell, for too long, who the requester is or who is in a group, so the policy could not be checked again."""
-    STOPPED = "stopped-midway"
-    """The policy no longer allowed the request when it was to be retried after a crash."""
-    GIVEN_UP = "given-up"
-    """The bot was stopped so often while it worked on this request that it gave up."""
-    BUG = "bug"
-    """An unexpected error in the bot."""
-
-
 @dataclass(frozen=True, slots=True)
 class Guidance:
     """What one error means, who can fix it and how. All texts are plain text.
@@ -104,7 +41,7 @@ class Guidance:
     """
 
     key: str
-    """A stable name: the first errcode it is for ("40014"), or the trouble's value ("timeout")."""
+    """A stable name: the first errcode it is for ("40014"), or of the trouble ("timeout")."""
     title: str
     """What happened: up to 70 characters, sentence case, no full stop."""
     meaning: str

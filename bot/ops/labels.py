@@ -40,7 +40,9 @@ WECHAT_CALLS: Final = (
     *("api_query_auth", "api_get_authorizer_info", "api_get_authorizer_list"),
     "api_start_push_ticket",
 )
-ANSWERS: Final = frozenset({"0", *map(str, CODES), *(each.value for each in Trouble), CUT_SHORT})
+ANSWERS: Final = frozenset(
+    {"0", *map(str, CODES), *(each.value.key for each in Trouble), CUT_SHORT}
+)
 LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)
 RENEWALS: Final = frozenset({RENEWED, *(guidance.key for guidance in all_guidance())})
 PATHS: Final = ("/slack/events", "/wechat/events", ELSEWHERE)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from bot.command.grammar import is_env
 from bot.domain.outcome import ERRMSG_LIMIT, Said
-from bot.guidance import Guidance, Trouble, for_code, for_trouble
+from bot.guidance import Guidance, Trouble, for_code
 from bot.runtime.fast_json import encode
 
 BODY_LIMIT = 1024 * 1024
@@ -92,7 +92,7 @@ def guidance_for(answer: Declined | Troubled) -> tuple[Guidance, Said | None]:
     """Return the guidance for a failed call, and WeChat's own words if it answered."""
     if isinstance(answer, Declined):
         return for_code(answer.said.errcode), answer.said
-    return for_trouble(answer.trouble), None
+    return answer.trouble.value, None
 
 
 def label_of(answer: object) -> str:
@@ -101,7 +101,7 @@ def label_of(answer: object) -> str:
         case Declined(said):
             return str(said.errcode)
         case Troubled(trouble):
-            return trouble.value
+            return trouble.value.key
         case _:
             return "0"
 

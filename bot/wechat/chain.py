@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.domain.link import Link
-from bot.guidance import Trouble, by_key, for_trouble
+from bot.guidance import Trouble, by_key
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.runtime.cache import SingleFlight
@@ -111,8 +111,8 @@ class Chain:
             _log.error("the ledger can neither read nor store tokens", extra={"reason": str(error)})
             trouble = Trouble.TOKENS_NOT_KEPT
         link = link_of(name)
-        self.renewed(link.value, trouble.value)
-        return NoToken(for_trouble(trouble), link=link)
+        self.renewed(link.value, trouble.value.key)
+        return NoToken(trouble.value, link=link)
 
     def _record(self, name: str, got: str | NoToken) -> str | NoToken:
         """Log and count the result of a renewal, and cache a failure for a few seconds."""
@@ -153,10 +153,10 @@ class Chain:
             if refused is not None:
                 await self._tokens.failed(claim, refused.guidance.key, free=False)
                 return refused
-            return NoToken(for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
+            return NoToken(Trouble.NO_TICKET.value, link=Link.TICKET)
         kept = await self._tokens.find(TICKET)
         known = by_key(kept.error) if kept and kept.error else None
-        return NoToken(known or for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
+        return NoToken(known or Trouble.NO_TICKET.value, link=Link.TICKET)
 
     async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoToken:
         """Renew an owner's token with the stored refresh token; if that is lost, with the one from WeChat or the settings."""

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TypeVar
 
 from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown, doubted
-from bot.guidance import AutoRetry, Trouble, for_trouble
+from bot.guidance import AutoRetry, Trouble
 from bot.runtime.cache import Cache
 from bot.wechat import api
 from bot.wechat.tokens import NoToken, TokenSource
@@ -83,7 +83,7 @@ class WeChat:
             return await self._share(owner, env, appid, on_step, may_call)
         except Exception:  # noqa: BLE001  # the requester has to get an answer
             _log.exception("unforeseen error")
-            return Unknown(for_trouble(Trouble.BUG))
+            return Unknown(Trouble.BUG.value)
 
     async def _share(
         self,
@@ -97,7 +97,7 @@ class WeChat:
         if isinstance(token, NoToken):
             return Failed(token.guidance, token.said, 0, token.link)
         if not await may_call():
-            return Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+            return Unknown(Trouble.GIVEN_UP.value, tries=0)
         end = self.clock() + TOTAL_SECONDS
         used: Counter[AutoRetry] = Counter()
         in_doubt = False

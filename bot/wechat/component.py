@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bot.domain.link import Link
 from bot.domain.outcome import Said
-from bot.guidance import Guidance, Trouble, for_code, for_trouble
+from bot.guidance import Guidance, Trouble, for_code
 from bot.wechat import component_api as api
 from bot.wechat.api import Declined, Troubled
 from bot.wechat.component_api import Authorization, Issued
@@ -110,7 +110,7 @@ class Component:
         if isinstance(answer, Declined):
             return _refused(answer.said, link)
         if isinstance(answer, Troubled):
-            return NoToken(_as_token_failure(for_trouble(answer.trouble)), None, link)
+            return NoToken(_as_token_failure(answer.trouble.value), None, link)
         return answer
 
 
@@ -136,4 +136,4 @@ def _refused(said: Said, link: Link) -> NoToken:
 
 def _as_token_failure(guidance: Guidance) -> Guidance:
     """Replace guidance that says a share may have happened: no share was attempted here."""
-    return for_trouble(Trouble.NO_TOKEN_ANSWER) if guidance.in_doubt else guidance
+    return Trouble.NO_TOKEN_ANSWER.value if guidance.in_doubt else guidance

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot.domain.link import Link
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.component_api import Issued
@@ -81,7 +81,7 @@ class TokenCache:
                 async with asyncio.timeout(RENEWAL_TIMEOUT):
                     issued = await make(claim)
             except TimeoutError:
-                issued = NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), link=link_of(name))
+                issued = NoToken(Trouble.NO_TOKEN_ANSWER.value, link=link_of(name))
             except BaseException:
                 # Also when cancelled: other replicas need not wait for the claim to expire.
                 self._tokens.release(claim)

@@ -15,7 +15,7 @@ import httpx
 
 from bot.domain.link import Link
 from bot.domain.outcome import Said
-from bot.guidance import Guidance, Trouble, for_trouble
+from bot.guidance import Guidance, Trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
 from bot.wechat.api import Troubled
@@ -84,15 +84,15 @@ class FixedToken:
     async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
         """Return the token; a NoToken for any other owner, or if it was refused."""
         if owner != self._owner:
-            return NoToken(for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER))
+            return NoToken(Trouble.TOKEN_FIXED_OTHER_OWNER.value)
         if refused:
             self._refused = True
-            return NoToken(for_trouble(Trouble.TOKEN_FIXED_DEAD))
+            return NoToken(Trouble.TOKEN_FIXED_DEAD.value)
         return self._token
 
     def trouble(self) -> str | None:
         """Return a sentence if WeChat has refused the token; only a restart with another token fixes that."""
-        return for_trouble(Trouble.TOKEN_FIXED_DEAD).title if self._refused else None
+        return Trouble.TOKEN_FIXED_DEAD.value.title if self._refused else None
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -126,7 +126,7 @@ class TokenServer:
     def trouble(self, owners: Collection[str]) -> str | None:
         """Return why the last reading failed, for the one of these owners whose reading failed most recently."""
         failed = [why for owner, why in self._failed.items() if owner in owners]
-        return for_trouble(failed[-1]).title if failed else None
+        return failed[-1].value.title if failed else None
 
     async def close(self) -> None:
         """Cancel pending reads."""
@@ -147,13 +147,13 @@ class TokenServer:
                 return token
             read = Troubled(Trouble.TOKEN_SERVER_STALE)
         self._failed[owner] = read.trouble
-        self.renewed(TOKEN_SERVER, read.trouble.value)
+        self.renewed(TOKEN_SERVER, read.trouble.value.key)
         away = read.trouble in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
         if away and last and last.value != refused and now < last.expires:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value
-        return NoToken(for_trouble(read.trouble))
+        return NoToken(read.trouble.value)
 
     async def _fetch(self, owner: str) -> tuple[str, float] | Troubled:
         """Return the server's token and its life in seconds."""

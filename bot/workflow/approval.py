@@ -9,7 +9,6 @@ from functools import partial
 
 from bot.domain.outcome import Expired, Failed
 from bot.domain.request import State
-from bot.guidance import for_trouble
 from bot.ledger import Entry, Ledger
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Approvals, NotAskedError
@@ -50,7 +49,7 @@ class WaitingRequests:
                     entry.request, past, look_since=since, until=entry.until or 0.0
                 )
         except NotAskedError as no:
-            return await self.leased.answer(entry, Failed(for_trouble(no.why), tries=0))
+            return await self.leased.answer(entry, Failed(no.why.value, tries=0))
         if await self.leased.keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from bot.domain.outcome import Called, Failed, Stopped, Unknown, doubted
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.policy.kinds import (
     Allow,
@@ -31,9 +31,9 @@ _LATE = 60.0  # seconds after which the last check is too old
 
 _log = logging.getLogger(__name__)
 
-STOPPED_MIDWAY = Unknown(for_trouble(Trouble.STOPPED), tries=0)
+STOPPED_MIDWAY = Unknown(Trouble.STOPPED.value, tries=0)
 """The outcome if an earlier call may have succeeded, and the policy allows no further one."""
-_UNCHECKED = Failed(for_trouble(Trouble.UNCHECKED), tries=0)
+_UNCHECKED = Failed(Trouble.UNCHECKED.value, tries=0)
 
 
 class BrakeVerdict(Enum):

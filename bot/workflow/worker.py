@@ -24,7 +24,7 @@ from bot.domain.outcome import (
     doubted,
 )
 from bot.domain.request import Request, State
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
@@ -42,7 +42,7 @@ _TAKEN_AT_ONCE = 50
 _PAUSE = 3.0  # seconds after an unforeseen error
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
-_GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+_GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
 _UNCONFIRMED = Expired("confirmation")
 
 _log = logging.getLogger(__name__)

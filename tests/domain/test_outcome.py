@@ -28,10 +28,10 @@ from bot.domain.outcome import (
     doubted,
     retry_may_help,
 )
-from bot.guidance import Fixer, Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import Fixer, Trouble, all_guidance, for_code
 
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
-SLOW = for_trouble(Trouble.TIMEOUT)
+SLOW = Trouble.TIMEOUT.value
 BEFORE, UNDER_WAY = Skipped(SkipReason.SHARED_BEFORE), Skipped(SkipReason.UNDER_WAY)
 
 guidance = st.sampled_from(all_guidance())

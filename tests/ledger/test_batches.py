@@ -22,7 +22,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request, Retry, State, items_of
-from bot.guidance import Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import Trouble, all_guidance, for_code
 from bot.ledger import (
     Accepted,
     Duplicate,
@@ -39,7 +39,7 @@ from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, all_requests, current, new_request
 
-GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
 FAILED = Failed(for_code(85088), Said(85088, "no rid: a-b", "a-b"), tries=2)
 SHORT = 0.05  # seconds of a short lease
 

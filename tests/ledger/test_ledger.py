@@ -30,7 +30,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import MOVES, Approval, Request, Retry, State
-from bot.guidance import Trouble, all_guidance, for_trouble
+from bot.guidance import Trouble, all_guidance
 from bot.ledger import (
     Acceptance,
     Accepted,
@@ -728,7 +728,7 @@ async def test_every_guidance_is_read_back_unchanged(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("link", [None, *Link])
 async def test_the_broken_link_is_read_back_unchanged(ledger: Ledger, link: Link | None) -> None:
-    failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, link)
+    failed = Failed(Trouble.NO_TICKET.value, None, 0, link)
     entry = await carry_out(ledger, new_request(), failed)
     assert entry.outcome == failed
 
@@ -737,14 +737,14 @@ async def test_the_broken_link_is_read_back_unchanged(ledger: Ledger, link: Link
 async def test_a_gateways_http_status_is_read_back_unchanged(
     ledger: Ledger, kind: type[Failed | Unknown]
 ) -> None:
-    ended = replace(kind(for_trouble(Trouble.GATEWAY_LENGTH)), status=412)
+    ended = replace(kind(Trouble.GATEWAY_LENGTH.value), status=412)
     assert (await carry_out(ledger, new_request(), ended)).outcome == ended
 
 
 async def test_a_request_with_an_unknown_link_is_readable(
     database: Database, ledger: Ledger
 ) -> None:
-    failed = Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
+    failed = Failed(Trouble.NO_TICKET.value, None, 0, Link.TICKET)
     entry = await carry_out(ledger, new_request(), failed)
     database.execute("""UPDATE requests SET ending = replace(ending, '"ticket"', '"another"')""")
     assert (await current(ledger, entry)).outcome == replace(failed, link=None)

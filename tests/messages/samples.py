@@ -39,8 +39,7 @@ from bot.command.mistake import (
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import AfterShare, Called, Failed, Outcome, Readiness, Said, Shared, Unknown
 from bot.domain.request import Origin, Request
-from bot.guidance import all_guidance, for_code, for_trouble
-from bot.guidance.types import Trouble
+from bot.guidance import Trouble, all_guidance, for_code
 from bot.messages import Message
 from bot.messages.answers import accepted, answer, beforehand, steps_left
 from bot.messages.blocks import message
@@ -262,13 +261,13 @@ def _outcomes() -> Iterator[tuple[str, Called]]:
     yield "in doubt from before", Unknown(for_code(40097), said, 2)
     yield (
         "in doubt from before, no words",
-        Unknown(for_trouble(Trouble.TOKEN_SERVER_STALE), None, 3),
+        Unknown(Trouble.TOKEN_SERVER_STALE.value, None, 3),
     )
-    yield "HTTP 412", Failed(for_trouble(Trouble.GATEWAY_LENGTH), status=412)
-    yield "HTTP 502", Unknown(for_trouble(Trouble.GATEWAY_BROKEN), status=502)
-    yield "no token", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)
+    yield "HTTP 412", Failed(Trouble.GATEWAY_LENGTH.value, status=412)
+    yield "HTTP 502", Unknown(Trouble.GATEWAY_BROKEN.value, status=502)
+    yield "no token", Failed(Trouble.TOKEN_SERVER_DOWN.value, None, 0)
     address = Said(61004, "access clientip is not registered requestIP: 192.0.2.7", RID)
-    yield "no ticket", Failed(for_trouble(Trouble.NO_TICKET), None, 0, Link.TICKET)
+    yield "no ticket", Failed(Trouble.NO_TICKET.value, None, 0, Link.TICKET)
     yield "address not listed", Failed(for_code(61004), address, 0, Link.PLATFORM)
     not_authorised = Said(61003, "component is not authorized by this account", RID)
     yield "owner not authorised", Failed(for_code(61003), not_authorised, 0, Link.OWNER)
@@ -277,7 +276,7 @@ def _outcomes() -> Iterator[tuple[str, Called]]:
 GOOD_UNTIL = NOW + 6000
 TICKET_FINE = LinkState(Link.TICKET, None, NOW + 43_000, NOW)
 PLATFORM_FINE = LinkState(Link.PLATFORM, None, GOOD_UNTIL, NOW - 1200)
-NO_TICKET = for_trouble(Trouble.NO_TICKET)
+NO_TICKET = Trouble.NO_TICKET.value
 CHAINS: dict[str, list[LinkState]] = {
     "fresh": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200)],
     "never had": [
@@ -380,7 +379,7 @@ def line_of(n: int, outcome: Outcome | None, link: str | None = LINK) -> Line:
 
 
 def _histories(words: Words) -> Iterator[tuple[str, Message]]:
-    failed, unknown = Failed(for_code(85088)), Unknown(for_trouble(Trouble.TIMEOUT))
+    failed, unknown = Failed(for_code(85088)), Unknown(Trouble.TIMEOUT.value)
     endings = (None, Shared(), failed, unknown)
     lines = [line_of(n, outcome) for n, outcome in enumerate(endings)]
     yield "history: mine", history(words, lines, None)
@@ -429,7 +428,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield from _permissions(words)
     yield from _people(words)
     yield "accepted", accepted(words, request())
-    failed, unknown = Failed(for_code(85088)), Unknown(for_trouble(Trouble.TIMEOUT))
+    failed, unknown = Failed(for_code(85088)), Unknown(Trouble.TIMEOUT.value)
     states = {"begun": None, "shared": Shared(), "failed": failed, "unknown": unknown}
     for name, outcome in states.items():
         yield f"parent: {name}", parent(words, request(), outcome)
@@ -447,8 +446,8 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         ("shared", Shared()),
         ("failed", failed),
         ("unknown", unknown),
-        ("without a call", Failed(for_trouble(Trouble.TOKEN_SERVER_DOWN), None, 0)),
-        ("given up", Unknown(for_trouble(Trouble.GIVEN_UP), None, 0)),
+        ("without a call", Failed(Trouble.TOKEN_SERVER_DOWN.value, None, 0)),
+        ("given up", Unknown(Trouble.GIVEN_UP.value, None, 0)),
     ):
         yield f"called again: {name}", answer(words, request(), ended, called_again=True)
     for place in NoThread:

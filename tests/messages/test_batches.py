@@ -30,7 +30,7 @@ from bot.domain.outcome import (
     retry_may_help,
 )
 from bot.domain.request import Origin, Request
-from bot.guidance import Guidance, Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import Guidance, Trouble, all_guidance, for_code
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
@@ -62,7 +62,7 @@ BATCH = Request(
 MIDNIGHT = 1_764_086_700.0
 PAUSED = AtLimit(MIDNIGHT)
 BUSY, NOT_ENABLED = for_code(-1), for_code(85088)
-LOST = for_trouble(Trouble.LOST)
+LOST = Trouble.LOST.value
 BEFORE, UNDER_WAY = Skipped(SkipReason.SHARED_BEFORE), Skipped(SkipReason.UNDER_WAY)
 EVERY_WAY: list[Outcome] = [
     Shared(),
@@ -362,7 +362,7 @@ def test_each_group_of_failures_has_what_wechat_said_and_the_rid_to_post(
 def test_a_batch_whose_approvers_are_not_asked_says_how_many_it_was_for(
     words: Words, why: Trouble
 ) -> None:
-    failed = Failed(for_trouble(why), tries=0)
+    failed = Failed(why.value, tries=0)
     for said in (endings.parent(words, BATCH, failed), endings.answer(words, BATCH, failed)):
         assert words.about(BATCH)("{receivers}") in said.text
         assert "` `" not in said.text

@@ -17,7 +17,7 @@ from bot.command.parse import parse
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
-from bot.guidance import Trouble, all_guidance, for_code, for_trouble
+from bot.guidance import Trouble, all_guidance, for_code
 from bot.messages import Message
 from bot.messages.advice import where_it_broke
 from bot.messages.answers import answer
@@ -249,7 +249,7 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
 
 @pytest.mark.parametrize("status", [412, 503])
 def test_an_answer_shows_the_http_status_that_came_back(status: int) -> None:
-    failed = Failed(for_trouble(Trouble.GATEWAY_LENGTH), status=status)
+    failed = Failed(Trouble.GATEWAY_LENGTH.value, status=status)
     assert f"(HTTP {status}).* `{ENV}`" in answer(ENGLISH, request(), failed).text.split("\n")[0]
 
 

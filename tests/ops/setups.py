@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.domain.finding import Level
-from bot.guidance import Trouble, for_code, for_trouble
+from bot.guidance import Trouble, for_code
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
 from bot.playground.loopback import free_port
@@ -199,8 +199,8 @@ URLS = "Use sqlite:///share-env.db or postgresql+psycopg://…"
 PEOPLE = "Take them out of the policy, or correct the ids."
 GROUPS = "Correct the ids in the policy, or bring the groups back in Slack."
 TWO_OWNERS = OWNED.format(appid=OTHER_OWNER) + rule()
-REFUSED = for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
-NO_ANSWER = for_trouble(Trouble.TOKEN_SERVER_ANSWER).title
+REFUSED = Trouble.TOKEN_SERVER_REFUSED.value.title
+NO_ANSWER = Trouble.TOKEN_SERVER_ANSWER.value.title
 
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
@@ -374,7 +374,7 @@ BROKEN: dict[str, Broken] = {
         "Set it to wx and 16 digits or letters a to f.",
     ),
     "no server at the token server's address": at_a_share(
-        for_trouble(Trouble.TOKEN_SERVER_DOWN).title,
+        Trouble.TOKEN_SERVER_DOWN.value.title,
         "WECHAT_TOKEN_SERVER_URL",
         at(no_change, WECHAT_TOKEN_SERVER_URL="http://127.0.0.1:9/{appid}"),
     ),
@@ -407,7 +407,7 @@ BROKEN: dict[str, Broken] = {
     ),
     # WeChat.
     "no server at WeChat's address": at_a_share(
-        for_trouble(Trouble.NOT_SENT_CONNECT).title,
+        Trouble.NOT_SENT_CONNECT.value.title,
         "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
         at(no_change, WECHAT_API_URL="http://127.0.0.1:9"),
     ),

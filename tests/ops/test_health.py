@@ -9,7 +9,7 @@ import pytest
 
 from bot.app.running import running
 from bot.domain.link import Link
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ops.health import (
     Health,
     PartCheck,
@@ -291,7 +291,7 @@ async def test_the_bot_is_degraded_while_the_token_server_gives_no_token(
         await served.becomes(200, {})
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(answered)
-        refused = for_trouble(Trouble.TOKEN_SERVER_REFUSED)
+        refused = Trouble.TOKEN_SERVER_REFUSED.value
         assert await served.look("/readyz") == (200, {"tokens": refused.title})
         assert json.loads((await served.get("/readyz"))[1])["status"] == "degraded"
         counts = await served.counts('share_env_failures_total{fixer="operator"}')
@@ -308,7 +308,7 @@ async def test_the_bot_is_degraded_once_wechat_refuses_the_fixed_token(
         await served.becomes(200, {})
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(answered)
-        dead = for_trouble(Trouble.TOKEN_FIXED_DEAD)
+        dead = Trouble.TOKEN_FIXED_DEAD.value
         assert await served.look("/readyz") == (200, {"tokens": dead.title})
 
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.app.running import running
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
@@ -168,15 +168,15 @@ async def slack_accepts_nothing(night: Night) -> None:
 
 NIGHTS = {
     "the token server refuses the bot": Broken(
-        Trouble.TOKEN_SERVER_REFUSED.value,
-        for_trouble(Trouble.TOKEN_SERVER_REFUSED).title,
+        Trouble.TOKEN_SERVER_REFUSED.value.key,
+        Trouble.TOKEN_SERVER_REFUSED.value.title,
         "ShareEnvSharesFail",
         "WECHAT_TOKEN_SERVER_AUTHORIZATION",
         lambda _: {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer another"},
     ),
     "the fixed token dies": Broken(
-        Trouble.TOKEN_FIXED_DEAD.value,
-        for_trouble(Trouble.TOKEN_FIXED_DEAD).title,
+        Trouble.TOKEN_FIXED_DEAD.value.key,
+        Trouble.TOKEN_FIXED_DEAD.value.title,
         "ShareEnvTokensFail",
         "WECHAT_AUTHORIZER_ACCESS_TOKEN",
         fixed,

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.messages import Message as Text
 from bot.messages.batches import progress
 from bot.messages.decisions import waiting
@@ -685,7 +685,7 @@ async def test_a_doubtful_answer_to_a_response_url_is_repeated_with_a_note(
 async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
     slack: LocalSlack, threads: Threads
 ) -> None:
-    unknown = Unknown(for_trouble(Trouble.TIMEOUT))
+    unknown = Unknown(Trouble.TIMEOUT.value)
     for channel in (RELEASES, "C0SECRET"):
         request = request_of(slack, channel)
         place = await opened(threads, request)
@@ -789,7 +789,7 @@ async def test_an_existing_reply_is_edited_after_a_second_call(
 ) -> None:
     request = request_of(slack)
     place = await opened(threads, request)
-    assert await place.close(request, Unknown(for_trouble(Trouble.LOST)))
+    assert await place.close(request, Unknown(Trouble.LOST.value))
     assert await place.close(request, ENDS, look_since=0, called_again=True)
     [shown] = slack.parents(RELEASES)
     assert texts(slack.thread(RELEASES, shown.ts)) == [
@@ -803,7 +803,7 @@ async def test_an_existing_answer_that_cannot_be_edited_after_a_second_call_is_f
 ) -> None:
     request = request_of(slack, channel)
     place = await opened(threads, request)
-    assert await place.close(request, Unknown(for_trouble(Trouble.LOST)))
+    assert await place.close(request, Unknown(Trouble.LOST.value))
     slack.fail("chat.update", *[Code("edit_window_closed")] * 2)
     assert await place.close(request, ENDS, look_since=0, called_again=True)
     *_, told = texts(slack.parents("D0BOT"))

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.link import Link
 from bot.domain.outcome import Failed, Outcome, Shared
-from bot.guidance import Trouble, for_code, for_trouble
+from bot.guidance import Trouble, for_code
 from bot.ledger.tokens import TICKET_LIFE
 from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.wechat.server import LocalWeChat
@@ -19,8 +19,8 @@ from tests.conftest import Clock
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, missing
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly, endpoints
 
-NO_TICKET = NoToken(for_trouble(Trouble.NO_TICKET), link=Link.TICKET)
-NOT_KEPT = NoToken(for_trouble(Trouble.TOKENS_NOT_KEPT), link=Link.OWNER)
+NO_TICKET = NoToken(Trouble.NO_TICKET.value, link=Link.TICKET)
+NOT_KEPT = NoToken(Trouble.TOKENS_NOT_KEPT.value, link=Link.OWNER)
 
 Expire = Callable[..., None]
 Share = Callable[[], Coroutine[None, None, Outcome]]
@@ -380,7 +380,7 @@ async def test_a_renewal_without_an_answer_is_never_reported_as_a_share_that_may
     wechat.fail(endpoint, failure, times=None)
     outcome = await share()
     assert isinstance(outcome, Failed)
-    assert outcome.guidance == for_trouble(Trouble.NO_TOKEN_ANSWER)
+    assert outcome.guidance == Trouble.NO_TOKEN_ANSWER.value
     assert not outcome.guidance.in_doubt
 
 

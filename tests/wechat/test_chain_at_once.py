@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from bot.domain.link import Link
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ledger import LedgerDownError
 from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
@@ -202,7 +202,7 @@ async def test_while_the_ledger_is_down_the_last_token_is_used_and_nothing_is_re
 ) -> None:
     token = await replica.token()
     calls = len(wechat.platform.calls)
-    not_kept = NoToken(for_trouble(Trouble.TOKENS_NOT_KEPT), link=Link.OWNER)
+    not_kept = NoToken(Trouble.TOKENS_NOT_KEPT.value, link=Link.OWNER)
     with replicas.down():
         clock.now += 61
         assert await replica.token() == token

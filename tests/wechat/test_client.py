@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
-from bot.guidance import AutoRetry, Guidance, Trouble, for_code, for_trouble
+from bot.guidance import AutoRetry, Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat, ShareCall
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
@@ -92,7 +92,7 @@ def broken() -> str:
 async def test_a_bug_leaves_the_outcome_unknown_and_is_logged(
     bot: Maker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await share(bot(tokens=Tokens(broken))) == Unknown(for_trouble(Trouble.BUG))
+    assert await share(bot(tokens=Tokens(broken))) == Unknown(Trouble.BUG.value)
     assert "unforeseen error" in caplog.messages
 
 
@@ -255,7 +255,7 @@ async def test_the_last_try_has_only_the_remaining_time(
     wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
     async with asyncio.timeout(30):
         outcome = await share(bot(timeout=60))
-    assert outcome == Unknown(for_trouble(Trouble.TIMEOUT), None, 2)
+    assert outcome == Unknown(Trouble.TIMEOUT.value, None, 2)
 
 
 async def test_a_call_follows_a_renewal_however_long_that_took(
@@ -350,7 +350,7 @@ async def test_an_answer_that_is_not_wechats_has_the_right_outcome_and_guidance(
     wechat.fail("shareenv", fault, times=None)
     ended = await share(bot(timeout=SHORT if trouble is Trouble.TIMEOUT else 30))
     status = fault.code if isinstance(fault, Status) and fault.code != 200 else None
-    assert ended == replace(outcome(for_trouble(trouble), None, tries), status=status)
+    assert ended == replace(outcome(trouble.value, None, tries), status=status)
     assert len(wechat.calls) == tries
 
 
@@ -359,7 +359,7 @@ async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
 ) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
-    assert ended == Failed(for_trouble(Trouble.NOT_SENT_CONNECT), None, 4)
+    assert ended == Failed(Trouble.NOT_SENT_CONNECT.value, None, 4)
     assert pauses == [0.5, 1.0, 2.0]
 
 
@@ -368,7 +368,7 @@ async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: LocalWeChat
     wechat.expire(token)
     ended = await share(bot(tokens=FixedToken(OWNER, token)))
     assert isinstance(ended, Failed)
-    assert advice(ended) == for_trouble(Trouble.TOKEN_FIXED_DEAD)
+    assert advice(ended) == Trouble.TOKEN_FIXED_DEAD.value
     assert ended.said is not None
     assert (ended.said.errcode, ended.tries, len(wechat.calls)) == (42001, 1, 1)
 
@@ -377,13 +377,13 @@ async def test_a_fixed_token_is_not_used_for_another_owners_env(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     client = bot(tokens=FixedToken(OTHER, wechat.issue(OTHER)))
-    assert await share(client) == Failed(for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER), None, 0)
+    assert await share(client) == Failed(Trouble.TOKEN_FIXED_OTHER_OWNER.value, None, 0)
     assert wechat.calls == []
 
 
 async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: LocalWeChat) -> None:
     wechat.fail("token", Status(503))
-    assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_ANSWER), None, 0)
+    assert await share(bot()) == Failed(Trouble.TOKEN_SERVER_ANSWER.value, None, 0)
     assert wechat.calls == []
 
 
@@ -392,7 +392,7 @@ async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
 ) -> None:
     wechat.fail("shareenv", Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
     said = Said(42001, "access_token expired", "686cab53-686d2226-2e40eeeb")
-    assert await share(bot()) == Failed(for_trouble(Trouble.TOKEN_SERVER_STALE), said, 1)
+    assert await share(bot()) == Failed(Trouble.TOKEN_SERVER_STALE.value, said, 1)
 
 
 async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
@@ -410,7 +410,7 @@ async def test_a_failed_renewal_after_a_try_in_doubt_leaves_the_outcome_unknown(
     wechat.fail("shareenv", Drop(after_effect=True), Code(42001))
     ended = await share(bot())
     assert isinstance(ended, Unknown)
-    assert (advice(ended), ended.tries) == (for_trouble(Trouble.TOKEN_SERVER_STALE), 2)
+    assert (advice(ended), ended.tries) == (Trouble.TOKEN_SERVER_STALE.value, 2)
 
 
 def test_each_kind_of_retry_has_a_number_of_tries() -> None:
@@ -512,7 +512,7 @@ async def test_each_call_and_each_renewal_is_reported_as_a_step_with_its_result_
         ("call", 0.5, "-1"),
         ("call", 0.5, "42001"),
         ("renewal", 2.0, "renewed"),
-        ("call", 0.5, Trouble.LOST.value),
+        ("call", 0.5, Trouble.LOST.value.key),
         ("call", 0.5, "85088"),
     ]
     words = [step.said and step.said.errcode for step in reported]
@@ -526,7 +526,7 @@ async def test_a_failed_renewal_is_reported_as_a_step_with_its_reason(
     reported = await steps(bot(tokens=FixedToken(OWNER, "t")))
     assert [(step.kind, step.result) for step in reported] == [
         ("call", "42001"),
-        ("renewal", Trouble.TOKEN_FIXED_DEAD.value),
+        ("renewal", Trouble.TOKEN_FIXED_DEAD.value.key),
     ]
 
 

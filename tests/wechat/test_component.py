@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bot.domain.link import Link
-from bot.guidance import Trouble, for_code, for_trouble
+from bot.guidance import Trouble, for_code
 from bot.ops.labels import WECHAT_CALLS
 from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
@@ -180,7 +180,7 @@ async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_pos
     wechat.fail(endpoint, failure, times=None)
     got = await call(make(1.0 if isinstance(failure, Hang) else 3.0))
     assert isinstance(got, NoToken)
-    assert (got.guidance, got.link) == (for_trouble(trouble), link)
+    assert (got.guidance, got.link) == (trouble.value, link)
     assert not got.guidance.in_doubt
     assert (len(wechat.platform.calls), pauses) == (2, [0.3])
 
@@ -200,7 +200,7 @@ async def test_a_refused_connection_is_reported_as_a_network_error(
     url = f"http://127.0.0.1:{unused_tcp_port}"
     component = Component(WeChatApi(http, url), "wxc0de00000000c0de", "s", 1.0, pauses)
     got = await component.token("ticket")
-    assert got == NoToken(for_trouble(Trouble.NOT_SENT_CONNECT), None, Link.PLATFORM)
+    assert got == NoToken(Trouble.NOT_SENT_CONNECT.value, None, Link.PLATFORM)
 
 
 async def test_a_refresh_token_is_looked_up_by_its_owner(
@@ -227,7 +227,7 @@ async def test_if_the_call_for_the_info_has_no_answer_the_list_is_not_read(
 ) -> None:
     wechat.fail("api_get_authorizer_info", Drop(), times=None)
     got = await component.refresh_token(token, OWNER)
-    assert got == NoToken(for_trouble(Trouble.NO_TOKEN_ANSWER), None, Link.OWNER)
+    assert got == NoToken(Trouble.NO_TOKEN_ANSWER.value, None, Link.OWNER)
     assert "get_authorizer_list" not in endpoints(wechat)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, read_token
@@ -16,7 +16,7 @@ from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
 
 
 def no_token(trouble: Trouble) -> NoToken:
-    return NoToken(for_trouble(trouble))
+    return NoToken(trouble.value)
 
 
 Maker = Callable[..., TokenServer]
@@ -52,10 +52,10 @@ async def test_a_token_source_reports_its_trouble_until_it_is_over(
     owners = {OWNER, OTHER}
     assert fixed.trouble() is source.trouble(owners) is None
     await fixed.token(OWNER, "t0k3n")
-    assert fixed.trouble() == for_trouble(Trouble.TOKEN_FIXED_DEAD).title
+    assert fixed.trouble() == Trouble.TOKEN_FIXED_DEAD.value.title
     wechat.fail("token", Status(401))
     await source.token(OWNER)
-    assert source.trouble(owners) == for_trouble(Trouble.TOKEN_SERVER_REFUSED).title
+    assert source.trouble(owners) == Trouble.TOKEN_SERVER_REFUSED.value.title
     await source.token(OTHER)
     assert source.trouble(owners) is not None  # the one owner still has none
     assert source.trouble({OTHER}) is None  # the policy does not name it any more

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from bot.domain.link import Link, LinkState
-from bot.guidance import Trouble, for_code, for_trouble
+from bot.guidance import Trouble, for_code
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import StoredToken
 from bot.playground.faults import Code, Slow
@@ -300,7 +300,7 @@ def stored(
         ),
         (
             stored(OWNER, -60, "no-ticket"),
-            LinkState(Link.OWNER, OWNER, None, 100.0, for_trouble(Trouble.NO_TICKET), 500.0),
+            LinkState(Link.OWNER, OWNER, None, 100.0, Trouble.NO_TICKET.value, 500.0),
         ),
     ],
 )

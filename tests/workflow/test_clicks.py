@@ -21,7 +21,7 @@ from bot.domain.outcome import (
     Tally,
 )
 from bot.domain.request import Origin, Request, State
-from bot.guidance import Trouble, for_trouble
+from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
 from bot.messages.clicks import too_late
@@ -63,7 +63,7 @@ BY_NOBODY = Rule("rule", Effect.APPROVE)
 NO = Rule("rule", Effect.DENY)
 BY_APPID = (replace(FOUR, name="one", appids=(APPID,)), replace(FOUR, name="other"))
 IN_DOUBT = Rule("rule", Effect.ALLOW, groups=frozenset({"S9"}))
-FAILED = Failed(for_trouble(Trouble.GIVEN_UP))
+FAILED = Failed(Trouble.GIVEN_UP.value)
 NOT_TOLD = Unreadable.SLACK_DOWN
 
 

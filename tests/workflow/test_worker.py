@@ -23,7 +23,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request, State
-from bot.guidance import Trouble, for_code, for_trouble
+from bot.guidance import Trouble, for_code
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.database import Opened, open_database
 from bot.ledger.engine import engine_of
@@ -90,7 +90,7 @@ LONGEST_PAUSE = 2.0
 """Seconds between two tries while the ledger is down."""
 NOWHERE = "[]"
 """The reference of a question that was posted nowhere."""
-GIVEN_UP = Unknown(for_trouble(Trouble.GIVEN_UP), tries=0)
+GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
 
 
 @pytest.fixture

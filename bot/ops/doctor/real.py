@@ -180,4 +180,4 @@ def _no(behaviour: str, who: str, no: Declined | Troubled) -> Tried:
     if isinstance(no, Declined):
         code = no.said.errcode
         return Tried(behaviour, "not tried" if code in _SETUP else "no", f"{who}: errcode {code}")
-    return Tried(behaviour, "not tried", f"{who}: no answer of WeChat's ({no.trouble.value})")
+    return Tried(behaviour, "not tried", f"{who}: no answer of WeChat's ({no.trouble.value.key})")

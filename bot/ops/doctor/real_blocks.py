@@ -10,7 +10,7 @@ from bot.domain.batch import groups_of
 from bot.domain.click import Act
 from bot.domain.outcome import Failed, Finished, Outcome, Rejected, Said, Shared, Tally, Unknown
 from bot.domain.request import Origin, Request
-from bot.guidance import Trouble, for_code, for_trouble
+from bot.guidance import Trouble, for_code
 from bot.messages import Message, clicks, endings
 from bot.messages.answers import accepted
 from bot.messages.approvals import decided, question, reminder
@@ -54,7 +54,7 @@ _RULE = Rule("four eyes", Effect.APPROVE, frozenset({_USER}), envs=("prod-*",), 
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
 _ASK = Ask(Person(_TEAM, _USER), _CHANNEL, _APPID, "vault-1")
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
-_UNKNOWN = Unknown(for_trouble(Trouble.TIMEOUT))
+_UNKNOWN = Unknown(Trouble.TIMEOUT.value)
 _ENDS: list[tuple[str, Outcome | None]] = [
     *((appid, _FAILED) for appid in _APPIDS[:9]),
     *((appid, Shared()) for appid in _APPIDS[9:]),

@@ -8,7 +8,7 @@ import httpx
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong
 from bot.domain.outcome import Said
-from bot.guidance import AutoRetry, Guidance, Trouble, for_code, for_trouble, in_general
+from bot.guidance import AutoRetry, Guidance, Trouble, for_code, in_general
 from bot.ops.doctor.findings import listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
@@ -31,16 +31,16 @@ _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
 _TURNED_AWAY = {Trouble.GATEWAY_CLOSED, Trouble.GATEWAY_REFUSED}
 _NO_SERVER = {Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW}
 _CAUSES: Mapping[Guidance, tuple[str, ...]] = {
-    for_trouble(Trouble.TOKEN_FIXED_OTHER_OWNER): ("settings",),
+    Trouble.TOKEN_FIXED_OTHER_OWNER.value: ("settings",),
     for_code(48001): ("permissions",),
     **dict.fromkeys(map(for_code, (40164, 61004)), ("platform-token", "permissions")),
     **dict.fromkeys(
-        map(for_trouble, _ON_THE_WAY | _TURNED_AWAY | _NO_SERVER),
+        (each.value for each in _ON_THE_WAY | _TURNED_AWAY | _NO_SERVER),
         ("proxies", "platform-token", "permissions"),
     ),
 }
 """The checks that explain a failure if they fail too, each before those that it may explain."""
-_FIXED_DEAD = for_trouble(Trouble.TOKEN_FIXED_DEAD)
+_FIXED_DEAD = Trouble.TOKEN_FIXED_DEAD.value
 _LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 

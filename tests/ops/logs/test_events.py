@@ -4,14 +4,14 @@ import logging
 
 import pytest
 
-from bot.guidance import Trouble, all_guidance, for_trouble
+from bot.guidance import Trouble, all_guidance
 from bot.ledger import Event
 from bot.ops.logs.events import Refusals, RepeatedFailures
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import Clock
 from tests.ops.counted import event
 
-DEAD, REFUSED = Trouble.TOKEN_FIXED_DEAD.value, Trouble.TOKEN_SERVER_REFUSED.value
+DEAD, REFUSED = Trouble.TOKEN_FIXED_DEAD.value.key, Trouble.TOKEN_SERVER_REFUSED.value.key
 
 
 def failed(cause: str, outcome: str = "failed") -> Event:
@@ -78,7 +78,7 @@ def test_a_cause_is_logged_once_an_hour(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
-    repeated, guidance = RepeatedFailures(Clock()), for_trouble(Trouble.TOKEN_SERVER_REFUSED)
+    repeated, guidance = RepeatedFailures(Clock()), Trouble.TOKEN_SERVER_REFUSED.value
     for _ in range(3):
         repeated.on_event(failed(REFUSED))
     (line,) = caplog.records
