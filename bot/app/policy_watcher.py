@@ -15,7 +15,7 @@ from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings, policy_of
 from bot.settings.policy import Content, NoText, content_of
-from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
 _APART = 0.1  # seconds between the two reads of a requested reload

@@ -28,7 +28,7 @@ from bot.settings.slack import SlackSettings
 from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.transport import Transport, WeChatApi
-from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import PolicyInForce
 
 if TYPE_CHECKING:
     from bot.ops.metrics import Metrics

@@ -10,14 +10,14 @@ from bot.locale import languages
 from bot.messages.words import Languages
 from bot.runtime.cache import Cache
 from bot.slack.approvals import ApproverMessages
-from bot.slack.channels import Channels
 from bot.slack.clicks import ClickListeners
+from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
 from bot.slack.listeners import App, Commands
 from bot.slack.posts import Posts
-from bot.slack.replies import PrivateReplies
+from bot.slack.private import PrivateReplies
 from bot.slack.socket_client import SocketClient
 from bot.slack.socket_mode import socket_mode
 from bot.slack.thread import Threads

@@ -14,14 +14,13 @@ from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
-from bot.slack.channels import DIRECT, Channels
+from bot.slack.conversations import DIRECT, Channels
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import raise_if_away
 from bot.slack.thread import list_appids
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import AwayError, LinkTo, NotAskedError
+from bot.workflow.ports import AwayError, LinkTo, NotAskedError, PolicyInForce
 from bot.workflow.ruling import approving_rule
 
 MOST = 20

@@ -16,7 +16,7 @@ from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, Refused, Result, SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
-from bot.slack.replies import PrivateReplies
+from bot.slack.private import PrivateReplies
 from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler
 

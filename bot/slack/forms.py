@@ -19,7 +19,7 @@ from bot.messages.blocks import Announcement
 from bot.runtime.cache import REDELIVERED, Recent, SingleFlight
 from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
-from bot.slack.replies import PrivateReplies
+from bot.slack.private import PrivateReplies
 from bot.workflow.form import FormHandler
 
 SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"

@@ -27,7 +27,7 @@ from bot.runtime.fast_json import encode
 from bot.runtime.observers import Unheard, no_op
 from bot.runtime.turns import AcksFirst
 from bot.slack.payloads import Body, command_origin, text_if_any
-from bot.slack.replies import log_unforeseen
+from bot.slack.private import log_unforeseen
 
 _HOUR = 3600.0
 

@@ -25,8 +25,8 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
+from bot.slack.conversations import NO_THREAD, PATIENCE, MessageSearch
 from bot.slack.payloads import Posted
-from bot.slack.search import NO_THREAD, PATIENCE, MessageSearch
 from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"

@@ -18,7 +18,7 @@ from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
-from bot.slack.channels import DIRECT, Channels
+from bot.slack.conversations import DIRECT, Channels
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace, raise_if_away

@@ -19,8 +19,7 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.workflow.leased import LeasedSteps
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import People
+from bot.workflow.ports import People, PolicyInForce
 from bot.workflow.ruling import Decided, decide_again, doubt_in, ground_against
 
 CHECK_AGAIN = 1.0

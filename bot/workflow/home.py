@@ -14,8 +14,7 @@ from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Effect, Person, Policy, Unreadable
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import LinkTo, People
+from bot.workflow.ports import LinkTo, People, PolicyInForce
 from bot.workflow.ruling import review
 from bot.workflow.slash_command import line_of
 

@@ -1,5 +1,7 @@
-"""The ports: what the use cases need from Slack, WeChat and each other, as protocols."""
+"""The ports: what the use cases need from Slack, WeChat and each other, as protocols; and the policy in force."""
 
+import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,9 +14,10 @@ from bot.guidance import Trouble
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.words import Languages
-from bot.policy.kinds import Person, Rule, Unreadable
+from bot.policy.kinds import Person, Policy, Rule, Unreadable
 from bot.runtime.observers import no_op
-from bot.workflow.policy_in_force import PolicyInForce
+
+_log = logging.getLogger(__name__)
 
 
 class AwayError(Exception):
@@ -146,6 +149,39 @@ class LinkTo(Protocol):
 
 ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
 """Returns the readiness of an owner's env."""
+
+
+class PolicyInForce:
+    """Holds the policy in force, the newest valid one; a handler reads it once, and decides all of one command or click by it."""
+
+    def __init__(self, policy: Policy, now: Callable[[], float] = time.time) -> None:
+        self.policy = policy
+        self.since = now()
+        """When it came into force, in Unix seconds."""
+        self.trouble: tuple[str, ...] | None = None
+        """A sentence per reason why the newest policy was refused; None if it is in force."""
+        self._now = now
+        self._listeners: list[Callable[[Policy], None]] = []
+
+    def subscribe(self, listener: Callable[[Policy], None]) -> None:
+        """Call `listener` with each policy that comes into force from now on; it must return at once."""
+        self._listeners.append(listener)
+
+    def swap(self, policy: Policy) -> None:
+        """Put a policy into force, and tell the listeners, in order, if it differs; an error of one is logged only."""
+        self.trouble = None
+        if policy == self.policy:
+            return
+        self.policy, self.since = policy, self._now()
+        for listener in self._listeners:
+            try:
+                listener(policy)
+            except Exception:  # noqa: BLE001  # a listener must break neither the watcher nor the others
+                _log.exception("unforeseen error")
+
+    def refuse(self, problems: Sequence[str]) -> None:
+        """Record why a newer policy was refused; the policy in force stays."""
+        self.trouble = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)

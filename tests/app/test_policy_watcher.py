@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher
 from bot.runtime.observers import no_op
-from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import PolicyInForce
 from tests.conftest import Clock, examples, settings_of, soon
 
 APPID, OTHER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"

@@ -18,11 +18,10 @@ from bot.policy.kinds import Approvers as Named
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
-from bot.slack.channels import Channels
+from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import AwayError, NotAskedError
+from bot.workflow.ports import AwayError, NotAskedError, PolicyInForce
 from tests.conftest import Clock, Sleep, appids, request_of
 from tests.languages import LANGUAGES
 from tests.rig import APPROVALS, APPROVER, has_button

@@ -34,7 +34,7 @@ from bot.playground.loopback import Handler, cut
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
-from bot.slack.channels import DIRECT, Channels
+from bot.slack.conversations import DIRECT, Channels
 from bot.slack.posts import Posts
 from bot.slack.private import PrivatePlace
 from bot.slack.thread import Thread, Threads

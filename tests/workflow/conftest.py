@@ -12,8 +12,7 @@ from bot.playground.world import OWNER
 from bot.policy.kinds import Effect, Person, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import Ports
+from bot.workflow.ports import PolicyInForce, Ports
 from tests.languages import LANGUAGES
 
 OPEN_TO_ALL = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)

@@ -28,7 +28,7 @@ from bot.policy.kinds import (
 )
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import Brake, BrakeVerdict, verdict
-from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import PolicyInForce
 from bot.workflow.ruling import Decided, decide_all
 from tests.conftest import (
     ENV,

@@ -22,7 +22,7 @@ from bot.playground.world import APPID, OWNER
 from bot.policy.kinds import Approvers, Effect, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.workflow.home import Home
-from bot.workflow.policy_in_force import PolicyInForce
+from bot.workflow.ports import PolicyInForce
 from tests.conftest import (
     ASK,
     RELEASES,

@@ -25,8 +25,7 @@ from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import Ports
+from bot.workflow.ports import PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import (

@@ -39,7 +39,7 @@ from bot.runtime.tasks import Tasks
 from bot.runtime.turns import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
-from bot.slack.channels import Channels
+from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
@@ -50,8 +50,7 @@ from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.leased import LeasedSteps
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import Owners, Place, Places
+from bot.workflow.ports import Owners, Place, Places, PolicyInForce
 from bot.workflow.worker import Worker
 from tests.conftest import (
     RELEASES,

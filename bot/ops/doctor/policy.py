@@ -23,7 +23,7 @@ from bot.policy.trials import Tested
 from bot.settings.slack import SlackSettings
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
-from bot.slack.channels import is_shared_outside
+from bot.slack.conversations import is_shared_outside
 
 _NOT_SEEN = Refused("channel_not_found")
 

@@ -13,7 +13,7 @@ from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.slack.api import SlackApi
-from bot.slack.replies import PrivateReplies
+from bot.slack.private import PrivateReplies
 from tests.conftest import RELEASES, REQUESTER, HeldSleep, Sleep
 from tests.languages import ENGLISH
 

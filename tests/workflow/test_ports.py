@@ -10,8 +10,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.policy.kinds import Effect, Policy, Rule
-from bot.workflow.policy_in_force import PolicyInForce
-from bot.workflow.ports import Ports
+from bot.workflow.ports import PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import ASK, Clock, request_of
