@@ -18,9 +18,8 @@ from sqlalchemy import Connection, Dialect, Engine, NullPool, create_engine, eve
 from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger import LEASE, Ledger
-from bot.ledger.address import parse
 from bot.ledger.database import Opened, open_database
-from bot.ledger.engine import engine_of
+from bot.ledger.engine import engine_of, parse
 from bot.ledger.events import EventListener
 from bot.ledger.lease import since_boot
 from bot.ledger.schema import metadata

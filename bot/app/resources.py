@@ -13,16 +13,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.ledger import Ledger, LedgerDownError, open_database
-from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.database import is_no_ledger, remedy
+from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.events import EventListener
 from bot.ops.logs.events import RepeatedFailures, log_event
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
-from bot.runtime.tasks import Tasks
-from bot.runtime.turns import AcksFirst
+from bot.runtime.tasks import AcksFirst, Tasks
 from bot.settings.load import Settings
 from bot.settings.slack import SlackSettings
 from bot.slack.api import SlackApi, web_client

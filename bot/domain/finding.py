@@ -1,11 +1,28 @@
-"""What a check finds: whether all is well, or what is wrong and how to fix it. Pure."""
+"""What is wrong and how to fix it, as one sentence or as what a check found. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
-
-from bot.domain.problem import Problem
+from typing import Literal, Self
 
 Level = Literal["ok", "warning", "wrong"]
+
+
+class Problem(str):
+    """What is wrong, then its fix; `found` may quote a path or a rule, so the parts cannot be split from the text."""
+
+    __slots__ = ("fix", "found")
+
+    found: str
+    fix: str
+
+    def __new__(cls, found: str, fix: str = "") -> Self:
+        """Join what was `found`, without a full stop, and the `fix`, with one."""
+        self = super().__new__(cls, f"{found}. {fix}".rstrip())
+        self.found, self.fix = found, fix
+        return self
+
+    def at(self, place: str) -> "Problem":
+        """Return the same problem with its place in front."""
+        return Problem(f"{place}: {self.found}", self.fix)
 
 
 @dataclass(frozen=True, slots=True)

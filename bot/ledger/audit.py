@@ -23,9 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bot.domain.request import Request, State
-from bot.ledger.address import CannotOpenError, file_of, parse
 from bot.ledger.database import is_transient, reason_of, remedy
-from bot.ledger.engine import REACHING
+from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
 from bot.ledger.items import Item, read_items

@@ -1,7 +1,7 @@
-"""Open the database, with one process per SQLite file, and say what an error of it means.
+"""Open the database, with one process per SQLite file and its schema up to date, and say what an error of it means.
 
-Only the owner can read SQLite's files, whatever the umask; the side files get the mode of the database file. Source:
-sqlite.org/src, findCreateFileMode.
+Only the owner can read SQLite's files, whatever the umask; the side files get the mode of the database file. Sources:
+sqlite.org/src, findCreateFileMode; postgresql.org, "Advisory Locks".
 """
 
 import fcntl
@@ -13,14 +13,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, delete, false
+from sqlalchemy import Connection, Engine, delete, false, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from bot.ledger.address import CannotOpenError, file_of, how_to_restore, parse
-from bot.ledger.engine import engine_of
-from bot.ledger.migrate import migrate
-from bot.ledger.schema import replicas
+from bot.ledger.engine import CannotOpenError, engine_of, file_of, how_to_restore, parse
+from bot.ledger.schema import HEAD, metadata, replicas
+
+_MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 
 # Classes of SQLSTATE: connection exception, rolled back for another transaction, insufficient resources, operator
 # intervention; and the lock timeout.
@@ -63,7 +63,7 @@ def open_database(url: str) -> Opened:
             engine = engine_of(parsed)
             on_failure.callback(engine.dispose)
             with engine.begin() as connection:
-                new = migrate(connection)
+                new = _migrate(connection)
                 # Fails on a read-only database, which opens without an error.
                 connection.execute(delete(replicas).where(false()))
         except (SQLAlchemyError, ValueError) as error:
@@ -74,6 +74,57 @@ def open_database(url: str) -> Opened:
             ) from error
         on_failure.pop_all()
     return Opened(engine, engine.dialect.name == "sqlite", new, release)
+
+
+def _migrate(connection: Connection) -> bool:
+    """Create or upgrade the schema, one process at a time; return whether it was created.
+
+    Raises CannotOpenError if a newer version wrote it, or another program that uses Alembic too.
+    """
+    if connection.dialect.name == "postgresql":
+        # A migration, and another process that waits for it, may take longer than the usual timeouts allow.
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {name} = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    tables = inspect(connection).get_table_names()
+    found = text("SELECT version_num FROM alembic_version")
+    current = connection.scalar(found) if "alembic_version" in tables else None
+    if current is None:
+        _create_schema(connection)
+    elif current != HEAD:
+        _upgrade(connection, current)
+    return current is None
+
+
+def _create_schema(connection: Connection) -> None:
+    """Create the newest schema, without loading Alembic, which takes nine megabytes."""
+    # If it skipped tables that exist, another program's would pass for ours.
+    metadata.create_all(connection, checkfirst=False)
+    column = "version_num VARCHAR(32) NOT NULL"
+    key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
+    connection.execute(text(f"CREATE TABLE IF NOT EXISTS alembic_version ({column}, {key})"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def _upgrade(connection: Connection, current: str) -> None:
+    """Run every migration from revision `current` to the newest one."""
+    # Imported here, since most starts have nothing to migrate.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    config.attributes["connection"] = connection
+    steps = ScriptDirectory.from_config(config).walk_revisions()
+    if current not in {step.revision for step in steps}:
+        raise CannotOpenError(
+            f"The ledger was written by a newer version of this bot, or by another program (schema {current}). "
+            "Install that version, or let DATABASE_URL name another database."
+        )
+    command.upgrade(config, "head")
 
 
 def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:

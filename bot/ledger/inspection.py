@@ -15,8 +15,7 @@ from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspec
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from bot.ledger.address import file_of
-from bot.ledger.engine import BUSY_SECONDS, REACHING, options_for
+from bot.ledger.engine import BUSY_SECONDS, REACHING, file_of, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
 

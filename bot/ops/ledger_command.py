@@ -13,8 +13,8 @@ from bot.domain.outcome import Failed, Outcome, Unknown
 from bot.domain.request import State
 from bot.guidance import in_general
 from bot.ledger import Entry
-from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
+from bot.ledger.engine import CannotOpenError
 from bot.ledger.items import Item
 from bot.ledger.outcomes import name_of
 from bot.ops.output import FAILED, FINE, complain, printable, write_rows

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as MiddlewareHandler
 from aiohttp.typedefs import Middleware
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 from bot.ops.health import Health
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.http_server import HttpServer, connection_limit

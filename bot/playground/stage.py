@@ -11,8 +11,8 @@ from sqlalchemy import Engine, select
 
 from bot.app.running import running
 from bot.domain.request import State
-from bot.ledger.address import CannotOpenError
 from bot.ledger.audit import EventFilter, open_for_audit, read
+from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import requests
 from bot.ops.policy_answers import Explanation
 from bot.playground.environments import chain_environment, slack_environment

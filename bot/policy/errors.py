@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 from bot.policy.decide import decide
 from bot.policy.errors import problem_of, quoted, sentence, shown
 from bot.policy.kinds import Effect, Owner, Policy

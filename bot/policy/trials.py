@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 from bot.policy.decide import deciding_rule
 from bot.policy.errors import shown
 from bot.policy.kinds import Ask, Decision, Deny, Effect, Policy

@@ -5,6 +5,7 @@ process has no file descriptors left.
 """
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -15,8 +16,6 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 from aiohttp.typedefs import Handler, Middleware
-
-from bot.runtime.acceptor import Acceptor
 
 _MOST = 256  # connections, but at most a quarter of the process's file descriptors
 _KEEPALIVE = 300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60
@@ -29,20 +28,16 @@ _READ_SIZE = 8 << 10  # of the one buffer that all connections read into
 # More than all of these together, since the start of the body may be counted too.
 _MOST_HEADER_BYTES = 32 << 10
 
+_AT_ONCE = 16  # connections per iteration: a burst of 250 is accepted within 16, and others get on in between
+_BACKLOG = 1024  # connections in the kernel's accept queue; one that finds it full comes again after a second
+_PAUSE = 1.0  # seconds, after no connection could be accepted
+
+_log = logging.getLogger(__name__)
+
 
 def connection_limit() -> int:
     """Return how many connections to accept so that descriptors remain for Slack, WeChat and the ledger."""
     return min(_MOST, getrlimit(RLIMIT_NOFILE)[0] // 4)
-
-
-async def _bound(host: str, port: int) -> list[socket.socket]:
-    """Return a socket for each address of the host, bound to the port but not listening yet."""
-    server = await asyncio.get_running_loop().create_server(
-        asyncio.Protocol, host, port, start_serving=False
-    )
-    bound = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
-    server.close()
-    return bound
 
 
 class _ClientConnection(web.RequestHandler, asyncio.BufferedProtocol):
@@ -147,7 +142,7 @@ class HttpServer:
         )
         for each in [stack.enter_context(each) for each in await _bound(host, port)]:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
-            stack.push_async_callback(Acceptor(each, connection).stop)
+            stack.push_async_callback(_Acceptor(each, connection).stop)
 
     def _close_one_if_full(self, server: web.Server) -> None:
         if len(server.connections) < self._most:
@@ -176,3 +171,60 @@ def _abort_all(server: web.Server) -> None:
     for each in server.connections:
         if each.transport is not None:
             each.transport.abort()
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """Return a socket for each address of the host, bound to the port but not listening yet."""
+    server = await asyncio.get_running_loop().create_server(
+        asyncio.Protocol, host, port, start_serving=False
+    )
+    bound = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+    server.close()
+    return bound
+
+
+class _Acceptor:
+    """Accepts connections until it is stopped; without file descriptors it tries again after a second.
+
+    The event loops' own servers do worse: asyncio's logs an error for each connection that it could not accept, and
+    forgets those that it is still setting up when it is closed; uvloop's closes those that it could not accept.
+    """
+
+    def __init__(
+        self, listening: socket.socket, protocol: Callable[[], asyncio.BaseProtocol]
+    ) -> None:
+        self._listening = listening
+        self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._starting: set[asyncio.Task[object]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        listening.settimeout(0)
+        listening.listen(_BACKLOG)
+        self._resume()
+
+    async def stop(self) -> None:
+        """Accept no more connections, and wait until those that were accepted have their protocol."""
+        if self._pause:
+            self._pause.cancel()
+        self._loop.remove_reader(self._listening)
+        if self._starting:
+            await asyncio.wait(self._starting)
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return  # the queue is empty, or the client has left it
+            except OSError as error:  # most likely no file descriptor is left
+                _log.error("no connection can be accepted", extra={"reason": error.strerror})
+                self._loop.remove_reader(self._listening)
+                self._pause = self._loop.call_later(_PAUSE, self._resume)
+                return
+            start = self._loop.connect_accepted_socket(self._protocol, connection)
+            task: asyncio.Task[object] = asyncio.create_task(start)
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)

@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 from dotenv import dotenv_values
 from dotenv.parser import Binding, Original, parse_stream
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 
 T = TypeVar("T")
 

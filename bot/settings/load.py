@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 from bot.command.grammar import is_appid
+from bot.domain.finding import Problem
 from bot.domain.language import Language
-from bot.domain.problem import Problem
 from bot.policy.kinds import Policy
 from bot.policy.trials import Tested
 from bot.settings.environ import DOTENV, Reader

@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader

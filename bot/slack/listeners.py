@@ -25,7 +25,7 @@ from bot.messages.words import Words
 from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.fast_json import encode
 from bot.runtime.observers import Unheard, no_op
-from bot.runtime.turns import AcksFirst
+from bot.runtime.tasks import AcksFirst
 from bot.slack.payloads import Body, command_origin, text_if_any
 from bot.slack.private import log_unforeseen
 

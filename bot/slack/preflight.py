@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from bot.domain.problem import Problem
+from bot.domain.finding import Problem
 from bot.slack.api import (
     BAD_TOKEN,
     MAYBE,

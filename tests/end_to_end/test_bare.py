@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.address import CannotOpenError
 from bot.ledger.database import open_database
+from bot.ledger.engine import CannotOpenError
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from bot.domain.outcome import Skipped, SkipReason
 from bot.domain.request import State
-from bot.ledger.address import CannotOpenError
 from bot.ledger.database import is_transient, open_database
+from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import HEAD
 from tests.conftest import appids, no_room, soon
 from tests.databases import Database, PostgreSQL, standby
@@ -29,7 +29,7 @@ from tests.processes import ROOT, Forked, fork
 MIGRATIONS = ROOT / "bot/ledger/migrations"
 OPEN_AND_WAIT = """
 import sys
-from bot.ledger.address import CannotOpenError
+from bot.ledger.engine import CannotOpenError
 from bot.ledger.database import open_database
 try:
     opened = open_database(sys.argv[1])

@@ -5,7 +5,7 @@ import pytest
 from bot.domain.outcome import Shared
 from bot.domain.request import State
 from bot.ledger import Entry, Ledger
-from bot.ledger.address import parse
+from bot.ledger.engine import parse
 from bot.ledger.inspection import open_read_only, owed
 from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
 from tests.databases import Database

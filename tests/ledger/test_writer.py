@@ -19,9 +19,8 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
-from bot.ledger.address import file_of
 from bot.ledger.database import side_files
-from bot.ledger.engine import POSTGRESQL
+from bot.ledger.engine import POSTGRESQL, file_of
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon

@@ -212,7 +212,7 @@ async def test_without_file_descriptors_a_connection_waits_until_there_are_some(
 async def test_a_stop_while_no_connection_can_be_accepted_ends_the_tries(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runtime.acceptor._PAUSE", 0.0)
+    monkeypatch.setattr("bot.runtime.http_server._PAUSE", 0.0)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serve(2))
         with socket.socket() as waiting, no_more_files():

@@ -18,7 +18,7 @@ from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from bot.runtime.observers import Observers
-from bot.runtime.turns import AcksFirst
+from bot.runtime.tasks import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.listeners import App
 from bot.slack.preflight import Ready, preflight
@@ -353,7 +353,7 @@ async def being_handled(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]
 async def test_no_step_of_a_request_begins_before_a_pending_ack(
     slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runtime.turns._LONGEST", A_WHILE)
+    monkeypatch.setattr("bot.runtime.tasks._LONGEST", A_WHILE)
     echo, acks_first = SlowEcho(), AcksFirst()
     app = echoing(client, echo, acks_first)
     socket = socket_mode(app, slack.world.app_token, None)

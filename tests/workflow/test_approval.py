@@ -13,7 +13,7 @@ from bot.ledger.clicks import Move
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
-from bot.runtime.turns import AcksFirst
+from bot.runtime.tasks import AcksFirst
 from bot.workflow.approval import WaitingRequests
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker

@@ -35,8 +35,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT, OWNER
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.runtime.observers import no_op
-from bot.runtime.tasks import Tasks
-from bot.runtime.turns import AcksFirst
+from bot.runtime.tasks import AcksFirst, Tasks
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.conversations import Channels

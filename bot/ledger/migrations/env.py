@@ -1,4 +1,4 @@
-"""Alembic's entry point: run the migrations on the connection that `bot.ledger.migrate` passes."""
+"""Alembic's entry point: run the migrations on the connection that `bot.ledger.database` passes."""
 
 from alembic import context
 

@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
-from bot.ledger.address import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.database import is_of_disk, reason_of, remedy, side_files
+from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.inspection import (
     is_damaged,
     live_replicas,
