@@ -52,7 +52,6 @@ async def running(
         for keep in (source.run(), work, watcher.run()):
             stack.callback(resources.tasks.keep(keep).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
-        stack.callback(source.stop)
         stack.callback(parts.intake.stop)
         ready = resources.slack.ready
         where = f"{ready.field('team')} as {ready.field('user')}"

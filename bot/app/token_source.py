@@ -41,8 +41,6 @@ class Source:
     states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
     pushes: "Handler | None" = None
     run: Callable[[], Coroutine[None, None, None]] = _nothing
-    stop: Callable[[], None] = lambda: None
-    """Ends retries that would delay the stop."""
     left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
     """Returns the remaining seconds of each token, by link; None if the bot does not keep the tokens itself."""
     trouble: Callable[[], str | None] = lambda: None
@@ -68,12 +66,10 @@ def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
 
 def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettings) -> Source:
     # Imported here: the other sources need no cryptography, which is large.
-    from bot.wechat.callback import Callback  # noqa: PLC0415
+    from bot.wechat.callback import Callback, PushHandler  # noqa: PLC0415
     from bot.wechat.chain import Chain  # noqa: PLC0415
     from bot.wechat.component import Component  # noqa: PLC0415
-    from bot.wechat.encryption import key_of  # noqa: PLC0415
-    from bot.wechat.push import Platform  # noqa: PLC0415
-    from bot.wechat.push_handler import PushHandler  # noqa: PLC0415
+    from bot.wechat.push import Platform, key_of  # noqa: PLC0415
     from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
 
     if not platform.encryption_keys:
@@ -96,7 +92,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.subscribe(lambda _: upkeep.wake())
-    handler = PushHandler(chain, tokens, upkeep.wake, runtime.now, runtime.sleep)
+    handler = PushHandler(chain, tokens, upkeep.wake)
     keys = [*map(key_of, platform.encoding_aes_keys)]
     known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
@@ -106,7 +102,6 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
         upkeep.states,
         pushes,
         upkeep.run,
-        handler.stop,
         upkeep.left,
         lambda: chain_trouble(upkeep.left()),
     )

@@ -73,7 +73,6 @@ _NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
 # A new fence, so that a refusal to push one is not noted afterwards; but within the claim none is requested again.
 _NEW_TICKET = update(tokens).where(_KEY, _NEWER).values(told=_TOLD, fence=_t.fence + 1, **_FRESH)
 _RECORD_PUSH = update(tokens).where(_IS_NEW).values(_RECORDED)
-_FIND_LATEST = select(_t.name).where(_LATEST)
 _REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_VOID_CLAIM)
 _REVOKE = update(tokens).where(_IS_NEW).values(**_RECORDED, **_NOTHING, **_TROUBLE, **_VOID_CLAIM)
 
@@ -162,11 +161,6 @@ class Tokens(Operations):
         """Record that a push arrived; False if it, or a later one, was recorded before."""
         self._make(on, push.owner)
         return _changes(on, _RECORD_PUSH, self._push_key(push))
-
-    @in_transaction
-    def is_latest(self, on: Connection, push: OwnerPush) -> bool:
-        """Tell whether this is the last push about its owner."""
-        return on.execute(_FIND_LATEST, self._push_key(push)).first() is not None
 
     async def replace(
         self, push: OwnerPush, value: str, refresh_token: str | None, life: float

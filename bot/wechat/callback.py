@@ -1,15 +1,34 @@
-"""The handler for `POST /wechat/events`: it answers WeChat's pushes with `success` within a second and processes them."""
+"""`POST /wechat/events`: answer WeChat's pushes with `success` within a second, and apply them to the token chain.
+
+WeChat has got its `success`, and does not push again what could not be applied. Nor need it: the next ticket comes in ten
+minutes, an owner's tokens are also got without the code, by the next renewal, and a withdrawal shows in WeChat's answers.
+"""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import assert_never
 
 from aiohttp import web
 
+from bot.ledger import LedgerDownError
+from bot.ledger.tokens import TICKET, OwnerPush, Tokens
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import no_op
-from bot.wechat.push import HandledPush, Other, Platform, PushRefusal, read_push
+from bot.wechat.chain import Chain
+from bot.wechat.push import (
+    Authorized,
+    HandledPush,
+    Other,
+    Platform,
+    PushRefusal,
+    Ticket,
+    Unauthorized,
+    read_push,
+)
+from bot.wechat.tokens import NoToken
 
 BODY_LIMIT = 64 << 10
 """Bytes; a push of WeChat's has one or two thousand."""
@@ -18,6 +37,8 @@ _SUCCESS = "success"
 _IN_TIME = 0.8  # seconds; WeChat reports a callback as failing after five, our own limit is one
 _BROKEN = frozenset({PushRefusal.NOT_XML, PushRefusal.INCOMPLETE})
 _NAME_LIMIT = 40
+_NOT_AUTHORISED = "61003"
+_MARK = 16  # characters
 
 _log = logging.getLogger(__name__)
 
@@ -64,3 +85,69 @@ class Callback:
     async def _process(self, push: HandledPush, done: asyncio.Event) -> None:
         await self._handle(push)
         done.set()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PushHandler:
+    """Stores what pushes bring in the ledger and calls `wake`. Idempotent: a push that was handled before changes nothing."""
+
+    _chain: Chain
+    _tokens: Tokens
+    _wake: Callable[[], None]
+
+    async def handle(self, push: HandledPush) -> None:
+        """Apply one push, once. Whether that works or not, the next renewal starts anew."""
+        try:
+            new = await self._apply(push)
+        except LedgerDownError as error:
+            facts = {"push": type(push).__name__.lower(), "reason": str(error)}
+            _log.error("a push could not be stored", extra=facts)  # without a traceback
+            new = True  # or not: perhaps it was stored before the connection broke
+        if new:
+            self._chain.invalidate(TICKET if isinstance(push, Ticket) else push.owner)
+            self._wake()
+
+    async def _apply(self, push: HandledPush) -> bool:
+        """Store a push; False if it, or a later one, was stored before."""
+        match push:
+            case Ticket(created, ticket):
+                return await self._tokens.ticket(ticket, created)
+            case Authorized():
+                new = await self._tokens.record_push(_owner_push(push))
+                if new:
+                    _log_exchange(push.owner, await self._exchange(push))
+            case Unauthorized():
+                new = await self._tokens.revoke(_owner_push(push), _NOT_AUTHORISED)
+                if new:
+                    _log.warning("authorisation withdrawn", extra={"owner": push.owner})
+            case _:
+                assert_never(push)
+        return new
+
+    async def _exchange(self, push: Authorized) -> str | None:
+        """Exchange a push's code for the owner's tokens, and store them; return why not, None if that worked."""
+        got = await self._chain.exchange_code(push.code)
+        if isinstance(got, NoToken):
+            return got.guidance.key
+        if got.owner != push.owner:
+            return "the code belongs to another owner"
+        new, which = got.issued, _owner_push(push)
+        try:
+            kept = await self._tokens.replace(which, new.token, new.refresh_token, new.life)
+        except LedgerDownError as error:
+            return f"stored as soon as the ledger is up ({error})"
+        return None if kept else "a later push replaces it"
+
+
+def _owner_push(push: Authorized | Unauthorized) -> OwnerPush:
+    """Return the OwnerPush. WeChat's times are whole seconds, so a hash of the code tells two pushes apart."""
+    code = push.code if isinstance(push, Authorized) else ""
+    mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
+    return OwnerPush(push.owner, push.created, mark)
+
+
+def _log_exchange(owner: str, unused: str | None) -> None:
+    if unused is None:
+        _log.info("authorised", extra={"owner": owner})
+    else:
+        _log.warning("authorisation not used", extra={"owner": owner, "reason": unused})

@@ -1,24 +1,33 @@
 """Verify, decrypt and parse WeChat's pushes to the platform. Pure; never raises.
 
-Source: developers.weixin.qq.com, oplatform, "component_verify_ticket", "authorize_event", "message_push". The endpoint is
-public, so the XML is parsed only after its signature is verified, and entities are never expanded.
+Source: developers.weixin.qq.com, oplatform, "component_verify_ticket", "authorize_event", "message_push", "Message
+encryption and decryption". The encryption is AES-256-CBC, padded to blocks of 32 bytes. The endpoint is public, so the
+XML is parsed only after its signature is verified, and entities are never expanded.
 """
 
+import hashlib
 import hmac
-import math
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from xml.etree.ElementTree import ParseError
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
 from defusedxml.ElementTree import fromstring
 
 from bot.command.grammar import is_appid
-from bot.wechat.encryption import decrypt, signature
 
 STALE_AFTER = 300.0
 """Seconds that a push's timestamp may differ from the clock, against replays."""
 
+RANDOM_BYTES = 16
+_BLOCK_BITS = 256  # of the padding; AES blocks have 128 bits
+_LENGTH_BYTES = 4
+_HEAD = RANDOM_BYTES + _LENGTH_BYTES
 _OF_CONCERN = frozenset(
     {"component_verify_ticket", "authorized", "updateauthorized", "unauthorized"}
 )
@@ -45,15 +54,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """authorized or updateauthorized: an owner granted permissions; `code` can be exchanged for their tokens.
-
-    `code_until` is when the code expires, in Unix seconds; infinity if WeChat does not say.
-    """
+    """authorized or updateauthorized: an owner granted permissions; `code` can be exchanged for their tokens."""
 
     created: float
     owner: str
     code: str = field(repr=False)
-    code_until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class Platform:
     component_appid: str
     message_tokens: Sequence[str] = field(repr=False)
     keys: Sequence[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decrypted:
+    """A decrypted message, and the appid it was encrypted for."""
+
+    message: bytes = field(repr=False)
+    appid: str
 
 
 def read_push(
@@ -143,17 +156,9 @@ def _parsed(info_type: str, fields: Mapping[str, str], created: float) -> Push |
             code = fields.get("AuthorizationCode", "")
             if not is_appid(owner) or not code:
                 return PushRefusal.INCOMPLETE
-            return Authorized(created, owner, code, _code_until(fields, created))
+            return Authorized(created, owner, code)
         case _:
             return Unauthorized(created, owner) if is_appid(owner) else PushRefusal.INCOMPLETE
-
-
-def _code_until(fields: Mapping[str, str], created: float) -> float:
-    """Return when a code expires. WeChat's page does not say whether the field is a time or a duration."""
-    said = _number(fields.get("AuthorizationCodeExpiredTime", ""))
-    if said is None:
-        return math.inf
-    return said if said > created else created + said
 
 
 def _number(text: str) -> float | None:
@@ -167,3 +172,42 @@ def _members(xml: bytes) -> dict[str, str]:
     except (ParseError, ValueError):  # ValueError: invalid UTF-8, a DTD or an entity
         return {}
     return {child.tag: (child.text or "").strip() for child in root}
+
+
+def key_of(encoding_aes_key: str) -> bytes:
+    """Return the 32-byte key for an EncodingAESKey of 43 characters.
+
+    In some keys the last character has stray bits. WeChat accepts them, so they are accepted here.
+    """
+    return b64decode(f"{encoding_aes_key}=")
+
+
+def signature(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
+    """Return the msg_signature of an encrypted message, as hexadecimal SHA-1."""
+    parts = "".join(sorted([token, timestamp, nonce, encrypted]))
+    return hashlib.sha1(parts.encode(errors="replace"), usedforsecurity=False).hexdigest()
+
+
+def encrypt(key: bytes, message: bytes, appid: str, random: bytes) -> str:
+    """Return `message` encrypted for `appid`, in base64; `random` is RANDOM_BYTES long and must not be reused."""
+    plain = random + len(message).to_bytes(_LENGTH_BYTES, "big") + message + appid.encode()
+    padder = PKCS7(_BLOCK_BITS).padder()
+    encryptor = Cipher(AES(key), CBC(key[:16])).encryptor()
+    padded = padder.update(plain) + padder.finalize()
+    return b64encode(encryptor.update(padded) + encryptor.finalize()).decode()
+
+
+def decrypt(key: bytes, encrypted: str) -> Decrypted | None:
+    """Decrypt base64; return None if the key is wrong or the message is malformed. Never raises."""
+    try:
+        cipher = b64decode(encrypted, validate=True)
+        decryptor = Cipher(AES(key), CBC(key[:16])).decryptor()
+        unpadder = PKCS7(_BLOCK_BITS).unpadder()
+        padded = decryptor.update(cipher) + decryptor.finalize()
+        plain = unpadder.update(padded) + unpadder.finalize()
+        length = int.from_bytes(plain[RANDOM_BYTES:_HEAD], "big")
+        if len(plain) < _HEAD + length:
+            return None
+        return Decrypted(plain[_HEAD : _HEAD + length], plain[_HEAD + length :].decode())
+    except ValueError:  # invalid base64, block length, padding or UTF-8
+        return None

@@ -389,10 +389,8 @@ async def test_granted_tokens_are_not_stored_after_a_newer_push(
     database: Database, tokens: Tokens, others: Tokens, later: OwnerPush
 ) -> None:
     assert await tokens.record_push(push_of())
-    assert await tokens.is_latest(push_of())
     assert await others.revoke(later, "61003")
     before = rows(database)
-    assert not await tokens.is_latest(push_of())
     assert not await tokens.replace(push_of(), "late", "late", LIFE)
     assert rows(database) == before
 
@@ -403,7 +401,6 @@ async def test_granted_tokens_are_stored_in_spite_of_older_and_repeated_pushes(
     assert await tokens.record_push(push_of())
     assert not await others.revoke(push_of(99.0, "1" * 16), "61003")
     assert not await others.record_push(push_of())
-    assert await tokens.is_latest(push_of())
     assert await tokens.replace(push_of(), "token-1", "refresh-1", LIFE)
     assert secrets(await found(tokens)) == ("token-1", "refresh-1")
 
@@ -585,7 +582,6 @@ async def test_every_method_reports_that_the_ledger_is_down(
         lambda: tokens.failed(claim, "61004"),
         lambda: tokens.ticket("ticket-1", 100),
         lambda: tokens.record_push(push_of()),
-        lambda: tokens.is_latest(push_of()),
         lambda: tokens.revoke(push_of(), "61003"),
     ]
     with database.locked():

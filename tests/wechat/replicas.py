@@ -21,12 +21,10 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.tasks import Tasks
-from bot.wechat.callback import Callback
+from bot.wechat.callback import Callback, PushHandler
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
-from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.push import Platform
-from bot.wechat.push_handler import PushHandler
+from bot.wechat.push import RANDOM_BYTES, Platform, key_of
 from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import Upkeep
 from tests.databases import Database
@@ -118,7 +116,7 @@ class Replicas:
             woken.append(None)
             upkeep.wake()
 
-        handler = PushHandler(chain, tokens, wake, time.time, briefly)
+        handler = PushHandler(chain, tokens, wake)
         self.made.append(
             Replica(ledger, tokens, component, chain, upkeep, handler, woken, renewals)
         )
@@ -134,7 +132,6 @@ class Replicas:
     async def stop(self) -> None:
         """Stop all replicas."""
         for replica in self.made:
-            replica.handler.stop()
             await replica.chain.close(0)
         self.made.clear()
 

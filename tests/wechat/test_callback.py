@@ -12,13 +12,21 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bot.playground.faults import Status
+from bot.playground.faults import Slow
 from bot.playground.wechat.pushes import Push, Stamp, sealed
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
 from bot.wechat.callback import Callback
-from bot.wechat.encryption import RANDOM_BYTES, key_of
-from bot.wechat.push import Authorized, HandledPush, Platform, PushRefusal, Ticket, Unauthorized
+from bot.wechat.push import (
+    RANDOM_BYTES,
+    Authorized,
+    HandledPush,
+    Platform,
+    PushRefusal,
+    Ticket,
+    Unauthorized,
+    key_of,
+)
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints, pushed, served, serving
@@ -145,11 +153,11 @@ async def test_the_answer_comes_while_the_ledger_is_locked(
         await soon(lambda: replicas.row("ticket") != before)
 
 
-async def test_the_answer_does_not_wait_for_a_code_that_is_retried_while_wechat_is_down(
+async def test_the_answer_does_not_wait_for_the_exchange_of_a_code(
     wechat: LocalWeChat, replica: Replica
 ) -> None:
     await replica.token()
-    wechat.fail("api_query_auth", Status(502), times=None)
+    wechat.fail("api_query_auth", Slow(after_effect=True))
     async with serving(wechat, replica) as url:
         wechat.platform.callback = url
         assert await wechat.platform.push_updateauthorized(OTHER) == SUCCESS

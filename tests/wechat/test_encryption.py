@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.wechat.encryption import (
+from bot.wechat.push import (
     RANDOM_BYTES,
     Decrypted,
     decrypt,

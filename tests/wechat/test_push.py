@@ -1,4 +1,3 @@
-import math
 from collections.abc import Mapping
 from encodings.aliases import aliases
 
@@ -8,8 +7,8 @@ from hypothesis import strategies as st
 
 from bot.playground.wechat.pushes import Push as Posted
 from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
-from bot.wechat.encryption import RANDOM_BYTES, encrypt, key_of, signature
 from bot.wechat.push import (
+    RANDOM_BYTES,
     STALE_AFTER,
     Authorized,
     Other,
@@ -18,7 +17,10 @@ from bot.wechat.push import (
     PushRefusal,
     Ticket,
     Unauthorized,
+    encrypt,
+    key_of,
     read_push,
+    signature,
 )
 from tests.wechat.conftest import OWNER
 from tests.wechat.test_encryption import SIGNED, V1
@@ -61,23 +63,6 @@ def containing(message: bytes, appid: str = COMPONENT) -> Posted:
     """Return a push that encrypts and signs this message correctly."""
     encrypted = encrypt(KEY, message, appid, b"r" * RANDOM_BYTES)
     return signed(encrypted, xml({"Encrypt": encrypted}))
-
-
-@pytest.mark.parametrize(
-    ("members", "until"),
-    [
-        ({}, math.inf),
-        ({"AuthorizationCodeExpiredTime": NOW + 1800}, NOW + 1800),
-        ({"AuthorizationCodeExpiredTime": 600}, NOW + 600),
-        ({"AuthorizationCodeExpiredTime": ""}, math.inf),
-        ({"AuthorizationCodeExpiredTime": "soon"}, math.inf),
-    ],
-)
-def test_the_lifetime_of_a_code_is_read_as_a_time_or_as_seconds(
-    members: dict[str, str | int], until: float
-) -> None:
-    found = read(push_of("authorized", **OF_CODE, **members))
-    assert found == Authorized(NOW, OWNER, "queryauthcode@@@made-up", until)
 
 
 TICKET_PUSH = push_of("component_verify_ticket", ComponentVerifyTicket=TICKET)

@@ -195,15 +195,6 @@ async def test_if_the_code_is_invalid_the_refresh_token_comes_from_the_list(
     assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 
-async def test_a_code_whose_tokens_are_another_owners_is_refused(
-    replica: Replica, wechat: LocalWeChat
-) -> None:
-    push = Authorized(10.0, OTHER, wechat.platform.authorize(OWNER))
-    await replica.handler.handle(push)
-    assert await secrets_of(replica, OTHER) == (None, None)
-    assert await replica.tokens.find(OWNER) is None
-
-
 async def test_an_expired_platform_token_is_renewed_for_an_exchange(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
@@ -256,7 +247,7 @@ async def test_a_renewal_in_progress_does_not_restore_withdrawn_tokens(
     assert await secrets_of(replica, OWNER) == (None, None)
 
 
-async def test_a_push_whose_commit_was_in_doubt_is_applied_all_the_same(
+async def test_a_push_whose_commit_is_in_doubt_takes_effect_all_the_same(
     replica: Replica, replicas: Replicas, wechat: LocalWeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.wechat.callback._IN_TIME", 60.0)  # each is handled before its answer
@@ -277,7 +268,7 @@ async def test_a_push_whose_commit_was_in_doubt_is_applied_all_the_same(
             pushed(wechat, "authorized", now, AuthorizerAppid=OTHER, AuthorizationCode=code)
         )
         assert OTHER in await replica.token(OTHER)
-        assert endpoints(wechat)[-1] == "query_auth"  # the code was used, so nothing was renewed
+        assert "query_auth" not in endpoints(wechat)  # it may have been exchanged before
 
         platform.revoke(OTHER)
         replicas.break_after_commit()

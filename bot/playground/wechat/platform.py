@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bot.playground.wechat.pushes import Push, PushKeys, Stamp, event, posted, sealed
 from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
 from bot.playground.world import OWNER
-from bot.wechat.encryption import RANDOM_BYTES
+from bot.wechat.push import RANDOM_BYTES
 
 COMPONENT_APPID = "wxc0de00000000c0de"
 TICKET_LIFETIME = 12 * 3600

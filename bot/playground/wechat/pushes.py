@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from bot.wechat.encryption import encrypt, key_of, signature
+from bot.wechat.push import encrypt, key_of, signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.encryption import decrypt, key_of, signature
+from bot.wechat.push import decrypt, key_of, signature
 from tests.conftest import served
 from tests.playground.wechat.conftest import OTHER, OWNER, Body, Caller
 
