@@ -12,8 +12,7 @@ from bot.ops.metrics import Metrics
 from bot.settings.load import Address
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events
-from bot.slack.socket_client import SocketClient
-from bot.slack.socket_mode import TOO_MANY_CONNECTIONS
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketClient
 
 
 async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here

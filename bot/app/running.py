@@ -13,8 +13,7 @@ from bot.ops.listener import CannotListenError
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings
-from bot.slack.socket_client import SocketClient
-from bot.slack.socket_mode import TOO_MANY_CONNECTIONS
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketClient
 
 
 @asynccontextmanager

@@ -18,8 +18,7 @@ from bot.slack.home import Homes
 from bot.slack.listeners import App, Commands
 from bot.slack.posts import Posts
 from bot.slack.private import PrivateReplies
-from bot.slack.socket_client import SocketClient
-from bot.slack.socket_mode import socket_mode
+from bot.slack.socket_mode import SocketClient, socket_mode
 from bot.slack.thread import Threads
 from bot.wechat.client import Envs, WeChat
 from bot.workflow.approval import WaitingRequests

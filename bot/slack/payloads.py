@@ -13,6 +13,9 @@ from bot.messages.words import as_typed
 
 Body = Mapping[str, Any]
 
+TOO_MANY = "too_many_websockets"
+"""Slack's reason to end a new connection of an app that has ten already."""
+
 
 def text_at(body: Body, *path: str) -> str:
     """Return the text at a path of keys; raises KeyError if there is none or it is empty, TypeError for anything else."""

@@ -22,8 +22,7 @@ from bot.runtime.tasks import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.listeners import App
 from bot.slack.preflight import Ready, preflight
-from bot.slack.socket_client import Pace, SocketClient
-from bot.slack.socket_mode import socket_mode
+from bot.slack.socket_mode import LONGEST_PAUSE, Pace, SocketClient, socket_mode
 from tests.conftest import RELEASES, REQUESTER, calls_of, served, soon
 from tests.languages import ENGLISH
 from tests.slack.echo import Echo, echoed
@@ -613,7 +612,7 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.slack.socket_client.HELLO_WITHIN", SOON)
+    monkeypatch.setattr("bot.slack.socket_mode.HELLO_WITHIN", SOON)
 
     connected_once = asyncio.Event()
 
@@ -650,7 +649,7 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
         pauses.append(seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr("bot.slack.socket_client.sleep", skip)
+    monkeypatch.setattr("bot.slack.socket_mode.sleep", skip)
 
     async def end(request: web.BaseRequest) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -747,39 +746,43 @@ async def test_closing_does_not_wait_long_for_slacks_closing_handshake(
 # The app has ten connections already.
 
 
-async def test_a_connection_too_many_is_closed_first_and_not_asked_for_again_at_once(
+async def test_the_pause_doubles_with_each_connection_too_many_until_slack_accepts_one(
     slack: LocalSlack,
     client: AsyncWebClient,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.slack.back_off.FIRST_PAUSE", A_WHILE)
+    slept: list[float] = []
+
+    async def skip(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    def pauses() -> list[float]:
+        said = "Slack has too many connections of this app"
+        return [vars(each)["pause"] for each in caplog.records if each.msg == said]
+
+    monkeypatch.setattr("bot.slack.socket_mode.sleep", skip)
+    doubled = [min(SOON * 2**times, LONGEST_PAUSE) for times in range(1, 13)]
     async with connected(slack, client) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0
         slack.sockets.drop()
-        await slack.until(lambda slack: slack.sockets.refused == 1)
-        await soon(lambda: socket.refused and not socket.connected)
-        opened = calls_of(slack, OPEN)
-        await asyncio.sleep(20 * SOON)  # for as many attempts as without the pause
-        assert (slack.sockets.refused, calls_of(slack, OPEN)) == (1, opened)
+        await soon(lambda: len(pauses()) >= len(doubled))
+        assert socket.refused
+        assert not socket.connected
         assert socket.alive
-    assert "Slack has too many connections of this app" in caplog.messages
-
-
-async def test_once_slack_accepts_a_connection_the_bot_is_connected_and_no_longer_refused(
-    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.slack.back_off.FIRST_PAUSE", SOON)
-    async with connected(slack, client) as socket:
-        await slack.until(lambda slack: slack.sockets.connections == 1)
-        slack.sockets.most = 0
-        slack.sockets.drop()
-        await slack.until(lambda slack: slack.sockets.refused == 2)
         slack.sockets.most = 10
         assert await answers(slack)
         assert socket.connected
         assert not socket.refused
+        before = pauses()
+        slack.sockets.most = 0
+        slack.sockets.drop()
+        await soon(lambda: len(pauses()) > len(before))
+    assert before[: len(doubled)] == doubled
+    assert pauses()[len(before)] == doubled[0]
+    assert max(slept) > LONGEST_PAUSE / 2
 
 
 async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
@@ -791,4 +794,5 @@ async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
     )
     assert not await socket.open()
     assert socket.refused
+    assert slack.sockets.refused == calls_of(slack, OPEN) == 1  # not again at once
     await socket.close()

@@ -14,7 +14,7 @@ from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
-from bot.slack.socket_client import TOO_MANY
+from bot.slack.payloads import TOO_MANY
 
 MOST_CONNECTIONS = 10
 """Slack's limit for the connections of an app."""
