@@ -1,4 +1,4 @@
-"""The policy's answer to one question, for a terminal or as JSON; the bot's reply is quoted in its own words."""
+"""The policy's answer to one question, for a terminal; the bot's reply is quoted in its own words."""
 
 import re
 from collections.abc import Iterator
@@ -10,13 +10,12 @@ from bot.locale import languages
 from bot.messages.rules import fit, right
 from bot.messages.rulings import answer, near, who_can
 from bot.messages.words import as_typed, contact_in
-from bot.policy.conditions import CONDITIONS, OPTIONS, About
+from bot.policy.conditions import OPTIONS
 from bot.policy.decide import (
     alternatives,
     decide,
     deciding_rule,
     explain,
-    nearest,
     owner_of,
     rights,
 )
@@ -26,8 +25,6 @@ from bot.policy.kinds import (
     Decision,
     Deny,
     Effect,
-    Miss,
-    NeedsApproval,
     NeedsConfirmation,
     Person,
     Policy,
@@ -53,15 +50,6 @@ def _called(person: Person) -> str:
     guest = ", a guest" if person.standing is Standing.GUEST else ""
     groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
     return f"{person.user_id}{groups}{guest}"
-
-
-def _person_facts(person: Person) -> dict[str, object]:
-    """Return the same for JSON."""
-    return {
-        "user": person.user_id,
-        "groups": sorted(person.groups),
-        "guest": person.standing is Standing.GUEST,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,50 +87,13 @@ class Explanation:
             ]
             yield f"If {ask.person.user_id} {' and '.join(said)}: {_decided(other.decision)}"
 
-    def facts(self) -> dict[str, object]:
-        """Return the same for JSON; times in seconds."""
-        policy, ask, words = self.policy, self.ask, languages(Language.ENGLISH).channel
-        decision = decide(policy, ask)
-        return {
-            **_person_facts(ask.person),
-            "channel": ask.channel or None,
-            "appid": ask.appid,
-            "env": ask.env,
-            **_decision_facts(decision),
-            "approvers": _approvers_facts(decision),
-            "owner": owner_of(policy, ask.env),
-            "rules": [
-                {
-                    "rule": verdict.rule.name,
-                    "fits": not verdict.misses,
-                    "misses": [miss.name.lower() for miss in Miss if miss in verdict.misses],
-                    "why": _plain(fit(words, verdict)),
-                }
-                for verdict in explain(policy, ask)
-            ],
-            "nearest": [verdict.rule.name for verdict in nearest(policy, ask)]
-            if isinstance(decision, Deny)
-            else [],
-            "contact": policy.contact,
-            "if": [
-                {
-                    **{option.name: other.values.get(option.name) for option in OPTIONS},
-                    **_decision_facts(other.decision),
-                }
-                for other in alternatives(policy, ask)
-            ],
-        }
-
-
-def _word(decision: Decision) -> str:
-    if isinstance(decision, NeedsConfirmation):
-        return "confirm"
-    return "deny" if isinstance(decision, Deny) else decision.rule.effect.value
-
 
 def _decided(decision: Decision) -> str:
     rule = deciding_rule(decision)
-    word = "confirm first" if isinstance(decision, NeedsConfirmation) else _word(decision)
+    if isinstance(decision, NeedsConfirmation):
+        word = "confirm first"
+    else:
+        word = "deny" if isinstance(decision, Deny) else decision.rule.effect.value
     return f"{word}, by rule {quoted(rule.name)}" if rule else f"{word}, since no rule fits"
 
 
@@ -158,28 +109,6 @@ def _how(decision: Decision) -> Iterator[str]:
         span = rule.approvers.expires
         time = f"{span // _HOUR}h" if not span % _HOUR else f"{span // timedelta(minutes=1)}m"
         yield f"Approvers: {', '.join(who)}; asked in {rule.approvers.channel}, for {time}"
-
-
-def _decision_facts(decision: Decision) -> dict[str, object]:
-    rule = deciding_rule(decision)
-    return {
-        "decision": _word(decision),
-        "rule": rule.name if rule else None,
-        "confirm": rule.confirm if rule else False,
-    }
-
-
-def _approvers_facts(decision: Decision) -> dict[str, object] | None:
-    if not isinstance(decision, NeedsApproval):
-        return None
-    rule = decision.rule
-    return {
-        "users": sorted(rule.approvers.users),
-        "groups": sorted(rule.approvers.groups),
-        "channel": rule.approvers.channel,
-        "expires": rule.approvers.expires.total_seconds(),
-        "self_approval": rule.self_approval,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,20 +150,3 @@ class Rights:
             yield f"If {self.person.user_id} is in {groups}: {_plain(right(words, rule))}"
         if any(rule.effect is Effect.DENY for rule in self.policy.rules):
             yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
-
-    def facts(self) -> dict[str, object]:
-        """Return the same for JSON."""
-        return {
-            **_person_facts(self.person),
-            "channel": self.channel,
-            "rights": [_rule_facts(rule) for rule in self.known],
-            "if": [{"groups": sorted(rule.groups), **_rule_facts(rule)} for rule in self.perhaps],
-            "contact": self.policy.contact,
-        }
-
-
-def _rule_facts(rule: Rule) -> dict[str, object]:
-    facts = {"rule": rule.name, "effect": rule.effect.value, "confirm": rule.confirm}
-    kinds = (About.WHAT, About.WHERE)
-    terms = [each.terms(rule) for about in kinds for each in CONDITIONS if each.about is about]
-    return facts | {name: term for found in terms for name, term in found.items()}

@@ -1,6 +1,5 @@
 """The command `share-env-bot policy`: print the findings about the policy, or its answer to a question."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +34,8 @@ def policy(
     question = read_question(asked) if asked else None
     if isinstance(question, list):
         return complain(question)
+    if question and as_json:
+        return complain(["--json prints findings, not an answer. Leave it out."])
     read = Reader(_with_file(environ, file) if file is not None else environ)
     path = file_of(read)
     owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
@@ -47,7 +48,7 @@ def policy(
     findings = [*examine(str(path) if path else None, tested, read.problems, told)]
     if question is None:
         return FINE if print_each(findings, as_json=as_json) else FAILED
-    return _answer(tested.policy if tested else None, question, findings, as_json=as_json)
+    return _answer(tested.policy if tested else None, question, findings)
 
 
 def examine(
@@ -120,24 +121,13 @@ def _lost(envs: str) -> Finding:
     return warning("policy-owners", why, fix)
 
 
-def _answer(
-    rules: Policy | None,
-    question: Question | Asker,
-    findings: Sequence[Finding],
-    *,
-    as_json: bool,
-) -> int:
+def _answer(rules: Policy | None, question: Question | Asker, findings: Sequence[Finding]) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
     bad = [finding for finding in findings if finding.level == "wrong"]
     reasoned = rules and _reasoned(rules, question)
-    if as_json:
-        facts = reasoned.facts() if reasoned else {}
-        said = {**facts, "wrong": [finding.found for finding in bad]}
-        print(json.dumps(said, ensure_ascii=False, indent=2))
-    else:
-        print_each(bad if reasoned else findings, as_json=False)
-        if reasoned:
-            print(*map(printable, reasoned.lines()), sep="\n", flush=True)
+    print_each(bad if reasoned else findings, as_json=False)
+    if reasoned:
+        print(*map(printable, reasoned.lines()), sep="\n", flush=True)
     return FAILED if bad or not reasoned else FINE
 
 

@@ -4,7 +4,7 @@ All evaluation goes through CONDITIONS: decisions, the lint, the envs that the f
 words for them are in `bot.messages.rules`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from fnmatch import fnmatchcase
@@ -42,9 +42,6 @@ class Condition:
     """One condition of a rule. One about WHERE must have an option, since people can ask from another channel."""
 
     about: About
-    terms: Callable[[Rule], Mapping[str, object]]
-    """Its keys in the rule's table of the file, with the rule's values."""
-
     miss: Miss
 
     met: Callable[[Rule, Ask], bool | None]
@@ -85,7 +82,6 @@ def _in_group(ask: Ask, group: str) -> Ask:
 
 _PEOPLE = Condition(
     about=About.WHO,
-    terms=lambda rule: {"users": sorted(rule.users), "groups": sorted(rule.groups)},
     miss=Miss.WHO,
     met=_met_who,
     covers=_covers_who,
@@ -109,7 +105,6 @@ def _is_guest(person: Person) -> bool:
 
 _GUESTS = Condition(
     about=About.WHO,
-    terms=lambda rule: {"guests": rule.guests},
     miss=Miss.GUEST,
     met=lambda rule, ask: _lets_guests_in(rule) or not _is_guest(ask.person),
     covers=lambda wider, rule: _lets_guests_in(wider) or not _lets_guests_in(rule),
@@ -123,7 +118,6 @@ def _covers_channels(wider: Rule, rule: Rule) -> bool:
 
 _CHANNELS = Condition(
     about=About.WHERE,
-    terms=lambda rule: {"channels": sorted(rule.channels)},
     miss=Miss.CHANNEL,
     met=lambda rule, ask: not rule.channels or ask.channel in rule.channels,
     covers=_covers_channels,
@@ -147,7 +141,6 @@ def _covers_appids(wider: Rule, rule: Rule) -> bool:
 
 _APPIDS = Condition(
     about=About.WHAT,
-    terms=lambda rule: {"appids": list(rule.appids)},
     miss=Miss.APPID,
     met=lambda rule, ask: _fits_one(ask.appid, rule.appids, fnmatchcase),
     covers=_covers_appids,
@@ -176,7 +169,6 @@ def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
 
 ENVS = Condition(
     about=About.WHAT,
-    terms=lambda rule: {"envs": list(rule.envs)},
     miss=Miss.ENV,
     met=_met_env,
     covers=_covers_envs,

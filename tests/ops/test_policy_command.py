@@ -410,12 +410,9 @@ def test_with_a_channel_it_lists_what_the_person_may_share_there(run: Run) -> No
     _, out, _ = run(elsewhere, user="U0ANN", channel="C0CORE")
     assert "“core”" in out
     assert "If " not in out
-    _, out, _ = run(elsewhere, as_json=True, user="U0ANN", channel="C0OTHERS")
-    answer = json.loads(out)
-    assert (answer["channel"], [rule["rule"] for rule in answer["rights"]]) == (
-        "C0OTHERS",
-        ["tests"],
-    )
+    _, out, _ = run(elsewhere, user="U0ANN", channel="C0OTHERS")
+    assert "“tests”" in out
+    assert "“core”" not in out
     _, out, _ = run(ALLOW + 'channels = ["C0OPS"]\n', user="U0ANN", channel="C0OTHERS")
     assert out.startswith("U0ANN may not share any env in C0OTHERS. Who can grant it: ")
 
@@ -504,81 +501,10 @@ def test_a_full_stop_in_the_files_path_does_not_end_the_finding(run: Run, tmp_pa
     assert fixes["v. 2/policy.toml: nothing: there is no such key"] == "Remove it."
 
 
-def test_json_has_the_answer(run: Run) -> None:
-    _, out, _ = run(FILE, as_json=True, **about("prod-1", channel="C0OPS"))
-    answer = json.loads(out)
-    rules = answer.pop("rules")
-    assert [(rule["rule"], rule["fits"], rule["misses"]) for rule in rules] == [
-        ("no live", False, ["env"]),
-        ("ops", False, ["who"]),
-        ("core", False, ["env"]),
-        ("tests", False, ["env"]),
-    ]
-    assert rules[1]["why"] == "it is for members of S0OPS"
-    assert answer == {
-        "user": "U0ANN",
-        "groups": [],
-        "guest": False,
-        "channel": "C0OPS",
-        "appid": A,
-        "env": "prod-1",
-        "decision": "deny",
-        "rule": None,
-        "confirm": False,
-        "approvers": None,
-        "owner": OWNER,
-        "nearest": ["ops"],
-        "contact": "Ann",
-        "if": [
-            {
-                "group": "S0OPS",
-                "channel": None,
-                "decision": "allow",
-                "rule": "ops",
-                "confirm": False,
-            }
-        ],
-        "wrong": [],
-    }
-    _, out, _ = run(FILE, as_json=True, **about("core-1"))
-    answer = json.loads(out)
-    assert (answer["decision"], answer["rule"], answer["confirm"]) == ("approve", "core", True)
-    assert answer["nearest"] == []
-    assert answer["approvers"] == {
-        "users": ["U0BOB"],
-        "groups": ["S0LEADS"],
-        "channel": "C0LEADS",
-        "expires": 5400.0,
-        "self_approval": False,
-    }
-    _, out, _ = run(FILE, as_json=True, **about("test-1"))
-    assert json.loads(out)["decision"] == "confirm"
-
-
 @pytest.mark.parametrize("asked", [about("prod-1"), {"user": "U0ANN"}])
-def test_json_is_one_object_even_if_the_policy_is_invalid(
-    run: Run, asked: dict[str, object]
-) -> None:
-    code, out, err = run("rule = 1", as_json=True, **asked)
-    assert (code, err) == (1, "")
-    assert json.loads(out) == {"wrong": ["policy.toml: rule: it must be a list"]}
-
-
-def test_json_has_what_the_person_may_share(run: Run) -> None:
-    _, out, _ = run(FILE, as_json=True, user="U0EVE")
-    answer = json.loads(out)
-    assert [rule["rule"] for rule in answer["rights"]] == ["tests"]
-    assert answer["if"] == [
-        {
-            "groups": ["S0OPS"],
-            "rule": "ops",
-            "effect": "allow",
-            "confirm": False,
-            "appids": ["*"],
-            "envs": ["prod-*"],
-            "channels": ["C0OPS"],
-        }
-    ]
+def test_json_is_refused_for_an_answer(run: Run, asked: dict[str, object]) -> None:
+    error = "--json prints findings, not an answer. Leave it out.\n"
+    assert run(FILE, as_json=True, **asked) == (2, "", error)
 
 
 async def test_the_command_runs_without_any_setting(tmp_path: Path) -> None:
