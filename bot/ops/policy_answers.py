@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain.language import Language
@@ -10,15 +9,7 @@ from bot.locale import languages
 from bot.messages.rules import fit, right
 from bot.messages.rulings import answer, near, who_can
 from bot.messages.words import as_typed, contact_in
-from bot.policy.conditions import OPTIONS
-from bot.policy.decide import (
-    alternatives,
-    decide,
-    deciding_rule,
-    explain,
-    owner_of,
-    rights,
-)
+from bot.policy.decide import decide, deciding_rule, explain, owner_of, rights
 from bot.policy.errors import quoted
 from bot.policy.kinds import (
     Ask,
@@ -28,16 +19,57 @@ from bot.policy.kinds import (
     NeedsConfirmation,
     Person,
     Policy,
-    Rule,
     Standing,
 )
-
-_NO_GROUPS = "Who is in a group cannot be read here; --group says which ones hold the person."
 
 _HOUR = timedelta(hours=1)
 _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
 _MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
+
+
+def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
+    """Yield the decision, in the bot's words and in short, and what led to it."""
+    words = languages(Language.ENGLISH, lambda: policy.contact).channel
+    decision = decide(policy, ask)
+    yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
+    yield f"  /share-env why {ask.appid} {ask.env}"
+    parts = [answer(words, decision, ask, policy)]
+    if isinstance(decision, Deny):
+        parts += filter(None, (near(words, decision), who_can(words, decision)))
+    yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
+    yield f"Decision: {_decided(decision)}"
+    yield from _how(decision)
+    owner = owner_of(policy, ask.env)
+    yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
+    yield "The rules, in order; the first that fits decides:"
+    for number, verdict in enumerate(explain(policy, ask), 1):
+        yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
+
+
+def listing(policy: Policy, person: Person, channel: str | None) -> Iterator[str]:
+    """Yield a line for each rule that permits the person something, or who can grant it.
+
+    Without a channel, what they may share from anywhere.
+    """
+    words, known = languages(Language.ENGLISH).channel, rights(policy, person, channel)
+    there = f" in {channel}" if channel else ""
+    if known:
+        yield f"{_called(person)} may share{there}:"
+        yield from (f"  • {_plain(right(words, rule))}" for rule in known)
+    else:
+        whom = _plain(contact_in(words, policy.contact))
+        yield f"{_called(person)} may not share any env{there}. Who can grant it: {whom}."
+    if any(rule.effect is Effect.DENY for rule in policy.rules):
+        yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
+
+
+def unread_groups(policy: Policy, person: Person) -> Iterator[str]:
+    """Yield which groups the answer depends on, if none was given."""
+    groups = sorted({group for rule in policy.rules for group in rule.groups})
+    if groups and not person.groups:
+        told = f"If {person.user_id} is in {' or '.join(groups)}, say so with --group."
+        yield f"Who is in a group cannot be read here. {told}"
 
 
 def _plain(text: str) -> str:
@@ -50,42 +82,6 @@ def _called(person: Person) -> str:
     guest = ", a guest" if person.standing is Standing.GUEST else ""
     groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
     return f"{person.user_id}{groups}{guest}"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The policy's answer to one question, and the alternatives with groups and channels that were not given."""
-
-    policy: Policy
-    ask: Ask
-
-    def lines(self) -> Iterator[str]:
-        """Yield the decision, in the bot's words and in short, and what led to it."""
-        policy, ask = self.policy, self.ask
-        words = languages(Language.ENGLISH, lambda: policy.contact).channel
-        decision = decide(policy, ask)
-        yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
-        yield f"  /share-env why {ask.appid} {ask.env}"
-        parts = [answer(words, decision, ask, policy)]
-        if isinstance(decision, Deny):
-            parts += filter(None, (near(words, decision), who_can(words, decision)))
-        yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
-        yield f"Decision: {_decided(decision)}"
-        yield from _how(decision)
-        owner = owner_of(policy, ask.env)
-        yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
-        yield "The rules, in order; the first that fits decides:"
-        for number, verdict in enumerate(explain(policy, ask), 1):
-            yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
-        others = alternatives(policy, ask)
-        if any("group" in other.values for other in others):
-            yield _NO_GROUPS
-        for other in others:
-            values = other.values
-            said = [
-                each.clause.format(values[each.name]) for each in OPTIONS if each.name in values
-            ]
-            yield f"If {ask.person.user_id} {' and '.join(said)}: {_decided(other.decision)}"
 
 
 def _decided(decision: Decision) -> str:
@@ -109,44 +105,3 @@ def _how(decision: Decision) -> Iterator[str]:
         span = rule.approvers.expires
         time = f"{span // _HOUR}h" if not span % _HOUR else f"{span // timedelta(minutes=1)}m"
         yield f"Approvers: {', '.join(who)}; asked in {rule.approvers.channel}, for {time}"
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What one person may share: in one channel or, without one, from anywhere."""
-
-    policy: Policy
-    person: Person
-    channel: str | None
-
-    @property
-    def known(self) -> tuple[Rule, ...]:
-        """The rules that permit the person something."""
-        return rights(self.policy, self.person, self.channel)
-
-    @property
-    def perhaps(self) -> tuple[Rule, ...]:
-        """The rules that would, if the person were in one of their groups; none if groups were given."""
-        if self.person.groups:
-            return ()
-        in_all = replace(self.person, groups=self.policy.groups)
-        found, known = rights(self.policy, in_all, self.channel), self.known
-        return tuple(rule for rule in found if rule not in known)
-
-    def lines(self) -> Iterator[str]:
-        """Yield a line for each rule that permits the person something, or who can grant it."""
-        words, known = languages(Language.ENGLISH).channel, self.known
-        there = f" in {self.channel}" if self.channel else ""
-        if known:
-            yield f"{_called(self.person)} may share{there}:"
-            yield from (f"  • {_plain(right(words, rule))}" for rule in known)
-        else:
-            whom = _plain(contact_in(words, self.policy.contact))
-            yield f"{_called(self.person)} may not share any env{there}. Who can grant it: {whom}."
-        if self.perhaps:
-            yield _NO_GROUPS
-        for rule in self.perhaps:
-            groups = " or ".join(sorted(rule.groups))
-            yield f"If {self.person.user_id} is in {groups}: {_plain(right(words, rule))}"
-        if any(rule.effect is Effect.DENY for rule in self.policy.rules):
-            yield "Rules that deny can take some of it away. Name --appid and --env to be sure."

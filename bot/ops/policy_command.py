@@ -9,7 +9,7 @@ from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, warning, wrong_by
 from bot.ops.doctor.findings import counted, listed, of_owners, print_each
 from bot.ops.output import FAILED, FINE, complain, printable
-from bot.ops.policy_answers import Explanation, Rights
+from bot.ops.policy_answers import explanation, listing, unread_groups
 from bot.policy.file import read_question
 from bot.policy.kinds import Operators, Policy
 from bot.policy.lint import approvals, reach, untested
@@ -123,18 +123,18 @@ def _lost(envs: str) -> Finding:
 
 def _answer(rules: Policy | None, question: Question | Asker, findings: Sequence[Finding]) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
-    bad = [finding for finding in findings if finding.level == "wrong"]
-    reasoned = rules and _reasoned(rules, question)
-    print_each(bad if reasoned else findings, as_json=False)
-    if reasoned:
-        print(*map(printable, reasoned.lines()), sep="\n", flush=True)
-    return FAILED if bad or not reasoned else FINE
-
-
-def _reasoned(rules: Policy, question: Question | Asker) -> Explanation | Rights:
-    if isinstance(question, Question):
-        return Explanation(rules, question.ask())
-    return Rights(rules, question.person(), question.channel)
+    if rules is None:
+        print_each(findings, as_json=False)
+        return FAILED
+    fine = print_each([each for each in findings if each.level == "wrong"], as_json=False)
+    answer = (
+        explanation(rules, question.ask())
+        if isinstance(question, Question)
+        else listing(rules, question.person(), question.channel)
+    )
+    lines = chain(answer, unread_groups(rules, question.person()))
+    print(*map(printable, lines), sep="\n", flush=True)
+    return FINE if fine else FAILED
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:

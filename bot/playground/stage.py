@@ -14,7 +14,7 @@ from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import requests
-from bot.ops.policy_answers import Explanation
+from bot.ops.policy_answers import explanation
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import JsonObject, free_port
 from bot.playground.slack.conversations import rendered
@@ -108,7 +108,7 @@ class Stage:
         question = read_question(asked)
         if not isinstance(question, Question) or not isinstance(policy, Policy):
             return ""
-        return "\n".join(Explanation(policy, question.ask()).lines())
+        return "\n".join(explanation(policy, question.ask()))
 
     async def quiet(self) -> None:
         """Return once no request is moving and nothing has changed for a moment."""

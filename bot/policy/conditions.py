@@ -1,11 +1,11 @@
 """The conditions of a rule, one value for each: whether a question meets it, and how it compares to another rule's. Pure.
 
-All evaluation goes through CONDITIONS: decisions, the lint, the envs that the form offers, `share-env-bot policy`. The
-words for them are in `bot.messages.rules`.
+All evaluation goes through CONDITIONS: decisions, the lint, the envs that the form offers. The words for them are in
+`bot.messages.rules`.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from fnmatch import fnmatchcase
 
@@ -22,24 +22,8 @@ class About(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """A part of a question that `share-env-bot policy` can do without; it then reports which values would be sufficient."""
-
-    name: str
-    clause: str
-    """What is said of a person with this value, which replaces `{}`."""
-
-    is_known: Callable[[Ask], bool]
-    sufficient: Callable[[Rule], frozenset[str]]
-    """The values with which the rule's condition is met."""
-
-    with_value: Callable[[Ask, str], Ask]
-    """The question with this value added."""
-
-
-@dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a rule. One about WHERE must have an option, since people can ask from another channel."""
+    """One condition of a rule."""
 
     about: About
     miss: Miss
@@ -49,8 +33,6 @@ class Condition:
 
     covers: Callable[[Rule, Rule], bool]
     """Whether the first rule accepts everything that the second accepts; False if in doubt."""
-
-    option: Option | None
 
 
 def _met_who(rule: Rule, ask: Ask) -> bool | None:
@@ -76,22 +58,11 @@ def _covers_who(wider: Rule, rule: Rule) -> bool:
     return for_anyone(wider) or (named and not for_anyone(rule))
 
 
-def _in_group(ask: Ask, group: str) -> Ask:
-    return replace(ask, person=replace(ask.person, groups=ask.person.groups | {group}))
-
-
 _PEOPLE = Condition(
     about=About.WHO,
     miss=Miss.WHO,
     met=_met_who,
     covers=_covers_who,
-    option=Option(
-        name="group",
-        clause="is in {}",
-        is_known=lambda ask: bool(ask.person.groups or ask.person.unreadable),
-        sufficient=lambda rule: rule.groups,
-        with_value=_in_group,
-    ),
 )
 
 
@@ -108,7 +79,6 @@ _GUESTS = Condition(
     miss=Miss.GUEST,
     met=lambda rule, ask: _lets_guests_in(rule) or not _is_guest(ask.person),
     covers=lambda wider, rule: _lets_guests_in(wider) or not _lets_guests_in(rule),
-    option=None,
 )
 
 
@@ -121,13 +91,6 @@ _CHANNELS = Condition(
     miss=Miss.CHANNEL,
     met=lambda rule, ask: not rule.channels or ask.channel in rule.channels,
     covers=_covers_channels,
-    option=Option(
-        name="channel",
-        clause="asks in {}",
-        is_known=lambda ask: bool(ask.channel),
-        sufficient=lambda rule: rule.channels,
-        with_value=lambda ask, channel: replace(ask, channel=channel),
-    ),
 )
 
 
@@ -144,7 +107,6 @@ _APPIDS = Condition(
     miss=Miss.APPID,
     met=lambda rule, ask: _fits_one(ask.appid, rule.appids, fnmatchcase),
     covers=_covers_appids,
-    option=None,
 )
 
 
@@ -172,11 +134,9 @@ ENVS = Condition(
     miss=Miss.ENV,
     met=_met_env,
     covers=_covers_envs,
-    option=None,
 )
 
 CONDITIONS = (_PEOPLE, _GUESTS, _CHANNELS, _APPIDS, ENVS)
-OPTIONS = tuple(condition.option for condition in CONDITIONS if condition.option)
 
 
 def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:

@@ -3,13 +3,11 @@
 Fails closed: without a matching rule the answer is Deny, and a group that cannot be read never permits anything.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from itertools import product
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, Option, fits, misses, unreadable, verdict
+from bot.policy.conditions import CONDITIONS, ENVS, About, fits, misses, unreadable, verdict
 from bot.policy.globs import is_glob
 from bot.policy.kinds import (
     ANYONE,
@@ -113,10 +111,8 @@ def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[
 
 def may_share_somewhere(policy: Policy, person: Person, appid: str, env: str) -> bool:
     """Return whether `person` may share this pair from some channel, and so may read who else did."""
-    asks = [Ask(person, "", appid, env)]
-    for option in (each.option for each in _WHERE if each.option):
-        enough = frozenset[str]().union(*map(option.sufficient, policy.rules))
-        asks += [option.with_value(ask, value) for ask in asks for value in enough]
+    channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
+    asks = (Ask(person, channel, appid, env) for channel in channels)
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 
@@ -185,36 +181,3 @@ def owner_of(policy: Policy, env: str) -> str | None:
     owners = policy.owners
     named = (each.appid for each in owners if any(fnmatchcase(env, glob) for glob in each.envs))
     return next(named, policy.default_owner)
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """The decision if the options had these values and the rest of the question were unchanged."""
-
-    values: Mapping[str, str]
-    decision: Decision
-
-
-def alternatives(policy: Policy, ask: Ask) -> tuple[Alternative, ...]:
-    """Return the other decisions that are possible, depending on what the question leaves open."""
-    before = decide(policy, ask)
-    found: dict[tuple[tuple[str, str], ...], Alternative] = {}
-    for rule in policy.rules:
-        for ways in _ways(rule, ask):
-            supposed = ask
-            for option, value in ways:
-                supposed = option.with_value(supposed, value)
-            if (decision := decide(policy, supposed)) != before:
-                values = tuple((option.name, value) for option, value in ways)
-                found[values] = Alternative(dict(values), decision)
-    return tuple(found.values())
-
-
-def _ways(rule: Rule, ask: Ask) -> Iterator[tuple[tuple[Option, str], ...]]:
-    """Yield each combination of values with which the rule matches; none if it fails for something that is known."""
-    options = [condition.option for condition in CONDITIONS if not condition.met(rule, ask)]
-    unknown = [option for option in options if option and not option.is_known(ask)]
-    if unknown == options:
-        yield from product(
-            *([(each, v) for v in sorted(each.sufficient(rule))] for each in unknown)
-        )

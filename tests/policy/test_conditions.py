@@ -98,20 +98,6 @@ def test_the_description_of_a_right_has_every_condition_except_who_it_is_for(
     assert described is (condition.about is not About.WHO)
 
 
-@of_each
-def test_the_values_that_a_condition_calls_sufficient_meet_it(
-    condition: Condition, key: str
-) -> None:
-    narrow, missing = NARROW[key]
-    if condition.option:
-        enough = condition.option.sufficient(narrow)
-        given = [condition.option.with_value(missing, value) for value in enough]
-        assert all(condition.met(narrow, asked) for asked in given)
-        assert all(condition.option.is_known(asked) for asked in given)
-        assert "{}" in condition.option.clause
-    assert condition.option or condition.about is not About.WHERE
-
-
 def test_each_part_of_a_question_has_an_option_on_the_command_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -119,7 +105,6 @@ def test_each_part_of_a_question_has_an_option_on_the_command_line(
         main(["policy", "--help"])
     options = set(re.findall(r"--(\w+)", capsys.readouterr().out))
     assert {field.removesuffix("s") for field in Question.model_fields} <= options
-    assert {each.option.name for each in CONDITIONS if each.option} <= options
 
 
 ME, US = frozenset({"U1"}), frozenset({"U1", "U2"})
