@@ -12,7 +12,7 @@ from bot.ops.output import FAILED, FINE, complain, printable
 from bot.ops.policy_answers import explanation, listing, unread_groups
 from bot.policy.file import read_question
 from bot.policy.kinds import Operators, Policy
-from bot.policy.lint import approvals, reach, untested
+from bot.policy.lint import approvals, reach
 from bot.policy.shapes import Asker, Question
 from bot.policy.trials import Tested
 from bot.settings.environ import Reader
@@ -70,8 +70,6 @@ def examine(
         return
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
-    for sentence in tested.duplicates:
-        yield replace(wrong_by("policy-file", sentence), level="warning")
     if path:
         yield from _tests(tested)
     rules = tested.policy
@@ -87,9 +85,6 @@ def _tests(tested: Tested) -> Iterator[Finding]:
     for result in tested.results:
         finding = wrong_by(name, result.sentence())
         yield replace(finding, level="ok") if result.passed else finding
-    if silent := untested(tested.policy, tested.results):
-        names = listed([f"“{rule.name}”" for rule in silent])
-        yield warning(name, f"no test reaches {names}", "Add a [[test]] for each.")
 
 
 def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:

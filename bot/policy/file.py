@@ -5,7 +5,6 @@ what its author expects never comes into force.
 """
 
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
@@ -55,7 +54,7 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         for number, entry in enumerate(file.test, 1)
     )
     failed = tuple(result.sentence() for result in results if not result.passed)
-    return Tested(policy, results, failed, tuple(_duplicates(file)))
+    return Tested(policy, results, failed)
 
 
 def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
@@ -94,7 +93,8 @@ def _rule_problems(file: File) -> Iterator[Problem]:
             fix = "Give each rule its own, so that answers are clear."
             problems.append(Problem("another rule has this name", fix))
         names.add(rule.called(number))
-        yield from (problem.at(_place_of_rule(number, rule.name)) for problem in problems)
+        place = f"rule {number} ({quoted(rule.name)})" if rule.name else f"rule {number}"
+        yield from (problem.at(place) for problem in problems)
 
 
 def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
@@ -116,32 +116,3 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
         yield Problem(found, "Change the effect or remove it.")
     if denies and (rule.confirm or rule.guests):
         yield Problem('confirm and guests mean nothing with effect = "deny"', "Remove them.")
-
-
-def _place_of_rule(number: int, name: str | None) -> str:
-    return f"rule {number} ({quoted(name)})" if name else f"rule {number}"
-
-
-def _duplicates(file: File) -> Iterator[Problem]:
-    """Yield a problem for each duplicate in a list."""
-    for place, words in _lists(file):
-        for word in (word for word, times in Counter(words).items() if times > 1):
-            found = f"{place}: {quoted(word)} stands there more than once"
-            yield Problem(found, "Once is enough.")
-
-
-def _lists(file: File) -> Iterator[tuple[str, list[str]]]:
-    yield from _lists_of("operators", file.operators)
-    for number, owner in enumerate(file.owner, 1):
-        yield from _lists_of(f"owner {number}", owner)
-    for number, rule in enumerate(file.rule, 1):
-        yield from _lists_of(_place_of_rule(number, rule.name), rule)
-
-
-def _lists_of(place: str, entry: StrictTable) -> Iterator[tuple[str, list[str]]]:
-    """Yield each list of a table, with its place."""
-    for key, value in entry:
-        if isinstance(value, StrictTable):
-            yield from _lists_of(f"{place}, {key}", value)
-        elif isinstance(value, list):
-            yield f"{place}, {key}", value

@@ -1,18 +1,16 @@
-"""Find likely mistakes in a policy: rules, approvers and owners without any effect. Pure.
+"""Find likely mistakes in a policy: rules that never decide or nobody can approve, envs and owners that do not fit. Pure.
 
 The doctor adds the checks that need Slack, such as who is in a group.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.policy.conditions import CONDITIONS, any_case
-from bot.policy.decide import deciding_rule, named_envs, owner_of
+from bot.policy.conditions import CONDITIONS
+from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
-from bot.policy.globs import covers, is_glob
+from bot.policy.globs import covers
 from bot.policy.kinds import ANYONE, Effect, Policy, Rule
-from bot.policy.trials import Result
 
 
 def only_denies(policy: Policy) -> Finding | None:
@@ -26,7 +24,7 @@ def only_denies(policy: Policy) -> Finding | None:
 
 
 def reach(policy: Policy) -> Iterator[Finding]:
-    """Yield rules that never decide, and people that are redundant next to “*”."""
+    """Yield rules that never decide."""
     nobody = only_denies(policy)
     if nobody:
         yield nobody
@@ -34,10 +32,6 @@ def reach(policy: Policy) -> Iterator[Finding]:
         if nobody is None or rule.effect is Effect.DENY:
             fix = "Move the narrower rule up, or take it out."
             yield warning("policy-reach", _behind(rule, wider), fix)
-    for rule in policy.rules:
-        if ANYONE in rule.users and len(rule.users) + len(rule.groups) > 1:
-            why = f"{_named(rule)} is for everyone: “*” makes the others whom it names mean nothing"
-            yield warning("policy-reach", why, "Take out “*”, or the others.")
 
 
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
@@ -59,23 +53,14 @@ def _always_first(earlier: Rule, rule: Rule) -> bool:
 def approval(
     rule: Rule, able: frozenset[str] | None, asking: frozenset[str] | None
 ) -> Iterator[Finding]:
-    """Yield a finding if the only possible requester is among the approvers; None stands for everybody."""
-    if rule.self_approval or not able or asking is None or len(asking) != 1:
-        return
-    if able == asking:
+    """Yield a finding if the only approver is the only possible requester; None stands for everybody."""
+    if not rule.self_approval and able is not None and len(able) == 1 and able == asking:
         why = (
             f"nobody can approve what {_named(rule)} asks for: "
             "its only approver is the only one who may ask"
         )
         fix = "Name another approver, or set self_approval = true."
         yield wrong("policy-approvers", why, fix)
-    elif asking <= rule.approvers.users:
-        (only,) = asking
-        why = (
-            f"{only} can never approve what {_named(rule)} asks for: "
-            "nobody else may ask, and self_approval is not set"
-        )
-        yield warning("policy-approvers", why, "Take them out, or set self_approval = true.")
 
 
 def approvals(policy: Policy) -> Iterator[Finding]:
@@ -99,46 +84,11 @@ def owners(policy: Policy) -> Iterator[Finding]:
 
 
 def ownerless(policy: Policy) -> list[str]:
-    """Return the envs named in full that have no owner."""
+    """Return the envs named in full that have no owner.
+
+    Patterns are not judged, since they may match envs with and without one: the answer to a request says which it is.
+    """
     return [env for env in named_envs(policy) if owner_of(policy, env) is None]
-
-
-def unowned(policy: Policy) -> Iterator[Finding]:
-    """Yield the rules whose globs allow envs without an owner."""
-    if policy.default_owner:
-        return
-    owned = [env for owner in policy.owners for env in owner.envs]
-    for rule in policy.rules:
-        globs = filter(is_glob, dict.fromkeys(rule.envs))
-        lost = [glob for glob in globs if all(_disjoint(rule, glob, env) for env in owned)]
-        if lost and rule.effect is not Effect.DENY:
-            what = f"{', '.join(lost)}, which {_named(rule)} lets people share"
-            why = f"no [[owner]] has {what}, and WECHAT_AUTHORIZER_APPID is not set here"
-            fix = "Add them to an [[owner]], or see that it is set where the bot runs."
-            yield warning("policy-owners", why, fix)
-
-
-def untested(policy: Policy, results: Sequence[Result]) -> list[Rule]:
-    """Return the rules that permit something and decide none of the tests."""
-    deciding = [deciding_rule(result.decision) for result in results]
-    return [
-        rule for rule in policy.rules if rule.effect is not Effect.DENY and rule not in deciding
-    ]
-
-
-def _disjoint(rule: Rule, glob: str, owned: str) -> bool:
-    """Return whether no env can match both globs, judging by their literal beginnings and ends."""
-    one, other = (glob.lower(), owned.lower()) if any_case(rule) else (glob, owned)
-    (head, tail), (its_head, its_tail) = _ends(one), _ends(other)
-    heads = head.startswith(its_head) or its_head.startswith(head)
-    tails = tail.endswith(its_tail) or its_tail.endswith(tail)
-    return not (heads and tails)
-
-
-def _ends(glob: str) -> tuple[str, str]:
-    """Return the literal beginning and end of a glob."""
-    pieces = re.split(r"[*?\[\]]", glob)
-    return pieces[0], pieces[-1]
 
 
 def _any(globs: Sequence[str], glob: str) -> bool:

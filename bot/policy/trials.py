@@ -41,13 +41,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A valid policy, the results of its tests, and a sentence for each that failed.
-
-    `duplicates` has a sentence for each duplicate in a list of the file, whose content is `text`.
-    """
+    """A valid policy, the results of its tests, a sentence for each that failed, and the content of its file."""
 
     policy: Policy
     results: tuple[Result, ...] = ()
     failed: tuple[Problem, ...] = ()
-    duplicates: tuple[Problem, ...] = ()
     text: str | None = field(default=None, repr=False)

@@ -130,22 +130,12 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
         f"❌ policy-tests: test 1: U0ANN with {A} and live-1 should get “allow” but gets “deny” (no live)\n"
         "   → Put the rules or the test right.\n"
     ) in out
-    assert "⚠️ policy-tests: no test reaches “ops”, “core”, “tests”\n   → Add a [[test]]" in out
 
 
 SUSPICIOUS = {
     "a rule that never decides": (
         ALLOW + ALLOW,
         "⚠️ policy-reach: “rule 2” never decides: “rule 1”, which comes first, always does",
-    ),
-    "a repeated entry": (
-        '[[rule]]\nname = "twice"\nusers = ["U0ANN", "U0BOB", "U0ANN"]\neffect = "allow"\n',
-        "⚠️ policy-file: rule 1 (“twice”), users: “U0ANN” stands there more than once",
-    ),
-    "a repeated approver": (
-        ALLOW.replace("allow", "approve")
-        + 'name = "x"\napprovers = { users = ["U0BOB", "U0BOB"], channel = "C0X" }\n',
-        "⚠️ policy-file: rule 1 (“x”), approvers, users: “U0BOB” stands there more than once",
     ),
     "a rule that nobody can approve": (
         ALLOW.replace("allow", "approve")
@@ -156,9 +146,9 @@ SUSPICIOUS = {
         ALLOW + 'envs = ["lost-1"]\n',
         "⚠️ policy-owners: no [[owner]] has lost-1, and WECHAT_AUTHORIZER_APPID is not set here",
     ),
-    "a pattern of envs without a known owner": (
-        ALLOW + 'envs = ["prod-*", "test-*"]\n' + f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n',
-        "⚠️ policy-owners: no [[owner]] has test-*, which “rule 1” lets people share, and WECHAT",
+    "patterns only, and no owner": (
+        ALLOW,
+        "⚠️ policy-owners: no [[owner]] has any env, and WECHAT_AUTHORIZER_APPID is not set here",
     ),
     "no env at all": (ALLOW.replace("allow", "deny"), "✅ policy-owners: no rule needs one"),
 }
@@ -428,7 +418,7 @@ def test_json_has_the_findings(run: Run) -> None:
     assert all(list(finding) == ["name", "level", "found", "fix"] for finding in found)
     assert {(finding["name"], finding["level"]) for finding in found} == {
         *((f"policy-{name}", "ok") for name in ("file", "approvers")),
-        *((f"policy-{name}", "warning") for name in ("reach", "tests", "owners")),
+        *((f"policy-{name}", "warning") for name in ("reach", "owners")),
     }
 
 
@@ -455,11 +445,6 @@ ASKED = f"test 1: U0ANN with {A} and a-1"
             f'{HOUSE}{TEST}"deny"',
             f"{ASKED} should get “deny” but gets “allow” (Dr. House team)",
             "Put the rules or the test right.",
-        ),
-        (
-            HOUSE.replace('"a-*"', '"a-*", "a-*"'),
-            "rule 1 (“Dr. House team”), envs: “a-*” stands there more than once",
-            "Once is enough.",
         ),
         (
             f"{HOUSE}self_approval = true",
@@ -527,6 +512,6 @@ def test_control_characters_in_the_file_do_not_reach_the_terminal(
     run: Run, asked: dict[str, str]
 ) -> None:
     name = r'name = "x\u001b[2K\u202ey\u200b"'
-    _, out, _ = run(f"{ALLOW}{name}\n", {"WECHAT_AUTHORIZER_APPID": OWNER}, **asked)
+    _, out, _ = run(f"{ALLOW}{name}\n{ALLOW}", {"WECHAT_AUTHORIZER_APPID": OWNER}, **asked)
     assert r"“x\x1b[2K\u202ey\u200b”" in out
     assert all(line.replace("\ufe0f", "").isprintable() for line in out.splitlines())

@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.policy.file import read_and_test
 from bot.policy.kinds import Approvers, Effect, Operators, Owner, Policy, Rule
 from tests.policy.reading import read_policy
 
@@ -89,6 +88,12 @@ def test_rules_without_a_name_are_called_by_their_number() -> None:
 def test_a_star_means_every_user() -> None:
     text = '[[rule]]\nusers = ["*"]\neffect = "allow"\n'
     assert policy(text).rules[0].users == frozenset({"*"})
+
+
+def test_what_is_listed_twice_counts_once() -> None:
+    text = 'operators = { users = ["U0ANN", "U0ANN"] }\n' + RULE + 'channels = ["C1X", "C1X"]\n'
+    assert policy(text).operators.users == frozenset({"U0ANN"})
+    assert policy(text).rules[0].channels == frozenset({"C1X"})
 
 
 def test_a_denial_need_not_name_anybody() -> None:
@@ -517,11 +522,3 @@ def test_operators_are_keys_above_the_tables() -> None:
 )
 def test_mistakes_in_the_operators_are_reported(operators: str, problem: str) -> None:
     assert read_policy(f"operators = {operators}\n{RULE}", None) == [problem]
-
-
-def test_an_operator_who_is_named_twice_is_reported() -> None:
-    read = read_and_test(f'operators = {{ users = ["U0ANN", "U0ANN"] }}\n{RULE}', None)
-    assert not isinstance(read, list)
-    assert [str(duplicate) for duplicate in read.duplicates] == [
-        "operators, users: “U0ANN” stands there more than once. Once is enough."
-    ]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bot.domain.finding import Finding, Level, ok
 from bot.ops.output import printable
-from bot.policy.kinds import Operators, Policy
-from bot.policy.lint import ownerless, owners, unowned
+from bot.policy.kinds import Effect, Operators, Policy
+from bot.policy.lint import ownerless, owners
 
 SET_THE_CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
 
@@ -23,13 +23,14 @@ _MARKS: Mapping[Level, str] = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
 
 def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
     """Yield the findings about owners and their envs; `lost` returns the one about envs without an owner."""
-    found, without = [*owners(policy), *unowned(policy)], ownerless(policy)
+    found, without, known = [*owners(policy)], ownerless(policy), policy.all_owners
     yield from found
     if without:
         yield lost(listed(without))
+    elif not known and any(rule.effect is not Effect.DENY for rule in policy.rules):
+        yield lost("any env")
     elif not found:
-        known = listed(list(policy.all_owners))
-        every = f"{known}; every env that rules name has an owner"
+        every = f"{listed([*known])}; every env that rules name has an owner"
         yield ok("policy-owners", every if known else "no rule needs one")
 
 
