@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.app.running import running
 from bot.playground.loopback import Json
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
-from bot.playground.slack.surfaces import View, ViewChange
+from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import Change
 from bot.playground.slack.workspace import Where
 from bot.playground.wechat.server import LocalWeChat
@@ -87,7 +87,6 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.slack.on_change = self._saw
-        self.slack.on_view = self._saw_view
 
     @asynccontextmanager
     async def bot(self, rules: str) -> AsyncIterator[None]:
@@ -220,19 +219,9 @@ class Rig:
             for user in channel.members:
                 self.heard[user].append(message.text)
 
-    def _saw_view(self, view: View, change: ViewChange) -> None:
-        if change == "updated" and view.kind == "modal" and not view.body.get("submit"):
-            self.heard[view.user].append(words_of(view))
-
     async def _told(self, user: str, before: int) -> str:
         await self.slack.until(lambda _: len(self.heard[user]) > before)
         return self.heard[user][before]
-
-
-def words_of(view: View) -> str:
-    """Return the text of a view's sections."""
-    said = [block.get("text") for block in view.blocks if block["type"] == "section"]
-    return "\n".join(str(text["text"]) for text in said if isinstance(text, dict))
 
 
 def has_button(message: PostedMessage, button: str) -> bool:

@@ -146,7 +146,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
     comment: Block = {"type": "plain_text_input", "multiline": True, "max_length": _COMMENT_LIMIT}
     field = _field(COMMENT, words("Comment for the requester"), comment, optional=True)
     blocks = [*told.blocks, field, *message(*all_appids(words, request)).blocks]
-    title = _title(words, act)
+    title = words("Approve") if act is Act.APPROVE else words("Reject")
     return _modal(title, words("Back"), blocks) | {
         "callback_id": act.value,
         "submit": plain(title),
@@ -154,18 +154,9 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
     }
 
 
-def refusal(words: Words, act: Act, why: Message) -> Block:
-    """Replace the modal of a person who may not decide; `why` is the reason."""
-    return _modal(_title(words, act), words("Back"), why.blocks)
-
-
 def trouble(words: Words, reference: str) -> Block:
     """Replace a modal after the bot failed unexpectedly; operators find `reference` in the log."""
     return _modal(words("Share an env"), words("Back"), broken(words, reference).blocks)
-
-
-def _title(words: Words, act: Act) -> str:
-    return words("Approve") if act is Act.APPROVE else words("Reject")
 
 
 def _modal(title: str, close: str, blocks: list[Block]) -> Block:

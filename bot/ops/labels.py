@@ -30,7 +30,7 @@ MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))
 METHODS: Final = (
     *("apps.connections.open", "auth.test", "users.info", "usergroups.list"),
     *("chat.delete", "chat.postEphemeral", "chat.postMessage", "chat.update"),
-    *("views.open", "views.publish", "views.update"),
+    *("views.open", "views.publish"),
     RESPONSE_URL,
     *("conversations.history", "conversations.info", "conversations.open", "conversations.replies"),
 )

@@ -7,15 +7,14 @@ from functools import partial
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.click import Act, Click
-from bot.messages import Message
-from bot.messages.blocks import Block, value_of
+from bot.messages.blocks import value_of
 from bot.messages.clicks import NothingDone, refused
-from bot.messages.modals import decision, refusal
+from bot.messages.modals import decision
 from bot.runtime.cache import REDELIVERED, Recent
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
-from bot.slack.api import Answered, Refused, Result, SlackApi
-from bot.slack.payloads import Body, click_of, decision_of, text_if_any, without_buttons
+from bot.slack.api import Answered, SlackApi
+from bot.slack.payloads import Body, click_of, decision_of, without_buttons
 from bot.slack.private import PrivateReplies
 from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler
@@ -85,31 +84,18 @@ class ClickListeners:
             await self._api.write("chat.update", _PATIENCE, **without)
 
     async def _open(self, act: Act, click: Click, body: Body) -> None:
-        """Open the modal, and only then check whether this person may decide.
+        """Open the modal; whether this person may decide is checked when they submit it.
 
         The trigger is valid for three seconds, which that check may exceed.
         """
-        modal = await self._handler.decision_modal(click)
-        words, entry = modal.words, modal.found
-        if isinstance(entry, Reply):
-            await self._reply(click, entry, body)
+        words, found = await self._handler.to_decide(click)
+        if isinstance(found, Reply):
+            await self._reply(click, found, body)
             return
         metadata = value_of(click.request_id, click.message)
-        view = decision(words, entry.request, act, metadata)
+        view = decision(words, found.request, act, metadata)
         opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
-        if no := await self._handler.why_refused(click, modal, entry):
-            await self._refuse(click, opened, refusal(words, act, no), no)
-        elif not isinstance(opened, Answered):
             not_opened = refused(words, NothingDone.NOT_OPENED)
             await self._private.send(click, not_opened, about=click.request_id)
-
-    async def _refuse(self, click: Click, opened: Result, view: Block, no: Message) -> None:
-        """Show the refusal in the modal, or privately if that fails; nowhere if they have closed or submitted it."""
-        replaced: Result = opened
-        if isinstance(opened, Answered):
-            view_id = text_if_any(opened.data, "view", "id")
-            replaced = await self._api.write("views.update", _PATIENCE, view_id=view_id, view=view)
-        if not isinstance(replaced, Answered) and replaced != Refused("not_found"):
-            await self._private.send(click, no, about=click.request_id)

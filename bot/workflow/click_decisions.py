@@ -79,16 +79,6 @@ def _end(by: str, ground: Ground, message: Message) -> ApplyMove:
     return ApplyMove(move, message, replaces=True)
 
 
-def may_not_decide(context: ClickContext) -> ClickStep | None:
-    """Return the refusal for somebody who opens the modal and may not decide; None if they may."""
-    reviewed = review(context.policy, context.entry.request, context.requester)
-    if no := _refused(context, reviewed):
-        return no
-    # Nobody can approve or reject all of it.
-    several = reviewed.ground is Ground.SEVERAL_RULES
-    return _deny(context, Ground.SEVERAL_RULES) if several else None
-
-
 def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     """Apply an approver's decision: the request goes on, or ends as rejected or denied."""
     words, entry, click = context.words, context.entry, context.click

@@ -5,7 +5,7 @@ A click is trusted for the user's id only; their standing and groups are read ag
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, assert_never
 
 from bot.domain.click import Act, Click
@@ -13,11 +13,9 @@ from bot.domain.outcome import Expired, Failed, Finished, Skipped, Unknown
 from bot.domain.request import State
 from bot.ledger import Entry, LedgerDownError
 from bot.ledger.events import facts_of
-from bot.messages import Message
 from bot.messages import clicks as say
 from bot.messages.words import Words
-from bot.policy.kinds import Person, Policy, Unreadable
-from bot.workflow.click_decisions import may_not_decide, step_of
+from bot.workflow.click_decisions import step_of
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
@@ -40,19 +38,6 @@ _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionModal:
-    """The content of an approver's modal: the request to decide, or the reply if there is nothing to decide.
-
-    `clicker` is None if Slack did not answer in time who clicked.
-    """
-
-    policy: Policy
-    clicker: Person | Unreadable | None
-    words: Words
-    found: Entry | Reply
-
-
 class ClickHandler:
     """Handles clicks and the modals of decisions."""
 
@@ -63,7 +48,6 @@ class ClickHandler:
 
     async def answer(self, act: Act, click: Click) -> Reply:
         """Handle a click, and return the reply to the user who clicked."""
-        policy = self._ports.in_force.policy
         try:
             entry = await self._find(click)
             if entry is None:
@@ -72,33 +56,24 @@ class ClickHandler:
             own = click.user_id == entry.request.origin.user_id
             # Cancelling one's own request needs no permission, so the cached groups will do.
             fresh = not (act is Act.CANCEL and own)
-            context = await self._read_context(policy, click, entry, fresh=fresh)
+            context = await self._read_context(click, entry, fresh=fresh)
             return await self._carry_out(context, step_of(act, replace(context, failed=failed)))
         except LedgerDownError as error:
             return _ledger_down(await self._words(click), click, error)
 
-    async def decision_modal(self, click: Click) -> DecisionModal:
-        """Return the content of an approver's modal; permissions are checked later, as that may outlast the trigger."""
-        policy, people = self._ports.in_force.policy, self._ports.people
-        clicker = await person_in_time(people, click.team_id, click.user_id, policy.groups)
+    async def to_decide(self, click: Click) -> tuple[Words, Entry | Reply]:
+        """Return the entry that an approver's modal is about, or the reply if there is nothing to decide.
+
+        Permissions are checked when the modal is submitted, as that may outlast the trigger.
+        """
+        clicker = await person_in_time(
+            self._ports.people, click.team_id, click.user_id, frozenset()
+        )
         words = self._ports.languages.to(clicker)
         try:
-            found = _to_decide(words, click, await self._find(click))
+            return words, _to_decide(words, click, await self._find(click))
         except LedgerDownError as error:
-            found = _ledger_down(words, click, error)
-        return DecisionModal(policy, clicker, words, found)
-
-    async def why_refused(self, click: Click, modal: DecisionModal, entry: Entry) -> Message | None:
-        """Return why the user who clicked may not decide, verified with fresh data; None if they may by cached data."""
-        context = await self._read_context(modal.policy, click, entry, modal.clicker)
-        if may_not_decide(context) is None:
-            return None
-        context = await self._read_context(modal.policy, click, entry, fresh=True)
-        step = may_not_decide(context)
-        try:
-            return (await self._carry_out(context, step)).message if step else None
-        except LedgerDownError as error:
-            return _ledger_down(context.words, click, error).message
+            return words, _ledger_down(words, click, error)
 
     async def _find(self, click: Click) -> Entry | None:
         """Return the entry of a button's request; None if unknown, or from another workspace.
@@ -121,24 +96,14 @@ class ClickHandler:
             item.request.appid for item in items if isinstance(item.outcome, Failed | Unknown)
         )
 
-    async def _read_context(
-        self,
-        policy: Policy,
-        click: Click,
-        entry: Entry,
-        clicker: Person | Unreadable | None = None,
-        *,
-        fresh: bool = False,
-    ) -> ClickContext:
-        """Return the context of a click; reads the people not given, and with `fresh` bypasses the cache."""
-        asked_by = entry.request.origin.user_id
-        known = {click.user_id: clicker} if clicker else {}
-        unknown = [each for each in dict.fromkeys((click.user_id, asked_by)) if each not in known]
-        read = self._ports.people.several
-        known |= await read(click.team_id, unknown, policy.groups, fresh=fresh)
-        clicker = known[click.user_id]
+    async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
+        """Return the context of a click, with the people read; `fresh` bypasses the cache."""
+        policy, asked_by = self._ports.in_force.policy, entry.request.origin.user_id
+        read, both = self._ports.people.several, [*dict.fromkeys((click.user_id, asked_by))]
+        people = await read(click.team_id, both, policy.groups, fresh=fresh)
+        clicker = people[click.user_id]
         words = self._ports.languages.to(clicker)
-        return ClickContext(click, entry, policy, words, clicker, known[asked_by])
+        return ClickContext(click, entry, policy, words, clicker, people[asked_by])
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:

@@ -20,7 +20,7 @@ from bot.messages.decisions import confirmation, sent_to_approvers, waiting
 from bot.messages.history import Line, history, shared_before, under_way
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
-from bot.messages.modals import decision, form, refusal, trouble
+from bot.messages.modals import decision, form, trouble
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.people import help_, whoami
 from bot.messages.request import replies
@@ -112,10 +112,6 @@ def _views(words: Words) -> Iterator[tuple[str, Block]]:
     yield "app-home", view(page)
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
-    yield (
-        "refusal",
-        refusal(words, Act.APPROVE, clicks.refused(words, clicks.NothingDone.OWN_REQUEST)),
-    )
     yield "trouble", trouble(words, "5f2c1e7a")
 
 

@@ -18,7 +18,7 @@ from bot.playground.slack.refusals import (
     text_argument,
     token_kind,
 )
-from bot.playground.slack.views import open_view, publish_view, update_view, view_errors
+from bot.playground.slack.views import open_view, publish_view, view_errors
 from bot.playground.slack.workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
@@ -165,7 +165,6 @@ METHODS: Mapping[str, Method] = {
     "users.info": Method(users_info, "users:read", "include_locale user", _TIER_4),
     "views.open": Method(open_view, None, "trigger_id view", _TIER_4),
     "views.publish": Method(publish_view, None, "user_id view", _TIER_4),
-    "views.update": Method(update_view, None, "view view_id", _TIER_4),
 }
 """The methods by name, each with the arguments that the bot sends.
 

@@ -93,15 +93,6 @@ def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"view": shown(workspace, workspace.surfaces.open(user, body))}
 
 
-def update_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Update an open view."""
-    view = workspace.surfaces.find(text_argument(args, "view_id", required=True))
-    if view is None:
-        raise RefusedError("not_found")
-    body = completed(args.get("view"), view.kind)
-    return {"view": shown(workspace, workspace.surfaces.update(view, body))}
-
-
 def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Show a view in a person's App Home."""
     user = text_argument(args, "user_id", required=True)

@@ -58,6 +58,20 @@ async def test_a_form_can_be_replaced_by_another(slack: LocalSlack, app: App, fo
     assert slack.violations == []
 
 
+async def test_a_form_that_replaces_another_keeps_typed_values_if_the_ids_stay(
+    slack: LocalSlack, app: App, form: View
+) -> None:
+    again = modal(
+        asks("appid", line("appid")), asks("how", line("other"), optional=True), callback_id="again"
+    )
+    app.acks("form", response_action="update", view=again)
+    app.acks("again")
+    await slack.submit(WHO, form, {"appid": "wx1", "how": ["Dry"]})
+    await slack.submit(WHO, slack.views(WHO)[0])
+    values = app.bodies[-1]["view"]["state"]["values"]
+    assert (values["appid"]["appid"]["value"], values["how"]["other"]["value"]) == ("wx1", None)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
