@@ -1,7 +1,9 @@
 """A click on one of the bot's buttons: who, where, and on which request; the closed set of buttons."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+
+from bot.domain.request import Origin
 
 
 class Act(Enum):
@@ -18,21 +20,19 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """One click; the user is known by (team_id, user_id) alone.
+    """One click; its origin has the thread of the clicked message, and no channel on the App Home.
 
     `message` is the reference of the clicked message, in the format of an entry's `place` and `asked`; None for an
-    ephemeral message. `active_thread` is the thread that it is in. `reason` comes from the button's value, `comment` from
-    the modal that the button opened.
+    ephemeral message. `reason` comes from the button's value, `comment` from the modal that the button opened.
     """
 
-    team_id: str
-    user_id: str
-    channel_id: str
-    channel_name: str
-    trigger_id: str
+    origin: Origin
     request_id: str
-    response_url: str = field(default="", repr=False)
-    active_thread: str = ""
     message: str | None = None
     reason: str | None = None
     comment: str | None = None
+
+    @property
+    def user_id(self) -> str:
+        """The user who clicked."""
+        return self.origin.user_id

@@ -8,7 +8,7 @@ from bot.domain.language import Language
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asked, where, and how to answer there.
+    """Who asked or clicked, where, and how to answer there; the user is known by (team_id, user_id) alone.
 
     `thread_ts` is the thread in which a shortcut or a button was used; a command has none. `active_thread` is the same
     thread if it has replies, since Slack shows ephemeral messages in no other; the ledger does not store it.

@@ -63,9 +63,9 @@ class ClickListeners:
         async def listener(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = read(body)
-            if self._recent.add(click.trigger_id):
+            if self._recent.add(click.origin.trigger_id):
                 with log_request(click.request_id):  # inherited by the task
-                    self._start(self._private.attempt(click, partial(work, click, body)))
+                    self._start(self._private.attempt(click.origin, partial(work, click, body)))
 
         return listener
 
@@ -77,9 +77,9 @@ class ClickListeners:
         alone = reply.spent and click.message is None
         replaces = reply.replaces or alone
         about = click.request_id
-        await self._private.send(click, reply.message, replaces=replaces, about=about)
-        if not click.channel_id:
-            self._on_home_click(click.team_id, click.user_id)
+        await self._private.send(click.origin, reply.message, replaces=replaces, about=about)
+        if not click.origin.channel_id:
+            self._on_home_click(click.origin.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
             await self._api.write("chat.update", _PATIENCE, **without)
 
@@ -94,8 +94,9 @@ class ClickListeners:
             return
         metadata = value_of(click.request_id, click.message)
         view = decision(words, found.request, act, metadata)
-        opened = await self._api.write("views.open", 0.0, trigger_id=click.trigger_id, view=view)
+        trigger_id = click.origin.trigger_id
+        opened = await self._api.write("views.open", 0.0, trigger_id=trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
             not_opened = refused(words, NothingDone.NOT_OPENED)
-            await self._private.send(click, not_opened, about=click.request_id)
+            await self._private.send(click.origin, not_opened, about=click.request_id)

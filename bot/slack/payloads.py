@@ -1,7 +1,7 @@
 """Read Slack's payloads: their texts, origin and click; and the references of messages. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.command.tokenizer import visible
@@ -62,17 +62,23 @@ def command_origin(body: Body) -> Origin:
 
 def shortcut_origin(body: Body) -> Origin:
     """Return the origin of a shortcut: the message's thread, or for a global shortcut a direct message."""
-    user = text_at(body, "user", "id")
+    channel = text_if_any(body, "channel", "id") or text_at(body, "user", "id")
     active = text_if_any(body, "message", "thread_ts")
+    origin = _origin(body, text_at(body, "trigger_id"), channel, active)
+    return replace(origin, thread_ts=active or text_if_any(body, "message", "ts"))
+
+
+def _origin(body: Body, trigger_id: str, channel_id: str, thread_ts: str) -> Origin:
+    """Return the origin of anything but a command; the thread has replies, or is empty."""
     return Origin(
         team_id=team_of(body),
-        user_id=user,
-        channel_id=text_if_any(body, "channel", "id") or user,
+        user_id=text_at(body, "user", "id"),
+        channel_id=channel_id,
         channel_name=text_if_any(body, "channel", "name"),
-        trigger_id=text_at(body, "trigger_id"),
+        trigger_id=trigger_id,
         response_url=text_if_any(body, "response_url"),
-        thread_ts=active or text_if_any(body, "message", "ts"),
-        active_thread=active,
+        thread_ts=thread_ts,
+        active_thread=thread_ts,
     )
 
 
@@ -84,36 +90,20 @@ def click_of(body: Body) -> Click:
     ts = "" if ephemeral else text_if_any(body, "message", "ts")
     # Slack returns a message's texts escaped (bolt-python, issue 513); whether also a button's value is not documented.
     request_id, reason = read_value(as_typed(text_if_any(body["actions"][0], "value")))
-    return Click(
-        team_id=team_of(body),
-        user_id=text_at(body, "user", "id"),
-        channel_id=channel_id,
-        channel_name=text_if_any(body, "channel", "name"),
-        trigger_id=text_at(body, "trigger_id"),
-        request_id=request_id,
-        response_url=text_if_any(body, "response_url"),
-        active_thread=root,
-        message=ref_of(Posted(channel_id, ts, root)) if ts else None,
-        reason=reason,
-    )
+    origin = _origin(body, text_at(body, "trigger_id"), channel_id, root)
+    message = ref_of(Posted(channel_id, ts, root)) if ts else None
+    return Click(origin, request_id, message, reason)
 
 
 def decision_of(body: Body) -> Click:
     """Read the view_submission of a decision's modal, as a click on the message with the button."""
     request_id, message = read_value(text_at(body, "view", "private_metadata"))
-    at = next(iter(read_ref(message)), None)
+    at = next(iter(read_ref(message)), Posted("", ""))
     held = (body["view"]["state"]["values"].get(COMMENT) or {}).get(COMMENT) or {}
-    return Click(
-        team_id=team_of(body),
-        user_id=text_at(body, "user", "id"),
-        channel_id=at.channel if at else "",
-        channel_name="",
-        trigger_id=f"{body['view']['id']} {body['view'].get('hash', '')}",
-        request_id=request_id,
-        active_thread=at.root if at else "",
-        message=message,
-        comment=visible(held.get("value") or "").strip() or None,
-    )
+    comment = visible(held.get("value") or "").strip() or None
+    trigger_id = f"{body['view']['id']} {body['view'].get('hash', '')}"
+    origin = _origin(body, trigger_id, at.channel, at.root)
+    return Click(origin, request_id, message, comment=comment)
 
 
 def without_buttons(body: Body) -> dict[str, object] | None:

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from bot.domain.batch import Pause
-from bot.domain.click import Click
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Origin, Request
 from bot.messages import Message
@@ -53,10 +52,6 @@ _REPLY_PATIENCE = 30.0  # seconds that a reply to a click may wait for rate limi
 _PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
 
 _log = logging.getLogger(__name__)
-
-
-Addressee = Origin | Click
-"""The person to tell, and where they acted; a user id as the channel means their conversation with the bot."""
 
 
 class PrivatePlace:
@@ -165,7 +160,7 @@ class PrivateReplies:
         self._words = words
         self._newest: dict[tuple[str, object], Message] = {}
 
-    async def attempt(self, whom: Addressee, work: Callable[[], Awaitable[None]]) -> None:
+    async def attempt(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
         """Do what somebody asked for after the ack, and tell them if that fails unexpectedly."""
         try:
             await work()
@@ -173,7 +168,7 @@ class PrivateReplies:
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 
     async def send(
-        self, whom: Addressee, message: Message, *, replaces: bool = False, about: str = ""
+        self, whom: Origin, message: Message, *, replaces: bool = False, about: str = ""
     ) -> None:
         """Send a message in the first way that works, with retries while Slack is away.
 
@@ -206,9 +201,9 @@ class PrivateReplies:
         )
 
     def _ways(
-        self, whom: Addressee, message: Message, *, replaces: bool
+        self, whom: Origin, message: Message, *, replaces: bool
     ) -> Iterator[Callable[[], Awaitable[Result]]]:
-        """Yield the ways to send a message, the best first."""
+        """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
             body = as_response(message) | {"replace_original": replaces}

@@ -6,7 +6,7 @@ from typing import assert_never
 from bot.command.grammar import Share
 from bot.domain.click import Act, Click
 from bot.domain.outcome import Cancelled, Denied, Ground, Outcome, Rejected, retry_may_help
-from bot.domain.request import BEGUN, Origin, Retry, State
+from bot.domain.request import BEGUN, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
@@ -56,7 +56,7 @@ def _confirm(context: ClickContext) -> ClickStep:
         return late(words, context.click, context.entry)
     if isinstance(context.clicker, Unreadable):
         return context.cannot_tell(context.clicker)
-    by, url = context.click.user_id, context.click.response_url
+    by, url = context.click.user_id, context.click.origin.response_url
     reviewed = review(policy, request, context.requester)
     ask, decision = reviewed.counts
     if isinstance(decision, Deny):
@@ -172,7 +172,7 @@ def _cancel(context: ClickContext) -> ClickStep:
 
 def _retry(context: ClickContext) -> ClickStep:
     """Retry what failed, on the requester's behalf; a request can be retried once."""
-    entry, click = context.entry, context.click
+    entry, click = context.entry, context.click.origin
     request = entry.request
     if entry.outcome is None or not retry_may_help(entry.outcome):
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
@@ -188,7 +188,7 @@ def _retry(context: ClickContext) -> ClickStep:
         origin,
         trigger_id=click.trigger_id,
         response_url=click.response_url if context.own else "",
-        thread_ts=click.active_thread if here else origin.thread_ts,
+        thread_ts=click.thread_ts if here else origin.thread_ts,
     )
     share = Share(context.failed, request.env, request.reason, again=request.again)
     return Resubmit(clicked, share, context.requester, Retry(request.id, click.user_id))
@@ -201,14 +201,4 @@ def _share_again(context: ClickContext) -> ClickStep:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     reason = click.reason or (request.reason if context.own else None)
     share = Share((request.appid,), request.env, reason, again=True)
-    origin = Origin(
-        click.team_id,
-        click.user_id,
-        click.channel_id,
-        click.channel_name,
-        click.trigger_id,
-        click.response_url,
-        thread_ts=click.active_thread,
-        active_thread=click.active_thread,
-    )
-    return Resubmit(origin, share, context.clicker, replaces=True)
+    return Resubmit(click.origin, share, context.clicker, replaces=True)

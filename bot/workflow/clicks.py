@@ -66,9 +66,8 @@ class ClickHandler:
 
         Permissions are checked when the modal is submitted, as that may outlast the trigger.
         """
-        clicker = await person_in_time(
-            self._ports.people, click.team_id, click.user_id, frozenset()
-        )
+        people, team_id = self._ports.people, click.origin.team_id
+        clicker = await person_in_time(people, team_id, click.user_id, frozenset())
         words = self._ports.languages.to(clicker)
         try:
             return words, _to_decide(words, click, await self._find(click))
@@ -81,7 +80,7 @@ class ClickHandler:
         A request whose time is over counts as expired, even if that is not recorded yet.
         """
         entry = await self._ledger.clicks.find(click.request_id)
-        if entry is None or entry.request.origin.team_id != click.team_id:
+        if entry is None or entry.request.origin.team_id != click.origin.team_id:
             return None
         if entry.state not in _WAITED_FOR or not entry.overdue:
             return entry
@@ -100,7 +99,7 @@ class ClickHandler:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
         policy, asked_by = self._ports.in_force.policy, entry.request.origin.user_id
         read, both = self._ports.people.several, [*dict.fromkeys((click.user_id, asked_by))]
-        people = await read(click.team_id, both, policy.groups, fresh=fresh)
+        people = await read(click.origin.team_id, both, policy.groups, fresh=fresh)
         clicker = people[click.user_id]
         words = self._ports.languages.to(clicker)
         return ClickContext(click, entry, policy, words, clicker, people[asked_by])
@@ -163,13 +162,13 @@ class ClickHandler:
     async def _note_refused(self, context: ClickContext) -> None:
         """Record that somebody tried to decide who is no approver."""
         request, click = context.entry.request, context.click
-        facts = facts_of(request) | {"user": click.user_id, "channel": click.channel_id}
+        facts = facts_of(request) | {"user": click.user_id, "channel": click.origin.channel_id}
         await self._intake.note("not an approver", request.origin, facts, within(PATIENCE))
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""
-        people, groups = self._ports.people, self._ports.in_force.policy.groups
-        return self._ports.languages.to(await people.person(click.team_id, click.user_id, groups))
+        read, team_id = self._ports.people.person, click.origin.team_id
+        return self._ports.languages.to(await read(team_id, click.user_id, frozenset()))
 
 
 def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.click import Click
 from bot.slack.payloads import Posted, click_of, decision_of, read_ref, ref_of
 
 # Places of messages, as stored in the ledger.
@@ -29,6 +30,11 @@ def test_a_text_that_is_no_place_is_read_as_none(ref: str | None) -> None:
 
 
 # Clicks.
+
+
+def fact(click: Click, name: str) -> object:
+    """Return a field of a click or of its origin."""
+    return getattr(click if hasattr(click, name) else click.origin, name)
 
 
 BODY: dict[str, Any] = {
@@ -118,8 +124,8 @@ def test_a_click_is_read_wherever_the_button_is(
     changes: dict[str, Any], read: dict[str, str | None]
 ) -> None:
     click = click_of({**BODY, **changes})
-    assert {name: getattr(click, name) for name in read} == read
-    assert (click.user_id, click.trigger_id) == ("U1", "1.2.x")
+    assert {name: fact(click, name) for name in read} == read
+    assert (click.origin.user_id, click.origin.trigger_id) == ("U1", "1.2.x")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +143,6 @@ def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
     values = {"comment": {"comment": {"value": " fi\u202ene\u200b\x00 "}}}
     view = {"id": "V1", "hash": "2.x", "private_metadata": metadata, "state": {"values": values}}
     click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
-    assert {name: getattr(click, name) for name in read} == read
-    assert (click.request_id, click.user_id, click.comment) == ("r1", "U2", "fine")
-    assert click.trigger_id == "V1 2.x"
+    assert {name: fact(click, name) for name in read} == read
+    assert (click.request_id, click.origin.user_id, click.comment) == ("r1", "U2", "fine")
+    assert click.origin.trigger_id == "V1 2.x"

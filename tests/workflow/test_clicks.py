@@ -54,6 +54,7 @@ from tests.said import SHARED, YOU_APPROVED
 
 OWNER, OTHER, APPID = "wx0123456789abcdef", "wxfedcba9876543210", "wx5fe6bb43205e9e70"
 ASKED = Origin("T1", "U1", "C1", "releases", "1.1", "")
+HERE = replace(ASKED, trigger_id="2.2", response_url="https://now")
 ONE = Request("r1", ASKED, APPID, "prod-1", OWNER, "rule", "a reason")
 MANY = replace(ONE, appid="", appids=(APPID, OTHER))
 FOUR_EYES = Approvers(frozenset({"U2"}), frozenset({"S2"}), "C2", timedelta(hours=3))
@@ -85,7 +86,7 @@ def context(
     """Return the facts that decide a click: by default by the requester, under rules that allow it."""
     clicker = by or person("U1")
     user_id = user or (clicker.user_id if isinstance(clicker, Person) else "U1")
-    clicked = Click("T1", user_id, "C1", "releases", "2.2", "r1", **click)
+    clicked = Click(replace(HERE, user_id=user_id), "r1", **click)
     entry = Entry(request, state, 1, 0.0, outcome=outcome)
     operators = Operators(frozenset({"U9"}), frozenset({"S8"}))
     policy = Policy(rules or (PLAIN,), default_owner=OWNER, operators=operators)
@@ -174,7 +175,7 @@ def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
     state: State, outcome: Outcome | None, message: str | None, *, spent: bool
 ) -> None:
     entry = Entry(ONE, state, 1, 0.0, outcome=outcome, place="C1/1.2", asked="C2/1.3 C2/1.4/1.1")
-    click = Click("T1", "U1", "C1", "releases", "2.2", "r1", message=message)
+    click = Click(HERE, "r1", message)
     assert late(ENGLISH, click, entry).spent is spent
 
 
@@ -217,7 +218,7 @@ def test_a_confirmed_request_continues_by_the_current_rule_and_its_expiry(
 
 @pytest.mark.parametrize("rule", [PLAIN, FOUR])
 def test_a_confirmed_request_is_answered_where_it_was_confirmed(rule: Rule) -> None:
-    step = step_of(Act.CONFIRM, context(CONFIRMING, None, rule, response_url="https://now"))
+    step = step_of(Act.CONFIRM, context(CONFIRMING, None, rule))
     assert isinstance(step, ApplyMove)
     assert step.move.response_url == "https://now"
 
@@ -450,10 +451,8 @@ def test_a_retry_is_answered_at_the_place_of_its_button(
 ) -> None:
     first = replace(ONE, origin=replace(ASKED, thread_ts="1.0", response_url="https://then"))
     clicked = context(ENDED, by, FOUR, request=first, outcome=FAILED)
-    here = replace(
-        clicked.click, channel_id=channel, response_url="https://now", active_thread="2.1"
-    )
-    step = step_of(Act.RETRY, replace(clicked, click=here))
+    here = replace(clicked.click.origin, channel_id=channel, thread_ts="2.1", active_thread="2.1")
+    step = step_of(Act.RETRY, replace(clicked, click=replace(clicked.click, origin=here)))
     assert isinstance(step, Resubmit)
     assert step.origin == replace(origin, trigger_id="2.2")
     assert step.requester == person("U1")
