@@ -15,7 +15,7 @@ from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
-from bot.slack.listeners import App, Commands
+from bot.slack.listeners import App
 from bot.slack.posts import Posts
 from bot.slack.private import PrivateReplies
 from bot.slack.socket_mode import SocketClient, socket_mode
@@ -89,7 +89,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         resources.slack.client,
         resources.slack.ready.identity,
         slack.languages.channel,
-        Commands(SlashCommands(intake, ports).command, forms.open),
+        SlashCommands(intake, ports).command,
+        forms.open,
         forms.listen,
         homes.listen,
         clicks.listen,

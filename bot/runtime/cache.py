@@ -1,7 +1,6 @@
 """Single flight, and a cache on top of it that refreshes its values before they expire."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +8,6 @@ from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-REDELIVERED = 500
-"""How many results to keep for payloads that Slack may deliver twice; it does so within seconds.
-
-A kept result takes some 2 kB. For older ones the ledger recognises the trigger.
-"""
 
 _MOST = 10_000  # entries; bounds the memory for a workspace's people or channels, rarely reached
 
@@ -24,9 +17,9 @@ def _never(_: object) -> bool:
 
 
 class Recent:
-    """The last `most` keys: recognises what is delivered twice, where no caller needs the earlier result."""
+    """The last `most` keys: recognises what Slack delivers twice, which it does within seconds."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = 500) -> None:
         self._most = most
         self._keys: dict[str, None] = {}
 
@@ -43,48 +36,25 @@ class Recent:
 class SingleFlight(Generic[T]):
     """Single flight by key: callers that come while a key's work is running share its result or its exception.
 
-    The work goes on if the caller that started it is cancelled. The last `kept` results, exceptions included, stay, and
-    later callers with such a key get them.
+    The work goes on if the caller that started it is cancelled.
     """
 
-    def __init__(self, kept: int = 0) -> None:
-        self._most_kept = kept
+    def __init__(self) -> None:
         self._flights: dict[str, asyncio.Future[T]] = {}
-        self._landed: deque[str] = deque()
 
     def do(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> asyncio.Future[T]:
-        """Return a future of the result for `key`; call `work` unless it is running or its result is kept.
+        """Return a future of the result for `key`; call `work` unless it is running.
 
         If nobody awaits it, asyncio logs its exception.
         """
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.create_task(work())
-            flight.add_done_callback(lambda _: self._land(key))
+            flight.add_done_callback(lambda _: self._flights.pop(key))
         return asyncio.shield(flight)
 
-    async def do_inline(self, key: str, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        """As `do`, but without a task: the first caller runs the work itself, and cancelling it cancels the work."""
-        if key in self._flights:
-            return await asyncio.shield(self._flights[key])
-        flight = self._flights[key] = asyncio.get_running_loop().create_future()
-        try:
-            result = await work()
-        except asyncio.CancelledError:
-            flight.cancel()
-            raise
-        except Exception as error:
-            flight.set_exception(error)
-            flight.exception()  # marks it as retrieved: it is raised here even if no other caller waits
-            raise
-        else:
-            flight.set_result(result)
-            return result
-        finally:
-            self._land(key)
-
     def is_running(self, key: str) -> bool:
-        """Return whether the work for `key` is running, or its result is kept."""
+        """Return whether the work for `key` is running."""
         return key in self._flights
 
     async def wait(self, key: str) -> None:
@@ -101,11 +71,6 @@ class SingleFlight(Generic[T]):
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
-
-    def _land(self, key: str) -> None:
-        self._landed.append(key)
-        if len(self._landed) > self._most_kept:
-            del self._flights[self._landed.popleft()]
 
 
 @dataclass(frozen=True, slots=True)

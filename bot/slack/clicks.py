@@ -10,7 +10,7 @@ from bot.domain.click import Act, Click
 from bot.messages.blocks import value_of
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision
-from bot.runtime.cache import REDELIVERED, Recent
+from bot.runtime.cache import Recent
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, SlackApi
@@ -42,7 +42,7 @@ class ClickListeners:
         self._on_home_click = on_home_click
         self._private = private
         self._start = start
-        self._recent = Recent(REDELIVERED)
+        self._recent = Recent()
         self._handler = handler
 
     def listen(self, app: AsyncApp) -> None:

@@ -16,7 +16,7 @@ from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
 from bot.messages.blocks import Announcement
-from bot.runtime.cache import REDELIVERED, Recent, SingleFlight
+from bot.runtime.cache import Recent
 from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateReplies
@@ -46,8 +46,7 @@ class FormListeners:
         self._private = private
         self._handler = handler
         self._start = start
-        self._opened = Recent(REDELIVERED)
-        self._sent = SingleFlight[None](REDELIVERED)
+        self._opened = Recent()
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners."""
@@ -93,7 +92,7 @@ class FormListeners:
             )
             self._start(self._handler.note(origin, asked))
             return
-        recorded = self._sent.do(origin.trigger_id, lambda: self._submit(origin, asked))
+        recorded = asyncio.create_task(self._submit(origin, asked))
         await asyncio.wait([recorded], timeout=_ACK_SECONDS)
         if recorded.done():
             await recorded  # an unforeseen error is then said in the form

@@ -4,8 +4,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -22,7 +21,6 @@ from bot.messages.blocks import as_response
 from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
-from bot.runtime.cache import REDELIVERED, SingleFlight
 from bot.runtime.fast_json import encode
 from bot.runtime.observers import Unheard, no_op
 from bot.runtime.tasks import AcksFirst
@@ -32,29 +30,6 @@ from bot.slack.private import log_unforeseen
 _HOUR = 3600.0
 
 _log = logging.getLogger(__name__)
-
-
-class Commands:
-    """Hands commands to their use case; a command that is delivered twice is carried out once, and answered twice."""
-
-    def __init__(
-        self,
-        command: Callable[[Origin, str], Coroutine[None, None, Message | OpenForm]],
-        open_form: Callable[[Origin], Awaitable[None]],
-    ) -> None:
-        self._command = command
-        self._open_form = open_form
-        self._answers = SingleFlight[Message | OpenForm](REDELIVERED)
-
-    async def answer(self, body: Body) -> dict[str, object] | None:
-        """Return the body of a command's ack; None if it only opens the form."""
-        origin = command_origin(body)
-        command = partial(self._command, origin, text_if_any(body, "text"))
-        answer = await self._answers.do_inline(origin.trigger_id, command)
-        if isinstance(answer, OpenForm):
-            await self._open_form(origin)
-            return None
-        return as_response(answer)
 
 
 class UnheardPayloads:
@@ -96,18 +71,20 @@ class App:
         client: AsyncWebClient,
         identity: Mapping[str, object],
         words: Words,
-        commands: Commands,
+        command: Callable[[Origin, str], Awaitable[Message | OpenForm]],
+        open_form: Callable[[Origin], Awaitable[None]],
         *listen: Callable[[AsyncApp], None],
         unheard: Unheard = no_op,
         acks: AcksFirst | None = None,
     ) -> None:
-        """Take the result of auth.test and what adds listeners to Bolt's app.
+        """Take the result of auth.test, the use cases of the command and the form, and what adds listeners to Bolt's app.
 
         `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
         """
         self.client = client
         self._bolt = _bolt(client, identity)
-        self._commands = commands
+        self._command = command
+        self._open_form = open_form
         self._words = words
         self._unheard = unheard
         self._log = UnheardPayloads(time.monotonic)
@@ -121,14 +98,22 @@ class App:
         with self._acks:
             try:
                 if body.get("command") == SLASH_COMMAND:  # without Bolt, which took a seventh of it
-                    said = await self._commands.answer(body)
-                    return encode(said).decode() if said else ""
+                    return await self._answer_command(body)
                 # In its other mode Bolt would parse the body.
                 request = AsyncBoltRequest(mode="socket_mode", body=body)
                 response = await self._bolt.async_dispatch(request)
             except Exception as error:  # noqa: BLE001  # Slack has to get an ack
                 response = await self._unforeseen(error, body)
             return response.body
+
+    async def _answer_command(self, body: Body) -> str:
+        """Return a command's ack, empty if it only opens the form; the ledger recognises one that is delivered twice."""
+        origin = command_origin(body)
+        answer = await self._command(origin, text_if_any(body, "text"))
+        if isinstance(answer, OpenForm):
+            await self._open_form(origin)
+            return ""
+        return encode(as_response(answer)).decode()
 
     async def _unforeseen(self, error: Exception, body: Body) -> BoltResponse:
         """Return the ack after an error: the apology that this type of payload can show."""

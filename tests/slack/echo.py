@@ -3,7 +3,6 @@
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import message
-from bot.slack.listeners import Commands
 
 
 class Echo:
@@ -15,8 +14,3 @@ class Echo:
 
     async def open(self, origin: Origin) -> None:
         """Open no form."""
-
-
-def echoed(by: Echo) -> Commands:
-    """Return the commands of this use case."""
-    return Commands(by.command, by.open)

@@ -23,7 +23,7 @@ from bot.slack.socket_mode import socket_mode
 from bot.workflow.home import Page
 from tests.conftest import REQUESTER, Clock, Sleep, calls_of, request_of, soon
 from tests.languages import ENGLISH
-from tests.slack.echo import Echo, echoed
+from tests.slack.echo import Echo
 
 APPROVER = "U0APPROVER"
 PUBLISH = "views.publish"
@@ -79,7 +79,8 @@ async def homes(
 @asynccontextmanager
 async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> AsyncIterator[None]:
     identity = {"user_id": slack.world.bot_user_id, "team_id": TEAM, "bot_id": slack.world.bot_id}
-    app = App(client, identity, ENGLISH, echoed(Echo()), homes.listen)
+    echo = Echo()
+    app = App(client, identity, ENGLISH, echo.command, echo.open, homes.listen)
     socket = socket_mode(app, slack.world.app_token, None)
     assert await socket.open()
     try:

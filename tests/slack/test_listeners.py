@@ -12,7 +12,7 @@ from bot.messages.blocks import message
 from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
-from bot.slack.listeners import App, Commands, UnheardPayloads
+from bot.slack.listeners import App, UnheardPayloads
 from bot.slack.socket_mode import socket_mode
 from tests.conftest import ASK, RELEASES, REQUESTER, Clock, Start, ended
 from tests.languages import CHINESE
@@ -51,7 +51,7 @@ class StubUseCase:
 @pytest.fixture
 async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[StubUseCase]:
     use_case = StubUseCase()
-    app = App(client, IDENTITY, CHINESE, Commands(use_case.command, use_case.open))
+    app = App(client, IDENTITY, CHINESE, use_case.command, use_case.open)
     socket = socket_mode(app, slack.world.app_token, None)
     assert await socket.open()
     await slack.until(lambda slack: slack.sockets.connections == 1)
@@ -210,8 +210,8 @@ def test_a_payload_without_a_listener_is_logged_once_an_hour_for_each_type(
 
 async def test_a_payload_without_a_listener_is_reported(client: AsyncWebClient) -> None:
     use_case, reported = StubUseCase(), list[Mapping[str, object]]()
-    commands = Commands(use_case.command, use_case.open)
-    app = App(client, IDENTITY, CHINESE, commands, unheard=reported.append)
+    command, open_form = use_case.command, use_case.open
+    app = App(client, IDENTITY, CHINESE, command, open_form, unheard=reported.append)
     odd: JsonObject = {"type": "event_callback", "event": {"type": "app_mention"}}
     assert await app.answer(odd) == ""
     assert await app.answer(BREAKS_BOLT[0]) == ""

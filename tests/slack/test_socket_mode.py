@@ -25,7 +25,7 @@ from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_mode import LONGEST_PAUSE, Pace, SocketClient, socket_mode
 from tests.conftest import RELEASES, REQUESTER, calls_of, served, soon
 from tests.languages import ENGLISH
-from tests.slack.echo import Echo, echoed
+from tests.slack.echo import Echo
 
 SOON = 0.05
 ONE_TRY = 1.0
@@ -38,7 +38,8 @@ IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHA
 
 def echoing(client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None) -> App:
     """Return an app that echoes commands."""
-    return App(client, IDENTITY, ENGLISH, echoed(echo or Echo()), acks=acks)
+    echo = echo or Echo()
+    return App(client, IDENTITY, ENGLISH, echo.command, echo.open, acks=acks)
 
 
 @asynccontextmanager
@@ -231,7 +232,8 @@ class FixedAck:
 async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
-    app = App(client, IDENTITY, ENGLISH, echoed(Echo()), FixedAck(body).listen)
+    echo = Echo()
+    app = App(client, IDENTITY, ENGLISH, echo.command, echo.open, FixedAck(body).listen)
     socket = socket_mode(app, slack.world.app_token, None)
     try:
         assert await socket.open()
