@@ -48,8 +48,7 @@ async def serve(  # noqa: PLR0913, PLR0917  # all parts meet here
         METRICS: metrics.answer,
     }
     where = await listen(stack, listener.host, listener.port, posts, gets, observers.refused)
-    each_second = ready.check, alive.check, metrics.refusals.log_new
-    stack.callback(asyncio.create_task(watch.run(*each_second)).cancel)
+    stack.callback(asyncio.create_task(watch.run(metrics.refusals.log_new)).cancel)
     return where
 
 
@@ -70,7 +69,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
         major["slack"] = lambda: socket_trouble(socket)
     if left := source.left:
         minor["ticket"] = lambda: ticket_trouble(left())
-    return Health(major, resources.runtime.clock, minor=minor)
+    return Health(major, minor=minor)
 
 
 def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
@@ -83,7 +82,7 @@ def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
     }
     if socket := parts.socket:
         major["slack"] = unless(lambda: socket.alive, "what reads the socket has died")
-    return Health(major, resources.runtime.clock)
+    return Health(major)
 
 
 def socket_trouble(socket: SocketClient) -> str | None:

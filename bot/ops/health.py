@@ -20,11 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class PartHealth(TypedDict):
-    """The state of one part, and for how many seconds it has been so; `why` says what is wrong."""
+    """The state of one part; `why` says what is wrong."""
 
     ok: bool
     why: NotRequired[str]
-    for_seconds: float
 
 
 class Report(TypedDict):
@@ -39,33 +38,22 @@ class Health:
     """Checks the parts; `minor` ones are reported, but do not make the whole fail."""
 
     def __init__(
-        self,
-        parts: Mapping[str, PartCheck],
-        clock: Callable[[], float],
-        *,
-        minor: Mapping[str, PartCheck] | None = None,
+        self, parts: Mapping[str, PartCheck], *, minor: Mapping[str, PartCheck] | None = None
     ) -> None:
-        self._major = frozenset(parts)
-        self._troubles = {**parts, **(minor or {})}
-        self._clock = clock
-        self._since = dict.fromkeys(self._troubles, (True, clock()))
+        self._major = parts
+        self._minor = minor or {}
 
     def check(self) -> Report:
-        """Return the current state; a state is dated from the first check that saw it, and the checks run every second."""
-        parts = {name: self._part(name, trouble()) for name, trouble in self._troubles.items()}
-        ok = all(parts[name]["ok"] for name in self._major)
-        well = all(part["ok"] for part in parts.values())
+        """Return the current state."""
+        troubles = {name: trouble() for name, trouble in {**self._major, **self._minor}.items()}
+        ok = all(troubles[name] is None for name in self._major)
+        well = all(why is None for why in troubles.values())
         status = "ok" if well else "degraded" if ok else "failing"
-        return {"ok": ok, "status": status, "parts": parts}
+        return {"ok": ok, "status": status, "parts": {n: _part(w) for n, w in troubles.items()}}
 
-    def _part(self, name: str, why: str | None) -> PartHealth:
-        now, ok = self._clock(), why is None
-        if self._since[name][0] is not ok:
-            self._since[name] = ok, now
-        seconds = round(now - self._since[name][1], 1)
-        if why is None:
-            return {"ok": True, "for_seconds": seconds}
-        return {"ok": False, "why": why, "for_seconds": seconds}
+
+def _part(why: str | None) -> PartHealth:
+    return {"ok": True} if why is None else {"ok": False, "why": why}
 
 
 def unless(fine: Callable[[], bool], why: str) -> PartCheck:

@@ -47,7 +47,7 @@ def exercised() -> Metrics:
         event("taken over", request="r1"),
     ):
         metrics.on_event(each)
-    ready = Health({"ledger": lambda: None}, lambda: 0.0)
+    ready = Health({"ledger": lambda: None})
     depths = dict.fromkeys(
         ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
     )

@@ -401,7 +401,7 @@ async def test_concurrent_scrapes_share_one_answer(http: aiohttp.ClientSession) 
         await rested.wait()
 
     metrics = Metrics("1", count().__next__, rest)
-    ready = Health({"ledger": lambda: looks.append("once")}, Clock())
+    ready = Health({"ledger": lambda: looks.append("once")})
     metrics.register_gauges(ready, {}, None, Clock())
     looks.clear()
     each = 2  # the whole, and its only part
