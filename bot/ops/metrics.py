@@ -10,6 +10,7 @@ from itertools import product
 
 from aiohttp import hdrs, web
 from prometheus_client import (
+    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -17,8 +18,8 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
+    generate_latest,
 )
-from prometheus_client.exposition import choose_encoder
 
 from bot.domain.link import Link
 from bot.domain.outcome import OUTCOMES
@@ -78,7 +79,7 @@ class Metrics:
         self._clock = clock
         self._sleep = sleep
         self._scrapes = SingleFlight[bytes]()
-        self._next_scrape = 0.0
+        self._rest_until = 0.0
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -164,27 +165,19 @@ class Metrics:
         for link in Link:
             good.labels(link.value).set_function(partial(_worst, left, link))
 
-    async def answer(self, request: web.Request) -> web.Response:
-        """Answer a scrape in the format that the client prefers; concurrent scrapes share one rendering."""
-        preferred = ",".join(request.headers.getall(hdrs.ACCEPT, []))
-        try:
-            encode, content_type = choose_encoder(preferred)
-        except (TypeError, ValueError):  # an Accept header with an invalid version
-            encode, content_type = choose_encoder("")
-        headers = {hdrs.CONTENT_TYPE: content_type}
-        body = await self._scrapes.do(content_type, partial(self._scrape, encode))
-        response = web.Response(body=body, headers=headers)
-        response.enable_compression()
-        return response
+    async def answer(self, _: web.Request) -> web.Response:
+        """Answer a scrape; concurrent ones share one rendering."""
+        page = await self._scrapes.do("", self._scrape)
+        return web.Response(body=page, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 
-    async def _scrape(self, encode: Callable[[CollectorRegistry], bytes]) -> bytes:
-        while (left := self._next_scrape - self._clock()) > 0:
+    async def _scrape(self) -> bytes:
+        if (left := self._rest_until - self._clock()) > 0:
             await self._sleep(left)
         began = self._clock()
-        body = encode(self.registry)
+        page = generate_latest(self.registry)
         now = self._clock()
-        self._next_scrape = now + _REST * (now - began)
-        return body
+        self._rest_until = now + _REST * (now - began)
+        return page
 
     def _called_wechat(self, api: str, answer: str, seconds: float) -> None:
         self._count["wechat_calls"](api, answer)

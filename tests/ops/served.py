@@ -23,12 +23,9 @@ class Served:
         """Return its origin."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def get(self, path: str, **headers: str) -> tuple[int, str]:
+    async def get(self, path: str) -> tuple[int, str]:
         """Return the status and the text of a GET."""
-        async with (
-            asyncio.timeout(20),
-            self.http.get(self.origin + path, headers=headers) as answer,
-        ):
+        async with asyncio.timeout(20), self.http.get(self.origin + path) as answer:
             return answer.status, await answer.text()
 
     async def look(self, path: str) -> tuple[int, dict[str, str]]:

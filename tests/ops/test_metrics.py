@@ -11,7 +11,6 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
-from prometheus_client.openmetrics import parser as openmetrics
 
 from bot.app.running import running
 from bot.app.token_source import PUSHES
@@ -372,26 +371,6 @@ async def test_many_odd_commands_and_answers_make_no_more_series_than_few_do(
     await soon(over(database, 22))
     now = await watched.counts('share_env_requests_total{outcome="failed"}', 22)
     assert set(now) == before
-
-
-async def test_a_client_that_prefers_openmetrics_gets_it_and_any_other_gets_plain_text(
-    watched: Served,
-) -> None:
-    for accept in (
-        "application/openmetrics-text; version=1.0.0",
-        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
-        "application/openmetrics-text",
-    ):
-        status, text = await watched.get("/metrics", Accept=accept)
-        families = openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]  # the library's
-        names = {family.name for family in families}
-        assert (status, names >= {"share_env_ready", "share_env_commands"}) == (200, True), accept
-    for accept in (
-        *("", "text/html", "text/plain; version=odd"),
-        "application/openmetrics-text; version=x",
-    ):
-        status, text = await watched.get("/metrics", Accept=accept)
-        assert (status, Counts(text)["share_env_ready"] in {0.0, 1.0}) == (200, True), accept
 
 
 async def test_concurrent_scrapes_share_one_answer(http: aiohttp.ClientSession) -> None:
