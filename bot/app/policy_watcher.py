@@ -6,13 +6,13 @@ renamed into place, or by a symbolic link, as Kubernetes does.
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
+from bot.runtime.tasks import in_daemon_thread
 from bot.settings.load import Settings, policy_of
 from bot.settings.policy import Content, NoText, content_of
 from bot.workflow.ports import PolicyInForce
@@ -88,7 +88,7 @@ class PolicyWatcher:
 
     async def _read(self, path: Path) -> Content:
         """Return the file's content; if a read takes too long, the next look waits for that same read."""
-        reading = self._reading or _reading(path)
+        reading = self._reading or in_daemon_thread(partial(content_of, path))
         done, _ = await asyncio.wait([reading], timeout=self._within)
         self._reading = None if done else reading
         late = NoText("it takes too long", "Look at the disk it is on.")
@@ -122,18 +122,3 @@ class PolicyWatcher:
             return False
         self._reload.clear()
         return True
-
-
-def _reading(path: Path) -> asyncio.Future[Content]:
-    """Start to read in a daemon thread, which may hang for good: at exit Python waits for asyncio's own threads."""
-    read = Future[Content]()
-    read.set_running_or_notify_cancel()  # so that a cancelled waiter does not cancel the read
-
-    def work() -> None:
-        try:
-            read.set_result(content_of(path))
-        except Exception as error:  # noqa: BLE001  # raised where the result is awaited
-            read.set_exception(error)
-
-    threading.Thread(target=work, name="policy file", daemon=True).start()
-    return asyncio.wrap_future(read)

@@ -2,10 +2,15 @@
 
 import asyncio
 import logging
+import threading
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _LAST_MOMENT = 2.0  # seconds for cancelled tasks to end
 _LONGEST = (
@@ -71,6 +76,21 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("unforeseen error", exc_info=error)
+
+
+def in_daemon_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Call `work`, which may hang for good, in a daemon thread: at exit Python waits for asyncio's own threads."""
+    done = Future[T]()
+    done.set_running_or_notify_cancel()  # so that a cancelled waiter does not cancel the work
+
+    def call() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # raised where the result is awaited
+            done.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return asyncio.wrap_future(done)
 
 
 class AcksFirst:

@@ -1,11 +1,11 @@
 """The doctor's HTTP session, with short deadlines; it also notes the servers' clocks, and proxies that refuse."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, TypeVar, TypeVarTuple
@@ -13,6 +13,8 @@ from urllib.request import getproxies
 
 import aiohttp
 import httpx
+
+from bot.runtime.tasks import in_daemon_thread
 
 DEADLINE = 5.0
 """Seconds for each check that makes a call."""
@@ -33,17 +35,7 @@ class _Loop(asyncio.SelectorEventLoop):
         *args: *_Arguments,
     ) -> asyncio.Future[T]:
         """Call `func` in a thread of its own."""
-        done = Future[T]()
-        done.set_running_or_notify_cancel()
-
-        def call() -> None:
-            try:
-                done.set_result(func(*args))
-            except BaseException as error:  # noqa: BLE001  # as an executor does
-                done.set_exception(error)
-
-        threading.Thread(target=call, daemon=True).start()
-        return asyncio.wrap_future(done, loop=self)
+        return in_daemon_thread(partial(func, *args))
 
 
 def promptly(work: Coroutine[Any, Any, T]) -> T:
