@@ -5,7 +5,6 @@ Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames"
 
 import sqlite3
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +12,12 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspect, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
 
 from bot.ledger.engine import BUSY_SECONDS, REACHING, file_of, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
 
 _POSTGRESQL = {**REACHING, "options": options_for("statement_timeout", "lock_timeout")}
-_LOOKING = 2.0  # seconds
-_STEPS = 10_000  # of SQLite's machine: some milliseconds
 
 
 def path_problem(path: Path) -> tuple[str, str] | None:
@@ -85,23 +81,6 @@ def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
         found = text("SELECT version_num FROM alembic_version")
         step = connection.scalar(found) if "alembic_version" in tables else None
     return step, missing
-
-
-def is_damaged(engine: Engine) -> bool:
-    """Return whether SQLite finds damage in its file, as far as it gets in two seconds; False on another database."""
-    if engine.dialect.name != "sqlite":
-        return False
-    with engine.connect() as connection:
-        raw, end = connection.connection.driver_connection, time.monotonic() + _LOOKING
-        raw.set_progress_handler(lambda: time.monotonic() > end, _STEPS)  # type: ignore[union-attr]  # the driver's
-        try:
-            return connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
-        except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorname", None) != "SQLITE_INTERRUPT":
-                raise
-            return False
-        finally:
-            raw.set_progress_handler(None, 0)  # type: ignore[union-attr]  # the driver's
 
 
 def live_replicas(engine: Engine) -> int:

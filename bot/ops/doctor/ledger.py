@@ -14,7 +14,6 @@ from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ledger.database import is_of_disk, reason_of, remedy, side_files
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.inspection import (
-    is_damaged,
     live_replicas,
     open_read_only,
     owed,
@@ -30,7 +29,6 @@ from bot.settings.tokens import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
 _FULL = 1000 * 1000
-_BRING_BACK = "Bring the ledger back from a backup."
 
 StoredTokens = Mapping[str, tuple[StoredToken, set[Sealed]]]
 
@@ -105,9 +103,8 @@ def _schema(engine: Engine) -> Finding:
         fix = "Start the bot once: it brings the schema up to date."
         return warning("ledger", found, fix)
     if missing:
-        return wrong("ledger", f"no table {', '.join(missing)}", _BRING_BACK)
-    if is_damaged(engine):
-        return wrong("ledger", "the file is damaged (PRAGMA quick_check)", _BRING_BACK)
+        fix = "Bring the ledger back from a backup."
+        return wrong("ledger", f"no table {', '.join(missing)}", fix)
     return ok("ledger", f"schema {HEAD}, {engine.dialect.name}")
 
 
