@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import StringIO
@@ -37,12 +38,10 @@ def environment() -> dict[str, str]:
     return {**file, **os.environ}
 
 
-def repeated() -> dict[str, list[int]]:
-    """Return the lines of each name that `.env` sets more than once; the last one counts, also if it is empty."""
-    at: dict[str, list[int]] = {}
-    for line in _dotenv()[1]:
-        at.setdefault(line.key or "", []).append(_number(line.original))
-    return {name: numbers for name, numbers in at.items() if len(numbers) > 1}
+def repeated() -> list[str]:
+    """Return the names that `.env` sets more than once; the last one counts, also if it is empty."""
+    times = Counter(line.key for line in _dotenv()[1])
+    return [name for name in times if name and times[name] > 1]
 
 
 def _dotenv() -> tuple[str, list[Binding]]:

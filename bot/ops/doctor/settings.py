@@ -25,9 +25,7 @@ _CLOSE = 0.85  # similarity; 1 is equal
 async def check_settings(setup: Setup) -> list[Finding]:
     """Return what is wrong with the settings, or one line about what they contain."""
     environ, parts = setup.environ, setup.parts
-    again = repeated()
-    emptied = tuple(f"{name} is missing" for name in again)
-    found = [*_wrong(environ, [each for each in parts.problems if not each.startswith(emptied)])]
+    found = [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": tokens expire after twelve hours, and it cannot be turned off.
         fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
@@ -37,17 +35,11 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append(warning(_NAME, held, fix))
     if others_may_read(DOTENV):
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
-    found += [*_repeated(again, parts.problems), *_unknown(environ)]
+    for name in repeated():
+        twice = f"{name} is set more than once in {DOTENV}"
+        found.append(warning(_NAME, twice, "Keep one. The last one counts, even if it is empty."))
+    found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
-
-
-def _repeated(again: Mapping[str, list[int]], problems: Sequence[str]) -> Iterator[Finding]:
-    """Yield the names that `.env` sets again; wrong is one whose last line leaves it empty although it is required."""
-    for name, lines in again.items():
-        found = f"{name} is set more than once in {DOTENV}, in lines {', '.join(map(str, lines))}"
-        missing = any(each.startswith(f"{name} is missing") for each in problems)
-        fix = f"Keep one of them. Line {lines[-1]} counts, even if empty."
-        yield (wrong if missing else warning)(_NAME, found, fix)
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
