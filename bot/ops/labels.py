@@ -1,15 +1,13 @@
-"""The closed sets of values for metric labels: no outside input can create another series."""
+"""The closed sets of values for metric labels, so that no outside input creates a series, and alerts find zeros."""
 
 from collections.abc import Collection, Mapping
 from typing import Final, get_args
 
-from bot.command.mistake import Mistake
 from bot.domain.link import Link
-from bot.guidance import CODES, Fixer, Trouble, all_guidance
+from bot.guidance import CODES, Fixer, Trouble
 from bot.ops.listener import ELSEWHERE
 from bot.policy.kinds import Denial
-from bot.slack.api import RESPONSE_URL
-from bot.wechat.tokens import RENEWED, TOKEN_SERVER
+from bot.wechat.tokens import TOKEN_SERVER
 from bot.wechat.transport import CUT_SHORT
 
 OTHER: Final = "other"
@@ -26,25 +24,11 @@ DENIALS: Final = (
     *(kind.__name__ for kind in get_args(Denial)),
     *("SeveralRules", "NoApprover", "TooManyBatches"),
 )
-MISTAKES: Final = tuple(kind.__name__ for kind in get_args(Mistake))
-METHODS: Final = (
-    *("apps.connections.open", "auth.test", "users.info", "usergroups.list"),
-    *("chat.delete", "chat.postEphemeral", "chat.postMessage", "chat.update"),
-    *("views.open", "views.publish"),
-    RESPONSE_URL,
-    *("conversations.history", "conversations.info", "conversations.open", "conversations.replies"),
-)
 FAREWELLS: Final = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
-WECHAT_CALLS: Final = (
-    *("shareenv", "getenvinfo", "listfunctions", "api_component_token", "api_authorizer_token"),
-    *("api_query_auth", "api_get_authorizer_info", "api_get_authorizer_list"),
-    "api_start_push_ticket",
-)
 ANSWERS: Final = frozenset(
     {"0", *map(str, CODES), *(each.value.key for each in Trouble), CUT_SHORT}
 )
 LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)
-RENEWALS: Final = frozenset({RENEWED, *(guidance.key for guidance in all_guidance())})
 PATHS: Final = ("/slack/events", "/wechat/events", ELSEWHERE)
 REFUSALS: Final = (
     *("unsigned", "stale", "signature", "unreadable", "no_such_path"),
@@ -72,6 +56,6 @@ def kind_of(payload: Mapping[str, object]) -> str:
     return _KINDS.get(str(payload.get("type")), "other")
 
 
-def known(value: object, values: Collection[str]) -> str:
-    """Return `value` if it is one of `values`, else OTHER."""
-    return value if isinstance(value, str) and value in values else OTHER
+def known(value: object, values: Collection[str] | None) -> str:
+    """Return `value` if it is one of `values`, or if those are not listed, else OTHER."""
+    return str(value) if values is None or value in values else OTHER

@@ -38,24 +38,24 @@ _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
 _NAMESPACE = "share_env"
-_Closed = Mapping[str, Collection[str]]
-_COUNTERS: Mapping[str, tuple[str, _Closed]] = {
+_Labels = Mapping[str, Collection[str] | None]
+_COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "commands": ("What was asked for", {"outcome": labels.COMMANDS}),
     "deliveries": ("Answers", {"result": labels.DELIVERIES}),
     "denials": ("Why the policy said no", {"reason": labels.DENIALS}),
     "failures": ("Who can mend what failed", {"fixer": labels.FIXERS}),
-    "mistakes": ("What was mistyped", {"mistake": labels.MISTAKES}),
+    "mistakes": ("What was mistyped", {"mistake": None}),
     "policy_reloads": ("Changes of the policy file", {"result": ("taken", "refused")}),
     "posts_refused": ("Posts refused", {"path": labels.PATHS, "reason": labels.REFUSALS}),
-    "renewals": ("Renewals of tokens", {"link": labels.LINKS, "result": labels.RENEWALS}),
+    "renewals": ("Renewals of tokens", {"link": labels.LINKS, "result": None}),
     "renewal_failures": ("Renewals that failed", {"link": labels.LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
-    "slack_calls": ("Calls of Slack's Web API", {"method": labels.METHODS, "result": RESULTS}),
+    "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": RESULTS}),
     "slack_disconnects": ("Connections that Slack ended", {"reason": labels.FAREWELLS}),
     "unheard": ("Payloads that nobody listens to", {"kind": labels.KINDS}),
-    "wechat_calls": ("Calls to WeChat", {"api": labels.WECHAT_CALLS, "answer": labels.ANSWERS}),
+    "wechat_calls": ("Calls to WeChat", {"api": None, "answer": labels.ANSWERS}),
 }
-"""The counters with labels: the help text, and the closed set of each label's values."""
+"""The counters with labels: the help text, and the closed set of each label's values; None if all are the bot's own names."""
 _REST = 4.0
 """The pause after a scrape, as a multiple of its duration: rendering takes milliseconds, during which no ack is sent."""
 _FEW = 50  # series; a counter with fewer starts with zeros, so that its first increment is visible to rate()
@@ -199,10 +199,10 @@ class Metrics:
         if not taken:
             self._failures.inc()
 
-    def _counting(self, name: str, meaning: str, closed: _Closed) -> Callable[..., None]:
-        """Return a function that counts by labels, each with a closed set of values."""
+    def _counting(self, name: str, meaning: str, closed: _Labels) -> Callable[..., None]:
+        """Return a function that counts by labels."""
         counter = self._counter(name, meaning, [*closed])
-        series = list(product(*closed.values()))
+        series = list(product(*(values or () for values in closed.values())))
         for values in series if len(series) <= _FEW else ():
             counter.labels(*values)
 
