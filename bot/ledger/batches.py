@@ -1,34 +1,69 @@
-"""The writes for the items of a batch: queue, begin, answer, put back, cancel, stop."""
+"""The writes for batches: queue, begin, answer, put back, cancel and stop their items; take and leave the lane.
+
+The lane: across all replicas one batch runs at a time, in the order of the commands. Everybody's first batch comes
+before anybody's second: a person's next batch queues as if it had been asked for when the one before it ended. A batch
+does not block others while it waits for people, pauses, or waits for its turn without a live replica; one that ran
+keeps the lane until another replica has taken it over.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
 from bot.domain.request import BEGUN, Request, State, items_of
-from bot.ledger.entries import Entry, stands
+from bot.ledger.entries import Entry, key_of, stands
 from bot.ledger.events import record, record_each
 from bot.ledger.items import Item, read_items, record_items
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import answer_events, columns_of_outcome, step_events
 from bot.ledger.prepared import Prepared
-from bot.ledger.schema import requests
-from bot.ledger.statements import among, columns_in, compared
+from bot.ledger.schema import LANE, OPEN, replicas, requests
+from bot.ledger.statements import MINE, NOW, OPEN_OF, among, columns_in, compared
 
 _r = requests.c
-_THIS, _OF_BATCH, _OPEN = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
+_THIS, _OF_BATCH, _QUEUED = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
 
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
-_ARE_LEFT = select(_r.id).where(_OF_BATCH, _OPEN).limit(1)
-_BEGIN = Prepared(update(requests).where(_THIS, _OPEN).values(begun=True, paused=False))
-_PUT_BACK = update(requests).where(_THIS, _OPEN, ~_r.paused).values(paused=True)
+_ARE_LEFT = select(_r.id).where(_OF_BATCH, _QUEUED).limit(1)
+_BEGIN = Prepared(update(requests).where(_THIS, _QUEUED).values(begun=True, paused=False))
+_PUT_BACK = update(requests).where(_THIS, _QUEUED, ~_r.paused).values(paused=True)
 _OVER = columns_in(State.ENDED)
 _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
-_END_LEFT = update(requests).where(_OF_BATCH, _OPEN).values(_OVER).returning(_r.id)
+_END_LEFT = update(requests).where(_OF_BATCH, _QUEUED).values(_OVER).returning(_r.id)
 _END_NOT_BEGUN = _END_LEFT.where(~_r.begun)
+
+# The batch that is next. When one ends, all others of its person queue from then on, so the first of all is the first
+# of its person too.
+_ONE = requests.alias("one").c
+_HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
+_NEXT = (
+    select(_ONE.id)
+    .where(OPEN, _ONE.state.in_([state.value for state in BEGUN]))
+    .where(_ONE.appids.is_not(None), ~_ONE.paused)
+    .where(or_(_HELD, _ONE.id == bindparam("the_id")))
+    .order_by(func.coalesce(_ONE.turn, _ONE.created), _ONE.created, _ONE.id)
+    .limit(1)
+    .scalar_subquery()
+)
+
+_WANT = update(requests).where(MINE, _r.paused).values(paused=False)
+_TAKEN = exists().where(requests.alias().c.lane == LANE)
+_TAKE = (
+    update(requests)
+    .where(MINE, or_(_r.lane == LANE, and_(~_TAKEN, _r.id == _NEXT)))
+    .values(lane=LANE)
+)
+_ME = requests.alias("me").c
+_HAD_IT = exists().where(
+    _ME.id == bindparam("the_id"), _ME.fence == bindparam("the_fence"), _ME.lane == LANE
+)
+_REQUEUE_OTHERS = update(requests).where(OPEN_OF, _r.appids.is_not(None), _HAD_IT).values(turn=NOW)
+_LEAVE = update(requests).where(MINE).values(lane=None, paused=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +189,28 @@ def _end_all(
     """End items with the same outcome and return them; records no events."""
     ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
     return [item for item in items_of(batch) if item.id in ended]
+
+
+class Lane(Operations):
+    """Takes and leaves the lane; an answered batch has left it."""
+
+    @in_transaction
+    def take(self, on: Connection, batch: Entry) -> bool:
+        """Take the lane; False while another batch has it or is next."""
+        on.execute(_WANT, key_of(batch))
+        try:
+            with on.begin_nested():
+                return on.execute(_TAKE, key_of(batch)).rowcount == 1
+        except IntegrityError:  # another replica was faster
+            return False
+
+    @in_transaction
+    def leave(self, on: Connection, batch: Entry) -> None:
+        """Leave the lane to other batches, until this one takes it again."""
+        on.execute(_LEAVE, key_of(batch))
+
+
+def requeue_others(on: Connection, batch: Entry) -> None:
+    """Put the same person's other batches at the end of the queue, if this one has the lane and is about to end."""
+    whose = {"the_team": batch.request.origin.team_id, "the_user": batch.request.origin.user_id}
+    on.execute(_REQUEUE_OTHERS, {**key_of(batch), **whose})

@@ -7,11 +7,10 @@ from functools import partial
 from bot.domain.request import Request, Retry, State
 from bot.ledger import acceptance, events, history, moves
 from bot.ledger.acceptance import Acceptance, Accepted
-from bot.ledger.batches import BatchItems
+from bot.ledger.batches import BatchItems, Lane
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
 from bot.ledger.events import EventListener
-from bot.ledger.lane import Lane
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.operations import operation
 from bot.ledger.replica import Replica

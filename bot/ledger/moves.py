@@ -6,9 +6,9 @@ from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
 from bot.domain.outcome import Finished, Outcome, Readiness, Shared, Step
 from bot.domain.request import Request, State, before
+from bot.ledger.batches import requeue_others
 from bot.ledger.entries import Entry, answered, key_of, stands
 from bot.ledger.events import record
-from bot.ledger.lane import requeue_others
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import SHARED, events, requests

@@ -32,7 +32,7 @@ _COMMANDS = {"audit.py", "inspection.py", "database.py"}
 def test_statements_of_a_running_bot_are_built_once() -> None:
     files = {path.name: path for path in _ROOM.glob("*.py") if path.name not in _COMMANDS}
     built = [(name, *each) for name, path in files.items() for each in _built(path)]
-    assert {name for name, _, _ in built} >= {"acceptance.py", "lane.py", "replica.py"}
+    assert {name for name, _, _ in built} >= {"acceptance.py", "batches.py", "replica.py"}
     assert [
         f"{name}:{line}" for name, line, where in built if where and where not in _BUILDERS
     ] == []
