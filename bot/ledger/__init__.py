@@ -11,7 +11,7 @@ from bot.ledger.acceptance import (
     UnderWay,
 )
 from bot.ledger.database import open_database
-from bot.ledger.entries import Entry, answered
+from bot.ledger.entries import Entry
 from bot.ledger.events import Event
 from bot.ledger.lease import LEASE
 from bot.ledger.ledger import Ledger
@@ -31,6 +31,5 @@ __all__ = [
     "TooManyBatches",
     "Undelivered",
     "UnderWay",
-    "answered",
     "open_database",
 ]

@@ -1,6 +1,6 @@
 """An entry: a request with its state in the ledger, read from and written to a row."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -48,21 +48,6 @@ class Entry:
     called_again: bool = False
     told_steps: bool | None = None
     overdue: bool = field(default=False, compare=False)
-
-
-def answered(
-    entry: Entry, outcome: Outcome, *, called_again: bool = False, told_steps: bool | None = None
-) -> Entry:
-    """Return the entry with its outcome recorded."""
-    return replace(
-        entry,
-        state=State.ANSWERED,
-        outcome=outcome,
-        called_again=called_again,
-        owed_since=None,
-        wake=None,
-        told_steps=told_steps,
-    )
 
 
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}

@@ -1,13 +1,14 @@
 """Moves of a request between states, each within a transaction of the replica that holds it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
 from bot.domain.outcome import Finished, Outcome, Readiness, Shared, Step
 from bot.domain.request import Request, State, before
 from bot.ledger.batches import requeue_others
-from bot.ledger.entries import Entry, answered, key_of, stands
+from bot.ledger.entries import Entry, key_of, stands
 from bot.ledger.events import record
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
@@ -103,8 +104,15 @@ def answer(  # noqa: PLR0913  # one column or event each
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
     if not _move(on, entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns):
         return None
-    steps_known = told_steps(on, entry.request, outcome)
-    return answered(entry, outcome, called_again=called_again, told_steps=steps_known)
+    return replace(
+        entry,
+        state=State.ANSWERED,
+        outcome=outcome,
+        called_again=called_again,
+        owed_since=None,
+        wake=None,
+        told_steps=told_steps(on, entry.request, outcome),
+    )
 
 
 def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:

@@ -1,26 +1,22 @@
 """The steps of a leased request: writes are retried; messages need the lease."""
 
 import logging
-import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from bot.domain.outcome import Outcome, Step
-from bot.ledger import Entry, Ledger, LedgerDownError, answered
+from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.workflow.ports import AwayError
 
 _LONGEST_PAUSE = 2.0
 _LULL = 0.001  # seconds; who has read an answer may type the next command at once
-_PATIENCE = 5.0
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Write = Callable[[], Awaitable[object]]
 
 
 class LeaseLostError(Exception):
@@ -40,8 +36,6 @@ class LeasedSteps:
     turn: Callable[[], Awaitable[None]]
     """Waits until a step or an item of a batch may begin, since acks go first."""
     stopping: Callable[[], bool]
-    _unrecorded: dict[str, Write] = field(default_factory=dict)
-    """The writes of outcomes that people may learn before they are recorded, by the id of the request."""
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
@@ -85,18 +79,10 @@ class LeasedSteps:
         *,
         called_again: bool = False,
     ) -> Entry | None:
-        """Record the outcome, with retries; None if another replica holds the request.
-
-        If no other process can take the request over, people need not wait for that: after five seconds the outcome is
-        left to be recorded together with what follows.
-        """
+        """Record the outcome, with retries; None if another replica holds the request."""
         again = {"called_again": called_again}
         write = partial(self.ledger.answer, entry, outcome, seconds, steps, **again)
-        try:
-            return await self.keep_trying(write, _PATIENCE if self.ledger.exclusive else math.inf)
-        except LedgerDownError:
-            self._unrecorded[entry.request.id] = write
-            return answered(entry, outcome, **again)
+        return await self.keep_trying(write)
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
         """Record the end, with retries; until then another replica may deliver the answer again.
@@ -106,42 +92,26 @@ class LeasedSteps:
         """
         await self.sleep(_LULL)
         await self.turn()
-        await self._after_answer(entry, partial(self.ledger.end, entry, how, why))
+        await self.keep_trying(partial(self.ledger.end, entry, how, why))
 
     async def owe(self, entry: Entry, away: AwayError) -> None:
         """Release a request whose next message Slack refuses for now; a later take-over posts it."""
         facts = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=facts)
-        owe = partial(self.ledger.replica.owe, entry, str(away), away.after)
-        await self._after_answer(entry, owe)
+        await self.keep_trying(partial(self.ledger.replica.owe, entry, str(away), away.after))
 
     async def leave(self, entry: Entry) -> None:
         """Release a request, for another replica to continue while this one stops; no effect if it is held by another."""
         with suppress(LedgerDownError):  # the end of the stop releases it too
             await self.ledger.replica.release(entry)
 
-    def released(self, entry: Entry) -> None:
-        """Forget a request on which this replica no longer works."""
-        self._unrecorded.pop(entry.request.id, None)
-        self.ledger.lease.released(entry)
-
-    async def _after_answer(self, entry: Entry, write: Write) -> None:
-        """Write what follows an outcome, after that outcome if it is not recorded yet."""
-        if unrecorded := self._unrecorded.get(entry.request.id):
-            await self.keep_trying(unrecorded)
-        await self.keep_trying(write)
-
-    async def keep_trying(self, write: Callable[[], Awaitable[T]], patience: float = math.inf) -> T:
-        """Return what the ledger answers; retries while it is down, and raises LedgerDownError after `patience` seconds."""
-        pause, waited = 0.1, 0.0
+    async def keep_trying(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Return what the ledger answers; retries while it is down."""
+        pause = 0.1
         while True:
-            began = time.monotonic()
             try:
                 return await write()
             except LedgerDownError as error:
                 _log.warning("the ledger does not take a step", extra={"reason": str(error)})
-                if waited >= patience:
-                    raise
-            waited += time.monotonic() - began + pause
             await self.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

@@ -74,7 +74,7 @@ class Worker:
         try:
             await self._take_to_end(entry, taken=taken)
         finally:
-            self.leased.released(entry)
+            self.ledger.lease.released(entry)
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)

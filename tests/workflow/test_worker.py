@@ -501,26 +501,6 @@ class HookedOwners:
         return called
 
 
-async def test_a_single_bot_posts_an_answer_before_it_is_recorded(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    owners: WeChat,
-    ledger: Ledger,
-    make: Make,
-    database: Path,
-    tasks: Tasks,
-) -> None:
-    entry = await accepted(ledger, request_of(slack))
-    with ExitStack() as stack:
-        down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
-        tasks.start(make(ledger, owners=down).process(entry))
-        await slack.until(ended)
-    await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
-    assert len(wechat.calls) == 1
-    assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
-
-
 async def test_each_step_of_a_request_and_after_a_moment_its_end_wait_for_their_turn(
     slack: LocalSlack, ledger: Ledger, make: Make, database: Path, sleep: Sleep
 ) -> None:
@@ -571,37 +551,18 @@ async def test_an_item_waits_for_its_turn_right_before_its_write(
     assert most <= WRITES_AT_ONCE  # else an ack could come between the turn and the write
 
 
-async def test_a_single_bot_waits_for_the_ledger_once_and_not_at_each_step(
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
+async def test_an_answer_is_posted_only_after_it_is_recorded(
     slack: LocalSlack,
     owners: WeChat,
-    ledger: Ledger,
+    opened: Opened,
     make: Make,
     database: Path,
     sleep: Sleep,
     tasks: Tasks,
+    alone: bool,
 ) -> None:
-    entry = await accepted(ledger, request_of(slack))
-    naps: list[float] = []
-    slack.on_change = lambda *_: naps.append(sum(sleep.naps))
-    with ExitStack() as stack:
-        down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
-        tasks.start(make(ledger, owners=down).process(entry))
-        await slack.until(ended)
-    _parent_posted, reply_posted, *_ = naps
-    assert 0 < reply_posted < 8
-    await soon(lambda: states(database) == ["ended"])
-
-
-async def test_a_replica_posts_an_answer_only_after_it_is_recorded(
-    slack: LocalSlack,
-    owners: WeChat,
-    several: Opened,
-    make: Make,
-    database: Path,
-    sleep: Sleep,
-    tasks: Tasks,
-) -> None:
-    async with held(several) as ledger:
+    async with held(replace(opened, exclusive=alone)) as ledger:
         entry = await accepted(ledger, request_of(slack))
         with ExitStack() as stack:
             down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
@@ -612,6 +573,7 @@ async def test_a_replica_posts_an_answer_only_after_it_is_recorded(
         await slack.until(ended)
         await soon(lambda: states(database) == ["ended"])
     assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
+    assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
