@@ -32,6 +32,7 @@ _PLAIN_DASHES = _PLAIN_SHORT_DASHES | dict.fromkeys(map(ord, _LONG_DASHES), "-")
 _OPTION = re.compile(f"[-{_LONG_DASHES}][^=]*")
 _MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
 _SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
+_INVISIBLE = {"Cf", "Cc", "Cs"}  # format and control characters, surrogates
 # Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
 # Bounded, because int() refuses numbers of thousands of digits.
@@ -66,10 +67,10 @@ def tokenize_unquoted(text: str) -> list[str]:
 
 
 def visible(text: str) -> str:
-    """Return `text` without invisible characters (control and format characters)."""
+    """Return `text` without invisible characters, of which databases refuse NUL and lone surrogates."""
     if text.isprintable():
         return text
-    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in {"Cf", "Cc"})
+    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
 
 
 def _without_markup(text: str) -> str:

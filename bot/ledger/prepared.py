@@ -13,8 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-from bot.ledger.schema import StorableText, storable
-
 _Row = Mapping[str, object]
 
 
@@ -27,23 +25,17 @@ class _Compiled:
     """The names of positional parameters, in order; None if the driver takes them by name."""
     fixed: Mapping[str, object]
     """The parameters with a constant value."""
-    texts: tuple[str, ...]
-    """The parameters for columns of StorableText."""
 
     def parameters(self, row: _Row) -> Any:
         """Return the parameters for the driver."""
-        values: dict[str, Any] = {**self.fixed, **row}
-        for name in self.texts:
-            text = values[name]
-            if text and not text.isprintable():  # so that nearly no text costs a call
-                values[name] = storable(text)
+        values = {**self.fixed, **row}
         return values if self.names is None else tuple(map(values.__getitem__, self.names))
 
 
 class Prepared:
     """A statement, compiled once per database and set of columns, for use within a transaction.
 
-    Its parameters are text, numbers, booleans and None, never lists: of SQLAlchemy's conversions it does only StorableText's.
+    Its parameters are text, numbers, booleans and None, never lists: it does none of SQLAlchemy's conversions.
     """
 
     def __init__(self, statement: ClauseElement) -> None:
@@ -86,7 +78,6 @@ def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled
         compiled.string,
         tuple(compiled.positiontup or ()) if compiled.positional else None,
         {name: bind.effective_value for name, bind in binds if not bind.required},
-        tuple(name for name, bind in binds if isinstance(bind.type, StorableText)),
     )
 
 

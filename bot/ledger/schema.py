@@ -3,14 +3,12 @@
 Times are Unix seconds by the database's clock, so that a replica with a wrong clock does no harm.
 """
 
-import re
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     Index,
     Integer,
@@ -18,7 +16,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     false,
     text,
 )
@@ -39,27 +36,6 @@ IN_LANE = text("lane is not null")
 
 LANE = "batches"
 """The value of `lane` for the one batch that runs."""
-
-
-_REFUSED = re.compile("[\0\ud800-\udfff]")
-"""The characters that a database refuses: NUL and lone surrogates."""
-
-
-def storable(text: str) -> str:
-    """Return a text with � for each character that a database refuses."""
-    return _REFUSED.sub("�", text)
-
-
-class StorableText(TypeDecorator[str]):
-    """Text from outside, stored with � for what a database refuses; `Prepared` does the same for its parameters."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return what can be stored."""
-        del dialect
-        return value and storable(value)
 
 
 @compiles(CreateIndex)
@@ -85,8 +61,8 @@ requests = Table(
     Column("appid", String(18), nullable=False),  # empty for a batch
     Column("env", String(64), nullable=False),
     Column("owner", String(18), nullable=False),
-    Column("rule", StorableText, nullable=False),
-    Column("reason", StorableText),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text),
     Column("state", String(16), nullable=False),
     Column("place", Text),
     Column("outcome", String(16)),  # its kind
@@ -102,7 +78,7 @@ requests = Table(
     Column("asked", Text),  # where the approvers are asked
     Column("decided", Float),
     Column("decided_by", String(32)),
-    Column("comment", StorableText),
+    Column("comment", Text),
     Column("retried_by", String(32)),
     Column("appids", Text),  # of a batch, with spaces between
     Column("again", Boolean, nullable=False, server_default=false()),
@@ -141,12 +117,12 @@ events = Table(
     Column("channel", String(32)),
     Column("env", String(64)),
     Column("appid", String(18)),
-    Column("rule", StorableText),
+    Column("rule", Text),
     Column("outcome", String(16)),
     Column("errcode", BigInteger),
     Column("rid", String(64)),
     Column("seconds", Float),
-    Column("detail", StorableText),
+    Column("detail", Text),
     Index("events_by_time", "at"),
     Index("events_by_request", "request"),
 )

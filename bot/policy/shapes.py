@@ -86,6 +86,10 @@ EnvGlob = Annotated[
         "Correct it: an env is letters, digits and dashes, 64 at most.",
     ),
 ]
+RuleName = Annotated[
+    str,
+    _fits(lambda name: "\0" not in name, "contains NUL, which PostgreSQL refuses", "Leave it out."),
+]
 EffectWord = Annotated[Effect, Field(strict=False)]
 
 
@@ -123,7 +127,7 @@ class OperatorsEntry(StrictTable):
 class RuleEntry(StrictTable):
     """A `[[rule]]`."""
 
-    name: str | None = None
+    name: RuleName | None = None
     users: list[UserIdOrAnyone] | None = None
     groups: list[GroupId] | None = None
     channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None

@@ -11,6 +11,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.command.tokenizer import visible
 from bot.runtime.fast_json import encode, object_in
 from bot.runtime.observers import CalledSlack
 from bot.settings.slack import SlackSettings
@@ -210,7 +211,7 @@ def _read(status: int, headers: Mapping[str, str], _body: bytes, found: _Json | 
         granted = headers.get("x-oauth-scopes")
         scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
         return Answered(data, scopes)
-    code = str(data.get("error") or "")
+    code = visible(str(data.get("error") or ""))
     if status == _TOO_MANY or code in _RATE_LIMITED:
         return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
     if status >= _SERVER_ERROR or not code or code in MAYBE:

@@ -17,6 +17,7 @@ INVISIBLE = {
     "left-to-right-mark": "\u200e",
     "right-to-left-override": "\u202e",
     "null": "\x00",
+    "lone-surrogate": "\ud800",
     "escape": "\x1b",
     "backspace": "\x08",
 }

@@ -214,6 +214,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE + f'[[owner]]\nappid = "{A}"\nenvs = ["*"]\nenv = "x"\n',
         "owner 1, env: there is no such key. Did you mean envs?",
     ),
+    "a name that no database stores": (
+        RULE + 'name = "a\\u0000b"\n',
+        r"rule 1, name: “a\x00b” contains NUL, which PostgreSQL refuses. Leave it out.",
+    ),
     "a misspelt key of a test": (
         RULE + TEST + 'expect = "allow"\ngroup = "S1X"\n',
         "test 1, group: there is no such key. Did you mean groups?",

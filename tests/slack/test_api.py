@@ -123,6 +123,13 @@ async def test_a_server_error_is_doubtful_whatever_its_body(
 ) -> None:
     result = await asked(http, sleep, handler, ask)
     assert isinstance(result, Doubtful)
+
+
+async def test_a_reason_has_no_characters_that_the_ledger_cannot_store(
+    http: aiohttp.ClientSession, sleep: Sleep
+) -> None:
+    broken = always(503, rb'{"ok": false, "error": "a\ud800\u0000b"}')
+    assert await asked(http, sleep, broken, reads) == Doubtful("ab")
     assert sleep.naps == []
 
 
