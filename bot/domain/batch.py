@@ -24,12 +24,7 @@ _PER_MINUTE, _PER_DAY = 45011, 45009
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
-def tally_of(outcomes: Sequence[Outcome | None]) -> Tally:
-    """Count the items of a batch; None is one that has not ended."""
-    return tally_of_kinds(Counter(map(type, outcomes)))
-
-
-def tally_of_kinds(kinds: Counter[type]) -> Tally:
+def tally_of(kinds: Counter[type]) -> Tally:
     """Return the Tally from the number of items per outcome type; NoneType counts those that have not ended."""
     return Tally(
         kinds.total(),
@@ -48,7 +43,8 @@ def finished_of(
     """Return the outcome of a batch, computed from those of its items."""
     outcomes = [outcome for _, outcome in items]
     others = Skipped(SkipReason.UNDER_WAY) in outcomes
-    return Finished(tally_of(outcomes), groups_of(items), called_again, others)
+    tally = tally_of(Counter(map(type, outcomes)))
+    return Finished(tally, groups_of(items), called_again, others)
 
 
 def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:

@@ -86,14 +86,18 @@ def _migrate(connection: Connection) -> bool:
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {name} = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    tables = inspect(connection).get_table_names()
-    found = text("SELECT version_num FROM alembic_version")
-    current = connection.scalar(found) if "alembic_version" in tables else None
+    current = revision_of(connection)
     if current is None:
         _create_schema(connection)
     elif current != HEAD:
         _upgrade(connection, current)
     return current is None
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the migration revision of the ledger; None if there is none yet."""
+    found = text("SELECT version_num FROM alembic_version")
+    return connection.scalar(found) if inspect(connection).has_table("alembic_version") else None
 
 
 def _create_schema(connection: Connection) -> None:

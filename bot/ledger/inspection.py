@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspect, select, text
+from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspect, select
 from sqlalchemy.engine import URL
 
+from bot.ledger.database import revision_of
 from bot.ledger.engine import BUSY_SECONDS, REACHING, file_of, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
@@ -75,12 +76,9 @@ def _server_engine(url: URL) -> Engine:
 
 def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
     """Return the ledger's migration revision, and the names of missing tables."""
-    tables = inspect(engine).get_table_names()
-    missing = sorted(set(metadata.tables) - set(tables))
     with engine.connect() as connection:
-        found = text("SELECT version_num FROM alembic_version")
-        step = connection.scalar(found) if "alembic_version" in tables else None
-    return step, missing
+        missing = set(metadata.tables) - set(inspect(connection).get_table_names())
+        return revision_of(connection), sorted(missing)
 
 
 def live_replicas(engine: Engine) -> int:

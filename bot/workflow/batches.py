@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import NoneType
 
-from bot.domain.batch import Pause, finished_of, limit_in, tally_of_kinds
+from bot.domain.batch import Pause, finished_of, limit_in, tally_of
 from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, State
 from bot.guidance import by_key
@@ -222,7 +222,7 @@ class _Run:
         pause = tick
         while True:
             await self.leased.sleep(pause)
-            pause, now = tick, (tally_of_kinds(self.ends), self.gate.pause)
+            pause, now = tick, (tally_of(self.ends), self.gate.pause)
             if now == shown or not now[0].total:
                 continue
             if not await self.leased.holds(self.batch):
