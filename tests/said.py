@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from bot.domain.outcome import AfterShare, Ground, Outcome, Readiness, Shared
+from bot.domain.outcome import AfterShare, Outcome, Readiness, Shared
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
 from bot.messages.clicks import too_late
@@ -51,11 +51,6 @@ def late_answer(outcome: Outcome) -> str:
     """Return the text after TOO_LATE for a request with this outcome."""
     end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ")
     return _MARKUP.sub("", end).strip()
-
-
-def nothing_to_decide(ground: Ground) -> str:
-    """Return the text for an approver if the policy leaves nothing to decide."""
-    return gist(clicks.settled(ENGLISH, _ANY, ground))
 
 
 USABLE = AfterShare(Readiness.READY)

@@ -9,7 +9,7 @@ from bot.domain.request import Request
 from bot.messages.advice import titled, wechat_said, what_to_do, where_it_broke, who_acts
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.request import name
-from bot.messages.words import Words, code, msgid, sentences, steps
+from bot.messages.words import Mrkdwn, Words, capital, code, msgid, sentences, steps
 
 
 def accepted(words: Words, request: Request) -> Announcement:
@@ -66,7 +66,7 @@ def _footer(say: Words, outcome: Called) -> Part:
             say("request {id}"),
         ]
     )
-    return small(line[0].upper() + line[1:])
+    return small(capital(Mrkdwn(line)))
 
 
 _IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.click import Act
-from bot.domain.outcome import Cancelled, Expired, Finished, Outcome, Rejected
+from bot.domain.outcome import Finished, Outcome, Rejected
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.history import Line
@@ -125,24 +125,10 @@ def _comment(request: Request, outcome: Outcome | None) -> str | None:
 
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
-    if request.approval:
+    sign, end = mark(outcome) if outcome else "⏳", became(words, request, outcome)
+    if request.approval and outcome:
         by = request.approval.by
-        if outcome:
-            return words(
-                "{mark} <@{by}> approved this, {when}: {end}",
-                mark=mark(outcome),
-                end=became(words, request, outcome),
-                by=by,
-                when=when(at),
-            )
-        return words("⏳ <@{by}> approved this, {when}.", by=by, when=when(at))
-    match outcome:
-        case Rejected(by):
-            return words("🚫 <@{by}> rejected this, {when}.", by=by, when=when(at))
-        case Cancelled(by):
-            return words("🚫 <@{by}> cancelled this, {when}.", by=by, when=when(at))
-        case Expired():
-            return words("⌛ Nobody decided in time.")
-        case _:
-            end = became(words, request, outcome)
-            return words("🚫 This ended without a decision: {end}", end=end)
+        return words(
+            "{mark} <@{by}> approved this, {when}: {end}", mark=sign, by=by, when=when(at), end=end
+        )
+    return words("{mark} {when}: {end}", mark=sign, when=when(at), end=end)

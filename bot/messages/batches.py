@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
 from bot.domain.click import Act
 from bot.domain.outcome import (
     NOTHING_KNOWN,
     AfterShare,
-    Cancelled,
     Failed,
     Finished,
     Group,
-    Skipped,
-    SkipReason,
-    Stopped,
     Tally,
     Unknown,
     retry_may_help,
@@ -25,9 +21,9 @@ from bot.guidance import where_others_were_shared
 from bot.messages.advice import titled, wechat_said, what_to_do, who_acts
 from bot.messages.answers import steps_after_batch
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import NO_LONGER, counts, mark
-from bot.messages.request import in_channel, name, why_command
-from bot.messages.words import Mrkdwn, Words, code, first, msgid, when
+from bot.messages.outcomes import counts, mark, next_step, state
+from bot.messages.request import in_channel, name
+from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -112,55 +108,33 @@ def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
     )
 
 
-_LEFT_OUT: Final[Mapping[SkipReason, tuple[str, str]]] = {
-    SkipReason.SHARED_BEFORE: (
-        msgid("✅ *Shared before, so left out*"),
-        msgid("`--again` shares them all the same."),
-    ),
-    SkipReason.UNDER_WAY: (
-        msgid("🚫 *Being shared by another request, so left out*"),
-        msgid("{history} tells how that one ends. If it fails, send the command again."),
-    ),
-}
-"""Why some appids were left out, and what to do about it."""
-
-
 def _group(words: Words, request: Request, group: Group, shared: int) -> str:
     """Return how some appids ended; `shared` is how many others got the env."""
-    outcome, count = group.outcome, len(group.appids)
-    match outcome:
-        case Failed(guidance) if shared:
-            others = where_others_were_shared(guidance)
-            title, advice = _failed(words, request, replace(outcome, guidance=others))
-        case Failed() | Unknown():
-            title, advice = _failed(words, request, outcome)
-        case Skipped(why):
-            told, hint = _LEFT_OUT[why]
-            title = words(told)
-            advice = words(hint, history=code(f"/share-env history {group.appids[0]}"))
-        case Cancelled(by):
-            title = words("🚫 *Cancelled* by <@{by}>", by=by) if by else words("🚫 *Cancelled*")
-            advice = words("To share it after all, send the command again.")
-        case Stopped():
-            title = words("🚫 *Stopped by the policy*")
-            command = why_command(group.appids[0], request.env)
-            advice = words(NO_LONGER, command=command)
-        case _:
-            assert_never(outcome)
-    counted = words("{title} ({count})", title=Mrkdwn(title), count=count)
-    return "\n".join(filter(None, [counted, advice, _some(words, group.appids)]))
+    outcome = group.outcome
+    if isinstance(outcome, Failed) and shared:
+        outcome = replace(outcome, guidance=where_others_were_shared(outcome.guidance))
+    if isinstance(outcome, Failed | Unknown):
+        title, advice = titled(words, outcome), _advice(words, request, outcome)
+    else:
+        title, advice = state(words, outcome), next_step(words, request, outcome, group.appids[0])
+    headline = words(
+        "{mark} *{title}* ({count})",
+        mark=mark(outcome),
+        title=capital(title),
+        count=len(group.appids),
+    )
+    return "\n".join([headline, advice, _some(words, group.appids)])
 
 
-def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str, str]:
-    """Return what happened, and who does what; then what WeChat said to the first of them, with its rid."""
+def _advice(words: Words, request: Request, outcome: Failed | Unknown) -> str:
+    """Return who does what; then what WeChat said to the first of them, with its rid."""
     say, said = words.about(request), outcome.said
-    mark = "❌" if isinstance(outcome, Failed) else "❔"
-    advice = (
+    told = (
         who_acts(say, outcome),
         what_to_do(say, outcome.guidance, said),
         wechat_said(say, said) if said else None,
     )
-    return f"{mark} *{titled(words, outcome)}*", "\n".join(filter(None, advice))
+    return "\n".join(filter(None, told))
 
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:

@@ -1,10 +1,9 @@
 """What only the person who clicked sees: why the click did nothing, what it did, or that it came too late."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
-from typing import Final
 
-from bot.domain.outcome import Ground, Outcome, SkipReason
+from bot.domain.outcome import Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.outcomes import became
@@ -86,26 +85,6 @@ class Settled(Enum):
     REJECTED = msgid("You rejected sharing {env} with {receivers}. The requester is told.")
 
 
-_MEANWHILE: Final[Mapping[SkipReason | Ground, str]] = {
-    SkipReason.SHARED_BEFORE: msgid(
-        "Another request shared {env} with {receivers} meanwhile, so I did nothing more."
-    ),
-    SkipReason.UNDER_WAY: msgid(
-        "Another request is sharing {env} with {receivers} just now, or waiting to, so this one did nothing."
-    ),
-    Ground.NOT_ALLOWED: msgid(
-        "The policy does not let {who} share {env} with {receivers} any more, so nothing was shared. They are told."
-    ),
-    Ground.SEVERAL_RULES: msgid(
-        "Different rules now apply to these mini programs, so one decision cannot cover them all. Nothing was shared. {who} is told to ask again, once for each rule."
-    ),
-    Ground.OTHER_OWNER: msgid(
-        "The policy does not name {owner} as the owner of {env} any more, so nothing was shared. {who} is told to ask again."
-    ),
-}
-"""Why the click ended the request, for whoever clicked: another request has the share, or the policy has changed."""
-
-
 def refused(
     words: Words, why: NothingDone, request: Request | None = None, rules: Collection[Rule] = ()
 ) -> Message:
@@ -116,10 +95,9 @@ def refused(
     return message(*(say(text, approvers=able) for text in why.value))
 
 
-def settled(words: Words, request: Request, what: Settled | SkipReason | Ground) -> Message:
+def settled(words: Words, request: Request, what: Settled) -> Message:
     """Say what a click did with a request."""
-    text = what.value if isinstance(what, Settled) else _MEANWHILE[what]
-    return message(words.about(request)(text))
+    return message(words.about(request)(what.value))
 
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:
@@ -177,5 +155,5 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Say that the click came too late, and how the request ended."""
+    """Say that the click came too late for what it should do, and how the request ended."""
     return message(words("That came too late: {end}", end=became(words, request, outcome)))

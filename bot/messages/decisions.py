@@ -11,7 +11,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import ENDINGS, kind_of, who_ended
+from bot.messages.outcomes import ENDINGS, kind_of, next_step, who_ended
 from bot.messages.request import (
     FOR_GOOD,
     all_appids,
@@ -19,10 +19,9 @@ from bot.messages.request import (
     in_channel,
     name,
     reason,
-    why_command,
     with_comment,
 )
-from bot.messages.words import Words, code, sentences, when
+from bot.messages.words import Words, sentences, when
 from bot.policy.kinds import Rule
 
 NotCalled = Rejected | Cancelled | Expired | Denied | Skipped | Stopped
@@ -103,10 +102,6 @@ def answer(words: Words, request: Request, outcome: NotCalled) -> Message:
     comment = outcome.comment if isinstance(outcome, Rejected) else None
     return message(
         with_comment(words, say(ending.why, by=who_ended(outcome)), comment),
-        say(
-            ending.then,
-            command=why_command(request.receivers[0], request.env),
-            history=code(f"/share-env history {request.appid}"),
-        ),
+        next_step(words, request, outcome, request.receivers[0]),
         small(name(words, request)),
     )

@@ -16,7 +16,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Approval, Request
 from bot.messages import answers, batches, decisions
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import ENDINGS, counts, kind_of, mark
+from bot.messages.outcomes import mark, state
 from bot.messages.request import in_channel, name
 from bot.messages.words import Words
 
@@ -36,14 +36,14 @@ def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
     match outcome:
         case None:
             headline = say("⏳ {who} is sharing {env} with {receivers}.")
-        case Finished(tally):
-            headline = say(
-                "{mark} {who} asked to share {env} with {receivers}: {counts}.",
-                mark=mark(outcome),
-                counts=counts(words, tally),
-            )
+        case Shared():
+            headline = say("✅ {who} shared {env} with {appid}.")
         case _:
-            headline = say(ENDINGS[kind_of(outcome)].headline, mark=mark(outcome))
+            headline = say(
+                "{mark} {who} asked to share {env} with {receivers}: {state}.",
+                mark=mark(outcome),
+                state=state(words, outcome),
+            )
     return in_channel(words, request, headline)
 
 

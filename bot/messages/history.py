@@ -8,7 +8,7 @@ from bot.domain.click import Act
 from bot.domain.outcome import Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
-from bot.messages.outcomes import state
+from bot.messages.outcomes import mark, state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
 
 _LISTED = 15
@@ -117,7 +117,7 @@ def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     """Return one request as one line; with its requester unless it is the reader's `own`."""
     request, say = line.request, words.about(line.request)
     if line.outcome:
-        ended = state(words, line.outcome)
+        ended = f"{mark(line.outcome)} {state(words, line.outcome)}"
     else:
         ended = words("🕓 waiting for approval or confirmation" if line.waiting else "⏳ under way")
     told = [

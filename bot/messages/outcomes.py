@@ -22,7 +22,8 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request
-from bot.messages.words import Mrkdwn, Words, msgid
+from bot.messages.request import why_command
+from bot.messages.words import Mrkdwn, Words, code, msgid
 
 Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
 """A kind of outcome that has words of its own: its class or, if it says why it ended, that."""
@@ -30,24 +31,19 @@ Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One kind of outcome in words; the placeholders are a request's, and `mark`, `by`, `command` and `history`."""
+    """One kind of outcome in words; the placeholders are a request's, and `by`, `command` and `history`."""
 
     mark: str
     state: str
-    """In a list of requests."""
+    """In a list of requests, and in the parent message in the channel."""
     clause: str
     """The end of a sentence, for those who come too late."""
     why: str = ""
     """In the answer: why WeChat was not called."""
     then: str = ""
     """In the answer: what to do next, if WeChat was not called."""
-    headline: str = msgid("{mark} {who} asked to share {env} with {receivers}. It was not shared.")
-    """Of the parent message in the channel."""
 
 
-NO_LONGER: Final = msgid(
-    "The policy allowed this when you asked, and no longer does. {command} shows what it says now."
-)
 _UNCONFIRMED = Ending(
     "⌛",
     msgid("expired"),
@@ -58,17 +54,12 @@ _UNCONFIRMED = Ending(
 _DENIED = Ending(
     "🚫",
     msgid("denied"),
-    msgid("the policy does not allow it any more."),
+    msgid("the policy does not allow it any more, and nothing was shared."),
     msgid("🚫 *The policy does not allow this any more.* Nothing was shared."),
     msgid("{command} shows what the policy says now."),
 )
 ENDINGS: Final[Mapping[Kind, Ending]] = {
-    Shared: Ending(
-        "✅",
-        msgid("shared"),
-        msgid("it was shared."),
-        headline=msgid("✅ {who} shared {env} with {appid}."),
-    ),
+    Shared: Ending("✅", msgid("shared"), msgid("it was shared.")),
     Failed: Ending(
         "❌",
         msgid("not shared"),
@@ -76,22 +67,19 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
     ),
     Unknown: Ending(
         "❔",
-        msgid("unknown"),
+        msgid("unknown, it may have been shared"),
         msgid("it may or may not have been shared; the answer to the requester says more."),
-        headline=msgid(
-            "❔ {who} asked to share {env} with {appid}. It may or may not have been shared."
-        ),
     ),
     Rejected: Ending(
         "🚫",
-        msgid("rejected"),
-        msgid("<@{by}> rejected it already."),
+        msgid("rejected by <@{by}>"),
+        msgid("<@{by}> rejected it."),
         msgid("🚫 *Rejected* by <@{by}>. Nothing was shared."),
         msgid("Talk to them before you ask again."),
     ),
     Cancelled: Ending(
         "🚫",
-        msgid("cancelled"),
+        msgid("cancelled by <@{by}>"),
         msgid("<@{by}> cancelled it."),
         msgid("🚫 *Cancelled* by <@{by}>. Nothing was shared."),
         msgid("To share it after all, send the command again."),
@@ -124,7 +112,9 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
         msgid("stopped by the policy"),
         msgid("the policy stopped it, and nothing was shared."),
         msgid("🚫 *Stopped by the policy.* Nothing was shared."),
-        NO_LONGER,
+        msgid(
+            "The policy allowed this when you asked, and no longer does. {command} shows what it says now."
+        ),
     ),
     SkipReason.SHARED_BEFORE: Ending(
         "✅",
@@ -132,9 +122,6 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
         msgid("another request shared it meanwhile."),
         msgid("✅ *Another request shared it* while this one waited, so I did nothing more."),
         msgid("To share it once more, send the command with `--again`."),
-        msgid(
-            "✅ {who} asked to share {env} with {receivers}. Another request shared it meanwhile."
-        ),
     ),
     SkipReason.UNDER_WAY: Ending(
         "🚫",
@@ -144,9 +131,6 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
             "🚫 *Another request is sharing it just now, or waiting to*, so this one did nothing."
         ),
         msgid("{history} tells how that one ends. If it fails, send the command again."),
-        msgid(
-            "🚫 {who} asked to share {env} with {receivers}. Another request was sharing it already, or waiting to."
-        ),
     ),
 }
 """All but a batch, whose items ended in several ways."""
@@ -180,18 +164,27 @@ def mark(outcome: Outcome) -> str:
     return "🚫" if outcome.left_to_others and not tally.shared else "✅"
 
 
-def state(words: Words, outcome: Outcome) -> str:
-    """Return the sign and the state of an outcome, for a list."""
+def state(words: Words, outcome: Outcome) -> Mrkdwn:
+    """Return in a few words how a request ended."""
     if isinstance(outcome, Finished):
-        return f"{mark(outcome)} {counts(words, outcome.tally)}"
-    return f"{mark(outcome)} {words(ENDINGS[kind_of(outcome)].state)}"
+        return counts(words, outcome.tally)
+    return words(ENDINGS[kind_of(outcome)].state, by=who_ended(outcome))
+
+
+def next_step(words: Words, request: Request, outcome: Outcome, appid: str) -> str:
+    """Return what the requester does next about an appid for which WeChat was not called."""
+    return words.about(request)(
+        ENDINGS[kind_of(outcome)].then,
+        command=why_command(appid, request.env),
+        history=code(f"/share-env history {appid}"),
+    )
 
 
 def became(words: Words, request: Request, outcome: Outcome | None) -> str:
     """Return how a request ended, as the end of a sentence."""
     match outcome:
         case None if request.approval:
-            return words("<@{by}> approved it already.", by=request.approval.by)
+            return words("<@{by}> approved it.", by=request.approval.by)
         case None:
             return words("it is under way already.")
         case Finished(tally) if tally.stopped:

@@ -70,6 +70,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def capital(text: Mrkdwn) -> Mrkdwn:
+    """Return text that begins with a capital letter, if it begins with a letter that has one."""
+    return Mrkdwn(text[:1].upper() + text[1:])
+
+
 def steps(lines: Iterable[str]) -> str:
     """Return numbered lines."""
     return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))

@@ -10,7 +10,14 @@ from bot.domain.request import BEGUN, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
-from bot.messages.clicks import NothingDone, Settled, cannot_tell_requester, refused, settled
+from bot.messages.clicks import (
+    NothingDone,
+    Settled,
+    cannot_tell_requester,
+    refused,
+    settled,
+    too_late,
+)
 from bot.messages.decisions import answer as ended
 from bot.messages.decisions import no_approver, sent_to_approvers
 from bot.policy.decide import approver_groups, approver_users, may_approve
@@ -104,8 +111,9 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
 
 def _deny(context: ClickContext, ground: Ground) -> ApplyMove:
     """End a request that the current policy does not allow."""
-    move = _move(context.click, State.ANSWERED, "denied", Denied(ground))
-    return ApplyMove(move, settled(context.words, context.entry.request, ground))
+    outcome = Denied(ground)
+    move = _move(context.click, State.ANSWERED, "denied", outcome)
+    return ApplyMove(move, too_late(context.words, context.entry.request, outcome))
 
 
 def _move(

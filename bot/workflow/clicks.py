@@ -135,7 +135,7 @@ class ClickHandler:
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.process(moved))
         if isinstance(moved.outcome, Skipped):
-            return Reply(say.settled(words, moved.request, moved.outcome.why), step.replaces)
+            return Reply(say.too_late(words, moved.request, moved.outcome), step.replaces)
         return Reply(step.message, step.replaces)
 
     async def _resubmit(self, context: ClickContext, step: Resubmit) -> Reply:

@@ -36,7 +36,7 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "2 tries · request demo0007",
         "WeChat said 85088",
         "3 tries · request demo0009",
-        "It may or may not have been",
+        "unknown, it may have been",
         "add me with /invite @share-env",
         "WeChat said 61004",
     ]

@@ -87,7 +87,7 @@ FINISHED = {
     "every way": finished(*EVERY_WAY),
     "cancelled by two": Finished(
         Tally(4, shared=1, cancelled=3),
-        (Group(Cancelled("U0OPERATOR"), APPIDS[1:3]), Group(Cancelled(""), APPIDS[3:4])),
+        (Group(Cancelled("U0OPERATOR"), APPIDS[1:3]), Group(Cancelled("U1REQUESTER"), APPIDS[3:4])),
     ),
     "stopped midway": Finished(
         Tally(100, shared=40, stopped=60), groups_of([(appid, Stopped()) for appid in APPIDS[:60]])

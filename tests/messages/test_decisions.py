@@ -151,12 +151,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "cancelled": say.settled(words, request, say.Settled.CANCELLED),
         "approved": say.settled(words, request, say.Settled.APPROVED),
         "rejected": say.settled(words, request, say.Settled.REJECTED),
-        **{
-            f"over by policy: {ground.value}": say.settled(words, request, ground)
-            for ground in Ground
-        },
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
-        **{f"click: {why.value}": say.settled(words, request, why) for why in SkipReason},
     }
 
 

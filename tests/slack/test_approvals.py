@@ -309,7 +309,7 @@ async def test_a_decision_replaces_the_question(
     assert ref
     await asking.show_decision(entry_of(request_, ref))
     (question,) = slack.parents(APPROVALS)
-    assert question.text.startswith(f"⏳ <@{APPROVER}> approved this")
+    assert f": <@{APPROVER}> approved it." in question.text
     assert not has_button(question, "approve")
     await asking.show_decision(entry_of(request_, ref, Shared()))
     assert "it was shared." in slack.parents(APPROVALS)[0].text
@@ -328,7 +328,7 @@ async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
     rejected = replace(entry_of(request_, ref, Rejected(APPROVER, "too dear")), request=request_)
     approved = replace(rejected, request=replace(request_, approval=Approval(APPROVER, "go on")))
     for decided, verdict, comment in (
-        (rejected, "rejected this", "too dear"),
+        (rejected, "rejected it", "too dear"),
         (approved, "approved this", "go on"),
     ):
         await asking.show_decision(decided)

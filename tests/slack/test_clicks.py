@@ -129,7 +129,7 @@ async def test_a_modal_is_in_the_clickers_language(rig: Rig) -> None:
         assert told == CHINESE(rejected, env=f"`{ENV}`", receivers=f"`{APPID}`")
         # The question is for all approvers, so it stays in the channel's language.
         await rig.over()
-    assert "rejected this" in rig.slack.parents(APPROVALS)[0].text
+    assert "rejected it" in rig.slack.parents(APPROVALS)[0].text
 
 
 # The answer.
@@ -183,7 +183,7 @@ async def test_a_public_message_is_never_replaced_by_an_answer_to_one_person(rig
         await rig.click(REQUESTER, waiting, "cancel")
         await rig.click(APPROVER, question, "approve")
     assert rig.slack.parents(RELEASES)[0].text.startswith("🚫")
-    assert "cancelled this" in rig.slack.parents(APPROVALS)[0].text
+    assert "cancelled it" in rig.slack.parents(APPROVALS)[0].text
     assert not has_button(rig.slack.parents(APPROVALS)[0], "approve")
 
 

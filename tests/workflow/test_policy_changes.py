@@ -36,7 +36,6 @@ from tests.said import (
     YOU_REJECTED,
     answer_to,
     late_answer,
-    nothing_to_decide,
 )
 
 OPEN = '[[rule]]\nname = "open"\nusers = ["*"]\neffect = "allow"\n'
@@ -83,7 +82,7 @@ async def test_an_approval_does_not_count_if_the_env_has_another_owner_than_the_
         view = await rig.open(APPROVER, "approve")
         await change(f"{APPROVE}{THEIRS}")
         said = await rig.send(APPROVER, view)
-        assert f"does not name `{OWNER}` as the owner" in said
+        assert late_answer(Denied(Ground.OTHER_OWNER)) in said
         await rig.over()
         assert answer_to(Denied(Ground.OTHER_OWNER)) in rig.replies()[-1]
         assert "send the command again" in rig.replies()[-1]
@@ -128,7 +127,7 @@ async def test_a_batch_that_several_rules_decide_now_ends_when_an_approver_of_an
         await rig.ask(BATCH)
         view = await rig.open(user, button)
         await change(BY_OTHERS + approved_by(APPROVER))
-        assert nothing_to_decide(Ground.SEVERAL_RULES) in await rig.send(user, view)
+        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.send(user, view)
         await rig.over()
         assert answer_to(Denied(Ground.SEVERAL_RULES)) in rig.replies()[-1]
         assert "one command for each rule" in rig.replies()[-1]
@@ -145,7 +144,7 @@ async def test_only_an_approver_ends_a_batch_that_several_rules_decide_now(
         question = await rig.question()
         await change(f"{BY_OTHERS}{APPROVE}")
         assert NOT_AN_APPROVER in await rig.decide(SECOND, button)
-        assert nothing_to_decide(Ground.SEVERAL_RULES) in await rig.decide(APPROVER, button)
+        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.decide(APPROVER, button)
         await rig.over()
         assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.click(
             SECOND_APPROVER, question, button
@@ -161,7 +160,7 @@ async def test_a_batch_that_several_rules_without_approvers_decide_now_is_ended_
         await rig.ask(BATCH)
         await rig.question()
         await change(f"{OF_OTHERS}{ALLOW}")
-        assert nothing_to_decide(Ground.SEVERAL_RULES) in await rig.decide(SECOND, "approve")
+        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.decide(SECOND, "approve")
         await rig.over()
     assert rig.column("outcome") == "denied"
 
@@ -175,7 +174,7 @@ async def test_a_batch_is_decided_by_several_rules_once_the_requester_left_a_gro
         view = await rig.open(APPROVER, "approve")
         group = rig.slack.groups["S0PLATFORM"]
         rig.slack.groups["S0PLATFORM"] = replace(group, members=frozenset())
-        assert nothing_to_decide(Ground.SEVERAL_RULES) in await rig.send(APPROVER, view)
+        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.send(APPROVER, view)
         await rig.over()
     assert rig.wechat.calls == []
 

@@ -683,7 +683,11 @@ async def test_a_persons_own_history_has_links_and_the_newest_first(
         await soon(lambda: set(states(database)) == {"ended"})
     text = said(await slack.command(REQUESTER, RELEASES, "history"))
     lines = [line for line in text.splitlines() if "`prod-" in line]
-    assert [line.split(" · ")[1] for line in lines] == ["❔ unknown", "❌ not shared", "✅ shared"]
+    assert [line.split(" · ")[1] for line in lines] == [
+        "❔ unknown, it may have been shared",
+        "❌ not shared",
+        "✅ shared",
+    ]
     assert ["|thread>" in line for line in lines] == [False, True, True]
     second = said(await slack.command("U0SECOND", RELEASES, "history"))
     assert "You have no requests yet" in second

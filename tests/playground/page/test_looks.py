@@ -192,6 +192,6 @@ async def a_minute(seat: Seat) -> None:
     for number in (0, 1, 2):
         await seat.pane.get_by_role("button", name="Type it").nth(number).click()
         await seat.box.press("Enter")
-        await seat.sees(["shared prod-1", "It was not shared.", "It waits for an approval"][number])
+        await seat.sees(["shared prod-1", ": not shared.", "It waits for an approval"][number])
     await seat.log.get_by_role("button", name="repl").nth(1).click()
     await seat.sees("WeChat said 85088", seat.pane)
