@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.domain.outcome import AfterShare, Outcome, Readiness, Shared
 from bot.domain.request import Origin, Request
-from bot.messages import Message, answers, approvals, clicks, decisions, endings, history
+from bot.messages import Message, answers, approvals, clicks, endings, history
 from bot.messages.clicks import too_late
 from bot.messages.rulings import denied
 from bot.policy.kinds import (
@@ -62,7 +62,7 @@ DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
 NOT_RECORDED = gist(history.not_recorded(ENGLISH))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
-NEEDS_APPROVAL = gist(decisions.sent_to_approvers(ENGLISH, _ANY))
+NEEDS_APPROVAL = gist(approvals.sent_to_approvers(ENGLISH, _ANY))
 
 # In response to a click.
 CANCELLED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.CANCELLED))

@@ -18,8 +18,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request
 from bot.guidance import where_others_were_shared
-from bot.messages.advice import titled, wechat_said, what_to_do, who_acts
-from bot.messages.answers import steps_after_batch
+from bot.messages.answers import steps_after_batch, titled, wechat_said, what_to_do, who_acts
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.outcomes import counts, mark, next_step, state
 from bot.messages.request import in_channel, name

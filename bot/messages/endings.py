@@ -1,4 +1,4 @@
-"""How any request ended: the parent in the channel, and the answer in its thread."""
+"""What any request begins with, its parent message in the channel, and the answer in its thread."""
 
 from bot.domain.click import Act
 from bot.domain.outcome import (
@@ -8,23 +8,24 @@ from bot.domain.outcome import (
     Failed,
     Finished,
     Outcome,
+    Rejected,
     Shared,
     Tally,
     Unknown,
     retry_may_help,
 )
 from bot.domain.request import Approval, Request
-from bot.messages import answers, batches, decisions
+from bot.messages import answers, approvals, batches
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import mark, state
-from bot.messages.request import in_channel, name
+from bot.messages.outcomes import ENDINGS, kind_of, mark, next_step, state, who_ended
+from bot.messages.request import in_channel, name, with_comment
 from bot.messages.words import Words
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
     """Tell the channel what the bot is doing or, if `waiting`, that it needs an approval first."""
     if waiting:
-        return decisions.waiting(words, request)
+        return approvals.waiting(words, request)
     if request.appids:
         return batches.progress(words, request, Tally(len(request.appids)), None)
     return parent(words, request, None)
@@ -62,12 +63,23 @@ def answer(
         case Finished():
             whole = batches.answer(words, request, outcome, after)
         case _:
-            whole = decisions.answer(words, request, outcome)
+            whole = _not_called(words, request, outcome)
     if request.approval:
         whole += message(_approved(words, request.approval))
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
         whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
     return whole
+
+
+def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:
+    """Say why the request ended before WeChat was called, and what to do next."""
+    why = words.about(request)(ENDINGS[kind_of(outcome)].why, by=who_ended(outcome))
+    comment = outcome.comment if isinstance(outcome, Rejected) else None
+    return message(
+        with_comment(words, why, comment),
+        next_step(words, request, outcome, request.receivers[0]),
+        small(name(words, request)),
+    )
 
 
 def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.link import Link, LinkState
-from bot.messages.advice import LINK_NAMES
+from bot.messages.answers import LINK_NAMES
 from bot.messages.blocks import Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import (

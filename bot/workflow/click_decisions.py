@@ -10,6 +10,7 @@ from bot.domain.request import BEGUN, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
+from bot.messages.approvals import no_approver, sent_to_approvers
 from bot.messages.clicks import (
     NothingDone,
     Settled,
@@ -18,8 +19,7 @@ from bot.messages.clicks import (
     settled,
     too_late,
 )
-from bot.messages.decisions import answer as ended
-from bot.messages.decisions import no_approver, sent_to_approvers
+from bot.messages.endings import answer as ended
 from bot.policy.decide import approver_groups, approver_users, may_approve
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Standing, Unreadable
 from bot.workflow.click_steps import (

@@ -9,8 +9,8 @@ from bot.domain.request import Origin, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
+from bot.messages.approvals import sent_to_approvers
 from bot.messages.clicks import NothingDone, cannot_tell, refused, too_late
-from bot.messages.decisions import sent_to_approvers
 from bot.messages.words import Words
 from bot.policy.decide import approver_groups, is_operator, may_approve
 from bot.policy.kinds import Person, Policy, Standing, Unreadable

@@ -25,10 +25,10 @@ from bot.ledger.acceptance import MOST_WAITING
 from bot.ledger.events import facts_asked, facts_of, who_of
 from bot.messages import Message
 from bot.messages.answers import accepted, beforehand
+from bot.messages.approvals import confirmation, no_approver, sent_to_approvers
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.clicks import NothingDone, refused, requester_asked
-from bot.messages.decisions import confirmation, no_approver, sent_to_approvers
 from bot.messages.endings import answer
 from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping

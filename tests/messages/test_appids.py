@@ -12,9 +12,8 @@ from bot.command.grammar import MOST_APPIDS
 from bot.domain.click import Act
 from bot.domain.outcome import Expired
 from bot.domain.request import Request
-from bot.messages.approvals import decided, question
+from bot.messages.approvals import confirmation, decided, question
 from bot.messages.blocks import TEXT_LIMIT
-from bot.messages.decisions import confirmation
 from bot.messages.modals import decision
 from bot.messages.notices import Note, noted
 from bot.messages.request import all_appids, appids, replies

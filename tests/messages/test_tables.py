@@ -25,7 +25,7 @@ from bot.messages.mistakes import SENTENCES
 from bot.messages.outcomes import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
-    "bot.messages.advice._WHO": {Fixer.OPERATOR},  # told by when a retry helps
+    "bot.messages.answers._WHO": {Fixer.OPERATOR},  # told by when a retry helps
     "bot.messages.answers._LACKS": {Readiness.READY, Readiness.UNKNOWN},
     "bot.messages.home._BROKEN": {Link.OWNER},  # counted instead
 }

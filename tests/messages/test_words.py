@@ -19,8 +19,7 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.messages import Message
-from bot.messages.advice import where_it_broke
-from bot.messages.answers import answer
+from bot.messages.answers import answer, where_it_broke
 from bot.messages.history import Line, history, shared_before
 from bot.messages.mistakes import misread
 from bot.messages.people import whoami

@@ -23,8 +23,8 @@ from bot.domain.outcome import (
 from bot.domain.request import Request
 from bot.guidance import Trouble
 from bot.messages import Message as Text
+from bot.messages.approvals import waiting
 from bot.messages.batches import progress
-from bot.messages.decisions import waiting
 from bot.messages.endings import alone, answer, parent
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies

@@ -24,8 +24,8 @@ from bot.domain.request import Origin, Request, State
 from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
+from bot.messages.approvals import sent_to_approvers
 from bot.messages.clicks import too_late
-from bot.messages.decisions import sent_to_approvers
 from bot.policy.kinds import (
     Approvers,
     Effect,

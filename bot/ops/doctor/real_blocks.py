@@ -13,10 +13,16 @@ from bot.domain.request import Origin, Request
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, clicks, endings
 from bot.messages.answers import accepted
-from bot.messages.approvals import decided, question, reminder
+from bot.messages.approvals import (
+    confirmation,
+    decided,
+    question,
+    reminder,
+    sent_to_approvers,
+    waiting,
+)
 from bot.messages.batches import progress
 from bot.messages.blocks import Block
-from bot.messages.decisions import confirmation, sent_to_approvers, waiting
 from bot.messages.history import Line, history, shared_before, under_way
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread

@@ -32,15 +32,17 @@ from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
-from bot.messages.approvals import decided, question, reminder
-from bot.messages.batches import progress
-from bot.messages.clicks import too_late
-from bot.messages.decisions import (
+from bot.messages.approvals import (
     confirmation,
+    decided,
     no_approver,
+    question,
+    reminder,
     sent_to_approvers,
     waiting,
 )
+from bot.messages.batches import progress
+from bot.messages.clicks import too_late
 from bot.messages.history import Line
 from bot.messages.modals import decision, trouble
 from bot.messages.notices import Note, noted
