@@ -7,6 +7,7 @@ from bot.domain.outcome import AfterShare, Outcome, Readiness, Shared
 from bot.domain.request import Origin, Request
 from bot.messages import Message, answers, approvals, clicks, endings, history
 from bot.messages.clicks import too_late
+from bot.messages.notices import Note
 from bot.messages.rulings import denied
 from bot.policy.kinds import (
     Approvers,
@@ -27,6 +28,9 @@ _ANY = Request("0", Origin("T0", "U0", "C0", "c", "", ""), "wx0", "e", "wx1", "r
 _NAMED = Approvers(frozenset({"U1"}), frozenset(), "C0", timedelta(hours=1))
 _RULE = Rule("r", Effect.APPROVE, approvers=_NAMED)
 _ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")
+
+MAY_BE_TWO = Note.REPLACING.value
+"""What a message says that replaces an earlier one, which the bot may not look for."""
 
 
 def gist(said: Message) -> str:

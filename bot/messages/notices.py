@@ -83,9 +83,8 @@ class Note(Enum):
     """What a message says about itself at its end; the value is the sentence."""
 
     ELSEWHERE = msgid("I could not answer where you asked, so the answer comes in this thread.")
-    UNCONFIRMED = msgid("Slack did not confirm this answer at first, so you may see it twice.")
-    REPLACING = msgid("If there is another message about this request above, this one replaces it.")
-    """Of a message that may replace an earlier one, which the bot cannot find."""
+    REPLACING = msgid("I may have sent this message before. If you see two, this one counts.")
+    """Of a message that replaces an earlier one, which the bot may not look for."""
     ASKED_DIRECTLY = msgid(
         "I ask approvers directly, since another organisation may be able to read their channel. The first decision counts."
     )

@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bot.domain.request import Request
 from bot.guidance import Trouble
 from bot.ledger import Entry
-from bot.messages import Message
 from bot.messages.approvals import decided, question, reminder
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
@@ -70,8 +68,11 @@ class ApproverMessages:
             who = f"<@{conversation}>" if direct else _who(rule, request)
             asked = question(words, request, before, until, who)
             asked = noted(words, asked, Note.ASKED_DIRECTLY) if direct else asked
-            posted = await self._post(conversation, asked, _mark(request), look_since=look_since)
-            if posted:
+            posted = await self._posts.post(
+                words, conversation, asked, _mark(request), look_since=look_since
+            )
+            raise_if_away(posted)
+            if isinstance(posted, Posted):
                 await list_appids(self._posts, words, request, posted, look_since=look_since)
                 posted_questions.append(posted)
         if posted_questions:
@@ -83,10 +84,14 @@ class ApproverMessages:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
         who = _who(rule, request) if rule else None
-        reminded = reminder(self._languages.channel, request, until, who)
-        mark = f"{request.id}-reminder"
+        words, mark = self._languages.channel, f"{request.id}-reminder"
+        reminded = reminder(words, request, until, who)
         for asked in read_ref(ref):
-            await self._post(asked.channel, reminded, mark, asked.ts, look_since=float(asked.ts))
+            since = float(asked.ts)
+            posted = await self._posts.post(
+                words, asked.channel, reminded, mark, asked.ts, look_since=since
+            )
+            raise_if_away(posted)
 
     async def show_decision(self, entry: Entry) -> None:
         """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
@@ -122,28 +127,6 @@ class ApproverMessages:
         mark, since = _mark(request), entry.created
         found = [await self._posts.find(conversation, mark, since) for conversation in where]
         return list(dict.fromkeys([*known, *filter(None, found)]))
-
-    async def _post(
-        self,
-        channel: str,
-        asked: Message,
-        mark: str,
-        thread_ts: str | None = None,
-        *,
-        look_since: float | None,
-    ) -> Posted | None:
-        """Post a message; if it cannot be verified, post a second one that says it replaces the first.
-
-        None if Slack refuses it for good.
-        """
-        again = partial(noted, self._languages.channel, asked, Note.REPLACING)
-        posted = await self._posts.post(
-            channel, asked, mark, thread_ts, again=again, look_since=look_since
-        )
-        if isinstance(posted, Posted):
-            return posted
-        raise_if_away(posted)
-        return None
 
 
 def _mark(request: Request) -> str:

@@ -10,6 +10,7 @@ from bot.messages.notices import NoThread
 from bot.runtime.cache import Cache
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, away_error, is_transient
 from bot.slack.payloads import Posted, text_if_any
+from bot.workflow.ports import AwayError
 
 PATIENCE = 120.0  # seconds that one message may wait for Slack's rate limits, in all
 _PERSON = ("U", "W")  # the prefixes of user ids
@@ -20,6 +21,8 @@ _GOOD_FOR, _BAD_FOR = 60.0, 5.0  # seconds to cache what is known of a channel
 _PAGE = 200  # messages
 _PAGES = 10
 NO_THREAD = Refused("thread_not_found")
+# The errors of a bot that may not read there, though perhaps post; any other one is waited for.
+_MAY_NOT_LOOK = {"missing_scope", "not_in_channel", "channel_not_found"}
 # Seconds between Slack's clock and the ledger's: with more, HTTP mode accepts nothing.
 _CLOCKS_DIFFER = 300.0
 
@@ -80,8 +83,8 @@ class MessageSearch:
     ) -> Posted | Refused | Doubtful | None:
         """Return the bot's message with `mark`; None if there is none, NO_THREAD if the thread is gone.
 
-        Doubtful if the conversation cannot be read. Only messages `since` then, in Unix seconds, are read, as the pages
-        of a thread begin with its oldest reply. Raises AwayError.
+        Doubtful if the bot may not read the conversation, or there is too much in it. Only messages `since` then, in Unix
+        seconds, are read, as the pages of a thread begin with its oldest reply. Raises AwayError.
         """
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
@@ -90,18 +93,20 @@ class MessageSearch:
         query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
-            if isinstance(result, Refused | Doubtful) and is_transient(result):
-                raise away_error(result)
             if thread_ts and result == NO_THREAD:
                 return NO_THREAD
-            messages = result.data.get("messages") if isinstance(result, Answered) else None
+            if isinstance(result, Refused) and result.error in _MAY_NOT_LOOK:
+                return Doubtful(result.error)
+            if not isinstance(result, Answered):
+                raise away_error(result)
+            messages = result.data.get("messages")
             if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-                return Doubtful("cannot look")
+                raise AwayError("Slack's answer is not a list of messages")
             for message in messages:
                 ts, own = message.get("ts"), message.get("user") == self._bot_user_id
                 if own and isinstance(ts, str) and ts != thread_ts and _is_marked(message, mark):
                     return Posted(channel, ts)
-            more = result.data.get("response_metadata") if isinstance(result, Answered) else None
+            more = result.data.get("response_metadata")
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if not cursor:
                 return None

@@ -1,7 +1,8 @@
 """Post each message exactly once, even if Slack does not confirm the first attempt.
 
-A doubtful message is searched for in the conversation before it is posted again, by the mark in its metadata. A
-transient refusal raises AwayError. Sources: docs.slack.dev, chat.postMessage, chat.update, "Message metadata".
+A doubtful message is searched for in the conversation before it is posted again, by the mark in its metadata. Where the
+bot may not look, the second one says that it may be one. A transient refusal raises AwayError. Sources:
+docs.slack.dev, chat.postMessage, chat.update, "Message metadata".
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from weakref import WeakValueDictionary
 
 from bot.messages import Message
 from bot.messages.blocks import as_arguments, as_post
+from bot.messages.notices import Note, noted
+from bot.messages.words import Words
 from bot.slack.api import (
     Answered,
     Doubtful,
@@ -59,18 +62,18 @@ class Posts:
 
     async def post(  # noqa: PLR0913  # where, what, and what is known of earlier attempts
         self,
+        words: Words,
         channel: str,
         message: Message,
         mark: str,
         thread_ts: str | None = None,
         *,
-        again: Callable[[], Message] | None = None,
         look_since: float | None = None,
         corrects: bool = False,
-    ) -> Posted | Refused | Doubtful:
-        """Return the posted message, or a permanent refusal; Doubtful if it may be posted and cannot be verified.
+    ) -> Posted | Refused:
+        """Return the posted message, or a permanent refusal.
 
-        With `again`, such a message is followed by the one that `again` returns: twice is better than never.
+        If it may be posted and the bot may not look, a second one says so in these `words`: twice is better than never.
         `mark` is in the metadata of this message, and of no other message of the bot in this conversation. With
         `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
         `corrects` what that said, that is edited.
@@ -79,16 +82,25 @@ class Posts:
         if look_since is not None:
             posted = await self._find(channel, mark, thread_ts, look_since)
         if posted is None:
-            once = partial(self._once, channel, message, mark, thread_ts)
-            look = partial(self._find, channel, mark, thread_ts, self._now())
-            posted = await self._keep_trying(once, look)
+            posted = await self._try_to_post(channel, message, mark, thread_ts)
         elif corrects and isinstance(posted, Posted):
             edited = await self.edit(posted, message)
             if not isinstance(edited, Answered):
                 posted = Doubtful("it cannot be edited")  # and may say something else
-        if again and isinstance(posted, Doubtful):
-            return await self.post(channel, again(), mark, thread_ts)
+        if isinstance(posted, Doubtful):
+            again = noted(words, message, Note.REPLACING)
+            posted = await self._try_to_post(channel, again, mark, thread_ts)
+        if isinstance(posted, Doubtful):
+            raise away_error(posted)
         return posted
+
+    async def _try_to_post(
+        self, channel: str, message: Message, mark: str, thread_ts: str | None
+    ) -> Posted | Refused | Doubtful:
+        """Post a message, with retries; Doubtful if it may be posted and cannot be verified."""
+        once = partial(self._once, channel, message, mark, thread_ts)
+        look = partial(self._find, channel, mark, thread_ts, self._now())
+        return await self._keep_trying(once, look)
 
     async def _once(
         self, channel: str, message: Message, mark: str, thread_ts: str | None

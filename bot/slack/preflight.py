@@ -151,7 +151,7 @@ class Scope:
 
 
 _ALONE = "answers and questions to approvers go to each person alone instead of into"
-_NOT_SEEN = "an answer that Slack did not confirm is put into the message above its thread, in"
+_TWICE = "a message that Slack did not confirm may come twice, in"
 
 SCOPES = (
     Scope("commands", "nobody can type /share-env or use its shortcuts", vital=True),
@@ -161,11 +161,11 @@ SCOPES = (
     Scope("channels:read", f"{_ALONE} public channels"),
     Scope("groups:read", f"{_ALONE} private channels"),
     Scope("mpim:read", f"{_ALONE} group messages"),
-    Scope("channels:history", f"{_NOT_SEEN} public channels"),
-    Scope("groups:history", f"{_NOT_SEEN} private channels"),
-    Scope("mpim:history", f"{_NOT_SEEN} group messages"),
-    Scope("im:history", f"{_NOT_SEEN} direct messages"),
-    Scope("im:write", "a direct message that Slack did not confirm may come twice"),
+    Scope("channels:history", f"{_TWICE} public channels"),
+    Scope("groups:history", f"{_TWICE} private channels"),
+    Scope("mpim:history", f"{_TWICE} group messages"),
+    Scope("im:history", f"{_TWICE} direct messages"),
+    Scope("im:write", f"{_TWICE} direct messages"),
 )
 """The most important first."""
 

@@ -67,18 +67,18 @@ class PrivatePlace:
     ) -> "Posted | PrivatePlace | None":
         """Say what is under way and why there is no thread; return the place, or None if nothing was accepted.
 
-        With `look_since` it may have been said before, which cannot be verified, so it says that it replaces that.
+        With `look_since` it may have been said before. What came by the response_url cannot be looked for, so the start says
+        that it replaces that.
         """
         said = begun(self._words, request, waiting=waiting)
         start, direct = only_you(self._words, said, why), noted(self._words, said, Note.ELSEWHERE)
         if look_since is not None:
-            start, direct = (noted(self._words, each, Note.REPLACING) for each in (start, direct))
+            start = noted(self._words, start, Note.REPLACING)
         responded = await self._respond(request, start)
         if isinstance(responded, Answered):
             return self
-        user = request.origin.user_id
         posted = await self._posts.post(
-            user, direct, request.id, again=lambda: direct, look_since=look_since
+            self._words, request.origin.user_id, direct, request.id, look_since=look_since
         )
         if not isinstance(posted, Posted):
             raise_if_away(posted, responded)
@@ -112,21 +112,19 @@ class PrivatePlace:
         """
         whole = answer(self._words, request, outcome, called_again=called_again, after=after)
         direct = alone(self._words, request, outcome, whole)
-        again = partial(noted, self._words, direct, Note.UNCONFIRMED)
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.post(
-            user, direct, mark, again=again, look_since=look_since, corrects=called_again
+            self._words, user, direct, mark, look_since=look_since, corrects=called_again
         )
         if isinstance(posted, Posted):
             return True
-        if isinstance(posted, Refused):
-            # A response_url would do, but nothing could end what stands in a channel.
-            raise_if_away(posted)
-        responded = await self._respond(request, whole if look_since is None else again())
-        if isinstance(responded, Answered):
-            return True
-        raise_if_away(posted, responded)
-        return False
+        # A response_url would do, but nothing could end what stands in a channel.
+        raise_if_away(posted)
+        if look_since is not None:
+            whole = noted(self._words, whole, Note.REPLACING)
+        responded = await self._respond(request, whole)
+        raise_if_away(responded)
+        return isinstance(responded, Answered)
 
     async def _respond(self, request: Request, message: Message) -> Result:
         url = request.origin.response_url
@@ -134,12 +132,12 @@ class PrivatePlace:
             return Refused("no response_url")
         result = await self._api.respond(url, PATIENCE, as_response(message))
         if isinstance(result, Doubtful):
-            again = as_response(noted(self._words, message, Note.UNCONFIRMED))
+            again = as_response(noted(self._words, message, Note.REPLACING))
             result = await self._api.respond(url, PATIENCE, again)
         return result
 
 
-def raise_if_away(*ways: Result) -> None:
+def raise_if_away(*ways: Result | Posted) -> None:
     """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
     for no in ways:
         if isinstance(no, Doubtful) or (

@@ -14,10 +14,10 @@ from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import endings
 from bot.messages.batches import progress
-from bot.messages.notices import Note, NoThread, noted
+from bot.messages.notices import NoThread
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi
+from bot.slack.api import Refused, SlackApi
 from bot.slack.conversations import DIRECT, Channels
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts
@@ -61,25 +61,19 @@ class Thread:
         """
         words = self._words
         whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
-        final = endings.parent(words, request, outcome)
         mark = f"{request.id}-answer" if self._at.root else request.id
         channel, thread = self._at.channel, self._at.root or self._at.ts
-        reply: Posted | Refused | Doubtful | None = None
+        reply: Posted | Refused | None = None
         if await self._channels.why_private(channel) is None:
             # The second of two calls may have ended differently.
             reply = await self._posts.post(
-                channel, whole, mark, thread, look_since=look_since, corrects=called_again
+                words, channel, whole, mark, thread, look_since=look_since, corrects=called_again
             )
         elif look_since is not None and not called_again:
             reply = await self._posts.find(channel, mark, look_since, thread)
-        if isinstance(reply, Doubtful):
-            # The reply cannot be verified, so the parent shows the answer too: an edit can be retried.
-            final += noted(words, whole, Note.UNCONFIRMED)
-        edited = await self._posts.edit(self._at, final)
+        edited = await self._posts.edit(self._at, endings.parent(words, request, outcome))
         if isinstance(reply, Posted):
             raise_if_away(edited)
-            return True
-        if isinstance(reply, Doubtful) and isinstance(edited, Answered):
             return True
         return await self._private(request).close(
             request, outcome, look_since=look_since, called_again=called_again, after=after
@@ -153,16 +147,15 @@ class Threads:
     async def _parent(
         self, words: Words, request: Request, *, look_since: float | None, waiting: bool
     ) -> Posted | NoThread:
-        """Post the parent; if it cannot be verified, post a second one that says it replaces the first."""
+        """Post the parent."""
         origin = request.origin
         why = await self._channels.why_private(origin.channel_id)
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
         said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
-        again, channel = partial(noted, words, said, Note.REPLACING), origin.channel_id
         posted = await self._posts.post(
-            channel, said, request.id, thread, again=again, look_since=look_since
+            words, origin.channel_id, said, request.id, thread, look_since=look_since
         )
         if isinstance(posted, Posted):
             return replace(posted, root=origin.thread_ts)
@@ -185,17 +178,17 @@ async def list_appids(
     Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
     """
     for number, reply in enumerate(replies(words, request), 1):
-        mark, again = f"{request.id}-list-{number}", partial(noted, words, reply, Note.REPLACING)
+        mark = f"{request.id}-list-{number}"
         posted = await posts.post(
-            thread.channel, reply, mark, thread.ts, again=again, look_since=look_since
+            words, thread.channel, reply, mark, thread.ts, look_since=look_since
         )
-        if not isinstance(posted, Posted):
+        if isinstance(posted, Refused):
             facts = {"request": request.id, "reason": str(posted)}
             _log.error("the appids of a batch are not listed", extra=facts)
             return
 
 
-def _no_thread(no: Refused | Doubtful, request: Request) -> NoThread:
+def _no_thread(no: Refused, request: Request) -> NoThread:
     """Read why chat.postMessage refused; a conversation without the bot is hidden as channel_not_found."""
     match no:
         case Refused("not_in_channel" | "channel_not_found"):

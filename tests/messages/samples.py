@@ -457,7 +457,6 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         only_you(words, parent(words, request(REASON), None), NoThread.NOT_INVITED),
     )
     yield "direct", noted(words, parent(words, request(), None), Note.ELSEWHERE)
-    yield "unconfirmed", noted(words, answer(words, request(), Shared()), Note.UNCONFIRMED)
     yield "replacing", noted(words, parent(words, request(REASON), None), Note.REPLACING)
     yield from _histories(words)
     yield "stopping", stopping(words)

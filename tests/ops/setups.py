@@ -325,7 +325,9 @@ BROKEN: dict[str, Broken] = {
         "channels:read", "answers and questions to approvers go to each person alone", "warning"
     ),
     "without im:write": scope(
-        "im:write", "a direct message that Slack did not confirm may come twice)", "warning"
+        "im:write",
+        "a message that Slack did not confirm may come twice, in direct messages)",
+        "warning",
     ),
     "without users:read, and people in the policy": replace(
         scope("users:read", "every command is denied, as nobody can be looked up)"), policy=rule()

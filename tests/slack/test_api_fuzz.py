@@ -22,6 +22,7 @@ from bot.slack.posts import Posts
 from bot.slack.preflight import Ready, Unusable, preflight
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Sleep, served, web_client
+from tests.languages import ENGLISH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +52,7 @@ def person(fixed: FixedSlack) -> Awaitable[object]:
 def post(fixed: FixedSlack) -> Awaitable[object]:
     """Post a message that may exist already, so that it is looked for first."""
     posts = Posts(fixed.api, BOT, Sleep())
-    return posts.post(RELEASES, HELLO, MARK, thread_ts="1.0", look_since=1.0)
+    return posts.post(ENGLISH, RELEASES, HELLO, MARK, thread_ts="1.0", look_since=1.0)
 
 
 READERS: tuple[tuple[Reader, type | tuple[type, ...]], ...] = (

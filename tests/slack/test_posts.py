@@ -6,12 +6,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
 from bot.messages.blocks import message
+from bot.messages.notices import Note, noted
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
-from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, SlackApi
+from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
@@ -24,9 +25,11 @@ from tests.conftest import (
     web_client,
     without_history,
 )
+from tests.languages import ENGLISH
 
 MARK = "request1"
 HELLO = message(f"hello <!here> `{MARK}`")
+AGAIN = noted(ENGLISH, HELLO, Note.REPLACING)
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def posts(api: SlackApi, sleep: Sleep) -> Posts:
 
 async def post_message(posts: Posts, text: Message = HELLO, mark: str = MARK) -> Posted:
     """Post a message, and return its place."""
-    found = await posts.post(RELEASES, text, mark)
+    found = await posts.post(ENGLISH, RELEASES, text, mark)
     assert isinstance(found, Posted)
     return found
 
@@ -63,7 +66,7 @@ EVERY_LOSS = pytest.mark.parametrize(
 async def test_slack_makes_no_links_or_mentions_of_a_messages_text(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    await posts.post(RELEASES, HELLO, MARK)
+    await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     sent = slack.calls[-1].args
     assert (sent["parse"], sent["unfurl_links"], sent["unfurl_media"]) == ("none", False, False)
     await posts.edit(Posted(RELEASES, slack.parents(RELEASES)[0].ts), HELLO)
@@ -71,12 +74,12 @@ async def test_slack_makes_no_links_or_mentions_of_a_messages_text(
 
 
 async def test_a_posted_message_has_its_place(slack: LocalSlack, posts: Posts) -> None:
-    posted = await posts.post(RELEASES, HELLO, MARK)
+    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
 
 
 async def test_a_message_to_a_person_has_their_conversations_id(posts: Posts) -> None:
-    posted = await posts.post(REQUESTER, HELLO, MARK)
+    posted = await posts.post(ENGLISH, REQUESTER, HELLO, MARK)
     assert isinstance(posted, Posted)
     assert posted.channel == "D0BOT"
 
@@ -86,7 +89,7 @@ async def test_a_parent_is_posted_once_whichever_answer_is_lost(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
     slack.fail("chat.postMessage", fault)
-    posted = await posts.post(RELEASES, HELLO, MARK)
+    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     [parent] = slack.parents(RELEASES)
     assert posted == Posted(RELEASES, parent.ts)
 
@@ -97,7 +100,7 @@ async def test_a_reply_is_posted_once_whichever_answer_is_lost(
 ) -> None:
     parent = await post_message(posts)
     slack.fail("chat.postMessage", fault)
-    posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
+    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts)
     [reply] = slack.thread(RELEASES, parent.ts)
     assert posted == Posted(RELEASES, reply.ts)
     assert len(slack.parents(RELEASES)) == 1
@@ -121,8 +124,8 @@ async def test_a_reply_to_a_deleted_message_is_removed(
     slack.fail("chat.postMessage", *[Drop(after_effect=True)] * lost)
     slack.fail("chat.delete", RateLimited(1), Drop(after_effect=True))
     refused = Refused("thread_not_found")
-    assert await posts.post(RELEASES, HELLO, MARK, parent.ts) == refused
-    assert await posts.post(RELEASES, HELLO, MARK, parent.ts, look_since=0) == refused
+    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts) == refused
+    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts, look_since=0) == refused
     assert texts(slack) == []
     assert "outside of its thread" not in caplog.text
 
@@ -133,7 +136,7 @@ async def test_a_reply_to_a_deleted_message_that_cannot_be_removed_is_reported(
     parent = await post_message(posts)
     slack.delete(parent.ts)
     slack.fail("chat.delete", Code("cant_delete_message"))
-    assert isinstance(await posts.post(RELEASES, HELLO, MARK, parent.ts), Refused)
+    assert isinstance(await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts), Refused)
     assert "a reply stands outside of its thread" in caplog.text
 
 
@@ -142,9 +145,9 @@ async def test_a_message_that_names_the_request_is_not_taken_for_the_one_that_wa
     slack: LocalSlack, posts: Posts, author: str
 ) -> None:
     slack.post(PostedMessage(slack.next_ts(), RELEASES, author, f"about `{MARK}`"))
-    await posts.post(RELEASES, message("another request"), "request2")
+    await posts.post(ENGLISH, RELEASES, message("another request"), "request2")
     slack.fail("chat.postMessage", Status(503))
-    await posts.post(RELEASES, HELLO, MARK)
+    await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     assert [m.text for m in slack.parents(RELEASES)[1:]] == ["another request", HELLO.text]
 
 
@@ -154,10 +157,10 @@ async def test_a_message_that_three_tries_did_not_post_is_owed_and_looked_for_la
     slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
     slack.fail("conversations.history", Status(503), Status(503))
     with pytest.raises(AwayError):
-        await posts.post(RELEASES, HELLO, MARK)
+        await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     with pytest.raises(AwayError):
-        await posts.post(RELEASES, HELLO, MARK, look_since=0.0)
-    later = await posts.post(RELEASES, HELLO, MARK, look_since=0.0)
+        await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=0.0)
+    later = await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=0.0)
     assert isinstance(later, Posted)
     assert texts(slack) == [HELLO.text]
 
@@ -166,7 +169,7 @@ async def test_a_message_that_was_posted_in_spite_of_three_failures_is_found(
     slack: LocalSlack, posts: Posts, sleep: Sleep
 ) -> None:
     slack.fail("chat.postMessage", *[Status(503)] * 2, Status(503, after_effect=True))
-    assert isinstance(await posts.post(RELEASES, HELLO, MARK), Posted)
+    assert isinstance(await posts.post(ENGLISH, RELEASES, HELLO, MARK), Posted)
     assert calls_of(slack, "chat.postMessage") == 3
     assert sleep.naps == [1.0, 2.0, 3.0]
 
@@ -176,19 +179,42 @@ async def test_a_message_is_owed_for_as_long_as_a_long_rate_limit_lasts(
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(500))
     with pytest.raises(AwayError) as raised:
-        await posts.post(RELEASES, HELLO, MARK)
+        await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     assert raised.value.after == 500
     assert calls_of(slack, "chat.postMessage") == 1
 
 
 @EVERY_LOSS
-async def test_a_doubtful_message_is_not_posted_again_if_the_history_cannot_be_read(
+async def test_a_doubtful_message_is_posted_again_with_a_note_if_the_bot_may_not_look(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:
     without_history(slack)
     slack.fail("chat.postMessage", fault)
-    assert await posts.post(RELEASES, HELLO, MARK) == Doubtful("cannot look")
-    assert calls_of(slack, "chat.postMessage") == 1
+    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK)
+    last = slack.parents(RELEASES)[-1]
+    assert (posted, last.text) == (Posted(RELEASES, last.ts), AGAIN.text)
+    assert calls_of(slack, "chat.postMessage") == 2
+
+
+async def test_a_message_that_is_in_doubt_again_is_owed(slack: LocalSlack, posts: Posts) -> None:
+    without_history(slack)
+    slack.fail("chat.postMessage", *[Status(503)] * 2)
+    with pytest.raises(AwayError, match="missing_scope"):
+        await posts.post(ENGLISH, RELEASES, HELLO, MARK)
+
+
+@pytest.mark.parametrize(
+    "answer", [Code("some_new_error"), Status(200, b'{"ok": true}', "application/json")]
+)
+async def test_nothing_is_posted_again_while_slack_does_not_let_a_bot_look_that_may(
+    slack: LocalSlack, posts: Posts, answer: Code | Status
+) -> None:
+    slack.fail("chat.postMessage", Drop(after_effect=True))
+    slack.fail("conversations.history", answer)
+    with pytest.raises(AwayError):
+        await posts.post(ENGLISH, RELEASES, HELLO, MARK)
+    assert isinstance(await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=0), Posted)
+    assert len(slack.parents(RELEASES)) == 1
 
 
 async def test_a_message_that_was_not_sent_is_sent_again_without_reading_the_history(
@@ -197,19 +223,19 @@ async def test_a_message_that_was_not_sent_is_sent_again_without_reading_the_his
     nowhere = f"http://127.0.0.1:{free_port()}/api/"
     posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep)
     with pytest.raises(AwayError, match=NOT_SENT):
-        await posts.post(RELEASES, HELLO, MARK)
+        await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     assert sleep.naps == [1.0, 2.0, 3.0]
     assert slack.calls == []
 
 
 async def test_a_refused_post_is_not_repeated(slack: LocalSlack, posts: Posts) -> None:
-    assert await posts.post("C0LOUNGE", HELLO, MARK) == Refused("not_in_channel")
+    assert await posts.post(ENGLISH, "C0LOUNGE", HELLO, MARK) == Refused("not_in_channel")
     assert calls_of(slack, "chat.postMessage") == 1
 
 
 async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep: Sleep) -> None:
     slack.fail("chat.postMessage", RateLimited(40), RateLimited(40))
-    assert isinstance(await posts.post(RELEASES, HELLO, MARK), Posted)
+    assert isinstance(await posts.post(ENGLISH, RELEASES, HELLO, MARK), Posted)
     assert sleep.naps == [40.0, 40.0]
 
 
@@ -309,7 +335,7 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
         ts = f"{earlier + number:.6f}"
         slack.post(PostedMessage(ts, RELEASES, REQUESTER, f"chat {number}", thread_ts=parent.ts))
     slack.fail("chat.postMessage", Drop(after_effect=True))
-    posted = await posts.post(RELEASES, HELLO, MARK, parent.ts)
+    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts)
     replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
     assert [Posted(RELEASES, each.ts) for each in replies] == [posted]
     assert calls_of(slack, "conversations.replies") == 1
@@ -318,10 +344,10 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
 async def test_a_known_direct_conversation_is_searched_without_opening_it_again(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    assert isinstance(await posts.post(REQUESTER, message("before"), "before"), Posted)
+    assert isinstance(await posts.post(ENGLISH, REQUESTER, message("before"), "before"), Posted)
     for mark in ("one", "other"):
         slack.fail("chat.postMessage", Drop(after_effect=True))
-        assert isinstance(await posts.post(REQUESTER, message(mark), mark), Posted)
+        assert isinstance(await posts.post(ENGLISH, REQUESTER, message(mark), mark), Posted)
     assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
     assert calls_of(slack, "conversations.open") == 0
 
@@ -331,11 +357,11 @@ async def test_a_direct_message_that_may_be_there_is_posted_only_after_a_look_in
 ) -> None:
     slack.fail("conversations.open", Status(503))
     with pytest.raises(AwayError):
-        await posts.post(REQUESTER, HELLO, MARK, look_since=0)
+        await posts.post(ENGLISH, REQUESTER, HELLO, MARK, look_since=0)
     slack.fail("conversations.open", Code("missing_scope"))
-    assert isinstance(await posts.post(REQUESTER, HELLO, MARK, look_since=0), Doubtful)
-    assert calls_of(slack, "chat.postMessage") == 0
-    assert isinstance(await posts.post(REQUESTER, HELLO, MARK, look_since=0), Posted)
+    assert isinstance(await posts.post(ENGLISH, REQUESTER, HELLO, MARK, look_since=0), Posted)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == AGAIN.text
 
 
 # Messages that a dead replica may have posted.
@@ -352,8 +378,8 @@ async def test_a_message_that_exists_already_is_found_and_not_posted_again(
 ) -> None:
     parent = await post_message(posts, message("the parent"), "the parent")
     thread = parent.ts if in_thread else None
-    first = await posts.post(RELEASES, HELLO, MARK, thread)
-    again = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
+    first = await posts.post(ENGLISH, RELEASES, HELLO, MARK, thread)
+    again = await posts.post(ENGLISH, RELEASES, HELLO, MARK, thread, look_since=at(parent))
     assert again == first
     assert calls_of(slack, "chat.postMessage") == 2
 
@@ -362,14 +388,14 @@ async def test_the_parent_itself_is_not_taken_for_its_reply(
     slack: LocalSlack, posts: Posts
 ) -> None:
     parent = await post_message(posts)
-    reply = await posts.post(RELEASES, HELLO, MARK, parent.ts, look_since=at(parent))
+    reply = await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts, look_since=at(parent))
     assert isinstance(reply, Posted)
     assert reply.ts != parent.ts
     assert len(slack.thread(RELEASES, parent.ts)) == 1
 
 
 async def test_a_message_that_does_not_exist_yet_is_posted(slack: LocalSlack, posts: Posts) -> None:
-    posted = await posts.post(RELEASES, HELLO, MARK, look_since=0)
+    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=0)
     assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
 
 
@@ -377,7 +403,7 @@ async def test_an_existing_message_is_found_if_the_clock_is_five_minutes_ahead_o
     slack: LocalSlack, posts: Posts
 ) -> None:
     first = await post_message(posts)
-    assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first) + 299) == first
+    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=at(first) + 299) == first
     assert len(slack.parents(RELEASES)) == 1
 
 
@@ -388,37 +414,38 @@ async def test_an_existing_message_is_found_behind_many_later_ones(
     for number in range(450):
         ts = slack.next_ts()
         slack.post(PostedMessage(ts, RELEASES, REQUESTER, f"chat {number}"))
-    assert await posts.post(RELEASES, HELLO, MARK, look_since=at(first)) == first
+    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=at(first)) == first
     assert calls_of(slack, "conversations.history") == 3
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-async def test_nothing_is_posted_if_the_history_cannot_be_read(
+async def test_a_message_that_may_be_there_is_posted_again_with_a_note_if_the_bot_may_not_look(
     slack: LocalSlack, posts: Posts, in_thread: bool
 ) -> None:
     parent = await post_message(posts, message("the parent"), "the parent")
     without_history(slack)
     thread = parent.ts if in_thread else None
-    posted = await posts.post(RELEASES, HELLO, MARK, thread, look_since=at(parent))
-    assert posted == Doubtful("cannot look")
-    assert calls_of(slack, "chat.postMessage") == 1
+    await posts.post(ENGLISH, RELEASES, HELLO, MARK, thread, look_since=at(parent))
+    last = slack.messages[-1]
+    assert (last.text, last.thread_ts) == (AGAIN.text, thread)
 
 
 async def test_an_existing_message_is_recognised_by_its_metadata_whatever_its_text(
     slack: LocalSlack, posts: Posts
 ) -> None:
-    posted = await posts.post(RELEASES, message("no id in here"), MARK)
-    other = await posts.post(RELEASES, message(f"about another, and not `{MARK}`"), "request2")
-    assert await posts.post(RELEASES, HELLO, MARK, look_since=slack.clock()) == posted
-    assert await posts.post(RELEASES, HELLO, "request2", look_since=slack.clock()) == other
+    posted = await posts.post(ENGLISH, RELEASES, message("no id in here"), MARK)
+    other = await posts.post(
+        ENGLISH, RELEASES, message(f"about another, and not `{MARK}`"), "request2"
+    )
+    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=slack.clock()) == posted
+    assert await posts.post(ENGLISH, RELEASES, HELLO, "request2", look_since=slack.clock()) == other
     assert len(slack.parents(RELEASES)) == 2
 
 
-async def test_a_message_that_may_be_among_too_many_to_read_is_doubtful_and_not_posted(
+async def test_a_message_that_may_be_among_too_many_to_read_is_posted_again_with_a_note(
     slack: LocalSlack, posts: Posts
 ) -> None:
     for _ in range(2001):
         slack.post(PostedMessage(slack.next_ts(), RELEASES, REQUESTER, "something else"))
-    looked = await posts.post(RELEASES, HELLO, MARK, look_since=slack.clock() - 3600)
-    assert isinstance(looked, Doubtful)
-    assert len(slack.parents(RELEASES)) == 2001
+    await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=slack.clock() - 3600)
+    assert slack.parents(RELEASES)[-1].text == AGAIN.text

@@ -20,7 +20,7 @@ from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
 from tests.rig import APPROVALS, APPROVE, APPROVER, SECRET, Rig, has_button
-from tests.said import late_answer
+from tests.said import MAY_BE_TWO, late_answer
 
 TWO_HOURS = 7200.0
 
@@ -347,7 +347,7 @@ async def test_a_doubtful_question_is_repeated_with_a_note_if_the_history_cannot
     async with rig.bot(APPROVE):
         await rig.question()
         first, second = rig.slack.parents(APPROVALS)
-        assert "this one replaces it" in second.text
+        assert MAY_BE_TWO in second.text
         await rig.decide(APPROVER, "approve")
         await rig.over()
         assert late_answer(Shared()) in await rig.click(APPROVER, first, "approve")
