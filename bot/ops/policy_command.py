@@ -1,26 +1,47 @@
 """The command `share-env-bot policy`: print the findings about the policy, or its answer to a question."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain
+from datetime import timedelta
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, warning, wrong_by
-from bot.ops.doctor.findings import counted, listed, of_owners, print_each
+from bot.domain.language import Language
+from bot.locale import languages
+from bot.messages.rules import fit, right
+from bot.messages.rulings import answer, near, who_can
+from bot.messages.words import as_typed, contact_in
+from bot.ops.doctor.findings import print_each
+from bot.ops.doctor.policy import findings_of
+from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
+from bot.ops.doctor.transport import promptly, session
 from bot.ops.output import FAILED, FINE, complain, printable
-from bot.ops.policy_answers import explanation, listing, unread_groups
+from bot.policy.decide import decide, deciding_rule, explain, owner_of, rights
+from bot.policy.errors import quoted
 from bot.policy.file import read_question
-from bot.policy.kinds import Operators, Policy
-from bot.policy.lint import approvals, reach
+from bot.policy.kinds import (
+    Ask,
+    Decision,
+    Deny,
+    Effect,
+    NeedsConfirmation,
+    Person,
+    Policy,
+    Standing,
+    Tested,
+)
 from bot.policy.shapes import Asker, Question
-from bot.policy.trials import Tested
 from bot.settings.environ import Reader
 from bot.settings.pasted import BOT_TOKEN, kind_of
 from bot.settings.policy import file_of, read_rules
 from bot.settings.slack import read_slack
 from bot.settings.table import Table
 
+_HOUR = timedelta(hours=1)
+_NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
+_MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
+_BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _LISTS = "SHARE_ENV_ALLOWED_"
 _PEOPLE = (Table.SHARE_ENV_ALLOWED_USERS.name, Table.SHARE_ENV_ALLOWED_GROUPS.name)
 
@@ -44,23 +65,29 @@ def policy(
     is_there = os.path.exists(path) if path else any(map(read.text, _PEOPLE))  # noqa: PTH110
     if tested is None and not is_there:
         return complain(read.problems)
-    told = _channels(environ, tested.policy) if tested and question is None else {}
-    findings = [*examine(str(path) if path else None, tested, read.problems, told)]
+    told = SlackAnswers()
+    if tested and question is None:
+        told = promptly(_slack_answers(environ, tested.policy))
+    findings = [*_findings(str(path) if path else None, tested, read.problems, told)]
     if question is None:
         return FINE if print_each(findings, as_json=as_json) else FAILED
     return _answer(tested.policy if tested else None, question, findings)
 
 
-def examine(
-    path: str | None,
-    tested: Tested | None,
-    problems: Sequence[str],
-    channels: Mapping[str, Sequence[Finding]],
-) -> Iterator[Finding]:
-    """Yield the findings about the policy, or that all is well; `path` is its file.
+async def _slack_answers(environ: Mapping[str, str], rules: Policy) -> SlackAnswers:
+    """Return what Slack says about the approvers' channels, if there is a token."""
+    slack = read_slack(Reader(environ))
+    if slack is None or kind_of(slack.bot_token) != BOT_TOKEN:
+        return SlackAnswers()
+    async with session() as http:
+        api = web_api(slack, slack.bot_token, http)
+        return SlackAnswers(channels=await ask_channels(api, rules))
 
-    `channels` has the findings about the approvers' channels, as far as Slack returned them.
-    """
+
+def _findings(
+    path: str | None, tested: Tested | None, problems: Sequence[str], told: SlackAnswers
+) -> Iterator[Finding]:
+    """Yield the findings about the policy, or that all is well; `path` is its file."""
     for problem in problems:
         yield wrong_by("policy-file", problem)
     if tested is None:
@@ -70,44 +97,7 @@ def examine(
         return
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
-    if path:
-        yield from _tests(tested)
-    rules = tested.policy
-    yield from [*reach(rules)] or [ok("policy-reach", "each rule can be reached")]
-    yield from _approvers(rules, channels)
-    yield from of_owners(rules, _lost)
-    if rules.operators != Operators():
-        yield ok("policy-operators", counted(rules.operators))
-
-
-def _tests(tested: Tested) -> Iterator[Finding]:
-    name = "policy-tests"
-    for result in tested.results:
-        finding = wrong_by(name, result.sentence())
-        yield replace(finding, level="ok") if result.passed else finding
-
-
-def _approvers(rules: Policy, channels: Mapping[str, Sequence[Finding]]) -> Iterator[Finding]:
-    found = [*approvals(rules), *chain.from_iterable(channels.values())]
-    yield from found
-    named = [rule.approvers.channel for rule in rules.approval_rules]
-    if not found:
-        unknown = listed(sorted({channel for channel in named if channel not in channels}))
-        beyond = f"; not checked with Slack: whether approvers can be asked in {unknown}"
-        told = f"rules that ask for approval: {len(named)}"
-        yield ok("policy-approvers", f"{told}{beyond if unknown else ''}")
-
-
-def _channels(environ: Mapping[str, str], rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return the findings about the approvers' channels, without those of which Slack did not tell."""
-    slack = read_slack(Reader(environ))
-    if not rules.approval_rules or slack is None or kind_of(slack.bot_token) != BOT_TOKEN:
-        return {}
-    # Imported here: nothing else needs Slack.
-    from bot.ops.doctor.policy import inspect_channels  # noqa: PLC0415
-    from bot.ops.doctor.transport import promptly  # noqa: PLC0415
-
-    return promptly(inspect_channels(slack, rules))
+    yield from findings_of(tested, told, _lost)
 
 
 def _lost(envs: str) -> Finding:
@@ -116,23 +106,102 @@ def _lost(envs: str) -> Finding:
     return warning("policy-owners", why, fix)
 
 
+def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
+    """Return the environment with this policy file as its only policy."""
+    others = {name: value for name, value in environ.items() if not name.startswith(_LISTS)}
+    return {**others, "POLICY_FILE": file}
+
+
 def _answer(rules: Policy | None, question: Question | Asker, findings: Sequence[Finding]) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
     if rules is None:
         print_each(findings, as_json=False)
         return FAILED
     fine = print_each([each for each in findings if each.level == "wrong"], as_json=False)
-    answer = (
-        explanation(rules, question.ask())
-        if isinstance(question, Question)
-        else listing(rules, question.person(), question.channel)
-    )
-    lines = chain(answer, unread_groups(rules, question.person()))
-    print(*map(printable, lines), sep="\n", flush=True)
+    person = question.person()
+    if isinstance(question, Question):
+        lines = explanation(rules, question.ask())
+    else:
+        lines = _listing(rules, person, question.channel)
+    said = [*lines, *_unread_groups(rules, person)]
+    print(*map(printable, said), sep="\n", flush=True)
     return FINE if fine else FAILED
 
 
-def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
-    """Return the environment with this policy file as its only policy."""
-    others = {name: value for name, value in environ.items() if not name.startswith(_LISTS)}
-    return {**others, "POLICY_FILE": file}
+def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
+    """Yield the decision, in the bot's words and in short, and what led to it."""
+    words = languages(Language.ENGLISH, lambda: policy.contact).channel
+    decision = decide(policy, ask)
+    yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
+    yield f"  /share-env why {ask.appid} {ask.env}"
+    parts = [answer(words, decision, ask, policy)]
+    if isinstance(decision, Deny):
+        parts += filter(None, (near(words, decision), who_can(words, decision)))
+    yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
+    yield f"Decision: {_decided(decision)}"
+    yield from _how(decision)
+    owner = owner_of(policy, ask.env)
+    yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
+    yield "The rules, in order; the first that fits decides:"
+    for number, verdict in enumerate(explain(policy, ask), 1):
+        yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
+
+
+def _listing(policy: Policy, person: Person, channel: str | None) -> Iterator[str]:
+    """Yield a line for each rule that permits the person something, or who can grant it.
+
+    Without a channel, what they may share from anywhere.
+    """
+    words, known = languages(Language.ENGLISH).channel, rights(policy, person, channel)
+    there = f" in {channel}" if channel else ""
+    if known:
+        yield f"{_called(person)} may share{there}:"
+        yield from (f"  • {_plain(right(words, rule))}" for rule in known)
+    else:
+        whom = _plain(contact_in(words, policy.contact))
+        yield f"{_called(person)} may not share any env{there}. Who can grant it: {whom}."
+    if any(rule.effect is Effect.DENY for rule in policy.rules):
+        yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
+
+
+def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:
+    """Yield which groups the answer depends on, if none was given."""
+    groups = sorted({group for rule in policy.rules for group in rule.groups})
+    if groups and not person.groups:
+        told = f"If {person.user_id} is in {' or '.join(groups)}, say so with --group."
+        yield f"Who is in a group cannot be read here. {told}"
+
+
+def _plain(text: str) -> str:
+    """Return Slack's mrkdwn as plain text: ids for mentions, no markup."""
+    return as_typed(_BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", ""))
+
+
+def _called(person: Person) -> str:
+    """Return a person's id, with their groups and whether they are a guest."""
+    guest = ", a guest" if person.standing is Standing.GUEST else ""
+    groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
+    return f"{person.user_id}{groups}{guest}"
+
+
+def _decided(decision: Decision) -> str:
+    rule = deciding_rule(decision)
+    if isinstance(decision, NeedsConfirmation):
+        word = "confirm first"
+    else:
+        word = "deny" if isinstance(decision, Deny) else decision.rule.effect.value
+    return f"{word}, by rule {quoted(rule.name)}" if rule else f"{word}, since no rule fits"
+
+
+def _how(decision: Decision) -> Iterator[str]:
+    """Yield what happens before the call to WeChat."""
+    rule = deciding_rule(decision)
+    if isinstance(decision, Deny) or rule is None:
+        return
+    if rule.confirm:
+        yield "First: whoever asks has to confirm it"
+    if rule.effect is Effect.APPROVE:
+        who = [*sorted(rule.approvers.users), *sorted(rule.approvers.groups)]
+        span = rule.approvers.expires
+        time = f"{span // _HOUR}h" if not span % _HOUR else f"{span // timedelta(minutes=1)}m"
+        yield f"Approvers: {', '.join(who)}; asked in {rule.approvers.channel}, for {time}"

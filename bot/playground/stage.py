@@ -14,7 +14,7 @@ from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import requests
-from bot.ops.policy_answers import explanation
+from bot.ops.policy_command import explanation
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import JsonObject, free_port
 from bot.playground.slack.conversations import rendered

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pydantic import ValidationError
 
 from bot.domain.finding import Problem
-from bot.policy.decide import decide
+from bot.policy.decide import decide, deciding_rule
 from bot.policy.errors import problem_of, quoted, sentence, shown
-from bot.policy.kinds import Effect, Owner, Policy
+from bot.policy.kinds import Deny, Effect, Owner, Policy, Tested
 from bot.policy.shapes import (
     ApproversEntry,
     Asker,
@@ -24,7 +24,6 @@ from bot.policy.shapes import (
     StrictTable,
     TrialEntry,
 )
-from bot.policy.trials import Result, Tested
 
 _RIGHT_FIRST = "Put that line right first."
 
@@ -49,12 +48,20 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         file.contact,
         file.operators.operators(),
     )
-    results = tuple(
-        Result(number, entry.ask(), entry.expect, decide(policy, entry.ask()))
-        for number, entry in enumerate(file.test, 1)
-    )
-    failed = tuple(result.sentence() for result in results if not result.passed)
-    return Tested(policy, results, failed)
+    return Tested(policy, len(file.test), tuple(_failed(policy, file.test)))
+
+
+def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
+    """Yield a sentence for each test with another effect than expected; a permission after a confirmation is one."""
+    for number, test in enumerate(tests, 1):
+        decision = decide(policy, test.ask())
+        effect = Effect.DENY if isinstance(decision, Deny) else decision.rule.effect
+        if effect is not test.expect:
+            rule = deciding_rule(decision)
+            why = shown(rule.name) if rule else "no rule matches"
+            place = f"test {number}: {test.user} with {test.appid} and {test.env}"
+            found = f"{place} should get “{test.expect.value}” but gets “{effect.value}” ({why})"
+            yield Problem(found, "Put the rules or the test right.")
 
 
 def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:

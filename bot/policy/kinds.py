@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from functools import cached_property
 
+from bot.domain.finding import Problem
 from bot.domain.language import Language
 
 ANYONE = "*"
@@ -221,3 +222,13 @@ class Deny:
 
 Permitted = Allow | NeedsConfirmation | NeedsApproval
 Decision = Permitted | Deny
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A valid policy, the number of its file's tests, a sentence for each that failed, and the file's content."""
+
+    policy: Policy
+    tests: int = 0
+    failed: tuple[Problem, ...] = ()
+    text: str | None = field(default=None, repr=False)

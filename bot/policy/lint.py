@@ -10,7 +10,7 @@ from bot.policy.conditions import CONDITIONS
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.globs import covers
-from bot.policy.kinds import ANYONE, Effect, Policy, Rule
+from bot.policy.kinds import Effect, Policy, Rule
 
 
 def only_denies(policy: Policy) -> Finding | None:
@@ -63,13 +63,6 @@ def approval(
         yield wrong("policy-approvers", why, fix)
 
 
-def approvals(policy: Policy) -> Iterator[Finding]:
-    """Yield the findings of `approval` for each rule, as far as the policy alone names the people."""
-    for rule in policy.approval_rules:
-        able = _listed(rule.approvers.users, rule.approvers.groups)
-        yield from approval(rule, able, _listed(rule.users, rule.groups))
-
-
 def owners(policy: Policy) -> Iterator[Finding]:
     """Yield owners' envs that an earlier owner has."""
     for number, owner in enumerate(policy.owners, 1):
@@ -93,11 +86,6 @@ def ownerless(policy: Policy) -> list[str]:
 
 def _any(globs: Sequence[str], glob: str) -> bool:
     return any(covers(wider, glob) for wider in globs)
-
-
-def _listed(users: frozenset[str], groups: frozenset[str]) -> frozenset[str] | None:
-    """Return the people, or None if that is everybody or depends on a group."""
-    return None if groups or ANYONE in users or not users else users
 
 
 def _named(rule: Rule) -> str:

@@ -9,8 +9,7 @@ from urllib.parse import unquote, unquote_plus
 from bot.command.grammar import is_appid
 from bot.domain.finding import Problem
 from bot.domain.language import Language
-from bot.policy.kinds import Policy
-from bot.policy.trials import Tested
+from bot.policy.kinds import Policy, Tested
 from bot.settings.environ import DOTENV, Reader
 from bot.settings.pasted import belongs, told
 from bot.settings.policy import Content, file_of, read_content, read_rules

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.domain.finding import Problem
-from bot.policy.kinds import Effect, Policy, Rule
-from bot.policy.trials import Tested
+from bot.policy.kinds import Effect, Policy, Rule, Tested
 from bot.settings.environ import Reader
 from bot.settings.table import Table
 

@@ -106,9 +106,8 @@ sys.exit(bot.cli.main(["policy", "policy.toml"]))
 
 
 async def test_characters_that_the_locale_lacks_are_escaped(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text(
-        '[[rule]]\nname = "发布"\nusers = ["*"]\neffect = "allow"\n'
-    )
+    rule = '[[rule]]\nname = "{}"\nusers = ["*"]\neffect = "allow"\n'
+    (tmp_path / "policy.toml").write_text(rule.format("发布") + rule.format("shadowed"))
     process = await spawn({}, tmp_path, program=("-c", IN_GBK))
     out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")

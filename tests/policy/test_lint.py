@@ -1,7 +1,6 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 from fnmatch import fnmatchcase
 from itertools import product
 
@@ -13,34 +12,25 @@ from bot.command.grammar import is_appid, is_env
 from bot.domain.finding import Finding
 from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.globs import can_match_appid, can_match_env, fits_any_case
-from bot.policy.kinds import ANYONE, Approvers, Ask, Effect, Owner, Person, Policy, Rule, Standing
+from bot.policy.kinds import ANYONE, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
-    approvals,
+    approval,
     ownerless,
     owners,
     reach,
     shadowed,
 )
-from bot.policy.trials import Result
 from tests.policy.test_conditions import NARROW
-from tests.policy.test_decide import GROUPS, HERE, IDS, JUST_ANN, POLICIES, RULES, THERE, ask, users
+from tests.policy.test_decide import GROUPS, HERE, IDS, POLICIES, RULES, THERE, ask, users
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 ME, YOU, US = users("U1"), users("U2"), users("U1", "U2")
 ALL = users(ANYONE)
 OPS = users("S0OPS")
-HOUR = timedelta(hours=1)
 
 
 def rule(name: str = "r", people: frozenset[str] = ME, **facts: object) -> Rule:
     return Rule(name, Effect.ALLOW, people, **facts)  # type: ignore[arg-type]  # as the table says
-
-
-def needs_approval(
-    people: frozenset[str], approvers: frozenset[str], groups: frozenset[str] = frozenset()
-) -> Rule:
-    by = Approvers(approvers, groups, "C0APPROVALS", HOUR)
-    return Rule("r", Effect.APPROVE, people, approvers=by)
 
 
 def findings(found: Iterator[Finding]) -> list[tuple[str, bool]]:
@@ -101,36 +91,27 @@ ALONE = (
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("approvers", "requesters", "found"),
     [
-        pytest.param(needs_approval(ME, ME), [ALONE], id="the only approver is the requester"),
-        pytest.param(
-            replace(needs_approval(ME, ME), self_approval=True),
-            [],
-            id="the only approver may approve their own",
-        ),
-        pytest.param(needs_approval(ME, US), [], id="one of two approvers is the requester"),
-        pytest.param(
-            replace(needs_approval(ME, US), self_approval=True),
-            [],
-            id="one of two, who may approve their own",
-        ),
-        pytest.param(needs_approval(ME, YOU), [], id="somebody else approves"),
-        pytest.param(needs_approval(US, ME), [], id="there is another requester"),
-        pytest.param(needs_approval(US, US), [], id="each of two can approve the other's"),
-        pytest.param(needs_approval(ALL, ME), [], id="everyone is a requester"),
-        pytest.param(needs_approval(ME, ALL), [], id="everyone is an approver"),
-        pytest.param(needs_approval(ME, ME, OPS), [], id="a group of approvers, too"),
-        pytest.param(
-            replace(needs_approval(ME, ME), groups=OPS), [], id="a group of requesters, too"
-        ),
-        pytest.param(rule(), [], id="no approval"),
+        pytest.param(ME, ME, [ALONE], id="the only approver is the requester"),
+        pytest.param(US, ME, [], id="one of two approvers is the requester"),
+        pytest.param(YOU, ME, [], id="somebody else approves"),
+        pytest.param(ME, US, [], id="there is another requester"),
+        pytest.param(US, US, [], id="each of two can approve the other's"),
+        pytest.param(ME, None, [], id="everyone is a requester"),
+        pytest.param(None, ME, [], id="everyone is an approver"),
+        pytest.param(frozenset(), frozenset(), [], id="nobody is either"),
     ],
 )
 def test_a_rule_that_nobody_can_approve_is_named(
-    asked: Rule, found: list[tuple[str, bool]]
+    approvers: frozenset[str] | None,
+    requesters: frozenset[str] | None,
+    found: list[tuple[str, bool]],
 ) -> None:
-    assert findings(approvals(Policy((asked,)))) == found
+    asked = Rule("r", Effect.APPROVE)
+    assert findings(approval(asked, approvers, requesters)) == found
+    own = replace(asked, self_approval=True)
+    assert findings(approval(own, approvers, requesters)) == []
 
 
 @pytest.mark.parametrize(
@@ -165,20 +146,6 @@ def test_envs_without_globs_that_no_owner_has_are_named() -> None:
     policy = Policy((rule(envs=("prod-1", "lost-1", "glob-*")),), (Owner(A, ("prod-*",)),))
     assert ownerless(policy) == ["lost-1"]
     assert ownerless(replace(policy, default_owner=B)) == []
-
-
-def result_of(policy: Policy, expect: Effect) -> Result:
-    return Result(1, ask(JUST_ANN), expect, decide(policy, ask(JUST_ANN)))
-
-
-def test_a_passing_test_names_the_deciding_rule_and_a_failing_one_the_fix() -> None:
-    policy = Policy((rule("tried", users("U0ANN")),))
-    passed = result_of(policy, Effect.ALLOW).sentence()
-    assert passed.found.endswith("gets “allow”, as it should (tried)")
-    assert passed.fix == ""
-    failed = result_of(policy, Effect.DENY).sentence()
-    assert failed.found.endswith("should get “deny” but gets “allow” (tried)")
-    assert failed.fix == "Put the rules or the test right."
 
 
 @pytest.mark.parametrize(
@@ -317,7 +284,7 @@ def test_findings_about_any_policy_are_sentences(
     policy: Policy, owned: tuple[Owner, ...], default: str | None
 ) -> None:
     whole = replace(policy, owners=owned, default_owner=default)
-    for found in [*reach(whole), *approvals(whole), *owners(whole)]:
+    for found in [*reach(whole), *owners(whole)]:
         assert found.found
         assert not found.found.endswith(".")
         assert re.fullmatch(r"[A-Z].*\.", found.fix or "")

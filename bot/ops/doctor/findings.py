@@ -4,14 +4,12 @@ import json
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.finding import Finding, Level, ok
+from bot.domain.finding import Finding, Level
 from bot.ops.output import printable
-from bot.policy.kinds import Effect, Operators, Policy
-from bot.policy.lint import ownerless, owners
 
 SET_THE_CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
 
@@ -19,24 +17,6 @@ _READERS = stat.S_IRGRP | stat.S_IROTH
 _FACTS = ("name", "level", "found", "fix")
 
 _MARKS: Mapping[Level, str] = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
-
-
-def of_owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
-    """Yield the findings about owners and their envs; `lost` returns the one about envs without an owner."""
-    found, without, known = [*owners(policy)], ownerless(policy), policy.all_owners
-    yield from found
-    if without:
-        yield lost(listed(without))
-    elif not known and any(rule.effect is not Effect.DENY for rule in policy.rules):
-        yield lost("any env")
-    elif not found:
-        every = f"{listed([*known])}; every env that rules name has an owner"
-        yield ok("policy-owners", every if known else "no rule needs one")
-
-
-def counted(operators: Operators) -> str:
-    """Return how many users and groups are operators, and what that means."""
-    return f"users: {len(operators.users)}, groups: {len(operators.groups)}; they may cancel any request"
 
 
 def others_may_read(path: Path) -> bool:

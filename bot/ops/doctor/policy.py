@@ -1,13 +1,11 @@
-"""Check the policy: its lint (`bot.policy.lint`), and what Slack knows about the people and channels that it names."""
+"""Check the policy: its tests and its lint (`bot.policy.lint`), and what Slack knows about the people and channels in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
-from bot.ops.doctor.findings import counted, of_owners
+from bot.ops.doctor.findings import listed
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
-from bot.ops.doctor.transport import session
+from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy.kinds import (
     ANYONE,
     Approvers,
@@ -16,11 +14,10 @@ from bot.policy.kinds import (
     Policy,
     Rule,
     Standing,
+    Tested,
     Unreadable,
 )
-from bot.policy.lint import approval, reach
-from bot.policy.trials import Tested
-from bot.settings.slack import SlackSettings
+from bot.policy.lint import approval, ownerless, owners, reach
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.conversations import is_shared_outside
@@ -30,24 +27,35 @@ _NOT_SEEN = Refused("channel_not_found")
 
 async def check_policy(setup: Setup) -> list[Finding]:
     """Return the findings about the policy, with what Slack said about people."""
-    tested, told = setup.parts.tested, await setup.slack
+    tested, problems = setup.parts.tested, setup.parts.problems
     if tested is None:
         return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
-    policy = tested.policy
-    return [
-        *_tests(tested),
-        *_reach(policy, told),
-        *_approvers(policy, told),
-        *_owners(policy, setup.parts.problems),
-        _operators(policy, told),
-    ]
+    astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
+
+    def lost(envs: str) -> Finding:
+        found = f"no mini program is known to own {envs}"
+        fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
+        return wrong("policy-owners", found, fix, *(["settings"] if astray else []))
+
+    return [*findings_of(tested, await setup.slack, lost)]
+
+
+def findings_of(
+    tested: Tested, told: SlackAnswers, lost: Callable[[str], Finding]
+) -> Iterator[Finding]:
+    """Yield the findings about a policy, as far as Slack told; `lost` returns the one about envs without an owner."""
+    yield from _tests(tested)
+    yield from _reach(tested.policy, told)
+    yield from _approvers(tested.policy, told)
+    yield from _owners(tested.policy, lost)
+    yield _operators(tested.policy, told)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
     for failed in tested.failed:
         yield wrong_by("policy-tests", failed)
     if not tested.failed:
-        tests = len(tested.results)
+        tests = tested.tests
         yield ok("policy-tests", f"all pass: {tests}" if tests else "the policy has none")
 
 
@@ -131,16 +139,16 @@ def _shown(answer: Result | None) -> Mapping[str, object]:
     return shown if isinstance(shown, dict) else {}
 
 
-def _owners(policy: Policy, problems: Sequence[str]) -> Iterator[Finding]:
-    """Yield the findings about owners; a problem of the setting that names the default owner is their cause."""
-    astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
-    for finding in of_owners(policy, _lost):
-        yield replace(finding, causes=("settings",)) if astray else finding
-
-
-def _lost(envs: str) -> Finding:
-    fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
-    return wrong("policy-owners", f"no mini program is known to own {envs}", fix)
+def _owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
+    found, without, known = [*owners(policy)], ownerless(policy), policy.all_owners
+    yield from found
+    if without:
+        yield lost(listed(without))
+    elif not known and any(rule.effect is not Effect.DENY for rule in policy.rules):
+        yield lost("any env")
+    elif not found:
+        every = f"{listed([*known])}; every env that rules name has an owner"
+        yield ok("policy-owners", every if known else "no rule needs one")
 
 
 def _operators(policy: Policy, told: SlackAnswers) -> Finding:
@@ -152,15 +160,5 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
         found = f"{why}, so only whoever asked and approvers can cancel"
         fix = "In the policy file, name operators who are active full members."
         return wrong(name, found, fix, *_why_nobody(operators, told))
-    return ok(name, counted(operators))
-
-
-async def inspect_channels(slack: SlackSettings, rules: Policy) -> Mapping[str, Sequence[Finding]]:
-    """Return the findings about each approvers' channel of which Slack told."""
-    async with session() as http:
-        told = await ask_channels(web_api(slack, slack.bot_token, http), rules)
-    return {
-        channel: [*_channel(channel, answer)]
-        for channel, answer in told.items()
-        if isinstance(answer, Answered) or answer == _NOT_SEEN
-    }
+    named = f"users: {len(operators.users)}, groups: {len(operators.groups)}"
+    return ok(name, f"{named}; they may cancel any request")
