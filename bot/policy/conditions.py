@@ -4,13 +4,20 @@ All evaluation goes through CONDITIONS: decisions, the lint, the envs that the f
 `bot.messages.rules`.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from string import ascii_letters, ascii_lowercase, digits
 
-from bot.policy.globs import covers, fits_any_case
+from bot.command.grammar import is_appid, is_env
 from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, Unreadable, Verdict
+
+# As in fnmatch, a `]` directly after `[` or `[!` is a member of the set.
+_PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+_LONGEST_GLOB = 1000  # longer globs are not analysed
 
 
 class About(Enum):
@@ -125,7 +132,7 @@ def _covers_envs(wider: Rule, rule: Rule) -> bool:
 
 def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
     if any_case(wider):
-        return covers(glob.lower(), env.lower())
+        return covers(_lower(glob), _lower(env))
     return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
 
 
@@ -163,3 +170,63 @@ def verdict(rule: Rule, ask: Ask) -> Verdict:
     missed = misses(rule, ask)
     groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
     return Verdict(rule, missed, groups)
+
+
+def is_glob(word: str) -> bool:
+    """Return whether `word` is a pattern: as in fnmatch, with `*`, `?`, `[abc]` or `[!abc]`."""
+    return bool(set(word) & set("*?["))
+
+
+def fits_any_case(env: str, glob: str) -> bool:
+    """Return whether `env`, with each letter in either case, can match `glob`."""
+    return fnmatchcase(env.lower(), _lower(glob))
+
+
+@lru_cache(maxsize=1000)
+def _lower(glob: str) -> str:
+    """Return a pattern for the lower case of every env that `glob` matches in some letter case."""
+    return "".join(map(_lower_piece, _PIECE.findall(glob)))
+
+
+def _lower_piece(piece: str) -> str:
+    if len(piece) == 1:
+        return piece.lower()
+    # A set such as [!A-Z] or [Z-a] means something else in lower case. An underscore, which no env has, stands in an empty one.
+    letters = [
+        letter
+        for letter in f"-{digits}{ascii_lowercase}"
+        if fnmatchcase(letter, piece) or fnmatchcase(letter.upper(), piece)
+    ]
+    return f"[{''.join(letters) or '_'}]"
+
+
+def covers(wider: str, glob: str) -> bool:
+    """Return whether `wider` matches every word that `glob` matches; False if in doubt.
+
+    If `wider` has only stars, it is matched against the text of `glob`: each `*` or `?` there falls within one of its stars.
+    """
+    if wider in {glob, ANYONE}:
+        return True
+    if is_glob(glob):
+        return not (set(wider) & set("?[") or "[" in glob) and fnmatchcase(glob, wider)
+    return fnmatchcase(glob, wider)
+
+
+def can_match_appid(glob: str) -> bool:
+    """Return whether `glob` has the letters and the length to match an appid; True if in doubt."""
+    return _can_match(glob, "wx0123456789abcdef", 18, 18) if is_glob(glob) else is_appid(glob)
+
+
+def can_match_env(glob: str) -> bool:
+    """Return whether `glob` has the letters and the length to match an env; True if in doubt."""
+    return _can_match(glob, f"-{digits}{ascii_letters}", 1, 64) if is_glob(glob) else is_env(glob)
+
+
+def _can_match(glob: str, letters: str, shortest: int, longest: int) -> bool:
+    if len(glob) > _LONGEST_GLOB:
+        return True
+    pieces = [piece for piece in _PIECE.findall(glob) if piece != ANYONE]
+    has_room = len(pieces) <= longest and (len(pieces) >= shortest or "*" in glob)
+    return has_room and all(
+        any(fnmatchcase(letter, piece) for letter in letters) for piece in pieces
+    )

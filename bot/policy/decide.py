@@ -7,8 +7,16 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import assert_never
 
-from bot.policy.conditions import CONDITIONS, ENVS, About, fits, misses, unreadable, verdict
-from bot.policy.globs import is_glob
+from bot.policy.conditions import (
+    CONDITIONS,
+    ENVS,
+    About,
+    fits,
+    is_glob,
+    misses,
+    unreadable,
+    verdict,
+)
 from bot.policy.kinds import (
     ANYONE,
     Allow,

@@ -6,10 +6,9 @@ The doctor adds the checks that need Slack, such as who is in a group.
 from collections.abc import Iterator, Sequence
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.policy.conditions import CONDITIONS
+from bot.policy.conditions import CONDITIONS, covers
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
-from bot.policy.globs import covers
 from bot.policy.kinds import Effect, Policy, Rule
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.command.grammar import is_appid, is_env
+from bot.policy.conditions import can_match_appid, can_match_env
 from bot.policy.errors import quoted
-from bot.policy.globs import can_match_appid, can_match_env
 from bot.policy.kinds import (
     ANYONE,
     CHANNEL_ID,
