@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 Level = Literal["ok", "warning", "wrong"]
 
+SET_THE_CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
+
 
 class Problem(str):
     """What is wrong, then its fix; `found` may quote a path or a rule, so the parts cannot be split from the text."""

@@ -63,11 +63,12 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
 
 
 class NotServed(Enum):
-    """Why a POST to another path is refused; the value is what the log says."""
+    """Why a POST to another path is refused, for the log and the doctor."""
 
-    NO_SUCH_PATH = (
-        "nothing takes posts there: Slack's Request URLs have to end in /slack/events (HTTP mode), "
-        "WeChat's 授权事件接收URL in /wechat/events (token source 3), and the reverse proxy has to take off what comes before"
+    NO_SUCH_PATH = Problem(
+        "nothing takes posts at that path",
+        "Let Slack's Request URLs end in /slack/events, and 授权事件接收URL at open.weixin.qq.com in /wechat/events. "
+        "If they do, let the reverse proxy take off what comes before that.",
     )
 
 

@@ -7,6 +7,8 @@ from enum import Enum
 
 from aiohttp import web
 
+from bot.domain.finding import Problem
+
 _SECONDS = 5.0
 _MOST_MEMORY = 4 << 20  # bytes of memory
 # Bytes read without a pause; pushes, and nearly all commands and clicks, are shorter.
@@ -17,12 +19,12 @@ _PACE = 4 << 20  # bytes a second
 
 
 class Unread(Enum):
-    """Why a body was not read; the value is what the log says."""
+    """Why a body was not read, for the log."""
 
-    SLOW = "its body came too slowly"
-    LONG = "its body is too long"
-    BROKEN = "its body is broken off or wrongly packed"
-    CROWDED = "its body was not complete, and others needed the room"
+    SLOW = Problem("its body came too slowly")
+    LONG = Problem("its body is too long")
+    BROKEN = Problem("its body is broken off or wrongly packed")
+    CROWDED = Problem("its body was not complete, and others needed the room")
 
     @property
     def status(self) -> int:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
+from bot.domain.finding import SET_THE_CLOCK, Problem
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.fast_json import object_in
 from bot.runtime.observers import Acked, RefusedPost, no_op
@@ -24,12 +25,16 @@ _STALE_AFTER = 300.0  # seconds, as in the SDK's verifier
 
 
 class NotFromSlack(Enum):
-    """Why a request is rejected as not Slack's; the value goes to the log."""
+    """Why a request is rejected as not Slack's, for the log and the doctor."""
 
-    UNSIGNED = "it has no signature, so it is not from Slack"
-    STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
-    SIGNATURE = "its signature is not Slack's: check SLACK_SIGNING_SECRET, if this goes on"
-    UNREADABLE = "it is not what Slack sends"
+    UNSIGNED = Problem("there is no signature, so that is not from Slack")
+    STALE = Problem("the timestamp is more than five minutes off", SET_THE_CLOCK)
+    SIGNATURE = Problem(
+        "the signature is not Slack's",
+        "Copy the signing secret from your Slack app's page “Basic Information” to SLACK_SIGNING_SECRET, "
+        "then start the bot again.",
+    )
+    UNREADABLE = Problem("that is not what Slack sends")
 
 
 _HEADERS = {
@@ -58,7 +63,7 @@ def slack_events(
             return no(401, NotFromSlack.UNSIGNED, _UNSIGNED)
         raw = await read_body(request, BODY_LIMIT)
         if isinstance(raw, Unread):
-            return no(raw.status, raw, raw.value)
+            return no(raw.status, raw, raw.value.found)
         try:
             body = raw.decode()
         except UnicodeDecodeError:

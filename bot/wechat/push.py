@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from defusedxml.ElementTree import fromstring
 
 from bot.command.grammar import is_appid
+from bot.domain.finding import SET_THE_CLOCK, Problem
 
 STALE_AFTER = 300.0
 """Seconds that a push's timestamp may differ from the clock, against replays."""
@@ -34,14 +35,26 @@ _OF_CONCERN = frozenset(
 
 
 class PushRefusal(Enum):
-    """Why a push is rejected. The value is all that the log says of it."""
+    """Why a push is rejected, for the log and the doctor."""
 
-    STALE = "its timestamp is more than five minutes off: check the clock, if this goes on"
-    NOT_XML = "it is not an encrypted message in XML: check that the platform is in 传统模式, if this goes on"
-    SIGNATURE = "its signature is not WeChat's: check WECHAT_MESSAGE_TOKEN, if this goes on"
-    DECRYPTION = "no key decrypts it: check WECHAT_ENCODING_AES_KEY, if this goes on"
-    OTHER_PLATFORM = "it is no event of the platform in WECHAT_COMPONENT_APPID"
-    INCOMPLETE = "something is missing in it"
+    STALE = Problem("the timestamp is more than five minutes off", SET_THE_CLOCK)
+    NOT_XML = Problem(
+        "that is not what WeChat pushes in 传统模式",
+        "Switch the platform to 传统模式 at open.weixin.qq.com.",
+    )
+    SIGNATURE = Problem(
+        "the signature is not WeChat's",
+        "Copy 消息校验Token from open.weixin.qq.com to WECHAT_MESSAGE_TOKEN, then start the bot again.",
+    )
+    DECRYPTION = Problem(
+        "no key decrypts the content",
+        "Copy 消息加解密Key from open.weixin.qq.com to WECHAT_ENCODING_AES_KEY, then start the bot again.",
+    )
+    OTHER_PLATFORM = Problem(
+        "that is no event of the platform in WECHAT_COMPONENT_APPID",
+        "At open.weixin.qq.com compare its AppID, and let only 授权事件接收URL lead here, then start the bot again.",
+    )
+    INCOMPLETE = Problem("something is missing")
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ NIGHTS = {
         "chat:write", "", "", "chat:write", without("chat:write")
     ),
     "one of Slack's Request URLs is wrong": Broken(
-        *("Slack's Request URLs have to end in /slack/events", "", "", "/slack/events"),
+        *("Let Slack's Request URLs end in /slack/events", "", "", "/slack/events"),
         *(by_http, one_url_is_wrong),
     ),
     "the address is not listed at WeChat": Broken(

@@ -11,8 +11,6 @@ from pathlib import Path
 from bot.domain.finding import Finding, Level
 from bot.ops.output import printable
 
-SET_THE_CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
-
 _READERS = stat.S_IRGRP | stat.S_IROTH
 _FACTS = ("name", "level", "found", "fix")
 

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 
-from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
-from bot.ops.doctor.findings import SET_THE_CLOCK
+from bot.domain.finding import SET_THE_CLOCK, Finding, Problem, ok, warning, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup
 from bot.ops.doctor.transport import DEADLINE
-from bot.ops.listener import ELSEWHERE, origin, unusable
+from bot.ops.listener import ELSEWHERE, NotServed, origin, unusable
 from bot.settings.load import Address
 from bot.settings.tokens import PlatformSettings
-from bot.wechat.push import STALE_AFTER
+from bot.slack.events import NotFromSlack
+from bot.wechat.push import STALE_AFTER, PushRefusal
 
 _LISTENER = "listener"
 _DELIVERIES = "deliveries"
@@ -20,40 +20,12 @@ _NOT_THE_CLOCK = (
     "By now this clock is less than five minutes off: start the bot again to count anew. "
     "If it goes on, look whether the reverse proxy holds posts back."
 )
-_COPY = (
-    "Copy the signing secret from your Slack app's page “Basic Information” to SLACK_SIGNING_SECRET, "
-    "then start the bot again."
-)
-_PATHS = (
-    f"Let Slack's Request URLs end in {_SLACK}, and 授权事件接收URL at open.weixin.qq.com in {_WECHAT}. "
-    "If they do, let the reverse proxy take off what comes before that."
-)
-_FIXES: Mapping[tuple[str, str], tuple[str, str]] = {
-    (_SLACK, "signature"): ("their signature is not Slack's", _COPY),
-    (_SLACK, "stale"): ("their timestamp is more than five minutes off", SET_THE_CLOCK),
-    (_WECHAT, "signature"): (
-        "their signature is not WeChat's",
-        "Copy 消息校验Token from open.weixin.qq.com to WECHAT_MESSAGE_TOKEN, then start the bot again.",
-    ),
-    (_WECHAT, "decryption"): (
-        "no key decrypts them",
-        "Copy 消息加解密Key from open.weixin.qq.com to WECHAT_ENCODING_AES_KEY, then start the bot again.",
-    ),
-    (_WECHAT, "other_platform"): (
-        "they are no events of the platform in WECHAT_COMPONENT_APPID",
-        "At open.weixin.qq.com compare its AppID, and let only 授权事件接收URL lead here, then start the bot again.",
-    ),
-    (_WECHAT, "stale"): ("their timestamp is more than five minutes off", SET_THE_CLOCK),
-    (_WECHAT, "not_xml"): (
-        "they are not what WeChat pushes in 传统模式",
-        "Switch the platform to 传统模式 at open.weixin.qq.com.",
-    ),
-    (ELSEWHERE, "no_such_path"): (
-        "nothing takes posts at their path",
-        _PATHS,
-    ),
+_REASONS: Mapping[tuple[str, str], Problem] = {
+    (path, why.name.lower()): why.value
+    for path, reasons in ((_SLACK, NotFromSlack), (_WECHAT, PushRefusal), (ELSEWHERE, NotServed))
+    for why in reasons
 }
-"""For a path and a reason: what it means if all POSTs are refused for it, and the fix; other reasons are not ours."""
+"""Why POSTs are refused, by their path and the reason's name in the metrics."""
 
 
 async def check_listener(setup: Setup) -> list[Finding]:
@@ -125,14 +97,13 @@ def pushes_refused(counted: BotCounts | TimeoutError | None) -> bool:
 def _wrong(counted: BotCounts, taken: Mapping[str, bool], *, right: bool) -> Iterator[Finding]:
     """Yield what is wrong with the posts; `right` if this clock cannot be why they are refused as stale."""
     for (path, reason), times in counted.refused.items():
-        others = taken.get(path, True)
+        others, why = taken.get(path, True), _REASONS.get((path, reason), Problem(""))
         # A stranger can post with a bad signature, but has no reason to sign at another path: one URL of several is wrong.
-        if (path, reason) in _FIXES and (not others or path == ELSEWHERE):
-            why, fix = _FIXES[path, reason]
+        if why.fix and (not others or path == ELSEWHERE):
             where = "" if path == ELSEWHERE else f" to {path}"
             posts = "one post" if times == 1 else f"{times} posts"
-            found = f"the bot that runs refused {posts}{where}: {why}"
-            causes = ("clock",) if fix == SET_THE_CLOCK else ()
+            found = f"the bot that runs refused {posts}{where}: {why.found}"
+            fix, causes = why.fix, ("clock",) if why.fix == SET_THE_CLOCK else ()
             if causes and right:
                 fix, causes = _NOT_THE_CLOCK, ()
             yield (warning if others else wrong)(_DELIVERIES, found, fix, *causes)

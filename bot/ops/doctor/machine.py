@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from bot.domain.finding import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.findings import SET_THE_CLOCK
+from bot.domain.finding import SET_THE_CLOCK, Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import Traffic, origin_of
 from bot.wechat.push import STALE_AFTER

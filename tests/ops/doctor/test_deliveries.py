@@ -69,7 +69,7 @@ async def test_a_wrong_signing_secret_is_found_from_the_running_bots_refusals(
     assert found.found.startswith("the bot that runs refused 2 posts to /slack/events")
     assert "Basic Information" in str(found.fix)
     (line,) = (each for each in caplog.records if each.msg == "delivery refused")
-    assert (vars(line)["times"], vars(line)["reason"]) == (2, NotFromSlack.SIGNATURE.value)
+    assert (vars(line)["times"], vars(line)["reason"]) == (2, NotFromSlack.SIGNATURE.value.found)
 
 
 async def test_a_wrong_clock_is_the_cause_if_posts_are_refused_as_too_old(
@@ -118,7 +118,7 @@ async def test_a_request_url_with_another_path_is_named(
         slack.request_url = f"{served.origin}{PATH}"
         await slack.command(REQUESTER, RELEASES, ASK)
         (one_of_several,) = await deliveries(by_http)
-    assert (found.level, "nothing takes posts at their path" in found.found) == ("wrong", True)
+    assert (found.level, "nothing takes posts at that path" in found.found) == ("wrong", True)
     assert found.found.startswith("the bot that runs refused one post: ")
     assert "/slack/events" in str(found.fix)
     assert one_of_several == replace(found, level="warning")
