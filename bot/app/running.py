@@ -7,12 +7,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bot import __version__
 from bot.app.policy_watcher import PolicyWatcher
 from bot.app.resources import CannotStartError, Resources, open_resources
-from bot.app.token_source import Source, token_source
+from bot.app.token_source import PUSHES, Source, token_source
 from bot.app.wiring import Wired, wire
-from bot.ops.listener import CannotListenError
+from bot.ops.health import Health, PartCheck, Watch, ended, refusal, ticket_trouble, unless
+from bot.ops.listener import (
+    HEALTHZ,
+    METRICS,
+    READYZ,
+    CannotListenError,
+    answering,
+    listen,
+)
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings
+from bot.slack.events import PATH as EVENTS
+from bot.slack.events import slack_events
 from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketClient
 
 
@@ -64,19 +74,50 @@ async def _serve(
     how, socket = list[str](), parts.socket
     if socket:
         stack.push_async_callback(socket.close)
-    listener, metrics = resources.settings.listener, resources.metrics
-    if listener and metrics:
-        from bot.app.http import serve  # noqa: PLC0415  # as for Metrics, in resources
-
-        try:
-            where = await serve(stack, resources, source, parts, metrics, listener)
-        except CannotListenError as error:
-            raise CannotStartError((str(error),), wrong_setup=not error.taken) from error
-        how.append(f"at {where}")
+    try:
+        if where := await _listen(stack, resources, source, parts):
+            how.append(f"at {where}")
+    except CannotListenError as error:
+        raise CannotStartError((str(error),), wrong_setup=not error.taken) from error
     if socket:
         await _open(socket)
         how.insert(0, "over Socket Mode")
     return how
+
+
+async def _listen(
+    stack: AsyncExitStack, resources: Resources, source: Source, parts: Wired
+) -> str | None:
+    """Serve posts from Slack and WeChat, health probes and metrics; return the address, None without a listener."""
+    settings, observers, metrics = resources.settings, resources.observers, resources.metrics
+    if settings.listener is None or metrics is None:
+        return None
+    watch = Watch(observers.lagged)
+    ready, alive = _ready(resources, source, parts), _alive(resources, parts, watch)
+    metrics.register_gauges(
+        ready,
+        {
+            "work_under_way": resources.tasks.__len__,
+            "batch_items_waiting": lambda: parts.worker.batches.waiting,
+            "ledger_queue": lambda: resources.ledger.writer.queued,
+            "loop_tasks": lambda: len(asyncio.all_tasks()),
+        },
+        source.left,
+        lambda: resources.ledger.replica.owed_seconds,
+    )
+    posts = {PUSHES: source.pushes} if source.pushes else {}
+    secret = settings.slack.signing_secret
+    if secret and not parts.socket:
+        posts[EVENTS] = slack_events(parts.app, secret, observers.acked, observers.refused)
+    gets = {
+        HEALTHZ: answering(alive),
+        READYZ: answering(ready),
+        METRICS: metrics.answer,
+    }
+    host, port = settings.listener.host, settings.listener.port
+    where = await listen(stack, host, port, posts, gets, observers.refused)
+    stack.callback(asyncio.create_task(watch.run(metrics.refusals.log_new)).cancel)
+    return where
 
 
 async def _open(socket: SocketClient) -> None:
@@ -88,3 +129,43 @@ async def _open(socket: SocketClient) -> None:
         else "Slack's socket does not open. Check the network and the proxy, then start again."
     )
     raise CannotStartError((problem,), wrong_setup=False)
+
+
+def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
+    """Return the readiness check: major parts, which the bot needs to work, and minor ones that only need attention."""
+    replica, in_force = resources.ledger.replica, resources.in_force
+    major: dict[str, PartCheck] = {
+        "commands": unless(parts.intake.accepts, "the bot is stopping"),
+        "ledger": unless(
+            lambda: replica.writable, "it did not take the last sign of life, see the log"
+        ),
+    }
+    minor: dict[str, PartCheck] = {
+        "policy": lambda: refusal(in_force.trouble),
+        "tokens": source.trouble,
+    }
+    if socket := parts.socket:
+        major["slack"] = lambda: _socket_trouble(socket)
+    if left := source.left:
+        minor["ticket"] = lambda: ticket_trouble(left())
+    return Health(major, minor=minor)
+
+
+def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:
+    """Return the liveness check: the parts that only a restart repairs."""
+    ledger, tasks = resources.ledger, resources.tasks
+    major: dict[str, PartCheck] = {
+        "loop": watch.trouble,
+        "ledger": unless(lambda: ledger.writer.alive, "its thread has died"),
+        "tasks": lambda: ended(tasks.kept),
+    }
+    if socket := parts.socket:
+        major["slack"] = unless(lambda: socket.alive, "what reads the socket has died")
+    return Health(major)
+
+
+def _socket_trouble(socket: SocketClient) -> str | None:
+    """Return why Slack sends nothing; None while the socket is connected."""
+    if socket.connected:
+        return None
+    return TOO_MANY_CONNECTIONS if socket.refused else "Socket Mode is not connected"
