@@ -106,7 +106,6 @@ def _doctor_options(doctor: argparse.ArgumentParser) -> None:
     add = doctor.add_argument
     add("--channel", metavar="ID", help="with --real: where it may post")
     add("--user", metavar="ID", help="with --real: you, who are in that channel")
-    add("--yes", action="store_true", help="with --real: do not ask first")
 
 
 def _policy_options(policy: argparse.ArgumentParser) -> None:
@@ -187,8 +186,8 @@ def _doctor(given: argparse.Namespace) -> int:
     from bot.ops.doctor.run import doctor  # noqa: PLC0415
 
     logging.disable(logging.ERROR)  # keeps the libraries' log lines out of the findings
-    if given.real or given.channel or given.user or given.yes:
-        return real(environment(), given.real and given.channel, given.user, unasked=given.yes)
+    if given.real or given.channel or given.user:
+        return real(environment(), given.real and given.channel, given.user)
     return FINE if doctor(environment(), as_json=given.json) else FAILED
 
 

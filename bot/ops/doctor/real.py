@@ -1,9 +1,7 @@
 """`share-env-bot doctor --real`: test on the real Slack and WeChat what the bot assumes about them."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
 import aiohttp
@@ -13,8 +11,7 @@ from bot.locale import languages
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_channel import BEGINNING, RealChannel
-from bot.ops.doctor.real_slack import Asked, try_slack
-from bot.ops.doctor.real_tried import Tried, completed, table, verdict
+from bot.ops.doctor.real_slack import Tried, completed, table, try_slack, verdict
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, each, promptly, session
 from bot.ops.doctor.wechat import reader
@@ -38,10 +35,9 @@ from bot.wechat.transport import Transport, WeChatApi
 
 _INTRODUCTION = (
     "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
-    "you see, lets Slack look at one message of each kind without showing it, and asks WeChat for each owner's envs "
-    "and their functions. It shares nothing."
+    "you see, in the channel and in a thread (look for them), lets Slack look at one message of each kind without "
+    "showing it, and asks WeChat for each owner's envs and their functions. It shares nothing."
 )
-_NOTHING = "Nothing was done. Run it on a terminal and answer y, or add --yes."
 _ENVS, _FUNCTIONS = "owner-envs", "owner-functions"
 _SETUP = frozenset({40001, 40014, 42001, 61003, 61007, 85088})
 """Errcodes about the token or the permissions, which say nothing about WeChat's behaviour."""
@@ -49,17 +45,14 @@ _AT_ONCE = 5
 _WITHIN = 60.0
 
 
-def real(
-    environ: Mapping[str, str], channel: str | None, user: str | None, *, unasked: bool
-) -> int:
+def real(environ: Mapping[str, str], channel: str | None, user: str | None) -> int:
     """Print the result of each test, and return the exit code."""
     if not channel or not user:
         return complain(["Write it as doctor --real --channel C… --user U…."])
     settings = load(environ)
     if not isinstance(settings, Settings):
         return complain(settings, read_parts(environ).secrets)
-    asked = None if unasked else _asked
-    held = promptly(_until_sigterm(try_all(settings, channel, user, asked)))
+    held = promptly(_until_sigterm(try_all(settings, channel, user)))
     if held is None:
         raise KeyboardInterrupt  # as on Ctrl-C
     return FINE if held else FAILED
@@ -72,23 +65,17 @@ async def _until_sigterm(work: Coroutine[None, None, bool]) -> bool | None:
 
 
 async def try_all(
-    settings: Settings, channel: str, user: str, asked: Asked | None, runtime: Runtime | None = None
+    settings: Settings, channel: str, user: str, runtime: Runtime | None = None
 ) -> bool:
-    """Print the result of each test; return whether all held and nothing is left in the channel.
-
-    `asked` asks the operator a yes-or-no question; None if there is no operator to ask.
-    """
-    print(_INTRODUCTION)
-    if asked and not await asked("Go on?"):
-        print(_NOTHING)
-        return False
+    """Print the result of each test; return whether all held and nothing is left in the channel."""
+    print(_INTRODUCTION, flush=True)
     runtime = runtime or Runtime()
     tried: list[Tried] = []
     async with session() as http:
         api = web_api(settings.slack, settings.slack.bot_token, http)
         there = RealChannel(api, channel, runtime.new_id(), runtime.sleep)
         try:
-            await try_slack(there, user, tried.append, asked)
+            await try_slack(there, user, tried.append)
         finally:  # also after Ctrl-C
             cleared = await _clear(there)
         blocks = await try_blocks(api, languages(settings.language).channel)
@@ -112,22 +99,6 @@ async def _clear(channel: RealChannel) -> bool:
     else:
         print("What it had posted is deleted.")
     return not left
-
-
-async def _asked(question: str) -> bool:
-    """Return whether the operator answers yes; unlike `input`, Ctrl-C can interrupt this."""
-    print(f"{question} [y/N] ", end="", flush=True)
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        loop.add_reader(sys.stdin, ready.set)
-    except (OSError, ValueError):  # standard input is a file, or closed
-        print()
-        return False
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(sys.stdin)
-    return os.read(sys.stdin.fileno(), 1000).strip().lower() in {b"y", b"yes"}
 
 
 async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runtime) -> list[Tried]:

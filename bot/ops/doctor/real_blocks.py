@@ -32,7 +32,7 @@ from bot.messages.people import help_, whoami
 from bot.messages.request import replies
 from bot.messages.rulings import denied, dry_run, why
 from bot.messages.words import Words
-from bot.ops.doctor.real_tried import Tried, code_of, no_answer
+from bot.ops.doctor.real_slack import Tried, code_of, no_answer
 from bot.policy.decide import explain, nearest
 from bot.policy.kinds import (
     Approvers,

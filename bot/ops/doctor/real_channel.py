@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, is_transient
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi
 
 BEGINNING = "share-env-bot doctor:"
 """The start of each message, so that a person can find and delete one by hand."""
@@ -10,7 +10,6 @@ BEGINNING = "share-env-bot doctor:"
 _EVENT = "share_env_doctor"
 _PAGE = 100
 _LOOKS = 3
-_TRIES = 3
 _PAUSE = 1.0
 _PATIENCE = 30.0  # seconds for rate limits
 
@@ -89,34 +88,15 @@ class RealChannel:
 
     async def clear(self) -> int:
         """Delete the messages; return how many may be left."""
-        unknown = int(self._lost and not await self._find_lost())
-        standing = [ts for ts, stands in self._posted.items() if stands]
-        left = [ts for ts in reversed(standing) if not await self._deleted(ts)]
-        return len(left) + unknown
-
-    async def _find_lost(self) -> bool:
-        """Find messages that were posted without an answer; False if that failed."""
-        for thread_ts in (None, *list(self._posted)):
-            try:
-                self._posted |= dict.fromkeys(await self.look(thread_ts), True)
-            except NoAnswerError as error:
-                if thread_ts is None or error.no != Refused("thread_not_found"):
-                    return False
-        return True
+        for ts in [ts for ts, stands in reversed(self._posted.items()) if stands]:
+            await self._delete(ts)
+        return sum(self._posted.values()) + self._lost
 
     async def _delete(self, ts: str) -> Result:
         result = await self._write("chat.delete", ts=ts)
         gone = isinstance(result, Answered) or result == Refused("message_not_found")
         self._posted[ts] = not gone
         return result
-
-    async def _deleted(self, ts: str) -> bool:
-        for _ in range(_TRIES):
-            result = await self._delete(ts)
-            if isinstance(result, Answered) or not is_transient(result):
-                break
-            await self._sleep(_PAUSE)
-        return not self._posted[ts]
 
     async def _say(
         self, method: str, words: str, thread_ts: str | None = None, **arguments: object

@@ -1,29 +1,58 @@
-"""Test in a channel what the bot assumes about Slack: each step reports what it saw, and later steps build on it."""
+"""Test in a channel what the bot assumes about Slack: each step reports what it saw, and later steps build on it.
 
-from collections.abc import Awaitable, Callable, Iterator
+The playground's README lists the assumptions.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from bot.ops.doctor.real_channel import NoAnswerError, RealChannel, Shown, ts_of
-from bot.ops.doctor.real_tried import Tried, no_answer
-from bot.slack.api import Answered, Refused
+from bot.slack.api import BAD_TOKEN, NOT_SENT, Answered, Doubtful, Refused, retry_after
 
-Tell = Callable[[Tried], None]
-Asked = Callable[[str], Awaitable[bool]]
+BEHAVIOURS = (
+    *("post-message", "metadata-read-back", "update-message", "update-keeps-metadata"),
+    *("reply-in-thread", "ephemeral", "ephemeral-in-thread"),
+    *("delete-message", "reply-to-deleted", "blocks-validate", "owner-envs", "owner-functions"),
+)
+"""The assumptions by their names in the playground's README, in the order of the tests."""
+
+_SETUP = BAD_TOKEN | {
+    *("channel_not_found", "is_archived", "missing_scope", "not_in_channel", "user_not_in_channel"),
+}
+"""Slack's errors about the arguments, which say nothing about its behaviour."""
+_CODE = re.compile(r"[a-z_]{1,60}")  # the form of errors in the method reference
 
 _FIRST, _SECOND = "a message that goes away by itself", "and this is its edited text"
 _EPHEMERAL, _IN_THREAD = "only you, in the channel", "only you, in the thread"
 
+Held: TypeAlias = Literal["yes", "no", "not tried"]
 
-async def try_slack(channel: RealChannel, user: str, tell: Tell, looks: Asked | None) -> None:
-    """Run the steps until one fails that the rest depends on; `user` is shown ephemeral messages, `looks` asks about them."""
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One test: whether the assumption held, and what was seen of it, without ids and secrets."""
+
+    behaviour: str
+    held: Held
+    seen: str
+
+
+Tell = Callable[[Tried], None]
+
+
+async def try_slack(channel: RealChannel, user: str, tell: Tell) -> None:
+    """Run the steps until one fails that the rest depends on; `user` is shown ephemeral messages."""
     parent = await _post(channel, tell)
     if parent is None:
         return
     if await _find(channel, parent, tell):
         await _edit(channel, parent, tell)
     if not await _reply(channel, parent, tell):
-        return  # a reply that exists after all could not be found once its parent is deleted
-    await _show(channel, user, parent, tell, looks)
+        return  # the next step needs an active thread
+    await _show(channel, user, parent, tell)
     if await _delete(channel, parent, tell):
         await _reply_to_deleted(channel, parent, "that had a reply", tell)
         with suppress(NoAnswerError):
@@ -91,22 +120,13 @@ async def _reply(channel: RealChannel, parent: str, tell: Tell) -> bool:
     return False
 
 
-async def _show(
-    channel: RealChannel, user: str, parent: str, tell: Tell, looks: Asked | None
-) -> None:
-    tries = (
-        ("ephemeral", _EPHEMERAL, None, "in the channel"),
-        ("ephemeral-in-thread", _IN_THREAD, parent, "in the message's thread"),
-    )
-    for name, words, thread_ts, where in tries:
+async def _show(channel: RealChannel, user: str, parent: str, tell: Tell) -> None:
+    tries = (("ephemeral", _EPHEMERAL, None), ("ephemeral-in-thread", _IN_THREAD, parent))
+    for name, words, thread_ts in tries:
         with _trying(name, tell) as found:
             result = await channel.show(user, words, thread_ts)
             told = bool(result.data.get("message_ts"))
             found(told, "ok" if told else "ok, without message_ts")
-            if looks:
-                with _trying("ephemeral-delivered", tell) as delivered:
-                    saw = await looks(f"Look {where}: do you see “{words}”?")
-                    delivered(saw, f"{where}: {'seen' if saw else 'not seen'}")
 
 
 async def _delete(channel: RealChannel, parent: str, tell: Tell) -> bool:
@@ -146,3 +166,45 @@ async def _reply_to_deleted(channel: RealChannel, parent: str, which: str, tell:
 def _thread_of(result: Answered) -> object:
     message = result.data.get("message")
     return message.get("thread_ts") if isinstance(message, dict) else None
+
+
+def no_answer(behaviour: str, no: Refused | Doubtful) -> Tried:
+    """Return the result for a failed call; only Slack's own refusal contradicts the assumption."""
+    if retry_after(no) is not None:
+        return Tried(behaviour, "not tried", "Slack asks to slow down")
+    if isinstance(no, Doubtful):
+        return Tried(behaviour, "not tried", "no answer of Slack's")
+    if no.error == NOT_SENT:
+        return Tried(behaviour, "not tried", "Slack could not be reached")
+    held: Held = "not tried" if no.error in _SETUP else "no"
+    return Tried(behaviour, held, f"refused: {code_of(no)}")
+
+
+def code_of(no: Refused) -> str:
+    """Return Slack's error; a proxy's text, which may be anything, is not shown."""
+    return no.error if _CODE.fullmatch(no.error) else "with words that are none of Slack's"
+
+
+def completed(tried: Iterable[Tried]) -> list[Tried]:
+    """Return the results in order, with a line for each assumption that was not tested."""
+    found = list(tried)
+    told = {each.behaviour for each in found} | {"blocks-validate"}  # if the app may use it
+    found += [Tried(b, "not tried", "it never came to that") for b in BEHAVIOURS if b not in told]
+    return sorted(found, key=lambda each: BEHAVIOURS.index(each.behaviour))
+
+
+def table(tried: Iterable[Tried]) -> Iterator[str]:
+    """Yield a Markdown table, to paste into an issue."""
+    yield "| Behaviour | Held | What was seen |"
+    yield "|---|---|---|"
+    for each in tried:
+        yield f"| `{each.behaviour}` | {each.held} | {each.seen} |"
+
+
+def verdict(tried: Iterable[Tried]) -> str:
+    """Return one sentence about all results."""
+    found = list(tried)
+    kinds = (("Did not hold", "no"), ("Could not be tried", "not tried"))
+    named = [(what, dict.fromkeys(e.behaviour for e in found if e.held == h)) for what, h in kinds]
+    told = " ".join(f"{what}: {', '.join(names)}." for what, names in named if names)
+    return told or f"All {len(found)} held."

@@ -11,8 +11,7 @@ import pytest
 from aiohttp import web
 
 from bot.ops.doctor.real import try_all
-from bot.ops.doctor.real_slack import Asked
-from bot.ops.doctor.real_tried import BEHAVIOURS
+from bot.ops.doctor.real_slack import BEHAVIOURS
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import free_port
@@ -51,12 +50,10 @@ Try = Callable[..., Coroutine[None, None, Tried]]
 
 @pytest.fixture
 def attempt(environ: dict[str, str], runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> Try:
-    """A function that runs the whole check, by default without questions to a person; it takes changes of the settings."""
+    """A function that runs the whole check; it takes changes of the settings."""
 
-    async def attempt(
-        channel: str = CHANNEL, user: str = USER, asked: Asked | None = None, **changes: str
-    ) -> Tried:
-        held = await try_all(settings_of(environ | changes), channel, user, asked, runtime)
+    async def attempt(channel: str = CHANNEL, user: str = USER, **changes: str) -> Tried:
+        held = await try_all(settings_of(environ | changes), channel, user, runtime)
         return Tried(held, capsys.readouterr().out)
 
     return attempt
@@ -84,7 +81,7 @@ async def test_on_the_stand_ins_everything_holds_and_nothing_is_left_or_shared(
 ) -> None:
     tried = await attempt()
     assert tried.held
-    assert {name for name, _, _ in tried.lines} == set(BEHAVIOURS) - {"ephemeral-delivered"}
+    assert {name for name, _, _ in tried.lines} == set(BEHAVIOURS)
     assert {held for _, held, _ in tried.lines} == {"yes"}
     assert f"All {len(tried.lines)} held." in tried.out
     assert "What it had posted is deleted." in tried.out
@@ -113,24 +110,6 @@ async def test_it_is_reported_how_slack_treats_a_reply_to_a_deleted_message(
         ("reply-to-deleted", "yes", f"one without replies: {seen}"),
     ]
     assert left(slack) == []
-
-
-@pytest.mark.parametrize("saw", [True, False])
-async def test_the_person_at_the_terminal_is_asked_what_only_they_can_see(
-    attempt: Try, *, saw: bool
-) -> None:
-    questions: list[str] = []
-
-    async def asked(question: str) -> bool:
-        questions.append(question)
-        return saw or len(questions) == 1
-
-    tried = await attempt(asked=asked)
-    assert tried.held is saw
-    held = [held for name, held, _ in tried.lines if name == "ephemeral-delivered"]
-    assert held == ["yes" if saw else "no"] * 2
-    assert ("Did not hold: ephemeral-delivered." in tried.out) is not saw
-    assert len(questions) == 3
 
 
 @pytest.mark.parametrize(
@@ -188,7 +167,7 @@ CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself repeats a read
     [
         *(("conversations.history", "metadata-read-back", fault) for fault in AWAY),
         *(("conversations.replies", "reply-in-thread", fault) for fault in AWAY),
-        *(("chat.postMessage", "post-message", fault) for fault in (*AWAY, *CUT)),
+        ("chat.postMessage", "post-message", RateLimited(3600)),
         *(("chat.update", "update-message", fault) for fault in (*AWAY, *CUT)),
         *(("chat.postEphemeral", "ephemeral", fault) for fault in (*AWAY, *CUT)),
         *(("chat.delete", "delete-message", fault) for fault in (*AWAY, *CUT)),
@@ -217,17 +196,6 @@ async def test_a_reply_is_deleted_before_its_parent_of_which_slack_would_keep_a_
     assert deleted == sorted(deleted, reverse=True)
 
 
-async def test_a_lost_reply_is_found_in_its_thread_and_deleted(
-    attempt: Try, slack: LocalSlack
-) -> None:
-    lost = Drop(after_effect=True)
-    slack.fail("chat.postMessage", lost, text="share-env-bot doctor: a reply")
-    tried = await attempt()
-    assert not tried.held
-    assert len(slack.messages) > 1
-    assert left(slack) == []
-
-
 async def test_messages_that_cannot_be_deleted_are_counted_and_described(
     attempt: Try, slack: LocalSlack
 ) -> None:
@@ -242,13 +210,14 @@ async def test_messages_that_cannot_be_deleted_are_counted_and_described(
     ) in tried.out
 
 
-async def test_a_lost_message_that_cannot_be_looked_for_is_counted_too(
-    attempt: Try, slack: LocalSlack
+@pytest.mark.parametrize("fault", [Status(503), *CUT])
+async def test_after_a_post_without_an_answer_it_says_that_a_message_may_be_left(
+    attempt: Try, slack: LocalSlack, fault: Fault
 ) -> None:
-    slack.fail("chat.postMessage", Drop(after_effect=True))
-    slack.fail("conversations.history", Status(503))
+    slack.fail("chat.postMessage", fault)
     tried = await attempt()
     assert not tried.held
+    assert tried.lines[0] == ("post-message", "not tried", "no answer of Slack's")
     assert "Messages that may still be in the channel: 1. " in tried.out
 
 
@@ -380,23 +349,13 @@ async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
 async def test_the_command_exits_with_0_if_everything_held_and_with_1_otherwise(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
-    code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
+    code, out, err = await finished(environ, tmp_path, *REAL)
     assert (code, err) == (0, "")
     assert lines_of(out)
     slack.fail("chat.update", Code("update_failed"))
-    code, out, err = await finished(environ, tmp_path, *REAL, "--yes")
-    assert (code, err) == (1, "")
-    assert lines_of(out)
-
-
-async def test_without_a_person_to_ask_nothing_is_done(
-    environ: dict[str, str], slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
-) -> None:
     code, out, err = await finished(environ, tmp_path, *REAL)
     assert (code, err) == (1, "")
-    assert out.splitlines()[-1].startswith("Nothing was done. ")
-    assert slack.calls == []
-    assert wechat.token_calls == []
+    assert lines_of(out)
 
 
 @pytest.mark.parametrize(
@@ -405,7 +364,6 @@ async def test_without_a_person_to_ask_nothing_is_done(
         ("--real",),
         ("--real", "--channel", CHANNEL),
         ("--channel", CHANNEL, "--user", USER),
-        ("--yes",),
     ],
 )
 async def test_without_a_channel_and_a_user_the_usage_is_printed(
@@ -420,7 +378,7 @@ async def test_without_a_channel_and_a_user_the_usage_is_printed(
 async def test_wrong_settings_are_reported_first(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
-    code, out, err = await finished(environ | {"PORT": "no"}, tmp_path, *REAL, "--yes")
+    code, out, err = await finished(environ | {"PORT": "no"}, tmp_path, *REAL)
     assert (code, out) == (2, "")
     assert err.startswith("PORT ")
     assert slack.calls == []
@@ -431,7 +389,7 @@ async def test_a_signal_during_the_check_deletes_all_posted_messages(
     environ: dict[str, str], slack: LocalSlack, tmp_path: Path, sign: signal.Signals
 ) -> None:
     slack.fail("chat.update", Slow(60))
-    process = await spawn(environ, tmp_path, *REAL, "--yes")
+    process = await spawn(environ, tmp_path, *REAL)
     await slack.until(lambda s: any(c.method == "chat.update" for c in s.calls), STARTUP)
     process.send_signal(sign)
     out, err = await asyncio.wait_for(process.communicate(), STARTUP)
@@ -441,8 +399,8 @@ async def test_a_signal_during_the_check_deletes_all_posted_messages(
     assert left(slack) == []
 
 
-async def test_ctrl_c_before_slacks_answer_deletes_all_posted_messages_too(
-    attempt: Try, slack: LocalSlack
+async def test_ctrl_c_before_slacks_answer_says_that_a_message_may_be_left(
+    attempt: Try, slack: LocalSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trying = asyncio.ensure_future(attempt())
 
@@ -453,22 +411,4 @@ async def test_ctrl_c_before_slacks_answer_deletes_all_posted_messages_too(
     slack.on_change = cancel
     with pytest.raises(asyncio.CancelledError):
         await trying
-    assert len(slack.messages) == 1
-    assert left(slack) == []
-
-
-async def test_ctrl_c_ends_a_question_to_the_person(
-    environ: dict[str, str], slack: LocalSlack, tmp_path: Path
-) -> None:
-    process = await spawn(environ, tmp_path, *REAL, stdin=asyncio.subprocess.PIPE)
-    assert process.stdin
-    assert process.stdout
-    for question in (b"Go on? [y/N] ", b"in the channel\xe2\x80\x9d? [y/N] "):
-        await asyncio.wait_for(process.stdout.readuntil(question), STARTUP)
-        if question.startswith(b"Go"):
-            process.stdin.write(b"y\n")
-    process.send_signal(signal.SIGINT)
-    out, err = await asyncio.wait_for(process.communicate(), STARTUP)
-    assert (process.returncode, err) == (130, b"")
-    assert "What it had posted is deleted." in out.decode()
-    assert left(slack) == []
+    assert "Messages that may still be in the channel: 1. " in capsys.readouterr().out
