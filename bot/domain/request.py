@@ -1,4 +1,4 @@
-"""A request to share one env with one appid or, as a batch, with several; its states and the moves between them."""
+"""A request to share one env with one appid or, as a batch, with several: its states and their moves, and clicks on it."""
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -123,3 +123,35 @@ CONFIRMING moves straight to ENDED where the reply to the click is the answer.
 def before(state: State) -> frozenset[State]:
     """Return the states from which a request may move to `state`."""
     return frozenset(origin for origin, targets in MOVES.items() if state in targets)
+
+
+class Act(Enum):
+    """What a button does; the value is its `action_id`."""
+
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    APPROVE = "approve"
+    REJECT = "reject"
+    RETRY = "retry"
+    SHARE_AGAIN = "again"
+    STEPS = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One click; its origin has the thread of the clicked message, and no channel on the App Home.
+
+    `message` is the reference of the clicked message, in the format of an entry's `place` and `asked`; None for an
+    ephemeral message. `reason` comes from the button's value, `comment` from the modal that the button opened.
+    """
+
+    origin: Origin
+    request_id: str
+    message: str | None = None
+    reason: str | None = None
+    comment: str | None = None
+
+    @property
+    def user_id(self) -> str:
+        """The user who clicked."""
+        return self.origin.user_id

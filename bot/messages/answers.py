@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bot.domain.click import Act
 from bot.domain.link import Link
 from bot.domain.outcome import (
     ERRMSG_LIMIT,
@@ -16,7 +15,7 @@ from bot.domain.outcome import (
     Shared,
     Unknown,
 )
-from bot.domain.request import Request
+from bot.domain.request import Act, Request
 from bot.guidance import Fixer, Guidance, RetryHelps
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.request import name

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from bot.domain.click import Act
 from bot.domain.outcome import Finished, Outcome, Rejected
-from bot.domain.request import Request
+from bot.domain.request import Act, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.history import Line
 from bot.messages.outcomes import became, mark

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
-from bot.domain.click import Act
 from bot.domain.outcome import (
     NOTHING_KNOWN,
     AfterShare,
@@ -16,7 +15,7 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Request
+from bot.domain.request import Act, Request
 from bot.guidance import where_others_were_shared
 from bot.messages.answers import steps_after_batch, titled, wechat_said, what_to_do, who_acts
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small

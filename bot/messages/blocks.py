@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
-from bot.domain.click import Act
+from bot.domain.request import Act
 from bot.messages.words import code, escape, shortened
 
 Block = dict[str, object]

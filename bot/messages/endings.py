@@ -1,6 +1,5 @@
 """What any request begins with, its parent message in the channel, and the answer in its thread."""
 
-from bot.domain.click import Act
 from bot.domain.outcome import (
     NOTHING_KNOWN,
     AfterShare,
@@ -14,7 +13,7 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Approval, Request
+from bot.domain.request import Act, Approval, Request
 from bot.messages import answers, approvals, batches
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.outcomes import ENDINGS, kind_of, mark, next_step, state, who_ended

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.command.correction import again_line
-from bot.domain.click import Act
 from bot.domain.outcome import Outcome
-from bot.domain.request import Request
+from bot.domain.request import Act, Request
 from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
 from bot.messages.outcomes import mark, state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when

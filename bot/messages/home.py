@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.click import Act
 from bot.domain.link import Link, LinkState
+from bot.domain.request import Act
 from bot.messages.approvals import choice, details, limits
 from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history

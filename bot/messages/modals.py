@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from bot.command.form import Mistakes
 from bot.command.grammar import REASON_LIMIT
 from bot.command.mistake import Mistake, TooManyAppids
-from bot.domain.click import Act
-from bot.domain.request import Origin, Request
+from bot.domain.request import Act, Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken

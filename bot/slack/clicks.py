@@ -6,7 +6,7 @@ from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.domain.click import Act, Click
+from bot.domain.request import Act, Click
 from bot.messages.blocks import value_of
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision

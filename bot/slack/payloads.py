@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.command.tokenizer import visible
-from bot.domain.click import Click
-from bot.domain.request import Origin
+from bot.domain.request import Click, Origin
 from bot.messages.blocks import read_value
 from bot.messages.modals import COMMENT
 from bot.messages.words import as_typed

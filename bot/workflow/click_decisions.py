@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from bot.command.grammar import Share
-from bot.domain.click import Act, Click
 from bot.domain.outcome import Cancelled, Denied, Ground, Outcome, Rejected, retry_may_help
-from bot.domain.request import BEGUN, Retry, State
+from bot.domain.request import BEGUN, Act, Click, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.answers import accepted, steps_left

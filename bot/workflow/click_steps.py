@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 
 from bot.command.grammar import Share
-from bot.domain.click import Click
 from bot.domain.outcome import Expired
-from bot.domain.request import Origin, Retry, State
+from bot.domain.request import Click, Origin, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, assert_never
 
-from bot.domain.click import Act, Click
 from bot.domain.outcome import Expired, Failed, Finished, Skipped, Unknown
-from bot.domain.request import State
+from bot.domain.request import Act, Click, State
 from bot.ledger import Entry, LedgerDownError
 from bot.ledger.events import facts_of
 from bot.messages import clicks as say

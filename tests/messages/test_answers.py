@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from syrupy.assertion import SnapshotAssertion
 
-from bot.domain.click import Act
 from bot.domain.outcome import Called, Shared, retry_may_help
+from bot.domain.request import Act
 from bot.messages import Message
 from bot.messages.blocks import Buttons, Part
 from tests.languages import ENGLISH

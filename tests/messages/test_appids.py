@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.command.grammar import MOST_APPIDS
-from bot.domain.click import Act
 from bot.domain.outcome import Expired
-from bot.domain.request import Request
+from bot.domain.request import Act, Request
 from bot.messages.approvals import confirmation, decided, question
 from bot.messages.blocks import TEXT_LIMIT
 from bot.messages.modals import decision

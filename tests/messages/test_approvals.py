@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from syrupy.assertion import SnapshotAssertion
 
-from bot.domain.click import Act
 from bot.domain.outcome import (
     Cancelled,
     Denied,
@@ -27,7 +26,7 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Approval, Origin, Request
+from bot.domain.request import Act, Approval, Origin, Request
 from bot.guidance import all_guidance
 from bot.messages import Message, endings
 from bot.messages import clicks as say

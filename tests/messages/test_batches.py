@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from bot.domain.batch import AtLimit, InDoubt, finished_of, groups_of
-from bot.domain.click import Act
 from bot.domain.outcome import (
     ERRMSG_LIMIT,
     AfterShare,
@@ -29,7 +28,7 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Origin, Request
+from bot.domain.request import Act, Origin, Request
 from bot.guidance import Guidance, Trouble, all_guidance, for_code
 from bot.messages import Message, endings
 from bot.messages import clicks as say

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.click import Act
+from bot.domain.request import Act
 from bot.messages.blocks import Button, Buttons, listing, message, small
 from tests.messages.golden import golden, written
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.click import Click
+from bot.domain.request import Click
 from bot.slack.payloads import Posted, click_of, decision_of, read_ref, ref_of
 
 # Places of messages, as stored in the ledger.

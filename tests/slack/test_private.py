@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.click import Act
-from bot.domain.request import Origin
+from bot.domain.request import Act, Origin
 from bot.messages import Message
 from bot.messages.blocks import Button, Buttons, message
 from bot.playground.faults import Code, RateLimited, Status

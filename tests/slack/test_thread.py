@@ -7,7 +7,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.domain.click import Act
 from bot.domain.language import Language
 from bot.domain.outcome import (
     AfterShare,
@@ -20,7 +19,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Request
+from bot.domain.request import Act, Request
 from bot.guidance import Trouble
 from bot.messages import Message as Text
 from bot.messages.approvals import waiting

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from bot.command.grammar import Share
-from bot.domain.click import Act, Click
 from bot.domain.outcome import (
     Cancelled,
     Denied,
@@ -20,7 +19,7 @@ from bot.domain.outcome import (
     Shared,
     Tally,
 )
-from bot.domain.request import Origin, Request, State
+from bot.domain.request import Act, Click, Origin, Request, State
 from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say

@@ -7,9 +7,8 @@ from datetime import timedelta
 
 from bot.command.mistake import Misread, MissingEnv
 from bot.domain.batch import groups_of
-from bot.domain.click import Act
 from bot.domain.outcome import Failed, Finished, Outcome, Rejected, Said, Shared, Tally, Unknown
-from bot.domain.request import Origin, Request
+from bot.domain.request import Act, Origin, Request
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, clicks, endings
 from bot.messages.answers import accepted
