@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +25,6 @@ SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
 """The callback_ids of the manifest."""
 
 _ACK_SECONDS = 2.3  # for the request to be recorded before the ack; Slack waits three
-_METADATA_LIMIT = 3000
 _REMEMBERED = ("channel_id", "channel_name", "thread_ts", "active_thread", "response_url")
 
 _log = logging.getLogger(__name__)
@@ -110,33 +108,23 @@ class FormListeners:
 
 def _metadata_of(origin: Origin) -> str:
     """Return the form's metadata: where it was opened."""
-    packed = json.dumps([getattr(origin, name) for name in _REMEMBERED])
-    if len(packed) <= _METADATA_LIMIT:
-        return packed
-    return json.dumps([origin.channel_id, "", origin.thread_ts, origin.active_thread, ""])
+    return json.dumps([getattr(origin, name) for name in _REMEMBERED])
 
 
 def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
-    """Return the origin of a form: where it was opened, or a direct message if its metadata is missing.
+    """Return the origin of a form: where it was opened.
 
     The trigger id identifies the form and its fields: the same submission twice is one request, and one with other
     fields, after a lost ack, is another.
     """
-    view = body.get("view") or {}
+    view = body["view"]
     words = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
-    user = text_at(body, "user", "id")
-    origin = Origin(
-        team_of(body), user, user, "", f"{view.get('id')} {view.get('hash', '')} {words}", ""
+    return Origin(
+        team_of(body),
+        text_at(body, "user", "id"),
+        trigger_id=f"{view.get('id')} {view.get('hash', '')} {words}",
+        **dict(zip(_REMEMBERED, json.loads(view["private_metadata"]), strict=True)),
     )
-    try:
-        remembered = json.loads(view.get("private_metadata") or "")
-    except (ValueError, RecursionError):
-        remembered = None
-    whole = isinstance(remembered, list) and len(remembered) == len(_REMEMBERED)
-    if not whole or not all(isinstance(word, str) for word in remembered) or not remembered[0]:
-        _log.warning("a form does not remember where it was asked for")
-        return origin
-    return replace(origin, **dict(zip(_REMEMBERED, remembered, strict=True)))
 
 
 def _fields(body: Body) -> Fields:

@@ -295,32 +295,15 @@ async def test_the_same_command_delivered_twice_opens_one_form(slack: LocalSlack
     assert slack.shown_to(REQUESTER) == []
 
 
-@pytest.mark.parametrize(
-    "metadata",
-    ["", "{", "7", "[]", '["C0RELEASES"]', "[1,2,3,4,5]", '["","","","",""]', "[" * 2000],
-)
-async def test_a_form_without_its_origin_is_answered_by_direct_message(
-    slack: LocalSlack, metadata: str
+async def test_a_form_that_does_not_say_where_it_was_opened_shares_nothing_and_says_so(
+    slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     view = await by_command(slack)
-    slack.surfaces.put(replace(view, body={**view.body, "private_metadata": metadata}))
-    ack = await sent(slack, view)
-    assert ack.error is None
-    await done(slack, "D0BOT")
-
-
-async def test_a_form_keeps_a_channel_with_a_long_name_and_response_url(
-    slack: LocalSlack,
-) -> None:
-    payload = (await slack.command(REQUESTER, RELEASES, "help")).request
-    long = {"channel_name": "n" * 2000, "response_url": "https://127.0.0.1/" + "u" * 2000}
-    await slack.deliver(
-        "slash_commands", {**payload, **long, "text": "", "trigger_id": slack.next_trigger()}
-    )
-    view = await opened(slack)
-    assert json.loads(str(view.body["private_metadata"])) == [RELEASES, "", "", "", ""]
-    await sent(slack, view)
-    await done(slack)
+    damaged = replace(view, body={**view.body, "private_metadata": "[]"})
+    ack = await slack.deliver("interactive", with_values(slack, damaged))
+    assert ack.payload is not None
+    assert "Something went wrong inside me" in str(ack.payload["view"])
+    assert wechat.calls == []
 
 
 @pytest.mark.parametrize("fault", [Code("expired_trigger_id"), RateLimited(30), Drop()])
