@@ -1,16 +1,12 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from itertools import product
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command.grammar import is_appid, is_env
 from bot.domain.finding import Finding
-from bot.policy.conditions import can_match_appid, can_match_env, fits_any_case
 from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.kinds import ANYONE, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
@@ -21,7 +17,7 @@ from bot.policy.lint import (
     shadowed,
 )
 from tests.policy.test_conditions import NARROW
-from tests.policy.test_decide import GROUPS, HERE, IDS, POLICIES, RULES, THERE, ask, users
+from tests.policy.test_decide import GROUPS, HERE, IDS, POLICIES, RULES, THERE, users
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 ME, YOU, US = users("U1"), users("U2"), users("U1", "U2")
@@ -146,136 +142,6 @@ def test_envs_without_globs_that_no_owner_has_are_named() -> None:
     policy = Policy((rule(envs=("prod-1", "lost-1", "glob-*")),), (Owner(A, ("prod-*",)),))
     assert ownerless(policy) == ["lost-1"]
     assert ownerless(replace(policy, default_owner=B)) == []
-
-
-@pytest.mark.parametrize(
-    ("glob", "possible"),
-    [
-        ("*", True),
-        ("wx*", True),
-        ("WX*", False),
-        (A, True),
-        (A.upper(), False),
-        (A[:-1], False),
-        (f"{A}0", False),
-        (f"{A}*", True),
-        (f"{A}?", False),
-        (f"{A[:-1]}[!0-9a-fwx]", False),
-        (f"{A[:-1]}[a-z]", True),
-        ("?" * 18, True),
-        ("?" * 17, False),
-        ("?" * 40, False),
-        ("*g*", False),
-        ("*x*x*", True),
-        ("**" * 400, True),
-        ("*a" * 400, False),
-        ("g" * 1001, False),
-        ("g*" * 501, True),
-        ("[w]x*", True),
-        ("[!w]x*", True),
-        ("[]w]x*", True),
-        ("[!]x*", False),
-        ("wx[*", False),
-        ("wx*\n", False),
-        ("", False),
-    ],
-)
-def test_a_glob_of_appids_is_possible_if_its_letters_and_length_are(
-    glob: str, possible: bool
-) -> None:
-    assert can_match_appid(glob) is possible
-
-
-@pytest.mark.parametrize(
-    ("glob", "possible"),
-    [
-        ("*", True),
-        ("prod-*", True),
-        ("*-", True),
-        ("-*", True),
-        ("?-?", True),
-        ("prod-1", True),
-        ("prod_1", False),
-        ("env", False),
-        (A, False),
-        ("PROD-*", True),
-        ("* *", False),
-        ("生产*", False),
-        ("e" * 64 + "*", True),
-        ("e" * 65 + "*", False),
-        ("?" * 200, False),
-        ("*a" * 400, False),
-        ("_*" * 501, True),
-        ("*?" * 64, True),
-        ("*?" * 64 + "?", False),
-        ("[_.]*", False),
-        ("[", False),
-    ],
-)
-def test_a_glob_of_envs_is_possible_if_its_letters_and_length_are(
-    glob: str, possible: bool
-) -> None:
-    assert can_match_env(glob) is possible
-
-
-LETTERS = st.text("wx0123456789abcdef[]!?*-_", max_size=24)
-BEGUN = st.builds(lambda word, end: f"wx{word}{end}", st.text("[]!a*?-0", max_size=8), LETTERS)
-APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
-ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(is_env)
-
-
-SETS = st.text("abyzABYZ019-!]_", max_size=6).map(lambda inner: f"[{inner}]")
-
-
-@st.composite
-def globs_of(draw: st.DrawFn, words: st.SearchStrategy[str]) -> tuple[str, str]:
-    """Return a word, and a glob made of it by putting wildcards in."""
-    word = draw(words)
-    cut, to = sorted((draw(st.integers(0, len(word))), draw(st.integers(0, len(word)))))
-    fixed = st.sampled_from(("*", "**", "?" * (to - cut), f"[{word[cut:to]}]", "[!_]"))
-    wild = draw(fixed | SETS | SETS.map(lambda inner: f"*{inner}*"))
-    return word, f"{word[:cut]}{wild}{word[to:]}"
-
-
-@given(globs_of(APPIDS) | st.tuples(APPIDS, LETTERS | BEGUN), globs_of(ENVS))
-@example((A, "[!]*"), ("a", "[]a]"))
-def test_a_glob_with_a_match_is_never_called_impossible(
-    of_appid: tuple[str, str], of_env: tuple[str, str]
-) -> None:
-    appid, glob = of_appid
-    assert can_match_appid(glob) or not fnmatchcase(appid, glob)
-    env, other = of_env
-    assert can_match_env(other) or not fnmatchcase(env, other)
-
-
-@given(globs_of(ENVS))
-@example(("b-1", "[!A-Z]-1"))
-def test_globs_that_ignore_case_match_exactly_if_some_case_matches(
-    drawn: tuple[str, str],
-) -> None:
-    env, glob = drawn[0][:6], drawn[1]
-    cases = map("".join, product(*({letter.lower(), letter.upper()} for letter in env)))
-    assert fits_any_case(env, glob) is any(fnmatchcase(case, glob) for case in cases)
-
-
-@given(globs_of(ENVS), st.sampled_from((Effect.APPROVE, Effect.DENY)))
-def test_no_spelling_of_an_env_evades_a_denying_rule(
-    drawn: tuple[str, str], effect: Effect
-) -> None:
-    env, glob = drawn
-    held = Policy((Rule("held", effect, envs=(glob,)), rule(people=ALL)))
-    for case in (env, env.swapcase(), env.upper(), env.lower()):
-        decided = deciding_rule(decide(held, ask(env=case)))
-        assert decided
-        assert decided.name == "held" or not fnmatchcase(env, glob)
-
-
-@given(st.text(max_size=300))
-def test_any_text_can_be_judged_as_a_glob(glob: str) -> None:
-    assert not is_appid(glob) or can_match_appid(glob)
-    assert not is_env(glob) or can_match_env(glob)
-    can_match_appid(glob)
-    can_match_env(f"{glob}*")
 
 
 OWNERS = st.lists(
