@@ -102,7 +102,7 @@ async def _listen(
             "ledger_queue": lambda: resources.ledger.writer.queued,
             "loop_tasks": lambda: len(asyncio.all_tasks()),
         },
-        source.left,
+        source.states if source.pushes else None,
         lambda: resources.ledger.replica.owed_seconds,
     )
     posts = {PUSHES: source.pushes} if source.pushes else {}
@@ -146,8 +146,8 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     }
     if socket := parts.socket:
         major["slack"] = lambda: _socket_trouble(socket)
-    if left := source.left:
-        minor["ticket"] = lambda: ticket_trouble(left())
+    if source.pushes:
+        minor["ticket"] = lambda: ticket_trouble(source.states())
     return Health(major, minor=minor)
 
 

@@ -1,14 +1,14 @@
 """Build the token source that the settings name."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.resources import Resources
-from bot.domain.link import Link, LinkState
+from bot.domain.link import LinkState
 from bot.ledger.seal import Seal
 from bot.ops.health import chain_trouble
 from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
@@ -25,10 +25,6 @@ _LAST_RENEWALS = 2.0  # seconds for renewals under way at a stop
 _log = logging.getLogger(__name__)
 
 
-async def _no_states() -> Sequence[LinkState]:
-    return ()
-
-
 async def _nothing() -> None:
     return
 
@@ -38,11 +34,9 @@ class Source:
     """A token source, and what the platform's own chain needs besides: its state, its pushes, its upkeep."""
 
     tokens: TokenSource
-    states: Callable[[], Awaitable[Sequence[LinkState]]] = _no_states
+    states: Callable[[], Sequence[LinkState]] = tuple
     pushes: "Handler | None" = None
     run: Callable[[], Coroutine[None, None, None]] = _nothing
-    left: Callable[[], Mapping[Link, Sequence[float]]] | None = None
-    """Returns the remaining seconds of each token, by link; None if the bot does not keep the tokens itself."""
     trouble: Callable[[], str | None] = lambda: None
     """Returns in a few words why there is no good token, else None."""
 
@@ -102,6 +96,5 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
         upkeep.states,
         pushes,
         upkeep.run,
-        upkeep.left,
-        lambda: chain_trouble(upkeep.left()),
+        lambda: chain_trouble(upkeep.states()),
     )

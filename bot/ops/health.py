@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NotRequired, TypedDict
 
-from bot.domain.link import Link
+from bot.domain.link import Link, LinkState
 
 PartCheck = Callable[[], str | None]
 """Returns in a few words what is wrong with a part, without names or secrets; None if nothing is."""
@@ -61,21 +61,26 @@ def unless(fine: Callable[[], bool], why: str) -> PartCheck:
     return lambda: None if fine() else why
 
 
-def chain_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
-    """Return why no env at all can be shared, from the seconds that the tokens of each link are still valid.
+def chain_trouble(states: Sequence[LinkState]) -> str | None:
+    """Return why no env at all can be shared.
 
     One of several owners without a valid token does not affect the envs of the others.
     """
-    if not left:
+    if not states:
         return "the tokens have not been looked at yet"
-    if not any(left[Link.PLATFORM]):
+    if not _is_good(states, Link.PLATFORM):
         return "the platform's token is not good"
-    return None if any(left[Link.OWNER]) else "no owner's token is good"
+    return None if _is_good(states, Link.OWNER) else "no owner's token is good"
 
 
-def ticket_trouble(left: Mapping[Link, Sequence[float]]) -> str | None:
+def ticket_trouble(states: Sequence[LinkState]) -> str | None:
     """Return why tokens cannot be renewed."""
-    return None if any(left.get(Link.TICKET, ())) else "there is no good ticket from WeChat"
+    good = _is_good(states, Link.TICKET)
+    return None if good else "there is no good ticket from WeChat"
+
+
+def _is_good(states: Sequence[LinkState], link: Link) -> bool:
+    return any(state.link is link and state.good_until is not None for state in states)
 
 
 def refusal(refused: Sequence[str] | None) -> str | None:

@@ -21,7 +21,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from bot.domain.link import Link
+from bot.domain.link import Link, LinkState
 from bot.domain.outcome import OUTCOMES
 from bot.ledger import Event
 from bot.ops import labels
@@ -144,7 +144,7 @@ class Metrics:
         self,
         ready: Health,
         depths: Mapping[str, Callable[[], int]],
-        left: Callable[[], Mapping[Link, Sequence[float]]] | None,
+        states: Callable[[], Sequence[LinkState]] | None,
         owed: Callable[[], float],
     ) -> None:
         """Register what is read at each scrape: the parts of `ready`, queue depths by name, and the validity of tokens.
@@ -160,10 +160,10 @@ class Metrics:
             self._gauge(name, _DEPTHS[name]).set_function(depth)
         self._gauge("owed_seconds", "How long the oldest answer has been owed").set_function(owed)
         good = self._gauge("token_good_seconds", "How long the worst token is good", ["link"])
-        if left is None:
+        if states is None:
             return
         for link in Link:
-            good.labels(link.value).set_function(partial(_worst, left, link))
+            good.labels(link.value).set_function(partial(_good_seconds, states, link))
 
     async def answer(self, _: web.Request) -> web.Response:
         """Answer a scrape; concurrent ones share one rendering."""
@@ -216,5 +216,7 @@ def _is_well(health: Health, name: str) -> bool:
     return health.check()["parts"][name]["ok"]
 
 
-def _worst(left: Callable[[], Mapping[Link, Sequence[float]]], link: Link) -> float:
-    return min(left().get(link, ()), default=0.0)
+def _good_seconds(states: Callable[[], Sequence[LinkState]], link: Link) -> float:
+    """Return for how long the worst token of a link is good."""
+    ends = [state.good_until or 0.0 for state in states() if state.link is link]
+    return max(0.0, min(ends, default=0.0) - time.time())

@@ -35,9 +35,8 @@ class Upkeep:
     _jitter: Callable[[], float]
     every: float = _CHECK_EVERY
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _left: dict[Link, list[float]] = field(default_factory=dict, init=False)
-    _seen: float = field(default=0.0, init=False)
-    """When `_left` was read, by time.monotonic()."""
+    _seen: tuple[Mapping[str, StoredToken], float] | None = field(default=None, init=False)
+    """All tokens, and when they were read, by time.monotonic()."""
     _failures: Counter[str] = field(default_factory=Counter, init=False)
     _skipping: Counter[str] = field(default_factory=Counter, init=False)
 
@@ -53,7 +52,7 @@ class Upkeep:
             self._woken.clear()
             try:
                 await self._check()
-                self._update_left(await self._tokens.all())
+                await self._look()
             except LedgerDownError as error:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # this loop has to survive: without it tokens would be renewed too late
@@ -62,28 +61,23 @@ class Upkeep:
                 async with asyncio.timeout(self.every):
                     await self._woken.wait()
 
-    async def states(self) -> list[LinkState]:
-        """Return the state of the ticket, of the platform token and of each owner's token."""
-        return link_states(await self._tokens.all(), self._owners())
+    def states(self) -> Sequence[LinkState]:
+        """Return the state of the ticket, of the platform token and of each owner's token, as of the last check.
 
-    def left(self) -> Mapping[Link, Sequence[float]]:
-        """Return how many seconds each token is still valid, by link, as of the last check; empty before the first."""
-        passed = time.monotonic() - self._seen
-        return {
-            link: [max(0.0, left - passed) for left in each] for link, each in self._left.items()
-        }
+        Before the first check there is none.
+        """
+        if self._seen is None:
+            return ()
+        kept, at = self._seen
+        return link_states(kept, self._owners(), time.monotonic() - at)
 
-    def _update_left(self, kept: Mapping[str, StoredToken]) -> None:
-        self._seen = time.monotonic()
-        self._left = {link: [] for link in Link}
-        for name in (TICKET, COMPONENT, *self._owners()):
-            found = kept.get(name)
-            good = found.left if found and found.value is not None else 0.0
-            self._left[link_of(name)].append(good)
+    async def _look(self) -> Mapping[str, StoredToken]:
+        kept = await self._tokens.all()
+        self._seen = kept, time.monotonic()
+        return kept
 
     async def _check(self) -> None:
-        kept = await self._tokens.all()
-        self._update_left(kept)
+        kept = await self._look()
         if not await self._renew_if_due(COMPONENT, kept.get(COMPONENT)):
             return  # owners' tokens are made with the platform token
         turns = asyncio.Semaphore(_AT_ONCE)
@@ -119,17 +113,19 @@ def rounds_skipped(failures: int) -> int:
     return min((1 << failures) - 2, _MOST_SKIPPED)
 
 
-def link_states(kept: Mapping[str, StoredToken], owners: Sequence[str]) -> list[LinkState]:
-    """Return the state of each link, from the tokens in the ledger."""
-    return [_state(name, kept.get(name)) for name in (TICKET, COMPONENT, *owners)]
+def link_states(
+    kept: Mapping[str, StoredToken], owners: Sequence[str], age: float = 0.0
+) -> list[LinkState]:
+    """Return the state of each link, from the tokens that were read from the ledger `age` seconds ago."""
+    return [_state(name, kept.get(name), age) for name in (TICKET, COMPONENT, *owners)]
 
 
-def _state(name: str, kept: StoredToken | None) -> LinkState:
+def _state(name: str, kept: StoredToken | None, age: float) -> LinkState:
     link = link_of(name)
     owner = name if link is Link.OWNER else None
     if kept is None:
         return LinkState(link, owner, None, None)
-    good = kept.value is not None and kept.left > 0
+    good = kept.value is not None and kept.left > age
     trouble = by_key(kept.error) if kept.error else None
     until = kept.expires if good else None
     return LinkState(link, owner, until, kept.issued, trouble, kept.error_at)

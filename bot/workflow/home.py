@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
@@ -41,7 +41,7 @@ class Home:
     ledger: Ledger
     languages: Languages
     link: LinkTo
-    token_states: Callable[[], Awaitable[Sequence[LinkState]]]
+    token_states: Callable[[], Sequence[LinkState]]
     version: str
 
     async def page(self, team_id: str, user_id: str) -> Page:
@@ -71,7 +71,6 @@ class Home:
             async with asyncio.timeout(_LEDGER_SECONDS):
                 past = await self.ledger.history(who, None, LISTED + 1)
                 waiting, stoppable = await self._of_others(policy, person)
-                links = await self.token_states()
         except (TimeoutError, LedgerDownError) as error:
             _log.warning(
                 "an App Home without records: the ledger does not tell them",
@@ -87,7 +86,7 @@ class Home:
             Line(each.request, None, each.until or each.created, self.link(each.asked, own=True))
             for each in waiting
         ]
-        return Records(lines, decide, links, stop)
+        return Records(lines, decide, self.token_states(), stop)
 
     async def _of_others(
         self, policy: Policy, person: Person | Unreadable

@@ -193,7 +193,7 @@ class Ports:
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]
     link: LinkTo
-    token_states: Callable[[], Awaitable[Sequence[LinkState]]]
+    token_states: Callable[[], Sequence[LinkState]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
     languages: Languages

@@ -3,14 +3,13 @@
 In order: parse, look up the person, ask the policy, record; the worker does the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
 from bot.command.grammar import Help, History, OpenForm, Share, Whoami, Why
 from bot.command.mistake import Misread
 from bot.command.parse import parse
-from bot.domain.link import LinkState
 from bot.domain.request import Origin, State
 from bot.ledger import Entry
 from bot.messages import Message
@@ -58,7 +57,7 @@ class SlashCommands:
             case Help():
                 return help_(words, person, mine)
             case Whoami():
-                links = await self._token_states(until) if mine else ()
+                links = self._ports.token_states() if mine else ()
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Why(appid, env):
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
@@ -93,11 +92,6 @@ class SlashCommands:
         return history(
             words, [line_of(entry, self._ports.link, origin.user_id) for entry in seen], about
         )
-
-    async def _token_states(self, until: float) -> Sequence[LinkState]:
-        """Return the states of the tokens; none if the ledger is down or too slow."""
-        missing = "the ledger does not tell how the tokens stand"
-        return await in_time(self._ports.token_states(), missing, until=until) or ()
 
 
 def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry: Entry) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.domain.link import Link
+from bot.domain.link import Link, LinkState
 from bot.ledger import Event
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
@@ -51,7 +51,9 @@ def exercised() -> Metrics:
     depths = dict.fromkeys(
         ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
     )
-    metrics.register_gauges(ready, depths, lambda: {link: [1.0] for link in Link}, lambda: 1.0)
+    metrics.register_gauges(
+        ready, depths, lambda: [LinkState(link, None, 9e9, None) for link in Link], lambda: 1.0
+    )
     return metrics
 
 

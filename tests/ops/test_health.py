@@ -2,13 +2,13 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bot.app.running import running
-from bot.domain.link import Link
+from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble
 from bot.ops.health import (
     Health,
@@ -43,21 +43,26 @@ NO_TICKET = {"ticket": "there is no good ticket from WeChat"}
 # The parts.
 
 
-def links(ticket: float, platform: float, *owners: float) -> dict[Link, Sequence[float]]:
-    """Return the remaining lifetimes of the tokens of each link."""
-    return {Link.TICKET: [ticket], Link.PLATFORM: [platform], Link.OWNER: owners}
+def links(ticket: float | None, platform: float | None, *owners: float | None) -> list[LinkState]:
+    """Return the state of each link, by until when it is good."""
+    each = [
+        (Link.TICKET, ticket),
+        (Link.PLATFORM, platform),
+        *((Link.OWNER, one) for one in owners),
+    ]
+    return [LinkState(link, None, until, None) for link, until in each]
 
 
 @pytest.mark.parametrize(
-    ("left", "why"),
+    ("states", "why"),
     [
-        ({}, "the tokens have not been looked at yet"),
+        ([], "the tokens have not been looked at yet"),
         (links(9, 9, 9), None),
-        (links(9, 0, 9), "the platform's token is not good"),
-        (links(9, 9, 0), "no owner's token is good"),
-        (links(9, 9, 0, 0), "no owner's token is good"),
-        (links(9, 9, 0, 9), None),
-        (links(0, 9, 9), None),
+        (links(9, None, 9), "the platform's token is not good"),
+        (links(9, 9, None), "no owner's token is good"),
+        (links(9, 9, None, None), "no owner's token is good"),
+        (links(9, 9, None, 9), None),
+        (links(None, 9, 9), None),
     ],
     ids=[
         *("not looked at", "good", "no platform's", "no owner's", "none of two", "one of two"),
@@ -65,20 +70,18 @@ def links(ticket: float, platform: float, *owners: float) -> dict[Link, Sequence
     ],
 )
 def test_the_chain_is_fresh_while_any_owners_env_can_be_shared(
-    left: Mapping[Link, Sequence[float]], why: str | None
+    states: Sequence[LinkState], why: str | None
 ) -> None:
-    assert chain_trouble(left) == why
+    assert chain_trouble(states) == why
 
 
 @pytest.mark.parametrize(
-    ("left", "fine"),
-    [({}, False), ({Link.TICKET: [0]}, False), ({Link.TICKET: [1]}, True)],
-    ids=str,
+    ("states", "fine"),
+    [([], False), (links(None, 9), False), (links(9, None), True)],
+    ids=["not looked at", "none", "one"],
 )
-def test_without_a_ticket_nothing_can_be_renewed(
-    left: Mapping[Link, Sequence[float]], fine: bool
-) -> None:
-    assert (ticket_trouble(left) is None) is fine
+def test_without_a_ticket_nothing_can_be_renewed(states: Sequence[LinkState], fine: bool) -> None:
+    assert (ticket_trouble(states) is None) is fine
 
 
 def test_the_report_of_a_refused_policy_contains_no_names() -> None:

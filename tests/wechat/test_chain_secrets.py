@@ -12,6 +12,7 @@ from bot.ops.logs.setup import set_up
 from bot.playground.faults import Code, Drop, Fault, Hang, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
+from bot.wechat.upkeep import link_states
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
 
@@ -70,7 +71,7 @@ async def exercise(replica: Replica, replicas: Replicas, wechat: LocalWeChat) ->
         await platform.push_unauthorized(OTHER)
     kept = await replica.tokens.all()
     objects = [replica, *vars(replica).values(), kept, *kept.values(), replica.upkeep]
-    return [*shown, *map(repr, objects), repr(await replica.upkeep.states())]
+    return [*shown, *map(repr, objects), repr(link_states(kept, [OWNER]))]
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

@@ -97,10 +97,10 @@ async def test_at_the_start_the_platform_gets_its_token_first_and_then_the_owner
         assert len(set(await replica.tokens.all()) & set(owners)) == 5
         wechat.clear("api_authorizer_token")
         await wechat.until(lambda _: renewed() == 12)
+        await soon(lambda: all(state.good_until for state in replica.upkeep.states()))
     await replica.chain.close(5)
     assert endpoints(wechat)[0] == "component_token"
     assert endpoints(wechat).count("component_token") == 1
-    assert {state.good_until is not None for state in await replica.upkeep.states()} == {True}
 
 
 async def test_a_new_owner_gets_a_token_at_once_and_a_removed_one_gets_no_more(
@@ -122,7 +122,7 @@ async def test_a_new_owner_gets_a_token_at_once_and_a_removed_one_gets_no_more(
         await wechat.until(lambda _: endpoints(wechat).count("authorizer_token") == 1)
     await replica.chain.close(5)
     assert {call.owner for call in wechat.platform.calls if call.owner} == {OTHER}
-    assert [state.owner for state in await upkeep.states() if state.owner] == [OTHER]
+    assert [state.owner for state in upkeep.states() if state.owner] == [OTHER]
 
 
 async def test_without_a_ticket_one_is_requested_and_all_renewals_wait_for_it(
@@ -146,7 +146,7 @@ async def test_without_the_platforms_token_no_owners_token_is_requested(
     replica = replicas.make()
     async with keeping(replica):
         await soon(not_renewed)
-        await replica.upkeep.states()
+        await replica.tokens.all()
         await replica.chain.close(5)
     assert not_renewed() == ["component"]
 
@@ -207,7 +207,7 @@ async def test_the_upkeep_of_two_replicas_at_once_makes_one_renewal(
         await wechat.until(lambda wechat: len(wechat.platform.calls) == 3)
         first.upkeep.wake()
         second.upkeep.wake()
-        await second.upkeep.states()
+        await second.tokens.all()
     await first.chain.close(5)
     await second.chain.close(5)
     assert sorted(endpoints(wechat)) == ["authorizer_token", "authorizer_token", "component_token"]
@@ -235,10 +235,10 @@ async def test_a_token_that_cannot_be_renewed_yet_stays_due(
     replicas.later(LIFE * 0.95, OWNER)
     wechat.fail("api_authorizer_token", Code(61004))
     async with keeping(replica):
-        await wechat.until(lambda wechat: bool(wechat.platform.calls))
+        await soon(lambda: any(state.trouble for state in replica.upkeep.states()))
     await replica.chain.close(5)
     assert await replica.token() == old
-    state = (await replica.upkeep.states())[2]
+    state = replica.upkeep.states()[2]
     assert state.good_until is not None
     assert state.trouble == for_code(61004)
 
@@ -325,31 +325,23 @@ def test_the_links_are_listed_in_the_order_of_the_chain_and_only_for_the_owners_
     ]
 
 
-async def test_upkeep_reports_the_remaining_lifetimes_as_of_its_last_look(
+def test_a_token_that_has_expired_since_it_was_read_is_not_good() -> None:
+    found = {OWNER: stored(OWNER, 60)}
+    assert link_states(found, [OWNER], 59.0)[2].good_until == 7300.0
+    assert link_states(found, [OWNER], 60.0)[2].good_until is None
+
+
+async def test_upkeep_reports_the_states_as_of_its_last_look_and_its_own_renewals_at_once(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:
     replica = await two_owners(replicas, wechat, 0.5)
-    left = replica.upkeep.left
-    assert left() == {}  # it has not looked yet
-    replicas.run_out(OTHER)
-    wechat.fail("api_authorizer_token", Code(50002), times=None)
-    async with keeping(replica):
-        await soon(left)
-        (owner, other), (platform,) = left()[Link.OWNER], left()[Link.PLATFORM]
-        assert LIFE - 60 < owner <= LIFE
-        assert LIFE - 60 < platform <= LIFE
-        assert left()[Link.PLATFORM][0] < platform  # it runs down between two looks
-        assert other == 0.0
-        assert 11 * 3600 < left()[Link.TICKET][0] <= 12 * 3600
-
-
-async def test_upkeep_reports_its_own_renewals_without_another_look(
-    replicas: Replicas, wechat: LocalWeChat
-) -> None:
-    replica = await two_owners(replicas, wechat, 0.5)
+    states = replica.upkeep.states
+    assert states() == ()  # it has not looked yet
     replicas.run_out(OWNER, OTHER)
+    wechat.fail("api_authorizer_token", Slow(after_effect=True), times=None)
     replica.upkeep.every = 3600.0
     async with keeping(replica):
-        await soon(
-            lambda: all(left > LIFE - 60 for left in replica.upkeep.left().get(Link.OWNER, [0]))
-        )
+        await soon(states)
+        assert [bool(each.good_until) for each in states()] == [True, True, False, False]
+        wechat.clear("api_authorizer_token")
+        await soon(lambda: all(each.good_until for each in states()))

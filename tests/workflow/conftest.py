@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from bot.domain.link import LinkState
 from bot.domain.outcome import Readiness
 from bot.ledger import Entry, Ledger, open_database
 from bot.playground.world import OWNER
@@ -78,9 +77,6 @@ def ports(
     async def process(entry: Entry) -> None:
         begun.append(entry)
 
-    async def no_states() -> list[LinkState]:
-        return []
-
     async def tell_privately(_: object, __: object) -> None:
         """Do nothing."""
 
@@ -93,7 +89,7 @@ def ports(
         ledger,
         process,
         lambda ref, *, own: ref if own else None,
-        no_states,
+        tuple,
         runtime.new_id,
         tasks.start,
         LANGUAGES,

@@ -1,7 +1,7 @@
 """The App Home of the whole bot: its content, and its buttons."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from bot.domain.link import LinkState
 from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Ledger
 from bot.messages.home import LISTED
@@ -91,11 +90,6 @@ async def modal(rig: Rig, user: str, button: str) -> View:
     await rig.slack.until(lambda slack: bool(slack.views(user)))
     [view] = rig.slack.views(user)
     return view
-
-
-async def no_states() -> Sequence[LinkState]:
-    """Return the states of no tokens."""
-    return []
 
 
 @asynccontextmanager
@@ -254,7 +248,7 @@ async def test_others_go_on_between_the_decisions_about_waiting_requests(
 
     rule = Rule("two keys", Effect.APPROVE, approvers=Approvers(frozenset({APPROVER})))
     in_force = PolicyInForce(Policy(Rules((rule,)), default_owner=OWNER))
-    home = Home(in_force, members, ledger, LANGUAGES, lambda _, *, own: str(own), no_states, "1")
+    home = Home(in_force, members, ledger, LANGUAGES, lambda _, *, own: str(own), tuple, "1")
     going = asyncio.create_task(others())
     page = await home.page("T1", APPROVER)
     going.cancel()
