@@ -10,7 +10,7 @@ from bot.command.grammar import is_appid
 from bot.domain.finding import Problem
 from bot.domain.language import Language
 from bot.policy.kinds import Policy, Tested
-from bot.settings.environ import DOTENV, Reader
+from bot.settings.environ import Reader
 from bot.settings.pasted import belongs, told
 from bot.settings.policy import Content, file_of, read_content, read_rules
 from bot.settings.slack import SlackSettings, read_slack
@@ -24,6 +24,13 @@ from bot.settings.tokens import (
 
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""
+
+_NOTHING_SET = Problem(
+    "Neither a .env here nor the environment sets any setting of the bot",
+    "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
+    "If it has never run, copy .env.example to .env there and fill it in, or set its environment.",
+)
+"""For a start in another folder, instead of a problem for each missing setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +168,10 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             tested.text,
         )
     is_empty = not any(read.text(name) for name in NAMES if name not in _OF_MANY)
-    problems = (_nothing_set(),) if is_empty else tuple(read.problems)
+    problems = (_NOTHING_SET,) if is_empty else tuple(read.problems)
     return Parts(
         slack, usable, tested, database_url, wechat_url, listener, problems, whole, secrets
     )
-
-
-def _nothing_set() -> Problem:
-    """Return one problem for a start in another folder, instead of one for each missing setting."""
-    try:
-        folder = Path.cwd()
-    except FileNotFoundError:
-        found = "The folder in which this was started has been deleted"
-        return Problem(found, "Change into the bot's folder again.")
-    found = (
-        f"Neither {DOTENV} in {folder} nor the environment sets any setting of the bot"
-        if DOTENV.is_file()
-        else f"There is no {DOTENV} in {folder}, and the environment has no setting of the bot"
-    )
-    fix = (
-        "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
-        f"If it has never run, copy .env.example to {DOTENV} there and fill it in, or set its environment."
-    )
-    return Problem(found, fix)
 
 
 def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:

@@ -19,10 +19,8 @@ from bot.guidance import Guidance, Trouble, for_code
 from bot.runtime.fast_json import encode
 
 BODY_LIMIT = 1024 * 1024
-PAGE = 100
-"""The largest page of functions that one call can ask for."""
-
 _NORMAL = "NORMAL"
+_MOST_FUNCTIONS = 100
 # Digits; WeChat's codes have up to seven, and int() refuses to print huge numbers.
 _LONGEST_ERRCODE = 10
 # \s and [0-9], since int() also accepts other digits.
@@ -79,7 +77,7 @@ class Troubled:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """One page of an env's functions: their statuses by name, and the number of functions on all pages."""
+    """An env's functions: the statuses of the first hundred at most, by name, and the number of all."""
 
     statuses: Mapping[str, str]
     total: int
@@ -133,13 +131,13 @@ def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | Troubled:
     return tuple(dict.fromkeys(env for env in served if isinstance(env, str) and is_env(env)))
 
 
-def list_functions(token: str, env: str, offset: int = 0) -> Call:
-    """Return the call that lists the functions of an env of the token's mini program, from `offset` on."""
-    return _call("listfunctions", token, env=env, limit=PAGE, offset=offset)
+def list_functions(token: str, env: str) -> Call:
+    """Return the call that lists the functions of an env of the token's mini program, as many as one call can list."""
+    return _call("listfunctions", token, env=env, limit=_MOST_FUNCTIONS, offset=0)
 
 
 def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
-    """Return one page of functions. A missing list is read as empty only if the total is 0."""
+    """Return the functions. A missing list is read as empty only if the total is 0."""
     total, listed = answer.get("total_count", 0), answer.get("functions") or []
     if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):
         return Troubled(Trouble.NOT_JSON)

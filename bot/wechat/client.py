@@ -22,7 +22,6 @@ _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # no attempt is started with less time left
 NEEDED = "cloudbase_auth"
 """The cloud function that an owner's env must have before other mini programs can use it."""
-_MOST_PAGES = 5
 _ACTIVE = "Active"
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
@@ -186,18 +185,13 @@ class Envs:
         return found, min(self._most, _BELIEVED_FOR.get(found, _NOT_READY_FOR))
 
     async def _find_function(self, owner: str, env: str) -> Readiness:
-        seen = 0
-        for _ in range(_MOST_PAGES):
-            call = partial(api.list_functions, env=env, offset=seen)
-            page = await self._wechat.read(owner, call, api.read_functions)
-            if isinstance(page, NoToken):
-                why = {"owner": owner, "reason": page.guidance.key}
-                _log.info("WeChat does not list the functions of an env", extra=why)
-                return Readiness.UNKNOWN
-            if NEEDED in page.statuses:
-                active = page.statuses[NEEDED] == _ACTIVE
-                return Readiness.READY if active else Readiness.INACTIVE
-            seen += len(page.statuses)  # a page may hold fewer than were asked for
-            if seen >= page.total:
-                return Readiness.MISSING
-        return Readiness.UNKNOWN
+        call = partial(api.list_functions, env=env)
+        listed = await self._wechat.read(owner, call, api.read_functions)
+        if isinstance(listed, NoToken):
+            why = {"owner": owner, "reason": listed.guidance.key}
+            _log.info("WeChat does not list the functions of an env", extra=why)
+            return Readiness.UNKNOWN
+        if NEEDED in listed.statuses:
+            active = listed.statuses[NEEDED] == _ACTIVE
+            return Readiness.READY if active else Readiness.INACTIVE
+        return Readiness.MISSING if len(listed.statuses) >= listed.total else Readiness.UNKNOWN

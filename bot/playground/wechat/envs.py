@@ -12,15 +12,15 @@ ENVS = ("prod-1", "test-1")
 """The first owner's initial envs."""
 
 _FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
+_MOST_LISTED = 100  # functions at once; a guess, from the page's example
 
 
 class OwnersEnvs:
-    """Each owner's envs with their states, and each env's functions with theirs; `most_listed` is the size of a page."""
+    """Each owner's envs with their states, and each env's functions with theirs."""
 
     def __init__(self) -> None:
         self.envs: dict[str, dict[str, str]] = {OWNER: {}}
         self.functions: dict[str, dict[str, str]] = {}
-        self.most_listed = 100
         for env in ENVS:
             self.add(OWNER, env)
 
@@ -42,7 +42,7 @@ class OwnersEnvs:
     def functions_of(self, owner: str, asked: Asked) -> JsonObject:
         """Return a page of an env's functions with their states; the errcode for another owner's env is a guess."""
         env = asked.named("env", 40101)
-        limit, offset = min(asked.number("limit"), self.most_listed), asked.number("offset")
+        limit, offset = min(asked.number("limit"), _MOST_LISTED), asked.number("offset")
         if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:
             raise CodedError(40097)
         listed: list[Json] = [
