@@ -22,8 +22,8 @@ from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import AcksFirst, Tasks
+from bot.settings.access import SlackSettings
 from bot.settings.load import Settings
-from bot.settings.slack import SlackSettings
 from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.transport import Transport, WeChatApi

@@ -11,7 +11,7 @@ from bot.app.resources import Resources
 from bot.domain.link import LinkState
 from bot.ledger.seal import Seal
 from bot.ops.health import chain_trouble
-from bot.settings.tokens import FixedTokenSettings, PlatformSettings, TokenServerSettings
+from bot.settings.access import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 
 if TYPE_CHECKING:

@@ -32,10 +32,10 @@ from bot.policy.kinds import (
     Tested,
 )
 from bot.policy.shapes import Asker, Question
+from bot.settings.access import read_slack
 from bot.settings.environ import Reader
 from bot.settings.pasted import BOT_TOKEN, kind_of
 from bot.settings.policy import file_of, read_rules
-from bot.settings.slack import read_slack
 from bot.settings.table import Table
 
 _HOUR = timedelta(hours=1)

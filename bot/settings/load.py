@@ -10,17 +10,18 @@ from bot.command.grammar import is_appid
 from bot.domain.finding import Problem
 from bot.domain.language import Language
 from bot.policy.kinds import Policy, Tested
+from bot.settings.access import (
+    PlatformSettings,
+    SlackSettings,
+    TokenSettings,
+    check_owners,
+    read_slack,
+    read_tokens,
+)
 from bot.settings.environ import Reader
 from bot.settings.pasted import belongs, told
 from bot.settings.policy import Content, file_of, read_content, read_rules
-from bot.settings.slack import SlackSettings, read_slack
 from bot.settings.table import NAMES, SETTINGS, Table
-from bot.settings.tokens import (
-    PlatformSettings,
-    TokenSettings,
-    check_owners,
-    read_tokens,
-)
 
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""

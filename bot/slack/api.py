@@ -14,7 +14,7 @@ from bot import __version__
 from bot.command.tokenizer import visible
 from bot.runtime.fast_json import encode, object_in
 from bot.runtime.observers import CalledSlack
-from bot.settings.slack import SlackSettings
+from bot.settings.access import SlackSettings
 from bot.workflow.ports import AwayError
 
 NOT_SENT = "not sent"

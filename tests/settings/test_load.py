@@ -7,10 +7,9 @@ from bot.domain.language import Language
 from bot.ops.logs.redaction import Redactor
 from bot.policy.decide import owner_of
 from bot.policy.kinds import Effect, Owner, Policy, Rule
+from bot.settings.access import FixedTokenSettings, SlackSettings, TokenServerSettings
 from bot.settings.load import Address, Settings, load, read_parts
-from bot.settings.slack import SlackSettings
 from bot.settings.table import NAMES
-from bot.settings.tokens import FixedTokenSettings, TokenServerSettings
 
 A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"
 BOT, APP, SIGNING = "xoxb-1-2-abc", "xapp-1-A2-3-def", "0123456789abcdef0123"

@@ -13,7 +13,7 @@ from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.doctor.wechat import causes_of, check_owners, failed, first_step
-from bot.settings.tokens import PlatformSettings
+from bot.settings.access import PlatformSettings
 from bot.wechat.component import Component
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi

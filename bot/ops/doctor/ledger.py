@@ -25,7 +25,7 @@ from bot.ledger.schema import HEAD
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import StoredToken, at_rest
 from bot.ops.doctor.findings import listed, others_may_read
-from bot.settings.tokens import PlatformSettings, TokenSettings
+from bot.settings.access import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
 _FULL = 1000 * 1000

@@ -7,8 +7,8 @@ from bot.domain.finding import SET_THE_CLOCK, Finding, Problem, ok, warning, wro
 from bot.ops.doctor.setup import BotCounts, Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.listener import ELSEWHERE, NotServed, origin, unusable
+from bot.settings.access import PlatformSettings
 from bot.settings.load import Address
-from bot.settings.tokens import PlatformSettings
 from bot.slack.events import NotFromSlack
 from bot.wechat.push import STALE_AFTER, PushRefusal
 

@@ -18,8 +18,8 @@ from bot.ops.doctor.wechat import reader
 from bot.ops.output import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.runtime.signals import cancel_on
+from bot.settings.access import PlatformSettings
 from bot.settings.load import Settings, load, read_parts
-from bot.settings.tokens import PlatformSettings
 from bot.wechat.api import (
     Declined,
     Functions,

@@ -10,8 +10,8 @@ import aiohttp
 from bot.domain.finding import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
+from bot.settings.access import SlackSettings
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
-from bot.settings.slack import SlackSettings
 from bot.slack.api import Answered, Doubtful, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
 from bot.slack.payloads import TOO_MANY

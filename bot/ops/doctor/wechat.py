@@ -14,7 +14,7 @@ from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.runtime.clock import Runtime
-from bot.settings.tokens import (
+from bot.settings.access import (
     FixedTokenSettings,
     PlatformSettings,
     TokenServerSettings,

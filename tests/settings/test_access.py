@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from bot.ledger.seal import Seal
 from bot.policy.kinds import Owner, Policy
-from bot.settings.environ import Reader
-from bot.settings.tokens import (
+from bot.settings.access import (
     FixedTokenSettings,
     PlatformSettings,
     TokenServerSettings,
@@ -17,6 +16,7 @@ from bot.settings.tokens import (
     check_owners,
     read_tokens,
 )
+from bot.settings.environ import Reader
 
 A, B, C = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "wxaaaaaaaaaaaaaaaa"
 PLATFORM = "wxc0de00000000c0de"
