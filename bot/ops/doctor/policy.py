@@ -1,6 +1,6 @@
 """Check the policy: its tests and its lint (`bot.policy.lint`), and what Slack knows about the people and channels in it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.doctor.findings import listed
@@ -59,20 +59,15 @@ def _tests(tested: Tested) -> Iterator[Finding]:
         yield ok("policy-tests", f"all pass: {tests}" if tests else "the policy has none")
 
 
-def _reach(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    name, found = "policy-reach", False
-    for finding in reach(policy):
-        found = True
-        yield finding
+def _reach(policy: Policy, told: SlackAnswers) -> Sequence[Finding]:
+    name, findings = "policy-reach", [*reach(policy)]
     for rule in policy.rules:
         named = rule.users or rule.groups
         if rule.effect is not Effect.DENY and named and _active(rule, told) == frozenset():
-            found = True
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             fix = "Name people who are there, or take the rule out."
-            yield warning(name, why, fix, *_why_nobody(rule, told))
-    if not found:
-        yield ok(name, f"rules: {len(policy.rules)}; each can be reached")
+            findings.append(warning(name, why, fix, *_why_nobody(rule, told)))
+    return findings or [ok(name, f"rules: {len(policy.rules)}; each can be reached")]
 
 
 def _active(
@@ -98,11 +93,14 @@ def _why_nobody(who: Rule | Approvers | Operators, told: SlackAnswers) -> tuple[
 
 
 def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    asking = policy.approval_rules
+    asking, channels = policy.approval_rules, told.channels
     findings = [finding for rule in asking for finding in _approval(rule, told)]
     yield from dict.fromkeys(findings)
     if not findings:
-        each = f"rules that ask for approval: {len(asking)}; each has approvers"
+        named = sorted({rule.approvers.channel for rule in asking})
+        unknown = [each for each in named if not isinstance(channels.get(each), Answered)]
+        beyond = f"; not checked with Slack: {listed(unknown)}" if unknown else ""
+        each = f"rules that ask for approval: {len(asking)}; each has approvers{beyond}"
         yield ok("policy-approvers", each if asking else "no rule asks for approval")
 
 
