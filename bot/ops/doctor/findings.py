@@ -137,18 +137,13 @@ def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
     if as_json:
         return print_each(findings, as_json=True)
     told = by_cause(findings)
-    having = Counter((name, each.finding.level) for each in told for name in each.names)
     for each in told:
-        # The check, rather than one of several findings, explains others.
-        it = "these" if having[each.names[0], each.finding.level] > 1 else "it"
-        _print(", ".join(each.names), each.finding)
-        alike: dict[str, list[str]] = {}
+        cause = ", ".join(each.names)
+        _print(cause, each.finding)
         for finding in each.follows:
-            alike.setdefault(finding.found, []).append(finding.name)
-        for found, names in alike.items():
-            print(f"   Because of {it}, {', '.join(names)}: {printable(found)}")
+            print(f"   Because of {cause}, {finding.name}: {printable(finding.found)}")
         if each.unchecked:
-            print(f"   Not checked because of {it}: {listed([*each.unchecked], most=30)}")
+            print(f"   Not checked because of {cause}: {listed([*each.unchecked], most=30)}")
     print(f"\n{tally(told)}")
     if first := to_do_first(told):
         print(f"Do this first, for {', '.join(first.names)}: {printable(first.finding.fix or '')}")

@@ -35,7 +35,7 @@ async def test_if_something_is_wrong_the_doctor_exits_with_1(
     code, out, err = await finished(broken, tmp_path, "doctor")
     assert (code, err) == (1, "")
     assert "❌ slack-bot: SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)" in out
-    assert "   Not checked because of it: slack-scopes, slack-groups, slack-people" in out
+    assert "   Not checked because of slack-bot: slack-scopes, slack-groups, slack-people" in out
     assert out.splitlines()[-1].startswith("Do this first, for slack-bot: Copy the bot token again")
 
 
