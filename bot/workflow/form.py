@@ -4,8 +4,6 @@ The policy decides when the form is submitted, whatever it offered before.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Protocol
 
 from bot.command.form import Mistakes, env_in
 from bot.command.grammar import Share
@@ -14,6 +12,7 @@ from bot.messages import Message
 from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
 from bot.policy.kinds import Person, Policy, Unreadable
+from bot.runtime.cache import Cache
 from bot.workflow.deadline import PATIENCE, in_time, person_in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
@@ -23,20 +22,10 @@ _PAST = 200
 _MOST_OWNERS = 20  # whose envs are read; each call counts against the owner's own quota
 
 
-class Owned(Protocol):
-    """A cache of the envs of each owner."""
-
-    def get(self, key: str) -> Awaitable[tuple[str, ...]]:
-        """Return the envs of the owner with this appid."""
-
-    def prefetch(self, key: str) -> object:
-        """Start reading them in the background."""
-
-
 class FormHandler:
-    """The use cases behind the form."""
+    """The use cases behind the form; `owned` are the envs of each owner, by its appid."""
 
-    def __init__(self, intake: Intake, ports: Ports, owned: Owned) -> None:
+    def __init__(self, intake: Intake, ports: Ports, owned: Cache[tuple[str, ...]]) -> None:
         self._intake = intake
         self._ports = ports
         self._owned = owned

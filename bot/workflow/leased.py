@@ -80,9 +80,8 @@ class LeasedSteps:
         called_again: bool = False,
     ) -> Entry | None:
         """Record the outcome, with retries; None if another replica holds the request."""
-        again = {"called_again": called_again}
-        write = partial(self.ledger.answer, entry, outcome, seconds, steps, **again)
-        return await self.keep_trying(write)
+        write = partial(self.ledger.answer, entry, outcome, seconds, steps)
+        return await self.keep_trying(partial(write, called_again=called_again))
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
         """Record the end, with retries; until then another replica may deliver the answer again.
