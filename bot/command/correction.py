@@ -1,10 +1,13 @@
-"""Read appids and an env, or find what is wrong with the words and build the corrected line. Pure."""
+"""Find what is wrong with the words of a command, and build the corrected line. Pure.
+
+A line that shares is offered only if every word up to its last id is understood. What stands behind may be a reason, which
+only the requester can word.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from bot.command.everyday import Sense, sense
 from bot.command.grammar import (
     BLANK_APPID,
     BLANK_ENV,
@@ -15,96 +18,73 @@ from bot.command.grammar import (
     SLASH_COMMAND,
     Alone,
     Options,
-    Subcommand,
     WithName,
     WithPair,
-    is_appid,
     is_blank_reason,
-    is_env,
-    is_placeholder,
 )
 from bot.command.mistake import (
-    AppidFault,
     BlankReason,
     ExtraWords,
     MissingAppid,
     MissingEnv,
-    MistakeError,
+    Mistake,
+    NeverEnds,
     NotAnAppid,
     NotAnEnv,
+    NotUnderstood,
     ReasonTooLong,
-    SeveralAppids,
     Swapped,
     TooManyAppids,
     WhichEnv,
 )
-from bot.command.vocabulary import (
-    bare,
-    envs_in,
-    meant_as_appid,
-    meant_as_env,
-    named_in,
-    subcommand,
-    without_fillers,
-    without_reasons,
-)
-
-_NO_OPTIONS = Options()
+from bot.command.reading import Reading
+from bot.command.vocabulary import Sense, ending, first_with, is_filler, subcommand
 
 
-def corrected_line(words: Sequence[str], options: Options = _NO_OPTIONS) -> str:
-    """Return a complete line to copy, from the subcommand, appids and env among `words`; placeholders for what is missing.
+def corrected_line(words: Sequence[str], options: Options) -> str | None:
+    """Return a complete line to copy, with placeholders for what is missing; None if a word may ask for something else.
 
-    `--dry-run` and `--again` are kept wherever they appear, and a subcommand remains that subcommand.
+    The options are kept, and a subcommand remains that subcommand.
     """
-    said = without_fillers(without_reasons(words))
-    if said and (sub := subcommand(said[0])):
-        return " ".join([SLASH_COMMAND, sub.word, *_following(sub, said[1:])])
-    appids, env = named_in(said)
-    flags = [flag for flag in FLAGS if flag in options.given() or flag in words]
-    named = appids[:MOST_APPIDS] or [BLANK_APPID]
-    return " ".join([SLASH_COMMAND, *named, env or BLANK_ENV, *_as_typed(options, flags)])
-
-
-def _following(sub: Subcommand, words: Sequence[str]) -> list[str]:
-    match sub.takes:
-        case Alone():
-            return []
-        case WithName():
-            appids, env = named_in([word for word in words if word.lower() != sub.word])
-            return [*appids, *([env] if env else [])][:1]
-        case WithPair():
-            appids, env = named_in(words)
-            return [appids[0] if appids else BLANK_APPID, env or BLANK_ENV]
-        case _:
-            assert_never(sub.takes)
+    meant = next((word for word in words if not is_filler(word)), "")
+    if sub := subcommand(meant):
+        named = Reading(words[words.index(meant) + 1 :])
+        match sub.takes:
+            case Alone():
+                following = []
+            case WithName():
+                following = named.ids[:1]
+            case WithPair():
+                following = [*(named.appids[:1] or [BLANK_APPID]), named.env or BLANK_ENV]
+            case _:
+                assert_never(sub.takes)
+        return " ".join([SLASH_COMMAND, sub.word, *following])
+    named = Reading(words)
+    if named.is_share:
+        if named.unclear:
+            return None
+        if named.behind or ending(named.extra):
+            options = replace(options, reason=BLANK_REASON)
+    if first_with(Sense.DRY_RUN, named.extra):
+        options = replace(options, dry_run=True)
+    ids = [*(named.appids[:MOST_APPIDS] or [BLANK_APPID]), named.env or BLANK_ENV]
+    return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
 
 
 def again_line(appid: str, env: str, reason: str | None) -> str:
     """Return the line that shares again what was shared before."""
-    return " ".join([SLASH_COMMAND, appid, env, *_as_typed(Options(reason), ["--again"])])
+    return " ".join([SLASH_COMMAND, appid, env, *_as_typed(Options(reason, again=True))])
 
 
-def _as_typed(options: Options, flags: Sequence[str]) -> list[str]:
-    parts: list[str] = []
-    if options.reason is not None:
-        said = BLANK_REASON if is_blank_reason(options.reason) else options.reason
-        quiet = said.translate({ord(quote): "'" for quote in '"“”„'})
-        if len(quiet) > REASON_LIMIT:
-            quiet = quiet[: REASON_LIMIT - 1].rstrip() + "…"
-        parts.append(f'--reason "{quiet}"')
-    return [*parts, *flags]
-
-
-def appid_fault(word: str) -> AppidFault:
-    """Return why `word` is not an appid."""
-    if word.lower() in {"appid", BLANK_APPID} or is_placeholder(word):
-        return AppidFault.BLANK
-    if is_appid(word.lower()):
-        return AppidFault.CASE
-    if not word.lower().startswith("wx"):
-        return AppidFault.PREFIX
-    return AppidFault.LENGTH if len(word) != len("wx") + 16 else AppidFault.LETTERS
+def _as_typed(options: Options) -> list[str]:
+    flags = [flag for flag in FLAGS if flag in options.given()]
+    if options.reason is None:
+        return flags
+    said = BLANK_REASON if is_blank_reason(options.reason) else options.reason
+    quiet = said.translate({ord(quote): "'" for quote in '"“”„'})
+    if len(quiet) > REASON_LIMIT:
+        quiet = quiet[: REASON_LIMIT - 1].rstrip() + "…"
+    return [f'--reason "{quiet}"', *flags]
 
 
 def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
@@ -115,85 +95,40 @@ def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
     return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None
 
 
-def batch(words: Sequence[str], options: Options) -> tuple[Sequence[str], str]:
-    """Return the appids and the env if `words` are appids followed by one env, or raise the mistake."""
-    *before, env = words
-    known = all(map(is_appid, before)) and is_env(env) and not meant_as_appid(bare(env))
-    if known and len({*before}) <= MOST_APPIDS:
-        return before, env
-    right = corrected_line(words, options)
-    appids = {word for word in words if is_appid(word)}
-    others = [word for word in words if not is_appid(word)]
-    if damaged := next((word for word in others if meant_as_appid(bare(word))), None):
-        raise MistakeError(NotAnAppid(damaged, appid_fault(damaged)), right)
-    if len(appids) > MOST_APPIDS:
-        raise MistakeError(TooManyAppids(len(appids), MOST_APPIDS), right)
-    match others:
-        case []:
-            raise MistakeError(MissingEnv(), right)
-        case [word] if is_env(word):
-            raise MistakeError(Swapped(), right)
-        case [word]:
-            raise MistakeError(NotAnEnv(word), right)
-        case _ if len(envs := envs_in(others)) > 1:
-            raise MistakeError(WhichEnv(tuple(envs)), right)
-        case _:
-            extra = [word for word in others if word not in envs]
-            raise MistakeError(ExtraWords(tuple(extra or others[1:])), right)
+def wrong_share(named: Reading) -> Mistake:
+    """Return what is wrong with words that are not exactly appids and an env."""
+    if named.is_share and (ends := ending(named.extra)):
+        return NeverEnds(ends)
+    if named.is_share and named.unclear:
+        return NotUnderstood(named.unclear)
+    if len(named.appids) > MOST_APPIDS and not named.damaged:
+        return TooManyAppids(len(named.appids), MOST_APPIDS)
+    return wrong_pair(named)
 
 
-def name(words: Sequence[str], verb: str) -> str | None:
-    """Return the appid or env that `words` are, None if there are none, or raise the mistake."""
-    right = corrected_line([verb, *words])
-    match words:
-        case []:
-            return None
-        case [about] if is_appid(about):
-            return about
-        case [about] if meant_as_appid(about):
-            raise MistakeError(NotAnAppid(about, appid_fault(about)), right)
-        case [about] if about.lower() != verb:
-            if is_env(about):
-                return about
-            raise MistakeError(NotAnEnv(about), right)
-        case _ if len(envs := envs_in(words)) > 1 and not any(map(is_appid, words)):
-            raise MistakeError(WhichEnv(tuple(envs)), right)
-        case _:
-            kept = right.split()[2:]
-            extra = [word for word in words if word not in kept and word.lower() not in kept]
-            raise MistakeError(ExtraWords(tuple(extra or words[1:])), right)
+def wrong_pair(named: Reading) -> Mistake:
+    """Return what is wrong with words that should be an appid and an env."""
+    if wrong := named.damaged:
+        return wrong
+    if not named.appids:
+        others = named.others
+        return MissingAppid() if others in ([], named.envs[:1]) else NotAnAppid(others[0])
+    if len(named.envs) > 1:
+        return WhichEnv(tuple(named.envs))
+    if not named.env:
+        return NotAnEnv(named.others[0]) if named.others else MissingEnv()
+    if named.swapped:
+        return Swapped()
+    return ExtraWords(tuple(named.behind or named.extra))
 
 
-def pair(words: Sequence[str], options: Options, verb: str = "") -> tuple[str, str]:
-    """Return (appid, env) if that is what `words` are, in this order, or raise the mistake."""
-    right = corrected_line([verb, *words], options)
-    appids = [word for word in words if is_appid(word.lower())]
-    envs = envs_in(words)
-    match words:
-        case [appid, env] if is_appid(appid) and is_env(env):
-            return appid, env
-        case _ if len(appids) > 1:
-            raise MistakeError(SeveralAppids(len(appids)), right)
-        case _ if appids and len(envs) > 1:
-            raise MistakeError(WhichEnv(tuple(envs)), right)
-        case [] | [_] if all(meant_as_env(word) and not meant_as_appid(word) for word in words):
-            raise MistakeError(MissingAppid(), right)
-        case [appid] if is_appid(appid):
-            raise MistakeError(MissingEnv(), right)
-        case [env, appid, *_] if envs == [env] and is_appid(bare(appid).lower()):
-            raise MistakeError(Swapped(), right)
-        case [appid, env, *extra] if extra and is_appid(appid) and envs == [env]:
-            # Extra words are often a reason without quotes.
-            meant = any(sense(word) is not Sense.FILLER for word in extra)
-            reason = " ".join([options.reason or "", *(extra if meant else [])]).strip()
-            guess = replace(options, reason=reason or None)
-            raise MistakeError(ExtraWords(tuple(extra)), corrected_line([verb, appid, env], guess))
-        case [appid, env, _, *_] if is_appid(appid) and meant_as_env(env):
-            raise MistakeError(ExtraWords(tuple(w for w in words[1:] if w not in envs)), right)
-        case [appid, *rest] if not is_appid(appid):
-            known, _ = named_in(words)
-            # The word that is reported as a wrong appid is not offered as the env.
-            instead = right if known else corrected_line([verb, *rest], options)
-            raise MistakeError(NotAnAppid(appid, appid_fault(appid)), instead)
-        case _:
-            raise MistakeError(NotAnEnv(words[1]), right)
+def wrong_name(named: Reading) -> Mistake:
+    """Return what is wrong with words that should be one appid or one env."""
+    if wrong := named.damaged:
+        return wrong
+    if len(named.envs) > 1 and not named.appids:
+        return WhichEnv(tuple(named.envs))
+    if named.others and not named.ids:
+        return NotAnEnv(named.others[0])
+    extra = [word for word in named.words if word not in named.ids[:1]]
+    return ExtraWords(tuple(extra or named.words[1:]))

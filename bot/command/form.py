@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.command.correction import appid_fault, wrong_reason
+from bot.command.correction import wrong_reason
 from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env
 from bot.command.mistake import (
     MissingAppid,
@@ -65,7 +65,7 @@ def _wrong_env(env: str) -> Mistake | None:
 def _wrong_appids(appids: tuple[str, ...]) -> tuple[Mistake, ...]:
     if not appids:
         return (MissingAppid(),)
-    damaged = tuple(NotAnAppid(word, appid_fault(word)) for word in appids if not is_appid(word))
+    damaged = tuple(NotAnAppid(word) for word in appids if not is_appid(word))
     if damaged:
         return damaged
     if len(appids) > MOST_APPIDS:

@@ -1,17 +1,6 @@
 """The mistakes in a typed command, as a closed union; each is worded in `bot.messages`."""
 
 from dataclasses import dataclass
-from enum import Enum
-
-
-class AppidFault(Enum):
-    """Why a word is not an appid."""
-
-    BLANK = "the placeholder itself"
-    CASE = "capital letters"
-    PREFIX = "does not begin with wx"
-    LENGTH = "not 18 characters"
-    LETTERS = "other characters than 0-9 and a-f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +13,6 @@ class NotAnAppid:
     """`word` is in the place of the appid but is not one."""
 
     word: str
-    fault: AppidFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +25,6 @@ class NotAnEnv:
 @dataclass(frozen=True, slots=True)
 class Swapped:
     """The env came first, the appid second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Ids joined by a sign, behind their names, or inside one pair of quotation marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +52,6 @@ class WhichEnv:
 
 
 @dataclass(frozen=True, slots=True)
-class UnclearReceiver:
-    """An appid that may not be a receiver, but the owner."""
-
-
-@dataclass(frozen=True, slots=True)
 class OnlyShares:
     """`word` asks for the opposite of a share, or that none is made."""
 
@@ -82,7 +60,7 @@ class OnlyShares:
 
 @dataclass(frozen=True, slots=True)
 class NeverEnds:
-    """`words` ask for a share that ends by itself."""
+    """`words` may ask for a share that ends by itself."""
 
     words: str
 
@@ -92,13 +70,6 @@ class NotUnderstood:
     """`word` may ask for something else, so a corrected line must not leave it out."""
 
     word: str
-
-
-@dataclass(frozen=True, slots=True)
-class SeveralAppids:
-    """More than one appid in a query that takes one."""
-
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +90,10 @@ class UnknownWord:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOption:
-    """An option that does not exist; `nearest` is the most similar one, if any. Neither do the `others`."""
+    """An option that does not exist; `nearest` is the most similar one, if any."""
 
     option: str
     nearest: str | None
-    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +101,6 @@ class OptionWithoutValue:
     """`--reason` without a value."""
 
     option: str
-
-
-@dataclass(frozen=True, slots=True)
-class OptionTwice:
-    """The same option given twice."""
-
-    option: str
-
-
-@dataclass(frozen=True, slots=True)
-class OptionNotHere:
-    """An option that this subcommand does not take."""
-
-    option: str
-    first_word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,22 +123,17 @@ Mistake = (
     | NotAnAppid
     | NotAnEnv
     | Swapped
-    | Joined
     | MissingAppid
     | MissingEnv
     | ExtraWords
     | WhichEnv
-    | UnclearReceiver
     | OnlyShares
     | NeverEnds
     | NotUnderstood
-    | SeveralAppids
     | TooManyAppids
     | UnknownWord
     | UnknownOption
     | OptionWithoutValue
-    | OptionTwice
-    | OptionNotHere
     | ReasonTooLong
     | BlankReason
 )
@@ -196,12 +146,3 @@ class Misread:
     mistake: Mistake
     received: str
     instead: str | None
-
-
-class MistakeError(Exception):
-    """Carries a mistake and its corrected line to `parse`, which catches it."""
-
-    def __init__(self, mistake: Mistake, instead: str | None) -> None:
-        super().__init__()
-        self.mistake = mistake
-        self.instead = instead

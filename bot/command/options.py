@@ -1,118 +1,80 @@
 """Split the options of a command from its words. Pure."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
+from typing import NamedTuple
 
-from bot.command.correction import corrected_line, wrong_reason
-from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options, is_env
-from bot.command.mistake import MistakeError, OptionTwice, OptionWithoutValue, UnknownOption
-from bot.command.tokenizer import Word, plain_dashes
-from bot.command.vocabulary import named_in, names_reason, nearest_option, subcommand
+from bot.command.correction import wrong_reason
+from bot.command.grammar import BLANK_REASON, FLAGS, OPTIONS, Options
+from bot.command.mistake import ExtraWords, Mistake, OptionWithoutValue, UnknownOption
+from bot.command.reading import Reading
+from bot.command.tokenizer import Word
+from bot.command.vocabulary import nearest_option
 
-_UNDASHED = re.compile(r"(?<![\w-])dry[ -]?run(?![\w-])|试运行|试跑", re.IGNORECASE)
-_REFUSED = re.compile("-+no|.*=(?:false|no|off|0)$", re.IGNORECASE)
-_A_PAIR = 2
-_GUESSED = 5
+_NAMES = {"", "appid", "env"}
 
-Split = tuple[list[str], Options] | MistakeError
-"""The words without the options, and the options; or the mistake in the options."""
+
+class Split(NamedTuple):
+    """A command's words without the options, the options as they were most likely meant, and the first mistake in them."""
+
+    words: list[str]
+    options: Options
+    unknown: Sequence[UnknownOption]
+    mistake: Mistake | None
 
 
 def split_options(words: Sequence[Word]) -> Split:
     """Separate words and options."""
-    plain = [word.text for word in words]
-    if (undashed := _undashed_dry_run(words)) and not subcommand(plain[0]):
-        return undashed
-    options = Options()
-    rest = iter(words)
+    rest = deque(words)
     found: list[str] = []
-    unknown: list[str] = []
-    wrong: MistakeError | None = None
-    for word in rest:
-        if word.quoted or not word.text.startswith("-"):
+    unknown: list[UnknownOption] = []
+    wrong: list[Mistake] = []
+    options = Options()
+    while rest:
+        word = rest.popleft()
+        if word.quoted or word.text[:1] != "-" or not _is_option(word.text):
             found.append(word.text)
             continue
         name, _, value = word.text.partition("=")
-        if _is_unknown(word.text):
-            unknown.append(word.text)
+        meant: str | None = name
+        if name not in OPTIONS or (name in FLAGS and value):
+            meant = nearest_option(word.text)
+            unknown.append(UnknownOption(word.text, meant))
         elif name in options.given():
-            wrong = wrong or MistakeError(OptionTwice(name), corrected_line(plain, options))
-        elif name == "--dry-run":
+            wrong.append(ExtraWords((name,)))
+        if meant == "--dry-run":
             options = replace(options, dry_run=True)
-        elif name == "--again":
+        elif meant == "--again":
             options = replace(options, again=True)
-        elif reason := value or _value_behind(rest):
+        elif meant == "--reason":
+            said = _reason(value, rest, found)
+            wrong += [] if said else [OptionWithoutValue(name)]
+            wrong += [ExtraWords(tuple(said[1:]))] if said[1:] else []
+            reason = options.reason or " ".join(said) or BLANK_REASON
             options = replace(options, reason=reason)
-        else:
-            guess = replace(options, reason=BLANK_REASON)
-            wrong = wrong or MistakeError(OptionWithoutValue(name), corrected_line(plain, guess))
     if not wrong and options.reason and (fault := wrong_reason(options.reason)):
-        wrong = MistakeError(fault, corrected_line(found, options))
-    return _unknown(unknown, words, options) if unknown else wrong or (found, options)
+        wrong.append(fault)
+    # An option that means none of ours is named first: for it there is no corrected line.
+    unknown.sort(key=lambda each: each.nearest is not None)
+    mistakes = [*unknown, *wrong]
+    return Split(found, options, unknown, mistakes[0] if mistakes else None)
 
 
-def _is_unknown(word: str) -> bool:
-    """Return whether `word` is an option that does not exist, or a flag with a value."""
-    name, _, value = word.partition("=")
-    return word.startswith("-") and (name not in OPTIONS or (name in FLAGS and bool(value)))
+def _is_option(word: str) -> bool:
+    """Return whether a word that begins with a dash is meant as an option; a bullet and `--env` are not."""
+    name = word.partition("=")[0].strip("-")
+    return name.lower() not in _NAMES and any(map(str.isalnum, name))
 
 
-def _unknown(unknown: list[str], words: Sequence[Word], options: Options) -> MistakeError:
-    """Return the mistake of options that do not exist; the line has what the first few most likely mean."""
-    unknown = list(dict.fromkeys(unknown))
-    near = [_meant(word) for word in unknown[:_GUESSED]]
-    reason, plain = _misspelt_reason(words)
-    guess = Options(
-        options.reason or (reason if "reason" in near else None),
-        options.dry_run or "dry-run" in near,
-        options.again or "again" in near,
-    )
-    # `prod -1` is `prod-1`, and not `prod`.
-    part = any(word.lstrip("-")[:1].isdigit() for word in unknown) and not subcommand(plain[0])
-    right = corrected_line([each for each in plain if not (part and is_env(each))], guess)
-    first, *others = unknown
-    return MistakeError(UnknownOption(first, near[0] and f"--{near[0]}", tuple(others)), right)
-
-
-def _meant(word: str) -> str | None:
-    """Return the option that a word most likely means; `--again=false` means none, but a dry run stays one."""
-    near = nearest_option(word.partition("=")[0])
-    return None if near != "dry-run" and _REFUSED.match(word) else near
-
-
-def _misspelt_reason(words: Sequence[Word]) -> tuple[str, list[str]]:
-    """Return what stands behind a misspelt `--reason` after appid and env, or the placeholder; and the words without it."""
-    plain = [word.text for word in words]
-    for at, word in enumerate(words):
-        if word.quoted or not names_reason(word.text):
-            continue
-        option, *joined = word.text.split("=", 1)
-        if not (option.strip("-:").isalpha() and all(named_in(plain[:at]))):
-            break
-        behind = [*takewhile(lambda each: each.quoted or each.text[0] != "-", words[at + 1 :])]
-        reason = " ".join([*joined, *(each.text for each in behind)])
-        return reason or BLANK_REASON, plain[:at] + plain[at + 1 + len(behind) :]
-    return BLANK_REASON, plain
-
-
-def _value_behind(rest: Iterator[Word]) -> str | None:
-    """Take the word after an option, if it can be the option's value."""
-    word = next(rest, None)
-    return word.text if word and (word.quoted or word.text not in OPTIONS) else None
-
-
-def _undashed_dry_run(words: Sequence[Word]) -> MistakeError | None:
-    """Return the mistake of a dry run that is asked for without dashes, beside appid and env and before a reason."""
-    if len(words) <= _A_PAIR:
-        return None
-    before = takewhile(lambda word: word.quoted or not names_reason(word.text), words)
-    said = [word.text for word in before if not word.quoted]
-    text = " ".join(said)
-    found = _UNDASHED.search(plain_dashes(text))
-    if found is None or len(said) <= _A_PAIR:
-        return None
-    others = f"{text[: found.start()]} {text[found.end() :]}".split()
-    unknown = UnknownOption(found[0], "--dry-run", tuple(filter(_is_unknown, others)))
-    return MistakeError(unknown, corrected_line(others, Options(dry_run=True)))
+def _reason(value: str, rest: deque[Word], before: list[str]) -> list[str]:
+    """Take the words of a reason: one, or, if an appid and an env stand before it, all up to the next option."""
+    quoted = " " in value
+    if not value and rest and (rest[0].quoted or rest[0].text not in OPTIONS):
+        word = rest.popleft()
+        value, quoted = word.text, word.quoted
+    said = [value] if value else []
+    if not quoted and rest and rest[0].text[:1] != "-" and Reading(before).is_share:
+        while rest and (rest[0].quoted or rest[0].text[0] != "-"):
+            said.append(rest.popleft().text)
+    return said

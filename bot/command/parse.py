@@ -3,22 +3,25 @@
 Pure. A likely correction is only offered as a line to copy; it is never executed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import assert_never
 
-from bot.command.correction import batch, corrected_line, name, pair
-from bot.command.everyday import sense
+from bot.command.correction import corrected_line, wrong_name, wrong_pair, wrong_share
 from bot.command.grammar import (
     BLANK_REASON,
     FIRST_WORDS,
+    MOST_APPIDS,
     Alone,
     Command,
     Help,
+    History,
     OpenForm,
     Options,
     Query,
     Share,
     Subcommand,
+    Why,
     WithName,
     WithPair,
     is_appid,
@@ -26,55 +29,48 @@ from bot.command.grammar import (
 )
 from bot.command.mistake import (
     ExtraWords,
-    Joined,
     Misread,
-    MistakeError,
-    NotUnderstood,
-    OptionNotHere,
+    Mistake,
+    OnlyShares,
     UnclosedQuote,
+    UnknownOption,
     UnknownWord,
 )
 from bot.command.options import Split, split_options
-from bot.command.tokenizer import tokenize, tokenize_unquoted
+from bot.command.reading import Reading
+from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
-    bare,
-    meant_as_appid,
-    misspelt_opposite,
+    Sense,
+    first_with,
+    is_damaged_appid,
+    is_filler,
     nearest,
-    not_understood,
-    objection_in,
+    nearest_option,
+    sense,
     split_chinese,
     subcommand,
-    taken_apart,
-    without_fillers,
-    words_before_reason,
-    words_outside_reason,
 )
 
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help", "?"}
+_ALIKE = 0.65
 
 
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
     split = split_options(words)
-    plain = [word.text for word in words]
-    try:
-        if closed and not isinstance(split, MistakeError) and (exact := _exact(*split)):
-            return exact
-        apart = taken_apart(words)
-        if joined := apart != words:
-            split = split_options(apart)
-            plain = [word.text for word in apart]
-        return _understood(text, plain, split, closed=closed, joined=joined)
-    except MistakeError as wrong:
-        received = text.strip()[:RECEIVED_LIMIT]
-        if unwanted := misspelt_opposite(words_outside_reason(plain)):
-            return Misread(unwanted, received, None)
-        if wrong.instead and (unknown := not_understood(plain, wrong.instead)):
-            return Misread(NotUnderstood(unknown), received, None)
-        return Misread(wrong.mistake, received, wrong.instead)
+    exact = _exact(split.words, split.options) if closed and not split.mistake else None
+    if exact and not (exact.reason or "").startswith("-"):  # possibly another option
+        return exact
+    said = split_chinese(split.words)
+    loose = tokenize_unquoted(text) if not closed else []
+    read = _objection(split, said, loose) or exact or _read(words, split, said, closed=closed)
+    if not isinstance(read, Mistake):
+        return read
+    guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
+    instead = _instead(read, said, split.options if closed else guess)
+    return Misread(read, text.strip()[:RECEIVED_LIMIT], instead)
 
 
 def _exact(words: list[str], options: Options) -> Share | None:
@@ -84,100 +80,91 @@ def _exact(words: list[str], options: Options) -> Share | None:
         return None
     if env.replace("-", "").isalpha() and sense(env):
         return None
-    if (options.reason or "").startswith("-"):  # possibly another option
-        return None
     if len(appids) > 1:
-        return _share(*batch(words, options), options)
-    return _share(appids, env, options)
+        appids = list(dict.fromkeys(appids))
+        if len(appids) > MOST_APPIDS or is_damaged_appid(env):
+            return None
+    return Share(tuple(appids), env, options.reason, options.dry_run, options.again)
 
 
-def _understood(
-    text: str, plain: list[str], split: Split, *, closed: bool, joined: bool
-) -> Command:
-    """Return the command, unless an everyday word among `plain` asks for something other than a share, or ids were joined."""
-    said = words_outside_reason(plain)
-    # Words inside an unclosed quote count too, except those of a reason.
-    if wrong := objection_in(
-        said, said if closed else words_before_reason(tokenize_unquoted(text))
-    ):
-        mistake, words = wrong
-        raise MistakeError(mistake, None if words is None else corrected_line(words))
+def _objection(
+    split: Split, said: Sequence[str], loose: Sequence[str]
+) -> OnlyShares | UnknownWord | None:
+    """Return the mistake if everyday words ask for the opposite of a share, or what was shared.
+
+    `loose` are the words of a text with an open quotation mark. Words that begin with a subcommand are never a mistake.
+    """
+    first = _first(said)
+    if (sub := subcommand(first)) and sub.word in {first.lower(), Why.word}:
+        return None
+    outside = takewhile(lambda word: word[0] != "-" or nearest_option(word) != "--reason", loose)
+    reason = split.options.reason or ""
+    options = [each.option for each in split.unknown] + [reason] * reason.startswith("-")
+    if opposite := first_with(Sense.REVERSE, [*said, *split_chinese(outside), *options]):
+        return OnlyShares(opposite)
+    look = first_with(Sense.LOOK, said)
+    return UnknownWord(look, History.word) if look and look != first else None
+
+
+def _read(
+    words: Sequence[Word], split: Split, said: list[str], *, closed: bool
+) -> Command | Mistake:
+    """Return the command; a whole sentence is corrected instead of executed."""
     if not closed:
-        loose = tokenize_unquoted(text)
-        guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
-        raise MistakeError(UnclosedQuote(), corrected_line(plain, guess))
-    if len(plain) == 1 and plain[0].lower() in _HELP_OPTIONS:
+        return UnclosedQuote()
+    if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
         return Help()
-    if isinstance(split, MistakeError):
-        raise split
-    command = _read(*split)
-    if joined:
-        raise MistakeError(Joined(), corrected_line(*split))
-    return command
-
-
-def _read(words: list[str], options: Options) -> Command:
-    """Return the command in words without options; a whole sentence is corrected instead of executed."""
-    if not words and not options.given():
+    if split.mistake:
+        return split.mistake
+    if not words:
         return OpenForm()
-    said = without_fillers(words)
-    # Extra words after a complete command are often a reason without quotes; then the line is kept as typed.
-    if said == words or (said[:2] == words[:2] and is_appid(words[0]) and not _are_several(words)):
-        return _command(words, options)
-    try:
-        _command(said, options)
-    except MistakeError as wrong:
-        if not isinstance(wrong.mistake, ExtraWords):
-            raise
-    right = corrected_line(said, options)
-    kept = right.split()
-    more = [
-        word for word in split_chinese(words) if word not in said or bare(word).lower() not in kept
-    ]
-    raise MistakeError(ExtraWords(tuple(more)), right)
-
-
-def _command(words: list[str], options: Options) -> Command:
-    first, *rest = words or [""]
-    first = first.lower()
+    first = _first(said)
     # A misspelt subcommand. Before other words it has only letters, as few envs have; its line never shares.
-    near_one = not rest or (first.isalpha() and not sense(first))
-    if near_one and first not in FIRST_WORDS and (near := nearest(first, FIRST_WORDS)):
-        raise MistakeError(UnknownWord(words[0], near), corrected_line([near, *rest]))
+    alone = all(map(is_filler, (word for word in said if word != first)))
+    may_be_one = first.lower() not in FIRST_WORDS and (
+        alone or (first.isalpha() and not sense(first))
+    )
+    if may_be_one and (near := nearest(first.lower(), FIRST_WORDS, _ALIKE)):
+        return UnknownWord(first, near)
     if sub := subcommand(first):
-        return _query(sub, rest, options)
-    if _are_several(words):
-        return _share(*batch(words, options), options)
-    appid, env = pair(words, options)
-    return _share([appid], env, options)
+        before, rest = said[: said.index(first)], said[said.index(first) + 1 :]
+        if extra := [*split.options.given()[:1], *before]:
+            return ExtraWords(tuple(extra))
+        return _query(sub, Reading(rest))
+    if undashed := first_with(Sense.DRY_RUN, said):
+        return UnknownOption(undashed, "--dry-run")
+    return wrong_share(Reading(said))
 
 
-def _share(appids: Iterable[str], env: str, options: Options) -> Share:
-    """Return the share; duplicate appids count once."""
-    once = tuple(dict.fromkeys(appids))
-    return Share(once, env, options.reason, options.dry_run, options.again)
+def _first(said: Sequence[str]) -> str:
+    return next((word for word in said if not is_filler(word)), "")
 
 
-def _are_several(words: Sequence[str]) -> bool:
-    """Return whether several appids are meant, malformed ones included; of two words, the second may be such an env."""
-    appids = sum(is_appid(word.lower()) for word in words)
-    return appids > 1 or (len(words) > 2 and sum(map(meant_as_appid, words)) > 1)  # noqa: PLR2004
-
-
-def _query(sub: Subcommand, rest: list[str], options: Options) -> Query:
-    """Return the query of `sub` with the words after it, or raise the mistake in them."""
-    if options.given():
-        raise MistakeError(
-            OptionNotHere(options.given()[0], sub.word), corrected_line([sub.word, *rest])
-        )
+def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
+    """Return the query of `sub` about what the words after it name, or the mistake in them."""
     match sub.takes:
         case Alone(becomes):
-            if rest:
-                raise MistakeError(ExtraWords(tuple(rest)), corrected_line([sub.word]))
-            return becomes()
+            return ExtraWords(tuple(named.words)) if named.words else becomes()
         case WithName(becomes):
-            return becomes(name(rest, sub.word))
+            about = named.ids[:1]
+            return becomes(next(iter(about), None)) if named.words == about else wrong_name(named)
         case WithPair(becomes):
-            return becomes(*pair(rest, options, verb=sub.word))
+            if len(named.appids) > 1:
+                return ExtraWords(tuple(named.appids[1:]))
+            whole = named.is_share and named.words == named.ids
+            return becomes(*named.ids) if whole else wrong_pair(named)
         case _:
             assert_never(sub.takes)
+
+
+def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | None:
+    """Return the corrected line, if there is one that does what was meant."""
+    match mistake:
+        case OnlyShares():
+            return None
+        case UnknownWord(word, near):
+            return corrected_line([near, *(each for each in said if each != word)], options)
+        case UnknownOption(nearest=None) if not subcommand(_first(said)):
+            return None
+        case _:
+            return corrected_line(said, options)

@@ -1,246 +1,184 @@
-"""Everyday words in a command: what they mean, and whether they ask for a share at all. Pure.
-
-A command whose words ask for the opposite of a share gets no corrected line.
-"""
+"""Everyday words in a command: one table says what each means, and what it does not know is never left out of a corrected line. Pure."""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise, takewhile
+from enum import Enum
 
-from bot.command.everyday import Sense, ending, nearly_reverse, runs, sense, stands_for
 from bot.command.grammar import (
-    BLANK_APPID,
-    BLANK_ENV,
-    FIRST_WORDS,
     OPTIONS,
     SUBCOMMANDS,
+    Help,
     History,
     Subcommand,
+    Whoami,
     Why,
     is_appid,
     is_env,
 )
-from bot.command.mistake import NeverEnds, OnlyShares, UnclearReceiver, UnknownWord
-from bot.command.tokenizer import Word, plain_dashes
+from bot.command.tokenizer import plain_dashes
 
-_JOINING = frozenset({"and", "also", "plus", "&", "+", "和", "与", "及", "以及", "與"})
-_OWNING = ("from", "of", "by", "owner", "从", "由", "来自", "從")
 
-_BULLETS = frozenset([*"•·・●○▪◦‣⁃*-", "--"])
-_JOINTS = re.compile("[/=&:|>]+|->")
-_NAMES = {"appid", "env"}
-_SHORTEST_START = 3
-# What other programs call a dry run.
-_DRY_RUNS = {
-    *("n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if", "whatif"),
+class Sense(Enum):
+    """What an everyday word means in a command."""
+
+    REVERSE = "asks for the opposite of a share, or for none"
+    LOOK = "asks what was shared: `history`"
+    DRY_RUN = "asks for a dry run"
+    UNCLEAR = "is no env, but may ask for something else than a share"
+    FILLER = "neither an env nor a reason"
+
+
+_WORDS = {
+    Sense.REVERSE: """
+        unshare unshared unsharing un de dis undo undone unlink unbind revoke revoked revoking remove removed removing
+        delete deleted deleting del rm stop stopped stopping cancel canceled cancelled withdraw detach disconnect
+        disable disallow deny block ban forbid reject exclude evict eject expel kick suspend pause drop kill end
+        abort revert take lose leaves off cut lock close wait without except instead never not no
+        dont doesnt didnt cannot cant wont shouldnt mustnt
+        取消 撤销 撤回 撤 收回 删除 删 移除 去掉 停止 停用 停 终止 中止 解除 解绑 关闭 断开 禁止 拒绝 不 别 勿 没 除了
+        等等 稍后 晚点 踢 移出 移走 回收 收走 注销 清除 作废 剔除 拉黑 退出 吊销 剥夺 去除 排除 屏蔽 冻结 暂停 关掉 拿掉
+        撤銷 刪除 關閉 終止 斷開 別
+    """,
+    Sense.LOOK: """
+        list lists listing status show check query find is are was were has does did shared already whether
+        who whom whose what when where which
+        列表 列出 状态 历史 记录 查询 查看 查 是否 有没有 吗 谁 哪 什么 多少 已 狀態 歷史 記錄 查詢 嗎 誰
+    """,
+    Sense.DRY_RUN: "dry dryrun dry-run 试运行 试跑",
+    Sense.UNCLEAR: "from of by or owner until till temporarily temporary later if after before",
+    Sense.FILLER: """
+        a an the this that these those it its am i we you me us our your my their
+        to with for on in at into onto via as and also plus run
+        please sorry pls plz kindly thanks thank hi hey hello ok okay yes now asap just so
+        share shares sharing share-env give gives grant grants add allow permit enable assign invite authorize authorise let make do use access
+        can could would will shall may must should want wants need needs like
+        all every any everything everyone everybody full between among
+        appid env envs environment environments cloud app apps mini program programs receiver receivers
+        请 麻烦 帮 帮忙 一下 谢谢 谢 你好 我 我们 你 它 这个 这 那个 那 把 将 给 向 到 对 和 与 及 以及 用 使用
+        让 要 想 需要 可以 能 能不能 可不可以 能否 共享 分享 开放 开通 允许 授予 添加 授权 访问 权限 小程序 应用 所有 全部
+        环境 云环境 测试环境 生产环境 正式环境 线上环境 预发环境 开发环境 云开发
+        抱歉 不好意思 没问题 没事 不同 分别 特别 级别 类别 現在 现在 马上 吧 了 個 个
+        請 麻煩 幫 謝謝 我們 這個 將 給 與 共用 開通 允許 環境
+    """,
 }
-_LIKE_AN_ENV = re.compile(r"-?\w+[-_.]\w")
-_KINDS = re.compile("(?:测试|生产|正式|线上|预发|开发)(?=环境)")
+SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
+JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*-", "--", "和", "与", "及", "以及", "與"}
+"""What may stand between two receivers."""
+
+_STAND_FOR = {
+    Help.word: re.compile("帮助|怎么|如何|how$", re.IGNORECASE),
+    Whoami.word: re.compile("我是谁"),
+    Why.word: re.compile("为什么|为何"),
+}
+# What other programs call a dry run.
+_DRY_RUNS = {"n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"}
+# A share that ends by itself is asked for in many ways, and some of them are also a reason.
+_ENDING = re.compile(
+    r"\b(?:until|till|temporar\w+|expir\w+|for (?:now|today|tonight|a while))\b"
+    r"|\b(?:\d+ ?|(?:an?|one|two|three|few|next) )(?:min|minute|h|hr|hour|d|day|night|week|month)s?\b"
+    r"|[临暂臨暫][时時]|短期|限时|直到|为止|[到至](?=[今明后本下周星月年])"
+    r"|[\d一二两三四五六七八九十几半] ?个?(?:分钟|小时|钟头|星期|礼拜|天|周|月)",
+    re.IGNORECASE,
+)
+
+# Chinese has no spaces between words: they are found in a run of characters, longest first.
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_HAN_RUN = re.compile(f"([{_HAN}]+)")
+_LONGEST_FIRST = sorted(filter(_HAN_RUN.fullmatch, SENSES), key=len, reverse=True)
+_HAN_WORDS = re.compile("|".join([*_LONGEST_FIRST, "."]))
+_SIGNS = re.compile(r"[^\w-]|_")
+_SHORTEST_START = 3
+_ALIKE = 0.8
+_JOINTS = re.compile("[/=&:|>]+|->")
 
 
-def taken_apart(words: Sequence[Word]) -> list[Word]:
-    """Return `words` with ids that are joined, named or quoted (`A/prod-1`, `appid=A env=prod-1`, `"A prod-1"`) as words of their own; a reason stays."""
-    before = list(takewhile(lambda word: not names_reason(word.text), words))
-    parts = [part for word in before for part in _ids_in(word)]
-    return [*parts, *words[len(before) :]]
+def sense(word: str) -> Sense | None:
+    """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
+    plain = _SIGNS.sub("", plain_dashes(word).lower()).strip("-")
+    if not plain:
+        return Sense.FILLER
+    if plain in SENSES:
+        return SENSES[plain]
+    if _HAN_RUN.fullmatch(plain):
+        said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
+        strongest = (Sense.REVERSE, Sense.LOOK, Sense.DRY_RUN, None)
+        return next((each for each in strongest if each in said), Sense.FILLER)
+    parts = {SENSES.get(part) for part in plain.split("-")}
+    return Sense.REVERSE if Sense.REVERSE in parts and None not in parts else None
 
 
-def _ids_in(word: Word) -> list[Word]:
-    split = word.text.split() if word.quoted else _JOINTS.split(word.text.lstrip("-"))
-    parts = [bare(part) for part in split]
-    ids = [part for part in parts if part.lower() not in _NAMES]
-    kinds = "".join(
-        "a" if is_appid(part.lower()) else "e" if envs_in([part]) else "?" for part in ids
-    )
-    named = len(ids) < len(parts)
-    plain = kinds in {"a", "e", "ae", "ea"} if named else kinds == "ae"
-    return [Word(part) for part in ids] if plain else [word]
+def is_filler(word: str) -> bool:
+    """Return whether a corrected line may leave out `word`."""
+    return sense(word) in {Sense.FILLER, Sense.DRY_RUN}
 
 
-def split_chinese(words: Iterable[str]) -> list[str]:
-    """Return `words` with Chinese separated from other text that is attached without a space."""
-    return [run for word in words for run in runs(word)]
+def first_with(meant: Sense, words: Iterable[str]) -> str | None:
+    """Return the first word that has this meaning, or that is quoted or joined and has such a word in it."""
+    return next((word for word in words if any(sense(part) is meant for part in parts(word))), None)
 
 
-def meaning(words: Iterable[str], meant: Sense) -> list[str]:
-    """Return the words with this meaning."""
-    return [word for word in words if sense(word) is meant]
-
-
-def without_fillers(words: Iterable[str]) -> list[str]:
-    """Return `words` without filler words."""
-    return [word for word in split_chinese(words) if sense(word) is not Sense.FILLER]
-
-
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """Return the word of `known` that begins with `word`, else the most similar one, if any."""
-    begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
-    return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.65)), None)
-
-
-def nearest_option(name: str) -> str | None:
-    """Return the option that `name` most likely means, without dashes; None if that is unclear."""
-    plain = name.lower().lstrip("-")
-    if plain in _DRY_RUNS:
-        return "dry-run"
-    return nearest(plain, [known.lstrip("-") for known in OPTIONS])
-
-
-def names_reason(word: str) -> bool:
-    """Return whether `word` is the option `--reason` or a misspelling of it."""
-    option = re.match(r"(?i)--?r\w*", word)
-    return (
-        bool(option and nearest_option(option[0]) == "reason") and sense(word) is not Sense.REVERSE
-    )
-
-
-def without_reasons(words: Iterable[str]) -> list[str]:
-    """Return `words` without the word after `--reason`."""
-    pairs = pairwise(["", *words])
-    return [word for before, word in pairs if not names_reason(before) or "=" in before[:-1]]
-
-
-def single_words(words: Iterable[str]) -> list[str]:
-    """Return all single words, also those inside quotes, except a reason's."""
-    kept = [word for word in without_reasons(words) if not names_reason(word)]
-    return split_chinese(part for word in kept for part in word.split())
+def ending(words: Iterable[str]) -> str | None:
+    """Return the words that may ask for a share that ends by itself, which none does; None if there are none."""
+    found = _ENDING.search(" ".join(words))
+    return found[0] if found else None
 
 
 def subcommand(word: str) -> Subcommand | None:
     """Return the subcommand that `word` is, or stands for."""
-    means = stands_for(word) or (History.word if sense(word) is Sense.LOOK else word.lower())
+    means = next((first for first, said in _STAND_FOR.items() if said.match(word)), word.lower())
+    if sense(means) is Sense.LOOK:
+        means = History.word
     return next((row for row in SUBCOMMANDS if row.word == means), None)
 
 
-def named_in(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the appids in `words`, and the env if only one word can be it."""
-    appids = [word.lower() for word in map(bare, words) if is_appid(word.lower())]
-    envs = envs_in(words)
-    return list(dict.fromkeys(appids)), envs[0] if len(envs) == 1 and is_env(envs[0]) else None
+def split_chinese(words: Iterable[str]) -> list[str]:
+    """Return `words` with Chinese separated from other text that is attached without a space."""
+    return [run for word in words for run in _HAN_RUN.split(word) or [word] if run or not word]
 
 
-def envs_in(words: Sequence[str]) -> list[str]:
-    """Return the words that can be the env; if any have a dash, as envs usually do, only those.
+def parts(word: str) -> list[str]:
+    """Return what `word` is made of: ids that are joined, named, quoted or decorated (`A/prod-1`, `env=prod-1`, `"A prod-1"`, `<A>`) without all that.
 
-    In `prod_1 for release` no word is: the one that was meant is damaged.
+    Appids are in lower case. Two ids of a kind are not taken apart: in `A->B`, A may not be a receiver.
     """
-    plain = [*map(bare, words)]
-    found = [w for w in plain if meant_as_env(w) and not meant_as_appid(w) and sense(w) is None]
-    if dashed := [word for word in found if "-" in plain_dashes(word)]:
-        return list(dict.fromkeys(dashed))
-    before = map(plain_dashes, takewhile(lambda word: word not in found, plain))
-    return [] if any(map(_LIKE_AN_ENV.match, before)) else list(dict.fromkeys(found))
+    found: list[str] = []
+    for said in word.split() or [word]:
+        split = [_bare(part) for part in _JOINTS.split(said.lstrip("-"))]
+        ids = [part for part in split if sense(part) is not Sense.FILLER]
+        kinds = ["appid" if is_appid(part) else "env" if may_be_env(part) else "" for part in ids]
+        plain = ids and all(kinds) and len({*kinds}) == len(kinds)
+        found += ids if plain else [_bare(said)]
+    return found
 
 
-def bare(word: str) -> str:
-    """Return `word` without surrounding brackets, asterisks, quotation marks and punctuation."""
-    return word.strip("<>()[]*_~!?:\"'“”„‘’")
+def _bare(word: str) -> str:
+    """Return `word` without surrounding brackets, asterisks, quotation marks and punctuation; an appid in lower case."""
+    bare = word.strip("<>()[]*_~!?:\"'“”„‘’")
+    return bare.lower() if is_appid(bare.lower()) else bare
 
 
-def meant_as_env(word: str) -> bool:
-    """Return whether `word` can be an env, if its long dashes are hyphens."""
-    return is_env(plain_dashes(word))
+def may_be_env(word: str) -> bool:
+    """Return whether `word` can be the env, if its long dashes are hyphens."""
+    return is_env(plain_dashes(word)) and sense(word) is None and not is_damaged_appid(word)
 
 
-def meant_as_appid(word: str) -> bool:
+def is_damaged_appid(word: str) -> bool:
     """Return whether `word` is more likely a malformed appid than an env, which usually has a dash."""
-    return word.lower() in {"appid", BLANK_APPID} or re.match(r"(?i)wx[^-]{10}", word) is not None
+    return re.match(r"(?i)wx[^-]{10}", word) is not None and not is_appid(word)
 
 
-def words_outside_reason(words: Sequence[str]) -> list[str]:
-    """Return the words outside the reason; after a complete command, everything after `--reason` belongs to it."""
-    before = words_before_reason(words)
-    whole = all(named_in(without_fillers(before)))
-    options = [word for word in words if word.startswith("-") and not names_reason(word)]
-    return [*before, *single_words(options)] if whole else single_words(words)
+def nearest(word: str, known: Sequence[str], cutoff: float) -> str | None:
+    """Return the word of `known` that begins with `word`, else the most similar one, if any."""
+    begun = [name for name in known if len(word) >= _SHORTEST_START and name.startswith(word)]
+    return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=cutoff)), None)
 
 
-def words_before_reason(words: Sequence[str]) -> list[str]:
-    """Return the words before `--reason`."""
-    return single_words(takewhile(lambda word: not names_reason(word), words))
-
-
-def objection_in(
-    said: Sequence[str], loose: Sequence[str]
-) -> tuple[OnlyShares | NeverEnds | UnknownWord | UnclearReceiver, list[str] | None] | None:
-    """Return the mistake if everyday words ask for no share, for one that ends, or make its receiver unclear, and the words to correct, if possible.
-
-    `loose` are the words that may ask for the opposite of a share. Words that begin with a subcommand are never a mistake.
-    """
-    if _begins_with_query(said):
-        return None
-    if opposites := meaning(loose, Sense.REVERSE):
-        return OnlyShares(opposites[0]), None
-    looks = meaning(said, Sense.LOOK)
-    if looks and (len(looks) > 1 or looks != without_fillers(said)[:1]):
-        return UnknownWord(looks[0], History.word), [History.word, *said]
-    if lasts := ending(word for word in said if not meant_as_appid(bare(word))):
-        return NeverEnds(lasts), None
-    if _unclear_receiver(said):
-        return UnclearReceiver(), [word for word in said if not is_appid(bare(word).lower())]
-    return None
-
-
-def misspelt_opposite(said: Sequence[str]) -> OnlyShares | None:
-    """Return the mistake if an invalid command may contain a misspelt word for the opposite of a share."""
-    word = next(filter(nearly_reverse, said), None)
-    return OnlyShares(word) if word and not _begins_with_query(said) else None
-
-
-def not_understood(words: Iterable[str], line: str) -> str | None:
-    """Return the first word, before the last id that `line` would share, that may ask for something else."""
-    parts = line.lower().split()[1:]
-    if not is_appid(parts[0]) or {BLANK_ENV, "--dry-run"} & {*parts}:
-        return None
-    ids = {*takewhile(lambda part: not part.startswith("--"), parts)}
-    said = split_chinese(words)
-    names = [bare(word).lower() for word in said]
-    last = max((names.index(each) for each in ids if each in names), default=0)
-    return next((word for word in said[:last] if _may_ask(word, ids)), None)
-
-
-def _may_ask(word: str, ids: set[str]) -> bool:
-    plain = _KINDS.sub("", bare(word))
-    known = sense(plain) is Sense.FILLER or meant_as_appid(plain.removesuffix("'s"))
-    letters = re.sub("[-'’]", "", plain_dashes(plain)).isalpha()
-    return letters and not known and plain.lower() not in ids and not word.startswith("-")
-
-
-def _begins_with_query(said: Sequence[str]) -> bool:
-    return any(
-        word.lower() in FIRST_WORDS or stands_for(word) == Why.word
-        for word in without_fillers(said)[:1]
-    )
-
-
-def _unclear_receiver(words: Sequence[str]) -> bool:
-    """Return whether an appid in `words` may not be a receiver: it may be the owner, or be replaced by another."""
-    bullet = next((word for word in words[:1] if word in _BULLETS), None)
-    names = [bare(word) for word in words if word != bullet]
-    at = [place for place, word in enumerate(names) if is_appid(word.lower())]
-    around = ["", *names, ""]
-    if any(_names_an_owner(around[place], around[place + 2]) for place in at):
-        return True
-    if any(_may_take(around[place]) for place in at[1:]):
-        return True
-    known = {*_JOINING, *map(str.lower, envs_in(words))}
-    return any(
-        word.lower() not in known and (word.isalpha() or sense(word) is Sense.FILLER)
-        for word in (names[at[0] : at[-1]] if at else ())
-        if not is_appid(word.lower())
-    )
-
-
-def _may_take(option: str) -> bool:
-    """Return whether the word after this one may be its value, as in `--replace wx…`."""
-    if not option.startswith("-") or "=" in option:
-        return False
-    return option.lstrip("-").lower() not in _NAMES and not nearest_option(option)
-
-
-def _names_an_owner(before: str, after: str) -> bool:
-    """Return whether an appid between these two words is the env's owner instead of a receiver."""
-    comes_from = sense(before) is Sense.FILLER and before.lower().strip(":").endswith(_OWNING)
-    asked_for_it = before.endswith("向") and after.startswith(("申请", "申請"))
-    return comes_from or asked_for_it or after.startswith("的")
+def nearest_option(word: str) -> str | None:
+    """Return the option that `word` most likely means; None if that is unclear. `--again=false` means none."""
+    name, _, value = word.lower().partition("=")
+    plain = name.strip("-:")
+    if plain in _DRY_RUNS:
+        return "--dry-run"
+    near = nearest(plain, [option.lstrip("-") for option in OPTIONS], _ALIKE)
+    return f"--{near}" if near and not (near == "again" and value) else None

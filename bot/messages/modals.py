@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bot.command.form import Mistakes
 from bot.command.grammar import REASON_LIMIT
-from bot.command.mistake import Mistake, TooManyAppids
+from bot.command.mistake import Mistake
 from bot.domain.request import Act, Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
@@ -101,22 +101,12 @@ def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
 
 
 def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
-    said = [_sentence(words, mistake) for mistake in mistakes[:_NAMED]]
+    said = [sentence(words, mistake) for mistake in mistakes[:_NAMED]]
     more = len(mistakes) - len(said)
     rest = (
         words.count("One more is wrong too.", "{count} more are wrong too.", more) if more else None
     )
     return as_typed(_CODE.sub(r"“\1”", sentences(words, *said, rest)))
-
-
-def _sentence(words: Words, mistake: Mistake) -> str:
-    if isinstance(mistake, TooManyAppids):
-        return words(
-            "Up to {limit} appids go into one request, and there are {count}. Send the form several times.",
-            limit=mistake.limit,
-            count=mistake.count,
-        )
-    return sentence(words, mistake)
 
 
 def not_opened(words: Words) -> Message:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from bot.command.form import Fields, Mistakes, env_in, read
 from bot.command.grammar import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.mistake import (
-    AppidFault,
     BlankReason,
     MissingAppid,
     MissingEnv,
@@ -104,14 +103,14 @@ def test_a_repeated_appid_counts_once() -> None:
             replace(GOOD, appids=f"{A}\nwx12\n{B}\nprod-1"),
             Mistakes(
                 appids=(
-                    NotAnAppid("wx12", AppidFault.LENGTH),
-                    NotAnAppid("prod-1", AppidFault.PREFIX),
+                    NotAnAppid("wx12"),
+                    NotAnAppid("prod-1"),
                 )
             ),
         ),
         (
             replace(GOOD, appids=A.upper()),
-            Mistakes(appids=(NotAnAppid(A.upper(), AppidFault.CASE),)),
+            Mistakes(appids=(NotAnAppid(A.upper()),)),
         ),
         (
             replace(GOOD, appids="\n".join(appids(MOST_APPIDS + 1))),
@@ -186,9 +185,7 @@ def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -
     st.builds(
         Mistakes,
         st.none() | st.builds(NotAnEnv, st.text(min_size=1) | st.just("env")),
-        st.lists(
-            st.builds(NotAnAppid, st.text(min_size=1), st.sampled_from(AppidFault)), max_size=9
-        ).map(tuple),
+        st.lists(st.builds(NotAnAppid, st.text(min_size=1)), max_size=9).map(tuple),
         st.none() | st.sampled_from([ReasonTooLong(301, 300), BlankReason("<reason>")]),
     )
 )
@@ -201,10 +198,10 @@ def test_the_errors_in_a_form_are_short_and_without_markup(
 
 
 def test_the_errors_in_a_form_quote_the_word_as_it_was_typed() -> None:
-    bad = [NotAnAppid(word, AppidFault.PREFIX) for word in ("<a>&", "b", "c", "d", "e")]
+    bad = [NotAnAppid(word) for word in ("<a>&", "b", "c", "d", "e")]
     said = errors(ENGLISH, Mistakes(MissingEnv(), tuple(bad)))
     assert said[ENV] == "The env is missing: the id of the cloud environment to share."
-    assert said[APPIDS].startswith("“<a>&” is not an appid: an appid begins with “wx”. ")
+    assert said[APPIDS].startswith("“<a>&” is not an appid: that is “wx” and 16 of")
     assert said[APPIDS].endswith(" 2 more are wrong too.")
     one = errors(ENGLISH, Mistakes(appids=tuple(bad[:4])))
     assert one[APPIDS].endswith(" One more is wrong too.")

@@ -97,9 +97,9 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
         for name, said in named_like("mistake").items():
             with check(name):
                 assert "Nothing was done." in said.text
-                line = re.search(r"Try this instead:\n`/share-env[^`]*`", said.text)
+                line = re.search(r"Try this instead[^:]*:\n`/share-env[^`]*`", said.text)
                 who = "the admin of the env's owner opens 云开发" in said.text
-                assert bool(line) != who
+                assert line or who or "To share, leave it out." in said.text
                 assert who == (
                     name
                     in {"mistake: only shares", "mistake: never ends", "mistake: not understood"}

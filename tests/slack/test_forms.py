@@ -198,10 +198,10 @@ async def test_the_form_is_in_the_requesters_language(slack: LocalSlack) -> None
 @pytest.mark.parametrize(
     ("appids", "words"),
     [
-        ("wx12", "“wx12” is not an appid: it has 4 characters"),
+        ("wx12", "“wx12” is not an appid: that is “wx” and 16 of"),
         (f"{APPID}\n{OTHER[:-1]}g\n{OTHER}", "“wx000000000000000g” is not an appid"),
         (" , ", "The appid is missing"),
-        (APPID.upper(), "its letters must be lower case"),
+        (APPID.upper(), "in lower case; 18 in all"),
     ],
 )
 async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
@@ -232,7 +232,7 @@ async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
         (
             {APPIDS: {"value": "\n".join(appids(501))}},
             APPIDS,
-            "Up to 500 appids go into one request, and there are 501",
+            "Up to 500 appids go together, and there are 501",
         ),
     ],
 )
