@@ -61,18 +61,20 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Declined:
-    """WeChat answered with an errcode other than 0."""
+class NoAnswer:
+    """There is no usable answer: WeChat `said` an errcode other than 0; or a network error, or a response that is not WeChat's.
 
-    said: Said
+    `status` is the HTTP status of such a response unless 200.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Troubled:
-    """There is no usable answer: a network error, or a response that is not WeChat's; `status` is its HTTP status unless 200."""
-
-    trouble: Trouble
+    guidance: Guidance
+    said: Said | None = None
     status: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The label in metrics and logs: the errcode, or the name of the trouble."""
+        return str(self.said.errcode) if self.said else self.guidance.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,35 +85,14 @@ class Functions:
     total: int
 
 
-Answer = Done | Declined | Troubled
-
-
-def guidance_for(answer: Declined | Troubled) -> tuple[Guidance, Said | None]:
-    """Return the guidance for a failed call, and WeChat's own words if it answered."""
-    if isinstance(answer, Declined):
-        return for_code(answer.said.errcode), answer.said
-    return answer.trouble.value, None
-
-
-def label_of(answer: object) -> str:
-    """Return the label of an answer: its errcode, or the name of its trouble."""
-    match answer:
-        case Declined(said):
-            return str(said.errcode)
-        case Troubled(trouble):
-            return trouble.value.key
-        case _:
-            return "0"
-
-
 def share_env(token: str, env: str, appid: str) -> Call:
     """Return the call that shares `env`, which the token's mini program owns, with `appid`."""
     return _call("shareenv", token, appid=appid, env=env)
 
 
-def read(answer: Mapping[str, object]) -> Done | Troubled:
+def read(answer: Mapping[str, object]) -> Done | NoAnswer:
     """Return the result of a share: Done if the answer has an errcode, which `read_answer` found to be 0."""
-    return Done() if "errcode" in answer else Troubled(Trouble.NO_ERRCODE)
+    return Done() if "errcode" in answer else NoAnswer(Trouble.NO_ERRCODE.value)
 
 
 def get_env_info(token: str) -> Call:
@@ -119,13 +100,13 @@ def get_env_info(token: str) -> Call:
     return _call("getenvinfo", token)
 
 
-def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | Troubled:
+def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | NoAnswer:
     """Return the ids of the envs that are in service; an env without a status counts as in service."""
     listed = answer.get("info_list")
     if listed is None and "errcode" in answer:
         return ()  # WeChat leaves out an empty list
     if not isinstance(listed, list):
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     infos = [info for info in listed if isinstance(info, dict)]
     served = [info.get("env") for info in infos if info.get("status", _NORMAL) == _NORMAL]
     return tuple(dict.fromkeys(env for env in served if isinstance(env, str) and is_env(env)))
@@ -136,11 +117,11 @@ def list_functions(token: str, env: str) -> Call:
     return _call("listfunctions", token, env=env, limit=_MOST_FUNCTIONS, offset=0)
 
 
-def read_functions(answer: Mapping[str, object]) -> Functions | Troubled:
+def read_functions(answer: Mapping[str, object]) -> Functions | NoAnswer:
     """Return the functions. A missing list is read as empty only if the total is 0."""
     total, listed = answer.get("total_count", 0), answer.get("functions") or []
     if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     named = [
         each for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)
     ]
@@ -152,25 +133,27 @@ def _call(name: str, token: str, **body: object) -> Call:
 
 
 def read_answer(
-    status: int, body: bytes, read: Callable[[Mapping[str, object]], T | Troubled]
-) -> T | Declined | Troubled:
-    """Return what `read` makes of a successful answer, Declined for an errcode, or Troubled if there is no answer. Never raises.
+    status: int, body: bytes, read: Callable[[Mapping[str, object]], T | NoAnswer]
+) -> T | NoAnswer:
+    """Return what `read` makes of a successful answer, or why there is no answer. Never raises.
 
     The content type is ignored. A missing errcode counts as 0: answers that issue tokens have none.
     """
     if status != _OK:
-        return Troubled(_trouble_of(status), status)
+        return NoAnswer(_trouble_of(status).value, status=status)
     try:
         # WeChat has sent raw control characters and invalid UTF-8 inside strings.
         answer = _JSON.decode(body.removeprefix(BOM_UTF8).decode(errors="replace"))
     except (ValueError, RecursionError):
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     if not isinstance(answer, dict):
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     errcode = _whole_number(answer.get("errcode", 0))
     if errcode is None:
-        return Troubled(Trouble.NO_ERRCODE)
-    return Declined(_said(errcode, str(answer.get("errmsg") or ""))) if errcode else read(answer)
+        return NoAnswer(Trouble.NO_ERRCODE.value)
+    if errcode:
+        return NoAnswer(for_code(errcode), _said(errcode, str(answer.get("errmsg") or "")))
+    return read(answer)
 
 
 def _trouble_of(status: int) -> Trouble:

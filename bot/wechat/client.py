@@ -53,16 +53,14 @@ class WeChat:
         self,
         owner: str,
         call: Callable[[str], api.Call],
-        read: Callable[[Mapping[str, object]], _Read | api.Troubled],
+        read: Callable[[Mapping[str, object]], _Read | api.NoAnswer],
     ) -> _Read | NoToken:
         """Return what `read` makes of the answer to `call(token)`, or a NoToken with the reason. Not retried."""
         token = await self.tokens.token(owner)
         if isinstance(token, NoToken):
             return token
         found = await self.wechat.post(call(token), self.timeout, read)
-        if isinstance(found, api.Declined | api.Troubled):
-            return NoToken(*api.guidance_for(found))
-        return found
+        return NoToken(found.guidance, found.said) if isinstance(found, api.NoAnswer) else found
 
     async def share(
         self,
@@ -108,10 +106,9 @@ class WeChat:
             if isinstance(answer, api.Done):
                 on_step(Step("call", took, "done"))
                 return Shared(tries)
-            guidance, said = api.guidance_for(answer)
+            guidance, said = answer.guidance, answer.said
             on_step(Step("call", took, guidance.key, said))
-            status = answer.status if isinstance(answer, api.Troubled) else None
-            failed = Failed(guidance, said, tries, status=status)
+            failed = Failed(guidance, said, tries, status=answer.status)
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.domain.link import Link
-from bot.domain.outcome import Said
-from bot.guidance import Guidance, Trouble, for_code
+from bot.guidance import Trouble, for_code
 from bot.wechat import component_api as api
-from bot.wechat.api import Declined, Troubled
+from bot.wechat.api import NoAnswer
 from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
@@ -98,42 +97,32 @@ class Component:
         link: Link,
         name: str,
         arguments: Mapping[str, object],
-        read: Callable[[Mapping[str, object]], T | Troubled],
+        read: Callable[[Mapping[str, object]], T | NoAnswer],
         token: str | None = None,
     ) -> T | NoToken:
         call = api.call(name, self.appid, arguments, token)
         seconds = min(self._timeout, MOST_SECONDS)
         answer = await self._api.post(call, seconds, read)
-        if isinstance(answer, Declined | Troubled) and _is_transient(answer):
+        if isinstance(answer, NoAnswer) and (answer.said is None or answer.guidance.in_doubt):
             await self._sleep(_PAUSE)
             answer = await self._api.post(call, seconds, read)
-        if isinstance(answer, Declined):
-            return _refused(answer.said, link)
-        if isinstance(answer, Troubled):
-            return NoToken(_as_token_failure(answer.trouble.value), None, link)
-        return answer
+        return _no_token(answer, link) if isinstance(answer, NoAnswer) else answer
 
 
-def _is_transient(answer: Declined | Troubled) -> bool:
-    return isinstance(answer, Troubled) or for_code(answer.said.errcode).in_doubt
-
-
-def _refused(said: Said, link: Link) -> NoToken:
+def _no_token(answer: NoAnswer, link: Link) -> NoToken:
     """Return why there is no token; some codes mean something else than for a share, or that an earlier link broke."""
-    guidance = for_code(said.errcode)
+    guidance = answer.guidance
+    errcode = answer.said.errcode if answer.said else None
     # Only the calls about owners carry the platform token; the others carry the secret.
-    if said.errcode in DEAD_TOKEN and link is Link.OWNER:
+    if errcode in DEAD_TOKEN and link is Link.OWNER:
         guidance, link = for_code(42006), Link.PLATFORM
-    elif said.errcode in DEAD_TOKEN:
+    elif errcode in DEAD_TOKEN:
         guidance = for_code(_WRONG_SECRET)
     # These calls carry no requester's appid, so it is the owner's or the platform's.
-    elif said.errcode == _UNKNOWN_APPID:
+    elif errcode == _UNKNOWN_APPID:
         guidance = for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
-    elif said.errcode in DEAD_TICKET:
+    elif errcode in DEAD_TICKET:
         link = Link.TICKET
-    return NoToken(_as_token_failure(guidance), said, link)
-
-
-def _as_token_failure(guidance: Guidance) -> Guidance:
-    """Replace guidance that says a share may have happened: no share was attempted here."""
-    return Trouble.NO_TOKEN_ANSWER.value if guidance.in_doubt else guidance
+    if guidance.in_doubt:  # it says that a share may have happened, and no share was attempted here
+        guidance = Trouble.NO_TOKEN_ANSWER.value
+    return NoToken(guidance, answer.said, link)

@@ -12,7 +12,7 @@ from functools import partial
 
 from bot.guidance import Trouble
 from bot.runtime.fast_json import encode
-from bot.wechat.api import Call, Troubled
+from bot.wechat.api import Call, NoAnswer
 
 _TOKEN = re.compile(r"[!-~]+")
 _LONGEST_LIFE = 7200.0
@@ -60,11 +60,11 @@ def call(name: str, appid: str, arguments: Mapping[str, object], token: str | No
     return Call(f"/cgi-bin/component/{name}", query, body)
 
 
-def read_issued(answer: Mapping[str, object], name: str) -> Issued | Troubled:
+def read_issued(answer: Mapping[str, object], name: str) -> Issued | NoAnswer:
     """Return the new token, which is the member `name` of the answer."""
     token, life = _text(answer.get(name)), answer.get("expires_in")
     if token is None or not isinstance(life, int | float) or not life > 0:
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     refresh_token = _text(answer.get("authorizer_refresh_token"))
     return Issued(token, float(min(life, _LONGEST_LIFE)), refresh_token)
 
@@ -73,7 +73,7 @@ read_component_token = partial(read_issued, name="component_access_token")
 read_authorizer_token = partial(read_issued, name="authorizer_access_token")
 
 
-def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
+def read_query_auth(answer: Mapping[str, object]) -> Authorization | NoAnswer:
     """Return the owner and their tokens."""
     about = answer.get("authorization_info")
     info = about if isinstance(about, dict) else {}
@@ -81,25 +81,25 @@ def read_query_auth(answer: Mapping[str, object]) -> Authorization | Troubled:
     owner = info.get("authorizer_appid")
     if isinstance(issued, Issued) and isinstance(owner, str):
         return Authorization(owner, issued)
-    return Troubled(Trouble.NOT_JSON)
+    return NoAnswer(Trouble.NOT_JSON.value)
 
 
-def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | Troubled:
+def read_authorizer_info(answer: Mapping[str, object]) -> AuthorizerInfo | NoAnswer:
     """Return the details of an owner."""
     info = answer.get("authorization_info")
     if not isinstance(info, dict):
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     granted = frozenset(_sets(info.get("func_info")))
     return AuthorizerInfo(granted, _text(info.get("authorizer_refresh_token")))
 
 
-def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | Troubled:
+def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | NoAnswer:
     """Return one page of owners."""
     total, page = answer.get("total_count"), answer.get("list")
     if total == 0 and page is None:
         page = []  # WeChat leaves out an empty list
     if not isinstance(total, int) or not isinstance(page, list):
-        return Troubled(Trouble.NOT_JSON)
+        return NoAnswer(Trouble.NOT_JSON.value)
     return AuthorizerPage(total, len(page), dict(_refresh_tokens(page)))
 
 

@@ -18,7 +18,7 @@ from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
-from bot.wechat.api import Troubled
+from bot.wechat.api import NoAnswer
 from bot.wechat.transport import UNPACKED, exchange
 
 TOKEN_SERVER = "token server"  # noqa: S105  # a label
@@ -34,7 +34,7 @@ _TIMEOUT = 5.0
 _BODY_LIMIT = 64 * 1024
 _TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _OK, _UNAUTHORISED, _FORBIDDEN, _SERVER_ERROR = 200, 401, 403, 500
-_NO_ANSWER = frozenset({Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW})
+_NO_ANSWER = (Trouble.TOKEN_SERVER_DOWN.value, Trouble.TOKEN_SERVER_SLOW.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class TokenServer:
     timeout: float = _TIMEOUT
     renewed: Renewed = no_op
     _cached: dict[str, Cached] = field(default_factory=dict, init=False)
-    _failed: dict[str, Trouble] = field(default_factory=dict, init=False)
+    _failed: dict[str, Guidance] = field(default_factory=dict, init=False)
     _readings: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
 
     async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
@@ -126,7 +126,7 @@ class TokenServer:
     def trouble(self, owners: Collection[str]) -> str | None:
         """Return why the last reading failed, for the one of these owners whose reading failed most recently."""
         failed = [why for owner, why in self._failed.items() if owner in owners]
-        return failed[-1].value.title if failed else None
+        return failed[-1].title if failed else None
 
     async def close(self) -> None:
         """Cancel pending reads."""
@@ -138,36 +138,37 @@ class TokenServer:
         read = await self._fetch(owner)
         self._failed.pop(owner, None)
         now = self._clock()
-        if not isinstance(read, Troubled):
+        if not isinstance(read, NoAnswer):
             token, life = read
             expires = now + life * _MARGIN
             self._cached[owner] = Cached(token, min(expires, now + _READ_AGAIN_AFTER), expires)
             if token != refused:
                 self.renewed(TOKEN_SERVER, RENEWED)
                 return token
-            read = Troubled(Trouble.TOKEN_SERVER_STALE)
-        self._failed[owner] = read.trouble
-        self.renewed(TOKEN_SERVER, read.trouble.value.key)
-        away = read.trouble in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
+            read = NoAnswer(Trouble.TOKEN_SERVER_STALE.value)
+        self._failed[owner] = read.guidance
+        self.renewed(TOKEN_SERVER, read.guidance.key)
+        away = read.guidance in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
         if away and last and last.value != refused and now < last.expires:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value
-        return NoToken(read.trouble.value)
+        return NoToken(read.guidance)
 
-    async def _fetch(self, owner: str) -> tuple[str, float] | Troubled:
+    async def _fetch(self, owner: str) -> tuple[str, float] | NoAnswer:
         """Return the server's token and its life in seconds."""
         authorization = {"Authorization": self._authorization} if self._authorization else {}
         url = self._url.replace("{appid}", owner)
         request = httpx.Request("GET", url, headers=UNPACKED | authorization)
         answer = await exchange(self._http, request, self.timeout, _BODY_LIMIT)
-        if isinstance(answer, Troubled):
-            late = answer.trouble is Trouble.TIMEOUT
-            return Troubled(Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN)
+        if isinstance(answer, NoAnswer):
+            late = answer.guidance is Trouble.TIMEOUT.value
+            why = Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
+            return NoAnswer(why.value)
         if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
-            return Troubled(Trouble.TOKEN_SERVER_REFUSED)
+            return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value)
         found = read_token(answer.body) if answer.status == _OK else None
-        return found or Troubled(Trouble.TOKEN_SERVER_ANSWER, answer.status)
+        return found or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=answer.status)
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat, no_op
-from bot.wechat.api import BODY_LIMIT, Call, Declined, Troubled, label_of, read_answer
+from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
 CUT_SHORT = "cut short"
 """The label for a call that its caller cancelled."""
@@ -113,7 +113,7 @@ def connect_within(seconds: float) -> float:
 
 async def exchange(
     http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
-) -> Received | Troubled:
+) -> Received | NoAnswer:
     """Return the response to `request`, or the trouble that prevented it within `seconds`.
 
     A body of more than `limit` bytes is dropped. Redirects are not followed, since they would carry the token elsewhere;
@@ -137,26 +137,27 @@ async def exchange(
                 await stream.aclose()
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError if a proxy's address or answer cannot be read.
-        return _troubled(error, sent=request.extensions.get("sent", True))
+        return _no_answer(error, sent=request.extensions.get("sent", True))
     return Received(response.status_code, bytes(body))
 
 
-def _troubled(error: Exception, *, sent: bool) -> Troubled:
+def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
     """Return the trouble for an error; only a request that was `sent` may have arrived."""
     match error:
         case aiohttp.ClientSSLError():
-            return Troubled(Trouble.NOT_SENT_TLS)
+            return NoAnswer(Trouble.NOT_SENT_TLS.value)
         case aiohttp.ClientHttpProxyError(status=status):  # the proxy's answer to CONNECT
             closed = status < _SERVER_ERROR
-            return Troubled(Trouble.GATEWAY_CLOSED if closed else Trouble.NOT_SENT_CONNECT, status)
+            why = Trouble.GATEWAY_CLOSED if closed else Trouble.NOT_SENT_CONNECT
+            return NoAnswer(why.value, status=status)
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return Troubled(Trouble.NOT_SENT_CONNECT)
+            return NoAnswer(Trouble.NOT_SENT_CONNECT.value)
         case _ if not sent:
-            return Troubled(Trouble.NOT_SENT_CONNECT)
+            return NoAnswer(Trouble.NOT_SENT_CONNECT.value)
         case TimeoutError():
-            return Troubled(Trouble.TIMEOUT)
+            return NoAnswer(Trouble.TIMEOUT.value)
         case _:
-            return Troubled(Trouble.LOST)
+            return NoAnswer(Trouble.LOST.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,8 @@ class WeChatApi:
     called: CalledWeChat = no_op
 
     async def post(
-        self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | Troubled]
-    ) -> T | Declined | Troubled:
+        self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | NoAnswer]
+    ) -> T | NoAnswer:
         """Send `call` and return what `read` makes of the answer, or why there is none."""
         request = httpx.Request(
             "POST",
@@ -185,7 +186,7 @@ class WeChatApi:
                 answered = read_answer(received.status, received.body, read)
             else:
                 answered = received
-            answer = label_of(answered)
+            answer = answered.label if isinstance(answered, NoAnswer) else "0"
         finally:
             api = call.path.rpartition("/")[2]
             self.called(api, answer, time.monotonic() - began)

@@ -5,23 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.outcome import Said
-from bot.guidance import Trouble
+from bot.guidance import Trouble, for_code
 from bot.wechat import api
-from bot.wechat.api import Answer, Declined, Done, Troubled, read_answer, share_env
+from bot.wechat.api import Done, NoAnswer, read_answer, share_env
 from tests.wechat.conftest import APPID, ENV
 
 RID = "686cab53-686d2226-2e40eeeb"
 STABLE = "could get access_token by getStableAccessToken"
 
 
-def read(status: int, body: bytes) -> Answer:
+def read(status: int, body: bytes) -> Done | NoAnswer:
     """Read the answer to a share."""
     return read_answer(status, body, api.read)
 
 
 def said(errmsg: object, errcode: object = 40097) -> Said:
     answer = read(200, json.dumps({"errcode": errcode, "errmsg": errmsg}).encode())
-    assert isinstance(answer, Declined)
+    assert isinstance(answer, NoAnswer)
+    assert answer.said
     return answer.said
 
 
@@ -82,7 +83,7 @@ def test_errcode_zero_means_shared_in_every_form(body: bytes) -> None:
 )
 def test_another_errcode_is_an_error_as_number_or_as_text(errcode: str, number: int) -> None:
     answer = read(200, b'{"errcode":%s,"errmsg":"no"}' % errcode.encode())
-    assert answer == Declined(Said(number, "no", None))
+    assert answer == NoAnswer(for_code(number), Said(number, "no", None))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_another_errcode_is_an_error_as_number_or_as_text(errcode: str, number: 
     ids=lambda member: member[:24],
 )
 def test_an_object_without_a_readable_errcode_is_neither_success_nor_error(member: str) -> None:
-    assert read(200, f"{{{member}}}".encode()) == Troubled(Trouble.NO_ERRCODE)
+    assert read(200, f"{{{member}}}".encode()) == NoAnswer(Trouble.NO_ERRCODE.value)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_an_object_without_a_readable_errcode_is_neither_success_nor_error(membe
     ids=lambda body: repr(body[:20]),
 )
 def test_anything_but_a_json_object_is_not_wechats_answer(body: bytes) -> None:
-    assert read(200, body) == Troubled(Trouble.NOT_JSON)
+    assert read(200, body) == NoAnswer(Trouble.NOT_JSON.value)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_anything_but_a_json_object_is_not_wechats_answer(body: bytes) -> None:
 def test_an_answer_with_a_status_other_than_200_is_not_wechats_whatever_its_body(
     status: int, trouble: Trouble
 ) -> None:
-    assert read(status, b'{"errcode":0,"errmsg":"ok"}') == Troubled(trouble, status)
+    assert read(status, b'{"errcode":0,"errmsg":"ok"}') == NoAnswer(trouble.value, status=status)
 
 
 @pytest.mark.parametrize(
@@ -210,4 +211,4 @@ def test_an_errmsg_is_printable_and_without_superfluous_blanks(errmsg: str) -> N
 @pytest.mark.parametrize("depth", range(600, 1000, 7))
 def test_nesting_at_the_limit_of_the_parser_is_not_an_error_of_the_bot(depth: int) -> None:
     nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
-    assert isinstance(read(200, nested), Declined | Troubled)
+    assert isinstance(read(200, nested), NoAnswer)

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from bot.domain.outcome import Said
-from bot.guidance import Trouble
+from bot.guidance import Trouble, for_code
 from bot.wechat import component_api as api
-from bot.wechat.api import Declined, Troubled, read_answer
+from bot.wechat.api import NoAnswer, read_answer
 from bot.wechat.component_api import Authorization, AuthorizerPage, Issued
 from tests.wechat.conftest import OTHER, OWNER
 
 COMPONENT = "wxc0de00000000c0de"
 RID = "686cab53-686d2226-2e40eeeb"
-NOT_JSON = Troubled(Trouble.NOT_JSON)
+NOT_JSON = NoAnswer(Trouble.NOT_JSON.value)
 
 
 def of(**members: object) -> bytes:
@@ -47,13 +47,16 @@ def test_a_call_shows_neither_its_token_nor_its_body() -> None:
         (of(errcode=0, errmsg="ok"), NOT_JSON),
         (b"{}", NOT_JSON),
         (b"<html></html>", NOT_JSON),
-        (of(errcode="61004", errmsg=f"no rid: {RID}"), Declined(Said(61004, "no", RID))),
-        (of(errcode=True), Troubled(Trouble.NO_ERRCODE)),
+        (
+            of(errcode="61004", errmsg=f"no rid: {RID}"),
+            NoAnswer(for_code(61004), Said(61004, "no", RID)),
+        ),
+        (of(errcode=True), NoAnswer(Trouble.NO_ERRCODE.value)),
     ],
     ids=lambda value: value.decode()[:60] if isinstance(value, bytes) else "",
 )
 def test_the_platforms_token_or_the_reason_for_its_absence_is_read(
-    answer: bytes, found: Issued | Declined | Troubled
+    answer: bytes, found: Issued | NoAnswer
 ) -> None:
     assert read_answer(200, answer, api.read_component_token) == found
 
@@ -66,11 +69,11 @@ def test_the_platforms_token_or_the_reason_for_its_absence_is_read(
         ({"authorizer_refresh_token": None}, Issued("t", 7200.0)),
         ({"authorizer_refresh_token": "two words"}, Issued("t", 7200.0)),
         ({}, Issued("t", 7200.0)),
-        ({"errcode": 61023}, Declined(Said(61023, "", None))),
+        ({"errcode": 61023}, NoAnswer(for_code(61023), Said(61023, "", None))),
     ],
 )
 def test_an_owners_token_is_read_with_or_without_a_refresh_token(
-    answer: Mapping[str, object], found: Issued | Declined
+    answer: Mapping[str, object], found: Issued | NoAnswer
 ) -> None:
     body = of(authorizer_access_token="t", expires_in=7200, **answer)
     assert read_answer(200, body, api.read_authorizer_token) == found
@@ -95,11 +98,11 @@ INFO = {
         (of(authorization_info=[INFO]), NOT_JSON),
         (of(authorization_info=None), NOT_JSON),
         (of(**INFO), NOT_JSON),
-        (of(errcode=61009, errmsg="code"), Declined(Said(61009, "code", None))),
+        (of(errcode=61009, errmsg="code"), NoAnswer(for_code(61009), Said(61009, "code", None))),
     ],
 )
 def test_the_tokens_of_a_code_or_the_reason_for_their_absence_are_read(
-    answer: bytes, found: Authorization | Declined | Troubled
+    answer: bytes, found: Authorization | NoAnswer
 ) -> None:
     assert read_answer(200, answer, api.read_query_auth) == found
 
@@ -127,8 +130,8 @@ def test_an_owners_granted_sets_or_the_reason_for_their_absence_are_read(
     info: object, found: object
 ) -> None:
     assert read_answer(200, of(authorization_info=info), api.read_authorizer_info) == found
-    assert read_answer(200, of(errcode=61003), api.read_authorizer_info) == Declined(
-        Said(61003, "", None)
+    assert read_answer(200, of(errcode=61003), api.read_authorizer_info) == NoAnswer(
+        for_code(61003), Said(61003, "", None)
     )
 
 
@@ -155,18 +158,20 @@ def test_an_owners_granted_sets_or_the_reason_for_their_absence_are_read(
         (of(total_count=0, list=None), AuthorizerPage(0, 0, {})),
         (of(total_count=1), NOT_JSON),
         (of(errcode=0), NOT_JSON),
-        (of(errcode=42001), Declined(Said(42001, "", None))),
+        (of(errcode=42001), NoAnswer(for_code(42001), Said(42001, "", None))),
     ],
 )
 def test_a_page_of_the_list_or_the_reason_for_its_absence_is_read(
-    answer: bytes, found: AuthorizerPage | Declined | Troubled
+    answer: bytes, found: AuthorizerPage | NoAnswer
 ) -> None:
     assert read_answer(200, answer, api.read_authorizer_list) == found
 
 
 def test_an_answer_with_an_errcode_only_is_read() -> None:
     assert read_answer(200, of(errcode=0, errmsg="in a normal state"), api.read_done) is None
-    assert read_answer(200, of(errcode=40125), api.read_done) == Declined(Said(40125, "", None))
+    assert read_answer(200, of(errcode=40125), api.read_done) == NoAnswer(
+        for_code(40125), Said(40125, "", None)
+    )
     assert read_answer(200, b"", api.read_done) == NOT_JSON
 
 

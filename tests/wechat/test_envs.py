@@ -8,13 +8,12 @@ import httpx
 import pytest
 
 from bot.domain.outcome import Readiness, Said
-from bot.guidance import Trouble
+from bot.guidance import Trouble, for_code
 from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import (
-    Declined,
     Functions,
-    Troubled,
+    NoAnswer,
     get_env_info,
     list_functions,
     read_answer,
@@ -62,12 +61,12 @@ def test_the_call_has_its_token_only_in_the_query() -> None:
         (b'{"info_list":[{"env":"a","status":"HALTED"},{"env":"b","status":"UNAVAILABLE"}]}', ()),
         (b'{"info_list":[{"env":"-a"},{"env":7},{},7,{"env":"<!channel>"}]}', ()),
         (b'{"info_list":[]}', ()),
-        (b'{"errcode":"61007","errmsg":"no"}', Declined(Said(61007, "no", None))),
+        (b'{"errcode":"61007","errmsg":"no"}', NoAnswer(for_code(61007), Said(61007, "no", None))),
         (b'{"errcode":0}', ()),
         (b'{"errcode":0,"info_list":null}', ()),
-        (b"{}", Troubled(Trouble.NOT_JSON)),
-        (b'{"info_list":{}}', Troubled(Trouble.NOT_JSON)),
-        (b"<html>", Troubled(Trouble.NOT_JSON)),
+        (b"{}", NoAnswer(Trouble.NOT_JSON.value)),
+        (b'{"info_list":{}}', NoAnswer(Trouble.NOT_JSON.value)),
+        (b"<html>", NoAnswer(Trouble.NOT_JSON.value)),
     ],
 )
 def test_an_answer_is_read_as_the_envs_in_service_or_an_error(body: bytes, envs: object) -> None:
@@ -140,14 +139,14 @@ def test_the_call_for_functions_has_its_token_only_in_the_query() -> None:
         ('{"errcode": 0, "total_count": 0}', Functions({}, 0)),
         ('{"errcode": 0}', Functions({}, 0)),
         ('{"total_count": 1, "functions": [{"name": 7}, null]}', Functions({}, 1)),
-        ('{"total_count": 3}', Troubled(Trouble.NOT_JSON)),
-        ('{"total_count": "3", "functions": []}', Troubled(Trouble.NOT_JSON)),
-        ('{"functions": {"a": 1}}', Troubled(Trouble.NOT_JSON)),
-        ("[]", Troubled(Trouble.NOT_JSON)),
+        ('{"total_count": 3}', NoAnswer(Trouble.NOT_JSON.value)),
+        ('{"total_count": "3", "functions": []}', NoAnswer(Trouble.NOT_JSON.value)),
+        ('{"functions": {"a": 1}}', NoAnswer(Trouble.NOT_JSON.value)),
+        ("[]", NoAnswer(Trouble.NOT_JSON.value)),
     ],
 )
 def test_an_absent_list_of_functions_is_empty_unless_the_total_says_otherwise(
-    body: str, read: Functions | Troubled
+    body: str, read: Functions | NoAnswer
 ) -> None:
     assert read_answer(200, body.encode(), read_functions) == read
 
@@ -156,8 +155,9 @@ def test_an_error_of_wechat_or_a_gateway_is_not_a_list() -> None:
     refused = read_answer(
         200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}', read_functions
     )
-    assert isinstance(refused, Declined)
-    assert isinstance(read_answer(502, b"<html>", read_functions), Troubled)
+    assert refused == NoAnswer(for_code(85088), Said(85088, "no qbase privilege", None))
+    broken = NoAnswer(Trouble.GATEWAY_BROKEN.value, status=502)
+    assert read_answer(502, b"<html>", read_functions) == broken
 
 
 async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_two_seconds(

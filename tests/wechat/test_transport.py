@@ -11,7 +11,7 @@ import pytest
 from bot.guidance import Trouble
 from bot.playground.faults import Drip, Drop, Fault, Hang
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import Troubled, read, share_env
+from bot.wechat.api import NoAnswer, read, share_env
 from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
@@ -20,14 +20,14 @@ LIMIT = 1 << 20
 PACKED = gzip.compress(b"x" * LIMIT)
 
 
-Send = Callable[..., Coroutine[None, None, Received | Troubled]]
+Send = Callable[..., Coroutine[None, None, Received | NoAnswer]]
 
 
 @pytest.fixture
 def send(http: httpx.AsyncBaseTransport) -> Send:
     """A function that posts to a URL as the client does."""
 
-    async def send(url: str, seconds: float = 5.0) -> Received | Troubled:
+    async def send(url: str, seconds: float = 5.0) -> Received | NoAnswer:
         request = httpx.Request(
             "POST",
             f"{url}/tcb/shareenv",
@@ -95,7 +95,7 @@ async def test_an_answer_that_breaks_off_or_is_not_http_leaves_the_outcome_open(
     send: Send, served: bytes
 ) -> None:
     async with closes(served) as server:
-        assert await send(server.url) == Troubled(Trouble.LOST)
+        assert await send(server.url) == NoAnswer(Trouble.LOST.value)
         assert len(server.requests) == 1
 
 
@@ -104,7 +104,7 @@ async def test_no_library_repeats_a_call_after_a_reset(
     send: Send, wechat: LocalWeChat, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
-    assert await send(wechat.url) == Troubled(Trouble.LOST)
+    assert await send(wechat.url) == NoAnswer(Trouble.LOST.value)
     assert len(wechat.calls) == 1
 
 
@@ -114,7 +114,7 @@ async def test_an_answer_that_takes_too_long_is_a_timeout_even_if_bytes_keep_com
 ) -> None:
     wechat.fail("shareenv", fault)
     async with asyncio.timeout(30):
-        assert await send(wechat.url, seconds=1.0) == Troubled(Trouble.TIMEOUT)
+        assert await send(wechat.url, seconds=1.0) == NoAnswer(Trouble.TIMEOUT.value)
 
 
 async def test_a_callers_own_timeout_is_raised_if_both_timeouts_are_over(send: Send) -> None:
@@ -162,34 +162,34 @@ async def test_a_call_to_an_address_without_a_server_was_not_sent(
     send: Send, unused_tcp_port: int, url: str
 ) -> None:
     sent = await send(url.format(refused=unused_tcp_port))
-    assert sent == Troubled(Trouble.NOT_SENT_CONNECT)
+    assert sent == NoAnswer(Trouble.NOT_SENT_CONNECT.value)
 
 
 async def test_a_port_without_tls_means_that_the_call_was_not_sent(
     send: Send, wechat: LocalWeChat
 ) -> None:
     url = wechat.url.replace("http://", "https://")
-    assert await send(url) == Troubled(Trouble.NOT_SENT_TLS)
+    assert await send(url) == NoAnswer(Trouble.NOT_SENT_TLS.value)
     assert wechat.calls == []
 
 
 async def test_a_silent_tls_handshake_means_that_the_call_was_not_sent(send: Send) -> None:
     async with mute() as server:
         url = server.url.replace("http://", "https://")
-        assert await send(url, seconds=2.0) == Troubled(Trouble.NOT_SENT_CONNECT)
+        assert await send(url, seconds=2.0) == NoAnswer(Trouble.NOT_SENT_CONNECT.value)
 
 
 @pytest.mark.parametrize(
-    ("proxy", "troubled"),
+    ("proxy", "trouble", "status"),
     [
-        (answers(http_answer(b"", "407 Who?")), Troubled(Trouble.GATEWAY_CLOSED, 407)),
-        (answers(http_answer(b"", "403 Forbidden")), Troubled(Trouble.GATEWAY_CLOSED, 403)),
-        (answers(http_answer(b"", "302 Sign in")), Troubled(Trouble.GATEWAY_CLOSED, 302)),
-        (answers(http_answer(b"", "502 Bad")), Troubled(Trouble.NOT_SENT_CONNECT, 502)),
-        (closes(), Troubled(Trouble.NOT_SENT_CONNECT)),
-        (closes(b"HTTP/1.1 200"), Troubled(Trouble.NOT_SENT_CONNECT)),
-        (answers(b"220 mail.example.org ESMTP\r\n\r\n"), Troubled(Trouble.NOT_SENT_CONNECT)),
-        (closes(b"HTTP/1.1 200 OK\r\n\r\n"), Troubled(Trouble.NOT_SENT_CONNECT)),
+        (answers(http_answer(b"", "407 Who?")), Trouble.GATEWAY_CLOSED, 407),
+        (answers(http_answer(b"", "403 Forbidden")), Trouble.GATEWAY_CLOSED, 403),
+        (answers(http_answer(b"", "302 Sign in")), Trouble.GATEWAY_CLOSED, 302),
+        (answers(http_answer(b"", "502 Bad")), Trouble.NOT_SENT_CONNECT, 502),
+        (closes(), Trouble.NOT_SENT_CONNECT, None),
+        (closes(b"HTTP/1.1 200"), Trouble.NOT_SENT_CONNECT, None),
+        (answers(b"220 mail.example.org ESMTP\r\n\r\n"), Trouble.NOT_SENT_CONNECT, None),
+        (closes(b"HTTP/1.1 200 OK\r\n\r\n"), Trouble.NOT_SENT_CONNECT, None),
     ],
     ids=[
         *("no password", "not allowed", "a sign-in page", "cannot reach it either"),
@@ -200,11 +200,12 @@ async def test_a_proxy_that_does_not_connect_means_that_the_call_was_not_sent(
     send: Send,
     monkeypatch: pytest.MonkeyPatch,
     proxy: AbstractAsyncContextManager[Wire],
-    troubled: Troubled,
+    trouble: Trouble,
+    status: int | None,
 ) -> None:
     async with proxy as server:
         monkeypatch.setenv("https_proxy", server.url)
-        assert await send("https://wechat.invalid") == troubled
+        assert await send("https://wechat.invalid") == NoAnswer(trouble.value, status=status)
         assert server.requests[0].startswith(b"CONNECT wechat.invalid:443")
         assert SECRET.encode() not in server.requests[0]
 
@@ -214,7 +215,7 @@ async def test_a_proxy_that_cannot_be_read_means_that_the_call_was_not_sent(
     send: Send, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("https_proxy", proxy)
-    assert await send("https://wechat.invalid") == Troubled(Trouble.NOT_SENT_CONNECT)
+    assert await send("https://wechat.invalid") == NoAnswer(Trouble.NOT_SENT_CONNECT.value)
 
 
 async def test_a_call_has_a_content_length_and_accepts_no_compression(send: Send) -> None:

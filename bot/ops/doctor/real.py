@@ -21,9 +21,8 @@ from bot.runtime.signals import cancel_on
 from bot.settings.access import PlatformSettings
 from bot.settings.load import Settings, load, read_parts
 from bot.wechat.api import (
-    Declined,
     Functions,
-    Troubled,
+    NoAnswer,
     get_env_info,
     list_functions,
     read_envs,
@@ -125,7 +124,7 @@ async def _of(wechat: WeChatApi, who: str, token: str | NoToken | None) -> list[
     if isinstance(token, NoToken):
         return [Tried(_ENVS, "not tried", f"{who}: no token ({token.guidance.key})")]
     envs = await wechat.post(get_env_info(token), DEADLINE, read_envs)
-    if isinstance(envs, Declined | Troubled):
+    if isinstance(envs, NoAnswer):
         return [_no(_ENVS, who, envs)]
     listed = Tried(_ENVS, "yes", f"{who}: envs in service: {len(envs)}")
     if not envs:
@@ -136,7 +135,7 @@ async def _of(wechat: WeChatApi, who: str, token: str | NoToken | None) -> list[
     return [listed, *_functions(who, answers)]
 
 
-def _functions(who: str, answers: Sequence[Functions | Declined | Troubled]) -> Iterator[Tried]:
+def _functions(who: str, answers: Sequence[Functions | NoAnswer]) -> Iterator[Tried]:
     good = [answer for answer in answers if isinstance(answer, Functions)]
     yield from (_no(_FUNCTIONS, who, no) for no in answers if not isinstance(no, Functions))
     if good:
@@ -146,9 +145,9 @@ def _functions(who: str, answers: Sequence[Functions | Declined | Troubled]) -> 
         yield Tried(_FUNCTIONS, "yes", seen)
 
 
-def _no(behaviour: str, who: str, no: Declined | Troubled) -> Tried:
+def _no(behaviour: str, who: str, no: NoAnswer) -> Tried:
     """Return the result for a failed call: WeChat's own refusal contradicts the assumption, any other failure does not."""
-    if isinstance(no, Declined):
+    if no.said:
         code = no.said.errcode
         return Tried(behaviour, "not tried" if code in _SETUP else "no", f"{who}: errcode {code}")
-    return Tried(behaviour, "not tried", f"{who}: no answer of WeChat's ({no.trouble.value.key})")
+    return Tried(behaviour, "not tried", f"{who}: no answer of WeChat's ({no.guidance.key})")

@@ -20,22 +20,25 @@ from bot.settings.access import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import Declined, Troubled, get_env_info, guidance_for, read_envs
+from bot.wechat.api import NoAnswer, get_env_info, read_envs
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
 _NAME = "wechat"
 _AT_ONCE = 5
-_ON_THE_WAY = {Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN}
+_ON_THE_WAY = {
+    each.value
+    for each in (Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN)
+}
 _INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
-_TURNED_AWAY = {Trouble.GATEWAY_CLOSED, Trouble.GATEWAY_REFUSED}
-_NO_SERVER = {Trouble.TOKEN_SERVER_DOWN, Trouble.TOKEN_SERVER_SLOW}
+_TURNED_AWAY = {Trouble.GATEWAY_CLOSED.value, Trouble.GATEWAY_REFUSED.value}
+_NO_SERVER = {Trouble.TOKEN_SERVER_DOWN.value, Trouble.TOKEN_SERVER_SLOW.value}
 _CAUSES: Mapping[Guidance, tuple[str, ...]] = {
     Trouble.TOKEN_FIXED_OTHER_OWNER.value: ("settings",),
     for_code(48001): ("permissions",),
     **dict.fromkeys(map(for_code, (40164, 61004)), ("platform-token", "permissions")),
     **dict.fromkeys(
-        (each.value for each in _ON_THE_WAY | _TURNED_AWAY | _NO_SERVER),
+        _ON_THE_WAY | _TURNED_AWAY | _NO_SERVER,
         ("proxies", "platform-token", "permissions"),
     ),
 }
@@ -116,13 +119,12 @@ async def check_owners(
 async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
     answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     match answer:
-        case Troubled(status=HTTPStatus.NOT_FOUND):
+        case NoAnswer(status=HTTPStatus.NOT_FOUND):
             fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
             return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
-        case Declined() | Troubled():
-            guidance, said = guidance_for(answer)
+        case NoAnswer(guidance, said):
             no = failed(_NAME, guidance, said)
-            if isinstance(answer, Troubled) and answer.trouble in _ON_THE_WAY:
+            if guidance in _ON_THE_WAY:
                 return replace(no, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is AutoRetry.RENEW
             return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
