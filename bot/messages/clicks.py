@@ -57,12 +57,6 @@ class NothingDone(Enum):
             "This was tried again already. Look below for the answer, or send the command again."
         ),
     )
-    CONFIRMED_MEANWHILE = (
-        msgid(
-            "{who} confirmed it meanwhile, so it waits for an approval and was not cancelled. Click again to cancel it."
-        ),
-    )
-    """Somebody else clicked to cancel it, just when its requester confirmed it."""
     NOT_OPENED = (
         msgid(
             "Slack did not confirm that the form opened. If you do not see it, please click again; "

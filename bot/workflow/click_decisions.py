@@ -10,17 +10,10 @@ from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import no_approver, sent_to_approvers
-from bot.messages.clicks import (
-    NothingDone,
-    Settled,
-    cannot_tell_requester,
-    refused,
-    settled,
-    too_late,
-)
+from bot.messages.clicks import NothingDone, Settled, cannot_tell_requester, settled, too_late
 from bot.messages.endings import answer as ended
-from bot.policy.decide import approver_groups, approver_users, may_approve
-from bot.policy.kinds import Deny, Doubt, NeedsApproval, Standing, Unreadable
+from bot.policy.decide import approver_groups, approver_users
+from bot.policy.kinds import Deny, Doubt, NeedsApproval, Unreadable
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
@@ -31,7 +24,7 @@ from bot.workflow.click_steps import (
     Resubmit,
     late,
 )
-from bot.workflow.ruling import Review, denial, review
+from bot.workflow.ruling import Review, denial
 
 
 def step_of(act: Act, context: ClickContext) -> ClickStep:
@@ -63,7 +56,7 @@ def _confirm(context: ClickContext) -> ClickStep:
     if isinstance(context.clicker, Unreadable):
         return context.cannot_tell(context.clicker)
     by, url = context.click.user_id, context.click.origin.response_url
-    reviewed = review(policy, request, context.requester)
+    reviewed = context.reviewed
     ask, decision = reviewed.counts
     if isinstance(decision, Deny):
         no = denial(words, policy, reviewed.decisions, ask, decision)
@@ -90,7 +83,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     words, entry, click = context.words, context.entry, context.click
     if entry.state is not State.WAITING:
         return late(words, click, entry)
-    reviewed = review(context.policy, entry.request, context.requester)
+    reviewed = context.reviewed
     if no := _refused(context, reviewed):
         return no
     if approved and reviewed.doubt:
@@ -127,29 +120,15 @@ def _refused(context: ClickContext, reviewed: Review) -> Reply | Refuse | None:
 
     Where no approvers are left, anybody may if the policy does not let it go on, since then it only ends.
     """
-    person, asked_by = context.clicker, context.entry.request.origin.user_id
-    if isinstance(person, Unreadable):
-        return context.cannot_tell(person)
-    if not reviewed.rules and reviewed.doubt:
+    rules, asked_by = reviewed.rules, context.entry.request.origin.user_id
+    if not rules and reviewed.doubt:
         return _cannot_tell_requester(context, reviewed.doubt)
-    if not reviewed.rules:
+    if not rules:
         return None if reviewed.ground else context.refuse(NothingDone.NOTHING_TO_DECIDE)
-    if any(may_approve(rule, person, asked_by) for rule in reviewed.rules):
-        return None
-    groups = approver_groups(reviewed.rules)
-    if no := context.unread(person, groups):
-        return no
-    if not groups and not approver_users(reviewed.rules, asked_by):
-        return Refuse(no_approver(context.words, reviewed.rules[0]))
-    alone = [replace(rule, self_approval=True) for rule in reviewed.rules]
-    member = replace(person, standing=Standing.MEMBER)
-    if any(may_approve(rule, person, asked_by) for rule in alone):
-        why = NothingDone.OWN_REQUEST
-    elif any(may_approve(rule, member, asked_by) for rule in alone):
-        why = NothingDone.NOT_A_MEMBER
-    else:
-        why = NothingDone.NOT_AN_APPROVER
-    return Refuse(refused(context.words, why, context.entry.request, reviewed.rules))
+    if not approver_groups(rules) and not approver_users(rules, asked_by):
+        return Refuse(no_approver(context.words, rules[0]))
+    why = NothingDone.OWN_REQUEST if context.own else NothingDone.NOT_AN_APPROVER
+    return context.forbidden(rules, why)
 
 
 def _cannot_tell_requester(context: ClickContext, doubt: Doubt) -> Reply:
@@ -160,10 +139,9 @@ def _cannot_tell_requester(context: ClickContext, doubt: Doubt) -> Reply:
 def _cancel(context: ClickContext) -> ClickStep:
     """Cancel a request that waits for people, or the items of a batch that have not begun."""
     words, entry, by = context.words, context.entry, context.click.user_id
-    request = entry.request
-    why = NothingDone.NOT_FOR_CANCEL
-    if not context.own and (no := context.forbidden(why, operators=True)):
-        return no
+    request, why = entry.request, NothingDone.NOT_FOR_CANCEL
+    if not context.own and (no := context.forbidden(context.reviewed.rules, why, operators=True)):
+        return Reply(no.message)
     begun = entry.state in BEGUN
     if begun and request.appids:
         return CancelRest()
@@ -185,8 +163,9 @@ def _retry(context: ClickContext) -> ClickStep:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
         return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
-    if no := context.forbidden(NothingDone.NOT_FOR_RETRY, operators=False):
-        return no
+    why = NothingDone.NOT_FOR_RETRY
+    if not context.own and (no := context.forbidden(context.reviewed.rules, why)):
+        return Reply(no.message)
     if not context.failed:
         return context.refuse(NothingDone.NO_SUCH_REQUEST)
     origin = request.origin

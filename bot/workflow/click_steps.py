@@ -1,5 +1,6 @@
 """The context in which a click is decided, and the closed set of steps that can result. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from bot.command.grammar import Share
@@ -8,12 +9,12 @@ from bot.domain.request import Click, Origin, Retry, State
 from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
-from bot.messages.approvals import sent_to_approvers
+from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.clicks import NothingDone, cannot_tell, refused, too_late
 from bot.messages.words import Words
 from bot.policy.decide import approver_groups, is_operator, may_approve
-from bot.policy.kinds import Person, Policy, Standing, Unreadable
-from bot.workflow.ruling import review
+from bot.policy.kinds import Person, Policy, Rule, Standing, Unreadable
+from bot.workflow.ruling import Review, review
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +34,38 @@ class ClickContext:
         """Whether the requester clicked."""
         return self.click.user_id == self.entry.request.origin.user_id
 
+    @property
+    def reviewed(self) -> Review:
+        """What the current policy says to the request."""
+        return review(self.policy, self.entry.request, self.requester)
+
     def cannot_tell(self, trouble: Unreadable, group: str | None = None) -> "Reply":
         """Return the reply that Slack did not return who clicked, or who is in `group`."""
         return Reply(cannot_tell(self.words, self.click.user_id, trouble, group))
 
-    def unread(self, person: Person, groups: frozenset[str]) -> "Reply | None":
-        """Return the reply that Slack did not return who is in one of these groups; None if it did."""
-        group = min(groups & set(person.unreadable), default=None)
-        return self.cannot_tell(person.unreadable[group], group) if group else None
+    def forbidden(
+        self, rules: Collection[Rule], why: NothingDone, *, operators: bool = False
+    ) -> "Reply | Refuse | None":
+        """Return why the person who clicked may not do it; None for approvers by these rules and, if asked, operators.
 
-    def forbidden(self, otherwise: NothingDone, *, operators: bool) -> "Reply | None":
-        """Return why the person who clicked may not do it; None for the requester, approvers and, if asked, operators.
-
-        `otherwise` is the reason if Slack told all about them, and they are a member.
+        `why` is the reason if Slack told all about them, and they are a member.
         """
         person, policy, request = self.clicker, self.policy, self.entry.request
         if isinstance(person, Unreadable):
             return self.cannot_tell(person)
-        rules, by = review(policy, request, self.requester).rules, request.origin.user_id
 
         def may(person: Person) -> bool:
-            able = self.own or any(may_approve(rule, person, by) for rule in rules)
+            able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
             return able or (operators and is_operator(policy, person))
 
         if may(person):
             return None
         groups = approver_groups(rules) | (policy.operators.groups if operators else set())
-        if no := self.unread(person, groups):
-            return no
-        as_member = may(replace(person, standing=Standing.MEMBER))
-        return self.refuse(NothingDone.NOT_A_MEMBER if as_member else otherwise)
+        if group := min(groups & set(person.unreadable), default=None):
+            return self.cannot_tell(person.unreadable[group], group)
+        if may(replace(person, standing=Standing.MEMBER)):
+            why = NothingDone.NOT_A_MEMBER
+        return Refuse(refused(self.words, why, request, rules))
 
     def refuse(self, why: NothingDone) -> "Reply":
         """Return the reply that says why the click did nothing."""
@@ -87,7 +90,7 @@ def late(words: Words, click: Click, entry: Entry) -> Reply:
     if waits and click.user_id == request.origin.user_id:
         message: Message = sent_to_approvers(words, request)
     elif waits:
-        message = refused(words, NothingDone.CONFIRMED_MEANWHILE, request)
+        message = waiting(words, request)  # they cancelled it just when its requester confirmed it
     elif isinstance(entry.outcome, Expired) and entry.retried_by:
         message = refused(words, NothingDone.RETRIED_ALREADY)
     else:

@@ -179,7 +179,6 @@ def without_request(words: Words) -> dict[str, Message]:
         "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER, ONE, (RULE,)),
         "own request": say.refused(words, say.NothingDone.OWN_REQUEST),
         "retried already": say.refused(words, say.NothingDone.RETRIED_ALREADY),
-        "confirmed meanwhile": say.refused(words, say.NothingDone.CONFIRMED_MEANWHILE, ONE),
         "no member": say.refused(words, say.NothingDone.NOT_A_MEMBER),
         **{
             f"cannot tell {whose}": say.cannot_tell(words, "U1REQUESTER", why, of)

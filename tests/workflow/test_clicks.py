@@ -23,7 +23,7 @@ from bot.domain.request import Act, Click, Origin, Request, State
 from bot.guidance import Trouble
 from bot.ledger import Entry
 from bot.messages import clicks as say
-from bot.messages.approvals import sent_to_approvers
+from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.clicks import too_late
 from bot.policy.kinds import (
     Approvers,
@@ -179,13 +179,12 @@ def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
 
 
 @pytest.mark.parametrize(("user", "cancels"), [("U9", True), ("U1", False)])
-def test_whoever_cancels_what_its_requester_just_confirmed_is_told_that_it_still_waits(
+def test_whoever_cancels_what_its_requester_just_confirmed_sees_that_it_waits_and_can_cancel_it(
     user: str, *, cancels: bool
 ) -> None:
     clicked = context(WAITING, user=user)
     said = late(ENGLISH, clicked.click, clicked.entry).message
-    not_cancelled = say.refused(ENGLISH, say.NothingDone.CONFIRMED_MEANWHILE, ONE)
-    assert said == (not_cancelled if cancels else sent_to_approvers(ENGLISH, ONE))
+    assert said == (waiting(ENGLISH, ONE) if cancels else sent_to_approvers(ENGLISH, ONE))
 
 
 @pytest.mark.parametrize("retried_by", [None, "U2"])
@@ -425,7 +424,8 @@ def test_a_request_with_a_place_continues_in_it() -> None:
         (context(ENDED, outcome=FAILED), (Resubmit, "2.2", "U1", False)),
         (context(ENDED, SECOND, FOUR, outcome=FAILED), (Resubmit, "2.2", "U2", False)),
         (context(ENDED, SECOND, outcome=FAILED), (Reply, False)),
-        (context(ENDED, NOT_TOLD, outcome=FAILED), (Reply, False)),
+        (context(ENDED, NOT_TOLD, outcome=FAILED), (Resubmit, "2.2", "U1", False)),
+        (context(ENDED, NOT_TOLD, FOUR, outcome=FAILED, user="U2"), (Reply, False)),
         (context(ENDED, outcome=Shared()), (Reply, False)),
         (context(WAITING), (Reply, False)),
     ],
