@@ -141,7 +141,7 @@ def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
         source.states,
         __version__,
     )
-    homes = Homes(resources.slack.api, home.page, home.concerns, runtime.clock, runtime.sleep)
+    homes = Homes(resources.slack.api, home.page, runtime.clock, runtime.sleep)
     in_force.subscribe(lambda _: homes.all_changed())
     return homes
 

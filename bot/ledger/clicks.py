@@ -34,8 +34,7 @@ _READ = select(requests, READ_AT)
 _FIND = _READ.where(compared(_r.id))
 _ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
 _STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
-_OLDEST = _READ.where(OPEN, OF_TEAM).order_by(_r.created).limit(_MOST_WAITING)
-_FIND_WAITING, _FIND_STOPPABLE = _OLDEST.where(_ASKED), _OLDEST.where(_STOPPABLE)
+_FIND_STOPPABLE = _READ.where(OPEN, OF_TEAM, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
 
 _OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)
 _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
@@ -111,11 +110,6 @@ class ClickMoves(Operations):
         if not (request_id.isascii() and request_id.isprintable()):
             return None
         return next(iter(read_entries(on, _FIND, the_id=request_id)), None)
-
-    @in_transaction
-    def waiting(self, on: Connection, team_id: str) -> list[Entry]:
-        """Return what waits for an approval in a workspace, oldest first."""
-        return read_entries(on, _FIND_WAITING, the_team=team_id)
 
     @in_transaction
     def stoppable(self, on: Connection, team_id: str) -> list[Entry]:

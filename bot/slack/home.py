@@ -13,7 +13,6 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.domain.request import Request
 from bot.messages.home import view
-from bot.policy.kinds import Person, Unreadable
 from bot.runtime.tasks import Tasks, log_request
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
 from bot.slack.payloads import Body
@@ -31,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Viewer:
-    """A person who opened their page lately; `stale` once it has to be published again."""
+    """A person who opened their page lately; `stale` once it has to be published again, `decides` as in Page."""
 
     team_id: str
     user_id: str
     opened: float = field(init=False)
-    taken_for: Person | Unreadable | None = None
+    decides: bool = True  # until the first page says so
     stale: bool = field(init=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -44,14 +43,13 @@ class _Viewer:
 class Homes:
     """Publishes pages: refreshes at most every `pause` seconds, and one page every `gap` seconds.
 
-    `page` returns the current page of (team, user), `concerns` tells whether a request of somebody else may be on it.
+    `page` returns the current page of (team, user).
     """
 
     def __init__(  # noqa: PLR0913  # times in seconds; a test need not wait for them
         self,
         api: SlackApi,
         page: Callable[[str, str], Awaitable[Page]],
-        concerns: Callable[[Request, Person | Unreadable], bool],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         *,
@@ -60,7 +58,6 @@ class Homes:
     ) -> None:
         self._api = api
         self._page = page
-        self._concerns = concerns
         self._clock = clock
         self._sleep = sleep
         self._pause = pause
@@ -74,29 +71,19 @@ class Homes:
         app.event("app_home_opened")(self._opened)
 
     def changed(self, request: Request) -> None:
-        """Refresh the pages with this request soon, together with later changes; never raises."""
-        origin = request.origin
-
-        def shows(viewer: _Viewer) -> bool:
-            own = (viewer.team_id, viewer.user_id) == (origin.team_id, origin.user_id)
-            taken_for = viewer.taken_for
-            return own or taken_for is None or self._concerns(request, taken_for)
-
-        try:
-            self._show_anew(shows)
-        except Exception:  # noqa: BLE001  # the request goes on
-            _log.exception("unforeseen error", extra={"request": request.id})
+        """Refresh the pages that may show this request soon, together with later changes."""
+        whose = request.origin.team_id, request.origin.user_id
+        self._show_anew(lambda each: each.decides or (each.team_id, each.user_id) == whose)
 
     def all_changed(self) -> None:
         """Refresh every page soon, together with later changes."""
         self._show_anew(lambda _: True)
 
     def _show_anew(self, wanted: Callable[[_Viewer], bool]) -> None:
-        stale = False
-        for viewer in self._lately():
-            if viewer.stale or wanted(viewer):  # a stale page need not be checked again
-                viewer.stale = stale = True
-        if stale and not self._refreshing:
+        changed = [viewer for viewer in self._lately() if wanted(viewer)]
+        for viewer in changed:
+            viewer.stale = True
+        if changed and not self._refreshing:
             self._refreshing = True
             with log_request(""):  # the pages are of many requests
                 self._tasks.start(self._refresh())
@@ -151,7 +138,7 @@ class Homes:
             viewer.stale = False
             try:
                 page = await self._page(viewer.team_id, viewer.user_id)
-                viewer.taken_for = page.viewer
+                viewer.decides = page.decides
                 await self._publish(viewer.user_id, page)
             except Exception:  # noqa: BLE001  # the other pages are not affected
                 _log.exception("unforeseen error")

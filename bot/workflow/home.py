@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
-from bot.domain.request import BEGUN, Request
+from bot.domain.request import BEGUN, State
 from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
-from bot.policy.kinds import Effect, Person, Policy, Unreadable
+from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.ports import LinkTo, People, PolicyInForce
 from bot.workflow.ruling import review
 from bot.workflow.slash_command import line_of
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A person's page, and who they were when it was made."""
+    """A person's page; one for somebody who `decides`, an approver or an operator, may show anybody's request."""
 
     message: Message
-    viewer: Person | Unreadable
+    decides: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +50,25 @@ class Home:
         person = await self.people.person(team_id, user_id, policy.groups)
         words = self.languages.to(person)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
-        records = await self._records((team_id, user_id), policy, person)
-        return Page(home(words, person, mine, records, self.version), person)
-
-    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
-        """Tell whether a request may be on the page of this viewer, who did not ask for it."""
-        policy = self.in_force.policy
-        if isinstance(viewer, Unreadable) or request.origin.team_id != viewer.team_id:
-            return False
-        # By which rule it is decided now depends on who asked, and they are not read for that.
-        rule = next((rule for rule in policy.rules if rule.name == request.rule), None)
-        waits = rule is None or rule.effect is Effect.APPROVE
-        return (waits and _approves(policy, viewer)) or is_operator(policy, viewer)
+        decider = _decider(policy, person)
+        records = await self._records((team_id, user_id), policy, decider)
+        return Page(home(words, person, mine, records, self.version), decider is not None)
 
     async def _records(
-        self, who: tuple[str, str], policy: Policy, person: Person | Unreadable
+        self, who: tuple[str, str], policy: Policy, decider: Person | None
     ) -> Records | None:
-        """Return the page's records; None if the ledger is down or too slow."""
+        """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
         try:
             async with asyncio.timeout(_LEDGER_SECONDS):
                 past = await self.ledger.history(who, None, LISTED + 1)
-                waiting, stoppable = await self._of_others(policy, person)
+                others = await self.ledger.clicks.stoppable(who[0]) if decider else ()
         except (TimeoutError, LedgerDownError) as error:
             _log.warning(
                 "an App Home without records: the ledger does not tell them",
                 extra={"reason": str(error)},
             )
             return None
-        if not isinstance(person, Unreadable):
-            waiting, stoppable = await self._for(policy, person, waiting, stoppable)
+        waiting, stoppable = await self._for(policy, decider, others) if decider else ((), ())
         lines, stop = (
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )
@@ -88,32 +78,18 @@ class Home:
         ]
         return Records(lines, decide, self.token_states(), stop)
 
-    async def _of_others(
-        self, policy: Policy, person: Person | Unreadable
-    ) -> tuple[Sequence[Entry], Sequence[Entry]]:
-        """Return all requests that wait for a decision, and all that can be cancelled, if this person does either."""
-        if isinstance(person, Unreadable):
-            return (), ()
-        operator, approves = is_operator(policy, person), _approves(policy, person)
-        clicks, team = self.ledger.clicks, person.team_id
-        return (
-            await clicks.waiting(team) if approves else (),
-            await clicks.stoppable(team) if operator or approves else (),
-        )
-
     async def _for(
-        self, policy: Policy, person: Person, waiting: Sequence[Entry], stoppable: Sequence[Entry]
+        self, policy: Policy, person: Person, others: Sequence[Entry]
     ) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """Return the requests that wait for this person's decision, and those that they may cancel.
 
         An operator may cancel everything, an approver the running batches that they approve.
         """
-        if is_operator(policy, person):
-            return await self._decided_by(policy, person, waiting), stoppable
-        begun = [entry for entry in stoppable if entry.state in BEGUN]
-        decided = await self._decided_by(policy, person, [*waiting, *begun])
-        may_cancel = [entry for entry in decided if entry.state in BEGUN]
-        return [entry for entry in decided if entry.state not in BEGUN], may_cancel
+        asked = [entry for entry in others if entry.state is not State.CONFIRMING]
+        decided = await self._decided_by(policy, person, asked) if _approves(policy, person) else ()
+        waiting = [entry for entry in decided if entry.state is State.WAITING]
+        begun = [entry for entry in decided if entry.state in BEGUN]
+        return waiting, others if is_operator(policy, person) else begun
 
     async def _decided_by(
         self, policy: Policy, person: Person, entries: Sequence[Entry]
@@ -132,6 +108,13 @@ class Home:
             if any(may_approve(rule, person, by) for rule in reviewed.rules):
                 decided.append(entry)
         return decided
+
+
+def _decider(policy: Policy, person: Person | Unreadable) -> Person | None:
+    """Return the person if they are an operator or an approver, else None."""
+    if isinstance(person, Unreadable):
+        return None
+    return person if is_operator(policy, person) or _approves(policy, person) else None
 
 
 def _approves(policy: Policy, person: Person) -> bool:

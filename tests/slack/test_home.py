@@ -9,12 +9,10 @@ from dataclasses import replace
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.request import Request
 from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
-from bot.policy.kinds import Person, Unreadable
 from bot.runtime.tasks import current_request_id, log_request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
@@ -31,17 +29,17 @@ PAUSE = 0.05
 
 
 class NumberedPages:
-    """Pages with numbers; every change concerns the approver."""
+    """Pages with numbers; only the approver decides about others' requests."""
 
     def __init__(self) -> None:
-        self.made = self.judged = 0
+        self.made = 0
         self.slow = 0.0
         self.logged_under: set[str | None] = set()
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.broken = False
 
-    async def page(self, team_id: str, user_id: str) -> Page:
+    async def page(self, _team_id: str, user_id: str) -> Page:
         """Return the next page."""
         self.made += 1
         self.logged_under.add(current_request_id())
@@ -50,14 +48,7 @@ class NumberedPages:
         await self.go_on.wait()
         if self.broken:
             raise ValueError(user_id)
-        return Page(said, Person(team_id, user_id))
-
-    def concerns(self, request: Request, viewer: Person | Unreadable) -> bool:
-        """Return whether the viewer is the approver."""
-        self.judged += 1
-        if self.broken:
-            raise ValueError(request.id)
-        return isinstance(viewer, Person) and APPROVER == viewer.user_id != request.origin.user_id
+        return Page(said, decides=user_id == APPROVER)
 
 
 @pytest.fixture
@@ -70,7 +61,7 @@ async def homes(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: NumberedPages, clock: Clock
 ) -> AsyncIterator[Homes]:
     """The published pages of a workspace, with pauses short enough for a test."""
-    homes = Homes(api, pages.page, pages.concerns, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
+    homes = Homes(api, pages.page, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
     async with listening(slack, client, homes):
         yield homes
     await homes.close()
@@ -144,17 +135,7 @@ async def test_the_ack_does_not_wait_for_the_page(slack: LocalSlack, pages: Numb
     await soon(lambda: text(slack))
 
 
-async def test_a_change_that_cannot_be_judged_is_logged_and_breaks_no_request(
-    slack: LocalSlack, pages: NumberedPages, homes: Homes, caplog: pytest.LogCaptureFixture
-) -> None:
-    await opened(slack, "U0SECOND")
-    pages.broken = True
-    homes.changed(request_of(slack))
-    await quiet()
-    assert (pages.judged, published(slack), said(caplog)) == (1, 1, ["unforeseen error"])
-
-
-async def test_a_change_is_published_to_the_requester_and_to_those_whom_it_concerns(
+async def test_a_change_is_published_to_the_requester_and_to_those_who_decide(
     slack: LocalSlack, homes: Homes
 ) -> None:
     for user in (REQUESTER, APPROVER, "U0SECOND"):
@@ -185,7 +166,7 @@ async def test_many_changes_are_published_as_one_page_after_a_pause(
     async def sleep(_seconds: float) -> None:
         await pause.wait()
 
-    homes = Homes(api, pages.page, pages.concerns, Clock(), sleep)
+    homes = Homes(api, pages.page, Clock(), sleep)
     async with listening(slack, client, homes):
         await opened(slack)
         for _ in range(50):
@@ -197,16 +178,6 @@ async def test_many_changes_are_published_as_one_page_after_a_pause(
         assert published(slack) == 2
         assert "page 2 of" in text(slack)
     await homes.close()
-
-
-async def test_further_changes_are_not_examined_while_a_page_is_due(
-    slack: LocalSlack, homes: Homes, pages: NumberedPages
-) -> None:
-    await opened(slack, APPROVER)
-    for _ in range(20):
-        homes.changed(request_of(slack))
-    assert pages.judged == 1
-    await slack.until(lambda slack: "page 2" in text(slack, APPROVER))
 
 
 async def test_a_change_while_a_page_is_being_made_is_published_after_it(
@@ -238,7 +209,7 @@ async def test_changes_in_quick_succession_wait_for_one_pause(
     slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages
 ) -> None:
     sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages.page, pages.concerns, Clock(), sleep)
+    homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
     async with listening(slack, client, homes):
         await opened(slack)
         for _ in range(20):
@@ -248,9 +219,7 @@ async def test_changes_in_quick_succession_wait_for_one_pause(
     assert sleep.naps == [2.0, 0.6]
 
 
-async def test_a_change_that_concerns_all_refreshes_every_page(
-    slack: LocalSlack, homes: Homes
-) -> None:
+async def test_a_change_of_everything_refreshes_every_page(slack: LocalSlack, homes: Homes) -> None:
     people = REQUESTER, APPROVER, "U0SECOND"
     for person in people:
         await opened(slack, person)
@@ -314,7 +283,7 @@ async def test_an_error_of_slack_delays_a_page(
     fault: RateLimited | Status | Drop,
 ) -> None:
     sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages.page, pages.concerns, Clock(), sleep)
+    homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
     async with listening(slack, client, homes):
         slack.fail(PUBLISH, fault)
         await slack.open_home(REQUESTER)
@@ -344,7 +313,7 @@ async def test_a_page_that_always_fails_is_abandoned(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages.page, pages.concerns, Clock(), sleep)
+    homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
     async with listening(slack, client, homes):
         slack.fail(PUBLISH, *[Status(503)] * 3)
         await slack.open_home(REQUESTER)
