@@ -11,7 +11,6 @@ from bot.messages.blocks import value_of
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision
 from bot.runtime.cache import Recent
-from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, without_buttons
@@ -36,7 +35,7 @@ class ClickListeners:
         handler: ClickHandler,
         private: PrivateReplies,
         start: Callable[[Coroutine[None, None, None]], None],
-        on_home_click: Callable[[str, str], None] = no_op,
+        on_home_click: Callable[[str, str], None],
     ) -> None:
         self._api = api
         self._on_home_click = on_home_click

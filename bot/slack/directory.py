@@ -35,8 +35,6 @@ _ERRORS = {
     "plan_upgrade_required": Unreadable.PAID_PLAN,
     "paid_teams_only": Unreadable.PAID_PLAN,
     "ratelimited": Unreadable.RATE_LIMITED,
-    "no_such_subteam": Unreadable.NOT_FOUND,
-    "subteam_not_found": Unreadable.NOT_FOUND,
     "user_not_found": Unreadable.NOT_FOUND,
     "user_not_visible": Unreadable.NOT_FOUND,
 }

@@ -69,9 +69,12 @@ class ClickHandler:
         clicker = await person_in_time(people, team_id, click.user_id, frozenset())
         words = self._ports.languages.to(clicker)
         try:
-            return words, _to_decide(words, click, await self._find(click))
+            entry = await self._find(click)
         except LedgerDownError as error:
             return words, _ledger_down(words, click, error)
+        if entry is None:
+            return words, Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
+        return words, entry if entry.state is State.WAITING else late(words, click, entry)
 
     async def _find(self, click: Click) -> Entry | None:
         """Return the entry of a button's request; None if unknown, or from another workspace.
@@ -168,13 +171,6 @@ class ClickHandler:
         """Return the words in the language of the user who clicked."""
         read, team_id = self._ports.people.person, click.origin.team_id
         return self._ports.languages.to(await read(team_id, click.user_id, frozenset()))
-
-
-def _to_decide(words: Words, click: Click, entry: Entry | None) -> Entry | Reply:
-    """Return the entry to decide about, or the reply if there is nothing to decide."""
-    if entry is None:
-        return Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
-    return entry if entry.state is State.WAITING else late(words, click, entry)
 
 
 def _ledger_down(words: Words, click: Click, error: LedgerDownError) -> Reply:

@@ -1,27 +1,24 @@
 """The use case of the App Home: a person's page, and which changes it shows."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
 from bot.domain.request import BEGUN, State
-from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
 from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
+from bot.workflow.deadline import in_time
 from bot.workflow.ports import LinkTo, People, PolicyInForce
 from bot.workflow.ruling import review
 from bot.workflow.slash_command import line_of
 
 _MOST_READ = 50  # people; commands look people up too, and Slack allows some hundred calls a minute
-_LEDGER_SECONDS = 5.0  # no ack depends on it, but somebody looks at the page
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +55,10 @@ class Home:
         self, who: tuple[str, str], policy: Policy, decider: Person | None
     ) -> Records | None:
         """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
-        try:
-            async with asyncio.timeout(_LEDGER_SECONDS):
-                past = await self.ledger.history(who, None, LISTED + 1)
-                others = await self.ledger.clicks.stoppable(who[0]) if decider else ()
-        except (TimeoutError, LedgerDownError) as error:
-            _log.warning(
-                "an App Home without records: the ledger does not tell them",
-                extra={"reason": str(error)},
-            )
+        missing = "the ledger does not tell the records of an App Home"
+        past = await in_time(self.ledger.history(who, None, LISTED + 1), missing)
+        others = await in_time(self.ledger.clicks.stoppable(who[0]), missing) if decider else ()
+        if past is None or others is None:
             return None
         waiting, stoppable = await self._for(policy, decider, others) if decider else ((), ())
         lines, stop = (

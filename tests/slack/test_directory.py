@@ -172,8 +172,6 @@ async def test_a_person_has_the_groups_of_which_they_are_a_member(
         pytest.param(Code("missing_scope"), Unreadable.MISSING_SCOPE, id="missing_scope"),
         pytest.param(Code("plan_upgrade_required"), Unreadable.PAID_PLAN, id="free plan"),
         pytest.param(Code("paid_teams_only"), Unreadable.PAID_PLAN, id="paid teams only"),
-        pytest.param(Code("no_such_subteam"), Unreadable.NOT_FOUND, id="no_such_subteam"),
-        pytest.param(Code("subteam_not_found"), Unreadable.NOT_FOUND, id="subteam_not_found"),
         pytest.param(RateLimited(30), Unreadable.RATE_LIMITED, id="rate limit"),
         pytest.param(Status(500), Unreadable.SLACK_DOWN, id="server error"),
         pytest.param(Drop(), Unreadable.SLACK_DOWN, id="dropped"),
