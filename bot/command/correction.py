@@ -6,7 +6,6 @@ only the requester can word.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import assert_never
 
 from bot.command.grammar import (
     BLANK_APPID,
@@ -16,10 +15,7 @@ from bot.command.grammar import (
     MOST_APPIDS,
     REASON_LIMIT,
     SLASH_COMMAND,
-    Alone,
     Options,
-    WithName,
-    WithPair,
     is_blank_reason,
 )
 from bot.command.mistake import (
@@ -49,16 +45,9 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
     meant = next((word for word in words if not is_filler(word)), "")
     if sub := subcommand(meant):
         named = Reading(words[words.index(meant) + 1 :])
-        match sub.takes:
-            case Alone():
-                following = []
-            case WithName():
-                following = named.ids[:1]
-            case WithPair():
-                following = [*(named.appids[:1] or [BLANK_APPID]), named.env or BLANK_ENV]
-            case _:
-                assert_never(sub.takes)
-        return " ".join([SLASH_COMMAND, sub.word, *following])
+        pair = [*(named.appids[:1] or [BLANK_APPID]), named.env or BLANK_ENV]
+        following = pair if sub.takes > 1 else named.ids[: sub.takes]
+        return " ".join([SLASH_COMMAND, sub.verb, *following])
     named = Reading(words)
     if named.is_share:
         if named.unclear:

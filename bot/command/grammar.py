@@ -4,9 +4,9 @@ The parser, the corrected line, the help and the test of the manifest all use th
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from enum import StrEnum
+from typing import Literal
 
 SLASH_COMMAND = "/share-env"
 OPTIONS = ("--reason", "--dry-run", "--again")
@@ -29,98 +29,52 @@ _APPID = re.compile(r"wx[0-9a-f]{16}")
 _ENV = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
-    """Show what the requester may do."""
+class Verb(StrEnum):
+    """The first word of a command that asks instead of sharing."""
 
-    word: ClassVar[str] = "help"
-
-
-@dataclass(frozen=True, slots=True)
-class Whoami:
-    """Show who the requester is to the bot."""
-
-    word: ClassVar[str] = "whoami"
+    WHY = "why"
+    HISTORY = "history"
+    WHOAMI = "whoami"
+    HELP = "help"
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
-    """Show which rule decides about `env` and `appid`, and why."""
+class Query:
+    """A question, about as many ids as its subcommand takes; `history` without one lists the requester's own requests."""
 
-    word: ClassVar[str] = "why"
-
-    appid: str
-    env: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """List past requests: the requester's own, or those for one env or one appid."""
-
-    word: ClassVar[str] = "history"
-
-    about: str | None = None
-
-
-Query = Help | Whoami | Why | History
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """Nothing follows the subcommand."""
-
-    becomes: Callable[[], Query]
-
-
-@dataclass(frozen=True, slots=True)
-class WithName:
-    """One appid or one env may follow the subcommand."""
-
-    becomes: Callable[[str | None], Query]
-
-
-@dataclass(frozen=True, slots=True)
-class WithPair:
-    """An appid and an env follow the subcommand."""
-
-    becomes: Callable[[str, str], Query]
+    verb: Verb
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """A subcommand: its word, its arguments and the Query they build, and its line of help."""
+    """A subcommand: its word, whether nothing, one id at most, or an appid and an env follow, and its line of help."""
 
-    word: str
-    takes: Alone | WithName | WithPair
+    verb: Verb
+    takes: Literal[0, 1, 2]
     help: str
 
     @property
     def hint(self) -> str:
         """The word and what has to follow it, for the manifest."""
-        return f"{self.word} {SHARE_HINT}" if isinstance(self.takes, WithPair) else self.word
+        return f"{self.verb} {SHARE_HINT}" if self.takes > 1 else self.verb
 
 
 SUBCOMMANDS = (
+    Subcommand(Verb.WHY, 2, "`/share-env why <appid> <env>` says which rule decides, and why"),
     Subcommand(
-        Why.word,
-        WithPair(Why),
-        "`/share-env why <appid> <env>` says which rule decides, and why",
-    ),
-    Subcommand(
-        History.word,
-        WithName(History),
+        Verb.HISTORY,
+        1,
         "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one",
     ),
     Subcommand(
-        Whoami.word,
-        Alone(Whoami),
-        "`/share-env whoami` shows your groups and the rules that apply to you",
+        Verb.WHOAMI, 0, "`/share-env whoami` shows your groups and the rules that apply to you"
     ),
-    Subcommand(Help.word, Alone(Help), "`/share-env help` shows this"),
+    Subcommand(Verb.HELP, 0, "`/share-env help` shows this"),
 )
 """In the order of the help text."""
 
-FIRST_WORDS = tuple(row.word for row in SUBCOMMANDS)
+FIRST_WORDS = tuple(row.verb.value for row in SUBCOMMANDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,19 @@ Pure. A likely correction is only offered as a line to copy; it is never execute
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import assert_never
 
 from bot.command.correction import corrected_line, wrong_name, wrong_pair, wrong_share
 from bot.command.grammar import (
     BLANK_REASON,
     FIRST_WORDS,
     MOST_APPIDS,
-    Alone,
     Command,
-    Help,
-    History,
     OpenForm,
     Options,
     Query,
     Share,
     Subcommand,
-    Why,
-    WithName,
-    WithPair,
+    Verb,
     is_appid,
     is_env,
 )
@@ -95,7 +89,7 @@ def _objection(
     `loose` are the words of a text with an open quotation mark. Words that begin with a subcommand are never a mistake.
     """
     first = _first(said)
-    if (sub := subcommand(first)) and sub.word in {first.lower(), Why.word}:
+    if (sub := subcommand(first)) and sub.verb in {first.lower(), Verb.WHY}:
         return None
     outside = takewhile(lambda word: word[0] != "-" or nearest_option(word) != "--reason", loose)
     reason = split.options.reason or ""
@@ -103,7 +97,7 @@ def _objection(
     if opposite := first_with(Sense.REVERSE, [*said, *split_chinese(outside), *options]):
         return OnlyShares(opposite)
     look = first_with(Sense.LOOK, said)
-    return UnknownWord(look, History.word) if look and look != first else None
+    return UnknownWord(look, Verb.HISTORY) if look and look != first else None
 
 
 def _read(
@@ -113,7 +107,7 @@ def _read(
     if not closed:
         return UnclosedQuote()
     if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
-        return Help()
+        return Query(Verb.HELP)
     if split.mistake:
         return split.mistake
     if not words:
@@ -143,18 +137,16 @@ def _first(said: Sequence[str]) -> str:
 def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
     """Return the query of `sub` about what the words after it name, or the mistake in them."""
     match sub.takes:
-        case Alone(becomes):
-            return ExtraWords(tuple(named.words)) if named.words else becomes()
-        case WithName(becomes):
-            about = named.ids[:1]
-            return becomes(next(iter(about), None)) if named.words == about else wrong_name(named)
-        case WithPair(becomes):
+        case 0:
+            return ExtraWords(tuple(named.words)) if named.words else Query(sub.verb)
+        case 1:
+            whole = named.words == named.ids[:1]
+            return Query(sub.verb, tuple(named.ids)) if whole else wrong_name(named)
+        case 2:
             if len(named.appids) > 1:
                 return ExtraWords(tuple(named.appids[1:]))
             whole = named.is_share and named.words == named.ids
-            return becomes(*named.ids) if whole else wrong_pair(named)
-        case _:
-            assert_never(sub.takes)
+            return Query(sub.verb, tuple(named.ids)) if whole else wrong_pair(named)
 
 
 def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | None:

@@ -5,17 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
-from bot.command.grammar import (
-    OPTIONS,
-    SUBCOMMANDS,
-    Help,
-    History,
-    Subcommand,
-    Whoami,
-    Why,
-    is_appid,
-    is_env,
-)
+from bot.command.grammar import OPTIONS, SUBCOMMANDS, Subcommand, Verb, is_appid, is_env
 from bot.command.tokenizer import plain_dashes
 
 
@@ -67,9 +57,9 @@ JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*-", "--", "和", "�
 """What may stand between two receivers."""
 
 _STAND_FOR = {
-    Help.word: re.compile("帮助|怎么|如何|how$", re.IGNORECASE),
-    Whoami.word: re.compile("我是谁"),
-    Why.word: re.compile("为什么|为何"),
+    Verb.HELP: re.compile("帮助|怎么|如何|how$", re.IGNORECASE),
+    Verb.WHOAMI: re.compile("我是谁"),
+    Verb.WHY: re.compile("为什么|为何"),
 }
 # What other programs call a dry run.
 _DRY_RUNS = {"n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"}
@@ -104,8 +94,8 @@ def sense(word: str) -> Sense | None:
         said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
         strongest = (Sense.REVERSE, Sense.LOOK, Sense.DRY_RUN, None)
         return next((each for each in strongest if each in said), Sense.FILLER)
-    parts = {SENSES.get(part) for part in plain.split("-")}
-    return Sense.REVERSE if Sense.REVERSE in parts and None not in parts else None
+    joined = {SENSES.get(part) for part in plain.split("-")}
+    return Sense.REVERSE if Sense.REVERSE in joined and None not in joined else None
 
 
 def is_filler(word: str) -> bool:
@@ -128,13 +118,13 @@ def subcommand(word: str) -> Subcommand | None:
     """Return the subcommand that `word` is, or stands for."""
     means = next((first for first, said in _STAND_FOR.items() if said.match(word)), word.lower())
     if sense(means) is Sense.LOOK:
-        means = History.word
-    return next((row for row in SUBCOMMANDS if row.word == means), None)
+        means = Verb.HISTORY
+    return next((row for row in SUBCOMMANDS if row.verb == means), None)
 
 
 def split_chinese(words: Iterable[str]) -> list[str]:
     """Return `words` with Chinese separated from other text that is attached without a space."""
-    return [run for word in words for run in _HAN_RUN.split(word) or [word] if run or not word]
+    return [run for word in words for run in _HAN_RUN.split(word) if run or not word]
 
 
 def parts(word: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from bot.command.grammar import Help, History, OpenForm, Share, Whoami, Why
+from bot.command.grammar import OpenForm, Share, Verb
 from bot.command.mistake import Misread
 from bot.command.parse import parse
 from bot.domain.request import Origin, State
@@ -50,16 +50,17 @@ class SlashCommands:
             return misread(words, command)
         if isinstance(command, Share):
             return await self._intake.submit(policy, origin, command, person, until, words=words)
-        asked = {"detail": command.word}
+        asked = {"detail": command.verb.value}
         await self._intake.note("asked", origin, asked, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
-        match command:
-            case Help():
+        match command.verb:
+            case Verb.HELP:
                 return help_(words, person, mine)
-            case Whoami():
+            case Verb.WHOAMI:
                 links = self._ports.token_states() if mine else ()
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
-            case Why(appid, env):
+            case Verb.WHY:
+                appid, env = command.about
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
                 message = why(words, decision, ask, policy, explain(policy, ask))
                 owner = owner_of(policy, env)
@@ -68,11 +69,12 @@ class SlashCommands:
                 if owner is None:
                     return message + no_owner(words, ask)
                 return message + await self._intake.beforehand(words, owner, env, until)
-            case History(about):
+            case Verb.HISTORY:
+                about = next(iter(command.about), None)
                 may_see = partial(_may_see, policy, person, origin)
                 return await self._history(words, origin, about, may_see, until)
             case _:
-                assert_never(command)
+                assert_never(command.verb)
 
     async def _history(
         self,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.command.grammar import Command, Help, Share, Whoami, Why
+from bot.command.grammar import Command, Query, Share, Verb
 from bot.command.mistake import Misread, NotUnderstood, OnlyShares, UnknownWord
 from bot.command.parse import parse
 from bot.command.vocabulary import SENSES, Sense, sense
@@ -441,10 +441,10 @@ def test_a_sentence_that_names_the_owner_gets_no_corrected_line_that_shares(
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("帮助", Help()),
-        ("怎么用", Help()),
-        ("我是谁", Whoami()),
-        (f"为什么不能共享 {A} prod-1", Why(A, "prod-1")),
+        ("帮助", Query(Verb.HELP)),
+        ("怎么用", Query(Verb.HELP)),
+        ("我是谁", Query(Verb.WHOAMI)),
+        (f"为什么不能共享 {A} prod-1", Query(Verb.WHY, (A, "prod-1"))),
     ],
 )
 def test_a_chinese_subcommand_is_understood(typed: str, meant: Command) -> None:

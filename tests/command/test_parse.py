@@ -14,12 +14,10 @@ from bot.command.grammar import (
     OPTIONS,
     REASON_LIMIT,
     Command,
-    Help,
-    History,
     OpenForm,
+    Query,
     Share,
-    Whoami,
-    Why,
+    Verb,
     is_appid,
     is_env,
 )
@@ -114,32 +112,32 @@ def sent_by_slack(line: str | None) -> str:
         ("", OpenForm()),
         (" \u3000\n", OpenForm()),
         ("…", OpenForm()),
-        ("help", Help()),
-        ("HELP", Help()),
-        ("`help`", Help()),
-        ('"help"', Help()),
-        ("ｈｅｌｐ。", Help()),
-        ("-h", Help()),
-        ("--help", Help()),
-        ("—HELP", Help()),
-        ("？", Help()),
-        ("whoami", Whoami()),
-        ("WhoAmI", Whoami()),
-        (f"why {A} prod-1", Why(A, "prod-1")),
-        (f"Why, {A}, prod-1.", Why(A, "prod-1")),
-        ("history", History()),
-        ("History.", History()),
-        ("history prod-1", History("prod-1")),
-        (f"history, {A}", History(A)),
-        (f"ｈｉｓｔｏｒｙ　`{A}`", History(A)),
-        ("history “prod-1”", History("prod-1")),
-        ("history help", History("help")),
-        ("history history", History("history")),
-        ("list", History()),
-        ("Status", History()),
-        ("列表", History()),
-        ("list prod-1", History("prod-1")),
-        (f"status {A}", History(A)),
+        ("help", Query(Verb.HELP)),
+        ("HELP", Query(Verb.HELP)),
+        ("`help`", Query(Verb.HELP)),
+        ('"help"', Query(Verb.HELP)),
+        ("ｈｅｌｐ。", Query(Verb.HELP)),
+        ("-h", Query(Verb.HELP)),
+        ("--help", Query(Verb.HELP)),
+        ("—HELP", Query(Verb.HELP)),
+        ("？", Query(Verb.HELP)),
+        ("whoami", Query(Verb.WHOAMI)),
+        ("WhoAmI", Query(Verb.WHOAMI)),
+        (f"why {A} prod-1", Query(Verb.WHY, (A, "prod-1"))),
+        (f"Why, {A}, prod-1.", Query(Verb.WHY, (A, "prod-1"))),
+        ("history", Query(Verb.HISTORY)),
+        ("History.", Query(Verb.HISTORY)),
+        ("history prod-1", Query(Verb.HISTORY, ("prod-1",))),
+        (f"history, {A}", Query(Verb.HISTORY, (A,))),
+        (f"ｈｉｓｔｏｒｙ　`{A}`", Query(Verb.HISTORY, (A,))),
+        ("history “prod-1”", Query(Verb.HISTORY, ("prod-1",))),
+        ("history help", Query(Verb.HISTORY, ("help",))),
+        ("history history", Query(Verb.HISTORY, ("history",))),
+        ("list", Query(Verb.HISTORY)),
+        ("Status", Query(Verb.HISTORY)),
+        ("列表", Query(Verb.HISTORY)),
+        ("list prod-1", Query(Verb.HISTORY, ("prod-1",))),
+        (f"status {A}", Query(Verb.HISTORY, (A,))),
         (f"{A} prod-1", Share((A,), "prod-1")),
         (f"  {A}\n\nprod-1  ", Share((A,), "prod-1")),
         (f"{A},prod-1", Share((A,), "prod-1")),
@@ -731,15 +729,19 @@ def check_form(read: Command | Misread) -> None:
             assert all(re.fullmatch("wx[0-9a-f]{16}", appid) for appid in appids)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
             assert reason is None or 0 < len(reason) <= REASON_LIMIT
-        case Why(appid, env):
+        case Query(Verb.WHY, about):
+            appid, env = about
             assert re.fullmatch("wx[0-9a-f]{16}", appid)
             assert re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", env)
-        case History(about):
-            assert about is None or is_appid(about) or is_env(about)
+        case Query(Verb.HISTORY, about):
+            assert len(about) < 2
+            assert all(is_appid(each) or is_env(each) for each in about)
         case Misread(mistake):
             assert isinstance(mistake, Mistake)
             assert not isinstance(mistake, ExtraWords | WhichEnv) or mistake.words
-        case OpenForm() | Help() | Whoami():
+        case Query(_, about):
+            assert not about
+        case OpenForm():
             pass
         case _:
             assert_never(read)
@@ -814,16 +816,16 @@ def test_a_subcommand_is_never_corrected_into_a_share(first: str, text: str) -> 
 
 @given(APPIDS | ENVS.filter(lambda env: env.lower() != "history" and not re.match("(?i)wx", env)))
 def test_a_history_takes_any_appid_or_env(word: str) -> None:
-    assert parse(f"history {word}") == History(word)
+    assert parse(f"history {word}") == Query(Verb.HISTORY, (word,))
 
 
 @given(st.lists(PIECES, max_size=4))
 def test_a_history_is_only_corrected_into_a_history(words: list[str]) -> None:
     wrong = parse(" ".join(["history", *words]))
     if isinstance(wrong, Misread):
-        assert isinstance(parse(sent_by_slack(wrong.instead)), History)
-    else:
-        assert isinstance(wrong, History)
+        wrong = parse(sent_by_slack(wrong.instead))
+    assert isinstance(wrong, Query)
+    assert wrong.verb is Verb.HISTORY
 
 
 @given(SHARES)
