@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.domain.link import Link
 from bot.guidance import for_code
-from bot.playground.faults import Code, Slow, Status
+from bot.playground.faults import Slow, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.push import Authorized, Ticket, Unauthorized
 from bot.wechat.tokens import NoToken
@@ -181,18 +181,6 @@ async def test_an_owner_that_authorises_again_is_served_whatever_older_push_is_r
     await replica.handler.handle(first)
     assert replicas.row(OTHER) == before
     assert await replica.chain.token(OTHER) == token
-
-
-async def test_if_the_code_is_invalid_the_refresh_token_comes_from_the_list(
-    replica: Replica, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
-) -> None:
-    wechat.fail("api_query_auth", Code(61010))
-    await granted(replica, wechat, OTHER, 10.0)
-    (line,) = [each for each in caplog.records if "not used" in each.getMessage()]
-    assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, "61009")
-    assert len(replica.woken) == 1
-    assert OTHER in await replica.token(OTHER)
-    assert endpoints(wechat)[-2:] == ["get_authorizer_info", "authorizer_token"]
 
 
 async def test_an_expired_platform_token_is_renewed_for_an_exchange(
