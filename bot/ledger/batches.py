@@ -37,16 +37,24 @@ _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _QUEUED).values(_OVER).returning(_r.id)
 _END_NOT_BEGUN = _END_LEFT.where(~_r.begun)
 
-# The batch that is next. When one ends, all others of its person queue from then on, so the first of all is the first
-# of its person too.
+# The batch that is next: the first of some person. When one ends, all others of its person queue from then on, except
+# those that are being recorded just then, so that time alone would let a later one of them run first.
 _ONE = requests.alias("one").c
 _HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
-_NEXT = (
-    select(_ONE.id)
+# Concatenated, so that no index is used that covers ended requests.
+_WHO = _ONE.team.concat(" ").concat(_ONE.user)
+_NTH = func.row_number().over(partition_by=_WHO, order_by=(_ONE.created, _ONE.id))
+_WANTING = (
+    select(_ONE.id, _NTH.label("nth"), func.coalesce(_ONE.turn, _ONE.created).label("since"))
     .where(OPEN, _ONE.state.in_([state.value for state in BEGUN]))
     .where(_ONE.appids.is_not(None), ~_ONE.paused)
     .where(or_(_HELD, _ONE.id == bindparam("the_id")))
-    .order_by(func.coalesce(_ONE.turn, _ONE.created), _ONE.created, _ONE.id)
+    .subquery("wanting")
+    .c
+)
+_NEXT = (
+    select(_WANTING.id)
+    .order_by(_WANTING.nth, _WANTING.since, _WANTING.id)
     .limit(1)
     .scalar_subquery()
 )

@@ -582,6 +582,15 @@ async def test_a_persons_second_batch_runs_after_everybodys_first(ledger: Ledger
     assert await order(found) == [0, 3, 4, 1, 5, 2]
 
 
+async def test_a_persons_batches_run_in_order_even_if_a_later_one_queues_since_before(
+    database: Database, ledger: Ledger
+) -> None:
+    first, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
+    # When another ended, the second was not committed yet; or PostgreSQL's clock went on between the rows.
+    database.execute("UPDATE requests SET turn = created + 9 WHERE id = :id", id=first.request.id)
+    assert await order([(ledger, first), (ledger, second)]) == [0, 1]
+
+
 async def test_the_running_batch_counts_for_its_person(ledger: Ledger) -> None:
     runs, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
     assert await ledger.lane.take(runs)
