@@ -123,6 +123,7 @@ async def test_a_server_error_is_doubtful_whatever_its_body(
 ) -> None:
     result = await asked(http, sleep, handler, ask)
     assert isinstance(result, Doubtful)
+    assert sleep.naps == []
 
 
 async def test_a_reason_has_no_characters_that_the_ledger_cannot_store(
@@ -130,7 +131,6 @@ async def test_a_reason_has_no_characters_that_the_ledger_cannot_store(
 ) -> None:
     broken = always(503, rb'{"ok": false, "error": "a\ud800\u0000b"}')
     assert await asked(http, sleep, broken, reads) == Doubtful("ab")
-    assert sleep.naps == []
 
 
 @pytest.mark.parametrize("ask", [reads, writes])
