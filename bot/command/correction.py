@@ -100,8 +100,9 @@ def wrong_pair(named: Reading) -> Mistake:
     if wrong := named.damaged:
         return wrong
     if not named.appids:
-        others = named.others
-        return MissingAppid() if others in ([], named.envs[:1]) else NotAnAppid(others[0])
+        # A word that is offered as the env is not called a wrong appid.
+        missing = named.others[:1] == named.envs
+        return MissingAppid() if missing else NotAnAppid(named.others[0])
     if len(named.envs) > 1:
         return WhichEnv(tuple(named.envs))
     if not named.env:

@@ -39,7 +39,7 @@ class MissingEnv:
 
 @dataclass(frozen=True, slots=True)
 class ExtraWords:
-    """More words than the command takes."""
+    """Words or options that the command does not take, or not twice."""
 
     words: tuple[str, ...]
 

@@ -28,9 +28,10 @@ class Reading:
 
     @cached_property
     def env(self) -> str | None:
-        """The env, if exactly one word can be it; in `prod_1 for release`, the one that was meant is damaged."""
+        """The env, if exactly one word can be it; behind an appid, in `prod_1 for release`, the one that was meant is damaged."""
         clear = len(self.envs) == 1 and is_env(self.envs[0])
-        return self.envs[0] if clear and not _LIKE_AN_ENV.match(self.unclear or "") else None
+        damaged = self.appids and _LIKE_AN_ENV.match(self.unclear or "")
+        return self.envs[0] if clear and not damaged else None
 
     @property
     def ids(self) -> list[str]:
