@@ -212,9 +212,16 @@ def covers(wider: str, glob: str) -> bool:
     return fnmatchcase(glob, wider)
 
 
+def head(glob: str) -> str:
+    """Return what is before the first wildcard: every word that matches begins with it."""
+    return re.split(r"[*?[]", glob, maxsplit=1)[0]
+
+
 def can_match_appid(glob: str) -> bool:
-    """Return whether `glob` has the letters and the length to match an appid; True if in doubt."""
-    return _can_match(glob, "wx0123456789abcdef", 18, 18) if is_glob(glob) else is_appid(glob)
+    """Return whether `glob` has the beginning, the letters and the length to match an appid; True if in doubt."""
+    if not is_glob(glob):
+        return is_appid(glob)
+    return "wx".startswith(head(glob)[:2]) and _can_match(glob, "wx0123456789abcdef", 18, 18)
 
 
 def can_match_env(glob: str) -> bool:

@@ -6,7 +6,7 @@ The doctor adds the checks that need Slack, such as who is in a group.
 from collections.abc import Iterator, Sequence
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.policy.conditions import CONDITIONS, covers
+from bot.policy.conditions import CONDITIONS, any_case, covers, head, is_glob
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.kinds import Effect, Policy, Rule
@@ -76,11 +76,29 @@ def owners(policy: Policy) -> Iterator[Finding]:
 
 
 def ownerless(policy: Policy) -> list[str]:
-    """Return the envs named in full that have no owner.
+    """Return the envs named in full that have no owner, and the patterns that no owned env can match.
 
-    Patterns are not judged, since they may match envs with and without one: the answer to a request says which it is.
+    Patterns are compared up to their first wildcard. Others may match envs with and without an owner: the answer to a
+    request says which it is.
     """
-    return [env for env in named_envs(policy) if owner_of(policy, env) is None]
+    lost = [env for env in named_envs(policy) if owner_of(policy, env) is None]
+    owned = [env for owner in policy.owners for env in owner.envs]
+    if owned and policy.default_owner is None:
+        permitting = (rule for rule in policy.rules if rule.effect is not Effect.DENY)
+        lost += [
+            env
+            for rule in permitting
+            for env in filter(is_glob, rule.envs)
+            if not any(_may_overlap(rule, env, each) for each in owned)
+        ]
+    return list(dict.fromkeys(lost))
+
+
+def _may_overlap(rule: Rule, glob: str, owned: str) -> bool:
+    one, other = head(glob), head(owned)
+    if any_case(rule):
+        one, other = one.lower(), other.lower()
+    return one.startswith(other) or other.startswith(one)
 
 
 def _any(globs: Sequence[str], glob: str) -> bool:

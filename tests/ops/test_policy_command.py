@@ -144,6 +144,10 @@ SUSPICIOUS = {
         ALLOW + 'envs = ["lost-1"]\n',
         "⚠️ policy-owners: no [[owner]] has lost-1, and WECHAT_AUTHORIZER_APPID is not set here",
     ),
+    "a pattern without a known owner": (
+        ALLOW + 'envs = ["prod-*", "test-*"]\n' + f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n',
+        "⚠️ policy-owners: no [[owner]] has test-*, and WECHAT_AUTHORIZER_APPID is not set here",
+    ),
     "patterns only, and no owner": (
         ALLOW,
         "⚠️ policy-owners: no [[owner]] has any env, and WECHAT_AUTHORIZER_APPID is not set here",

@@ -196,10 +196,15 @@ def test_a_rule_that_no_earlier_one_covers_is_reached(earlier: Rule, later: Rule
         ("?" * 40, False),
         ("*g*", False),
         ("*x*x*", True),
+        ("5fe6*", False),
+        ("w5fe6*", False),
+        ("x*", False),
+        ("w?5fe6*", True),
+        ("?x5fe6*", True),
         ("**" * 400, True),
         ("*a" * 400, False),
         ("g" * 1001, False),
-        ("g*" * 501, True),
+        ("*g" * 501, True),
         ("[w]x*", True),
         ("[!w]x*", True),
         ("[]w]x*", True),
@@ -209,7 +214,7 @@ def test_a_rule_that_no_earlier_one_covers_is_reached(earlier: Rule, later: Rule
         ("", False),
     ],
 )
-def test_a_glob_of_appids_is_possible_if_its_letters_and_length_are(
+def test_a_glob_of_appids_is_possible_if_its_beginning_letters_and_length_are(
     glob: str, possible: bool
 ) -> None:
     assert can_match_appid(glob) is possible

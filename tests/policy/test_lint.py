@@ -138,10 +138,34 @@ def test_owners_without_effect_are_named(
     assert findings(owners(Policy((rule(),), owned))) == found
 
 
-def test_envs_without_globs_that_no_owner_has_are_named() -> None:
-    policy = Policy((rule(envs=("prod-1", "lost-1", "glob-*")),), (Owner(A, ("prod-*",)),))
-    assert ownerless(policy) == ["lost-1"]
+def test_envs_that_no_owner_has_are_named_once() -> None:
+    twice = (rule(envs=("prod-1", "lost-1", "lost-*")), rule("s", envs=("lost-*", "lost-1")))
+    policy = Policy(twice, (Owner(A, ("prod-*",)),))
+    assert ownerless(policy) == ["lost-1", "lost-*"]
     assert ownerless(replace(policy, default_owner=B)) == []
+
+
+@pytest.mark.parametrize(
+    ("effect", "glob", "owned", "is_lost"),
+    [
+        pytest.param(Effect.ALLOW, "prod-*", "prod-*", False, id="the same glob"),
+        pytest.param(Effect.ALLOW, "prod-*", "*", False, id="a wider one"),
+        pytest.param(Effect.ALLOW, "*", "prod-*", False, id="a narrower one"),
+        pytest.param(Effect.ALLOW, "p[a-z]*", "prod-1", False, id="one env of it"),
+        pytest.param(Effect.ALLOW, "*-eu", "prod-?", False, id="one that may overlap"),
+        pytest.param(Effect.ALLOW, "live-*", "prod-*", True, id="another"),
+        pytest.param(Effect.ALLOW, "live-?", "lives", True, id="another env"),
+        pytest.param(Effect.ALLOW, "Prod-*", "prod-*", True, id="capitals"),
+        pytest.param(Effect.APPROVE, "Prod-*", "prod-*", False, id="where capitals do not matter"),
+        pytest.param(Effect.APPROVE, "live-*", "prod-*", True, id="another, with approval"),
+        pytest.param(Effect.DENY, "live-*", "prod-*", False, id="a denial"),
+    ],
+)
+def test_a_pattern_is_named_if_no_owner_has_an_env_that_begins_like_it(
+    effect: Effect, glob: str, owned: str, is_lost: bool
+) -> None:
+    policy = Policy((Rule("r", effect, ME, envs=(glob,)),), (Owner(A, (owned,)),))
+    assert ownerless(policy) == [glob] * is_lost
 
 
 OWNERS = st.lists(

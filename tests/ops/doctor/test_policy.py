@@ -126,13 +126,13 @@ async def test_a_rule_that_somebody_can_approve_is_fine(under: Under, text: str)
 
 async def test_an_env_without_an_owner_is_named(under: Under) -> None:
     owner = f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n'
-    text = owner + rule("a") + rule("b", env="lost-1")
+    text = owner + rule("a") + rule("b", env="lost-1") + rule("c", env="glob-*")
     without_default = under(text)
     assert await level_of(without_default, "policy-owners") == "ok"
     del without_default["WECHAT_AUTHORIZER_APPID"]
     assert await judged(without_default, "policy-owners") == (
         "wrong",
-        "no mini program is known to own lost-1",
+        "no mini program is known to own lost-1, glob-*",
     )
 
 
