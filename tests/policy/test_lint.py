@@ -1,12 +1,14 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.finding import Finding
+from bot.policy.conditions import fits_any_case
 from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.kinds import ANYONE, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
@@ -16,7 +18,7 @@ from bot.policy.lint import (
     reach,
     shadowed,
 )
-from tests.policy.test_conditions import NARROW
+from tests.policy.test_conditions import ENVS, NARROW, globs_of
 from tests.policy.test_decide import GROUPS, HERE, IDS, POLICIES, RULES, THERE, users
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
@@ -166,6 +168,19 @@ def test_a_pattern_is_named_if_no_owner_has_an_env_that_begins_like_it(
 ) -> None:
     policy = Policy((Rule("r", effect, ME, envs=(glob,)),), (Owner(A, (owned,)),))
     assert ownerless(policy) == [glob] * is_lost
+
+
+@given(globs_of(ENVS), globs_of(ENVS), st.sampled_from((Effect.ALLOW, Effect.APPROVE)))
+@example(("a-1", "a-*"), ("A-2", "A-*"), Effect.APPROVE)
+def test_a_pattern_that_is_named_matches_no_env_of_an_owner(
+    of_rule: tuple[str, str], of_owner: tuple[str, str], effect: Effect
+) -> None:
+    asked = Rule("r", effect, ME, envs=(of_rule[1],))
+    policy = Policy((asked,), (Owner(A, (of_owner[1],)),))
+    fits = fnmatchcase if effect is Effect.ALLOW else fits_any_case
+    fitting = [env for env in (of_rule[0], of_owner[0]) if fits(env, of_rule[1])]
+    if ownerless(policy):
+        assert {owner_of(policy, env) for env in fitting} <= {None}
 
 
 OWNERS = st.lists(
