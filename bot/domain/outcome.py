@@ -208,9 +208,8 @@ class Readiness(Enum):
     """The state of the cloud function that gives others access to an owner's env."""
 
     READY = "ready"
-    MISSING = "missing"
-    INACTIVE = "inactive"
-    """It exists, but its deployment did not finish."""
+    LACKING = "lacking"
+    """There is none, or its deployment did not finish."""
     UNKNOWN = "unknown"
     """WeChat did not answer, or not in time."""
 

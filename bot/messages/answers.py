@@ -158,10 +158,6 @@ def _footer(say: Words, outcome: Called) -> Part:
 _IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
 _LEFT = msgid("*What is left to do*")
 _READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
-_LACKS: Final[Mapping[Readiness, str]] = {
-    Readiness.MISSING: msgid("{env} has no cloud function `cloudbase_auth`."),
-    Readiness.INACTIVE: msgid("The cloud function `cloudbase_auth` in {env} is not active."),
-}
 
 
 def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
@@ -224,8 +220,9 @@ def steps_after_batch(
 
 def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
     """Return why other mini programs cannot use an env yet, if that is known."""
-    lacks = _LACKS.get(readiness)
-    return lacks and words(lacks, env=code(env))
+    if readiness is not Readiness.LACKING:
+        return None
+    return words("{env} has no active cloud function `cloudbase_auth`.", env=code(env))
 
 
 def _deployed(words: Words, lacks: str) -> str:

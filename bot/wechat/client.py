@@ -190,5 +190,5 @@ class Envs:
             return Readiness.UNKNOWN
         if NEEDED in listed.statuses:
             active = listed.statuses[NEEDED] == _ACTIVE
-            return Readiness.READY if active else Readiness.INACTIVE
-        return Readiness.MISSING if len(listed.statuses) >= listed.total else Readiness.UNKNOWN
+            return Readiness.READY if active else Readiness.LACKING
+        return Readiness.LACKING if len(listed.statuses) >= listed.total else Readiness.UNKNOWN

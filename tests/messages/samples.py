@@ -411,7 +411,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         name = f"answer: shared, {after.readiness.value}, {told}"
         yield name, answer(words, request(), Shared(), after=after)
     yield "steps again", steps_left(words, request())
-    for readiness in (Readiness.READY, Readiness.MISSING, Readiness.INACTIVE):
+    for readiness in (Readiness.READY, Readiness.LACKING):
         yield f"beforehand: {readiness.value}", message(beforehand(words, ENV, readiness))
     for name, ended in (
         ("shared", Shared()),

@@ -16,7 +16,6 @@ from bot.domain.outcome import (
     Finished,
     Ground,
     Outcome,
-    Readiness,
     Skipped,
     SkipReason,
 )
@@ -26,7 +25,6 @@ from bot.messages.outcomes import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
     "bot.messages.answers._WHO": {Fixer.OPERATOR},  # told by when a retry helps
-    "bot.messages.answers._LACKS": {Readiness.READY, Readiness.UNKNOWN},
     "bot.messages.home._BROKEN": {Link.OWNER},  # counted instead
 }
 

@@ -165,9 +165,9 @@ async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_tw
 ) -> None:
     envs = make()
     wechat.functions["prod-1"] = {}
-    assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.LACKING
     wechat.functions["prod-1"] = {NEEDED: "Active"}
-    assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.LACKING
     clock.now += NOT_READY
     assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
     assert await envs.readiness(OWNER, "test-1") is not Readiness.UNKNOWN
@@ -175,7 +175,7 @@ async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_tw
     clock.now += GOOD / 2 - 1
     assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
     clock.now += GOOD / 2 + 1
-    assert await envs.readiness(OWNER, "prod-1") is Readiness.MISSING
+    assert await envs.readiness(OWNER, "prod-1") is Readiness.LACKING
     await envs.close()
 
 

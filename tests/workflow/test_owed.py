@@ -69,7 +69,7 @@ async def test_an_owed_answer_does_not_repeat_steps_that_other_answers_told(rig:
         await rig.over(2)
     _, parent = rig.slack.parents(RELEASES)
     (answer,) = rig.slack.thread(RELEASES, parent.ts)
-    assert f"`{ENV}` has no cloud function" in answer.text
+    assert f"`{ENV}` has no active cloud function" in answer.text
     assert has_button(answer, "steps")
 
 

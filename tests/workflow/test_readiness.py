@@ -21,9 +21,9 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
     ("functions", "said", "steps"),
     [
         ({"cloudbase_auth": "Active"}, "✅ *Shared, ready to use.*", False),
-        ({"login": "Active"}, f"`{ENV}` has no cloud function `cloudbase_auth`.", True),
+        ({"login": "Active"}, f"`{ENV}` has no active cloud function `cloudbase_auth`.", True),
         ({}, "✅ *Shared, not usable yet.*", True),
-        ({"cloudbase_auth": "CreateFailed"}, "is not active.", True),
+        ({"cloudbase_auth": "CreateFailed"}, "has no active cloud function", True),
         (
             {**{f"f{n}": "Active" for n in range(120)}, "cloudbase_auth": "Active"},
             "*Shared.*",
@@ -71,7 +71,7 @@ async def test_the_remaining_steps_are_listed_once_per_owner_and_receiver_and_th
         )
         assert "1. " in first.text
         assert not has_button(first, "steps")
-        assert f"`{OTHER_ENV}` has no cloud function" in second.text
+        assert f"`{OTHER_ENV}` has no active cloud function" in second.text
         assert "1. " not in second.text
         told = await rig.click(REQUESTER, second, "steps")
     assert "What is left to do" in told
@@ -104,7 +104,7 @@ async def test_a_batch_checks_readiness_once(rig: Rig) -> None:
         await rig.ask(line(3))
         await rig.over(4)
     (answer,) = rig.replies()
-    assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
+    assert f"`{ENV}` has no active cloud function `cloudbase_auth`." in answer
     assert answer.count("deploy a cloud function") == 1
     assert sum("listfunctions" in line for line in rig.wechat.transcript().splitlines()) == 1
 
@@ -118,7 +118,7 @@ async def test_a_batch_checks_readiness_while_its_last_items_are_shared(rig: Rig
             assert rig.wechat.shared == []
         await rig.over(4)
     (answer,) = rig.replies()
-    assert f"`{ENV}` has no cloud function `cloudbase_auth`." in answer
+    assert f"`{ENV}` has no active cloud function `cloudbase_auth`." in answer
 
 
 async def test_a_batch_has_the_steps_behind_a_button_if_all_its_receivers_were_told_them(
@@ -138,7 +138,7 @@ async def test_a_batch_has_the_steps_behind_a_button_if_all_its_receivers_were_t
             for parent in rig.slack.parents(RELEASES)
         )
         assert "deploy a cloud function" in first.text
-        assert f"`{OTHER_ENV}` has no cloud function" in later.text
+        assert f"`{OTHER_ENV}` has no active cloud function" in later.text
         assert "deploy a cloud function" not in later.text
         assert "deploy a cloud function" in with_a_new_one.text
         assert [has_button(each, "steps") for each in (first, later, with_a_new_one)] == [
