@@ -3,23 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.link import Link, LinkState
+from bot.domain.link import LinkState
 from bot.domain.request import Act
+from bot.messages.answers import LINK_NAMES
 from bot.messages.approvals import choice, details, limits
 from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line, no_history
 from bot.messages.people import is_well, may_share
 from bot.messages.request import ASKS, appids
-from bot.messages.words import Words, code, listed, msgid, sentences
+from bot.messages.words import Words, code, listed, sentences
 from bot.policy.kinds import Person, Rule, Unreadable
 
 LISTED = 10
 """The most requests in one list of the page: Slack allows 100 blocks."""
-
-_BROKEN = {
-    Link.TICKET: msgid("there is no good ticket from WeChat"),
-    Link.PLATFORM: msgid("there is trouble with the platform's own token"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,36 +96,20 @@ def _health(
 ) -> str:
     """Return one line: that the bot is healthy, or what is wrong."""
     links = records.links if records else ()
-    wrong = [
-        *([words("I could not find out who you are")] if isinstance(person, Unreadable) else []),
-        *([] if records else [words("the ledger does not answer")]),
-        *_broken(words, links),
-    ]
+    bad = dict.fromkeys(state.link for state in links if not is_well(state))
+    troubled = [words(LINK_NAMES[link]) for link in bad]
+    wrong: list[str] = []
+    if isinstance(person, Unreadable):
+        wrong.append(words("I could not find out who you are"))
+    if records is None:
+        wrong.append(words("the ledger does not answer"))
+    if troubled:
+        wrong.append(words("there is trouble with {links}", links=listed(words, troubled)))
     if wrong:
         problem = words("⚠️ Problem: {what}.", what=listed(words, wrong))
         said = sentences(words, problem, words("If this goes on, tell {contact}."))
+    elif links:
+        said = words("✅ Healthy: Slack, ledger and tokens")
     else:
-        said = words("✅ Healthy: {what}", what=listed(words, _good(words, links)))
+        said = words("✅ Healthy: Slack and ledger")
     return f"{said} · share-env-bot {version}"
-
-
-def _good(words: Words, links: Sequence[LinkState]) -> list[str]:
-    owners = sum(state.link is Link.OWNER for state in links)
-    tokens = words.count(
-        "the token of {count} owner is good", "the tokens of {count} owners are good", owners
-    )
-    well: list[str] = [words("Slack is connected"), words("the ledger answers")]
-    return [*well, tokens] if owners else well
-
-
-def _broken(words: Words, links: Sequence[LinkState]) -> list[str]:
-    """Return which links of the token chain have trouble; for owners' tokens only their number."""
-    bad = [state.link for state in links if not is_well(state)]
-    owners = bad.count(Link.OWNER)
-    told = words.count(
-        "there is trouble with the token of {count} owner",
-        "there is trouble with the tokens of {count} owners",
-        owners,
-    )
-    above = [words(_BROKEN[link]) for link in bad if link is not Link.OWNER]
-    return [*above, *([told] if owners else [])]

@@ -8,7 +8,6 @@ from typing import Any, get_args, get_type_hints
 
 import bot.messages
 from bot.command.mistake import Mistake
-from bot.domain.link import Link
 from bot.domain.outcome import (
     Called,
     Denied,
@@ -25,7 +24,6 @@ from bot.messages.outcomes import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
     "bot.messages.answers._WHO": {Fixer.OPERATOR},  # told by when a retry helps
-    "bot.messages.home._BROKEN": {Link.OWNER},  # counted instead
 }
 
 
