@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import reduce
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from bot.messages.words import (
     Mrkdwn,
@@ -41,21 +41,11 @@ _LIST_ROOM = 2000  # characters of one message's 4000
 _NAME_LIMIT = 80
 
 
-class _Effect(NamedTuple):
-    fits: str
-    might: str
-
-
-_EFFECTS = {
-    Effect.ALLOW: _Effect(msgid("it fits, and allows it"), msgid("allow it")),
-    Effect.APPROVE: _Effect(
-        msgid("it fits, and asks for an approval"), msgid("ask for an approval")
-    ),
-    Effect.DENY: _Effect(msgid("it fits, and says no"), msgid("say no")),
+_FITS = {
+    Effect.ALLOW: msgid("it fits, and allows it"),
+    Effect.APPROVE: msgid("it fits, and asks for an approval"),
+    Effect.DENY: msgid("it fits, and says no"),
 }
-_AFTER_CONFIRMATION = _Effect(
-    msgid("it fits, and allows it after a confirmation"), msgid("allow it after a confirmation")
-)
 
 
 def who_can_fix(words: Words, trouble: Unreadable) -> str:
@@ -73,9 +63,12 @@ def under(words: Words, title: str, lines: Sequence[str]) -> str:
 def fit(words: Words, verdict: Verdict) -> str:
     """Return why a rule does not match, or that it matches."""
     misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
-    if not misses:
-        return words(_effect(verdict.rule).fits)
-    return _joined(words, misses)
+    if misses:
+        return _joined(words, misses)
+    rule, fits = verdict.rule, words(_FITS[verdict.rule.effect])
+    if rule.effect is Effect.ALLOW and rule.confirm:
+        return words("{what} (needs a confirmation)", what=fits)
+    return fits
 
 
 def _joined(words: Words, said: Sequence[str]) -> str:
@@ -108,16 +101,6 @@ def unread(words: Words, group: str, trouble: Unreadable) -> Mrkdwn:
         group=group_name(group),
         trouble=words(UNREADABLE[trouble]),
     )
-
-
-def might(words: Words, rule: Rule) -> str:
-    """Return what a rule could do, as the end of “Rule … might …”."""
-    return words(_effect(rule).might)
-
-
-def _effect(rule: Rule) -> _Effect:
-    confirm = rule.effect is Effect.ALLOW and rule.confirm
-    return _AFTER_CONFIRMATION if confirm else _EFFECTS[rule.effect]
 
 
 def right(words: Words, rule: Rule) -> str:

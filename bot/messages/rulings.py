@@ -6,7 +6,7 @@ from typing import assert_never
 from bot.domain.request import Request
 from bot.messages.blocks import Buttons, Message, message, small
 from bot.messages.request import FOR_GOOD
-from bot.messages.rules import STANDINGS, UNREADABLE, fit, might, rule_name, under, who_can_fix
+from bot.messages.rules import STANDINGS, UNREADABLE, fit, rule_name, under, who_can_fix
 from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, msgid, sentences
 from bot.policy.decide import may_share_somewhere
 from bot.policy.kinds import (
@@ -146,9 +146,8 @@ def _because(words: Words, no: Deny) -> str:
             )
         case GroupUnreadable(rule, group, trouble):
             return words(
-                "Rule {rule} might {do}, but I could not find out who is in {group}: {trouble}.",
+                "Rule {rule} might decide this, but I could not find out who is in {group}: {trouble}.",
                 rule=rule_name(rule),
-                do=might(words, rule),
                 group=group_name(group),
                 trouble=words(UNREADABLE[trouble]),
             )

@@ -118,9 +118,6 @@ APPROVAL = Rule(
     approvers=Approvers(frozenset(), frozenset({GROUP}), CHANNEL, timedelta(hours=24)),
 )
 NEVER = Rule("never", Effect.DENY, envs=("vault-*",))
-UNSURE = Rule("unsure", Effect.ALLOW, groups=frozenset({GROUP}), confirm=True)
-ASKING = Rule("asking", Effect.APPROVE, groups=frozenset({GROUP}))
-KEPT_OUT = Rule("kept out", Effect.DENY, groups=frozenset({GROUP}))
 ELSEWHERE = Rule(
     "elsewhere",
     Effect.ALLOW,
@@ -201,12 +198,6 @@ def _asks() -> Iterator[tuple[str, Policy, Ask]]:
     for trouble in Unreadable:
         person = Person(TEAM, REQUESTER, unreadable={GROUP: trouble})
         yield f"group {trouble.name}", POLICY, Ask(person, CHANNEL, APPID, ENV)
-    for rule in (UNSURE, ASKING, KEPT_OUT):
-        yield (
-            f"group unreadable, {rule.name}",
-            Policy((rule, PLATFORM), contact=CONTACT),
-            Ask(HALF_READ, CHANNEL, APPID, ENV),
-        )
 
 
 def denials() -> Iterator[tuple[str, Policy, Ask, Deny]]:

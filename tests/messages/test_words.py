@@ -286,9 +286,9 @@ def test_a_contact_may_end_with_a_full_stop(contact: str) -> None:
 
 
 @pytest.mark.parametrize("effect", Effect)
-def test_only_a_rule_that_allows_is_said_to_do_so_after_a_confirmation(effect: Effect) -> None:
+def test_only_a_rule_that_allows_is_said_to_do_so_with_a_confirmation(effect: Effect) -> None:
     said = fit(ENGLISH, Verdict(Rule("r", effect, confirm=True), frozenset()))
-    assert ("after a confirmation" in said) is (effect is Effect.ALLOW)
+    assert ("needs a confirmation" in said) is (effect is Effect.ALLOW)
 
 
 def test_long_lists_end_with_a_count() -> None:
