@@ -60,11 +60,6 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
 
 
-def again_line(appid: str, env: str, reason: str | None) -> str:
-    """Return the line that shares again what was shared before."""
-    return " ".join([SLASH_COMMAND, appid, env, *_as_typed(Options(reason, again=True))])
-
-
 def _as_typed(options: Options) -> list[str]:
     flags = [flag for flag in FLAGS if flag in options.given()]
     if options.reason is None:

@@ -157,15 +157,13 @@ def _earlier(words: Words, earlier: Line) -> str:
     return shared + (f" · <{earlier.link}|{say('thread')}>" if earlier.link else "")
 
 
-def reminder(words: Words, request: Request, until: float, approvers: str | None) -> Message:
-    """Remind the approvers of the question; `approvers` as in the question, or None if its rule is gone."""
+def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
+    """Remind the approvers of the question; `approvers` mentions them; it is empty if everybody may decide, or the rule is gone."""
     say = words.about(request)
     return message(
         say(
-            "This still waits for a decision, and ends {when}. Request {id}."
-            if approvers is None
-            else "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
-            approvers=Mrkdwn(approvers or "") or words("Everybody here"),
+            "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
+            approvers=Mrkdwn(approvers) or words("Approvers"),
             when=when(until),
         )
     )

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.command.correction import again_line
 from bot.domain.outcome import Outcome
 from bot.domain.request import Act, Request
-from bot.messages.blocks import Button, Buttons, Copied, Message, message, small
+from bot.messages.blocks import Button, Buttons, Message, message, small
 from bot.messages.outcomes import mark, state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
 
@@ -50,7 +49,6 @@ def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:
     """Say that the same share was made before, and how to repeat it; `reason` is the new request's."""
-    line = Copied(again_line(earlier.appid, earlier.env, reason))
     say = words.about(earlier)
     return message(
         say(
@@ -60,8 +58,7 @@ def shared_before(
         say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
         else say("{who} got the answer. Request {id}."),
-        words("To do it all the same:"),
-        line,
+        words("To do it all the same, click the button, or send the command with `--again`."),
         Buttons((Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason),)),
     )
 

@@ -83,7 +83,7 @@ class ApproverMessages:
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
-        who = _who(rule, request) if rule else None
+        who = _who(rule, request) if rule else ""
         words, mark = self._languages.channel, f"{request.id}-reminder"
         reminded = reminder(words, request, until, who)
         for asked in read_ref(ref):

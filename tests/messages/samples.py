@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from bot.command.grammar import REASON_LIMIT
 from bot.command.mistake import (
     BlankReason,
     ExtraWords,
@@ -530,9 +529,6 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
         words, parent(words, request(text), None), Note.REPLACING
     ),
     "under way": lambda words, word: under_way(words, _known(word), LINK),
-    "reason, shared before": lambda words, text: shared_before(
-        words, request(), NOW, None, text[:REASON_LIMIT]
-    ),
     "shared before": lambda words, word: shared_before(words, _known(word), NOW, None),
     "history": lambda words, word: history(words, [Line(_known(word), None, NOW, LINK)] * 20, word),
     "history, none": lambda words, word: history(words, [], word),

@@ -127,7 +127,6 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "question after batches": question(words, request, BATCHES, UNTIL, ""),
         "reminder": reminder(words, request, UNTIL, "<!subteam^S1>"),
         "reminder to everybody": reminder(words, request, UNTIL, ""),
-        "reminder without a rule": reminder(words, request, UNTIL, None),
         **{
             f"decided: {name}": decided(words, request, outcome, AT)
             for name, outcome in UNDECIDED.items()

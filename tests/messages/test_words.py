@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.command.grammar import Share
 from bot.command.mistake import Misread, Mistake, Swapped
-from bot.command.parse import parse
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
@@ -149,20 +147,6 @@ def test_a_request_that_does_not_begin_says_so_and_what_to_do() -> None:
                     "send the command again" in said.text
                 )
                 assert (f"<{LINK}|this thread>" in said.text) == name.endswith("in a thread")
-
-
-def test_an_earlier_share_has_a_line_to_copy_for_sharing_again() -> None:
-    line = re.search(r"`/share-env (.+)`\Z", shared_before(ENGLISH, request(), NOW, LINK).text)
-    assert line
-    assert parse(line[1]) == Share((APPID,), ENV, again=True)
-
-
-def test_the_line_for_sharing_again_is_complete_and_keeps_the_reason() -> None:
-    earlier, reason = replace(request(), env=f"prod-{'x' * 59}"), "w" * 300
-    text = shared_before(ENGLISH, earlier, NOW, LINK, reason).text
-    line = re.search(r"`/share-env (.+)`\Z", text)
-    assert line
-    assert parse(line[1]) == Share((APPID,), earlier.env, reason, again=True)
 
 
 def test_a_date_is_in_the_readers_time_zone_with_utc_as_fallback() -> None:

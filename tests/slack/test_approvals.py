@@ -100,7 +100,7 @@ async def test_a_question_mentions_those_who_may_decide(
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
     assert question.text.startswith(f"🕓 {who}: <@U0REQUESTER>")
-    assert reminder.text.startswith(f"{who}: ")
+    assert reminder.text.startswith(f"{who.replace('Everybody here', 'Approvers')}: ")
 
 
 async def test_a_requester_who_may_approve_their_own_request_is_mentioned(
@@ -287,7 +287,7 @@ async def test_a_reminder_under_a_rule_that_no_longer_has_approvers_calls_nobody
     await approvals(rule).remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
-    assert reminder.text.startswith("This still waits for a decision")
+    assert reminder.text.startswith("Approvers: this still waits for a decision")
 
 
 async def test_a_reminder_of_a_deleted_question_is_no_error(
