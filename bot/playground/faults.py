@@ -1,12 +1,18 @@
-"""Fault injection for both stand-ins: what can go wrong with a call, and which calls are affected."""
+"""Fault injection for both stand-ins: what can go wrong with a call, for which calls, and what the client sees."""
 
 import asyncio
+import socket
+import struct
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias, assert_never
 
-from bot.playground.loopback import Json
+from aiohttp import web
+
+from bot.playground.loopback import Json, cut
+
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds, so that closing sends a RST
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,10 @@ class Status:
     """Any HTTP response, as from a gateway or a proxy; with `after_effect`, the call has its effect first."""
 
     code: int
-    body: bytes = b"<html><body>Bad Gateway</body></html>"
+    body: bytes = field(default=b"<html><body>Bad Gateway</body></html>", repr=False)
     content_type: str = "text/html"
     after_effect: bool = False
-    location: str = ""
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +58,17 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
-class Huge:
-    """A body of this many bytes, optionally sent as a small gzip; the call has no effect."""
-
-    after_effect: ClassVar = False
-    bytes: int
-    packed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Drop:
     """The connection is closed, or reset (RST), after this share of the usual response, from 0 to 1.
 
-    The call has its effect with `after_effect`, and whenever a part of the response is sent.
+    The call has its effect with `after_effect`, and whenever a part of the response is sent. Before that comes a
+    silence of so many seconds, as for Slow.
     """
 
     after_effect: bool = False
     part: float = 0.0
     reset: bool = False
+    silence: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,6 @@ class Slow:
 
 
 @dataclass(frozen=True, slots=True)
-class Hang:
-    """Silence as for Slow, then the connection closes; the call has no effect."""
-
-    after_effect: ClassVar = False
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Drip:
     """The usual response, one byte at a time; the call has its effect."""
 
@@ -99,7 +90,10 @@ class Drip:
     seconds_per_byte: float
 
 
-Fault: TypeAlias = Code | RateLimited | Status | Raw | Huge | Drop | Slow | Hang | Drip
+Fault: TypeAlias = Code | RateLimited | Status | Raw | Drop | Slow | Drip
+
+Hold: TypeAlias = Callable[[float | None], Awaitable[bool]]
+"""Waits so many seconds, with None until the faults are cleared; returns False if the server was stopped meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,3 +159,90 @@ class Faults:
 
 def _name(method: str) -> str:
     return method.rpartition("/")[2]
+
+
+async def answer(  # one case for each fault
+    fault: Fault | None,
+    request: web.BaseRequest,
+    hold: Hold,
+    usual: Callable[[], web.Response],
+    failed: Callable[[Fault], web.Response],
+) -> web.StreamResponse:
+    """Answer as usual, or carry out the fault.
+
+    `usual` performs the call and answers; `failed` records that a fault left the call without effect, and returns the
+    API's error.
+    """
+    if fault is None or fault == Code(0):
+        return usual()
+    if fault.after_effect or (isinstance(fault, Drop) and fault.part):
+        whole = usual()
+    else:
+        whole = failed(fault)
+    match fault:
+        case Code():
+            return whole
+        case RateLimited(seconds):
+            whole.set_status(429)
+            whole.headers["Retry-After"] = str(seconds)
+            return whole
+        case Slow(seconds, after_effect):
+            stayed = await hold(seconds)
+            return (whole if after_effect else usual()) if stayed else cut(request)
+        case Status(code, body, content_type, headers=headers):
+            return web.Response(status=code, body=body, content_type=content_type, headers=headers)
+        case Raw(sent):
+            return _closed(request, sent)
+        case Drip(seconds):
+            return await _dripped(request, hold, whole, seconds)
+        case Drop(silence=seconds):
+            await hold(seconds)
+            return await _dropped(request, whole, fault)
+        case _:
+            assert_never(fault)
+
+
+def _closed(request: web.BaseRequest, sent: bytes = b"") -> web.Response:
+    """Close the connection once these bytes are sent."""
+    if request.transport is not None:
+        request.transport.write(sent)
+        request.transport.close()
+    return web.Response()
+
+
+async def _dropped(
+    request: web.BaseRequest, whole: web.Response, fault: Drop
+) -> web.StreamResponse:
+    """Send that part of the response, and close or reset the connection."""
+    response: web.StreamResponse = web.Response()
+    if fault.part:
+        response, body = await _begun(request, whole)
+        await response.write(body[: round(len(body) * fault.part)])
+    if fault.reset and request.transport is not None:
+        connection: socket.socket = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    if fault.part and not fault.reset:
+        _closed(request)
+    else:
+        cut(request)
+    return response
+
+
+async def _dripped(
+    request: web.BaseRequest, hold: Hold, whole: web.Response, seconds: float
+) -> web.StreamResponse:
+    response, body = await _begun(request, whole)
+    for at in range(len(body)):
+        await response.write(body[at : at + 1])
+        if not await hold(seconds):
+            return cut(request)
+    return response
+
+
+async def _begun(request: web.BaseRequest, whole: web.Response) -> tuple[web.StreamResponse, bytes]:
+    """Send the usual response's headers; return its body, still to be sent."""
+    body = whole.body if isinstance(whole.body, bytes) else b""
+    headers = {"Content-Type": whole.headers["Content-Type"], "Content-Length": str(len(body))}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    return response, body

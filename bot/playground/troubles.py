@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from bot.guidance import CODES
-from bot.playground.faults import Code, Drop, Fault, Hang, Slow, Status
+from bot.playground.faults import Code, Drop, Fault, Slow, Status
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.wechat.server import SHARE, LocalWeChat
 from bot.playground.world import OWNER
@@ -16,7 +16,7 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "ok": ("all as usual again, and nothing more is planned", ()),
     "busy": ("is busy twice, then answers", (Code(-1), Code(-1))),
     "slow": ("takes nearly too long for each of the next ten calls", (Slow(1.6),) * 10),
-    "hang": ("never answers, four times", (Hang(60),) * 4),
+    "hang": ("never answers, four times", (Drop(silence=60),) * 4),
     "drop": ("shares, and hangs up before it says so, four times", (Drop(after_effect=True),) * 4),
     "html": ("a gateway answers 502 in its place", (Status(502),)),
     "batch": (
@@ -38,15 +38,20 @@ ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items
 """The errcodes for which the bot has guidance, with their meanings."""
 
 
-_PLANNED = {Slow: "a slow answer", Hang: "no answer", Drop: "no answer to what was done"}
-
-
 def planned(wechat: LocalWeChat) -> list[str]:
     """Return what WeChat's next calls meet, in order and with how many of them do."""
-    told = (
-        _PLANNED.get(type(fault)) or str(getattr(fault, "code", "")) for _, fault in wechat.faults
-    )
+    told = (_words(fault) for _, fault in wechat.faults)
     return [f"{len([*same])} × {words}" for words, same in groupby(told)]
+
+
+def _words(fault: Fault) -> str:
+    match fault:
+        case Slow():
+            return "a slow answer"
+        case Drop(after_effect):
+            return "no answer to what was done" if after_effect else "no answer"
+        case _:
+            return str(getattr(fault, "code", ""))
 
 
 async def behave(wechat: LocalWeChat, word: str) -> str:

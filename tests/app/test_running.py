@@ -23,7 +23,7 @@ from bot.messages.notices import stopping
 from bot.ops.logs.redaction import Redactor
 from bot.ops.logs.setup import set_up
 from bot.playground.environments import chain_environment, slack_environment
-from bot.playground.faults import Code, Drop, Hang, Slow
+from bot.playground.faults import Code, Drop, Slow
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -490,7 +490,7 @@ async def test_no_log_line_shows_a_secret(
         caplog.set_level(level, library)
     token = wechat.issue(OWNER)
     settings = settings_of(environ)
-    wechat.fail("shareenv", Code(85088), Hang(0))
+    wechat.fail("shareenv", Code(85088), Drop())
     async with running(settings, runtime):
         for channel, env in ((RELEASES, "prod-1"), ("C0SECRET", "prod-2")):
             ack = await slack.command(REQUESTER, channel, f"{APPID} {env}")

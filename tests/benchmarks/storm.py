@@ -9,12 +9,13 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from itertools import count
 
-from bot.playground.faults import Code, Drop, Huge, RateLimited, Slow, Status
+from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, PLACES, ROLES
+from tests.gzip_bomb import GZIP_BOMB
 
 PEOPLE = 6
 _PAUSE = 0.05  # seconds between two actions of one person
@@ -31,7 +32,7 @@ _ANSWERS = (
     Drop(),
     Drop(after_effect=True),
     Drop(part=0.5),
-    Huge(16 << 20, packed=True),
+    GZIP_BOMB,
     Slow(1.0, after_effect=True),
 )
 _FAILURES = (Status(503), Drop(), Drop(after_effect=True), RateLimited(1))

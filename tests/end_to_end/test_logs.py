@@ -10,7 +10,7 @@ import pytest
 
 from bot import __version__
 from bot.playground.environments import chain_environment, environment, slack_environment
-from bot.playground.faults import Code, Hang, Status
+from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
@@ -91,7 +91,7 @@ async def test_debug_logs_name_each_request_and_contain_no_secret(
         await slack.click(REQUESTER, answer, "retry")
         await wechat.until(lambda wechat: len(wechat.shared) == 1, 30)
         await slack.command("U0STRANGER", RELEASES, f"{APPID} prod-2")
-        wechat.fail("shareenv", Hang(60))
+        wechat.fail("shareenv", Drop(silence=60))
         hanging = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} prod-3"))
         assert hanging
         await wechat.until(lambda wechat: wechat.calls[-1].env == "prod-3")

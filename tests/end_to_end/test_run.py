@@ -1,7 +1,7 @@
 import signal
 from pathlib import Path
 
-from bot.playground.faults import Hang
+from bot.playground.faults import Drop
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
@@ -54,7 +54,7 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
 async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
     slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    wechat.fail("shareenv", Hang(60))
+    wechat.fail("shareenv", Drop(silence=60))
     async with bot(environ, tmp_path) as process:
         await slack.command(REQUESTER, RELEASES, SHARE)
         await wechat.until(lambda wechat: bool(wechat.calls))

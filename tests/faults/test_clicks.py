@@ -8,7 +8,7 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 
-from bot.playground.faults import Hang
+from bot.playground.faults import Drop
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.wechat.server import LocalWeChat
@@ -149,7 +149,8 @@ async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_kil
     killed, successor = pair.bots
     question = await pair.request_share("killed-1", to=0)
     view = await pair.open_modal(APPROVER, question, "approve", to=0)
-    pair.wechat.fail("shareenv", Hang(WITHIN))  # the call has no effect before the bot is killed
+    # The call has no effect before the bot is killed.
+    pair.wechat.fail("shareenv", Drop(silence=WITHIN))
     await pair.submit(APPROVER, view, to=0)
     await pair.wechat.until(lambda wechat: bool(wechat.calls))
     await killed.end(SIGKILL)

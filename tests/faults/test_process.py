@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.playground.faults import Hang, Huge, Slow
+from bot.playground.faults import Drop, Slow, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from tests.conftest import RELEASES, address_at, let_toil, locked, over_http, rows, soon
@@ -78,7 +78,7 @@ async def without_files_over_http(rig: ProcessRig) -> str:
 
 async def without_memory(rig: ProcessRig) -> str:
     """Let WeChat send 100 MB to a process that may allocate only 16 MB more."""
-    rig.wechat.fail("shareenv", Huge(100 << 20))
+    rig.wechat.fail("shareenv", Status(200, bytes(100 << 20)))
     with resource_limit(rig, RLIMIT_AS, mapped_memory(rig) + (16 << 20)):
         return await rig.answer()
 
@@ -144,7 +144,7 @@ async def under_load(rig: ProcessRig) -> str:
 
 async def beyond_the_grace(rig: ProcessRig) -> str:
     """Stop the process during a call that outlasts the grace; the next process finishes it."""
-    rig.wechat.fail("shareenv", Hang(60))
+    rig.wechat.fail("shareenv", Drop(silence=60))
     asked = asyncio.create_task(rig.answer())
     await rig.wechat.until(lambda wechat: bool(wechat.calls))
     rig.bot.send(SIGTERM)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.guidance import CODES, AutoRetry
-from bot.playground.faults import Code, Huge, Raw, Status
+from bot.playground.faults import Code, Raw, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.loopback import Loopback
 from tests.faults.table import Fault
@@ -22,6 +22,7 @@ from tests.faults.wechat_faults import (
     rig_with_owners,
     with_and_without_expiry,
 )
+from tests.gzip_bomb import GZIP_BOMB
 
 pytestmark = pytest.mark.slow
 
@@ -70,10 +71,11 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
             *statuses(206, after_effect=True),
         ),
         Fault(WECHAT, "HTTP 301, 302, 307 or 308; the token follows none of them", moved): tuple(
-            Status(status, location=f"{elsewhere}/tcb/shareenv") for status in (301, 302, 307, 308)
+            Status(status, headers={"Location": f"{elsewhere}/tcb/shareenv"})
+            for status in (301, 302, 307, 308)
         ),
         Fault(WECHAT, "HTTP 303; the token does not follow it", NOT_WECHATS): (
-            Status(303, location=f"{elsewhere}/tcb/shareenv"),
+            Status(303, headers={"Location": f"{elsewhere}/tcb/shareenv"}),
         ),
         Fault(WECHAT, "HTTP 300 or 304", moved): (Status(300), Status(304, b"")),
         Fault(
@@ -130,8 +132,8 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
             "❌ WeChat rejected the appid or the env, without saying which",
         ): (Code(40097, "invalid args made-up-token-1-of-wx0123456789abcdef"),),
         Fault(WECHAT, "an answer in UTF-16", NOT_WECHATS): bodies('{"errcode":0}'.encode("utf-16")),
-        Fault(WECHAT, "a gzip bomb", NOT_WECHATS): (Huge(16 << 20, packed=True),),
-        Fault(WECHAT, "a body of 100 MB", NOT_WECHATS): (Huge(100_000_000),),
+        Fault(WECHAT, "a gzip bomb", NOT_WECHATS): (GZIP_BOMB,),
+        Fault(WECHAT, "a body of 100 MB", NOT_WECHATS): (Status(200, bytes(100_000_000)),),
         Fault(WECHAT, "an answer that is no HTTP", LOST): (
             Raw(b"220 mail.example.org ESMTP\r\n"),
             Raw(b"\x16\x03\x01\x02\x00", after_effect=True),

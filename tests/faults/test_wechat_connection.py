@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Hang, Slow
+from bot.playground.faults import Code, Drip, Drop, Slow
 from bot.playground.faults import Fault as Trouble
 from tests.faults.rig import start_rig
 from tests.faults.table import Fault
@@ -39,7 +39,10 @@ BROKEN: Mapping[Fault, Sequence[Trouble]] = {
 }
 WHOLE = {Fault(WECHAT, "the connection reset after the body", YES): (Drop(part=1.0, reset=True),)}
 SLOW: Mapping[Fault, Sequence[Trouble]] = {
-    Fault(WECHAT, "accept and hang, done or not", LATE): (Hang(60), Slow(60, after_effect=True)),
+    Fault(WECHAT, "accept and hang, done or not", LATE): (
+        Drop(silence=60),
+        Slow(60, after_effect=True),
+    ),
     Fault(WECHAT, "a slow drip, which is done", LATE): (Drip(0.1),),
 }
 AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)

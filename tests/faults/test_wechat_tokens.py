@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Hang, Huge, Raw, Status
+from bot.playground.faults import Code, Drip, Drop, Raw, Status
 from bot.playground.faults import Fault as Trouble
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault
@@ -25,6 +25,7 @@ from tests.faults.wechat_faults import (
     token_response,
     with_and_without_expiry,
 )
+from tests.gzip_bomb import GZIP_BOMB
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def json(content: str) -> Status:
     return Status(200, content.encode(), "application/json")
 
 
-NOWHERE = Status(302, location="http://127.0.0.1:1/")
+NOWHERE = Status(302, headers={"Location": "http://127.0.0.1:1/"})
 OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
     Fault(SERVER, "HTTP 401 or 403", f"{NO} The central token server does not let the bot in"): (
         *(Status(401), Status(403)),
@@ -54,8 +55,8 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
         *(json('{"access_token":["a"],"expires_in":7200}'), json("[" * 60_000)),
     ),
     Fault(SERVER, "a gzip bomb, or a body of 100 MB", UNUSABLE): (
-        Huge(16 << 20, packed=True),
-        Huge(100_000_000),
+        GZIP_BOMB,
+        Status(200, bytes(100_000_000)),
     ),
     Fault(SERVER, "the connection closed or reset, before or within the body", DOWN): (
         *(
@@ -70,7 +71,7 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
         SERVER,
         "accept and hang, or a slow drip",
         f"{NO} The central token server did not answer in time",
-    ): (*(Hang(60), Drip(0.3)),),
+    ): (*(Drop(silence=60), Drip(0.3)),),
 }
 STALE = Fault(
     SERVER,
@@ -96,9 +97,9 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
     Fault(CHAIN, "HTTP 204 or 5xx, a web page, wrong JSON, a gzip bomb, 100 MB", NO_TOKEN): (
         *(
             Status(502),
-            Huge(16 << 20, packed=True),
+            GZIP_BOMB,
             json('{"errcode":null}'),
-            Huge(100_000_000),
+            Status(200, bytes(100_000_000)),
             Status(204, b""),
         ),
         *(Status(500), Status(200), json(""), json("[]"), json("{}"), json("[" * 60_000)),
@@ -114,7 +115,7 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
         ),
         Drop(part=0.5),
     ),
-    Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Hang(60), Drip(0.3)),
+    Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Drop(silence=60), Drip(0.3)),
     Fault(CHAIN, "WeChat is too busy (-1)", NO_TOKEN): (Code(-1),),
     Fault(
         CHAIN,

@@ -8,7 +8,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import Failed, Outcome, Shared
 from bot.guidance import Trouble, for_code
 from bot.ledger.tokens import TICKET_LIFE
-from bot.playground.faults import Code, Drop, Fault, Hang, Status
+from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
@@ -61,7 +61,7 @@ async def test_token_and_refresh_token_are_stored_before_the_token_is_used(
     share: Share, replica: Replica, wechat: LocalWeChat
 ) -> None:
     wechat.platform.rotate_refresh_tokens = True
-    wechat.fail("shareenv", Hang(60))
+    wechat.fail("shareenv", Drop(silence=60))
     sharing = asyncio.create_task(share())
     await wechat.until(lambda wechat: bool(wechat.calls))
     kept = await replica.kept(OWNER)

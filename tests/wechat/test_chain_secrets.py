@@ -9,16 +9,23 @@ from dataclasses import replace
 import pytest
 
 from bot.ops.logs.setup import set_up
-from bot.playground.faults import Code, Drop, Fault, Hang, Status
+from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import NoToken
 from bot.wechat.upkeep import link_states
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
 
-FAILURES: list[Fault] = [Code(40001), Code(61023), Code(-1), Status(502), Drop(), Hang(0.01)]
+FAILURES: list[Fault] = [
+    Code(40001),
+    Code(61023),
+    Code(-1),
+    Status(502),
+    Drop(),
+    Drop(silence=0.01),
+]
 FAILURES += [
-    Status(302, location="http://127.0.0.1:1/"),
+    Status(302, headers={"Location": "http://127.0.0.1:1/"}),
     Status(200, b'{"component_access_token":"made-up"}'),
 ]
 

@@ -9,12 +9,13 @@ import pytest
 from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code
-from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
+from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat, ShareCall
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
+from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Pauses
 
 SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
@@ -251,7 +252,7 @@ class Ticking(list[ShareCall]):
 async def test_the_last_try_has_only_the_remaining_time(
     bot: Maker, wechat: LocalWeChat, clock: Clock
 ) -> None:
-    wechat.fail("shareenv", Code(-1), Hang(60))
+    wechat.fail("shareenv", Code(-1), Drop(silence=60))
     wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
     async with asyncio.timeout(30):
         outcome = await share(bot(timeout=60))
@@ -292,8 +293,8 @@ async def test_no_call_follows_a_permission_that_took_all_the_time(
 @pytest.mark.parametrize(
     ("answers", "outcome", "key"),
     [
-        ([Hang(60), Code(40097)], Unknown, "40097"),
-        ([Hang(60), Code(0)], Shared, ""),
+        ([Drop(silence=60), Code(40097)], Unknown, "40097"),
+        ([Drop(silence=60), Code(0)], Shared, ""),
         ([Drop(), Code(85088)], Unknown, "85088"),
         ([Drop(after_effect=True), Drop(), Code(0)], Shared, ""),
         ([Drop(part=0.5), Code(61007)], Unknown, "61007"),
@@ -311,7 +312,9 @@ async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_su
     bot: Maker, wechat: LocalWeChat, answers: list[Fault], outcome: type[Called], key: str
 ) -> None:
     wechat.fail("shareenv", *answers)
-    ended = await share(bot(tokens=issued(wechat), timeout=SHORT if Hang(60) in answers else 30))
+    ended = await share(
+        bot(tokens=issued(wechat), timeout=SHORT if Drop(silence=60) in answers else 30)
+    )
     assert type(ended) is outcome
     assert ended.tries == len(answers) == len(wechat.calls)
     assert isinstance(ended, Shared) or ended.guidance.key == key
@@ -323,19 +326,19 @@ async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_su
         (Status(502), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(504, b'{"errcode":0}'), Trouble.GATEWAY_BROKEN, Unknown, 1),
         (Status(408), Trouble.GATEWAY_BROKEN, Unknown, 1),
-        (Status(303, location="http://127.0.0.1:1/"), Trouble.NOT_JSON, Unknown, 1),
+        (Status(303, headers={"Location": "http://127.0.0.1:1/"}), Trouble.NOT_JSON, Unknown, 1),
         (Status(407), Trouble.GATEWAY_CLOSED, Failed, 1),
         (Status(412), Trouble.GATEWAY_LENGTH, Failed, 1),
         (Status(404), Trouble.GATEWAY_REFUSED, Failed, 1),
-        (Status(302, location="http://127.0.0.1:1/"), Trouble.REDIRECTED, Failed, 1),
+        (Status(302, headers={"Location": "http://127.0.0.1:1/"}), Trouble.REDIRECTED, Failed, 1),
         (Status(200), Trouble.NOT_JSON, Unknown, 1),
         (Status(200, b""), Trouble.NOT_JSON, Unknown, 1),
         (Status(200, b"{}"), Trouble.NO_ERRCODE, Unknown, 1),
-        (Huge(16 << 20, packed=True), Trouble.NOT_JSON, Unknown, 1),
-        (Huge(100_000_000), Trouble.NOT_JSON, Unknown, 1),
+        (GZIP_BOMB, Trouble.NOT_JSON, Unknown, 1),
+        (Status(200, bytes(100_000_000)), Trouble.NOT_JSON, Unknown, 1),
         (Drop(), Trouble.LOST, Unknown, 4),
-        (Hang(0.01), Trouble.LOST, Unknown, 4),
-        (Hang(60), Trouble.TIMEOUT, Unknown, 4),
+        (Drop(silence=0.01), Trouble.LOST, Unknown, 4),
+        (Drop(silence=60), Trouble.TIMEOUT, Unknown, 4),
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, Fault) else "",
 )
@@ -419,7 +422,15 @@ def test_each_kind_of_retry_has_a_number_of_tries() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [Code(0), Code(42001), Code(-1), Status(502), Drop(), Hang(60), Huge(9_000_000)],
+    [
+        Code(0),
+        Code(42001),
+        Code(-1),
+        Status(502),
+        Drop(),
+        Drop(silence=60),
+        Status(200, bytes(9_000_000)),
+    ],
     ids=repr,
 )
 async def test_no_log_line_and_no_outcome_shows_a_token(
@@ -427,7 +438,7 @@ async def test_no_log_line_and_no_outcome_shows_a_token(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     wechat.fail("shareenv", *[answer] * 2)
-    ended = await share(bot(timeout=SHORT if isinstance(answer, Hang) else 30))
+    ended = await share(bot(timeout=SHORT if answer == Drop(silence=60) else 30))
     tokens = {call.token for call in wechat.calls} | {wechat.authorization}
     assert tokens
     for token in tokens:
@@ -436,7 +447,7 @@ async def test_no_log_line_and_no_outcome_shows_a_token(
 
 
 async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: LocalWeChat) -> None:
-    wechat.fail("shareenv", Hang(60), times=None)
+    wechat.fail("shareenv", Drop(silence=60), times=None)
     calling = asyncio.create_task(share(bot()))
     await wechat.until(lambda wechat: len(wechat.calls) == 1)
     calling.cancel()

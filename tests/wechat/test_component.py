@@ -7,13 +7,14 @@ import pytest
 
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_code
-from bot.playground.faults import Code, Drop, Fault, Hang, Huge, Status
+from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.component import MOST_SECONDS, Component
 from bot.wechat.component_api import AuthorizerInfo
 from bot.wechat.token_cache import CLAIM_SECONDS, RENEWAL_TIMEOUT
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
+from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer, missing
 from tests.wechat.replicas import endpoints
 
@@ -152,11 +153,11 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     (Status(200, b'{"errcode":"none"}'), Trouble.NO_TOKEN_ANSWER),
     (Status(502), Trouble.NO_TOKEN_ANSWER),
     (Status(405), Trouble.GATEWAY_REFUSED),
-    (Status(302, location="http://127.0.0.1:1/"), Trouble.REDIRECTED),
+    (Status(302, headers={"Location": "http://127.0.0.1:1/"}), Trouble.REDIRECTED),
     (Drop(), Trouble.NO_TOKEN_ANSWER),
     (Drop(part=0.5), Trouble.NO_TOKEN_ANSWER),
-    (Huge(2_000_000), Trouble.NO_TOKEN_ANSWER),
-    (Huge(16 << 20, packed=True), Trouble.NO_TOKEN_ANSWER),
+    (Status(200, bytes(2_000_000)), Trouble.NO_TOKEN_ANSWER),
+    (GZIP_BOMB, Trouble.NO_TOKEN_ANSWER),
 ]
 
 
@@ -164,7 +165,7 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     ("endpoint", "failure", "trouble"),
     [
         *((endpoint, *failure) for endpoint in CALLS for failure in FAILURES),
-        ("api_component_token", Hang(60), Trouble.NO_TOKEN_ANSWER),
+        ("api_component_token", Drop(silence=60), Trouble.NO_TOKEN_ANSWER),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -178,7 +179,7 @@ async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_pos
 ) -> None:
     link, call = CALLS[endpoint]
     wechat.fail(endpoint, failure, times=None)
-    got = await call(make(1.0 if isinstance(failure, Hang) else 3.0))
+    got = await call(make(1.0 if failure == Drop(silence=60) else 3.0))
     assert isinstance(got, NoToken)
     assert (got.guidance, got.link) == (trouble.value, link)
     assert not got.guidance.in_doubt

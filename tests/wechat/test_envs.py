@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.outcome import Readiness, Said
 from bot.guidance import Trouble, for_code
-from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
+from bot.playground.faults import Code, Drip, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import (
     Functions,
@@ -90,8 +90,8 @@ async def test_the_owners_envs_are_those_that_are_in_service(
         (Code("85088"), "85088"),
         (Status(502), "gateway-broken"),
         (Drop(), "lost"),
-        (Huge(2 << 20), "not-json"),
-        (Hang(60), "timeout"),
+        (Status(200, bytes(2 << 20)), "not-json"),
+        (Drop(silence=60), "timeout"),
         (Drip(1), "timeout"),
     ],
     ids=str,
@@ -100,7 +100,7 @@ async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
     make: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Fault, reason: str
 ) -> None:
     wechat.fail("getenvinfo", answer)
-    timeout = 1.0 if isinstance(answer, Hang | Drip) else 5.0
+    timeout = 1.0 if answer in {Drop(silence=60), Drip(1)} else 5.0
     assert await make(timeout=timeout).of(OWNER) == ((), BAD)
     [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert line.getMessage() == "WeChat does not list the envs of an owner"

@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from bot.guidance import Trouble
-from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Status
+from bot.playground.faults import Code, Drip, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, read_token
 from tests.conftest import Clock
+from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
 
 
@@ -177,7 +178,7 @@ async def test_fifty_concurrent_renewals_make_one_call(server: Maker, wechat: Lo
 async def test_a_slow_call_for_one_owner_does_not_delay_the_others(
     server: Maker, wechat: LocalWeChat
 ) -> None:
-    wechat.fail("token", Hang(60))
+    wechat.fail("token", Drop(silence=60))
     tokens = server()
     slow = asyncio.create_task(tokens.token(OWNER))
     await wechat.until(lambda wechat: wechat.token_calls == [OWNER])
@@ -294,11 +295,11 @@ async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) ->
         (Status(200, b""), Trouble.TOKEN_SERVER_ANSWER),
         (token_response(token="t"), Trouble.TOKEN_SERVER_ANSWER),
         (Code(61023), Trouble.TOKEN_SERVER_ANSWER),
-        (Status(302, location="http://127.0.0.1:1/"), Trouble.TOKEN_SERVER_ANSWER),
-        (Huge(1_000_000), Trouble.TOKEN_SERVER_ANSWER),
-        (Huge(16 << 20, packed=True), Trouble.TOKEN_SERVER_ANSWER),
+        (Status(302, headers={"Location": "http://127.0.0.1:1/"}), Trouble.TOKEN_SERVER_ANSWER),
+        (Status(200, bytes(1_000_000)), Trouble.TOKEN_SERVER_ANSWER),
+        (GZIP_BOMB, Trouble.TOKEN_SERVER_ANSWER),
         (Drop(part=0.5), Trouble.TOKEN_SERVER_DOWN),
-        (Hang(60), Trouble.TOKEN_SERVER_SLOW),
+        (Drop(silence=60), Trouble.TOKEN_SERVER_SLOW),
         (Drip(0.1), Trouble.TOKEN_SERVER_SLOW),
     ],
     ids=lambda value: repr(value)[:50] if isinstance(value, Fault) else "",

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from bot.domain.outcome import Cancelled, Denied, Rejected, Shared
-from bot.playground.faults import Code, Hang, Slow, Status
+from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
@@ -313,7 +313,7 @@ async def test_no_message_says_that_a_request_waits_while_it_is_being_shared(
 )
 async def test_the_approvers_see_the_result(rig: Rig, code: int | None, says: str) -> None:
     if code == -1:
-        rig.wechat.fail("shareenv", *[Hang(30)] * 5)
+        rig.wechat.fail("shareenv", *[Drop(silence=30)] * 5)
         rig.environ["WECHAT_TIMEOUT"] = "0.5"
     elif code:
         rig.wechat.fail("shareenv", Code(code))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aiohttp import ClientError, ClientResponseError, web
 
-from bot.playground.faults import Code, Fault, Faults, RateLimited
+from bot.playground.faults import Code, Fault, Faults, RateLimited, answer
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.calls import (
     RESPONSE_URL,
@@ -25,7 +25,6 @@ from bot.playground.slack.refusals import RefusedError
 from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError, ApiCall
 from bot.playground.slack.workspace import Workspace
-from bot.playground.wire import answer
 from bot.playground.world import World
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bot.playground.faults import Code, Fault, Faults
+from bot.playground.faults import Code, Fault, Faults, answer
 from bot.playground.loopback import Json, JsonObject, StandIn, cut
 from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
 from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
-from bot.playground.wire import answer
 
 SHARE, TOKEN = "shareenv", "token"
 CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")

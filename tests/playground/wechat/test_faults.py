@@ -3,8 +3,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Fault, Hang, Huge, Raw, Slow, Status
+from bot.playground.faults import Code, Drip, Drop, Fault, Raw, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
+from tests.gzip_bomb import GZIP_BOMB
 from tests.playground.wechat.conftest import APPID, BODY, ENV, OWNER, Caller
 
 
@@ -22,7 +23,9 @@ async def test_queued_answers_are_given_in_order_and_then_the_usual_ones(
 async def test_a_gateways_answer_is_returned_unchanged(
     wechat: LocalWeChat, http: aiohttp.ClientSession
 ) -> None:
-    wechat.fail("shareenv", Status(502), Status(302, location="http://127.0.0.1:1/elsewhere"))
+    wechat.fail(
+        "shareenv", Status(502), Status(302, headers={"Location": "http://127.0.0.1:1/elsewhere"})
+    )
     url = f"{wechat.url}/tcb/shareenv"
     async with http.post(url, json=BODY) as response:
         assert (response.status, response.content_type) == (502, "text/html")
@@ -37,7 +40,7 @@ async def test_a_gateways_answer_is_returned_unchanged(
     [
         (Drop(), False),
         (Drop(after_effect=True), True),
-        (Hang(0.01), False),
+        (Drop(silence=0.01), False),
         (Drop(part=0.5), True),
         (Drop(reset=True), False),
         (Drop(after_effect=True, reset=True), True),
@@ -91,7 +94,7 @@ async def test_a_slow_answer_is_the_usual_one(
 
 
 async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.ClientSession) -> None:
-    wechat.fail("shareenv", Huge(200_000), Huge(16 << 20, packed=True))
+    wechat.fail("shareenv", Status(200, bytes(200_000)), GZIP_BOMB)
     url = f"{wechat.url}/tcb/shareenv"
     async with http.post(url, json=BODY) as response:
         assert len(await response.read()) == 200_000
@@ -140,7 +143,7 @@ async def test_a_call_hangs_until_the_faults_are_cleared_and_is_lost_or_answered
     slow = asyncio.create_task(caller.share(token))
     await wechat.until(lambda wechat: len(wechat.calls) == 1)
     wechat.clear("getenvinfo")
-    wechat.fail("shareenv", Hang(), times=1, env="another")
+    wechat.fail("shareenv", Drop(silence=None), times=1, env="another")
     body = {"env": "another", "appid": "wx5fe6bb43205e9e70"}
     lost = asyncio.create_task(caller.share(token, body))
     await wechat.until(lambda wechat: len(wechat.calls) == 2)

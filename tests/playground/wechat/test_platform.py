@@ -4,7 +4,7 @@ import re
 import aiohttp
 import pytest
 
-from bot.playground.faults import Code, Drop, Fault, Hang
+from bot.playground.faults import Code, Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
 from tests.playground.wechat.conftest import OTHER, OWNER, RID, Body, Caller
 
@@ -325,7 +325,7 @@ async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
 
 @pytest.mark.parametrize(
     ("fault", "renewed"),
-    [(Drop(), False), (Drop(after_effect=True), True), (Hang(0.01), False)],
+    [(Drop(), False), (Drop(after_effect=True), True), (Drop(silence=0.01), False)],
 )
 async def test_a_lost_answer_does_not_reveal_whether_a_token_was_renewed(
     wechat: LocalWeChat, caller: Caller, token: str, fault: Fault, renewed: bool
