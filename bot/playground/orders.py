@@ -29,7 +29,6 @@ class Orders:
         self.role, self.place = role, place
         self._acts, self._targets = acts, acts.targets
         self._screen = screen
-        self._replaying: list[str] = []
 
     @property
     def user(self) -> str:
@@ -118,25 +117,14 @@ class Orders:
             case ":save", path:
                 _keep(path, "\n".join([*acts.lines, ""]))
                 return f"Play it again with: python -m bot demo --script {path}"
-            case ":replay", path:
-                await self._replay(path)
+            case ":replay", path if path:
+                await self.play(content(path).split("\n"))
                 return f"That was {path}."
             case ((":help" | "help" | "?"), _):
                 self._screen.table(HELP)
             case _:
                 return f"Type {SLASH_COMMAND} … as in Slack, or help."
         return None
-
-    async def _replay(self, path: str) -> None:
-        if not path:
-            raise ImpossibleError("Name the file: :replay FILE.")
-        if path in self._replaying:
-            raise ImpossibleError(f"{path} replays itself.")
-        self._replaying.append(path)
-        try:
-            await self.play(content(path).split("\n"))
-        finally:
-            self._replaying.remove(path)
 
     def _as(self, value: str) -> str:
         if value in ROLES:

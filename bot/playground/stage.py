@@ -7,18 +7,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from bot.app.running import running
 from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
-from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import requests
 from bot.ops.policy_command import explanation
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import JsonObject, free_port
 from bot.playground.slack.conversations import rendered
-from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
@@ -79,7 +77,7 @@ class Stage:
 
     def events(self, request: str | None = None) -> Iterator[JsonObject]:
         """Yield the ledger's events, oldest first: all, or those of one request."""
-        for event in read(self._ledger(), EventFilter()):
+        for event in read(open_for_audit(self.database_url), EventFilter()):
             if request in {None, event["request"]}:
                 yield {
                     name: value if isinstance(value, int | float) else str(value)
@@ -123,16 +121,8 @@ class Stage:
 
     def _moving(self) -> bool:
         """Return whether the ledger has a request that neither waits for a person nor has been delivered."""
-        with suppress(ImpossibleError), self._ledger().connect() as connection:
+        with open_for_audit(self.database_url).connect() as connection:
             return connection.execute(_MOVING).first() is not None
-        return False  # without a ledger nothing moves
-
-    def _ledger(self) -> Engine:
-        """Open the ledger to read it; raises ImpossibleError if its file is gone."""
-        try:
-            return open_for_audit(self.database_url)
-        except CannotOpenError as error:
-            raise ImpossibleError(f"The ledger cannot be read: {error}") from None
 
     @contextmanager
     def watched(self, told: Callable[[], None]) -> Iterator[None]:
