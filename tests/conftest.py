@@ -8,7 +8,6 @@ import resource
 import shutil
 import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
@@ -41,7 +40,13 @@ from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.slack.api import SlackApi
-from tests.databases import Database, PostgreSQL, compile_once, record_statements
+from tests.databases import (
+    Database,
+    PostgreSQL,
+    compile_once,
+    record_statements,
+    running_postgresql,
+)
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
 
 if TYPE_CHECKING:
@@ -304,16 +309,8 @@ async def bot(start: Start) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    # Not under pytest's folder, which only its owner may enter: as root, the server runs as another user.
-    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
-    try:
-        server = PostgreSQL(folder)
-        try:
-            yield server
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder)
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
 
 import psycopg
@@ -182,6 +183,18 @@ class PostgreSQL:
     def cleanup(self) -> None:
         """Stop the server and delete its files."""
         self._server.cleanup()
+
+
+@contextmanager
+def running_postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
+    """Run a private server while the context is open."""
+    # Not under pytest's folder, which only its owner may enter: as root, the server runs as another user.
+    with TemporaryDirectory(prefix="postgresql-") as folder:
+        server = PostgreSQL(Path(folder), durable=durable)
+        try:
+            yield server
+        finally:
+            server.cleanup()
 
 
 @contextmanager

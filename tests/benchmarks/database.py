@@ -41,21 +41,6 @@ def timeouts() -> dict[str, str]:
     return {name: value for name, value in POSTGRESQL.items() if name.endswith("_timeout")}
 
 
-@contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
-    """Run a private server with fsync while the context is open."""
-    # In a folder that other users may enter: as root, the server runs as another user.
-    folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
-    try:
-        server = PostgreSQL(folder, durable=True)
-        try:
-            yield server
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder)
-
-
 def folder_of(url: str) -> Path:
     """Return the folder of the server's socket."""
     return Path(str(make_url(url).query["host"]))

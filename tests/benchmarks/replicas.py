@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Self
 
-from tests.benchmarks.database import Spent, pgbouncer, postgresql
+from tests.benchmarks.database import Spent, pgbouncer
 from tests.benchmarks.measure import Speed
 from tests.benchmarks.processes import Running, Variant, started
 from tests.benchmarks.relay import relayed
 from tests.benchmarks.standins import StandIns, standins
-from tests.databases import PostgreSQL
+from tests.databases import PostgreSQL, running_postgresql
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ async def replicated(
     ]
     rounds: dict[tuple[int, int | None], list[Together]] = {way: [] for way in ways}
     files = list[Speed]()
-    with postgresql() as server:
+    with running_postgresql(durable=True) as server:
         for number in range(1, crowd.rounds + 1):
             tell(f"Round {number} of {crowd.rounds}: SQLite")
             files.append(await _on_a_file(crowd))

@@ -7,10 +7,9 @@ from statistics import median
 from time import perf_counter
 
 from bot.playground.slack.server import LocalSlack
-from tests.benchmarks.database import postgresql
 from tests.benchmarks.processes import Variant, started
 from tests.benchmarks.standins import standins
-from tests.databases import PostgreSQL
+from tests.databases import PostgreSQL, running_postgresql
 
 _UNDER_WAY = 20  # commands in progress
 _LONG = 60.0  # seconds for WeChat's response, so that no request ends by itself
@@ -27,7 +26,7 @@ class TakenOver:
 async def taken_over(rounds: int) -> TakenOver:
     """Return the medians; a stopped replica has no grace, so it has to release all leases."""
     killed, stopped = list[float](), list[float]()
-    with postgresql() as server:
+    with running_postgresql(durable=True) as server:
         for _ in range(rounds):
             killed.append(await _after(SIGKILL, server))
             stopped.append(await _after(SIGTERM, server))
