@@ -35,6 +35,7 @@ from bot.ledger.writer import PATIENCE
 from bot.playground.environments import environment
 from bot.playground.loopback import Handler, Loopback, free_port
 from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.surfaces import View
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
@@ -355,6 +356,14 @@ async def served(handler: Handler) -> AsyncIterator[str]:
         yield loopback.origin
     finally:
         await loopback.stop()
+
+
+async def opened(slack: LocalSlack, user: str = REQUESTER) -> View:
+    """Wait until a person has an open modal, and return it."""
+    await slack.until(lambda slack: slack.modal(user) is not None)
+    view = slack.modal(user)
+    assert view
+    return view
 
 
 def web_client(token: str, api_url: str, http: aiohttp.ClientSession) -> AsyncWebClient:

@@ -22,6 +22,7 @@ from tests.conftest import (
     RELEASES,
     REQUESTER,
     calls_of,
+    opened,
     replies,
     rows,
     settings_of,
@@ -159,8 +160,7 @@ class Rig:
         question = where or await self.question()
         ack = await self.slack.click(user, question, button)
         assert ack.error is None
-        await self.slack.until(lambda slack: bool(slack.views(user)))
-        return self.slack.views(user)[-1]
+        return await opened(self.slack, user)
 
     async def decide(
         self, user: str, button: str, comment: str | None = None, where: Where | None = None

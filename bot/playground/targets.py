@@ -23,9 +23,9 @@ class Targets:
     patience: float = 0.0
 
     def elements(self, user: str) -> Iterator[tuple[PostedMessage | View, Placed]]:
-        """Yield all elements that a person can use, newest first; only those of the top modal, if there is one."""
-        if views := self.slack.views(user):
-            yield from ((views[-1], each) for each in placed(views[-1].blocks))
+        """Yield all elements that a person can use, newest first; only those of the modal, if one is open."""
+        if modal := self.slack.modal(user):
+            yield from ((modal, each) for each in placed(modal.blocks))
             return
         for message in self._messages(user):
             yield from ((message, each) for each in placed(message.blocks))
@@ -56,17 +56,17 @@ class Targets:
 
     def nothing(self, user: str) -> str:
         """Return a sentence for somebody who can click nothing."""
-        if self.slack.views(user):
+        if self.slack.modal(user):
             return "A form is open: :submit sends it, and :close closes it."
         return "Nothing here can be clicked."
 
     async def modal(self, user: str) -> View:
-        """Return the top modal, once there is one."""
+        """Return the open modal, once there is one."""
         with contextlib.suppress(TimeoutError):
-            await self.slack.until(lambda slack: bool(slack.views(user)), self.patience)
-        if not self.slack.views(user):
-            raise ImpossibleError("No form is open. :open opens one.")
-        return self.slack.views(user)[-1]
+            await self.slack.until(lambda slack: bool(slack.modal(user)), self.patience)
+        if modal := self.slack.modal(user):
+            return modal
+        raise ImpossibleError("No form is open. :open opens one.")
 
     def message(self, user: str, snippet: str) -> PostedMessage:
         """Return the newest message visible to a person that contains these words."""
@@ -80,7 +80,7 @@ class Targets:
         """Return the view or message that the page refers to."""
         if "ts" in where:
             return self.message_at(user, where)
-        for each in (*self.slack.views(user), self.slack.home(user)):
+        for each in (self.slack.modal(user), self.slack.home(user)):
             if each and each.id == where.get("view"):
                 return each
         raise ImpossibleError("That view is closed.")

@@ -15,6 +15,7 @@ from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, PLACES, ROLES
+from tests.conftest import opened
 from tests.gzip_bomb import GZIP_BOMB
 
 PEOPLE = 6
@@ -145,8 +146,8 @@ class Storm:
         approver, button = ROLES["approver"], self._dice.choice(("approve", "reject"))
         async with self._approver:
             await self._slack.click(approver, self._questions.pop(env), button)
-            await self._slack.until(lambda slack: bool(slack.views(approver)))
-            await self._slack.submit(approver, self._slack.views(approver)[-1], {"comment": "fine"})
+            modal = await opened(self._slack, approver)
+            await self._slack.submit(approver, modal, {"comment": "fine"})
 
     async def _query(self) -> None:
         texts = (

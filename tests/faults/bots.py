@@ -276,7 +276,7 @@ def assert_keeps_secrets(bot: Bot, slack: LocalSlack) -> None:
     assert "/commands/" not in bot.log, "a response_url"
     assert "/actions/" not in bot.log, "a response_url"
     for person in slack.people:
-        for view in filter(None, (*slack.views(person), slack.home(person))):
+        for view in filter(None, (slack.modal(person), slack.home(person))):
             assert MADE_UP not in str(view.blocks)
     for message in slack.messages:
         assert MADE_UP not in str(message)

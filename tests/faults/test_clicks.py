@@ -13,7 +13,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, World
-from tests.conftest import RELEASES, REQUESTER, address_at
+from tests.conftest import RELEASES, REQUESTER, address_at, opened
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -62,8 +62,7 @@ class Pair:
         self.slack.request_url = self.addresses[to]
         ack = await self.slack.click(user, question, button)
         assert ack.error is None
-        await self.slack.until(lambda slack: bool(slack.views(user)))
-        return self.slack.views(user)[-1]
+        return await opened(self.slack, user)
 
     async def submit(self, user: str, view: View, to: int) -> None:
         """Submit a decision."""

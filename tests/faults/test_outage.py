@@ -14,7 +14,7 @@ import pytest_asyncio
 from bot.playground.slack.server import PostedMessage
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
-from tests.conftest import RELEASES, REQUESTER, soon
+from tests.conftest import RELEASES, REQUESTER, opened, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -100,7 +100,7 @@ class OutageRun:
 
     async def approve(self, question: PostedMessage) -> None:
         """Submit a decision; its modal was opened before."""
-        ack = await self.slack.submit(APPROVER, self.slack.views(APPROVER)[-1])
+        ack = await self.slack.submit(APPROVER, await opened(self.slack, APPROVER))
         assert ack.error is None, question
 
     async def begin(self, outage: Outage) -> None:
@@ -111,7 +111,7 @@ class OutageRun:
         await self.slack.until(lambda slack: bool(slack.parents(APPROVALS)))
         (question,) = self.slack.parents(APPROVALS)
         await self.slack.click(APPROVER, question.ts, "approve")
-        await self.slack.until(lambda slack: bool(slack.views(APPROVER)))
+        await opened(self.slack, APPROVER)
         await asyncio.gather(
             self.request("batch", *BATCH),
             self.request("one"),

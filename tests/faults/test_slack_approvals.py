@@ -10,7 +10,7 @@ import pytest_asyncio
 from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.world import APPID, BOT, Channel, SlackUser
-from tests.conftest import calls_of
+from tests.conftest import calls_of, opened
 from tests.faults.slack_actions import POST
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_slack_api import LATER, WRITING
@@ -57,8 +57,8 @@ class Approval:
         slack, where = self.requester.slack, self.requester.channel
         async with self.modal_lock:
             await slack.click(self.approver, question, "approve")
-            await slack.until(lambda _: bool(slack.views(self.approver)))
-        await slack.submit(self.approver, slack.views(self.approver)[-1])
+            modal = await opened(slack, self.approver)
+        await slack.submit(self.approver, modal)
         await slack.until(lambda _: any(m.text[0] == "✅" for m in slack.parents(where)), 60)
         assert len(slack.parents(self.channel)) == 1
         return "\n".join(m.text for m in slack.messages if m.channel == where)

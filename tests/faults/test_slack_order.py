@@ -12,7 +12,7 @@ from bot.playground.faults import Fault as Trouble
 from bot.playground.faults import RateLimited
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID
-from tests.conftest import REQUESTER
+from tests.conftest import REQUESTER, opened
 from tests.faults.bots import request_of
 from tests.faults.slack_actions import twice
 from tests.faults.table import WORKED, Fault
@@ -114,8 +114,7 @@ async def form_twice(member: Member) -> str:
     trigger = member.slack.next_trigger()
     ack = await member.command("", trigger)
     await member.slack.redeliver(ack)
-    await member.slack.until(lambda slack: bool(slack.views(member.user)))
-    (view,) = member.slack.views(member.user)
+    view = await opened(member.slack, member.user)
     (env,) = await member.slack.options(member.user, view, "env", member.new_env())
     filled = member.slack.fill(member.user, view, {"env": env["value"], "appids": APPID})
     await member.slack.redeliver(await member.slack.submit(member.user, filled))

@@ -12,6 +12,7 @@ from bot.ops.output import UNSAFE
 from bot.playground.screen import Screen
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
+from tests.conftest import opened
 from tests.playground.conftest import (
     App,
     a_trigger,
@@ -79,8 +80,8 @@ async def test_a_form_is_shown_with_its_values_and_errors(
     await api.views_open(trigger_id=a_trigger(slack), view=view)
     slack.surfaces.offered["env"] = [option("test")]
     entries: dict[str, Any] = {"appid": "wx1", "env": "test", "how": ["loud"]}
-    await slack.submit("U0SECOND", slack.views("U0SECOND")[0], entries)
-    slack.close("U0SECOND", slack.views("U0SECOND")[0])
+    await slack.submit("U0SECOND", await opened(slack, "U0SECOND"), entries)
+    slack.close("U0SECOND", await opened(slack, "U0SECOND"))
     assert printed(screen) == [
         "  Share · modal of @second · opened",
         "  │ Who and what",

@@ -9,7 +9,7 @@ from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
 from bot.slack.forms import MESSAGE_SHORTCUT
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, soon, states
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
     ALLOW,
@@ -49,7 +49,7 @@ async def test_a_decision_is_acked_before_it_is_handled(rig: Rig) -> None:
         rig.slack.fail("users.info", Slow(SLOW))
         ack = await rig.slack.submit(APPROVER, view)
         assert (ack.error, ack.payload) == (None, None)
-        assert rig.slack.views(APPROVER) == []
+        assert rig.slack.modal(APPROVER) is None
         assert rig.heard[APPROVER] == []
         await soon(lambda: rig.heard[APPROVER])
     assert states(rig.database) == ["waiting"]
@@ -96,10 +96,10 @@ async def test_the_same_click_delivered_twice_opens_one_modal(rig: Rig) -> None:
         await rig.ask()
         ack = await rig.slack.click(APPROVER, await rig.question(), "approve")
         await rig.slack.redeliver(ack)
-        await rig.slack.until(lambda slack: bool(slack.views(APPROVER)))
+        await opened(rig.slack, APPROVER)
         await rig.slack.redeliver(ack)
-    opened = [call for call in rig.slack.calls if call.method == "views.open"]
-    assert [call.error for call in opened] == [None]
+    calls = [call for call in rig.slack.calls if call.method == "views.open"]
+    assert [call.error for call in calls] == [None]
     assert rig.heard[APPROVER] == []
 
 
@@ -237,8 +237,7 @@ async def test_people_of_another_workspace_of_the_organisation_use_the_form_and_
         ts = slack.next_ts()
         slack.post(PostedMessage(ts, RELEASES, REQUESTER, "chat"))
         await slack.message_shortcut(REQUESTER, MESSAGE_SHORTCUT, ts)
-        await slack.until(lambda slack: bool(slack.views(REQUESTER)))
-        view = slack.views(REQUESTER)[0]
+        view = await opened(slack)
         offered = await slack.options(REQUESTER, view, modals.ENV, "")
         assert ENV in [each["value"] for each in offered]
         await slack.submit(REQUESTER, view, {modals.ENV: ENV, modals.APPIDS: APPID})

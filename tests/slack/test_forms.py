@@ -25,6 +25,7 @@ from tests.conftest import (
     kinds,
     ledger_down,
     let_hang,
+    opened,
     rows,
     soon,
     states,
@@ -46,12 +47,6 @@ async def said(slack: LocalSlack) -> PostedMessage:
     message = PostedMessage(slack.next_ts(), RELEASES, "U0SECOND", "prod-1, please", via="slack")
     slack.post(message)
     return message
-
-
-async def opened(slack: LocalSlack, user: str = REQUESTER) -> View:
-    await slack.until(lambda slack: bool(slack.views(user)))
-    [view] = slack.views(user)
-    return view
 
 
 async def by_command(slack: LocalSlack, channel: str = RELEASES, user: str = REQUESTER) -> View:
@@ -112,7 +107,7 @@ async def test_the_command_without_arguments_opens_the_form_and_the_answer_comes
     view = await by_command(slack)
     assert view.callback_id == FORM
     ack = await sent(slack, view, **{REASON: "release", DRY_RUN: []})
-    assert (ack.error, ack.errors, slack.views(REQUESTER)) == (None, {}, [])
+    assert (ack.error, ack.errors, slack.modal(REQUESTER)) == (None, {}, None)
     await done(slack)
     assert wechat.shared == [(OWNER, "prod-1", APPID)]
     assert slack.shown_to(REQUESTER) == []
@@ -211,13 +206,13 @@ async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
     ack = await sent(slack, view, **{APPIDS: appids})
     assert list(ack.errors) == [APPIDS]
     assert words in ack.errors[APPIDS]
-    [left] = slack.views(REQUESTER)
+    left = await opened(slack)
     assert left.errors == ack.errors
     await soon(lambda: kinds(database) == ["mistake"])
     assert (rows(database, "SELECT * FROM requests"), wechat.calls) == ([], [])
     await sent(slack, left)
     await done(slack)
-    assert slack.views(REQUESTER) == []
+    assert slack.modal(REQUESTER) is None
 
 
 @pytest.mark.parametrize(

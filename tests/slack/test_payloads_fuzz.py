@@ -21,7 +21,7 @@ from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.slack.views import shown
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM, World
-from tests.conftest import RELEASES, REQUESTER, examples, rows, settings_of
+from tests.conftest import RELEASES, REQUESTER, examples, opened, rows, settings_of
 from tests.rig import APPROVALS, APPROVER, SECOND
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -144,8 +144,7 @@ class FuzzedBot:
         for button in ("confirm", "cancel"):
             ack = await slack.click(REQUESTER, question, button, team="T0ELSEWHERE")
             keep(f"{button} by somebody else", ack, SECOND)
-        await slack.until(lambda slack: bool(slack.views(REQUESTER)))
-        form = slack.views(REQUESTER)[-1]
+        form = await opened(slack)
         await slack.options(REQUESTER, form, "env", "test-2")
         ack = await slack.submit(REQUESTER, form, {"env": "test-2", "appids": APPID})
         keep("form", ack)
@@ -167,8 +166,7 @@ class FuzzedBot:
         ack = await slack.click(APPROVER, asked, "approve")
         self.keep("approve by an approver", ack)
         self.keep("approve by somebody else", ack, SECOND)
-        await slack.until(lambda slack: bool(slack.views(APPROVER)))
-        decision = slack.views(APPROVER)[-1]
+        decision = await opened(slack, APPROVER)
         sent: JsonObject = {**ack.request, "type": "view_submission"}
         sent["view"] = shown(slack, decision)
         self.keep("decision by somebody else", replace(ack, request=sent), SECOND)

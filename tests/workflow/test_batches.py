@@ -15,7 +15,7 @@ from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
-from tests.workflow.test_form import offered, opened
+from tests.workflow.test_form import asked, offered
 
 NOT_ENABLED = 85088
 MIXED = f"""
@@ -280,7 +280,7 @@ async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
         assert f"<@{REQUESTER}> has 5 batches waiting already" in said
         assert dry.endswith(said)
         assert "cancel one" in said
-        view = await opened(slack)
+        view = await asked(slack)
         assert "e-1" in await offered(slack, view)
         await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
         await soon(lambda: rows(rig.database, refused) == [(2,)])

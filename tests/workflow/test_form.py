@@ -13,7 +13,7 @@ from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, OWNER
-from tests.conftest import RELEASES, REQUESTER, Clock, kinds, ledger_down, request_of, rows
+from tests.conftest import RELEASES, REQUESTER, Clock, kinds, ledger_down, opened, request_of, rows
 from tests.rig import Rig
 from tests.said import ACCEPTED, NEEDS_APPROVAL
 
@@ -61,10 +61,9 @@ def clock(rig: Rig) -> Clock:
     return clock
 
 
-async def opened(slack: LocalSlack, user: str = REQUESTER) -> View:
+async def asked(slack: LocalSlack, user: str = REQUESTER) -> View:
     await slack.command(user, RELEASES, "")
-    await slack.until(lambda slack: bool(slack.views(user)))
-    return slack.views(user)[0]
+    return await opened(slack, user)
 
 
 async def offered(slack: LocalSlack, view: View, typed: str = "") -> list[str]:
@@ -97,7 +96,7 @@ async def test_the_form_offers_the_policys_envs_then_past_ones_then_the_owners(
             await ledger.accept(replace(request, appid=f"wx{number:016x}"))
             rows(rig.database, "UPDATE requests SET state = 'ended', created = substr(id, 5)")
     async with rig.bot(OWNERS + ANYTHING + NAMED):
-        view = await opened(slack)
+        view = await asked(slack)
         assert await offered(slack, view) == [
             *("named-1", "named-2", "old-1", "old-2"),
             *("theirs-1", "prod-1", "test-1"),
@@ -110,17 +109,17 @@ async def test_the_form_offers_only_envs_that_the_person_may_share(
     slack: LocalSlack, rig: Rig
 ) -> None:
     async with rig.bot(OWNERS + NAMED):
-        view = await opened(slack)
+        view = await asked(slack)
         assert await offered(slack, view) == ["named-1", "test-1"]
         assert await offered(slack, view, "test-77") == ["test-77"]
         assert await offered(slack, view, "prod-1") == []
-        other = await opened(slack, "U0SECOND")
+        other = await asked(slack, "U0SECOND")
         assert await offered(slack, other) == []
 
 
 async def test_a_typed_env_is_marked_as_typed(slack: LocalSlack, rig: Rig) -> None:
     async with rig.bot(OWNERS + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         options = await slack.options(REQUESTER, view, ENV, " prod-7，")
         assert [(o["value"], "description" in o) for o in options] == [("prod-7", True)]
         assert await offered(slack, view, "no env!") == []
@@ -132,7 +131,7 @@ async def test_while_wechat_is_silent_only_its_envs_are_missing(
 ) -> None:
     rig.wechat.fail("getenvinfo", Code(61007), Slow())
     async with rig.bot(OWNERS + ANYTHING + NAMED):
-        view = await opened(slack)
+        view = await asked(slack)
         with pytest.MonkeyPatch.context() as hurry:
             hurry.setattr("bot.workflow.form._WECHAT_SECONDS", 0.2)
             assert await offered(slack, view) == ["named-1", "named-2"]
@@ -142,7 +141,7 @@ async def test_while_wechat_is_silent_only_its_envs_are_missing(
 
 async def test_the_envs_of_owners_are_cached(slack: LocalSlack, rig: Rig, clock: Clock) -> None:
     async with rig.bot(OWNERS + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         for typed in ("", "p", "pr"):
             await offered(slack, view, typed)
         assert rig.wechat.transcript().count(f"getenvinfo of {OWNER}") == 1
@@ -155,7 +154,7 @@ async def test_while_the_ledger_is_silent_only_its_envs_are_missing(
     slack: LocalSlack, rig: Rig
 ) -> None:
     async with rig.bot(OWNERS + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         with ledger_down(rig.database):
             assert await offered(slack, view) == ["named-2", "prod-1", "test-1"]
 
@@ -165,7 +164,7 @@ async def test_a_person_who_cannot_be_looked_up_may_type_an_env(
 ) -> None:
     async with rig.bot(OWNERS + ANYTHING):
         slack.fail("users.info", *[Slow(8)] * 4)
-        view = await opened(slack)
+        view = await asked(slack)
         assert await offered(slack, view) == []
         assert await offered(slack, view, "prod-1") == ["prod-1"]
 
@@ -177,11 +176,11 @@ async def test_a_form_that_is_submitted_after_a_change_of_the_policy_is_decided_
     slack: LocalSlack, rig: Rig
 ) -> None:
     async with rig.bot(OWNERS + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         assert "prod-1" in await offered(slack, view)
     async with rig.bot(OWNERS + NOTHING + ANYTHING):
         ack = await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
-        assert (ack.error, ack.errors, slack.views(REQUESTER)) == (None, {}, [])
+        assert (ack.error, ack.errors, slack.modal(REQUESTER)) == (None, {}, None)
         await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
         told = slack.shown_to(REQUESTER)[0].text
         assert "You may not share `prod-1`" in told
@@ -194,7 +193,7 @@ async def test_a_person_who_left_the_group_since_the_form_opened_is_refused(
     slack: LocalSlack, rig: Rig, clock: Clock
 ) -> None:
     async with rig.bot(OWNERS + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         await offered(slack, view)
         slack.groups["S0PLATFORM"] = replace(slack.groups["S0PLATFORM"], members=frozenset())
         clock.now += 61
@@ -208,7 +207,7 @@ async def test_a_form_that_was_opened_before_a_restart_is_accepted(
     slack: LocalSlack, rig: Rig
 ) -> None:
     async with rig.bot(OWNERS + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         await offered(slack, view)
     async with rig.bot(OWNERS + ANYTHING):
         await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
@@ -223,7 +222,7 @@ async def test_the_announcement_of_an_answer_never_comes_after_the_answer(
     slack: LocalSlack, rig: Rig, rules: str, shown: str
 ) -> None:
     async with rig.bot(OWNERS + rules):
-        view = await opened(slack)
+        view = await asked(slack)
         await offered(slack, view)
         slack.fail("response_url", Slow(0.2), user=REQUESTER)
         await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: APPID})
@@ -235,7 +234,7 @@ async def test_the_announcement_of_an_answer_never_comes_after_the_answer(
 async def test_all_appids_must_be_allowed_by_one_rule(slack: LocalSlack, rig: Rig) -> None:
     one = '[[rule]]\nname = "one"\nappids = ["wx0000000000000001"]\neffect = "deny"\n'
     async with rig.bot(OWNERS + one + ANYTHING):
-        view = await opened(slack)
+        view = await asked(slack)
         await offered(slack, view)
         entered = {ENV: "prod-1", APPIDS: f"{APPID}\nwx0000000000000001"}
         await slack.submit(REQUESTER, view, {**entered})

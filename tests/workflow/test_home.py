@@ -30,6 +30,7 @@ from tests.conftest import (
     address_at,
     ended,
     ledger_down,
+    opened,
     over_http,
     rows,
     soon,
@@ -87,9 +88,7 @@ async def modal(rig: Rig, user: str, button: str) -> View:
     home = rig.slack.home(user)
     assert home
     await rig.slack.click(user, home, button)
-    await rig.slack.until(lambda slack: bool(slack.views(user)))
-    [view] = rig.slack.views(user)
-    return view
+    return await opened(rig.slack, user)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ _KINDS = {"public": "public channel", "private": "private channel", "im": "direc
 def seen(acts: Acts, user: str) -> dict[str, Json]:
     """Return what a person sees, by part."""
     slack, wechat = acts.stage.slack, acts.stage.wechat
-    views, home = slack.views(user), slack.home(user)
+    modal, home = slack.modal(user), slack.home(user)
     return {
         "world": {
             "me": user,
@@ -36,7 +36,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
                 **{c.id: c.name for c in slack.channels.values() if slack.enters(user, c)},
             },
         },
-        "modal": _view(views[-1]) if views else None,
+        "modal": _view(modal) if modal else None,
         "home": _view(home) if home else None,
         "steps": [
             {**asdict(step), "done": step.is_done(slack.messages, acts.lines)} for step in STEPS

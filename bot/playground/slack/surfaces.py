@@ -61,10 +61,9 @@ class Surfaces:
         self._tell = tell
         self._views: dict[tuple[str, str], View] = {}
 
-    def views(self, user: str) -> list[View]:
-        """Return a person's open modal, as a list of at most one."""
-        modal = self._views.get((user, "modal"))
-        return [modal] if modal else []
+    def modal(self, user: str) -> View | None:
+        """Return a person's open modal."""
+        return self._views.get((user, "modal"))
 
     def home(self, user: str) -> View | None:
         """Return the view last published to a person's App Home."""

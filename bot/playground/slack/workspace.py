@@ -27,7 +27,7 @@ class Workspace(Transcript):
         self.groups: dict[str, UserGroup] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
         self.surfaces = Surfaces(self.next_number, self.view_changed)
-        self.views, self.home = self.surfaces.views, self.surfaces.home
+        self.modal, self.home = self.surfaces.modal, self.surfaces.home
         self.triggers = Triggers(clock)
         self.orphans: Orphans = "top level"
         """What happens to a reply whose parent was deleted."""

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.loopback import Loopback
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack
-from tests.conftest import RELEASES, Clock
+from tests.conftest import RELEASES, Clock, opened
 from tests.playground.conftest import (
     App,
     a_trigger,
@@ -205,7 +205,7 @@ async def test_a_click_in_a_modal_has_the_view_and_a_new_trigger_id(
     app.acks("more")
     form = modal(*buttons("more"), asks("name", line("name")), asks("app", EXTERNAL))
     await api.views_open(trigger_id=a_trigger(slack), view=form)
-    [view] = slack.views("U0SECOND")
+    view = await opened(slack, "U0SECOND")
     slack.fill("U0SECOND", view, {"name": "typed"})
     await slack.click("U0SECOND", view, "more")
     [body] = app.bodies
@@ -241,7 +241,7 @@ async def test_an_external_select_requests_its_options_from_the_bot(
     app.acks("appid", options=[option("wx1"), option("wx2")])
     form = modal(asks("app", EXTERNAL))
     await api.views_open(trigger_id=a_trigger(slack), view=form)
-    [view] = slack.views("U0SECOND")
+    view = await opened(slack, "U0SECOND")
     assert await slack.options("U0SECOND", view, "appid", "") == []
     assert app.bodies == []
     offered = await slack.options("U0SECOND", view, "appid", "wx")
@@ -269,7 +269,7 @@ async def test_invalid_options_are_a_violation(
     app.acks("appid", **answer)
     await api.views_open(trigger_id=a_trigger(slack), view=modal(asks("app", EXTERNAL)))
     with pytest.raises(ImpossibleError, match="did not load"):
-        await slack.options("U0SECOND", slack.views("U0SECOND")[0], "appid", "wx")
+        await slack.options("U0SECOND", await opened(slack, "U0SECOND"), "appid", "wx")
     assert problem in slack.violations[0]
 
 
@@ -278,5 +278,5 @@ async def test_an_empty_list_of_options_is_valid(
 ) -> None:
     app.acks("appid", options=[])
     await api.views_open(trigger_id=a_trigger(slack), view=modal(asks("app", EXTERNAL)))
-    [view] = slack.views("U0SECOND")
+    view = await opened(slack, "U0SECOND")
     assert await slack.options("U0SECOND", view, "appid", "wx") == []

@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
+from tests.conftest import opened
 from tests.playground.conftest import App, a_trigger, asks, impatient, line, modal, option
 
 WHO = "U0SECOND"
@@ -21,7 +22,7 @@ FORM = modal(
 @pytest.fixture
 async def form(slack: LocalSlack, api: AsyncWebClient) -> View:
     await api.views_open(trigger_id=a_trigger(slack), view=FORM)
-    return slack.views(WHO)[0]
+    return await opened(slack, WHO)
 
 
 async def test_a_form_is_submitted_with_every_value_and_closes(
@@ -37,7 +38,7 @@ async def test_a_form_is_submitted_with_every_value_and_closes(
         "appid": {"appid": {"type": "plain_text_input", "value": "wx1"}},
         "how": {"how": {"type": "checkboxes", "selected_options": [option("dry")]}},
     }
-    assert (ack.error, ack.errors, slack.views(WHO)) == (None, {}, [])
+    assert (ack.error, ack.errors, slack.modal(WHO)) == (None, {}, None)
 
 
 async def test_errors_are_shown_at_their_blocks_and_the_form_stays_open(
@@ -46,14 +47,14 @@ async def test_errors_are_shown_at_their_blocks_and_the_form_stays_open(
     app.acks("form", response_action="errors", errors={"appid": "no such appid"})
     ack = await slack.submit(WHO, form, {"appid": "wx1"})
     assert ack.errors == {"appid": "no such appid"}
-    [view] = slack.views(WHO)
+    view = await opened(slack, WHO)
     assert (view.errors, view.typed["appid"]["appid"]["value"]) == (ack.errors, "wx1")
 
 
 async def test_a_form_can_be_replaced_by_another(slack: LocalSlack, app: App, form: View) -> None:
     app.acks("form", response_action="update", view=modal(callback_id="form"))
     await slack.submit(WHO, form, {"appid": "wx1"})
-    [updated] = slack.views(WHO)
+    updated = await opened(slack, WHO)
     assert (updated.id, updated.blocks) == (form.id, [])
     assert slack.violations == []
 
@@ -67,7 +68,7 @@ async def test_a_form_that_replaces_another_keeps_typed_values_if_the_ids_stay(
     app.acks("form", response_action="update", view=again)
     app.acks("again")
     await slack.submit(WHO, form, {"appid": "wx1", "how": ["Dry"]})
-    await slack.submit(WHO, slack.views(WHO)[0])
+    await slack.submit(WHO, await opened(slack, WHO))
     values = app.bodies[-1]["view"]["state"]["values"]
     assert (values["appid"]["appid"]["value"], values["how"]["other"]["value"]) == ("wx1", None)
 
@@ -90,7 +91,7 @@ async def test_an_invalid_response_to_a_form_is_a_violation_and_the_form_stays_o
 
     app.bolt.view_submission("form")(listen)
     await slack.submit(WHO, form, {"appid": "wx1"})
-    assert [view.id for view in slack.views(WHO)] == [form.id]
+    assert (await opened(slack, WHO)).id == form.id
     assert len(slack.violations) == 1
 
 
@@ -104,7 +105,7 @@ async def test_without_an_ack_the_form_stays_open_with_its_values(
     app.bolt.view_submission("form")(silent)
     ack = await slack.submit(WHO, form, {"appid": "wx1"})
     assert ack.error == "operation_timeout"
-    assert slack.views(WHO)[0].typed["appid"]["appid"]["value"] == "wx1"
+    assert (await opened(slack, WHO)).typed["appid"]["appid"]["value"] == "wx1"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ async def test_a_modal_without_a_button_can_not_be_submitted(
     view = {key: value for key, value in modal().items() if key != "submit"}
     await api.views_open(trigger_id=a_trigger(slack), view=view)
     with pytest.raises(ImpossibleError, match="no button"):
-        await slack.submit(WHO, slack.views(WHO)[0])
+        await slack.submit(WHO, await opened(slack, WHO))
 
 
 async def test_a_closed_form_disappears_without_an_event_to_the_bot(
@@ -139,4 +140,4 @@ async def test_a_closed_form_disappears_without_an_event_to_the_bot(
 ) -> None:
     app.acks("form")
     slack.close(WHO, form)
-    assert (app.bodies, slack.views(WHO)) == ([], [])
+    assert (app.bodies, slack.modal(WHO)) == ([], None)

@@ -5,7 +5,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack
-from tests.conftest import Clock
+from tests.conftest import Clock, opened
 from tests.playground.conftest import (
     App,
     a_trigger,
@@ -27,7 +27,7 @@ def boxes(*options: dict[str, Any]) -> dict[str, Any]:
 SECTION = {"type": "section", "text": plain("x")}
 
 
-async def opened(slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any]) -> dict[str, Any]:
+async def sent_back(slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any]) -> dict[str, Any]:
     answer = await api.views_open(trigger_id=a_trigger(slack), view=view)
     return dict(answer["view"])
 
@@ -38,8 +38,8 @@ async def test_a_modal_opens_for_the_person_behind_the_trigger(
     app.acks("ask")
     ack = await slack.shortcut("U0SECOND", "ask")
     shown = (await api.views_open(trigger_id=ack.trigger_id, view=modal(SECTION)))["view"]
-    [view] = slack.views("U0SECOND")
-    assert slack.views("U0REQUESTER") == []
+    view = await opened(slack, "U0SECOND")
+    assert slack.modal("U0REQUESTER") is None
     assert shown["id"] == view.id
     assert shown["private_metadata"] == ""
     assert (view.kind, view.callback_id) == ("modal", "form")
@@ -63,7 +63,7 @@ async def test_a_trigger_id_is_valid_once_and_for_three_seconds(
 async def test_a_commands_trigger_opens_a_modal(slack: LocalSlack, api: AsyncWebClient) -> None:
     ack = await slack.command("U0SECOND", "C0RELEASES", "")
     await api.views_open(trigger_id=ack.trigger_id, view=modal())
-    assert len(slack.views("U0SECOND")) == 1
+    assert slack.modal("U0SECOND")
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ async def test_an_invalid_modal_is_refused(
     slack: LocalSlack, api: AsyncWebClient, view: dict[str, Any], problem: str, at: str
 ) -> None:
     with pytest.raises(SlackApiError) as caught:
-        await opened(slack, api, view)
+        await sent_back(slack, api, view)
     answer = caught.value.response
     [message] = answer["response_metadata"]["messages"]
     assert answer["error"] == "invalid_arguments"
     assert problem in message
     assert message.endswith(f"{at}]")
-    assert slack.views("U0SECOND") == []
+    assert slack.modal("U0SECOND") is None
 
 
 async def test_a_view_must_be_given_and_not_be_huge(slack: LocalSlack, api: AsyncWebClient) -> None:
@@ -142,9 +142,9 @@ async def test_an_observer_sees_each_change_of_a_view(
     app.acks("form", response_action="errors", errors={"a": "no"})
     app.acks("again", response_action="update", view=modal())
     for form in ("form", "again"):
-        await opened(slack, api, modal(asks("a", line("a")), callback_id=form))
-        await slack.submit("U0SECOND", slack.views("U0SECOND")[0], {"a": "x"})
-    slack.close("U0SECOND", slack.views("U0SECOND")[0])
+        await sent_back(slack, api, modal(asks("a", line("a")), callback_id=form))
+        await slack.submit("U0SECOND", await opened(slack, "U0SECOND"), {"a": "x"})
+    slack.close("U0SECOND", await opened(slack, "U0SECOND"))
     await api.views_publish(user_id="U0SECOND", view=home())
     assert seen == [
         "modal opened",
