@@ -5,7 +5,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.faults import Code, Drop, RateLimited, Status
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from tests.conftest import RELEASES
 from tests.playground.conftest import error_of
@@ -125,34 +125,24 @@ async def test_a_fault_may_be_for_certain_arguments_only(
     await api.users_info(user="U0SECOND")
 
 
-async def test_a_fault_may_return_any_response(slack: LocalSlack, api: AsyncWebClient) -> None:
-    slack.fail("chat.postMessage", Status(200, b"{}", "text/html"))
-    with pytest.raises(SlackApiError):
-        await api.chat_postMessage(channel=RELEASES, text="x")
-    assert slack.messages == []
-    assert slack.calls[-1].error == "Status"
-
-
-@pytest.mark.parametrize("after_effect", [True, False])
-async def test_a_server_error_may_come_after_the_effect(
-    slack: LocalSlack, api: AsyncWebClient, after_effect: bool
+@pytest.mark.parametrize(
+    ("fault", "raised", "posted"),
+    [
+        (Status(200, b"{}", "text/html"), SlackApiError, False),
+        (Status(503), SlackApiError, False),
+        (Status(503, after_effect=True), SlackApiError, True),
+        (Drop(), aiohttp.ClientError, False),
+        (Drop(after_effect=True), aiohttp.ClientError, True),
+    ],
+)
+async def test_a_call_that_fails_may_have_had_its_effect(
+    slack: LocalSlack, api: AsyncWebClient, fault: Fault, raised: type[Exception], posted: bool
 ) -> None:
-    slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
-    with pytest.raises(SlackApiError) as caught:
+    slack.fail("chat.postMessage", fault)
+    with pytest.raises(raised):
         await api.chat_postMessage(channel=RELEASES, text="x")
-    assert caught.value.response.status_code == 503
-    assert bool(slack.messages) is after_effect
-    assert slack.calls[-1].error == (None if after_effect else "Status")
-
-
-@pytest.mark.parametrize("after_effect", [True, False])
-async def test_a_dropped_answer_may_come_after_the_effect(
-    slack: LocalSlack, api: AsyncWebClient, after_effect: bool
-) -> None:
-    slack.fail("chat.postMessage", Drop(after_effect=after_effect))
-    with pytest.raises(aiohttp.ClientError):
-        await api.chat_postMessage(channel=RELEASES, text="x")
-    assert bool(slack.messages) is after_effect
+    assert bool(slack.messages) is posted
+    assert slack.calls[-1].error == (None if posted else type(fault).__name__)
 
 
 async def test_the_record_of_a_call_has_no_token(slack: LocalSlack, api: AsyncWebClient) -> None:
