@@ -24,7 +24,7 @@ HOSTILE = '<script>alert(1)</script> <!channel> & <img src=x onerror="alert(2)">
 
 async def test_a_mistake_is_corrected_by_the_line_that_the_bot_gives(sit: Sit) -> None:
     seat = await sit()
-    await seat.type(f"/share-env prod-1 {APPID.upper()}")
+    await seat.type(f"/share-env prod-1 {APPID}")
     await seat.sees("The appid comes first, then the env.")
     corrected = seat.log.locator("pre", has_text=f"/share-env {APPID} prod-1").first
     await seat.type(await corrected.inner_text())
