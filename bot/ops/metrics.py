@@ -163,7 +163,7 @@ class Metrics:
         if states is None:
             return
         for link in Link:
-            good.labels(link.value).set_function(partial(_good_seconds, states, link))
+            good.labels(link.value).set_function(partial(_worst, states, link))
 
     async def answer(self, _: web.Request) -> web.Response:
         """Answer a scrape; concurrent ones share one rendering."""
@@ -216,7 +216,5 @@ def _is_well(health: Health, name: str) -> bool:
     return health.check()["parts"][name]["ok"]
 
 
-def _good_seconds(states: Callable[[], Sequence[LinkState]], link: Link) -> float:
-    """Return for how long the worst token of a link is good."""
-    ends = [state.good_until or 0.0 for state in states() if state.link is link]
-    return max(0.0, min(ends, default=0.0) - time.time())
+def _worst(states: Callable[[], Sequence[LinkState]], link: Link) -> float:
+    return min((state.left for state in states() if state.link is link), default=0.0)

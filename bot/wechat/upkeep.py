@@ -125,7 +125,7 @@ def _state(name: str, kept: StoredToken | None, age: float) -> LinkState:
     owner = name if link is Link.OWNER else None
     if kept is None:
         return LinkState(link, owner, None, None)
-    good = kept.value is not None and kept.left > age
+    left = max(0.0, kept.left - age) if kept.value is not None else 0.0
     trouble = by_key(kept.error) if kept.error else None
-    until = kept.expires if good else None
-    return LinkState(link, owner, until, kept.issued, trouble, kept.error_at)
+    until = kept.expires if left else None
+    return LinkState(link, owner, until, kept.issued, trouble, kept.error_at, left)

@@ -51,9 +51,8 @@ def exercised() -> Metrics:
     depths = dict.fromkeys(
         ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
     )
-    metrics.register_gauges(
-        ready, depths, lambda: [LinkState(link, None, 9e9, None) for link in Link], lambda: 1.0
-    )
+    links = [LinkState(link, None, 1.0, None, left=9.0) for link in Link]
+    metrics.register_gauges(ready, depths, lambda: links, lambda: 1.0)
     return metrics
 
 

@@ -87,6 +87,10 @@ def test_only_failed_renewals_are_counted_as_failures() -> None:
     assert counts(metrics)['share_env_renewal_failures_total{link="owner"}'] == 1
 
 
+def test_for_how_long_a_token_is_good_does_not_depend_on_this_machines_clock() -> None:
+    assert counts(exercised())['share_env_token_good_seconds{link="ticket"}'] == 9.0
+
+
 def test_two_bots_in_one_process_count_apart() -> None:
     one, other = Metrics("1"), Metrics("1")
     one.observers.connected()

@@ -290,13 +290,13 @@ def stored(
     ("found", "state"),
     [
         (None, LinkState(Link.OWNER, OWNER, None, None)),
-        (stored(OWNER, 60), LinkState(Link.OWNER, OWNER, 7300.0, 100.0)),
+        (stored(OWNER, 60), LinkState(Link.OWNER, OWNER, 7300.0, 100.0, left=60.0)),
         (stored(OWNER, 0), LinkState(Link.OWNER, OWNER, None, 100.0)),
         (stored(OWNER, -60), LinkState(Link.OWNER, OWNER, None, 100.0)),
         (stored(OWNER, 60, None, None), LinkState(Link.OWNER, OWNER, None, 100.0)),
         (
             stored(OWNER, 60, "61004"),
-            LinkState(Link.OWNER, OWNER, 7300.0, 100.0, for_code(61004), 500.0),
+            LinkState(Link.OWNER, OWNER, 7300.0, 100.0, for_code(61004), 500.0, 60.0),
         ),
         (
             stored(OWNER, -60, "no-ticket"),
@@ -327,8 +327,9 @@ def test_the_links_are_listed_in_the_order_of_the_chain_and_only_for_the_owners_
 
 def test_a_token_that_has_expired_since_it_was_read_is_not_good() -> None:
     found = {OWNER: stored(OWNER, 60)}
-    assert link_states(found, [OWNER], 59.0)[2].good_until == 7300.0
-    assert link_states(found, [OWNER], 60.0)[2].good_until is None
+    good, expired = (link_states(found, [OWNER], age)[2] for age in (59.0, 60.0))
+    assert (good.good_until, good.left) == (7300.0, 1.0)
+    assert (expired.good_until, expired.left) == (None, 0.0)
 
 
 async def test_upkeep_reports_the_states_as_of_its_last_look_and_its_own_renewals_at_once(
