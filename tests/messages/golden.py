@@ -1,11 +1,16 @@
-"""The golden form of a message: the visible text, once, with signs for its structure."""
+"""The golden form of messages: the visible text, once, with signs for its structure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.messages import Block, Message
 from bot.messages.words import as_typed, code
+
+
+def goldens(said: Mapping[str, Message]) -> str:
+    """Return the golden forms of messages, each under its name."""
+    return "\n\n".join(f"## {name}\n{golden(each)}" for name, each in said.items())
 
 
 def golden(said: Message) -> str:

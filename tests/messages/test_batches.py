@@ -42,7 +42,7 @@ from bot.messages.words import Words, code
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
 from tests.messages.checks import CHINESE_TYPOGRAPHY
-from tests.messages.golden import golden
+from tests.messages.golden import goldens
 from tests.messages.hostile import (
     HOSTILE,
     MENTION,
@@ -147,11 +147,10 @@ def acts(said: Message) -> list[object]:
 
 
 @in_each_language
-@pytest.mark.parametrize("name", messages(ENGLISH, BATCH))
 def test_the_messages_about_a_batch_are_worded_as_agreed(
-    words: Words, name: str, snapshot: SnapshotAssertion
+    words: Words, snapshot: SnapshotAssertion
 ) -> None:
-    assert golden(messages(words, BATCH)[name]) == snapshot
+    assert goldens(messages(words, BATCH)) == snapshot
 
 
 def test_messages_about_a_batch_follow_chinese_typography() -> None:
