@@ -141,7 +141,7 @@ def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
         cause = ", ".join(each.names)
         _print(cause, each.finding)
         for finding in each.follows:
-            print(f"   Because of {cause}, {finding.name}: {printable(finding.found)}")
+            print(f"   {finding.name}, because of {cause}: {printable(finding.found)}")
         if each.unchecked:
             print(f"   Not checked because of {cause}: {listed([*each.unchecked], most=30)}")
     print(f"\n{tally(told)}")

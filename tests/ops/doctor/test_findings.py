@@ -61,7 +61,7 @@ def test_what_one_of_several_wrong_settings_explains_is_not_said_of_the_last_but
     assert lines(capsys, SETTINGS, nobody, bot, gone)[2:6] == [
         "❌ settings: Nobody may share anything yet",
         "   → Write a policy.toml.",
-        "   Because of settings, policy-owners: nobody owns prod-1",
+        "   policy-owners, because of settings: nobody owns prod-1",
         "   Not checked because of settings: slack-bot",
     ]
 
@@ -84,7 +84,7 @@ def test_a_consequence_is_printed_with_its_cause_and_makes_it_as_bad(
     assert lines(capsys, empty, nobody, WECHAT) == [
         "❌ slack-groups: without members: S0X",
         "   → Add people.",
-        "   Because of slack-groups, policy-approvers: nobody can approve",
+        "   policy-approvers, because of slack-groups: nobody can approve",
         "✅ wechat: it takes the token",
         "",
         "Wrong: 1, warnings: 0, fine: 1.",
