@@ -178,6 +178,20 @@ async def test_a_setting_that_stands_twice_in_the_env_file_is_reported(
     )
 
 
+async def test_a_setting_that_a_later_line_empties_is_the_cause_and_not_called_missing(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dotenv = tmp_path / ".env"
+    dotenv.touch(0o600)
+    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-made-up\nSLACK_BOT_TOKEN=\n")
+    finding = await finding_of(environ | {"SLACK_BOT_TOKEN": ""}, "settings")
+    assert (finding.level, finding.found) == (
+        "wrong",
+        "SLACK_BOT_TOKEN is set more than once in .env",
+    )
+
+
 async def test_a_rotating_token_is_a_warning(environ: dict[str, str]) -> None:
     assert await level_of(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
 
