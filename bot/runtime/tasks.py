@@ -13,9 +13,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _LAST_MOMENT = 2.0  # seconds for cancelled tasks to end
-_LONGEST = (
-    0.1  # seconds that a step waits at most: the ack itself may be waiting for Slack or the ledger
-)
+# Seconds that a step waits at most: the ack itself may be waiting for Slack or the ledger.
+_LONGEST = 0.1
 
 _log = logging.getLogger(__name__)
 
