@@ -12,8 +12,8 @@ from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import no_approver, sent_to_approvers
 from bot.messages.clicks import NothingDone, Settled, cannot_tell_requester, settled, too_late
 from bot.messages.endings import answer as ended
-from bot.policy.decide import approver_groups, approver_users
-from bot.policy.kinds import Deny, Doubt, NeedsApproval, Unreadable
+from bot.policy.decide import approver_groups, approver_users, may_approve
+from bot.policy.kinds import Deny, Doubt, NeedsApproval, Standing, Unreadable
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
@@ -121,13 +121,20 @@ def _refused(context: ClickContext, reviewed: Review) -> Reply | Refuse | None:
     Where no approvers are left, anybody may if the policy does not let it go on, since then it only ends.
     """
     rules, asked_by = reviewed.rules, context.entry.request.origin.user_id
+    person = context.clicker
+    if isinstance(person, Unreadable):
+        return context.cannot_tell(person)
     if not rules and reviewed.doubt:
         return _cannot_tell_requester(context, reviewed.doubt)
     if not rules:
         return None if reviewed.ground else context.refuse(NothingDone.NOTHING_TO_DECIDE)
     if not approver_groups(rules) and not approver_users(rules, asked_by):
         return Refuse(no_approver(context.words, rules[0]))
-    why = NothingDone.OWN_REQUEST if context.own else NothingDone.NOT_AN_APPROVER
+    why = NothingDone.NOT_AN_APPROVER
+    if context.own:
+        member = replace(person, standing=Standing.MEMBER)
+        if any(may_approve(rule, member, "") for rule in rules):  # as if it were another's
+            why = NothingDone.OWN_REQUEST
     return context.forbidden(rules, why)
 
 

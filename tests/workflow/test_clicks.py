@@ -343,6 +343,7 @@ APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
         (context(WAITING, person("U5", "S2"), FOUR), *[(Reply, False)] * 2),
         (context(WAITING, SECOND, NO), DENIED, DENIED),
         (context(WAITING, STRANGER, NO), DENIED, DENIED),
+        (context(WAITING, NOT_TOLD, NO, user="U5"), *[(Reply, False)] * 2),
         (
             context(WAITING, SECOND, replace(NO, name="freeze"), FOUR, comment="no"),
             DENIED,
@@ -394,6 +395,16 @@ def test_a_person_who_may_not_decide_is_told_who_may_or_that_it_is_their_own_req
     assert isinstance(refused, Refuse)
     assert refused.message.text.startswith(says)
     assert step_of(Act.REJECT, clicked) == refused
+
+
+@pytest.mark.parametrize("self_approval", [False, True])
+def test_a_requester_who_is_no_approver_is_not_told_that_another_one_has_to_decide(
+    *, self_approval: bool
+) -> None:
+    rule = replace(FOUR, self_approval=self_approval)
+    refused = step_of(Act.APPROVE, context(WAITING, person("U1"), rule))
+    assert isinstance(refused, Refuse)
+    assert refused.message.text.startswith("Only <@U2> and members of <!subteam^S2> can")
 
 
 @pytest.mark.parametrize("by", ["U1", "U5"])
