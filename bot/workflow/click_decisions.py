@@ -158,7 +158,10 @@ def _cancel(context: ClickContext) -> ClickStep:
     # A requester who cancels instead of confirming needs no further answer; all other cancellations are delivered.
     silent = context.own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED
-    move = Move(to, by, "cancelled", outcome=Cancelled(by), place=context.click.message)
+    # What others read alone, such as the reply to a click that came too late, is no place for the requester's answer.
+    theirs = context.own or context.click.origin.channel_id == request.origin.channel_id
+    place = context.click.message if theirs else None
+    move = Move(to, by, "cancelled", outcome=Cancelled(by), place=place)
     return ApplyMove(move, settled(words, request, Settled.CANCELLED), replaces=silent)
 
 

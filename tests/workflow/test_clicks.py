@@ -322,10 +322,24 @@ def test_an_approver_is_told_why_the_requester_cannot_be_checked(
     assert why in step.message.text
 
 
-def test_a_cancellation_is_answered_at_the_place_of_its_button() -> None:
-    step = step_of(Act.CANCEL, context(WAITING, message="C1/1.2"))
+@pytest.mark.parametrize(
+    ("by", "channel", "place"),
+    [
+        (person("U1"), "C1", "C1/1.2"),
+        (person("U1"), "D1", "D1/1.2"),
+        (NINTH, "C1", "C1/1.2"),
+        (NINTH, "D9", None),
+    ],
+    ids=["in the channel", "told alone", "an operator", "an operator, told alone"],
+)
+def test_a_cancellation_is_answered_at_the_place_of_its_button_if_its_requester_reads_there(
+    by: Person, channel: str, place: str | None
+) -> None:
+    clicked = context(WAITING, by, message=f"{channel}/1.2")
+    there = replace(clicked.click.origin, channel_id=channel)
+    step = step_of(Act.CANCEL, replace(clicked, click=replace(clicked.click, origin=there)))
     assert isinstance(step, ApplyMove)
-    assert step.move.place == "C1/1.2"
+    assert step.move.place == place
 
 
 REFUSED = (Refuse,)
