@@ -1,6 +1,7 @@
 """Messages about confirmations, approvals and clicks: their wording, and that Slack accepts them."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -219,11 +220,18 @@ def test_without_a_reason_only_the_question_says_so(
 
 
 @in_each_language
-@pytest.mark.parametrize("request_", [APPROVED, COMMENTED], ids=["approved", "with a comment"])
 def test_the_messages_about_an_approved_request_are_worded_as_agreed(
-    words: Words, request_: Request, snapshot: SnapshotAssertion
+    words: Words, snapshot: SnapshotAssertion
 ) -> None:
-    assert goldens(about_approved(words, request_)) == snapshot
+    assert goldens(about_approved(words, COMMENTED)) == snapshot
+
+
+@in_each_language
+def test_without_a_comment_only_the_comment_is_missing(words: Words) -> None:
+    comment = "“fine by &lt;me&gt; &amp; the team”"
+    commented = goldens(about_approved(words, COMMENTED))
+    without = re.sub(rf"\n  .*{comment}|[:：] ?{comment}", "", commented)
+    assert without == goldens(about_approved(words, APPROVED))
 
 
 @pytest.mark.parametrize("request_", [BARE, MANY, COMMENTED], ids=["bare", "many", "approved"])
