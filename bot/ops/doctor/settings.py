@@ -40,7 +40,7 @@ async def check_settings(setup: Setup) -> list[Finding]:
     for name in twice:
         missing = any(each.startswith(f"{name} is missing") for each in parts.problems)
         again = f"{name} is set more than once in {DOTENV}"
-        fix = "Keep one. The last one counts, even if it is empty."
+        fix = f"Keep one line for {name}. The last one counts, even if it is empty."
         found.append((wrong if missing else warning)(_NAME, again, fix))
     found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]

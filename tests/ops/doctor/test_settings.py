@@ -174,7 +174,7 @@ async def test_a_setting_that_stands_twice_in_the_env_file_is_reported(
     assert (finding.level, finding.found, finding.fix) == (
         "warning",
         "SHARE_ENV_ALLOWED_CHANNELS is set more than once in .env",
-        "Keep one. The last one counts, even if it is empty.",
+        "Keep one line for SHARE_ENV_ALLOWED_CHANNELS. The last one counts, even if it is empty.",
     )
 
 
