@@ -44,7 +44,7 @@ class FormListeners:
         self._private = private
         self._handler = handler
         self._start = start
-        self._opened = Recent()
+        self._opened, self._told = Recent(), Recent()
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners."""
@@ -102,7 +102,11 @@ class FormListeners:
     async def _submit(self, origin: Origin, asked: Share) -> None:
         answer = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
-        if not isinstance(answer, Announcement):
+        if isinstance(answer, Announcement):
+            return
+        if self._told.add(
+            f"{origin.trigger_id} {answer.text}"
+        ):  # else Slack delivered the form twice
             self._start(self._private.send(origin, answer))
 
 
