@@ -49,15 +49,19 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
         following = pair if sub.takes > 1 else named.ids[: sub.takes]
         return " ".join([SLASH_COMMAND, sub.verb, *following])
     named = Reading(words)
-    if named.is_share:
-        if named.unclear:
-            return None
-        if named.behind or ending(named.extra):
-            options = replace(options, reason=BLANK_REASON)
+    if _unclear(named):
+        return None
+    if named.is_share and (named.behind or ending(named.extra)):
+        options = replace(options, reason=BLANK_REASON)
     if first_with(Sense.DRY_RUN, named.extra):
         options = replace(options, dry_run=True)
     ids = [*(named.appids[:MOST_APPIDS] or [BLANK_APPID]), named.env or BLANK_ENV]
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
+
+
+def _unclear(named: Reading) -> str | None:
+    """Return the word that a line must not leave out; with one appid and no env there is nothing yet that it shares."""
+    return named.unclear if named.is_share or len(named.appids) > 1 else None
 
 
 def _as_typed(options: Options) -> list[str]:
@@ -83,8 +87,8 @@ def wrong_share(named: Reading) -> Mistake:
     """Return what is wrong with words that are not exactly appids and an env."""
     if named.is_share and (ends := ending(named.extra)):
         return NeverEnds(ends)
-    if named.is_share and named.unclear:
-        return NotUnderstood(named.unclear)
+    if unclear := _unclear(named):
+        return NotUnderstood(unclear)
     if len(named.appids) > MOST_APPIDS and not named.damaged:
         return TooManyAppids(len(named.appids), MOST_APPIDS)
     return wrong_pair(named)

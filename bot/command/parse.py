@@ -45,6 +45,7 @@ from bot.command.vocabulary import (
     is_filler,
     nearest,
     nearest_option,
+    opposite,
     sense,
     split_chinese,
     subcommand,
@@ -165,8 +166,8 @@ def _objection(
     outside = takewhile(lambda word: word[0] != "-" or nearest_option(word) != "--reason", loose)
     reason = split.options.reason or ""
     options = [each.option for each in split.unknown] + [reason] * reason.startswith("-")
-    if opposite := first_with(Sense.REVERSE, [*said, *split_chinese(outside), *options]):
-        return OnlyShares(opposite)
+    if reverse := opposite([*said, *split_chinese(outside), *options]):
+        return OnlyShares(reverse)
     look = first_with(Sense.LOOK, said)
     return UnknownWord(look, Verb.HISTORY) if look and look != first else None
 

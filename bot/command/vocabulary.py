@@ -25,10 +25,11 @@ _WORDS = {
         delete deleted deleting del rm stop stopped stopping cancel canceled cancelled withdraw detach disconnect
         disable disallow deny block ban forbid reject exclude evict eject expel kick suspend pause drop kill end
         abort revert take lose leaves off cut lock close wait without except instead never not no
-        dont doesnt didnt cannot cant wont shouldnt mustnt
+        dont doesnt didnt cannot cant wont shouldnt mustnt isnt arent wasnt hasnt havent wouldnt couldnt neednt aint nor
         取消 撤销 撤回 撤 收回 删除 删 移除 去掉 停止 停用 停 终止 中止 解除 解绑 关闭 断开 禁止 拒绝 不 别 勿 没 除了
         等等 稍后 晚点 踢 移出 移走 回收 收走 注销 清除 作废 剔除 拉黑 退出 吊销 剥夺 去除 排除 屏蔽 冻结 暂停 关掉 拿掉
         撤銷 刪除 關閉 終止 斷開 別
+        🚫 ❌ ⛔ 👎 ✗ ✘ ≠
     """,
     Sense.LOOK: """
         list lists listing status show check query find is are was were has does did shared already whether
@@ -53,7 +54,7 @@ _WORDS = {
     """,
 }
 SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
-JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*-", "--", "和", "与", "及", "以及", "與"}
+JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*->", "--", "和", "与", "及", "以及", "與"}
 """What may stand between two receivers."""
 
 _STAND_FOR = {
@@ -65,8 +66,9 @@ _STAND_FOR = {
 _DRY_RUNS = {"n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"}
 # A share that ends by itself is asked for in many ways, and some of them are also a reason.
 _ENDING = re.compile(
-    r"\b(?:until|till|temporar\w+|expir\w+|for (?:now|today|tonight|a while))\b"
-    r"|\b(?:\d+ ?|(?:an?|one|two|three|few|next) )(?:min|minute|h|hr|hour|d|day|night|week|month)s?\b"
+    r"\b(?:until|till|(?:through|thru) \w+|tonight|temporar\w+|expir\w+|for (?:now|today|a while))\b"
+    r"|\b(?:\d+ ?|(?:an?|one|next) )(?:min|minute|h|hr|hour|d|day|night|week|month)s?\b"
+    r"|\b\w+ (?:min|minute|hr|hour|day|night|week|month)s\b"
     r"|[临暂臨暫][时時]|短期|限时|直到|为止|[到至](?=[今明后本下周星月年])"
     r"|[\d一二两三四五六七八九十几半] ?个?(?:分钟|小时|钟头|星期|礼拜|天|周|月)",
     re.IGNORECASE,
@@ -87,7 +89,7 @@ def sense(word: str) -> Sense | None:
     """Return the meaning of an everyday word, ignoring case, dashes and punctuation; None for any other word."""
     plain = _SIGNS.sub("", plain_dashes(word).lower()).strip("-")
     if not plain:
-        return Sense.FILLER
+        return SENSES.get(word[:1], Sense.FILLER)
     if plain in SENSES:
         return SENSES[plain]
     if _HAN_RUN.fullmatch(plain):
@@ -106,6 +108,15 @@ def is_filler(word: str) -> bool:
 def first_with(meant: Sense, words: Iterable[str]) -> str | None:
     """Return the first word that has this meaning, or that is quoted or joined and has such a word in it."""
     return next((word for word in words if any(sense(part) is meant for part in parts(word))), None)
+
+
+def opposite(words: Iterable[str]) -> str | None:
+    """Return the first word that asks for the opposite of a share, also as a value: `action=unshare`, `prod-1:off`."""
+
+    def said(word: str) -> list[str]:
+        return [word] if word[:1] == "-" else [word, *re.split("[=:&]", word)]
+
+    return next((word for word in words if first_with(Sense.REVERSE, said(word)) is not None), None)
 
 
 def ending(words: Iterable[str]) -> str | None:
@@ -143,8 +154,13 @@ def parts(word: str) -> list[str]:
 
 
 def _bare(word: str) -> str:
-    """Return `word` without surrounding brackets, asterisks, quotation marks and punctuation; an appid in lower case."""
-    bare = word.strip("<>()[]*_~!?:\"'“”„‘’")
+    """Return `word` without surrounding brackets, asterisks, quotation marks and punctuation; an appid in lower case.
+
+    Signs alone stay: `->` is no bullet. So do tildes: what is struck out is not meant.
+    """
+    if not any(map(str.isalnum, word)):
+        return word
+    bare = word.strip("<>()[]*_!?:\"'“”„‘’")
     return bare.lower() if is_appid(bare.lower()) else bare
 
 

@@ -114,6 +114,15 @@ exclude A prod-1                           | nothing                    | OnlySh
 剔除 A prod-1                                | nothing                    | OnlyShares
 拉黑A prod-1                                 | nothing                    | OnlyShares
 关掉 A prod-1                                | nothing                    | OnlyShares
+A prod-1 isn't needed                      | nothing                    | OnlyShares
+A hasn’t prod-1                            | nothing                    | OnlyShares
+appid=A env=prod-1 action=unshare          | nothing                    | OnlyShares
+env=prod-1&action=delete A                 | nothing                    | OnlyShares
+env=prod-1 appid=A share=no                | nothing                    | OnlyShares
+A prod-1:off                               | nothing                    | OnlyShares
+🚫 A prod-1                                 | nothing                    | OnlyShares
+A prod-1 ❌                                 | nothing                    | OnlyShares
+A ≠ prod-1                                 | nothing                    | OnlyShares
 
 -- a share that ends by itself
 A prod-1 temporarily                       | A prod-1 --reason "<reason>" | NeverEnds
@@ -160,6 +169,9 @@ A prod-1 七天无理由退货                    | A prod-1 --reason "<reason>"
 A prod-1 限时优惠                          | A prod-1 --reason "<reason>" | NeverEnds
 A prod-1 周五发布                          | A prod-1 --reason "<reason>" | ExtraWords
 A prod-1 临时修复                          | A prod-1 --reason "<reason>" | NeverEnds
+A prod-1 for seven days                    | A prod-1 --reason "<reason>" | NeverEnds
+A prod-1 through friday                    | A prod-1 --reason "<reason>" | NeverEnds
+A prod-1 tonight only                      | A prod-1 --reason "<reason>" | NeverEnds
 
 -- a word in front that may ask for anything
 relinquish A prod-1                        | nothing                    | NotUnderstood
@@ -224,6 +236,11 @@ A prod-1 给不同团队测试                           | A prod-1 --reason "<r
 把测试环境prod-1共享给A                            | A prod-1                   | Swapped
 authorize A prod-1                         | A prod-1                   | ExtraWords
 assign prod-1 to A                         | A prod-1                   | Swapped
+1. A 2. B prod-1                           | A B prod-1                 | ExtraWords
+1) A prod-1                                | A prod-1                   | ExtraWords
+A 2 prod-1                                 | nothing                    | NotUnderstood
+- A - B prod-1                             | A B prod-1                 | ExtraWords
+> A > B prod-1                             | A B prod-1                 | ExtraWords
 
 -- ids that are joined or named
 A:prod-1                                   | A prod-1                   | NotAnAppid
@@ -291,6 +308,16 @@ A replaces B prod-1                        | nothing                    | NotUnd
 owner: A env: prod-1 receiver: B           | nothing                    | NotUnderstood
 把A的prod-1共享给B                         | nothing                    | NotUnderstood
 从A共享prod-1                              | nothing                    | NotUnderstood
+B prod-1 -> A                              | nothing                    | NotUnderstood
+A -> B prod-1                              | nothing                    | NotUnderstood
+A → B prod-1                               | nothing                    | NotUnderstood
+A to B                                     | nothing                    | NotUnderstood
+share from A to B                          | nothing                    | NotUnderstood
+A or B                                     | nothing                    | NotUnderstood
+把A的环境共享给B                                  | nothing                    | NotUnderstood
+A and B                                    | A B <env>                  | MissingEnv
+A ~B~ prod-1                               | nothing                    | NotUnderstood
+A prod-1 ~B~                               | A prod-1 --reason "<reason>" | ExtraWords
 
 -- questions about what was shared
 list A prod-1                              | history A                  | ExtraWords
@@ -312,6 +339,9 @@ why can't I share A prod-1                 | why A prod-1               | ExtraW
 -- options
 A prod-1 -n                                | A prod-1 --dry-run         | UnknownOption
 A prod-1 --preview                         | A prod-1 --dry-run         | UnknownOption
+A prod-1 --dry-run=no                      | A prod-1 --dry-run         | UnknownOption
+A prod-1 --again=no                        | nothing                    | UnknownOption
+A prod-1 https://jira/remove/1             | A prod-1 --reason "<reason>" | ExtraWords
 A prod-1 dry-run                           | A prod-1 --dry-run         | UnknownOption
 A prod-1 dry run please                    | A prod-1 --dry-run         | UnknownOption
 dry-run A prod-1                           | A prod-1 --dry-run         | UnknownOption
