@@ -77,16 +77,18 @@ def misread(words: Words, wrong: Misread) -> Message:
 
 def _way_on(words: Words, wrong: Misread) -> Iterator[str | Copied]:
     """Yield the line to copy if it fits as a whole, and for what no command does, who can do it."""
-    if wrong.instead and len(escape(wrong.instead)) <= COPIED_LIMIT:
+    mistake, line = wrong.mistake, wrong.instead
+    unknown = isinstance(mistake, UnknownOption) and mistake.nearest is None
+    if line and len(escape(line)) <= COPIED_LIMIT:
         yield (
             words("Try this instead, with your own reason or without `--reason`:")
-            if BLANK_REASON in wrong.instead
+            if BLANK_REASON in line
             else words("Try this instead:")
         )
-        yield Copied(wrong.instead)
-    elif isinstance(wrong.mistake, NotUnderstood | NeverEnds | UnknownOption):
+        yield Copied(line)
+    elif unknown or isinstance(mistake, NotUnderstood | NeverEnds):
         yield words("To share, leave it out.")
-    if isinstance(wrong.mistake, OnlyShares | NotUnderstood | NeverEnds):
+    if isinstance(mistake, OnlyShares | NotUnderstood | NeverEnds):
         yield words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."
         )

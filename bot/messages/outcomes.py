@@ -118,7 +118,7 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
     ),
     SkipReason.SHARED_BEFORE: Ending(
         "✅",
-        msgid("shared by another request"),
+        msgid("already shared by another request"),
         msgid("another request shared it meanwhile."),
         msgid("✅ *Another request shared it* while this one waited, so I did nothing more."),
         msgid("To share it once more, send the command with `--again`."),

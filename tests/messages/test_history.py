@@ -44,7 +44,7 @@ FAILED = for_code(85088)
         (Denied(), False, "🚫 denied"),
         (Stopped(), False, "🚫 stopped by the policy"),
         (Expired("approval"), False, "⌛ expired"),
-        (Skipped(SkipReason.SHARED_BEFORE), False, "✅ shared by another request"),
+        (Skipped(SkipReason.SHARED_BEFORE), False, "✅ already shared by another request"),
         (Skipped(SkipReason.UNDER_WAY), False, "🚫 left to another request"),
         (Finished(Tally(3, shared=2, failed=1)), False, "❌ 2 shared, 1 not shared"),
     ],

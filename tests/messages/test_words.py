@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.command.mistake import Misread, Mistake, Swapped
+from bot.command.mistake import Misread, Mistake, Swapped, UnknownOption
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
@@ -107,9 +107,11 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
 
 
 def test_a_corrected_line_that_is_too_long_to_copy_is_not_offered() -> None:
-    said = misread(ENGLISH, Misread(Swapped(), "x", f"{APPID} {'e' * 3000}"))
-    assert "Nothing was done." in said.text
-    assert "Try this instead" not in said.text
+    for mistake in (Swapped(), UnknownOption("--dryrun", "--dry-run")):
+        said = misread(ENGLISH, Misread(mistake, "x", f"{APPID} {'e' * 3000}"))
+        assert "Nothing was done." in said.text
+        assert "Try this instead" not in said.text
+        assert "To share, leave it out." not in said.text
 
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:

@@ -199,7 +199,7 @@ async def test_a_waiting_request_does_not_block_others_and_the_env_is_not_shared
         await rig.over(2)
     assert len(rig.wechat.calls) == 1
     first, _ = rig.slack.parents(RELEASES)
-    assert ": shared by another request." in first.text
+    assert ": already shared by another request." in first.text
     (answer,) = rig.slack.thread(RELEASES, first.ts)
     assert answer.text.startswith("✅ *Another request shared it*")
     (settled,) = rig.slack.parents(APPROVALS)
