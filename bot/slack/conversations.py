@@ -23,6 +23,8 @@ _PAGES = 10
 NO_THREAD = Refused("thread_not_found")
 # The errors of a bot that may not read there, though perhaps post; any other one is waited for.
 _MAY_NOT_LOOK = {"missing_scope", "not_in_channel", "channel_not_found"}
+# The errors of conversations.open for somebody who can get no direct message; posting says so too.
+_NOBODY_THERE = {"user_not_found", "user_not_visible", "user_disabled", "cannot_dm_bot"}
 # Seconds between Slack's clock and the ledger's: with more, HTTP mode accepts nothing.
 _CLOCKS_DIFFER = 300.0
 
@@ -124,9 +126,9 @@ class MessageSearch:
         if isinstance(opened, Answered):
             self.remember(channel, text_if_any(opened.data, "channel", "id"))
             return self._direct.get(channel, channel)
-        if is_transient(opened):
-            raise away_error(opened)
-        return channel
+        if isinstance(opened, Refused) and opened.error in _MAY_NOT_LOOK | _NOBODY_THERE:
+            return channel
+        raise away_error(opened)
 
     def remember(self, channel: str, there: str) -> None:
         """Remember the direct conversation of a user id."""

@@ -364,6 +364,25 @@ async def test_a_direct_message_that_may_be_there_is_posted_only_after_a_look_in
     assert shown.text == AGAIN.text
 
 
+async def test_a_direct_message_is_not_repeated_while_slack_does_not_open_its_conversation(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    slack.fail("chat.postMessage", Drop(after_effect=True))
+    slack.fail("conversations.open", Code("some_new_error"))
+    with pytest.raises(AwayError, match="some_new_error"):
+        await posts.post(ENGLISH, REQUESTER, HELLO, MARK)
+    assert isinstance(await posts.post(ENGLISH, REQUESTER, HELLO, MARK, look_since=0), Posted)
+    [shown] = slack.parents("D0BOT")
+    assert shown.text == HELLO.text
+
+
+@pytest.mark.parametrize("user", ["U0GONE", "U0NOBODY"])
+async def test_a_direct_message_to_somebody_who_is_gone_is_refused_and_not_waited_for(
+    posts: Posts, user: str
+) -> None:
+    assert isinstance(await posts.post(ENGLISH, user, HELLO, MARK, look_since=0), Refused)
+
+
 # Messages that a dead replica may have posted.
 
 
