@@ -104,9 +104,8 @@ class FormListeners:
         # An announcement is not posted: the request's own messages follow.
         if isinstance(answer, Announcement):
             return
-        if self._told.add(
-            f"{origin.trigger_id} {answer.text}"
-        ):  # else Slack delivered the form twice
+        once = f"{origin.trigger_id} {hash(answer.text)}"  # Slack may deliver the form twice
+        if self._told.add(once):
             self._start(self._private.send(origin, answer))
 
 
