@@ -16,6 +16,7 @@ from bot.command.grammar import (
     REASON_LIMIT,
     SLASH_COMMAND,
     Options,
+    Subcommand,
     is_blank_reason,
 )
 from bot.command.mistake import (
@@ -44,10 +45,10 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
     """
     meant = next((word for word in words if not is_filler(word)), "")
     if sub := subcommand(meant):
-        named = Reading(words[words.index(meant) + 1 :])
+        named = following(sub, meant, words[words.index(meant) + 1 :])
         pair = [*(named.appids[:1] or [BLANK_APPID]), named.env or BLANK_ENV]
-        following = pair if sub.takes > 1 else named.ids[: sub.takes]
-        return " ".join([SLASH_COMMAND, sub.verb, *following])
+        ids = pair if sub.takes > 1 else named.ids[: sub.takes]
+        return " ".join([SLASH_COMMAND, sub.verb, *ids])
     named = Reading(words)
     if _unclear(named):
         return None
@@ -57,6 +58,12 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
         options = replace(options, dry_run=True)
     ids = [*(named.appids[:MOST_APPIDS] or [BLANK_APPID]), named.env or BLANK_ENV]
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
+
+
+def following(sub: Subcommand, first: str, words: Sequence[str]) -> Reading:
+    """Return what the words after a subcommand name; behind a word that stands for it, its own names nothing: `show history`."""
+    stands_for = first.lower() != sub.verb
+    return Reading([word for word in words if not (stands_for and word.lower() == sub.verb)])
 
 
 def _unclear(named: Reading) -> str | None:
@@ -108,7 +115,7 @@ def wrong_pair(named: Reading) -> Mistake:
         return NotAnEnv(named.others[0]) if named.others else MissingEnv()
     if named.swapped:
         return Swapped()
-    return ExtraWords(tuple(named.behind or named.extra))
+    return ExtraWords(tuple(dict.fromkeys(named.behind or named.extra)))
 
 
 def wrong_name(named: Reading) -> Mistake:

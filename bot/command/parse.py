@@ -9,7 +9,14 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import NamedTuple
 
-from bot.command.correction import corrected_line, wrong_name, wrong_pair, wrong_reason, wrong_share
+from bot.command.correction import (
+    corrected_line,
+    following,
+    wrong_name,
+    wrong_pair,
+    wrong_reason,
+    wrong_share,
+)
 from bot.command.grammar import (
     BLANK_REASON,
     FIRST_WORDS,
@@ -196,7 +203,7 @@ def _read(
         before, rest = said[: said.index(first)], said[said.index(first) + 1 :]
         if extra := [*split.options.given()[:1], *before]:
             return ExtraWords(tuple(extra))
-        return _query(sub, Reading(rest))
+        return _query(sub, following(sub, first, rest))
     if undashed := first_with(Sense.DRY_RUN, said):
         return UnknownOption(undashed, "--dry-run")
     return wrong_share(Reading(said))

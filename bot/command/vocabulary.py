@@ -127,7 +127,8 @@ def ending(words: Iterable[str]) -> str | None:
 
 def subcommand(word: str) -> Subcommand | None:
     """Return the subcommand that `word` is, or stands for."""
-    means = next((first for first, said in _STAND_FOR.items() if said.match(word)), word.lower())
+    plain = word.lower().rstrip("?!:")
+    means = next((first for first, said in _STAND_FOR.items() if said.match(plain)), plain)
     if sense(means) is Sense.LOOK:
         means = Verb.HISTORY
     return next((row for row in SUBCOMMANDS if row.verb == means), None)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.command.grammar import Command, Query, Share, Verb
-from bot.command.mistake import Misread, NotUnderstood, OnlyShares, UnknownWord
+from bot.command.mistake import ExtraWords, Misread, NotUnderstood, OnlyShares, UnknownWord
 from bot.command.parse import parse
 from bot.command.vocabulary import SENSES, Sense, sense
 
@@ -333,6 +333,7 @@ please help                                | help                       | ExtraW
 who am I                                   | whoami                     | UnknownWord
 how do I share                             | help                       | ExtraWords
 histroy prod-1                             | history prod-1             | UnknownWord
+show my history                            | history                    | ExtraWords
 why can't I share A prod-1                 | why A prod-1               | ExtraWords
 为什么 prod-1 A                            | why A prod-1               | Swapped
 
@@ -475,9 +476,13 @@ def test_a_sentence_that_names_the_owner_gets_no_corrected_line_that_shares(
         ("怎么用", Query(Verb.HELP)),
         ("我是谁", Query(Verb.WHOAMI)),
         (f"为什么不能共享 {A} prod-1", Query(Verb.WHY, (A, "prod-1"))),
+        ("show history", Query(Verb.HISTORY)),
+        ("list history prod-1", Query(Verb.HISTORY, ("prod-1",))),
+        ("history: prod-1", Query(Verb.HISTORY, ("prod-1",))),
+        (f"why? {A} prod-1", Query(Verb.WHY, (A, "prod-1"))),
     ],
 )
-def test_a_chinese_subcommand_is_understood(typed: str, meant: Command) -> None:
+def test_a_subcommand_in_other_words_is_understood(typed: str, meant: Command) -> None:
     assert parse(typed) == meant
 
 
@@ -520,6 +525,12 @@ def test_a_share_is_parsed_alike_with_and_without_a_reason_that_begins_with_a_da
     assert type(exact) is type(understood)
     if isinstance(exact, Share):
         assert replace(exact, reason="-x") == understood
+
+
+def test_a_word_is_called_extra_once() -> None:
+    wrong = parse(f'{A} prod-1 "for QA" please please')
+    assert isinstance(wrong, Misread)
+    assert wrong.mistake == ExtraWords(("for QA", "please"))
 
 
 @pytest.mark.parametrize("reason", ["until friday, for QA", "temporarily", "2h", "临时，三天"])
