@@ -87,7 +87,8 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Copied]:
         )
         yield Copied(line)
     elif unknown or isinstance(mistake, NotUnderstood | NeverEnds):
-        yield words("To share, leave it out.")
+        # Not only without that word: what is left of `from A to B` would be shared with both.
+        yield words("To share, send only each receiver's appid, then the env.")
     if isinstance(mistake, OnlyShares | NotUnderstood | NeverEnds):
         yield words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."

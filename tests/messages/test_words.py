@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from bot.command.mistake import Misread, Mistake, Swapped, UnknownOption
+from bot.command.parse import parse
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
@@ -99,7 +100,7 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
                 assert "Nothing was done." in said.text
                 line = re.search(r"Try this instead[^:]*:\n`/share-env[^`]*`", said.text)
                 who = "the admin of the env's owner opens 云开发" in said.text
-                assert line or who or "To share, leave it out." in said.text
+                assert line or who or "To share, send only" in said.text
                 assert who == (
                     name
                     in {"mistake: only shares", "mistake: never ends", "mistake: not understood"}
@@ -111,7 +112,24 @@ def test_a_corrected_line_that_is_too_long_to_copy_is_not_offered() -> None:
         said = misread(ENGLISH, Misread(mistake, "x", f"{APPID} {'e' * 3000}"))
         assert "Nothing was done." in said.text
         assert "Try this instead" not in said.text
-        assert "To share, leave it out." not in said.text
+        assert "To share" not in said.text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"share {ENV} from {OWNER} to {APPID}",
+        f"{OWNER} -> {APPID} {ENV}",
+        f"{APPID} {ENV} --owner {OWNER}",
+    ],
+)
+def test_whoever_names_an_owner_is_told_to_send_only_the_receivers_and_not_merely_without_a_word(
+    typed: str,
+) -> None:
+    wrong = parse(typed)
+    assert isinstance(wrong, Misread)
+    said = misread(ENGLISH, wrong).text
+    assert "To share, send only each receiver's appid, then the env." in said
 
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
