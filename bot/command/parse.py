@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from bot.command.correction import (
     corrected_line,
@@ -226,6 +226,8 @@ def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
                 return ExtraWords(tuple(named.appids[1:]))
             whole = named.is_share and named.words == named.ids
             return Query(sub.verb, tuple(named.ids)) if whole else wrong_pair(named)
+        case _:
+            assert_never(sub.takes)
 
 
 def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | None:
