@@ -124,8 +124,11 @@ class MessageSearch:
             return self._direct.get(channel, channel)
         opened = await self._api.write("conversations.open", PATIENCE, users=channel)
         if isinstance(opened, Answered):
-            self.remember(channel, text_if_any(opened.data, "channel", "id"))
-            return self._direct.get(channel, channel)
+            there = text_if_any(opened.data, "channel", "id")
+            if not there:
+                raise AwayError("Slack's answer names no conversation")
+            self.remember(channel, there)
+            return there
         if isinstance(opened, Refused) and opened.error in _MAY_NOT_LOOK | _NOBODY_THERE:
             return channel
         raise away_error(opened)

@@ -364,12 +364,15 @@ async def test_a_direct_message_that_may_be_there_is_posted_only_after_a_look_in
     assert shown.text == AGAIN.text
 
 
+@pytest.mark.parametrize(
+    "answer", [Code("some_new_error"), Status(200, b'{"ok": true}', "application/json")]
+)
 async def test_a_direct_message_is_not_repeated_while_slack_does_not_open_its_conversation(
-    slack: LocalSlack, posts: Posts
+    slack: LocalSlack, posts: Posts, answer: Code | Status
 ) -> None:
     slack.fail("chat.postMessage", Drop(after_effect=True))
-    slack.fail("conversations.open", Code("some_new_error"))
-    with pytest.raises(AwayError, match="some_new_error"):
+    slack.fail("conversations.open", answer)
+    with pytest.raises(AwayError):
         await posts.post(ENGLISH, REQUESTER, HELLO, MARK)
     assert isinstance(await posts.post(ENGLISH, REQUESTER, HELLO, MARK, look_since=0), Posted)
     [shown] = slack.parents("D0BOT")
