@@ -81,7 +81,7 @@ class Refusals:
         now = self._clock()
         for each in [each for each in self._new if now >= self._due.get(each, now)]:
             path, why = each
-            facts = {"path": path, "times": self._new.pop(each), "reason": why.value.found}
-            facts |= {"if_this_goes_on": why.value.fix or None}
+            facts = {"path": path, "times": self._new.pop(each)}
+            facts |= {"reason": why.value.found, "fix": why.value.fix or None}
             _log.warning("delivery refused", extra=facts)
             self._due[each] = now + _MINUTE

@@ -133,5 +133,5 @@ def test_each_reason_has_its_own_line_and_says_what_to_look_at(
     for why in NotFromSlack:
         refusals.refused(PATH, why)
     refusals.log_new()
-    told = [(vars(line)["reason"], vars(line)["if_this_goes_on"] or "") for line in caplog.records]
+    told = [(vars(line)["reason"], vars(line)["fix"] or "") for line in caplog.records]
     assert told == [(why.value.found, why.value.fix) for why in NotFromSlack]
