@@ -13,6 +13,7 @@ from bot.domain.request import Act, Click, State
 from bot.ledger import Entry, LedgerDownError
 from bot.ledger.events import facts_of
 from bot.messages import clicks as say
+from bot.messages.endings import answer
 from bot.messages.words import Words
 from bot.workflow.click_decisions import step_of
 from bot.workflow.click_steps import (
@@ -137,7 +138,9 @@ class ClickHandler:
         if moved.state is not State.ENDED:
             self._ports.start(self._ports.process(moved))
         if isinstance(moved.outcome, Skipped):
-            return Reply(say.too_late(words, moved.request, moved.outcome), step.replaces)
+            # A requester who confirms gets no other answer.
+            told = answer if moved.state is State.ENDED else say.too_late
+            return Reply(told(words, moved.request, moved.outcome), step.replaces)
         return Reply(step.message, step.replaces)
 
     async def _resubmit(self, context: ClickContext, step: Resubmit) -> Reply:
