@@ -27,7 +27,7 @@ Work = Callable[[Connection], T]
 PATIENCE = 2.0
 """Seconds after which a waiting caller gets LedgerDownError."""
 
-_GROUP = 100  # the most jobs in one transaction
+_GROUP = 16  # the most jobs in one transaction, since acks that come meanwhile wait for all of them
 _MOST_EVENTS = 1000  # not published yet; an ack should not wait for the log lines of others
 # Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
 # a server that is away, a full disk, a missing privilege or table.
