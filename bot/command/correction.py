@@ -43,9 +43,9 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
 
     The options are kept, and a subcommand remains that subcommand.
     """
-    meant = next((word for word in words if not is_filler(word)), "")
+    meant = first_word(words)
     if sub := subcommand(meant):
-        named = following(sub, meant, words[words.index(meant) + 1 :])
+        named = following(sub, meant, words)
         pair = [*(named.appids[:1] or [BLANK_APPID]), named.env or BLANK_ENV]
         ids = pair if sub.takes > 1 else named.ids[: sub.takes]
         return " ".join([SLASH_COMMAND, sub.verb, *ids])
@@ -60,10 +60,15 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
 
 
+def first_word(words: Sequence[str]) -> str:
+    """Return the first word that is no filler, which may be a subcommand; empty if there is none."""
+    return next((word for word in words if not is_filler(word)), "")
+
+
 def following(sub: Subcommand, first: str, words: Sequence[str]) -> Reading:
-    """Return what the words after a subcommand name; behind a word that stands for it, its own names nothing: `show history`."""
-    stands_for = first.lower() != sub.verb
-    return Reading([word for word in words if not (stands_for and word.lower() == sub.verb)])
+    """Return what the words after `first` name; if that stands for the subcommand, its verb names nothing: `show history`."""
+    stands_for, after = first.lower() != sub.verb, words[words.index(first) + 1 :]
+    return Reading([word for word in after if not (stands_for and word.lower() == sub.verb)])
 
 
 def _unclear(named: Reading) -> str | None:

@@ -11,6 +11,7 @@ from typing import NamedTuple, assert_never
 
 from bot.command.correction import (
     corrected_line,
+    first_word,
     following,
     wrong_name,
     wrong_pair,
@@ -167,7 +168,7 @@ def _objection(
 
     `loose` are the words of a text with an open quotation mark. Words that begin with a subcommand are never a mistake.
     """
-    first = _first(said)
+    first = first_word(said)
     if (sub := subcommand(first)) and sub.verb in {first.lower(), Verb.WHY}:
         return None
     outside = takewhile(lambda word: word[0] != "-" or nearest_option(word) != "--reason", loose)
@@ -191,7 +192,7 @@ def _read(
         return split.mistake
     if not words:
         return OpenForm()
-    first = _first(said)
+    first = first_word(said)
     # A misspelt subcommand. Before other words it has only letters, as few envs have; its line never shares.
     alone = all(map(is_filler, (word for word in said if word != first)))
     may_be_one = first.lower() not in FIRST_WORDS and (
@@ -200,17 +201,12 @@ def _read(
     if may_be_one and (near := nearest(first.lower(), FIRST_WORDS, _ALIKE)):
         return UnknownWord(first, near)
     if sub := subcommand(first):
-        before, rest = said[: said.index(first)], said[said.index(first) + 1 :]
-        if extra := [*split.options.given()[:1], *before]:
+        if extra := [*split.options.given()[:1], *said[: said.index(first)]]:
             return ExtraWords(tuple(extra))
-        return _query(sub, following(sub, first, rest))
+        return _query(sub, following(sub, first, said))
     if undashed := first_with(Sense.DRY_RUN, said):
         return UnknownOption(undashed, "--dry-run")
     return wrong_share(Reading(said))
-
-
-def _first(said: Sequence[str]) -> str:
-    return next((word for word in said if not is_filler(word)), "")
 
 
 def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
@@ -237,7 +233,7 @@ def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | N
             return None
         case UnknownWord(word, near):
             return corrected_line([near, *(each for each in said if each != word)], options)
-        case UnknownOption(nearest=None) if not subcommand(_first(said)):
+        case UnknownOption(nearest=None) if not subcommand(first_word(said)):
             return None
         case _:
             return corrected_line(said, options)
