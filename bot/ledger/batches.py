@@ -105,9 +105,9 @@ class BatchItems(Operations):
 
     @in_transaction
     def advance(
-        self, on: Connection, batch: Entry, done: ItemAnswered | None, following: Request | None
+        self, on: Connection, batch: Entry, done: ItemAnswered | None, following: str | None
     ) -> bool | None:
-        """Record an answer and begin the `following` item in one commit; return whether that item may begin.
+        """Record an answer and begin the item with the id `following` in one commit; return whether it may begin.
 
         False if it was cancelled, or there is none; None if another replica holds the batch.
         """
@@ -115,7 +115,7 @@ class BatchItems(Operations):
             return None
         if done is not None:
             _answer(on, done)
-        return following is not None and _BEGIN.run(on, {"the_id": following.id}) == 1
+        return following is not None and _BEGIN.run(on, {"the_id": following}) == 1
 
     @in_transaction
     def put_back(

@@ -26,7 +26,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
-from bot.domain.request import Request, State, items_of
+from bot.domain.request import Request, State, item_ids, item_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of
 from bot.ledger.events import record_each
 from bot.ledger.outcomes import decode, encode
@@ -83,7 +83,8 @@ class Item:
     `begun` if WeChat may have been called, `called_again` if a crash led to a second call or, while it is open, will.
     """
 
-    request: Request
+    id: str
+    appid: str
     state: State
     begun: bool
     outcome: Outcome | None
@@ -94,25 +95,27 @@ def record_items(on: Connection, batch: Request) -> None:
     """Record the items of a batch that are not recorded yet; those with nothing left to do end as Skipped."""
     missing = _unrecorded(on, batch)
     while missing:
-        some = next(iter(missing.values()))
-        its = {"the_items": json.dumps({item.id: item.appid for item in missing.values()})}
-        new = {**columns_of(some, State.QUEUED, None), **its}
+        some = item_of(batch, *next(iter(missing.items())))
+        new = {**columns_of(some, State.QUEUED, None), "the_items": json.dumps(missing)}
         if _QUEUE.run(on, new) == len(missing):
             return
         missing = _unrecorded(on, batch)
-        _skip_items(on, missing, new)
+        _skip_items(on, batch, missing, new)
         # The requests that the remaining items conflicted with have ended since, so try again.
 
 
-def _unrecorded(on: Connection, batch: Request) -> dict[str, Request]:
+def _unrecorded(on: Connection, batch: Request) -> dict[str, str]:
     recorded = set((on.scalar(_RECORDED, {"the_batch": batch.id}) or "").split())
-    return {item.id: item for item in items_of(batch) if item.id not in recorded}
+    return {id_: appid for id_, appid in item_ids(batch).items() if id_ not in recorded}
 
 
-def _skip_items(on: Connection, missing: dict[str, Request], new: Mapping[str, object]) -> None:
+def _skip_items(
+    on: Connection, batch: Request, missing: dict[str, str], new: Mapping[str, object]
+) -> None:
     skipped: dict[SkipReason, list[Request]] = {}
     for id_, ending in on.execute(_SKIP, {**new, "the_state": State.ENDED.value}):
-        skipped.setdefault(_REASONS[ending], []).append(missing.pop(id_))
+        item = item_of(batch, id_, missing.pop(id_))
+        skipped.setdefault(_REASONS[ending], []).append(item)
     for why, items in skipped.items():
         record_each(on, "left out", items, {"detail": why.value})
 
@@ -125,4 +128,4 @@ def read_items(on: Connection, batch: Request) -> list[Item]:
         for ids, state, begun, ending, called_again in rows
         for id_ in ids.split()
     }
-    return [Item(item, *how[item.id]) for item in items_of(batch) if item.id in how]
+    return [Item(id_, appid, *how[id_]) for id_, appid in item_ids(batch).items() if id_ in how]

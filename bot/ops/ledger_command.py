@@ -131,7 +131,7 @@ def story(
         yield ""
         yield from stands
     if its:
-        for group in groups_of([(item.request.appid, item.outcome) for item in its]):
+        for group in groups_of([(item.appid, item.outcome) for item in its]):
             yield from _what_to_do(group.outcome, f"{len(group.appids)} of {len(its)}: ")
     else:
         yield from _what_to_do(entry.outcome)

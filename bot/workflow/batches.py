@@ -15,7 +15,7 @@ from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
 from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
-from bot.domain.request import Request, State
+from bot.domain.request import Request, State, item_of
 from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
@@ -91,8 +91,8 @@ class Batches:
     async def finished(self, request: Request) -> Finished:
         """Return a batch's outcome, computed from its items."""
         items = await self.leased.keep_trying(partial(self.ledger.batches.items, request))
-        outcomes = [(item.request.appid, item.outcome) for item in items]
-        again = tuple(item.request.appid for item in items if item.called_again)
+        outcomes = [(item.appid, item.outcome) for item in items]
+        again = tuple(item.appid for item in items if item.called_again)
         return finished_of(outcomes, again)
 
 
@@ -115,7 +115,7 @@ class _Run:
 
     def left(self) -> list[str]:
         """Return the appids whose items have not begun."""
-        return [item.request.appid for item in self.todo]
+        return [item.appid for item in self.todo]
 
     def busy(self) -> bool:
         """Tell whether an item has begun whose answer is not recorded yet."""
@@ -127,7 +127,9 @@ class _Run:
         self.todo.clear()
         self.stopped = True
         midway = [
-            ItemAnswered(item.request, STOPPED_MIDWAY, 0.0, ()) for item in left if item.begun
+            ItemAnswered(self._request_of(item), STOPPED_MIDWAY, 0.0, ())
+            for item in left
+            if item.begun
         ]
         if not await self.leased.keep_trying(partial(self.items.stop, self.batch, midway)):
             raise LeaseLostError
@@ -144,6 +146,9 @@ class _Run:
             self.ends[type(item.outcome)] += 1
             if item.state is State.QUEUED:
                 self.todo.append(replace(item, called_again=item.begun))
+
+    def _request_of(self, item: Item) -> Request:
+        return item_of(self.batch.request, item.id, item.appid)
 
     def _ended(self, outcome: Outcome) -> None:
         self.ends[NoneType] -= 1
@@ -176,10 +181,8 @@ class _Run:
             item = self.todo.popleft() if self.todo and may_begin else None
             if done is None and item is None:
                 return None, False
-            following = item.request if item else None
-            may = await self.leased.keep_trying(
-                partial(self.items.advance, self.batch, done, following)
-            )
+            advance = partial(self.items.advance, self.batch, done, item.id if item else None)
+            may = await self.leased.keep_trying(advance)
         if may is None:
             raise LeaseLostError
         if done is not None:
@@ -188,7 +191,7 @@ class _Run:
 
     async def _call(self, item: Item) -> ItemAnswered | None:
         """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
-        request, steps, began = item.request, list[Step](), time.monotonic()
+        request, steps, began = self._request_of(item), list[Step](), time.monotonic()
         if not self.todo:  # so that the summary need not wait for it
             self.prefetch_readiness(request.owner, request.env)
         may_call = partial(self.leased.holds, self.batch)
@@ -198,7 +201,7 @@ class _Run:
             )
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
         if limit := limit_in(outcome):
-            await self._put_back(replace(item, begun=doubtful), steps, limit)
+            await self._put_back(replace(item, begun=doubtful), request, steps, limit)
             return None
         if doubtful:
             outcome = doubted(outcome)
@@ -206,10 +209,12 @@ class _Run:
         again = item.called_again and outcome.tries > 0
         return ItemAnswered(request, outcome, seconds, steps, called_again=again)
 
-    async def _put_back(self, item: Item, steps: Sequence[Step], limit: Said) -> None:
+    async def _put_back(
+        self, item: Item, request: Request, steps: Sequence[Step], limit: Said
+    ) -> None:
         """Return an item to the queue at a rate limit; the first worker to reach it waits on behalf of all."""
         until = self.gate.shut(limit)
-        put = partial(self.items.put_back, self.batch, item.request, steps, begun=item.begun)
+        put = partial(self.items.put_back, self.batch, request, steps, begun=item.begun)
         if not await self.leased.keep_trying(put):
             raise LeaseLostError
         self.todo.append(item)

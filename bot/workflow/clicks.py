@@ -94,9 +94,7 @@ class ClickHandler:
         if not isinstance(entry.outcome, Finished):
             return entry.request.receivers  # a batch that ended otherwise did so before any item
         items = await self._ledger.batches.items(entry.request)
-        return tuple(
-            item.request.appid for item in items if isinstance(item.outcome, Failed | Unknown)
-        )
+        return tuple(item.appid for item in items if isinstance(item.outcome, Failed | Unknown))
 
     async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Request, Retry, State, items_of
+from bot.domain.request import Request, Retry, State, item_ids, items_of
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.ledger import (
     Accepted,
@@ -86,10 +86,10 @@ async def ends(ledger: Ledger, batch: Entry) -> list[Outcome | None]:
 async def test_items_wait_in_the_order_of_the_request(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger, 12)
     found = await ledger.batches.items(batch.request)
-    assert [entry.request.appid for entry in found] == list(appids(12))
+    assert [entry.appid for entry in found] == list(appids(12))
     assert {entry.state for entry in found} == {State.QUEUED}
     assert not any(entry.begun for entry in found)
-    assert [entry.request for entry in found] == items_of(batch.request)
+    assert [entry.id for entry in found] == [*item_ids(batch.request)]
     assert database.kinds() == ["accepted", "placed"]
 
 
@@ -105,8 +105,8 @@ async def test_recorded_items_are_not_recorded_again(ledger: Ledger) -> None:
     batch = await placed(ledger, new_batch(4))
     items = items_of(batch.request)
     await ledger.batches.queue(batch)
-    await ledger.batches.advance(batch, None, items[0])
-    await ledger.batches.advance(batch, answered(items[0]), items[1])
+    await ledger.batches.advance(batch, None, items[0].id)
+    await ledger.batches.advance(batch, answered(items[0]), items[1].id)
     assert await ledger.batches.queue(batch)
     found = await ledger.batches.items(batch.request)
     assert [(entry.outcome, entry.begun) for entry in found] == [
@@ -221,9 +221,9 @@ async def test_an_answer_and_the_beginning_of_the_next_item_are_one_transaction(
 ) -> None:
     batch = await queued(ledger)
     one, two, _ = items_of(batch.request)
-    assert await ledger.batches.advance(batch, None, one) is True
+    assert await ledger.batches.advance(batch, None, one.id) is True
     database.commits.clear()
-    assert await ledger.batches.advance(batch, answered(one), two) is True
+    assert await ledger.batches.advance(batch, answered(one), two.id) is True
     assert len(database.commits) == 1
     found = await ledger.batches.items(batch.request)
     assert [(entry.state, entry.outcome, entry.begun) for entry in found] == [
@@ -257,7 +257,7 @@ async def test_an_answer_is_recorded_once_however_often_it_is_reported(
     batch = await queued(ledger)
     one, two, _ = items_of(batch.request)
     for outcome in (Shared(), Shared(), FAILED):
-        assert await ledger.batches.advance(batch, answered(one, outcome), two) is True
+        assert await ledger.batches.advance(batch, answered(one, outcome), two.id) is True
     assert Counter(database.kinds())["answered"] == 1
     assert (await ends(ledger, batch))[0] == Shared()
 
@@ -288,7 +288,7 @@ async def test_the_items_with_two_calls_are_known(ledger: Ledger) -> None:
         twice = number in {1, 2, 10}
         await ledger.batches.advance(batch, replace(answered(item), called_again=twice), None)
     found = await ledger.batches.items(batch.request)
-    again = [item.request.appid for item in found if item.called_again]
+    again = [item.appid for item in found if item.called_again]
     assert again == [appids(12)[number] for number in (1, 2, 10)]
 
 
@@ -299,7 +299,7 @@ async def test_outcomes_are_returned_in_the_order_of_the_request(ledger: Ledger)
     for item, row in reversed([*zip(items, rows, strict=True)]):
         await ledger.batches.advance(batch, answered(item, Failed(row)), None)
     found = await ledger.batches.items(batch.request)
-    assert [item.request for item in found] == items
+    assert [item.id for item in found] == [item.id for item in items]
     assert [item.outcome for item in found] == [Failed(row) for row in rows]
 
 
@@ -308,7 +308,7 @@ async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_hav
 ) -> None:
     batch, steps = await queued(ledger), [Step("call", 0.1, "45011", Said(45011, "busy", "x"))]
     for item, doubtful in zip(items_of(batch.request), (True, False, False), strict=True):
-        await ledger.batches.advance(batch, None, item)
+        await ledger.batches.advance(batch, None, item.id)
         for _ in range(2):  # as after a lost result
             assert await ledger.batches.put_back(batch, item, steps, begun=doubtful)
     calls = database.rows("SELECT request, errcode, rid FROM events WHERE kind = 'call'")
@@ -326,7 +326,7 @@ async def test_each_call_of_an_item_that_waits_for_a_retry_twice_is_recorded(
     batch, steps = await queued(ledger), [Step("call", 0.1, "45011", Said(45011, "busy", "x"))]
     item = items_of(batch.request)[0]
     for _ in range(2):
-        await ledger.batches.advance(batch, None, item)
+        await ledger.batches.advance(batch, None, item.id)
         assert await ledger.batches.put_back(batch, item, steps, begun=False)
         assert not (await ledger.batches.items(batch.request))[0].begun
     assert database.kinds().count("call") == 2
@@ -337,7 +337,7 @@ async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_item
 ) -> None:
     batch = await queued(ledger)
     item = items_of(batch.request)[0]
-    await ledger.batches.advance(batch, None, item)
+    await ledger.batches.advance(batch, None, item.id)
     frozen = replace(batch, fence=batch.fence - 1)
     assert not await ledger.batches.put_back(frozen, item, [], begun=False)
     assert (await ledger.batches.items(batch.request))[0].begun
@@ -346,7 +346,7 @@ async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_item
 async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
     batch = await queued(ledger)
     item = items_of(batch.request)[0]
-    await ledger.batches.advance(batch, None, item)
+    await ledger.batches.advance(batch, None, item.id)
     await ledger.batches.advance(batch, answered(item), None)
     assert await ledger.batches.put_back(batch, item, [], begun=False)
     entry = (await ledger.batches.items(batch.request))[0]
@@ -369,12 +369,12 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     batch = await queued(ledger)
     one, two, _ = items_of(batch.request)
     await placed(ledger, new_batch())  # by the same person, whose turn must not change either
-    await ledger.batches.advance(batch, None, one)
+    await ledger.batches.advance(batch, None, one.id)
     assert await ledger.lane.take(batch)
     await taken_over(database, other, "a")
     before = database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()
-    assert await ledger.batches.advance(batch, answered(one), two) is None
-    assert await ledger.batches.advance(batch, None, two) is None
+    assert await ledger.batches.advance(batch, answered(one), two.id) is None
+    assert await ledger.batches.advance(batch, None, two.id) is None
     assert await ledger.batches.queue(batch) is False
     assert await ledger.batches.give_up(batch, GIVEN_UP) is False
     assert await ledger.batches.stop(batch, [answered(two)]) is False
@@ -392,11 +392,11 @@ async def test_a_cancellation_ends_only_items_that_have_not_begun(
 ) -> None:
     batch = await queued(ledger, 4)
     one, two, three, _ = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one)
-    await ledger.batches.advance(batch, answered(one), two)
+    await ledger.batches.advance(batch, None, one.id)
+    await ledger.batches.advance(batch, answered(one), two.id)
     assert await ledger.batches.cancel(batch.request, "U1") == 2
     assert await ends(ledger, batch) == [Shared(), None, Cancelled("U1"), Cancelled("U1")]
-    assert await ledger.batches.advance(batch, answered(two), three) is False
+    assert await ledger.batches.advance(batch, answered(two), three.id) is False
     assert (await ends(ledger, batch))[1:3] == [Shared(), Cancelled("U1")]
     query = "SELECT request, appid, detail, user FROM events WHERE kind = 'cancelled'"
     (event,) = database.rows(query.replace("user", '"user"'))
@@ -439,7 +439,7 @@ async def test_each_item_is_either_cancelled_or_begun_if_both_happen_at_once(
         batch = await queued(ledger, 40)
         backwards = items_of(batch.request)[::-1]  # each locks a row that the other needs next
         begun, cancelled = await asyncio.gather(
-            asyncio.gather(*(ledger.batches.advance(batch, None, item) for item in backwards)),
+            asyncio.gather(*(ledger.batches.advance(batch, None, item.id) for item in backwards)),
             other.batches.cancel(batch.request, "U1"),
         )
         assert sum(bool(may) for may in begun) + cancelled == 40
@@ -456,8 +456,8 @@ async def test_abandoning_a_batch_ends_its_open_items_with_the_same_outcome(
     items = items_of(batch.request)
     if recorded:
         await ledger.batches.queue(batch)
-        await ledger.batches.advance(batch, None, items[0])
-        await ledger.batches.advance(batch, answered(items[0]), items[1])
+        await ledger.batches.advance(batch, None, items[0].id)
+        await ledger.batches.advance(batch, answered(items[0]), items[1].id)
     assert await ledger.batches.give_up(batch, GIVEN_UP) is True
     first = [Shared()] if recorded else [GIVEN_UP]
     assert await ends(ledger, batch) == [*first, *[GIVEN_UP] * 3]
@@ -471,9 +471,9 @@ async def test_the_policy_stops_items_that_have_not_begun_with_an_event_for_each
 ) -> None:
     batch = await queued(ledger, 4)
     one, two, three, four = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one)
-    await ledger.batches.advance(batch, answered(one), two)
-    await ledger.batches.advance(batch, None, three)  # begun by a replica that died
+    await ledger.batches.advance(batch, None, one.id)
+    await ledger.batches.advance(batch, answered(one), two.id)
+    await ledger.batches.advance(batch, None, three.id)  # begun by a replica that died
     midway = [ItemAnswered(three, GIVEN_UP, 0.0, ())]
     assert await ledger.batches.stop(batch, midway)
     assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
@@ -757,9 +757,9 @@ async def test_an_answer_and_the_beginning_of_the_next_item_are_four_statements(
 ) -> None:
     batch = await queued(ledger, 3)
     one, two, three = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one)
-    await ledger.batches.advance(batch, answered(one), two)
+    await ledger.batches.advance(batch, None, one.id)
+    await ledger.batches.advance(batch, answered(one), two.id)
     database.statements.clear()
-    await ledger.batches.advance(batch, answered(two), three)
+    await ledger.batches.advance(batch, answered(two), three.id)
     # The lease, the answer, the next beginning, the events.
     assert len([text for text, _ in database.statements if "BEGIN" not in text]) == 4
