@@ -40,7 +40,6 @@ QUICK = Plan(
     early=500,
     late=1_500,
     requests=50_000,
-    batches=3,
     take_overs=1,
 )
 """The same rows from smaller samples."""
