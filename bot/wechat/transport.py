@@ -14,7 +14,7 @@ import httpx
 from aiohttp.abc import AbstractStreamWriter
 
 from bot.guidance import Trouble
-from bot.runtime.observers import CalledWeChat, no_op
+from bot.runtime.observers import CalledWeChat
 from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
 CUT_SHORT = "cut short"
@@ -166,7 +166,7 @@ class WeChatApi:
 
     http: httpx.AsyncBaseTransport
     url: str
-    called: CalledWeChat = no_op
+    called: CalledWeChat | None = None
 
     async def post(
         self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | NoAnswer]
@@ -189,7 +189,8 @@ class WeChatApi:
             answer = answered.label if isinstance(answered, NoAnswer) else "0"
         finally:
             api = call.path.rpartition("/")[2]
-            self.called(api, answer, time.monotonic() - began)
+            if self.called:
+                self.called(api, answer, time.monotonic() - began)
             _log.debug("called WeChat", extra={"api": api, "answer": answer})
         return answered
 

@@ -23,12 +23,14 @@ def exercised() -> Metrics:
     """Return metrics that have counted everything at least once."""
     metrics = Metrics("1.2.3")
     observers = metrics.observers
+    assert observers.acked
     observers.acked({"command": "/share-env"}, 0.01)
     assert observers.called_slack
     observers.called_slack("auth.test", "ok")
     observers.unheard({"command": "/another"})
     observers.connected()
     observers.disconnected("warning")
+    assert observers.called_wechat
     observers.called_wechat("shareenv", "0", 0.1)
     observers.renewed("owner", "renewed")
     observers.renewed("platform", "no-ticket")

@@ -124,7 +124,9 @@ def test_no_value_from_outside_becomes_a_label(
 ) -> None:
     metrics = Metrics("1")
     tell = metrics.observers
-    assert tell.called_slack
+    assert tell.acked is not None
+    assert tell.called_slack is not None
+    assert tell.called_wechat is not None
     for one, other, kind, detail, outcome in words:
         tell.acked({"type": one}, 0.1)
         tell.unheard({"type": one})
