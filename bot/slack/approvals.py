@@ -15,8 +15,7 @@ from bot.policy.kinds import ANYONE, Rule
 from bot.slack.conversations import DIRECT, Channels
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
-from bot.slack.posts import Posts
-from bot.slack.private import raise_if_away
+from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.ports import AwayError, LinkTo, NotAskedError, PolicyInForce
 from bot.workflow.ruling import approving_rule

@@ -73,12 +73,11 @@ def is_shared_outside(channel: Mapping[str, object]) -> bool:
 
 
 class MessageSearch:
-    """Finds a message that may have been posted, from the time of the first attempt; remembers direct conversations."""
+    """Finds a message that may have been posted, from the time of the first attempt."""
 
     def __init__(self, api: SlackApi, bot_user_id: str) -> None:
         self._api = api
         self._bot_user_id = bot_user_id
-        self._direct: dict[str, str] = {}
 
     async def find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
@@ -120,23 +119,16 @@ class MessageSearch:
 
         Source: docs.slack.dev, conversations.open.
         """
-        if not channel.startswith(_PERSON) or channel in self._direct:
-            return self._direct.get(channel, channel)
+        if not channel.startswith(_PERSON):
+            return channel
         opened = await self._api.write("conversations.open", PATIENCE, users=channel)
         if isinstance(opened, Answered):
-            there = text_if_any(opened.data, "channel", "id")
-            if not there:
-                raise AwayError("Slack's answer names no conversation")
-            self.remember(channel, there)
-            return there
+            if there := text_if_any(opened.data, "channel", "id"):
+                return there
+            raise AwayError("Slack's answer names no conversation")
         if isinstance(opened, Refused) and opened.error in _MAY_NOT_LOOK | _NOBODY_THERE:
             return channel
         raise away_error(opened)
-
-    def remember(self, channel: str, there: str) -> None:
-        """Remember the direct conversation of a user id."""
-        if channel.startswith(_PERSON) and there:
-            self._direct[channel] = there
 
 
 def _is_marked(message: Mapping[str, object], mark: str) -> bool:

@@ -19,6 +19,7 @@ from bot.messages.blocks import as_arguments, as_post
 from bot.messages.notices import Note, noted
 from bot.messages.words import Words
 from bot.slack.api import (
+    BAD_TOKEN,
     Answered,
     Doubtful,
     Refused,
@@ -36,6 +37,22 @@ _EVENT = "share_env_request"
 _EDITS_APART = 1.0  # seconds between two edits of one message, Slack's limit
 _TRIES = 3  # of a call for which Slack may be too busy
 _PAUSE = 1.0  # seconds before a search, since Slack may still be posting
+
+_FOR_NOW = {
+    "access_denied",
+    "accesslimited",
+    "app_access_restricted",
+    "ekm_access_denied",
+    "enterprise_is_restricted",
+    "message_limit_exceeded",
+    "missing_scope",
+    "no_permission",
+    "org_login_required",
+    "team_access_not_granted",
+    "team_added_to_org",
+    "two_factor_setup_required",
+}
+"""The errors that end once an admin gives the app access, a move to an organisation is over, or people post less."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,8 +73,8 @@ class Posts:
         self._search = MessageSearch(api, bot_user_id)
         self._sleep = sleep
         self._now = now
-        self._edited = OrderedDict[tuple[str, str], float]()
-        self._editing = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
+        self._edited = OrderedDict[Posted, float]()
+        self._editing = WeakValueDictionary[Posted, asyncio.Lock]()
         self._lasting = 0  # final edits under way, which no later one replaces
 
     async def post(  # noqa: PLR0913  # where, what, and what is known of earlier attempts
@@ -112,7 +129,7 @@ class Posts:
         if not isinstance(result, Answered):
             return result
         if posted := _posted(result.data, channel):
-            return await self._verify_thread(channel, posted, result.data, thread_ts)
+            return await self._verify_thread(posted, result.data, thread_ts)
         return Doubtful("it does not say where the message stands")
 
     async def _keep_trying(
@@ -156,15 +173,13 @@ class Posts:
         return found
 
     async def _verify_thread(
-        self, channel: str, at: Posted, data: Mapping[str, object], thread_ts: str | None
+        self, at: Posted, data: Mapping[str, object], thread_ts: str | None
     ) -> Posted | Refused:
         """Return a new message, or NO_THREAD having deleted a reply that Slack put into the channel instead.
 
         Slack refuses a reply to a deleted message, or posts it into the channel; then the response lacks `thread_ts`
         (slack-go, issue 1571; bolt-js, issue 2307).
         """
-        if at.channel != channel:
-            self._search.remember(channel, at.channel)
         shown = data.get("message")
         if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
             return at
@@ -186,11 +201,10 @@ class Posts:
         """
         self._lasting += 1
         try:
-            async with self._editing.setdefault((at.channel, at.ts), asyncio.Lock()):
+            async with self._editing.setdefault(at, asyncio.Lock()):
                 if left := self._too_soon(at):
                     await self._sleep(left)
-                update = partial(self._update, at, message, PATIENCE)
-                return await self._keep_trying(update)
+                return await self._keep_trying(partial(self._update, at, message, PATIENCE))
         finally:
             self._lasting -= 1
 
@@ -210,16 +224,24 @@ class Posts:
         try:
             return await self._api.write("chat.update", patience, **where, **as_arguments(message))
         finally:
-            edited = at.channel, at.ts
-            self._edited[edited] = asyncio.get_running_loop().time()
-            self._edited.move_to_end(edited)
+            self._edited[at] = asyncio.get_running_loop().time()
+            self._edited.move_to_end(at)
 
     def _too_soon(self, at: Posted) -> float:
         """Return after how many seconds a message may be edited again."""
-        where, now = (at.channel, at.ts), asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
         while self._edited and next(iter(self._edited.values())) <= now - _EDITS_APART:
             self._edited.popitem(last=False)
-        return self._edited[where] + _EDITS_APART - now if where in self._edited else 0.0
+        return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
+
+
+def raise_if_away(*ways: Result | Posted) -> None:
+    """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
+    for no in ways:
+        if isinstance(no, Doubtful) or (
+            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | _FOR_NOW)
+        ):
+            raise away_error(no)
 
 
 def _posted(data: Mapping[str, object], channel: str) -> Posted | None:

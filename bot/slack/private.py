@@ -17,35 +17,17 @@ from bot.messages.endings import alone, answer, begun
 from bot.messages.notices import Note, NoThread, broken, noted, only_you
 from bot.messages.words import Words
 from bot.slack.api import (
-    BAD_TOKEN,
     Answered,
     Doubtful,
     Refused,
     Result,
     SlackApi,
-    away_error,
     is_transient,
     retry_after,
 )
 from bot.slack.conversations import PATIENCE
 from bot.slack.payloads import Posted
-from bot.slack.posts import Posts
-
-_FOR_NOW = {
-    "access_denied",
-    "accesslimited",
-    "app_access_restricted",
-    "ekm_access_denied",
-    "enterprise_is_restricted",
-    "message_limit_exceeded",
-    "missing_scope",
-    "no_permission",
-    "org_login_required",
-    "team_access_not_granted",
-    "team_added_to_org",
-    "two_factor_setup_required",
-}
-"""The errors that end once an admin gives the app access, a move to an organisation is over, or people post less."""
+from bot.slack.posts import Posts, raise_if_away
 
 _REPLY_PATIENCE = 30.0  # seconds that a reply to a click may wait for rate limits
 # Seconds between its tries while Slack is away: twice is better than never.
@@ -135,15 +117,6 @@ class PrivatePlace:
             again = as_response(noted(self._words, message, Note.REPLACING))
             result = await self._api.respond(url, PATIENCE, again)
         return result
-
-
-def raise_if_away(*ways: Result | Posted) -> None:
-    """Raise AwayError if one of the failed ways may work later, by itself or after an operator's fix."""
-    for no in ways:
-        if isinstance(no, Doubtful) or (
-            isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | _FOR_NOW)
-        ):
-            raise away_error(no)
 
 
 class PrivateReplies:

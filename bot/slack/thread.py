@@ -20,8 +20,8 @@ from bot.messages.words import Languages, Words
 from bot.slack.api import Refused, SlackApi
 from bot.slack.conversations import DIRECT, Channels
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
-from bot.slack.posts import Posts
-from bot.slack.private import PrivatePlace, raise_if_away
+from bot.slack.posts import Posts, raise_if_away
+from bot.slack.private import PrivatePlace
 
 _log = logging.getLogger(__name__)
 

@@ -341,17 +341,6 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     assert calls_of(slack, "conversations.replies") == 1
 
 
-async def test_a_known_direct_conversation_is_searched_without_opening_it_again(
-    slack: LocalSlack, posts: Posts
-) -> None:
-    assert isinstance(await posts.post(ENGLISH, REQUESTER, message("before"), "before"), Posted)
-    for mark in ("one", "other"):
-        slack.fail("chat.postMessage", Drop(after_effect=True))
-        assert isinstance(await posts.post(ENGLISH, REQUESTER, message(mark), mark), Posted)
-    assert [m.text for m in slack.parents("D0BOT")] == ["before", "one", "other"]
-    assert calls_of(slack, "conversations.open") == 0
-
-
 async def test_a_direct_message_that_may_be_there_is_posted_only_after_a_look_into_its_conversation(
     slack: LocalSlack, posts: Posts
 ) -> None:
