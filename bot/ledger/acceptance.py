@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -21,9 +22,12 @@ from sqlalchemy import (
 from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
+from bot.ledger.lease import Lease
+from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
 from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
+from bot.ledger.writer import Writer
 
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
@@ -124,22 +128,56 @@ _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
 """The queries for each conflict, in the order in which they are reported."""
 
 
-def accept(  # noqa: PLR0913  # as for `Ledger.accept`
-    on: Connection,
-    request: Request,
-    state: State,
-    holder: str | None,
-    *,
-    patience: float | None,
-    retry: Retry | None,
+class NewRequests(Operations):
+    """Records new requests; this replica holds those that need no confirmation first."""
+
+    def __init__(self, writer: Writer, lease: Lease, holder: str) -> None:
+        super().__init__(writer)
+        self._lease = lease
+        self._holder = holder
+
+    async def accept(
+        self,
+        request: Request,
+        state: State = State.ACCEPTED,
+        *,
+        patience: float | None = None,
+        retry: Retry | None = None,
+    ) -> Acceptance:
+        """Record a new request, or return the conflict that kept it from being recorded.
+
+        CONFIRMING and WAITING expire after `patience` seconds; a request in CONFIRMING is leased to no replica.
+        """
+        fill = {
+            **_ignored(request, retry),
+            **columns_of(request, state, None if state is State.CONFIRMING else self._holder),
+            "patience": patience,
+            "nap": patience if state is State.CONFIRMING else None,
+        }
+        # On an error the requester is told that nothing was done, so the request must not stand.
+        undo = partial(_withdraw, request=request, retry=retry)
+        record_it = partial(_accept, request=request, state=state, fill=fill, retry=retry)
+        found = await self._writer.run_or(undo, record_it, request=request.id)
+        if isinstance(found, Accepted) and state is not State.CONFIRMING:
+            self._lease.acquired(found.entry)
+        return found
+
+    @in_transaction
+    def conflict(
+        self, on: Connection, request: Request
+    ) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
+        """Return what would keep a new request from being recorded now; the items of a batch are checked only later."""
+        find = {**columns_of(request, State.ACCEPTED, None), **_ignored(request, None)}
+        if request.appids and _too_many_wait(on, find):
+            return TooManyBatches()
+        found = _find_conflict(on, find)
+        return None if isinstance(found, Duplicate) else found
+
+
+def _accept(
+    on: Connection, request: Request, state: State, fill: Mapping[str, Any], retry: Retry | None
 ) -> Acceptance:
-    """Record a new request, or return the conflict that kept it from being recorded."""
-    fill = {
-        **_ignored(request, retry),
-        **columns_of(request, state, holder),
-        "patience": patience,
-        "nap": patience if state is State.CONFIRMING else None,
-    }
+    """Record a new request with these parameters, or return the conflict that kept it from being recorded."""
     if request.appids and _too_many_wait(on, fill):
         return _find_conflict(on, fill) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
@@ -151,6 +189,7 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
             if retry:
                 asked = {"request": retry.of, "user": retry.by, "detail": request.id}
                 record(on, "retried", request, asked)
+            patience = fill["patience"]
             until = None if patience is None else created + patience
             return Accepted(Entry(request, state, 1, created, at=created, until=until))
         if conflict := _find_conflict(on, fill):
@@ -158,17 +197,6 @@ def accept(  # noqa: PLR0913  # as for `Ledger.accept`
                 on.execute(_NOT_RETRIED, {"earlier": retry.of})
             return conflict
         # The conflicting request has ended since, so try again.
-
-
-def conflict(
-    on: Connection, request: Request
-) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
-    """Return what would keep a new request from being recorded now; the items of a batch are checked only later."""
-    find = {**columns_of(request, State.ACCEPTED, None), **_ignored(request, None)}
-    if request.appids and _too_many_wait(on, find):
-        return TooManyBatches()
-    found = _find_conflict(on, find)
-    return None if isinstance(found, Duplicate) else found
 
 
 def _too_many_wait(on: Connection, find: Mapping[str, object]) -> bool:
@@ -184,7 +212,7 @@ def _ignored(request: Request, retry: Retry | None) -> dict[str, object]:
     }
 
 
-def withdraw(on: Connection, request: Request, retry: Retry | None) -> None:
+def _withdraw(on: Connection, request: Request, retry: Retry | None) -> None:
     """End a request that may have been recorded although the requester was told that it was not."""
     if on.execute(_WITHDRAW, {"the_id": request.id}).rowcount:
         record(on, "withdrawn", request)

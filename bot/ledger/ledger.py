@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 
-from bot.domain.request import Request, Retry, State
-from bot.ledger import acceptance, events, history, moves
-from bot.ledger.acceptance import Acceptance, Accepted
+from bot.ledger import events, history, moves
+from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems, Lane
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
@@ -37,7 +35,6 @@ class Ledger:
         clock: Callable[[], float] = since_boot,
     ) -> None:
         self.writer = Writer(opened.engine, listeners=listeners, transacted=transacted)
-        self.conflict = operation(self.writer, acceptance.conflict)
         self.place = operation(self.writer, moves.place)
         self.asked = operation(self.writer, moves.asked)
         self.answer = operation(self.writer, moves.answer)
@@ -48,12 +45,13 @@ class Ledger:
         self.envs = operation(self.writer, history.envs)
         self.told_steps = operation(self.writer, moves.told_steps)
         self._release = opened.release
-        self._holder = holder
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""
         self.replica = Replica(self.writer, holder, lease, exclusive=opened.exclusive, clock=clock)
         self.start = self.replica.start
         self.lease = self.replica.lease
+        new = NewRequests(self.writer, self.lease, holder)
+        self.accept, self.conflict = new.accept, new.conflict
         self.clicks = ClickMoves(self.writer, self.lease, holder)
         self.batches = BatchItems(self.writer)
         self.lane = Lane(self.writer)
@@ -68,31 +66,3 @@ class Ledger:
             await self.replica.stop()
         await self.writer.close()
         self._release()
-
-    async def accept(
-        self,
-        request: Request,
-        state: State = State.ACCEPTED,
-        *,
-        patience: float | None = None,
-        retry: Retry | None = None,
-    ) -> Acceptance:
-        """Record a new request, or return the conflict that kept it from being recorded.
-
-        CONFIRMING and WAITING expire after `patience` seconds; a request in CONFIRMING is leased to no replica.
-        """
-        holder = None if state is State.CONFIRMING else self._holder
-        # On an error the requester is told that nothing was done, so the request must not stand.
-        undo = partial(acceptance.withdraw, request=request, retry=retry)
-        record = partial(
-            acceptance.accept,
-            request=request,
-            state=state,
-            holder=holder,
-            patience=patience,
-            retry=retry,
-        )
-        found = await self.writer.run_or(undo, record, request=request.id)
-        if isinstance(found, Accepted) and holder:
-            self.lease.acquired(found.entry)
-        return found
