@@ -193,6 +193,7 @@ NOT_SLACK = "What answers at SLACK_API_URL is not Slack's API (HTTP 404)"
 SLACKS_URL = "Set it to https://slack.com/api/, or take it out, then run the doctor again."
 BY_THE_PROXY = "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
 PROXY = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
+FIXED_TOKEN = "Put the owner's authorizer_access_token there."
 UNPROTECTED = "begins with http://, which would send tokens unprotected"
 OTHER_DATABASE = "DATABASE_URL names another database than SQLite or PostgreSQL"
 URLS = "Use sqlite:///share-env.db or postgresql+psycopg://…"
@@ -215,6 +216,12 @@ BROKEN: dict[str, Broken] = {
     ),
     "an app-level token as bot token": setting(
         "SLACK_BOT_TOKEN", "xapp-1-A2-33-dEf", "holds an app-level token", BOT_TOKEN
+    ),
+    "a user token as bot token": setting(
+        "SLACK_BOT_TOKEN", "xoxp-1", "holds a user token", BOT_TOKEN
+    ),
+    "what may be anything as bot token": setting(
+        "SLACK_BOT_TOKEN", "0123456789abcdef0123", "holds something else", BOT_TOKEN
     ),
     "the bot token as app-level token": setting(
         "SLACK_APP_TOKEN", "xoxb-11-22-AbC", "holds a bot token", APP_TOKEN
@@ -375,6 +382,22 @@ BROKEN: dict[str, Broken] = {
         "is “gh_0123456789ab”, which is not an appid",
         "Set it to wx and 16 digits or letters a to f.",
     ),
+    "a token as owner": setting(
+        "WECHAT_AUTHORIZER_APPID",
+        "80_made-up-token",
+        "holds a WeChat token, which is not an appid",
+        "Set it to wx and 16 digits or letters a to f.",
+    ),
+    "an appid as fixed token": setting(
+        "WECHAT_AUTHORIZER_ACCESS_TOKEN", OWNER, "holds an appid", FIXED_TOKEN, fixed
+    ),
+    "a secret as fixed token": setting(
+        "WECHAT_AUTHORIZER_ACCESS_TOKEN",
+        "0123456789abcdef" * 2,
+        "holds an AppSecret or a signing secret",
+        FIXED_TOKEN,
+        fixed,
+    ),
     "no server at the token server's address": at_a_share(
         Trouble.TOKEN_SERVER_DOWN.value.title,
         "WECHAT_TOKEN_SERVER_URL",
@@ -390,6 +413,31 @@ BROKEN: dict[str, Broken] = {
     ),
     "a token server without https": setting(
         "WECHAT_TOKEN_SERVER_URL", "http://tokens.example/{appid}", UNPROTECTED, "Use https://."
+    ),
+    "a token server without a scheme": setting(
+        "WECHAT_TOKEN_SERVER_URL",
+        "tokens.example/{appid}",
+        "is not a web address",
+        "Set it to one that begins with https://.",
+    ),
+    "a token server with a password in its address": setting(
+        "WECHAT_TOKEN_SERVER_URL",
+        "https://me:made-up@tokens.example/{appid}",
+        "holds a user or a password",
+        "Take it out of the address, and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in "
+        "Base64: printf %s 'user:password' | base64.",
+    ),
+    "a token server with another placeholder": setting(
+        "WECHAT_TOKEN_SERVER_URL",
+        "https://a.example/{APPID}",
+        "holds another placeholder than {appid}",
+        "Write {appid} where the owner's appid belongs.",
+    ),
+    "a header of the token server that none may be": setting(
+        "WECHAT_TOKEN_SERVER_AUTHORIZATION",
+        "Bearer “key”",
+        "holds characters that no header may have",
+        "Copy it again, as one line of plain letters.",
     ),
     "a token server that gives old tokens": at_a_share(
         for_code(40001).title, for_code(40001).steps[0], wechat_fails("getenvinfo", Code(40001))
@@ -452,6 +500,12 @@ BROKEN: dict[str, Broken] = {
     "an address of WeChat without https": setting(
         "WECHAT_API_URL", "http://api.weixin.qq.com", UNPROTECTED, "Use https://."
     ),
+    "the address of a call as WeChat's": setting(
+        "WECHAT_API_URL",
+        "https://api.weixin.qq.com/tcb/shareenv?access_token=80_made-up-token",
+        "is the address of a single call",
+        "Set it to one such as https://api.weixin.qq.com.",
+    ),
     "an address that WeChat does not know": at_a_share(
         for_code(40164).title, for_code(40164).steps[0], wechat_fails("getenvinfo", Code(40164))
     ),
@@ -472,6 +526,20 @@ BROKEN: dict[str, Broken] = {
         None,
         "is missing",
         "Copy the platform's AppSecret from open.weixin.qq.com.",
+        chain,
+    ),
+    "no message token": setting(
+        "WECHAT_MESSAGE_TOKEN",
+        None,
+        "is missing",
+        "Copy the platform's 消息校验Token from open.weixin.qq.com.",
+        chain,
+    ),
+    "a platform's appid in capitals": setting(
+        "WECHAT_COMPONENT_APPID",
+        "wxC0DE00000000C0DE",
+        "is not an appid",
+        "Copy the platform's AppID from open.weixin.qq.com.",
         chain,
     ),
     "an EncodingAESKey of 44 letters": setting(
@@ -642,6 +710,9 @@ BROKEN: dict[str, Broken] = {
     # The process.
     "a port that is not a number": setting(
         "PORT", "http", "is “http”", "Set it to a whole number from 1 to 65535."
+    ),
+    "a port that is not whole": setting(
+        "PORT", "3000.7", "is “3000.7”", "Set it to a whole number from 1 to 65535."
     ),
     "another machine's host": Broken(
         "listener",
