@@ -112,7 +112,7 @@ def _policy_options(policy: argparse.ArgumentParser) -> None:
     policy.set_defaults(command=_policy)
     add, group = policy.add_argument, "a user group that holds them"
     add("file", nargs="?", metavar="FILE", help="instead of the one in force")
-    add("--user", metavar="ID", help="who asks: what may they share, and why")
+    add("--user", metavar="ID", help="who asks")
     add("--appid", help="the mini program that is to receive access")
     add("--env", help="the env that is to be shared")
     add("--channel", metavar="ID", help="where they ask")

@@ -9,15 +9,15 @@ from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, warning, wrong_by
 from bot.domain.language import Language
 from bot.locale import languages
-from bot.messages.rules import fit, right
+from bot.messages.rules import fit
 from bot.messages.rulings import answer, near, who_can
-from bot.messages.words import as_typed, contact_in
+from bot.messages.words import as_typed
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
 from bot.ops.doctor.transport import promptly, session
 from bot.ops.output import FAILED, FINE, complain, printable
-from bot.policy.decide import decide, deciding_rule, explain, owner_of, rights
+from bot.policy.decide import decide, deciding_rule, explain, owner_of
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
 from bot.policy.kinds import (
@@ -31,7 +31,7 @@ from bot.policy.kinds import (
     Standing,
     Tested,
 )
-from bot.policy.shapes import Asker, Question
+from bot.policy.shapes import Question
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
 from bot.settings.pasted import BOT_TOKEN, kind_of
@@ -112,18 +112,14 @@ def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
     return {**others, "POLICY_FILE": file}
 
 
-def _answer(rules: Policy | None, question: Question | Asker, findings: Sequence[Finding]) -> int:
+def _answer(rules: Policy | None, question: Question, findings: Sequence[Finding]) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
     if rules is None:
         print_each(findings, as_json=False)
         return FAILED
     fine = print_each([each for each in findings if each.level == "wrong"], as_json=False)
-    person = question.person()
-    if isinstance(question, Question):
-        lines = explanation(rules, question.ask())
-    else:
-        lines = _listing(rules, person, question.channel)
-    said = [*lines, *_unread_groups(rules, person)]
+    ask = question.ask()
+    said = [*explanation(rules, ask), *_unread_groups(rules, ask.person)]
     print(*map(printable, said), sep="\n", flush=True)
     return FINE if fine else FAILED
 
@@ -145,23 +141,6 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
     yield "The rules, in order; the first that fits decides:"
     for number, verdict in enumerate(explain(policy, ask), 1):
         yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
-
-
-def _listing(policy: Policy, person: Person, channel: str | None) -> Iterator[str]:
-    """Yield a line for each rule that permits the person something, or who can grant it.
-
-    Without a channel, what they may share from anywhere.
-    """
-    words, known = languages(Language.ENGLISH).channel, rights(policy, person, channel)
-    there = f" in {channel}" if channel else ""
-    if known:
-        yield f"{_called(person)} may share{there}:"
-        yield from (f"  • {_plain(right(words, rule))}" for rule in known)
-    else:
-        whom = _plain(contact_in(words, policy.contact))
-        yield f"{_called(person)} may not share any env{there}. Who can grant it: {whom}."
-    if any(rule.effect is Effect.DENY for rule in policy.rules):
-        yield "Rules that deny can take some of it away. Name --appid and --env to be sure."
 
 
 def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:

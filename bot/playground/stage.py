@@ -23,7 +23,6 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, POLICY, World
 from bot.policy.file import read_question
 from bot.policy.kinds import Policy
-from bot.policy.shapes import Question
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, policy_of
 
@@ -104,7 +103,7 @@ class Stage:
         asked = {"user": user, "groups": groups, "guest": bool(person and person.is_restricted)}
         asked |= {key: event[key] for key in ("channel", "appid", "env") if event.get(key)}
         question = read_question(asked)
-        if not isinstance(question, Question) or not isinstance(policy, Policy):
+        if isinstance(question, list) or isinstance(policy, list):
             return ""
         return "\n".join(explanation(policy, question.ask()))
 

@@ -42,7 +42,6 @@ from bot.policy.kinds import (
 )
 
 _WHO = tuple(each for each in CONDITIONS if each.about is About.WHO)
-_WHERE = tuple(each for each in CONDITIONS if each.about is About.WHERE)
 _WHAT = tuple(each for each in CONDITIONS if each.about is About.WHAT)
 _OF_ENV = (*_WHO, ENVS)  # what can be checked once an env is chosen
 _BEYOND = tuple(each for each in CONDITIONS if each not in _OF_ENV)
@@ -104,16 +103,15 @@ def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     )
 
 
-def rights(policy: Policy, person: Person, channel: str | None = None) -> tuple[Rule, ...]:
-    """Return the rules that let `person` share anything, in `channel` or, without one, from anywhere."""
+def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
+    """Return the rules that let `person` share anything, from anywhere."""
     if _never_may(person):
         return ()
-    asked = Ask(person, channel or "", "", "")
-    known = _WHO if channel is None else (*_WHO, *_WHERE)
+    asked = Ask(person, "", "", "")
     return tuple(
         rule
         for rule in policy.rules
-        if rule.effect is not Effect.DENY and not misses(rule, asked, known)
+        if rule.effect is not Effect.DENY and not misses(rule, asked, _WHO)
     )
 
 

@@ -15,7 +15,6 @@ from bot.policy.errors import problem_of, quoted, sentence, shown
 from bot.policy.kinds import Deny, Effect, Owner, Policy, Tested
 from bot.policy.shapes import (
     ApproversEntry,
-    Asker,
     File,
     OperatorsEntry,
     OwnerEntry,
@@ -64,14 +63,13 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
             yield Problem(found, "Put the rules or the test right.")
 
 
-def read_question(words: Mapping[str, object]) -> Question | Asker | list[str]:
-    """Validate a question by the rules of a `[[test]]`; without an appid and an env, only who asks. Else the mistakes.
+def read_question(words: Mapping[str, object]) -> Question | list[str]:
+    """Validate a question by the rules of a `[[test]]`; else return the mistakes.
 
     The keys of `words` are the names of command-line options, and the sentences call them so.
     """
-    shape = Question if {"appid", "env"} & words.keys() else Asker
     try:
-        return shape.model_validate(words)
+        return Question.model_validate(words)
     except ValidationError as error:
         return [
             f"--{str(detail['loc'][0]).removesuffix('s')}: {problem_of(detail, _keys(detail['loc']))}"

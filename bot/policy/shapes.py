@@ -167,29 +167,21 @@ class OwnerEntry(StrictTable):
     envs: Annotated[list[EnvGlob], Field(min_length=1)]
 
 
-class Asker(StrictTable):
-    """Who asks and where: one person, and the groups that contain them."""
+class Question(StrictTable):
+    """Who asks for what, and where; `groups` are those that contain the person."""
 
     user: UserId
     groups: list[GroupId] = []
     guest: bool = False
     channel: ChannelId | None = None
-
-    def person(self) -> Person:
-        """Return the Person."""
-        standing = Standing.GUEST if self.guest else Standing.MEMBER
-        return Person("", self.user, standing, frozenset(self.groups))
-
-
-class Question(Asker):
-    """Who asks for what."""
-
     appid: AppId
     env: Env
 
     def ask(self) -> Ask:
         """Return the Ask for the policy."""
-        return Ask(self.person(), self.channel or "", self.appid, self.env)
+        standing = Standing.GUEST if self.guest else Standing.MEMBER
+        person = Person("", self.user, standing, frozenset(self.groups))
+        return Ask(person, self.channel or "", self.appid, self.env)
 
 
 class TrialEntry(Question):

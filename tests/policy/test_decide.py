@@ -377,9 +377,6 @@ RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
 def test_a_person_has_these_rights(person: Person, expected: list[Rule]) -> None:
     rules = (ANN_MAY_NOT, ANN_MUST_ASK, BOB_MAY, OPS_MAY, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS)
     assert list(rights(Policy(rules), person)) == expected
-    assert list(rights(Policy(rules), person, HERE)) == expected
-    elsewhere = [rule for rule in expected if rule is not HERE_ONLY]
-    assert list(rights(Policy(rules), person, THERE)) == elsewhere
 
 
 SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
