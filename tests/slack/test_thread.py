@@ -10,11 +10,8 @@ from aiohttp import web
 from bot.domain.language import Language
 from bot.domain.outcome import (
     AfterShare,
-    Cancelled,
-    Expired,
     Outcome,
     Readiness,
-    Rejected,
     Shared,
     Tally,
     Unknown,
@@ -93,6 +90,13 @@ def texts(messages: list[PostedMessage]) -> list[str]:
     return [message.text for message in messages]
 
 
+def assert_ended(slack: LocalSlack, channel: str, request: Request) -> None:
+    """Assert that the one parent in a channel, and its one reply, show how the request ended."""
+    [shown] = slack.parents(channel)
+    assert shown.text == parent(ENGLISH, request, ENDS).text
+    assert texts(slack.thread(channel, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+
+
 # Places.
 
 
@@ -110,14 +114,10 @@ async def test_the_answer_is_a_reply_under_the_bots_own_message(
 ) -> None:
     slack.invite_bot("C0SECRET")
     request = request_of(slack, channel)
-    place = await threads.open(request)
-    [started] = slack.parents(channel)
-    assert started.text == parent(ENGLISH, request, None).text
-    assert place is not None
+    place = await opened(threads, request)
+    assert texts(slack.parents(channel)) == [parent(ENGLISH, request, None).text]
     assert await place.close(request, ENDS)
-    [ended] = slack.parents(channel)
-    assert (ended.ts, ended.text) == (started.ts, parent(ENGLISH, request, ENDS).text)
-    assert texts(slack.thread(channel, started.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert_ended(slack, channel, request)
     assert slack.shown_to(REQUESTER) == []
     assert slack.violations == []
 
@@ -198,17 +198,6 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
         request = request_of(slack)
         await opened(threads, request)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
-
-
-async def test_a_channel_that_becomes_shared_is_noticed_within_a_minute(
-    slack: LocalSlack, threads: Threads, clock: Clock
-) -> None:
-    await threads.open(request_of(slack))
-    slack.channels[RELEASES] = replace(slack.channels[RELEASES], ext_shared=True)
-    clock.now += 60
-    await threads.open(request_of(slack))
-    assert len(slack.parents(RELEASES)) == 1
-    assert len(slack.shown_to(REQUESTER)) == 1
 
 
 async def test_an_invitation_is_noticed_in_seconds(
@@ -331,9 +320,7 @@ async def test_an_answer_that_slack_cannot_take_now_is_owed_and_then_posted_once
     with pytest.raises(AwayError):
         await place.close(request, ENDS, look_since=0)
     assert await place.close(request, ENDS, look_since=0)
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(ENGLISH, request, ENDS).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert_ended(slack, RELEASES, request)
     assert slack.shown_to(REQUESTER) == []
 
 
@@ -452,9 +439,7 @@ async def test_a_rate_limit_at_every_step_only_delays_the_answer(
     slack.fail("chat.postMessage", RateLimited(30), RateLimited(60))
     assert await place.close(request, ENDS)
     assert sleep.naps == [30.0, 30.0, 30.0, 60.0, 30.0]
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(ENGLISH, request, ENDS).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert_ended(slack, RELEASES, request)
 
 
 # Without a thread, and without a response_url.
@@ -469,22 +454,9 @@ async def test_the_answer_is_a_direct_message_if_the_response_url_has_expired(
     request = request_of(slack, "C0SECRET", response_url=url if ending == "used up" else f"{url}0")
     place = await opened(threads, request)
     assert await place.close(request, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert shown.text == parent(ENGLISH, request, ENDS).text
-    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert_ended(slack, "D0BOT", request)
     assert slack.parents("C0SECRET") == []
     assert slack.calls[-1].error is None
-
-
-async def test_the_answer_is_a_direct_message_if_the_response_url_is_used_up_meanwhile(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
-) -> None:
-    request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
-    await use_up_the_rest(http, request.origin.response_url)
-    assert await place.close(request, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert shown.text == direct_answer(request, ENDS)
 
 
 async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
@@ -539,15 +511,9 @@ async def test_nothing_begins_if_the_answer_could_reach_nobody(
 ) -> None:
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
-    assert await threads.open(request) is None
-
-
-async def test_nothing_begins_if_a_request_without_a_response_url_could_reach_nobody(
-    slack: LocalSlack, threads: Threads
-) -> None:
-    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
-    assert await threads.open(inside(slack, "C0SECRET")) is None
+    for each in (request, inside(slack, "C0SECRET")):  # the second has no response_url
+        slack.fail("chat.postMessage", Code("messages_tab_disabled"))
+        assert await threads.open(each) is None
 
 
 async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
@@ -686,11 +652,11 @@ async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
 # Places that were found before, with messages that may exist already.
 
 
-@pytest.mark.parametrize("channel", [RELEASES, "D0BOT", "C0SECRET"])
+@pytest.mark.parametrize("where", [RELEASES, "D0BOT", "C0SECRET", "a thread"])
 async def test_a_place_is_restored_from_its_stored_text(
-    slack: LocalSlack, threads: Threads, channel: str
+    slack: LocalSlack, threads: Threads, where: str
 ) -> None:
-    request = request_of(slack, channel)
+    request = inside(slack) if where == "a thread" else request_of(slack, where)
     place = await opened(threads, request)
     again = threads.reopen(request, place.ref)
     assert again.ref == place.ref
@@ -726,27 +692,6 @@ def test_only_a_thread_and_a_question_have_a_link_and_only_for_those_who_can_ope
     assert threads.link("D1/1.2 D2/1.3", own=True) is None
     assert threads.link("private", own=True) is None
     assert threads.link(None, own=True) is None
-
-
-@pytest.mark.parametrize("channel", [RELEASES, "D0BOT"])
-async def test_an_existing_parent_is_used(
-    slack: LocalSlack, threads: Threads, channel: str
-) -> None:
-    request = request_of(slack, channel)
-    first = await opened(threads, request)
-    again = await opened(threads, request, look_since=0)
-    assert again.ref == first.ref
-    assert len(slack.parents(channel)) == 1
-
-
-async def test_a_new_parent_with_a_note_is_posted_if_the_history_cannot_be_read(
-    slack: LocalSlack, threads: Threads
-) -> None:
-    without_history(slack)
-    request = request_of(slack)
-    await opened(threads, request, look_since=0)
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == noted(ENGLISH, parent(ENGLISH, request, None), Note.REPLACING).text
 
 
 async def test_a_private_start_that_may_have_been_shown_is_repeated_with_a_note(
@@ -884,19 +829,6 @@ async def test_a_request_in_a_thread_is_shown_and_answered_there(
     assert slack.violations == []
 
 
-async def test_a_place_in_a_thread_is_restored_from_its_stored_text(
-    slack: LocalSlack, threads: Threads
-) -> None:
-    request = inside(slack)
-    place = await opened(threads, request)
-    again = threads.reopen(request, place.ref)
-    assert again.ref == place.ref
-    assert await again.close(request, ENDS)
-    shown, reply = slack.thread(RELEASES, request.origin.thread_ts)
-    assert shown.edits == 1
-    assert reply.text == answer(ENGLISH, request, ENDS).text
-
-
 async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads: Threads) -> None:
     first = inside(slack)
     second = replace(first, id="request11", env="prod-2")
@@ -918,9 +850,7 @@ async def test_a_request_in_a_deleted_thread_is_answered_by_direct_message(
     slack.delete(request.origin.thread_ts)
     place = await opened(threads, request)
     assert await place.close(request, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert shown.text == parent(ENGLISH, request, ENDS).text
-    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
+    assert_ended(slack, "D0BOT", request)
 
 
 # Waiting for an approval.
@@ -950,20 +880,6 @@ async def test_a_direct_message_says_that_a_request_waits_too(
     await opened(threads, request, waiting=True)
     [shown] = slack.parents("D0BOT")
     assert shown.text == noted(ENGLISH, waiting(ENGLISH, request), Note.ELSEWHERE).text
-
-
-@pytest.mark.parametrize(
-    "outcome", [Rejected("U0APPROVER", "not today"), Cancelled(REQUESTER), Expired("approval")]
-)
-async def test_a_request_that_ends_without_a_call_is_answered_in_its_thread(
-    slack: LocalSlack, threads: Threads, outcome: Outcome
-) -> None:
-    request = request_of(slack)
-    place = await opened(threads, request, waiting=True)
-    assert await place.close(request, outcome)
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(ENGLISH, request, outcome).text
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, outcome).text]
 
 
 # Progress of batches.
@@ -1091,14 +1007,3 @@ async def test_a_thread_in_a_direct_message_is_in_the_requesters_language(
     [shown] = slack.parents("D0BOT")
     assert shown.text == parent(CHINESE, request, ENDS).text
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(CHINESE, request, ENDS).text]
-
-
-async def test_an_answer_in_a_direct_message_is_in_the_requesters_language(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
-) -> None:
-    request = replace(request_of(slack, "C0SECRET"), language=Language.CHINESE)
-    place = await opened(threads, request)
-    await use_up_the_rest(http, request.origin.response_url)
-    assert await place.close(request, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert shown.text == direct_answer(request, ENDS, CHINESE)
