@@ -59,6 +59,7 @@ MANY = replace(ONE, appid="", appids=(APPID, OTHER))
 FOUR_EYES = Approvers(frozenset({"U2"}), frozenset({"S2"}), "C2", timedelta(hours=3))
 PLAIN = Rule("rule", Effect.ALLOW)
 FOUR = Rule("rule", Effect.APPROVE, approvers=FOUR_EYES)
+BY_OWN = replace(FOUR, approvers=replace(FOUR_EYES, users=frozenset({"U1"})), self_approval=True)
 BY_NOBODY = Rule("rule", Effect.APPROVE)
 NO = Rule("rule", Effect.DENY)
 BY_APPID = (replace(FOUR, name="one", appids=(APPID,)), replace(FOUR, name="other"))
@@ -344,6 +345,7 @@ def test_a_cancellation_is_answered_at_the_place_of_its_button_if_its_requester_
 
 REFUSED = (Refuse,)
 REJECTED = (ApplyMove, State.ANSWERED, "rejected", Rejected("U2", "no"), False)
+OWN_REJECTED = (ApplyMove, State.ANSWERED, "rejected", Rejected("U1", None), False)
 APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
 
 
@@ -353,10 +355,12 @@ APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
         (context(WAITING, SECOND, FOUR, comment="no"), APPROVED, REJECTED),
         (context(WAITING, STRANGER, FOUR), REFUSED, REFUSED),
         (context(WAITING, person("U1"), FOUR), REFUSED, REFUSED),
+        (context(WAITING, person("U1"), BY_OWN), APPROVED, OWN_REJECTED),
         (context(WAITING, NOT_TOLD, FOUR, user="U2"), *[(Reply, False)] * 2),
         (context(WAITING, person("U5", "S2"), FOUR), *[(Reply, False)] * 2),
         (context(WAITING, SECOND, NO), DENIED, DENIED),
         (context(WAITING, STRANGER, NO), DENIED, DENIED),
+        (context(WAITING, STRANGER, replace(NO, name="freeze"), FOUR), REFUSED, REFUSED),
         (context(WAITING, NOT_TOLD, NO, user="U5"), *[(Reply, False)] * 2),
         (
             context(WAITING, SECOND, replace(NO, name="freeze"), FOUR, comment="no"),

@@ -25,8 +25,6 @@ from tests.rig import (
     has_button,
 )
 from tests.said import (
-    CANNOT_TELL,
-    CANNOT_TELL_WHO,
     CLICK_NOT_RECORDED,
     NEEDS_APPROVAL,
     NO_SUCH_REQUEST,
@@ -36,7 +34,7 @@ from tests.said import (
     late_answer,
 )
 
-NO_HELP, HELP = 40097, 85088
+HELP = 85088
 
 
 def answers(rig: Rig) -> list[PostedMessage]:
@@ -45,9 +43,9 @@ def answers(rig: Rig) -> list[PostedMessage]:
     return [m for m in rig.slack.thread(RELEASES, first.ts) if "asked to share" not in m.text]
 
 
-async def failed(rig: Rig, code: int = HELP) -> PostedMessage:
+async def failed(rig: Rig) -> PostedMessage:
     """Let a request fail, and return its answer."""
-    rig.wechat.fail("shareenv", Code(code))
+    rig.wechat.fail("shareenv", Code(HELP))
     await rig.ask(f'{APPID} {ENV} --reason "for the launch"')
     await rig.over()
     return answers(rig)[-1]
@@ -71,23 +69,6 @@ async def expired(rig: Rig, text: str = ASK) -> PostedMessage:
     async with rig.bot(APPROVE):
         await rig.over()
     return answers(rig)[-1]
-
-
-@pytest.mark.parametrize(("code", "helps"), [(HELP, True), (NO_HELP, False)])
-async def test_an_answer_has_the_button_only_if_a_retry_can_help(
-    rig: Rig, code: int, helps: bool
-) -> None:
-    async with rig.bot(ALLOW):
-        answer = await failed(rig, code)
-    assert has_button(answer, "retry") is helps
-    assert ("The same values would fail again" in answer.text) is not helps
-
-
-async def test_the_answer_to_a_success_has_no_retry_button(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask()
-        await rig.over()
-    assert not has_button(answers(rig)[-1], "retry")
 
 
 async def test_a_retry_by_the_requester_is_answered_in_the_same_thread(rig: Rig) -> None:
@@ -152,17 +133,6 @@ async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(ri
         await rig.question()
     assert len(states(rig.database)) == 2
     assert sorted(NEEDS_APPROVAL in said for said in told) == [False, True]
-
-
-async def test_a_click_that_is_delivered_twice_makes_one_retry(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        answer = await failed(rig)
-        ack = await rig.slack.click(REQUESTER, answer, "retry")
-        await rig.slack.redeliver(ack)
-        await rig.over(2)
-        await rig.slack.redeliver(ack)
-    assert len(rig.wechat.calls) == 2
-    assert [said for said in rig.heard[REQUESTER] if RETRIED_ALREADY in said] == []
 
 
 async def test_an_approver_can_retry_for_the_requester(rig: Rig) -> None:
@@ -247,22 +217,6 @@ async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_
     assert sum(asked in text for text in rig.heard[REQUESTER]) == 1
 
 
-async def test_a_requester_who_left_the_channel_is_asked_by_direct_message_to_confirm_an_approvers_retry(
-    rig: Rig,
-) -> None:
-    answer = await expired(rig)
-    releases = rig.slack.channels[RELEASES]
-    left = replace(releases, members=releases.members - {REQUESTER})
-    rig.slack.channels[RELEASES] = left
-    async with rig.bot(BOTH):
-        await rig.click(APPROVER, answer, "retry")
-        await soon(rig.direct_messages)
-        (asked,) = rig.direct_messages()
-        await rig.click(REQUESTER, asked, "confirm")
-        await rig.question()
-    assert states(rig.database) == ["ended", "waiting"]
-
-
 async def test_a_requester_is_told_that_they_did_not_confirm_an_approvers_retry(
     rig: Rig,
 ) -> None:
@@ -317,17 +271,6 @@ async def test_nobody_else_can_retry(rig: Rig, user: str) -> None:
     assert rig.column("retried_by") is None
 
 
-@pytest.mark.parametrize(("user", "says"), [(REQUESTER, CANNOT_TELL), (APPROVER, CANNOT_TELL_WHO)])
-async def test_nothing_is_retried_while_the_clicker_cannot_be_looked_up(
-    rig: Rig, user: str, says: str
-) -> None:
-    async with rig.bot(APPROVE):
-        answer = await failed_once_approved(rig)
-        rig.slack.fail("users.info", Status(503))
-        assert says in await rig.click(user, answer, "retry")
-    assert states(rig.database) == ["ended"]
-
-
 async def test_a_retry_that_the_policy_denies_is_not_used_up(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         answer = await failed(rig)
@@ -366,26 +309,6 @@ async def test_a_retry_while_the_same_share_is_under_way_is_not_used_up(rig: Rig
     assert rows(rig.database, "SELECT retried_by FROM requests") == [(None,), (None,)]
 
 
-async def test_a_retry_does_not_repeat_a_share_that_succeeded_meanwhile(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        answer = await failed(rig)
-        await rig.ask(user=SECOND)
-        await rig.over(2)
-        assert "<@U0SECOND> shared" in await rig.click(REQUESTER, answer, "retry")
-        assert states(rig.database) == ["ended", "ended"]
-    assert len(rig.wechat.calls) == 2
-
-
-async def test_a_retry_that_cannot_be_recorded_can_be_clicked_again(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        answer = await failed(rig)
-        with ledger_down(rig.database):
-            assert CLICK_NOT_RECORDED in await rig.click(REQUESTER, answer, "retry")
-        await rig.click(REQUESTER, answer, "retry")
-        await rig.over(2)
-    assert len(rig.wechat.calls) == 2
-
-
 @pytest.mark.parametrize("user", [REQUESTER, APPROVER])
 async def test_an_expired_request_can_be_retried(rig: Rig, user: str) -> None:
     answer = await expired(rig)
@@ -406,19 +329,6 @@ async def test_an_expired_batch_is_retried_as_a_whole(rig: Rig) -> None:
         await rig.decide(APPROVER, "approve")
         await rig.over(4)  # two batches, and the items of the second
     assert {appid for _, _, appid in rig.wechat.shared} == appids
-
-
-@pytest.mark.parametrize("outcome", ["reject", "cancel"])
-async def test_a_request_that_people_ended_has_no_retry_button(rig: Rig, outcome: str) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        await rig.question()
-        if outcome == "reject":
-            await rig.decide(APPROVER, outcome)
-        else:
-            await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], outcome)
-        await rig.over()
-    assert not has_button(answers(rig)[-1], "retry")
 
 
 async def test_a_retry_in_a_private_place_is_answered_by_direct_message(rig: Rig) -> None:
@@ -524,15 +434,6 @@ async def test_sharing_again_after_a_retry_never_has_another_persons_reason(
     assert (rig.column("user"), rig.column("reason")) == (user, reason)
 
 
-async def test_sharing_again_needs_what_sharing_needs(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        shown = await shared_before(rig)
-    async with rig.bot(DENY):
-        assert "“freeze” says no" in await rig.click(SECOND, shown, "again")
-    assert states(rig.database) == ["ended"]
-    assert len(rig.wechat.calls) == 1
-
-
 async def test_sharing_again_needs_an_approval_if_the_rule_says_so(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
@@ -540,18 +441,6 @@ async def test_sharing_again_needs_an_approval_if_the_rule_says_so(rig: Rig) -> 
         assert NEEDS_APPROVAL in await rig.click(SECOND, shown, "again")
         assert f"by <@{REQUESTER}>" in (await rig.question()).text
         await rig.decide(APPROVER, "approve")
-        await rig.over(2)
-    assert len(rig.wechat.calls) == 2
-
-
-async def test_the_second_click_to_share_again_is_told_of_the_first(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        shown = await shared_before(rig)
-        rig.wechat.fail("shareenv", Slow(after_effect=True))
-        await rig.click(SECOND, shown, "again")
-        await rig.wechat.until(lambda wechat: len(wechat.calls) == 2)
-        assert "already" in await rig.click(SECOND, shown, "again")
-        rig.wechat.clear("shareenv")
         await rig.over(2)
     assert len(rig.wechat.calls) == 2
 
@@ -566,17 +455,3 @@ async def test_sharing_again_is_answered_if_the_request_is_unknown_or_the_ledger
         rows(rig.database, "DELETE FROM requests")
         assert NO_SUCH_REQUEST in await rig.click(SECOND, shown, "again")
     assert len(rig.wechat.calls) == 1
-
-
-async def test_a_retry_in_a_channel_is_answered_there_in_the_channels_language(
-    rig: Rig,
-) -> None:
-    rig.slack.people[REQUESTER] = replace(rig.slack.people[REQUESTER], locale="zh-CN")
-    async with rig.bot(ALLOW):
-        await rig.click(REQUESTER, await failed(rig), "retry")
-        await rig.over(2)
-    (parent,) = rig.slack.parents(RELEASES)
-    first, _, second = (m.text for m in rig.slack.thread(RELEASES, parent.ts))
-    assert "Nothing for you to fix" in first
-    assert SHARED in second
-    assert SHARED not in first
