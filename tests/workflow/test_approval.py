@@ -10,7 +10,7 @@ from bot.domain.outcome import Rejected, Shared
 from bot.domain.request import Origin, Request, State
 from bot.ledger import Accepted, Entry, Ledger
 from bot.ledger.clicks import Move
-from bot.playground.faults import Code, Drop, Status
+from bot.playground.faults import Code
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import AcksFirst
@@ -92,16 +92,6 @@ async def test_an_expired_request_ends_and_everybody_is_told(rig: Rig) -> None:
     assert rig.wechat.calls == []
 
 
-async def test_a_modal_that_is_submitted_after_the_deadline_decides_nothing(rig: Rig) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        view = await rig.open(APPROVER, "approve")
-        rig.pass_time(TWO_HOURS)
-        await rig.over()
-        assert "it has expired" in await rig.send(APPROVER, view)
-    assert rig.wechat.calls == []
-
-
 @pytest.mark.parametrize("button", ["approve", "reject"])
 async def test_a_decision_after_the_deadline_does_not_count_even_if_the_request_is_still_open(
     rig: Rig, button: str
@@ -121,30 +111,6 @@ def waiting(rig: Rig) -> PostedMessage:
     """Return the message that says that the request waits."""
     (parent,) = rig.slack.parents(RELEASES)
     return parent
-
-
-async def test_an_expiry_in_a_private_place_is_told_by_direct_message(rig: Rig) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask(channel=SECRET)
-        await rig.question()
-        rig.pass_time(TWO_HOURS)
-    async with rig.bot(APPROVE):
-        await rig.over()
-    assert "No approver decided in time" in rig.told_directly().text
-    assert has_button(rig.told_directly(), "retry")
-    assert rig.slack.parents(SECRET) == []
-
-
-async def test_a_decision_just_before_the_deadline_counts(rig: Rig) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        await rig.question()
-        rig.pass_time(TWO_HOURS / 2)
-        await handled(rig)
-        rig.pass_time(TWO_HOURS / 2 - 30)
-        await rig.decide(APPROVER, "approve")
-        await rig.over()
-    assert rig.parent().startswith("✅")
 
 
 # After a crash. The first bot stops where its ledger can no longer be written.
@@ -318,22 +284,6 @@ async def test_a_click_during_a_step_ends_the_waiting(
 
 
 # Failures of Slack.
-
-
-@pytest.mark.parametrize("fault", [Drop(after_effect=True), Status(503, after_effect=True)])
-async def test_a_question_whose_response_is_lost_is_found_and_not_repeated(
-    rig: Rig, fault: Drop | Status
-) -> None:
-    def saw(message: PostedMessage, _: object) -> None:
-        if message.channel == RELEASES and not message.ephemeral_to:
-            rig.slack.fail("chat.postMessage", fault)
-
-    async with rig.bot(APPROVE):
-        rig.slack.on_change = saw
-        await rig.ask()
-        await rig.question()
-    assert counted(rig) == (1, 1)
-    assert "conversations.history" in {call.method for call in rig.slack.calls}
 
 
 async def test_a_doubtful_question_is_repeated_with_a_note_if_the_history_cannot_be_read(

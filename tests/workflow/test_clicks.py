@@ -63,6 +63,7 @@ BY_OWN = replace(FOUR, approvers=replace(FOUR_EYES, users=frozenset({"U1"})), se
 BY_NOBODY = Rule("rule", Effect.APPROVE)
 NO = Rule("rule", Effect.DENY)
 BY_APPID = (replace(FOUR, name="one", appids=(APPID,)), replace(FOUR, name="other"))
+NOW_FREE = (replace(PLAIN, name="one", appids=(APPID,)), replace(PLAIN, name="other"))
 IN_DOUBT = Rule("rule", Effect.ALLOW, groups=frozenset({"S9"}))
 FAILED = Failed(Trouble.GIVEN_UP.value)
 NOT_TOLD = Unreadable.SLACK_DOWN
@@ -344,6 +345,7 @@ def test_a_cancellation_is_answered_at_the_place_of_its_button_if_its_requester_
 
 
 REFUSED = (Refuse,)
+OF_SEVERAL = (ApplyMove, State.ANSWERED, "denied", SEVERAL, False)
 REJECTED = (ApplyMove, State.ANSWERED, "rejected", Rejected("U2", "no"), False)
 OWN_REJECTED = (ApplyMove, State.ANSWERED, "rejected", Rejected("U1", None), False)
 APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
@@ -377,9 +379,13 @@ APPROVED = (ApplyMove, State.ACCEPTED, "approved", None, False)
             REJECTED,
         ),
         (
-            context(WAITING, SECOND, *BY_APPID, request=MANY),
-            *[(ApplyMove, State.ANSWERED, "denied", SEVERAL, False)] * 2,
+            context(WAITING, SECOND, FOUR, comment="no", request=replace(ONE, owner=OTHER)),
+            (ApplyMove, State.ANSWERED, "denied", Denied(Ground.OTHER_OWNER), False),
+            REJECTED,
         ),
+        (context(WAITING, SECOND, *BY_APPID, request=MANY), OF_SEVERAL, OF_SEVERAL),
+        (context(WAITING, STRANGER, *BY_APPID, request=MANY), REFUSED, REFUSED),
+        (context(WAITING, STRANGER, *NOW_FREE, request=MANY), OF_SEVERAL, OF_SEVERAL),
         (context(ENDED, SECOND, FOUR, outcome=Shared()), (Reply, True), (Reply, True)),
     ],
 )

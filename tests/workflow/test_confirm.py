@@ -4,11 +4,9 @@ import pytest
 
 from bot.domain.outcome import Expired, Skipped, SkipReason
 from bot.messages.words import when
-from bot.playground.faults import Status
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
 from tests.rig import (
-    ALLOW,
     APPROVALS,
     APPROVE,
     APPROVER,
@@ -18,11 +16,9 @@ from tests.rig import (
     SECOND,
     SECRET,
     Rig,
-    for_platform_team,
     has_button,
 )
 from tests.said import (
-    CANNOT_TELL_WHO,
     CLICK_NOT_RECORDED,
     NEEDS_APPROVAL,
     SHARED,
@@ -85,18 +81,6 @@ async def test_only_the_first_of_two_clicks_counts(rig: Rig, first: str, then: s
     assert len(rig.wechat.calls) == (first == "confirm")
 
 
-async def test_a_click_that_is_delivered_twice_takes_effect_once(rig: Rig) -> None:
-    async with rig.bot(CONFIRM):
-        await rig.ask()
-        ack = await rig.slack.click(REQUESTER, rig.shown(), "confirm")
-        await rig.slack.redeliver(ack)
-        await rig.over()
-        await rig.slack.redeliver(ack)
-    assert len(rig.wechat.calls) == 1
-    assert [said for said in rig.heard[REQUESTER] if TOO_LATE in said] == []
-    assert kinds(rig.database).count("confirmed") == 1
-
-
 @pytest.mark.parametrize(
     ("button", "operators"),
     [("confirm", 'operators = { users = ["U0SECOND"] }'), ("cancel", "")],
@@ -117,17 +101,6 @@ async def test_nobody_else_can_confirm_for_the_requester(
             response_url=rig.slack.response_url(SECOND, RELEASES),
         )
     assert f"Only <@{REQUESTER}>" in told
-    assert states(rig.database) == ["confirming"]
-    assert rig.wechat.calls == []
-
-
-async def test_a_confirmation_after_the_deadline_does_not_count_even_if_the_request_is_still_open(
-    rig: Rig,
-) -> None:
-    async with rig.bot(CONFIRM):
-        await rig.ask()
-        rig.let_expire()
-        assert "it has expired" in await rig.click(REQUESTER, rig.shown(), "confirm")
     assert states(rig.database) == ["confirming"]
     assert rig.wechat.calls == []
 
@@ -177,18 +150,6 @@ async def test_a_confirmed_request_that_needs_an_approval_now_goes_to_the_approv
     assert len(rig.wechat.calls) == 1
 
 
-async def test_a_confirmed_request_that_no_longer_needs_an_approval_is_shared(
-    rig: Rig,
-) -> None:
-    async with rig.bot(BOTH):
-        await rig.ask()
-    async with rig.bot(ALLOW):
-        await rig.click(REQUESTER, rig.shown(), "confirm")
-        await rig.over()
-    assert len(rig.wechat.calls) == 1
-    assert rig.slack.parents(APPROVALS) == []
-
-
 async def test_a_rule_with_confirmation_and_approval_asks_the_requester_first(
     rig: Rig,
 ) -> None:
@@ -205,16 +166,6 @@ async def test_a_rule_with_confirmation_and_approval_asks_the_requester_first(
     assert kinds(rig.database).count("approved") == 1
 
 
-async def test_the_approvers_time_begins_with_the_confirmation(rig: Rig) -> None:
-    async with rig.bot(BOTH):
-        await rig.ask()
-        rig.pass_time(TEN_MINUTES - 60)
-        await rig.click(REQUESTER, rig.shown(), "confirm")
-        await rig.question()
-    left = float(str(rig.column("until"))) - float(str(rig.column("created")))
-    assert left == pytest.approx(7200, abs=60)
-
-
 async def test_a_confirmation_in_a_private_place_is_answered_by_direct_message(
     rig: Rig,
 ) -> None:
@@ -226,20 +177,6 @@ async def test_a_confirmation_in_a_private_place_is_answered_by_direct_message(
     assert [text.split(" ")[0] for text in shown] == ["On", "⏳"]
     assert SHARED in rig.told_directly().text
     assert rig.slack.parents(SECRET) == []
-
-
-async def test_a_cancellation_in_a_private_place_is_answered_by_direct_message(
-    rig: Rig,
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask(channel=SECRET)
-        await rig.question()
-        waiting = rig.shown()
-        assert "waits for an approval" in waiting.text
-        assert (await rig.click(REQUESTER, waiting, "cancel")).startswith("Cancelled")
-        await rig.over()
-    assert "*Cancelled*" in rig.told_directly().text
-    assert f"<@{REQUESTER}> cancelled it" in rig.slack.parents(APPROVALS)[0].text
 
 
 @pytest.mark.parametrize("button", ["confirm", "cancel"])
@@ -255,30 +192,6 @@ async def test_a_click_that_cannot_be_recorded_changes_nothing_and_says_so(
         assert has_button(rig.slack.sought(shown.ts) or shown, "confirm")
         await rig.click(REQUESTER, shown, button)
         await rig.over()
-
-
-async def test_a_person_who_cannot_be_looked_up_confirms_nothing(rig: Rig) -> None:
-    async with rig.bot(CONFIRM):
-        await rig.ask()
-        shown = rig.shown()
-        rig.slack.fail("users.info", Status(503))
-        assert CANNOT_TELL_WHO in await rig.click(REQUESTER, shown, "confirm")
-        assert states(rig.database) == ["confirming"]
-        await rig.click(REQUESTER, shown, "confirm")
-        await rig.over()
-    assert len(rig.wechat.calls) == 1
-
-
-async def test_an_unreadable_group_at_the_click_does_not_end_the_request(rig: Rig) -> None:
-    async with rig.bot(for_platform_team(CONFIRM)):
-        await rig.ask()
-        shown = rig.shown()
-        rig.slack.fail("usergroups.list", Status(503))
-        assert "could not find out" in await rig.click(REQUESTER, shown, "confirm")
-        assert states(rig.database) == ["confirming"]
-        await rig.click(REQUESTER, shown, "confirm")
-        await rig.over()
-    assert len(rig.wechat.calls) == 1
 
 
 async def test_a_confirmation_of_an_env_that_was_shared_meanwhile_is_told_so_once(

@@ -542,16 +542,3 @@ async def test_a_decision_that_cannot_be_recorded_has_no_effect(rig: Rig, button
         assert states(rig.database) == ["waiting"]
         await rig.decide(APPROVER, button)
         await soon(lambda: states(rig.database) == ["ended"])
-
-
-async def test_a_crash_before_the_call_is_not_reported_as_one_during_the_call(
-    rig: Rig,
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        question = await rig.question()
-        rows(rig.database, "UPDATE requests SET taken_over = 1")
-        await rig.decide(APPROVER, "approve", where=question)
-        await rig.over()
-    assert "once more" not in rig.replies()[-1]
-    assert len(rig.wechat.calls) == 1

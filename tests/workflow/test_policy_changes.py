@@ -21,9 +21,7 @@ from tests.rig import (
     APPROVE,
     APPROVER,
     BOTH,
-    CONFIRM,
     DENY,
-    SECOND,
     SECOND_APPROVER,
     Rig,
     approved_by,
@@ -33,7 +31,6 @@ from tests.said import (
     NEEDS_APPROVAL,
     NOT_AN_APPROVER,
     YOU_APPROVED,
-    YOU_REJECTED,
     answer_to,
     late_answer,
 )
@@ -90,23 +87,6 @@ async def test_an_approval_does_not_count_if_the_env_has_another_owner_than_the_
     assert rig.wechat.calls == []
 
 
-async def test_a_confirmation_does_not_count_if_the_env_has_another_owner_than_the_question_says(
-    rig: Rig, change: Change
-) -> None:
-    async with rig.bot(CONFIRM):
-        await rig.ask()
-        assert OWNER in rig.shown().text
-        await change(f"{CONFIRM}{THEIRS}")
-        said = await rig.click(REQUESTER, rig.shown(), "confirm")
-        assert answer_to(Denied(Ground.OTHER_OWNER)) in said
-        assert "send the command again" in said
-        await rig.over()
-        assert rig.column("outcome") == "denied"
-        assert rig.wechat.calls == []
-        await rig.ask()
-        assert OTHER_APPID in rig.shown().text
-
-
 BATCH = f"{APPID} {OTHER_APPID} {ENV}"
 OTHERS = """
 [[rule]]
@@ -135,36 +115,6 @@ async def test_a_batch_that_several_rules_decide_now_ends_when_an_approver_of_an
     assert rig.wechat.calls == []
 
 
-@pytest.mark.parametrize("button", ["approve", "reject"])
-async def test_only_an_approver_ends_a_batch_that_several_rules_decide_now(
-    rig: Rig, change: Change, button: str
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask(BATCH)
-        question = await rig.question()
-        await change(f"{BY_OTHERS}{APPROVE}")
-        assert NOT_AN_APPROVER in await rig.decide(SECOND, button)
-        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.decide(APPROVER, button)
-        await rig.over()
-        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.click(
-            SECOND_APPROVER, question, button
-        )
-    assert rig.column("outcome") == "denied"
-    assert rig.wechat.calls == []
-
-
-async def test_a_batch_that_several_rules_without_approvers_decide_now_is_ended_by_any_click(
-    rig: Rig, change: Change
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask(BATCH)
-        await rig.question()
-        await change(f"{OF_OTHERS}{ALLOW}")
-        assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.decide(SECOND, "approve")
-        await rig.over()
-    assert rig.column("outcome") == "denied"
-
-
 async def test_a_batch_is_decided_by_several_rules_once_the_requester_left_a_group(
     rig: Rig,
 ) -> None:
@@ -177,31 +127,6 @@ async def test_a_batch_is_decided_by_several_rules_once_the_requester_left_a_gro
         assert late_answer(Denied(Ground.SEVERAL_RULES)) in await rig.send(APPROVER, view)
         await rig.over()
     assert rig.wechat.calls == []
-
-
-async def test_a_batch_that_several_rules_decide_now_cannot_be_confirmed(
-    rig: Rig, change: Change
-) -> None:
-    async with rig.bot(CONFIRM):
-        await rig.ask(BATCH)
-        await change(f"{BY_OTHERS}{CONFIRM}")
-        told = await rig.click(REQUESTER, rig.shown(), "confirm")
-        assert answer_to(Denied(Ground.SEVERAL_RULES)) in told
-    assert (rig.column("state"), rig.column("outcome")) == ("ended", "denied")
-    assert rig.slack.parents("C0APPROVALS") == []
-    assert rig.wechat.calls == []
-
-
-async def test_a_rejection_counts_even_if_the_env_has_another_owner_now(
-    rig: Rig, change: Change
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        view = await rig.open(APPROVER, "reject")
-        await change(f"{APPROVE}{THEIRS}")
-        assert YOU_REJECTED in await rig.send(APPROVER, view)
-        await rig.over()
-    assert rig.column("outcome") == "rejected"
 
 
 async def test_a_request_that_needs_no_approval_any_more_is_left_to_its_requester(
@@ -239,16 +164,6 @@ async def test_a_request_whose_rule_was_renamed_before_its_approvers_were_asked_
         assert NEEDS_APPROVAL in await rig.click(REQUESTER, answer, "retry")
         assert "“six eyes”" in (await rig.question()).text
     assert rig.wechat.calls == []
-
-
-async def test_a_new_owner_of_another_env_changes_nothing(rig: Rig, change: Change) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        view = await rig.open(APPROVER, "approve")
-        await change(APPROVE + THEIRS.replace(ENV, "other-*"))
-        assert YOU_APPROVED in await rig.send(APPROVER, view)
-        await rig.over()
-    assert rig.wechat.shared == [(OWNER, ENV, APPID)]
 
 
 async def test_a_click_is_decided_by_the_policy_at_its_beginning(rig: Rig, change: Change) -> None:

@@ -270,19 +270,6 @@ async def test_a_person_who_cannot_be_looked_up_is_answered_in_the_channels_lang
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_command_that_is_delivered_again_runs_once(
-    slack: LocalSlack, wechat: LocalWeChat
-) -> None:
-    first = await slack.command(REQUESTER, RELEASES, ASK)
-    again = await slack.redeliver(first)
-    assert again.payload == first.payload
-    await slack.until(ended)
-    assert (await slack.redeliver(first)).payload == first.payload
-    assert len(wechat.calls) == 1
-    assert len(slack.parents(RELEASES)) == 1
-
-
-@pytest.mark.usefixtures("bot")
 async def test_a_command_that_is_delivered_twice_at_once_runs_once(
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
@@ -666,11 +653,6 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
 
 
 # The history.
-
-
-@pytest.mark.usefixtures("bot")
-async def test_the_history_of_a_new_person_is_empty(slack: LocalSlack) -> None:
-    assert "You have no requests yet" in said(await slack.command(REQUESTER, RELEASES, "history"))
 
 
 @pytest.mark.usefixtures("bot")
