@@ -160,6 +160,7 @@ def sent_by_slack(line: str | None) -> str:
         (f"{A} prod-1 --dry-run", Share((A,), "prod-1", dry_run=True)),
         (f"--dry-run {A} prod-1", Share((A,), "prod-1", dry_run=True)),
         (f"{A} —dry-run prod-1", Share((A,), "prod-1", dry_run=True)),
+        (f"{B} {A} {B} prod-1", Share((B, A), "prod-1")),
         (f"{A} prod-1 --again", Share((A,), "prod-1", again=True)),
         (f"—again {A} prod-1", Share((A,), "prod-1", again=True)),
         (f"{A} --again prod-1 --dry-run", Share((A,), "prod-1", dry_run=True, again=True)),

@@ -158,28 +158,6 @@ async def test_the_same_user_id_in_another_workspace_is_another_person(
     assert published(slack) == 1
 
 
-async def test_many_changes_are_published_as_one_page_after_a_pause(
-    slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: NumberedPages
-) -> None:
-    pause = asyncio.Event()
-
-    async def sleep(_seconds: float) -> None:
-        await pause.wait()
-
-    homes = Homes(api, pages.page, Clock(), sleep)
-    async with listening(slack, client, homes):
-        await opened(slack)
-        for _ in range(50):
-            homes.changed(request_of(slack))
-            await asyncio.sleep(0)
-        assert published(slack) == 1
-        pause.set()
-        await quiet()
-        assert published(slack) == 2
-        assert "page 2 of" in text(slack)
-    await homes.close()
-
-
 async def test_a_change_while_a_page_is_being_made_is_published_after_it(
     slack: LocalSlack, homes: Homes, pages: NumberedPages
 ) -> None:

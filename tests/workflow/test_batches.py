@@ -18,19 +18,6 @@ from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND
 from tests.workflow.test_form import asked, offered
 
 NOT_ENABLED = 85088
-MIXED = f"""
-[[rule]]
-name = "ones"
-users = ["{REQUESTER}"]
-appids = ["wx00000000000000*1"]
-effect = "allow"
-
-[[rule]]
-name = "others"
-users = ["{REQUESTER}"]
-appids = ["wx00000000000000*2"]
-effect = "allow"
-"""
 
 
 def line(count: int, more: str = "", *, env: str = "prod-1") -> str:
@@ -66,13 +53,6 @@ async def test_one_command_shares_with_all_its_appids_under_one_message(rig: Rig
     assert not has_button(answer, "retry")
 
 
-async def test_a_repeated_appid_is_shared_with_once(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask(f"{appids(2)[0]} {line(2)}")
-        await answer_to_all(rig)
-    assert [call.appid for call in sorted(rig.wechat.calls, key=lambda c: c.appid)] == appids(2)
-
-
 async def test_five_hundred_appids_are_accepted_and_one_more_is_refused(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         refused = await rig.ask(line(501))
@@ -96,23 +76,6 @@ async def test_one_denied_appid_refuses_the_whole_batch_and_is_named(rig: Rig) -
         said = await rig.ask(line(2))
     assert "1 of these 2 mini programs. Nothing was done" in said
     assert f"`{appids(2)[1]}`" in said
-    assert rig.wechat.calls == []
-
-
-async def test_appids_under_different_rules_need_a_command_each(rig: Rig) -> None:
-    async with rig.bot(MIXED):
-        said = await rig.ask(line(2))
-    assert "Different rules decide" in said
-    assert "“ones”" in said
-    assert "“others”" in said
-    assert rig.wechat.calls == []
-
-
-async def test_a_dry_run_of_a_batch_shares_nothing(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        said = await rig.ask(line(3, "--dry-run"))
-    assert "nothing was shared" in said
-    assert "3 mini programs" in said
     assert rig.wechat.calls == []
 
 
@@ -195,23 +158,6 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
         assert len(rig.wechat.calls) == 3
         await rig.ask(line(3, "--again"))
         await soon(lambda: len(rig.wechat.calls) == 6)
-
-
-async def test_only_the_requester_can_cancel_the_items_that_have_not_begun(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
-) -> None:
-    async with rig.bot(ALLOW):
-        with wechat.thinking():
-            await rig.ask(line(40))
-            await wechat.until(lambda wechat: wechat.in_flight == 20)
-            parent = slack.parents(RELEASES)[0]
-            said = await rig.click(SECOND, parent, "cancel")
-            assert "Nothing was done" in said
-            said = await rig.click(REQUESTER, slack.parents(RELEASES)[0], "cancel")
-            assert said.startswith("Cancelled ")
-        answer = await answer_to_all(rig)
-    assert "cancelled" in answer.text
-    assert len(shared(rig)) == len(wechat.calls) == 20
 
 
 async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_under_way(
@@ -374,11 +320,3 @@ async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:
     kinds = {"dry run", "accepted", "placed", "answered", "delivered", "denied"}
     assert kinds <= {kind for kind, _ in found}
     assert {appid for _, appid in found} == {None}
-
-
-async def test_a_batch_under_a_denying_rule_does_not_begin(rig: Rig) -> None:
-    async with rig.bot(DENY + ALLOW):
-        said = await rig.ask(line(2))
-    assert "with 2 mini programs. Nothing was done" in said
-    assert APPID not in said
-    assert rig.wechat.calls == []

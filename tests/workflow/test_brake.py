@@ -42,7 +42,7 @@ from tests.conftest import (
     rows,
     soon,
 )
-from tests.rig import ALLOW, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, for_platform_team
+from tests.rig import ALLOW, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team
 from tests.workflow.conftest import Members
 from tests.workflow.test_batches import answer_to_all, line, shared
 
@@ -211,29 +211,6 @@ async def test_a_rule_that_denies_only_what_has_begun_does_not_stop_the_rest(
     async with rig.bot(ALLOW):
         async with running(rig, wechat, 60):
             await change(f'{DENY}appids = ["{appids(60)[0]}"]\n{ALLOW}')
-        answer = await answer_to_all(rig)
-    assert answer.text.startswith("✅ *All 60 shared.*")
-
-
-@pytest.mark.parametrize("rules", [APPROVE, CONFIRM], ids=["approval", "confirmation"])
-async def test_a_batch_without_approval_is_stopped_if_it_needs_one_now(
-    rig: Rig, change: Change, wechat: LocalWeChat, rules: str
-) -> None:
-    rig.runtime = replace(rig.runtime, brake_every=0.05)
-    async with rig.bot(ALLOW):
-        async with running(rig, wechat):
-            await change(rules)
-        answer = await answer_to_all(rig)
-    assert "stopped by the policy" in answer.text
-
-
-async def test_an_approved_batch_continues_while_its_rule_requires_that_approval(
-    rig: Rig, change: Change, wechat: LocalWeChat
-) -> None:
-    rig.runtime = replace(rig.runtime, brake_every=0.05)
-    async with rig.bot(APPROVE):
-        async with running(rig, wechat, 60):
-            await change(f"{APPROVE}confirm = true\n")
         answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 60 shared.*")
 
@@ -411,19 +388,6 @@ async def test_a_request_whose_call_may_have_been_made_is_not_reported_as_stoppe
     assert "asked WeChat once more" not in rig.heard[REQUESTER][-1]
 
 
-async def test_a_request_that_is_carried_out_late_is_stopped_if_the_policy_denies_it_now(
-    rig: Rig, change: Change, wechat: LocalWeChat
-) -> None:
-    now = rig.runtime.now
-    rig.runtime = replace(rig.runtime, now=lambda: now() + 61)
-    rig.slack.fail("chat.postMessage", Slow(0.5))
-    async with rig.bot(ALLOW):
-        await rig.ask()
-        await change(DENY)
-        await rig.over()
-    assert wechat.calls == []
-
-
 async def test_a_request_that_is_carried_out_late_is_stopped_if_its_requester_has_just_left_the_group(
     rig: Rig, wechat: LocalWeChat
 ) -> None:
@@ -489,18 +453,6 @@ async def test_a_stop_does_not_wait_for_a_request_that_waits_for_slack(
     async with asyncio.timeout(90), rig.bot(ALLOW):
         await soon(lambda: "a request waits: " in caplog.text)
     assert wechat.calls == []
-
-
-async def test_an_approval_counts_only_for_its_rule(
-    rig: Rig, change: Change, wechat: LocalWeChat
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask(line(3))
-        view = await rig.open(APPROVER, "approve")
-        await change(APPROVE.replace("four eyes", "six eyes"))
-        assert "You approved" in await rig.send(APPROVER, view)
-        await answer_to_all(rig)
-    assert len(wechat.calls) == 3
 
 
 @pytest.mark.parametrize("trouble", Unreadable)

@@ -47,7 +47,6 @@ from tests.rig import (
     approved_by,
     for_platform_team,
 )
-from tests.said import TOO_LATE
 from tests.workflow.conftest import Members
 
 APPROVERS = (APPROVER, SECOND_APPROVER)
@@ -187,21 +186,6 @@ async def test_requests_that_wait_for_others_do_not_fill_an_approvers_home(
     assert "release 4" in said
 
 
-async def test_an_approver_can_reject_in_the_home(rig: Rig) -> None:
-    async with waiting(rig):
-        await rig.send(SECOND_APPROVER, await modal(rig, SECOND_APPROVER, "reject"))
-        await soon(lambda: "🚫 rejected" in rig.home())
-        await gone(rig, APPROVER)
-    assert rig.wechat.shared == []
-
-
-async def test_a_withdrawn_request_disappears_from_the_approvers_homes(rig: Rig) -> None:
-    async with waiting(rig):
-        await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
-        await soon(lambda: "🚫 cancelled" in rig.home())
-        await gone(rig, APPROVER)
-
-
 @pytest.mark.parametrize("old", ["", approved_by(APPROVER)], ids=["renamed", "preceded"])
 async def test_a_request_waits_in_the_homes_of_the_approvers_of_the_rule_that_decides_now(
     rig: Rig, change: Change, old: str
@@ -254,13 +238,6 @@ async def test_others_go_on_between_the_decisions_about_waiting_requests(
     assert f"{MANY - LISTED} more" in page.message.text
     assert members.lookups == 1 + READ_AT_MOST
     assert len(decided_at) >= MANY
-
-
-async def test_a_decision_in_an_outdated_home_is_answered_as_too_late(rig: Rig) -> None:
-    async with waiting(rig):
-        first, second = [await modal(rig, user, "approve") for user in APPROVERS]
-        await rig.send(APPROVER, first)
-        assert TOO_LATE in await rig.send(SECOND_APPROVER, second)
 
 
 async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_requests(rig: Rig) -> None:

@@ -206,22 +206,6 @@ async def test_a_waiting_request_does_not_block_others_and_the_env_is_not_shared
     assert "another request shared it meanwhile" in settled.text
 
 
-async def test_of_two_equal_waiting_requests_the_second_approval_finds_the_env_shared(
-    rig: Rig,
-) -> None:
-    async with rig.bot(APPROVE):
-        for user in (REQUESTER, SECOND):
-            assert "needs an approval" in await rig.ask(user=user)
-            await soon(lambda: rig.column("wake") is not None)
-        first, second = rig.slack.parents(APPROVALS)
-        await rig.decide(APPROVER, "approve", where=first)
-        await soon(lambda: len(rig.wechat.calls) == 1)
-        told = await rig.decide(SECOND_APPROVER, "approve", where=second)
-        assert late_answer(Skipped(SkipReason.SHARED_BEFORE)) in told
-        await rig.over(2)
-    assert len(rig.wechat.calls) == 1
-
-
 async def test_the_second_approval_finds_the_env_shared_even_while_the_first_answer_is_owed(
     rig: Rig,
 ) -> None:

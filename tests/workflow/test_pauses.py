@@ -163,18 +163,6 @@ async def test_the_message_of_a_paused_batch_is_not_edited_while_nothing_changes
         assert calls_of(rig.slack, "chat.update") == before
 
 
-async def test_at_a_limit_a_batch_makes_no_more_calls_than_were_in_progress(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat
-) -> None:
-    wechat.latency = 0.02
-    async with rig.bot(ALLOW):
-        await at_a_limit(rig, 100)
-        assert len(wechat.calls) <= AT_ONCE
-        time.now = IN_A_MINUTE
-        await answer_to_all(rig)
-    assert shared(rig) == appids(100)
-
-
 @LIMITS
 async def test_a_pause_outlasts_no_clock_that_is_set_back(
     rig: Rig, time: ManualClock, code: int, until: int
@@ -563,17 +551,6 @@ async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
         time.now = IN_A_MINUTE
         await answer_to_all(rig)
     assert {env for _, env, _ in wechat.shared} == {"prod-1"}
-
-
-async def test_a_finished_batch_cannot_be_cancelled(rig: Rig, time: ManualClock) -> None:
-    async with rig.bot(ALLOW):
-        await at_a_limit(rig, 2)
-        before = first(rig)
-        time.now = IN_A_MINUTE
-        await answer_to_all(rig)
-        said = await rig.click(REQUESTER, before, "cancel")
-    assert "too late" in said
-    assert shared(rig) == appids(2)
 
 
 # Failures.

@@ -68,6 +68,7 @@ from tests.conftest import (
     soon,
     states,
     use_up,
+    without_history,
 )
 from tests.languages import ENGLISH, LANGUAGES
 from tests.said import MAY_BE_TWO, USABLE
@@ -336,10 +337,6 @@ async def test_a_reply_that_may_be_there_is_repeated_with_a_note_if_the_thread_c
     [reply] = replies(slack)[before:]
     assert answer(ENGLISH, request, Shared(), after=USABLE).text in reply
     assert MAY_BE_TWO in reply
-
-
-def without_history(slack: LocalSlack) -> None:
-    slack.scopes -= {scope for scope in slack.scopes if scope.endswith(":history")}
 
 
 async def test_a_reply_that_was_not_recorded_is_edited_to_the_result_of_the_second_call(
