@@ -25,7 +25,6 @@ from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
     Mistake,
-    NeverEnds,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
@@ -35,7 +34,7 @@ from bot.command.mistake import (
     WhichEnv,
 )
 from bot.command.reading import Reading
-from bot.command.vocabulary import Sense, ending, first_with, is_filler, subcommand
+from bot.command.vocabulary import Sense, first_with, is_filler, subcommand
 
 
 def corrected_line(words: Sequence[str], options: Options) -> str | None:
@@ -52,7 +51,7 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
     named = Reading(words)
     if _unclear(named):
         return None
-    if named.is_share and (named.behind or ending(named.extra)):
+    if named.is_share and named.behind:
         options = replace(options, reason=BLANK_REASON)
     if first_with(Sense.DRY_RUN, named.extra):
         options = replace(options, dry_run=True)
@@ -97,8 +96,6 @@ def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
 
 def wrong_share(named: Reading) -> Mistake:
     """Return what is wrong with words that are not exactly appids and an env."""
-    if named.is_share and (ends := ending(named.extra)):
-        return NeverEnds(ends)
     if unclear := _unclear(named):
         return NotUnderstood(unclear)
     if len(named.appids) > MOST_APPIDS and not named.damaged:

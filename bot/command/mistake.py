@@ -59,13 +59,6 @@ class OnlyShares:
 
 
 @dataclass(frozen=True, slots=True)
-class NeverEnds:
-    """`words` may ask for a share that ends by itself."""
-
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class NotUnderstood:
     """`word` may ask for something else, so a corrected line must not leave it out."""
 
@@ -128,7 +121,6 @@ Mistake = (
     | ExtraWords
     | WhichEnv
     | OnlyShares
-    | NeverEnds
     | NotUnderstood
     | TooManyAppids
     | UnknownWord

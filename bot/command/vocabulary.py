@@ -37,11 +37,11 @@ _WORDS = {
         列表 列出 状态 历史 记录 查询 查看 查 是否 有没有 吗 谁 哪 什么 多少 已 狀態 歷史 記錄 查詢 嗎 誰
     """,
     Sense.DRY_RUN: "dry dryrun dry-run 试运行 试跑",
-    Sense.UNCLEAR: "from of by or owner until till temporarily temporary later if after before",
+    Sense.UNCLEAR: "from of by or owner until till temporarily temporary later now if after before",
     Sense.FILLER: """
         a an the this that these those it its am i we you me us our your my their
         to with for on in at into onto via as and also plus run
-        please sorry pls plz kindly thanks thank hi hey hello ok okay yes now asap just so
+        please sorry pls plz kindly thanks thank hi hey hello ok okay yes asap just so
         share shares sharing share-env give gives grant grants add allow permit enable assign invite authorize authorise let make do use access
         can could would will shall may must should want wants need needs like
         all every any everything everyone everybody full between among
@@ -64,15 +64,6 @@ _STAND_FOR = {
 }
 # What other programs call a dry run.
 _DRY_RUNS = {"n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"}
-# A share that ends by itself is asked for in many ways, and some of them are also a reason.
-_ENDING = re.compile(
-    r"\b(?:until|till|(?:through|thru) \w+|tonight|temporar\w+|expir\w+|for (?:now|today|a while))\b"
-    r"|\b(?:\d+ ?|(?:an?|one|next) )(?:min|minute|h|hr|hour|d|day|night|week|month)s?\b"
-    r"|\b\w+ (?:min|minute|hr|hour|day|night|week|month)s\b"
-    r"|[临暂臨暫][时時]|短期|限时|直到|为止|[到至](?=[今明后本下周星月年])"
-    r"|[\d一二两三四五六七八九十几半] ?个?(?:分钟|小时|钟头|星期|礼拜|天|周|月)",
-    re.IGNORECASE,
-)
 
 # Chinese has no spaces between words: they are found in a run of characters, longest first.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
@@ -117,12 +108,6 @@ def opposite(words: Iterable[str]) -> str | None:
         return [word] if word[:1] == "-" else [word, *re.split("[=:&]", word)]
 
     return next((word for word in words if first_with(Sense.REVERSE, said(word)) is not None), None)
-
-
-def ending(words: Iterable[str]) -> str | None:
-    """Return the words that may ask for a share that ends by itself, which none does; None if there are none."""
-    found = _ENDING.search(" ".join(words))
-    return found[0] if found else None
 
 
 def subcommand(word: str) -> Subcommand | None:

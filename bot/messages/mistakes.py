@@ -12,7 +12,6 @@ from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
     Mistake,
-    NeverEnds,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
@@ -26,7 +25,8 @@ from bot.command.mistake import (
     UnknownWord,
     WhichEnv,
 )
-from bot.messages.blocks import COPIED_LIMIT, Copied, Message, message, small
+from bot.messages.blocks import COPIED_LIMIT, Copied, Message, Part, message, small
+from bot.messages.request import FOR_GOOD
 from bot.messages.words import Mrkdwn, Words, as_typed, code, escape, listed, msgid, sentences
 
 _LINE_LIMIT = 500
@@ -47,7 +47,6 @@ SENTENCES: Final[Mapping[type[Mistake], str]] = {
         "One command takes one env, and here are several: {words}. Which one do you mean?"
     ),
     OnlyShares: msgid("I can only share, and {word} asks for something else."),
-    NeverEnds: msgid("A share does not end by itself, and {words} may ask for one that does."),
     NotUnderstood: msgid("I do not understand {word}."),
     TooManyAppids: msgid(
         "Up to {limit} appids go together, and there are {count}. Send them in parts."
@@ -75,7 +74,7 @@ def misread(words: Words, wrong: Misread) -> Message:
     )
 
 
-def _way_on(words: Words, wrong: Misread) -> Iterator[str | Copied]:
+def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
     """Yield the line to copy if it fits as a whole, and for what no command does, who can do it."""
     mistake, line = wrong.mistake, wrong.instead
     unknown = isinstance(mistake, UnknownOption) and mistake.nearest is None
@@ -86,10 +85,12 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Copied]:
             else words("Try this instead:")
         )
         yield Copied(line)
-    elif unknown or isinstance(mistake, NotUnderstood | NeverEnds):
+        if BLANK_REASON in line:  # the words that it stands for may have been `for two days`
+            yield small(words(FOR_GOOD))
+    elif unknown or isinstance(mistake, NotUnderstood):
         # Not only without that word: what is left of `from A to B` would be shared with both.
         yield words("To share, send only each receiver's appid, then the env.")
-    if isinstance(mistake, OnlyShares | NotUnderstood | NeverEnds):
+    if isinstance(mistake, OnlyShares | NotUnderstood):
         yield words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."
         )

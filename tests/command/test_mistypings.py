@@ -125,53 +125,33 @@ A prod-1 ❌                                 | nothing                    | Only
 A ≠ prod-1                                 | nothing                    | OnlyShares
 
 -- a share that ends by itself
-A prod-1 temporarily                       | A prod-1 --reason "<reason>" | NeverEnds
-temporarily share prod-1 with A            | nothing                    | NeverEnds
-A prod-1 temporary access                  | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 until friday                      | A prod-1 --reason "<reason>" | NeverEnds
-A until friday prod-1                      | nothing                    | NeverEnds
-share prod-1 with A until friday           | A prod-1 --reason "<reason>" | NeverEnds
-A B prod-1 till Friday!                    | A B prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for two days                      | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for an hour                       | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for the next 2 hours              | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for today please                  | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for now                           | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 2h                                | A prod-1 --reason "<reason>" | NeverEnds
+A prod-1 temporarily                       | A prod-1 --reason "<reason>" | ExtraWords
+temporarily share prod-1 with A            | nothing                    | NotUnderstood
+A prod-1 until friday                      | A prod-1 --reason "<reason>" | ExtraWords
+A until friday prod-1                      | nothing                    | NotUnderstood
+share prod-1 with A until friday           | A prod-1 --reason "<reason>" | Swapped
+A prod-1 for two days                      | A prod-1 --reason "<reason>" | ExtraWords
+A prod-1 for today please                  | A prod-1 --reason "<reason>" | ExtraWords
+A prod-1 for now                           | A prod-1 --reason "<reason>" | ExtraWords
+A prod-1 2h                                | A prod-1 --reason "<reason>" | ExtraWords
 A prod-1 --for 2h                          | nothing                    | UnknownOption
 A prod-1 --until friday                    | nothing                    | UnknownOption
 A prod-1 --ttl=3d                          | nothing                    | UnknownOption
-A prod-1 --dry-run for two days            | A prod-1 --reason "<reason>" --dry-run | NeverEnds
-A prod-1 "for two days"                    | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 临时                              | A prod-1 --reason "<reason>" | NeverEnds
-临时共享 A prod-1                          | nothing                    | NeverEnds
-请把prod-1临时共享给A，谢谢                | nothing                    | NeverEnds
-A prod-1 到周五                            | A prod-1 --reason "<reason>" | NeverEnds
-把prod-1共享给A到周五吧                    | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 三天                              | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 共享三天就行                      | A prod-1 --reason "<reason>" | NeverEnds
-请把prod-1共享给A，两个小时                | A prod-1 --reason "<reason>" | NeverEnds
+A prod-1 --dry-run for two days            | A prod-1 --reason "<reason>" --dry-run | ExtraWords
+A prod-1 "for two days"                    | A prod-1 --reason "<reason>" | ExtraWords
+A prod-1 临时                              | A prod-1 --reason "<reason>" | ExtraWords
+临时共享 A prod-1                          | nothing                    | NotUnderstood
+请把prod-1临时共享给A，谢谢                | nothing                    | NotUnderstood
+A prod-1 到周五                            | A prod-1 --reason "<reason>" | ExtraWords
+把prod-1共享给A到周五吧                    | A prod-1 --reason "<reason>" | Swapped
+A prod-1 共享三天就行                      | A prod-1 --reason "<reason>" | ExtraWords
+请把prod-1共享给A，两个小时                | A prod-1 --reason "<reason>" | Swapped
 A prod-1 until undone                      | nothing                    | OnlyShares
 why A prod-1 until friday                  | why A prod-1               | ExtraWords
 is prod-1 shared with A until friday       | history A                  | ExtraWords
 A prod-1 --reason until friday             | A prod-1 --reason "until friday" | ExtraWords
 A prod-1 for the friday release            | A prod-1 --reason "<reason>" | ExtraWords
-A prod-1 release in two days               | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for this month's report           | A prod-1 --reason "<reason>" | ExtraWords
-A prod-1 三天后上线                        | A prod-1 --reason "<reason>" | NeverEnds
 A! 2h                                      | A 2h                       | NotAnAppid
-A prod-1 expires friday                    | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 its cert expires friday           | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 三天的测试                        | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 第二十天                          | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 第3天                             | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 七天无理由退货                    | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 限时优惠                          | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 周五发布                          | A prod-1 --reason "<reason>" | ExtraWords
-A prod-1 临时修复                          | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 for seven days                    | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 through friday                    | A prod-1 --reason "<reason>" | NeverEnds
-A prod-1 tonight only                      | A prod-1 --reason "<reason>" | NeverEnds
 
 -- a word in front that may ask for anything
 relinquish A prod-1                        | nothing                    | NotUnderstood
@@ -264,8 +244,8 @@ history env=prod-1                         | history prod-1             | NotAnE
 please share A/prod-1                      | A prod-1                   | NotAnAppid
 unshare A/prod-1                           | nothing                    | OnlyShares
 A/prod-1 undo                              | nothing                    | OnlyShares
-A/prod-1 until friday                      | A prod-1 --reason "<reason>" | NeverEnds
-expire A/prod-1                            | nothing                    | NeverEnds
+A/prod-1 until friday                      | A prod-1 --reason "<reason>" | NotAnAppid
+expire A/prod-1                            | nothing                    | NotUnderstood
 prod-1/A                                   | A prod-1                   | NotAnAppid
 A/B prod-1                                 | <appid> prod-1             | NotAnAppid
 A/wx0123456789abcde                        | <appid> <env>              | NotAnAppid
@@ -282,7 +262,8 @@ share A                                    | A <env>                    | Missin
 please                                     | <appid> <env>              | MissingAppid
 share prod-1                               | <appid> prod-1             | MissingAppid
 A prod-1 please                            | A prod-1                   | ExtraWords
-A prod-1 now                               | A prod-1                   | ExtraWords
+A prod-1 asap                              | A prod-1                   | ExtraWords
+now share A prod-1                         | nothing                    | NotUnderstood
 A prod-1 to release prod-1                 | A prod-1 --reason "<reason>" | ExtraWords
 A prod-1 谢谢                              | A prod-1                   | ExtraWords
 A prod-1 给测试用                          | A prod-1 --reason "<reason>" | ExtraWords
@@ -403,7 +384,7 @@ CHINESE = st.sampled_from(
         "请给 {Y} 授权，{X}",
     ]
 )
-ENDS = st.sampled_from(["", " please", ", thanks!", "，谢谢", "。", " now"])
+ENDS = st.sampled_from(["", " please", ", thanks!", "，谢谢", "。", " asap"])
 WISHES = st.builds("{}{}{}".format, POLITE, SHARING | REVERSED, ENDS) | st.builds(
     "{}{}".format, CHINESE, ENDS
 )

@@ -15,7 +15,6 @@ from bot.command.mistake import (
     MissingAppid,
     MissingEnv,
     Mistake,
-    NeverEnds,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
@@ -160,7 +159,6 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     two = WhichEnv(("prod-1", "prod-2"))
     yield "which env", two, f"{APPID} prod-1 prod-2", f"/share-env {APPID} <env>"
     yield "only shares", OnlyShares("unshare"), f"unshare {APPID} {ENV}", None
-    yield "never ends", NeverEnds("until"), f"{APPID} {ENV} until friday", blank
     yield "not understood", NotUnderstood("expire"), f"expire {APPID} {ENV}", None
     yield "too many appids", TooManyAppids(60, 50), f"{APPID} {OWNER} … {ENV}", fixed
     yield "unknown word", UnknownWord("hlep", "help"), "hlep", "/share-env help"

@@ -101,10 +101,7 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
                 line = re.search(r"Try this instead[^:]*:\n`/share-env[^`]*`", said.text)
                 who = "the admin of the env's owner opens 云开发" in said.text
                 assert line or who or "To share, send only" in said.text
-                assert who == (
-                    name
-                    in {"mistake: only shares", "mistake: never ends", "mistake: not understood"}
-                )
+                assert who == (name in {"mistake: only shares", "mistake: not understood"})
 
 
 def test_a_corrected_line_that_is_too_long_to_copy_is_not_offered() -> None:
