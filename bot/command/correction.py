@@ -20,10 +20,10 @@ from bot.command.grammar import (
     is_blank_reason,
 )
 from bot.command.mistake import (
-    BlankReason,
     ExtraWords,
     MissingAppid,
     MissingEnv,
+    MissingReason,
     Mistake,
     NotAnAppid,
     NotAnEnv,
@@ -86,10 +86,10 @@ def _as_typed(options: Options) -> list[str]:
     return [f'--reason "{quiet}"', *flags]
 
 
-def wrong_reason(reason: str) -> BlankReason | ReasonTooLong | None:
+def wrong_reason(reason: str) -> MissingReason | ReasonTooLong | None:
     """Return why `reason` cannot be one; an empty one is none."""
     if is_blank_reason(reason):
-        return BlankReason(reason)
+        return MissingReason()
     too_long = len(reason) > REASON_LIMIT
     return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None
 

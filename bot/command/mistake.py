@@ -90,10 +90,8 @@ class UnknownOption:
 
 
 @dataclass(frozen=True, slots=True)
-class OptionWithoutValue:
-    """`--reason` without a value."""
-
-    option: str
+class MissingReason:
+    """`--reason` without a value, or with a placeholder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +100,6 @@ class ReasonTooLong:
 
     length: int
     limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlankReason:
-    """A placeholder as the reason."""
-
-    reason: str
 
 
 Mistake = (
@@ -125,9 +116,8 @@ Mistake = (
     | TooManyAppids
     | UnknownWord
     | UnknownOption
-    | OptionWithoutValue
+    | MissingReason
     | ReasonTooLong
-    | BlankReason
 )
 
 

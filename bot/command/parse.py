@@ -39,7 +39,6 @@ from bot.command.mistake import (
     Misread,
     Mistake,
     OnlyShares,
-    OptionWithoutValue,
     UnclosedQuote,
     UnknownOption,
     UnknownWord,
@@ -116,11 +115,10 @@ def _split_options(words: Sequence[Word]) -> Split:
             options = replace(options, again=True)
         elif meant == "--reason":
             said = _reason(value, rest, found)
-            wrong += [] if said else [OptionWithoutValue(name)]
             wrong += [ExtraWords(tuple(said[1:]))] if said[1:] else []
             reason = options.reason or " ".join(said) or BLANK_REASON
             options = replace(options, reason=reason)
-    if not wrong and options.reason and (fault := wrong_reason(options.reason)):
+    if options.reason and (fault := wrong_reason(options.reason)):
         wrong.append(fault)
     # An option that means none of ours is named first: for it there is no corrected line.
     unknown.sort(key=lambda each: each.nearest is not None)
@@ -141,7 +139,7 @@ def _reason(value: str, rest: deque[Word], before: list[str]) -> list[str]:
         word = rest.popleft()
         value, quoted = word.text, word.quoted
     said = [value] if value else []
-    if not quoted and rest and rest[0].text[:1] != "-" and Reading(before).is_share:
+    if not quoted and rest and Reading(before).is_share:
         while rest and (rest[0].quoted or rest[0].text[0] != "-"):
             said.append(rest.popleft().text)
     return said

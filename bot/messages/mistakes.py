@@ -6,17 +6,16 @@ from typing import Final
 
 from bot.command.grammar import BLANK_REASON
 from bot.command.mistake import (
-    BlankReason,
     ExtraWords,
     Misread,
     MissingAppid,
     MissingEnv,
+    MissingReason,
     Mistake,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
     OnlyShares,
-    OptionWithoutValue,
     ReasonTooLong,
     Swapped,
     TooManyAppids,
@@ -53,9 +52,8 @@ SENTENCES: Final[Mapping[type[Mistake], str]] = {
     ),
     UnknownWord: msgid("I do not know {word}. Did you mean {nearest}?"),
     UnknownOption: msgid("There is no option {option}."),
-    OptionWithoutValue: msgid("The words after {option} are missing. Put them in quotation marks."),
+    MissingReason: msgid("The reason is missing. Put your own words in quotation marks."),
     ReasonTooLong: msgid("The reason has {length} characters. Up to {limit} fit."),
-    BlankReason: msgid("{reason} is a placeholder. Put your own reason there."),
 }
 """What is wrong. The placeholders are the fields of the mistake; `count` is how many characters a word has."""
 

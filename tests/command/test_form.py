@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bot.command.form import Fields, Mistakes, env_in, read
 from bot.command.grammar import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.mistake import (
-    BlankReason,
     MissingAppid,
     MissingEnv,
+    MissingReason,
     NotAnAppid,
     NotAnEnv,
     ReasonTooLong,
@@ -116,7 +116,7 @@ def test_a_repeated_appid_counts_once() -> None:
             replace(GOOD, appids="\n".join(appids(MOST_APPIDS + 1))),
             Mistakes(appids=(TooManyAppids(501, 500),)),
         ),
-        (replace(GOOD, reason="<reason>"), Mistakes(reason=BlankReason("<reason>"))),
+        (replace(GOOD, reason="<reason>"), Mistakes(reason=MissingReason())),
         (replace(GOOD, reason="r" * 301), Mistakes(reason=ReasonTooLong(301, REASON_LIMIT))),
     ],
 )
@@ -186,7 +186,7 @@ def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -
         Mistakes,
         st.none() | st.builds(NotAnEnv, st.text(min_size=1) | st.just("env")),
         st.lists(st.builds(NotAnAppid, st.text(min_size=1)), max_size=9).map(tuple),
-        st.none() | st.sampled_from([ReasonTooLong(301, 300), BlankReason("<reason>")]),
+        st.none() | st.sampled_from([ReasonTooLong(301, 300), MissingReason()]),
     )
 )
 def test_the_errors_in_a_form_are_short_and_without_markup(

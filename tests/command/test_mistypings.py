@@ -9,7 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.command.grammar import Command, Query, Share, Verb
-from bot.command.mistake import ExtraWords, Misread, NotUnderstood, OnlyShares, UnknownWord
+from bot.command.mistake import (
+    ExtraWords,
+    Misread,
+    NotUnderstood,
+    OnlyShares,
+    UnknownOption,
+    UnknownWord,
+)
 from bot.command.parse import parse
 from bot.command.vocabulary import SENSES, Sense, sense
 
@@ -512,6 +519,13 @@ def test_a_word_is_called_extra_once() -> None:
     wrong = parse(f'{A} prod-1 "for QA" please please')
     assert isinstance(wrong, Misread)
     assert wrong.mistake == ExtraWords(("for QA", "please"))
+
+
+def test_what_other_programs_call_a_dry_run_is_read_as_one() -> None:
+    for option in ["n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"]:
+        wrong = parse(f"{A} prod-1 --{option}")
+        assert isinstance(wrong, Misread)
+        assert wrong.mistake == UnknownOption(f"--{option}", "--dry-run")
 
 
 @pytest.mark.parametrize("reason", ["until friday, for QA", "temporarily", "2h", "临时，三天"])

@@ -9,17 +9,16 @@ from typing import Any, cast
 from hypothesis import strategies as st
 
 from bot.command.mistake import (
-    BlankReason,
     ExtraWords,
     Misread,
     MissingAppid,
     MissingEnv,
+    MissingReason,
     Mistake,
     NotAnAppid,
     NotAnEnv,
     NotUnderstood,
     OnlyShares,
-    OptionWithoutValue,
     ReasonTooLong,
     Swapped,
     TooManyAppids,
@@ -165,9 +164,8 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     near, far = UnknownOption("--dryrun", "--dry-run"), UnknownOption("--force", None)
     yield "unknown option, close", near, f"{APPID} {ENV} --dryrun", f"{fixed} --dry-run"
     yield "unknown option", far, f"{APPID} {ENV} --force", None
-    yield "option without value", OptionWithoutValue("--reason"), f"{APPID} {ENV} --reason", blank
+    yield "no reason", MissingReason(), f"{APPID} {ENV} --reason", blank
     yield "reason too long", ReasonTooLong(512, 300), f"{APPID} {ENV} --reason …", fixed
-    yield "blank reason", BlankReason("<reason>"), blank.removeprefix("/share-env "), blank
     yield "option alone", MissingAppid(), "--dry-run", f"{usage} --dry-run"
 
 
@@ -541,7 +539,6 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "unknown word": _misread(lambda word: UnknownWord(word, "help")),
     "unknown option": _misread(lambda word: UnknownOption(word, None)),
     "unknown option, close": _misread(lambda word: UnknownOption(word, "--reason")),
-    "option without value": _misread(OptionWithoutValue),
     "env and appid": lambda words, word: denied(
         words, Deny(NoRule(())), Ask(STRANGER, CHANNEL, word, word), POLICY
     ),

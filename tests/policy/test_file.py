@@ -190,6 +190,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE.replace('"allow"', "true"),
         "rule 1, effect: “True” is not possible here. Write allow, approve or deny.",
     ),
+    "an effect that is too long to show": (
+        RULE.replace('"allow"', f"0x{'f' * 5000}"),
+        "rule 1, effect: this is not possible here. Write allow, approve or deny.",
+    ),
     "a misspelt key": (
         RULE + 'chanels = ["C012ABCDEF"]\n',
         "rule 1, chanels: there is no such key. Did you mean channels?",
