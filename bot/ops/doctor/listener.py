@@ -74,7 +74,7 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
     counted = await setup.running
     if not isinstance(counted, BotCounts):
         return [ok(_DELIVERIES, f"no bot answers here yet; {_PROOF}")] if by_http else []
-    taken = {_SLACK: counted.acked > 0 or not by_http, _WECHAT: counted.good_ticket or not pushed}
+    taken = {_SLACK: counted.acked > 0 or not by_http, _WECHAT: counted.ticket_taken or not pushed}
     taken[ELSEWHERE] = all(taken.values())
     await setup.slack  # whose answer tells the time
     off = [abs(ahead) for ahead in setup.traffic.ahead.values()]

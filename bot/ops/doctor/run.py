@@ -85,7 +85,9 @@ async def examine(
         slack = begin("slack-bot", asking, longest, lambda failed: SlackAnswers(failed=failed))
         looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
         ledger = begin("ledger", looking, longest, lambda failed: LedgerLook((failed,)))
-        bot = begin("deliveries", ask_running_bot(parts.listener), longest, lambda _: None)
+        bot = begin(
+            "deliveries", ask_running_bot(parts.listener, runtime.now), longest, lambda _: None
+        )
         setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
         findings = [*await run(_CHECKS), *await run(_AFTER)]
     clean = Redactor(parts.secrets).clean  # a server's or driver's text may contain one

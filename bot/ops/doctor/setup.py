@@ -1,12 +1,13 @@
 """What the checks share: the settings, and the answers of Slack, the ledger and the running bot, each fetched once."""
 
 from asyncio import Task
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
 import httpx
 
+from bot.ledger.tokens import TICKET_LIFE
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.ops.doctor.transport import DEADLINE, Traffic
@@ -25,18 +26,21 @@ class BotCounts:
     """Refused POSTs by path and reason."""
     acked: int
     """The number of acks to Slack."""
-    good_ticket: bool
+    ticket_taken: bool
+    """Whether WeChat's last ticket came since the start."""
 
 
-async def ask_running_bot(address: Address | None) -> BotCounts | TimeoutError | None:
-    """Return the counts of the bot that listens at this address, asked without a proxy.
+async def ask_running_bot(
+    address: Address | None, now: Callable[[], float]
+) -> BotCounts | TimeoutError | None:
+    """Return the counts of the bot that listens at this address, asked without a proxy; `now` is in Unix seconds.
 
     None if no bot answers; TimeoutError if what listens there does not answer at all.
     """
     if address is None:
         return None
     url, timeout = origin(address.host, address.port), aiohttp.ClientTimeout(total=DEADLINE)
-    page = bytearray()
+    page, asked = bytearray(), now()
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as http,
@@ -58,15 +62,18 @@ async def ask_running_bot(address: Address | None) -> BotCounts | TimeoutError |
         samples = [s for each in families for s in each.samples if s.name.startswith("share_env_")]
     except ValueError:  # another program's page
         return None
+    if not samples:
+        return None
     refused = {
         (sample.labels["path"], sample.labels["reason"]): int(sample.value)
         for sample in samples
         if sample.name == "share_env_posts_refused_total" and sample.value
     }
     acked = sum(each.value for each in samples if each.name == "share_env_ack_seconds_count")
-    left = [each for each in samples if each.name == "share_env_token_good_seconds"]
-    ticket = any(each.labels["link"] == "ticket" and each.value > 0 for each in left)
-    return BotCounts(refused, int(acked), ticket) if samples else None
+    values = {(each.name, each.labels.get("link")): each.value for each in samples}
+    age = TICKET_LIFE - values.get(("share_env_token_good_seconds", "ticket"), 0.0)
+    uptime = asked - values["share_env_taken_over_created", None]
+    return BotCounts(refused, int(acked), ticket_taken=age < uptime)
 
 
 @dataclass(frozen=True, slots=True)

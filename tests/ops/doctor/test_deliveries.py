@@ -124,6 +124,7 @@ async def test_a_request_url_with_another_path_is_named(
     assert one_of_several == replace(found, level="warning")
 
 
+@pytest.mark.parametrize("ticket", [False, True], ids=["no ticket", "a ticket from before"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -139,10 +140,15 @@ async def test_a_secret_that_differs_from_wechats_is_found_from_refused_pushes(
     name: str,
     value: str,
     database: Path,
+    ticket: bool,
 ) -> None:
     chain = slack_environment(slack) | chain_environment(wechat, served.port)
     chain |= {"DATABASE_URL": f"sqlite:///{database}", "SHARE_ENV_ALLOWED_USERS": REQUESTER}
-    wrong = chain | {"WECHAT_AUTHORIZER_APPID": OWNER, name: value}
+    chain |= {"WECHAT_AUTHORIZER_APPID": OWNER}
+    if ticket:
+        async with running(settings_of(chain), runtime):
+            await wechat.platform.push_ticket()
+    wrong = chain | {name: value}
     async with running(settings_of(wrong), runtime):
         await wechat.platform.push_ticket()
         (found,) = await deliveries(wrong)
