@@ -42,14 +42,20 @@ async def check_listener(setup: Setup) -> list[Finding]:
     except (OSError, ValueError) as error:
         problem = unusable(host, port, error)
         if problem.taken:
-            return [_taken(address, await setup.running)]
+            return [_taken(address, await setup.running, (await setup.ledger).replicas)]
         return [wrong_by(_LISTENER, problem.problem)]
     place.close()
     return [ok(_LISTENER, f"{_shown(address)} can be used")]
 
 
-def _taken(address: Address, bot: BotCounts | TimeoutError | None) -> Finding:
-    """Return whether what listens there is this bot, judging by its metrics."""
+def _taken(address: Address, bot: BotCounts | TimeoutError | None, replicas: int | None) -> Finding:
+    """Return whether what listens there is this bot, judging by its metrics and the `replicas` on this ledger."""
+    if isinstance(bot, BotCounts) and replicas == 0:
+        found = f"a bot answers at {_shown(address)}, and none runs on this ledger"
+        fix = (
+            "If it is another bot, set another PORT; if it is this one, look at the end of its log."
+        )
+        return warning(_LISTENER, found, fix)
     if isinstance(bot, BotCounts):
         return ok(_LISTENER, f"a bot that runs answers at {_shown(address)}")
     if bot is None:

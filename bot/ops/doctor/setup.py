@@ -72,7 +72,7 @@ async def ask_running_bot(
     acked = sum(each.value for each in samples if each.name == "share_env_ack_seconds_count")
     values = {(each.name, each.labels.get("link")): each.value for each in samples}
     age = TICKET_LIFE - values.get(("share_env_token_good_seconds", "ticket"), 0.0)
-    uptime = asked - values["share_env_taken_over_created", None]
+    uptime = asked - values.get(("share_env_taken_over_created", None), asked)
     return BotCounts(refused, int(acked), ticket_taken=age < uptime)
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -31,6 +32,20 @@ async def test_a_running_bot_is_not_taken_for_another_program(
     )
 
 
+async def test_a_bot_of_another_ledger_is_not_taken_for_this_one(
+    listening: dict[str, str], served: Served, runtime: Runtime, tmp_path: Path
+) -> None:
+    other = listening | {"DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
+    async with running(settings_of(other), runtime):
+        found = await finding_of(listening, "listener")
+    assert (found.level, found.found) == (
+        "warning",
+        f"a bot answers at 127.0.0.1:{served.port}, and none runs on this ledger",
+    )
+    assert found.fix is not None
+    assert found.fix.startswith("If it is another bot, set another PORT")
+
+
 @pytest.mark.parametrize("said", ["It works!", "[]", "up 1\n", "{" * 9999])
 async def test_another_program_on_the_port_is_reported_with_its_address(
     environ: dict[str, str], said: str
@@ -58,7 +73,7 @@ async def test_a_bots_answer_in_pieces_is_read_completely(environ: dict[str, str
     async with serving(pieces) as origin:
         place = origin.removeprefix("http://")
         found = await finding_of(environ | {"PORT": place.rpartition(":")[2]}, "listener")
-    assert (found.level, found.found) == ("ok", f"a bot that runs answers at {place}")
+    assert found.found.startswith(f"a bot answers at {place}")
 
 
 async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
