@@ -38,6 +38,7 @@ _NO_TABLES = re.compile(r"no such (table|column)|(relation|column) .* does not e
 _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = re.compile(r"disk is full|No space left|disk I/O error")
 _TAKES_NO_CHANGES = "read-only transaction"
+_HELD = re.compile(r"database is locked|lock timeout")
 _TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
 
 
@@ -145,6 +146,8 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
         return "Start the bot once: it brings the schema up to date."
     if _TAKES_NO_CHANGES in why:
         return "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full."
+    if _HELD.search(why):
+        return "Another program holds the database: end it, or wait until it is done."
     if _TOO_MANY.search(why):
         return "Let the database take more connections, or stop what holds them."
     return otherwise
@@ -198,8 +201,10 @@ def _lock_file(url: URL) -> Callable[[], None]:
         _make(guard)
         lock = guard.open("a")
     except OSError as error:
+        where = guard if guard.is_file() else path.parent
+        fix = remedy(guard, str(error), "Choose a folder the bot may write to.")
         raise CannotOpenError(
-            f"DATABASE_URL cannot be opened ({error.strerror}: {path.parent}). Choose a folder the bot may write to."
+            f"DATABASE_URL cannot be opened ({error.strerror}: {where}). {fix}"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -460,6 +460,9 @@ def test_a_file_that_another_program_has_locked_counts_as_temporarily_unavailabl
     with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
         open_database(sqlite.url)
     assert caught.value.transient
+    assert str(caught.value).endswith(
+        "Another program holds the database: end it, or wait until it is done."
+    )
 
 
 def test_a_disk_without_room_counts_as_temporarily_unavailable(sqlite: Database) -> None:
@@ -498,6 +501,19 @@ def test_a_folder_that_is_not_writable_is_named(as_nobody: Path) -> None:
     assert str(caught.value) == (
         f"DATABASE_URL cannot be opened (Permission denied: {as_nobody}). "
         "Choose a folder the bot may write to."
+    )
+
+
+def test_a_lock_file_that_root_left_is_named_and_not_the_folder(as_nobody: Path) -> None:
+    guard = as_nobody / "ledger.db.lock"
+    guard.touch(0o600)
+    as_nobody.chmod(0o777)
+    become_nobody()
+    with pytest.raises(CannotOpenError) as caught:
+        open_database(f"sqlite:///{as_nobody}/ledger.db")
+    assert str(caught.value) == (
+        f"DATABASE_URL cannot be opened (Permission denied: {guard}). "
+        f"Let the bot's user own {guard} (chown), or run this as its owner."
     )
 
 

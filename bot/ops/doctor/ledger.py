@@ -112,9 +112,7 @@ def _write(url: URL, path: Path | None) -> Finding:
         try_to_write(url)
     except SQLAlchemyError as error:
         why = reason_of(error)
-        fix = remedy(
-            path, why, "Check the rights on the database, and that no other program holds it."
-        )
+        fix = remedy(path, why, "Check the rights on the database.")
         return wrong("ledger-write", f"it takes nothing ({why})", fix, *_causes(why))
     return ok("ledger-write", "it can be written to (tried, and taken back)")
 
