@@ -118,19 +118,15 @@ class Acts:
 
     def _slackbot(self, word: str, rest: str, channel: str, thread: str) -> str:
         """Return Slack's own reply to a command that is not the bot's."""
-        slack, here = self.stage.slack, self.stage.slack.channels[channel]
+        slack = self.stage.slack
         bot = f"@{slack.people[slack.world.bot_user_id].name}"
         if word == SLASH_COMMAND and thread:
             return f"{SLASH_COMMAND} is not supported in threads. Sorry!"
-        if here.kind == "im":  # nobody joins or leaves one
-            return f"{word} is not a valid command. Here you can type {SLASH_COMMAND}."
-        inside, invites = slack.is_member(here), word == "/invite"
-        if word not in {"/invite", "/remove"} or rest != bot:
-            return f"{word} is not a valid command. Here you can type {SLASH_COMMAND} and /invite {bot}."
-        if inside == invites:
-            return f"{bot} is {'already' if inside else 'not'} in this conversation."
-        (slack.invite_bot if invites else slack.remove_bot)(channel)
-        return f"{bot} was {'added to' if invites else 'removed from'} this conversation."
+        # Nobody joins a direct message.
+        if (word, rest) != ("/invite", bot) or slack.channels[channel].kind == "im":
+            return f"{word} is not a valid command here. In channels you can type {SLASH_COMMAND} and /invite {bot}."
+        slack.invite_bot(channel)
+        return f"{bot} was added to this conversation."
 
     def _record(self, user: str, line: str, channel: str = "", reply_to: str = "") -> None:
         """Record an action, preceded by lines for the person and the place if they have changed."""

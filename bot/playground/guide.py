@@ -40,7 +40,6 @@ Choice: TypeAlias = tuple[str, str]
 _COMMANDS: Sequence[Choice] = (
     (SLASH_COMMAND, "share an env with a mini program; alone it opens a form"),
     ("/invite @share-env", "add the bot to this conversation"),
-    ("/remove @share-env", "take it out again"),
 )
 _FIRST: Sequence[Choice] = (
     (APPID, "a mini program to try"),
@@ -55,11 +54,6 @@ _ENVS: Sequence[Choice] = (
     ("live-1", "asks whether you are sure"),
     ("core-1", "needs an approval"),
 )
-_OPTIONS: Sequence[Choice] = (
-    ('--reason "', "why, for everybody to read"),
-    ("--dry-run", "only say what would happen"),
-    ("--again", "also where it was shared before"),
-)
 
 
 def completions(line: str) -> Iterator[Choice]:
@@ -67,26 +61,16 @@ def completions(line: str) -> Iterator[Choice]:
     before, blank, last = line.rpartition(" ")
     for word, about in _choices(before.split()) if blank else _COMMANDS:
         if word.startswith(last) and word != last:
-            yield word if word.endswith('"') else f"{word} ", about
+            yield f"{word} ", about
 
 
 def _choices(before: Sequence[str]) -> Sequence[Choice]:
     """Return what can follow these words."""
     match before:
-        case ["/invite" | "/remove"]:
-            return [("@share-env", "the bot")]
-        case [command, *_] if command != SLASH_COMMAND:
-            return []
-        case [_]:
+        case [command] if command == SLASH_COMMAND:
             return _FIRST
-        case [_, "why" | "history"]:
-            return [_FIRST[0]]
-        case [_, "why" | "history", appid]:
-            return _ENVS if is_appid(appid) else []
-        case [_, *_, last] if is_appid(last):
+        case [command, *_, last] if command == SLASH_COMMAND and is_appid(last):
             return _ENVS
-        case [_, first, *rest] if is_appid(first):
-            return [option for option in _OPTIONS if option[0].strip(' "') not in rest]
         case _:
             return []
 

@@ -150,7 +150,7 @@ async def test_the_bot_is_invited_where_it_was_not(sit: Sit) -> None:
     await seat.type("/invite @share-env")
     await seat.sees("share-env is here", seat.tab.locator("#head"))
     await seat.type("/lunch")
-    await seat.sees("/lunch is not a valid command.")
+    await seat.sees("/lunch is not a valid command here.")
 
 
 async def test_home_lists_what_one_may_share_and_stays_up_to_date(sit: Sit) -> None:
