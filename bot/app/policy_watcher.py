@@ -14,12 +14,11 @@ from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import in_daemon_thread
 from bot.settings.load import Settings, policy_of
-from bot.settings.policy import Content, NoText, content_of
+from bot.settings.policy import Content, content_of
 from bot.workflow.ports import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
 _APART = 0.1  # seconds between the two reads of a requested reload
-_WITHIN = 10.0  # seconds for one read; a network disk may hang
 _MOST_LINES = 20  # of one file's mistakes; the others come once these are put right
 
 _log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ class PolicyWatcher:
         reload: asyncio.Event,
         *,
         every: float = _LOOK_EVERY,
-        within: float = _WITHIN,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         reloaded: Callable[[bool], None] = no_op,
     ) -> None:
@@ -43,10 +41,8 @@ class PolicyWatcher:
         self._settings = settings
         self._reload = reload
         self._every = every
-        self._within = within
         self._sleep = sleep
         self._reloaded = reloaded
-        self._reading: asyncio.Future[Content] | None = None
         self._seen: Content | None = None
         self._judged: Content | None = settings.policy_text
 
@@ -74,9 +70,9 @@ class PolicyWatcher:
         A single read may find half a file, or none, while somebody is writing it.
         """
         if at_once:
-            self._seen = await self._read(path)
+            self._seen = await _read(path)
             await self._sleep(_APART)
-        found = await self._read(path)
+        found = await _read(path)
         settled, self._seen = found == self._seen, found
         if settled and (at_once or found != self._judged):
             self._judged = found
@@ -85,14 +81,6 @@ class PolicyWatcher:
                 self._accept(judged, at_once=at_once)
             else:
                 self._refuse(judged)
-
-    async def _read(self, path: Path) -> Content:
-        """Return the file's content; if a read takes too long, the next look waits for that same read."""
-        reading = self._reading or in_daemon_thread(partial(content_of, path))
-        done, _ = await asyncio.wait([reading], timeout=self._within)
-        self._reading = None if done else reading
-        late = NoText("it takes too long", "Look at the disk it is on.")
-        return reading.result() if done else late
 
     def _accept(self, policy: Policy, *, at_once: bool) -> None:
         """Put a policy into force; a reload is answered even if it is the same."""
@@ -122,3 +110,8 @@ class PolicyWatcher:
             return False
         self._reload.clear()
         return True
+
+
+def _read(path: Path) -> asyncio.Future[Content]:
+    """Return the file's content; a stop does not wait for it, since a network disk may hang."""
+    return in_daemon_thread(partial(content_of, path))

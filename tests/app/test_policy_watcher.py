@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -48,15 +47,13 @@ class WatchedFile:
         self.between_reads: Callable[[], object] = no_op  # of a reload
         self.watcher = self.new_watcher()
 
-    def new_watcher(self, every: float = 0.001, within: float = 10) -> PolicyWatcher:
+    def new_watcher(self, every: float = 0.001) -> PolicyWatcher:
         """Return another watcher of the same file."""
 
         async def sleep(_seconds: float) -> None:
             self.between_reads()
 
-        return PolicyWatcher(
-            self.in_force, self.settings, self.reload, every=every, within=within, sleep=sleep
-        )
+        return PolicyWatcher(self.in_force, self.settings, self.reload, every=every, sleep=sleep)
 
     async def looks(self, times: int = 2) -> None:
         """Look at the file this many times, as the watcher does by itself."""
@@ -455,32 +452,6 @@ async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_o
     mistake = f"{REFUSED} {watched.path} cannot be read, by a mistake of the bot's own."
     twice = ["ERROR unforeseen error", mistake] * 2
     assert lines(log) == [*twice, "INFO policy in force 1"]
-
-
-async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_opened_again_meanwhile(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    answers = threading.Event()
-    watched.watcher = watched.new_watcher(within=0.5)
-    opened = list[bool]()
-
-    def opening() -> None:
-        opened.append(True)
-        answers.wait()
-
-    on_open(watched, opening)
-    try:
-        async with watching(watched):
-            await soon(lambda: watched.trouble is not None)
-            watched.reload.set()
-            await soon(lambda: len(lines(log)) == 2)
-            assert len(opened) == 1
-            answers.set()
-            await soon(lambda: watched.trouble is None)
-    finally:
-        answers.set()
-    late = f"The policy file “{watched.path}” cannot be read: it takes too long. Look at the disk it is on."
-    assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
 
 
 # Any sequence of changes.
