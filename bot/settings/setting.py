@@ -2,7 +2,6 @@
 
 import re
 import sys
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -19,7 +18,7 @@ T_co = TypeVar("T_co", covariant=True)
 Parser = Callable[[Reader, str, str], T]
 """Returns the value; called with the reader, the setting's name and its default."""
 
-_FERNET_KEY_BYTES = 32
+_FERNET_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=")  # 32 bytes in Base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,19 +191,12 @@ def fernet_keys(read: Reader, name: str, _: str) -> tuple[str, ...]:
     """Return a list of Fernet keys separated by commas or spaces."""
     keys = tuple(read.words(name))
     for at, key in enumerate(keys, 1):
-        if not _is_fernet_key(key):
+        if not _FERNET_KEY.fullmatch(key):
             which = f" (number {at})" if len(keys) > 1 else ""
             make = "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
             fix = f"Make one with: {sys.executable} -c '{make}'"
             read.wrong(f"{name}{which} is no Fernet key", fix)
     return keys
-
-
-def _is_fernet_key(key: str) -> bool:
-    try:
-        return len(urlsafe_b64decode(key)) == _FERNET_KEY_BYTES
-    except ValueError:
-        return False
 
 
 _LANGUAGE = choice(*(each.value for each in Language))

@@ -15,8 +15,6 @@ from bot.ops.listener import METRICS, origin
 from bot.runtime.clock import Runtime
 from bot.settings.load import Address, Parts
 
-_LONGEST_PAGE = 5_000_000  # bytes
-
 
 @dataclass(frozen=True, slots=True)
 class BotCounts:
@@ -40,16 +38,13 @@ async def ask_running_bot(
     if address is None:
         return None
     url, timeout = origin(address.host, address.port), aiohttp.ClientTimeout(total=DEADLINE)
-    page, asked = bytearray(), now()
+    asked = now()
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as http,
             http.get(f"{url}{METRICS}") as answer,
         ):
-            async for piece in answer.content.iter_any():
-                page += piece
-                if len(page) > _LONGEST_PAGE:
-                    return None
+            page = await answer.read()
     except TimeoutError as error:
         return error
     except (aiohttp.ClientError, OSError, ValueError):
