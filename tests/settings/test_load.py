@@ -433,18 +433,6 @@ def test_each_problem_has_one_sentence_with_the_fix_that_the_redaction_does_not_
     assert [*map(clean, problems)] == problems
 
 
-def test_a_start_in_a_folder_without_any_setting_says_so_and_lists_no_missing_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = "Neither a .env here nor the environment sets any setting of the bot. "
-    fix = (
-        "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
-        "If it has never run, copy .env.example to .env there and fill it in, or set its environment."
-    )
-    assert load({"LANGUAGE": "en_US:en", "HOST": "machine"}) == [found + fix]
-
-
 def test_an_address_without_tls_and_people_by_name_are_no_parts_that_can_be_used() -> None:
     wrong = {"SLACK_API_URL": "http://a.example", "WECHAT_API_URL": "http://b.example"}
     parts = read_parts(changed(**wrong, SHARE_ENV_ALLOWED_USERS="@ann"))

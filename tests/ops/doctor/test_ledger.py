@@ -44,15 +44,6 @@ async def test_a_ledger_with_the_bots_schema_is_fine(ledger: Path, environ: dict
     assert await level_of(environ, "ledger-write") == "ok"
 
 
-async def test_a_missing_ledger_is_fine_and_is_not_created(
-    environ: dict[str, str], database: Path, tmp_path: Path
-) -> None:
-    database.unlink()  # noqa: ASYNC240  # nothing runs yet
-    assert await level_of(environ, "ledger") == "warning"
-    assert await findings_of(environ, "bot") == []
-    assert contents(tmp_path) == {}
-
-
 @pytest.mark.parametrize(
     ("url", "found"),
     [
@@ -75,12 +66,13 @@ async def test_a_folder_that_is_not_writable_is_wrong_before_the_first_start(
     assert finding.fix == "Let the bot's user write there, or name another folder in DATABASE_URL."
 
 
-async def test_checking_a_folder_leaves_no_file_in_it(
+async def test_a_missing_ledger_is_a_warning_and_leaves_no_file_in_its_folder(
     environ: dict[str, str], database: Path, tmp_path: Path
 ) -> None:
     database.unlink()  # noqa: ASYNC240  # nothing runs yet
     before = tmp_path.stat().st_mtime_ns  # noqa: ASYNC240  # a moment
-    assert (await finding_of(environ, "ledger")).found == f"there is none yet at {database}"
+    assert await judged(environ, "ledger") == ("warning", f"there is none yet at {database}")
+    assert await findings_of(environ, "bot") == []
     assert (tmp_path.stat().st_mtime_ns, contents(tmp_path)) == (before, {})  # noqa: ASYNC240  # a moment
 
 
