@@ -1,7 +1,6 @@
 """The settings for who may share what: a policy file, or three lists for a small team."""
 
 import os
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from bot.domain.finding import Problem
 from bot.policy.kinds import Effect, Policy, Rule, Tested
 from bot.settings.environ import Reader
 from bot.settings.table import Table
-
-_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +60,14 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
 def content_of(path: Path) -> Content:
     """Return the current content of a policy file, or why it cannot be read."""
     try:
-        content = _bytes_of(path)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        return NoText(
-            why,
-            "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
-        )
-    if content is None:
-        return NoText("it is not a file", "Correct the path: it has to name the file itself.")
-    if len(content) > _MOST_BYTES:
-        return NoText("it has more than a million bytes", "Make it shorter.")
-    try:
-        return content.decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         return NoText("it is not UTF-8 text", "Save it as UTF-8.")
-
-
-def _bytes_of(path: Path) -> bytes | None:
-    """Return a file's bytes, one more than allowed if it is too long; None if it is not a regular file."""
-    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe would block
-    try:
-        # Checked on the open file: the path may point to another one by now.
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            return None
-        with os.fdopen(opened, "rb", closefd=False) as file:
-            return file.read(_MOST_BYTES + 1)
-    finally:
-        os.close(opened)
+    except OSError as error:
+        fix = (
+            "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
+        )
+        return NoText(error.strerror or type(error).__name__, fix)
 
 
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:

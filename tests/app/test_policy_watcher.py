@@ -229,11 +229,6 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
-def a_pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
 def a_link_to_itself(path: Path) -> None:
     path.unlink()
     path.symlink_to(path.name)
@@ -245,7 +240,6 @@ def unreadable(path: Path) -> None:
 
 
 NOT_THERE = "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
-NO_FILE = "Correct the path: it has to name the file itself."
 
 
 def cannot(why: str, fix: str = NOT_THERE) -> list[str]:
@@ -289,17 +283,12 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ],
     ),
     "removed": (Path.unlink, cannot("No such file or directory")),
-    "a folder": (a_folder, cannot("it is not a file", NO_FILE)),
-    "a pipe that nobody writes to": (a_pipe, cannot("it is not a file", NO_FILE)),
+    "a folder": (a_folder, cannot("Is a directory")),
     "a link to itself": (
         a_link_to_itself,
         cannot("Too many levels of symbolic links"),
     ),
     "unreadable": (unreadable, cannot("Input/output error")),
-    "too big": (
-        write(FIRST.encode() + b"#" * 1_000_000),
-        cannot("it has more than a million bytes", "Make it shorter."),
-    ),
     "in another encoding": (
         write(b"# caf\xe9\n" + SECOND.encode()),
         cannot("it is not UTF-8 text", "Save it as UTF-8."),

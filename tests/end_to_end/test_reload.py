@@ -65,9 +65,9 @@ async def test_a_changed_policy_is_loaded_without_a_restart_and_an_invalid_one_i
 
 
 DISK = """
-import os, pathlib, select
+import io, os, pathlib, select
 
-opened = os.open
+opened = io.open
 
 def hang(path, *rest, **more):
     if os.fspath(path) == "policy.toml" and os.path.exists("hangs"):
@@ -75,7 +75,7 @@ def hang(path, *rest, **more):
         select.select([], [], [])
     return opened(path, *rest, **more)
 
-os.open = hang
+io.open = hang
 """
 """Code that Python runs before the bot: the disk hangs forever once there is a file `hangs`."""
 

@@ -245,8 +245,8 @@ def test_a_folder_in_place_of_a_file_is_reported_with_the_fix(run: Run) -> None:
     code, out, _ = run(file=".")
     assert code == 1
     assert out.startswith(
-        "❌ policy-file: The policy file “.” cannot be read: it is not a file\n"
-        "   → Correct the path: it has to name the file itself.\n"
+        "❌ policy-file: The policy file “.” cannot be read: Is a directory\n"
+        "   → Put it there, let the bot's user read it (the unit hides /home), or correct the path.\n"
     )
 
 

@@ -262,11 +262,8 @@ def test_a_policy_file_is_read(directory: Path, name: str, given: str, mark: byt
 @pytest.mark.parametrize(
     ("mount", "said"),
     [
-        (Path.mkdir, "it is not a file. Correct the path: it has to name the file itself."),
-        (
-            lambda path: path.symlink_to("nothing"),
-            "No such file or directory. Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
-        ),
+        (Path.mkdir, "Is a directory"),
+        (lambda path: path.symlink_to("nothing"), "No such file or directory"),
     ],
     ids=["a folder", "a link to nothing"],
 )
@@ -274,7 +271,9 @@ def test_what_a_mount_leaves_in_place_of_the_policy_file_is_reported(
     directory: Path, mount: Callable[[Path], None], said: str
 ) -> None:
     mount(directory / "policy.toml")
-    assert load(without_people()) == [f"The policy file “policy.toml” cannot be read: {said}"]
+    found = f"The policy file “policy.toml” cannot be read: {said}"
+    fix = "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
+    assert load(without_people()) == [f"{found}. {fix}"]
 
 
 def test_a_named_policy_file_takes_precedence_over_the_default_one(directory: Path) -> None:
