@@ -221,31 +221,6 @@ async def test_a_person_who_left_a_group_is_no_member_after_a_minute(
     assert await directory.person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
 
 
-async def test_a_deactivation_is_noticed_within_a_minute(
-    slack: LocalSlack, directory: Directory, clock: Clock
-) -> None:
-    await directory.person(TEAM, REQUESTER, OURS)
-    slack.people[REQUESTER] = replace(slack.people[REQUESTER], deleted=True)
-    clock.now += 60
-    known = await directory.person(TEAM, REQUESTER, OURS)
-    assert isinstance(known, Known)
-    assert known.standing is Standing.DEACTIVATED
-
-
-async def test_all_groups_are_read_in_one_call(
-    slack: LocalSlack, api: SlackApi, clock: Clock
-) -> None:
-    names = [f"S0GROUP{number}" for number in range(30)]
-    slack.groups |= {name: UserGroup(name, name.lower()) for name in names}
-    directory, groups = Directory(api, TEAM, clock), frozenset(names)
-    directory.prefetch(groups)
-    await directory.person(TEAM, REQUESTER, groups)
-    clock.now += 29
-    await directory.person(TEAM, REQUESTER, groups)
-    await time_passes(api)
-    assert calls_of(slack, "usergroups.list") == 1
-
-
 async def test_a_decision_about_several_people_reads_the_groups_once(
     slack: LocalSlack, directory: Directory
 ) -> None:
@@ -427,11 +402,6 @@ async def test_the_locale_of_users_info_determines_the_language(
 ) -> None:
     slack.people["U0X"] = SlackUser("U0X", "x", locale=locale)
     assert await directory.person(TEAM, "U0X", OURS) == Known(TEAM, "U0X", language=language)
-
-
-async def test_without_a_locale_the_language_is_english(fixed_answer: FixedAnswer) -> None:
-    fixed_answer.user = {"team_id": TEAM}
-    assert await fixed_answer.directory.person(TEAM, "U0X", NONE) == Known(TEAM, "U0X")
 
 
 # Fresh reads, for clicks.

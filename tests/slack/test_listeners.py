@@ -125,24 +125,6 @@ async def test_a_command_without_arguments_gets_an_empty_ack_and_opens_the_form(
     assert slack.violations == []
 
 
-async def test_a_command_with_an_answer_opens_no_form(
-    slack: LocalSlack, use_case: StubUseCase
-) -> None:
-    await slack.command(REQUESTER, RELEASES, ASK)
-    assert use_case.opened == []
-
-
-async def test_an_error_does_not_affect_later_commands(
-    slack: LocalSlack, use_case: StubUseCase
-) -> None:
-    use_case.broken = True
-    await slack.command(REQUESTER, RELEASES, ASK)
-    use_case.broken = False
-    ack = await slack.command(REQUESTER, RELEASES, ASK)
-    assert ack.payload is not None
-    assert ack.payload["text"] == ANSWER.text
-
-
 async def test_oauth_settings_in_the_environment_change_nothing(
     slack: LocalSlack,
     start: Start,

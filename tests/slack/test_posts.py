@@ -73,11 +73,6 @@ async def test_slack_makes_no_links_or_mentions_of_a_messages_text(
     assert slack.calls[-1].args["parse"] == "none"
 
 
-async def test_a_posted_message_has_its_place(slack: LocalSlack, posts: Posts) -> None:
-    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK)
-    assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
-
-
 async def test_a_message_to_a_person_has_their_conversations_id(posts: Posts) -> None:
     posted = await posts.post(ENGLISH, REQUESTER, HELLO, MARK)
     assert isinstance(posted, Posted)
@@ -403,11 +398,6 @@ async def test_the_parent_itself_is_not_taken_for_its_reply(
     assert isinstance(reply, Posted)
     assert reply.ts != parent.ts
     assert len(slack.thread(RELEASES, parent.ts)) == 1
-
-
-async def test_a_message_that_does_not_exist_yet_is_posted(slack: LocalSlack, posts: Posts) -> None:
-    posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=0)
-    assert posted == Posted(RELEASES, slack.parents(RELEASES)[0].ts)
 
 
 async def test_an_existing_message_is_found_if_the_clock_is_five_minutes_ahead_of_slacks(

@@ -879,39 +879,6 @@ async def test_a_batch_whose_items_cannot_be_read_is_abandoned_and_blocks_no_oth
 # Leases and take-overs.
 
 
-@pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
-@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
-async def test_after_a_suspension_only_the_holder_of_the_request_retries_the_call(
-    slack: LocalSlack,
-    wechat: LocalWeChat,
-    owners: WeChat,
-    several: Opened,
-    make: Make,
-    database: Path,
-    *,
-    batch: bool,
-    taken: bool,
-) -> None:
-    clock, request = Clock(), request_of(slack)
-    if batch:
-        request = replace(request, appid="", appids=(request.appid,))
-
-    def suspend(step: Step) -> None:
-        if step.result == "done":
-            return
-        clock.now += 60
-        if taken:
-            take_away(database)
-
-    wechat.fail("shareenv", Code(-1))
-    async with held(several, clock=clock) as ledger:
-        entry = await accepted(ledger, request)
-        await make(ledger, owners=HookedOwners(owners, suspend)).process(entry)
-    assert len(wechat.calls) == (1 if taken else 2)
-    assert ("answered" in kinds(database)) != taken
-    assert ("delivered" in kinds(database)) != taken
-
-
 class SuspendedTokens:
     """Tokens that are read while the machine is suspended."""
 
@@ -927,7 +894,8 @@ class SuspendedTokens:
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken over", "left alone"])
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
-async def test_after_a_suspension_before_the_call_only_the_holder_of_the_request_makes_it(
+@pytest.mark.parametrize("before", [True, False], ids=["before the call", "before its second try"])
+async def test_after_a_suspension_only_the_holder_of_the_request_calls_wechat(
     slack: LocalSlack,
     wechat: LocalWeChat,
     owners: WeChat,
@@ -935,6 +903,7 @@ async def test_after_a_suspension_before_the_call_only_the_holder_of_the_request
     make: Make,
     database: Path,
     *,
+    before: bool,
     batch: bool,
     taken: bool,
 ) -> None:
@@ -942,15 +911,21 @@ async def test_after_a_suspension_before_the_call_only_the_holder_of_the_request
     if batch:
         request = replace(request, appid="", appids=(request.appid,))
 
-    def suspend() -> None:
+    def suspend(step: Step | None = None) -> None:
+        if step and step.result == "done":
+            return
         clock.now += 60
         if taken:
             take_away(database)
 
-    suspended = replace(owners, tokens=SuspendedTokens(owners.tokens, suspend))
+    suspended: Owners = replace(owners, tokens=SuspendedTokens(owners.tokens, suspend))
+    if not before:
+        wechat.fail("shareenv", Code(-1))
+        suspended = HookedOwners(owners, suspend)
     async with held(several, clock=clock) as ledger:
         await make(ledger, owners=suspended).process(await accepted(ledger, request))
-    assert len(wechat.calls) == (0 if taken else 1)
+    assert len(wechat.calls) == (not before) + (not taken)
+    assert ("answered" in kinds(database)) != taken
     assert ("delivered" in kinds(database)) != taken
 
 
