@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -5,7 +6,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.slack.api import (
@@ -343,3 +344,16 @@ async def test_each_call_is_reported_with_its_result(
         ("auth.test", "ok"),
     ]
     assert {result for _, result in told} == set(RESULTS)
+
+
+async def test_a_cancelled_call_is_not_reported(
+    slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
+) -> None:
+    told: list[tuple[str, str]] = []
+    api = SlackApi(client, sleep, lambda method, result: told.append((method, result)))
+    slack.fail("auth.test", Slow(60))
+    calling = asyncio.create_task(api.read("auth.test"))
+    await slack.until(lambda slack: bool(slack.calls))
+    calling.cancel()
+    await asyncio.wait([calling])
+    assert told == []

@@ -179,35 +179,6 @@ async def test_each_call_for_a_url_is_reported_with_its_result(
     assert [each["error"] for each in logged] == ["HTTP 503", "link_disabled", "not Slack's answer"]
 
 
-async def test_a_call_for_a_url_that_could_not_connect_is_reported_as_not_sent(
-    client: AsyncWebClient,
-) -> None:
-    told: list[str] = []
-    observers = Observers(called_slack=lambda _, how: told.append(how))
-    client.base_url = f"http://127.0.0.1:{free_port()}/api/"
-    socket = socket_mode(echoing(client), "xapp-1", None, observers)
-    opening = asyncio.create_task(socket.open())
-    await soon(lambda: told)
-    opening.cancel()
-    await socket.close()
-    assert told == ["not sent"]
-
-
-async def test_a_cancelled_call_for_a_url_is_not_counted(
-    slack: LocalSlack, client: AsyncWebClient
-) -> None:
-    told: list[str] = []
-    observers = Observers(called_slack=lambda _, how: told.append(how))
-    slack.fail(OPEN, Slow(60))
-    socket = socket_mode(echoing(client), slack.world.app_token, None, observers)
-    opening = asyncio.create_task(socket.open())
-    await slack.until(lambda slack: bool(slack.calls))
-    opening.cancel()
-    await asyncio.wait([opening])
-    await socket.close()
-    assert told == []
-
-
 @dataclass(frozen=True, slots=True)
 class FixedAck:
     """A use case whose listener acks with its own body."""
