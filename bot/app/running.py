@@ -56,7 +56,7 @@ async def running(
             sleep=runtime.sleep,
             reloaded=on_reload,
         )
-        work = parts.worker.run()
+        work = parts.worker.leased.run(parts.worker.resume)
         # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
         for keep in (source.run(), work, watcher.run()):
             stack.callback(resources.tasks.keep(keep).cancel)

@@ -21,7 +21,6 @@ from bot.slack.private import PrivateReplies
 from bot.slack.socket_mode import SocketClient, socket_mode
 from bot.slack.thread import Threads
 from bot.wechat.client import Envs, WeChat
-from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.clicks import ClickHandler
@@ -159,7 +158,7 @@ def _worker(
         leased,
         slack.places,
         wechat,
-        WaitingRequests(ledger, leased, slack.approvals),
+        slack.approvals,
         Batches(ledger, leased, wechat, brake, runtime.now, envs.readiness),
         brake,
         resources.tasks.start,

@@ -1,16 +1,23 @@
-"""The steps of a leased request: writes are retried; messages need the lease."""
+"""The steps of a leased request: writes are retried; messages need the lease, which heartbeats keep."""
 
+import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
 from bot.domain.outcome import Outcome, Step
-from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
 from bot.workflow.ports import AwayError
 
+_LOOKS_PER_LEASE = 12
+_LOOKS_PER_HEARTBEAT = 3
+_TAKEN_AT_ONCE = 50
 _LONGEST_PAUSE = 2.0
 _LULL = 0.001  # seconds; who has read an answer may type the next command at once
 
@@ -36,6 +43,37 @@ class LeasedSteps:
     turn: Callable[[], Awaitable[None]]
     """Waits until a step or an item of a batch may begin, since acks go first."""
     stopping: Callable[[], bool]
+
+    async def run(self, resume: Callable[[Entry], None], lease: float = LEASE) -> None:
+        """Send heartbeats and, until the bot stops, take over free requests and `resume` them; runs until cancelled.
+
+        It looks more often than it sends heartbeats, since people wait for the requests of a replica that has stopped. The
+        `lease` is in seconds.
+        """
+        healthy_since = -math.inf
+        for look in count():
+            try:
+                if look % _LOOKS_PER_HEARTBEAT == 0:
+                    await self.ledger.replica.heartbeat()
+                healthy = time.monotonic() - healthy_since >= lease
+                if healthy and not self.stopping():
+                    await self._take_over(resume)
+            except LedgerDownError as error:
+                # Once the ledger is back, all other replicas must have had time for a heartbeat.
+                healthy_since = -math.inf if self.ledger.exclusive else time.monotonic()
+                _log.warning("the ledger is down", extra={"reason": str(error)})
+            except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
+                _log.exception("unforeseen error")
+            await asyncio.sleep(lease / _LOOKS_PER_LEASE)
+
+    async def _take_over(self, resume: Callable[[Entry], None]) -> None:
+        """Take over all free requests, a few at a time, so that other replicas get their share."""
+        while True:
+            taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
+            for entry in taken:
+                resume(entry)
+            if len(taken) < _TAKEN_AT_ONCE:
+                return
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:

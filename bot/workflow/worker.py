@@ -1,21 +1,19 @@
-"""The worker: takes each request from state to state to its end: open the place, call WeChat, deliver.
+"""The worker: takes each request from state to state to its end: open the place, ask the approvers, call WeChat, deliver.
 
 Each step is recorded before the next one begins, so a replica that takes a request over continues from its state.
 """
 
-import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 
 from bot.domain.outcome import (
     Cancelled,
     Expired,
+    Failed,
     Finished,
     Outcome,
     Readiness,
@@ -25,20 +23,17 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, State
 from bot.guidance import Trouble
-from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
+from bot.ledger import Entry, Ledger
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
-from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.deadline import after_share
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
-from bot.workflow.ports import AwayError, Owners, Places, ReadinessCheck
+from bot.workflow.ports import Approvals, AwayError, NotAskedError, Owners, Places, ReadinessCheck
 
 MOST_TAKE_OVERS = 5
-_LOOKS_PER_LEASE = 12
-_LOOKS_PER_HEARTBEAT = 3
-_TAKEN_AT_ONCE = 50
+_PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
 _PAUSE = 3.0  # seconds after an unforeseen error
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
@@ -50,20 +45,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Takes requests from state to state until they end; `lease` is in seconds."""
+    """Takes requests from state to state until they end."""
 
     ledger: Ledger
     leased: LeasedSteps
     places: Places
     owners: Owners
-    waiting: WaitingRequests
+    approvals: Approvals
     batches: Batches
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
     readiness: ReadinessCheck
-    lease: float = LEASE
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
+
+    def resume(self, entry: Entry) -> None:
+        """Go on with a request that was taken over."""
+        with log_request(entry.request.id):
+            self.start(self.process(entry, taken=True))
 
     async def process(self, entry: Entry, *, taken: bool = False) -> None:
         """Take a request from its state to its end; stop silently once another replica holds it, or is to go on with it.
@@ -110,7 +109,7 @@ class Worker:
         if entry.state is State.WAITING and entry.place is None and not entry.overdue:
             return await self._open_place(entry)
         if entry.state in {State.CONFIRMING, State.WAITING}:
-            return await self.waiting.step(entry)
+            return await self._wait(entry)
         if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
             await self.leased.end(entry, "not delivered", "too late")
             return None
@@ -124,6 +123,37 @@ class Worker:
         if entry.request.appids:
             return await self._run(entry, entry.place)
         return await self._call(entry, called_again=called_again)
+
+    async def _wait(self, entry: Entry) -> Entry | None:
+        """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
+        if entry.state is State.CONFIRMING:
+            return await self.leased.answer(entry, _UNCONFIRMED)
+        if entry.overdue:
+            return await self.leased.answer(entry, Expired("approval"))
+        if entry.asked is None:
+            return await self._ask(entry)
+        if entry.wake is not None:
+            await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
+            _log.info("reminded", extra={"request": entry.request.id})
+        await self.leased.keep_trying(partial(self.ledger.replica.release_waiting, entry))
+        return None
+
+    async def _ask(self, entry: Entry) -> Entry | None:
+        request, keep_trying = entry.request, self.leased.keep_trying
+        past = await keep_trying(partial(self.ledger.shares, request.env, _PAST))
+        try:
+            async with self.leased.while_held(entry) as since:
+                asked = await self.approvals.ask(
+                    request, past, look_since=since, until=entry.until or 0.0
+                )
+        except NotAskedError as no:
+            return await self.leased.answer(entry, Failed(no.why.value, tries=0))
+        if await keep_trying(partial(self.ledger.asked, entry, asked)):
+            return None
+        # Somebody clicked on the first question before all were posted; the others have to show the decision too.
+        if moved := await keep_trying(partial(self.ledger.clicks.find, request.id)):
+            await self.approvals.show_decision(replace(moved, asked=asked))
+        return None
 
     async def _deliver(self, entry: Entry, outcome: Outcome, *, called_again: bool) -> None:
         """Deliver the outcome to the requester, and then show it to the approvers."""
@@ -143,7 +173,7 @@ class Worker:
                 request, outcome, look_since=since, called_again=again, after=after
             )
         if entry.asked or unrecorded:
-            await self.waiting.approvals.show_decision(entry)
+            await self.approvals.show_decision(entry)
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
             await self.leased.end(entry, "delivered", ready)
@@ -155,7 +185,7 @@ class Worker:
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
         request = entry.request
-        self.start(self._for_now(entry, partial(self.waiting.approvals.show_decision, entry)))
+        self.start(self._for_now(entry, partial(self.approvals.show_decision, entry)))
         if not (request.appids and entry.taken_over):  # else it shows the progress
             place = self.places.reopen(request, where)
             self.start(self._for_now(entry, partial(place.go_on, request)))
@@ -213,34 +243,3 @@ class Worker:
         if outcome is None:
             raise LeaseLostError
         return await self.leased.answer(entry, outcome)
-
-    async def run(self) -> None:
-        """Send heartbeats and, until the bot stops, take over free requests; runs until cancelled.
-
-        It looks more often than it sends heartbeats, since people wait for the requests of a replica that has stopped.
-        """
-        healthy_since = -math.inf
-        for look in count():
-            try:
-                if look % _LOOKS_PER_HEARTBEAT == 0:
-                    await self.ledger.replica.heartbeat()
-                healthy = time.monotonic() - healthy_since >= self.lease
-                if healthy and not self.leased.stopping():
-                    await self._take_over()
-            except LedgerDownError as error:
-                # Once the ledger is back, all other replicas must have had time for a heartbeat.
-                healthy_since = -math.inf if self.ledger.exclusive else time.monotonic()
-                _log.warning("the ledger is down", extra={"reason": str(error)})
-            except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
-                _log.exception("unforeseen error")
-            await asyncio.sleep(self.lease / _LOOKS_PER_LEASE)
-
-    async def _take_over(self) -> None:
-        """Take over all free requests, a few at a time, so that other replicas get their share."""
-        while True:
-            taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
-            for entry in taken:
-                with log_request(entry.request.id):
-                    self.start(self.process(entry, taken=True))
-            if len(taken) < _TAKEN_AT_ONCE:
-                return

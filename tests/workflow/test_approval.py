@@ -14,7 +14,6 @@ from bot.playground.faults import Code
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import AcksFirst
-from bot.workflow.approval import WaitingRequests
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
@@ -234,8 +233,7 @@ def worker_for(
 ) -> Worker:
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
     leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step, lambda: False), stub
-    waiting = WaitingRequests(ledger, leased, stub)
-    parts = (ledger, leased, stub, unused, waiting, unused, unused, unused, unused)
+    parts = (ledger, leased, stub, unused, stub, unused, unused, unused, unused)
     return Worker(*parts, changed=changed)
 
 

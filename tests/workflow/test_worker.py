@@ -45,7 +45,6 @@ from bot.slack.thread import Threads
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import NoToken, TokenServer, TokenSource
 from bot.wechat.transport import Transport, WeChatApi
-from bot.workflow.approval import WaitingRequests
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.leased import LeasedSteps
@@ -133,25 +132,22 @@ def make(
 
     def make(
         ledger: Ledger,
-        lease: float = 12.0,
         places: Places = places,
         owners: Owners = owners,
         turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
         leased = LeasedSteps(ledger, sleep, turn, lambda: tasks.draining)
-        waiting = WaitingRequests(ledger, leased, approvals)
         batches = Batches(ledger, leased, owners, brake, time.time)
         return Worker(
             ledger,
             leased,
             places,
             owners,
-            waiting,
+            approvals,
             batches,
             brake,
             tasks.start,
             readiness,
-            lease,
         )
 
     return make
@@ -934,10 +930,15 @@ def lease_until(database: Path, holder: str) -> float:
     return float(until)
 
 
+def start_replica(worker: Worker, lease: float) -> asyncio.Task[None]:
+    """Start the heartbeats and take-overs of a replica."""
+    return asyncio.create_task(worker.leased.run(worker.resume, lease))
+
+
 @asynccontextmanager
-async def kept(worker: Worker) -> AsyncIterator[None]:
+async def kept(worker: Worker, lease: float) -> AsyncIterator[None]:
     """Renew a replica's lease while the context is open."""
-    task = asyncio.create_task(worker.run())
+    task = start_replica(worker, lease)
     yield
     task.cancel()
     await asyncio.wait([task])
@@ -946,7 +947,7 @@ async def kept(worker: Worker) -> AsyncIterator[None]:
 
 async def test_a_replica_keeps_its_requests(ledger: Ledger, make: Make, database: Path) -> None:
     began = lease_until(database, "a")
-    async with kept(make(ledger, lease=0.2)):
+    async with kept(make(ledger), 0.2):
         await soon(lambda: lease_until(database, "a") > began + 0.1)
 
 
@@ -955,7 +956,7 @@ async def test_a_request_without_a_holder_is_taken_over_and_finished(
 ) -> None:
     async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         entry = await accepted(dead, request_of(slack))
-        async with kept(make(ledger, lease=0.2)):
+        async with kept(make(ledger), 0.2):
             await slack.until(ended)
             await soon(lambda: states(database) == ["ended"])
     assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
@@ -971,7 +972,7 @@ async def test_all_requests_without_a_holder_are_taken_over_at_once(
         for number in range(many):
             request = replace(request_of(slack), id=f"request{number}", env=f"env-{number}")
             await accepted(dead, request)
-        async with kept(make(ledger, lease=9999)):  # it looks once
+        async with kept(make(ledger), 9999):  # it looks once
             await soon(lambda: states(database) == ["ended"] * many)
     assert kinds(database).count("taken over") == many
     assert len(slack.parents(RELEASES)) == many
@@ -983,7 +984,7 @@ async def test_a_request_with_a_holder_is_not_taken_over(
     async with held(several, "other") as other, held(several) as ledger:
         await accepted(other, request_of(slack))
         began = lease_until(database, "a")
-        async with kept(make(ledger, lease=0.1)):
+        async with kept(make(ledger), 0.1):
             await soon(lambda: lease_until(database, "a") > began + 0.2)
         assert rows(database, "SELECT holder, fence FROM requests") == [("other", 1)]
 
@@ -995,7 +996,7 @@ async def test_a_replica_that_stops_keeps_its_lease_and_takes_over_nothing(
         await accepted(dead, request_of(slack))
         began = lease_until(database, "a")
         await tasks.drain(0.0)
-        async with kept(make(ledger, lease=0.1)):
+        async with kept(make(ledger), 0.1):
             await soon(lambda: lease_until(database, "a") > began + 0.2)
         assert kinds(database) == ["accepted"]
 
@@ -1009,7 +1010,7 @@ async def test_after_the_ledger_was_down_other_replicas_have_one_lease_to_return
 ) -> None:
     async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         with ledger_down(database):
-            task = asyncio.create_task(make(ledger, lease=0.4).run())
+            task = start_replica(make(ledger), 0.4)
             await soon(lambda: "the ledger is down" in caplog.messages)
             back = time.monotonic()
         await accepted(dead, request_of(slack))
@@ -1028,11 +1029,11 @@ async def test_a_single_bot_waits_for_no_other_once_the_ledger_is_up(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.workflow.worker._LOOKS_PER_LEASE", 1000)
+    monkeypatch.setattr("bot.workflow.leased._LOOKS_PER_LEASE", 1000)
     await accepted(ledger, request_of(slack))
     rows(database, "UPDATE requests SET holder = NULL")
     with ledger_down(database):
-        task = asyncio.create_task(make(ledger, lease=99).run())
+        task = start_replica(make(ledger), 99)
         await soon(lambda: "the ledger is down" in caplog.messages)
     await soon(lambda: states(database) == ["ended"])
     task.cancel()
@@ -1049,7 +1050,7 @@ async def test_an_unreadable_row_does_not_end_the_renewal_of_the_lease(
     caplog.set_level(logging.INFO)
     await accepted(ledger, request_of(slack))
     rows(database, "UPDATE requests SET holder = NULL, state = 'unheard of'")
-    async with kept(make(ledger, lease=0.2)):
+    async with kept(make(ledger), 0.2):
         await soon(lambda: caplog.messages.count("unforeseen error") > 1)
         rows(database, "UPDATE requests SET state = 'accepted'")
         await soon(lambda: states(database) == ["ended"])
