@@ -61,6 +61,8 @@ from bot.command.vocabulary import (
 RECEIVED_LIMIT = 300
 _HELP_OPTIONS = {"-h", "--help", "?"}
 _ALIKE = 0.65
+# Besides good appids; a command has some 150. To look for a meaning in more would delay everybody's acks.
+_MOST_WORDS = 1000
 _NAMES = {"", "appid", "env"}
 
 
@@ -82,6 +84,10 @@ def parse(text: str) -> Command | Misread:
         return exact
     said = split_chinese(split.words)
     loose = tokenize_unquoted(text) if not closed else []
+    others = [word for word in (*said, *loose) if not is_appid(word)]
+    if len(others) > _MOST_WORDS:
+        extra = ExtraWords(tuple(others))
+        return Misread(extra, text.strip()[:RECEIVED_LIMIT], corrected_line([], Options()))
     read = _objection(split, said, loose) or exact or _read(words, split, said, closed=closed)
     if not isinstance(read, Mistake):
         return read
@@ -114,7 +120,7 @@ def _split_options(words: Sequence[Word]) -> Split:
         elif meant == "--again":
             options = replace(options, again=True)
         elif meant == "--reason":
-            said = _reason(value, rest, found)
+            said = _reason(value, rest, [] if options.reason else found)
             wrong += [ExtraWords(tuple(said[1:]))] if said[1:] else []
             reason = options.reason or " ".join(said) or BLANK_REASON
             options = replace(options, reason=reason)
@@ -133,7 +139,7 @@ def _is_option(word: str) -> bool:
 
 
 def _reason(value: str, rest: deque[Word], before: list[str]) -> list[str]:
-    """Take the words of a reason: one, or, if an appid and an env stand before it, all up to the next option."""
+    """Take the words of a reason: one, or, if an appid and an env are `before` it, all up to the next option."""
     quoted = " " in value
     if not value and rest and (rest[0].quoted or rest[0].text not in OPTIONS):
         word = rest.popleft()

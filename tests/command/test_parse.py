@@ -331,6 +331,7 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"why {A}", MissingEnv(), f"why {A} <env>"),
     (f"{A} prod-1 for QA", ExtraWords(("for", "QA")), f"{A} prod-1 {WHY}"),
     (f"{A} prod-1 --reason for QA", ExtraWords(("QA",)), f'{A} prod-1 --reason "for QA"'),
+    (f"{A} prod-1 --reason QA --reason for QA", ExtraWords(("--reason",)), f"{A} prod-1 {WHY}"),
     (f'{A} prod-1 say"yes"', ExtraWords(('say"yes"',)), f"{A} prod-1 {WHY}"),
     (f'{A} prod-1 ""', ExtraWords(("",)), f"{A} prod-1"),
     (f"{A} test not-now", OnlyShares("not-now"), None),
@@ -598,6 +599,16 @@ def test_very_long_text_is_quoted_back_in_part_only() -> None:
     assert wrong.received == f"{A} {'prod_1 ' * 100}"[:RECEIVED_LIMIT]
 
 
+@pytest.mark.parametrize(
+    "text", ["ab " * 1001, "ab --reason a b " * 600, "“ab " * 1001, "\ufdfa" * 600]
+)
+def test_more_words_than_any_command_has_are_not_looked_through(text: str) -> None:
+    wrong = parse(text)
+    assert isinstance(wrong, Misread)
+    assert isinstance(wrong.mistake, ExtraWords)
+    assert wrong.instead == "/share-env <appid> <env>"
+
+
 def test_a_number_that_is_too_long_for_python_is_a_mistake_not_an_error() -> None:
     assert isinstance(parse(f"{A} &#{'1' * 5000};"), Misread)
 
@@ -658,18 +669,21 @@ def test_any_text_is_parsed_and_the_result_is_well_formed(text: str) -> None:
     check_form(parse(text))
 
 
-LONGEST = 3000
+LONGEST = 12_000
+"""A little more than 500 appids."""
 REPEATED = PIECES | st.sampled_from(
     (
         *("<", "<@", "<http://", "<mailto:a|", "&", "&#", "&amp;", '"', "“", "—", "--", "``"),
         *("*", "."),
         *("--reason ", "-- ", "--dry-rn ", "\ufdfa", "ab ", f"{A} ", "wx", "histor "),
+        *("--reason a b ", "1 ", "a=b:", "共享 a"),
     )
 )
 
 
 @pytest.mark.timeout(60)
 @given(STARTS, REPEATED, st.text(max_size=3))
+@example("", "ab " * 2000 + "--reason a b " * 500, "")
 def test_the_longest_text_is_parsed_in_time(start: str, piece: str, end: str) -> None:
     read = parse(f"{start} {piece * LONGEST}"[: LONGEST - 3] + end)
     check_form(read)
