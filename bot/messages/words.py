@@ -16,6 +16,8 @@ from bot.policy.kinds import DEFAULT_CONTACT, Person, Unreadable
 
 _WORD_LIMIT = 64  # as long as an env can be
 _SNIPPET_LIMIT = 200
+# What would make text bold, code or struck out, by what looks the same: Slack has no way to escape these.
+_MARKS = str.maketrans("*`~", "∗ˋ∼")
 
 
 class Mrkdwn(str):
@@ -30,6 +32,11 @@ def escape(text: str) -> Mrkdwn:
         return text
     line = " ".join(text.split())
     return Mrkdwn(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def plainly(text: str) -> Mrkdwn:
+    """Return text from people, escaped, and without marks by which it could pass for the bot's own labels and ids."""
+    return text if isinstance(text, Mrkdwn) else escape(text.translate(_MARKS))
 
 
 def as_typed(text: str) -> str:
@@ -94,7 +101,7 @@ def msgid(text: str) -> str:
 class Words:
     """The sentences of one language; `one` and `many` are its gettext and ngettext.
 
-    A sentence has placeholders, such as `{env}`. Values are escaped unless they are Mrkdwn. Some placeholders need no value:
+    A sentence has placeholders, such as `{env}`. Values are shown `plainly` unless they are Mrkdwn. Some placeholders need no value:
     `{contact}`, and those of PLACES after `about` has bound the words to a request.
     """
 
@@ -132,7 +139,7 @@ class _Filling:
     def __getitem__(self, name: str) -> str | int:
         if name in self.given:
             value = self.given[name]
-            return escape(value) if isinstance(value, str) else value
+            return plainly(value) if isinstance(value, str) else value
         if name == "contact":
             return contact_in(self.words, self.words.contact())
         if self.words.request is None:
@@ -154,8 +161,8 @@ PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     "owner": lambda _, request: code(request.owner),
     "appid": lambda _, request: code(request.appid),
     "receivers": lambda words, request: how_many(words, request.appids or (request.appid,)),
-    "rule": lambda _, request: escape(request.rule),
-    "reason": lambda _, request: escape(request.reason or ""),
+    "rule": lambda _, request: plainly(request.rule),
+    "reason": lambda _, request: plainly(request.reason or ""),
     "snippet": lambda _, request: code(
         f"new wx.cloud.Cloud({{resourceAppid: '{request.owner}', resourceEnv: '{request.env}'}})",
         _SNIPPET_LIMIT,

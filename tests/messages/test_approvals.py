@@ -359,6 +359,18 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
 
 
 @in_each_language
+def test_no_label_or_id_comes_from_peoples_texts(words: Words) -> None:
+    forged = "fine* *Approved:* `wx0000000000000000` ~not~"
+    hostile = replace(ONE, reason=forged, rule=forged, approval=Approval("U2", forged))
+    rejected = Rejected("U2", forged)
+    every = [*messages(words, hostile).values(), *about_approved(words, hostile).values()]
+    every += [endings.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
+    for said in every:
+        shown = said.text + json.dumps(said.blocks, ensure_ascii=False)
+        assert [mark for mark in ("*Approved", "`wx0000", "~not~") if mark in shown] == []
+
+
+@in_each_language
 @pytest.mark.parametrize("act", [Act.APPROVE, Act.REJECT])
 @pytest.mark.parametrize("env", ["prod-1", MENTION, "<" * 64])
 def test_the_modal_is_valid_for_slack(words: Words, act: Act, env: str) -> None:
