@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
+from bot.playground.faults import Code, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Json, Loopback
 from bot.playground.slack.server import LocalSlack
 from tests.conftest import RELEASES, Clock
@@ -50,17 +50,6 @@ async def test_a_response_url_may_fail_for_one_person(
     assert (await respond(http, url, {"text": "hello"}))[0] == status
     assert len(slack.shown_to("U0REQUESTER")) == shown
     assert await respond(http, url, {"text": "hello"}) == (200, "ok")
-
-
-@pytest.mark.parametrize("after_effect", [True, False])
-async def test_a_response_url_may_drop_the_connection(
-    slack: LocalSlack, http: aiohttp.ClientSession, after_effect: bool
-) -> None:
-    slack.fail("response_url", Drop(after_effect=after_effect))
-    url = slack.response_url("U0REQUESTER", RELEASES)
-    with pytest.raises(aiohttp.ClientError):
-        await respond(http, url, {"text": "hello"})
-    assert bool(slack.shown_to("U0REQUESTER")) is after_effect
 
 
 async def test_a_response_url_is_valid_for_thirty_minutes(

@@ -5,7 +5,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.faults import Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from tests.conftest import RELEASES
 from tests.playground.conftest import error_of
@@ -114,15 +114,6 @@ async def test_a_call_after_a_rate_limit_is_no_violation(
     assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "ratelimited"
     await api.chat_postMessage(channel=RELEASES, text="x")
     assert slack.violations == []
-
-
-async def test_a_fault_may_be_for_certain_arguments_only(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    slack.fail("users.info", Code("fatal_error"), user="U0SECOND")
-    await api.users_info(user="U0REQUESTER")
-    assert await error_of(api.users_info(user="U0SECOND")) == "fatal_error"
-    await api.users_info(user="U0SECOND")
 
 
 @pytest.mark.parametrize(

@@ -66,15 +66,6 @@ async def test_a_reset_comes_at_once_and_as_a_reset(wechat: LocalWeChat, caller:
         await caller.share(wechat.issue(OWNER))
 
 
-async def test_a_gateways_error_page_can_be_returned_after_the_effect(
-    wechat: LocalWeChat, caller: Caller
-) -> None:
-    token = wechat.issue(OWNER)
-    wechat.fail("shareenv", Status(200, b'{"errcode":1}', after_effect=True))
-    assert (await caller.share(token))["errcode"] == 1
-    assert len(wechat.shared) == 1
-
-
 async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
     wechat: LocalWeChat, caller: Caller, http: aiohttp.ClientSession
 ) -> None:
