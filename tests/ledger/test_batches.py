@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -499,26 +499,20 @@ async def test_one_batch_has_the_lane_and_keeps_it(ledger: Ledger, other: Ledger
     assert not await other.lane.take(two)
 
 
-async def test_the_lane_is_free_once_the_batch_is_answered(ledger: Ledger, other: Ledger) -> None:
-    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.lane.take(one)
-    await ledger.answer(one, Finished(Tally(3, shared=3)), 0.0, ())
-    assert await other.lane.take(two)
+FREED: dict[str, Callable[[Ledger, Entry], Awaitable[object]]] = {
+    "is answered": lambda ledger, one: ledger.answer(one, Finished(Tally(3, shared=3)), 0.0, ()),
+    "ends without an answer": lambda ledger, one: ledger.end(one, "given up"),
+    "leaves it": lambda ledger, one: ledger.lane.leave(one),
+}
 
 
-async def test_the_lane_is_free_once_its_batch_ends_without_an_answer(
-    ledger: Ledger, other: Ledger
+@pytest.mark.parametrize("over", FREED.values(), ids=list(FREED))
+async def test_the_lane_is_free_once_its_batch(
+    ledger: Ledger, other: Ledger, over: Callable[[Ledger, Entry], Awaitable[object]]
 ) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
     assert await ledger.lane.take(one)
-    assert await ledger.end(one, "given up")
-    assert await other.lane.take(two)
-
-
-async def test_the_lane_is_free_once_its_batch_leaves_it(ledger: Ledger, other: Ledger) -> None:
-    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.lane.take(one)
-    await ledger.lane.leave(one)
+    await over(ledger, one)
     assert await other.lane.take(two)
     assert not await ledger.lane.take(one)
 

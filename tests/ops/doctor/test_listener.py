@@ -60,22 +60,6 @@ async def test_another_program_on_the_port_is_reported_with_its_address(
     assert found.fix == "Stop it, or set another PORT."
 
 
-async def test_a_bots_answer_in_pieces_is_read_completely(environ: dict[str, str]) -> None:
-    async def pieces(request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for piece in (b"share_env_re", b"ady 1.0\n"):
-            await response.write(piece)
-            for _ in range(20):  # turns of the loop, in which the client can read it
-                await asyncio.sleep(0)
-        return response
-
-    async with serving(pieces) as origin:
-        place = origin.removeprefix("http://")
-        found = await finding_of(environ | {"PORT": place.rpartition(":")[2]}, "listener")
-    assert found.found.startswith(f"a bot answers at {place}")
-
-
 async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
     environ: dict[str, str],
 ) -> None:
