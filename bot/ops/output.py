@@ -21,8 +21,8 @@ UNSAFE = (
     r"\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _UNSAFE = re.compile(UNSAFE)
-# Spreadsheets skip leading spaces, and also take the full-width signs.
-_FORMULA = re.compile(rf"(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n]")
+# Spreadsheets skip leading spaces, and also take the full-width signs. Where a comma is a decimal point, a semicolon ends a cell.
+_FORMULA = re.compile(rf"(?:\A|(?<=;))(?=(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n])")
 _IN_A_TABLE = 1000  # rows per table; column widths are computed for each table
 
 
@@ -75,8 +75,8 @@ def _write_csv(rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def _safe(value: object) -> object:
-    """Prefix text that a spreadsheet would evaluate as a formula."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    """Put a `'` before text that a spreadsheet would evaluate as a formula."""
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def _write_tables(rows: Iterator[Mapping[str, object]]) -> None:

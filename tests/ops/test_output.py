@@ -85,10 +85,11 @@ def test_a_json_line_escapes_them_and_keeps_its_value(
 def test_csv_protects_a_formula_behind_blanks_and_line_breaks(
     capsys: pytest.CaptureFixture[str], before: str, sign: str
 ) -> None:
-    comments = (f"{before}{sign}1+1", f"a{sign}1", "\tx", "\rx")
+    comments = (f"{before}{sign}1+1", f"a;{before}{sign}1;b", f"a{sign}1;b", "\tx", "\rx")
     write_rows([{"comment": each} for each in comments], "csv")
-    _, cell, plain, *blank = csv.reader(StringIO(capsys.readouterr().out, newline=""))
-    assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1"])
+    _, cell, split, plain, *blank = csv.reader(StringIO(capsys.readouterr().out, newline=""))
+    assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1;b"])
+    assert split == [f"a;'{before}{sign}1;b"]  # where a semicolon ends a cell
     assert blank == [["'\tx"], ["'\rx"]]
 
 
