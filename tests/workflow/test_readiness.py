@@ -9,8 +9,8 @@ from bot.domain.outcome import Readiness
 from bot.playground.faults import Code, Drop
 from bot.playground.world import APPID, OWNER
 from bot.workflow.deadline import readiness_in_time, within
-from tests.conftest import ASK, ENV, RELEASES, REQUESTER, appids, soon, states
-from tests.rig import ALLOW, DENY, Rig, has_button
+from tests.conftest import ASK, ENV, RELEASES, REQUESTER, appids, calls_of, soon, states
+from tests.rig import ALLOW, DENY, Rig, for_platform_team, has_button
 from tests.workflow.test_batches import line
 
 OTHER_ENV = "test-1"
@@ -61,7 +61,7 @@ async def test_the_remaining_steps_are_listed_once_per_owner_and_receiver_and_th
     rig: Rig,
 ) -> None:
     rig.wechat.functions |= {ENV: {}, OTHER_ENV: {}}
-    async with rig.bot(ALLOW):
+    async with rig.bot(for_platform_team(ALLOW)):
         await rig.ask()
         await rig.over()
         await rig.ask(f"{APPID} {OTHER_ENV}")
@@ -73,7 +73,9 @@ async def test_the_remaining_steps_are_listed_once_per_owner_and_receiver_and_th
         assert not has_button(first, "steps")
         assert f"`{OTHER_ENV}` has no active cloud function" in second.text
         assert "1. " not in second.text
+        read = calls_of(rig.slack, "usergroups.list")
         told = await rig.click(REQUESTER, second, "steps")
+        assert calls_of(rig.slack, "usergroups.list") == read  # some twenty a minute, for everybody
     assert "What is left to do" in told
     assert f"resourceEnv: '{OTHER_ENV}'" in told
 
