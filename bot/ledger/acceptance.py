@@ -26,7 +26,17 @@ from bot.ledger.lease import Lease
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
-from bot.ledger.statements import NOW, OPEN_OF, PAIR, among, compared, seconds, upsert, value_of
+from bot.ledger.statements import (
+    NOW,
+    OPEN_OF,
+    PAIR,
+    WITH_PLACES,
+    among,
+    compared,
+    seconds,
+    upsert,
+    value_of,
+)
 from bot.ledger.writer import Writer
 
 MOST_WAITING = 5
@@ -119,10 +129,10 @@ Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
 
 _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
     Duplicate: select(requests).where(or_(compared(_r.trigger_id), compared(_r.id))),
-    UnderWay: select(requests).where(or_(and_(PAIR, CARRIED), _WAITS)),
+    UnderWay: WITH_PLACES.where(or_(and_(PAIR, CARRIED), _WAITS)),
     Undelivered: select(requests).where(~_IGNORE_UNDELIVERED, _UNDELIVERED),
     SharedBefore: (
-        select(requests).where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
+        WITH_PLACES.where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
     ),
 }
 """The queries for each conflict, in the order in which they are reported."""

@@ -21,13 +21,14 @@ _FIND_STANDING = Prepared(select(requests.c.id).where(STANDS).with_for_update())
 class Entry:
     """A request with its current state in the ledger; times in Unix seconds by the database's clock.
 
-    `place` is where its answer goes, `asked` where its approvers were asked: references that only `bot.slack` reads.
-    `fence` is the fencing token: it grows with each take-over, and only a holder with the newest one may write.
-    `at` is when this was read, 0 if not needed. `until` is when waiting for people ends, `wake` when to look at the
-    request next, and `owed_since` since when Slack has refused its next message. `called_again` if WeChat was called
-    twice, since a replica stopped before it recorded the first answer. `told_steps`, known right after an answer:
-    whether earlier answers told the receivers the remaining steps after a share. `taken_over` is how often it was taken
-    over; those after clean stops count as one. `overdue` if its wait for people had expired when this was read.
+    `place` is where its answer goes (an item's is its batch's, where it is read WITH_PLACES), `asked` where its
+    approvers were asked: references that only `bot.slack` reads. `fence` is the fencing token: it grows with each
+    take-over, and only a holder with the newest one may write. `at` is when this was read, 0 if not needed. `until` is
+    when waiting for people ends, `wake` when to look at the request next, and `owed_since` since when Slack has refused
+    its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first
+    answer. `told_steps`, known right after an answer: whether earlier answers told the receivers the remaining steps
+    after a share. `taken_over` is how often it was taken over; those after clean stops count as one. `overdue` if its
+    wait for people had expired when this was read.
     """
 
     request: Request
@@ -66,7 +67,7 @@ _OWN = ("id", "appid", "env", "owner", "rule", "reason", "batch", "again")
 """The columns that have the name of the request's field."""
 
 _SAME = (
-    *("fence", "created", "place", "taken_over", "ended", "until", "wake", "asked", "decided"),
+    *("fence", "created", "taken_over", "ended", "until", "wake", "asked", "decided"),
     *("retried_by", "called_again"),
 )
 """The columns that have the name of the entry's field."""
@@ -84,6 +85,7 @@ def entry_of(row: RowMapping) -> Entry:
     return Entry(
         request=_request_of(row),
         state=State(row["state"]),
+        place=row["place"] or row.get("answered_in"),
         outcome=decode(row["ending"]),
         owed_since=row["owed"],
         at=at,

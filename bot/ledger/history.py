@@ -6,12 +6,12 @@ from bot.command.grammar import is_appid
 from bot.domain.outcome import Finished
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.schema import requests
-from bot.ledger.statements import ASKED_BY, compared
+from bot.ledger.statements import ASKED_BY, WITH_PLACES, compared
 
 _r = requests.c
 
 # Newest first. A batch is one line, except in the history of an appid, which lists items.
-_NEWEST = select(requests).order_by(_r.created.desc()).limit(bindparam("most"))
+_NEWEST = WITH_PLACES.order_by(_r.created.desc()).limit(bindparam("most"))
 _HISTORY = _NEWEST.where(ASKED_BY, _r.batch.is_(None))
 _HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
 _HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    select,
     text,
     true,
 )
@@ -74,6 +75,11 @@ NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
 
 READ_AT = NOW.label("read_at")
 """When a row was read, for `Entry.at`."""
+
+_batch = requests.alias("batch")
+_ANSWERED_IN = select(_batch.c.place).where(_batch.c.id == requests.c.batch).scalar_subquery()
+WITH_PLACES = select(requests, _ANSWERED_IN.label("answered_in"))
+"""Requests, items with the place of their batch, in which they are answered."""
 
 
 def value_of(column: Column[Any]) -> ColumnElement[Any]:
