@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import aiohttp
 from sqlalchemy import select
 
 from bot.app.running import running
 from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
+from bot.ops.listener import READYZ
 from bot.ops.policy_command import explanation
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import JsonObject, free_port
@@ -20,7 +22,7 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import OWNER, POLICY, World
+from bot.playground.world import POLICY, World
 from bot.policy.file import read_question
 from bot.policy.kinds import Policy
 from bot.runtime.clock import Runtime
@@ -29,6 +31,7 @@ from bot.settings.load import Settings, load, policy_of
 _RESTING = (State.CONFIRMING, State.WAITING, State.ENDED)
 _MOVING = select(requests.c.id).where(requests.c.state.not_in([each.value for each in _RESTING]))
 _MOMENT = 0.4  # seconds
+_LOOK = 0.02  # seconds
 
 
 class Rules:
@@ -139,7 +142,7 @@ class Stage:
 async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[Stage]:
     """Start both stand-ins and, as `run` does, the bot; `more` are extra settings.
 
-    The bot keeps the platform's token chain; the stage is ready once that has made a token.
+    The bot keeps the platform's token chain; the stage is ready once the bot knows its first tokens.
     """
     async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
@@ -147,7 +150,8 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
             policy.write_text(POLICY, encoding="utf-8")
             database_url = f"sqlite:///{folder}/ledger.db"
             kept = {"POLICY_FILE": str(policy), "DATABASE_URL": database_url}
-            chain = chain_environment(wechat, free_port())
+            port = free_port()
+            chain = chain_environment(wechat, port)
             settings = load(slack_environment(slack) | chain | kept | more)
             if not isinstance(settings, Settings):
                 raise ValueError("; ".join(settings))
@@ -155,9 +159,15 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
             # Whoever takes an env's function away wants to see it at once.
             eager = replace(runtime or Runtime(), ready_for=0.0)
             async with running(settings, eager, rules.reload, lambda _: rules.taken.set()):
-                await wechat.until(_has_a_token)
+                await _ready(port)
                 yield Stage(slack, wechat, rules, database_url)
 
 
-def _has_a_token(wechat: LocalWeChat) -> bool:
-    return any(call.owner == OWNER and call.gave_token for call in wechat.platform.calls)
+async def _ready(port: int) -> None:
+    """Wait until all parts are well: before that, the first `whoami` would tell that there are no tokens."""
+    async with aiohttp.ClientSession() as http:
+        while True:
+            async with http.get(f"http://127.0.0.1:{port}{READYZ}") as response:
+                if (await response.json())["status"] == "ok":
+                    return
+            await asyncio.sleep(_LOOK)

@@ -66,6 +66,7 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
     ("role", "line", "said"),
     [
         ("requester", "/share-env help", "core-* (needs an approval)"),
+        ("requester", "/share-env whoami", "• wx0123456789abcdef: good until"),
         (
             "requester",
             "/share-env wx5fe6bb43205e9e70 core-1",
