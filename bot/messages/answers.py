@@ -79,7 +79,7 @@ def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
     how = [*doctor, *map(say, guidance.steps_with(said.errmsg if said else ""))]
     told = [
         say(guidance.meaning),
-        say("*For them:*") if for_them else "",
+        say("*The fix:*") if for_them else "",
         steps(how) if len(how) > 1 else how[0],
     ]
     return "\n".join(filter(None, told))

@@ -58,7 +58,7 @@ def shared_before(
         say("The answer is in <{link}|this thread>. Request {id}.", link=link)
         if link
         else say("{who} got the answer. Request {id}."),
-        words("To do it all the same, click the button, or send the command with `--again`."),
+        words("To do it all the same, send the command with `--again`."),
         Buttons((Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason),)),
     )
 
@@ -72,7 +72,7 @@ _OWN = (
 )
 _ABOUT = (
     msgid("*Requests about {about}, the newest first*"),
-    msgid("There are no requests about {about} that you may see."),
+    msgid("There are no requests about an env or appid {about} that you may see."),
     msgid("There are older ones."),
 )
 

@@ -29,11 +29,12 @@ from bot.messages.request import FOR_GOOD
 from bot.messages.words import Mrkdwn, Words, as_typed, code, escape, listed, msgid, sentences
 
 _LINE_LIMIT = 500
+_APPID_LENGTH = 18
 
 SENTENCES: Final[Mapping[type[Mistake], str]] = {
     UnclosedQuote: msgid("A quotation mark is never closed."),
     NotAnAppid: msgid(
-        "{word} is not an appid: that is `wx` and 16 of the characters 0-9 and a-f, in lower case; 18 in all, and this has {count}."
+        "{word} is not an appid: that is `wx` and 16 of the characters 0-9 and a-f, in lower case."
     ),
     NotAnEnv: msgid(
         "{word} is not an env id: that has up to 64 letters, digits and dashes (-), no dash at either end, and is neither an appid nor `env`."
@@ -55,7 +56,7 @@ SENTENCES: Final[Mapping[type[Mistake], str]] = {
     MissingReason: msgid("The reason is missing. Put your own words in quotation marks."),
     ReasonTooLong: msgid("The reason has {length} characters. Up to {limit} fit."),
 }
-"""What is wrong. The placeholders are the fields of the mistake; `count` is how many characters a word has."""
+"""What is wrong. The placeholders are the fields of the mistake."""
 
 
 def misread(words: Words, wrong: Misread) -> Message:
@@ -97,14 +98,18 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
 def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
     """Return what is wrong, as mrkdwn."""
     shown = {each.name: _shown(words, getattr(mistake, each.name)) for each in fields(mistake)}
-    if isinstance(mistake, NotAnAppid):
-        shown["count"] = len(mistake.word)
     said = words(SENTENCES[type(mistake)], **shown)
-    if not isinstance(mistake, UnknownOption):
-        return said
-    if mistake.nearest:
-        return sentences(words, said, words("Did you mean {nearest}?", nearest=shown["nearest"]))
-    return sentences(words, said, words("I know `--reason`, `--dry-run` and `--again`."))
+    match mistake:
+        case NotAnAppid(word) if len(word) != _APPID_LENGTH:
+            count = words("An appid has 18 characters, and this has {count}.", count=len(word))
+            return sentences(words, said, count)
+        case UnknownOption(nearest=None):
+            return sentences(words, said, words("I know `--reason`, `--dry-run` and `--again`."))
+        case UnknownOption():
+            near = words("Did you mean {nearest}?", nearest=shown["nearest"])
+            return sentences(words, said, near)
+        case _:
+            return said
 
 
 def _shown(words: Words, value: object) -> str | int:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from bot.command.form import Mistakes
 from bot.command.grammar import REASON_LIMIT
-from bot.command.mistake import Mistake
+from bot.command.mistake import Mistake, NotAnAppid
 from bot.domain.request import Act, Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
 from bot.messages.request import ASKS, FOR_GOOD, all_appids, appids
-from bot.messages.words import Words, as_typed, code, sentences
+from bot.messages.words import Words, as_typed, code, listed, sentences
 
 FORM = "share_env_form"
 """The callback_id of the modal."""
@@ -20,7 +20,6 @@ ENV, APPIDS, REASON, DRY_RUN = "env", "appids", "reason", "dry_run"
 """The fields: each name is both block_id and action_id."""
 
 MOST_OPTIONS = 100
-_NAMED = 3
 _CODE = re.compile(r"`([^`]*)`")
 
 
@@ -101,12 +100,10 @@ def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
 
 
 def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
-    said = [sentence(words, mistake) for mistake in mistakes[:_NAMED]]
-    more = len(mistakes) - len(said)
-    rest = (
-        words.count("One more is wrong too.", "{count} more are wrong too.", more) if more else None
-    )
-    return as_typed(_CODE.sub(r"“\1”", sentences(words, *said, rest)))
+    first, *others = mistakes
+    more = [code(each.word) for each in others if isinstance(each, NotAnAppid)]
+    also = words("Not appids either: {words}.", words=listed(words, more)) if more else None
+    return as_typed(_CODE.sub(r"“\1”", sentences(words, sentence(words, first), also)))
 
 
 def not_opened(words: Words) -> Message:

@@ -11,30 +11,26 @@ class NoThread(Enum):
     """Why the bot opens no thread; the value is the sentence for the requester."""
 
     NOT_INVITED = msgid(
-        "I am not in this conversation, so only you can see this. For a thread that everybody here can "
-        "follow, add me with `/invite @share-env` before you ask."
+        "I am not in the conversation where you asked, so only you can see this. For a thread that everybody there can follow, add me there with `/invite @share-env` before you ask."
     )
     DIRECT = msgid(
         "I cannot post in a conversation between other people, so only you can see this. For a thread, ask "
         "in a channel that I am in, or in our direct messages."
     )
     ARCHIVED = msgid(
-        "This channel is archived, so only you can see this. For a thread, ask in another channel, or in our "
-        "direct messages."
+        "The channel where you asked is archived, so only you can see this. For a thread, ask in another channel, or in our direct messages."
     )
     READ_ONLY = msgid(
-        "I may not post in this channel, so only you can see this. For a thread, ask in another channel, or "
-        "have a channel manager let me post here."
+        "I may not post in the channel where you asked, so only you can see this. For a thread, ask in another channel, or have a channel manager let me post there."
     )
     SHARED_OUTSIDE = msgid(
-        "This channel is shared with another organisation, so the details stay with you. For a thread, ask "
-        "in a channel of your own organisation."
+        "The channel where you asked is shared with another organisation, so the details stay with you. For a thread, ask in a channel of your own organisation."
     )
     CANNOT_TELL = msgid(
-        "I could not find out whether this channel is shared with another organisation, so the details stay with you. Send this to {contact}: they check my scopes channels:read, groups:read and mpim:read."
+        "I could not find out whether the channel where you asked is shared with another organisation, so the details stay with you. Send this to {contact}: they check my scopes channels:read, groups:read and mpim:read."
     )
     SLACK_TROUBLE = msgid(
-        "Slack did not let me open a thread here, so only you can see this. If it happens again, tell {contact}."
+        "Slack did not let me open a thread where you asked, so only you can see this. If it happens again, tell {contact}."
     )
 
 

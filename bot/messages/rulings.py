@@ -70,7 +70,7 @@ def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
             ),
             words("Those that it was shared with before are left out.") if left_out else None,
         ),
-        small(sentences(words, words(FOR_GOOD), words("Leave out `--dry-run` to do it."))),
+        small(sentences(words, words(FOR_GOOD), words("To do it, ask again without the dry run."))),
     )
 
 

@@ -37,7 +37,7 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "WeChat said 85088",
         "3 tries · request demo0009",
         "unknown, it may have been",
-        "add me with /invite @share-env",
+        "add me there",
         "WeChat said 61004",
     ]
     assert [scene for scene in scenes if scene not in out] == []

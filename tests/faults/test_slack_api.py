@@ -44,10 +44,12 @@ REFUSALS = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
 
 NOT_TOLD = "Slack did not tell me; try again in a minute"
 SLOW_DOWN = "Slack asked me to slow down; try again in a minute"
-CANNOT_TELL = "I could not find out whether this channel is shared with another organisation"
-TROUBLE = "Slack did not let me open a thread here, so only you can see this."
-NOT_INVITED = "I am not in this conversation, so only you can see this."
-ARCHIVED = "This channel is archived, so only you can see this."
+CANNOT_TELL = (
+    "I could not find out whether the channel where you asked is shared with another organisation"
+)
+TROUBLE = "Slack did not let me open a thread where you asked, so only you can see this."
+NOT_INVITED = "I am not in the conversation where you asked, so only you can see this."
+ARCHIVED = "The channel where you asked is archived, so only you can see this."
 FORM_UNCONFIRMED = (
     "Slack did not confirm that the form opened. If you do not see it, please try again"
 )

@@ -196,7 +196,7 @@ async def test_the_form_is_in_the_requesters_language(slack: LocalSlack) -> None
         ("wx12", "“wx12” is not an appid: that is “wx” and 16 of"),
         (f"{APPID}\n{OTHER[:-1]}g\n{OTHER}", "“wx000000000000000g” is not an appid"),
         (" , ", "The appid is missing"),
-        (APPID.upper(), "in lower case; 18 in all"),
+        (APPID.upper(), "in lower case."),
     ],
 )
 async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(

@@ -146,7 +146,7 @@ async def test_the_bot_is_invited_where_it_was_not(sit: Sit) -> None:
     seat = await sit(place="C0SECRET")
     await seat.sees("share-env was not invited", seat.tab.locator("#head"))
     await seat.type(f"/share-env {APPID} prod-6")
-    await seat.sees("I am not in this conversation")
+    await seat.sees("I am not in the conversation")
     await seat.type("/invite @share-env")
     await seat.sees("share-env is here", seat.tab.locator("#head"))
     await seat.type("/lunch")
