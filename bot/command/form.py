@@ -1,5 +1,6 @@
 """Read the form's fields by the rules of the command: a Share, or the mistakes by field. Pure."""
 
+import re
 from dataclasses import dataclass
 
 from bot.command.correction import wrong_reason
@@ -13,6 +14,11 @@ from bot.command.mistake import (
     TooManyAppids,
 )
 from bot.command.tokenizer import tokenize_unquoted, visible
+
+# The sign or the number of an item, in front of an appid: here nobody gets a corrected line, as for a command.
+_ITEM = re.compile(
+    r"^\s*(?:[•◦▪·・*–-]\s*|\d{1,3}(?:[.)、）]\s*|\s+))(?=wx)", re.IGNORECASE | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Mistakes:
 def read(fields: Fields) -> Share | Mistakes:
     """Return what the form asks for, or its mistakes. Duplicate appids count once. Never raises."""
     env = fields.env.strip()
-    appids = tuple(dict.fromkeys(tokenize_unquoted(fields.appids)))
+    appids = tuple(dict.fromkeys(tokenize_unquoted(_ITEM.sub("", fields.appids))))
     reason = " ".join(visible(fields.reason).split())
     mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), wrong_reason(reason))
     if mistakes.all:

@@ -78,6 +78,37 @@ def test_appids_are_separated_by_any_separator_of_words(between: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"• {A}\n• {B}",
+        f"1. {A}\n2. {B}",
+        f"1、{A}\n２）{B}",
+        f" - {A}\n\n\t* {B}",
+        f"1\t{A}\n12\t{B}",
+    ],
+)
+def test_the_signs_and_numbers_of_a_pasted_list_are_left_out(text: str) -> None:
+    assert read(replace(GOOD, appids=text)) == Share((A, B), "prod-1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{A} → {B}",
+        f"{A} - {B}",
+        f"> {A}",
+        f"1{A}",
+        f"-{A[2:]}",
+        f"• 12 {A}",
+        f"{A} 2",
+        f"• {A.upper()}",
+    ],
+)
+def test_other_signs_and_numbers_may_mean_something(text: str) -> None:
+    assert isinstance(read(replace(GOOD, appids=text)), Mistakes)
+
+
+@pytest.mark.parametrize(
     "text", ["ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０", f"\ufeff{A}\u200b", f"“{A}”", f"{A}."]
 )
 def test_appids_that_only_look_different_are_accepted(text: str) -> None:
