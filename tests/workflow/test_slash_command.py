@@ -360,15 +360,6 @@ async def test_only_who_can_open_a_direct_message_gets_a_link_to_the_answer_ther
         assert f"<@{REQUESTER}> got the answer." in await rig.ask(user=SECOND)
 
 
-async def test_the_answer_to_a_batch_is_not_said_to_be_for_its_requester_only(rig: Rig) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask(f"{MANY} prod-1")
-        await rig.over(3)
-        told = await rig.ask(user=SECOND)
-        assert f"<@{REQUESTER}> got the answer." in told
-        assert "Only" not in told
-
-
 async def test_a_dry_run_says_that_the_env_was_shared_before(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         await rig.ask()
