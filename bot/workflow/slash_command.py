@@ -19,10 +19,10 @@ from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, why
 from bot.messages.words import Words
 from bot.policy.decide import explain, may_share_somewhere, owner_of, rights
-from bot.policy.kinds import Deny, Person, Policy, Unreadable
+from bot.policy.kinds import Ask, Deny, NeedsApproval, Permitted, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import LinkTo, Ports
-from bot.workflow.ruling import decide_all
+from bot.workflow.ruling import Refusal, decide_all
 from bot.workflow.submit import Intake
 
 _LOOKED_THROUGH = 50  # requests, of which the visible ones are shown
@@ -63,18 +63,28 @@ class SlashCommands:
                 appid, env = command.about
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
                 message = why(words, decision, ask, policy, explain(policy, ask))
-                owner = owner_of(policy, env)
                 if isinstance(decision, Deny):
                     return message
+                owner = owner_of(policy, env)
                 if owner is None:
                     return message + no_owner(words, ask)
-                return message + await self._intake.beforehand(words, owner, env, until)
+                return message + await self._foreseen(words, decision, ask, owner, until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
                 may_see = partial(_may_see, policy, person, origin)
                 return await self._history(words, origin, about, may_see, until)
             case _:
                 assert_never(command.verb)
+
+    async def _foreseen(
+        self, words: Words, decision: Permitted, ask: Ask, owner: str, until: float
+    ) -> Message:
+        """Return what a share that the policy permits would meet: nobody who can approve it, or an env to use or not."""
+        if isinstance(decision, NeedsApproval):
+            ruled = await self._intake.reachable(words, decision, ask.person.user_id, until)
+            if isinstance(ruled, Refusal):
+                return ruled.message
+        return await self._intake.beforehand(words, owner, ask.env, until)
 
     async def _history(
         self,

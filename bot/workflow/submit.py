@@ -83,7 +83,7 @@ class Intake:
         own = retry is None or retry.by == origin.user_id  # and nobody for them
         ruled = ruling(words, policy, decisions, owner, own=own)
         if isinstance(ruled, NeedsApproval):
-            ruled = await self._reachable(words, ruled, origin, until)
+            ruled = await self.reachable(words, ruled, origin.user_id, until)
         rule_name = ruled.rule.name if ruled.rule else None
         facts = partial(facts_asked, appid, share.env, rule_name)
         if share.dry_run:
@@ -131,13 +131,13 @@ class Intake:
         ready = await readiness_in_time(self._ports.readiness, owner, env, until)
         return message(beforehand(words, env, ready))
 
-    async def _reachable(
-        self, words: Words, ruled: NeedsApproval, origin: Origin, until: float
+    async def reachable(
+        self, words: Words, ruled: NeedsApproval, user_id: str, until: float
     ) -> Refusal | NeedsApproval:
-        """Return the ruling, or a refusal if nobody can give the approval; if that is not known in time, the ruling."""
+        """Return the ruling, or a refusal if nobody can give this user the approval; if that is not known in time, the ruling."""
         try:
             async with asyncio.timeout_at(until - _RECORDING_SECONDS):
-                if await self._ports.people.has_approver(ruled.rule, origin.user_id):
+                if await self._ports.people.has_approver(ruled.rule, user_id):
                     return ruled
         except TimeoutError:
             return ruled

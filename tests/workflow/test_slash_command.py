@@ -383,6 +383,7 @@ async def test_a_dry_run_says_that_the_same_share_is_under_way_or_that_nobody_ca
         assert states(rig.database) == ["waiting"]
     async with rig.bot(approved_by("U0GONE")):
         assert "nobody can give it" in await rig.ask(f"{APPID} env-2 --dry-run")
+        assert "nobody can give it" in await rig.ask(f"why {APPID} env-2")
 
 
 @pytest.mark.usefixtures("bot")
