@@ -17,7 +17,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
 from bot.domain.request import BEGUN, Request, State, items_of
 from bot.ledger.entries import Entry, key_of, stands
-from bot.ledger.events import record, record_each
+from bot.ledger.events import record
 from bot.ledger.items import Item, read_items, record_items
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.outcomes import answer_events, columns_of_outcome, step_events
@@ -187,7 +187,8 @@ def _answer_all(
     """End items with the same outcome, record an event for each, and return them."""
     ended = _end_all(on, batch, which, outcome)
     ((kind, facts),) = answer_events(outcome, 0.0, ())
-    record_each(on, kind, ended, facts)
+    for item in ended:
+        record(on, kind, item, facts)
     return ended
 
 

@@ -1,19 +1,16 @@
 """The events: what happened, to which request, and who did it. Append-only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert
 
 from bot.domain.request import Origin, Request
 from bot.ledger.prepared import Prepared
-from bot.ledger.schema import events, requests
-from bot.ledger.statements import NOW, value_of
+from bot.ledger.schema import events
+from bot.ledger.statements import NOW
 
 _BLANK = dict.fromkeys(column.name for column in events.columns if column.name not in {"id", "at"})
-_SAME_FOR_EACH = ("kind", "outcome", "errcode", "rid", "seconds", "detail")
-_OWN_OF_EACH = ("team", "user", "channel", "env", "appid", "rule")
-"""For one event of several requests: the columns with one value for all, and those copied from each request."""
 
 MOST = 8
 """The most events in one statement."""
@@ -25,14 +22,6 @@ _VALUES = [
     for n in range(MOST)
 ]
 _ADD = {many: Prepared(insert(events).values(_VALUES[:many])) for many in range(1, MOST + 1)}
-_ADD_FOR_EACH = insert(events).from_select(
-    ["at", "request", *_SAME_FOR_EACH, *_OWN_OF_EACH],
-    select(
-        *(NOW, requests.c.id),
-        *(value_of(events.c[name]) for name in _SAME_FOR_EACH),
-        *(requests.c[name] for name in _OWN_OF_EACH),
-    ).where(requests.c.id.in_(bindparam("the_ids", expanding=True))),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +101,3 @@ def record(
 ) -> None:
     """Add one event of a request to the transaction; `facts` override the columns from the request."""
     note(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
-
-
-def record_each(
-    on: Connection, kind: str, requests: Sequence[Request], facts: Mapping[str, object]
-) -> None:
-    """Write the same event for several recorded requests in one statement."""
-    if not requests:
-        return
-    happened: Happened = on.info[HAPPENED]
-    happened.write(on)
-    same = {f"the_{name}": {"kind": kind, **facts}.get(name) for name in _SAME_FOR_EACH}
-    on.execute(_ADD_FOR_EACH, {**same, "the_ids": [request.id for request in requests]})
-    happened.events.extend(
-        Event(kind, {**who_of(request.origin), **facts_of(request), **facts})
-        for request in requests
-    )

@@ -28,7 +28,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import Request, State, item_ids, item_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of
-from bot.ledger.events import record_each
+from bot.ledger.events import record
 from bot.ledger.outcomes import decode, encode
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, SHARED, requests
@@ -112,12 +112,9 @@ def _unrecorded(on: Connection, batch: Request) -> dict[str, str]:
 def _skip_items(
     on: Connection, batch: Request, missing: dict[str, str], new: Mapping[str, object]
 ) -> None:
-    skipped: dict[SkipReason, list[Request]] = {}
     for id_, ending in on.execute(_SKIP, {**new, "the_state": State.ENDED.value}):
         item = item_of(batch, id_, missing.pop(id_))
-        skipped.setdefault(_REASONS[ending], []).append(item)
-    for why, items in skipped.items():
-        record_each(on, "left out", items, {"detail": why.value})
+        record(on, "left out", item, {"detail": _REASONS[ending].value})
 
 
 def read_items(on: Connection, batch: Request) -> list[Item]:
