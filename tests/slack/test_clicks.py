@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.messages import modals
+from bot.messages.words import code
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
@@ -126,7 +127,7 @@ async def test_a_modal_is_in_the_clickers_language(rig: Rig) -> None:
         assert title["text"] == CHINESE("Reject")
         told = await rig.send("U0CHINESE", view)
         rejected = "You rejected sharing {env} with {receivers}. The requester is told."
-        assert told == CHINESE(rejected, env=f"`{ENV}`", receivers=f"`{APPID}`")
+        assert told == CHINESE(rejected, env=code(ENV), receivers=code(APPID))
         # The question is for all approvers, so it stays in the channel's language.
         await rig.over()
     assert "rejected it" in rig.slack.parents(APPROVALS)[0].text
