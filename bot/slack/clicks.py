@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -23,26 +24,19 @@ _PATIENCE = 5.0  # seconds
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class ClickListeners:
     """Hands clicks to the use cases; a click that is delivered twice is handled once.
 
-    `on_home_click` is called with (team, user) for a click on an App Home.
+    `_on_home_click` is called with (team, user) for a click on an App Home.
     """
 
-    def __init__(
-        self,
-        api: SlackApi,
-        handler: ClickHandler,
-        private: PrivateReplies,
-        start: Callable[[Coroutine[None, None, None]], None],
-        on_home_click: Callable[[str, str], None],
-    ) -> None:
-        self._api = api
-        self._on_home_click = on_home_click
-        self._private = private
-        self._start = start
-        self._recent = Recent()
-        self._handler = handler
+    _api: SlackApi
+    _handler: ClickHandler
+    _private: PrivateReplies
+    _start: Callable[[Coroutine[None, None, None]], None]
+    _on_home_click: Callable[[str, str], None]
+    _recent: Recent = field(default_factory=Recent)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners for every button, and for the modals of a decision."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -30,21 +31,16 @@ _REMEMBERED = ("channel_id", "channel_name", "thread_ts", "active_thread", "resp
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class FormListeners:
-    """Opens the form and handles its submission; `start` runs what follows an ack."""
+    """Opens the form and handles its submission; `_start` runs what follows an ack."""
 
-    def __init__(
-        self,
-        api: SlackApi,
-        handler: FormHandler,
-        private: PrivateReplies,
-        start: Callable[[Coroutine[None, None, None]], None],
-    ) -> None:
-        self._api = api
-        self._private = private
-        self._handler = handler
-        self._start = start
-        self._opened, self._told = Recent(), Recent()
+    _api: SlackApi
+    _handler: FormHandler
+    _private: PrivateReplies
+    _start: Callable[[Coroutine[None, None, None]], None]
+    _opened: Recent = field(default_factory=Recent)
+    _told: Recent = field(default_factory=Recent)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners."""

@@ -40,31 +40,22 @@ class _Viewer:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@dataclass(slots=True, eq=False)
 class Homes:
     """Publishes pages: refreshes at most every `pause` seconds, and one page every `gap` seconds.
 
-    `page` returns the current page of (team, user).
+    `_page` returns the current page of (team, user).
     """
 
-    def __init__(  # noqa: PLR0913  # times in seconds; a test need not wait for them
-        self,
-        api: SlackApi,
-        page: Callable[[str, str], Awaitable[Page]],
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        *,
-        pause: float = 2.0,
-        gap: float = 0.6,
-    ) -> None:
-        self._api = api
-        self._page = page
-        self._clock = clock
-        self._sleep = sleep
-        self._pause = pause
-        self._gap = gap
-        self._viewers = OrderedDict[tuple[str, str], _Viewer]()
-        self._tasks = Tasks()
-        self._refreshing = False
+    _api: SlackApi
+    _page: Callable[[str, str], Awaitable[Page]]
+    _clock: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]]
+    pause: float = 2.0
+    gap: float = 0.6
+    _viewers: OrderedDict[tuple[str, str], _Viewer] = field(default_factory=OrderedDict)
+    _tasks: Tasks = field(default_factory=Tasks)
+    _refreshing: bool = False
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listener."""
@@ -122,11 +113,11 @@ class Homes:
         """Publish stale pages, in rounds, until none is left."""
         try:
             while any(viewer.stale for viewer in self._lately()):
-                await self._sleep(self._pause)
+                await self._sleep(self.pause)
                 for viewer in self._lately():
                     if viewer.stale:
                         await self._show(viewer)
-                        await self._sleep(self._gap)
+                        await self._sleep(self.gap)
         finally:
             self._refreshing = False
 
