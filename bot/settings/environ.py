@@ -100,5 +100,9 @@ class Reader:
         return (quoted[1].strip() if quoted else value) or None
 
     def words(self, name: str) -> list[str]:
-        """Return the words in the value of `name`; between them are commas, also Chinese ones, or blanks."""
-        return re.sub("[,，、]", " ", self.text(name) or "").split()
+        """Return the words in the value of `name`; between them are commas, also Chinese ones, or blanks.
+
+        Commas alone, as of empty variables, count as a word: a list without any would restrict, or encrypt, nothing.
+        """
+        text = self.text(name) or ""
+        return re.sub("[,，、]", " ", text).split() or [text] * bool(text)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.settings.environ import Reader, environment
-from bot.settings.setting import Parser, address, choice, header, ids, number
+from bot.settings.setting import Parser, address, choice, fernet_keys, header, ids, number
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
 WITH_BLANKS = "X holds blanks or control characters. Set it to the address alone."
@@ -289,13 +289,22 @@ def test_an_address_that_is_not_set_is_the_default() -> None:
         ("U1 U2", {"U1", "U2"}),
         ("U1，U2、", {"U1", "U2"}),
         ("", set()),
-        (",", set()),
     ],
 )
 def test_ids_are_separated_by_commas_or_blanks(value: str, expected: set[str]) -> None:
     read = Reader({"X": value})
     assert ids(re.compile("U[0-9]"), "U7")(read, "X", "") == expected
     assert read.problems == []
+
+
+@pytest.mark.parametrize("value", [",", " , , ", "“，”"])
+def test_commas_without_ids_are_a_problem(value: str) -> None:
+    read = Reader({"X": value})
+    assert ids(re.compile("C[0-9]"), "C7")(read, "X", "")
+    (problem,) = read.problems
+    assert problem.fix == "Use ids such as C7, separated by commas."
+    assert fernet_keys(read, "X", "")
+    assert len(read.problems) == 2
 
 
 def test_each_invalid_id_is_a_problem() -> None:
