@@ -39,6 +39,7 @@ _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = re.compile(r"disk is full|No space left|disk I/O error")
 _TAKES_NO_CHANGES = "read-only transaction"
 _HELD = re.compile(r"database is locked|lock timeout")
+_NO_RIGHTS = re.compile(r"permission denied for|no schema has been selected")
 _TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
 
 
@@ -148,6 +149,8 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
         return "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full."
     if _HELD.search(why):
         return "Another program holds the database: end it, or wait until it is done."
+    if _NO_RIGHTS.search(why):
+        return "Let the role in DATABASE_URL own the database and its tables."
     if _TOO_MANY.search(why):
         return "Let the database take more connections, or stop what holds them."
     return otherwise

@@ -494,6 +494,29 @@ def test_errors_contain_no_password(postgresql: PostgreSQL) -> None:
     assert not caught.value.transient
 
 
+@pytest.mark.parametrize(
+    ("rights", "why"),
+    [
+        ("GRANT USAGE ON SCHEMA public TO PUBLIC", "permission denied for schema public"),
+        ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "no schema has been selected to create in"),
+    ],
+)
+def test_a_role_that_may_create_no_tables_has_to_own_the_database(
+    postgresql: PostgreSQL, rights: str, why: str
+) -> None:
+    url = postgresql.new()
+    postgresql.execute(url, rights, "CREATE ROLE guest LOGIN")
+    try:
+        with pytest.raises(CannotOpenError) as caught:
+            open_database(url.replace("postgres:@", "guest:@"))
+    finally:
+        postgresql.execute(url, "DROP ROLE guest")
+        postgresql.give_back(url)
+    fix = "Let the role in DATABASE_URL own the database and its tables."
+    assert str(caught.value) == f"DATABASE_URL cannot be opened ({why}). {fix}"
+    assert not caught.value.transient
+
+
 def test_a_folder_that_is_not_writable_is_named(as_nobody: Path) -> None:
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
