@@ -31,6 +31,7 @@ typed                                      | offered                    | mistak
 unshare A prod-1                           | nothing                    | OnlyShares
 un-share A prod-1                          | nothing                    | OnlyShares
 un share A prod-1                          | nothing                    | OnlyShares
+A un-share                                 | nothing                    | OnlyShares
 UNSHARE A prod-1                           | nothing                    | OnlyShares
 unshared A prod-1                          | nothing                    | OnlyShares
 unsahre A prod-1                           | nothing                    | NotUnderstood

@@ -22,7 +22,7 @@ from bot.messages.answers import answer, where_it_broke
 from bot.messages.history import Line, history, shared_before
 from bot.messages.mistakes import misread
 from bot.messages.people import whoami
-from bot.messages.rules import fit
+from bot.messages.rules import fit, right
 from bot.messages.rulings import denied, why
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import block_errors
@@ -298,6 +298,7 @@ def test_long_lists_end_with_a_count() -> None:
     many = tuple(Rule(f"rule {n}", Effect.ALLOW, users=frozenset({OTHER})) for n in range(14))
     policy = Policy(many)
     assert "• and 4 more" in why(ENGLISH, Deny(NoRule(())), ASK, policy, explain(policy, ASK)).text
+    assert "`h` and 2 more" in right(ENGLISH, replace(many[0], envs=tuple("abcdefghij")))
     assert "rule 9” and 4 more" in whoami(ENGLISH, MEMBER, REQUESTER, TEAM, many).text
 
 

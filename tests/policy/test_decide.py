@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.policy.decide import (
+    approver_users,
     decide,
     deciding_rule,
     explain,
@@ -353,15 +354,15 @@ def test_the_nearest_rules_are_the_permissions_for_this_env_and_appid() -> None:
 RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
     "a member has the rules that name them and those for everybody": (
         JUST_ANN,
-        [ANN_MUST_ASK, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
+        [ANN_MUST_ASK, HERE_ONLY, TESTS_ONLY, B_ONLY, ALL_MAY, ALL_AND_GUESTS],
     ),
     "a member of a group has the rules for the group too": (
         OPS_ANN,
-        [ANN_MUST_ASK, OPS_MAY, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
+        [ANN_MUST_ASK, OPS_MAY, HERE_ONLY, TESTS_ONLY, B_ONLY, ALL_MAY, ALL_AND_GUESTS],
     ),
     "an unreadable group gives no rights": (
         OPS_UNREAD,
-        [ANN_MUST_ASK, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS],
+        [ANN_MUST_ASK, HERE_ONLY, TESTS_ONLY, B_ONLY, ALL_MAY, ALL_AND_GUESTS],
     ),
     "a guest has the rules for guests": (Person("T1", ANN, Standing.GUEST), [ALL_AND_GUESTS]),
     "somebody from outside has the rules for guests": (
@@ -375,7 +376,8 @@ RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
 
 @pytest.mark.parametrize(("person", "expected"), RIGHTS.values(), ids=list(RIGHTS))
 def test_a_person_has_these_rights(person: Person, expected: list[Rule]) -> None:
-    rules = (ANN_MAY_NOT, ANN_MUST_ASK, BOB_MAY, OPS_MAY, HERE_ONLY, ALL_MAY, ALL_AND_GUESTS)
+    may = (ANN_MUST_ASK, BOB_MAY, OPS_MAY, HERE_ONLY, TESTS_ONLY, B_ONLY, ALL_MAY, ALL_AND_GUESTS)
+    rules = (ANN_MAY_NOT, *may)
     assert list(rights(Policy(rules), person)) == expected
 
 
@@ -528,6 +530,11 @@ APPROVED: dict[str, tuple[Rule, Person, bool]] = {
 @pytest.mark.parametrize(("rule", "person", "expected"), APPROVED.values(), ids=list(APPROVED))
 def test_these_people_may_approve_anns_request(rule: Rule, person: Person, expected: bool) -> None:
     assert may_approve(rule, person, ANN) is expected
+
+
+def test_a_requester_is_not_named_as_an_approver_unless_the_rule_allows_self_approval() -> None:
+    assert approver_users((BY_ANN, BY_OPS), ANN) == users(BOB)
+    assert approver_users((replace(BY_ANN, self_approval=True),), ANN) == users(ANN, BOB)
 
 
 IDS = (ANN, BOB, "U0EVE")
