@@ -522,6 +522,13 @@ def test_a_word_is_called_extra_once() -> None:
     assert wrong.mistake == ExtraWords(("for QA", "please"))
 
 
+def test_these_words_and_signs_may_join_two_receivers() -> None:
+    for joint in ("and", "also", "plus", "appid", "--", "以及", *"&+•·・*->—和与及與"):
+        wrong = parse(f"{A} {joint} {B} prod-1")
+        assert isinstance(wrong, Misread)
+        assert wrong.instead == f"/share-env {A} {B} prod-1", joint
+
+
 def test_what_other_programs_call_a_dry_run_is_read_as_one() -> None:
     for option in ["n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"]:
         wrong = parse(f"{A} prod-1 --{option}")
