@@ -1,7 +1,7 @@
 """The settings for who may share what: a policy file, or three lists for a small team."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.finding import Problem
@@ -9,16 +9,8 @@ from bot.policy.kinds import Effect, Policy, Rule, Tested
 from bot.settings.environ import Reader
 from bot.settings.table import Table
 
-
-@dataclass(frozen=True, slots=True)
-class NoText:
-    """Why a policy file cannot be read, and the fix."""
-
-    why: str
-    fix: str
-
-
-Content = str | NoText
+Content = str | Problem
+"""The text of a policy file, or why it cannot be read."""
 
 
 def file_of(read: Reader) -> Path | None:
@@ -62,18 +54,19 @@ def content_of(path: Path) -> Content:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        return NoText("it is not UTF-8 text", "Save it as UTF-8.")
+        why, fix = "it is not UTF-8 text", "Save it as UTF-8."
     except OSError as error:
+        why = error.strerror or type(error).__name__
         fix = (
             "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
         )
-        return NoText(error.strerror or type(error).__name__, fix)
+    return Problem(f"The policy file “{path}” cannot be read: {why}", fix)
 
 
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:
     """Return the policy in a file's content, even if its own tests fail, or one sentence for each mistake."""
-    if isinstance(content, NoText):
-        return [Problem(f"The policy file “{path}” cannot be read: {content.why}", content.fix)]
+    if isinstance(content, Problem):
+        return [content]
     # Imported here: pydantic takes an eighth of the startup, and many bots have no policy file.
     from bot.policy.file import read_and_test  # noqa: PLC0415
 
