@@ -115,10 +115,19 @@ def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
     )
 
 
-def may_share_somewhere(policy: Policy, person: Person, appid: str, env: str) -> bool:
-    """Return whether `person` may share this pair from some channel, and so may read who else did."""
+def may_share_somewhere(policy: Policy, person: Person, appids: Iterable[str], env: str) -> bool:
+    """Return whether `person` may share `env` with any of `appids` from some channel, and so may read who else did.
+
+    In a history there may be 500 appids in each of 50 batches, so only those that a rule for this person names are decided.
+    """
+    if not may_share_env(policy, person, env):
+        return False
+    asked = Ask(person, "", "", env)
+    permit = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    globs = {glob for rule in permit if not misses(rule, asked, _OF_ENV) for glob in rule.appids}
+    named = (appid for appid in appids if any(fnmatchcase(appid, glob) for glob in globs))
     channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
-    asks = (Ask(person, channel, appid, env) for channel in channels)
+    asks = (Ask(person, channel, appid, env) for appid in named for channel in channels)
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 

@@ -110,8 +110,8 @@ def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry:
     request = entry.request
     if (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id):
         return True
-    return isinstance(person, Person) and any(
-        may_share_somewhere(policy, person, appid, request.env) for appid in request.receivers
+    return isinstance(person, Person) and may_share_somewhere(
+        policy, person, request.receivers, request.env
     )
 
 

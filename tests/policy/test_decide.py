@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -405,7 +406,22 @@ SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
 def test_a_person_may_see_others_requests_exactly_if_they_may_share_the_same(
     rules: tuple[Rule, ...], person: Person, expected: bool
 ) -> None:
-    assert may_share_somewhere(Policy(rules), person, A, "prod-1") is expected
+    assert may_share_somewhere(Policy(rules), person, [A], "prod-1") is expected
+
+
+def test_a_batch_is_seen_by_who_may_share_with_one_of_its_appids() -> None:
+    policy = Policy((replace(ANN_MAY, appids=(B,)), BOB_MAY))
+    assert may_share_somewhere(policy, JUST_ANN, [A, B], "prod-1")
+    assert not may_share_somewhere(policy, JUST_ANN, [A, A], "prod-1")
+
+
+def test_of_a_batch_that_nobody_may_see_no_appid_is_looked_at() -> None:
+    def unread() -> Iterator[str]:
+        pytest.fail("a history has thousands")
+        yield A
+
+    assert not may_share_somewhere(Policy((BOB_MAY, OPS_MAY)), JUST_ANN, unread(), "prod-1")
+    assert not may_share_somewhere(Policy((NO_PROD, ANN_MAY)), JUST_ANN, unread(), "prod-1")
 
 
 OWNERS = (Owner(A, ("prod-*", "live")), Owner(B, ("*-1",)))
@@ -640,7 +656,7 @@ def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them(
 ) -> None:
     elsewhere = [replace(asked, channel=channel) for channel in (HERE, THERE, "C0OTHER")]
     let_through = any(not isinstance(decide(policy, each), Deny) for each in elsewhere)
-    assert may_share_somewhere(policy, asked.person, asked.appid, asked.env) is let_through
+    assert may_share_somewhere(policy, asked.person, [asked.appid], asked.env) is let_through
 
 
 @given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
@@ -648,8 +664,8 @@ def test_an_unreadable_group_never_shows_more_requests(
     policy: Policy, asked: Ask, group: str, trouble: Unreadable
 ) -> None:
     unread_person = without(asked, group, trouble).person
-    if may_share_somewhere(policy, unread_person, asked.appid, asked.env):
-        assert may_share_somewhere(policy, asked.person, asked.appid, asked.env)
+    if may_share_somewhere(policy, unread_person, [asked.appid], asked.env):
+        assert may_share_somewhere(policy, asked.person, [asked.appid], asked.env)
 
 
 @given(POLICIES, ASKS)
