@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from bot.domain.outcome import Ground
@@ -57,10 +58,16 @@ def decide_all(
         no = Deny(PersonUnreadable(person))
         return [Decided(Ask(nobody, origin.channel_id, appid, env), no) for appid in appids]
     asks = [Ask(person, origin.channel_id, appid, env) for appid in appids]
-    if len(asks) > 1 and all(rule.appids == (ANYONE,) for rule in policy.rules):
-        decision = decide(policy, asks[0])  # no rule tells them apart, and 500 decisions delay acks
-        return [Decided(ask, decision) for ask in asks]
-    return [Decided(ask, decide(policy, ask)) for ask in asks]
+    # Those that no rule tells apart are decided once, since 500 decisions delay acks.
+    telling = [rule.appids for rule in policy.rules if rule.appids != (ANYONE,) and len(asks) > 1]
+    alike: dict[tuple[bool, ...], Decision] = {}
+    decided = list[Decided]()
+    for ask in asks:
+        kind = tuple(any(fnmatchcase(ask.appid, glob) for glob in globs) for globs in telling)
+        if kind not in alike:
+            alike[kind] = decide(policy, ask)
+        decided.append(Decided(ask, alike[kind]))
+    return decided
 
 
 def decide_again(
