@@ -42,10 +42,10 @@ class FormHandler:
             self._owned.prefetch(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
-        """Return the envs that contain `text` and that this person may share, and the env typed if they may share it.
+        """Return the envs that contain `text` and that this person may share, and the env typed, if it can be one.
 
-        Answers in time for Slack, without the envs that the ledger or WeChat do not return in time. If Slack does not
-        answer who somebody is, any env may be typed, since the form could not be submitted without one.
+        Whoever may not share it is told why, and who can grant it, once they submit the form, which they cannot without an
+        env. Answers in time for Slack, without the envs that the ledger or WeChat do not return in time.
         """
         policy, typed = self._ports.in_force.policy, env_in(text)
         owners = _asked(policy)
@@ -68,8 +68,7 @@ class FormHandler:
         def may(env: str) -> bool:
             return owner_of(policy, env) is not None and may_share_env(policy, person, env)
 
-        found = [env for env in known if sought in env.lower() and may(env)]
-        return found, typed if typed and may(typed) else None
+        return [env for env in known if sought in env.lower() and may(env)], typed
 
     async def submit(self, origin: Origin, share: Share) -> Message:
         """Submit the form's request, and return the answer to the user."""

@@ -112,9 +112,19 @@ async def test_the_form_offers_only_envs_that_the_person_may_share(
         view = await asked(slack)
         assert await offered(slack, view) == ["named-1", "test-1"]
         assert await offered(slack, view, "test-77") == ["test-77"]
-        assert await offered(slack, view, "prod-1") == []
         other = await asked(slack, "U0SECOND")
         assert await offered(slack, other) == []
+
+
+async def test_a_person_who_may_share_no_env_types_one_and_is_told_who_can_grant_it(
+    slack: LocalSlack, rig: Rig
+) -> None:
+    async with rig.bot(OWNERS + NAMED):
+        view = await asked(slack, "U0SECOND")
+        assert await offered(slack, view, "prod-1") == ["prod-1"]
+        await slack.submit("U0SECOND", view, {ENV: "prod-1", APPIDS: APPID})
+        await slack.until(lambda slack: bool(slack.shown_to("U0SECOND")))
+    assert "*Who can grant it:* the platform team." in rig.shown("U0SECOND").text
 
 
 async def test_a_typed_env_is_marked_as_typed(slack: LocalSlack, rig: Rig) -> None:
