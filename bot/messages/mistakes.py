@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Final
 
-from bot.command.grammar import BLANK_REASON
+from bot.command.grammar import BLANK_APPID, BLANK_ENV, BLANK_REASON
 from bot.command.mistake import (
     ExtraWords,
     Misread,
@@ -78,11 +78,7 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
     mistake, line = wrong.mistake, wrong.instead
     unknown = isinstance(mistake, UnknownOption) and mistake.nearest is None
     if line and len(escape(line)) <= COPIED_LIMIT:
-        yield (
-            words("Try this instead, with your own reason or without `--reason`:")
-            if BLANK_REASON in line
-            else words("Try this instead:")
-        )
+        yield _instead(words, line)
         yield Copied(line)
         if BLANK_REASON in line:  # the words that it stands for may have been `for two days`
             yield small(words(FOR_GOOD))
@@ -93,6 +89,16 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
         yield words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."
         )
+
+
+def _instead(words: Words, line: str) -> Mrkdwn:
+    """Introduce the line to copy; sent with its placeholders, it would be answered by the same line."""
+    if BLANK_REASON in line:
+        return words("Try this instead, with your own reason or without `--reason`:")
+    if blanks := [code(blank) for blank in (BLANK_APPID, BLANK_ENV) if blank in line]:
+        named = listed(words, blanks)
+        return words("Try this instead, with {blanks} filled in:", blanks=named)
+    return words("Try this instead:")
 
 
 def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
