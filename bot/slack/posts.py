@@ -91,7 +91,7 @@ class Posts:
         """Return the posted message, or a permanent refusal.
 
         If it may be posted and the bot may not look, a second one says so in these `words`: twice is better than never.
-        `mark` is in the metadata of this message, and of no other message of the bot in this conversation. With
+        `mark` is in the metadata of this message, and of no other of the bot's there but a reply's parent. With
         `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
         `corrects` what that said, that is edited.
         """
@@ -169,7 +169,9 @@ class Posts:
         if found == NO_THREAD:
             beside = await self._search.find(channel, mark, None, since)
             if isinstance(beside, Posted):
-                return await self._delete_stray(beside)
+                # Slack is reported to find no thread below a message that stands (bolt-js, issue 2307; prox, issue 53).
+                parent_stands = beside.ts == thread_ts
+                return Doubtful("no thread") if parent_stands else await self._delete_stray(beside)
         return found
 
     async def _verify_thread(
