@@ -94,7 +94,7 @@ CASES: dict[Fault, tuple[Action, Trouble]] = dict(
         *faults_of(
             "`conversations.replies`, to find the reply",
             actions.find_reply,
-            READING,
+            READING | {"`thread_not_found`": Code("thread_not_found")},
             WORKED,
         ),
         *faults_of(
