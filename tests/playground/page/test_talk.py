@@ -112,10 +112,10 @@ async def test_the_form_keeps_what_was_filled_in_and_shows_what_is_wrong(sit: Si
 async def test_what_slack_does_not_take_is_said_in_the_form(sit: Sit) -> None:
     seat = await sit("second")
     await seat.type("/share-env")
-    await seat.dialog.get_by_label("Env").fill("prod-1")
+    await seat.dialog.get_by_label("Env").fill("prod_1")
     await seat.dialog.get_by_label("Appids").fill(APPID)
     await seat.click("Share", seat.dialog)
-    await seat.sees("“prod-1” is not among the options", seat.dialog)
+    await seat.sees("“prod_1” is not among the options", seat.dialog)
 
 
 async def test_the_messages_menu_shares_in_its_thread(sit: Sit) -> None:
