@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.outcome import Outcome
-from bot.domain.request import Act, Request
+from bot.domain.request import Act, Request, State
 from bot.messages.blocks import Button, Buttons, Message, message, small
 from bot.messages.outcomes import mark, state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
@@ -15,7 +15,7 @@ _LIST_ROOM = 2700  # characters of one section's 3000, without bullets and line 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One request in a list: its outcome, its time (Unix seconds), the URL of its thread; `waiting` for people.
+    """One request in a list: its outcome or, until it has one, its state; its time (Unix seconds), the URL of its thread.
 
     The time is when it was made; of an earlier share, when it ended; of one to decide about, when it expires.
     """
@@ -24,7 +24,7 @@ class Line:
     outcome: Outcome | None
     at: float
     link: str | None = None
-    waiting: bool = False
+    state: State = State.PLACED
 
 
 def under_way(words: Words, running: Request, link: str | None) -> Message:
@@ -115,7 +115,7 @@ def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     if line.outcome:
         ended = f"{mark(line.outcome)} {state(words, line.outcome)}"
     else:
-        ended = words("🕓 waiting for approval or confirmation" if line.waiting else "⏳ under way")
+        ended = _how_far(words, line.state)
     told = [
         when(line.at),
         ended,
@@ -125,3 +125,14 @@ def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
         line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
+
+
+def _how_far(words: Words, state: State) -> str:
+    """Return whom a request waits for, or that it is under way."""
+    match state:
+        case State.CONFIRMING:
+            return words("🕓 waiting for a confirmation")
+        case State.WAITING:
+            return words("🕓 waiting for an approval")
+        case _:
+            return words("⏳ under way")

@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.command.grammar import OpenForm, Share, Verb
 from bot.command.mistake import Misread
 from bot.command.parse import parse
-from bot.domain.request import Origin, State
+from bot.domain.request import Origin
 from bot.ledger import Entry
 from bot.messages import Message
 from bot.messages.history import Line, history, no_history
@@ -117,6 +117,5 @@ def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry:
 
 def line_of(entry: Entry, link: LinkTo, reader: str) -> Line:
     """Return an entry as a line of a list."""
-    request, waiting = entry.request, entry.state in {State.CONFIRMING, State.WAITING}
-    thread = link(entry.place, own=request.origin.user_id == reader)
-    return Line(request, entry.outcome, entry.created, thread, waiting)
+    thread = link(entry.place, own=entry.request.origin.user_id == reader)
+    return Line(entry.request, entry.outcome, entry.created, thread, entry.state)

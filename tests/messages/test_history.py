@@ -19,7 +19,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Origin, Request
+from bot.domain.request import Origin, Request, State
 from bot.guidance import for_code
 from bot.messages.blocks import SECTION_LIMIT
 from bot.messages.history import Line, history
@@ -32,25 +32,26 @@ FAILED = for_code(85088)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "waiting", "said"),
+    ("outcome", "state", "said"),
     [
-        (None, False, "⏳ under way"),
-        (None, True, "🕓 waiting for approval or confirmation"),
-        (Shared(), False, "✅ shared"),
-        (Failed(FAILED), False, "❌ not shared"),
-        (Unknown(FAILED), False, "❔ unknown, it may have been shared"),
-        (Rejected("U1"), False, "🚫 rejected by <@U1>"),
-        (Cancelled("U1"), False, "🚫 cancelled by <@U1>"),
-        (Denied(), False, "🚫 denied"),
-        (Stopped(), False, "🚫 stopped by the policy"),
-        (Expired("approval"), False, "⌛ expired"),
-        (Skipped(SkipReason.SHARED_BEFORE), False, "✅ already shared by another request"),
-        (Skipped(SkipReason.UNDER_WAY), False, "🚫 left to another request"),
-        (Finished(Tally(3, shared=2, failed=1)), False, "❌ 2 shared, 1 not shared"),
+        (None, State.PLACED, "⏳ under way"),
+        (None, State.CONFIRMING, "🕓 waiting for a confirmation"),
+        (None, State.WAITING, "🕓 waiting for an approval"),
+        (Shared(), State.ENDED, "✅ shared"),
+        (Failed(FAILED), State.ENDED, "❌ not shared"),
+        (Unknown(FAILED), State.ENDED, "❔ unknown, it may have been shared"),
+        (Rejected("U1"), State.ENDED, "🚫 rejected by <@U1>"),
+        (Cancelled("U1"), State.ENDED, "🚫 cancelled by <@U1>"),
+        (Denied(), State.ENDED, "🚫 denied"),
+        (Stopped(), State.ENDED, "🚫 stopped by the policy"),
+        (Expired("approval"), State.ENDED, "⌛ expired"),
+        (Skipped(SkipReason.SHARED_BEFORE), State.ENDED, "✅ already shared by another request"),
+        (Skipped(SkipReason.UNDER_WAY), State.ENDED, "🚫 left to another request"),
+        (Finished(Tally(3, shared=2, failed=1)), State.ENDED, "❌ 2 shared, 1 not shared"),
     ],
 )
-def test_each_outcome_has_its_own_words(outcome: Outcome | None, waiting: bool, said: str) -> None:
-    listed = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, waiting)], None)
+def test_each_outcome_has_its_own_words(outcome: Outcome | None, state: State, said: str) -> None:
+    listed = history(ENGLISH, [Line(REQUEST, outcome, 1_800_000_000.0, None, state)], None)
     assert f" · {said} · " in listed.text
 
 

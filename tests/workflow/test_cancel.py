@@ -149,7 +149,7 @@ async def test_an_operators_home_lists_all_open_requests_with_cancel_buttons(rig
     async with rig.bot(OPERATORS + APPROVE):
         assert "What you can cancel" not in await rig.open_home(OPERATOR)
         await waiting(rig)
-        await soon(lambda: "waiting for approval" in rig.home(OPERATOR))
+        await soon(lambda: "waiting for an approval" in rig.home(OPERATOR))
         assert "What you can cancel" not in await rig.open_home(APPROVER)
         assert (await cancel_at_home(rig, OPERATOR)).startswith("Cancelled")
         await rig.over()

@@ -142,7 +142,7 @@ async def test_a_request_that_ends_is_updated_in_an_open_home(rig: Rig) -> None:
 async def test_a_decision_in_the_home_removes_the_request_from_every_home(rig: Rig) -> None:
     async with waiting(rig):
         assert "release 4" in rig.home(APPROVER)
-        assert "🕓 waiting for approval or confirmation" in rig.home()
+        assert "🕓 waiting for an approval" in rig.home()
         assert WAITING not in rig.home()
         home = rig.slack.home(APPROVER)
         assert home
