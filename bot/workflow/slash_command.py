@@ -19,7 +19,7 @@ from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, why
 from bot.messages.words import Words
 from bot.policy.decide import explain, may_share_somewhere, owner_of, rights
-from bot.policy.kinds import Ask, Deny, NeedsApproval, Permitted, Person, Policy, Unreadable
+from bot.policy.kinds import Ask, Decision, Deny, NeedsApproval, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import LinkTo, Ports
 from bot.workflow.ruling import Refusal, decide_all
@@ -62,13 +62,7 @@ class SlashCommands:
             case Verb.WHY:
                 appid, env = command.about
                 ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
-                message = why(words, decision, ask, policy, explain(policy, ask))
-                if isinstance(decision, Deny):
-                    return message
-                owner = owner_of(policy, env)
-                if owner is None:
-                    return message + no_owner(words, ask)
-                return message + await self._foreseen(words, decision, ask, owner, until)
+                return await self._why(words, policy, ask, decision, until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
                 may_see = partial(_may_see, policy, person, origin)
@@ -76,15 +70,21 @@ class SlashCommands:
             case _:
                 assert_never(command.verb)
 
-    async def _foreseen(
-        self, words: Words, decision: Permitted, ask: Ask, owner: str, until: float
+    async def _why(
+        self, words: Words, policy: Policy, ask: Ask, decision: Decision, until: float
     ) -> Message:
-        """Return what a share that the policy permits would meet: nobody who can approve it, or an env to use or not."""
+        """Say which rule decides and, of a permitted share, what it would meet: no owner, nobody who can approve it, the env's state."""
+        said = why(words, decision, ask, policy, explain(policy, ask))
+        if isinstance(decision, Deny):
+            return said
+        owner = owner_of(policy, ask.env)
+        if owner is None:
+            return said + no_owner(words, ask)
         if isinstance(decision, NeedsApproval):
             ruled = await self._intake.reachable(words, decision, ask.person.user_id, until)
             if isinstance(ruled, Refusal):
-                return ruled.message
-        return await self._intake.beforehand(words, owner, ask.env, until)
+                return said + ruled.message
+        return said + await self._intake.beforehand(words, owner, ask.env, until)
 
     async def _history(
         self,

@@ -128,9 +128,9 @@ GOOD: Table = {
             "envs": ["prod-*"],
             "effect": "approve",
             "confirm": True,
-            "guests": False,
+            "guests": True,
             "self_approval": True,
-            "approvers": {"users": ["U1X"], "groups": ["S1X"], "channel": "C1X", "expires": "24h"},
+            "approvers": {"users": ["U1X"], "groups": ["S1X"], "channel": "C1X", "expires": "3h"},
         },
         {"effect": "deny"},
     ],
@@ -139,7 +139,7 @@ GOOD: Table = {
             "user": "U012ABCDEF",
             "groups": ["S012ABCDEF"],
             "channel": "C012ABCDEF",
-            "guest": False,
+            "guest": True,
             "appid": A,
             "env": "prod-1",
             "expect": "approve",
@@ -225,6 +225,28 @@ def test_the_good_file_is_good_and_has_every_key() -> None:
     assert isinstance(read_policy(file_of(GOOD), None), Policy)
     held = {key for path in spots(GOOD) for key in path if isinstance(key, str)}
     assert held == {key for table in TABLES for key in table.model_fields}
+
+
+def test_no_key_of_the_file_is_read_for_nothing() -> None:
+    good = read_policy(file_of(GOOD), None)
+    with checks() as at:
+        for path in spots(GOOD):
+            if path[0] != "test" and isinstance(path[-1], str):
+                with at(str(path)):
+                    assert read_policy(file_of(changed(GOOD, path, None)), None) != good
+
+
+def test_no_part_of_a_question_is_read_for_nothing() -> None:
+    asked = {"user": "U1X", "groups": ["S1X"], "guest": True, "channel": "C1X"}
+    asked |= {"appid": A, "env": "prod-1"}
+    whole = read_question(asked)
+    assert asked.keys() == Question.model_fields.keys()
+    assert isinstance(whole, Question)
+    with checks() as at:
+        for part in asked:
+            with at(part):
+                rest = read_question({key: value for key, value in asked.items() if key != part})
+                assert isinstance(rest, list) or rest.ask() != whole.ask()
 
 
 @pytest.mark.parametrize(
