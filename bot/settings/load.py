@@ -28,7 +28,7 @@ _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 
 _NOTHING_SET = Problem(
     "Neither a .env here nor the environment sets any setting of the bot",
-    "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
+    "Run this where the bot runs: in its folder or container, or, with the unit, as share-env-bot without a path. "
     "If it has never run, copy .env.example to .env there and fill it in, or set its environment.",
 )
 """For a start in another folder, instead of a problem for each missing setting."""

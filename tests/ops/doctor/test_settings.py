@@ -29,7 +29,7 @@ async def test_if_nothing_is_set_one_line_says_so(
     found = "Neither a .env here nor the environment sets any setting of the bot"
     assert (finding.level, finding.found) == ("wrong", found)
     assert finding.fix == (
-        "Run this where the bot runs: in its folder or container, or with the unit by typing share-env-bot alone. "
+        "Run this where the bot runs: in its folder or container, or, with the unit, as share-env-bot without a path. "
         "If it has never run, copy .env.example to .env there and fill it in, or set its environment."
     )
 
