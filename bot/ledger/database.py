@@ -34,13 +34,20 @@ _WRONG_ADDRESS = re.compile(
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
-_NO_TABLES = re.compile(r"no such (table|column)|(relation|column) .* does not exist")
 _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
-_DISK = re.compile(r"disk is full|No space left|disk I/O error")
-_TAKES_NO_CHANGES = "read-only transaction"
-_HELD = re.compile(r"database is locked|lock timeout")
-_NO_RIGHTS = re.compile(r"permission denied for|no schema has been selected")
-_TOO_MANY = re.compile(r"too many (clients|connections)|connection slots")
+_DISK = r"disk is full|No space left|disk I/O error"
+_NO_TABLES = r"no such (table|column)|(relation|column) .* does not exist"
+_NO_RIGHTS = r"permission denied for|no schema has been selected"
+_TOO_MANY = r"too many (clients|connections)|connection slots"
+_REMEDIES = {
+    _DISK: "Make room on its disk, or replace the disk if it is not full.",
+    _NO_TABLES: "Start the bot once: it brings the schema up to date.",
+    "read-only transaction": "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full.",
+    "database is locked|lock timeout": "Another program holds the database: end it, or wait until it is done.",
+    _NO_RIGHTS: "Let the role in DATABASE_URL own the database and its tables.",
+    _TOO_MANY: "Let the database take more connections, or stop what holds them.",
+}
+"""What to do about an error of a driver, by its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +147,10 @@ def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
     if path and is_no_ledger(why):
         return f"Let DATABASE_URL name another file, or {how_to_restore(path)}."
     if path and path.is_file() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return "Mount its file system for writing: it is read-only, as after a disk error."
         return f"Let the bot's user own {path} (chown), or run this as its owner."
-    if is_of_disk(why):
-        return "Make room on its disk, or replace the disk if it is not full."
-    if _NO_TABLES.search(why):
-        return "Start the bot once: it brings the schema up to date."
-    if _TAKES_NO_CHANGES in why:
-        return "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full."
-    if _HELD.search(why):
-        return "Another program holds the database: end it, or wait until it is done."
-    if _NO_RIGHTS.search(why):
-        return "Let the role in DATABASE_URL own the database and its tables."
-    if _TOO_MANY.search(why):
-        return "Let the database take more connections, or stop what holds them."
-    return otherwise
+    return next((fix for words, fix in _REMEDIES.items() if re.search(words, why)), otherwise)
 
 
 def is_no_ledger(why: str) -> bool:
@@ -163,7 +160,7 @@ def is_no_ledger(why: str) -> bool:
 
 def is_of_disk(why: str) -> bool:
     """Tell from an error whether the disk is full or fails; SQLite calls either an I/O error, if it has no room to begin."""
-    return bool(_DISK.search(why))
+    return bool(re.search(_DISK, why))
 
 
 def reason_of(error: Exception) -> str:

@@ -2,6 +2,8 @@ import asyncio
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -537,6 +539,24 @@ def test_a_lock_file_that_root_left_is_named_and_not_the_folder(as_nobody: Path)
     assert str(caught.value) == (
         f"DATABASE_URL cannot be opened (Permission denied: {guard}). "
         f"Let the bot's user own {guard} (chown), or run this as its owner."
+    )
+
+
+def test_a_read_only_file_system_is_named_and_not_the_owner(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db.lock").touch()
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    code = "import sys, bot.ledger.database as d; d.open_database(sys.argv[1])"
+    start = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/ledger.db"]
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mount, str(tmp_path), *start],  # noqa: S607  # util-linux's
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.stderr.startswith(("unshare:", "mount:")):
+        pytest.skip("this machine lets nobody mount")
+    assert done.stderr.splitlines()[-1].endswith(
+        "Mount its file system for writing: it is read-only, as after a disk error."
     )
 
 
