@@ -104,7 +104,7 @@ STEPS = (
         "Share an env",
         "One line, and the answer comes in a thread.",
         f"/share-env {APPID} prod-1",
-        "✅",
+        "✅ <@",
     ),
     ThingToTry(
         "Let WeChat fail",
