@@ -138,6 +138,7 @@ def test_the_unit_starts_the_bot_and_waits_until_it_has_ended(environ: dict[str,
     assert unit["ExecStart"] == f"{PROGRAM} run"
     assert int(unit["TimeoutStopSec"]) > settings.shutdown_grace + AFTER_GRACE
     assert unit["RestartPreventExitStatus"] == "2"
+    assert unit["RestartForceExitStatus"] == "SIGHUP"
     assert unit["WorkingDirectory"] == f"/var/lib/{unit['StateDirectory']}"
 
 
