@@ -26,13 +26,12 @@ _WITH_PLACE = _WAITS.values(**NOTHING_OWED)
 _ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
-# detail, and count as answers with steps.
-_STEPS_TOLD = ~exists().where(
+# detail, and count as answers with steps. Before it, an item has ended, but its batch may still wait for WeChat.
+_STEPS_TOLD = exists().where(
     events.c.request == func.coalesce(_r.batch, _r.id),
     events.c.kind == "delivered",
-    events.c.detail == Readiness.READY.value,
+    events.c.detail.is_distinct_from(Readiness.READY.value),
 )
-# A share counts once it has ended: its answer was delivered, or given up.
 _TOLD = Prepared(
     select(_r.id)
     .where(compared(_r.owner), compared(_r.appid), SHARED)

@@ -136,6 +136,9 @@ async def test_a_batch_has_seen_the_steps_once_other_requests_of_its_owner_share
     outcomes: list[Outcome] = [Shared(), Shared(), FAILED]
     for item, outcome in zip(items_of(batch.request), outcomes, strict=True):
         await ledger.batches.advance(batch, answered(item, outcome), None)
+    unanswered = await queued(ledger, 3, env="another")
+    for item in items_of(unanswered.request):
+        await ledger.batches.advance(unanswered, answered(item), None)
     outcome, (one, two, _) = Finished(Tally(3, shared=2, failed=1)), appids(3)
     for appid, owner, seen in (
         (one, batch.request.owner, False),
