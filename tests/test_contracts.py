@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import APP_SCOPE
 from bot.playground.world import SCOPES as GRANTED
 from bot.policy.kinds import Policy
+from bot.runtime.observers import Observers
 from bot.settings.load import load
 from bot.settings.table import NAMES
 from bot.slack.preflight import SCOPES
@@ -175,6 +177,12 @@ def test_every_metric_is_listed_with_its_type_and_labels() -> None:
         for name, metric in own(exercised()).items()
     )
     assert table.count("\n| `") == len(listed)
+
+
+def test_every_observer_has_a_room_that_calls_it() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py")]
+    called = {name for source in sources for name in re.findall(r"\b_?observers\.(\w+)", source)}
+    assert [each.name for each in fields(Observers) if each.name not in called] == []
 
 
 def test_every_reason_of_a_denial_is_explained() -> None:

@@ -17,7 +17,7 @@ COMMANDS: Final = (
     *("accepted", "withdrawn", "under way", "shared before", "dry run", "asked"),
     *("denied", "no owner", "not an approver", "mistake"),
 )
-"""The ledger's events that say how a request ended."""
+"""The ledger's events that say how a command or a form was answered."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
 DENIALS: Final = (

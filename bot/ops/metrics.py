@@ -40,7 +40,7 @@ _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
 _NAMESPACE = "share_env"
 _Labels = Mapping[str, Collection[str] | None]
 _COUNTERS: Mapping[str, tuple[str, _Labels]] = {
-    "commands": ("What was asked for", {"outcome": labels.COMMANDS}),
+    "commands": ("How commands were answered", {"outcome": labels.COMMANDS}),
     "deliveries": ("Answers", {"result": labels.DELIVERIES}),
     "denials": ("Why the policy said no", {"reason": labels.DENIALS}),
     "failures": ("Who can mend what failed", {"fixer": labels.FIXERS}),
@@ -113,27 +113,30 @@ class Metrics:
 
     def on_event(self, event: Event) -> None:
         """Count an event of the ledger; called from any thread."""
-        detail, of_request = event.facts.get("detail"), event.facts.get("request") is not None
-        if of_request and event.facts.get("outcome"):
+        if event.facts.get("request") is not None and event.facts.get("outcome"):
             self._ended(event)
         elif event.kind in labels.COMMANDS:
-            self._count["commands"](event.kind)
+            self._replied(event)
         match event.kind:
-            case "denied" if not of_request:
-                self._count["denials"](detail)
-            case "mistake":
-                for mistake in str(detail).split():  # a form can have several
-                    self._count["mistakes"](mistake)
             case "left out":
                 self._count["requests"]("skipped")
             case "taken over":
                 self._taken_over.inc()
             case "not delivered":
-                self._count["deliveries"](detail)
+                self._count["deliveries"](event.facts.get("detail"))
             case kind if kind in labels.DELIVERIES:
                 self._count["deliveries"](kind)
             case _:
                 pass
+
+    def _replied(self, event: Event) -> None:
+        self._count["commands"](event.kind)
+        detail = event.facts.get("detail")
+        if event.kind == "denied":
+            self._count["denials"](detail)
+        elif event.kind == "mistake":
+            for mistake in str(detail).split():  # a form can have several
+                self._count["mistakes"](mistake)
 
     def _ended(self, event: Event) -> None:
         self._count["requests"](event.facts.get("outcome"))
