@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -22,7 +22,8 @@ from bot.playground.slack.refusals import APP_SCOPE
 from bot.playground.world import SCOPES as GRANTED
 from bot.policy.kinds import Policy
 from bot.runtime.observers import Observers
-from bot.settings.load import load
+from bot.settings.access import SlackSettings, TokenSettings
+from bot.settings.load import Settings, load
 from bot.settings.table import NAMES
 from bot.slack.preflight import SCOPES
 from tests import settings_table
@@ -137,6 +138,16 @@ def test_the_settings_read_exactly_the_listed_variables() -> None:
     load(Recording(WECHAT_TOKEN_SERVER_URL="https://tokens.example"))
     load(Recording(WECHAT_COMPONENT_APPID="wxc0de00000000c0de"))
     assert asked == set(NAMES)
+
+
+def test_every_setting_is_read_and_what_it_becomes_is_used() -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py")}
+    read = {name for text in sources.values() for name in re.findall(r"\bTable\.(\w+)", text)}
+    others = [text for path, text in sources.items() if path.parent != ROOT / "bot/settings"]
+    used = {name for text in others for name in re.findall(r"\.(\w+)", text)}
+    kinds = (Settings, SlackSettings, *get_args(TokenSettings))
+    assert [name for name in NAMES if name not in read] == []
+    assert [each.name for kind in kinds for each in fields(kind) if each.name not in used] == []
 
 
 def test_the_readme_lists_every_command_and_option() -> None:
