@@ -1,6 +1,6 @@
 """Maintain the translation catalogues: run `python -m tests.translations` after adding or changing a sentence.
 
-It adds new sentences to each .po, removes unused ones, keeps the comment at the top, and compiles the .mo. The exit code
+It begins the .po of a new language, adds new sentences to each, removes unused ones, keeps the comment at the top, and compiles the .mo. The exit code
 is 1 while translations are missing or wrong. The same sentences always produce the same bytes.
 """
 
@@ -49,9 +49,12 @@ def path_of(language: Language, locales: Path = LOCALES) -> Path:
 
 
 def read(language: Language, locales: Path = LOCALES) -> Catalog:
-    """Return a language's catalogue."""
-    with path_of(language, locales).open("rb") as file:
-        return read_po(file, locale=language.value.replace("-", "_"), abort_invalid=True)
+    """Return a language's catalogue; an empty one for a language that has none yet."""
+    path, locale = path_of(language, locales), language.value.replace("-", "_")
+    if not path.exists():
+        return _Catalogue(locale, header_comment="# What share-env-bot says.", fuzzy=False)
+    with path.open("rb") as file:
+        return read_po(file, locale=locale, abort_invalid=True)
 
 
 def renewed(old: Catalog, sentences: Iterable[Sentence]) -> Catalog:
@@ -125,6 +128,7 @@ def main(locales: Path = LOCALES) -> int:
     for language in TRANSLATED:
         path = path_of(language, locales)
         catalogue = renewed(read(language, locales), sentences)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(written(catalogue))
         path.with_suffix(".mo").write_bytes(compiled(catalogue))
         left += [f"{language.value}: {fault}" for fault in faults(catalogue, sentences)]

@@ -5,6 +5,7 @@
 
 import re
 
+from bot.domain.language import Language
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.setting import (
@@ -170,8 +171,8 @@ class Table:
     )
     LANGUAGE = Setting(
         language,
-        "of whole channels: `en` or `zh-CN`; one person is told in that of their Slack",
-        "What the bot speaks to whole channels: en or zh-CN. To one person it speaks the language of their Slack.",
+        f"of whole channels: {' or '.join(f'`{each.value}`' for each in Language)}; one person is told in that of their Slack",
+        f"What the bot speaks to whole channels: {' or '.join(each.value for each in Language)}. To one person it speaks the language of their Slack.",
         default="en",
         section="The language",
     )

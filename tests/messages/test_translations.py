@@ -10,7 +10,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from syrupy.assertion import SnapshotAssertion
 
-from bot.domain.language import Language
+from bot.domain.language import SPOKEN, Language
 from bot.guidance import all_guidance
 from bot.locale import LOCALES, languages
 from bot.messages import Message
@@ -88,6 +88,20 @@ def test_the_command_keeps_translations_removes_unused_ones_and_reports_missing_
     for suffix in (".po", ".mo"):
         same = path_of(Language.CHINESE).with_suffix(suffix).read_bytes()
         assert path.with_suffix(suffix).read_bytes() == same
+
+
+def test_the_command_begins_the_catalogue_of_a_new_language_without_translations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(tmp_path) == 1
+    missing = capsys.readouterr().err.count("has no translation.\n")
+    assert missing == len({each.id for each in all_sentences()}) * len(TRANSLATED)
+    for language in TRANSLATED:
+        assert read(language, tmp_path).plural_forms == read(language).plural_forms
+
+
+def test_each_language_is_the_one_of_some_locale() -> None:
+    assert {*SPOKEN.values()} == {*Language}
 
 
 # The checks themselves.
