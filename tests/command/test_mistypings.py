@@ -205,6 +205,7 @@ share prod-1 with A --reason QA            | A prod-1 --reason "QA"     | Swappe
 share prod-1 with A and B                  | A B prod-1                 | Swapped
 share prod-1 with A, B                     | A B prod-1                 | Swapped
 A and B prod-1                             | A B prod-1                 | ExtraWords
+A AND B prod-1                             | A B prod-1                 | ExtraWords
 share A & B prod-1                         | A B prod-1                 | ExtraWords
 请共享 A prod-1                            | A prod-1                   | ExtraWords
 把 prod-1 共享给 A                         | A prod-1                   | Swapped

@@ -54,6 +54,7 @@ from bot.policy.kinds import (
     Effect,
     GroupUnreadable,
     Person,
+    PersonUnreadable,
     Policy,
     Rule,
     Unreadable,
@@ -402,3 +403,5 @@ def test_the_question_names_the_channel_unless_it_is_a_direct_message(
 def test_an_approver_is_told_of_which_group_slack_does_not_tell_the_members() -> None:
     doubt = GroupUnreadable(RULE, "S1", Unreadable.SLACK_DOWN)
     assert "<!subteam^S1>" in say.cannot_tell_requester(ENGLISH, "U1REQUESTER", doubt).text
+    of_them = say.cannot_tell_requester(ENGLISH, "U1", PersonUnreadable(doubt.trouble))
+    assert of_them == say.cannot_tell(ENGLISH, "U1", doubt.trouble)

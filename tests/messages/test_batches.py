@@ -121,6 +121,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         },
         "denied": denied_some(words, "prod-1", APPIDS[:21], 500),
         "denied, all": denied_some(words, "prod-1", APPIDS[:2], 2),
+        "denied, two": denied_some(words, "prod-1", APPIDS[:2], 3),
         "denied, one": denied_some(words, "prod-1", APPIDS[:1], 2),
         "too many": too_many_batches(words, request, 5),
         "several rules": several_rules(words, {"ones": APPIDS[:30], "others": APPIDS[30:32]}),

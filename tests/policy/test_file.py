@@ -382,6 +382,13 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE + "users =\n",
         "It is not valid TOML: Invalid value (at line 4, column 8). Put that line right first.",
     ),
+    "a long table given twice": (
+        f"[{'a' * 99}]\n" * 2,
+        (
+            f"It is not valid TOML: Cannot declare ('{'a' * 99}',) twice (at line 2, column 101). "
+            "Put that line right first."
+        ),
+    ),
     "a key given twice": (
         RULE + 'effect = "deny"\n',
         (
