@@ -199,6 +199,9 @@ def test_the_form_is_valid_for_slack(words: Words, origin: Origin) -> None:
     view = form(words, origin, "kept")
     assert view_errors(json.loads(json.dumps(view)), "modal") == []
     assert view["private_metadata"] == "kept"
+    assert '"min_query_length": 0' in json.dumps(
+        view
+    )  # the envs are listed before anything is typed
 
 
 def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -> None:

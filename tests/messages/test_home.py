@@ -132,6 +132,7 @@ def test_the_page_says_how_many_requests_are_left_out() -> None:
     text = "\n".join(texts(FULL))
     assert "and 2 more" in text
     assert "There are older ones." in text
+    assert " more" not in page(records=Records((), WAITING[:1] * LISTED)).text
     assert len(re.findall("Without a decision the request ends", text)) == LISTED
 
 

@@ -190,6 +190,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE.replace('"allow"', "true"),
         "rule 1, effect: “True” is not possible here. Write allow, approve or deny.",
     ),
+    "an effect that is shown in part": (
+        RULE.replace("allow", "x" * 81),
+        f"rule 1, effect: “{'x' * 79}…” is not possible here. Write allow, approve or deny.",
+    ),
     "an effect that is too long to show": (
         RULE.replace('"allow"', f"0x{'f' * 5000}"),
         "rule 1, effect: this is not possible here. Write allow, approve or deny.",
