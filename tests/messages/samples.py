@@ -46,6 +46,7 @@ from bot.messages.history import (
     untold,
 )
 from bot.messages.mistakes import misread
+from bot.messages.modals import not_opened
 from bot.messages.notices import (
     Note,
     NoThread,
@@ -417,6 +418,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield "replacing", noted(words, parent(words, request(REASON), None), Note.REPLACING)
     yield from _histories(words)
     yield "stopping", stopping(words)
+    yield "form not opened", not_opened(words)
     yield "command-of-another-name", unknown_command(words, "/share-envs")
     yield "broken", broken(words, "5f2c1e7a")
 

@@ -1,11 +1,15 @@
 """The golden form of a message shows every change of its text or blocks."""
 
+import ast
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot import messages
 from bot.domain.request import Act
 from bot.messages.blocks import Button, Buttons, listing, message, small
 from tests.messages.golden import golden, written
@@ -28,6 +32,30 @@ def test_a_golden_reads_like_the_message() -> None:
         "[Yes] approve 7kq2m9xc primary | [No] reject 7kq2m9xc",
         "· Small print",
     ]
+
+
+SOURCES = [path.read_text(encoding="utf-8") for path in Path(messages.__path__[0]).glob("*.py")]
+
+
+def test_every_message_is_tried_here_or_is_a_part_of_another() -> None:
+    defined = [each for text in SOURCES for each in ast.parse(text).body]
+    said = [
+        each.name
+        for each in defined
+        if isinstance(each, ast.FunctionDef)
+        and each.name[0] != "_"
+        and isinstance(each.returns, ast.Name)
+        and each.returns.id == "Message"
+    ]
+    here = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py")]
+    called = re.findall(r"(?<!def )\b(\w+)\(", "\n".join([*SOURCES, *here]))
+    assert len(said) > 40
+    assert [name for name in said if name not in called] == []
+
+
+def test_every_button_is_in_a_message() -> None:
+    shown = {name for text in SOURCES for name in re.findall(r"\bAct\.(\w+)", text)}
+    assert shown == {act.name for act in Act}
 
 
 def others(value: Any) -> Iterator[Any]:

@@ -46,6 +46,7 @@ from bot.workflow.click_steps import (
     Resubmit,
     late,
 )
+from tests.checking import checks
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
 from tests.rig import ALLOW, APPROVE, APPROVER, Rig
@@ -117,6 +118,21 @@ SEVERAL = Denied(Ground.SEVERAL_RULES)
 DENIED_TO_THE_END = (ApplyMove, ENDED, "denied", NOT_ALLOWED, True)
 DENIED = (ApplyMove, State.ANSWERED, "denied", NOT_ALLOWED, False)
 SECOND, NINTH, STRANGER = person("U2"), person("U9"), person("U5")
+
+
+@pytest.mark.parametrize("request_", [ONE, MANY], ids=["one", "many"])
+@pytest.mark.parametrize("act", Act)
+def test_a_stranger_moves_no_request_and_submits_only_for_themselves(
+    act: Act, request_: Request
+) -> None:
+    with checks() as check:
+        for state in State:
+            with check(state.value):
+                step = step_of(
+                    act, context(state, STRANGER, FOUR, request=request_, outcome=FAILED)
+                )
+                theirs = isinstance(step, Resubmit) and step.requester is STRANGER
+                assert theirs or isinstance(step, Reply | Refuse)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class OwnersEnvs:
     def __init__(self) -> None:
         self.envs: dict[str, dict[str, str]] = {OWNER: {}}
         self.functions: dict[str, dict[str, str]] = {}
+        self.calls = {"getenvinfo": self._info, "listfunctions": self._functions_of}
         for env in ENVS:
             self.add(OWNER, env)
 
@@ -29,7 +30,7 @@ class OwnersEnvs:
         self.envs[owner][env] = "NORMAL"
         self.functions[env] = dict(_FUNCTIONS)
 
-    def info(self, owner: str, asked: Asked) -> JsonObject:
+    def _info(self, owner: str, asked: Asked) -> JsonObject:
         """Return an owner's envs with their states, or one of them; an empty list is left out."""
         only = asked.text("env")
         listed: list[Json] = [
@@ -39,7 +40,7 @@ class OwnersEnvs:
         ]
         return {"info_list": listed} if listed else {}
 
-    def functions_of(self, owner: str, asked: Asked) -> JsonObject:
+    def _functions_of(self, owner: str, asked: Asked) -> JsonObject:
         """Return a page of an env's functions with their states; the errcode for another owner's env is a guess."""
         env = asked.named("env", 40101)
         limit, offset = min(asked.number("limit"), _MOST_LISTED), asked.number("offset")

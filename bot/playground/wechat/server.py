@@ -73,8 +73,7 @@ class LocalWeChat(StandIn):
         component = ComponentCalls(self.platform, self._clock)
         self._calls: dict[str, Run] = {
             f"/tcb/{SHARE}": self._for_owner(self._share),
-            "/tcb/getenvinfo": self._for_owner(owners_envs.info),
-            "/tcb/listfunctions": self._for_owner(owners_envs.functions_of),
+            **{f"/tcb/{name}": self._for_owner(run) for name, run in owners_envs.calls.items()},
             **{f"{PREFIX}{name}": run for name, run in component.calls.items()},
         }
         self.faults = Faults((TOKEN, *self._calls))
