@@ -70,7 +70,7 @@ SUBCOMMANDS = (
     Subcommand(
         Verb.WHOAMI, 0, "`/share-env whoami` shows your groups and the rules that apply to you"
     ),
-    Subcommand(Verb.HELP, 0, "`/share-env help` shows this"),
+    Subcommand(Verb.HELP, 0, "`/share-env help` says what you may share, and what you can type"),
 )
 """In the order of the help text."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.command.grammar import SLASH_COMMAND, is_appid
+from bot.command.grammar import SLASH_COMMAND, SUBCOMMANDS, is_appid
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.troubles import TROUBLES
 from bot.playground.world import ABOUT, APPID
@@ -43,10 +43,8 @@ _COMMANDS: Sequence[Choice] = (
 )
 _FIRST: Sequence[Choice] = (
     (APPID, "a mini program to try"),
-    ("help", "what you may share, and what you can type"),
-    ("history", "your requests"),
-    ("whoami", "your groups and rules, and the tokens"),
-    ("why", "which rule decides"),
+    # Of a line of help, what the subcommand does.
+    *sorted((row.verb.value, re.split("` |;", row.help)[1]) for row in SUBCOMMANDS),
 )
 _ENVS: Sequence[Choice] = (
     ("prod-1", "the platform team may"),

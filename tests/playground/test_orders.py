@@ -12,6 +12,7 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from rich.console import Console
 
+from bot.command.grammar import FIRST_WORDS
 from bot.playground.acts import Acts
 from bot.playground.guide import HELP, STEPS, completions
 from bot.playground.orders import Orders
@@ -212,7 +213,7 @@ async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) 
     ("line", "words"),
     [
         ("/", ["/share-env", "/invite @share-env"]),
-        ("/share-env ", [APPID, "help", "history", "whoami", "why"]),
+        ("/share-env ", [APPID, *sorted(FIRST_WORDS)]),
         ("/share-env wh", ["whoami", "why"]),
         (f"/share-env why {APPID} c", ["core-1"]),
         (f"/share-env {APPID} ", ["prod-1", "test-1", "live-1", "core-1"]),
