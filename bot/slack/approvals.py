@@ -99,7 +99,7 @@ class ApproverMessages:
             # No other organisation reads there, as far as Slack tells; that may change while a question waits.
             commented = await self._channels.why_private(asked.channel) is None
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
-            await self._posts.edit(asked, shown)
+            raise_if_away(await self._posts.edit(asked, shown))
 
     async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
         """Return the approvers' channel, or the user ids of approvers for direct messages."""

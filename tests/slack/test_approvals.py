@@ -317,6 +317,16 @@ async def test_a_decision_replaces_the_question(
     assert slack.parents(APPROVALS)[0].edits == 2
 
 
+async def test_a_decision_that_a_revoked_token_keeps_from_the_question_is_owed(
+    slack: LocalSlack, approvals: Make, request_: Request
+) -> None:
+    asking = approvals()
+    ref = await asking.ask(request_, [], until=UNTIL)
+    slack.fail("chat.update", Code("token_revoked"))
+    with pytest.raises(AwayError):
+        await asking.show_decision(entry_of(request_, ref, Shared()))
+
+
 @pytest.mark.parametrize("shared", [False, True], ids=["their own", "shared meanwhile"])
 async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
     slack: LocalSlack, approvals: Make, request_: Request, clock: Clock, shared: bool
