@@ -201,10 +201,10 @@ def _lock_file(url: URL) -> Callable[[], None]:
         _make(guard)
         lock = guard.open("a")
     except OSError as error:
-        where = guard if guard.is_file() else path.parent
-        fix = remedy(guard, str(error), "Choose a folder the bot may write to.")
+        left = guard if os.access(guard, os.F_OK) else None
+        fix = remedy(left, error.strerror or "", "Choose a folder the bot may write to.")
         raise CannotOpenError(
-            f"DATABASE_URL cannot be opened ({error.strerror}: {where}). {fix}"
+            f"DATABASE_URL cannot be opened ({error.strerror}: {left or path.parent}). {fix}"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

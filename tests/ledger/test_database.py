@@ -519,7 +519,9 @@ def test_a_role_that_may_create_no_tables_has_to_own_the_database(
     assert not caught.value.transient
 
 
-def test_a_folder_that_is_not_writable_is_named(as_nobody: Path) -> None:
+@pytest.mark.parametrize("rights", [0o755, 0o700], ids=["not writable", "closed"])
+def test_a_folder_that_the_bot_may_not_write_to_is_named(as_nobody: Path, rights: int) -> None:
+    as_nobody.chmod(rights)
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
         open_database(f"sqlite:///{as_nobody}/ledger.db")
