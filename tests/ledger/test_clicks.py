@@ -154,6 +154,7 @@ async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger, state=State.CONFIRMING)
+    database.execute("UPDATE requests SET created = created - 500")
     moved = await ledger.clicks.move(
         entry, Move(State.WAITING, "U1", "confirmed", patience=500.0, rule="four eyes")
     )
@@ -232,6 +233,15 @@ async def test_a_click_that_reaches_the_ledger_after_the_deadline_changes_nothin
     assert await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "late")) is None
     assert (await current(ledger, entry)).state is state
     assert "late" not in database.kinds()
+
+
+@pytest.mark.parametrize(("left", "overdue"), [(30, False), (-1, True)])
+async def test_a_request_is_overdue_from_its_deadline_on(
+    database: Database, ledger: Ledger, left: int, *, overdue: bool
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING)
+    database.execute(f"UPDATE requests SET until = {database.now() + left}")
+    assert (await current(ledger, entry)).overdue is overdue
 
 
 async def test_the_previous_holder_writes_nothing_after_a_click(

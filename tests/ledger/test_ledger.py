@@ -417,6 +417,18 @@ async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
     assert isinstance(await ledger.accept(again, retry=retry), Accepted)
 
 
+async def test_a_retry_does_not_repeat_what_another_request_has_shared_meanwhile(
+    ledger: Ledger,
+) -> None:
+    first = await carry_out(ledger, new_request(), FAILED)
+    theirs = await carry_out(ledger, new_request(env=first.request.env), Shared())
+    again, retry = new_request(env=first.request.env), Retry(first.request.id, "U1")
+    found = await ledger.accept(again, retry=retry)
+    assert isinstance(found, SharedBefore)
+    assert found.entry.request == theirs.request
+    assert (await current(ledger, first)).retried_by is None
+
+
 # Batches.
 
 

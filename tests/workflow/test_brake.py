@@ -88,6 +88,7 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
         (CONFIRMED, [FOUR], KNOWN, BrakeVerdict.STOP),
         (CONFIRMED, [replace(FOUR, name=REQUEST.rule)], KNOWN, BrakeVerdict.STOP),
         (APPROVED, [FOUR], KNOWN, BrakeVerdict.GO),
+        (APPROVED, [replace(FOUR, confirm=True)], KNOWN, BrakeVerdict.GO),
         (APPROVED, [PLAIN], KNOWN, BrakeVerdict.GO),
         (APPROVED, [SIX], KNOWN, BrakeVerdict.STOP),  # others should have approved it
         (APPROVED, [NO], KNOWN, BrakeVerdict.STOP),

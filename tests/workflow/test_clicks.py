@@ -266,6 +266,7 @@ def cancelled(by: str, *, to: State = State.ANSWERED) -> tuple[object, ...]:
         (context(State.PLACED, STRANGER, request=MANY), (Reply, False)),
         (context(State.PLACED), (Reply, False)),
         (context(ENDED, outcome=Shared()), (Reply, True)),
+        (context(ENDED, request=MANY, outcome=Finished(Tally(2, shared=2))), (Reply, True)),
         (context(ENDED, NINTH, outcome=Shared()), (Reply, True)),
         (context(ENDED, outcome=Shared(), message="C1/1.2"), (Reply, False)),
     ],
@@ -539,6 +540,7 @@ def test_sharing_again_has_the_new_reason_or_the_clickers_own_earlier_one(
     step = step_of(Act.SHARE_AGAIN, replace(clicked, click=replace(clicked.click, reason=given)))
     assert isinstance(step, Resubmit)
     assert (step.share.reason, step.share.again, step.origin.user_id) == (reason, True, by)
+    assert step.requester == person(by)  # whose rights count, and not those of the first one
     assert step.replaces
 
 

@@ -105,6 +105,17 @@ async def test_nobody_else_can_confirm_for_the_requester(
     assert rig.wechat.calls == []
 
 
+async def test_a_confirmation_after_the_deadline_does_not_count_even_if_the_request_is_still_open(
+    rig: Rig,
+) -> None:
+    async with rig.bot(CONFIRM):
+        await rig.ask()
+        rig.let_expire()
+        assert "it has expired" in await rig.click(REQUESTER, rig.shown(), "confirm")
+    assert states(rig.database) == ["confirming"]
+    assert rig.wechat.calls == []
+
+
 async def test_a_request_that_is_not_confirmed_within_ten_minutes_ends_and_the_requester_is_told(
     rig: Rig,
 ) -> None:
