@@ -509,11 +509,11 @@ async def test_those_who_are_asked_directly_are_named_up_to_a_limit_once_slack_t
     assert await directory.approvers(rule, REQUESTER, 1) == [APPROVER]
 
 
-async def test_only_members_and_people_who_cannot_be_read_are_asked_directly(
+async def test_only_other_members_and_people_who_cannot_be_read_are_asked_directly(
     slack: LocalSlack, directory: Directory
 ) -> None:
     slack.fail("users.info", Status(503), user=APPROVER2)
-    rule = asking(APPROVER, APPROVER2, GONE, "U0ELSEWHERE", "U0GUEST", "U0NOBODY")
+    rule = asking(REQUESTER, APPROVER, APPROVER2, GONE, "U0ELSEWHERE", "U0GUEST", "U0NOBODY")
     assert await directory.approvers(rule, REQUESTER, 9) == [APPROVER, APPROVER2]
     assert calls_of(slack, "usergroups.list") == 0
 
