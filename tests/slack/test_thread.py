@@ -662,6 +662,9 @@ async def test_a_place_is_restored_from_its_stored_text(
     assert again.ref == place.ref
     assert await again.close(request, ENDS)
     assert slack.messages[-1].text.endswith(answer(ENGLISH, request, ENDS).text)
+    if where == "a thread":
+        shown, reply = slack.thread(RELEASES, request.origin.thread_ts)
+        assert (shown.edits, reply) == (1, slack.messages[-1])
 
 
 def test_a_user_id_stands_for_the_direct_messages_with_the_bot() -> None:
