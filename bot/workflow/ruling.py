@@ -12,6 +12,7 @@ from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
+from bot.policy.conditions import ENVS
 from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.kinds import (
     ANYONE,
@@ -58,8 +59,9 @@ def decide_all(
         no = Deny(PersonUnreadable(person))
         return [Decided(Ask(nobody, origin.channel_id, appid, env), no) for appid in appids]
     asks = [Ask(person, origin.channel_id, appid, env) for appid in appids]
-    # Those that no rule tells apart are decided once, since 500 decisions delay acks.
-    telling = [rule.appids for rule in policy.rules if rule.appids != (ANYONE,) and len(asks) > 1]
+    # Those that no rule for this env tells apart are decided once, since 500 decisions delay acks.
+    about_env = [rule for rule in policy.rules if len(asks) > 1 and ENVS.met(rule, asks[0])]
+    telling = [rule.appids for rule in about_env if rule.appids != (ANYONE,)]
     alike: dict[tuple[bool, ...], Decision] = {}
     decided = list[Decided]()
     for ask in asks:

@@ -1,5 +1,6 @@
 """Combining the decisions about all appids into one ruling."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -179,6 +180,21 @@ def test_each_appid_of_a_batch_is_decided_as_by_itself(rules: list[Rule], asked:
     batch = decide_all(policy, origin, asked.person, appids, asked.env)
     asks = [replace(asked, appid=appid) for appid in appids]
     assert batch == [Decided(ask, decide(policy, ask)) for ask in asks]
+
+
+class Unread(tuple[str, ...]):
+    """Appids of which nobody may look at one."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        pytest.fail("a rule may list hundreds, and a batch has hundreds")
+
+
+def test_rules_for_other_envs_tell_no_appids_of_a_batch_apart() -> None:
+    elsewhere = replace(PLAIN, envs=("live-*",), appids=Unread((A, B)))
+    batch = decide_all(Policy((PLAIN, elsewhere)), ORIGIN, ASKED.person, [A, B], "prod-1")
+    assert [decision for _, decision in batch] == [Allow(PLAIN)] * 2
 
 
 def test_a_request_is_decided_for_its_channel() -> None:
