@@ -53,7 +53,7 @@ SENTENCES: Final[Mapping[type[Mistake], str]] = {
     ),
     UnknownWord: msgid("I do not know {word}. Did you mean {nearest}?"),
     UnknownOption: msgid("There is no option {option}."),
-    MissingReason: msgid("The reason is missing. Put your own words in quotation marks."),
+    MissingReason: msgid("The reason is missing. Put your own words there."),
     ReasonTooLong: msgid("The reason has {length} characters. Up to {limit} fit."),
 }
 """What is wrong. The placeholders are the fields of the mistake."""

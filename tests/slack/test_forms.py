@@ -191,26 +191,27 @@ async def test_the_form_is_in_the_requesters_language(slack: LocalSlack) -> None
 
 
 @pytest.mark.parametrize(
-    ("appids", "words"),
+    ("field", "typed", "words"),
     [
-        ("wx12", "“wx12” is not an appid: that is “wx” and 16 of"),
-        (f"{APPID}\n{OTHER[:-1]}g\n{OTHER}", "“wx000000000000000g” is not an appid"),
-        (" , ", "The appid is missing"),
-        (APPID.upper(), "in lower case."),
+        (APPIDS, "wx12", "“wx12” is not an appid: that is “wx” and 16 of"),
+        (APPIDS, f"{APPID}\n{OTHER[:-1]}g\n{OTHER}", "“wx000000000000000g” is not an appid"),
+        (APPIDS, " , ", "The appid is missing"),
+        (APPIDS, APPID.upper(), "in lower case."),
+        (REASON, "<reason>", "The reason is missing. Put your own words there."),
     ],
 )
 async def test_a_mistake_is_shown_at_its_field_and_the_form_stays(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, appids: str, words: str
+    slack: LocalSlack, wechat: LocalWeChat, database: Path, field: str, typed: str, words: str
 ) -> None:
     view = await by_command(slack)
-    ack = await sent(slack, view, **{APPIDS: appids})
-    assert list(ack.errors) == [APPIDS]
-    assert words in ack.errors[APPIDS]
+    ack = await sent(slack, view, **{field: typed})
+    assert list(ack.errors) == [field]
+    assert words in ack.errors[field]
     left = await opened(slack)
     assert left.errors == ack.errors
     await soon(lambda: kinds(database) == ["mistake"])
     assert (rows(database, "SELECT * FROM requests"), wechat.calls) == ([], [])
-    await sent(slack, left)
+    await sent(slack, left, **{REASON: "a reason"})
     await done(slack)
     assert slack.modal(REQUESTER) is None
 
