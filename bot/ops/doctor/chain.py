@@ -10,7 +10,7 @@ from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
-from bot.ops.doctor.setup import Setup
+from bot.ops.doctor.setup import SEEN_LATELY, Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.doctor.wechat import causes_of, check_owners, failed, first_step
 from bot.settings.access import PlatformSettings
@@ -44,7 +44,6 @@ _COMPARE = (
     "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
     "look for “delivery refused” in the bot's log."
 )
-_SEEN_LATELY = 30 * 60.0  # seconds; WeChat pushes a ticket every ten minutes
 _PERMISSIONS = "permissions"
 _CLOUDBASE = 49
 
@@ -91,7 +90,7 @@ def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Fi
     if ticket and ticket.issued is not None:
         age = ticket.life - ticket.left
         found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
-        if age <= _SEEN_LATELY:
+        if age <= SEEN_LATELY:
             return ok("callback", found)
     return warning("callback", found, fix, *causes)
 

@@ -15,6 +15,9 @@ from bot.ops.listener import METRICS, origin
 from bot.runtime.clock import Runtime
 from bot.settings.load import Address, Parts
 
+SEEN_LATELY = 30 * 60.0
+"""Seconds within which WeChat's last ticket should have come: it pushes one every ten minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class BotCounts:
@@ -25,7 +28,7 @@ class BotCounts:
     acked: int
     """The number of acks to Slack."""
     ticket_taken: bool
-    """Whether WeChat's last ticket came since the start."""
+    """Whether WeChat's last ticket came lately, and since the start."""
 
 
 async def ask_running_bot(
@@ -68,7 +71,7 @@ async def ask_running_bot(
     values = {(each.name, each.labels.get("link")): each.value for each in samples}
     age = TICKET_LIFE - values.get(("share_env_token_good_seconds", "ticket"), 0.0)
     uptime = asked - values.get(("share_env_taken_over_created", None), asked)
-    return BotCounts(refused, int(acked), ticket_taken=age < uptime)
+    return BotCounts(refused, int(acked), ticket_taken=age < min(uptime, SEEN_LATELY))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from bot.app.running import running
 from bot.domain.finding import Finding
@@ -16,6 +17,7 @@ from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import ASK, RELEASES, REQUESTER, settings_of, soon
+from tests.conftest import served as serving
 from tests.ops.doctors import complaints, findings_of
 from tests.ops.served import Served
 
@@ -153,6 +155,34 @@ async def test_a_secret_that_differs_from_wechats_is_found_from_refused_pushes(
         await wechat.platform.push_ticket()
         (found,) = await deliveries(wrong)
     assert (found.level, name in str(found.fix)) == ("wrong", True)
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("started", "good", "level"),
+    [
+        (24 * HOUR, 12 * HOUR - 600, "ok"),
+        (24 * HOUR, 10 * HOUR, "wrong"),
+        (24 * HOUR, 0.0, "wrong"),
+        (60.0, 12 * HOUR - 600, "wrong"),
+    ],
+    ids=["now", "two hours ago", "no good one any more", "before the start"],
+)
+async def test_refused_pushes_may_be_strangers_only_if_wechats_ticket_came_lately_and_since_the_start(
+    slack: LocalSlack, wechat: LocalWeChat, started: float, good: float, level: str
+) -> None:
+    async def metrics(_: web.BaseRequest) -> web.Response:
+        refused = 'share_env_posts_refused_total{path="/wechat/events",reason="signature"} 3'
+        left = f'share_env_token_good_seconds{{link="ticket"}} {good}'
+        created = f"share_env_taken_over_created {time.time() - started}"
+        return web.Response(text=f"{refused}\n{left}\n{created}\n")
+
+    async with serving(metrics) as at:
+        chain = slack_environment(slack) | chain_environment(wechat, int(at.rpartition(":")[2]))
+        (found,) = await deliveries(chain | {"WECHAT_AUTHORIZER_APPID": OWNER})
+    assert found.level == level
 
 
 async def test_refused_posts_of_slack_do_not_explain_a_missing_ticket_of_wechat(
