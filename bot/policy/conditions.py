@@ -177,6 +177,13 @@ def is_glob(word: str) -> bool:
     return bool(set(word) & set("*?["))
 
 
+def fits_any(globs: Iterable[str]) -> Callable[[str], bool]:
+    """Return whether an appid matches one of `globs`; of hundreds, each for hundreds of appids, only patterns are tried."""
+    listed = frozenset(globs)
+    patterns = [glob for glob in listed if is_glob(glob)]
+    return lambda appid: appid in listed or any(fnmatchcase(appid, glob) for glob in patterns)
+
+
 def fits_any_case(env: str, glob: str) -> bool:
     """Return whether `env`, with each letter in either case, can match `glob`."""
     return fnmatchcase(env.lower(), _lower(glob))

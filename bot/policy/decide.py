@@ -12,6 +12,7 @@ from bot.policy.conditions import (
     ENVS,
     About,
     fits,
+    fits_any,
     is_glob,
     misses,
     unreadable,
@@ -125,7 +126,7 @@ def may_share_somewhere(policy: Policy, person: Person, appids: Iterable[str], e
     asked = Ask(person, "", "", env)
     permit = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
     globs = {glob for rule in permit if not misses(rule, asked, _OF_ENV) for glob in rule.appids}
-    named = (appid for appid in appids if any(fnmatchcase(appid, glob) for glob in globs))
+    named = filter(fits_any(globs), appids)
     channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
     asks = (Ask(person, channel, appid, env) for appid in named for channel in channels)
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)

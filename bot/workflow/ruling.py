@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from bot.domain.outcome import Ground
@@ -12,7 +11,7 @@ from bot.messages.batches import denied_some, several_rules
 from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
-from bot.policy.conditions import ENVS
+from bot.policy.conditions import ENVS, fits_any
 from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.kinds import (
     ANYONE,
@@ -61,11 +60,11 @@ def decide_all(
     asks = [Ask(person, origin.channel_id, appid, env) for appid in appids]
     # Those that no rule for this env tells apart are decided once, since 500 decisions delay acks.
     about_env = [rule for rule in policy.rules if len(asks) > 1 and ENVS.met(rule, asks[0])]
-    telling = [rule.appids for rule in about_env if rule.appids != (ANYONE,)]
+    telling = [fits_any(rule.appids) for rule in about_env if rule.appids != (ANYONE,)]
     alike: dict[tuple[bool, ...], Decision] = {}
     decided = list[Decided]()
     for ask in asks:
-        kind = tuple(any(fnmatchcase(ask.appid, glob) for glob in globs) for globs in telling)
+        kind = tuple([about(ask.appid) for about in telling])
         if kind not in alike:
             alike[kind] = decide(policy, ask)
         decided.append(Decided(ask, alike[kind]))

@@ -17,6 +17,7 @@ from bot.policy.conditions import (
     Condition,
     can_match_appid,
     can_match_env,
+    fits_any,
     fits_any_case,
 )
 from bot.policy.decide import decide, deciding_rule, explain
@@ -280,6 +281,16 @@ def test_a_glob_with_a_match_is_never_called_impossible(
     assert can_match_appid(glob) or not fnmatchcase(appid, glob)
     env, other = of_env
     assert can_match_env(other) or not fnmatchcase(env, other)
+
+
+@given(globs_of(APPIDS), st.lists(APPIDS | LETTERS), APPIDS)
+def test_an_appid_fits_a_list_exactly_if_it_fits_one_of_it(
+    drawn: tuple[str, str], others: list[str], another: str
+) -> None:
+    appid, glob = drawn
+    for globs in ([*others, glob], [*others, appid], others):
+        for each in (appid, another, *filter(is_appid, others)):
+            assert fits_any(globs)(each) is any(fnmatchcase(each, glob) for glob in globs)
 
 
 @given(globs_of(ENVS))
