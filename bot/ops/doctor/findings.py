@@ -1,17 +1,28 @@
 """The findings of the doctor's checks, printed by cause: a line for each with its fix, or JSON."""
 
 import json
+import stat
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bot.domain.finding import Finding, Level
 from bot.ops.output import printable
 
+_READERS = stat.S_IRGRP | stat.S_IROTH
 _FACTS = ("name", "level", "found", "fix")
 
 _MARKS: Mapping[Level, str] = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
+
+
+def others_may_read(path: Path) -> bool:
+    """Return whether a file can be read by others than its owner; False if it does not exist."""
+    try:
+        return bool(path.stat().st_mode & _READERS)
+    except OSError:
+        return False
 
 
 def listed(words: list[str], most: int = 10) -> str:

@@ -1,7 +1,7 @@
 """Check the ledger without changing it: schema, whether it can be written, free disk space."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
-from bot.ledger.database import is_of_disk, reason_of, remedy
+from bot.ledger.database import is_of_disk, reason_of, remedy, side_files
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.inspection import (
     live_replicas,
@@ -24,6 +24,7 @@ from bot.ledger.inspection import (
 from bot.ledger.schema import HEAD
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import StoredToken, at_rest
+from bot.ops.doctor.findings import listed, others_may_read
 from bot.settings.access import PlatformSettings, TokenSettings
 
 _LEAST_FREE = 100 * 1000 * 1000  # bytes
@@ -66,12 +67,12 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
         return LedgerLook((wrong("ledger", *brief),))
     try:
         with open_read_only(url) as engine:
-            schema = _schema(engine)
-            if schema.level != "ok":
-                return LedgerLook((schema,))
+            first = (_schema(engine), *_open_to_others(path))
+            if first[0].level != "ok":
+                return LedgerLook(first)
             # While the reader is open: see `open_read_only`.
             bots = live_replicas(engine)
-            findings = (schema, _write(url, path), _bots(bots), _owed(*owed(engine)))
+            findings = (*first, _write(url, path), _bots(bots), _owed(*owed(engine)))
             return LedgerLook(findings, _kept(engine, tokens), bots)
     except SQLAlchemyError as error:
         why = reason_of(error)
@@ -105,6 +106,16 @@ def _schema(engine: Engine) -> Finding:
         fix = "Bring the ledger back from a backup."
         return wrong("ledger", f"no table {', '.join(missing)}", fix)
     return ok("ledger", f"schema {HEAD}, {engine.dialect.name}")
+
+
+def _open_to_others(path: Path | None) -> Iterator[Finding]:
+    """Yield a finding if others can read the file, which has requests and tokens."""
+    files = (
+        [str(each) for each in (path, *side_files(path)) if others_may_read(each)] if path else []
+    )
+    if files:
+        fix = f"Run chmod 600 {' '.join(files)}."
+        yield warning("ledger", f"others may read {listed(files)}", fix)
 
 
 def _write(url: URL, path: Path | None) -> Finding:

@@ -1,13 +1,12 @@
 """Check the settings: missing or wrong ones, the kinds of tokens, and swapped pairs."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import combinations
-from pathlib import Path
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
+from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
 from bot.settings.environ import DOTENV, Reader, repeated
 from bot.settings.load import Parts
@@ -20,7 +19,6 @@ _OURS_ALONE = "SHARE_ENV_"
 _OURS = ("SLACK_", "WECHAT_", _OURS_ALONE)
 _OF_KUBERNETES = "SHARE_ENV_BOT_"
 """How the variables begin that Kubernetes sets in each pod for a Service that is called share-env-bot."""
-_READERS = stat.S_IRGRP | stat.S_IROTH
 _CLOSE = 0.85  # similarity; 1 is equal
 
 
@@ -37,7 +35,7 @@ async def check_settings(setup: Setup) -> list[Finding]:
             "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
         )
         found.append(warning(_NAME, held, fix))
-    if _others_may_read(DOTENV):
+    if others_may_read(DOTENV):
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
     for name in twice:
         missing = any(each.startswith(f"{name} is missing") for each in parts.problems)
@@ -46,13 +44,6 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append((wrong if missing else warning)(_NAME, again, fix))
     found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
-
-
-def _others_may_read(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & _READERS)
-    except OSError:  # there is none
-        return False
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:

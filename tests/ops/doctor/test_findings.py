@@ -137,7 +137,7 @@ def test_findings_that_are_fine_are_never_combined() -> None:
 
 
 def test_a_warning_is_the_first_fix_only_if_nothing_is_wrong() -> None:
-    loose = warning("settings", "others may read .env", "Run chmod.")
+    loose = warning("ledger", "others may read it", "Run chmod.")
     first, alone = to_do_first(by_cause([loose, SLACK])), to_do_first(by_cause([loose]))
     assert first == by_cause([SLACK])[0]
     assert alone == by_cause([loose])[0]

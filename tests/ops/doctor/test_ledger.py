@@ -87,6 +87,19 @@ async def test_another_schema_is_reported_and_not_changed(
     assert contents(ledger.parent) == before
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644], ids=oct)
+async def test_a_ledger_that_others_can_read_is_reported(
+    ledger: Path, environ: dict[str, str], mode: int
+) -> None:
+    ledger.chmod(mode)  # noqa: ASYNC240  # a moment
+    fine, finding = await findings_of(environ, "ledger")
+    assert (fine.level, finding.level, finding.found) == (
+        *("ok", "warning"),
+        f"others may read {ledger}",
+    )
+    assert finding.fix == f"Run chmod 600 {ledger}."
+
+
 async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
     rows(ledger, "DROP TABLE events")
     assert await judged(environ, "ledger") == ("wrong", "no table events")
