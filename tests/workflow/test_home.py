@@ -41,6 +41,7 @@ from tests.rig import (
     APPROVALS,
     APPROVE,
     APPROVER,
+    CONFIRM,
     SECOND,
     SECOND_APPROVER,
     Rig,
@@ -134,9 +135,22 @@ async def test_the_home_of_a_person_who_may_share_nothing_names_who_can_grant_it
 async def test_a_request_that_ends_is_updated_in_an_open_home(rig: Rig) -> None:
     async with rig.bot(TEAM_ONLY):
         await rig.open_home()
-        await rig.ask()
+        with rig.wechat.thinking():
+            await rig.ask()
+            await soon(lambda: "⏳ under way" in rig.home())
         await soon(lambda: "✅ shared" in rig.home())
         assert "|thread>" in rig.home()
+
+
+async def test_a_request_that_is_cancelled_instead_of_confirmed_is_updated_in_an_open_home(
+    rig: Rig,
+) -> None:
+    async with rig.bot(CONFIRM):
+        await rig.open_home()
+        await rig.ask()
+        await soon(lambda: "🕓 waiting for a confirmation" in rig.home())
+        await rig.click(REQUESTER, rig.shown(), "cancel")
+        await soon(lambda: "🚫 cancelled" in rig.home())
 
 
 async def test_a_decision_in_the_home_removes_the_request_from_every_home(rig: Rig) -> None:
