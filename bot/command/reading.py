@@ -77,7 +77,9 @@ class Reading:
             # The number of a line in a list.
             if part.isdecimal() and self._parts[at + 1][0] in self.appids:
                 continue
-            between = receivers and receivers[0] < at < receivers[-1]
+            # Each line of a quotation begins with the sign that is an arrow elsewhere.
+            quoted = part == self.words[0] == ">"
+            between = receivers and receivers[0] < at < receivers[-1] and not quoted
             if not is_filler(part) or (between and part.lower() not in JOINING):
                 return word
         return None

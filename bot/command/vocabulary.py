@@ -54,7 +54,7 @@ _WORDS = {
     """,
 }
 SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
-JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*->", "--", "和", "与", "及", "以及", "與"}
+JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*-", "--", "和", "与", "及", "以及", "與"}
 """What may stand between two receivers."""
 
 _STAND_FOR = {
