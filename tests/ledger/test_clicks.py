@@ -161,7 +161,7 @@ async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
     assert moved
     assert (moved.state, moved.wake, moved.request.rule) == (State.WAITING, None, "four eyes")
     assert moved.until == pytest.approx(database.now() + 500, abs=60)
-    assert only(database, "decided_by") == {"decided_by": None}
+    assert only(database, "decided, decided_by") == {"decided": None, "decided_by": None}
 
 
 async def test_a_click_does_not_overwrite_known_values(ledger: Ledger) -> None:
