@@ -25,6 +25,8 @@ from bot.ledger.prepared import Prepared
 from bot.ledger.schema import LANE, OPEN, replicas, requests
 from bot.ledger.statements import MINE, NOW, OPEN_OF, among, columns_in, compared
 
+_QUEUED_AT_ONCE = 100  # since acks wait for the transaction
+
 _r = requests.c
 _THIS, _OF_BATCH, _QUEUED = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
 
@@ -92,11 +94,14 @@ class BatchItems(Operations):
     """Writes for the replica that holds a batch; each checks the lease, and writes nothing once another replica has it."""
 
     @in_transaction
-    def queue(self, on: Connection, batch: Entry) -> bool:
-        """Record the items that are not recorded yet; False if another replica holds the batch."""
-        if held := stands(on, batch, State.PLACED):
-            record_items(on, batch.request)
-        return held
+    def queue(self, on: Connection, batch: Entry) -> bool | None:
+        """Record some of the items that are not recorded yet; return whether none is left.
+
+        None if another replica holds the batch.
+        """
+        if not stands(on, batch, State.PLACED):
+            return None
+        return record_items(on, batch.request, _QUEUED_AT_ONCE)
 
     @in_transaction
     def items(self, on: Connection, batch: Request) -> list[Item]:

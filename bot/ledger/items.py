@@ -7,6 +7,7 @@ releases the GIL, and beside a busy event loop it takes long to get it back.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -91,22 +92,28 @@ class Item:
     called_again: bool = False
 
 
-def record_items(on: Connection, batch: Request) -> None:
-    """Record the items of a batch that are not recorded yet; those with nothing left to do end as Skipped."""
-    missing = _unrecorded(on, batch)
+def record_items(on: Connection, batch: Request, most: int | None = None) -> bool:
+    """Record the items of a batch that are not recorded yet, `most` at most; return whether none is left.
+
+    Those with nothing left to do end as Skipped.
+    """
+    unrecorded = _unrecorded(on, batch, item_ids(batch))
+    missing = dict(islice(unrecorded.items(), most))
+    is_last = len(missing) == len(unrecorded)
     while missing:
         some = item_of(batch, *next(iter(missing.items())))
         new = {**columns_of(some, State.QUEUED, None), "the_items": json.dumps(missing)}
         if _QUEUE.run(on, new) == len(missing):
-            return
-        missing = _unrecorded(on, batch)
+            break
+        missing = _unrecorded(on, batch, missing)
         _skip_items(on, batch, missing, new)
         # The requests that the remaining items conflicted with have ended since, so try again.
+    return is_last
 
 
-def _unrecorded(on: Connection, batch: Request) -> dict[str, str]:
+def _unrecorded(on: Connection, batch: Request, appids: Mapping[str, str]) -> dict[str, str]:
     recorded = set((on.scalar(_RECORDED, {"the_batch": batch.id}) or "").split())
-    return {id_: appid for id_, appid in item_ids(batch).items() if id_ not in recorded}
+    return {id_: appid for id_, appid in appids.items() if id_ not in recorded}
 
 
 def _skip_items(

@@ -140,8 +140,10 @@ class _Run:
     async def queue(self) -> None:
         """Record the items, and queue the open ones; raises LeaseLostError."""
         keep_trying = self.leased.keep_trying
-        if not await keep_trying(partial(self.items.queue, self.batch)):
-            raise LeaseLostError
+        while not (all_recorded := await keep_trying(partial(self.items.queue, self.batch))):
+            if all_recorded is None:
+                raise LeaseLostError
+            await self.leased.turn()
         for item in await keep_trying(partial(self.items.items, self.batch.request)):
             self.ends[type(item.outcome)] += 1
             if item.state is State.QUEUED:

@@ -93,6 +93,20 @@ async def test_items_wait_in_the_order_of_the_request(database: Database, ledger
     assert database.kinds() == ["accepted", "placed"]
 
 
+async def test_a_large_batch_is_recorded_in_parts_also_by_whoever_takes_it_over(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    batch = await placed(ledger, new_batch(250))
+    assert await ledger.batches.queue(batch) is False
+    assert len(await ledger.batches.items(batch.request)) == 100
+    await taken_over(database, other, "a")
+    assert await ledger.batches.queue(batch) is None
+    batch = replace(batch, fence=batch.fence + 1)
+    assert [await other.batches.queue(batch) for _ in range(3)] == [False, True, True]
+    found = await other.batches.items(batch.request)
+    assert [item.appid for item in found] == list(appids(250))
+
+
 async def test_an_item_has_no_response_url_and_no_holder(
     database: Database, ledger: Ledger
 ) -> None:
@@ -378,7 +392,7 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     before = database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()
     assert await ledger.batches.advance(batch, answered(one), two.id) is None
     assert await ledger.batches.advance(batch, None, two.id) is None
-    assert await ledger.batches.queue(batch) is False
+    assert await ledger.batches.queue(batch) is None
     assert await ledger.batches.give_up(batch, GIVEN_UP) is False
     assert await ledger.batches.stop(batch, [answered(two)]) is False
     assert await ledger.lane.take(batch) is False
