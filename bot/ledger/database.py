@@ -36,16 +36,13 @@ _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
 _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = r"disk is full|No space left|disk I/O error"
-_NO_TABLES = r"no such (table|column)|(relation|column) .* does not exist"
-_NO_RIGHTS = r"permission denied for|no schema has been selected"
-_TOO_MANY = r"too many (clients|connections)|connection slots"
 _REMEDIES = {
     _DISK: "Make room on its disk, or replace the disk if it is not full.",
-    _NO_TABLES: "Start the bot once: it brings the schema up to date.",
+    r"no such (table|column)|(relation|column) .* does not exist": "Start the bot once: it brings the schema up to date.",
     "read-only transaction": "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full.",
     "database is locked|lock timeout": "Another program holds the database: end it, or wait until it is done.",
-    _NO_RIGHTS: "Let the role in DATABASE_URL own the database and its tables.",
-    _TOO_MANY: "Let the database take more connections, or stop what holds them.",
+    "permission denied for|no schema has been selected": "Let the role in DATABASE_URL own the database and its tables.",
+    "too many (clients|connections)|connection slots": "Let the database take more connections, or stop what holds them.",
 }
 """What to do about an error of a driver, by its words."""
 

@@ -1,6 +1,6 @@
 """The rows of a batch's items: record them, skip those that need no call, and read how they ended.
 
-One statement covers all items, and returns one row for all that are in the same state: each statement and each row
+One statement covers many items, and returns one row for all that are in the same state: each statement and each row
 releases the GIL, and beside a busy event loop it takes long to get it back.
 """
 
