@@ -7,7 +7,6 @@ from bot.ledger.acceptance import (
     Duplicate,
     SharedBefore,
     TooManyBatches,
-    Undelivered,
     UnderWay,
 )
 from bot.ledger.database import open_database
@@ -29,7 +28,6 @@ __all__ = [
     "LedgerDownError",
     "SharedBefore",
     "TooManyBatches",
-    "Undelivered",
     "UnderWay",
     "open_database",
 ]

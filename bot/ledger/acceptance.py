@@ -13,7 +13,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    literal_column,
     or_,
     select,
     update,
@@ -23,7 +22,6 @@ from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
-from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
 from bot.ledger.statements import (
@@ -45,10 +43,7 @@ MOST_WAITING = 5
 _r = requests.c
 
 _SINGLE = and_(PAIR, _r.appid != "", OPEN)
-_DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
-_UNDELIVERED = and_(_SINGLE, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
 _WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
-_IGNORE_UNDELIVERED = bindparam("ignore_undelivered", type_=Boolean)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
@@ -64,7 +59,6 @@ _ACCEPT = Prepared(
         ).where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
-            or_(_IGNORE_UNDELIVERED, ~exists().where(_UNDELIVERED)),
             or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
         ),
     ).returning(_r.created)
@@ -105,10 +99,6 @@ class UnderWay(_OfEntry):
     """The same env is being shared with the same appid, or the same requester's request for that waits for approval."""
 
 
-class Undelivered(_OfEntry):
-    """The same pair has an undelivered answer: this requester's, or anybody's if it was shared or is unknown."""
-
-
 class SharedBefore(_OfEntry):
     """The same env was shared with the same appid."""
 
@@ -123,14 +113,13 @@ class TooManyBatches:
     """MOST_WAITING batches of this person wait already."""
 
 
-Conflict = Duplicate | UnderWay | Undelivered | SharedBefore
+Conflict = Duplicate | UnderWay | SharedBefore
 Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
 
 
 _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
     Duplicate: select(requests).where(or_(compared(_r.trigger_id), compared(_r.id))),
     UnderWay: WITH_PLACES.where(or_(and_(PAIR, CARRIED), _WAITS)),
-    Undelivered: select(requests).where(~_IGNORE_UNDELIVERED, _UNDELIVERED),
     SharedBefore: (
         WITH_PLACES.where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
     ),
@@ -138,11 +127,11 @@ _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
 """The queries for each conflict, in the order in which they are reported."""
 
 
-class NewRequests(Operations):
+class NewRequests:
     """Records new requests; this replica holds those that need no confirmation first."""
 
     def __init__(self, writer: Writer, lease: Lease, holder: str) -> None:
-        super().__init__(writer)
+        self._writer = writer
         self._lease = lease
         self._holder = holder
 
@@ -159,7 +148,7 @@ class NewRequests(Operations):
         CONFIRMING and WAITING expire after `patience` seconds; a request in CONFIRMING is leased to no replica.
         """
         fill = {
-            **_ignored(request, retry),
+            "ignore_shared": request.again,
             **columns_of(request, state, None if state is State.CONFIRMING else self._holder),
             "patience": patience,
             "nap": patience if state is State.CONFIRMING else None,
@@ -172,23 +161,12 @@ class NewRequests(Operations):
             self._lease.acquired(found.entry)
         return found
 
-    @in_transaction
-    def conflict(
-        self, on: Connection, request: Request
-    ) -> UnderWay | Undelivered | SharedBefore | TooManyBatches | None:
-        """Return what would keep a new request from being recorded now; the items of a batch are checked only later."""
-        find = {**columns_of(request, State.ACCEPTED, None), **_ignored(request, None)}
-        if request.appids and _too_many_wait(on, find):
-            return TooManyBatches()
-        found = _find_conflict(on, find)
-        return None if isinstance(found, Duplicate) else found
-
 
 def _accept(
     on: Connection, request: Request, state: State, fill: Mapping[str, Any], retry: Retry | None
 ) -> Acceptance:
     """Record a new request with these parameters, or return the conflict that kept it from being recorded."""
-    if request.appids and _too_many_wait(on, fill):
+    if request.appids and (on.scalar(_WAITING_BATCHES, fill) or 0) >= MOST_WAITING:
         return _find_conflict(on, fill) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
         return _find_conflict(on, {**fill, "ignore_shared": True}) or AlreadyRetried()
@@ -207,19 +185,6 @@ def _accept(
                 on.execute(_NOT_RETRIED, {"earlier": retry.of})
             return conflict
         # The conflicting request has ended since, so try again.
-
-
-def _too_many_wait(on: Connection, find: Mapping[str, object]) -> bool:
-    """Tell whether as many batches of its requester wait already as may."""
-    return (on.scalar(_WAITING_BATCHES, find) or 0) >= MOST_WAITING
-
-
-def _ignored(request: Request, retry: Retry | None) -> dict[str, object]:
-    """Return the parameters that say which earlier requests do not matter."""
-    return {
-        "ignore_undelivered": request.again or retry is not None,
-        "ignore_shared": request.again,
-    }
 
 
 def _withdraw(on: Connection, request: Request, retry: Retry | None) -> None:

@@ -50,8 +50,7 @@ class Ledger:
         self.replica = Replica(self.writer, holder, lease, exclusive=opened.exclusive, clock=clock)
         self.start = self.replica.start
         self.lease = self.replica.lease
-        new = NewRequests(self.writer, self.lease, holder)
-        self.accept, self.conflict = new.accept, new.conflict
+        self.accept = NewRequests(self.writer, self.lease, holder).accept
         self.clicks = ClickMoves(self.writer, self.lease, holder)
         self.batches = BatchItems(self.writer)
         self.lane = Lane(self.writer)

@@ -60,7 +60,6 @@ def no_owner(words: Words, ask: Ask) -> Message:
 def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
     """Say what would happen without `--dry-run`; this must not be mistaken for a success."""
     say = words.about(request)
-    left_out = request.appids and not request.again
     return message(
         sentences(words, words("🧪 *Dry run: nothing was shared.*"), _step(words, decision)),
         sentences(
@@ -68,7 +67,7 @@ def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
             say(
                 "I would ask WeChat to share {env} with {receivers}, with the token of its owner {owner}."
             ),
-            words("Those that it was shared with before are left out.") if left_out else None,
+            None if request.again else words("I do not repeat what was shared before."),
         ),
         small(sentences(words, words(FOR_GOOD), words("To do it, ask again without the dry run."))),
     )

@@ -18,7 +18,6 @@ from bot.ledger import (
     Entry,
     SharedBefore,
     TooManyBatches,
-    Undelivered,
     UnderWay,
 )
 from bot.ledger.acceptance import MOST_WAITING
@@ -29,8 +28,7 @@ from bot.messages.approvals import confirmation, no_approver, sent_to_approvers
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.clicks import NothingDone, refused, requester_asked
-from bot.messages.endings import answer
-from bot.messages.history import not_recorded, shared_before, under_way, untold
+from bot.messages.history import not_recorded, shared_before, under_way
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
@@ -107,24 +105,12 @@ class Intake:
             again=share.again,
         )
         if share.dry_run:
-            return await self._dry_run(words, ruled, request, until)
+            ready = await self.beforehand(words, owner, share.env, until)
+            return dry_run(words, ruled, request) + ready
         if self.stopping:
             return stopping(words)
         with log_request(request.id):
             return await self._record(words, request, ruled, until, retry, own=own)
-
-    async def _dry_run(
-        self, words: Words, ruled: Permitted, request: Request, until: float
-    ) -> Message:
-        """Say what would happen to a request, without recording it."""
-        finding = self._ports.ledger.conflict(request)
-        found = await in_time(finding, "the ledger does not tell of other requests", until=until)
-        if isinstance(found, TooManyBatches):
-            return as_dry_run(words, too_many_batches(words, request, MOST_WAITING))
-        if found:
-            return as_dry_run(words, self._why_not(words, found, request))
-        ready = await self.beforehand(words, request.owner, request.env, until)
-        return dry_run(words, ruled, request) + ready
 
     async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
         """Return a sentence on the env's readiness; an empty message if it is not known in time."""
@@ -173,7 +159,7 @@ class Intake:
                 return not_recorded(words)
             case Duplicate(entry):
                 return _taken_on(words, entry, own=own)
-            case UnderWay() | Undelivered() | SharedBefore():
+            case UnderWay() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
                 await self.note(kind, request.origin, facts(), until)
                 return self._why_not(words, found, request, own=own)
@@ -187,30 +173,17 @@ class Intake:
                 assert_never(found)
 
     def _why_not(
-        self,
-        words: Words,
-        found: UnderWay | Undelivered | SharedBefore,
-        request: Request,
-        *,
-        own: bool = True,
+        self, words: Words, found: UnderWay | SharedBefore, request: Request, *, own: bool
     ) -> Message:
         """Say that `request` was made before; its requester reads that, unless somebody else retries for them."""
         entry = found.entry
         earlier = entry.request
         theirs = own and earlier.origin.user_id == request.origin.user_id
         link = self._ports.link(entry.place, own=theirs)
-        match found:
-            case UnderWay():
-                return under_way(words, earlier, link)
-            case Undelivered():
-                assert entry.outcome is not None  # noqa: S101  # it is recorded with the state
-                answered = answer(words, earlier, entry.outcome, called_again=entry.called_again)
-                return untold(words, earlier, answered)
-            case SharedBefore():
-                ended = entry.ended or entry.created
-                return shared_before(words, earlier, ended, link, request.reason if own else None)
-            case _:
-                assert_never(found)
+        if isinstance(found, UnderWay):
+            return under_way(words, earlier, link)
+        ended = entry.ended or entry.created
+        return shared_before(words, earlier, ended, link, request.reason if own else None)
 
     async def _ask_requester(self, entry: Entry, by: str) -> None:
         """Ask the requester to confirm a request that somebody else retries for them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
-from bot.ledger import SharedBefore, Undelivered, UnderWay
+from bot.ledger import SharedBefore, UnderWay
 from bot.ledger.clicks import Move
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
@@ -71,7 +71,6 @@ async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), UnderWay)
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.answer(entry, Shared())
-    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), Undelivered)
     assert await ledger.end(entry, "delivered")
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), SharedBefore)
     waits = await accepted(ledger, state=State.WAITING, patience=100.0)

@@ -43,7 +43,6 @@ from bot.messages.history import (
     not_recorded,
     shared_before,
     under_way,
-    untold,
 )
 from bot.messages.mistakes import misread
 from bot.messages.modals import not_opened
@@ -297,8 +296,6 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
     many = replace(request(), appid="", appids=(APPID, OWNER))
     for name, asked in (("a batch", many), ("a batch again", replace(many, again=True))):
         yield f"dry run: {name}", dry_run(words, Allow(RELEASES), asked)
-    before = shared_before(words, request("the launch"), NOW, None)
-    yield "dry run: shared before", as_dry_run(words, before)
     no = Deny(NoRule(nearest(POLICY, ASK)))
     yield "dry run: denied", as_dry_run(words, denied(words, no, ASK, POLICY))
     yield "dry run: no owner", as_dry_run(words, no_owner(words, ASK))
@@ -355,8 +352,6 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     for name, link in (("in a thread", LINK), ("in private", None)):
         yield f"under way: {name}", under_way(words, request(REASON), link)
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
-    answered = ending(words, request(REASON), failed)
-    yield "untold", untold(words, request(REASON), answered)
 
 
 def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
