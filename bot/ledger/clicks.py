@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, case, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
@@ -42,15 +42,11 @@ _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
 _SINCE = exists().where(
     events.c.request == _r.id, events.c.kind == "answered", events.c.at > _BEGAN
 )
-_OTHERS = select(_r.id).where(PAIR, _r.id != _THE_ID).limit(1)
-_CONFLICTS = {
-    SkipReason.UNDER_WAY: _OTHERS.where(CARRIED),
-    SkipReason.SHARED_BEFORE: _OTHERS.where(SHARED, _SINCE),
-}
-"""The queries for another request that makes this one unnecessary; the order matters.
-
-A request that ends between the two queries is found by the second one, or was not shared.
-"""
+_OTHER = (
+    select(case((CARRIED, SkipReason.UNDER_WAY.value), else_=SkipReason.SHARED_BEFORE.value))
+    .where(_r.id != _THE_ID, or_(and_(PAIR, CARRIED), and_(PAIR, SHARED, _SINCE)))
+    .limit(1)
+)
 
 _CHANGE = (
     update(requests)
@@ -164,8 +160,8 @@ class ClickMoves(Operations):
         if request.appids:
             return None
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
-        done = (why for why, stands in _CONFLICTS.items() if on.scalar(stands, same))
-        return next(done, None)
+        found = on.scalar(_OTHER, same)
+        return found and SkipReason(found)
 
     def _write(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         which = {"the_id": entry.request.id, "the_state": entry.state.value}

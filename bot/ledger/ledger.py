@@ -43,7 +43,6 @@ class Ledger:
         self.history = operation(self.writer, history.history)
         self.shares = operation(self.writer, history.shares)
         self.envs = operation(self.writer, history.envs)
-        self.told_steps = operation(self.writer, moves.told_steps)
         self._release = opened.release
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""

@@ -5,17 +5,18 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 
-from bot.domain.outcome import Finished, Outcome, Readiness, Shared, Step
-from bot.domain.request import Request, State, before
+from bot.domain.outcome import Outcome, Readiness, Step
+from bot.domain.request import State, before
 from bot.ledger.batches import requeue_others
 from bot.ledger.entries import Entry, key_of, stands
 from bot.ledger.events import record
 from bot.ledger.outcomes import answer_events, columns_of_outcome
 from bot.ledger.prepared import Prepared
 from bot.ledger.schema import SHARED, events, requests
-from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, among, columns_in, compared
+from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, among, columns_in
 
 _r = requests.c
+_THIS = bindparam("the_id", type_=_r.id.type)
 
 _MOVE = {
     to: Prepared(update(requests).where(MINE, among(before(to))).values(columns_in(to)))
@@ -32,24 +33,14 @@ _STEPS_TOLD = exists().where(
     events.c.kind == "delivered",
     events.c.detail.is_distinct_from(Readiness.READY.value),
 )
-_TOLD = Prepared(
-    select(_r.id)
-    .where(compared(_r.owner), compared(_r.appid), SHARED)
-    .where(among([State.ENDED]), _STEPS_TOLD)
-    .limit(1)
+_one = requests.alias("one").c
+_TOLD = exists().where(
+    _r.appid == _one.appid, _r.owner == _one.owner, SHARED, among([State.ENDED]), _STEPS_TOLD
 )
-_item = requests.alias("item").c
-_TOLD_BEFORE = exists().where(
-    _r.appid == _item.appid,
-    _r.owner == _item.owner,
-    _r.outcome == "shared",
-    _r.state == State.ENDED.value,
-    or_(_r.batch.is_(None), _r.batch != _item.batch),
-    _STEPS_TOLD,
-)
-_FIRST_UNTOLD = (
-    select(_item.id)
-    .where(_item.batch == bindparam("the_batch"), _item.outcome == "shared", ~_TOLD_BEFORE)
+# Of a request that shared, or of a batch's items.
+_UNTOLD = Prepared(
+    select(_one.id)
+    .where(or_(_one.id == _THIS, _one.batch == _THIS), _one.outcome == "shared", ~_TOLD)
     .limit(1)
 )
 
@@ -110,7 +101,7 @@ def answer(  # noqa: PLR0913  # one column or event each
         called_again=called_again,
         owed_since=None,
         wake=None,
-        told_steps=told_steps(on, entry.request, outcome),
+        told_steps=_UNTOLD.scalar(on, {"the_id": entry.request.id}) is None,
     )
 
 
@@ -121,18 +112,3 @@ def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
     """
     lane = {"lane": None} if entry.request.appids else {}
     return _move(on, entry, State.ENDED, [(how, {"detail": why})], lane)
-
-
-def told_steps(on: Connection, request: Request, outcome: Outcome) -> bool | None:
-    """Tell whether answers to earlier shares of this owner told all receivers the remaining steps.
-
-    None if nothing was shared, so that there are no steps.
-    """
-    match outcome:
-        case Shared():
-            asked = {"the_owner": request.owner, "the_appid": request.appid}
-            return _TOLD.scalar(on, asked) is not None
-        case Finished(tally) if tally.shared:
-            return on.scalar(_FIRST_UNTOLD, {"the_batch": request.id}) is None
-        case _:
-            return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from bot.domain.request import Request
-from bot.messages.blocks import Buttons, Message, message, small
+from bot.messages.blocks import Message, message, small
 from bot.messages.request import FOR_GOOD
 from bot.messages.rules import STANDINGS, UNREADABLE, fit, rule_name, under, who_can_fix
 from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, msgid, sentences
@@ -74,9 +74,8 @@ def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
 
 
 def as_dry_run(words: Words, told: Message) -> Message:
-    """Add to a message that it is the result of a dry run, and remove its buttons, which would do something."""
-    shown = Message(tuple(part for part in told.parts if not isinstance(part, Buttons)))
-    return message(words("🧪 *Dry run.* This is what you would be told:")) + shown
+    """Add to a refusal, which has no buttons, that it is the result of a dry run."""
+    return message(words("🧪 *Dry run.* This is what you would be told:")) + told
 
 
 def why(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
-from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ledger import Entry, LedgerDownError
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
 from bot.policy.kinds import Person, Unreadable
 from bot.workflow.ports import People, ReadinessCheck
@@ -76,19 +76,12 @@ async def readiness_in_time(
         return Readiness.UNKNOWN
 
 
-async def after_share(
-    readiness: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
-) -> AfterShare:
+async def after_share(readiness: ReadinessCheck, entry: Entry, outcome: Outcome) -> AfterShare:
     """Return what else the answer to a share or a batch says: the env's readiness, and whether the steps are known."""
     if not (
         isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
     ):
         return AfterShare()
-    request, told_before = entry.request, entry.told_steps
-    found = await readiness_in_time(readiness, request.owner, request.env)
-    if found is Readiness.READY:
-        return AfterShare(found)  # nothing is left to do
-    if told_before is None:
-        asking = ledger.told_steps(request, outcome)
-        told_before = await in_time(asking, "the ledger does not tell of earlier shares")
-    return AfterShare(found, told_before=bool(told_before))
+    found = await readiness_in_time(readiness, entry.request.owner, entry.request.env)
+    left = found is not Readiness.READY
+    return AfterShare(found, told_before=left and entry.told_steps)

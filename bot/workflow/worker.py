@@ -167,7 +167,7 @@ class Worker:
         else:
             place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
-        after = await after_share(self.readiness, self.ledger, entry, outcome)
+        after = await after_share(self.readiness, entry, outcome)
         async with self.leased.while_held(entry) as since:
             delivered = await place.close(
                 request, outcome, look_since=since, called_again=again, after=after

@@ -143,8 +143,21 @@ async def test_items_that_were_shared_before_are_skipped_with_that_reason(
     assert [*left.values()] == [appids(2)[1], "shared-before"]
 
 
-async def test_a_batch_has_seen_the_steps_once_other_requests_of_its_owner_shared_with_each_receiver(
-    ledger: Ledger,
+OWNER, ANOTHER = "wx0123456789abcdef", "wxffffffffffffffff"
+
+
+@pytest.mark.parametrize(
+    ("owners", "how", "seen"),
+    [
+        ((OWNER,), "delivered", False),
+        ((OWNER, ANOTHER), "delivered", False),
+        ((OWNER, OWNER), "not delivered", False),
+        ((OWNER, OWNER), "delivered", True),
+    ],
+    ids=["of one receiver", "of another owner", "not told", "of each receiver"],
+)
+async def test_a_batch_has_seen_the_steps_once_other_answers_of_its_owner_told_each_receiver(
+    ledger: Ledger, owners: tuple[str, ...], how: str, seen: bool
 ) -> None:
     batch = await queued(ledger, 3)
     outcomes: list[Outcome] = [Shared(), Shared(), FAILED]
@@ -153,22 +166,13 @@ async def test_a_batch_has_seen_the_steps_once_other_requests_of_its_owner_share
     unanswered = await queued(ledger, 3, env="another")
     for item in items_of(unanswered.request):
         await ledger.batches.advance(unanswered, answered(item), None)
-    outcome, (one, two, _) = Finished(Tally(3, shared=2, failed=1)), appids(3)
-    for appid, owner, seen in (
-        (one, batch.request.owner, False),
-        (two, "wxffffffffffffffff", False),
-        (two, batch.request.owner, True),
-    ):
-        other = await accepted(
-            ledger, new_request(appid=appid, owner=owner, env="other", again=True)
-        )
+    for appid, owner in zip(appids(2), owners, strict=False):
+        other = await accepted(ledger, new_request(appid=appid, owner=owner, env="other"))
         await ledger.answer(other, Shared(), 0.1, [])
-        assert await ledger.told_steps(batch.request, outcome) is False
-        await ledger.end(replace(other, state=State.ANSWERED), "delivered")
-        assert await ledger.told_steps(batch.request, outcome) is seen
-    answer = await ledger.answer(batch, outcome)
+        await ledger.end(replace(other, state=State.ANSWERED), how)
+    answer = await ledger.answer(batch, Finished(Tally(3, shared=2, failed=1)))
     assert answer
-    assert answer.told_steps
+    assert answer.told_steps is seen
 
 
 async def test_items_that_were_shared_before_are_shared_again_on_demand(

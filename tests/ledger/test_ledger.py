@@ -448,25 +448,23 @@ async def test_a_requests_life_is_recorded_in_events(database: Database, ledger:
 async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
     ledger: Ledger,
 ) -> None:
-    ready, owed, first, second, failed = [
+    ready, owed, first, second = [
         await accepted(ledger, new_request(env=f"env-{n}", appid="wx5fe6bb43205e9e70"))
-        for n in range(5)
+        for n in range(4)
     ]
-    mentioned_before = list[bool | None]()
-    for entry, outcome, why in (
-        (ready, Shared(), "ready"),  # whose answer has no next steps
-        (owed, Shared(), None),
-        (first, Shared(), None),
-        (second, Shared(), None),
-        (failed, FAILED, None),
+    mentioned_before = list[bool]()
+    for entry, why in (
+        (ready, "ready"),  # whose answer has no next steps
+        (owed, None),
+        (first, None),
+        (second, None),
     ):
-        answer = await ledger.answer(entry, outcome)
+        answer = await ledger.answer(entry, Shared())
         assert answer
-        assert await ledger.told_steps(entry.request, outcome) is answer.told_steps
         mentioned_before.append(answer.told_steps)
         if entry is not owed:
             await ledger.end(entry, "delivered", why)
-    assert mentioned_before == [False, False, False, True, None]
+    assert mentioned_before == [False, False, False, True]
 
 
 async def test_the_envs_of_past_requests_are_listed_once_with_the_latest_first(
