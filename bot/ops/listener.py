@@ -1,6 +1,7 @@
 """The HTTP listener: what Slack and WeChat post, and the endpoints for operators and probes."""
 
 import errno
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -23,6 +24,8 @@ ELSEWHERE = "another path"
 
 _LONGEST_HOST = 60  # characters, in a sentence
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
+
+_log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,9 +80,12 @@ def _noting(refused: RefusedPost) -> Middleware:
     async def noting(request: web.Request, handler: MiddlewareHandler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        except web.HTTPException:  # only the router raises them
             if request.method == hdrs.METH_POST and _seems_signed(request):
                 refused(ELSEWHERE, NotServed.NO_SUCH_PATH)
+            raise
+        except Exception:  # the server's own log is off
+            _log.exception("unforeseen error")
             raise
 
     return noting

@@ -448,7 +448,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-async def test_malformed_requests_are_logged_in_one_line_at_most_without_their_content(
+async def test_malformed_requests_fill_no_log_and_leave_no_content_in_it(
     slack: LocalSlack,
     wechat: LocalWeChat,
     environ: dict[str, str],
@@ -471,10 +471,9 @@ async def test_malformed_requests_are_logged_in_one_line_at_most_without_their_c
                 writer.close()
     assert re.match(rb"HTTP/1\.[01] 4\d\d ", answer)
     log = capsys.readouterr().err
-    assert "s3cret" not in log
-    assert "Traceback" not in log
+    assert not re.search("s3cret|Traceback|handling request", log)
     assert "wrongly packed" not in log  # it was not decompressed
-    assert len(re.findall("handling request|delivery refused", log)) <= 1
+    assert log.count("delivery refused") <= 1
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])

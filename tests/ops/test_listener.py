@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from bot.app.resources import CannotStartError
 from bot.app.running import running
@@ -149,3 +150,17 @@ async def test_slow_readers_delay_neither_other_clients_nor_the_stop(
     for writer in writers:
         writer.close()
     gc.collect()
+
+
+async def test_an_error_of_a_handler_is_logged_and_answered_with_500(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        raise RuntimeError("made-up")
+
+    async with AsyncExitStack() as stack:
+        await listen(stack, "127.0.0.1", served.port, {}, {"/healthz": fail})
+        assert (await served.get("/healthz"))[0] == 500
+        assert (await served.get("/elsewhere"))[0] == 404
+    (logged,) = [line for line in caplog.records if line.name == "bot.ops.listener"]
+    assert "made-up" in str(logged.exc_info)

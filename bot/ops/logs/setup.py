@@ -7,12 +7,9 @@ in one call: each write releases the GIL, and getting it back next to a busy eve
 import logging
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from queue import SimpleQueue
-from traceback import walk_tb
 from types import TracebackType
 from typing import TextIO
 
@@ -26,8 +23,6 @@ MOST = 10_000
 """The maximum of queued records; more are dropped and counted."""
 _PATIENCE = 1.0
 """Seconds that a flush waits for a blocked stream."""
-
-_MINUTE = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -97,38 +92,11 @@ def _too_many(lines: int) -> logging.LogRecord:
     return logging.makeLogRecord({"name": __name__, **told})
 
 
-class _Strangers(logging.Filter):
-    """Reduce errors of aiohttp's server to their type and place, as their texts quote strangers' requests.
-
-    Each is logged once a minute: on the internet anybody can cause thousands a second.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._due = dict[tuple[str, str | None], float]()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Reduce a record, and return whether it is logged."""
-        error = record.exc_info[1] if record.exc_info else None
-        if record.name != "aiohttp.server" or error is None:
-            return True
-        record.exc_info = record.exc_text = record.stack_info = None
-        where = [f"{Path(f.f_code.co_filename).name}:{n}" for f, n in walk_tb(error.__traceback__)]
-        what, at = type(error).__name__, where[-1] if where else None
-        vars(record).update(error=what, at=at)
-        now = time.monotonic()
-        if now < self._due.get((what, at), now):
-            return False
-        self._due[what, at] = now + _MINUTE
-        return True
-
-
 def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     """Send all log records of the process to standard error, redacted; as text on a terminal, else as JSON."""
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     handler = LogWriter(_own_stream())
     handler.setFormatter(LineFormatter(Redactor(secrets), as_json=as_json))
-    handler.addFilter(_Strangers())
     # Not used in any line, so not collected. Source: docs.python.org, howto/logging (Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -136,6 +104,8 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
+    # It quotes malformed requests, and anybody can send thousands; our own errors there are logged by `ops.listener`.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 def _own_stream() -> TextIO:

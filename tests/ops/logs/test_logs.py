@@ -23,7 +23,7 @@ NOISY = ("slack_bolt", "slack_sdk", "aiohttp.access")
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
-    levels = {name: logging.getLogger(name).level for name in NOISY}
+    levels = {name: logging.getLogger(name).level for name in (*NOISY, "aiohttp.server")}
     yield
     for handler in root.handlers:
         if handler not in handlers:
