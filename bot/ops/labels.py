@@ -24,7 +24,6 @@ DENIALS: Final = (
     *(kind.__name__ for kind in get_args(Denial)),
     *("SeveralRules", "NoApprover", "TooManyBatches"),
 )
-FAREWELLS: Final = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
 ANSWERS: Final = frozenset(
     {"0", *map(str, CODES), *(each.value.key for each in Trouble), CUT_SHORT}
 )

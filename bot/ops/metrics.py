@@ -44,14 +44,12 @@ _COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "deliveries": ("Answers", {"result": labels.DELIVERIES}),
     "denials": ("Why the policy said no", {"reason": labels.DENIALS}),
     "failures": ("Who can mend what failed", {"fixer": labels.FIXERS}),
-    "mistakes": ("What was mistyped", {"mistake": None}),
     "policy_reloads": ("Changes of the policy file", {"result": ("taken", "refused")}),
     "posts_refused": ("Posts refused", {"path": labels.PATHS, "reason": labels.REFUSALS}),
     "renewals": ("Renewals of tokens", {"link": labels.LINKS, "result": None}),
     "renewal_failures": ("Renewals that failed", {"link": labels.LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": RESULTS}),
-    "slack_disconnects": ("Connections that Slack ended", {"reason": labels.FAREWELLS}),
     "unheard": ("Payloads that nobody listens to", {"kind": labels.KINDS}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": labels.ANSWERS}),
 }
@@ -102,7 +100,6 @@ class Metrics:
             unheard=lambda payload: self._count["unheard"](kind_of(payload)),
             called_slack=self._count["slack_calls"],
             connected=self._counter("slack_connections", "Connections opened").inc,
-            disconnected=self._count["slack_disconnects"],
             called_wechat=self._called_wechat,
             renewed=self._renewed,
             refused=self._refused,
@@ -116,7 +113,9 @@ class Metrics:
         if event.facts.get("request") is not None and event.facts.get("outcome"):
             self._ended(event)
         elif event.kind in labels.COMMANDS:
-            self._replied(event)
+            self._count["commands"](event.kind)
+            if event.kind == "denied":
+                self._count["denials"](event.facts.get("detail"))
         match event.kind:
             case "left out":
                 self._count["requests"]("skipped")
@@ -128,15 +127,6 @@ class Metrics:
                 self._count["deliveries"](kind)
             case _:
                 pass
-
-    def _replied(self, event: Event) -> None:
-        self._count["commands"](event.kind)
-        detail = event.facts.get("detail")
-        if event.kind == "denied":
-            self._count["denials"](detail)
-        elif event.kind == "mistake":
-            for mistake in str(detail).split():  # a form can have several
-                self._count["mistakes"](mistake)
 
     def _ended(self, event: Event) -> None:
         self._count["requests"](event.facts.get("outcome"))

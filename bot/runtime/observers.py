@@ -37,15 +37,14 @@ class Observers:
 
     Those that every request calls are then None, so that it calls nothing.
 
-    `connected` and `disconnected` report Socket Mode, the latter with Slack's reason; `reloaded` gets whether a changed policy
-    file was accepted, `lagged` by how many seconds the loop was late.
+    `connected` reports Socket Mode; `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
+    the loop was late.
     """
 
     acked: Acked | None = None
     unheard: Unheard = no_op
     called_slack: CalledSlack | None = None
     connected: Callable[[], None] = no_op
-    disconnected: Callable[[str], None] = no_op
     called_wechat: CalledWeChat | None = None
     refused: RefusedPost = no_op
     renewed: Renewed = no_op

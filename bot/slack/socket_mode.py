@@ -203,7 +203,6 @@ class SocketClient:
                     self._apart = min(2 * self._apart, LONGEST_PAUSE)
                     pause = {"pause": self._apart}
                     _log.warning("Slack has too many connections of this app", extra=pause)
-                self._observers.disconnected(reason)
                 if reason not in _ENDS_LATER:
                     self._readings[connection].cancel()
                 connection.ending.set()

@@ -29,7 +29,6 @@ def exercised() -> Metrics:
     observers.called_slack("auth.test", "ok")
     observers.unheard({"command": "/another"})
     observers.connected()
-    observers.disconnected("warning")
     assert observers.called_wechat
     observers.called_wechat("shareenv", "0", 0.1)
     observers.renewed("owner", "renewed")
