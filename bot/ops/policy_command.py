@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, warning, wrong_by
@@ -17,20 +16,10 @@ from bot.ops.doctor.policy import findings_of
 from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
 from bot.ops.doctor.transport import promptly, session
 from bot.ops.output import FAILED, FINE, complain, printable
-from bot.policy.decide import decide, deciding_rule, explain, owner_of
+from bot.policy.decide import decide, explain, owner_of
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
-from bot.policy.kinds import (
-    Ask,
-    Decision,
-    Deny,
-    Effect,
-    NeedsConfirmation,
-    Person,
-    Policy,
-    Standing,
-    Tested,
-)
+from bot.policy.kinds import Ask, Deny, Person, Policy, Standing, Tested
 from bot.policy.shapes import Question
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
@@ -38,7 +27,6 @@ from bot.settings.pasted import BOT_TOKEN, kind_of
 from bot.settings.policy import file_of, read_rules
 from bot.settings.table import Table
 
-_HOUR = timedelta(hours=1)
 _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
 _MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
@@ -125,7 +113,7 @@ def _answer(rules: Policy | None, question: Question, findings: Sequence[Finding
 
 
 def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
-    """Yield the decision, in the bot's words and in short, and what led to it."""
+    """Yield the decision in the bot's words, and what led to it."""
     words = languages(Language.ENGLISH, lambda: policy.contact).channel
     decision = decide(policy, ask)
     yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
@@ -134,8 +122,6 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
     if isinstance(decision, Deny):
         parts += filter(None, (near(words, decision), who_can(words, decision)))
     yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
-    yield f"Decision: {_decided(decision)}"
-    yield from _how(decision)
     owner = owner_of(policy, ask.env)
     yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
     yield "The rules, in order; the first that fits decides:"
@@ -161,26 +147,3 @@ def _called(person: Person) -> str:
     guest = ", a guest" if person.standing is Standing.GUEST else ""
     groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
     return f"{person.user_id}{groups}{guest}"
-
-
-def _decided(decision: Decision) -> str:
-    rule = deciding_rule(decision)
-    if isinstance(decision, NeedsConfirmation):
-        word = "confirm first"
-    else:
-        word = "deny" if isinstance(decision, Deny) else decision.rule.effect.value
-    return f"{word}, by rule {quoted(rule.name)}" if rule else f"{word}, since no rule fits"
-
-
-def _how(decision: Decision) -> Iterator[str]:
-    """Yield what happens before the call to WeChat."""
-    rule = deciding_rule(decision)
-    if isinstance(decision, Deny) or rule is None:
-        return
-    if rule.confirm:
-        yield "First: whoever asks has to confirm it"
-    if rule.effect is Effect.APPROVE:
-        who = [*sorted(rule.approvers.users), *sorted(rule.approvers.groups)]
-        span = rule.approvers.expires
-        time = f"{span // _HOUR}h" if not span % _HOUR else f"{span // timedelta(minutes=1)}m"
-        yield f"Approvers: {', '.join(who)}; asked in {rule.approvers.channel}, for {time}"

@@ -298,7 +298,6 @@ def test_an_answer_has_the_bots_decision_and_how_each_rule_matches(run: Run) -> 
         "U0ANN of S0OPS, in C0OPS",
         f"/share-env why {A} prod-1",
         f"│ ✅ You may share prod-1 with {A} from here. Rule “ops” allows it.",
-        "Decision: allow, by rule “ops”",
         f"Owner: {OWNER}, whose token is used",
         "The rules, in order; the first that fits decides:",
         "1. “no live”: it is about other envs (live-*)",
@@ -310,12 +309,11 @@ def test_an_answer_has_the_bots_decision_and_how_each_rule_matches(run: Run) -> 
 
 def test_a_denial_has_what_would_be_sufficient_and_who_can_grant_it(run: Run) -> None:
     _, out, _ = run(FILE, **about("prod-1", groups=["S0OTHER"], channel="C0OPS"))
-    assert lines(out)[2:7] == [
+    assert lines(out)[2:6] == [
         f"│ 🚫 You may not share prod-1 with {A}. No rule lets you do that.",
         "│ What comes closest",
         "│ • rule “ops”: it is for members of S0OPS",
         "│ Who can grant it: Ann.",
-        "Decision: deny, since no rule fits",
     ]
     assert "--group" not in out
 
@@ -335,19 +333,9 @@ def test_an_answer_without_groups_says_on_which_ones_it_depends(run: Run) -> Non
 def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("core-1"))
     assert "allows it once an approver has agreed." in out
-    assert lines(out)[3:6] == [
-        "Decision: approve, by rule “core”",
-        "First: whoever asks has to confirm it",
-        "Approvers: U0BOB, S0LEADS; asked in C0LEADS, for 90m",
-    ]
-    _, out, _ = run(FILE.replace("90m", "24h"), **about("core-1"))
-    assert "in C0LEADS, for 24h\n" in out
     _, out, _ = run(FILE, **about("test-1", guest=True))
     assert out.startswith("U0ANN, a guest, no channel given\n")
-    assert lines(out)[3:5] == [
-        "Decision: confirm first, by rule “tests”",
-        "First: whoever asks has to confirm it",
-    ]
+    assert "Rule “tests” allows it once you have confirmed it." in out
 
 
 def test_an_answer_says_if_no_owner_is_known(run: Run) -> None:
@@ -360,7 +348,7 @@ def test_an_answer_by_a_policy_that_the_bot_would_refuse_says_so_first(run: Run)
     code, out, _ = run(FILE + test, **about("test-1"))
     assert code == 1
     assert out.startswith("❌ policy-tests: policy.toml: test 1: ")
-    assert "Decision: confirm first" in out
+    assert "once you have confirmed it." in out
     code, out, _ = run("rule = 1", **about("test-1"))
     assert (code, out.count("\n")) == (1, 4)
     assert out.startswith("❌ policy-file: policy.toml: rule: it must be a list")

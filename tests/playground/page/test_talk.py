@@ -221,7 +221,7 @@ async def test_a_look_inside_shows_what_slack_the_ledger_and_the_policy_hold(sit
     await seat.type(f"/share-env {APPID} prod-1")
     await seat.sees("shared prod-1")
     await seat.look_inside("shared prod-1")
-    await seat.sees("Decision: allow, by rule “platform team”", seat.pane)
+    await seat.sees("Rule “platform team” allows it.", seat.pane)
     await expect(seat.pane.get_by_role("listitem").filter(has_text="delivered")).to_be_visible()
     await seat.sees('"event_type": "share_env_request"', seat.pane)
 
