@@ -31,8 +31,9 @@ class LineFormatter(logging.Formatter):
         try:
             return self._line(self._fields(record))
         except Exception as error:  # noqa: BLE001  # a record may contain arbitrary objects
-            # Without the facts, one of which cannot be formatted.
-            return self._line(_least(record) | {"unwritten": type(error).__name__})
+            # Without the facts, one of which cannot be formatted; it may be the time.
+            least = _least(record, datetime.now(UTC))
+            return self._line(least | {"unwritten": type(error).__name__})
 
     def _line(self, fields: _Fields) -> str:
         # Checking the whole line at once is faster than by fields, and it rarely finds anything.
@@ -45,7 +46,7 @@ class LineFormatter(logging.Formatter):
 
     def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
-        fields = _least(record)
+        fields = _least(record, datetime.fromtimestamp(record.created, UTC))
         if request := facts.pop("request", None):
             fields["request"] = _plain(request)
         fields |= {name: _plain(fact) for name, fact in facts.items() if name not in fields}
@@ -56,21 +57,14 @@ class LineFormatter(logging.Formatter):
         return fields
 
 
-def _least(record: logging.LogRecord) -> _Fields:
+def _least(record: logging.LogRecord, at: datetime) -> _Fields:
     """Return the fields of every line."""
     return {
-        "time": _when(record).isoformat(timespec="milliseconds"),
-        "level": str(_plain(record.levelname)).lower(),
-        "logger": _plain(record.name),
+        "time": at.isoformat(timespec="milliseconds"),
+        "level": str(record.levelname).lower(),
+        "logger": record.name,
         "event": message_of(record),
     }
-
-
-def _when(record: logging.LogRecord) -> datetime:
-    try:
-        return datetime.fromtimestamp(record.created, UTC)
-    except (OverflowError, OSError, TypeError, ValueError):  # not a valid date
-        return datetime.now(UTC)
 
 
 def _plain(fact: object) -> object:

@@ -135,12 +135,7 @@ def _of_process(
 
 
 def _of_thread(args: threading.ExceptHookArgs) -> None:
-    name = args.thread.name if args.thread else None
-    _log.critical(
-        "an error that nobody caught ends a thread",
-        exc_info=args.exc_value or True,
-        extra={"thread_name": name},
-    )
+    _log.critical("an error that nobody caught ends a thread", exc_info=args.exc_value or True)
 
 
 def _of_object(args: "sys.UnraisableHookArgs") -> None:
