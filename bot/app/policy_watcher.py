@@ -19,7 +19,6 @@ from bot.workflow.ports import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
 _APART = 0.1  # seconds between the two reads of a requested reload
-_MOST_LINES = 20  # of one file's mistakes; the others come once these are put right
 
 _log = logging.getLogger(__name__)
 
@@ -95,11 +94,8 @@ class PolicyWatcher:
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
         self._reloaded(False)  # noqa: FBT003  # a callback
-        more = len(problems) - _MOST_LINES
-        for problem in problems[:_MOST_LINES]:
+        for problem in problems:
             _log.error("policy refused, the old one stays in force", extra={"reason": problem})
-        if more > 0:
-            _log.error("policy refused, the old one stays in force", extra={"more": more})
 
     async def _pause(self, seconds: float | None) -> bool:
         """Wait for a requested reload, at most `seconds`; tell whether there was one."""

@@ -1,11 +1,9 @@
 """The health of the bot, part by part, from state that it keeps anyway: a check does no I/O and never waits."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import NotRequired, TypedDict
 
 from bot.domain.link import Link, LinkState
@@ -15,8 +13,6 @@ PartCheck = Callable[[], str | None]
 _EVERY = 1.0  # seconds
 _TOO_LATE = 3.0  # seconds, after which Slack gives up on the ack
 _IN_A_ROW = 3  # a single pause, of the process or the machine, is no failure
-
-_log = logging.getLogger(__name__)
 
 
 class PartHealth(TypedDict):
@@ -109,19 +105,15 @@ class Watch:
         self._sleep = sleep
         self._lags = deque[float](maxlen=_IN_A_ROW)
 
-    async def run(self, *work: Callable[[], object]) -> None:
-        """Measure every second, and call each of `work`, until cancelled."""
+    async def run(self, log_refusals: Callable[[], None]) -> None:
+        """Measure every second, and have refused POSTs logged, until cancelled."""
         while True:
             due = self._clock() + _EVERY
             await self._sleep(_EVERY)
             lag = max(0.0, self._clock() - due)
             self._lags.append(lag)
-            due_now: tuple[Callable[[], object], ...] = (partial(self._lagged, lag), *work)
-            for call in due_now:
-                try:
-                    call()
-                except Exception:  # noqa: BLE001  # the watch itself has to go on
-                    _log.exception("unforeseen error")
+            self._lagged(lag)
+            log_refusals()
 
     def trouble(self) -> str | None:
         """Return that the loop was too late several times in a row."""

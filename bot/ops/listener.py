@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from enum import Enum
@@ -22,7 +23,6 @@ HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
 ELSEWHERE = "another path"
 """Stands for any path that is not served; the path itself may be anything."""
 
-_LONGEST_HOST = 60  # characters, in a sentence
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
 
 _log = logging.getLogger(__name__)
@@ -103,8 +103,7 @@ def origin(host: str, port: int) -> str:
 
 def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenError:
     """Turn an error of the system or of the name lookup into a CannotListenError."""
-    shown = host if len(host) <= _LONGEST_HOST else f"{host[:_LONGEST_HOST]}…"
-    found = f"HOST {shown} and PORT {port} cannot be used ({_why(error)})"
+    found = f"HOST {host} and PORT {port} cannot be used ({_why(error)})"
     return CannotListenError(
         Problem(found, "Choose others, or stop what uses them."),
         taken=isinstance(error, OSError) and error.errno == errno.EADDRINUSE,
@@ -112,14 +111,10 @@ def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenE
 
 
 def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, ValueError):  # the name is too long, or invalid in the DNS
-        return "this is no host's name"
-    # From Python 3.13 on, asyncio says in this way that none of the host's addresses belongs to this machine.
-    if error.errno is None:
-        return os.strerror(errno.EADDRNOTAVAIL)
-    # asyncio's own text repeats the address; the DNS's error numbers are negative.
-    why = os.strerror(error.errno) if error.errno > 0 else error.strerror
-    return why or type(error).__name__
+    if isinstance(error, ValueError | socket.gaierror):  # such as one that is too long
+        return "no address is found for this name"
+    # asyncio's own text repeats the address; from Python 3.13 on it has no number if none is this machine's.
+    return os.strerror(error.errno or errno.EADDRNOTAVAIL)
 
 
 def answering(health: Health) -> Handler:

@@ -91,7 +91,7 @@ def lines(log: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-FACTS = ("rules", "reason", "more")
+FACTS = ("rules", "reason")
 REFUSED = "ERROR policy refused, the old one stays in force"
 
 
@@ -318,16 +318,6 @@ async def test_a_bad_file_is_reported_once_and_the_old_policy_stays_in_force_unt
     await watched.looks(6)
     assert (watched.rules, watched.trouble) == (["first"], None)
     assert lines(log) == ["INFO policy in force 1"]
-
-
-async def test_of_many_problems_only_the_first_are_logged(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    watched.path.write_text("".join(f"key{n} = 1\n" for n in range(99)) + FIRST, encoding="utf-8")
-    await watched.looks()
-    assert len(lines(log)) == 21
-    assert lines(log)[-1] == f"{REFUSED} 79"
-    assert len(watched.in_force.trouble or ()) == 99
 
 
 # Reloads, as on SIGHUP.

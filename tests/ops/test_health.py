@@ -171,28 +171,6 @@ async def test_the_event_loop_is_unhealthy_if_it_is_late_repeatedly(
     assert watch.trouble() == ("the loop does not keep up" if unhealthy else None)
 
 
-async def test_a_check_that_raises_does_not_affect_the_others(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    clock, slept, looks = Clock(), list[float](), list[bool]()
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        clock.now += 9
-        if len(slept) > 3:
-            raise asyncio.CancelledError
-
-    def fails(*_: float) -> None:
-        raise RuntimeError("made up")
-
-    watch = Watch(fails, clock, sleep)
-    with pytest.raises(asyncio.CancelledError):
-        await watch.run(fails, lambda: looks.append(True))
-    assert looks == [True] * 3
-    assert [record.message for record in caplog.records] == ["unforeseen error"] * 6
-    assert watch.trouble() == "the loop does not keep up"
-
-
 # A running bot.
 
 
