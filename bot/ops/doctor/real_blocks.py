@@ -59,12 +59,17 @@ _RULE = Rule("four eyes", Effect.APPROVE, frozenset({_USER}), envs=("prod-*",), 
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
 _ASK = Ask(Person(_TEAM, _USER), _CHANNEL, _APPID, "vault-1")
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
-_UNKNOWN = Unknown(Trouble.TIMEOUT.value)
 _ENDS: list[tuple[str, Outcome | None]] = [
     *((appid, _FAILED) for appid in _APPIDS[:9]),
     *((appid, Shared()) for appid in _APPIDS[9:]),
 ]
-_FINISHED = Finished(Tally(300, shared=291, failed=9), groups_of(_ENDS))
+_ENDED: tuple[tuple[str, Request, Outcome], ...] = (
+    ("shared", _ONE, Shared()),
+    ("failed", _ONE, _FAILED),
+    ("unknown", _ONE, Unknown(Trouble.TIMEOUT.value)),
+    ("rejected", _ONE, Rejected(_USER, "not today")),
+    ("batch", _MANY, Finished(Tally(300, shared=291, failed=9), groups_of(_ENDS))),
+)
 _NAME, _METHOD = "blocks-validate", "blocks.validate"
 _PATIENCE = 60.0  # seconds for rate limits
 _INVALID = {"invalid_blocks", "invalid_message", "invalid_view"}
@@ -72,19 +77,10 @@ _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
 
 def _messages(words: Words) -> Iterator[tuple[str, Message]]:
-    yield from _at_once(words)
-    yield from _asked(words)
-    for name, outcome in (("shared", Shared()), ("failed", _FAILED), ("unknown", _UNKNOWN)):
-        yield f"answer-{name}", endings.answer(words, _ONE, outcome)
-        yield f"parent-{name}", endings.parent(words, _ONE, outcome)
-    yield "answer-rejected", endings.answer(words, _ONE, Rejected(_USER, "not today"))
-    yield "answer-batch", endings.answer(words, _MANY, _FINISHED)
-    yield "parent-batch", endings.parent(words, _MANY, _FINISHED)
-    yield "appids", replies(words, _MANY)[0]
-
-
-def _at_once(words: Words) -> Iterator[tuple[str, Message]]:
-    person, no = Person(_TEAM, _USER), Deny(NoRule(nearest(_POLICY, _ASK)))
+    person, line = Person(_TEAM, _USER), Line(_ONE, Shared(), _NOW, _LINK)
+    no = Deny(NoRule(nearest(_POLICY, _ASK)))
+    asked = question(words, _MANY, [line], _NOW, f"<@{_USER}>")
+    begun = endings.begun(words, _ONE, waiting=False)
     yield "accepted", accepted(words, _ONE)
     yield "mistake", misread(words, Misread(MissingEnv(), _APPID, f"/share-env {_APPID} <env>"))
     yield "help", help_(words, person, (_RULE,))
@@ -92,29 +88,27 @@ def _at_once(words: Words) -> Iterator[tuple[str, Message]]:
     yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
     yield "denied", denied(words, no, _ASK, _POLICY)
     yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
-    yield "history", history(words, [Line(_ONE, Shared(), _NOW, _LINK)], None)
+    yield "history", history(words, [line], None)
     yield "under-way", under_way(words, _ONE, _LINK)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
-
-
-def _asked(words: Words) -> Iterator[tuple[str, Message]]:
-    begun = endings.begun(words, _ONE, waiting=False)
     yield "confirmation", confirmation(words, _MANY, _NOW)
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
     yield "waiting", waiting(words, _ONE)
     yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
-    asked = question(words, _MANY, [Line(_ONE, Shared(), _NOW, _LINK)], _NOW, f"<@{_USER}>")
     yield "question", noted(words, asked, Note.ASKED_DIRECTLY)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
     yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE, (_RULE,))
+    for name, request, outcome in _ENDED:
+        yield f"answer-{name}", endings.answer(words, request, outcome)
+        yield f"parent-{name}", endings.parent(words, request, outcome)
+    yield "appids", replies(words, _MANY)[0]
 
 
 def _views(words: Words) -> Iterator[tuple[str, Block]]:
     records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [Line(_MANY, None, _NOW, _LINK)])
-    page = home(words, Person(_TEAM, _USER), (_RULE,), records, "0")
-    yield "app-home", view(page)
+    yield "app-home", view(home(words, Person(_TEAM, _USER), (_RULE,), records, "0"))
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
     yield "trouble", trouble(words, "5f2c1e7a")
@@ -122,25 +116,17 @@ def _views(words: Words) -> Iterator[tuple[str, Block]]:
 
 async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
     """Return a result for each kind that Slack rejects, or one for all; a sentence if the app may not use the method."""
-    wrong, kinds = list[Tried](), list(_kinds(words))
-    for number, (name, payload) in enumerate(kinds):
+    kinds = {name: {"message": json.dumps({"blocks": m.blocks})} for name, m in _messages(words)}
+    kinds |= {name: {"view": json.dumps(modal)} for name, modal in _views(words)}
+    wrong = list[Tried]()
+    for name, payload in kinds.items():
         result = await api.write(_METHOD, _PATIENCE, **payload)
         if isinstance(result, Answered):
             continue
         if isinstance(result, Doubtful) or is_transient(result):
-            return [*wrong, no_answer(_NAME, result)]
-        if result.error not in _INVALID and number:
             return [*wrong, no_answer(_NAME, result)]
         if result.error not in _INVALID:
             return f"Slack does not let this app use {_METHOD} ({code_of(result)}), so it looked at no message."
         at = ", ".join(filter(_POINTER.fullmatch, result.pointers)) or "it does not say where"
         wrong.append(Tried(_NAME, "no", f"`{name}`: {result.error} ({at})"))
     return wrong or [Tried(_NAME, "yes", f"kinds of messages and views, all valid: {len(kinds)}")]
-
-
-def _kinds(words: Words) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the call's arguments for each kind, by name."""
-    for name, said in _messages(words):
-        yield name, {"message": json.dumps({"blocks": said.blocks})}
-    for name, modal in _views(words):
-        yield name, {"view": json.dumps(modal)}

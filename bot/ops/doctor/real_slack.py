@@ -1,16 +1,11 @@
-"""Test in a channel what the bot assumes about Slack: each step reports what it saw, and later steps build on it.
-
-The playground's README lists the assumptions.
-"""
+"""Test in a channel what the bot assumes about Slack; the playground's README lists the assumptions."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from bot.ops.doctor.real_channel import NoAnswerError, RealChannel, Shown, ts_of
-from bot.slack.api import BAD_TOKEN, NOT_SENT, Answered, Doubtful, Refused, retry_after
+from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, is_transient
 
 BEHAVIOURS = (
     *("post-message", "metadata-read-back", "update-message", "update-keeps-metadata"),
@@ -19,16 +14,26 @@ BEHAVIOURS = (
 )
 """The assumptions by their names in the playground's README, in the order of the tests."""
 
+BEGINNING = "share-env-bot doctor:"
+"""The start of each message, so that a person can find and delete one by hand."""
+
 _SETUP = BAD_TOKEN | {
     *("channel_not_found", "is_archived", "missing_scope", "not_in_channel", "user_not_in_channel"),
 }
 """Slack's errors about the arguments, which say nothing about its behaviour."""
 _CODE = re.compile(r"[a-z_]{1,60}")  # the form of errors in the method reference
+_ORPHANED = {"thread_not_found", "cannot_reply_to_message"}
+_VITAL = {"post-message", "delete-message"}
 
-_FIRST, _SECOND = "a message that goes away by itself", "and this is its edited text"
-_EPHEMERAL, _IN_THREAD = "only you, in the channel", "only you, in the thread"
+_EVENT = "share_env_doctor"
+_EDITED = "and this is its edited text"
+_PAGE = 100
+_LOOKS, _PAUSE = 3, 1.0  # a change may appear in the history with a delay
+_PATIENCE = 30.0  # seconds for rate limits
 
 Held: TypeAlias = Literal["yes", "no", "not tried"]
+Step: TypeAlias = Callable[[], Awaitable[bool | str]]
+"""Returns whether an assumption holds or, where Slack may behave in several ways, what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,144 +45,181 @@ class Tried:
     seen: str
 
 
-Tell = Callable[[Tried], None]
+class NoAnswerError(Exception):
+    """Slack did not do what it was asked to; `no` is its refusal, or what came instead of an answer."""
+
+    def __init__(self, no: Refused | Doubtful) -> None:
+        super().__init__(no)
+        self.no = no
 
 
-async def try_slack(channel: RealChannel, user: str, tell: Tell) -> None:
-    """Run the steps until one fails that the rest depends on; `user` is shown ephemeral messages."""
-    parent = await _post(channel, tell)
-    if parent is None:
-        return
-    if await _find(channel, parent, tell):
-        await _edit(channel, parent, tell)
-    if not await _reply(channel, parent, tell):
-        return  # the next step needs an active thread
-    await _show(channel, user, parent, tell)
-    if await _delete(channel, parent, tell):
-        await _reply_to_deleted(channel, parent, "that had a reply", tell)
-        with suppress(NoAnswerError):
-            if other := ts_of(await channel.post("another one")):
-                await channel.delete(other)
-                await _reply_to_deleted(channel, other, "without replies", tell)
+class RealChannel:
+    """One run's messages in a channel, each with the run's mark in its metadata; `user` is shown two ephemeral ones."""
 
+    def __init__(
+        self,
+        api: SlackApi,
+        channel: str,
+        user: str,
+        mark: str,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._api = api
+        self._channel = channel
+        self._user = user
+        self._mark = mark
+        self._sleep = sleep
+        self._parent = ""
+        self._posted: list[str] = []  # by ts, while not deleted
+        self._lost = False  # whether a message may exist whose ts is unknown
 
-@contextmanager
-def _trying(behaviour: str, tell: Tell) -> Iterator[Callable[[bool, str], None]]:
-    """Yield what takes the result for a behaviour; a call without an answer is the result as well."""
-    try:
-        yield lambda holds, seen: tell(Tried(behaviour, "yes" if holds else "no", seen))
-    except NoAnswerError as error:
-        tell(no_answer(behaviour, error.no))
-
-
-async def _post(channel: RealChannel, tell: Tell) -> str | None:
-    with _trying("post-message", tell) as found:
-        result = await channel.post(_FIRST)
-        lacking = [key for key in ("channel", "ts", "message") if not result.data.get(key)]
-        seen = (
-            f"ok, without {', '.join(lacking)}" if lacking else "ok, with channel, ts and message"
+    async def try_all(self) -> list[Tried]:
+        """Return the results, up to the first failure on which the rest depends."""
+        found = "found by conversations.history"
+        steps: tuple[tuple[str, Step, str], ...] = (
+            ("post-message", self._post_first, "answered with channel, ts and message"),
+            ("metadata-read-back", self._find, found),
+            ("update-message", self._edit, "answered with the new text"),
+            ("update-keeps-metadata", self._find, found),
+            ("reply-in-thread", self._reply, "in its thread, also by conversations.replies"),
+            ("ephemeral", self._show, "answered with message_ts"),
+            ("ephemeral-in-thread", self._show_in_thread, "answered with message_ts"),
+            ("delete-message", self._delete_first, "gone from conversations.history"),
+            ("reply-to-deleted", self._reply_to_deleted, "refused or top level"),
+            ("reply-to-deleted", self._reply_to_another, "refused or top level"),
         )
-        found(not lacking, seen)
-        return ts_of(result)
-    return None
+        tried = list[Tried]()
+        for behaviour, step, seen in steps:
+            tried.append(await _tried(behaviour, step, seen))
+            if tried[-1].held != "yes" and behaviour in _VITAL:
+                break
+        return tried
 
+    async def clear(self) -> bool:
+        """Delete the messages, replies before their parent; return whether none can be left."""
+        for ts in reversed([*self._posted]):
+            await self._delete(ts)
+        return not (self._posted or self._lost)
 
-async def _find(channel: RealChannel, parent: str, tell: Tell) -> bool:
-    with _trying("metadata-read-back", tell) as found:
-        there = parent in await channel.look_until(lambda shown: parent in shown)
-        found(there, f"{'found' if there else 'not found'} by conversations.history")
-        return there
-    return False
+    async def _post_first(self) -> bool:
+        answer = await self._post("a message that goes away by itself")
+        self._parent = str(answer.get("ts"))
+        return all(answer.get(key) for key in ("channel", "ts", "message"))
 
+    async def _find(self) -> bool:
+        return await self._is_listed(self._parent)
 
-async def _edit(channel: RealChannel, parent: str, tell: Tell) -> None:
-    def edited(shown: Shown) -> bool:
-        return parent in shown and _SECOND in str(shown[parent].get("text"))
+    async def _edit(self) -> bool:
+        """Change the text, and drop the metadata."""
+        result = await self._say("chat.update", _EDITED, ts=self._parent)
+        return _EDITED in str(_data(result).get("text"))
 
-    with _trying("update-message", tell) as edit_found:
-        await channel.edit(parent, _SECOND)
-        with _trying("update-keeps-metadata", tell) as found:
-            shown = await channel.look_until(edited)
-            stays, new = parent in shown, edited(shown)
-            found(stays, "it is still there" if stays else "not found by it any more")
-            if stays:
-                edit_found(new, f"ok, {'with the new' if new else 'and still the old'} text")
+    async def _reply(self) -> bool:
+        answer = await self._post("a reply", thread_ts=self._parent)
+        listed = await self._is_listed(str(answer.get("ts")), thread=self._parent)
+        return listed and _thread_of(answer) == self._parent
 
+    async def _show(self, **thread: str) -> bool:
+        """Show an ephemeral message, which cannot be deleted and disappears when Slack is reloaded."""
+        where = "in the thread" if thread else "in the channel"
+        words = f"only you see this, {where}"
+        result = await self._say("chat.postEphemeral", words, user=self._user, **thread)
+        return bool(_data(result).get("message_ts"))
 
-async def _reply(channel: RealChannel, parent: str, tell: Tell) -> bool:
-    with _trying("reply-in-thread", tell) as found:
-        result = await channel.post("a reply", parent)
-        ts = ts_of(result) or ""
-        shown = await channel.look_until(lambda shown: ts in shown, parent)
-        in_answer = _thread_of(result) == parent
-        listed = ts in shown and shown[ts].get("thread_ts") == parent
-        found(
-            in_answer and listed,
-            f"thread_ts {'in' if in_answer else 'missing in'} the answer, "
-            f"{'listed' if listed else 'not listed'} by conversations.replies",
-        )
-        return True
-    return False
+    async def _show_in_thread(self) -> bool:
+        return await self._show(thread_ts=self._parent)
 
+    async def _delete_first(self) -> bool:
+        _data(await self._delete(self._parent))
+        return not await self._is_listed(self._parent, wanted=False)
 
-async def _show(channel: RealChannel, user: str, parent: str, tell: Tell) -> None:
-    tries = (("ephemeral", _EPHEMERAL, None), ("ephemeral-in-thread", _IN_THREAD, parent))
-    for name, words, thread_ts in tries:
-        with _trying(name, tell) as found:
-            result = await channel.show(user, words, thread_ts)
-            told = bool(result.data.get("message_ts"))
-            found(told, "ok" if told else "ok, without message_ts")
+    async def _reply_to_deleted(self) -> bool | str:
+        return await self._orphan(self._parent, "one that had a reply")
 
+    async def _reply_to_another(self) -> bool | str:
+        ts = str((await self._post("another one")).get("ts"))
+        _data(await self._delete(ts))
+        return await self._orphan(ts, "one without replies")
 
-async def _delete(channel: RealChannel, parent: str, tell: Tell) -> bool:
-    name = "delete-message"
-    with _trying(name, tell):
-        await channel.delete(parent)
-        with _trying(name, tell) as found:
-            gone = parent not in await channel.look_until(lambda shown: parent not in shown)
-            found(gone, f"ok, and it is {'gone' if gone else 'still there'}")
-        return True
-    return False
-
-
-async def _reply_to_deleted(channel: RealChannel, parent: str, which: str, tell: Tell) -> None:
-    """Report which of the two known behaviours occurs; any other is new."""
-    name = "reply-to-deleted"
-    with _trying(name, tell) as found:
+    async def _orphan(self, parent: str, which: str) -> bool | str:
+        """Reply to a deleted message, and return which of the two known behaviours occurs; any other is new."""
         try:
-            result = await channel.post("a reply to what is deleted", parent)
+            answer = await self._post("a reply to what is deleted", thread_ts=parent)
         except NoAnswerError as error:
-            match error.no:
-                case Refused("thread_not_found" | "cannot_reply_to_message" as why):
-                    tell(Tried(name, "yes", f"one {which}: refused, {why}"))
-                    return
-                case _:
-                    raise
-        ts, thread_ts = ts_of(result) or "", _thread_of(result)
-        if thread_ts is not None:
-            where = "in its thread" if thread_ts == parent else "in another thread"
-            tell(Tried(name, "no", f"one {which}: ok, and the reply stands {where}"))
-            return
-        there = ts in await channel.look_until(lambda shown: ts in shown)
-        where = "stands top level" if there else "is nowhere"
-        found(there, f"one {which}: ok, and the reply {where}")
+            if isinstance(error.no, Refused) and error.no.error in _ORPHANED:
+                return f"{which}: refused, {error.no.error}"
+            raise
+        return _thread_of(answer) is None and f"{which}: ok, and the reply stands top level"
+
+    async def _post(self, words: str, **thread: str) -> Mapping[str, object]:
+        metadata = {"event_type": _EVENT, "event_payload": {"mark": self._mark}}
+        before, self._lost = self._lost, True  # until Slack answers, also if Ctrl-C comes first
+        result = await self._say("chat.postMessage", words, metadata=metadata, **thread)
+        ts = result.data.get("ts") if isinstance(result, Answered) else None
+        self._lost = before or not (ts or isinstance(result, Refused))
+        self._posted += [str(ts)] if ts else []
+        return _data(result)
+
+    async def _say(self, method: str, words: str, **arguments: object) -> Result:
+        return await self._write(method, text=f"{BEGINNING} {words}", **arguments)
+
+    async def _delete(self, ts: str) -> Result:
+        result = await self._write("chat.delete", ts=ts)
+        if isinstance(result, Answered) or result == Refused("message_not_found"):
+            self._posted = [each for each in self._posted if each != ts]
+        return result
+
+    async def _write(self, method: str, **arguments: object) -> Result:
+        return await self._api.write(method, _PATIENCE, channel=self._channel, **arguments)
+
+    async def _is_listed(self, message: str, *, thread: str = "", wanted: bool = True) -> bool:
+        """Return whether a message of this run is listed, after some seconds if that is not what is `wanted`."""
+        method = "conversations.replies" if thread else "conversations.history"
+        where: dict[str, str | int] = {"channel": self._channel, "limit": _PAGE}
+        where |= {"ts": thread} if thread else {}
+        for look in range(_LOOKS):
+            if look:
+                await self._sleep(_PAUSE)
+            result = await self._api.read(method, _PATIENCE, **where, include_all_metadata=True)
+            listed = _data(result).get("messages")
+            shown = filter(self._is_marked, listed if isinstance(listed, list) else ())
+            if any(str(each.get("ts")) == message for each in shown) is wanted:
+                return wanted
+        return not wanted
+
+    def _is_marked(self, message: object) -> bool:
+        metadata = message.get("metadata") if isinstance(message, dict) else None
+        payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+        return isinstance(payload, dict) and payload.get("mark") == self._mark
 
 
-def _thread_of(result: Answered) -> object:
-    message = result.data.get("message")
+async def _tried(behaviour: str, step: Step, seen: str) -> Tried:
+    try:
+        holds = await step()
+    except NoAnswerError as error:
+        return no_answer(behaviour, error.no)
+    if not holds:
+        return Tried(behaviour, "no", f"not {seen}")
+    return Tried(behaviour, "yes", holds if isinstance(holds, str) else seen)
+
+
+def _data(result: Result) -> Mapping[str, object]:
+    """Return what Slack answered; raises NoAnswerError."""
+    if not isinstance(result, Answered):
+        raise NoAnswerError(result)
+    return result.data
+
+
+def _thread_of(answer: Mapping[str, object]) -> object:
+    message = answer.get("message")
     return message.get("thread_ts") if isinstance(message, dict) else None
 
 
 def no_answer(behaviour: str, no: Refused | Doubtful) -> Tried:
     """Return the result for a failed call; only Slack's own refusal contradicts the assumption."""
-    if retry_after(no) is not None:
-        return Tried(behaviour, "not tried", "Slack asks to slow down")
-    if isinstance(no, Doubtful):
-        return Tried(behaviour, "not tried", "no answer of Slack's")
-    if no.error == NOT_SENT:
-        return Tried(behaviour, "not tried", "Slack could not be reached")
-    held: Held = "not tried" if no.error in _SETUP else "no"
-    return Tried(behaviour, held, f"refused: {code_of(no)}")
+    if isinstance(no, Doubtful) or is_transient(no):
+        return Tried(behaviour, "not tried", "Slack is away or busy")
+    return Tried(behaviour, "not tried" if no.error in _SETUP else "no", f"refused: {code_of(no)}")
 
 
 def code_of(no: Refused) -> str:
@@ -199,12 +241,3 @@ def table(tried: Iterable[Tried]) -> Iterator[str]:
     yield "|---|---|---|"
     for each in tried:
         yield f"| `{each.behaviour}` | {each.held} | {each.seen} |"
-
-
-def verdict(tried: Iterable[Tried]) -> str:
-    """Return one sentence about all results."""
-    found = list(tried)
-    kinds = (("Did not hold", "no"), ("Could not be tried", "not tried"))
-    named = [(what, dict.fromkeys(e.behaviour for e in found if e.held == h)) for what, h in kinds]
-    told = " ".join(f"{what}: {', '.join(names)}." for what, names in named if names)
-    return told or f"All {len(found)} held."
