@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import StringIO
@@ -27,25 +26,22 @@ _OPEN = re.compile(r"\s*(?:export\s+)?\w+\s*=\s*(['\"])(?!.*\1)")
 def environment() -> dict[str, str]:
     """Return the process's environment, with the `.env` in the working directory as its defaults.
 
+    An empty value counts as not set, also below a line with one: `.env.example` has an empty line for most settings.
+
     A `.env`, or a line of it, that cannot be read ends the process with a sentence and exit code 2, as for a wrong setting.
     Such a line is not skipped: it might be the one that restricts from where people may share.
     """
-    text, lines = _dotenv()
+    lines = _dotenv()
     bad = [line for line in lines if line.value is None]
     if bad:
         _end(f".env, line {_number(line.original)}, {_flaw(line)}" for line in bad)
+    text = "".join(line.original.string for line in lines if line.value)
     file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
     return {**file, **os.environ}
 
 
-def repeated() -> list[str]:
-    """Return the names that `.env` sets more than once; the last one counts, also if it is empty."""
-    times = Counter(line.key for line in _dotenv()[1])
-    return [name for name in times if name and times[name] > 1]
-
-
-def _dotenv() -> tuple[str, list[Binding]]:
-    """Return the text of `.env`, and its lines that are not blank or comments."""
+def _dotenv() -> list[Binding]:
+    """Return the lines of `.env` that are not blank or comments."""
     try:
         raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
     except OSError as error:
@@ -55,7 +51,7 @@ def _dotenv() -> tuple[str, list[Binding]]:
         _end([".env is in UTF-16. Save it as UTF-8."])
     # Comments may be in another encoding.
     text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
-    return text, [line for line in parse_stream(StringIO(text)) if line.error or line.key]
+    return [line for line in parse_stream(StringIO(text)) if line.error or line.key]
 
 
 def _flaw(line: Binding) -> str:

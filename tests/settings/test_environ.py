@@ -30,6 +30,8 @@ FILES: dict[str, tuple[bytes | None, dict[str, str], dict[str, str | None]]] = {
     "a variable that the process has": (b"PORT=5000\n", {}, {"PORT": "4000"}),
     "a variable that the process has empty": (b"PORT=5000\n", {"PORT": ""}, {"PORT": ""}),
     "an empty value, which is not set": (b"A=\n", {}, {"A": None}),
+    "a value above an empty one, as in .env.example": (b"A=x\nA=\nexport A=''\n", {}, {"A": "x"}),
+    "two values": (b"A=x\nA=y\n", {}, {"A": "y"}),
     "comments, quotes and exports": (
         b"# mine\nexport A='x y' # note\nB=\"z\"\n",
         {},

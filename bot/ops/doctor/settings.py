@@ -8,7 +8,7 @@ from itertools import combinations
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
-from bot.settings.environ import DOTENV, Reader, repeated
+from bot.settings.environ import DOTENV, Reader
 from bot.settings.load import Parts
 from bot.settings.pasted import belongs
 from bot.settings.table import NAMES
@@ -25,9 +25,7 @@ _CLOSE = 0.85  # similarity; 1 is equal
 async def check_settings(setup: Setup) -> list[Finding]:
     """Return what is wrong with the settings, or one line about what they contain."""
     environ, parts = setup.environ, setup.parts
-    twice = repeated()
-    emptied = tuple(f"{name} is missing" for name in twice)
-    found = [*_wrong(environ, [each for each in parts.problems if not each.startswith(emptied)])]
+    found = [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": tokens expire after twelve hours, and it cannot be turned off.
         fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
@@ -37,11 +35,6 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append(warning(_NAME, held, fix))
     if others_may_read(DOTENV):
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
-    for name in twice:
-        missing = any(each.startswith(f"{name} is missing") for each in parts.problems)
-        again = f"{name} is set more than once in {DOTENV}"
-        fix = f"Keep one line for {name}. The last one counts, even if it is empty."
-        found.append((wrong if missing else warning)(_NAME, again, fix))
     found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
 

@@ -163,35 +163,6 @@ async def test_a_name_in_the_process_environment_that_only_this_bot_could_use_is
     )
 
 
-async def test_a_setting_that_stands_twice_in_the_env_file_is_reported(
-    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    dotenv = tmp_path / ".env"
-    dotenv.touch(0o600)
-    dotenv.write_text("SHARE_ENV_ALLOWED_CHANNELS=C0RELEASES\nSHARE_ENV_ALLOWED_CHANNELS=\n")
-    finding = await finding_of(environ, "settings")
-    assert (finding.level, finding.found, finding.fix) == (
-        "warning",
-        "SHARE_ENV_ALLOWED_CHANNELS is set more than once in .env",
-        "Keep one line for SHARE_ENV_ALLOWED_CHANNELS. The last one counts, even if it is empty.",
-    )
-
-
-async def test_a_setting_that_a_later_line_empties_is_the_cause_and_not_called_missing(
-    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    dotenv = tmp_path / ".env"
-    dotenv.touch(0o600)
-    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-made-up\nSLACK_BOT_TOKEN=\n")
-    finding = await finding_of(environ | {"SLACK_BOT_TOKEN": ""}, "settings")
-    assert (finding.level, finding.found) == (
-        "wrong",
-        "SLACK_BOT_TOKEN is set more than once in .env",
-    )
-
-
 async def test_a_rotating_token_is_a_warning(environ: dict[str, str]) -> None:
     assert await level_of(environ | {"SLACK_BOT_TOKEN": "xoxe.xoxb-1-a"}, "settings") == "warning"
 
