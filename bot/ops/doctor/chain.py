@@ -10,7 +10,7 @@ from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
-from bot.ops.doctor.setup import SEEN_LATELY, Setup
+from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.doctor.wechat import causes_of, check_owners, failed, first_step
 from bot.settings.access import PlatformSettings
@@ -44,6 +44,8 @@ _COMPARE = (
     "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
     "look for “delivery refused” in the bot's log."
 )
+_SEEN_LATELY = 30 * 60.0
+"""Seconds within which WeChat's last ticket should have come: it pushes one every ten minutes."""
 _PERMISSIONS = "permissions"
 _CLOUDBASE = 49
 
@@ -52,7 +54,7 @@ async def check_chain(setup: Setup) -> list[Finding]:
     """Return the findings about each link, if the bot keeps a chain."""
     if not isinstance(setup.parts.tokens, PlatformSettings):
         return []
-    ledger = await setup.ledger
+    ledger = setup.ledger
     kept = ledger.kept
     if kept is None:
         return [unchecked("callback", _UNREAD, "ledger")]
@@ -65,7 +67,7 @@ async def check_chain(setup: Setup) -> list[Finding]:
         _link(each, where, lost=name in lost) for name, each in zip(names, states, strict=True)
     ]
     fix = _COMPARE if ledger.replicas else _START
-    causes = ("deliveries",) if pushes_refused(await setup.running) else ()
+    causes = ("deliveries",) if pushes_refused(setup.running) else ()
     encryption = _encryption(kept, keyed=bool(setup.parts.tokens.encryption_keys))
     return [_callback(ticket, fix, causes), *links, *encryption]
 
@@ -90,7 +92,7 @@ def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Fi
     if ticket and ticket.issued is not None:
         age = ticket.life - ticket.left
         found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
-        if age <= SEEN_LATELY:
+        if age <= _SEEN_LATELY:
             return ok("callback", found)
     return warning("callback", found, fix, *causes)
 
@@ -129,7 +131,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
     if not isinstance(platform, PlatformSettings) or url is None or setup.parts.policy is None:
         return []
-    ledger = await setup.ledger
+    ledger = setup.ledger
     if ledger.kept is None:
         return [unchecked(_PERMISSIONS, _UNREAD, "ledger")]
     value = ledger.good(COMPONENT)

@@ -37,7 +37,7 @@ async def check_policy(setup: Setup) -> list[Finding]:
         fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
         return wrong("policy-owners", found, fix, *(["settings"] if astray else []))
 
-    return [*findings_of(tested, await setup.slack, lost)]
+    return [*findings_of(tested, setup.slack, lost)]
 
 
 def findings_of(

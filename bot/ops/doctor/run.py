@@ -1,7 +1,6 @@
 """`share-env-bot doctor`: run all checks, change nothing, and name the fix for what is wrong."""
 
 import asyncio
-from asyncio import Task
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -28,28 +27,28 @@ T = TypeVar("T")
 Check = Callable[[Setup], Coroutine[Any, Any, Sequence[Finding]]]
 
 _LONGEST = 4 * DEADLINE
-"""Seconds for all calls to Slack, and for the ledger: more than the sum of the deadlines within."""
+"""Seconds for all calls to Slack, for the ledger, and for a check: more than the sum of the deadlines within."""
 
 
 async def _ledger(setup: Setup) -> Sequence[Finding]:
-    return (await setup.ledger).findings
+    return setup.ledger.findings
 
 
-_CHECKS: Sequence[tuple[str, Check]] = (
-    ("settings", check_settings),
-    ("slack-bot", check_slack),
-    ("policy-reach", check_policy),
-    ("ledger", _ledger),
-    ("deliveries", check_deliveries),
-    ("callback", check_chain),
-    ("wechat", check_wechat),
-    ("permissions", check_permissions),
-    ("listener", check_listener),
-)
-"""The checks in the order of their findings, and the name of the finding if the check itself fails."""
+_CHECKS: Mapping[str, Check] = {
+    "settings": check_settings,
+    "slack-bot": check_slack,
+    "policy-reach": check_policy,
+    "ledger": _ledger,
+    "deliveries": check_deliveries,
+    "callback": check_chain,
+    "wechat": check_wechat,
+    "permissions": check_permissions,
+    "listener": check_listener,
+}
+"""The checks in the order of their findings, by the name of the finding if the check itself fails."""
 
 # These use the Date headers of the responses to the others.
-_AFTER: Sequence[tuple[str, Check]] = (("clock", check_clock), ("proxies", check_proxies))
+_AFTER: Mapping[str, Check] = {"clock": check_clock, "proxies": check_proxies}
 
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
@@ -62,34 +61,28 @@ async def examine(
 ) -> list[Finding]:
     """Return the findings of all checks, always in the same order; a check that fails does not stop the others.
 
-    Slack and the ledger have at most `longest` seconds; a check, which may wait for them, has twice that.
+    Slack and the ledger have at most `longest` seconds, and then each check.
     """
     runtime = runtime or Runtime()
     parts = read_parts(environ)
     traffic = Traffic(runtime.now)
-    async with session(traffic) as http, asyncio.TaskGroup() as group:
-
-        def begin(
-            name: str, work: Awaitable[T], seconds: float, otherwise: Callable[[Finding], T]
-        ) -> Task[T]:
-            return group.create_task(_guarded(name, work, seconds, otherwise))
-
-        async def run(checks: Sequence[tuple[str, Check]]) -> list[Finding]:
-            running = [
-                begin(name, check(setup), 2 * longest, lambda failed: [failed])
-                for name, check in checks
-            ]
-            return [finding for each in running for finding in await each]
-
-        asking = ask_slack(parts.slack, parts.policy, http)
-        slack = begin("slack-bot", asking, longest, lambda failed: SlackAnswers(failed=failed))
+    async with session(traffic) as http:
         looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
-        ledger = begin("ledger", looking, longest, lambda failed: LedgerLook((failed,)))
-        bot = begin(
-            "deliveries", ask_running_bot(parts.listener, runtime.now), longest, lambda _: None
+        asking = ask_slack(parts.slack, parts.policy, http)
+        slack, ledger, bot = await asyncio.gather(
+            _guarded("slack-bot", asking, longest, lambda failed: SlackAnswers(failed=failed)),
+            _guarded("ledger", looking, longest, lambda failed: LedgerLook((failed,))),
+            ask_running_bot(parts.listener),
         )
         setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
-        findings = [*await run(_CHECKS), *await run(_AFTER)]
+        findings = list[Finding]()
+        for checks in (_CHECKS, _AFTER):
+            made = (
+                _guarded(name, check(setup), longest, lambda failed: [failed])
+                for name, check in checks.items()
+            )
+            for found in await asyncio.gather(*made):
+                findings += found
     clean = Redactor(parts.secrets).clean  # a server's or driver's text may contain one
     return [_clean(finding, clean) for finding in with_true_causes(findings)]
 

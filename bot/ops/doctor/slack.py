@@ -37,10 +37,10 @@ _LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 async def check_slack(setup: Setup) -> list[Finding]:
     """Return the findings about Slack; its connections are compared to the replicas in the ledger."""
-    told, slack, policy = await setup.slack, setup.parts.slack, setup.parts.policy
+    told, slack, policy = setup.slack, setup.parts.slack, setup.parts.policy
     found = [_bot(told), _scopes(policy, told)]
     if slack is None or slack.app_token:
-        found += [_app(told), _connections(told, (await setup.ledger).replicas)]
+        found += [_app(told), _connections(told, setup.ledger.replicas)]
     if policy:
         found += [_groups(policy, told), *_people(told)]
     return found

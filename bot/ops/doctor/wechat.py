@@ -74,7 +74,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
     # Other token sources do not depend on the ledger.
     in_ledger = isinstance(parts.tokens, PlatformSettings)
-    ledger = await setup.ledger if in_ledger else LedgerLook()
+    ledger = setup.ledger if in_ledger else LedgerLook()
     read = reader(setup.http, parts.tokens, ledger, setup.runtime)
     lacking = "ledger" if in_ledger and ledger.kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)

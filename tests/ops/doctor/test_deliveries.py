@@ -4,7 +4,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.app.running import running
 from bot.domain.finding import Finding
@@ -17,7 +16,6 @@ from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import ASK, RELEASES, REQUESTER, settings_of, soon
-from tests.conftest import served as serving
 from tests.ops.doctors import complaints, findings_of
 from tests.ops.served import Served
 
@@ -74,6 +72,17 @@ async def test_a_wrong_signing_secret_is_found_from_the_running_bots_refusals(
     assert (vars(line)["times"], vars(line)["reason"]) == (2, NotFromSlack.SIGNATURE.value.found)
 
 
+async def test_a_signing_secret_that_slack_changed_meanwhile_is_found(
+    by_http: dict[str, str], slack: LocalSlack, runtime: Runtime
+) -> None:
+    async with running(settings_of(by_http), runtime):
+        await slack.command(REQUESTER, RELEASES, ASK)
+        slack.world = replace(slack.world, signing_secret="1" * 32)
+        await slack.command(REQUESTER, RELEASES, ASK)
+        (found,) = await deliveries(by_http)
+    assert (found.level, "SLACK_SIGNING_SECRET" in str(found.fix)) == ("warning", True)
+
+
 async def test_a_wrong_clock_is_the_cause_if_posts_are_refused_as_too_old(
     by_http: dict[str, str], slack: LocalSlack
 ) -> None:
@@ -85,18 +94,15 @@ async def test_a_wrong_clock_is_the_cause_if_posts_are_refused_as_too_old(
     assert [each.name for each in complaint.follows] == ["deliveries"]
 
 
-@pytest.mark.parametrize("off", [0, 60])
-async def test_a_clock_that_is_less_than_five_minutes_off_is_not_why_posts_were_refused(
-    by_http: dict[str, str], slack: LocalSlack, off: float
+async def test_a_clock_that_is_right_by_now_may_still_be_why_posts_were_refused(
+    by_http: dict[str, str], slack: LocalSlack
 ) -> None:
     slack.clock = lambda: time.time() - 400
     async with running(settings_of(by_http)):
         await slack.command(REQUESTER, RELEASES, ASK)
-        told = complaints(await examine(by_http, Runtime(now=lambda: time.time() + off)))
-    late = told[0].finding
-    assert [each.names for each in told] == [("deliveries",), *([("clock",)] if off else [])]
-    assert late.level == "wrong"
-    assert str(late.fix).startswith("By now this clock is less than five minutes off")
+        (found,) = await deliveries(by_http)
+    assert found.level == "wrong"
+    assert str(found.fix).startswith("If this clock is right by now, start the bot again")
 
 
 async def test_unsigned_requests_alone_are_no_finding(
@@ -153,36 +159,9 @@ async def test_a_secret_that_differs_from_wechats_is_found_from_refused_pushes(
     wrong = chain | {name: value}
     async with running(settings_of(wrong), runtime):
         await wechat.platform.push_ticket()
-        (found,) = await deliveries(wrong)
-    assert (found.level, name in str(found.fix)) == ("wrong", True)
-
-
-HOUR = 3600.0
-
-
-@pytest.mark.parametrize(
-    ("started", "good", "level"),
-    [
-        (24 * HOUR, 12 * HOUR - 600, "ok"),
-        (24 * HOUR, 10 * HOUR, "wrong"),
-        (24 * HOUR, 0.0, "wrong"),
-        (60.0, 12 * HOUR - 600, "wrong"),
-    ],
-    ids=["now", "two hours ago", "no good one any more", "before the start"],
-)
-async def test_refused_pushes_may_be_strangers_only_if_wechats_ticket_came_lately_and_since_the_start(
-    slack: LocalSlack, wechat: LocalWeChat, started: float, good: float, level: str
-) -> None:
-    async def metrics(_: web.BaseRequest) -> web.Response:
-        refused = 'share_env_posts_refused_total{path="/wechat/events",reason="signature"} 3'
-        left = f'share_env_token_good_seconds{{link="ticket"}} {good}'
-        created = f"share_env_taken_over_created {time.time() - started}"
-        return web.Response(text=f"{refused}\n{left}\n{created}\n")
-
-    async with serving(metrics) as at:
-        chain = slack_environment(slack) | chain_environment(wechat, int(at.rpartition(":")[2]))
-        (found,) = await deliveries(chain | {"WECHAT_AUTHORIZER_APPID": OWNER})
-    assert found.level == level
+        told = complaints(await examine(wrong))
+    (found,) = (each.finding for each in told if "deliveries" in each.names)
+    assert (found.level, name in str(found.fix)) == ("warning" if ticket else "wrong", True)
 
 
 async def test_refused_posts_of_slack_do_not_explain_a_missing_ticket_of_wechat(

@@ -32,22 +32,20 @@ async def test_a_running_bot_is_not_taken_for_another_program(
     )
 
 
+def taken(at: str) -> tuple[str, str]:
+    return "wrong", f"{at} is taken, and no bot of this ledger answers there"
+
+
 async def test_a_bot_of_another_ledger_is_not_taken_for_this_one(
     listening: dict[str, str], served: Served, runtime: Runtime, tmp_path: Path
 ) -> None:
     other = listening | {"DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
     async with running(settings_of(other), runtime):
-        found = await finding_of(listening, "listener")
-    assert (found.level, found.found) == (
-        "warning",
-        f"a bot answers at 127.0.0.1:{served.port}, and none runs on this ledger",
-    )
-    assert found.fix is not None
-    assert found.fix.startswith("If it is another bot, set another PORT")
+        assert await judged(listening, "listener") == taken(f"127.0.0.1:{served.port}")
 
 
 @pytest.mark.parametrize("said", ["It works!", "[]", "up 1\n", "{" * 9999])
-async def test_another_program_on_the_port_is_reported_with_its_address(
+async def test_another_program_on_the_port_is_not_taken_for_a_bot(
     environ: dict[str, str], said: str
 ) -> None:
     async def other(_: web.BaseRequest) -> web.Response:
@@ -56,39 +54,22 @@ async def test_another_program_on_the_port_is_reported_with_its_address(
     async with serving(other) as origin:
         place = origin.removeprefix("http://")
         found = await finding_of(environ | {"PORT": place.rpartition(":")[2]}, "listener")
-    assert (found.level, found.found) == ("wrong", f"{place} is taken by another program")
-    assert found.fix == "Stop it, or set another PORT."
+    assert (found.level, found.found) == taken(place)
+    assert (found.fix or "").endswith("else stop it, or set another PORT.")
 
 
-async def test_a_program_that_does_not_speak_http_is_not_taken_for_a_bot(
-    environ: dict[str, str],
+@pytest.mark.parametrize("said", [b"220 mail.example ready\r\n", None], ids=["no HTTP", "nothing"])
+async def test_what_does_not_answer_as_a_bot_is_not_taken_for_one(
+    environ: dict[str, str], said: bytes | None
 ) -> None:
-    async def rude(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example ready\r\n")
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said or b"")
+        await reader.read(1 if said else -1)  # until the doctor goes away
         writer.close()
 
-    async with await asyncio.start_server(rude, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(other, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        found = await finding_of(environ | {"PORT": str(port)}, "listener")
-    assert (found.level, found.found) == (
-        "wrong",
-        f"127.0.0.1:{port} is taken by another program",
-    )
-
-
-async def test_a_bot_that_hangs_is_not_taken_for_another_program(environ: dict[str, str]) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(-1)  # until the doctor goes away
-        writer.close()
-
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        found = await finding_of(environ | {"PORT": str(port)}, "listener")
-    assert (found.level, found.found) == (
-        "wrong",
-        f"127.0.0.1:{port} is taken, and what listens there does not answer",
-    )
-    assert (found.fix or "").startswith("If it is the bot, ")
+        assert await judged(environ | {"PORT": str(port)}, "listener") == taken(f"127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize(
