@@ -47,26 +47,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
-    """Raw bytes in place of a response, then the connection closes; with `after_effect`, the call has its effect first.
+class Drop:
+    """Raw bytes in place of a response, often none; then the connection is closed, or reset (RST).
 
+    With `after_effect`, the call has its effect first. Before the bytes comes a silence of so many seconds, as for Slow.
     A complete response should have `Connection: close`; else the client may reuse a connection that is closed.
     """
 
-    sent: bytes
     after_effect: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The connection is closed, or reset (RST), after this share of the usual response, from 0 to 1.
-
-    The call has its effect with `after_effect`, and whenever a part of the response is sent. Before that comes a
-    silence of so many seconds, as for Slow.
-    """
-
-    after_effect: bool = False
-    part: float = 0.0
+    sent: bytes = b""
     reset: bool = False
     silence: float | None = 0.0
 
@@ -84,13 +73,13 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """The usual response, one byte at a time; the call has its effect."""
+    """The body of the usual response, one byte at a time; the call has its effect."""
 
     after_effect: ClassVar = True
     seconds_per_byte: float
 
 
-Fault: TypeAlias = Code | RateLimited | Status | Raw | Drop | Slow | Drip
+Fault: TypeAlias = Code | RateLimited | Status | Drop | Slow | Drip
 
 Hold: TypeAlias = Callable[[float | None], Awaitable[bool]]
 """Waits so many seconds, with None until the faults are cleared; returns False if the server was stopped meanwhile."""
@@ -175,10 +164,7 @@ async def answer(  # one case for each fault
     """
     if fault is None or fault == Code(0):
         return usual()
-    if fault.after_effect or (isinstance(fault, Drop) and fault.part):
-        whole = usual()
-    else:
-        whole = failed(fault)
+    whole = usual() if fault.after_effect else failed(fault)
     match fault:
         case Code():
             return whole
@@ -191,58 +177,32 @@ async def answer(  # one case for each fault
             return (whole if after_effect else usual()) if stayed else cut(request)
         case Status(code, body, content_type, headers=headers):
             return web.Response(status=code, body=body, content_type=content_type, headers=headers)
-        case Raw(sent):
-            return _closed(request, sent)
         case Drip(seconds):
-            return await _dripped(request, hold, whole, seconds)
+            return await _dripped(request, hold, whole.text or "", seconds)
         case Drop(silence=seconds):
             await hold(seconds)
-            return await _dropped(request, whole, fault)
+            return _dropped(request, fault)
         case _:
             assert_never(fault)
 
 
-def _closed(request: web.BaseRequest, sent: bytes = b"") -> web.Response:
-    """Close the connection once these bytes are sent."""
+def _dropped(request: web.BaseRequest, fault: Drop) -> web.Response:
     if request.transport is not None:
-        request.transport.write(sent)
+        request.transport.write(fault.sent)
+        if fault.reset:
+            connection: socket.socket = request.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         request.transport.close()
-    return web.Response()
-
-
-async def _dropped(
-    request: web.BaseRequest, whole: web.Response, fault: Drop
-) -> web.StreamResponse:
-    """Send that part of the response, and close or reset the connection."""
-    response: web.StreamResponse = web.Response()
-    if fault.part:
-        response, body = await _begun(request, whole)
-        await response.write(body[: round(len(body) * fault.part)])
-    if fault.reset and request.transport is not None:
-        connection: socket.socket = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-    if fault.part and not fault.reset:
-        _closed(request)
-    else:
-        cut(request)
-    return response
+    return web.Response()  # never sent
 
 
 async def _dripped(
-    request: web.BaseRequest, hold: Hold, whole: web.Response, seconds: float
+    request: web.BaseRequest, hold: Hold, body: str, seconds: float
 ) -> web.StreamResponse:
-    response, body = await _begun(request, whole)
-    for at in range(len(body)):
-        await response.write(body[at : at + 1])
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for each in body.encode():
+        await response.write(bytes([each]))
         if not await hold(seconds):
             return cut(request)
     return response
-
-
-async def _begun(request: web.BaseRequest, whole: web.Response) -> tuple[web.StreamResponse, bytes]:
-    """Send the usual response's headers; return its body, still to be sent."""
-    body = whole.body if isinstance(whole.body, bytes) else b""
-    headers = {"Content-Type": whole.headers["Content-Type"], "Content-Length": str(len(body))}
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    return response, body

@@ -16,6 +16,7 @@ from bot.playground.slack.transcript import Change
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, PLACES, ROLES
 from tests.conftest import opened
+from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 
 PEOPLE = 6
@@ -32,7 +33,7 @@ _ANSWERS = (
     Status(403),
     Drop(),
     Drop(after_effect=True),
-    Drop(part=0.5),
+    CUT_OFF,
     GZIP_BOMB,
     Slow(1.0, after_effect=True),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.guidance import CODES, AutoRetry
-from bot.playground.faults import Code, Raw, Status
+from bot.playground.faults import Code, Drop, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.loopback import Loopback
 from tests.faults.table import Fault
@@ -61,11 +61,13 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
     moved = f"{NO} The address of WeChat points somewhere else"
     return {
         Fault(WECHAT, "HTTP 100 or 103, and no more", LOST): (
-            Raw(b"HTTP/1.1 100 Continue\r\n\r\n"),
-            Raw(early, after_effect=True),
+            Drop(sent=b"HTTP/1.1 100 Continue\r\n\r\n"),
+            Drop(after_effect=True, sent=early),
         ),
-        Fault(WECHAT, "HTTP 103, then the answer", YES): (Raw(early + answer, after_effect=True),),
-        Fault(WECHAT, "HTTP 101", NOT_WECHATS): (Raw(switched, after_effect=True),),
+        Fault(WECHAT, "HTTP 103, then the answer", YES): (
+            Drop(after_effect=True, sent=early + answer),
+        ),
+        Fault(WECHAT, "HTTP 101", NOT_WECHATS): (Drop(after_effect=True, sent=switched),),
         Fault(WECHAT, "HTTP 201, 204 or 206, done or not", NOT_WECHATS): (
             *(Status(201, b'{"errcode":0}'), Status(204, b"", after_effect=True)),
             *statuses(206, after_effect=True),
@@ -135,8 +137,8 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
         Fault(WECHAT, "a gzip bomb", NOT_WECHATS): (GZIP_BOMB,),
         Fault(WECHAT, "a body of 100 MB", NOT_WECHATS): (Status(200, bytes(100_000_000)),),
         Fault(WECHAT, "an answer that is no HTTP", LOST): (
-            Raw(b"220 mail.example.org ESMTP\r\n"),
-            Raw(b"\x16\x03\x01\x02\x00", after_effect=True),
+            Drop(sent=b"220 mail.example.org ESMTP\r\n"),
+            Drop(after_effect=True, sent=b"\x16\x03\x01\x02\x00"),
         ),
     }
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.playground.faults import Code, Drip, Drop, Slow
 from bot.playground.faults import Fault as Trouble
+from tests.cut_off import CUT_OFF
 from tests.faults.rig import start_rig
 from tests.faults.table import Fault
 from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
@@ -34,10 +36,15 @@ BROKEN: Mapping[Fault, Sequence[Trouble]] = {
         *(Drop(), Drop(after_effect=True), Drop(reset=True), Drop(after_effect=True, reset=True)),
     ),
     Fault(WECHAT, "the connection closed or reset within the body, which is done", LOST): (
-        *(Drop(part=0.5), Drop(part=0.5, reset=True)),
+        *(CUT_OFF, replace(CUT_OFF, reset=True)),
     ),
 }
-WHOLE = {Fault(WECHAT, "the connection reset after the body", YES): (Drop(part=1.0, reset=True),)}
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"errcode":0}'
+WHOLE = {
+    Fault(WECHAT, "the connection reset after the body", YES): (
+        Drop(after_effect=True, sent=ANSWER, reset=True),
+    ),
+}
 SLOW: Mapping[Fault, Sequence[Trouble]] = {
     Fault(WECHAT, "accept and hang, done or not", LATE): (
         Drop(silence=60),

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Raw, Status
+from bot.playground.faults import Code, Drip, Drop, Status
 from bot.playground.faults import Fault as Trouble
+from tests.cut_off import CUT_OFF
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault
 from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
@@ -47,7 +49,7 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
     ),
     Fault(SERVER, "any other HTTP status, or a redirect, which is not followed", UNUSABLE): (
         *(Status(204, b""), Status(404), Status(429), Status(500), Status(503), NOWHERE),
-        Raw(b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n"),
+        Drop(sent=b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n"),
     ),
     Fault(SERVER, "a web page, truncated JSON, or JSON without a token", UNUSABLE): (
         *(Status(200), json(""), json('{"access_token":"made-up'), json("[]"), json("NaN")),
@@ -62,9 +64,9 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
         *(
             Drop(),
             Drop(reset=True),
-            Drop(part=0.5, reset=True),
-            Drop(part=0.5),
-            Raw(b"220 mail.example.org\r\n"),
+            replace(CUT_OFF, reset=True),
+            CUT_OFF,
+            Drop(sent=b"220 mail.example.org\r\n"),
         ),
     ),
     Fault(
@@ -111,9 +113,9 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
             Drop(after_effect=True),
             Drop(reset=True),
             Drop(after_effect=True, reset=True),
-            Drop(part=0.5, reset=True),
+            replace(CUT_OFF, reset=True),
         ),
-        Drop(part=0.5),
+        CUT_OFF,
     ),
     Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Drop(silence=60), Drip(0.3)),
     Fault(CHAIN, "WeChat is too busy (-1)", NO_TOKEN): (Code(-1),),

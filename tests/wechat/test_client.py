@@ -15,6 +15,7 @@ from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
+from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Pauses
 
@@ -297,7 +298,7 @@ async def test_no_call_follows_a_permission_that_took_all_the_time(
         ([Drop(silence=60), Code(0)], Shared, ""),
         ([Drop(), Code(85088)], Unknown, "85088"),
         ([Drop(after_effect=True), Drop(), Code(0)], Shared, ""),
-        ([Drop(part=0.5), Code(61007)], Unknown, "61007"),
+        ([CUT_OFF, Code(61007)], Unknown, "61007"),
         ([Code(-1), Code(40097)], Unknown, "40097"),
         ([Code(-1000), Code(0)], Shared, ""),
         ([Drop(), Status(502)], Unknown, "gateway-broken"),

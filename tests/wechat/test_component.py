@@ -14,6 +14,7 @@ from bot.wechat.component_api import AuthorizerInfo
 from bot.wechat.token_cache import CLAIM_SECONDS, RENEWAL_TIMEOUT
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
+from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer, missing
 from tests.wechat.replicas import endpoints
@@ -155,7 +156,7 @@ FAILURES: list[tuple[Fault, Trouble]] = [
     (Status(405), Trouble.GATEWAY_REFUSED),
     (Status(302, headers={"Location": "http://127.0.0.1:1/"}), Trouble.REDIRECTED),
     (Drop(), Trouble.NO_TOKEN_ANSWER),
-    (Drop(part=0.5), Trouble.NO_TOKEN_ANSWER),
+    (CUT_OFF, Trouble.NO_TOKEN_ANSWER),
     (Status(200, bytes(2_000_000)), Trouble.NO_TOKEN_ANSWER),
     (GZIP_BOMB, Trouble.NO_TOKEN_ANSWER),
 ]

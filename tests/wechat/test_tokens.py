@@ -12,6 +12,7 @@ from bot.playground.faults import Code, Drip, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.tokens import FixedToken, NoToken, TokenServer, read_token
 from tests.conftest import Clock
+from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
 
@@ -107,7 +108,7 @@ async def test_an_expired_token_is_used_once(
     assert await tokens.token(OWNER) != "t"
 
 
-@pytest.mark.parametrize("away", [Status(502), Drop(part=0.5)], ids=["no answer", "cut off"])
+@pytest.mark.parametrize("away", [Status(502), CUT_OFF], ids=["no answer", "cut off"])
 async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_valid(
     server: Maker, wechat: LocalWeChat, clock: Clock, away: Fault
 ) -> None:
@@ -298,7 +299,7 @@ async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) ->
         (Status(302, headers={"Location": "http://127.0.0.1:1/"}), Trouble.TOKEN_SERVER_ANSWER),
         (Status(200, bytes(1_000_000)), Trouble.TOKEN_SERVER_ANSWER),
         (GZIP_BOMB, Trouble.TOKEN_SERVER_ANSWER),
-        (Drop(part=0.5), Trouble.TOKEN_SERVER_DOWN),
+        (CUT_OFF, Trouble.TOKEN_SERVER_DOWN),
         (Drop(silence=60), Trouble.TOKEN_SERVER_SLOW),
         (Drip(0.1), Trouble.TOKEN_SERVER_SLOW),
     ],

@@ -13,6 +13,7 @@ from bot.playground.faults import Drip, Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer, read, share_env
 from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
+from tests.cut_off import CUT_OFF
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
@@ -99,7 +100,7 @@ async def test_an_answer_that_breaks_off_or_is_not_http_leaves_the_outcome_open(
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("fault", [Drop(), Drop(after_effect=True), Drop(part=0.5)], ids=repr)
+@pytest.mark.parametrize("fault", [Drop(), Drop(after_effect=True), CUT_OFF], ids=repr)
 async def test_no_library_repeats_a_call_after_a_reset(
     send: Send, wechat: LocalWeChat, fault: Fault
 ) -> None:

@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import replace
 
 import aiohttp
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Fault, Raw, Slow, Status
+from bot.playground.faults import Code, Drip, Drop, Fault, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
+from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.playground.wechat.conftest import APPID, BODY, ENV, OWNER, Caller
 
@@ -41,12 +43,11 @@ async def test_a_gateways_answer_is_returned_unchanged(
         (Drop(), False),
         (Drop(after_effect=True), True),
         (Drop(silence=0.01), False),
-        (Drop(part=0.5), True),
+        (CUT_OFF, True),
         (Drop(reset=True), False),
         (Drop(after_effect=True, reset=True), True),
-        (Drop(part=0.5, reset=True), True),
-        (Raw(b"HTTP/1.1 100 Continue\r\n\r\n"), False),
-        (Raw(b"", after_effect=True), True),
+        (replace(CUT_OFF, reset=True), True),
+        (Drop(sent=b"HTTP/1.1 100 Continue\r\n\r\n"), False),
     ],
     ids=repr,
 )
