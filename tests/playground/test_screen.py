@@ -78,7 +78,7 @@ async def test_a_form_is_shown_with_its_values_and_errors(
         close=plain("Not now"),
     )
     await api.views_open(trigger_id=a_trigger(slack), view=view)
-    slack.surfaces.offered["env"] = [option("test")]
+    slack.offered["env"] = [option("test")]
     entries: dict[str, Any] = {"appid": "wx1", "env": "test", "how": ["loud"]}
     await slack.submit("U0SECOND", await opened(slack, "U0SECOND"), entries)
     slack.close("U0SECOND", await opened(slack, "U0SECOND"))

@@ -176,7 +176,7 @@ async def test_a_used_up_response_url_does_not_matter(slack: LocalSlack) -> None
     view = await by_command(slack)
     known = json.loads(str(view.body["private_metadata"]))
     used_up = json.dumps([*known[:-1], f"{slack.api_url.removesuffix('api/')}commands/none"])
-    slack.surfaces.put(replace(view, body={**view.body, "private_metadata": used_up}))
+    slack.show(replace(view, body={**view.body, "private_metadata": used_up}), "updated")
     await sent(slack, view, **{DRY_RUN: [DRY_RUN]})
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
     assert [m.via for m in slack.shown_to(REQUESTER)] == ["api"]

@@ -53,7 +53,7 @@ def app_home_opened(workspace: Workspace, user: str, channel: str, tab: str) -> 
         "tab": tab,
         "event_ts": workspace.next_ts(),
     }
-    home = workspace.surfaces.home(user)
+    home = workspace.home(user)
     if home is not None and tab == "home":
         event["view"] = shown(workspace, home)
     bot: JsonObject = {"team_id": world.team_id, "user_id": world.bot_user_id, "is_bot": True}

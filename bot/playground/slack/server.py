@@ -141,7 +141,7 @@ class LocalSlack(Connected):
         if ack.error is not None or problems:
             raise ImpossibleError(f"The options did not load: {ack.error or problems[0]}")
         offered = objects(answer.get("options"))
-        self.surfaces.offered[action_id] = offered
+        self.offered[action_id] = offered
         return offered
 
     def fill(self, user: str, view: View, entries: Mapping[str, Json]) -> View:
@@ -153,10 +153,10 @@ class LocalSlack(Connected):
         current = self.open_view(user, view)
         for action_id, value in entries.items():
             found = element_of(current, action_id)
-            now = chosen(found.element, value, self.surfaces.offered.get(found.action_id, ()))
+            now = chosen(found.element, value, self.offered.get(found.action_id, ()))
             held = {**current.typed.get(found.block_id, {}), found.action_id: now}
             current = replace(current, typed={**current.typed, found.block_id: held})
-        self.surfaces.put(current)
+        self.views[user, current.kind] = current
         return current
 
     async def submit(self, user: str, view: View, values: Mapping[str, Json] | None = None) -> Ack:
@@ -171,14 +171,16 @@ class LocalSlack(Connected):
         check(current.blocks, current.typed)
         fields: JsonObject = {"view": shown(self, current), "response_urls": []}
         ack = await self._interact("view_submission", user, fields)
-        left = self.surfaces.find(current.id)
+        left = self.view(current.id)
         if ack.error is None and left is not None:
             self._follow(left, ack.payload or {})
         return ack
 
     def close(self, user: str, view: View) -> None:
         """Close a modal; the bot is not notified."""
-        self.surfaces.close(self.open_view(user, view))
+        current = self.open_view(user, view)
+        del self.views[user, current.kind]
+        self._tell_of(current, "closed")
 
     def _follow(self, view: View, answer: JsonObject) -> None:
         """Apply the ack to a submitted modal; an invalid response is a violation, and the modal stays."""
@@ -191,11 +193,12 @@ class LocalSlack(Connected):
     def _do(self, view: View, answer: JsonObject) -> None:
         match answer.get("response_action"):
             case None:
-                self.surfaces.close(view)
+                self.close(view.user, view)
             case "errors":
-                self.surfaces.refuse(view, _errors(view, answer.get("errors")))
+                self.show(replace(view, errors=_errors(view, answer.get("errors"))), "refused")
             case "update":
-                self.surfaces.update(view, completed(answer.get("view"), "modal"))
+                body = completed(answer.get("view"), "modal")
+                self.show(replace(view, body=body, errors={}), "updated")
             case other:
                 raise RefusedError(f"there is no response_action {other}")
 

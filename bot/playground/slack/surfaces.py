@@ -6,7 +6,7 @@ interactivity/handling-user-interaction; reference/methods/views.open; java-slac
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from bot.playground.loopback import JsonObject, objects
@@ -43,70 +43,6 @@ class View:
     def blocks(self) -> list[JsonObject]:
         """The view's blocks, each with an id."""
         return objects(self.body["blocks"])
-
-
-class Surfaces:
-    """All views; `number` returns an unused number, and `tell` is called after each change.
-
-    `offered` has the options that the bot last returned for each external select, by action_id.
-    """
-
-    def __init__(
-        self,
-        number: Callable[[], int],
-        tell: Callable[[View, ViewChange], None],
-    ) -> None:
-        self.offered: dict[str, list[JsonObject]] = {}
-        self._number = number
-        self._tell = tell
-        self._views: dict[tuple[str, str], View] = {}
-
-    def modal(self, user: str) -> View | None:
-        """Return a person's open modal."""
-        return self._views.get((user, "modal"))
-
-    def home(self, user: str) -> View | None:
-        """Return the view last published to a person's App Home."""
-        return self._views.get((user, "home"))
-
-    def find(self, view_id: str) -> View | None:
-        """Return the current state of the view with this id, unless it is closed."""
-        return next((each for each in self._views.values() if each.id == view_id), None)
-
-    def open(self, user: str, body: JsonObject) -> View:
-        """Show a modal in place of an open one."""
-        return self._show(self._new(user, body), "opened")
-
-    def publish(self, user: str, body: JsonObject) -> View:
-        """Show a view in a person's App Home; the view's id stays."""
-        view = self.home(user) or self._new(user, body)
-        return self.update(view, body)
-
-    def update(self, view: View, body: JsonObject) -> View:
-        """Give a view another body; what was typed is kept for elements with the same ids."""
-        current = replace(view, body=body, errors={})
-        return self._show(current, "published" if current.kind == "home" else "updated")
-
-    def refuse(self, view: View, errors: dict[str, str]) -> None:
-        """Show the bot's errors in a form, which stays open."""
-        self._show(replace(view, errors=errors), "refused")
-
-    def put(self, view: View) -> None:
-        """Replace the view with this id without notifying anybody."""
-        self._views[view.user, view.kind] = view
-
-    def close(self, view: View) -> None:
-        """Remove a modal."""
-        if self._views.pop((view.user, "modal"), None):
-            self._tell(view, "closed")
-
-    def _show(self, view: View, change: ViewChange) -> View:
-        self.put(view)
-        self._tell(view, change)
-        return view
-
-    def _new(self, user: str, body: JsonObject) -> View:
-        return View(f"V{self._number():010d}", user, body)
 
 
 LIFETIME = 3.0

@@ -87,6 +87,10 @@ class Transcript(StandIn):
         """People whose Slack is closed: they do not get ephemeral messages, whatever the response says."""
         self.on_change: Observer | None = None
         self.on_view: ViewObserver | None = None
+        self.views: dict[tuple[str, str], View] = {}
+        """The view on each screen: a modal and an App Home for each person, by their id and its kind."""
+        self.offered: dict[str, list[JsonObject]] = {}
+        """The options that the bot last returned for each external select, by action_id."""
         self._where: dict[str, int] = {}
         self._index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
 
@@ -129,8 +133,25 @@ class Transcript(StandIn):
         self.calls.append(call)
         self.changed()
 
-    def view_changed(self, view: View, change: ViewChange) -> None:
-        """Notify the observers that a view has changed or was closed."""
+    def modal(self, user: str) -> View | None:
+        """Return a person's open modal."""
+        return self.views.get((user, "modal"))
+
+    def home(self, user: str) -> View | None:
+        """Return the view last published to a person's App Home."""
+        return self.views.get((user, "home"))
+
+    def view(self, view_id: str) -> View | None:
+        """Return the current state of the view with this id, unless it is closed."""
+        return next((each for each in self.views.values() if each.id == view_id), None)
+
+    def show(self, view: View, change: ViewChange) -> View:
+        """Show a new view or a new state of one, and notify the observers."""
+        self.views[view.user, view.kind] = view
+        self._tell_of(view, change)
+        return view
+
+    def _tell_of(self, view: View, change: ViewChange) -> None:
         if self.on_view is not None:
             self.on_view(view, change)
         self.changed()

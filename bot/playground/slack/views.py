@@ -5,6 +5,7 @@ Source: docs.slack.dev, reference/views: modals and App Home tabs.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.block_kit import (
@@ -90,13 +91,15 @@ def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Show a modal to the person of a trigger_id."""
     body = completed(args.get("view"), "modal")
     user = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
-    return {"view": shown(workspace, workspace.surfaces.open(user, body))}
+    view = workspace.show(View(workspace.next_view_id(), user, body), "opened")
+    return {"view": shown(workspace, view)}
 
 
 def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Show a view in a person's App Home."""
+    """Show a view in a person's App Home; its id stays, and what was typed into elements with the same ids."""
     user = text_argument(args, "user_id", required=True)
     if workspace.direct_message(user) is None:
         raise invalid_arguments("[ERROR] invalid user [json-pointer:/user_id]")
     body = completed(args.get("view"), "home")
-    return {"view": shown(workspace, workspace.surfaces.publish(user, body))}
+    view = workspace.home(user) or View(workspace.next_view_id(), user, body)
+    return {"view": shown(workspace, workspace.show(replace(view, body=body), "published"))}

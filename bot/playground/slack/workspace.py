@@ -7,7 +7,7 @@ from time import time
 from typing import Literal, TypeAlias
 
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
-from bot.playground.slack.surfaces import Surfaces, Triggers, View
+from bot.playground.slack.surfaces import Triggers, View
 from bot.playground.slack.transcript import PostedMessage, Transcript
 from bot.playground.world import Channel, SlackUser, UserGroup, World
 
@@ -26,8 +26,6 @@ class Workspace(Transcript):
         self.channels: dict[str, Channel] = {each.id: each for each in world.channels}
         self.groups: dict[str, UserGroup] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
-        self.surfaces = Surfaces(self.next_number, self.view_changed)
-        self.modal, self.home = self.surfaces.modal, self.surfaces.home
         self.triggers = Triggers(clock)
         self.orphans: Orphans = "top level"
         """What happens to a reply whose parent was deleted."""
@@ -43,6 +41,10 @@ class Workspace(Transcript):
         """Return an unused number."""
         self._numbers += 1
         return self._numbers
+
+    def next_view_id(self) -> str:
+        """Return an unused id for a view."""
+        return f"V{self.next_number():010d}"
 
     def next_trigger(self) -> str:
         """Return a unique trigger_id, also across workspaces and runs."""
@@ -118,7 +120,7 @@ class Workspace(Transcript):
 
     def open_view(self, user: str, view: View) -> View:
         """Return the current state of a view that is on this person's screen."""
-        current = self.surfaces.find(view.id)
+        current = self.view(view.id)
         if current is None or current.user != user:
             raise ImpossibleError(f"{user} has no such view open")
         return current
