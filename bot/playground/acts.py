@@ -49,11 +49,12 @@ class Acts:
         if parent and parent.ephemeral_to:
             raise ImpossibleError("That message is only for you, and has no thread.")
         self._record(user, _typed(text), channel, reply_to=thread)
-        word, _, rest = text.strip().partition(" ")
+        word, *more = text.split(maxsplit=1)
+        rest = "".join(more).strip()
         if word == SLASH_COMMAND and not thread:
-            return await slack.command(user, channel, rest.strip())
+            return await slack.command(user, channel, rest)
         if word.startswith("/"):
-            said = self._slackbot(word, rest.strip(), channel, thread)
+            said = self._slackbot(word, rest, channel, thread)
             slack.tell(user, channel, escape(said), thread or None)
             return None
         sent = html.escape(text, quote=False)  # Slack escapes &, < and >, and nothing else

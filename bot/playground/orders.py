@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from bot.command.grammar import SLASH_COMMAND
@@ -15,8 +14,10 @@ from bot.playground.targets import request_in
 from bot.playground.world import PLACES, ROLES
 
 _PATIENCE = 10.0  # seconds
-_PAIR = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\S*)')
-_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_BUTTON = re.compile(rf"({_QUOTED}|.*?)(?:\s+(\S*\d\S*))?")
+_PAIR = re.compile(rf"(?P<name>\w+)=(?P<value>{_QUOTED}|\S*)")
+_WORD = re.compile(rf"{_QUOTED}|\S+")
 _END = (":quit", ":exit", ":q", "quit", "exit")
 
 
@@ -46,8 +47,8 @@ class Orders:
         name = self._acts.stage.slack.channels[self.channel].name
         return f"#{name}" if name else self.place
 
-    async def follow(self, line: str, silent: Sequence[str] = ()) -> bool:
-        """Execute a line and print the result, unless the order is one of `silent`; return False if it ends the session."""
+    async def follow(self, line: str) -> bool:
+        """Execute a line and print the result; return False if it ends the session."""
         line = line.strip()
         if line.partition(" ")[0] in _END:
             return False
@@ -56,8 +57,8 @@ class Orders:
         try:
             said = await self._followed(line)
         except ImpossibleError as impossible:
-            said, silent = str(impossible), ()
-        if said and line.split()[0] not in silent:
+            said = str(impossible)
+        if said:
             self._screen.note(said)
         return True
 
@@ -68,7 +69,7 @@ class Orders:
             done = len(self._acts.lines)
             if line.startswith("#"):
                 self._screen.heading(line.removeprefix("#").strip())
-            if not await self.follow(line, silent=(":as", ":in")):
+            if not await self.follow(line):
                 break
             if len(self._acts.lines) > done:
                 await self._acts.stage.quiet()
@@ -84,9 +85,9 @@ class Orders:
             case ":say", text:
                 await self._say(self.channel, text)
             case ":as", role:
-                return self._as(role)
+                self._as(role)
             case ":in", place:
-                return self._in(place)
+                self._in(place)
             case ":reply", value:
                 await self._reply(value)
             case ":click", value:
@@ -126,19 +127,16 @@ class Orders:
                 return f"Type {SLASH_COMMAND} … as in Slack, or help."
         return None
 
-    def _as(self, value: str) -> str:
-        if value in ROLES:
-            self.role = value
-            return f"You are {value}."
-        no = f"There is no role “{value}”. " if value else ""
-        raise ImpossibleError(f"{no}You are still {self.role}. The roles: {PEOPLE}.")
+    def _as(self, value: str) -> None:
+        if value not in ROLES:
+            raise ImpossibleError(f"There is no role “{value}”. The roles: {PEOPLE}.")
+        self.role = value
 
-    def _in(self, value: str) -> str:
-        if value and self._channel(value.removeprefix("#")):
-            self.place = value.removeprefix("#")
-            return f"You are in {self.where}."
-        no = f"There is no place “{value}”. " if value else ""
-        raise ImpossibleError(f"{no}You are still in {self.where}. The places: {CONVERSATIONS}.")
+    def _in(self, value: str) -> None:
+        place = value.removeprefix("#")
+        if not self._channel(place):
+            raise ImpossibleError(f"There is no place “{value}”. The places: {CONVERSATIONS}.")
+        self.place = place
 
     async def _say(self, channel: str, value: str, thread: str = "") -> None:
         text = _text(value)
@@ -155,11 +153,12 @@ class Orders:
         await self._say(parent.channel, text, thread)
 
     async def _click(self, value: str) -> str | None:
-        label, about = _label_and_request(value)
-        if not label:
+        words = _BUTTON.fullmatch(value)
+        if not (value and words):
             buttons = self._targets.buttons(self.user)
             listed = (f"{each.label} {' '.join(request_in(each))}" for each in buttons)
             return "\n".join(listed) or self._targets.nothing(self.user)
+        label, about = _text(words[1]), words[2] or ""  # a request's id has a digit
         at, found_ = await self._targets.element(self.user, label, about)
         self._screen.clicked(self.user, found_.label)
         await self._acts.click(self.user, at, found_.action_id, found_.block_id)
@@ -190,16 +189,6 @@ class Orders:
             return own.id if own else ""
         named = (each.id for each in slack.channels.values() if place and each.name == place)
         return PLACES.get(place) or next(named, "")
-
-
-def _label_and_request(value: str) -> tuple[str, str]:
-    """Return a button's words, in quotation marks or not, and the request behind them, which has a digit."""
-    label, *rest = _WORD.findall(value) or [""]
-    if label.startswith('"'):
-        return _text(label), " ".join(rest)
-    words = value.split()
-    about = words.pop() if len(words) > 1 and any(map(str.isdigit, words[-1])) else ""
-    return " ".join(words), about
 
 
 def _text(word: str) -> str:

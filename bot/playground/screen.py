@@ -24,15 +24,6 @@ _MARKUP = re.compile(
 _ITEM = re.compile(r" *(?:\d+\. |• )?")
 _FENCE = re.compile(r"```\n|\n```")
 _LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)")
-_EMOJI = r"[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
-# All but line breaks, tabs, and the joiners between emoji.
-_ESCAPABLE = re.compile(rf"(?:(?!(?<={_EMOJI})\u200d(?={_EMOJI}))[^\n\t])+")
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Exit without an error: the reader, such as `head`, has closed the pipe."""
-        raise SystemExit(0)
 
 
 class Screen:
@@ -42,7 +33,7 @@ class Screen:
     """
 
     def __init__(self, world: World, console: Console | None = None) -> None:
-        self.console = console or _Console(highlight=False)
+        self.console = console or Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = _WIDTH
         self._names = {
@@ -72,9 +63,6 @@ class Screen:
         """Print what a person types."""
         line = _safe(_shortened(line))
         self._who(user, f"in {self._name(channel)}")
-        if not self.console.is_terminal:
-            self.console.print(Text(f"  {line}"), soft_wrap=True)
-            return
         for part in Text(line).wrap(self.console, self.console.width - 3):
             self.console.print(Text("  ") + part)
 
@@ -171,8 +159,8 @@ def _without_rows(text: str) -> str:
 
 
 def _safe(text: str) -> str:
-    """Return untrusted text of one or more lines with unsafe characters escaped; emoji stay whole."""
-    return _ESCAPABLE.sub(lambda found: printable(found[0]), text)
+    """Return untrusted text of one or more lines with unsafe characters escaped."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,6 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.playground.acts import Acts
@@ -43,20 +42,14 @@ class Offers(Completer):
 
     def _values(self, order: str) -> dict[str, str]:
         """Return the possible arguments of an order, with descriptions."""
-        match order:
-            case ":as":
-                return ABOUT
-            case ":in":
-                return dict.fromkeys([*PLACES, "app"], "")
-            case ":wechat":
-                return {**TROUBLES, **ERRCODES}
-            case ":click":
-                found = self._acts.targets.buttons(self._orders.user)
-                return {
-                    f'"{each.label}"' if " " in each.label else each.label: "" for each in found
-                }
-            case _:
-                return {}
+        buttons = self._acts.targets.buttons(self._orders.user)
+        values: dict[str, dict[str, str]] = {
+            ":as": ABOUT,
+            ":in": dict.fromkeys([*PLACES, "app"], ""),
+            ":wechat": {**TROUBLES, **ERRCODES},
+            ":click": {each.label: "" for each in buttons},
+        }
+        return values.get(order, {})
 
 
 async def prompt(acts: Acts, orders: Orders) -> None:
@@ -64,8 +57,6 @@ async def prompt(acts: Acts, orders: Orders) -> None:
     session: PromptSession[str] = PromptSession(
         completer=Offers(acts, orders),
         complete_while_typing=False,
-        multiline=True,
-        key_bindings=_keys(),
         prompt_continuation="  ",
     )
     with patch_stdout(raw=True):
@@ -78,14 +69,3 @@ async def prompt(acts: Acts, orders: Orders) -> None:
                 return
             if not await orders.follow(line):
                 return
-
-
-def _keys() -> KeyBindings:
-    """Let Enter also submit pasted text of several lines."""
-    keys = KeyBindings()
-
-    @keys.add("enter")
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.validate_and_handle()
-
-    return keys

@@ -221,10 +221,9 @@ async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
     for said in (
         "Open this in your browser: http://127.0.0.1:",
         ":click WORDS [REQUEST]",
-        "You are second.",
-        "There is no role “nobody”. You are still second. The roles: requester (on the platform team),",
-        "You are in #archived.",
-        "There is no place “nowhere”. You are still in #archived. The places: public, private",
+        "There is no role “nobody”. The roles: requester (on the platform team),",
+        "second in #archived>",
+        "There is no place “nowhere”. The places: public, private",
         "Use an errcode such as 85088, or one of",
         "Type /share-env … as in Slack, or help.",
         "“testers”",

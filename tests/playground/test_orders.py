@@ -76,7 +76,7 @@ async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Pat
     await prompt.play(':submit comment="Fine, by me"')
     await prompt.sees("it was shared")
     said = await prompt.play(":as requester", ":in approvals", ":in releases", ":say Ready & <set>")
-    assert "You are in #releases." in said
+    assert prompt.orders.where == "#releases"
     assert "Ready & <set>" in said
     said = await prompt.play(":open Ready", f":submit env=test-1 appids={APPID}")
     assert "in the thread" in said
@@ -141,8 +141,10 @@ async def test_lines_of_each_role_are_understood_and_a_wrong_one_is_explained(
     said = await prompt.play("help")
     assert [typed for typed, _ in HELP if typed not in said] == []
     assert "Type /share-env … as in Slack, or help." in await prompt.play("hello")
-    assert "You are still requester. The roles:" in await prompt.play(":as nobody", ":as")
-    assert "You are still in #releases. The places:" in await prompt.play(":in nowhere", ":in")
+    said = await prompt.play(":as nobody", ":as", ":in nowhere", ":in")
+    assert "There is no role “nobody”. The roles: requester" in said
+    assert "There is no place “nowhere”. The places: public" in said
+    assert (orders.role, orders.where) == ("requester", "#releases")
     assert "Use an errcode such as 85088" in await prompt.play(":wechat weather")
     assert "No message says “x”." in await prompt.play(":json x", ":open x")
     assert "There is no message yet." in await prompt.play(":json")
@@ -170,6 +172,11 @@ async def test_a_form_on_top_is_named_where_its_buttons_are_clicked(prompt: Prom
         assert "A form is open: :submit sends it, and :close" in await prompt.play(line)
     await prompt.play(f":submit env=prod-1 appids={APPID} dry_run=dry_run")
     await prompt.sees("🧪 Dry run")
+
+
+async def test_a_command_can_have_a_line_for_each_appid(prompt: Prompt) -> None:
+    said = await prompt.play(f':say "/share-env\\n{APPID}\\nwx0000000000000001\\nprod-1"')
+    assert "with 2 mini programs: 2 shared." in said
 
 
 async def test_nobody_joins_a_direct_message(prompt: Prompt) -> None:
@@ -205,8 +212,8 @@ async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) 
     assert offered(":wechat 8508") == [":wechat 85088"]
     assert offered("nonsense") == []
     await prompt.play(f"/share-env {APPID} live-1")
-    assert offered(":click S") == []
-    assert offered(":click ") == [':click "Share it"', ":click Cancel"]
+    assert offered(":click S") == [":click Share it"]
+    assert offered(":click ") == [":click Share it", ":click Cancel"]
 
 
 @pytest.mark.parametrize(
