@@ -38,8 +38,8 @@ class ComponentCalls:
 
     def _start_push_ticket(self, asked: Asked) -> JsonObject:
         self._judge_secret(asked, "component_secret")
-        anew = self._platform.keep_pushing()
-        return {"errcode": 0, "errmsg": "ok" if anew else "in a normal state"}
+        self._platform.keep_pushing()
+        return {"errcode": 0, "errmsg": "ok"}
 
     def _component_token(self, asked: Asked) -> JsonObject:
         platform = self._platform

@@ -30,13 +30,11 @@ class OwnersEnvs:
         self.envs[owner][env] = "NORMAL"
         self.functions[env] = dict(_FUNCTIONS)
 
-    def _info(self, owner: str, asked: Asked) -> JsonObject:
-        """Return an owner's envs with their states, or one of them; an empty list is left out."""
-        only = asked.text("env")
+    def _info(self, owner: str, _asked: Asked) -> JsonObject:
+        """Return an owner's envs with their states; an empty list is left out."""
         listed: list[Json] = [
             {"env": env, "alias": env, "status": status}
             for env, status in self.envs.get(owner, {}).items()
-            if only in {"", env}
         ]
         return {"info_list": listed} if listed else {}
 

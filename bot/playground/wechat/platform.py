@@ -18,8 +18,7 @@ from bot.wechat.push import RANDOM_BYTES
 COMPONENT_APPID = "wxc0de00000000c0de"
 TICKET_LIFETIME = 12 * 3600
 CODE_LIFETIME = 3600
-PUSH_INTERVAL = 600.0
-PUSH_TIMEOUT = 5.0
+PUSH_INTERVAL = 600.0  # seconds
 PERMISSIONS = (18, 49)  # 49 is for cloud environments, and is granted only together with 18
 _ANOTHER = 17  # a permission set unrelated to cloud environments
 _TICKET: Codes = {"missing": 61011, "unknown": 61006, "expired": 61005}
@@ -46,14 +45,6 @@ class PlatformCall(NamedTuple):
         return self.endpoint == "api_authorizer_token" and self.errcode == 0
 
 
-class Pushed(NamedTuple):
-    """One push, and the bot's response: status 0 and the error's name if there was none."""
-
-    info_type: str
-    status: int
-    text: str
-
-
 class PlatformStandIn:
     """One platform and the owners that authorised it; `clock` is its time.
 
@@ -63,9 +54,8 @@ class PlatformStandIn:
     one of their codes is exchanged. `not_authorised` is the errcode for the tokens of any other mini program: 40013 or 61003,
     since both are reported. `calls` records the calls of its endpoints.
 
-    `callback` is the URL of its POST /wechat/events, and `pushes` records what was sent there; each `push_…` returns the
-    response's status and text. `push_interval` is the time between two tickets after they were asked for, `push_timeout` the
-    longest time for a response, both in seconds.
+    `callback` is the URL of its POST /wechat/events, and `pushes` records what was sent there: its type, and the response's
+    status and text, 0 and the error's name if there was none. Each `push_…` returns that status and text.
     """
 
     def __init__(
@@ -87,12 +77,9 @@ class PlatformStandIn:
         self.codes = IssuedTokens("queryauthcode@@@made-up", clock, _CODE)
         self.calls: list[PlatformCall] = []
         self.callback: str | None = None
-        self.pushes: list[Pushed] = []
-        self.push_interval = PUSH_INTERVAL
-        self.push_timeout = PUSH_TIMEOUT
+        self.pushes: list[tuple[str, int, str]] = []
         self._note = note
         self._ticking: asyncio.Task[None] | None = None
-        self._wanted = asyncio.Event()
         self.authorize(OWNER)
 
     async def stop(self) -> None:
@@ -153,10 +140,8 @@ class PlatformStandIn:
         )
 
     async def push_updateauthorized(self, owner: str) -> tuple[int, str]:
-        """Let an owner authorise the platform again, with one permission set more or less, and push that."""
-        changed = _ANOTHER in self.granted.get(owner, ())
-        sets = PERMISSIONS if changed else (*PERMISSIONS, _ANOTHER)
-        return await self.push_authorized(owner, sets, "updateauthorized")
+        """Let an owner authorise the platform again, with one permission set more, and push that."""
+        return await self.push_authorized(owner, (*PERMISSIONS, _ANOTHER), "updateauthorized")
 
     async def push_unauthorized(self, owner: str) -> tuple[int, str]:
         """Let an owner revoke, and push that."""
@@ -167,27 +152,22 @@ class PlatformStandIn:
         """Send a push unchanged; ValueError without a callback."""
         if self.callback is None:
             raise ValueError("there is nowhere to push to: there is no callback")
-        status, text = await posted(self.callback, push, self.push_timeout)
-        self.pushes.append(Pushed(push.info_type, status, text))
+        status, text = await posted(self.callback, push)
+        self.pushes.append((push.info_type, status, text))
         self._note(f"push {push.info_type}: {status}")
         return status, text
 
-    def keep_pushing(self) -> bool:
-        """Start pushing tickets periodically, the first one at once; False if that was started before."""
-        self._wanted.set()
+    def keep_pushing(self) -> None:
+        """Push a ticket now, and another one every ten minutes."""
         if self._ticking is not None:
-            return False
+            self._ticking.cancel()
         self._ticking = asyncio.create_task(self._tick())
-        return True
 
     async def _tick(self) -> None:
         while True:
-            self._wanted.clear()
             if self.callback is not None:
                 await self.push_ticket()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.push_interval):
-                    await self._wanted.wait()
+            await asyncio.sleep(PUSH_INTERVAL)
 
     async def push(self, info_type: str, **more: str | int) -> tuple[int, str]:
         """Push an event of any type, with these fields besides those of all."""

@@ -11,6 +11,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.wechat.push import encrypt, key_of, signature
 
+TIMEOUT = 5.0  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class PushKeys:
@@ -70,9 +72,9 @@ def _value(value: str | int) -> str:
     return str(value) if isinstance(value, int) else f"<![CDATA[{value}]]>"
 
 
-async def posted(url: str, push: Push, seconds: float) -> tuple[int, str]:
+async def posted(url: str, push: Push) -> tuple[int, str]:
     """Return the response's status and text; 0 and the error's name if there was none in time."""
-    sending = ClientSession(timeout=ClientTimeout(total=seconds))
+    sending = ClientSession(timeout=ClientTimeout(total=TIMEOUT))
     headers = {"Content-Type": "text/xml"}
     try:
         async with (
