@@ -32,8 +32,6 @@ _MOST_EVENTS = 1000  # not published yet; an ack should not wait for the log lin
 # Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
 # a server that is away, a full disk, a missing privilege or table.
 _PERMANENT = (IntegrityError, DataError, UnicodeEncodeError)
-# Another replica has the row: lock timeout, deadlock. Source: postgresql.org, "PostgreSQL Error Codes".
-_LOCKED = ("55P03", "40P01")
 
 _log = logging.getLogger(__name__)
 
@@ -81,8 +79,6 @@ class Writer:
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._blocked = deque[_Job]()
-        """The jobs that another replica's lock blocked and whose callers wait; used by the thread only."""
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
@@ -125,7 +121,7 @@ class Writer:
     @property
     def queued(self) -> int:
         """The number of jobs that have not begun."""
-        return self._jobs.qsize() + len(self._blocked)
+        return self._jobs.qsize()
 
     @property
     def alive(self) -> bool:
@@ -140,18 +136,13 @@ class Writer:
 
     def _serve(self) -> None:
         retries, stopping = list[_Job](), False
-        while self._blocked or not (stopping and self._jobs.empty()):
+        while not (stopping and self._jobs.empty()):
             self._publish()
-            blocked = [self._blocked.popleft()] if self._blocked else []
-            jobs: list[_Job | None] = [*retries]
-            if not blocked:
-                jobs.append(self._jobs.get())
+            jobs = [*retries, self._jobs.get()]
             while len(jobs) < _GROUP and not self._jobs.empty():
                 jobs.append(self._jobs.get())
             stopping = stopping or None in jobs
             failed = self._carry_out([job for job in jobs if job is not None])
-            # Alone, since it would roll back the transaction of the others.
-            failed += self._carry_out(blocked)
             retries = [job for job in failed if job.done is None]
         self._publish()
         for job in retries:
@@ -178,8 +169,8 @@ class Writer:
                     happened.write(connection)
                 worked = True
         except Exception as error:  # noqa: BLE001  # raised to the caller
-            lost, state = getattr(error, "connection_invalidated", False), sqlstate_of(error)
-            if state == READ_ONLY and self._connection:
+            lost = getattr(error, "connection_invalidated", False)
+            if sqlstate_of(error) == READ_ONLY and self._connection:
                 self._connection.invalidate(error)  # the pool would keep it
                 lost = True
             self._disconnect()
@@ -188,9 +179,6 @@ class Writer:
             # A connection lost during the commit leaves that in doubt, so nothing is run again.
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
-            if state in _LOCKED and not self._closed:
-                self._blocked += [job for job in wanted if job.done is not None]
-                return [job for job in wanted if job.done is None]
             return self._failed(wanted, error)
         self._resolve(wanted)
         self._unpublished += happened.events

@@ -20,13 +20,12 @@ from sqlalchemy.exc import (
 )
 
 from bot.ledger.database import side_files
-from bot.ledger.engine import POSTGRESQL, file_of
+from bot.ledger.engine import file_of
 from bot.ledger.schema import replicas
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
 from tests.databases import Database, PostgreSQL, end_all_connections, standby
 from tests.ledger.conftest import SOON, within
-from tests.patience import PATIENT
 
 
 @pytest.fixture
@@ -465,65 +464,6 @@ async def test_work_whose_caller_got_an_error_during_a_lock_is_not_written_after
     await soon(written.is_set)
     assert names(sqlite) == []
     await hasty.close()
-
-
-@asynccontextmanager
-async def waiting_for_a_locked_row(
-    database: Database,
-) -> AsyncIterator[tuple[Writer, asyncio.Future[str]]]:
-    """Lock a row; yield a writer and its change of that row, which has run into the lock timeout once."""
-    engine = database.open().engine
-    writer, gave_up = Writer(engine, PATIENT), threading.Event()
-    await writer.run(add("locked"))
-    event.listen(engine, "handle_error", lambda _: gave_up.set())
-    with database.engine.begin() as connection:
-        connection.execute(select(replicas).with_for_update())
-        waiting = writer.run(change)
-        await soon(gave_up.is_set)
-        yield writer, waiting
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_a_change_of_a_locked_row_succeeds_even_after_the_lock_timeout(
-    on_postgresql: Database,
-) -> None:
-    async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
-        assert not waiting.done()
-    assert await waiting == "changed"
-    await writer.close()
-
-
-async def test_a_change_that_waits_for_a_locked_row_does_not_roll_back_other_work(
-    on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
-    begun = list[str]()
-
-    def begin(name: str) -> Callable[[Connection], str]:
-        def work(on: Connection) -> str:
-            begun.append(name)
-            return add(name)(on)
-
-        return work
-
-    async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
-        for name in "abc":
-            await writer.run(begin(name))
-        assert not waiting.done()
-    assert begun == ["a", "b", "c"]
-    assert await waiting == "changed"
-    await writer.close()
-
-
-async def test_closing_does_not_wait_for_a_locked_row(
-    on_postgresql: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(POSTGRESQL, "lock_timeout", "100")
-    async with waiting_for_a_locked_row(on_postgresql) as (writer, waiting):
-        await writer.close()
-        with pytest.raises(LedgerDownError, match="lock timeout"):
-            await waiting
-    assert not writer.alive
 
 
 @pytest.mark.usefixtures("impatient")
