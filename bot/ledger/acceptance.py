@@ -22,13 +22,13 @@ from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
-from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
 from bot.ledger.statements import (
     NOW,
     OPEN_OF,
     PAIR,
     WITH_PLACES,
+    Prepared,
     among,
     compared,
     seconds,

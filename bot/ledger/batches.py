@@ -16,14 +16,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
 from bot.domain.request import BEGUN, Request, State, items_of
-from bot.ledger.entries import Entry, key_of, stands
-from bot.ledger.events import record
+from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
+from bot.ledger.events import answer_events, record, step_events
 from bot.ledger.items import Item, read_items, record_items
 from bot.ledger.operations import Operations, in_transaction
-from bot.ledger.outcomes import answer_events, columns_of_outcome, step_events
-from bot.ledger.prepared import Prepared
 from bot.ledger.schema import LANE, OPEN, replicas, requests
-from bot.ledger.statements import MINE, NOW, OPEN_OF, among, columns_in, compared
+from bot.ledger.statements import MINE, NOW, OPEN_OF, Prepared, among, columns_in, compared
 
 _QUEUED_AT_ONCE = 100  # since acks wait for the transaction
 

@@ -7,11 +7,10 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import BEGUN, MOVES, State
-from bot.ledger.entries import Entry, entry_of, key_of, read_entries
+from bot.ledger.entries import Entry, columns_of_outcome, entry_of, key_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.operations import Operations, in_transaction
-from bot.ledger.outcomes import columns_of_outcome
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
     MINE,

@@ -1,20 +1,47 @@
-"""An entry: a request with its state in the ledger, read from and written to a row."""
+"""An entry: a request with its state and outcome in the ledger, as a row; and the lists of earlier ones."""
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Connection, RowMapping, Select, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select, text
 
+from bot.command.grammar import is_appid
 from bot.domain.language import Language
-from bot.domain.outcome import Outcome
+from bot.domain.link import Link
+from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Said, SkipReason, Tally
 from bot.domain.request import Approval, Origin, Request, State
-from bot.ledger.outcomes import decode, known
-from bot.ledger.prepared import Prepared
+from bot.guidance import Guidance, by_key
 from bot.ledger.schema import requests
-from bot.ledger.statements import STANDS
+from bot.ledger.statements import ASKED_BY, STANDS, WITH_PLACES, Prepared, compared
 
-_FIND_STANDING = Prepared(select(requests.c.id).where(STANDS).with_for_update())
+Member = TypeVar("Member", bound=Enum)
+T = TypeVar("T")
+
+_r = requests.c
+
+_FIND_STANDING = Prepared(select(_r.id).where(STANDS).with_for_update())
+
+# Newest first. A batch is one line, except in the history of an appid, which lists items.
+_NEWEST = WITH_PLACES.order_by(_r.created.desc()).limit(bindparam("most"))
+_HISTORY = _NEWEST.where(ASKED_BY, _r.batch.is_(None))
+_HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
+_HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))
+_SHARES_OF_ENV = _HISTORY_OF_ENV.where(text("outcome in ('shared', 'finished')"))
+# A loose index scan from env to env, since there are few of them and many requests for each.
+_FIRST = select(func.min(_r.env).label("env")).cte("known", recursive=True)
+_NEXT = select(func.min(_r.env)).where(_r.env > _FIRST.c.env).scalar_subquery()
+_KNOWN = _FIRST.union_all(select(_NEXT).where(_FIRST.c.env.is_not(None)))
+_ASKED_FOR = select(func.max(_r.created)).where(_r.env == _KNOWN.c.env).scalar_subquery()
+_ENVS = (
+    select(_KNOWN.c.env)
+    .where(_KNOWN.c.env.is_not(None))
+    .order_by(_ASKED_FOR.desc())
+    .limit(bindparam("most"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +53,9 @@ class Entry:
     take-over, and only a holder with the newest one may write. `at` is when this was read, 0 if not needed. `until` is
     when waiting for people ends, `wake` when to look at the request next, and `owed_since` since when Slack has refused
     its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first
-    answer. `told_steps` right after a share if earlier answers told the receivers the remaining steps. `taken_over` is how often it was taken over; those after clean stops count as one. `overdue` if its
-    wait for people had expired when this was read.
+    answer. `told_steps` right after a share if earlier answers told the receivers the remaining steps. `taken_over` is
+    how often it was taken over; those after clean stops count as one. `overdue` if its wait for people had expired when
+    this was read.
     """
 
     request: Request
@@ -98,12 +126,32 @@ def read_entries(on: Connection, /, query: Select[Any], **parameters: object) ->
     return [entry_of(row) for row in on.execute(query, parameters).mappings()]
 
 
+def history(on: Connection, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:
+    """Return the newest requests of `mine`, a (team, user), or with `about` everybody's for this env or appid."""
+    if about is None:
+        return read_entries(on, _HISTORY, the_team=mine[0], the_user=mine[1], most=limit)
+    if is_appid(about):
+        return read_entries(on, _HISTORY_OF_APPID, the_appid=about, most=limit)
+    return read_entries(on, _HISTORY_OF_ENV, the_env=about, most=limit)
+
+
+def shares(on: Connection, env: str, limit: int) -> list[Entry]:
+    """Return the requests that shared an env, among the newest `limit` that shared it or were batches for it."""
+    found = read_entries(on, _SHARES_OF_ENV, the_env=env, most=limit)
+    return [e for e in found if not isinstance(e.outcome, Finished) or e.outcome.tally.shared]
+
+
+def envs(on: Connection, limit: int) -> list[str]:
+    """Return the envs of past requests, the most recent first."""
+    return [*on.scalars(_ENVS, {"most": limit})]
+
+
 def _request_of(row: RowMapping) -> Request:
     origin = {field: row[column] for column, field in _ORIGIN.items()}
     approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
     return Request(
         origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
-        language=known(Language, row["language"], Language.ENGLISH),
+        language=_known(Language, row["language"], Language.ENGLISH),
         appids=tuple((row["appids"] or "").split()),
         approval=Approval(row["decided_by"], row["comment"]) if approved else None,
         **{name: row[name] for name in _OWN},
@@ -124,3 +172,75 @@ def key_of(entry: Entry) -> dict[str, object]:
 def stands(on: Connection, entry: Entry, state: State) -> bool:
     """Tell whether a request is in this state and not taken over; waits for a take-over that has not committed yet."""
     return _FIND_STANDING.scalar(on, {**key_of(entry), "the_state": state.value}) is not None
+
+
+def _known(kind: type[Member], value: object, otherwise: T) -> Member | T:
+    """Return a member of an enum by its value; `otherwise` for one that only another version of the bot knows."""
+    return next((member for member in kind if member.value == value), otherwise)
+
+
+_KINDS: Mapping[str, type[Outcome]] = dict(zip(OUTCOMES, get_args(Outcome), strict=True))
+_OF_ITEMS = {"groups", "called_again"}
+"""The fields of a batch's outcome that are read from its items instead."""
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "guidance": by_key,
+    "said": lambda said: Said(**said),
+    "link": lambda link: _known(Link, link, None),
+    "ground": lambda ground: _known(Ground, ground, Ground.NOT_ALLOWED),
+    "why": SkipReason,
+    "tally": lambda tally: Tally(**tally),
+}
+"""How the JSON of a field of an outcome is read, if it is neither text nor a number."""
+
+
+def _plain(value: object) -> object:
+    """Return the JSON of such a field."""
+    match value:
+        case Guidance():
+            return value.key
+        case Enum():
+            return value.value
+        case Said() | Tally():
+            return asdict(value)
+        case _:
+            raise TypeError(value)
+
+
+_JSON = json.JSONEncoder(default=_plain)
+
+
+def encode(outcome: Outcome) -> str:
+    """Return the JSON of an outcome, in ASCII, since databases refuse some characters."""
+    facts = ((name, getattr(outcome, name)) for name in _stored(type(outcome)))
+    known_facts = {name: fact for name, fact in facts if fact is not None}
+    return _JSON.encode({"kind": name_of(outcome), **known_facts})
+
+
+def decode(ending: str | None) -> Outcome | None:
+    """Return an outcome; None if there is none, or for a kind that only another version of the bot knows."""
+    facts = json.loads(ending) if ending else {}
+    kind = _KINDS.get(facts.get("kind", ""))
+    if kind is None:
+        return None
+    stored = {name: facts[name] for name in _stored(kind) if name in facts}
+    return kind(**{name: _READ[name](x) if name in _READ else x for name, x in stored.items()})
+
+
+def _stored(kind: type[Outcome]) -> list[str]:
+    """Return the names of the fields that are stored."""
+    return [field.name for field in fields(kind) if field.name not in _OF_ITEMS]
+
+
+def name_of(outcome: Outcome) -> str:
+    """Return an outcome's name in the ledger."""
+    return type(outcome).__name__.lower()
+
+
+def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
+    """Return the columns of `requests` that an outcome fills; a finished batch leaves the lane.
+
+    `outcome` repeats the kind for conditions and indexes.
+    """
+    lane = {"lane": None} if isinstance(outcome, Finished) else {}
+    return {"outcome": name_of(outcome), "ending": encode(outcome), **lane}

@@ -1,19 +1,22 @@
 """The events: what happened, to which request, and who did it. Append-only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, insert
 
+from bot.domain.outcome import Denied, Expired, Failed, Outcome, Said, Skipped, Step, Unknown
 from bot.domain.request import Origin, Request
-from bot.ledger.prepared import Prepared
+from bot.ledger.entries import name_of
 from bot.ledger.schema import events
-from bot.ledger.statements import NOW
+from bot.ledger.statements import NOW, Prepared
 
 _BLANK = dict.fromkeys(column.name for column in events.columns if column.name not in {"id", "at"})
 
 MOST = 8
 """The most events in one statement."""
+
+_LARGEST = 2**63 - 1
 
 # One statement per number of events. With executemany psycopg opens a pipeline, in which PostgreSQL never regards a
 # transaction as idle: a replica that froze there would keep its locks until it wakes up.
@@ -101,3 +104,45 @@ def record(
 ) -> None:
     """Add one event of a request to the transaction; `facts` override the columns from the request."""
     note(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
+
+
+def answer_events(
+    outcome: Outcome, seconds: float, steps: Sequence[Step]
+) -> list[tuple[str, dict[str, object]]]:
+    """Return the kind and columns of each event that records an answer: one per step, then the answer.
+
+    The answer has no seconds if nobody measured them, as of a batch, which may have been taken over.
+    """
+    said = outcome.said if isinstance(outcome, Failed | Unknown) else None
+    facts = {"seconds": round(seconds, 3) or None, "detail": _detail(outcome), **_error(said)}
+    return [*step_events(steps), ("answered", {"outcome": name_of(outcome), **facts})]
+
+
+def step_events(steps: Sequence[Step]) -> list[tuple[str, dict[str, object]]]:
+    """Return the kind and columns of the event that records each step."""
+    return [
+        (step.kind, {"seconds": round(step.seconds, 3), "detail": step.result, **_error(step.said)})
+        for step in steps
+    ]
+
+
+def _detail(outcome: Outcome) -> str | None:
+    """Return the detail that distinguishes outcomes of one kind."""
+    match outcome:
+        case Failed(guidance) | Unknown(guidance):
+            return guidance.key
+        case Expired(waited_for):
+            return waited_for
+        case Denied(ground):
+            return ground.value
+        case Skipped(why):
+            return why.value
+        case _:
+            return None
+
+
+def _error(said: Said | None) -> dict[str, object]:
+    """Return the event columns for WeChat's error, with its code clamped to 64 bits."""
+    if said is None:
+        return {}
+    return {"errcode": max(-_LARGEST - 1, min(said.errcode, _LARGEST)), "rid": said.rid}

@@ -28,12 +28,10 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import Request, State, item_ids, item_of
-from bot.ledger.entries import NEW_COLUMNS, columns_of
+from bot.ledger.entries import NEW_COLUMNS, columns_of, decode, encode
 from bot.ledger.events import record
-from bot.ledger.outcomes import decode, encode
-from bot.ledger.prepared import Prepared
 from bot.ledger.schema import CARRIED, SHARED, requests
-from bot.ledger.statements import NOW, compared, upsert, value_of
+from bot.ledger.statements import NOW, Prepared, compared, upsert, value_of
 
 
 class _JsonEach(GenericFunction[Any]):

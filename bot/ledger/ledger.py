@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from bot.ledger import events, history, moves
+from bot.ledger import entries, events, moves
 from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems, Lane
 from bot.ledger.clicks import ClickMoves
@@ -40,9 +40,9 @@ class Ledger:
         self.answer = operation(self.writer, moves.answer)
         self.end = operation(self.writer, moves.end)
         self.note = operation(self.writer, events.note)
-        self.history = operation(self.writer, history.history)
-        self.shares = operation(self.writer, history.shares)
-        self.envs = operation(self.writer, history.envs)
+        self.history = operation(self.writer, entries.history)
+        self.shares = operation(self.writer, entries.shares)
+        self.envs = operation(self.writer, entries.envs)
         self._release = opened.release
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""

@@ -8,12 +8,10 @@ from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
 from bot.domain.outcome import Outcome, Readiness, Step
 from bot.domain.request import State, before
 from bot.ledger.batches import requeue_others
-from bot.ledger.entries import Entry, key_of, stands
-from bot.ledger.events import record
-from bot.ledger.outcomes import answer_events, columns_of_outcome
-from bot.ledger.prepared import Prepared
+from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
+from bot.ledger.events import answer_events, record
 from bot.ledger.schema import SHARED, events, requests
-from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, among, columns_in
+from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, Prepared, among, columns_in
 
 _r = requests.c
 _THIS = bindparam("the_id", type_=_r.id.type)

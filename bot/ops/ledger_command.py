@@ -15,8 +15,8 @@ from bot.guidance import in_general
 from bot.ledger import Entry
 from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
+from bot.ledger.entries import name_of
 from bot.ledger.items import Item
-from bot.ledger.outcomes import name_of
 from bot.ops.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts

@@ -11,7 +11,7 @@ from bot.domain.outcome import Shared
 from bot.domain.request import Origin, Request
 from bot.ledger import Accepted, Ledger
 from bot.ledger.database import open_database
-from bot.ledger.outcomes import columns_of_outcome
+from bot.ledger.entries import columns_of_outcome
 from bot.ledger.schema import events, requests
 
 _FEW = 100

@@ -11,8 +11,7 @@ from bot.domain.outcome import Shared, Step
 from bot.domain.request import Origin, State
 from bot.ledger import Accepted, Event, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
-from bot.ledger.events import MOST, note
-from bot.ledger.outcomes import answer_events
+from bot.ledger.events import MOST, answer_events, note
 from bot.ledger.writer import Writer
 from tests.conftest import soon
 from tests.databases import Database
