@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
+import orjson
+
 from bot.ops.logs.redaction import Redactor
-from bot.runtime.fast_json import encode
 
 FINE, FAILED, WRONG_SETUP = 0, 1, 2
 """Exit codes; this room's README says what each means."""
@@ -35,7 +36,12 @@ def printable(text: str) -> str:
 
 def json_line(fields: Mapping[str, object]) -> str:
     """Return an object as one line of JSON, with the same characters escaped."""
-    line = encode(fields).decode()
+    try:
+        line = orjson.dumps(fields).decode()
+    except (
+        orjson.JSONEncodeError
+    ):  # half a surrogate pair, as in a path that is not UTF-8, or a huge integer
+        line = json.dumps(fields, separators=(",", ":"))
     if line.isascii() and "\x7f" not in line:
         return line
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line)

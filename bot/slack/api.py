@@ -8,13 +8,14 @@ from functools import partial
 from typing import ClassVar
 
 import aiohttp
+import orjson
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.command.tokenizer import visible
-from bot.runtime.fast_json import encode, object_in
 from bot.runtime.observers import CalledSlack
 from bot.settings.access import SlackSettings
+from bot.slack.payloads import object_in
 from bot.workflow.ports import AwayError
 
 NOT_SENT = "not sent"
@@ -173,7 +174,7 @@ class SlackApi:
 
 async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
     try:
-        async with send(data=None if body is None else encode(body)) as response:
+        async with send(data=None if body is None else orjson.dumps(body)) as response:
             raw = await response.read()
             return read(response.status, response.headers, raw, object_in(raw))
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):

@@ -12,9 +12,9 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.domain.finding import SET_THE_CLOCK, Problem
 from bot.runtime.bodies import Unread, read_body
-from bot.runtime.fast_json import object_in
 from bot.runtime.observers import Acked, RefusedPost, no_op
 from bot.slack.listeners import App
+from bot.slack.payloads import object_in
 
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"

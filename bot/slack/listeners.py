@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import orjson
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
@@ -21,7 +22,6 @@ from bot.messages.blocks import as_response
 from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
-from bot.runtime.fast_json import encode
 from bot.runtime.observers import Unheard, no_op
 from bot.runtime.tasks import AcksFirst
 from bot.slack.payloads import Body, command_origin, text_if_any
@@ -113,7 +113,7 @@ class App:
         if isinstance(answer, OpenForm):
             await self._open_form(origin)
             return ""
-        return encode(as_response(answer)).decode()
+        return orjson.dumps(as_response(answer)).decode()
 
     async def _unforeseen(self, error: Exception, body: Body) -> BoltResponse:
         """Return the ack after an error: the apology that this type of payload can show."""

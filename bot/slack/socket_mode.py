@@ -20,12 +20,11 @@ from functools import partial
 from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType
 
 from bot.runtime.clock import sleep
-from bot.runtime.fast_json import object_in
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.listeners import App
-from bot.slack.payloads import TOO_MANY
+from bot.slack.payloads import TOO_MANY, object_in
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
 TOO_MANY_CONNECTIONS = "Slack has too many connections of this app: it allows ten"

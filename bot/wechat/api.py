@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import orjson
+
 from bot.command.grammar import is_env
 from bot.domain.outcome import ERRMSG_LIMIT, Said
 from bot.guidance import Guidance, Trouble, for_code
-from bot.runtime.fast_json import encode
 
 BODY_LIMIT = 1024 * 1024
 _NORMAL = "NORMAL"
@@ -129,7 +130,7 @@ def read_functions(answer: Mapping[str, object]) -> Functions | NoAnswer:
 
 
 def _call(name: str, token: str, **body: object) -> Call:
-    return Call(f"/tcb/{name}", {"access_token": token}, encode(body))
+    return Call(f"/tcb/{name}", {"access_token": token}, orjson.dumps(body))
 
 
 def read_answer(
