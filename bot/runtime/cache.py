@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -53,16 +52,6 @@ class SingleFlight(Generic[T]):
             flight.add_done_callback(lambda _: self._flights.pop(key))
         return asyncio.shield(flight)
 
-    def is_running(self, key: str) -> bool:
-        """Return whether the work for `key` is running."""
-        return key in self._flights
-
-    async def wait(self, key: str) -> None:
-        """Wait until no work for `key` is running; of how it ended, only that `close` cancelled it is raised."""
-        if flight := self._flights.get(key):
-            with suppress(Exception):
-                await asyncio.shield(flight)
-
     async def close(self, seconds: float = 0.0) -> None:
         """Wait up to `seconds` for running work, then cancel it."""
         flights = [*self._flights.values()]
@@ -107,28 +96,18 @@ class Cache(Generic[T]):
         """Return a future of the value of `key`: done if a valid one is cached, else that of a read that has begun."""
         now, kept = self._clock(), self._kept.get(key)
         if kept is None or now >= kept.expires:
-            return self.prefetch(key)
+            return self.reread(key)
         if now >= kept.stale_at:
-            self.prefetch(key)
+            self.reread(key)
         return kept.value
 
     def reread(self, key: str) -> asyncio.Future[T]:
-        """Return a future of a value read after this call: neither cached nor from a read that is already running."""
-        if self._reads.is_running(key):
-            return asyncio.create_task(self._read_after(key))
-        return self.prefetch(key)
-
-    def prefetch(self, key: str) -> asyncio.Future[T]:
-        """Start reading `key` in the background, unless that is running."""
+        """Start reading `key`, unless that is running, and return a future of what is read."""
         return self._reads.do(key, partial(self._fetch, key))
 
     async def close(self) -> None:
         """Cancel pending reads."""
         await self._reads.close()
-
-    async def _read_after(self, key: str) -> T:
-        await self._reads.wait(key)
-        return await self.prefetch(key)
 
     async def _fetch(self, key: str) -> T:
         value, seconds = await self._read(key)

@@ -141,7 +141,7 @@ class Directory:
         """Begin to read the groups of a policy that comes into force, so that the first command need not wait."""
         new, self._named = groups - self._named, groups
         if new:
-            self._groups.prefetch(_ALL)
+            self._groups.reread(_ALL)
 
     async def close(self) -> None:
         """Cancel the reads under way."""

@@ -115,13 +115,13 @@ class TokenServer:
 
     async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
         """Return the cached token; read it again after a minute, or if it is the refused one."""
-        if refused:
-            # A reading under way may have begun before the token was refused.
-            await self._readings.wait(owner)
         cached = self._cached.get(owner)
         if cached and cached.value != refused and self._clock() < cached.reread_at:
             return cached.value
-        return await self._readings.do(owner, partial(self._read, owner, refused))
+        read = partial(self._read, owner, refused)
+        got = await self._readings.do(owner, read)
+        # This caller may have joined a reading that began before the token was refused.
+        return await self._readings.do(owner, read) if got == refused else got
 
     def trouble(self, owners: Collection[str]) -> str | None:
         """Return why the last reading failed, for the one of these owners whose reading failed most recently."""

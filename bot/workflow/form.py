@@ -39,7 +39,7 @@ class FormHandler:
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
         for owner in _asked(self._ports.in_force.policy):
-            self._owned.prefetch(owner)
+            self._owned.reread(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
         """Return the envs that contain `text` and that this person may share, and the env typed, if it can be one.

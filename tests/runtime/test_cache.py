@@ -94,40 +94,15 @@ async def test_reread_reads_even_if_the_cached_value_is_fresh(
     assert source.readings == ["a", "a"]
 
 
-async def test_reread_returns_a_value_whose_read_began_after_the_call(
-    cache: Cache[str], source: Source
-) -> None:
+async def test_reread_joins_a_read_in_progress(cache: Cache[str], source: Source) -> None:
     source.gate.clear()
     early = cache.get("a")
     await source.until(lambda source: source.readings == ["a"])
     wanted = asyncio.gather(*(cache.reread("a") for _ in range(20)))
-    await asyncio.sleep(0)
     source.gate.set()
+    assert await wanted == ["a1"] * 20
     assert await early == "a1"
-    assert await wanted == ["a2"] * 20  # one read for all of them
-    assert source.readings == ["a", "a"]
-
-
-async def test_a_read_that_fails_does_not_fail_the_rereads_that_wait_behind_it(
-    clock: Clock,
-) -> None:
-    gate, broken = asyncio.Event(), [True, False]
-
-    async def read(_key: str) -> tuple[str, float]:
-        await gate.wait()
-        if broken.pop(0):
-            raise ValueError("broken")
-        return "fine", 10.0
-
-    cache = Cache(read, clock)
-    early = cache.get("a")
-    await asyncio.sleep(0)
-    wanted = cache.reread("a")
-    await asyncio.sleep(0)
-    gate.set()
-    assert await wanted == "fine"
-    with pytest.raises(ValueError, match="broken"):
-        await early
+    assert source.readings == ["a"]
 
 
 async def test_get_starts_the_read_at_once_without_being_awaited(
@@ -172,17 +147,12 @@ async def test_a_value_that_says_nothing_replaces_only_an_expired_one(
     assert await cache.get("a") == await cache.get("a") == "a3"
 
 
-async def test_a_closed_cache_starts_no_read_for_a_waiting_reread(
-    cache: Cache[str], source: Source
-) -> None:
+async def test_a_closed_cache_has_no_read_in_progress(cache: Cache[str], source: Source) -> None:
     source.gate.clear()
-    early, wanted = cache.get("a"), cache.reread("a")
+    early = cache.get("a")
     await source.until(lambda source: source.readings == ["a"])
     await cache.close()
     assert early.cancelled()
-    source.gate.set()
-    await asyncio.wait([wanted])
-    assert source.readings == ["a"]
 
 
 def test_a_recent_key_is_new_once_and_again_after_enough_others() -> None:

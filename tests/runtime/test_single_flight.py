@@ -103,28 +103,10 @@ async def test_an_error_without_a_caller_is_logged(
     flights, broken = SingleFlight[str](), Work("broken")
     nobody_waits = flights.do("a", broken)
     broken.may_end.set()
-    await flights.wait("a")
-    await asyncio.sleep(0)
+    await asyncio.wait([nobody_waits])
     del nobody_waits
     gc.collect()
     assert "never retrieved" in caplog.text
-
-
-async def test_wait_returns_once_the_work_has_ended_or_if_there_is_none() -> None:
-    flights, broken = SingleFlight[str](), Work("broken")
-    await flights.wait("a")
-    waiting = flights.do("a", broken)
-    await until_begun(broken)
-    waiting_for_end, given_up = [asyncio.create_task(flights.wait("a")) for _ in range(2)]
-    await asyncio.sleep(0)
-    assert not waiting_for_end.done()
-    given_up.cancel()
-    await asyncio.wait([given_up])
-    broken.may_end.set()
-    await waiting_for_end
-    assert broken.ended.is_set()
-    with pytest.raises(ValueError, match="broken"):
-        await waiting
 
 
 async def test_close_waits_for_work_in_progress() -> None:
