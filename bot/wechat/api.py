@@ -16,10 +16,13 @@ from typing import TypeVar
 import orjson
 
 from bot.command.grammar import is_env
-from bot.domain.outcome import ERRMSG_LIMIT, Said
+from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
 from bot.guidance import Guidance, Trouble, for_code
 
 BODY_LIMIT = 1024 * 1024
+NEEDED = "cloudbase_auth"
+"""The cloud function that an owner's env must have before other mini programs can use it."""
+_ACTIVE = "Active"
 _NORMAL = "NORMAL"
 _MOST_FUNCTIONS = 100
 # Digits; WeChat's codes have up to seven, and int() refuses to print huge numbers.
@@ -29,9 +32,10 @@ _ERRCODE = re.compile(rf"\s*-?[0-9]{{1,{_LONGEST_ERRCODE}}}\s*")
 # A long run of token characters. WeChat's tokens are longer than this, and a proxy's error page may quote the URL.
 _SECRET = re.compile(r"[\w@=+-]{32,}", re.ASCII)
 _RID = re.compile(r" ?\brid: ?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8})")
-_HINT = re.compile(r" ?\bhint: ?\[[^\]]*\]")  # a log id of WeChat's; often the whole errmsg
+_HINT = re.compile(r" ?\bhint: ?\[[^\[\]]*\]")  # a log id of WeChat's; often the whole errmsg
 # 40001 advises getStableAccessToken up to the end of its text, but third-party platforms cannot use that call.
 _STABLE = re.compile(r",? ?could get access_token by getStableAccessToken.*")
+_JSON = json.JSONDecoder(strict=False)  # WeChat has sent raw control characters inside strings
 _OK, _SERVER_ERROR = 200, 500
 _OF_STATUS = {
     # The request was processed, and the result is elsewhere (RFC 9110, 15.4.4).
@@ -57,11 +61,6 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """WeChat answered with errcode 0."""
-
-
-@dataclass(frozen=True, slots=True)
 class NoAnswer:
     """There is no usable answer: WeChat `said` an errcode other than 0; or a network error, or a response that is not WeChat's.
 
@@ -78,22 +77,14 @@ class NoAnswer:
         return str(self.said.errcode) if self.said else self.guidance.key
 
 
-@dataclass(frozen=True, slots=True)
-class Functions:
-    """An env's functions: the statuses of the first hundred at most, by name, and the number of all."""
-
-    statuses: Mapping[str, str]
-    total: int
-
-
 def share_env(token: str, env: str, appid: str) -> Call:
     """Return the call that shares `env`, which the token's mini program owns, with `appid`."""
     return _call("shareenv", token, appid=appid, env=env)
 
 
-def read(answer: Mapping[str, object]) -> Done | NoAnswer:
-    """Return the result of a share: Done if the answer has an errcode, which `read_answer` found to be 0."""
-    return Done() if "errcode" in answer else NoAnswer(Trouble.NO_ERRCODE.value)
+def read_done(answer: Mapping[str, object]) -> NoAnswer | None:
+    """Return None, that it is done, if the answer has an errcode, which `read_answer` found to be 0."""
+    return None if "errcode" in answer else NoAnswer(Trouble.NO_ERRCODE.value)
 
 
 def get_env_info(token: str) -> Call:
@@ -118,15 +109,19 @@ def list_functions(token: str, env: str) -> Call:
     return _call("listfunctions", token, env=env, limit=_MOST_FUNCTIONS, offset=0)
 
 
-def read_functions(answer: Mapping[str, object]) -> Functions | NoAnswer:
-    """Return the functions. A missing list is read as empty only if the total is 0."""
+def read_readiness(answer: Mapping[str, object]) -> Readiness | NoAnswer:
+    """Return whether an env with these functions can be used by others; UNKNOWN if they are not all listed.
+
+    A missing list is read as empty only if the total is 0.
+    """
     total, listed = answer.get("total_count", 0), answer.get("functions") or []
     if not isinstance(total, int) or not isinstance(listed, list) or (total and not listed):
         return NoAnswer(Trouble.NOT_JSON.value)
-    named = [
-        each for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)
-    ]
-    return Functions({each["name"]: str(each.get("status") or "") for each in named}, total)
+    functions = [each for each in listed if isinstance(each, dict)]
+    found = [each.get("status") for each in functions if each.get("name") == NEEDED]
+    if found:
+        return Readiness.READY if _ACTIVE in found else Readiness.LACKING
+    return Readiness.LACKING if len(listed) >= total else Readiness.UNKNOWN
 
 
 def _call(name: str, token: str, **body: object) -> Call:
@@ -143,7 +138,6 @@ def read_answer(
     if status != _OK:
         return NoAnswer(_trouble_of(status).value, status=status)
     try:
-        # WeChat has sent raw control characters and invalid UTF-8 inside strings.
         answer = _JSON.decode(body.removeprefix(BOM_UTF8).decode(errors="replace"))
     except (ValueError, RecursionError):
         return NoAnswer(Trouble.NOT_JSON.value)
@@ -169,17 +163,6 @@ def _trouble_of(status: int) -> Trouble:
     if status >= _SERVER_ERROR:
         return Trouble.GATEWAY_BROKEN
     return _OF_STATUS.get(status) or _OF_CLASS.get(status // 100, Trouble.NOT_JSON)
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Build a JSON object; one with two `errcode` members gets None for it, since Python would silently take the last."""
-    members = dict(pairs)
-    if len(members) < len(pairs) and [name for name, _ in pairs].count("errcode") > 1:
-        members["errcode"] = None
-    return members
-
-
-_JSON = json.JSONDecoder(strict=False, object_pairs_hook=_members)
 
 
 def _whole_number(value: object) -> int | None:

@@ -20,13 +20,13 @@ MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRet
 TOTAL_SECONDS = 15.0
 _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # no attempt is started with less time left
-NEEDED = "cloudbase_auth"
-"""The cloud function that an owner's env must have before other mini programs can use it."""
-_ACTIVE = "Active"
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
-_NOT_READY_FOR = 2.0
-_BELIEVED_FOR = {Readiness.READY: _GOOD_FOR, Readiness.UNKNOWN: _BAD_FOR}
+_BELIEVED_FOR = {
+    Readiness.READY: _GOOD_FOR,
+    Readiness.UNKNOWN: _BAD_FOR,
+    Readiness.LACKING: 2.0,
+}
 
 _Read = TypeVar("_Read")
 
@@ -101,9 +101,9 @@ class WeChat:
         for tries in count(1):
             began = self.clock()
             call, seconds = api.share_env(token, env, appid), min(self.timeout, end - began)
-            answer = await self.wechat.post(call, seconds, api.read)
+            answer = await self.wechat.post(call, seconds, api.read_done)
             took = self.clock() - began
-            if isinstance(answer, api.Done):
+            if answer is None:
                 on_step(Step("call", took, "done"))
                 return Shared(tries)
             guidance, said = answer.guidance, answer.said
@@ -178,17 +178,11 @@ class Envs:
         await self._readiness.close()
 
     async def _read_readiness(self, owner_and_env: str) -> tuple[Readiness, float]:
-        found = await self._find_function(*owner_and_env.split(" "))
-        return found, min(self._most, _BELIEVED_FOR.get(found, _NOT_READY_FOR))
-
-    async def _find_function(self, owner: str, env: str) -> Readiness:
+        owner, env = owner_and_env.split(" ")
         call = partial(api.list_functions, env=env)
-        listed = await self._wechat.read(owner, call, api.read_functions)
-        if isinstance(listed, NoToken):
-            why = {"owner": owner, "reason": listed.guidance.key}
+        found = await self._wechat.read(owner, call, api.read_readiness)
+        if isinstance(found, NoToken):
+            why = {"owner": owner, "reason": found.guidance.key}
             _log.info("WeChat does not list the functions of an env", extra=why)
-            return Readiness.UNKNOWN
-        if NEEDED in listed.statuses:
-            active = listed.statuses[NEEDED] == _ACTIVE
-            return Readiness.READY if active else Readiness.LACKING
-        return Readiness.LACKING if len(listed.statuses) >= listed.total else Readiness.UNKNOWN
+            found = Readiness.UNKNOWN
+        return found, min(self._most, _BELIEVED_FOR[found])

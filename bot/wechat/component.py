@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.domain.link import Link
 from bot.guidance import Trouble, for_code
 from bot.wechat import component_api as api
-from bot.wechat.api import NoAnswer
+from bot.wechat.api import NoAnswer, read_done
 from bot.wechat.component_api import Authorization, Issued
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
@@ -90,7 +90,7 @@ class Component:
     async def start_push(self) -> NoToken | None:
         """Ask WeChat to push tickets again; return why it refused. Only this call names the secret `component_secret`."""
         secret = {"component_secret": self._appsecret}
-        return await self._call(Link.TICKET, "api_start_push_ticket", secret, api.read_done)
+        return await self._call(Link.TICKET, "api_start_push_ticket", secret, read_done)
 
     async def _call(
         self,

@@ -104,11 +104,6 @@ def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | NoAns
     return AuthorizerPage(total, len(page), dict(_refresh_tokens(page)))
 
 
-def read_done(answer: Mapping[str, object]) -> None:
-    """Return None: a successful answer carries no data."""
-    del answer
-
-
 def _refresh_tokens(page: list[object]) -> Iterator[tuple[str, str | None]]:
     for each in page:
         owner = each.get("authorizer_appid") if isinstance(each, dict) else None

@@ -6,7 +6,7 @@ import pytest
 from bot.domain.outcome import Said
 from bot.guidance import Trouble, for_code
 from bot.wechat import component_api as api
-from bot.wechat.api import NoAnswer, read_answer
+from bot.wechat.api import NoAnswer, read_answer, read_done
 from bot.wechat.component_api import Authorization, AuthorizerPage, Issued
 from tests.wechat.conftest import OTHER, OWNER
 
@@ -167,21 +167,13 @@ def test_a_page_of_the_list_or_the_reason_for_its_absence_is_read(
     assert read_answer(200, answer, api.read_authorizer_list) == found
 
 
-def test_an_answer_with_an_errcode_only_is_read() -> None:
-    assert read_answer(200, of(errcode=0, errmsg="in a normal state"), api.read_done) is None
-    assert read_answer(200, of(errcode=40125), api.read_done) == NoAnswer(
-        for_code(40125), Said(40125, "", None)
-    )
-    assert read_answer(200, b"", api.read_done) == NOT_JSON
-
-
 READERS: tuple[Callable[[Mapping[str, object]], object], ...] = (
     api.read_component_token,
     api.read_authorizer_token,
     api.read_query_auth,
     api.read_authorizer_info,
     api.read_authorizer_list,
-    api.read_done,
+    read_done,
 )
 
 

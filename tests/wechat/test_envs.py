@@ -12,15 +12,15 @@ from bot.guidance import Trouble, for_code
 from bot.playground.faults import Code, Drip, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import (
-    Functions,
+    NEEDED,
     NoAnswer,
     get_env_info,
     list_functions,
     read_answer,
     read_envs,
-    read_functions,
+    read_readiness,
 )
-from bot.wechat.client import NEEDED, Envs, WeChat
+from bot.wechat.client import Envs, WeChat
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
@@ -129,35 +129,43 @@ def test_the_call_for_functions_has_its_token_only_in_the_query() -> None:
     assert "t0k3n" not in repr(call)
 
 
+def of(*functions: tuple[str, object], total: int) -> str:
+    """Return an answer that lists these functions with their statuses."""
+    listed = [{"name": name, "status": status} for name, status in functions]
+    return json.dumps({"errcode": 0, "total_count": total, "functions": listed})
+
+
 @pytest.mark.parametrize(
     ("body", "read"),
     [
-        (
-            '{"errcode": 0, "total_count": 2, "functions": [{"name": "a", "status": "Active"}, {"name": "b"}]}',
-            Functions({"a": "Active", "b": ""}, 2),
-        ),
-        ('{"errcode": 0, "total_count": 0}', Functions({}, 0)),
-        ('{"errcode": 0}', Functions({}, 0)),
-        ('{"total_count": 1, "functions": [{"name": 7}, null]}', Functions({}, 1)),
+        (of(("a", "Active"), (NEEDED, "Active"), total=2), Readiness.READY),
+        (of((NEEDED, "Active"), total=200), Readiness.READY),
+        (of((NEEDED, "Updating"), total=1), Readiness.LACKING),
+        (of((NEEDED, None), total=1), Readiness.LACKING),
+        (of(("a", "Active"), total=1), Readiness.LACKING),
+        (of(("a", "Active"), total=2), Readiness.UNKNOWN),
+        ('{"errcode": 0, "total_count": 0}', Readiness.LACKING),
+        ('{"errcode": 0}', Readiness.LACKING),
+        ('{"total_count": 2, "functions": [{"name": ["a"]}, null]}', Readiness.LACKING),
         ('{"total_count": 3}', NoAnswer(Trouble.NOT_JSON.value)),
         ('{"total_count": "3", "functions": []}', NoAnswer(Trouble.NOT_JSON.value)),
         ('{"functions": {"a": 1}}', NoAnswer(Trouble.NOT_JSON.value)),
         ("[]", NoAnswer(Trouble.NOT_JSON.value)),
     ],
 )
-def test_an_absent_list_of_functions_is_empty_unless_the_total_says_otherwise(
-    body: str, read: Functions | NoAnswer
+def test_an_env_is_ready_if_the_function_that_others_need_is_active(
+    body: str, read: Readiness | NoAnswer
 ) -> None:
-    assert read_answer(200, body.encode(), read_functions) == read
+    assert read_answer(200, body.encode(), read_readiness) == read
 
 
 def test_an_error_of_wechat_or_a_gateway_is_not_a_list() -> None:
     refused = read_answer(
-        200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}', read_functions
+        200, b'{"errcode": 85088, "errmsg": "no qbase privilege"}', read_readiness
     )
     assert refused == NoAnswer(for_code(85088), Said(85088, "no qbase privilege", None))
     broken = NoAnswer(Trouble.GATEWAY_BROKEN.value, status=502)
-    assert read_answer(502, b"<html>", read_functions) == broken
+    assert read_answer(502, b"<html>", read_readiness) == broken
 
 
 async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_two_seconds(

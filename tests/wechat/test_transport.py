@@ -11,7 +11,7 @@ import pytest
 from bot.guidance import Trouble
 from bot.playground.faults import Drip, Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import NoAnswer, read, share_env
+from bot.wechat.api import NoAnswer, read_done, share_env
 from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
 from tests.cut_off import CUT_OFF
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
@@ -235,7 +235,7 @@ async def test_a_call_has_a_content_length_and_accepts_no_compression(send: Send
 async def test_a_token_with_any_characters_is_sent_unchanged(
     http: httpx.AsyncBaseTransport, wechat: LocalWeChat, token: str
 ) -> None:
-    await WeChatApi(http, wechat.url).post(share_env(token, "prod-1", APPID), 5, read)
+    await WeChatApi(http, wechat.url).post(share_env(token, "prod-1", APPID), 5, read_done)
     assert wechat.calls[0].token == token
 
 
@@ -321,7 +321,7 @@ async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
     async with answers(served) as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
         api = WeChatApi(http, wechat.url, lambda *report: reports.append(report))
-        await api.post(call, 5.0 if served else 2.0, read)
+        await api.post(call, 5.0 if served else 2.0, read_done)
     ((name, reported, seconds),) = reports
     assert (name, reported) == ("shareenv", answer)
     assert 0 < seconds < 30
@@ -332,7 +332,7 @@ async def test_a_cancelled_call_is_reported_too(http: httpx.AsyncBaseTransport) 
     async with mute() as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
         api = WeChatApi(http, wechat.url, lambda _, answer, __: reports.append(answer))
-        calling = asyncio.create_task(api.post(call, 5.0, read))
+        calling = asyncio.create_task(api.post(call, 5.0, read_done))
         await wechat.arrived.acquire()
         calling.cancel()
         await asyncio.wait([calling])

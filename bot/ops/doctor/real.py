@@ -8,6 +8,7 @@ from dataclasses import replace
 import aiohttp
 
 from bot import __version__
+from bot.domain.outcome import Readiness
 from bot.locale import languages
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
@@ -19,8 +20,14 @@ from bot.ops.output import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.settings.access import PlatformSettings
 from bot.settings.load import Settings, load, read_parts
-from bot.wechat.api import NoAnswer, get_env_info, list_functions, read_envs, read_functions
-from bot.wechat.client import NEEDED
+from bot.wechat.api import (
+    NEEDED,
+    NoAnswer,
+    get_env_info,
+    list_functions,
+    read_envs,
+    read_readiness,
+)
 from bot.wechat.tokens import NoToken
 from bot.wechat.transport import Transport, WeChatApi
 
@@ -109,12 +116,12 @@ async def _of(wechat: WeChatApi, token: str | NoToken | None) -> list[Tried]:
         return [_no(_ENVS, envs)]
     tried = [Tried(_ENVS, "yes", f"envs in service: {len(envs)}")]
     for env in envs:
-        found = await wechat.post(list_functions(token, env), DEADLINE, read_functions)
+        found = await wechat.post(list_functions(token, env), DEADLINE, read_readiness)
         if isinstance(found, NoAnswer):
             tried.append(_no(_FUNCTIONS, found))
         else:
-            has = "with" if NEEDED in found.statuses else "without"
-            tried.append(Tried(_FUNCTIONS, "yes", f"listed, {has} `{NEEDED}`"))
+            has = "with" if found is Readiness.READY else "without"
+            tried.append(Tried(_FUNCTIONS, "yes", f"listed, {has} `{NEEDED}` in service"))
     return tried
 
 

@@ -322,8 +322,8 @@ async def test_it_is_reported_whether_envs_have_the_function_that_others_need(
     tried = await attempt()
     assert tried.held
     assert [line for line in tried.lines if line[0] == "owner-functions"] == [
-        ("owner-functions", "yes", "owner 1: listed, with `cloudbase_auth`"),
-        ("owner-functions", "yes", "owner 1: listed, without `cloudbase_auth`"),
+        ("owner-functions", "yes", "owner 1: listed, with `cloudbase_auth` in service"),
+        ("owner-functions", "yes", "owner 1: listed, without `cloudbase_auth` in service"),
     ]
 
 
