@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Formatter
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
+from bot.command.mistake import Wrong
 from bot.guidance import all_guidance
 from bot.guidance.codes import RECEIVER_ROWS
 from bot.messages.words import PLACES
@@ -37,8 +38,8 @@ def all_sentences() -> list[Sentence]:
     for path in sorted(ROOMS.glob("*.py")):
         room = path.relative_to(ROOT).as_posix()
         found |= dict.fromkeys(said_in(path.read_text(encoding="utf-8"), room)[0])
-    help_lines = [*SHARE_HELP, *(row.help for row in SUBCOMMANDS)]
-    found |= dict.fromkeys(Sentence(text, None, COMMAND) for text in help_lines)
+    command = [*SHARE_HELP, *(row.help for row in SUBCOMMANDS), *(each.value for each in Wrong)]
+    found |= dict.fromkeys(Sentence(text, None, COMMAND) for text in command)
     return [*found, *(Sentence(text, None, GUIDANCE) for text in dict.fromkeys(_guidance()))]
 
 

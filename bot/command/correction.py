@@ -1,11 +1,13 @@
-"""Find what is wrong with the words of a command, and build the corrected line. Pure.
+"""What the words of a command name, what is wrong with them, and the corrected line. Pure.
 
 A line that shares is offered only if every word up to its last id is understood. What stands behind may be a reason, which
 only the requester can word.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from bot.command.grammar import (
     BLANK_APPID,
@@ -17,24 +19,109 @@ from bot.command.grammar import (
     SLASH_COMMAND,
     Options,
     Subcommand,
+    is_appid,
     is_blank_reason,
+    is_env,
 )
-from bot.command.mistake import (
-    ExtraWords,
-    MissingAppid,
-    MissingEnv,
-    MissingReason,
-    Mistake,
-    NotAnAppid,
-    NotAnEnv,
-    NotUnderstood,
-    ReasonTooLong,
-    Swapped,
-    TooManyAppids,
-    WhichEnv,
+from bot.command.mistake import Mistake, Wrong
+from bot.command.tokenizer import plain_dashes
+from bot.command.vocabulary import (
+    JOINING,
+    Sense,
+    first_with,
+    is_damaged_appid,
+    is_filler,
+    may_be_env,
+    parts,
+    sense,
+    subcommand,
 )
-from bot.command.reading import Reading
-from bot.command.vocabulary import Sense, first_with, is_filler, subcommand
+
+_LIKE_AN_ENV = re.compile(r"\w+[-_.–—]\w")
+
+
+class Reading:
+    """Words, and what they name: `appids`, the words that can be the env (`envs`), and the `env` if it is clear."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+        self._parts = [(part, word) for word in words for part in parts(word)]
+        named = [part for part, _ in self._parts]
+        self.appids = list(dict.fromkeys(filter(is_appid, named)))
+        envs = list(dict.fromkeys(filter(may_be_env, named)))
+        # Envs usually have a dash: if any word has one, only such a word is meant.
+        self.envs = [word for word in envs if "-" in plain_dashes(word)] or envs
+        self._places = {each: named.index(each) for each in (*self.appids, *self.envs)}
+        self._end = max(self._places.values(), default=-1) + 1
+
+    @cached_property
+    def env(self) -> str | None:
+        """The env, if exactly one word can be it; behind an appid, in `prod_1 for release`, the one that was meant is damaged."""
+        clear = len(self.envs) == 1 and is_env(self.envs[0])
+        damaged = self.appids and _LIKE_AN_ENV.match(self.unclear or "")
+        return self.envs[0] if clear and not damaged else None
+
+    @property
+    def ids(self) -> list[str]:
+        """The appids, and the env."""
+        return [*self.appids, *([self.env] if self.env else [])]
+
+    @property
+    def is_share(self) -> bool:
+        """Whether an appid and an env are named."""
+        return bool(self.appids and self.env)
+
+    @property
+    def swapped(self) -> bool:
+        """Whether the env stands before an appid."""
+        return self.env is not None and self._places[self.env] + 1 < self._end
+
+    @property
+    def others(self) -> list[str]:
+        """The words that may be meant as the env or the appid that is missing."""
+        return [part for part, _ in self._parts if not is_appid(part) and not sense(part)]
+
+    @property
+    def extra(self) -> list[str]:
+        """The words that name nothing, or nothing new."""
+        places = self._places.values()
+        return [word for at, (_, word) in enumerate(self._parts) if at not in places]
+
+    @property
+    def behind(self) -> list[str]:
+        """The words behind the last id, if they may be a reason."""
+        found = [
+            (part, word) for part, word in self._parts[self._end :] if part not in self._places
+        ]
+        return [] if all(is_filler(part) for part, _ in found) else [word for _, word in found]
+
+    @cached_property
+    def unclear(self) -> str | None:
+        """The first word before the last id that may ask for something else than to share with these appids."""
+        receivers = [self._places[appid] for appid in self.appids]
+        for at, (part, word) in enumerate(self._parts[: self._end]):
+            if part in self._places or is_damaged_appid(part):
+                continue
+            # The number of a line in a list.
+            if part.isdecimal() and self._parts[at + 1][0] in self.appids:
+                continue
+            # Each line of a quotation begins with the sign that is an arrow elsewhere.
+            quoted = part == self.words[0] == ">"
+            between = receivers and receivers[0] < at < receivers[-1] and not quoted
+            if not is_filler(part) or (between and part.lower() not in JOINING):
+                return word
+        return None
+
+    @property
+    def damaged(self) -> Mistake | None:
+        """The mistake in the first id that is damaged, decorated, named or joined to another."""
+        for word in self.words:
+            found = parts(word)
+            damaged = any(map(is_damaged_appid, found))
+            if damaged or (found != [word] and not self._places.keys().isdisjoint(found)):
+                appid = damaged or any(map(is_appid, found))
+                return Mistake(Wrong.NOT_AN_APPID if appid else Wrong.NOT_AN_ENV, (word,))
+        return None
 
 
 def corrected_line(words: Sequence[str], options: Options) -> str | None:
@@ -86,38 +173,39 @@ def _as_typed(options: Options) -> list[str]:
     return [f'--reason "{quiet}"', *flags]
 
 
-def wrong_reason(reason: str) -> MissingReason | ReasonTooLong | None:
+def wrong_reason(reason: str) -> Mistake | None:
     """Return why `reason` cannot be one; an empty one is none."""
     if is_blank_reason(reason):
-        return MissingReason()
+        return Mistake(Wrong.MISSING_REASON)
     too_long = len(reason) > REASON_LIMIT
-    return ReasonTooLong(len(reason), REASON_LIMIT) if too_long else None
+    return Mistake(Wrong.REASON_TOO_LONG, (reason,)) if too_long else None
 
 
 def wrong_share(named: Reading) -> Mistake:
     """Return what is wrong with words that are not exactly appids and an env."""
     if unclear := _unclear(named):
-        return NotUnderstood(unclear)
+        return Mistake(Wrong.NOT_UNDERSTOOD, (unclear,))
     if len(named.appids) > MOST_APPIDS and not named.damaged:
-        return TooManyAppids(len(named.appids), MOST_APPIDS)
+        return Mistake(Wrong.TOO_MANY_APPIDS, tuple(named.appids))
     return wrong_pair(named)
 
 
 def wrong_pair(named: Reading) -> Mistake:
     """Return what is wrong with words that should be an appid and an env."""
+    other = tuple(named.others[:1])
     if wrong := named.damaged:
         return wrong
     if not named.appids:
         # A word that is offered as the env is not called a wrong appid.
         missing = named.others[:1] == named.envs
-        return MissingAppid() if missing else NotAnAppid(named.others[0])
+        return Mistake(Wrong.MISSING_APPID) if missing else Mistake(Wrong.NOT_AN_APPID, other)
     if len(named.envs) > 1:
-        return WhichEnv(tuple(named.envs))
+        return Mistake(Wrong.WHICH_ENV, tuple(named.envs))
     if not named.env:
-        return NotAnEnv(named.others[0]) if named.others else MissingEnv()
+        return Mistake(Wrong.NOT_AN_ENV, other) if other else Mistake(Wrong.MISSING_ENV)
     if named.swapped:
-        return Swapped()
-    return ExtraWords(tuple(dict.fromkeys(named.behind or named.extra)))
+        return Mistake(Wrong.SWAPPED)
+    return Mistake(Wrong.EXTRA_WORDS, tuple(dict.fromkeys(named.behind or named.extra)))
 
 
 def wrong_name(named: Reading) -> Mistake:
@@ -125,8 +213,8 @@ def wrong_name(named: Reading) -> Mistake:
     if wrong := named.damaged:
         return wrong
     if len(named.envs) > 1 and not named.appids:
-        return WhichEnv(tuple(named.envs))
+        return Mistake(Wrong.WHICH_ENV, tuple(named.envs))
     if named.others and not named.ids:
-        return NotAnEnv(named.others[0])
+        return Mistake(Wrong.NOT_AN_ENV, tuple(named.others[:1]))
     extra = [word for word in named.words if word not in named.ids[:1]]
-    return ExtraWords(tuple(extra or named.words[1:]))
+    return Mistake(Wrong.EXTRA_WORDS, tuple(extra or named.words[1:]))

@@ -1,18 +1,12 @@
 """Read the form's fields by the rules of the command: a Share, or the mistakes by field. Pure."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.command.correction import wrong_reason
 from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env
-from bot.command.mistake import (
-    MissingAppid,
-    MissingEnv,
-    Mistake,
-    NotAnAppid,
-    NotAnEnv,
-    TooManyAppids,
-)
+from bot.command.mistake import Mistake, Wrong
 from bot.command.tokenizer import tokenize_unquoted, visible
 
 # The sign or the number of an item, in front of an appid: here nobody gets a corrected line, as for a command. The blanks
@@ -33,18 +27,8 @@ class Fields:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Mistakes:
-    """The mistakes by field; for the appids one for each wrong word, in order."""
-
-    env: Mistake | None = None
-    appids: tuple[Mistake, ...] = ()
-    reason: Mistake | None = None
-
-    @property
-    def all(self) -> tuple[Mistake, ...]:
-        """Return all mistakes, in the order of the fields."""
-        return tuple(filter(None, (self.env, *self.appids, self.reason)))
+Mistakes = Mapping[str, Mistake]
+"""The mistakes, each by the name of its field."""
 
 
 def read(fields: Fields) -> Share | Mistakes:
@@ -52,10 +36,13 @@ def read(fields: Fields) -> Share | Mistakes:
     env = fields.env.strip()
     appids = tuple(dict.fromkeys(tokenize_unquoted(_ITEM.sub("", fields.appids))))
     reason = " ".join(visible(fields.reason).split())
-    mistakes = Mistakes(_wrong_env(env), _wrong_appids(appids), wrong_reason(reason))
-    if mistakes.all:
-        return mistakes
-    return Share(appids, env, reason or None, fields.dry_run)
+    wrong = {
+        "env": _wrong_env(env),
+        "appids": _wrong_appids(appids),
+        "reason": wrong_reason(reason),
+    }
+    mistakes = {name: mistake for name, mistake in wrong.items() if mistake}
+    return mistakes or Share(appids, env, reason or None, fields.dry_run)
 
 
 def env_in(text: str) -> str | None:
@@ -66,16 +53,15 @@ def env_in(text: str) -> str | None:
 
 def _wrong_env(env: str) -> Mistake | None:
     if not env:
-        return MissingEnv()
-    return None if is_env(env) else NotAnEnv(env)
+        return Mistake(Wrong.MISSING_ENV)
+    return None if is_env(env) else Mistake(Wrong.NOT_AN_ENV, (env,))
 
 
-def _wrong_appids(appids: tuple[str, ...]) -> tuple[Mistake, ...]:
+def _wrong_appids(appids: tuple[str, ...]) -> Mistake | None:
     if not appids:
-        return (MissingAppid(),)
-    damaged = tuple(NotAnAppid(word) for word in appids if not is_appid(word))
+        return Mistake(Wrong.MISSING_APPID)
+    damaged = tuple(word for word in appids if not is_appid(word))
     if damaged:
-        return damaged
-    if len(appids) > MOST_APPIDS:
-        return (TooManyAppids(len(appids), MOST_APPIDS),)
-    return ()
+        kind = Wrong.NOT_AN_APPID if len(damaged) == 1 else Wrong.NOT_APPIDS
+        return Mistake(kind, damaged)
+    return Mistake(Wrong.TOO_MANY_APPIDS, appids) if len(appids) > MOST_APPIDS else None

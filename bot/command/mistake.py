@@ -1,124 +1,58 @@
-"""The mistakes in a typed command, as a closed union; each is worded in `bot.messages`."""
+"""The mistakes in a typed command: a closed set, each with the sentence that says it."""
 
 from dataclasses import dataclass
+from enum import Enum
+
+from bot.command.grammar import MOST_APPIDS, REASON_LIMIT
+
+
+class Wrong(Enum):
+    """What is wrong; the value is the sentence for it.
+
+    Its placeholders: `words`, their number `count`, the `length` of the first one in characters, and `nearest`.
+    """
+
+    UNCLOSED_QUOTE = "A quotation mark is never closed."
+    NOT_AN_APPID = "{words} is not an appid: that is `wx` and 16 of the characters 0-9 and a-f, in lower case. An appid has 18 characters, and this has {length}."
+    """In the place of an appid, or with one in it."""
+    NOT_APPIDS = (
+        "Not appids: {words}. An appid is `wx` and 16 of the characters 0-9 and a-f, in lower case."
+    )
+    """Several of a form's."""
+    NOT_AN_ENV = "{words} is not an env id: that has up to 64 letters, digits and dashes (-), no dash at either end, and is neither an appid nor `env`."
+    SWAPPED = "The appid comes first, then the env."
+    MISSING_APPID = "The appid is missing: the mini program that is to receive access."
+    MISSING_ENV = "The env is missing: the id of the cloud environment to share."
+    EXTRA_WORDS = "Extra words: {words}."
+    """Also options that the command does not take, or not twice."""
+    WHICH_ENV = "One command takes one env, and here are several: {words}. Which one do you mean?"
+    ONLY_SHARES = "I can only share, and {words} asks for something else."
+    """The opposite of a share, or that none is made."""
+    NOT_UNDERSTOOD = "I do not understand {words}."
+    """It may ask for something else, so a corrected line must not leave it out."""
+    TOO_MANY_APPIDS = (
+        f"Up to {MOST_APPIDS} appids go together, and there are {{count}}. Send them in parts."
+    )
+    UNKNOWN_WORD = "I do not know {words}. Did you mean {nearest}?"
+    """Similar to a subcommand or an option."""
+    UNKNOWN_OPTION = "There is no option {words}. I know `--reason`, `--dry-run` and `--again`."
+    MISSING_REASON = "The reason is missing. Put your own words there."
+    """Also where a placeholder stands for it."""
+    REASON_TOO_LONG = f"The reason has {{length}} characters. Up to {REASON_LIMIT} fit."
+
+    @property
+    def label(self) -> str:
+        """Its name in the ledger and the metrics, such as `NotAnAppid`."""
+        return self.name.title().replace("_", "")
 
 
 @dataclass(frozen=True, slots=True)
-class UnclosedQuote:
-    """A quotation mark that is not closed."""
+class Mistake:
+    """What is wrong, with the words that it is about, and the nearest word that the command knows, if any."""
 
-
-@dataclass(frozen=True, slots=True)
-class NotAnAppid:
-    """`word` is in the place of the appid but is not one."""
-
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotAnEnv:
-    """`word` is in the place of the env but cannot be one; it may be the placeholder."""
-
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class Swapped:
-    """The env came first, the appid second."""
-
-
-@dataclass(frozen=True, slots=True)
-class MissingAppid:
-    """There is no appid, and possibly no env."""
-
-
-@dataclass(frozen=True, slots=True)
-class MissingEnv:
-    """There is an appid but no env."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraWords:
-    """Words or options that the command does not take, or not twice."""
-
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WhichEnv:
-    """Several words that could be the env."""
-
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OnlyShares:
-    """`word` asks for the opposite of a share, or that none is made."""
-
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotUnderstood:
-    """`word` may ask for something else, so a corrected line must not leave it out."""
-
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
-class TooManyAppids:
-    """More appids than a batch may have."""
-
-    count: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownWord:
-    """A single word that is similar to a subcommand."""
-
-    word: str
-    nearest: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownOption:
-    """An option that does not exist; `nearest` is the most similar one, if any."""
-
-    option: str
-    nearest: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class MissingReason:
-    """`--reason` without a value, or with a placeholder."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonTooLong:
-    """A reason longer than `limit` characters."""
-
-    length: int
-    limit: int
-
-
-Mistake = (
-    UnclosedQuote
-    | NotAnAppid
-    | NotAnEnv
-    | Swapped
-    | MissingAppid
-    | MissingEnv
-    | ExtraWords
-    | WhichEnv
-    | OnlyShares
-    | NotUnderstood
-    | TooManyAppids
-    | UnknownWord
-    | UnknownOption
-    | MissingReason
-    | ReasonTooLong
-)
+    wrong: Wrong
+    words: tuple[str, ...] = ()
+    nearest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ Pure. A likely correction is only offered as a line to copy; it is never execute
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import NamedTuple, assert_never
 
 from bot.command.correction import (
+    Reading,
     corrected_line,
     first_word,
     following,
@@ -34,16 +34,7 @@ from bot.command.grammar import (
     is_appid,
     is_env,
 )
-from bot.command.mistake import (
-    ExtraWords,
-    Misread,
-    Mistake,
-    OnlyShares,
-    UnclosedQuote,
-    UnknownOption,
-    UnknownWord,
-)
-from bot.command.reading import Reading
+from bot.command.mistake import Misread, Mistake, Wrong
 from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
     Sense,
@@ -71,69 +62,71 @@ class Split(NamedTuple):
 
     words: list[str]
     options: Options
-    unknown: Sequence[UnknownOption]
+    unknown: list[str]
     mistake: Mistake | None
 
 
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
-    split = _split_options(words)
-    exact = _exact(split.words, split.options) if closed and not split.mistake else None
-    if exact and not (exact.reason or "").startswith("-"):  # possibly another option
+    if not closed:
+        words = list(map(Word, tokenize_unquoted(text)))
+    split = _split_options(words, closed=closed)
+    if not split.mistake and (exact := _exact(split.words, split.options)):
         return exact
     said = split_chinese(split.words)
-    loose = tokenize_unquoted(text) if not closed else []
-    others = [word for word in (*said, *loose) if not is_appid(word)]
+    others = tuple(word for word in said if not is_appid(word))
     if len(others) > _MOST_WORDS:
-        extra = ExtraWords(tuple(others))
+        extra = Mistake(Wrong.EXTRA_WORDS, others)
         return Misread(extra, text.strip()[:RECEIVED_LIMIT], corrected_line([], Options()))
-    read = _objection(split, said, loose) or exact or _read(words, split, said, closed=closed)
+    read = _objection(split, said) or _read(words, split, said)
     if not isinstance(read, Mistake):
         return read
-    guess = Options(BLANK_REASON, "--dry-run" in loose, "--again" in loose)
-    instead = _instead(read, said, split.options if closed else guess)
-    return Misread(read, text.strip()[:RECEIVED_LIMIT], instead)
+    return Misread(read, text.strip()[:RECEIVED_LIMIT], _instead(read, said, split.options))
 
 
-def _split_options(words: Sequence[Word]) -> Split:
-    """Separate words and options."""
+def _split_options(words: Sequence[Word], *, closed: bool) -> Split:
+    """Separate words and options; `closed` if all quotes are."""
     rest = deque(words)
     found: list[str] = []
-    unknown: list[UnknownOption] = []
-    wrong: list[Mistake] = []
+    unknown: list[str] = []
+    wrong = [] if closed else [Mistake(Wrong.UNCLOSED_QUOTE)]
     options = Options()
     while rest:
         word = rest.popleft()
-        if word.quoted or word.text[:1] != "-" or not _is_option(word.text):
+        if word.quoted or not _is_option(word.text):
             found.append(word.text)
             continue
         name, _, value = word.text.partition("=")
         meant: str | None = name
         if name not in OPTIONS or (name in FLAGS and value):
             meant = nearest_option(word.text)
-            unknown.append(UnknownOption(word.text, meant))
+            unknown.append(word.text)
+            kind = Wrong.UNKNOWN_WORD if meant else Wrong.UNKNOWN_OPTION
+            wrong.append(Mistake(kind, (word.text,), meant))
         elif name in options.given():
-            wrong.append(ExtraWords((name,)))
+            wrong.append(Mistake(Wrong.EXTRA_WORDS, (name,)))
         if meant == "--dry-run":
             options = replace(options, dry_run=True)
         elif meant == "--again":
             options = replace(options, again=True)
         elif meant == "--reason":
             said = _reason(value, rest, [] if options.reason else found)
-            wrong += [ExtraWords(tuple(said[1:]))] if said[1:] else []
+            wrong += [Mistake(Wrong.EXTRA_WORDS, tuple(said[1:]))] if said[1:] else []
             reason = options.reason or " ".join(said) or BLANK_REASON
             options = replace(options, reason=reason)
     if options.reason and (fault := wrong_reason(options.reason)):
         wrong.append(fault)
     # An option that means none of ours is named first: for it there is no corrected line.
-    unknown.sort(key=lambda each: each.nearest is not None)
-    mistakes = [*unknown, *wrong]
-    return Split(found, options, unknown, mistakes[0] if mistakes else None)
+    first = (Wrong.UNKNOWN_OPTION, Wrong.UNCLOSED_QUOTE, Wrong.UNKNOWN_WORD)
+    wrong.sort(key=lambda each: first.index(each.wrong) if each.wrong in first else len(first))
+    return Split(found, options, unknown, next(iter(wrong), None))
 
 
 def _is_option(word: str) -> bool:
-    """Return whether a word that begins with a dash is meant as an option; a bullet and `--env` are not."""
+    """Return whether a word is meant as an option: it begins with a dash. A bullet and `--env` are none."""
+    if word[:1] != "-":
+        return False
     name = word.partition("=")[0].strip("-")
     return name.lower() not in _NAMES and any(map(str.isalnum, name))
 
@@ -141,7 +134,7 @@ def _is_option(word: str) -> bool:
 def _reason(value: str, rest: deque[Word], before: list[str]) -> list[str]:
     """Take the words of a reason: one, or, if an appid and an env are `before` it, all up to the next option."""
     quoted = " " in value
-    if not value and rest and (rest[0].quoted or rest[0].text not in OPTIONS):
+    if not value and rest and (rest[0].quoted or not _is_option(rest[0].text)):
         word = rest.popleft()
         value, quoted = word.text, word.quoted
     said = [value] if value else []
@@ -165,31 +158,23 @@ def _exact(words: list[str], options: Options) -> Share | None:
     return Share(tuple(appids), env, options.reason, options.dry_run, options.again)
 
 
-def _objection(
-    split: Split, said: Sequence[str], loose: Sequence[str]
-) -> OnlyShares | UnknownWord | None:
+def _objection(split: Split, said: Sequence[str]) -> Mistake | None:
     """Return the mistake if everyday words ask for the opposite of a share, or what was shared.
 
-    `loose` are the words of a text with an open quotation mark. Words that begin with a subcommand are never a mistake.
+    Words that begin with a subcommand are never a mistake.
     """
     first = first_word(said)
     if (sub := subcommand(first)) and sub.verb in {first.lower(), Verb.WHY}:
         return None
-    outside = takewhile(lambda word: word[0] != "-" or nearest_option(word) != "--reason", loose)
-    reason = split.options.reason or ""
-    options = [each.option for each in split.unknown] + [reason] * reason.startswith("-")
-    if reverse := opposite([*said, *split_chinese(outside), *options]):
-        return OnlyShares(reverse)
+    if reverse := opposite([*said, *split.unknown]):
+        return Mistake(Wrong.ONLY_SHARES, (reverse,))
     look = first_with(Sense.LOOK, said)
-    return UnknownWord(look, Verb.HISTORY) if look and look != first else None
+    asks = look and look != first
+    return Mistake(Wrong.UNKNOWN_WORD, (look,), Verb.HISTORY) if look and asks else None
 
 
-def _read(
-    words: Sequence[Word], split: Split, said: list[str], *, closed: bool
-) -> Command | Mistake:
+def _read(words: Sequence[Word], split: Split, said: list[str]) -> Command | Mistake:
     """Return the command; a whole sentence is corrected instead of executed."""
-    if not closed:
-        return UnclosedQuote()
     if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
         return Query(Verb.HELP)
     if split.mistake:
@@ -203,13 +188,13 @@ def _read(
         alone or (first.isalpha() and not sense(first))
     )
     if may_be_one and (near := nearest(first.lower(), FIRST_WORDS, _ALIKE)):
-        return UnknownWord(first, near)
+        return Mistake(Wrong.UNKNOWN_WORD, (first,), near)
     if sub := subcommand(first):
-        if extra := [*split.options.given()[:1], *said[: said.index(first)]]:
-            return ExtraWords(tuple(extra))
+        if extra := (*split.options.given()[:1], *said[: said.index(first)]):
+            return Mistake(Wrong.EXTRA_WORDS, extra)
         return _query(sub, following(sub, first, said))
     if undashed := first_with(Sense.DRY_RUN, said):
-        return UnknownOption(undashed, "--dry-run")
+        return Mistake(Wrong.UNKNOWN_WORD, (undashed,), "--dry-run")
     return wrong_share(Reading(said))
 
 
@@ -217,13 +202,14 @@ def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
     """Return the query of `sub` about what the words after it name, or the mistake in them."""
     match sub.takes:
         case 0:
-            return ExtraWords(tuple(named.words)) if named.words else Query(sub.verb)
+            extra = tuple(named.words)
+            return Mistake(Wrong.EXTRA_WORDS, extra) if extra else Query(sub.verb)
         case 1:
             whole = named.words == named.ids[:1]
             return Query(sub.verb, tuple(named.ids)) if whole else wrong_name(named)
         case 2:
             if len(named.appids) > 1:
-                return ExtraWords(tuple(named.appids[1:]))
+                return Mistake(Wrong.EXTRA_WORDS, tuple(named.appids[1:]))
             whole = named.is_share and named.words == named.ids
             return Query(sub.verb, tuple(named.ids)) if whole else wrong_pair(named)
         case _:
@@ -233,11 +219,11 @@ def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
 def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | None:
     """Return the corrected line, if there is one that does what was meant."""
     match mistake:
-        case OnlyShares():
+        case Mistake(Wrong.ONLY_SHARES):
             return None
-        case UnknownWord(word, near):
-            return corrected_line([near, *(each for each in said if each != word)], options)
-        case UnknownOption(nearest=None) if not subcommand(first_word(said)):
+        case Mistake(Wrong.UNKNOWN_OPTION) if not subcommand(first_word(said)):
             return None
+        case Mistake(_, words, near) if near in FIRST_WORDS:
+            return corrected_line([near, *(each for each in said if each not in words)], options)
         case _:
             return corrected_line(said, options)

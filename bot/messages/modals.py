@@ -5,19 +5,18 @@ from collections.abc import Sequence
 
 from bot.command.form import Mistakes
 from bot.command.grammar import REASON_LIMIT
-from bot.command.mistake import Mistake, NotAnAppid
 from bot.domain.request import Act, Origin, Request
 from bot.messages.blocks import Block, Message, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
 from bot.messages.request import ASKS, FOR_GOOD, all_appids, appids
-from bot.messages.words import Words, as_typed, code, listed, sentences
+from bot.messages.words import Words, as_typed, code
 
 FORM = "share_env_form"
 """The callback_id of the modal."""
 
 ENV, APPIDS, REASON, DRY_RUN = "env", "appids", "reason", "dry_run"
-"""The fields: each name is both block_id and action_id."""
+"""The fields, named as `command.form` does: each name is both block_id and action_id."""
 
 MOST_OPTIONS = 100
 _CODE = re.compile(r"`([^`]*)`")
@@ -91,19 +90,10 @@ def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]
 
 def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
     """Return the mistakes by field, as plain text: Slack shows no markup there."""
-    found = {
-        ENV: [mistakes.env] if mistakes.env else [],
-        APPIDS: list(mistakes.appids),
-        REASON: [mistakes.reason] if mistakes.reason else [],
+    return {
+        field: as_typed(_CODE.sub(r"“\1”", sentence(words, mistake)))
+        for field, mistake in mistakes.items()
     }
-    return {name: _said(words, wrong) for name, wrong in found.items() if wrong}
-
-
-def _said(words: Words, mistakes: Sequence[Mistake]) -> str:
-    first, *others = mistakes
-    more = [code(each.word) for each in others if isinstance(each, NotAnAppid)]
-    also = words("Not appids either: {words}.", words=listed(words, more)) if more else None
-    return as_typed(_CODE.sub(r"“\1”", sentences(words, sentence(words, first), also)))
 
 
 def not_opened(words: Words) -> Message:

@@ -11,7 +11,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.command.form import Fields, Mistakes, read
+from bot.command.form import Fields, read
 from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
@@ -79,7 +79,7 @@ class FormListeners:
         fields = _fields(body)
         origin = _sent_from(body, fields)
         asked = read(fields)
-        if isinstance(asked, Mistakes):
+        if not isinstance(asked, Share):
             await ack(
                 response_action="errors",
                 errors=say.errors(await self._handler.words(origin), asked),

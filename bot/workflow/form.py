@@ -79,7 +79,7 @@ class FormHandler:
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form with mistakes was submitted."""
-        kinds = dict.fromkeys(type(mistake).__name__ for mistake in mistakes.all)
+        kinds = dict.fromkeys(mistake.wrong.label for mistake in mistakes.values())
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
         await self._intake.note("mistake", origin, wrong, within(PATIENCE))
 

@@ -45,7 +45,7 @@ class SlashCommands:
         person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
         words = self._ports.languages.to(person)
         if isinstance(command, Misread):
-            wrong = {"outcome": "mistake", "detail": type(command.mistake).__name__}
+            wrong = {"outcome": "mistake", "detail": command.mistake.wrong.label}
             await self._intake.note("mistake", origin, wrong, until)
             return misread(words, command)
         if isinstance(command, Share):

@@ -7,15 +7,7 @@ from hypothesis import strategies as st
 
 from bot.command.form import Fields, Mistakes, env_in, read
 from bot.command.grammar import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
-from bot.command.mistake import (
-    MissingAppid,
-    MissingEnv,
-    MissingReason,
-    NotAnAppid,
-    NotAnEnv,
-    ReasonTooLong,
-    TooManyAppids,
-)
+from bot.command.mistake import Mistake, Wrong
 from bot.domain.request import Origin
 from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
 from bot.messages.words import Words
@@ -105,7 +97,7 @@ def test_the_signs_and_numbers_of_a_pasted_list_are_left_out(text: str) -> None:
     ],
 )
 def test_other_signs_and_numbers_may_mean_something(text: str) -> None:
-    assert isinstance(read(replace(GOOD, appids=text)), Mistakes)
+    assert not isinstance(read(replace(GOOD, appids=text)), Share)
 
 
 @pytest.mark.parametrize(
@@ -125,30 +117,31 @@ def test_a_repeated_appid_counts_once() -> None:
 @pytest.mark.parametrize(
     ("fields", "mistakes"),
     [
-        (Fields(), Mistakes(MissingEnv(), (MissingAppid(),))),
-        (replace(GOOD, env="-a-"), Mistakes(NotAnEnv("-a-"))),
-        (replace(GOOD, env="env"), Mistakes(NotAnEnv("env"))),
-        (replace(GOOD, env=A), Mistakes(NotAnEnv(A))),
-        (replace(GOOD, appids=" ,,\n"), Mistakes(appids=(MissingAppid(),))),
+        (
+            Fields(),
+            {"env": Mistake(Wrong.MISSING_ENV), "appids": Mistake(Wrong.MISSING_APPID)},
+        ),
+        (replace(GOOD, env="-a-"), {"env": Mistake(Wrong.NOT_AN_ENV, ("-a-",))}),
+        (replace(GOOD, env="env"), {"env": Mistake(Wrong.NOT_AN_ENV, ("env",))}),
+        (replace(GOOD, env=A), {"env": Mistake(Wrong.NOT_AN_ENV, (A,))}),
+        (replace(GOOD, appids=" ,,\n"), {"appids": Mistake(Wrong.MISSING_APPID)}),
         (
             replace(GOOD, appids=f"{A}\nwx12\n{B}\nprod-1"),
-            Mistakes(
-                appids=(
-                    NotAnAppid("wx12"),
-                    NotAnAppid("prod-1"),
-                )
-            ),
+            {"appids": Mistake(Wrong.NOT_APPIDS, ("wx12", "prod-1"))},
         ),
         (
             replace(GOOD, appids=A.upper()),
-            Mistakes(appids=(NotAnAppid(A.upper()),)),
+            {"appids": Mistake(Wrong.NOT_AN_APPID, (A.upper(),))},
         ),
         (
             replace(GOOD, appids="\n".join(appids(MOST_APPIDS + 1))),
-            Mistakes(appids=(TooManyAppids(501, 500),)),
+            {"appids": Mistake(Wrong.TOO_MANY_APPIDS, tuple(appids(501)))},
         ),
-        (replace(GOOD, reason="<reason>"), Mistakes(reason=MissingReason())),
-        (replace(GOOD, reason="r" * 301), Mistakes(reason=ReasonTooLong(301, REASON_LIMIT))),
+        (replace(GOOD, reason="<reason>"), {"reason": Mistake(Wrong.MISSING_REASON)}),
+        (
+            replace(GOOD, reason="r" * 301),
+            {"reason": Mistake(Wrong.REASON_TOO_LONG, ("r" * 301,))},
+        ),
     ],
 )
 def test_each_mistake_is_reported_at_its_field(fields: Fields, mistakes: Mistakes) -> None:
@@ -160,13 +153,12 @@ def test_any_form_is_accepted_or_has_a_mistake_at_a_field(
     env: str, typed: str, reason: str, dry_run: bool
 ) -> None:
     match read(Fields(env, typed, reason, dry_run)):
-        case Mistakes() as mistakes:
-            assert mistakes.all
-            assert errors(ENGLISH, mistakes)
         case Share(appids, env):
             assert appids
             assert all(map(is_appid, appids))
             assert is_env(env)
+        case mistakes:
+            assert errors(ENGLISH, mistakes)
 
 
 @pytest.mark.parametrize(
@@ -215,31 +207,25 @@ def test_the_form_says_where_the_answer_comes_unless_it_comes_in_the_channel() -
 
 
 @in_each_language
-@given(
-    st.builds(
-        Mistakes,
-        st.none() | st.builds(NotAnEnv, st.text(min_size=1) | st.just("env")),
-        st.lists(st.builds(NotAnAppid, st.text(min_size=1)), max_size=9).map(tuple),
-        st.none() | st.sampled_from([ReasonTooLong(301, 300), MissingReason()]),
-    )
-)
+@given(st.sampled_from([*Wrong]), st.lists(st.text(min_size=1), min_size=1, max_size=9).map(tuple))
 def test_the_errors_in_a_form_are_short_and_without_markup(
-    words: Words, mistakes: Mistakes
+    words: Words, wrong: Wrong, said: tuple[str, ...]
 ) -> None:
-    said = errors(words, mistakes)
-    assert set(said) <= {ENV, APPIDS, REASON}
-    assert all(0 < len(text) < 700 and "`" not in text for text in said.values())
+    (text,) = errors(words, {"env": Mistake(wrong, said)}).values()
+    assert 0 < len(text) < 700
+    assert "`" not in text
 
 
-def test_the_errors_in_a_form_quote_the_word_as_it_was_typed() -> None:
-    bad = [NotAnAppid(word) for word in ("<a>&", "b", "c", "d", "e")]
-    said = errors(ENGLISH, Mistakes(MissingEnv(), tuple(bad)))
-    assert said[ENV] == "The env is missing: the id of the cloud environment to share."
-    assert said[APPIDS].startswith("“<a>&” is not an appid: that is “wx” and 16 of")
-    assert said[APPIDS].endswith(" Not appids either: “b”, “c”, “d” and “e”.")
-    many = errors(ENGLISH, Mistakes(appids=(TooManyAppids(501, 500),)))
-    assert "Up to 500" in many[APPIDS]
-    assert "501" in many[APPIDS]
+def test_the_errors_in_a_form_stand_at_its_fields_and_quote_the_words_as_they_were_typed() -> None:
+    bad = Mistake(Wrong.NOT_APPIDS, ("<a>&", "b", "c", "d", "e"))
+    said = errors(ENGLISH, {"env": Mistake(Wrong.MISSING_ENV), "appids": bad})
+    assert said == {
+        ENV: "The env is missing: the id of the cloud environment to share.",
+        APPIDS: "Not appids: “<a>&”, “b”, “c”, “d” and “e”. An appid is “wx” and 16 of the characters 0-9 and a-f, in lower case.",
+    }
+    wrong = read(replace(GOOD, reason="…"))
+    assert not isinstance(wrong, Share)
+    assert set(errors(ENGLISH, wrong)) == {REASON}
 
 
 @in_each_language

@@ -1,7 +1,7 @@
 import pytest
 
 from bot.command.grammar import OPTIONS, SUBCOMMANDS, Query, Subcommand, Verb
-from bot.command.mistake import Misread, UnknownOption
+from bot.command.mistake import Misread, Mistake, Wrong
 from bot.command.parse import parse
 from bot.messages.mistakes import misread
 from bot.messages.people import help_
@@ -33,6 +33,6 @@ def test_all_options_are_in_the_help_for_people_who_may_share_and_in_the_answer_
     None
 ):
     text = help_(ENGLISH, Person("T1", "U1"), (EVERYONE,)).text
-    wrong = misread(ENGLISH, Misread(UnknownOption("--x", None), "--x", None)).text
+    wrong = misread(ENGLISH, Misread(Mistake(Wrong.UNKNOWN_OPTION, ("--x",)), "--x", None)).text
     assert [option for option in OPTIONS if f"`{option}" not in text] == []
     assert [option for option in OPTIONS if f"`{option}`" not in wrong] == []

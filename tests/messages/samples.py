@@ -8,25 +8,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from bot.command.mistake import (
-    ExtraWords,
-    Misread,
-    MissingAppid,
-    MissingEnv,
-    MissingReason,
-    Mistake,
-    NotAnAppid,
-    NotAnEnv,
-    NotUnderstood,
-    OnlyShares,
-    ReasonTooLong,
-    Swapped,
-    TooManyAppids,
-    UnclosedQuote,
-    UnknownOption,
-    UnknownWord,
-    WhichEnv,
-)
+from bot.command.mistake import Misread, Mistake, Wrong
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import AfterShare, Called, Failed, Outcome, Readiness, Said, Shared, Unknown
 from bot.domain.request import Origin, Request
@@ -141,32 +123,72 @@ def request(reason: str | None = None) -> Request:
 
 def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     usage, fixed = "/share-env <appid> <env>", f"/share-env {APPID} {ENV}"
-    yield "unclosed quote", UnclosedQuote(), f'{APPID} {ENV} --reason "go', f'{fixed} --reason "go"'
-    yield "not an appid", NotAnAppid(APPID[:-1]), f"{APPID[:-1]} {ENV}", f"/share-env <appid> {ENV}"
-    yield "appid in capitals", NotAnAppid(APPID.upper()), f"{APPID.upper()} {ENV}", fixed
+    yield (
+        "unclosed quote",
+        Mistake(Wrong.UNCLOSED_QUOTE),
+        f'{APPID} {ENV} --reason "go',
+        f'{fixed} --reason "go"',
+    )
+    yield (
+        "not an appid",
+        Mistake(Wrong.NOT_AN_APPID, (APPID[:-1],)),
+        f"{APPID[:-1]} {ENV}",
+        f"/share-env <appid> {ENV}",
+    )
+    several = Mistake(Wrong.NOT_APPIDS, (APPID[:-1], "a_b"))
+    yield "not appids", several, f"{APPID[:-1]} a_b {ENV}", None
+    yield (
+        "appid in capitals",
+        Mistake(Wrong.NOT_AN_APPID, (APPID.upper(),)),
+        f"{APPID.upper()} {ENV}",
+        fixed,
+    )
     joined = f"{APPID}/{ENV}"
-    yield "joined", NotAnAppid(joined), joined, fixed
-    yield "not an env", NotAnEnv("prod_1"), f"{APPID} prod_1", f"/share-env {APPID} <env>"
-    yield "swapped", Swapped(), f"{ENV} {APPID}", fixed
-    yield "no appid", MissingAppid(), ENV, f"/share-env <appid> {ENV}"
-    yield "no env", MissingEnv(), APPID, f"/share-env {APPID} <env>"
-    extra = ExtraWords(("for", "the", "release"))
+    yield "joined", Mistake(Wrong.NOT_AN_APPID, (joined,)), joined, fixed
+    yield (
+        "not an env",
+        Mistake(Wrong.NOT_AN_ENV, ("prod_1",)),
+        f"{APPID} prod_1",
+        f"/share-env {APPID} <env>",
+    )
+    yield "swapped", Mistake(Wrong.SWAPPED), f"{ENV} {APPID}", fixed
+    yield "no appid", Mistake(Wrong.MISSING_APPID), ENV, f"/share-env <appid> {ENV}"
+    yield "no env", Mistake(Wrong.MISSING_ENV), APPID, f"/share-env {APPID} <env>"
+    extra = Mistake(Wrong.EXTRA_WORDS, ("for", "the", "release"))
     blank = f'{fixed} --reason "<reason>"'
     yield "extra words", extra, f"{APPID} {ENV} for the release", blank
-    many = ExtraWords(tuple("abcdefgh"))
+    many = Mistake(Wrong.EXTRA_WORDS, tuple("abcdefgh"))
     yield "many extra words", many, f"{APPID} {ENV} a b c d e f g h", fixed
-    two = WhichEnv(("prod-1", "prod-2"))
+    two = Mistake(Wrong.WHICH_ENV, ("prod-1", "prod-2"))
     yield "which env", two, f"{APPID} prod-1 prod-2", f"/share-env {APPID} <env>"
-    yield "only shares", OnlyShares("unshare"), f"unshare {APPID} {ENV}", None
-    yield "not understood", NotUnderstood("expire"), f"expire {APPID} {ENV}", None
-    yield "too many appids", TooManyAppids(60, 50), f"{APPID} {OWNER} … {ENV}", fixed
-    yield "unknown word", UnknownWord("hlep", "help"), "hlep", "/share-env help"
-    near, far = UnknownOption("--dryrun", "--dry-run"), UnknownOption("--force", None)
+    yield "only shares", Mistake(Wrong.ONLY_SHARES, ("unshare",)), f"unshare {APPID} {ENV}", None
+    yield (
+        "not understood",
+        Mistake(Wrong.NOT_UNDERSTOOD, ("expire",)),
+        f"expire {APPID} {ENV}",
+        None,
+    )
+    yield (
+        "too many appids",
+        Mistake(Wrong.TOO_MANY_APPIDS, (APPID,) * 501),
+        f"{APPID} {OWNER} … {ENV}",
+        fixed,
+    )
+    yield "unknown word", Mistake(Wrong.UNKNOWN_WORD, ("hlep",), "help"), "hlep", "/share-env help"
+    near, far = (
+        Mistake(Wrong.UNKNOWN_WORD, ("--dryrun",), "--dry-run"),
+        Mistake(Wrong.UNKNOWN_OPTION, ("--force",)),
+    )
     yield "unknown option, close", near, f"{APPID} {ENV} --dryrun", f"{fixed} --dry-run"
     yield "unknown option", far, f"{APPID} {ENV} --force", None
-    yield "no reason", MissingReason(), f"{APPID} {ENV} --reason", blank
-    yield "reason too long", ReasonTooLong(512, 300), f"{APPID} {ENV} --reason …", fixed
-    yield "option alone", MissingAppid(), "--dry-run", f"{usage} --dry-run"
+    yield "no reason", Mistake(Wrong.MISSING_REASON), f"{APPID} {ENV} --reason", blank
+    yield (
+        "reason too long",
+        Mistake(Wrong.REASON_TOO_LONG, ("x" * 512,)),
+        f"{APPID} {ENV} --reason …",
+        fixed,
+    )
+    yield "option alone", Mistake(Wrong.MISSING_APPID), "--dry-run", f"{usage} --dry-run"
 
 
 def _asks() -> Iterator[tuple[str, Policy, Ask]]:
@@ -502,9 +524,14 @@ def _said_by_wechat(words: Words, errmsg: str) -> Message:
     return answer(words, request(), Unknown(for_code(-1000), Said(-1000, errmsg, RID), 2))
 
 
-def _misread(mistake: Callable[[str], Mistake]) -> Callable[[Words, str], Message]:
+def _misread(wrong: Wrong, count: int = 1) -> Callable[[Words, str], Message]:
     return lambda words, word: misread(
-        words, Misread(mistake(word), word[:300], f'/share-env --reason "{word[:300]}"')
+        words,
+        Misread(
+            Mistake(wrong, (word,) * count, "help"),
+            word[:300],
+            f'/share-env --reason "{word[:300]}"',
+        ),
     )
 
 
@@ -527,15 +554,14 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "history, none": lambda words, word: history(words, [], word),
     "errmsg": _said_by_wechat,
     "reference": broken,
-    "word for an appid": _misread(NotAnAppid),
-    "word for an env": _misread(NotAnEnv),
-    "words for an env": _misread(lambda word: WhichEnv((word,) * 9)),
-    "word for the opposite": _misread(OnlyShares),
-    "word for anything": _misread(NotUnderstood),
-    "extra words": _misread(lambda word: ExtraWords((word,) * 9)),
-    "unknown word": _misread(lambda word: UnknownWord(word, "help")),
-    "unknown option": _misread(lambda word: UnknownOption(word, None)),
-    "unknown option, close": _misread(lambda word: UnknownOption(word, "--reason")),
+    "word for an appid": _misread(Wrong.NOT_AN_APPID),
+    "word for an env": _misread(Wrong.NOT_AN_ENV),
+    "words for an env": _misread(Wrong.WHICH_ENV, 9),
+    "word for the opposite": _misread(Wrong.ONLY_SHARES),
+    "word for anything": _misread(Wrong.NOT_UNDERSTOOD),
+    "extra words": _misread(Wrong.EXTRA_WORDS, 9),
+    "unknown word": _misread(Wrong.UNKNOWN_WORD),
+    "unknown option": _misread(Wrong.UNKNOWN_OPTION),
     "env and appid": lambda words, word: denied(
         words, Deny(NoRule(())), Ask(STRANGER, CHANNEL, word, word), POLICY
     ),

@@ -7,7 +7,6 @@ from pkgutil import iter_modules
 from typing import Any, get_args, get_type_hints
 
 import bot.messages
-from bot.command.mistake import Mistake
 from bot.domain.outcome import (
     Called,
     Denied,
@@ -19,7 +18,6 @@ from bot.domain.outcome import (
     SkipReason,
 )
 from bot.guidance import Fixer
-from bot.messages.mistakes import SENTENCES
 from bot.messages.outcomes import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
@@ -51,7 +49,3 @@ def test_every_kind_of_outcome_has_its_words_and_a_reason_if_wechat_was_not_call
     assert set(ENDINGS) == kinds
     answered = {kind for kind, ending in ENDINGS.items() if ending.why and ending.then}
     assert answered == kinds - set(get_args(Called))
-
-
-def test_every_mistake_has_a_sentence() -> None:
-    assert set(SENTENCES) == set(get_args(Mistake))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from bot.command.mistake import Misread, Mistake, Swapped, UnknownOption
+from bot.command.mistake import Misread, Mistake, Wrong
 from bot.command.parse import parse
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
@@ -86,7 +86,7 @@ def test_the_messages_are_worded_as_agreed(snapshot: SnapshotAssertion) -> None:
 
 
 def test_every_kind_of_mistake_is_worded() -> None:
-    assert {type(mistake) for _, mistake, *_ in mistakes()} == set(get_args(Mistake))
+    assert {mistake.wrong for _, mistake, *_ in mistakes()} == {*Wrong}
 
 
 def test_every_kind_of_denial_is_worded() -> None:
@@ -105,7 +105,10 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
 
 
 def test_a_corrected_line_that_is_too_long_to_copy_is_not_offered() -> None:
-    for mistake in (Swapped(), UnknownOption("--dryrun", "--dry-run")):
+    for mistake in (
+        Mistake(Wrong.SWAPPED),
+        Mistake(Wrong.UNKNOWN_WORD, ("--dryrun",), "--dry-run"),
+    ):
         said = misread(ENGLISH, Misread(mistake, "x", f"{APPID} {'e' * 3000}"))
         assert "Nothing was done." in said.text
         assert "Try this instead" not in said.text

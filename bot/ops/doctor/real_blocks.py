@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from bot.command.mistake import Misread, MissingEnv
+from bot.command.mistake import Misread, Mistake, Wrong
 from bot.domain.batch import groups_of
 from bot.domain.outcome import Failed, Finished, Outcome, Rejected, Said, Shared, Tally, Unknown
 from bot.domain.request import Act, Origin, Request
@@ -82,7 +82,10 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     asked = question(words, _MANY, [line], _NOW, f"<@{_USER}>")
     begun = endings.begun(words, _ONE, waiting=False)
     yield "accepted", accepted(words, _ONE)
-    yield "mistake", misread(words, Misread(MissingEnv(), _APPID, f"/share-env {_APPID} <env>"))
+    yield (
+        "mistake",
+        misread(words, Misread(Mistake(Wrong.MISSING_ENV), _APPID, f"/share-env {_APPID} <env>")),
+    )
     yield "help", help_(words, person, (_RULE,))
     yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,))
     yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
