@@ -6,7 +6,7 @@ renamed into place, or by a symbolic link, as Kubernetes does.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bot.settings.policy import Content, content_of
 from bot.workflow.ports import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
-_APART = 0.1  # seconds between the two reads of a requested reload
+_SOON = 0.1  # seconds until the next look after a requested reload
 
 _log = logging.getLogger(__name__)
 
@@ -26,70 +26,61 @@ _log = logging.getLogger(__name__)
 class PolicyWatcher:
     """Polls the policy file, at once whenever `reload` is set; calls `reloaded` with whether a new policy was taken."""
 
-    def __init__(  # noqa: PLR0913  # tests pass their own times
+    def __init__(
         self,
         in_force: PolicyInForce,
         settings: Settings,
         reload: asyncio.Event,
         *,
         every: float = _LOOK_EVERY,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         reloaded: Callable[[bool], None] = no_op,
     ) -> None:
         self._in_force = in_force
         self._settings = settings
         self._reload = reload
         self._every = every
-        self._sleep = sleep
         self._reloaded = reloaded
         self._seen: Content | None = None
         self._judged: Content | None = settings.policy_text
 
     async def run(self) -> None:
         """Poll the file until cancelled; without a file, only log that a requested reload has nothing to read."""
-        path = self._settings.policy_file
+        path, pause = self._settings.policy_file, self._every
         while True:
-            at_once = await self._pause(self._every if path else None)
+            requested = await self._requested(pause if path else None)
             if path is None:
                 _log.warning("there is no policy file to read again; settings are read at a start")
                 continue
+            pause = self._every
+            if requested:  # then it is answered, whatever is in the file
+                self._judged, pause = None, min(_SOON, pause)
             before = self._in_force.trouble
             try:
-                await self.look(path, at_once=at_once)
+                await self.look(path)
             except Exception:  # noqa: BLE001  # the watcher must go on
                 self._judged = None  # judge the file again: the error may be transient
                 mistake = (f"{path} cannot be read, by a mistake of the bot's own.",)
-                if at_once or before != mistake:
+                if before != mistake:
                     _log.exception("unforeseen error")
                     self._refuse(mistake)
 
-    async def look(self, path: Path, *, at_once: bool = False) -> None:
-        """Read the file, and judge it once two consecutive reads agree; with `at_once`, read it twice now.
+    async def look(self, path: Path) -> None:
+        """Read the file, and judge it if the previous look found the same.
 
         A single read may find half a file, or none, while somebody is writing it.
         """
-        if at_once:
-            self._seen = await _read(path)
-            await self._sleep(_APART)
         found = await _read(path)
         settled, self._seen = found == self._seen, found
-        if settled and (at_once or found != self._judged):
-            self._judged = found
-            judged = await asyncio.to_thread(policy_of, self._settings, path, found)
-            if isinstance(judged, Policy):
-                self._accept(judged, at_once=at_once)
-            else:
-                self._refuse(judged)
-
-    def _accept(self, policy: Policy, *, at_once: bool) -> None:
-        """Put a policy into force; a reload is answered even if it is the same."""
-        same = policy == self._in_force.policy and not self._in_force.trouble
-        self._in_force.swap(policy)
-        if same and at_once:
-            _log.info("policy unchanged")
-        else:
+        if not settled or found == self._judged:
+            return
+        self._judged = found
+        judged = await asyncio.to_thread(policy_of, self._settings, path, found)
+        if isinstance(judged, Policy):
+            self._in_force.swap(judged)
             self._reloaded(True)  # noqa: FBT003  # a callback
-            _log.info("policy in force", extra={"rules": len(policy.rules)})
+            _log.info("policy in force", extra={"rules": len(judged.rules)})
+        else:
+            self._refuse(judged)
 
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
@@ -97,7 +88,7 @@ class PolicyWatcher:
         for problem in problems:
             _log.error("policy refused, the old one stays in force", extra={"reason": problem})
 
-    async def _pause(self, seconds: float | None) -> bool:
+    async def _requested(self, seconds: float | None) -> bool:
         """Wait for a requested reload, at most `seconds`; tell whether there was one."""
         try:
             async with asyncio.timeout(seconds):

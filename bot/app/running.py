@@ -53,7 +53,6 @@ async def running(
             resources.in_force,
             settings,
             reload or asyncio.Event(),
-            sleep=runtime.sleep,
             reloaded=on_reload,
         )
         work = parts.worker.leased.run(parts.worker.resume)

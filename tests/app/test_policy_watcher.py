@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher
-from bot.runtime.observers import no_op
 from bot.workflow.ports import PolicyInForce
 from tests.conftest import Clock, examples, settings_of, soon
 
@@ -44,16 +43,11 @@ class WatchedFile:
         self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
         self.in_force = PolicyInForce(self.settings.policy, clock or Clock())
         self.reload = asyncio.Event()
-        self.between_reads: Callable[[], object] = no_op  # of a reload
         self.watcher = self.new_watcher()
 
     def new_watcher(self, every: float = 0.001) -> PolicyWatcher:
         """Return another watcher of the same file."""
-
-        async def sleep(_seconds: float) -> None:
-            self.between_reads()
-
-        return PolicyWatcher(self.in_force, self.settings, self.reload, every=every, sleep=sleep)
+        return PolicyWatcher(self.in_force, self.settings, self.reload, every=every)
 
     async def looks(self, times: int = 2) -> None:
         """Look at the file this many times, as the watcher does by itself."""
@@ -323,39 +317,18 @@ async def test_a_bad_file_is_reported_once_and_the_old_policy_stays_in_force_unt
 # Reloads, as on SIGHUP.
 
 
-async def test_a_reload_reads_the_file_at_once(
+async def test_a_reload_reads_the_file_at_once_and_is_answered_whatever_is_in_it(
     watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    for content in (SECOND, SECOND, "no TOML", "no TOML", SECOND):
-        watched.path.write_text(content, encoding="utf-8")
-        await watched.watcher.look(watched.path, at_once=True)
+    watched.watcher = watched.new_watcher(every=3600)
+    async with watching(watched):
+        for number, content in enumerate((SECOND, SECOND, "no TOML", "no TOML", SECOND), 1):
+            watched.path.write_text(content, encoding="utf-8")
+            watched.reload.set()
+            await soon(lambda number=number: len(lines(log)) == number)  # type: ignore[misc]
     assert watched.rules == ["second"]
-    assert [line[:30] for line in lines(log)] == [
-        "INFO policy in force 1",
-        "INFO policy unchanged",
-        *[REFUSED[:30]] * 2,
-        "INFO policy in force 1",
-    ]
-
-
-async def test_a_reload_does_not_judge_a_file_that_is_still_being_written(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    both = SECOND + rule("third")
-    watched.path.write_text(SECOND, encoding="utf-8")  # half of the file is valid, too
-    watched.between_reads = lambda: watched.path.write_text(both, encoding="utf-8")
-    await watched.watcher.look(watched.path, at_once=True)
-    assert (watched.rules, lines(log)) == (["first"], [])
-    await watched.looks(1)
-    assert watched.rules == ["second", "third"]
-    assert lines(log) == ["INFO policy in force 2"]
-
-
-async def test_a_reload_of_an_unchanged_file_is_logged_as_unchanged(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    await watched.watcher.look(watched.path, at_once=True)
-    assert lines(log) == ["INFO policy unchanged"]
+    in_force, refused = "INFO policy in force 1", REFUSED[:22]
+    assert [line[:22] for line in lines(log)] == [in_force, in_force, refused, refused, in_force]
 
 
 async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(
@@ -424,13 +397,10 @@ async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_o
         assert watched.trouble == (
             f"{watched.path} cannot be read, by a mistake of the bot's own.",
         )
-        watched.reload.set()
-        await soon(lambda: len(lines(log)) == 4)
         broken.clear()
         await soon(lambda: watched.trouble is None)
     mistake = f"{REFUSED} {watched.path} cannot be read, by a mistake of the bot's own."
-    twice = ["ERROR unforeseen error", mistake] * 2
-    assert lines(log) == [*twice, "INFO policy in force 1"]
+    assert lines(log) == ["ERROR unforeseen error", mistake, "INFO policy in force 1"]
 
 
 # Any sequence of changes.
@@ -448,28 +418,24 @@ GOOD = {"first": ["first"], "second": ["second"], "both": ["first", "second"]}
 
 
 @settings(max_examples=examples(60))
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(sorted(CONTENTS)), st.sampled_from(["no look", "look", "reload"]))
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(sorted(CONTENTS)), st.booleans())))
 def test_the_last_good_file_is_in_force_after_any_sequence_of_changes(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bool]]
 ) -> None:
     async def run() -> None:
         watched = WatchedFile(tmp_path_factory.mktemp("policy") / "policy.toml")
         in_force, refused = GOOD["first"], False
         seen: str | None = None
-        for name, then in steps:
+        for name, looks in steps:
             content = CONTENTS[name]
             if content is None:
                 watched.path.unlink(missing_ok=True)
             else:
                 watched.path.write_text(content, encoding="utf-8")
-            if then == "no look":
+            if not looks:
                 continue
-            await watched.watcher.look(watched.path, at_once=then == "reload")
-            if then == "reload" or seen == name:
+            await watched.looks(1)
+            if seen == name:
                 in_force, refused = GOOD.get(name, in_force), name not in GOOD
             seen = name
             assert watched.rules == in_force
