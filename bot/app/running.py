@@ -10,14 +10,7 @@ from bot.app.resources import CannotStartError, Resources, open_resources
 from bot.app.token_source import PUSHES, Source, token_source
 from bot.app.wiring import Wired, wire
 from bot.ops.health import Health, PartCheck, Watch, ended, refusal, ticket_trouble, unless
-from bot.ops.listener import (
-    HEALTHZ,
-    METRICS,
-    READYZ,
-    CannotListenError,
-    answering,
-    listen,
-)
+from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, is_taken, listen, unusable
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings
@@ -73,11 +66,8 @@ async def _serve(
     how, socket = list[str](), parts.socket
     if socket:
         stack.push_async_callback(socket.close)
-    try:
-        if where := await _listen(stack, resources, source, parts):
-            how.append(f"at {where}")
-    except CannotListenError as error:
-        raise CannotStartError((str(error),), wrong_setup=not error.taken) from error
+    if where := await _listen(stack, resources, source, parts):
+        how.append(f"at {where}")
     if socket:
         await _open(socket)
         how.insert(0, "over Socket Mode")
@@ -114,7 +104,11 @@ async def _listen(
         METRICS: metrics.answer,
     }
     host, port = settings.listener.host, settings.listener.port
-    where = await listen(stack, host, port, posts, gets, observers.refused)
+    try:
+        where = await listen(stack, host, port, posts, gets, observers.refused)
+    except (OSError, ValueError) as error:
+        problems = (unusable(host, port, error),)
+        raise CannotStartError(problems, wrong_setup=not is_taken(error)) from error
     stack.callback(asyncio.create_task(watch.run(metrics.refusals.log_new)).cancel)
     return where
 

@@ -30,18 +30,6 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class CannotListenError(Exception):
-    """HOST and PORT cannot be used; `problem` says why, with the fix.
-
-    `taken`: only because another program listens there.
-    """
-
-    def __init__(self, problem: Problem, *, taken: bool) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.taken = taken
-
-
 async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     stack: AsyncExitStack,
     host: str,
@@ -50,18 +38,15 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     gets: Mapping[str, Handler],
     refused: RefusedPost = no_op,
 ) -> str:
-    """Serve POST and GET handlers by path until the stack is closed; return the URL. Raises CannotListenError.
+    """Serve POST and GET handlers by path until the stack is closed; return the URL.
 
-    `refused` is an observer of POSTs to paths that are not served.
+    `refused` is an observer of POSTs to paths that are not served. Raises OSError or ValueError, see `unusable`.
     """
     server = web.Application(middlewares=[_noting(refused)])
     server[BODIES] = Bodies()
     server.add_routes([web.post(*each) for each in posts.items()])
     server.add_routes([web.get(*each) for each in gets.items()])
-    try:
-        await HttpServer(connection_limit()).serve(stack, server, host, port, _LAST_ACKS)
-    except (OSError, ValueError) as error:
-        raise unusable(host, port, error) from error
+    await HttpServer(connection_limit()).serve(stack, server, host, port, _LAST_ACKS)
     return origin(host, port)
 
 
@@ -101,20 +86,20 @@ def origin(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def unusable(host: str, port: int, error: OSError | ValueError) -> CannotListenError:
-    """Turn an error of the system or of the name lookup into a CannotListenError."""
-    found = f"HOST {host} and PORT {port} cannot be used ({_why(error)})"
-    return CannotListenError(
-        Problem(found, "Choose others, or stop what uses them."),
-        taken=isinstance(error, OSError) and error.errno == errno.EADDRINUSE,
-    )
-
-
-def _why(error: OSError | ValueError) -> str:
+def unusable(host: str, port: int, error: OSError | ValueError) -> Problem:
+    """Return why nothing can listen there: an error of the system or of the name lookup."""
     if isinstance(error, ValueError | socket.gaierror):  # such as one that is too long
-        return "no address is found for this name"
-    # asyncio's own text repeats the address; from Python 3.13 on it has no number if none is this machine's.
-    return os.strerror(error.errno or errno.EADDRNOTAVAIL)
+        why = "no address is found for this name"
+    else:
+        # asyncio's own text repeats the address; from Python 3.13 on it has no number if none is this machine's.
+        why = os.strerror(error.errno or errno.EADDRNOTAVAIL)
+    found = f"HOST {host} and PORT {port} cannot be used ({why})"
+    return Problem(found, "Choose others, or stop what uses them.")
+
+
+def is_taken(error: OSError | ValueError) -> bool:
+    """Return whether it is only that another program listens there."""
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
 
 
 def answering(health: Health) -> Handler:

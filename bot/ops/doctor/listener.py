@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from bot.domain.finding import SET_THE_CLOCK, Finding, Problem, ok, warning, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup
 from bot.ops.doctor.transport import DEADLINE
-from bot.ops.listener import ELSEWHERE, NotServed, origin, unusable
+from bot.ops.listener import ELSEWHERE, NotServed, is_taken, origin, unusable
 from bot.settings.access import PlatformSettings
 from bot.slack.events import PATH, NotFromSlack
 from bot.wechat.push import PushRefusal
@@ -40,9 +40,8 @@ async def check_listener(setup: Setup) -> list[Finding]:
             # As the bot would, but without accepting connections; closed at once.
             place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except (OSError, ValueError) as error:
-        problem = unusable(host, port, error)
-        if not problem.taken:
-            return [wrong_by(_LISTENER, problem.problem)]
+        if not is_taken(error):
+            return [wrong_by(_LISTENER, unusable(host, port, error))]
         if setup.running and setup.ledger.replicas != 0:
             return [ok(_LISTENER, f"a bot that runs answers at {shown}")]
         found = f"{shown} is taken, and no bot of this ledger answers there"
