@@ -90,9 +90,9 @@ async def _listen(
             "batch_items_waiting": lambda: parts.worker.batches.waiting,
             "ledger_queue": lambda: resources.ledger.writer.queued,
             "loop_tasks": lambda: len(asyncio.all_tasks()),
+            "owed_seconds": lambda: resources.ledger.replica.owed_seconds,
         },
         source.states if source.pushes else None,
-        lambda: resources.ledger.replica.owed_seconds,
     )
     posts = {PUSHES: source.pushes} if source.pushes else {}
     secret = settings.slack.signing_secret

@@ -57,11 +57,12 @@ _COUNTERS: Mapping[str, tuple[str, _Labels]] = {
 _REST = 4.0
 """The pause after a scrape, as a multiple of its duration: rendering takes milliseconds, during which no ack is sent."""
 _FEW = 50  # series; a counter with fewer starts with zeros, so that its first increment is visible to rate()
-_DEPTHS = {
+_GAUGES = {
     "work_under_way": "Requests, clicks and forms that are worked on",
     "batch_items_waiting": "Items of batches that have not begun",
     "ledger_queue": "Work that waits for the ledger",
     "loop_tasks": "Tasks of the event loop",
+    "owed_seconds": "How long the oldest answer has been owed",
 }
 
 
@@ -136,22 +137,17 @@ class Metrics:
     def register_gauges(
         self,
         ready: Health,
-        depths: Mapping[str, Callable[[], int]],
+        gauges: Mapping[str, Callable[[], float]],
         states: Callable[[], Sequence[LinkState]] | None,
-        owed: Callable[[], float],
     ) -> None:
-        """Register what is read at each scrape: the parts of `ready`, queue depths by name, and the validity of tokens.
-
-        `owed` returns for how many seconds the oldest delivery has been owed.
-        """
+        """Register what is read at each scrape: the parts of `ready`, gauges by name, and the validity of tokens."""
         whole = self._gauge("ready", "Whether all parts are well that matter")
         whole.set_function(lambda: ready.check()["ok"])
         parts = self._gauge("part_ok", "Whether a part is well", ["part"])
         for name in ready.check()["parts"]:
             parts.labels(name).set_function(partial(_is_well, ready, name))
-        for name, depth in depths.items():
-            self._gauge(name, _DEPTHS[name]).set_function(depth)
-        self._gauge("owed_seconds", "How long the oldest answer has been owed").set_function(owed)
+        for name, read in gauges.items():
+            self._gauge(name, _GAUGES[name]).set_function(read)
         good = self._gauge("token_good_seconds", "How long the worst token is good", ["link"])
         if states is None:
             return

@@ -49,11 +49,10 @@ def exercised() -> Metrics:
     ):
         metrics.on_event(each)
     ready = Health({"ledger": lambda: None})
-    depths = dict.fromkeys(
-        ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks"), lambda: 0
-    )
+    depths = ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks")
     links = [LinkState(link, None, 1.0, None, left=9.0) for link in Link]
-    metrics.register_gauges(ready, depths, lambda: links, lambda: 1.0)
+    gauges = {**dict.fromkeys(depths, lambda: 0.0), "owed_seconds": lambda: 1.0}
+    metrics.register_gauges(ready, gauges, lambda: links)
     return metrics
 
 

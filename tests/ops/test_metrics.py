@@ -30,7 +30,6 @@ from bot.wechat.push import PushRefusal
 from tests.conftest import (
     RELEASES,
     REQUESTER,
-    Clock,
     ledger_down,
     settings_of,
     soon,
@@ -370,7 +369,7 @@ async def test_concurrent_scrapes_share_one_answer(http: aiohttp.ClientSession) 
 
     metrics = Metrics("1", count().__next__, rest)
     ready = Health({"ledger": lambda: looks.append("once")})
-    metrics.register_gauges(ready, {}, None, Clock())
+    metrics.register_gauges(ready, {}, None)
     looks.clear()
     each = 2  # the whole, and its only part
 
