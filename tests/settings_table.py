@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any
 
 from bot.settings.setting import Setting
@@ -16,7 +17,8 @@ _HEAD = """\
 # Copy this file to .env and fill it in. What is set in the real environment wins over this file.
 # Check it by starting the bot: it names each setting that is wrong, and the fix.
 """
-_WIDTH = 99
+_WIDTH = 110
+_COMMENT = TextWrapper(_WIDTH, "# ", "# ", break_long_words=False, break_on_hyphens=False)
 
 
 def example() -> str:
@@ -33,7 +35,9 @@ def _lines(setting: Setting[Any]) -> Iterator[str]:
     if setting.section:
         yield ""
         yield f"# --- {setting.section} ".ljust(_WIDTH, "-")
-    yield from (f"# {line}" for line in setting.where.splitlines())
+    meaning = setting.meaning.replace("`", "")
+    for part in f"{meaning[0].upper()}{meaning[1:]}. {setting.where}".splitlines():
+        yield from _COMMENT.wrap(part)
     yield f"{setting.name}={'' if setting.left_empty else setting.default}"
 
 

@@ -27,9 +27,8 @@ class Setting(Generic[T_co]):
 
     parse: Parser[T_co]
     meaning: str
-    """The text in the README."""
     where: str = ""
-    """The comment in `.env.example`, with where to get the value; empty if the comment above covers it."""
+    """What only `.env.example` says: where to get the value, and details."""
     default: str = ""
     otherwise: str = ""
     """The README's text for a default that is not a single value."""

@@ -40,8 +40,8 @@ class Table:
             "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
             lambda word: kind_of(word) == BOT_TOKEN,
         ),
-        "bot token, `xoxb-…`",
-        'The bot token (xoxb-…): your Slack app\'s page "OAuth & Permissions", after "Install to Workspace".',
+        "the bot token, `xoxb-…`",
+        'It is on your Slack app\'s page "OAuth & Permissions", after "Install to Workspace".',
         otherwise="required",
         section="Slack",
     )
@@ -50,38 +50,35 @@ class Table:
             "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”.",
             lambda word: kind_of(word) == APP_TOKEN,
         ),
-        "app-level token, `xapp-…`: Socket Mode, the default way to run",
-        "Socket Mode, the default way to run. The app-level token (xapp-…) with the scope connections:write:\n"
-        'your Slack app\'s page "Basic Information", section "App-Level Tokens".',
+        "the app-level token, `xapp-…`: Socket Mode, the default way to run",
+        'It is on the page "Basic Information", section "App-Level Tokens", and needs the scope connections:write.',
     )
     SLACK_SIGNING_SECRET = Secret(
         a_word("Copy the signing secret from your Slack app's page “Basic Information”."),
-        "HTTP mode, for when there is no app-level token",
-        'HTTP mode instead, without an app-level token. The signing secret: page "Basic Information".',
+        "the signing secret: HTTP mode, for when there is no app-level token",
+        'It is on the page "Basic Information".',
     )
     SLACK_API_URL = Setting(
         address(),
         "base of Slack's Web API",
-        "The base of Slack's Web API. Leave it alone, unless you test against a stand-in.",
+        "Leave it alone, unless you test against a stand-in.",
         default="https://slack.com/api/",
     )
     WECHAT_API_URL = Setting(
         address(),
         "base of WeChat's API",
-        "The base of WeChat's API.",
         default="https://api.weixin.qq.com",
         section="WeChat",
     )
     WECHAT_AUTHORIZER_APPID = Setting(
         text,
         "the default owner: whose token shares envs that no `[[owner]]` names",
-        "The default owner: the appid of the mini program that owns the envs which no [[owner]] of the policy\n"
-        'file names. It is on the mini program\'s page at mp.weixin.qq.com, "Development", "Settings".',
+        'A mini program\'s appid, which is on its page at mp.weixin.qq.com, "Development", "Settings".',
     )
     WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(
         a_word("Put the owner's authorizer_access_token there."),
         "token source 1, to try things: a fixed token of the default owner",
-        "Token source 1, to try things: one authorizer_access_token of the default owner. It dies after two hours.",
+        "An authorizer_access_token; it dies after two hours.",
     )
     WECHAT_TOKEN_SERVER_URL = Setting(
         address(
@@ -89,20 +86,18 @@ class Table:
             "printf %s 'user:password' | base64"
         ),
         "token source 2: your central token server; `{appid}` stands for the owner",
-        "Token source 2: your company's central token server. {appid} stands for the owner; the answer is JSON\n"
-        "with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
+        "It answers JSON with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
     )
     WECHAT_TOKEN_SERVER_AUTHORIZATION = Secret(
         header,
         "its `Authorization` header; the address may hold no password",
-        "What that server wants in the Authorization header, such as: Bearer …",
+        "An example: Bearer …",
     )
     WECHAT_COMPONENT_APPID = Setting(
         text,
         "token source 3: your third-party platform, whose token chain the bot keeps",
-        "Token source 3: the bot keeps the platform's token chain itself. All of these are on your third-party\n"
-        "platform's page at open.weixin.qq.com: AppID, AppSecret, 消息校验Token, 消息加解密Key. Set 授权事件接收URL\n"
-        "there to https://your.host/wechat/events. The platform has to be in 传统模式.",
+        "This is its AppID; all that belongs to it is on its page at open.weixin.qq.com. Set 授权事件接收URL there to "
+        "https://your.host/wechat/events. The platform has to be in 传统模式.",
     )
     WECHAT_COMPONENT_APPSECRET = Secret(
         a_word("Copy AppSecret from open.weixin.qq.com."),
@@ -112,7 +107,6 @@ class Table:
     WECHAT_MESSAGE_TOKEN_PREVIOUS = Secret(
         _MESSAGE_TOKEN,
         "the one before, while you change it",
-        "The 消息校验Token before, while you change it there.",
     )
     WECHAT_ENCODING_AES_KEY = Secret(
         _AES_KEY,
@@ -121,47 +115,42 @@ class Table:
     WECHAT_ENCODING_AES_KEY_PREVIOUS = Secret(
         _AES_KEY,
         "the key before, while you change it",
-        "The key before, while you change it there.",
     )
     WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(
         a_word("Put the owner's authorizer_refresh_token there, or leave it out."),
         "the default owner's first refresh token; without it the bot asks WeChat",
-        "The default owner's refresh token to begin with. Left out, the bot looks it up at WeChat.",
     )
     WECHAT_TIMEOUT = Setting(
         number(0.1, 60),
-        "seconds for one call; all tries together take at most 15",
-        "Seconds for one call to WeChat. All tries of a request together take at most 15.",
+        "seconds for one call to WeChat; all tries together take at most 15",
         default="10",
     )
     TOKEN_ENCRYPTION_KEY = Secret(
         fernet_keys,
         "Fernet keys, newest first, commas between: they encrypt the ledger's tokens",
-        "Encrypts tickets and tokens in the ledger: Fernet keys, separated by commas, the newest first. Make one with\n"
+        "Make one with\n"
         ".venv/bin/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
         section="The ledger",
     )
     DATABASE_URL = Setting(
         database,
         "the ledger; several replicas: `postgresql+psycopg://…` (`%40` for `@`)",
-        "Where requests and events are kept. One bot on one machine: a SQLite file. Several replicas:\n"
-        "postgresql+psycopg://user:password@host/database, with\n"
+        "That is postgresql+psycopg://user:password@host/database, and needs\n"
         ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
         default="sqlite:///share-env.db",
     )
     POLICY_FILE = Setting(
         text,
         "the policy",
-        "The policy file. Left out, policy.toml in the working directory is used if it is there.",
+        "Left out, policy.toml in the working directory is used if it is there.",
         otherwise="`policy.toml`, if there",
         section="Who may share what",
     )
     SHARE_ENV_ALLOWED_USERS = Setting(
         ids(USER_ID, "U012ABCDEF"),
         "without a file: user ids, separated by commas",
-        "Without a file: who may share anything, by ids with commas between them. A user's id (U…) is in their\n"
-        "Slack profile, a user group's (S…) in its address, a channel's (C…) in its details. People are allowed\n"
-        "by either of the first two; the third, if set, restricts from where.",
+        "People may share anything by one of the first two; the third, if set, restricts from where. A user's id (U…) is "
+        "in their Slack profile, a user group's (S…) in its address, a channel's (C…) in its details.",
     )
     SHARE_ENV_ALLOWED_GROUPS = Setting(ids(GROUP_ID, "S012ABCDEF"), "user group ids")
     SHARE_ENV_ALLOWED_CHANNELS = Setting(
@@ -171,16 +160,14 @@ class Table:
     )
     LANGUAGE = Setting(
         language,
-        f"of whole channels: {' or '.join(f'`{each.value}`' for each in Language)}; one person is told in that of their Slack",
-        f"What the bot speaks to whole channels: {' or '.join(each.value for each in Language)}. To one person it speaks the language of their Slack.",
+        f"the language of whole channels: {' or '.join(f'`{each.value}`' for each in Language)}; one person is told in that of their Slack",
         default="en",
         section="The language",
     )
     HOST = Setting(
         text,
         "where HTTP mode and token source 3 listen",
-        "Where HTTP mode and token source 3 listen (127.0.0.1, 3000). Put a reverse proxy with TLS in front of it.\n"
-        "If PORT is set, the bot listens in any case: /healthz, /readyz and /metrics tell how it is.",
+        "Left out, 127.0.0.1. Put a reverse proxy with TLS in front of it.",
         default="127.0.0.1",
         left_empty=True,
         section="The process",
@@ -188,25 +175,25 @@ class Table:
     PORT = Setting(
         number(1, 65535, whole=True),
         "if it is set, the bot listens in any case, for probes and Prometheus",
+        "Left out, it is 3000.",
         default="3000",
         left_empty=True,
     )
     LOG_LEVEL = Setting(
         choice("DEBUG", "INFO", "WARNING", "ERROR"),
         "`DEBUG`, `INFO`, `WARNING`, `ERROR`; secrets are hidden at each",
-        "DEBUG, INFO, WARNING or ERROR. Secrets are hidden at every level.",
         default="INFO",
     )
     LOG_FORMAT = Setting(
         choice("text", "json"),
         "one line for each event, with the request's id",
-        "text or json. Left out: text on a terminal, else json.",
+        "It is text or json; left out, text on a terminal, else json.",
         otherwise="`text` on a terminal, else `json`",
     )
     SHUTDOWN_GRACE = Setting(
         number(0, 600),
         "seconds to finish what is under way on SIGTERM; up to four more until the end",
-        "Seconds to finish what is under way when the bot is told to stop. Over 25: raise the unit's TimeoutStopSec too.",
+        "Over 25: raise the unit's TimeoutStopSec too.",
         default="10",
     )
 
