@@ -129,7 +129,7 @@ async def test_independent_causes_are_each_reported(
     together = Broken("", "", "", change=change)
     async with setup(together, tmp_path / "together", empty_ledger) as environ:
         found = await diagnosed(environ)
-    assert [each.names for each in found] == [(BROKEN[name].first,) for name in names]
+    assert [each.names for each in found] == [[BROKEN[name].first] for name in names]
 
 
 async def test_the_start_names_the_same_cause_unless_only_a_share_can_show_it(

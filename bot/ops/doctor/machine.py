@@ -1,18 +1,16 @@
 """Check the machine: its clock compared to Slack's and WeChat's, and the proxies in its environment."""
 
 import os
-from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 from bot.domain.finding import SET_THE_CLOCK, Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.transport import Traffic, origin_of
+from bot.ops.doctor.transport import origin_of
 from bot.wechat.push import STALE_AFTER
 
 _PROXIES = "proxies"
-_SLACK = "slack.com"
-_NO_ADDRESS = "(not an address)"
 _NOTICEABLE = 30.0  # seconds
 
 
@@ -41,77 +39,52 @@ async def check_clock(setup: Setup) -> list[Finding]:
 
 
 async def check_proxies(setup: Setup) -> list[Finding]:
-    """Return which proxies are used, and misleading variables in the environment."""
-    proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
-    servers = _servers(setup)
-    slack = urlsplit(servers.get("Slack", "")).hostname
-    odd = _problems(proxies, setup.environ, past=bool(proxy_bypass(slack or _SLACK)))
-    problems = [*odd, *_shut(setup.traffic)] or [*_silent(setup.traffic, servers)]
-    used = ", ".join(f"{kind}: {_host(url)}" for kind, url in sorted(proxies.items()))
-    return problems or [ok(_PROXIES, used or "none")]
-
-
-def _shut(traffic: Traffic) -> Iterator[Finding]:
-    """Yield a finding if a proxy did not let calls through."""
-    if traffic.shut:
-        said = ", ".join(f"{host} (HTTP {status})" for host, status in sorted(traffic.shut.items()))
-        fix = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
-        yield wrong(_PROXIES, f"the proxy does not let the bot through to {said}", fix)
-
-
-def _silent(traffic: Traffic, servers: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield a finding if several do not answer, neither Slack nor WeChat among those that do.
-
-    A token server may be on this side of the network.
-    """
-    if len(traffic.silent) > 1 and traffic.answered.isdisjoint(map(origin_of, servers.values())):
-        found = f"none of these answers: {', '.join(sorted(traffic.silent))}"
-        fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
-        yield wrong(_PROXIES, found, fix)
-
-
-def _problems(
-    proxies: Mapping[str, str], environ: Mapping[str, str], *, past: bool
-) -> Iterator[Finding]:
-    """Yield the problems; `past` if NO_PROXY names Slack.
+    """Return which proxies are used, and what in them, or in the network, keeps the bot from its servers.
 
     Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`.
     """
-    only_in_file = sorted(
-        name for name in environ if name.upper().endswith("_PROXY") and name not in os.environ
+    proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
+    shut = [f"{host} (HTTP {status})" for host, status in sorted(setup.traffic.shut.items())]
+    silent = sorted(setup.traffic.silent)
+    in_file = sorted({n for n in setup.environ if n.upper().endswith("_PROXY")} - set(os.environ))
+    problems = (
+        (
+            *(warning, in_file),
+            f"only in .env, where they are not used: {', '.join(in_file)}",
+            "Set them in the environment of the process.",
+        ),
+        (
+            *(warning, proxies and "https" not in proxies),
+            f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy",
+            "Set HTTPS_PROXY.",
+        ),
+        (
+            # aiohttp ignores an https:// proxy, and fails with any other scheme.
+            *(wrong, "https" in proxies and _address(proxies["https"]) is None),
+            "HTTPS_PROXY is no address that begins with http://, so it cannot be used",
+            "Give the proxy's address as http://host:port; what passes through it is encrypted all the same.",
+        ),
+        (
+            *(wrong, shut),
+            f"the proxy does not let the bot through to {', '.join(shut)}",
+            "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
+        ),
     )
-    if only_in_file:
-        fix = "Set them in the environment of the process."
-        found = f"only in .env, where they are not used: {', '.join(only_in_file)}"
-        yield warning(_PROXIES, found, fix)
-    if proxies and "https" not in proxies:
-        fix = "Set HTTPS_PROXY."
-        found = f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy"
-        yield warning(_PROXIES, found, fix)
-    secure = proxies.get("https", "http://none").lower()
-    fix = "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
-    if not secure.startswith("http://"):
-        # aiohttp ignores an https:// proxy, and fails with any other scheme.
-        unused = secure.startswith("https://")
-        what = "WeChat is called without it" if unused else "neither Slack nor WeChat can be called"
-        found = f"HTTPS_PROXY does not begin with http://, so {what}"
-        yield (warning if unused else wrong)(_PROXIES, found, fix)
-    elif _host(secure) == _NO_ADDRESS:
-        found = "HTTPS_PROXY is not an address, so neither Slack nor WeChat can be called"
-        yield wrong(_PROXIES, found, fix)
-    if proxies and past:
-        fix = "Let the proxy reach Slack."
-        found = "NO_PROXY names Slack, whose library ignores it and calls Slack through the proxy"
-        yield warning(_PROXIES, found, fix)
+    found = [level(_PROXIES, what, fix) for level, holds, what, fix in problems if holds]
+    servers = map(origin_of, _servers(setup).values())
+    # A token server may be on this side of the network.
+    if not found and len(silent) > 1 and setup.traffic.answered.isdisjoint(servers):
+        what = f"none of these answers: {', '.join(silent)}"
+        fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
+        found = [wrong(_PROXIES, what, fix)]
+    used = ", ".join(f"{kind}: {_address(url)}" for kind, url in sorted(proxies.items()))
+    return found or [ok(_PROXIES, used or "none")]
 
 
-def _host(url: str) -> str:
-    """Return a proxy's scheme and host, without its password."""
-    try:
+def _address(url: str) -> str | None:
+    """Return a proxy's address without its password; None if it is not one that the bot can use."""
+    with suppress(ValueError):  # the port is not a number
         parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return _NO_ADDRESS
-    if not parts.hostname:
-        return _NO_ADDRESS
-    return f"{parts.scheme}://{parts.hostname}{port}"
+        if parts.scheme == "http" and parts.hostname:
+            return f"http://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    return None

@@ -90,7 +90,7 @@ async def test_a_wrong_clock_is_the_cause_if_posts_are_refused_as_too_old(
     async with running(settings_of(by_http)):
         await slack.command(REQUESTER, RELEASES, ASK)
         (complaint,) = complaints(await examine(by_http, Runtime(now=lambda: time.time() + 400)))
-    assert complaint.names == ("clock",)
+    assert complaint.names == ["clock"]
     assert [each.name for each in complaint.follows] == ["deliveries"]
 
 
@@ -177,8 +177,8 @@ async def test_refused_posts_of_slack_do_not_explain_a_missing_ticket_of_wechat(
     async with running(settings_of(chain), runtime):
         await slack.command(REQUESTER, RELEASES, ASK)
         deliveries, callback = complaints(await examine(chain))
-    assert (deliveries.names, callback.names) == (("deliveries",), ("callback",))
-    assert deliveries.follows == ()
+    assert (deliveries.names, callback.names) == (["deliveries"], ["callback"])
+    assert deliveries.follows == []
 
 
 async def test_over_socket_mode_alone_nothing_is_posted(listening: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.findings import by_cause, print_by_cause, tally, to_do_first, with_true_causes
+from bot.ops.doctor.findings import by_cause, print_by_cause, with_true_causes
 
 DOWN = "Slack cannot be reached"
 SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")
@@ -18,7 +18,7 @@ CLOCK = unchecked("clock", "no server told the time", "slack-bot", "wechat")
 
 
 def lines(capsys: pytest.CaptureFixture[str], *findings: Finding) -> list[str]:
-    assert not print_by_cause(findings, as_json=False)
+    assert print_by_cause(findings, as_json=False) == all(f.level != "wrong" for f in findings)
     return capsys.readouterr().out.splitlines()
 
 
@@ -41,7 +41,7 @@ def test_a_check_that_depends_on_a_skipped_one_has_the_original_cause() -> None:
     (printed,) = by_cause([SETTINGS, bot, SCOPES])
     assert (printed.finding.found, printed.unchecked) == (
         SETTINGS.found,
-        ("slack-bot", "slack-scopes"),
+        ["slack-bot", "slack-scopes"],
     )
 
 
@@ -49,7 +49,7 @@ def test_of_several_wrong_settings_the_last_one_names_the_skipped_checks() -> No
     other = wrong("settings", "PORT is “0”", "Set it.")
     bot = unchecked("slack-bot", "the token is not usable", "settings")
     printed = by_cause([SETTINGS, other, bot])
-    assert [each.unchecked for each in printed] == [(), ("slack-bot",)]
+    assert [each.unchecked for each in printed] == [[], ["slack-bot"]]
 
 
 def test_what_one_of_several_wrong_settings_explains_is_not_said_of_the_last_but_of_the_check(
@@ -71,8 +71,8 @@ def test_of_a_check_with_a_wrong_and_a_doubtful_finding_the_wrong_one_is_the_cau
     bot = unchecked("slack-bot", "the token is not usable", "settings")
     printed = by_cause([SETTINGS, loose, bot])
     assert [(each.finding, each.unchecked) for each in printed] == [
-        (replace(SETTINGS, name=""), ("slack-bot",)),
-        (replace(loose, name=""), ()),
+        (replace(SETTINGS, name=""), ["slack-bot"]),
+        (replace(loose, name=""), []),
     ]
 
 
@@ -101,15 +101,15 @@ def test_a_finding_whose_possible_cause_is_fine_is_printed_alone() -> None:
     nobody = wrong("policy-approvers", "nobody can approve", "Name some.", "slack-groups")
     assert with_true_causes([groups, nobody]) == [groups, nobody]
     assert [each.names for each in by_cause([groups, nobody])] == [
-        ("slack-groups",),
-        ("policy-approvers",),
+        ["slack-groups"],
+        ["policy-approvers"],
     ]
 
 
 def test_a_check_that_was_not_made_is_not_a_cause() -> None:
     late = wrong("deliveries", "refused as stale", "Set the clock.", "clock")
     printed = by_cause([late, CLOCK])
-    assert [each.names for each in printed] == [("deliveries",), ("clock",)]
+    assert [each.names for each in printed] == [["deliveries"], ["clock"]]
 
 
 def test_of_findings_that_may_each_explain_the_other_none_is_lost() -> None:
@@ -117,27 +117,30 @@ def test_of_findings_that_may_each_explain_the_other_none_is_lost() -> None:
     other = wrong("other", "the call was refused", "Allow it.", "one")
     last = unchecked("last", "not asked", "one")
     printed = by_cause([one, other, last])
-    assert [(each.names, each.follows) for each in printed] == [(("one",), ()), (("other",), ())]
-    assert [each.unchecked for each in printed] == [("last",), ()]
+    assert {each.finding.found for each in printed} == {one.found, other.found}
+    assert [name for each in printed for name in each.unchecked] == ["last"]
 
 
 def test_a_finding_that_is_fine_is_never_a_cause() -> None:
     good = ok("slack-bot", "auth.test: share-env")
     _, scopes, _, clock = with_true_causes([good, SCOPES, WECHAT, CLOCK])
     assert {scopes.fix, clock.fix} == {"Run the doctor again."}
-    assert [each.unchecked for each in by_cause([good, scopes, WECHAT, clock])] == [()] * 4
+    assert [each.unchecked for each in by_cause([good, scopes, WECHAT, clock])] == [[]] * 4
 
 
-def test_findings_that_are_fine_are_never_combined() -> None:
-    printed = by_cause(
-        [ok("slack-groups", "the policy names none"), ok("slack-people", "the policy names none")]
-    )
-    assert [each.names for each in printed] == [("slack-groups",), ("slack-people",)]
-    assert (tally(printed), to_do_first(printed)) == ("Wrong: 0, warnings: 0, fine: 2.", None)
+def test_findings_that_are_fine_are_never_combined(capsys: pytest.CaptureFixture[str]) -> None:
+    fine = [ok(name, "the policy names none") for name in ("slack-groups", "slack-people")]
+    assert lines(capsys, *fine) == [
+        "✅ slack-groups: the policy names none",
+        "✅ slack-people: the policy names none",
+        "",
+        "Wrong: 0, warnings: 0, fine: 2.",
+    ]
 
 
-def test_a_warning_is_the_first_fix_only_if_nothing_is_wrong() -> None:
+def test_a_warning_is_the_first_fix_only_if_nothing_is_wrong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     loose = warning("ledger", "others may read it", "Run chmod.")
-    first, alone = to_do_first(by_cause([loose, SLACK])), to_do_first(by_cause([loose]))
-    assert first == by_cause([SLACK])[0]
-    assert alone == by_cause([loose])[0]
+    assert lines(capsys, loose, SLACK)[-1] == "Do this first, for slack-bot: Check the network."
+    assert lines(capsys, loose)[-1] == "Do this first, for ledger: Run chmod."

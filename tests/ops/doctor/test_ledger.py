@@ -199,7 +199,7 @@ async def test_a_full_disk_is_the_cause_if_the_ledger_takes_nothing(
     with no_room():
         findings = await examine(environ)
     (complaint,) = complaints(findings)
-    assert complaint.names == ("disk",)
+    assert complaint.names == ["disk"]
     assert [each.name for each in complaint.follows] == ["ledger-write"]
 
 

@@ -60,7 +60,7 @@ async def test_an_invalid_id_is_one_finding_and_is_not_looked_up(
 ) -> None:
     printed = by_cause(await examine(environ | change))
     (wrong,) = [each for each in printed if each.finding.level == "wrong"]
-    assert wrong.names == ("settings",)
+    assert wrong.names == ["settings"]
     assert "policy-tests" in wrong.unchecked
     assert not [
         each for each in printed if "policy-reach" in each.names or "slack-people" in each.names

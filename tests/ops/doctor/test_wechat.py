@@ -250,11 +250,11 @@ async def test_changed_or_lost_keys_are_reported(
     )
     assert await level_of(chain | {"TOKEN_ENCRYPTION_KEY": new}, "encryption") == "wrong"
     lost = complaints(await examine(chain | {"TOKEN_ENCRYPTION_KEY": new}))
-    assert [each.names for each in lost] == [("encryption",)]
+    assert [each.names for each in lost] == [["encryption"]]
     assert lost[0].finding.found.startswith(
         f"platform-token, ticket, {OWNER}: encrypted with a key"
     )
-    assert lost[0].unchecked == ("wechat", "permissions")
+    assert lost[0].unchecked == ["wechat", "permissions"]
 
 
 @pytest.mark.parametrize("not_listed", [40164, 61004])
@@ -267,7 +267,7 @@ async def test_an_address_that_is_not_listed_at_wechat_is_one_finding_for_all_re
     found = complaints(
         await examine(chain | {"TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode()})
     )
-    assert [each.names for each in found if "encryption" not in each.names] == [("platform-token",)]
+    assert [each.names for each in found if "encryption" not in each.names] == [["platform-token"]]
 
 
 async def test_owners_that_cannot_be_checked_in_time_are_reported_as_not_checked() -> None:
