@@ -694,7 +694,7 @@ BROKEN: dict[str, Broken] = {
     ),
     "a group without members": Broken(
         "slack-groups",
-        "without members: @platform (S0PLATFORM)",
+        "without members: S0PLATFORM",
         "Add people in Slack, or take the group out of the policy.",
         without_members,
         start="",

@@ -79,8 +79,8 @@ def _active(
     known = told.groups if isinstance(told.groups, Mapping) else None
     if ANYONE in who.users or (who.groups and known is None):
         return None
-    groups = [known[each] for each in who.groups if each in known] if known else []
-    everybody = who.users.union(*(group.members for group in groups if group.active))
+    groups = [known.get(each) or frozenset() for each in who.groups] if known else []
+    everybody = who.users.union(*groups)
     return frozenset(user for user in everybody if told.people.get(user) not in shut)
 
 

@@ -1,12 +1,12 @@
 """Check Slack's answers: tokens, granted scopes, other connections, and the people and groups of the policy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.doctor.findings import listed
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import MOST_CONNECTIONS, FoundGroup, SlackAnswers
+from bot.ops.doctor.slack_calls import MOST_CONNECTIONS, SlackAnswers
 from bot.policy.kinds import Policy, Standing, Unreadable
 from bot.slack.api import Answered, Result
 from bot.slack.preflight import (
@@ -18,49 +18,60 @@ from bot.slack.preflight import (
     unreached,
 )
 
-_READABLE = {
+_NOT_TOLD = {
     Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
     Unreadable.PAID_PLAN: (
         "this workspace's plan has no user groups",
         "Name users instead of groups in the policy, or upgrade the plan.",
     ),
     Unreadable.RATE_LIMITED: ("Slack asks to slow down", "Run the doctor again in a minute."),
+    Unreadable.SLACK_DOWN: ("Slack did not tell in time", "Run the doctor again."),
 }
-_COPY = "Another copy of the bot, on a laptop perhaps, takes some of the commands"
-_UNKNOWN = (
-    "If it is your bot, it has another ledger: correct DATABASE_URL, or do what its log says if the file was replaced. "
-    "If it is another copy, on a laptop perhaps, it takes some of the commands"
+_ANOTHER = (
+    "Another copy of the bot, on a laptop perhaps, takes some of the commands: stop it, or make a new app-level token "
+    "and revoke the old one on the page “Basic Information”. If it is your bot, it has another ledger: correct "
+    "DATABASE_URL, or do what its log says if the file was replaced."
 )
-_END_IT = ": stop it, or make a new app-level token and revoke the old one on the page “Basic Information”."
-_LATER = ("Slack did not tell in time", "Run the doctor again.")
 
 
 async def check_slack(setup: Setup) -> list[Finding]:
     """Return the findings about Slack; its connections are compared to the replicas in the ledger."""
     told, slack, policy = setup.slack, setup.parts.slack, setup.parts.policy
-    found = [_bot(told), _scopes(policy, told)]
+    if told.failed:
+        return [told.failed]
+    who = told.bot.data if isinstance(told.bot, Answered) else {}
+    fine = f"auth.test: {who.get('user')} in the workspace {who.get('team')}"
+    found = [
+        _token("slack-bot", "SLACK_BOT_TOKEN", told.bot, problem_of_bot, fine),
+        _scopes(policy, told),
+    ]
     if slack is None or slack.app_token:
-        found += [_app(told), _connections(told, setup.ledger.replicas)]
+        fine = "apps.connections.open: Slack gives a socket"
+        found += [
+            _token("slack-app", "SLACK_APP_TOKEN", told.app, problem_of_app, fine),
+            _connections(told, setup.ledger.replicas),
+        ]
     if policy:
         found += [_groups(policy, told), *_people(told)]
     return found
 
 
-def _bot(told: SlackAnswers) -> Finding:
-    if told.failed:
-        return told.failed
-    if told.bot is None:
-        return unchecked("slack-bot", "SLACK_BOT_TOKEN or SLACK_API_URL is not usable", "settings")
-    if problem := problem_of_bot(told.bot):
-        return _no(told.bot, wrong_by("slack-bot", problem))
-    who = told.bot.data if isinstance(told.bot, Answered) else {}
-    return ok("slack-bot", f"auth.test: {who.get('user')} in the workspace {who.get('team')}")
-
-
-def _no(result: Result, finding: Finding) -> Finding:
-    """Return the finding about an error of the preflight, with a fix that suits the doctor; a proxy may explain it."""
-    fix = (finding.fix or "").replace("then start again.", "then run the doctor again.")
-    return replace(finding, fix=fix, causes=("proxies",) if unreached(result) else ())
+def _token(
+    name: str,
+    setting: str,
+    result: Result | None,
+    problem_of: Callable[[Result], str | None],
+    fine: str,
+) -> Finding:
+    """Return what the preflight finds about a token, with a fix that suits the doctor; a proxy may explain it."""
+    if result is None:
+        return unchecked(name, f"{setting} or SLACK_API_URL is not usable", "settings")
+    problem = problem_of(result)
+    if problem is None:
+        return ok(name, fine)
+    found = wrong_by(name, problem)
+    fix = (found.fix or "").replace("then start again.", "then run the doctor again.")
+    return replace(found, fix=fix, causes=("proxies",) if unreached(result) else ())
 
 
 def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
@@ -76,16 +87,6 @@ def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
     return (wrong if vital else warning)("slack-scopes", found, REINSTALL)
 
 
-def _app(told: SlackAnswers) -> Finding:
-    if told.failed:
-        return unchecked("slack-app", "Slack could not be asked", "slack-bot")
-    if told.app is None:
-        return unchecked("slack-app", "SLACK_APP_TOKEN or SLACK_API_URL is not usable", "settings")
-    if problem := problem_of_app(told.app):
-        return _no(told.app, wrong_by("slack-app", problem))
-    return ok("slack-app", "apps.connections.open: Slack gives a socket")
-
-
 def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
     name = "slack-connections"
     if not isinstance(told.app, Answered):
@@ -95,15 +96,14 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
         return wrong(name, "Slack's socket does not open, or greets nobody", fix, "proxies")
     others = max(0, told.connections - 1)
     full = others >= MOST_CONNECTIONS
-    held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}"
     known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
+    held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}{known}"
     if others > (1 if replicas is None else replicas):
-        fix = f"{_COPY if replicas != 0 else _UNKNOWN}{_END_IT}"
-        return (wrong if full else warning)(name, f"{held}{known}", fix)
+        return (wrong if full else warning)(name, held, _ANOTHER)
     if replicas and others < replicas:
         fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
-        return warning(name, f"{held}{known}", fix)
-    return ok(name, f"{held}{known}")
+        return warning(name, held, fix)
+    return ok(name, held)
 
 
 def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
@@ -113,23 +113,17 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     if told is None:
         return unchecked(name, "Slack could not be asked", "slack-bot")
     if isinstance(told, Unreadable):
-        why, fix = _READABLE.get(told, _LATER)
+        why, fix = _NOT_TOLD[told]
         return wrong(name, f"cannot be read: {why}", fix, *_lacked(told))
     lost = [group for group in named if group not in told]
-    gone = [_called(each, told) for each in named if each in told and not told[each].active]
-    empty = [_called(each, told) for each in named if each in told and not told[each].members]
-    if lost or gone:
-        found = _both(("do not exist", lost), ("deactivated", gone))
+    gone = [group for group in named if group in told and told[group] is None]
+    if found := _both(("do not exist", lost), ("deactivated", gone)):
         fix = "Correct the ids in the policy, or bring the groups back in Slack."
         return wrong(name, found, fix)
-    if empty:
+    if empty := [group for group in named if not told[group]]:
         fix = "Add people in Slack, or take the group out of the policy."
         return warning(name, f"without members: {listed(empty)}", fix)
-    return ok(name, listed([_called(each, told) for each in named]))
-
-
-def _called(group: str, told: Mapping[str, FoundGroup]) -> str:
-    return f"@{told[group].handle} ({group})" if told[group].handle else group
+    return ok(name, listed(named))
 
 
 def _people(told: SlackAnswers) -> Iterator[Finding]:
@@ -137,22 +131,22 @@ def _people(told: SlackAnswers) -> Iterator[Finding]:
     if not isinstance(told.bot, Answered):
         yield unchecked(name, "Slack could not be asked", "slack-bot")
         return
-    by: dict[Standing | Unreadable, list[str]] = {}
-    for user_id, standing in told.people.items():
-        by.setdefault(standing, []).append(user_id)
-    missing, gone = by.pop(Unreadable.NOT_FOUND, []), by.pop(Standing.DEACTIVATED, [])
-    bots = by.pop(Standing.BOT, [])
+
+    def those(standing: Standing | Unreadable) -> list[str]:
+        return [user_id for user_id, each in told.people.items() if each is standing]
+
     found = _both(
-        ("do not exist", missing), ("deactivated", gone), ("bots, which may do nothing", bots)
+        ("do not exist", those(Unreadable.NOT_FOUND)),
+        ("deactivated", those(Standing.DEACTIVATED)),
+        ("bots, which may do nothing", those(Standing.BOT)),
     )
     if found:
         yield wrong(name, found, "Take them out of the policy, or correct the ids.")
-    unread = [(trouble, ids) for trouble, ids in by.items() if isinstance(trouble, Unreadable)]
-    for trouble, ids in unread:
-        why, fix = _READABLE.get(trouble, _LATER)
-        causes = _lacked(trouble) or ("slack-groups",)
-        yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
-    if not found and not unread:
+    for trouble, (why, fix) in _NOT_TOLD.items():
+        if ids := those(trouble):
+            causes = _lacked(trouble) or ("slack-groups",)
+            yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
+    if not found and not set(_NOT_TOLD) & set(told.people.values()):
         count = len(told.people)
         yield ok(name, f"named: {count}; all active" if count else "the policy names none")
 

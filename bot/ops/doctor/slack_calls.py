@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import aiohttp
@@ -12,7 +12,7 @@ from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.settings.access import SlackSettings
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
-from bot.slack.api import Answered, Doubtful, Result, SlackApi, web_client
+from bot.slack.api import Answered, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
 from bot.slack.payloads import TOO_MANY
 
@@ -23,14 +23,8 @@ _AT_ONCE = 10
 _PATIENCE = 3.0  # seconds for rate limits
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
-
-@dataclass(frozen=True, slots=True)
-class FoundGroup:
-    """A user group as returned by Slack."""
-
-    handle: str
-    active: bool
-    members: frozenset[str]
+Groups = Mapping[str, frozenset[str] | None]
+"""The members of each user group by its id; None if it is deactivated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ class SlackAnswers:
     app: Result | None = None
     connections: int | None = None
     """The app's open connections, including the doctor's own, or one more than Slack allows."""
-    groups: Mapping[str, FoundGroup] | Unreadable | None = None
+    groups: Groups | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
     channels: Mapping[str, Result] = field(default_factory=dict)
     """The approvers' channels, by id."""
@@ -67,7 +61,7 @@ async def _with_bot_token(
     if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
-    told = await _in_time(api.read("auth.test", _PATIENCE))
+    told = await api.read("auth.test", _PATIENCE)
     if not isinstance(told, Answered) or policy is None:
         return SlackAnswers(told)
     groups, people, channels = await asyncio.gather(
@@ -84,19 +78,14 @@ def people_of(policy: Policy) -> list[str]:
     return sorted(policy.operators.users.union(*named) - {ANYONE})
 
 
-async def _groups(api: SlackApi) -> Mapping[str, FoundGroup] | Unreadable:
+async def _groups(api: SlackApi) -> Groups | Unreadable:
     """Return all user groups in one call: usergroups.users.list is limited to twenty calls a minute."""
-    result = await _in_time(
-        api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
-    )
+    result = await api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
     found = result.data.get("usergroups") if isinstance(result, Answered) else None
     if not isinstance(found, list):
         return trouble_of(result)[0]
-    return {str(g["id"]): _group(g) for g in found if isinstance(g, dict) and "id" in g}
-
-
-def _group(told: Mapping[str, object]) -> FoundGroup:
-    return FoundGroup(str(told.get("handle") or ""), not told.get("date_delete"), users_of(told))
+    groups = [group for group in found if isinstance(group, dict)]
+    return {str(g.get("id")): None if g.get("date_delete") else users_of(g) for g in groups}
 
 
 async def _people(
@@ -127,7 +116,7 @@ async def _with_app_token(
     if kind_of(slack.app_token or "") != APP_TOKEN:
         return None, None
     api = web_api(slack, slack.app_token, http)
-    opened = await _in_time(api.write("apps.connections.open", _PATIENCE))
+    opened = await api.write("apps.connections.open", _PATIENCE)
     url = opened.data.get("url") if isinstance(opened, Answered) else None
     if not isinstance(url, str):
         return opened, None
@@ -156,14 +145,6 @@ async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) ->
                 count = told.get("num_connections")
                 return count if isinstance(count, int) else None
     return None
-
-
-async def _in_time(call: Awaitable[Result]) -> Result:
-    try:
-        async with asyncio.timeout(DEADLINE):
-            return await call
-    except TimeoutError:
-        return Doubtful("TimeoutError")
 
 
 def web_api(slack: SlackSettings, token: str | None, http: aiohttp.ClientSession) -> SlackApi:
