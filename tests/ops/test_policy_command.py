@@ -142,15 +142,15 @@ SUSPICIOUS = {
     ),
     "an env without a known owner": (
         ALLOW + 'envs = ["lost-1"]\n',
-        "⚠️ policy-owners: no [[owner]] has lost-1, and WECHAT_AUTHORIZER_APPID is not set here",
+        "⚠️ policy-owners: no mini program is known to own lost-1",
     ),
     "a pattern without a known owner": (
         ALLOW + 'envs = ["prod-*", "test-*"]\n' + f'[[owner]]\nappid = "{A}"\nenvs = ["prod-*"]\n',
-        "⚠️ policy-owners: no [[owner]] has test-*, and WECHAT_AUTHORIZER_APPID is not set here",
+        "⚠️ policy-owners: no mini program is known to own test-*",
     ),
     "patterns only, and no owner": (
         ALLOW,
-        "⚠️ policy-owners: no [[owner]] has any env, and WECHAT_AUTHORIZER_APPID is not set here",
+        "⚠️ policy-owners: no mini program is known to own any env",
     ),
     "no env at all": (ALLOW.replace("allow", "deny"), "✅ policy-owners: no rule needs one"),
 }

@@ -31,13 +31,15 @@ _SEALED: Mapping[Sealed, tuple[Level, str | None]] = {
         "warning",
         "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours.",
     ),
-    Sealed.PLAIN: ("warning", "Set TOKEN_ENCRYPTION_KEY."),
+    Sealed.PLAIN: (
+        "warning",
+        "Start the bot with TOKEN_ENCRYPTION_KEY. Within two hours each is renewed, and encrypted.",
+    ),
     Sealed.LOST: (
         "wrong",
         "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens.",
     ),
 }
-_NEXT_TIME = "Each is encrypted at its next renewal, within two hours of a start with the key."
 _UNREAD = "the ledger cannot be read, or is not there yet"
 _START = "Start the bot, and look at its log."
 _COMPARE = (
@@ -68,12 +70,11 @@ async def check_chain(setup: Setup) -> list[Finding]:
     ]
     fix = _COMPARE if ledger.replicas else _START
     causes = ("deliveries",) if pushes_refused(setup.running) else ()
-    encryption = _encryption(kept, keyed=bool(setup.parts.tokens.encryption_keys))
-    return [_callback(ticket, fix, causes), *links, *encryption]
+    return [_callback(ticket, fix, causes), *links, *_encryption(kept)]
 
 
-def _encryption(kept: StoredTokens, *, keyed: bool) -> Iterator[Finding]:
-    """Yield how the tokens are encrypted; `keyed` if the bot has a key for the next ones."""
+def _encryption(kept: StoredTokens) -> Iterator[Finding]:
+    """Yield how the tokens are encrypted."""
     for state in Sealed:
         names = sorted(
             _LINKS[Link.PLATFORM][0] if name == COMPONENT else name
@@ -82,8 +83,6 @@ def _encryption(kept: StoredTokens, *, keyed: bool) -> Iterator[Finding]:
         )
         if names:
             level, fix = _SEALED[state]
-            if state is Sealed.PLAIN and keyed:
-                fix = _NEXT_TIME
             yield Finding("encryption", level, f"{', '.join(names)}: {state.value}", fix)
 
 
@@ -101,17 +100,12 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     """Return the finding about a link; `where` says where to look if no failure is known; `lost` is its key."""
     name, before = _LINKS[state.link]
     whose = f"{state.owner}: " if state.owner else ""
-    fix = first_step(state.trouble) if state.trouble else where
-    why = (
-        f"; the last try failed{_at(state.trouble_at)}: {state.trouble.title}"
-        if state.trouble
-        else ""
-    )
-    causes = (
-        *(("encryption",) if lost else ()),
-        *(causes_of(state.trouble, name) if state.trouble else ()),
-        before,
-    )
+    fix, why, causes = where, "", ["encryption"] * lost
+    if trouble := state.trouble:
+        fix = first_step(trouble)
+        why = f"; the last try failed ({_utc(state.trouble_at)}): {trouble.title}"
+        causes += causes_of(trouble, name)
+    causes.append(before)
     if state.good_until is None:
         return wrong(name, f"{whose}there is no good one{why}", fix, *causes)
     good = f"{whose}good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
@@ -120,10 +114,6 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
 
 def _utc(at: float | None) -> str:
     return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _at(at: float | None) -> str:
-    return f" ({_utc(at)})" if at else ""
 
 
 async def check_permissions(setup: Setup) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -55,7 +56,11 @@ def inspect_ledger(database_url: str, tokens: TokenSettings | None) -> LedgerLoo
         return LedgerLook((wrong_by("ledger", str(error)),))
     path = file_of(url)
     seen = _look(url, path, tokens)
-    return replace(seen, findings=(*seen.findings, _disk(path.parent))) if path else seen
+    if path:
+        with suppress(OSError):  # the ledger has a finding about that
+            free = shutil.disk_usage(path.parent).free
+            return replace(seen, findings=(*seen.findings, _disk(path.parent, free)))
+    return seen
 
 
 def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLook:
@@ -148,12 +153,7 @@ def _causes(why: str) -> tuple[str, ...]:
     return ("disk",) if is_of_disk(why) else ()
 
 
-def _disk(folder: Path) -> Finding:
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        found = f"{folder}: {error.strerror}"
-        return warning("disk", found, "Correct DATABASE_URL.", "ledger")
+def _disk(folder: Path, free: int) -> Finding:
     left = f"{free // 1_000_000:,} MB free in {folder}"
     if free < _FULL:
         return wrong("disk", left, "Make room there: the bot can record nothing.")

@@ -1,8 +1,8 @@
 """Check the policy: its tests and its lint (`bot.policy.lint`), and what Slack knows about the people and channels in it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
+from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wrong_by
 from bot.ops.doctor.findings import listed
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
@@ -31,23 +31,15 @@ async def check_policy(setup: Setup) -> list[Finding]:
     if tested is None:
         return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
     astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
-
-    def lost(envs: str) -> Finding:
-        found = f"no mini program is known to own {envs}"
-        fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID."
-        return wrong("policy-owners", found, fix, *(["settings"] if astray else []))
-
-    return [*findings_of(tested, setup.slack, lost)]
+    return [*findings_of(tested, setup.slack, "wrong", *(["settings"] if astray else []))]
 
 
-def findings_of(
-    tested: Tested, told: SlackAnswers, lost: Callable[[str], Finding]
-) -> Iterator[Finding]:
-    """Yield the findings about a policy, as far as Slack told; `lost` returns the one about envs without an owner."""
+def findings_of(tested: Tested, told: SlackAnswers, lost: Level, *causes: str) -> Iterator[Finding]:
+    """Yield the findings about a policy, as far as Slack told; `lost` is that of envs without an owner, with its `causes`."""
     yield from _tests(tested)
     yield from _reach(tested.policy, told)
     yield from _approvers(tested.policy, told)
-    yield from _owners(tested.policy, lost)
+    yield from _owners(tested.policy, lost, causes)
     yield _operators(tested.policy, told)
 
 
@@ -66,7 +58,7 @@ def _reach(policy: Policy, told: SlackAnswers) -> Sequence[Finding]:
         if rule.effect is not Effect.DENY and named and _active(rule, told) == frozenset():
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             fix = "Name people who are there, or take the rule out."
-            findings.append(warning(name, why, fix, *_why_nobody(rule, told)))
+            findings.append(warning(name, why, fix, *_named(rule)))
     return findings or [ok(name, f"rules: {len(policy.rules)}; each can be reached")]
 
 
@@ -84,10 +76,8 @@ def _active(
     return frozenset(user for user in everybody if told.people.get(user) not in shut)
 
 
-def _why_nobody(who: Rule | Approvers | Operators, told: SlackAnswers) -> tuple[str, ...]:
-    """Return the checks that explain why nobody is active; none if guests are."""
-    if _active(who, told) != frozenset():
-        return ()
+def _named(who: Rule | Approvers | Operators) -> tuple[str, ...]:
+    """Return the checks of those who are named, which explain why nobody is active."""
     checks = {"slack-people": who.users, "slack-groups": who.groups}
     return tuple(check for check, named in checks.items() if named)
 
@@ -110,7 +100,7 @@ def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
-        yield wrong(name, found, "Name approvers who are there.", *_why_nobody(approvers, told))
+        yield wrong(name, found, "Name approvers who are there.", *_named(approvers))
     yield from approval(rule, able, _active(rule, told))
     channel = approvers.channel
     yield from _channel(channel, told.channels.get(channel))
@@ -137,16 +127,18 @@ def _shown(answer: Result | None) -> Mapping[str, object]:
     return shown if isinstance(shown, dict) else {}
 
 
-def _owners(policy: Policy, lost: Callable[[str], Finding]) -> Iterator[Finding]:
-    found, without, known = [*owners(policy)], ownerless(policy), policy.all_owners
+def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:
+    name, found, without = "policy-owners", [*owners(policy)], ownerless(policy)
     yield from found
+    if not without and not policy.all_owners:
+        without = ["any env"] * any(rule.effect is not Effect.DENY for rule in policy.rules)
     if without:
-        yield lost(listed(without))
-    elif not known and any(rule.effect is not Effect.DENY for rule in policy.rules):
-        yield lost("any env")
+        why = f"no mini program is known to own {listed(without)}"
+        fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID where the bot runs."
+        yield Finding(name, lost, why, fix, tuple(causes))
     elif not found:
-        every = f"{listed([*known])}; every env that rules name has an owner"
-        yield ok("policy-owners", every if known else "no rule needs one")
+        every = f"{listed([*policy.all_owners])}; every env that rules name has an owner"
+        yield ok(name, every if policy.all_owners else "no rule needs one")
 
 
 def _operators(policy: Policy, told: SlackAnswers) -> Finding:
@@ -157,6 +149,6 @@ def _operators(policy: Policy, told: SlackAnswers) -> Finding:
         why = "none of the operators exists and is an active full member"
         found = f"{why}, so only whoever asked and approvers can cancel"
         fix = "In the policy file, name operators who are active full members."
-        return wrong(name, found, fix, *_why_nobody(operators, told))
+        return wrong(name, found, fix, *_named(operators))
     named = f"users: {len(operators.users)}, groups: {len(operators.groups)}"
     return ok(name, f"{named}; they may cancel any request")
