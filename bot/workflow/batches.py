@@ -14,7 +14,7 @@ from functools import partial
 from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
-from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
+from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Tally, doubted
 from bot.domain.request import Request, State, item_of
 from bot.guidance import by_key
 from bot.ledger import Entry, Ledger
@@ -23,7 +23,7 @@ from bot.ledger.batches import ItemAnswered
 from bot.ledger.items import Item
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
-from bot.workflow.brake import STOPPED_MIDWAY, Brake, stopped
+from bot.workflow.brake import STOPPED_MIDWAY, Brake
 from bot.workflow.gate import Gate
 from bot.workflow.leased import LeasedSteps, LeaseLostError
 from bot.workflow.ports import AwayError, Owners, Place
@@ -58,24 +58,12 @@ class Batches:
     async def run(self, batch: Entry, place: Place) -> Finished | None:
         """Run the rest of a batch and return its outcome; None once another replica holds it, or if the bot stops before."""
         items, leased = self.ledger.batches, self.leased
-        run = _Run(batch, place, items, leased, self.owners, self.prefetch_readiness)
-        run.gate = Gate(
-            batch, self.ledger, leased, self.brake, self.now, run.left, run.busy, run.stop
-        )
+        gate = Gate(batch, self.ledger, leased, self.brake, self.now)
+        run = _Run(batch, place, gate, items, leased, self.owners, self.prefetch_readiness)
         self._runs.add(run)
-        showing = asyncio.create_task(run.show(self.tick))
+        showing, lost = asyncio.create_task(run.show(self.tick)), False
         try:
-            async with asyncio.TaskGroup() as group:
-                await run.queue()
-                await run.gate.open()
-                watching = group.create_task(run.gate.watch())
-                async with asyncio.TaskGroup() as workers:
-                    for _ in range(AT_ONCE):
-                        workers.create_task(run.work())
-                        await leased.sleep(_APART)
-                async with run.gate.checking:
-                    watching.cancel()
-            lost = bool(run.todo)  # the bot stops
+            await run.to_end()
         except* LeaseLostError:
             lost = True
         finally:
@@ -102,42 +90,49 @@ class _Run:
 
     batch: Entry
     place: Place
+    gate: Gate
     items: Items
     leased: LeasedSteps
     owners: Owners
     prefetch_readiness: Callable[[str, str], object]
-    gate: Gate = field(init=False)
     todo: deque[Item] = field(default_factory=deque)
     ends: Counter[type] = field(default_factory=Counter)
     """The number of items by the type of their outcome, NoneType while they are open."""
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
-    stopped: bool = False
 
-    def left(self) -> list[str]:
+    async def to_end(self) -> None:
+        """Process the items, from the opening of the gate until it shuts, again and again; raises LeaseLostError."""
+        await self._queue()
+        while self.todo:
+            if not await self.gate.open(self._left()):
+                await self._stop()
+                return
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(self.gate.watch(self._left))
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(AT_ONCE):
+                        workers.create_task(self._work())
+                        await self.leased.sleep(_APART)
+                watching.cancel()
+            if self.todo and self.leased.stopping():
+                raise LeaseLostError
+
+    def _left(self) -> list[str]:
         """Return the appids whose items have not begun."""
         return [item.appid for item in self.todo]
 
-    def busy(self) -> bool:
-        """Tell whether an item has begun whose answer is not recorded yet."""
-        return self.ends[NoneType] > len(self.todo)
-
-    async def stop(self) -> None:
-        """End the items that have not begun, since the policy no longer allows them; calls under way are finished."""
-        left = [*self.todo]
-        self.todo.clear()
-        self.stopped = True
+    async def _stop(self) -> None:
+        """End the items that have not begun, since the policy no longer allows them."""
         midway = [
             ItemAnswered(self._request_of(item), STOPPED_MIDWAY, 0.0, ())
-            for item in left
+            for item in self.todo
             if item.begun
         ]
         if not await self.leased.keep_trying(partial(self.items.stop, self.batch, midway)):
             raise LeaseLostError
-        for item in left:
-            self._ended(stopped(begun=item.begun))
-        _log.warning("the policy stops a batch", extra={"items": len(left)})
+        _log.warning("the policy stops a batch", extra={"items": len(self.todo)})
 
-    async def queue(self) -> None:
+    async def _queue(self) -> None:
         """Record the items, and queue the open ones; raises LeaseLostError."""
         keep_trying = self.leased.keep_trying
         while not (all_recorded := await keep_trying(partial(self.items.queue, self.batch))):
@@ -156,21 +151,14 @@ class _Run:
         self.ends[NoneType] -= 1
         self.ends[type(outcome)] += 1
 
-    async def work(self) -> None:
-        """Process one item after the other, until none is left or the bot stops.
-
-        Raises LeaseLostError once another replica holds the batch.
-        """
-        done: ItemAnswered | None = None
-        while True:
+    async def _work(self) -> None:
+        """Process one item after the other, until none is left, the gate is shut or the bot stops; raises LeaseLostError."""
+        item, may = await self._advance(None)
+        while item:
+            done = await self._call(item) if may else None
+            if not may:
+                self._ended(Cancelled(""))
             item, may = await self._advance(done)
-            done = await self._call(item) if item and may else None
-            if item is None and not self.gate.is_open.is_set():
-                await self.gate.is_open.wait()
-            elif item is None and (self.leased.stopping() or not self.todo):
-                return
-            elif item is not None and not may:
-                self._ended(Stopped() if self.stopped else Cancelled(""))
 
     async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
         """Record an answer and begin the next item, if there is one, the gate is open and the bot does not stop.
@@ -179,7 +167,7 @@ class _Run:
         """
         async with self.turns:
             await self.leased.turn()
-            may_begin = self.gate.is_open.is_set() and not self.leased.stopping()
+            may_begin = self.gate.is_open and not self.leased.stopping()
             item = self.todo.popleft() if self.todo and may_begin else None
             if done is None and item is None:
                 return None, False
@@ -214,14 +202,12 @@ class _Run:
     async def _put_back(
         self, item: Item, request: Request, steps: Sequence[Step], limit: Said
     ) -> None:
-        """Return an item to the queue at a rate limit; the first worker to reach it waits on behalf of all."""
-        until = self.gate.shut(limit)
+        """Return an item to the queue at a rate limit, and shut the gate."""
+        self.gate.shut(limit)
         put = partial(self.items.put_back, self.batch, request, steps, begun=item.begun)
         if not await self.leased.keep_trying(put):
             raise LeaseLostError
         self.todo.append(item)
-        if until is not None:
-            await self.gate.wait(limit, until)
 
     async def show(self, tick: float) -> None:
         """Show the progress every `tick` seconds, less often if Slack asks for that; until cancelled or the batch is lost."""

@@ -97,15 +97,10 @@ class LeasedSteps:
         """Tell whether this replica still holds a request; waits until the ledger answers."""
         return await self.keep_trying(partial(self.ledger.replica.holds, entry))
 
-    async def rest(
-        self, entry: Entry, seconds: float, busy: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Sleep, since nothing can begin for a request until then; raises LeaseLostError.
-
-        It is also raised if the bot stops, unless the request is `busy` with what began earlier.
-        """
+    async def rest(self, entry: Entry, seconds: float) -> None:
+        """Sleep, since nothing can begin for a request until then; raises LeaseLostError, also if the bot stops."""
         await self.sleep(seconds)
-        if (self.stopping() and not busy()) or not await self.holds(entry):
+        if self.stopping() or not await self.holds(entry):
             raise LeaseLostError
 
     async def answer(
