@@ -1,30 +1,46 @@
 """What a click does, by the state of its request, the people, and the policy checked again. Pure."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from bot.command.grammar import Share
-from bot.domain.outcome import Cancelled, Denied, Ground, Outcome, Rejected, retry_may_help
-from bot.domain.request import BEGUN, Act, Click, Retry, State
+from bot.domain.outcome import Cancelled, Denied, Ground, Rejected, retry_may_help
+from bot.domain.request import BEGUN, Act, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import no_approver, sent_to_approvers
-from bot.messages.clicks import NothingDone, Settled, cannot_tell_requester, settled, too_late
+from bot.messages.clicks import (
+    NothingDone,
+    Settled,
+    cannot_tell,
+    cannot_tell_requester,
+    refused,
+    settled,
+    too_late,
+)
 from bot.messages.endings import answer as ended
-from bot.policy.decide import approver_groups, approver_users, may_approve
-from bot.policy.kinds import Deny, Doubt, NeedsApproval, Standing, Unreadable
+from bot.policy.decide import approver_groups, approver_users, is_operator, may_approve
+from bot.policy.kinds import Deny, NeedsApproval, Person, Rule, Standing, Unreadable
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
     ClickContext,
     ClickStep,
-    Refuse,
     Reply,
     Resubmit,
     late,
 )
-from bot.workflow.ruling import Review, denial
+from bot.workflow.ruling import (
+    decide_again,
+    deciding_rules,
+    denial,
+    doubt_in,
+    ground_against,
+    strictest,
+)
 
 
 def step_of(act: Act, context: ClickContext) -> ClickStep:
@@ -46,22 +62,53 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
             assert_never(act)
 
 
+def _is_own(context: ClickContext) -> bool:
+    """Tell whether the requester clicked."""
+    return context.click.user_id == context.entry.request.origin.user_id
+
+
+def _nothing_done(context: ClickContext, why: NothingDone) -> Reply:
+    return Reply(refused(context.words, why, context.entry.request))
+
+
+def _forbidden(
+    context: ClickContext, rules: Collection[Rule], why: NothingDone, *, operators: bool = False
+) -> Reply | None:
+    """Return why the person who clicked may not do it; None for approvers by these rules and, if asked, operators.
+
+    `why` is the reason if Slack told all about them, and they are a member.
+    """
+    person, words, request = context.clicker, context.words, context.entry.request
+    by = context.click.user_id
+    if isinstance(person, Unreadable):
+        return Reply(cannot_tell(words, by, person))
+    able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
+    if able or (operators and is_operator(context.policy, person)):
+        return None
+    groups = approver_groups(rules) | (context.policy.operators.groups if operators else set())
+    if group := min(groups & set(person.unreadable), default=None):
+        return Reply(cannot_tell(words, by, person.unreadable[group], group))
+    if rules and person.standing is not Standing.MEMBER:
+        why = NothingDone.NOT_A_MEMBER
+    return Reply(refused(words, why, request, rules), refused=True)
+
+
 def _confirm(context: ClickContext) -> ClickStep:
     """Let a request go on that its requester confirms, if the current policy still allows it."""
     words, policy, request = context.words, context.policy, context.entry.request
-    if not context.own:
-        return context.refuse(NothingDone.NOT_YOURS)
+    if not _is_own(context):
+        return _nothing_done(context, NothingDone.NOT_YOURS)
     if context.entry.state is not State.CONFIRMING:
         return late(words, context.click, context.entry)
-    if isinstance(context.clicker, Unreadable):
-        return context.cannot_tell(context.clicker)
     by, url = context.click.user_id, context.click.origin.response_url
-    reviewed = context.reviewed
-    ask, decision = reviewed.counts
+    if isinstance(context.clicker, Unreadable):
+        return Reply(cannot_tell(words, by, context.clicker))
+    decisions = decide_again(policy, request, context.requester)
+    ask, decision = strictest(decisions)
     if isinstance(decision, Deny):
-        no = denial(words, policy, reviewed.decisions, ask, decision)
-        return Reply(no) if reviewed.doubt else _end(by, Ground.NOT_ALLOWED, no)
-    if ground := reviewed.ground:
+        no = denial(words, policy, decisions, ask, decision)
+        return Reply(no) if doubt_in(decision) else _end(by, Ground.NOT_ALLOWED, no)
+    if ground := ground_against(policy, request, decisions):
         return _end(by, ground, ended(words, request, Denied(ground)))
     rule, message = decision.rule, accepted(words, request)
     move = Move(State.ACCEPTED, by, "confirmed", response_url=url, rule=rule.name)
@@ -79,76 +126,67 @@ def _end(by: str, ground: Ground, message: Message) -> ApplyMove:
 
 
 def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
-    """Apply an approver's decision: the request goes on, or ends as rejected or denied."""
+    """Apply an approver's decision: the request goes on, or ends as rejected or denied.
+
+    Where no approvers are left, anybody may decide if the policy does not let it go on, since then it only ends.
+    """
     words, entry, click = context.words, context.entry, context.click
+    request, policy, person = entry.request, context.policy, context.clicker
     if entry.state is not State.WAITING:
         return late(words, click, entry)
-    reviewed = context.reviewed
-    if no := _refused(context, reviewed):
+    decisions = decide_again(policy, request, context.requester)
+    rules = deciding_rules(policy, request, decisions)
+    ground = ground_against(policy, request, decisions)
+    if isinstance(person, Unreadable):
+        return Reply(cannot_tell(words, click.user_id, person))
+    if rules and (no := _may_not_decide(context, person, rules)):
         return no
-    if approved and reviewed.doubt:
-        return _cannot_tell_requester(context, reviewed.doubt)
-    may_be_rejected = reviewed.rules and reviewed.ground is not Ground.SEVERAL_RULES
-    if reviewed.ground and (approved or not may_be_rejected):
-        return _deny(context, reviewed.ground)
+    doubt = doubt_in(strictest(decisions).decision)
+    if doubt and (approved or not rules):
+        return Reply(cannot_tell_requester(words, request.origin.user_id, doubt))
+    if not rules and not ground:
+        return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
+    move = partial(Move, by=click.user_id, comment=click.comment, asked=click.message)
+    if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
+        no_more = Denied(ground)
+        denied = move(State.ANSWERED, kind="denied", outcome=no_more)
+        return ApplyMove(denied, too_late(words, request, no_more))
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
-        told = Settled.APPROVED
-        move = _move(click, to, "approved", rule=reviewed.rules[0].name)
-    else:
-        told = Settled.REJECTED
-        move = _move(click, State.ANSWERED, "rejected", Rejected(click.user_id, click.comment))
-    return ApplyMove(move, settled(words, entry.request, told))
+        going_on = move(to, kind="approved", rule=rules[0].name)
+        return ApplyMove(going_on, settled(words, request, Settled.APPROVED))
+    outcome = Rejected(click.user_id, click.comment)
+    rejected = move(State.ANSWERED, kind="rejected", outcome=outcome)
+    return ApplyMove(rejected, settled(words, request, Settled.REJECTED))
 
 
-def _deny(context: ClickContext, ground: Ground) -> ApplyMove:
-    """End a request that the current policy does not allow."""
-    outcome = Denied(ground)
-    move = _move(context.click, State.ANSWERED, "denied", outcome)
-    return ApplyMove(move, too_late(context.words, context.entry.request, outcome))
-
-
-def _move(
-    click: Click, to: State, kind: str, outcome: Outcome | None = None, *, rule: str | None = None
-) -> Move:
-    """Return a move with the approver's comment, and the message that they clicked."""
-    return Move(to, click.user_id, kind, click.comment, outcome, rule=rule, asked=click.message)
-
-
-def _refused(context: ClickContext, reviewed: Review) -> Reply | Refuse | None:
-    """Return why this person may not decide; None if they may.
-
-    Where no approvers are left, anybody may if the policy does not let it go on, since then it only ends.
-    """
-    rules, asked_by = reviewed.rules, context.entry.request.origin.user_id
-    person = context.clicker
-    if isinstance(person, Unreadable):
-        return context.cannot_tell(person)
-    if not rules and reviewed.doubt:
-        return _cannot_tell_requester(context, reviewed.doubt)
-    if not rules:
-        return None if reviewed.ground else context.refuse(NothingDone.NOTHING_TO_DECIDE)
+def _may_not_decide(context: ClickContext, person: Person, rules: Sequence[Rule]) -> Reply | None:
+    """Return why this person may not decide; None for an approver by one of `rules`."""
+    asked_by, why = context.entry.request.origin.user_id, NothingDone.NOT_AN_APPROVER
     if not approver_groups(rules) and not approver_users(rules, asked_by):
-        return Refuse(no_approver(context.words, rules[0]))
-    why = NothingDone.NOT_AN_APPROVER
-    if context.own:
-        member = replace(person, standing=Standing.MEMBER)
-        if any(may_approve(rule, member, "") for rule in rules):  # as if it were another's
-            why = NothingDone.OWN_REQUEST
-    return context.forbidden(rules, why)
+        return Reply(no_approver(context.words, rules[0]), refused=True)
+    if _is_own(context) and any(may_approve(rule, person, "") for rule in rules):
+        why = NothingDone.OWN_REQUEST
+    return _forbidden(context, rules, why)
 
 
-def _cannot_tell_requester(context: ClickContext, doubt: Doubt) -> Reply:
-    asked_by = context.entry.request.origin.user_id
-    return Reply(cannot_tell_requester(context.words, asked_by, doubt))
+def _may_not_stop_or_retry(
+    context: ClickContext, why: NothingDone, *, operators: bool = False
+) -> Reply | None:
+    """Return why this person may not cancel or retry it; None for the requester, approvers and, if asked, operators."""
+    if _is_own(context):
+        return None
+    policy, request = context.policy, context.entry.request
+    rules = deciding_rules(policy, request, decide_again(policy, request, context.requester))
+    return _forbidden(context, rules, why, operators=operators)
 
 
 def _cancel(context: ClickContext) -> ClickStep:
     """Cancel a request that waits for people, or the items of a batch that have not begun."""
     words, entry, by = context.words, context.entry, context.click.user_id
-    request, why = entry.request, NothingDone.NOT_FOR_CANCEL
-    if not context.own and (no := context.forbidden(context.reviewed.rules, why, operators=True)):
-        return Reply(no.message)
+    request = entry.request
+    if no := _may_not_stop_or_retry(context, NothingDone.NOT_FOR_CANCEL, operators=True):
+        return no
     begun = entry.state in BEGUN
     if begun and request.appids:
         return CancelRest()
@@ -156,10 +194,11 @@ def _cancel(context: ClickContext) -> ClickStep:
         reply = late(words, context.click, entry)
         return replace(reply, replaces=reply.replaces and not begun)
     # A requester who cancels instead of confirming needs no further answer; all other cancellations are delivered.
-    silent = context.own and entry.state is State.CONFIRMING
+    own = _is_own(context)
+    silent = own and entry.state is State.CONFIRMING
     to = State.ENDED if silent else State.ANSWERED
     # What others read alone, such as the reply to a click that came too late, is no place for the requester's answer.
-    theirs = context.own or context.click.origin.channel_id == request.origin.channel_id
+    theirs = own or context.click.origin.channel_id == request.origin.channel_id
     place = context.click.message if theirs else None
     move = Move(to, by, "cancelled", outcome=Cancelled(by), place=place)
     return ApplyMove(move, settled(words, request, Settled.CANCELLED), replaces=silent)
@@ -170,20 +209,19 @@ def _retry(context: ClickContext) -> ClickStep:
     entry, click = context.entry, context.click.origin
     request = entry.request
     if entry.outcome is None or not retry_may_help(entry.outcome):
-        return context.refuse(NothingDone.NO_SUCH_REQUEST)
+        return _nothing_done(context, NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
-        return replace(context.refuse(NothingDone.RETRIED_ALREADY), spent=True)
-    why = NothingDone.NOT_FOR_RETRY
-    if not context.own and (no := context.forbidden(context.reviewed.rules, why)):
-        return Reply(no.message)
+        return replace(_nothing_done(context, NothingDone.RETRIED_ALREADY), spent=True)
+    if no := _may_not_stop_or_retry(context, NothingDone.NOT_FOR_RETRY):
+        return no
     if not context.failed:
-        return context.refuse(NothingDone.NO_SUCH_REQUEST)
+        return _nothing_done(context, NothingDone.NO_SUCH_REQUEST)
     origin = request.origin
     here = click.channel_id == origin.channel_id  # not in a direct message
     clicked = replace(
         origin,
         trigger_id=click.trigger_id,
-        response_url=click.response_url if context.own else "",
+        response_url=click.response_url if _is_own(context) else "",
         thread_ts=click.thread_ts if here else origin.thread_ts,
     )
     share = Share(context.failed, request.env, request.reason, again=request.again)
@@ -194,7 +232,7 @@ def _share_again(context: ClickContext) -> ClickStep:
     """Share again what was shared before; the reason is the one given now, else the requester's own earlier one."""
     request, click = context.entry.request, context.click
     if request.appids:
-        return context.refuse(NothingDone.NO_SUCH_REQUEST)
-    reason = click.reason or (request.reason if context.own else None)
+        return _nothing_done(context, NothingDone.NO_SUCH_REQUEST)
+    reason = click.reason or (request.reason if _is_own(context) else None)
     share = Share((request.appid,), request.env, reason, again=True)
     return Resubmit(click.origin, share, context.clicker, replaces=True)

@@ -1,7 +1,6 @@
-"""The context in which a click is decided, and the closed set of steps that can result. Pure."""
+"""What a click is decided by, the closed set of steps that can result, and the reply to one that came too late. Pure."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.command.grammar import Share
 from bot.domain.outcome import Expired
@@ -10,11 +9,9 @@ from bot.ledger import Entry
 from bot.ledger.clicks import Move
 from bot.messages import Message
 from bot.messages.approvals import sent_to_approvers, waiting
-from bot.messages.clicks import NothingDone, cannot_tell, refused, too_late
+from bot.messages.clicks import NothingDone, refused, too_late
 from bot.messages.words import Words
-from bot.policy.decide import approver_groups, is_operator, may_approve
-from bot.policy.kinds import Person, Policy, Rule, Standing, Unreadable
-from bot.workflow.ruling import Review, review
+from bot.policy.kinds import Person, Policy, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,59 +26,48 @@ class ClickContext:
     requester: Person | Unreadable
     failed: tuple[str, ...] = ()
 
-    @property
-    def own(self) -> bool:
-        """Whether the requester clicked."""
-        return self.click.user_id == self.entry.request.origin.user_id
-
-    @property
-    def reviewed(self) -> Review:
-        """What the current policy says to the request."""
-        return review(self.policy, self.entry.request, self.requester)
-
-    def cannot_tell(self, trouble: Unreadable, group: str | None = None) -> "Reply":
-        """Return the reply that Slack did not return who clicked, or who is in `group`."""
-        return Reply(cannot_tell(self.words, self.click.user_id, trouble, group))
-
-    def forbidden(
-        self, rules: Collection[Rule], why: NothingDone, *, operators: bool = False
-    ) -> "Reply | Refuse | None":
-        """Return why the person who clicked may not do it; None for approvers by these rules and, if asked, operators.
-
-        `why` is the reason if Slack told all about them, and they are a member.
-        """
-        person, policy, request = self.clicker, self.policy, self.entry.request
-        if isinstance(person, Unreadable):
-            return self.cannot_tell(person)
-
-        def may(person: Person) -> bool:
-            able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
-            return able or (operators and is_operator(policy, person))
-
-        if may(person):
-            return None
-        groups = approver_groups(rules) | (policy.operators.groups if operators else set())
-        if group := min(groups & set(person.unreadable), default=None):
-            return self.cannot_tell(person.unreadable[group], group)
-        if may(replace(person, standing=Standing.MEMBER)):
-            why = NothingDone.NOT_A_MEMBER
-        return Refuse(refused(self.words, why, request, rules))
-
-    def refuse(self, why: NothingDone) -> "Reply":
-        """Return the reply that says why the click did nothing."""
-        return Reply(refused(self.words, why, self.entry.request))
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Reply to the user who clicked, privately; with `replaces` in place of the message with the button.
 
-    With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody.
+    With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody. With `refused`
+    it is recorded that this user tried what they may not.
     """
 
     message: Message
     replaces: bool = False
     spent: bool = False
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyMove:
+    """Move the request, and then reply; if its state has changed meanwhile, the reply says that instead."""
+
+    move: Move
+    message: Message
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRest:
+    """Cancel the items of a batch that have not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmit:
+    """Submit a new request from `origin`, for `requester`."""
+
+    origin: Origin
+    share: Share
+    requester: Person | Unreadable
+    retry: Retry | None = None
+    replaces: bool = False
+
+
+ClickStep = Reply | ApplyMove | CancelRest | Resubmit
+"""What can result from a click."""
 
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
@@ -112,39 +98,3 @@ def _is_orphan(click: Click, entry: Entry) -> bool:
 def _where(ref: str) -> list[str]:
     """Return the channel and timestamp of a message's reference, without its thread."""
     return ref.split("/")[:2]
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Refuse the decision of somebody who is no approver, and record the attempt."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyMove:
-    """Move the request, and then reply; if its state has changed meanwhile, the reply says that instead."""
-
-    move: Move
-    message: Message
-    replaces: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRest:
-    """Cancel the items of a batch that have not begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resubmit:
-    """Submit a new request from `origin`, for `requester`."""
-
-    origin: Origin
-    share: Share
-    requester: Person | Unreadable
-    retry: Retry | None = None
-    replaces: bool = False
-
-
-ClickStep = Reply | Refuse | ApplyMove | CancelRest | Resubmit
-"""What can result from a click."""

@@ -21,7 +21,6 @@ from bot.workflow.click_steps import (
     CancelRest,
     ClickContext,
     ClickStep,
-    Refuse,
     Reply,
     Resubmit,
     late,
@@ -108,10 +107,9 @@ class ClickHandler:
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:
             case Reply():
+                if step.refused:
+                    await self._note_refused(context)
                 return step
-            case Refuse(message):
-                await self._note_refused(context)
-                return Reply(message)
             case ApplyMove():
                 return await self._apply(context, step)
             case CancelRest():
@@ -130,7 +128,7 @@ class ClickHandler:
         if moved is None:
             now = await self._find(context.click)
             if now is None:
-                return context.refuse(say.NothingDone.NO_SUCH_REQUEST)
+                return Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
             return late(words, context.click, now)
         self._ports.changed(moved.request)
         if moved.state is not State.ENDED:
@@ -163,7 +161,7 @@ class ClickHandler:
         return bool(now and now.retried_by)
 
     async def _note_refused(self, context: ClickContext) -> None:
-        """Record that somebody tried to decide who is no approver."""
+        """Record that somebody tried to decide about it, to cancel or to retry it who may not."""
         request, click = context.entry.request, context.click
         facts = facts_of(request) | {"user": click.user_id, "channel": click.origin.channel_id}
         await self._intake.note("not an approver", request.origin, facts, within(PATIENCE))

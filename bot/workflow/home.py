@@ -15,7 +15,7 @@ from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.deadline import in_time
 from bot.workflow.ports import LinkTo, People, PolicyInForce
-from bot.workflow.ruling import review
+from bot.workflow.ruling import decide_again, deciding_rules
 from bot.workflow.slash_command import line_of
 
 _MOST_READ = 50  # people; commands look people up too, and Slack allows some hundred calls a minute
@@ -96,8 +96,10 @@ class Home:
             await asyncio.sleep(0)
             by = entry.request.origin.user_id
             # Without who asked, the rule under which it was accepted counts.
-            reviewed = review(policy, entry.request, known.get(by, Unreadable.SLACK_DOWN))
-            if any(may_approve(rule, person, by) for rule in reviewed.rules):
+            who = known.get(by, Unreadable.SLACK_DOWN)
+            now = decide_again(policy, entry.request, who)
+            rules = deciding_rules(policy, entry.request, now)
+            if any(may_approve(rule, person, by) for rule in rules):
                 decided.append(entry)
         return decided
 

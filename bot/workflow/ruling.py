@@ -20,6 +20,7 @@ from bot.policy.kinds import (
     Decision,
     Deny,
     Doubt,
+    Effect,
     NeedsApproval,
     Permitted,
     Person,
@@ -116,7 +117,8 @@ def ground_against(policy: Policy, request: Request, decisions: Sequence[Decided
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
-    return next((rule for rule in policy.approval_rules if rule.name == request.rule), None)
+    named = (rule for rule in policy.rules if rule.name == request.rule)
+    return next((rule for rule in named if rule.effect is Effect.APPROVE), None)
 
 
 def deciding_rules(
@@ -133,32 +135,6 @@ def deciding_rules(
     if before := approving_rule(policy, request):
         asking[before.name] = before
     return tuple(asking.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What the current policy says to a recorded request: whose approvers may click, and why it cannot go on, if so."""
-
-    decisions: Sequence[Decided]
-    counts: Decided
-    """The decision that counts for all of it."""
-    doubt: Doubt | None
-    """What Slack did not answer, if that alone is why it is denied."""
-    rules: tuple[Rule, ...]
-    ground: Ground | None
-
-
-def review(policy: Policy, request: Request, requester: Person | Unreadable) -> Review:
-    """Return what the policy says now to what was asked then."""
-    decisions = decide_again(policy, request, requester)
-    counts = strictest(decisions)
-    return Review(
-        decisions,
-        counts,
-        doubt_in(counts.decision),
-        deciding_rules(policy, request, decisions),
-        ground_against(policy, request, decisions),
-    )
 
 
 def ruling(
