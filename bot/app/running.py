@@ -53,7 +53,6 @@ async def running(
         for keep in (source.run(), work, watcher.run()):
             stack.callback(resources.tasks.keep(keep).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
-        stack.callback(parts.intake.stop)
         ready = resources.slack.ready
         where = f"{ready.field('team')} as {ready.field('user')}"
         yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
@@ -128,7 +127,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     """Return the readiness check: major parts, which the bot needs to work, and minor ones that only need attention."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, PartCheck] = {
-        "commands": unless(parts.intake.accepts, "the bot is stopping"),
+        "commands": unless(lambda: not resources.tasks.draining, "the bot is stopping"),
         "ledger": unless(
             lambda: replica.writable, "it did not take the last sign of life, see the log"
         ),

@@ -39,7 +39,6 @@ class Wired:
 
     app: App
     socket: SocketClient | None
-    intake: Intake
     worker: Worker
 
 
@@ -73,6 +72,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         source.states,
         runtime.new_id,
         start,
+        lambda: resources.tasks.draining,
         slack.languages,
         private.send,
         envs.readiness,
@@ -98,7 +98,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     )
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     socket = socket_mode(app, token, url, resources.observers) if token else None
-    return Wired(app, socket, intake, worker)
+    return Wired(app, socket, worker)
 
 
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:

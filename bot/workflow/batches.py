@@ -55,8 +55,11 @@ class Batches:
         """The number of items of this replica's batches that have not begun."""
         return sum(len(run.todo) for run in self._runs)
 
-    async def run(self, batch: Entry, place: Place) -> Finished | None:
-        """Run the rest of a batch and return its outcome; None once another replica holds it, or if the bot stops before."""
+    async def run(self, batch: Entry, place: Place) -> Finished:
+        """Run the rest of a batch and return its outcome.
+
+        Raises LeaseLostError once another replica holds it, or if the bot stops before.
+        """
         items, leased = self.ledger.batches, self.leased
         gate = Gate(batch, self.ledger, leased, self.brake, self.now)
         run = _Run(batch, place, gate, items, leased, self.owners, self.prefetch_readiness)
@@ -69,12 +72,16 @@ class Batches:
         finally:
             showing.cancel()
             self._runs.remove(run)
-        return None if lost else await self.finished(batch.request)
+        if lost:
+            raise LeaseLostError
+        return await self.finished(batch.request)
 
-    async def give_up(self, batch: Entry, outcome: Outcome) -> Finished | None:
-        """End all open items with `outcome`, and return the batch's; None if another replica holds the batch."""
+    async def give_up(self, batch: Entry, outcome: Outcome) -> Finished:
+        """End all open items with `outcome`, and return the batch's; raises LeaseLostError."""
         write = partial(self.ledger.batches.give_up, batch, outcome)
-        return await self.finished(batch.request) if await self.leased.keep_trying(write) else None
+        if not await self.leased.keep_trying(write):
+            raise LeaseLostError
+        return await self.finished(batch.request)
 
     async def finished(self, request: Request) -> Finished:
         """Return a batch's outcome, computed from its items."""

@@ -26,7 +26,6 @@ CHECK_AGAIN = 1.0
 """Seconds between two checks whether what a request waits for is there: Slack's answer, the lane, WeChat."""
 
 _PATIENCE = 3600.0  # seconds for which a single request waits for Slack
-_LATE = 60.0  # seconds after which the last check is too old
 
 _log = logging.getLogger(__name__)
 
@@ -54,15 +53,6 @@ class Brake:
     """In Unix seconds."""
     every: float
     """Seconds between two checks while a batch runs."""
-
-    def is_due(self, entry: Entry) -> bool:
-        """Tell whether a request has to be checked again: after a take-over, or a minute after the last decision.
-
-        Within that minute the policy that decided at the command or the click applies to the end. If that minute seems to
-        be still to come, the clock was set back.
-        """
-        ago = max(entry.at, self.now()) - (entry.decided or entry.created)
-        return entry.taken_over > 0 or abs(ago) > _LATE
 
     async def end_of(
         self, entry: Entry, leased: LeasedSteps, *, begun: bool

@@ -196,6 +196,7 @@ class Ports:
     token_states: Callable[[], Sequence[LinkState]]
     new_id: Callable[[], str]
     start: Callable[[Coroutine[None, None, None]], None]
+    stopping: Callable[[], bool]
     languages: Languages
     tell_privately: Callable[[Origin, Message], Awaitable[None]]
     """Posts a message that only the requester sees, where they asked."""

@@ -44,19 +44,10 @@ _NOT_RECORDED = "not recorded"  # the log line that replaces a record
 
 
 class Intake:
-    """Accepts requests until `stop`."""
+    """Accepts requests until the bot stops; then the answer to each says so."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self.stopping = False
-
-    def accepts(self) -> bool:
-        """Tell whether it accepts requests."""
-        return not self.stopping
-
-    def stop(self) -> None:
-        """Accept no more requests; the answer to each says so."""
-        self.stopping = True
 
     async def submit(  # noqa: PLR0913  # all that makes a request
         self,
@@ -107,7 +98,7 @@ class Intake:
         if share.dry_run:
             ready = await self.beforehand(words, owner, share.env, until)
             return dry_run(words, ruled, request) + ready
-        if self.stopping:
+        if self._ports.stopping():
             return stopping(words)
         with log_request(request.id):
             return await self._record(words, request, ruled, until, retry, own=own)

@@ -24,7 +24,6 @@ from bot.domain.outcome import (
 from bot.domain.request import Request, State
 from bot.guidance import Trouble
 from bot.ledger import Entry, Ledger
-from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -35,6 +34,7 @@ from bot.workflow.ports import Approvals, AwayError, NotAskedError, Owners, Plac
 MOST_TAKE_OVERS = 5
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
 _PAUSE = 3.0  # seconds after an unforeseen error
+_LATE = 60.0  # seconds after which the last check of the policy is too old
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
@@ -56,7 +56,7 @@ class Worker:
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
     readiness: ReadinessCheck
-    changed: Callable[[Request], None] = no_op
+    changed: Callable[[Request], None]
     """Called after each recorded move of a request."""
 
     def resume(self, entry: Entry) -> None:
@@ -184,11 +184,10 @@ class Worker:
 
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
-        request = entry.request
         self.start(self._for_now(entry, partial(self.approvals.show_decision, entry)))
-        if not (request.appids and entry.taken_over):  # else it shows the progress
-            place = self.places.reopen(request, where)
-            self.start(self._for_now(entry, partial(place.go_on, request)))
+        if not (entry.request.appids and entry.taken_over):  # else it shows the progress
+            place = self.places.reopen(entry.request, where)
+            self.start(self._for_now(entry, partial(place.go_on, entry.request)))
 
     async def _for_now(self, entry: Entry, show: Callable[[], Awaitable[None]]) -> None:
         """Show the decision under the lease; skipped while Slack is away, since the outcome will be shown in the same place."""
@@ -223,10 +222,9 @@ class Worker:
         """Return the outcome: of the call, or without one if the policy stops it or it was taken over too often."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return _GIVEN_UP
-        if self.brake.is_due(entry):
-            ended = await self.brake.end_of(entry, self.leased, begun=called_again)
-            if ended is not None:
-                return ended
+        late = is_late(entry, self.brake.now())
+        if late and (ended := await self.brake.end_of(entry, self.leased, begun=called_again)):
+            return ended
         request, may_call = entry.request, partial(self.leased.holds, entry)
         outcome = await self.owners.share(
             request.owner, request.env, request.appid, steps.append, may_call
@@ -240,6 +238,14 @@ class Worker:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
         else:
             outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
-        if outcome is None:
-            raise LeaseLostError
         return await self.leased.answer(entry, outcome)
+
+
+def is_late(entry: Entry, now: float) -> bool:
+    """Tell whether the policy has to be checked again: after a take-over, or a minute after the last decision.
+
+    Within that minute the policy that decided at the command or the click applies to the end. If that minute seems to be
+    still to come, the clock was set back.
+    """
+    ago = max(entry.at, now) - (entry.decided or entry.created)
+    return entry.taken_over > 0 or abs(ago) > _LATE

@@ -92,6 +92,7 @@ def ports(
         tuple,
         runtime.new_id,
         tasks.start,
+        lambda: tasks.draining,
         LANGUAGES,
         tell_privately,
         readiness,

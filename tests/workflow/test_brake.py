@@ -27,9 +27,9 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.workflow.batches import AT_ONCE
-from bot.workflow.brake import Brake, BrakeVerdict, verdict
-from bot.workflow.ports import PolicyInForce
+from bot.workflow.brake import BrakeVerdict, verdict
 from bot.workflow.ruling import Decided, decide_all
+from bot.workflow.worker import is_late
 from tests.conftest import (
     ENV,
     RELEASES,
@@ -43,7 +43,6 @@ from tests.conftest import (
     soon,
 )
 from tests.rig import ALLOW, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team
-from tests.workflow.conftest import Members
 from tests.workflow.test_batches import answer_to_all, line, shared
 
 BY_GROUP = for_platform_team(ALLOW)
@@ -129,10 +128,9 @@ def test_a_request_is_stopped_if_its_env_has_another_owner_now(person: Person | 
     ],
 )
 def test_a_request_is_checked_again_once_its_last_decision_is_a_minute_old(
-    members: Members, entry: Entry, now: float, due: bool
+    entry: Entry, now: float, due: bool
 ) -> None:
-    brake = Brake(PolicyInForce(Policy(())), members, lambda: now, every=5.0)
-    assert brake.is_due(entry) is due
+    assert is_late(entry, now) is due
 
 
 def test_a_batch_without_open_items_is_not_stopped() -> None:

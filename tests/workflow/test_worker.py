@@ -148,6 +148,7 @@ def make(
             brake,
             tasks.start,
             readiness,
+            no_op,
         )
 
     return make
