@@ -3,7 +3,7 @@
 The doctor adds the checks that need Slack, such as who is in a group.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from bot.domain.finding import Finding, warning, wrong
 from bot.policy.conditions import CONDITIONS, any_case, covers, head, is_glob
@@ -14,23 +14,22 @@ from bot.policy.kinds import Effect, Policy, Rule
 
 def only_denies(policy: Policy) -> Finding | None:
     """Return a finding if nobody may share anything, since no rule that permits can ever decide."""
-    permitting = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
-    lost = [_behind(*each) for each in shadowed(policy) if each[0].effect is not Effect.DENY]
-    if len(permitting) > len(lost):
+    lost = [rule for rule, _ in shadowed(policy)]
+    if any(rule.effect is not Effect.DENY and rule not in lost for rule in policy.rules):
         return None
-    why = "; ".join(("nobody may share anything: every rule that decides anything denies", *lost))
+    why = "nobody may share anything: every rule that decides anything denies"
     return warning("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
 
 
 def reach(policy: Policy) -> Iterator[Finding]:
-    """Yield rules that never decide."""
-    nobody = only_denies(policy)
-    if nobody:
+    """Yield rules that never decide, or only that nobody may share anything, if so."""
+    if nobody := only_denies(policy):
         yield nobody
+        return
     for rule, wider in shadowed(policy):
-        if nobody is None or rule.effect is Effect.DENY:
-            fix = "Move the narrower rule up, or take it out."
-            yield warning("policy-reach", _behind(rule, wider), fix)
+        first = f"{quoted(wider.name)}, which comes first, always does"
+        fix = "Move the narrower rule up, or take it out."
+        yield warning("policy-reach", f"{quoted(rule.name)} never decides: {first}", fix)
 
 
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
@@ -39,10 +38,6 @@ def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
         wider = next((each for each in policy.rules[:number] if _always_first(each, rule)), None)
         if wider:
             yield rule, wider
-
-
-def _behind(rule: Rule, wider: Rule) -> str:
-    return f"{_named(rule)} never decides: {_named(wider)}, which comes first, always does"
 
 
 def _always_first(earlier: Rule, rule: Rule) -> bool:
@@ -55,7 +50,7 @@ def approval(
     """Yield a finding if the only approver is the only possible requester; None stands for everybody."""
     if not rule.self_approval and able is not None and len(able) == 1 and able == asking:
         why = (
-            f"nobody can approve what {_named(rule)} asks for: "
+            f"nobody can approve what {quoted(rule.name)} asks for: "
             "its only approver is the only one who may ask"
         )
         fix = "Name another approver, or set self_approval = true."
@@ -66,10 +61,10 @@ def owners(policy: Policy) -> Iterator[Finding]:
     """Yield owners' envs that an earlier owner has."""
     for number, owner in enumerate(policy.owners, 1):
         for env in dict.fromkeys(owner.envs):
-            first = next(
-                (n for n, e in enumerate(policy.owners[: number - 1], 1) if _any(e.envs, env)), 0
-            )
-            if first and policy.owners[first - 1].appid != owner.appid:
+            earlier = enumerate(policy.owners[: number - 1], 1)
+            having = (each for each in earlier if any(covers(glob, env) for glob in each[1].envs))
+            first, other = next(having, (0, owner))
+            if other.appid != owner.appid:
                 place = f"owner {number} ({owner.appid})"
                 why = f"{place} never owns {quoted(env)}: owner {first}, which comes first, does"
                 yield warning("policy-owners", why, "Move the narrower one up, or take it out.")
@@ -99,11 +94,3 @@ def _may_overlap(rule: Rule, glob: str, owned: str) -> bool:
     if any_case(rule):
         one, other = one.lower(), other.lower()
     return one.startswith(other) or other.startswith(one)
-
-
-def _any(globs: Sequence[str], glob: str) -> bool:
-    return any(covers(wider, glob) for wider in globs)
-
-
-def _named(rule: Rule) -> str:
-    return quoted(rule.name)

@@ -67,15 +67,11 @@ class Brake:
         while found is BrakeVerdict.IN_DOUBT and self.now() < until:
             await leased.rest(entry, CHECK_AGAIN)
             found = await self.check(entry)
-        match found:
-            case BrakeVerdict.GO:
-                return None
-            case BrakeVerdict.STOP:
-                return stopped(begun=begun)
-            case BrakeVerdict.IN_DOUBT:
-                return doubted(_UNCHECKED) if begun else _UNCHECKED
-            case _:
-                assert_never(found)
+        if found is BrakeVerdict.GO:
+            return None
+        if found is BrakeVerdict.STOP:
+            return STOPPED_MIDWAY if begun else Stopped()
+        return doubted(_UNCHECKED) if begun else _UNCHECKED
 
     async def check(
         self, entry: Entry, appids: Sequence[str] | None = None, *, fresh: bool = False
@@ -125,8 +121,3 @@ def _is_covered(entry: Entry, decision: Decision) -> bool:
             return False
         case _:
             assert_never(decision)
-
-
-def stopped(*, begun: bool) -> Stopped | Unknown:
-    """Return the outcome of a request that the brake stops; `begun` if an earlier call may have succeeded."""
-    return STOPPED_MIDWAY if begun else Stopped()

@@ -651,8 +651,7 @@ BROKEN: dict[str, Broken] = {
         "nobody may share anything: every rule that decides anything denies",
         "Add a [[rule]] with another effect, or move one up.",
         policy=DENY + rule(),
-        start="nobody may share anything: every rule that decides anything denies; "
-        "“r” never decides: “freeze”, which comes first, always does",
+        start="nobody may share anything: every rule that decides anything denies",
         level="warning",
     ),
     "a policy for an unknown person": policy(

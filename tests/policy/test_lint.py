@@ -56,11 +56,6 @@ WITHOUT_EFFECT = [
         id="a denial behind a permission for everyone",
     ),
     pytest.param((Rule("deny", Effect.DENY),), NOBODY, id="a denial for everyone"),
-    pytest.param(
-        (Rule("deny", Effect.DENY), rule("lost")),
-        (f"{NOBODY[0]}; “lost” never decides: “deny”, which comes first, always does", False),
-        id="a permission behind a denial for everyone",
-    ),
 ]
 
 
@@ -76,10 +71,9 @@ def test_a_rule_or_an_entry_without_effect_is_named(
     assert findings(reach(Policy(rules))) == [found]
 
 
-def test_a_denial_that_never_decides_is_named_also_where_nobody_may_share() -> None:
-    policy = Policy((Rule("deny", Effect.DENY), Rule("narrow", Effect.DENY, envs=("a",))))
-    never = ("“narrow” never decides: “deny”, which comes first, always does", False)
-    assert findings(reach(policy)) == [NOBODY, never]
+def test_where_nobody_may_share_that_alone_is_named() -> None:
+    policy = Policy((Rule("deny", Effect.DENY), rule("lost")))
+    assert findings(reach(policy)) == [NOBODY]
 
 
 ALONE = (
