@@ -7,7 +7,6 @@ All evaluation goes through CONDITIONS: decisions, the lint, the envs that the f
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from string import ascii_letters, ascii_lowercase, digits
@@ -20,19 +19,10 @@ _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 _LONGEST_GLOB = 1000  # longer globs are not analysed
 
 
-class About(Enum):
-    """The part of a question that a condition is about."""
-
-    WHO = auto()
-    WHERE = auto()
-    WHAT = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition of a rule."""
 
-    about: About
     miss: Miss
 
     met: Callable[[Rule, Ask], bool | None]
@@ -65,14 +55,6 @@ def _covers_who(wider: Rule, rule: Rule) -> bool:
     return for_anyone(wider) or (named and not for_anyone(rule))
 
 
-_PEOPLE = Condition(
-    about=About.WHO,
-    miss=Miss.WHO,
-    met=_met_who,
-    covers=_covers_who,
-)
-
-
 def _lets_guests_in(rule: Rule) -> bool:
     return rule.guests or rule.effect is Effect.DENY
 
@@ -81,40 +63,32 @@ def _is_guest(person: Person) -> bool:
     return person.standing is Standing.GUEST or person.standing is Standing.OUTSIDER
 
 
-_GUESTS = Condition(
-    about=About.WHO,
-    miss=Miss.GUEST,
-    met=lambda rule, ask: _lets_guests_in(rule) or not _is_guest(ask.person),
-    covers=lambda wider, rule: _lets_guests_in(wider) or not _lets_guests_in(rule),
-)
+def _met_guests(rule: Rule, ask: Ask) -> bool:
+    return _lets_guests_in(rule) or not _is_guest(ask.person)
+
+
+def _covers_guests(wider: Rule, rule: Rule) -> bool:
+    return _lets_guests_in(wider) or not _lets_guests_in(rule)
+
+
+def _met_channel(rule: Rule, ask: Ask) -> bool:
+    return not rule.channels or ask.channel in rule.channels
 
 
 def _covers_channels(wider: Rule, rule: Rule) -> bool:
     return not wider.channels or bool(rule.channels and rule.channels <= wider.channels)
 
 
-_CHANNELS = Condition(
-    about=About.WHERE,
-    miss=Miss.CHANNEL,
-    met=lambda rule, ask: not rule.channels or ask.channel in rule.channels,
-    covers=_covers_channels,
-)
-
-
 def _fits_one(word: str, globs: tuple[str, ...], fits: Callable[[str, str], bool]) -> bool:
     return ANYONE in globs or any(fits(word, glob) for glob in globs)
 
 
+def _met_appid(rule: Rule, ask: Ask) -> bool:
+    return _fits_one(ask.appid, rule.appids, fnmatchcase)
+
+
 def _covers_appids(wider: Rule, rule: Rule) -> bool:
     return all(any(covers(glob, each) for glob in wider.appids) for each in rule.appids)
-
-
-_APPIDS = Condition(
-    about=About.WHAT,
-    miss=Miss.APPID,
-    met=lambda rule, ask: _fits_one(ask.appid, rule.appids, fnmatchcase),
-    covers=_covers_appids,
-)
 
 
 def any_case(rule: Rule) -> bool:
@@ -136,14 +110,13 @@ def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
     return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
 
 
-ENVS = Condition(
-    about=About.WHAT,
-    miss=Miss.ENV,
-    met=_met_env,
-    covers=_covers_envs,
+WHO = (
+    Condition(Miss.WHO, _met_who, _covers_who),
+    Condition(Miss.GUEST, _met_guests, _covers_guests),
 )
-
-CONDITIONS = (_PEOPLE, _GUESTS, _CHANNELS, _APPIDS, ENVS)
+ENVS = Condition(Miss.ENV, _met_env, _covers_envs)
+WHAT = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)
+CONDITIONS = (*WHO, Condition(Miss.CHANNEL, _met_channel, _covers_channels), *WHAT)
 
 
 def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:

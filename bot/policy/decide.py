@@ -10,7 +10,8 @@ from typing import assert_never
 from bot.policy.conditions import (
     CONDITIONS,
     ENVS,
-    About,
+    WHAT,
+    WHO,
     fits,
     fits_any,
     is_glob,
@@ -42,9 +43,7 @@ from bot.policy.kinds import (
     Verdict,
 )
 
-_WHO = tuple(each for each in CONDITIONS if each.about is About.WHO)
-_WHAT = tuple(each for each in CONDITIONS if each.about is About.WHAT)
-_OF_ENV = (*_WHO, ENVS)  # what can be checked once an env is chosen
+_OF_ENV = (*WHO, ENVS)  # what can be checked once an env is chosen
 _BEYOND = tuple(each for each in CONDITIONS if each not in _OF_ENV)
 
 
@@ -100,7 +99,7 @@ def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     return tuple(
         verdict(rule, ask)
         for rule in policy.rules
-        if rule.effect is not Effect.DENY and not misses(rule, ask, _WHAT)
+        if rule.effect is not Effect.DENY and not misses(rule, ask, WHAT)
     )
 
 
@@ -112,7 +111,7 @@ def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
     return tuple(
         rule
         for rule in policy.rules
-        if rule.effect is not Effect.DENY and not misses(rule, asked, _WHO)
+        if rule.effect is not Effect.DENY and not misses(rule, asked, WHO)
     )
 
 

@@ -9,7 +9,6 @@ from bot.command.grammar import Share
 from bot.domain.outcome import Cancelled, Denied, Ground, Rejected, retry_may_help
 from bot.domain.request import BEGUN, Act, Retry, State
 from bot.ledger.clicks import Move
-from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import no_approver, sent_to_approvers
 from bot.messages.clicks import (
@@ -36,7 +35,6 @@ from bot.workflow.click_steps import (
 from bot.workflow.ruling import (
     decide_again,
     deciding_rules,
-    denial,
     doubt_in,
     ground_against,
     strictest,
@@ -101,27 +99,21 @@ def _confirm(context: ClickContext) -> ClickStep:
     if context.entry.state is not State.CONFIRMING:
         return late(words, context.click, context.entry)
     by, url = context.click.user_id, context.click.origin.response_url
-    if isinstance(context.clicker, Unreadable):
-        return Reply(cannot_tell(words, by, context.clicker))
     decisions = decide_again(policy, request, context.requester)
-    ask, decision = strictest(decisions)
-    if isinstance(decision, Deny):
-        no = denial(words, policy, decisions, ask, decision)
-        return Reply(no) if doubt_in(decision) else _end(by, Ground.NOT_ALLOWED, no)
-    if ground := ground_against(policy, request, decisions):
-        return _end(by, ground, ended(words, request, Denied(ground)))
+    _, decision = strictest(decisions)
+    if doubt := doubt_in(decision):
+        return Reply(cannot_tell_requester(words, by, doubt))
+    ground = ground_against(policy, request, decisions)
+    if ground or isinstance(decision, Deny):
+        no = Denied(ground or Ground.NOT_ALLOWED)
+        move = Move(State.ENDED, by, "denied", outcome=no)
+        return ApplyMove(move, ended(words, request, no), replaces=True)
     rule, message = decision.rule, accepted(words, request)
     move = Move(State.ACCEPTED, by, "confirmed", response_url=url, rule=rule.name)
     if isinstance(decision, NeedsApproval):
         patience = rule.approvers.expires.total_seconds()
         move = replace(move, to=State.WAITING, patience=patience)
         message = sent_to_approvers(words, request)
-    return ApplyMove(move, message, replaces=True)
-
-
-def _end(by: str, ground: Ground, message: Message) -> ApplyMove:
-    """End a request that its requester cannot confirm; the reply is its answer."""
-    move = Move(State.ENDED, by, "denied", outcome=Denied(ground))
     return ApplyMove(move, message, replaces=True)
 
 

@@ -25,7 +25,7 @@ from bot.workflow.click_steps import (
     Resubmit,
     late,
 )
-from bot.workflow.deadline import PATIENCE, person_in_time, within
+from bot.workflow.deadline import person_in_time
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -145,7 +145,6 @@ class ClickHandler:
             step.origin,
             step.share,
             step.requester,
-            within(PATIENCE),
             retry=step.retry,
             words=context.words,
         )
@@ -164,7 +163,7 @@ class ClickHandler:
         """Record that somebody tried to decide about it, to cancel or to retry it who may not."""
         request, click = context.entry.request, context.click
         facts = facts_of(request) | {"user": click.user_id, "channel": click.origin.channel_id}
-        await self._intake.note("not an approver", request.origin, facts, within(PATIENCE))
+        await self._intake.note("not an approver", request.origin, facts)
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""

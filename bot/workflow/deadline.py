@@ -12,10 +12,9 @@ from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
 from bot.policy.kinds import Person, Unreadable
 from bot.workflow.ports import People, ReadinessCheck
 
-PATIENCE = 20.0
-"""Seconds for work after the ack: a click, a form."""
+LOOK_SECONDS = 2.0
+"""Seconds that an answer waits for Slack or WeChat to tell what it can do without."""
 
-_LOOK_SECONDS = 2.0
 _PERSON_SECONDS = 0.5  # of the three for which a trigger opens a modal
 _SPARE = 0.4  # seconds before the deadline, kept for the answer itself
 
@@ -67,7 +66,7 @@ async def readiness_in_time(
 ) -> Readiness:
     """Return an env's readiness if it is known within two seconds and before `until`, else UNKNOWN; never raises."""
     try:
-        async with asyncio.timeout_at(min(until - _SPARE, within(_LOOK_SECONDS))):
+        async with asyncio.timeout_at(min(until - _SPARE, within(LOOK_SECONDS))):
             return await readiness(owner, env)
     except TimeoutError:
         return Readiness.UNKNOWN

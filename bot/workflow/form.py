@@ -13,7 +13,7 @@ from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.runtime.cache import Cache
-from bot.workflow.deadline import PATIENCE, in_time, person_in_time, within
+from bot.workflow.deadline import in_time, person_in_time
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -51,7 +51,7 @@ class FormHandler:
         owners = _asked(policy)
         person, past, owned = await asyncio.gather(
             self._person(origin, policy),
-            self._past(),
+            in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
             asyncio.gather(*map(self._envs_of, owners)),
         )
         if isinstance(person, Unreadable):
@@ -62,7 +62,7 @@ class FormHandler:
             for env in envs
             if owner_of(policy, env) == owner
         )
-        known = dict.fromkeys((*named_envs(policy), *past, *theirs))
+        known = dict.fromkeys((*named_envs(policy), *(past or ()), *theirs))
         sought = (typed or text.strip()).lower()
 
         def may(env: str) -> bool:
@@ -72,24 +72,20 @@ class FormHandler:
 
     async def submit(self, origin: Origin, share: Share) -> Message:
         """Submit the form's request, and return the answer to the user."""
-        until, policy = within(PATIENCE), self._ports.in_force.policy
+        policy = self._ports.in_force.policy
         person = await self._person(origin, policy)
         words = self._ports.languages.to(person)
-        return await self._intake.submit(policy, origin, share, person, until, words=words)
+        return await self._intake.submit(policy, origin, share, person, words=words)
 
     async def note(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form with mistakes was submitted."""
         kinds = dict.fromkeys(mistake.wrong.label for mistake in mistakes.values())
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
-        await self._intake.note("mistake", origin, wrong, within(PATIENCE))
+        await self._intake.note("mistake", origin, wrong)
 
     async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
         people = self._ports.people
         return await people.person(origin.team_id, origin.user_id, policy.groups)
-
-    async def _past(self) -> list[str]:
-        asking = self._ports.ledger.envs(_PAST)
-        return await in_time(asking, "the ledger does not tell past envs") or []
 
     async def _envs_of(self, owner: str) -> tuple[str, ...]:
         """Return an owner's envs, or none if they are not read in time; the cache has them for the next caller."""

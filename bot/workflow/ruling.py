@@ -152,7 +152,7 @@ def ruling(
     ask, counts = strictest(decisions)
     if isinstance(counts, Deny):
         message = (
-            denial(words, policy, decisions, ask, counts)
+            _denied(words, policy, decisions, ask, counts)
             if own
             else _denied_for_them(words, decisions, ask, counts)
         )
@@ -168,7 +168,7 @@ def ruling(
     return counts
 
 
-def denial(
+def _denied(
     words: Words, policy: Policy, decisions: Sequence[Decided], ask: Ask, no: Deny
 ) -> Message:
     """Tell the requester of the strictest decision, a denial, and which appids are denied as surely as that one."""

@@ -4,6 +4,7 @@ Commands, forms and buttons all go through here.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -35,7 +36,7 @@ from bot.messages.words import Words
 from bot.policy.decide import owner_of
 from bot.policy.kinds import NeedsApproval, Permitted, Person, Policy, Unreadable
 from bot.runtime.tasks import log_request
-from bot.workflow.deadline import in_time, readiness_in_time
+from bot.workflow.deadline import LOOK_SECONDS, in_time, readiness_in_time, within
 from bot.workflow.ports import Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
 
@@ -55,7 +56,7 @@ class Intake:
         origin: Origin,
         share: Share,
         person: Person | Unreadable,
-        until: float,
+        until: float = math.inf,
         *,
         words: Words,
         retry: Retry | None = None,
@@ -113,7 +114,7 @@ class Intake:
     ) -> Refusal | NeedsApproval:
         """Return the ruling, or a refusal if nobody can give this user the approval; if that is not known in time, the ruling."""
         try:
-            async with asyncio.timeout_at(until - _RECORDING_SECONDS):
+            async with asyncio.timeout_at(min(until - _RECORDING_SECONDS, within(LOOK_SECONDS))):
                 if await self._ports.people.has_approver(ruled.rule, user_id):
                     return ruled
         except TimeoutError:
@@ -186,7 +187,7 @@ class Intake:
         await self._ports.tell_privately(directly, asked)
 
     async def note(
-        self, what: str, origin: Origin, facts: Mapping[str, object], until: float
+        self, what: str, origin: Origin, facts: Mapping[str, object], until: float = math.inf
     ) -> None:
         """Record an event that changes no request; if the ledger is down, only log it."""
         noting = self._ports.ledger.note(what, origin, facts)

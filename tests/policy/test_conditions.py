@@ -13,7 +13,7 @@ from bot.command.grammar import is_appid, is_env
 from bot.messages.rules import fit, right
 from bot.policy.conditions import (
     CONDITIONS,
-    About,
+    WHO,
     Condition,
     can_match_appid,
     can_match_env,
@@ -108,7 +108,7 @@ def test_the_description_of_a_right_has_every_condition_except_who_it_is_for(
 ) -> None:
     narrow, _ = NARROW[key]
     described = right(ENGLISH, replace(narrow, name=WIDE.name)) != right(ENGLISH, WIDE)
-    assert described is (condition.about is not About.WHO)
+    assert described is (condition not in WHO)
 
 
 def test_each_part_of_a_question_has_an_option_on_the_command_line(
