@@ -1,11 +1,10 @@
 """The use case of the App Home: a person's page, and which changes it shows."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
-from bot.domain.request import BEGUN, State
+from bot.domain.request import BEGUN, Request, State
 from bot.ledger import Entry, Ledger
 from bot.messages import Message
 from bot.messages.history import Line
@@ -15,10 +14,8 @@ from bot.policy.decide import is_operator, may_approve, rights
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.workflow.deadline import in_time
 from bot.workflow.ports import LinkTo, People, PolicyInForce
-from bot.workflow.ruling import decide_again, deciding_rules
+from bot.workflow.ruling import approving_rule
 from bot.workflow.slash_command import line_of
-
-_MOST_READ = 50  # people; commands look people up too, and Slack allows some hundred calls a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Home:
         others = await in_time(self.ledger.clicks.stoppable(who[0]), missing) if decider else ()
         if past is None or others is None:
             return None
-        waiting, stoppable = await self._for(policy, decider, others) if decider else ((), ())
+        waiting, stoppable = _for(policy, decider, others) if decider else ((), ())
         lines, stop = (
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )
@@ -70,38 +67,25 @@ class Home:
         ]
         return Records(lines, decide, self.token_states(), stop)
 
-    async def _for(
-        self, policy: Policy, person: Person, others: Sequence[Entry]
-    ) -> tuple[Sequence[Entry], Sequence[Entry]]:
-        """Return the requests that wait for this person's decision, and those that they may cancel.
 
-        An operator may cancel everything, an approver the running batches that they approve.
-        """
-        asked = [entry for entry in others if entry.state is not State.CONFIRMING]
-        decided = await self._decided_by(policy, person, asked) if _approves(policy, person) else ()
-        waiting = [entry for entry in decided if entry.state is State.WAITING]
-        begun = [entry for entry in decided if entry.state in BEGUN]
-        return waiting, others if is_operator(policy, person) else begun
+def _for(
+    policy: Policy, person: Person, others: Sequence[Entry]
+) -> tuple[Sequence[Entry], Sequence[Entry]]:
+    """Return the requests that wait for this person's decision, and those that they may cancel.
 
-    async def _decided_by(
-        self, policy: Policy, person: Person, entries: Sequence[Entry]
-    ) -> Sequence[Entry]:
-        """Return the requests about which this person may decide, by the rules that decide about them now."""
-        asked_by = [*dict.fromkeys(entry.request.origin.user_id for entry in entries)][:_MOST_READ]
-        read = self.people.several
-        known = await read(person.team_id, asked_by, policy.groups) if asked_by else {}
-        decided = list[Entry]()
-        for entry in entries:
-            # A batch has up to 500 appids to decide about, and acks go first.
-            await asyncio.sleep(0)
-            by = entry.request.origin.user_id
-            # Without who asked, the rule under which it was accepted counts.
-            who = known.get(by, Unreadable.SLACK_DOWN)
-            now = decide_again(policy, entry.request, who)
-            rules = deciding_rules(policy, entry.request, now)
-            if any(may_approve(rule, person, by) for rule in rules):
-                decided.append(entry)
-        return decided
+    An operator may cancel everything, an approver the running batches that they approve.
+    """
+    decided = [entry for entry in others if _may_decide(policy, person, entry.request)]
+    waiting = [entry for entry in decided if entry.state is State.WAITING]
+    begun = [entry for entry in decided if entry.state in BEGUN]
+    return waiting, others if is_operator(policy, person) else begun
+
+
+def _may_decide(policy: Policy, person: Person, request: Request) -> bool:
+    """Tell whether a person approves by the rule of a request or, once that is gone, by any; a click asks the policy anew."""
+    rule = approving_rule(policy, request)
+    rules = (rule,) if rule else policy.rules
+    return any(may_approve(each, person, request.origin.user_id) for each in rules)
 
 
 def _decider(policy: Policy, person: Person | Unreadable) -> Person | None:
