@@ -84,7 +84,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         *([metrics.on_event] if metrics else []),
     ]
     ledger = await _ledger(stack, settings, observers, *listeners)
-    in_force = PolicyInForce(settings.policy, runtime.now)
+    in_force = PolicyInForce(settings.policy)
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
     tasks, acks = Tasks(), AcksFirst()

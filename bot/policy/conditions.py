@@ -16,7 +16,6 @@ from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, 
 
 # As in fnmatch, a `]` directly after `[` or `[!` is a member of the set.
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
-_LONGEST_GLOB = 1000  # longer globs are not analysed
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +209,6 @@ def can_match_env(glob: str) -> bool:
 
 
 def _can_match(glob: str, letters: str, shortest: int, longest: int) -> bool:
-    if len(glob) > _LONGEST_GLOB:
-        return True
     pieces = [piece for piece in _PIECE.findall(glob) if piece != ANYONE]
     has_room = len(pieces) <= longest and (len(pieces) >= shortest or "*" in glob)
     return has_room and all(

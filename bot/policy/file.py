@@ -116,8 +116,3 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     if rule.approvers and not approves:
         found = 'approvers go with effect = "approve" only'
         yield Problem(found, "Change the effect or remove them.")
-    if rule.self_approval and not approves:
-        found = 'self_approval goes with effect = "approve" only'
-        yield Problem(found, "Change the effect or remove it.")
-    if denies and (rule.confirm or rule.guests):
-        yield Problem('confirm and guests mean nothing with effect = "deny"', "Remove them.")

@@ -70,7 +70,7 @@ Env = Annotated[
 # Refused, since a rule that denies or asks for approval would otherwise be skipped without a word.
 AppIdGlob = Annotated[
     str,
-    Field(min_length=1),
+    Field(min_length=1, max_length=200),
     _fits(
         can_match_appid,
         "can match no appid",
@@ -79,7 +79,7 @@ AppIdGlob = Annotated[
 ]
 EnvGlob = Annotated[
     str,
-    Field(min_length=1),
+    Field(min_length=1, max_length=200),
     _fits(
         can_match_env,
         "can match no env",

@@ -1,7 +1,6 @@
 """The ports: what the use cases need from Slack, WeChat and each other, as protocols; and the policy in force."""
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -154,13 +153,10 @@ ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
 class PolicyInForce:
     """Holds the policy in force, the newest valid one; a handler reads it once, and decides all of one command or click by it."""
 
-    def __init__(self, policy: Policy, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.since = now()
-        """When it came into force, in Unix seconds."""
         self.trouble: tuple[str, ...] | None = None
         """A sentence per reason why the newest policy was refused; None if it is in force."""
-        self._now = now
         self._listeners: list[Callable[[Policy], None]] = []
 
     def subscribe(self, listener: Callable[[Policy], None]) -> None:
@@ -172,7 +168,7 @@ class PolicyInForce:
         self.trouble = None
         if policy == self.policy:
             return
-        self.policy, self.since = policy, self._now()
+        self.policy = policy
         for listener in self._listeners:
             try:
                 listener(policy)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher
 from bot.workflow.ports import PolicyInForce
-from tests.conftest import Clock, examples, settings_of, soon
+from tests.conftest import examples, settings_of, soon
 
 APPID, OTHER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 ENVIRON = {
@@ -37,11 +37,11 @@ TWO_OWNERS = f'{SECOND}[[owner]]\nappid = "{OTHER}"\nenvs = ["*"]\n'
 class WatchedFile:
     """A policy file, its watcher, and the policy in force."""
 
-    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.path.write_text(FIRST, encoding="utf-8")
         self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
-        self.in_force = PolicyInForce(self.settings.policy, clock or Clock())
+        self.in_force = PolicyInForce(self.settings.policy)
         self.reload = asyncio.Event()
         self.watcher = self.new_watcher()
 

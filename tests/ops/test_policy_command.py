@@ -385,9 +385,9 @@ ASKED = f"policy.toml: test 1: U0ANN with {A} and a-1"
             "Put the rules or the test right.",
         ),
         (
-            f"{HOUSE}self_approval = true",
-            'policy.toml: rule 1 (“Dr. House team”): self_approval goes with effect = "approve" only',
-            "Change the effect or remove it.",
+            f'{HOUSE}approvers = {{ users = ["U0ANN"], channel = "C1X" }}',
+            'policy.toml: rule 1 (“Dr. House team”): approvers go with effect = "approve" only',
+            "Change the effect or remove them.",
         ),
         (
             HOUSE.replace("U0ANN", "Mrs. Ann"),

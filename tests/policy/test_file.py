@@ -331,13 +331,6 @@ PROBLEMS: dict[str, tuple[str, str]] = {
             "Change the effect or remove them."
         ),
     ),
-    "self-approval without an approval": (
-        RULE + 'name = "x"\nself_approval = true\n',
-        (
-            'rule 1 (“x”): self_approval goes with effect = "approve" only. '
-            "Change the effect or remove it."
-        ),
-    ),
     "self-approval that is neither true nor false": (
         APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\nself_approval = "yes"\n',
         "rule 1, self_approval: it must be true or false, without quotes.",
@@ -359,13 +352,9 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         '[[rule]]\ngroups = []\neffect = "deny"\n',
         f"rule 1: {NOBODY}",
     ),
-    "a denial with a confirmation": (
-        '[[rule]]\neffect = "deny"\nconfirm = true\n',
-        'rule 1: confirm and guests mean nothing with effect = "deny". Remove them.',
-    ),
-    "a denial with guests": (
-        '[[rule]]\neffect = "deny"\nguests = true\n',
-        'rule 1: confirm and guests mean nothing with effect = "deny". Remove them.',
+    "a glob that is too long": (
+        f'{RULE}envs = ["{"x" * 200}*"]\n',
+        "rule 1, envs, 1: it is too long. Use at most 200 characters.",
     ),
     "a name that another rule has because of its number": (
         RULE + 'name = "rule 2"\n' + RULE,
@@ -444,11 +433,11 @@ def test_all_problems_of_single_keys_are_reported_together() -> None:
 
 
 def test_all_problems_between_keys_are_reported_together() -> None:
-    text = '[[rule]]\neffect = "allow"\n' + NAMED + '[[rule]]\neffect = "deny"\nguests = true\n'
+    text = '[[rule]]\neffect = "allow"\n' + NAMED + '[[rule]]\nusers = []\neffect = "deny"\n'
     assert problems(text) == [
         f"rule 1: {NOBODY}",
         f"rule 2 (“x”): {NO_APPROVERS}",
-        'rule 3: confirm and guests mean nothing with effect = "deny". Remove them.',
+        f"rule 3: {NOBODY}",
     ]
 
 

@@ -13,7 +13,7 @@ from bot.policy.kinds import Effect, Policy, Rule
 from bot.workflow.ports import PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
-from tests.conftest import ASK, Clock, request_of
+from tests.conftest import ASK, request_of
 
 PLATFORM = "S0PLATFORM"
 EVERYBODY, OURS = frozenset({"*"}), frozenset({PLATFORM})
@@ -24,46 +24,41 @@ BETA = Policy(
 )
 
 
-def test_the_first_policy_is_in_force_from_the_start(clock: Clock) -> None:
-    in_force = PolicyInForce(ALPHA, clock)
-    assert (in_force.policy, in_force.since, in_force.trouble) == (ALPHA, clock.now, None)
+def test_the_first_policy_is_in_force_from_the_start() -> None:
+    in_force = PolicyInForce(ALPHA)
+    assert (in_force.policy, in_force.trouble) == (ALPHA, None)
 
 
-def test_a_new_policy_is_in_force_at_once_and_subscribers_are_told(
-    clock: Clock,
-) -> None:
-    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
+def test_a_new_policy_is_in_force_at_once_and_subscribers_are_told() -> None:
+    in_force, heard = PolicyInForce(ALPHA), list[Policy]()
     in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
-    clock.now += 5
     in_force.swap(BETA)
-    assert (in_force.policy, in_force.since, in_force.trouble) == (BETA, clock.now, None)
+    assert (in_force.policy, in_force.trouble) == (BETA, None)
     assert heard == [BETA]
 
 
-def test_a_refused_policy_leaves_the_old_one_in_force_with_the_reason(clock: Clock) -> None:
-    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
+def test_a_refused_policy_leaves_the_old_one_in_force_with_the_reason() -> None:
+    in_force, heard = PolicyInForce(ALPHA), list[Policy]()
     in_force.subscribe(heard.append)
-    clock.now += 5
     in_force.refuse(["It is wrong.", "Put it right."])
-    assert (in_force.policy, in_force.since) == (ALPHA, clock.now - 5)
+    assert in_force.policy == ALPHA
     assert in_force.trouble == ("It is wrong.", "Put it right.")
     assert heard == []
 
 
-def test_the_same_policy_again_clears_the_trouble_and_changes_nothing(clock: Clock) -> None:
-    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
+def test_the_same_policy_again_clears_the_trouble_and_changes_nothing() -> None:
+    in_force, heard = PolicyInForce(ALPHA), list[Policy]()
     in_force.subscribe(heard.append)
     in_force.refuse(["It is wrong."])
-    clock.now += 5
     in_force.swap(replace(ALPHA))
-    assert (in_force.since, in_force.trouble, heard) == (clock.now - 5, None, [])
+    assert (in_force.trouble, heard) == (None, [])
 
 
 def test_a_listener_that_breaks_stops_neither_the_swap_nor_the_others(
-    clock: Clock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    in_force, heard = PolicyInForce(ALPHA, clock), list[Policy]()
+    in_force, heard = PolicyInForce(ALPHA), list[Policy]()
 
     def breaks(policy: Policy) -> None:
         raise ValueError(policy)
