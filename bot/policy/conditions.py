@@ -58,12 +58,10 @@ def _lets_guests_in(rule: Rule) -> bool:
     return rule.guests or rule.effect is Effect.DENY
 
 
-def _is_guest(person: Person) -> bool:
-    return person.standing is Standing.GUEST or person.standing is Standing.OUTSIDER
-
-
 def _met_guests(rule: Rule, ask: Ask) -> bool:
-    return _lets_guests_in(rule) or not _is_guest(ask.person)
+    standing = ask.person.standing
+    is_guest = standing is Standing.GUEST or standing is Standing.OUTSIDER
+    return _lets_guests_in(rule) or not is_guest
 
 
 def _covers_guests(wider: Rule, rule: Rule) -> bool:

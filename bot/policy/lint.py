@@ -35,13 +35,10 @@ def reach(policy: Policy) -> Iterator[Finding]:
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
     """Yield each rule that can never decide, with the earlier rule that decides instead; a rule in doubt is left out."""
     for number, rule in enumerate(policy.rules):
-        wider = next((each for each in policy.rules[:number] if _always_first(each, rule)), None)
-        if wider:
-            yield rule, wider
-
-
-def _always_first(earlier: Rule, rule: Rule) -> bool:
-    return all(condition.covers(earlier, rule) for condition in CONDITIONS)
+        for wider in policy.rules[:number]:
+            if all(condition.covers(wider, rule) for condition in CONDITIONS):
+                yield rule, wider
+                break
 
 
 def approval(

@@ -5,6 +5,7 @@ A click is trusted for the user's id only; their standing and groups are read ag
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, assert_never
 
@@ -148,16 +149,11 @@ class ClickHandler:
             retry=step.retry,
             words=context.words,
         )
-        spent = step.retry is not None and await self._is_retried(context)
-        return Reply(message, step.replaces, spent)
-
-    async def _is_retried(self, context: ClickContext) -> bool:
-        """Tell whether the request has been retried, so that the button is spent; False if the ledger is down."""
-        try:
-            now = await self._find(context.click)
-        except LedgerDownError:
-            return False
-        return bool(now and now.retried_by)
+        now: Entry | None = None
+        if step.retry:
+            with suppress(LedgerDownError):
+                now = await self._find(context.click)
+        return Reply(message, step.replaces, spent=now is not None and now.retried_by is not None)
 
     async def _note_refused(self, context: ClickContext) -> None:
         """Record that somebody tried to decide about it, to cancel or to retry it who may not."""

@@ -82,19 +82,14 @@ def _for(
 
 
 def _may_decide(policy: Policy, person: Person, request: Request) -> bool:
-    """Tell whether a person approves by the rule of a request or, once that is gone, by any; a click asks the policy anew."""
+    """Tell whether a person approves by the rule that a request was accepted under; a click asks the policy anew."""
     rule = approving_rule(policy, request)
-    rules = (rule,) if rule else policy.rules
-    return any(may_approve(each, person, request.origin.user_id) for each in rules)
+    return rule is not None and may_approve(rule, person, request.origin.user_id)
 
 
 def _decider(policy: Policy, person: Person | Unreadable) -> Person | None:
     """Return the person if they are an operator or an approver, else None."""
     if isinstance(person, Unreadable):
         return None
-    return person if is_operator(policy, person) or _approves(policy, person) else None
-
-
-def _approves(policy: Policy, person: Person) -> bool:
-    """Tell whether any rule makes this person an approver of others' requests."""
-    return any(may_approve(rule, person, "") for rule in policy.rules)
+    approves = any(may_approve(rule, person, "") for rule in policy.rules)
+    return person if approves or is_operator(policy, person) else None

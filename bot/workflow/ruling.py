@@ -151,11 +151,12 @@ def ruling(
     """
     ask, counts = strictest(decisions)
     if isinstance(counts, Deny):
-        message = (
-            _denied(words, policy, decisions, ask, counts)
-            if own
-            else _denied_for_them(words, decisions, ask, counts)
-        )
+        if own:
+            message = _denied(words, policy, decisions, ask, counts)
+        elif doubt := doubt_in(counts):
+            message = cannot_tell_requester(words, ask.person.user_id, doubt)
+        else:
+            message = denied_for_them(words, ask, _appids_denied(decisions, counts))
         return Refusal("denied", message, type(counts.because).__name__, deciding_rule(counts))
     by_rule: dict[str, list[str]] = {}
     for asked, decision in decisions:
@@ -176,12 +177,6 @@ def _denied(
     if doubt_in(no) or all(decision == no for _, decision in decisions):
         return denied(words, no, ask, policy, appids)
     return denied_some(words, ask.env, appids, len(decisions)) + why_denied(words, no)
-
-
-def _denied_for_them(words: Words, decisions: Sequence[Decided], ask: Ask, no: Deny) -> Message:
-    if doubt := doubt_in(no):
-        return cannot_tell_requester(words, ask.person.user_id, doubt)
-    return denied_for_them(words, ask, _appids_denied(decisions, no))
 
 
 def _appids_denied(decisions: Sequence[Decided], no: Deny) -> list[str]:
