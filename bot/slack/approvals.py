@@ -12,7 +12,7 @@ from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
-from bot.slack.conversations import DIRECT, Channels
+from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
@@ -68,7 +68,7 @@ class ApproverMessages:
             asked = question(words, request, before, until, who)
             asked = noted(words, asked, Note.ASKED_DIRECTLY) if direct else asked
             posted = await self._posts.post(
-                words, conversation, asked, _mark(request), look_since=look_since
+                words, conversation, asked, f"{request.id}-question", look_since=look_since
             )
             raise_if_away(posted)
             if isinstance(posted, Posted):
@@ -93,9 +93,9 @@ class ApproverMessages:
             raise_if_away(posted)
 
     async def show_decision(self, entry: Entry) -> None:
-        """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
+        """Replace the question with who decided, when, and how it ended."""
         words, at = self._languages.channel, entry.decided or entry.at or entry.created
-        for asked in await self._all_asked(entry):
+        for asked in read_ref(entry.asked):
             # No other organisation reads there, as far as Slack tells; that may change while a question waits.
             commented = await self._channels.why_private(asked.channel) is None
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
@@ -111,25 +111,6 @@ class ApproverMessages:
         facts = {"channel": channel, "reason": why.name.lower()}
         _log.warning("approvers are asked directly, and not in their channel", extra=facts)
         return await self._people.approvers(rule, requester_id, MOST)
-
-    async def _all_asked(self, entry: Entry) -> list[Posted]:
-        """Return the posted question, which may not be recorded because of a crash or an error of Slack's."""
-        request, known = entry.request, read_ref(entry.asked)
-        if known and not known[0].channel.startswith(DIRECT):
-            return known  # the channel has only one
-        rule = approving_rule(self._in_force.policy, request)
-        if rule is None:
-            return known
-        where = await self._where(rule, request.origin.user_id)
-        if len(known) >= len(where):
-            return known
-        mark, since = _mark(request), entry.created
-        found = [await self._posts.find(conversation, mark, since) for conversation in where]
-        return list(dict.fromkeys([*known, *filter(None, found)]))
-
-
-def _mark(request: Request) -> str:
-    return f"{request.id}-question"
 
 
 def _who(rule: Rule, request: Request) -> str:

@@ -1,20 +1,14 @@
-"""Messages to one person: the place for an answer where the bot can open no thread, and replies to what they clicked.
-
-Source: docs.slack.dev, "Handling user interaction" (response_url: five uses in half an hour).
-"""
+"""Replies to one person, such as to what they clicked: each in the first way that works."""
 
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from bot.domain.batch import Pause
-from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
-from bot.domain.request import Origin, Request
+from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
-from bot.messages.endings import alone, answer, begun
-from bot.messages.notices import Note, NoThread, broken, noted, only_you
+from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (
     Answered,
@@ -25,98 +19,12 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
-from bot.slack.conversations import PATIENCE
-from bot.slack.payloads import Posted
-from bot.slack.posts import Posts, raise_if_away
 
 _REPLY_PATIENCE = 30.0  # seconds that a reply to a click may wait for rate limits
 # Seconds between its tries while Slack is away: twice is better than never.
 _PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
 
 _log = logging.getLogger(__name__)
-
-
-class PrivatePlace:
-    """A place that only the requester sees: a response_url for the start, a direct message for the answer."""
-
-    def __init__(self, api: SlackApi, posts: Posts, words: Words) -> None:
-        self._api = api
-        self._posts = posts
-        self._words = words
-
-    async def begin(
-        self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
-    ) -> "Posted | PrivatePlace | None":
-        """Say what is under way and why there is no thread; return the place, or None if nothing was accepted.
-
-        With `look_since` it may have been said before. What came by the response_url cannot be looked for, so the start says
-        that it replaces that.
-        """
-        said = begun(self._words, request, waiting=waiting)
-        start, direct = only_you(self._words, said, why), noted(self._words, said, Note.ELSEWHERE)
-        if look_since is not None:
-            start = noted(self._words, start, Note.REPLACING)
-        responded = await self._respond(request, start)
-        if isinstance(responded, Answered):
-            return self
-        posted = await self._posts.post(
-            self._words, request.origin.user_id, direct, request.id, look_since=look_since
-        )
-        if not isinstance(posted, Posted):
-            raise_if_away(posted, responded)
-            return None
-        return posted
-
-    @property
-    def ref(self) -> str:
-        """A constant, since the request has its response_url."""
-        return "private"
-
-    async def go_on(self, request: Request) -> None:
-        """Do nothing: an ephemeral message cannot be edited."""
-
-    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
-        """Do nothing: a response_url can be used only five times."""
-
-    async def close(
-        self,
-        request: Request,
-        outcome: Outcome,
-        *,
-        look_since: float | None = None,
-        called_again: bool = False,
-        after: AfterShare = NOTHING_KNOWN,
-    ) -> bool:
-        """Deliver the outcome in a direct message, since an ephemeral one may go unseen.
-
-        Slack shows an ephemeral message only while the user is there, and not after a reload (docs.slack.dev,
-        chat.postEphemeral).
-        """
-        whole = answer(self._words, request, outcome, called_again=called_again, after=after)
-        direct = alone(self._words, request, outcome, whole)
-        mark, user = f"{request.id}-answer", request.origin.user_id
-        posted = await self._posts.post(
-            self._words, user, direct, mark, look_since=look_since, corrects=called_again
-        )
-        if isinstance(posted, Posted):
-            return True
-        # A response_url would do, but nothing could end what stands in a channel.
-        raise_if_away(posted)
-        if look_since is not None:
-            whole = noted(self._words, whole, Note.REPLACING)
-        responded = await self._respond(request, whole)
-        raise_if_away(responded)
-        return isinstance(responded, Answered)
-
-    async def _respond(self, request: Request, message: Message) -> Result:
-        url = request.origin.response_url
-        if not url:
-            return Refused("no response_url")
-        result = await self._api.respond(url, PATIENCE, as_response(message))
-        if isinstance(result, Doubtful):
-            again = as_response(noted(self._words, message, Note.REPLACING))
-            result = await self._api.respond(url, PATIENCE, again)
-        return result
 
 
 class PrivateReplies:

@@ -1,87 +1,35 @@
-"""The place for an answer: a thread under the bot's own message or, where it may not post, a private message.
+"""The place for an answer: a thread under the bot's own message or, where it may not post, messages to the requester alone.
 
 A slash command has no message to reply to, so the bot posts a parent first. For a button or a shortcut used in a
-thread, the parent is a reply there. Source: docs.slack.dev, chat.postMessage (errors).
+thread, the parent is a reply there. Sources: docs.slack.dev, chat.postMessage (errors); "Handling user interaction"
+(response_url: five uses in half an hour).
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
-from bot.messages import endings
+from bot.messages import Message, endings
 from bot.messages.batches import progress
-from bot.messages.notices import NoThread
+from bot.messages.blocks import as_response
+from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
-from bot.slack.api import Refused, SlackApi
-from bot.slack.conversations import DIRECT, Channels
+from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi
+from bot.slack.conversations import DIRECT, PATIENCE, Channels
 from bot.slack.payloads import Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
-from bot.slack.private import PrivatePlace
+
+PRIVATE = "private"
+"""The reference of a place without a thread: a response_url for the start, a direct message for the answer."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """A parent message of the bot's and its replies; `ref` is the parent's reference."""
-
-    ref: str
-    _at: Posted
-    _words: Words
-    _posts: Posts
-    _channels: Channels
-    _private: Callable[[Request], PrivatePlace]
-
-    async def go_on(self, request: Request) -> None:
-        """Show in the parent what is under way, without the button to cancel."""
-        await self._posts.edit(self._at, endings.begun(self._words, request, waiting=False))
-
-    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
-        """Show in the parent how far a batch has come."""
-        await self._posts.show(self._at, progress(self._words, request, tally, pause))
-
-    async def close(
-        self,
-        request: Request,
-        outcome: Outcome,
-        *,
-        look_since: float | None = None,
-        called_again: bool = False,
-        after: AfterShare = NOTHING_KNOWN,
-    ) -> bool:
-        """Reply with the answer, then edit the parent to its final state.
-
-        The answer goes to the requester alone if another organisation can read the channel by now, unless it stands there
-        already.
-        """
-        words = self._words
-        whole = endings.answer(words, request, outcome, called_again=called_again, after=after)
-        mark = f"{request.id}-answer" if self._at.root else request.id
-        channel, thread = self._at.channel, self._at.root or self._at.ts
-        reply: Posted | Refused | None = None
-        if await self._channels.why_private(channel) is None:
-            # The second of two calls may have ended differently.
-            reply = await self._posts.post(
-                words, channel, whole, mark, thread, look_since=look_since, corrects=called_again
-            )
-        elif look_since is not None and not called_again:
-            reply = await self._posts.find(channel, mark, look_since, thread)
-        edited = await self._posts.edit(self._at, endings.parent(words, request, outcome))
-        if isinstance(reply, Posted):
-            raise_if_away(edited)
-            return True
-        return await self._private(request).close(
-            request, outcome, look_since=look_since, called_again=called_again, after=after
-        )
-
-
 class Threads:
-    """Opens the place for each request's answer; `workspace_url` is from auth.test."""
+    """Opens the place for each request's answer, and writes there; the place's reference is its parent's, or PRIVATE."""
 
     def __init__(
         self,
@@ -91,28 +39,12 @@ class Threads:
         languages: Languages,
         workspace_url: str = "",
     ) -> None:
+        """Take the `workspace_url` of auth.test."""
         self._api = api
         self._posts = posts
+        self._channels = channels
         self._languages = languages
         self._workspace_url = workspace_url
-        self._channels = channels
-        self._thread = partial(Thread, _posts=posts, _channels=channels, _private=self._private)
-
-    def reopen(self, request: Request, ref: str | None) -> Thread | PrivatePlace:
-        """Return the place of a reference or, without one, a private place."""
-        if ref and (parent := next(iter(read_ref(ref)), None)):
-            return self._thread(ref, parent, self._words_in(parent.channel, request))
-        return self._private(request)
-
-    async def find(self, request: Request, since: float) -> Thread | PrivatePlace:
-        """Return the place that was opened `since` then, but not recorded; else the requester's own."""
-        origin = request.origin
-        ways = (origin.channel_id, origin.thread_ts or None), (origin.user_id, None)
-        for channel, thread_ts in ways:
-            if parent := await self._posts.find(channel, request.id, since, thread_ts):
-                root = origin.thread_ts if thread_ts else ""
-                return self.reopen(request, ref_of(replace(parent, root=root)))
-        return self._private(request)
 
     def link(self, ref: str | None, *, own: bool) -> str | None:
         """Return the URL of an answer's or a question's thread in Slack, if the reader can open it.
@@ -126,26 +58,76 @@ class Threads:
 
     async def open(
         self, request: Request, *, look_since: float | None = None, waiting: bool = False
-    ) -> Thread | PrivatePlace | None:
-        """Post what is under way, and return that place for the answer; None if there is none.
+    ) -> str | None:
+        """Post what is under way, and return the reference of that place for the answer; None if there is none.
 
         With `look_since`, in Unix seconds, a crashed replica may have posted a parent already. While
         `waiting` for an approval it says so.
         """
-        words = self._words_in(request.origin.channel_id, request)
-        parent = await self._parent(words, request, look_since=look_since, waiting=waiting)
+        parent = await self._parent(request, look_since=look_since, waiting=waiting)
         if isinstance(parent, NoThread):
-            private = self._private(request)
-            place = await private.begin(request, parent, look_since=look_since, waiting=waiting)
-            if not isinstance(place, Posted):
-                return place
-            parent, words = place, self._languages.of[request.language]
-        thread = Posted(parent.channel, parent.root or parent.ts)
-        await list_appids(self._posts, words, request, thread, look_since=look_since)
-        return self._thread(ref_of(parent), parent, words)
+            ref = await self._begin_alone(request, parent, look_since=look_since, waiting=waiting)
+        else:
+            ref = ref_of(parent)
+        if at := _parent_of(ref):
+            words = self._words_in(at.channel, request)
+            thread = Posted(at.channel, at.root or at.ts)
+            await list_appids(self._posts, words, request, thread, look_since=look_since)
+        return ref
+
+    async def go_on(self, request: Request, ref: str) -> None:
+        """Show in the parent what is under way, without the button to cancel; an ephemeral message cannot be edited."""
+        if at := _parent_of(ref):
+            words = self._words_in(at.channel, request)
+            await self._posts.edit(at, endings.begun(words, request, waiting=False))
+
+    async def progress(self, request: Request, ref: str, tally: Tally, pause: Pause | None) -> None:
+        """Show in the parent how far a batch has come."""
+        if at := _parent_of(ref):
+            words = self._words_in(at.channel, request)
+            await self._posts.show(at, progress(words, request, tally, pause))
+
+    async def close(  # noqa: PLR0913  # what ended, how, and what is known of earlier attempts
+        self,
+        request: Request,
+        ref: str | None,
+        outcome: Outcome,
+        *,
+        look_since: float | None = None,
+        called_again: bool = False,
+        after: AfterShare = NOTHING_KNOWN,
+    ) -> bool:
+        """Reply with the answer, then edit the parent to its final state.
+
+        The answer goes to the requester alone without a thread, or if another organisation can read it by now.
+        """
+
+        def answer(words: Words) -> Message:
+            return endings.answer(words, request, outcome, called_again=called_again, after=after)
+
+        if at := _parent_of(ref):
+            words, reply = self._words_in(at.channel, request), None
+            if await self._channels.why_private(at.channel) is None:
+                reply = await self._posts.post(
+                    words,
+                    at.channel,
+                    answer(words),
+                    f"{request.id}-answer" if at.root else request.id,
+                    at.root or at.ts,
+                    look_since=look_since,
+                    corrects=called_again,
+                )
+            edited = await self._posts.edit(at, endings.parent(words, request, outcome))
+            if isinstance(reply, Posted):
+                raise_if_away(edited)
+                return True
+        words = self._languages.of[request.language]
+        return await self._end_alone(
+            words, request, outcome, answer(words), look_since=look_since, corrects=called_again
+        )
 
     async def _parent(
-        self, words: Words, request: Request, *, look_since: float | None, waiting: bool
+        self, request: Request, *, look_since: float | None, waiting: bool
     ) -> Posted | NoThread:
         """Post the parent."""
         origin = request.origin
@@ -153,7 +135,8 @@ class Threads:
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
-        said, thread = endings.begun(words, request, waiting=waiting), origin.thread_ts or None
+        words, thread = self._words_in(origin.channel_id, request), origin.thread_ts or None
+        said = endings.begun(words, request, waiting=waiting)
         posted = await self._posts.post(
             words, origin.channel_id, said, request.id, thread, look_since=look_since
         )
@@ -161,8 +144,62 @@ class Threads:
             return replace(posted, root=origin.thread_ts)
         return _no_thread(posted, request)
 
-    def _private(self, request: Request) -> PrivatePlace:
-        return PrivatePlace(self._api, self._posts, self._languages.of[request.language])
+    async def _begin_alone(
+        self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
+    ) -> str | None:
+        """Say what is under way and why there is no thread; return the reference, or None if nothing was accepted."""
+        words = self._languages.of[request.language]
+        said = endings.begun(words, request, waiting=waiting)
+        responded = await self._respond(words, request, only_you(words, said, why), look_since)
+        if isinstance(responded, Answered):
+            return PRIVATE
+        direct, user = noted(words, said, Note.ELSEWHERE), request.origin.user_id
+        posted = await self._posts.post(words, user, direct, request.id, look_since=look_since)
+        if isinstance(posted, Posted):
+            return ref_of(posted)
+        raise_if_away(posted, responded)
+        return None
+
+    async def _end_alone(  # noqa: PLR0913  # as `close`
+        self,
+        words: Words,
+        request: Request,
+        outcome: Outcome,
+        answer: Message,
+        *,
+        look_since: float | None,
+        corrects: bool,
+    ) -> bool:
+        """Deliver the outcome in a direct message, since an ephemeral one may go unseen.
+
+        Slack shows an ephemeral message only while the user is there, and not after a reload (docs.slack.dev,
+        chat.postEphemeral).
+        """
+        direct = endings.alone(words, request, outcome, answer)
+        mark, user = f"{request.id}-answer", request.origin.user_id
+        posted = await self._posts.post(
+            words, user, direct, mark, look_since=look_since, corrects=corrects
+        )
+        if isinstance(posted, Posted):
+            return True
+        # A response_url would do, but nothing could end what stands in a channel.
+        raise_if_away(posted)
+        responded = await self._respond(words, request, answer, look_since)
+        raise_if_away(responded)
+        return isinstance(responded, Answered)
+
+    async def _respond(
+        self, words: Words, request: Request, message: Message, look_since: float | None
+    ) -> Result:
+        """Post to the response_url, which cannot be looked for: what may be there already says that it replaces that."""
+        url, again = request.origin.response_url, noted(words, message, Note.REPLACING)
+        if not url:
+            return Refused("no response_url")
+        first = message if look_since is None else again
+        result = await self._api.respond(url, PATIENCE, as_response(first))
+        if isinstance(result, Doubtful):
+            result = await self._api.respond(url, PATIENCE, as_response(again))
+        return result
 
     def _words_in(self, channel: str, request: Request) -> Words:
         """Return the words for all who read there: in a direct message that is the requester alone."""
@@ -186,6 +223,10 @@ async def list_appids(
             facts = {"request": request.id, "reason": str(posted)}
             _log.error("the appids of a batch are not listed", extra=facts)
             return
+
+
+def _parent_of(ref: str | None) -> Posted | None:
+    return next(iter(read_ref(ref)), None)
 
 
 def _no_thread(no: Refused, request: Request) -> NoThread:

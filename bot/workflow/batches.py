@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import NoneType
@@ -26,13 +26,16 @@ from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake
 from bot.workflow.gate import Gate
 from bot.workflow.leased import LeasedSteps, LeaseLostError
-from bot.workflow.ports import AwayError, Owners, Place
+from bot.workflow.ports import AwayError, Owners
 
 AT_ONCE = 20
 _TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
 _APART = 0.002  # seconds between the starts of the workers, so that their calls are spread out
 
 _log = logging.getLogger(__name__)
+
+ShowProgress = Callable[[Tally, Pause | None], Awaitable[None]]
+"""Shows how far the batch has come, and why it pauses; raises AwayError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ class Batches:
         """The number of items of this replica's batches that have not begun."""
         return sum(len(run.todo) for run in self._runs)
 
-    async def run(self, batch: Entry, place: Place) -> Finished:
+    async def run(self, batch: Entry, progress: ShowProgress) -> Finished:
         """Run the rest of a batch and return its outcome.
 
         Raises LeaseLostError once another replica holds it, or if the bot stops before.
         """
         items, leased = self.ledger.batches, self.leased
         gate = Gate(batch, self.ledger, leased, self.brake, self.now)
-        run = _Run(batch, place, gate, items, leased, self.owners, self.prefetch_readiness)
+        run = _Run(batch, progress, gate, items, leased, self.owners, self.prefetch_readiness)
         self._runs.add(run)
         showing, lost = asyncio.create_task(run.show(self.tick)), False
         try:
@@ -96,7 +99,7 @@ class _Run:
     """One batch under way on this replica."""
 
     batch: Entry
-    place: Place
+    progress: ShowProgress
     gate: Gate
     items: Items
     leased: LeasedSteps
@@ -228,7 +231,7 @@ class _Run:
             if not await self.leased.holds(self.batch):
                 return
             try:
-                await self.place.progress(self.batch.request, *now)
+                await self.progress(*now)
                 shown = now
             except AwayError as away:  # shown at a later tick
                 pause = max(pause, away.after)

@@ -38,48 +38,35 @@ class NotAskedError(Exception):
         self.why = why
 
 
-class Place(Protocol):
-    """Where the answer to one request goes; every method raises AwayError."""
+class Places(Protocol):
+    """The places for answers, each known by its reference; every method raises AwayError."""
 
-    @property
-    def ref(self) -> str:
-        """The reference that `Places.reopen` reads."""
+    async def open(
+        self, request: Request, *, look_since: float | None, waiting: bool
+    ) -> str | None:
+        """Post what is under way or waited for, and return the reference of that place; None if there is none."""
 
-    async def go_on(self, request: Request) -> None:
+    async def go_on(self, request: Request, ref: str) -> None:
         """Show that a request no longer waits for people, and what is under way instead."""
 
-    async def progress(self, request: Request, tally: Tally, pause: Pause | None) -> None:
+    async def progress(self, request: Request, ref: str, tally: Tally, pause: Pause | None) -> None:
         """Show how far a batch has come, and why it pauses."""
 
-    async def close(
+    async def close(  # noqa: PLR0913  # what ended, how, and what is known of earlier attempts
         self,
         request: Request,
+        ref: str | None,
         outcome: Outcome,
         *,
         look_since: float | None,
         called_again: bool,
         after: AfterShare,
     ) -> bool:
-        """Deliver the outcome; False if Slack permanently refuses every way.
+        """Deliver the outcome, to the requester alone if no place was opened; False if Slack permanently refuses every way.
 
         With `look_since`, in Unix seconds, the answer may have been posted since then; with `called_again` it says that
         WeChat was called twice.
         """
-
-
-class Places(Protocol):
-    """Opens the places for answers; `open` and `find` raise AwayError."""
-
-    async def open(
-        self, request: Request, *, look_since: float | None, waiting: bool
-    ) -> Place | None:
-        """Post what is under way or waited for, and return that place; None if there is none."""
-
-    def reopen(self, request: Request, ref: str | None) -> Place:
-        """Return the place of a reference or, without one, a private answer to the requester."""
-
-    async def find(self, request: Request, since: float) -> Place:
-        """Return the place that was opened `since` then, but not recorded; else the requester's own."""
 
 
 class Approvals(Protocol):

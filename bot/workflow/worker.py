@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.domain.outcome import (
-    Cancelled,
     Expired,
     Failed,
     Finished,
@@ -38,7 +37,6 @@ _LATE = 60.0  # seconds after which the last check of the policy is too old
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
-_UNCONFIRMED = Expired("confirmation")
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +125,7 @@ class Worker:
     async def _wait(self, entry: Entry) -> Entry | None:
         """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
         if entry.state is State.CONFIRMING:
-            return await self.leased.answer(entry, _UNCONFIRMED)
+            return await self.leased.answer(entry, Expired("confirmation"))
         if entry.overdue:
             return await self.leased.answer(entry, Expired("approval"))
         if entry.asked is None:
@@ -160,19 +158,13 @@ class Worker:
         request = entry.request
         if isinstance(outcome, Finished) and outcome.lacks_groups:
             outcome = await self.batches.finished(request)
-        # A crash or an error of Slack's may have come between posting the question and recording where it is.
-        unrecorded = isinstance(outcome, Cancelled | Expired) and outcome != _UNCONFIRMED
-        if entry.place is None and unrecorded:
-            place = await self.places.find(request, entry.created)
-        else:
-            place = self.places.reopen(request, entry.place)
         again = called_again and outcome != _GIVEN_UP
         after = await after_share(self.readiness, entry, outcome)
         async with self.leased.while_held(entry) as since:
-            delivered = await place.close(
-                request, outcome, look_since=since, called_again=again, after=after
+            delivered = await self.places.close(
+                request, entry.place, outcome, look_since=since, called_again=again, after=after
             )
-        if entry.asked or unrecorded:
+        if entry.asked:
             await self.approvals.show_decision(entry)
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
@@ -186,8 +178,8 @@ class Worker:
         """Show the decision to the requester and to the approvers."""
         self.start(self._for_now(entry, partial(self.approvals.show_decision, entry)))
         if not (entry.request.appids and entry.taken_over):  # else it shows the progress
-            place = self.places.reopen(entry.request, where)
-            self.start(self._for_now(entry, partial(place.go_on, entry.request)))
+            go_on = partial(self.places.go_on, entry.request, where)
+            self.start(self._for_now(entry, go_on))
 
     async def _for_now(self, entry: Entry, show: Callable[[], Awaitable[None]]) -> None:
         """Show the decision under the lease; skipped while Slack is away, since the outcome will be shown in the same place."""
@@ -199,13 +191,13 @@ class Worker:
         """Open the place for the answer, where it says what is under way or waited for, and record it."""
         request, waits = entry.request, entry.state is State.WAITING
         async with self.leased.while_held(entry) as since:
-            place = await self.places.open(request, look_since=since, waiting=waits)
-        if place is None:
+            ref = await self.places.open(request, look_since=since, waiting=waits)
+        if ref is None:
             facts = {"request": request.id}
             _log.error("Slack leaves nowhere to answer, so the request ends", extra=facts)
             await self.leased.end(entry, "nowhere to answer")
             return None
-        state, ref = State.WAITING if waits else State.PLACED, place.ref
+        state = State.WAITING if waits else State.PLACED
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
         # Before anything else: after a crash it would be unknown that WeChat may have been called.
         recorded = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
@@ -237,7 +229,8 @@ class Worker:
         if entry.taken_over > MOST_TAKE_OVERS:
             outcome = await self.batches.give_up(entry, _GIVEN_UP)
         else:
-            outcome = await self.batches.run(entry, self.places.reopen(entry.request, where))
+            show = partial(self.places.progress, entry.request, where)
+            outcome = await self.batches.run(entry, show)
         return await self.leased.answer(entry, outcome)
 
 

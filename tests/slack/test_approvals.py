@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.outcome import Expired, Outcome, Rejected, Shared
+from bot.domain.outcome import Outcome, Rejected, Shared
 from bot.domain.request import Approval, Request, State
 from bot.ledger import Entry
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
@@ -356,7 +356,6 @@ async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(
     asking = approvals()
     with pytest.raises(AwayError):
         await asking.ask(request_, [], until=UNTIL)
-    await asking.show_decision(entry_of(request_, None, Expired("approval")))
     gone = replace(NAMED, users=frozenset({"U0GONE"}), groups=frozenset())
     with pytest.raises(NotAskedError, match="no-approver"):
         await approvals(replace(RULE, approvers=gone)).ask(request_, [], until=UNTIL)
@@ -365,23 +364,6 @@ async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(
     slack.scopes.add("usergroups:read")
     clock.now += 5
     assert await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
-
-
-@pytest.mark.parametrize("scope", ["im:history", "usergroups:read"])
-async def test_a_recorded_question_shows_the_decision_if_unrecorded_ones_cannot_be_looked_for(
-    slack: LocalSlack, approvals: Make, request_: Request, clock: Clock, scope: str
-) -> None:
-    slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=True)
-    asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
-    assert ref
-    recorded, *others = ref.split()
-    assert others
-    slack.scopes.discard(scope)
-    clock.now += 60
-    await asking.show_decision(entry_of(request_, recorded, Shared()))
-    shown = [m for m in slack.messages if f"{m.channel}/{m.ts}" == recorded]
-    assert ["it was shared." in message.text for message in shown] == [True]
 
 
 async def test_the_later_of_two_edits_stays_however_slow_the_first_is(

@@ -32,8 +32,7 @@ from bot.playground.world import BOT, Channel
 from bot.slack.api import SlackApi
 from bot.slack.conversations import DIRECT, Channels
 from bot.slack.posts import Posts
-from bot.slack.private import PrivatePlace
-from bot.slack.thread import Thread, Threads
+from bot.slack.thread import PRIVATE, Threads
 from bot.workflow.ports import AwayError
 from tests.conftest import (
     RELEASES,
@@ -68,11 +67,11 @@ def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Thr
     return Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES)
 
 
-async def opened(threads: Threads, request: Request, **how: Any) -> Thread | PrivatePlace:
-    """Open the place for a request's answer."""
-    place = await threads.open(request, **how)
-    assert place is not None
-    return place
+async def opened(threads: Threads, request: Request, **how: Any) -> str:
+    """Open the place for a request's answer, and return its reference."""
+    ref = await threads.open(request, **how)
+    assert ref is not None
+    return ref
 
 
 def private_start(request: Request, why: NoThread) -> Text:
@@ -114,9 +113,9 @@ async def test_the_answer_is_a_reply_under_the_bots_own_message(
 ) -> None:
     slack.invite_bot("C0SECRET")
     request = request_of(slack, channel)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     assert texts(slack.parents(channel)) == [parent(ENGLISH, request, None).text]
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     assert_ended(slack, channel, request)
     assert slack.shown_to(REQUESTER) == []
     assert slack.violations == []
@@ -138,8 +137,8 @@ async def test_in_other_places_only_the_requester_sees_the_answer_and_is_told_wh
     slack: LocalSlack, threads: Threads, channel: str, why: NoThread
 ) -> None:
     request = request_of(slack, channel)
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
     assert slack.parents(channel) == []
@@ -236,10 +235,10 @@ async def test_the_thread_has_the_answer_exactly_once(
     request = inside(slack) if of_others else request_of(slack)
     if lost == "parent":
         slack.fail("chat.postMessage", *[fault] * times)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     if lost == "reply":
         slack.fail("chat.postMessage", *[fault] * times)
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     root = request.origin.thread_ts or slack.parents(RELEASES)[0].ts
     assert [m.text for m in slack.messages if root in {m.ts, m.thread_ts}][of_others:] == [
         parent(ENGLISH, request, ENDS).text,
@@ -255,9 +254,9 @@ async def test_a_doubtful_reply_is_posted_again_with_a_note_if_the_thread_cannot
 ) -> None:
     without_history(slack)
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.fail("chat.postMessage", fault)
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, ENDS).text
     *_, reply = texts(slack.thread(RELEASES, shown.ts))
@@ -272,8 +271,8 @@ async def test_a_doubtful_parent_is_posted_again_if_the_history_cannot_be_read(
     without_history(slack)
     request = request_of(slack)
     slack.fail("chat.postMessage", fault)
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     *_, shown = slack.parents(RELEASES)
     assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert calls_of(slack, "chat.postMessage") == 3
@@ -284,8 +283,8 @@ async def test_a_requester_who_is_absent_at_the_start_gets_the_answer_neverthele
 ) -> None:
     slack.absent.add(REQUESTER)
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     assert texts(slack.messages) == [direct_answer(request, ENDS)]
 
 
@@ -311,15 +310,15 @@ async def test_an_answer_that_slack_cannot_take_now_is_owed_and_then_posted_once
     slack: LocalSlack, threads: Threads, fault: Fault
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     times = 1 if isinstance(fault, RateLimited) else 3
     slack.fail("chat.postMessage", *[fault] * times)
     with pytest.raises(AwayError):
-        await place.close(request, ENDS)
+        await threads.close(request, ref, ENDS)
     slack.fail("chat.update", *[fault] * times)
     with pytest.raises(AwayError):
-        await place.close(request, ENDS, look_since=0)
-    assert await place.close(request, ENDS, look_since=0)
+        await threads.close(request, ref, ENDS, look_since=0)
+    assert await threads.close(request, ref, ENDS, look_since=0)
     assert_ended(slack, RELEASES, request)
     assert slack.shown_to(REQUESTER) == []
 
@@ -328,10 +327,10 @@ async def test_a_private_answer_during_an_outage_is_sent_once_by_direct_message_
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.fail("chat.postMessage", *[Status(503)] * 3)
     with pytest.raises(AwayError):
-        await place.close(request, ENDS)
+        await threads.close(request, ref, ENDS)
     slack.fail("chat.postMessage", Status(503, after_effect=True))
     slack.fail(
         "conversations.history",
@@ -339,8 +338,8 @@ async def test_a_private_answer_during_an_outage_is_sent_once_by_direct_message_
         Status(503),
     )
     with pytest.raises(AwayError):
-        await place.close(request, ENDS, look_since=0)
-    assert await place.close(request, ENDS, look_since=0)
+        await threads.close(request, ref, ENDS, look_since=0)
+    assert await threads.close(request, ref, ENDS, look_since=0)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
 
 
@@ -360,9 +359,9 @@ async def test_the_answer_goes_to_the_requester_if_the_thread_is_gone(
     slack: LocalSlack, threads: Threads, meanwhile: Callable[[LocalSlack], None]
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     meanwhile(slack)
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
     assert not any(m.thread_ts for m in slack.messages)
 
@@ -371,13 +370,13 @@ async def test_an_answer_that_was_sent_instead_of_a_deleted_thread_is_not_repeat
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     delete_parent(slack)
     for _ in range(2):  # the replica that sent it may have died before recording it
-        assert await place.close(request, ENDS, look_since=0)
+        assert await threads.close(request, ref, ENDS, look_since=0)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
     ready = AfterShare(Readiness.READY)
-    assert await place.close(request, ENDS, look_since=0, called_again=True, after=ready)
+    assert await threads.close(request, ref, ENDS, look_since=0, called_again=True, after=ready)
     [told] = texts(slack.parents("D0BOT"))
     assert answer(ENGLISH, request, ENDS, called_again=True, after=ready).text in told
 
@@ -386,43 +385,38 @@ async def test_the_answer_goes_to_the_requester_if_the_channel_became_shared_mea
     slack: LocalSlack, threads: Threads, clock: Clock
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.channels[RELEASES] = replace(slack.channels[RELEASES], ext_shared=True)
     clock.now += 60
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, ENDS).text
     assert not any(m.thread_ts for m in slack.messages)
 
 
-@pytest.mark.parametrize("called_again", [False, True], ids=["the same", "after a second call"])
 async def test_a_channel_that_became_shared_after_the_answer_gets_no_further_one(
-    slack: LocalSlack, threads: Threads, clock: Clock, called_again: bool
+    slack: LocalSlack, threads: Threads, clock: Clock
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.fail("chat.update", *[Status(503)] * 3)
     with pytest.raises(AwayError):
-        await place.close(request, ENDS)
+        await threads.close(request, ref, ENDS)
     slack.channels[RELEASES] = replace(slack.channels[RELEASES], ext_shared=True)
     clock.now += 60
-    assert await place.close(request, ENDS, look_since=0, called_again=called_again)
-    [shown] = slack.parents(RELEASES)
-    assert shown.text == parent(ENGLISH, request, ENDS).text
-    [reply] = slack.thread(RELEASES, shown.ts)
-    assert (reply.text, reply.edits) == (answer(ENGLISH, request, ENDS).text, 0)
-    # A second call may have ended differently, which the requester has to be told.
-    assert len(slack.parents("D0BOT")) == called_again
+    assert await threads.close(request, ref, ENDS, look_since=0)
+    assert_ended(slack, RELEASES, request)
+    assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
 
 
 async def test_a_refused_edit_does_not_affect_the_reply(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.fail("chat.update", Code("cant_update_message"))
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, None).text
     assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
@@ -435,9 +429,9 @@ async def test_a_rate_limit_at_every_step_only_delays_the_answer(
     request = request_of(slack)
     for method in ("conversations.info", "chat.postMessage", "chat.update"):
         slack.fail(method, RateLimited(30))
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.fail("chat.postMessage", RateLimited(30), RateLimited(60))
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     assert sleep.naps == [30.0, 30.0, 30.0, 60.0, 30.0]
     assert_ended(slack, RELEASES, request)
 
@@ -452,8 +446,8 @@ async def test_the_answer_is_a_direct_message_if_the_response_url_has_expired(
     url = slack.response_url(REQUESTER, "C0SECRET")
     await use_up(http, url)
     request = request_of(slack, "C0SECRET", response_url=url if ending == "used up" else f"{url}0")
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     assert_ended(slack, "D0BOT", request)
     assert slack.parents("C0SECRET") == []
     assert slack.calls[-1].error is None
@@ -471,10 +465,10 @@ async def test_a_direct_message_in_doubt_is_looked_for(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, after_effect: bool
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents("D0BOT")
     assert shown.text == direct_answer(request, ENDS)
 
@@ -485,10 +479,10 @@ async def test_a_doubtful_direct_message_is_sent_again_if_the_history_cannot_be_
 ) -> None:
     slack.scopes.discard(scope)
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Status(503))
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents("D0BOT")
     assert answer(ENGLISH, request, ENDS).text in shown.text
     assert MAY_BE_TWO in shown.text
@@ -500,8 +494,8 @@ async def test_a_doubtful_first_direct_message_is_sent_again_too(
     request = request_of(slack, "C0SECRET")
     await use_up(http, request.origin.response_url)
     slack.fail("chat.postMessage", Status(503))
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents("D0BOT")
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
@@ -525,7 +519,7 @@ async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
     with pytest.raises(AwayError):
         await threads.open(request)
     with pytest.raises(AwayError):
-        await threads.reopen(request, "private").close(request, ENDS)
+        await threads.close(request, PRIVATE, ENDS)
 
 
 @pytest.mark.parametrize(
@@ -540,7 +534,7 @@ async def test_while_the_app_has_no_access_the_last_means_is_owed(
     with pytest.raises(AwayError):
         await threads.open(request)
     with pytest.raises(AwayError):
-        await threads.reopen(request, "private").close(request, ENDS)
+        await threads.close(request, PRIVATE, ENDS)
 
 
 @pytest.mark.parametrize(
@@ -552,13 +546,13 @@ async def test_no_thread_is_left_at_its_beginning_because_the_token_was_revoked_
     slack: LocalSlack, threads: Threads, revoked: list[str]
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     for method in revoked:
         slack.fail(method, Code("token_revoked"), times=None)
     with pytest.raises(AwayError):
-        await place.close(request, ENDS)
+        await threads.close(request, ref, ENDS)
     slack.clear()
-    assert await place.close(request, ENDS, look_since=slack.clock())
+    assert await threads.close(request, ref, ENDS, look_since=slack.clock())
     assert texts(slack.messages) == [
         parent(ENGLISH, request, ENDS).text,
         answer(ENGLISH, request, ENDS).text,
@@ -569,10 +563,10 @@ async def test_an_answer_that_reaches_nobody_is_not_recorded_as_delivered(
     slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     await use_up_the_rest(http, request.origin.response_url)
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
-    assert not await place.close(request, ENDS)
+    assert not await threads.close(request, ref, ENDS)
 
 
 @pytest.mark.parametrize(
@@ -583,10 +577,10 @@ async def test_an_answer_whose_blocks_slack_refuses_is_told_as_its_text(
     slack: LocalSlack, threads: Threads, error: str, channel: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = request_of(slack, channel)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     for method in ("chat.postMessage", "chat.update"):
         slack.fail(method, Code(error))
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     told = slack.messages[-1]
     assert answer(ENGLISH, request, ENDS).text in told.text
     assert told.blocks == ()
@@ -628,8 +622,8 @@ async def test_a_doubtful_answer_to_a_response_url_is_repeated_with_a_note(
 ) -> None:
     async with served(failing_once(slack, fault)) as origin:
         request = request_of(slack, "C0SECRET", response_url=f"{origin}/commands/1")
-        place = await opened(threads, request)
-        assert await place.close(request, ENDS)
+        ref = await opened(threads, request)
+        assert await threads.close(request, ref, ENDS)
     [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
     assert start.text.startswith(private_start(request, NoThread.NOT_INVITED).text)
     assert (MAY_BE_TWO in start.text) is doubt
@@ -642,29 +636,14 @@ async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
     unknown = Unknown(Trouble.TIMEOUT.value)
     for channel in (RELEASES, "C0SECRET"):
         request = request_of(slack, channel)
-        place = await opened(threads, request)
-        assert await place.close(request, unknown)
+        ref = await opened(threads, request)
+        assert await threads.close(request, ref, unknown)
     [shown] = slack.parents(RELEASES)
     assert shown.text.startswith("❔")
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, unknown)]
 
 
 # Places that were found before, with messages that may exist already.
-
-
-@pytest.mark.parametrize("where", [RELEASES, "D0BOT", "C0SECRET", "a thread"])
-async def test_a_place_is_restored_from_its_stored_text(
-    slack: LocalSlack, threads: Threads, where: str
-) -> None:
-    request = inside(slack) if where == "a thread" else request_of(slack, where)
-    place = await opened(threads, request)
-    again = threads.reopen(request, place.ref)
-    assert again.ref == place.ref
-    assert await again.close(request, ENDS)
-    assert slack.messages[-1].text.endswith(answer(ENGLISH, request, ENDS).text)
-    if where == "a thread":
-        shown, reply = slack.thread(RELEASES, request.origin.thread_ts)
-        assert (shown.edits, reply) == (1, slack.messages[-1])
 
 
 def test_a_user_id_stands_for_the_direct_messages_with_the_bot() -> None:
@@ -719,9 +698,9 @@ async def test_a_first_direct_message_is_looked_for_and_not_repeated(
 
 async def test_an_existing_reply_is_not_repeated(slack: LocalSlack, threads: Threads) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     for _ in range(2):
-        assert await place.close(request, ENDS, look_since=0)
+        assert await threads.close(request, ref, ENDS, look_since=0)
     [shown] = slack.parents(RELEASES)
     [reply] = slack.thread(RELEASES, shown.ts)
     assert reply.edits == 0
@@ -731,9 +710,9 @@ async def test_an_existing_reply_is_edited_after_a_second_call(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack)
-    place = await opened(threads, request)
-    assert await place.close(request, Unknown(Trouble.LOST.value))
-    assert await place.close(request, ENDS, look_since=0, called_again=True)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, Unknown(Trouble.LOST.value))
+    assert await threads.close(request, ref, ENDS, look_since=0, called_again=True)
     [shown] = slack.parents(RELEASES)
     assert texts(slack.thread(RELEASES, shown.ts)) == [
         answer(ENGLISH, request, ENDS, called_again=True).text
@@ -745,10 +724,10 @@ async def test_an_existing_answer_that_cannot_be_edited_after_a_second_call_is_f
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
-    place = await opened(threads, request)
-    assert await place.close(request, Unknown(Trouble.LOST.value))
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, Unknown(Trouble.LOST.value))
     slack.fail("chat.update", *[Code("edit_window_closed")] * 2)
-    assert await place.close(request, ENDS, look_since=0, called_again=True)
+    assert await threads.close(request, ref, ENDS, look_since=0, called_again=True)
     *_, told = slack.messages
     assert answer(ENGLISH, request, ENDS, called_again=True).text in told.text
     assert MAY_BE_TWO in told.text
@@ -758,12 +737,12 @@ async def test_an_existing_private_answer_is_not_repeated(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     for _ in range(2):
-        assert await place.close(request, ENDS, look_since=0)
+        assert await threads.close(request, ref, ENDS, look_since=0)
     [told] = slack.parents("D0BOT")
     assert (told.text, told.edits) == (direct_answer(request, ENDS), 0)
-    assert await place.close(request, ENDS, look_since=0, called_again=True)
+    assert await threads.close(request, ref, ENDS, look_since=0, called_again=True)
     [told] = slack.parents("D0BOT")
     assert answer(ENGLISH, request, ENDS, called_again=True).text in told.text
 
@@ -772,9 +751,9 @@ async def test_a_private_answer_that_cannot_be_looked_for_says_that_it_may_come_
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
-    assert await place.close(replace(request, id="another"), ENDS, look_since=0)
+    assert await threads.close(replace(request, id="another"), ref, ENDS, look_since=0)
     assert MAY_BE_TWO in slack.shown_to(REQUESTER)[-1].text
 
 
@@ -789,27 +768,14 @@ def inside(slack: LocalSlack, channel: str = RELEASES) -> Request:
     return replace(request, origin=replace(request.origin, thread_ts=ts, response_url=""))
 
 
-@pytest.mark.parametrize("where", [RELEASES, "C0SECRET"])
-@pytest.mark.parametrize("in_thread", [False, True])
-async def test_a_place_that_was_not_recorded_is_found_where_it_was_opened(
-    slack: LocalSlack, threads: Threads, where: str, in_thread: bool
-) -> None:
-    request = inside(slack, where)
-    if not in_thread:
-        request = replace(request, origin=replace(request.origin, thread_ts=""))
-    assert (await threads.find(request, 0)).ref == "private"
-    place = await opened(threads, request)
-    assert (await threads.find(request, 0)).ref == place.ref
-
-
 async def test_a_request_on_a_message_that_cannot_have_replies_is_answered_to_the_requester_only(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = inside(slack)
     slack.edit(replace(slack.messages[-1], can_have_replies=False))
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     assert "cannot_reply_to_message" in [call.error for call in slack.calls]
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents("D0BOT")
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
     assert len(slack.parents(RELEASES)) == 1
@@ -820,11 +786,11 @@ async def test_a_request_in_a_thread_is_shown_and_answered_there(
 ) -> None:
     request = inside(slack)
     root = request.origin.thread_ts
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     [started] = slack.thread(RELEASES, root)
     assert started.text == parent(ENGLISH, request, None).text
-    assert place.ref == f"{RELEASES}/{started.ts}/{root}"
-    assert await place.close(request, ENDS)
+    assert ref == f"{RELEASES}/{started.ts}/{root}"
+    assert await threads.close(request, ref, ENDS)
     shown, reply = slack.thread(RELEASES, root)
     assert (shown.ts, shown.text) == (started.ts, parent(ENGLISH, request, ENDS).text)
     assert reply.text == answer(ENGLISH, request, ENDS).text
@@ -836,8 +802,8 @@ async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads:
     first = inside(slack)
     second = replace(first, id="request11", env="prod-2")
     for request in (second, first, second, first):
-        place = await opened(threads, request, look_since=0)
-        assert await place.close(request, ENDS, look_since=0)
+        ref = await opened(threads, request, look_since=0)
+        assert await threads.close(request, ref, ENDS, look_since=0)
     assert texts(slack.thread(RELEASES, first.origin.thread_ts)) == [
         parent(ENGLISH, second, ENDS).text,
         answer(ENGLISH, second, ENDS).text,
@@ -851,8 +817,8 @@ async def test_a_request_in_a_deleted_thread_is_answered_by_direct_message(
 ) -> None:
     request = inside(slack)
     slack.delete(request.origin.thread_ts)
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     assert_ended(slack, "D0BOT", request)
 
 
@@ -864,11 +830,11 @@ async def test_the_parent_says_that_a_request_waits_and_can_be_withdrawn(
     slack: LocalSlack, threads: Threads, channel: str
 ) -> None:
     request = request_of(slack, channel)
-    place = await opened(threads, request, waiting=True)
+    ref = await opened(threads, request, waiting=True)
     [shown] = slack.shown_to(REQUESTER) if channel == "C0SECRET" else slack.parents(channel)
     assert shown.text.startswith(waiting(ENGLISH, request).text)
     assert [block for block in shown.blocks if block["type"] == "actions"]
-    assert await place.close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     if channel != "C0SECRET":
         [shown] = slack.parents(channel)
         assert shown.text == parent(ENGLISH, request, ENDS).text
@@ -898,8 +864,8 @@ async def test_the_progress_of_a_batch_is_shown_in_the_parent(
 ) -> None:
     asked = inside(slack) if of_others else request_of(slack)
     request = replace(asked, appid="", appids=BATCH)
-    place = await opened(threads, request)
-    await place.progress(request, HALF, None)
+    ref = await opened(threads, request)
+    await threads.progress(request, ref, HALF, None)
     shown = slack.messages[-1]
     assert (shown.edits, shown.text) == (1, progress(ENGLISH, request, HALF, None).text)
     assert calls_of(slack, "chat.postMessage") == 1
@@ -909,13 +875,13 @@ async def test_the_progress_of_a_batch_is_not_shown_in_private_places(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = replace(request_of(slack, "C0SECRET"), appid="", appids=BATCH)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     [shown] = slack.shown_to(REQUESTER)
     assert "0 of 2" not in shown.text
     assert "░" not in json.dumps(shown.blocks, ensure_ascii=False)
     assert has_button(shown, Act.CANCEL.value)
     before = len(slack.calls), len(slack.messages)
-    await place.progress(request, HALF, None)
+    await threads.progress(request, ref, HALF, None)
     assert (len(slack.calls), len(slack.messages)) == before
 
 
@@ -943,8 +909,8 @@ async def test_a_batch_continues_if_slack_refuses_its_list(
     request = replace(request_of(slack), appid="", appids=MANY)
     started = await opened(threads, replace(request, appids=MANY[:10]))
     slack.fail("chat.postMessage", *[fault] * 9, thread_ts=slack.parents(RELEASES)[0].ts)
-    place = await opened(threads, request, look_since=slack.clock())
-    assert place.ref == started.ref
+    ref = await opened(threads, request, look_since=slack.clock())
+    assert ref == started
     assert slack.thread(RELEASES, slack.parents(RELEASES)[0].ts) == []
 
 
@@ -957,8 +923,8 @@ async def test_the_list_of_a_batch_is_owed_while_slack_is_down(
     slack.fail("chat.postMessage", *[Status(503)] * 3, thread_ts=root)
     with pytest.raises(AwayError):
         await threads.open(request, look_since=slack.clock())
-    place = await opened(threads, request, look_since=slack.clock())
-    assert place.ref == started.ref
+    ref = await opened(threads, request, look_since=slack.clock())
+    assert ref == started
     assert texts(slack.thread(RELEASES, root)) == [replies(ENGLISH, request)[0].text]
 
 
@@ -980,8 +946,8 @@ async def test_the_requester_is_answered_in_their_language_and_the_channel_in_it
     slack: LocalSlack, threads: Threads, channel: str, shared: bool
 ) -> None:
     request = replace(request_of(slack, channel), language=Language.CHINESE)
-    place = await opened(threads, request)
-    assert await place.close(request, ENDS)
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
     if shared:
         [shown] = slack.parents(channel)
         assert shown.text == parent(ENGLISH, request, ENDS).text
@@ -999,14 +965,14 @@ async def test_a_thread_in_a_direct_message_is_in_the_requesters_language(
 ) -> None:
     request = replace(request_of(slack, channel), language=Language.CHINESE)
     await use_up(http, request.origin.response_url)
-    place = await opened(threads, request)
+    ref = await opened(threads, request)
     [shown] = slack.parents("D0BOT")
     assert shown.text.startswith(parent(CHINESE, request, None).text)
     batch = replace(request, appid="", appids=BATCH)
-    await place.progress(batch, HALF, None)
+    await threads.progress(batch, ref, HALF, None)
     [shown] = slack.parents("D0BOT")
     assert shown.text == progress(CHINESE, batch, HALF, None).text
-    assert await threads.reopen(request, place.ref).close(request, ENDS)
+    assert await threads.close(request, ref, ENDS)
     [shown] = slack.parents("D0BOT")
     assert shown.text == parent(CHINESE, request, ENDS).text
     assert texts(slack.thread("D0BOT", shown.ts)) == [answer(CHINESE, request, ENDS).text]

@@ -6,6 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -48,7 +49,7 @@ from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.leased import LeasedSteps
-from bot.workflow.ports import Owners, Place, Places, PolicyInForce
+from bot.workflow.ports import Owners, Places, PolicyInForce
 from bot.workflow.worker import Worker
 from tests.conftest import (
     RELEASES,
@@ -213,14 +214,14 @@ def leave(database: Path, places: Threads) -> Leave:
         await ledger.start()
         entry = await accepted(ledger, request)
         if posted:
-            place = await places.open(request)
-            assert place is not None
+            ref = await places.open(request)
+            assert ref is not None
             if placed:
-                assert await ledger.place(entry, place.ref)
+                assert await ledger.place(entry, ref)
             if answered:
                 assert await ledger.answer(entry, answered, 0.1, [Step("call", 0.1, "done")])
             if told:
-                assert await place.close(request, told)
+                assert await places.close(request, ref, told)
         await ledger.close()
         rows(database, "UPDATE requests SET holder = 'dead'")  # a kill releases nothing
 
@@ -602,26 +603,23 @@ class HookedPlaces:
         opened: Callable[[], object] = no_op,
         closing: Callable[[], object] = no_op,
     ) -> None:
+        self.go_on, self.progress = places.go_on, places.progress
         self._places = places
         self._opened = opened
         self._closing = closing
 
     async def open(
         self, request: Request, *, look_since: float | None, waiting: bool
-    ) -> Place | None:
+    ) -> str | None:
         """Open the place, and call the hook."""
-        place = await self._places.open(request, look_since=look_since, waiting=waiting)
+        ref = await self._places.open(request, look_since=look_since, waiting=waiting)
         self._opened()
-        return place
+        return ref
 
-    def reopen(self, request: Request, ref: str | None) -> Place:
-        """Call the hook, and return the place."""
+    async def close(self, *what: Any, **how: Any) -> bool:
+        """Call the hook, and close the place."""
         self._closing()
-        return self._places.reopen(request, ref)
-
-    async def find(self, request: Request, since: float) -> Place:
-        """Look for the place."""
-        return await self._places.find(request, since)
+        return await self._places.close(*what, **how)
 
 
 async def test_a_replica_that_lost_the_request_before_its_place_stops_silently(
@@ -732,10 +730,10 @@ async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_deci
     places = Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request_of(slack))
-        place = await places.open(entry.request)
-        assert place is not None
-        assert await ledger.place(entry, place.ref)
-        decided = replace(entry, state=State.PLACED, place=place.ref, asked=NOWHERE)
+        ref = await places.open(entry.request)
+        assert ref is not None
+        assert await ledger.place(entry, ref)
+        decided = replace(entry, state=State.PLACED, place=ref, asked=NOWHERE)
         slack.fail("chat.update", RateLimited(1))
         with wechat.thinking():
             tasks.start(make(ledger, places=places).process(decided))
