@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar, cast
@@ -38,20 +38,6 @@ class Received:
 
     status: int
     body: bytes
-
-
-class _AnswerBody(httpx.AsyncByteStream):
-    """The body of an aiohttp response as a stream; raises aiohttp's errors."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._response.content.iter_any()
-
-    async def aclose(self) -> None:
-        """Release the connection; it is closed if the body was not read to its end."""
-        self._response.release()
 
 
 class _RequestBody(aiohttp.BytesPayload):
@@ -90,20 +76,30 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request with the extensions set by `exchange`; raises aiohttp's errors."""
-        query, connect = request.extensions["query"], request.extensions["timeout"]["connect"]
+        extensions = request.extensions
+        query, connect = extensions["query"], extensions["timeout"]["connect"]
         content = b"".join(cast("httpx.SyncByteStream", request.stream))
         # What has no body, such as a token server's GET, counts as sent once there is a connection.
-        request.extensions["sent"] = not content
+        extensions["sent"] = not content
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
-            data=_RequestBody(content, request.extensions) if content else None,
+            data=_RequestBody(content, extensions) if content else None,
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
-        return httpx.Response(response.status, stream=_AnswerBody(response))  # nobody reads headers
+        body = bytearray()
+        try:
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > extensions["limit"]:
+                    body.clear()
+                    break
+        finally:
+            response.release()  # closes the connection if the body was not read to its end
+        return httpx.Response(response.status, stream=httpx.ByteStream(bytes(body)))
 
 
 def connect_within(seconds: float) -> float:
@@ -119,26 +115,17 @@ async def exchange(
     A body of more than `limit` bytes is dropped. Redirects are not followed, since they would carry the token elsewhere;
     nothing is retried; and nothing is decompressed, since a kilobyte can unpack to gigabytes.
     """
-    timeout = {"connect": connect_within(seconds)}
-    request.extensions = {"query": "", **request.extensions, "timeout": timeout}
-    body = bytearray()
+    own = {"timeout": {"connect": connect_within(seconds)}, "limit": limit}
+    request.extensions = {"query": "", **request.extensions, **own}
     try:
         # Not aiohttp's total timeout: if the caller's deadline passes at the same time, it swallows the cancellation.
         async with asyncio.timeout(seconds):
             response = await http.handle_async_request(request)
-            stream = cast("httpx.AsyncByteStream", response.stream)
-            try:
-                async for piece in stream:
-                    body += piece
-                    if len(body) > limit:
-                        body.clear()
-                        break
-            finally:
-                await stream.aclose()
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError if a proxy's address or answer cannot be read.
         return _no_answer(error, sent=request.extensions.get("sent", True))
-    return Received(response.status_code, bytes(body))
+    body = b"".join(cast("httpx.SyncByteStream", response.stream))
+    return Received(response.status_code, body)
 
 
 def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
