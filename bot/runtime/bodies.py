@@ -29,15 +29,8 @@ class Unread(Enum):
     @property
     def status(self) -> int:
         """The HTTP status of the response."""
-        match self:
-            case Unread.SLOW:
-                return 408
-            case Unread.LONG:
-                return 413
-            case Unread.BROKEN:
-                return 400
-            case Unread.CROWDED:
-                return 503
+        statuses = {Unread.SLOW: 408, Unread.LONG: 413, Unread.BROKEN: 400, Unread.CROWDED: 503}
+        return statuses[self]
 
 
 @dataclass(slots=True, eq=False)

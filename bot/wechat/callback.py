@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -17,6 +18,7 @@ from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, OwnerPush, Tokens
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import no_op
+from bot.wechat.api import NoAnswer
 from bot.wechat.chain import Chain
 from bot.wechat.push import (
     Authorized,
@@ -28,7 +30,6 @@ from bot.wechat.push import (
     Unauthorized,
     read_push,
 )
-from bot.wechat.tokens import NoToken
 
 BODY_LIMIT = 64 << 10
 """Bytes; a push of WeChat's has one or two thousand."""
@@ -69,13 +70,9 @@ class Callback:
             return web.Response(text=_SUCCESS)
         done = asyncio.Event()
         self._start(self._process(push, done))
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_IN_TIME):
                 await done.wait()
-        except TimeoutError:
-            _log.info(
-                "a push is still being processed", extra={"push": type(push).__name__.lower()}
-            )
         return web.Response(text=_SUCCESS)
 
     def _refuse(self, status: int, why: PushRefusal | Unread) -> web.Response:
@@ -127,7 +124,7 @@ class PushHandler:
     async def _exchange(self, push: Authorized) -> str | None:
         """Exchange a push's code for the owner's tokens, and store them; return why not, None if that worked."""
         got = await self._chain.exchange_code(push.code)
-        if isinstance(got, NoToken):
+        if isinstance(got, NoAnswer):
             return got.guidance.key
         if got.owner != push.owner:
             return "the code belongs to another owner"
