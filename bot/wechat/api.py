@@ -16,6 +16,7 @@ from typing import TypeVar
 import orjson
 
 from bot.command.grammar import is_env
+from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
 from bot.guidance import Guidance, Trouble, for_code
 
@@ -62,19 +63,27 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """There is no usable answer: WeChat `said` an errcode other than 0; or a network error, or a response that is not WeChat's.
+    """Why there is no usable answer, or no token for the call.
 
-    `status` is the HTTP status of such a response unless 200.
+    WeChat `said` an errcode other than 0; or it was a network error, or a response that is not WeChat's, with the HTTP
+    `status` unless 200. `link` is the link of the platform's chain that broke.
     """
 
     guidance: Guidance
     said: Said | None = None
     status: int | None = None
+    link: Link | None = None
 
     @property
     def label(self) -> str:
         """The label in metrics and logs: the errcode, or the name of the trouble."""
         return str(self.said.errcode) if self.said else self.guidance.key
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The extras of a log line: the reason and, if WeChat answered, its errcode and rid."""
+        said = {"errcode": self.said.errcode, "rid": self.said.rid} if self.said else {}
+        return {"reason": self.guidance.key, **said}
 
 
 def share_env(token: str, env: str, appid: str) -> Call:

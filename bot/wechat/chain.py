@@ -17,13 +17,13 @@ from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
-from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Component
-from bot.wechat.component_api import Authorization, Issued
+from bot.wechat.api import NoAnswer
+from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Authorization, Component, Issued
 from bot.wechat.token_cache import TokenCache, link_of
-from bot.wechat.tokens import RENEWED, NoToken, refused_with
+from bot.wechat.tokens import RENEWED, refused_with
 
 TOKEN_TIMEOUT = 20.0
-"""Seconds that a caller waits for a token before it gets a NoToken."""
+"""Seconds that a caller waits for a token before it gets a NoAnswer."""
 
 PUSH_EVERY = 600.0
 """Seconds between two requests to WeChat to push tickets again, counted over all replicas."""
@@ -47,13 +47,13 @@ class Chain:
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     renewed: Renewed = no_op
     _cache: TokenCache = field(init=False)
-    _single_flight: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
-    _failed: dict[str, tuple[NoToken, float]] = field(default_factory=dict, init=False)
+    _single_flight: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
+    _failed: dict[str, tuple[NoAnswer, float]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._cache = TokenCache(self._tokens, self._clock, self._sleep)
 
-    async def token(self, name: str, refused: str | None = None) -> str | NoToken:
+    async def token(self, name: str, refused: str | None = None) -> str | NoAnswer:
         """Return an owner's or the platform's token, renewed if it has expired, or if it is the one that WeChat `refused`."""
         if found := self._cache.cached(name, refused):
             return found
@@ -62,26 +62,26 @@ class Chain:
         # This caller may have joined a renewal that began before the token was refused.
         return await self._single_flight.do(name, obtain) if got == refused else got
 
-    async def exchange_code(self, code: str) -> Authorization | NoToken:
+    async def exchange_code(self, code: str) -> Authorization | NoAnswer:
         """Exchange an authorization code for the owner and their tokens."""
         return await self.with_platform_token(
             lambda platform: self._component.query_auth(platform, code)
         )
 
     async def with_platform_token(
-        self, call: Callable[[str], Awaitable[T | NoToken]]
-    ) -> T | NoToken:
+        self, call: Callable[[str], Awaitable[T | NoAnswer]]
+    ) -> T | NoAnswer:
         """Return the result of `call` with the platform token. If WeChat rejects that token, renew it and call once more."""
         platform = await self.token(COMPONENT)
-        if isinstance(platform, NoToken):
+        if isinstance(platform, NoAnswer):
             return platform
         got = await call(platform)
         if not refused_with(got, DEAD_TOKEN):
             return got
         newer = await self.token(COMPONENT, platform)
-        return newer if isinstance(newer, NoToken) else await call(newer)
+        return newer if isinstance(newer, NoAnswer) else await call(newer)
 
-    async def renew_early(self, name: str, current: str | None) -> str | NoToken:
+    async def renew_early(self, name: str, current: str | None) -> str | NoAnswer:
         """Renew a token before it expires; callers keep using the current one meanwhile."""
         return await self._single_flight.do(f"ahead {name}", partial(self._obtain, name, current))
 
@@ -94,8 +94,8 @@ class Chain:
         """Wait up to `seconds` for renewals under way: a refresh token that they receive is issued only once."""
         await self._single_flight.close(seconds)
 
-    async def _obtain(self, name: str, refused: str | None) -> str | NoToken:
-        """Return a token, or a NoToken after TOKEN_TIMEOUT seconds at the latest."""
+    async def _obtain(self, name: str, refused: str | None) -> str | NoAnswer:
+        """Return a token, or a NoAnswer after TOKEN_TIMEOUT seconds at the latest."""
         try:
             async with asyncio.timeout(TOKEN_TIMEOUT):
                 if found := await self._cache.load(name, refused):
@@ -112,11 +112,11 @@ class Chain:
             trouble = Trouble.TOKENS_NOT_KEPT
         link = link_of(name)
         self.renewed(link.value, trouble.value.key)
-        return NoToken(trouble.value, link=link)
+        return NoAnswer(trouble.value, link=link)
 
-    def _record(self, name: str, got: str | NoToken) -> str | NoToken:
+    def _record(self, name: str, got: str | NoAnswer) -> str | NoAnswer:
         """Log and count the result of a renewal, and cache a failure for a few seconds."""
-        if isinstance(got, NoToken):
+        if isinstance(got, NoAnswer):
             self._failed[name] = got, self._clock() + _FAILED_FOR
             broke = got.link.value if got.link else None
             facts = {"whose": name, "link": broke, **got.facts}
@@ -127,14 +127,14 @@ class Chain:
             self.renewed(link_of(name).value, RENEWED)
         return got
 
-    async def _make(self, name: str, refused: str | None) -> str | NoToken:
+    async def _make(self, name: str, refused: str | None) -> str | NoAnswer:
         if name == COMPONENT:
             return await self._cache.renew(name, self._make_platform, refused)
         return await self.with_platform_token(
             lambda token: self._cache.renew(name, partial(self._make_owner, token), refused)
         )
 
-    async def _make_platform(self, claim: StoredToken) -> Issued | NoToken:
+    async def _make_platform(self, claim: StoredToken) -> Issued | NoAnswer:
         del claim
         ticket = await self._cache.load(TICKET)
         if ticket is None:
@@ -144,7 +144,7 @@ class Chain:
             await self._no_ticket()
         return issued
 
-    async def _no_ticket(self) -> NoToken:
+    async def _no_ticket(self) -> NoAnswer:
         """Ask WeChat to push a ticket, unless a replica did within the last ten minutes; return why there is no token."""
         claim = await self._tokens.claim(TICKET, PUSH_EVERY)
         if claim is not None:
@@ -153,29 +153,18 @@ class Chain:
             if refused is not None:
                 await self._tokens.failed(claim, refused.guidance.key, free=False)
                 return refused
-            return NoToken(Trouble.NO_TICKET.value, link=Link.TICKET)
+            return NoAnswer(Trouble.NO_TICKET.value, link=Link.TICKET)
         kept = await self._tokens.find(TICKET)
         known = by_key(kept.error) if kept and kept.error else None
-        return NoToken(known or Trouble.NO_TICKET.value, link=Link.TICKET)
+        return NoAnswer(known or Trouble.NO_TICKET.value, link=Link.TICKET)
 
-    async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoToken:
-        """Renew an owner's token with the stored refresh token; if that is lost, with the one from WeChat or the settings."""
-        owner, seed = claim.name, self._seeds.get(claim.name)
-        if tried := claim.refresh_token or seed:
-            got = await self._component.authorizer_token(platform, owner, tried)
-            if not refused_with(got, _LOST):
-                return _with_refresh_token(got, tried)
-        current = await self._component.refresh_token(platform, owner)
-        if isinstance(current, NoToken):
-            if seed is None or seed == tried:
-                return current
-            current = seed
-        got = await self._component.authorizer_token(platform, owner, current)
-        return _with_refresh_token(got, current)
-
-
-def _with_refresh_token(got: Issued | NoToken, refresh_token: str) -> Issued | NoToken:
-    """Return `got` with a refresh token for the next renewal: WeChat may leave it out if it has not changed."""
-    if isinstance(got, NoToken) or got.refresh_token:
-        return got
-    return Issued(got.token, got.life, refresh_token)
+    async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoAnswer:
+        """Renew an owner's token with the stored refresh token, that of the settings, or the one that WeChat tells."""
+        owner, make = claim.name, self._component.authorizer_token
+        for known in dict.fromkeys((claim.refresh_token, self._seeds.get(owner))):
+            if known:
+                got = await make(platform, owner, known)
+                if not refused_with(got, _LOST):
+                    return got
+        told = await self._component.refresh_token(platform, owner)
+        return told if isinstance(told, NoAnswer) else await make(platform, owner, told)

@@ -4,7 +4,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -13,7 +13,7 @@ from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown,
 from bot.guidance import AutoRetry, Trouble
 from bot.runtime.cache import Cache
 from bot.wechat import api
-from bot.wechat.tokens import NoToken, TokenSource
+from bot.wechat.tokens import TokenSource
 from bot.wechat.transport import WeChatApi
 
 MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRetry.BACKOFF: 3}
@@ -54,13 +54,12 @@ class WeChat:
         owner: str,
         call: Callable[[str], api.Call],
         read: Callable[[Mapping[str, object]], _Read | api.NoAnswer],
-    ) -> _Read | NoToken:
-        """Return what `read` makes of the answer to `call(token)`, or a NoToken with the reason. Not retried."""
+    ) -> _Read | api.NoAnswer:
+        """Return what `read` makes of the answer to `call(token)`, or why there is none. Not retried."""
         token = await self.tokens.token(owner)
-        if isinstance(token, NoToken):
+        if isinstance(token, api.NoAnswer):
             return token
-        found = await self.wechat.post(call(token), self.timeout, read)
-        return NoToken(found.guidance, found.said) if isinstance(found, api.NoAnswer) else found
+        return await self.wechat.post(call(token), self.timeout, read)
 
     async def share(
         self,
@@ -91,8 +90,8 @@ class WeChat:
         may_call: Callable[[], Awaitable[bool]],
     ) -> Called:
         token = await self.tokens.token(owner)
-        if isinstance(token, NoToken):
-            return Failed(token.guidance, token.said, 0, token.link)
+        if isinstance(token, api.NoAnswer):
+            return _failed(token, 0)
         if not await may_call():
             return Unknown(Trouble.GIVEN_UP.value, tries=0)
         end = self.clock() + TOTAL_SECONDS
@@ -106,21 +105,24 @@ class WeChat:
             if answer is None:
                 on_step(Step("call", took, "done"))
                 return Shared(tries)
-            guidance, said = answer.guidance, answer.said
-            on_step(Step("call", took, guidance.key, said))
-            failed = Failed(guidance, said, tries, status=answer.status)
+            guidance = answer.guidance
+            on_step(Step("call", took, guidance.key, answer.said))
+            failed = _failed(answer, tries)
             in_doubt = in_doubt or guidance.in_doubt
             used[guidance.retry] += 1
             if used[guidance.retry] > MOST_TRIES[guidance.retry]:
                 break
             if guidance.retry is AutoRetry.RENEW:
                 began = self.clock()
-                newer = await self._renew(owner, token, on_step)
-                if isinstance(newer, NoToken):
-                    failed = Failed(newer.guidance, newer.said or said, tries, newer.link)
+                newer = await self.tokens.token(owner, token)
+                took = self.clock() - began
+                if isinstance(newer, api.NoAnswer):
+                    on_step(Step("renewal", took, newer.guidance.key, newer.said))
+                    failed = _failed(replace(newer, said=newer.said or answer.said), tries)
                     break
+                on_step(Step("renewal", took, "renewed"))
                 # A renewal has a limit of its own; without a call with the new token, its words would not be true.
-                token, end = newer, end + self.clock() - began
+                token, end = newer, end + took
             pause = self._pause(guidance.retry, used)
             if self.clock() + pause + _LEAST_SECONDS > end:
                 break
@@ -129,23 +131,15 @@ class WeChat:
                 break
         return doubted(failed) if in_doubt else failed
 
-    async def _renew(
-        self, owner: str, refused: str, on_step: Callable[[Step], None]
-    ) -> str | NoToken:
-        began = self.clock()
-        newer = await self.tokens.token(owner, refused)
-        took = self.clock() - began
-        if isinstance(newer, NoToken):
-            on_step(Step("renewal", took, newer.guidance.key, newer.said))
-        else:
-            on_step(Step("renewal", took, "renewed"))
-        return newer
-
     def _pause(self, retry: AutoRetry, used: Counter[AutoRetry]) -> float:
         """Return the pause before the next attempt: exponential backoff with jitter."""
         if retry is AutoRetry.RENEW:
             return 0.0
         return float(_FIRST_PAUSE * 2 ** (used[retry] - 1) * (0.5 + self.jitter()))
+
+
+def _failed(answer: api.NoAnswer, tries: int) -> Failed:
+    return Failed(answer.guidance, answer.said, tries, answer.link, answer.status)
 
 
 class Envs:
@@ -163,7 +157,7 @@ class Envs:
     async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
         """Return the owner's envs, none if WeChat does not list them, and for how many seconds this may be cached."""
         found = await self._wechat.read(owner, api.get_env_info, api.read_envs)
-        if not isinstance(found, NoToken):
+        if not isinstance(found, api.NoAnswer):
             return found, _GOOD_FOR
         why = {"owner": owner, **found.facts}
         _log.warning("WeChat does not list the envs of an owner", extra=why)
@@ -181,7 +175,7 @@ class Envs:
         owner, env = owner_and_env.split(" ")
         call = partial(api.list_functions, env=env)
         found = await self._wechat.read(owner, call, api.read_readiness)
-        if isinstance(found, NoToken):
+        if isinstance(found, api.NoAnswer):
             why = {"owner": owner, "reason": found.guidance.key}
             _log.info("WeChat does not list the functions of an env", extra=why)
             found = Readiness.UNKNOWN

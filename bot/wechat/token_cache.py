@@ -12,8 +12,9 @@ from bot.domain.link import Link
 from bot.guidance import Trouble
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
-from bot.wechat.component_api import Issued
-from bot.wechat.tokens import Cached, NoToken
+from bot.wechat.api import NoAnswer
+from bot.wechat.component import Issued
+from bot.wechat.tokens import Cached
 
 CLAIM_SECONDS = 10.0
 """For how long a replica claims a renewal; if it dies, another may renew the token after that."""
@@ -25,7 +26,7 @@ _CACHED_FOR = 60.0
 _MARGIN = 10.0
 _POLL = 0.25
 
-Make = Callable[[StoredToken], Awaitable[Issued | NoToken]]
+Make = Callable[[StoredToken], Awaitable[Issued | NoAnswer]]
 
 _LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
 
@@ -65,7 +66,7 @@ class TokenCache:
             raise
         return self._usable(kept, refused) if kept else None
 
-    async def renew(self, name: str, make: Make, refused: str | None = None) -> str | NoToken:
+    async def renew(self, name: str, make: Make, refused: str | None = None) -> str | NoAnswer:
         """Return a token from `make`, called under the claim, or one that another replica has stored in the meantime."""
         while True:
             claim = await self._tokens.claim(name, CLAIM_SECONDS)
@@ -81,12 +82,12 @@ class TokenCache:
                 async with asyncio.timeout(RENEWAL_TIMEOUT):
                     issued = await make(claim)
             except TimeoutError:
-                issued = NoToken(Trouble.NO_TOKEN_ANSWER.value, link=link_of(name))
+                issued = NoAnswer(Trouble.NO_TOKEN_ANSWER.value, link=link_of(name))
             except BaseException:
                 # Also when cancelled: other replicas need not wait for the claim to expire.
                 self._tokens.release(claim)
                 raise
-            if isinstance(issued, NoToken):
+            if isinstance(issued, NoAnswer):
                 if await self._tokens.failed(claim, issued.guidance.key):
                     return issued
             elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):

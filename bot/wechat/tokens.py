@@ -13,8 +13,6 @@ from typing import Protocol
 
 import httpx
 
-from bot.domain.link import Link
-from bot.domain.outcome import Said
 from bot.guidance import Guidance, Trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
@@ -38,21 +36,6 @@ _NO_ANSWER = (Trouble.TOKEN_SERVER_DOWN.value, Trouble.TOKEN_SERVER_SLOW.value)
 
 
 @dataclass(frozen=True, slots=True)
-class NoToken:
-    """Why there is no token: the guidance, WeChat's own words, and the link of the platform's chain that broke."""
-
-    guidance: Guidance
-    said: Said | None = None
-    link: Link | None = None
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """The extras of a log line: the reason and, if WeChat answered, its errcode and rid."""
-        said = {"errcode": self.said.errcode, "rid": self.said.rid} if self.said else {}
-        return {"reason": self.guidance.key, **said}
-
-
-@dataclass(frozen=True, slots=True)
 class Cached:
     """A token, when to read it again, and when it expires, by the clock of whoever caches it."""
 
@@ -63,13 +46,13 @@ class Cached:
 
 def refused_with(got: object, errcodes: frozenset[int]) -> bool:
     """Tell whether there is no token because WeChat answered with one of these errcodes."""
-    return isinstance(got, NoToken) and got.said is not None and got.said.errcode in errcodes
+    return isinstance(got, NoAnswer) and got.said is not None and got.said.errcode in errcodes
 
 
 class TokenSource(Protocol):
     """Provides the authorizer_access_token of an owner, or the reason why there is none."""
 
-    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
+    async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
         """Return a token that should be valid, other than the one that WeChat `refused`."""
 
 
@@ -81,13 +64,13 @@ class FixedToken:
     _token: str
     _refused: bool = False
 
-    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
-        """Return the token; a NoToken for any other owner, or if it was refused."""
+    async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
+        """Return the token; a NoAnswer for any other owner, or if it was refused."""
         if owner != self._owner:
-            return NoToken(Trouble.TOKEN_FIXED_OTHER_OWNER.value)
+            return NoAnswer(Trouble.TOKEN_FIXED_OTHER_OWNER.value)
         if refused:
             self._refused = True
-            return NoToken(Trouble.TOKEN_FIXED_DEAD.value)
+            return NoAnswer(Trouble.TOKEN_FIXED_DEAD.value)
         return self._token
 
     def trouble(self) -> str | None:
@@ -111,9 +94,9 @@ class TokenServer:
     renewed: Renewed = no_op
     _cached: dict[str, Cached] = field(default_factory=dict, init=False)
     _failed: dict[str, Guidance] = field(default_factory=dict, init=False)
-    _readings: SingleFlight[str | NoToken] = field(default_factory=SingleFlight, init=False)
+    _readings: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
 
-    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
+    async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
         """Return the cached token; read it again after a minute, or if it is the refused one."""
         cached = self._cached.get(owner)
         if cached and cached.value != refused and self._clock() < cached.reread_at:
@@ -132,7 +115,7 @@ class TokenServer:
         """Cancel pending reads."""
         await self._readings.close()
 
-    async def _read(self, owner: str, refused: str | None) -> str | NoToken:
+    async def _read(self, owner: str, refused: str | None) -> str | NoAnswer:
         """Read the server once and cache the token."""
         last = self._cached.pop(owner, None)
         read = await self._fetch(owner)
@@ -153,7 +136,7 @@ class TokenServer:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value
-        return NoToken(read.guidance)
+        return NoAnswer(read.guidance)
 
     async def _fetch(self, owner: str) -> tuple[str, float] | NoAnswer:
         """Return the server's token and its life in seconds."""

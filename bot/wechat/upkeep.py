@@ -12,9 +12,9 @@ from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
+from bot.wechat.api import NoAnswer
 from bot.wechat.chain import Chain
 from bot.wechat.token_cache import link_of
-from bot.wechat.tokens import NoToken
 
 _RENEW_AT = 0.1  # the share of a token's life that is left when it is renewed
 _SPREAD = 0.02  # jitter, as a share of the life, so that replicas and owners do not renew at once
@@ -95,7 +95,7 @@ class Upkeep:
         if self._skipping[name] > 0:
             self._skipping[name] -= 1
             return False
-        if isinstance(await self._chain.renew_early(name, kept.value if kept else None), NoToken):
+        if isinstance(await self._chain.renew_early(name, kept.value if kept else None), NoAnswer):
             self._failures[name] += 1
             self._skipping[name] = rounds_skipped(self._failures[name])
             return False

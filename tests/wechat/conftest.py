@@ -13,7 +13,7 @@ import pytest
 from bot.domain.link import Link
 from bot.guidance import Guidance
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.tokens import NoToken
+from bot.wechat.api import NoAnswer
 from bot.wechat.transport import Transport
 from tests.conftest import Clock
 from tests.databases import Database
@@ -136,7 +136,7 @@ def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 def missing(got: object) -> tuple[Guidance, Link | None]:
     """Return why there is no token, and which link of the chain broke."""
-    assert isinstance(got, NoToken)
+    assert isinstance(got, NoAnswer)
     return got.guidance, got.link
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.command.grammar import is_env
 from bot.domain.outcome import Readiness
-from bot.wechat import component_api
+from bot.wechat import component
 from bot.wechat.api import (
     NoAnswer,
     read_answer,
@@ -19,7 +19,7 @@ from bot.wechat.api import (
     read_envs,
     read_readiness,
 )
-from bot.wechat.component_api import Authorization, AuthorizerInfo, AuthorizerPage, Issued
+from bot.wechat.component import Authorization, AuthorizerInfo, AuthorizerPage, Issued
 from bot.wechat.tokens import read_token
 from tests.conftest import examples
 from tests.wechat.conftest import OWNER
@@ -46,11 +46,11 @@ READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (partial(read_answer, read=read_done), (type(None),)),
     (partial(read_answer, read=read_envs), (tuple,)),
     (partial(read_answer, read=read_readiness), (Readiness,)),
-    (partial(read_answer, read=component_api.read_component_token), (Issued,)),
-    (partial(read_answer, read=component_api.read_authorizer_token), (Issued,)),
-    (partial(read_answer, read=component_api.read_query_auth), (Authorization,)),
-    (partial(read_answer, read=component_api.read_authorizer_info), (AuthorizerInfo,)),
-    (partial(read_answer, read=component_api.read_authorizer_list), (AuthorizerPage,)),
+    (partial(read_answer, read=component.read_component_token), (Issued,)),
+    (partial(read_answer, read=component.read_authorizer_token), (Issued,)),
+    (partial(read_answer, read=component.read_query_auth), (Authorization,)),
+    (partial(read_answer, read=component.read_authorizer_info), (AuthorizerInfo,)),
+    (partial(read_answer, read=component.read_authorizer_list), (AuthorizerPage,)),
     (lambda _, body: read_token(body), (tuple, type(None))),
 )
 

@@ -9,8 +9,8 @@ from bot.domain.link import Link
 from bot.guidance import Trouble
 from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
+from bot.wechat.api import NoAnswer
 from bot.wechat.token_cache import CLAIM_SECONDS
-from bot.wechat.tokens import NoToken
 from tests.conftest import Clock, soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints
@@ -201,7 +201,7 @@ async def test_while_the_ledger_is_down_the_last_token_is_used_and_nothing_is_re
 ) -> None:
     token = await replica.token()
     calls = len(wechat.platform.calls)
-    not_kept = NoToken(Trouble.TOKENS_NOT_KEPT.value, link=Link.OWNER)
+    not_kept = NoAnswer(Trouble.TOKENS_NOT_KEPT.value, link=Link.OWNER)
     with replicas.down():
         clock.now += 61
         assert await replica.token() == token

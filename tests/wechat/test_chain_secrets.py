@@ -11,7 +11,7 @@ import pytest
 from bot.ops.logs.setup import set_up
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.tokens import NoToken
+from bot.wechat.api import NoAnswer
 from bot.wechat.upkeep import link_states
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
@@ -64,7 +64,7 @@ async def exercise(replica: Replica, replicas: Replicas, wechat: LocalWeChat) ->
                 replica.chain.invalidate("component")
                 replica.chain.invalidate(OWNER)
                 got = await replica.chain.token(OWNER)
-                shown.append(repr(got) if isinstance(got, NoToken) else "a token")
+                shown.append(repr(got) if isinstance(got, NoAnswer) else "a token")
         with replicas.full():
             replicas.run_out(OWNER)
             replica.chain.invalidate(OWNER)

@@ -11,8 +11,9 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat, ShareCall
+from bot.wechat.api import NoAnswer
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
-from bot.wechat.tokens import FixedToken, NoToken, TokenServer, TokenSource
+from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
 from tests.cut_off import CUT_OFF
@@ -73,11 +74,11 @@ class Tokens:
     """A token source that calls a function for each token, and another one for each renewal."""
 
     def __init__(
-        self, token: Callable[[], str], renew: Callable[[], str | NoToken] | None = None
+        self, token: Callable[[], str], renew: Callable[[], str | NoAnswer] | None = None
     ) -> None:
         self._token, self._renew = token, renew or token
 
-    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:  # noqa: ARG002  # from the port
+    async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:  # noqa: ARG002  # from the port
         """Return a token; in place of a refused one another, or why there is none."""
         return self._renew() if refused else self._token()
 
@@ -179,7 +180,7 @@ class NumberedTokens:
         self._clock = clock
         self._takes = takes
 
-    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:  # noqa: ARG002  # from the port
+    async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:  # noqa: ARG002  # from the port
         """Return the newest token, or the next one in place of a refused one."""
         if refused:
             self.refused.append(refused)
@@ -403,7 +404,7 @@ async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
     bot: Maker, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
-    why = NoToken(for_code(61023), Said(61023, "no", "rid"), Link.OWNER)
+    why = NoAnswer(for_code(61023), Said(61023, "no", "rid"), link=Link.OWNER)
     ended = await share(bot(tokens=Tokens(lambda: wechat.issue(OWNER), lambda: why)))
     assert ended == Failed(for_code(61023), Said(61023, "no", "rid"), 1, Link.OWNER)
 

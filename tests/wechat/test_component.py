@@ -9,10 +9,9 @@ from bot.domain.link import Link
 from bot.guidance import Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.component import MOST_SECONDS, Component
-from bot.wechat.component_api import AuthorizerInfo
+from bot.wechat.api import NoAnswer
+from bot.wechat.component import MOST_SECONDS, AuthorizerInfo, Component
 from bot.wechat.token_cache import CLAIM_SECONDS, RENEWAL_TIMEOUT
-from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
@@ -67,7 +66,7 @@ def component(make: Maker) -> Component:
 async def token(component: Component, wechat: LocalWeChat) -> str:
     """Return the platform's token."""
     issued = await component.token(wechat.platform.new_ticket())
-    assert not isinstance(issued, NoToken)
+    assert not isinstance(issued, NoAnswer)
     return issued.token
 
 
@@ -94,7 +93,7 @@ async def test_a_ticket_is_exchanged_for_the_platforms_token_and_that_for_an_own
 ) -> None:
     refresh_token = wechat.platform.refresh_token(OWNER)
     issued = await component.authorizer_token(token, OWNER, refresh_token)
-    assert not isinstance(issued, NoToken)
+    assert not isinstance(issued, NoAnswer)
     assert (issued.life, issued.refresh_token) == (7200.0, refresh_token)
     assert OWNER in issued.token
 
@@ -104,7 +103,7 @@ async def test_a_code_is_exchanged_for_its_owners_tokens_once(
 ) -> None:
     code = wechat.platform.authorize(OTHER)
     got = await component.query_auth(token, code)
-    assert not isinstance(got, NoToken)
+    assert not isinstance(got, NoAnswer)
     assert (got.owner, got.issued.refresh_token) == (OTHER, wechat.platform.refresh_token(OTHER))
     assert missing(await component.query_auth(token, code))[0] == for_code(61009)
 
@@ -140,7 +139,7 @@ async def test_an_error_has_its_guidance_and_link_and_is_never_retried(
     wechat.fail(endpoint, Code(errcode), times=None)
     got = await call(component)
     assert missing(got) == (for_code(meant), link)
-    assert isinstance(got, NoToken)
+    assert isinstance(got, NoAnswer)
     assert got.said
     assert (got.said.errcode, bool(got.said.rid)) == (errcode, True)
     assert (len(wechat.platform.calls), pauses) == (1, [])
@@ -181,7 +180,7 @@ async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_pos
     link, call = CALLS[endpoint]
     wechat.fail(endpoint, failure, times=None)
     got = await call(make(1.0 if failure == Drop(silence=60) else 3.0))
-    assert isinstance(got, NoToken)
+    assert isinstance(got, NoAnswer)
     assert (got.guidance, got.link) == (trouble.value, link)
     assert not got.guidance.in_doubt
     assert (len(wechat.platform.calls), pauses) == (2, [0.3])
@@ -202,7 +201,7 @@ async def test_a_refused_connection_is_reported_as_a_network_error(
     url = f"http://127.0.0.1:{unused_tcp_port}"
     component = Component(WeChatApi(http, url), "wxc0de00000000c0de", "s", 1.0, pauses)
     got = await component.token("ticket")
-    assert got == NoToken(Trouble.NOT_SENT_CONNECT.value, None, Link.PLATFORM)
+    assert got == NoAnswer(Trouble.NOT_SENT_CONNECT.value, link=Link.PLATFORM)
 
 
 async def test_a_refresh_token_is_looked_up_by_its_owner(
@@ -229,7 +228,7 @@ async def test_if_the_call_for_the_info_has_no_answer_the_list_is_not_read(
 ) -> None:
     wechat.fail("api_get_authorizer_info", Drop(), times=None)
     got = await component.refresh_token(token, OWNER)
-    assert got == NoToken(Trouble.NO_TOKEN_ANSWER.value, None, Link.OWNER)
+    assert got == NoAnswer(Trouble.NO_TOKEN_ANSWER.value, link=Link.OWNER)
     assert "get_authorizer_list" not in endpoints(wechat)
 
 
@@ -263,7 +262,7 @@ async def test_an_owner_on_no_page_has_not_authorised_the_platform(
         wechat.platform.authorize(f"wx{number:016x}")
     wechat.platform.calls.clear()
     got = await component.listed(token, OTHER)
-    assert got == NoToken(for_code(61003), link=Link.OWNER)
+    assert got == NoAnswer(for_code(61003), link=Link.OWNER)
     assert len(wechat.platform.calls) == 2
 
 
@@ -272,7 +271,7 @@ async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
 ) -> None:
     wechat.platform.without_refresh_token.add(OWNER)
     got = await component.listed(token, OWNER)
-    assert got == NoToken(for_code(61023), link=Link.OWNER)
+    assert got == NoAnswer(for_code(61023), link=Link.OWNER)
 
 
 @pytest.mark.parametrize(("owners", "pages"), [("[]", 1), ("[{}]", 100)])
@@ -283,7 +282,7 @@ async def test_an_endless_list_is_abandoned(
     wechat.fail("api_get_authorizer_list", Status(200, page), times=None)
     async with asyncio.timeout(30):
         got = await component.listed("c", OWNER)
-    assert got == NoToken(for_code(61003), link=Link.OWNER)
+    assert got == NoAnswer(for_code(61003), link=Link.OWNER)
     assert len(wechat.platform.calls) == pages
 
 

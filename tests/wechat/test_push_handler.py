@@ -11,12 +11,12 @@ from bot.domain.link import Link
 from bot.guidance import for_code
 from bot.playground.faults import Slow, Status
 from bot.playground.wechat.server import LocalWeChat
+from bot.wechat.api import NoAnswer
 from bot.wechat.push import Authorized, Ticket, Unauthorized
-from bot.wechat.tokens import NoToken
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import Replica, Replicas, endpoints, pushed, serving
 
-NOT_AUTHORISED = NoToken(for_code(61003), link=Link.OWNER)
+NOT_AUTHORISED = NoAnswer(for_code(61003), link=Link.OWNER)
 
 
 async def secrets_of(replica: Replica, name: str) -> tuple[str | None, str | None]:
@@ -195,7 +195,7 @@ async def test_an_expired_platform_token_is_renewed_for_an_exchange(
 
 async def renewal_in_progress(
     replica: Replica, wechat: LocalWeChat
-) -> "asyncio.Task[str | NoToken]":
+) -> "asyncio.Task[str | NoAnswer]":
     """Return a renewal of the owner's token that WeChat has carried out but not yet answered."""
     await replica.chain.with_platform_token(_just)
     wechat.fail("api_authorizer_token", Slow(after_effect=True))
@@ -204,7 +204,7 @@ async def renewal_in_progress(
     return renewal
 
 
-async def _just(platform: str) -> str | NoToken:
+async def _just(platform: str) -> str | NoAnswer:
     return platform
 
 

@@ -8,14 +8,14 @@ from bot.domain.link import Link
 from bot.guidance import for_code
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import StoredToken
-from bot.wechat.component_api import Issued
+from bot.wechat.api import NoAnswer
+from bot.wechat.component import Issued
 from bot.wechat.token_cache import CLAIM_SECONDS, TokenCache
-from bot.wechat.tokens import NoToken
 from tests.conftest import Clock
 from tests.wechat.conftest import OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly
 
-REFUSED = NoToken(for_code(61003), link=Link.OWNER)
+REFUSED = NoAnswer(for_code(61003), link=Link.OWNER)
 
 
 class Maker:
@@ -25,7 +25,7 @@ class Maker:
         self.claims: list[StoredToken] = []
         self._meanwhile = meanwhile
 
-    async def __call__(self, claim: StoredToken) -> Issued | NoToken:
+    async def __call__(self, claim: StoredToken) -> Issued | NoAnswer:
         """Return a new token."""
         self.claims.append(claim)
         if self._meanwhile:
@@ -40,7 +40,7 @@ def cache(replica: Replica, clock: Clock) -> TokenCache:
     return TokenCache(replica.tokens, clock, briefly)
 
 
-async def renewed(cache: TokenCache, make: Maker, refused: str | None = None) -> str | NoToken:
+async def renewed(cache: TokenCache, make: Maker, refused: str | None = None) -> str | NoAnswer:
     return await cache.renew(OWNER, make, refused)
 
 
@@ -134,7 +134,7 @@ async def test_only_the_refused_token_is_replaced(cache: TokenCache) -> None:
 async def test_the_reason_of_a_failure_is_stored_and_the_next_caller_may_try(
     cache: TokenCache, replica: Replica
 ) -> None:
-    async def refuse(_: StoredToken) -> Issued | NoToken:
+    async def refuse(_: StoredToken) -> Issued | NoAnswer:
         return REFUSED
 
     assert await cache.renew(OWNER, refuse) == REFUSED
@@ -160,9 +160,9 @@ async def test_a_replica_that_finds_the_lease_taken_waits_for_the_new_token(
 
 @pytest.mark.parametrize("mine", [Issued("mine", LIFE, "mine too"), REFUSED], ids=["token", "none"])
 async def test_a_replica_that_lost_its_lease_returns_the_other_replicas_token(
-    cache: TokenCache, replica: Replica, replicas: Replicas, mine: Issued | NoToken
+    cache: TokenCache, replica: Replica, replicas: Replicas, mine: Issued | NoAnswer
 ) -> None:
-    async def make(_: StoredToken) -> Issued | NoToken:
+    async def make(_: StoredToken) -> Issued | NoAnswer:
         replicas.change(OWNER, "lease_until = 0")
         claim = await replica.tokens.claim(OWNER, CLAIM_SECONDS)
         assert claim

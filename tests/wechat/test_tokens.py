@@ -10,15 +10,16 @@ import pytest
 from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.tokens import FixedToken, NoToken, TokenServer, read_token
+from bot.wechat.api import NoAnswer
+from bot.wechat.tokens import FixedToken, TokenServer, read_token
 from tests.conftest import Clock
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
 
 
-def no_token(trouble: Trouble) -> NoToken:
-    return NoToken(trouble.value)
+def no_token(trouble: Trouble) -> NoAnswer:
+    return NoAnswer(trouble.value)
 
 
 Maker = Callable[..., TokenServer]
@@ -127,7 +128,7 @@ async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_
     clock.now += 419.9
     assert await tokens.token(OWNER) == "t"
     clock.now += 0.1
-    assert isinstance(await tokens.token(OWNER), NoToken)
+    assert isinstance(await tokens.token(OWNER), NoAnswer)
 
 
 @pytest.mark.parametrize(

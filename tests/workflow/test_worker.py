@@ -43,8 +43,9 @@ from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
+from bot.wechat.api import NoAnswer
 from bot.wechat.client import WeChat
-from bot.wechat.tokens import NoToken, TokenServer, TokenSource
+from bot.wechat.tokens import TokenServer, TokenSource
 from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -881,7 +882,7 @@ class SuspendedTokens:
         self._tokens = tokens
         self._suspend = suspend
 
-    async def token(self, owner: str, refused: str | None = None) -> str | NoToken:
+    async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
         """Return the owner's token, after the suspension."""
         self._suspend()
         return await self._tokens.token(owner, refused)

@@ -14,8 +14,8 @@ from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.ops.doctor.wechat import causes_of, check_owners, failed, first_step
 from bot.settings.access import PlatformSettings
+from bot.wechat.api import NoAnswer
 from bot.wechat.component import Component
-from bot.wechat.tokens import NoToken
 from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import link_states
 
@@ -132,7 +132,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
 
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
-        if isinstance(told, NoToken):
+        if isinstance(told, NoAnswer):
             return failed(_PERMISSIONS, told.guidance, told.said)
         if _CLOUDBASE in told.granted:
             return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")

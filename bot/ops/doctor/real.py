@@ -28,7 +28,6 @@ from bot.wechat.api import (
     read_envs,
     read_readiness,
 )
-from bot.wechat.tokens import NoToken
 from bot.wechat.transport import Transport, WeChatApi
 
 _INTRODUCTION = (
@@ -106,10 +105,10 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
     ]
 
 
-async def _of(wechat: WeChatApi, token: str | NoToken | None) -> list[Tried]:
+async def _of(wechat: WeChatApi, token: str | NoAnswer | None) -> list[Tried]:
     if token is None:
         return [Tried(_ENVS, "not tried", "no good token in the ledger")]
-    if isinstance(token, NoToken):
+    if isinstance(token, NoAnswer):
         return [Tried(_ENVS, "not tried", f"no token ({token.guidance.key})")]
     envs = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     if isinstance(envs, NoAnswer):

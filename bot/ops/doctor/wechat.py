@@ -21,7 +21,7 @@ from bot.settings.access import (
     TokenSettings,
 )
 from bot.wechat.api import NoAnswer, get_env_info, read_envs
-from bot.wechat.tokens import FixedToken, NoToken, TokenServer
+from bot.wechat.tokens import FixedToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
 _NAME = "wechat"
@@ -47,7 +47,7 @@ _FIXED_DEAD = Trouble.TOKEN_FIXED_DEAD.value
 _LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
-Read = Callable[[str], Awaitable[str | NoToken | None]]
+Read = Callable[[str], Awaitable[str | NoAnswer | None]]
 
 
 def reader(
@@ -84,7 +84,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
         token = await read(owner)
         if token is None:
             return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
-        if isinstance(token, NoToken):
+        if isinstance(token, NoAnswer):
             return failed(_NAME, token.guidance, token.said)
         return await _tried(wechat, owner, token, fixed=fixed)
 

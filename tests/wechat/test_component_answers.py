@@ -5,9 +5,9 @@ import pytest
 
 from bot.domain.outcome import Said
 from bot.guidance import Trouble, for_code
-from bot.wechat import component_api as api
+from bot.wechat import component as api
 from bot.wechat.api import NoAnswer, read_answer, read_done
-from bot.wechat.component_api import Authorization, AuthorizerPage, Issued
+from bot.wechat.component import Authorization, AuthorizerPage, Issued
 from tests.wechat.conftest import OTHER, OWNER
 
 COMPONENT = "wxc0de00000000c0de"
@@ -17,11 +17,6 @@ NOT_JSON = NoAnswer(Trouble.NOT_JSON.value)
 
 def of(**members: object) -> bytes:
     return json.dumps(members).encode()
-
-
-def test_a_call_shows_neither_its_token_nor_its_body() -> None:
-    call = api.call("api_query_auth", COMPONENT, {"authorization_code": "code"}, "c")
-    assert repr(call) == "Call(path='/cgi-bin/component/api_query_auth')"
 
 
 @pytest.mark.parametrize(
