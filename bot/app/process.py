@@ -5,17 +5,18 @@ import gc
 import logging
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 
 from bot import __version__
 from bot.ops.logs.setup import set_up
 from bot.ops.output import FAILED, FINE, WRONG_SETUP, complain
-from bot.runtime.signals import cancel_on, ignore_signals, on_first_signal, setter_of
 from bot.settings.load import Settings, load, read_parts
 
 # New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find next to nothing.
 _COLLECT_AFTER = 10_000
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 _log = logging.getLogger(__name__)
 
@@ -88,3 +89,51 @@ def _about(settings: Settings) -> dict[str, object]:
     how = "socket mode" if settings.slack.app_token else "http"
     kind, *_ = re.split("[+:]", settings.database_url)  # the rest is an address
     return {"version": __version__, "how": how, "database": kind}
+
+
+def on_first_signal(stop: Callable[[], object]) -> None:
+    """Call `stop` at the first SIGTERM or SIGINT; later ones do nothing as long as the interpreter runs.
+
+    The handler stays installed instead of SIG_IGN: for a signal that arrives just then, Python would print that it was lost.
+    """
+    told = False
+
+    def first(_sign: int, _frame: object) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            stop()
+
+    for sign in _ENDING:
+        signal.signal(sign, first)
+
+
+def ignore_signals() -> None:
+    """Ignore all signals until the process has ended: while it shuts down, Python runs no handlers.
+
+    Call this outside of a signal handler, where Python handles pending signals first.
+    """
+    for sign in (*_ENDING, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)
+
+
+def setter_of(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Return a function that sets `event` from a signal handler; it does nothing once the loop is closed."""
+
+    def set_it() -> None:
+        with suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(event.set)
+
+    return set_it
+
+
+async def cancel_on(event: asyncio.Event, work: Awaitable[str | None]) -> str | None:
+    """Return the result of `work`, or None if `event` is set first, which cancels the work."""
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        working.cancel()  # no effect once it is done
+        await asyncio.wait([working])
+    return None if working.cancelled() else working.result()

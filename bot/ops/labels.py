@@ -8,7 +8,6 @@ from bot.guidance import CODES, Fixer, Trouble
 from bot.ops.listener import ELSEWHERE
 from bot.policy.kinds import Denial
 from bot.wechat.tokens import TOKEN_SERVER
-from bot.wechat.transport import CUT_SHORT
 
 OTHER: Final = "other"
 """The label for any unknown value."""
@@ -24,9 +23,7 @@ DENIALS: Final = (
     *(kind.__name__ for kind in get_args(Denial)),
     *("SeveralRules", "NoApprover", "TooManyBatches"),
 )
-ANSWERS: Final = frozenset(
-    {"0", *map(str, CODES), *(each.value.key for each in Trouble), CUT_SHORT}
-)
+ANSWERS: Final = frozenset({"0", *map(str, CODES), *(each.value.key for each in Trouble)})
 LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)
 PATHS: Final = ("/slack/events", "/wechat/events", ELSEWHERE)
 REFUSALS: Final = (

@@ -28,7 +28,7 @@ DEAD_TOKEN = frozenset({40001, 40014, 42001, 42006})
 DEAD_TICKET = frozenset({61005, 61006})
 
 _PAUSE = 0.3
-_MOST_PAGES, _MOST_IN_A_LIST = 100, 500
+_MOST_OWNERS, _MOST_IN_A_LIST = 50_000, 500
 _WRONG_SECRET = 40125
 _UNKNOWN_APPID = 40013
 _NOT_AUTHORISED, _NO_PLATFORM = 61003, 61011
@@ -69,7 +69,6 @@ class AuthorizerPage:
     """One page of the owners that authorised the platform: the total on all pages, and refresh tokens by owner."""
 
     total: int
-    on_this_page: int
     refresh_tokens: Mapping[str, str | None] = field(repr=False)
 
 
@@ -116,17 +115,15 @@ class Component:
 
     async def listed(self, token: str, owner: str) -> str | NoAnswer:
         """Return an owner's refresh token from the paginated list of owners that authorised the platform."""
-        seen = 0
-        for _ in range(_MOST_PAGES):
-            name, which = "api_get_authorizer_list", {"offset": seen, "count": _MOST_IN_A_LIST}
+        for offset in range(0, _MOST_OWNERS, _MOST_IN_A_LIST):
+            name, which = "api_get_authorizer_list", {"offset": offset, "count": _MOST_IN_A_LIST}
             page = await self._call(Link.OWNER, name, which, read_authorizer_list, token)
             if isinstance(page, NoAnswer):
                 return page
             if owner in page.refresh_tokens:
                 found = page.refresh_tokens[owner]
                 return found or NoAnswer(for_code(61023), link=Link.OWNER)
-            seen += page.on_this_page
-            if not page.on_this_page or seen >= page.total:
+            if offset + _MOST_IN_A_LIST >= page.total:
                 break
         return NoAnswer(for_code(61003), link=Link.OWNER)
 
@@ -214,7 +211,7 @@ def read_authorizer_list(answer: Mapping[str, object]) -> AuthorizerPage | NoAns
         page = []  # WeChat leaves out an empty list
     if not isinstance(total, int) or not isinstance(page, list):
         return NoAnswer(Trouble.NOT_JSON.value)
-    return AuthorizerPage(total, len(page), dict(_refresh_tokens(page)))
+    return AuthorizerPage(total, dict(_refresh_tokens(page)))
 
 
 def _refresh_tokens(page: list[object]) -> Iterator[tuple[str, str | None]]:

@@ -115,9 +115,8 @@ def read_push(
 ) -> Push | PushRefusal:
     """Verify and parse a push; `now` is in Unix seconds."""
     timestamp = query.get("timestamp", "")
-    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > len("1715943329") + 1:
-        return PushRefusal.STALE
-    if abs(now - int(timestamp)) > STALE_AFTER:
+    sent = _number(timestamp)
+    if sent is None or abs(now - sent) > STALE_AFTER:
         return PushRefusal.STALE
     encrypted = _encrypted(body)
     if not encrypted:

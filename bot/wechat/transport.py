@@ -17,9 +17,6 @@ from bot.guidance import Trouble
 from bot.runtime.observers import CalledWeChat
 from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
-CUT_SHORT = "cut short"
-"""The label for a call that its caller cancelled."""
-
 UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
 """The headers of every request: no compression."""
 
@@ -149,7 +146,7 @@ def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WeChatApi:
-    """WeChat's API at the base `url`; `called` is an observer of each call."""
+    """WeChat's API at the base `url`; `called` is an observer of each call, unless its caller cancels it."""
 
     http: httpx.AsyncBaseTransport
     url: str
@@ -166,19 +163,17 @@ class WeChatApi:
             stream=httpx.ByteStream(call.body),  # `content=` would also compute a Content-Length
             extensions={"query": urlencode(call.query)},
         )
-        began, answer = time.monotonic(), CUT_SHORT
-        try:
-            received = await exchange(self.http, request, seconds, BODY_LIMIT)
-            if isinstance(received, Received):
-                answered = read_answer(received.status, received.body, read)
-            else:
-                answered = received
-            answer = answered.label if isinstance(answered, NoAnswer) else "0"
-        finally:
-            api = call.path.rpartition("/")[2]
-            if self.called:
-                self.called(api, answer, time.monotonic() - began)
-            _log.debug("called WeChat", extra={"api": api, "answer": answer})
+        began = time.monotonic()
+        received = await exchange(self.http, request, seconds, BODY_LIMIT)
+        if isinstance(received, Received):
+            answered = read_answer(received.status, received.body, read)
+        else:
+            answered = received
+        api = call.path.rpartition("/")[2]
+        answer = answered.label if isinstance(answered, NoAnswer) else "0"
+        if self.called:
+            self.called(api, answer, time.monotonic() - began)
+        _log.debug("called WeChat", extra={"api": api, "answer": answer})
         return answered
 
 

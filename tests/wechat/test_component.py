@@ -274,16 +274,16 @@ async def test_an_owner_listed_without_a_refresh_token_has_lost_it(
     assert got == NoAnswer(for_code(61023), link=Link.OWNER)
 
 
-@pytest.mark.parametrize(("owners", "pages"), [("[]", 1), ("[{}]", 100)])
+@pytest.mark.parametrize("owners", ["[]", "[{}]"])
 async def test_an_endless_list_is_abandoned(
-    component: Component, wechat: LocalWeChat, owners: str, pages: int
+    component: Component, wechat: LocalWeChat, owners: str
 ) -> None:
     page = f'{{"total_count":1000000,"list":{owners}}}'.encode()
     wechat.fail("api_get_authorizer_list", Status(200, page), times=None)
     async with asyncio.timeout(30):
         got = await component.listed("c", OWNER)
     assert got == NoAnswer(for_code(61003), link=Link.OWNER)
-    assert len(wechat.platform.calls) == pages
+    assert len(wechat.platform.calls) == 100
 
 
 async def test_starting_the_pushes_returns_nothing_on_success(

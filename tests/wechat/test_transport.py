@@ -325,15 +325,3 @@ async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
     ((name, reported, seconds),) = reports
     assert (name, reported) == ("shareenv", answer)
     assert 0 < seconds < 30
-
-
-async def test_a_cancelled_call_is_reported_too(http: httpx.AsyncBaseTransport) -> None:
-    reports: list[str] = []
-    async with mute() as wechat:
-        call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        api = WeChatApi(http, wechat.url, lambda _, answer, __: reports.append(answer))
-        calling = asyncio.create_task(api.post(call, 5.0, read_done))
-        await wechat.arrived.acquire()
-        calling.cancel()
-        await asyncio.wait([calling])
-    assert reports == ["cut short"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.runtime.signals import ignore_signals, on_first_signal, setter_of
+from bot.app.process import ignore_signals, on_first_signal, setter_of
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
