@@ -33,10 +33,6 @@ _Read = TypeVar("_Read")
 _log = logging.getLogger(__name__)
 
 
-async def _always() -> bool:
-    return True
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class WeChat:
     """Shares envs and reads what owners' tokens give access to; times are in seconds."""
@@ -66,8 +62,8 @@ class WeChat:
         owner: str,
         env: str,
         appid: str,
-        on_step: Callable[[Step], None] = lambda _: None,
-        may_call: Callable[[], Awaitable[bool]] = _always,
+        on_step: Callable[[Step], None],
+        may_call: Callable[[], Awaitable[bool]],
     ) -> Called:
         """Share the owner's `env` with `appid` and return the outcome, after at most TOTAL_SECONDS plus two token lookups.
 

@@ -134,6 +134,11 @@ def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(head).encode() + body
 
 
+async def always() -> bool:
+    """Let any call be made."""
+    return True
+
+
 def missing(got: object) -> tuple[Guidance, Link | None]:
     """Return why there is no token, and which link of the chain broke."""
     assert isinstance(got, NoAnswer)

@@ -10,13 +10,14 @@ from bot.guidance import Trouble, for_code
 from bot.ledger.tokens import TICKET_LIFE
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
+from bot.runtime.observers import no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.chain import PUSH_EVERY
 from bot.wechat.client import WeChat
 from bot.wechat.token_cache import CLAIM_SECONDS
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
-from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, missing
+from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, always, missing
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly, endpoints
 
 NO_TICKET = NoAnswer(Trouble.NO_TICKET.value, link=Link.TICKET)
@@ -45,7 +46,7 @@ def share(
     client = WeChat(
         WeChatApi(http, wechat.url), replica.chain, timeout=30, clock=clock, sleep=briefly
     )
-    return lambda: client.share(OWNER, ENV, APPID)
+    return lambda: client.share(OWNER, ENV, APPID, no_op, always)
 
 
 async def test_a_ticket_becomes_a_token_that_shares_and_is_used_again(

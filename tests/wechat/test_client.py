@@ -11,6 +11,7 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat, ShareCall
+from bot.runtime.observers import no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
@@ -18,7 +19,7 @@ from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
-from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Pauses
+from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Pauses, always
 
 SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
 
@@ -49,7 +50,7 @@ def bot(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, pause
 
 
 async def share(bot: WeChat) -> Called:
-    return await bot.share(OWNER, ENV, APPID)
+    return await bot.share(OWNER, ENV, APPID, no_op, always)
 
 
 def advice(outcome: Called) -> Guidance:
@@ -288,7 +289,7 @@ async def test_no_call_follows_a_permission_that_took_all_the_time(
         return True
 
     wechat.fail("shareenv", Code(-1))
-    outcome = await bot().share(OWNER, ENV, APPID, may_call=may_call)
+    outcome = await bot().share(OWNER, ENV, APPID, no_op, may_call)
     assert (outcome.tries, len(wechat.calls)) == (1, 1)
 
 
@@ -460,7 +461,9 @@ async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: LocalWe
 
 async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeChat) -> None:
     client = bot()
-    outcomes = await asyncio.gather(*(client.share(OWNER, f"e-{n}", APPID) for n in range(100)))
+    outcomes = await asyncio.gather(
+        *(client.share(OWNER, f"e-{n}", APPID, no_op, always) for n in range(100))
+    )
     assert outcomes == [Shared(1)] * 100
     assert {env for _, env, _ in wechat.shared} == {f"e-{n}" for n in range(100)}
     assert wechat.token_calls == [OWNER]
@@ -471,7 +474,7 @@ async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeCh
 
 async def steps(bot: WeChat) -> list[Step]:
     reported = list[Step]()
-    await bot.share(OWNER, ENV, APPID, reported.append)
+    await bot.share(OWNER, ENV, APPID, reported.append, always)
     return reported
 
 
@@ -486,7 +489,7 @@ async def test_each_call_is_made_only_if_the_caller_permits_it(
         return len(asked) <= tries
 
     wechat.fail("shareenv", Drop(), Drop(), Drop(), Drop())
-    outcome = await bot().share(OWNER, ENV, APPID, may_call=may_call)
+    outcome = await bot().share(OWNER, ENV, APPID, no_op, may_call)
     assert isinstance(outcome, Unknown)
     assert asked == [*range(tries + 1)]
     assert outcome.tries == tries == len(wechat.calls)
@@ -502,7 +505,7 @@ async def test_no_permission_is_asked_for_once_nothing_is_left_to_call(
         return True
 
     wechat.fail("shareenv", Code(85088))
-    assert isinstance(await bot().share(OWNER, ENV, APPID, may_call=may_call), Failed)
+    assert isinstance(await bot().share(OWNER, ENV, APPID, no_op, may_call), Failed)
     assert asked == [0]
 
 
