@@ -148,10 +148,11 @@ class TokenServer:
             late = answer.guidance is Trouble.TIMEOUT.value
             why = Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
             return NoAnswer(why.value)
-        if answer.status in {_UNAUTHORISED, _FORBIDDEN}:
+        status, body = answer
+        if status in {_UNAUTHORISED, _FORBIDDEN}:
             return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value)
-        found = read_token(answer.body) if answer.status == _OK else None
-        return found or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=answer.status)
+        found = read_token(body) if status == _OK else None
+        return found or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=status)
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

@@ -29,14 +29,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An HTTP response. Its body is as sent, compressed or not, and empty if it was too long."""
-
-    status: int
-    body: bytes
-
-
 class _RequestBody(aiohttp.BytesPayload):
     """The body of a request; notes as `sent` that it is about to be written, before which no call can have arrived.
 
@@ -106,10 +98,10 @@ def connect_within(seconds: float) -> float:
 
 async def exchange(
     http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
-) -> Received | NoAnswer:
-    """Return the response to `request`, or the trouble that prevented it within `seconds`.
+) -> tuple[int, bytes] | NoAnswer:
+    """Return status and body of the response to `request`, or the trouble that prevented it within `seconds`.
 
-    A body of more than `limit` bytes is dropped. Redirects are not followed, since they would carry the token elsewhere;
+    The body is as sent, compressed or not, and empty if it has more than `limit` bytes. Redirects are not followed, since they would carry the token elsewhere;
     nothing is retried; and nothing is decompressed, since a kilobyte can unpack to gigabytes.
     """
     own = {"timeout": {"connect": connect_within(seconds)}, "limit": limit}
@@ -121,8 +113,7 @@ async def exchange(
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError if a proxy's address or answer cannot be read.
         return _no_answer(error, sent=request.extensions.get("sent", True))
-    body = b"".join(cast("httpx.SyncByteStream", response.stream))
-    return Received(response.status_code, body)
+    return response.status_code, b"".join(cast("httpx.SyncByteStream", response.stream))
 
 
 def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
@@ -164,11 +155,8 @@ class WeChatApi:
             extensions={"query": urlencode(call.query)},
         )
         began = time.monotonic()
-        received = await exchange(self.http, request, seconds, BODY_LIMIT)
-        if isinstance(received, Received):
-            answered = read_answer(received.status, received.body, read)
-        else:
-            answered = received
+        got = await exchange(self.http, request, seconds, BODY_LIMIT)
+        answered = got if isinstance(got, NoAnswer) else read_answer(*got, read)
         api = call.path.rpartition("/")[2]
         answer = answered.label if isinstance(answered, NoAnswer) else "0"
         if self.called:

@@ -12,7 +12,7 @@ from bot.guidance import Trouble
 from bot.playground.faults import Drip, Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer, read_done, share_env
-from bot.wechat.transport import UNPACKED, Received, WeChatApi, connect_within, exchange
+from bot.wechat.transport import UNPACKED, WeChatApi, connect_within, exchange
 from tests.cut_off import CUT_OFF
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
@@ -21,14 +21,14 @@ LIMIT = 1 << 20
 PACKED = gzip.compress(b"x" * LIMIT)
 
 
-Send = Callable[..., Coroutine[None, None, Received | NoAnswer]]
+Send = Callable[..., Coroutine[None, None, tuple[int, bytes] | NoAnswer]]
 
 
 @pytest.fixture
 def send(http: httpx.AsyncBaseTransport) -> Send:
     """A function that posts to a URL as the client does."""
 
-    async def send(url: str, seconds: float = 5.0) -> Received | NoAnswer:
+    async def send(url: str, seconds: float = 5.0) -> tuple[int, bytes] | NoAnswer:
         request = httpx.Request(
             "POST",
             f"{url}/tcb/shareenv",
@@ -44,20 +44,20 @@ def send(http: httpx.AsyncBaseTransport) -> Send:
 @pytest.mark.parametrize(
     ("served", "received"),
     [
-        (http_answer(b'{"errcode":0}'), Received(200, b'{"errcode":0}')),
-        (http_answer(b""), Received(200, b"")),
-        (http_answer(b"x" * LIMIT), Received(200, b"x" * LIMIT)),
-        (http_answer(b"x" * (LIMIT + 1)), Received(200, b"")),
-        (http_answer(b"no", "502 Bad Gateway"), Received(502, b"no")),
-        (http_answer(b"x" * (LIMIT + 1), "502 Bad Gateway"), Received(502, b"")),
-        (http_answer(PACKED, "200 OK", "Content-Encoding: gzip"), Received(200, PACKED)),
-        (http_answer(b"x", "200 OK", "Content-Encoding: UTF-8"), Received(200, b"x")),
-        (http_answer(b"\xff\x00", "299 Odd"), Received(299, b"\xff\x00")),
-        (b"HTTP/1.1 204 No Content\r\n\r\n", Received(204, b"")),
-        (http_answer(b"x", "403 禁止").decode().encode("gbk"), Received(403, b"x")),
+        (http_answer(b'{"errcode":0}'), (200, b'{"errcode":0}')),
+        (http_answer(b""), (200, b"")),
+        (http_answer(b"x" * LIMIT), (200, b"x" * LIMIT)),
+        (http_answer(b"x" * (LIMIT + 1)), (200, b"")),
+        (http_answer(b"no", "502 Bad Gateway"), (502, b"no")),
+        (http_answer(b"x" * (LIMIT + 1), "502 Bad Gateway"), (502, b"")),
+        (http_answer(PACKED, "200 OK", "Content-Encoding: gzip"), (200, PACKED)),
+        (http_answer(b"x", "200 OK", "Content-Encoding: UTF-8"), (200, b"x")),
+        (http_answer(b"\xff\x00", "299 Odd"), (299, b"\xff\x00")),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b"")),
+        (http_answer(b"x", "403 禁止").decode().encode("gbk"), (403, b"x")),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
-            Received(200, b"abc"),
+            (200, b"abc"),
         ),
     ],
     ids=[
@@ -67,7 +67,7 @@ def send(http: httpx.AsyncBaseTransport) -> Send:
     ],
 )
 async def test_an_answer_is_received_unchanged_unless_it_is_unusable(
-    send: Send, served: bytes, received: Received
+    send: Send, served: bytes, received: tuple[int, bytes]
 ) -> None:
     async with answers(served) as server:
         assert await send(server.url) == received
@@ -75,7 +75,7 @@ async def test_an_answer_is_received_unchanged_unless_it_is_unusable(
 
 async def test_an_answer_that_ends_with_its_connection_is_complete(send: Send) -> None:
     async with closes(b"HTTP/1.0 200 OK\r\n\r\nabc") as server:
-        assert await send(server.url) == Received(200, b"abc")
+        assert await send(server.url) == (200, b"abc")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ async def test_an_endless_body_is_abandoned_and_its_connection_closed(send: Send
             await writer.drain()
 
     async with wire(endless) as server:
-        assert await send(server.url) == Received(200, b"")
+        assert await send(server.url) == (200, b"")
         await asyncio.wait_for(server.closed.acquire(), 30)
 
 
@@ -148,7 +148,7 @@ async def test_a_redirect_is_not_followed(send: Send) -> None:
     async with mute() as elsewhere:
         redirect = http_answer(b"", "307 Moved", f"Location: {elsewhere.url}/tcb/shareenv")
         async with answers(redirect) as server:
-            assert await send(server.url) == Received(307, b"")
+            assert await send(server.url) == (307, b"")
         assert elsewhere.opened == 0
 
 
@@ -254,7 +254,7 @@ async def test_no_cookie_is_kept_nor_sent(send: Send) -> None:
     )
     async with answers(cookie) as server:
         for _ in range(2):
-            assert await send(server.url) == Received(200, b"")
+            assert await send(server.url) == (200, b"")
     assert b"cookie" not in server.requests[1].lower()
 
 
