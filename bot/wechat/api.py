@@ -81,9 +81,9 @@ class NoAnswer:
 
     @property
     def facts(self) -> dict[str, object]:
-        """The extras of a log line: the reason and, if WeChat answered, its errcode and rid."""
+        """The extras of a log line: the reason, the link that broke and, if WeChat answered, its errcode and rid."""
         said = {"errcode": self.said.errcode, "rid": self.said.rid} if self.said else {}
-        return {"reason": self.guidance.key, **said}
+        return {"reason": self.guidance.key, "link": self.link and self.link.value, **said}
 
 
 def share_env(token: str, env: str, appid: str) -> Call:

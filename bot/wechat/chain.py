@@ -1,7 +1,8 @@
 """Token source 3: the bot itself keeps the platform's token chain, from ticket to platform token to owner's token.
 
 Source: developers.weixin.qq.com, oplatform, "Third-party platform: tokens". It avoids failures that are known from other
-implementations: concurrent renewals, lost refresh tokens, lost tickets, endless retries.
+implementations: concurrent renewals, lost refresh tokens, lost tickets, endless retries. A token is cached for a
+minute, as "AccessToken" there asks: after another replica has renewed it, WeChat accepts the old one for five.
 """
 
 import asyncio
@@ -19,8 +20,7 @@ from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Authorization, Component, Issued
-from bot.wechat.token_cache import TokenCache, link_of
-from bot.wechat.tokens import RENEWED, refused_with
+from bot.wechat.tokens import RENEWED, Cached, refused_with
 
 TOKEN_TIMEOUT = 20.0
 """Seconds that a caller waits for a token before it gets a NoAnswer."""
@@ -28,12 +28,98 @@ TOKEN_TIMEOUT = 20.0
 PUSH_EVERY = 600.0
 """Seconds between two requests to WeChat to push tickets again, counted over all replicas."""
 
+CLAIM_SECONDS = 10.0
+"""For how long a replica claims a renewal; if it dies, another may renew the token after that."""
+
+RENEWAL_TIMEOUT = 8.0
+"""Seconds that a renewal may take; shorter than the claim."""
+
+_CACHED_FOR = 60.0
+_MARGIN = 10.0
+_POLL = 0.25
 _FAILED_FOR = 5.0  # seconds a failure is cached: all callers share the chain, and the platform's calls have quotas
 _LOST = frozenset({61023})
+_LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_Make = Callable[[StoredToken], Awaitable[Issued | NoAnswer]]
+
+
+def link_of(name: str) -> Link:
+    """Return the link of the chain that a ticket or token of this name is."""
+    return _LINKS.get(name, Link.OWNER)
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class TokenCache:
+    """Caches the tokens of one platform; `refused` is one that WeChat rejected. Raises LedgerDownError."""
+
+    _tokens: Tokens
+    _clock: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _entries: dict[str, Cached] = field(default_factory=dict, init=False)
+
+    def cached(self, name: str, refused: str | None = None) -> str | None:
+        """Return the cached token if it was read within the last minute; no I/O."""
+        entry = self._entries.get(name)
+        fresh = entry and entry.value != refused and self._clock() < entry.reread_at
+        return entry.value if entry and fresh else None
+
+    def invalidate(self, name: str) -> None:
+        """Drop the cached token, so that it is read from the ledger before its next use."""
+        self._entries.pop(name, None)
+
+    async def load(self, name: str, refused: str | None = None) -> str | None:
+        """Return the ledger's token if it is valid. While the ledger is down, return the cached one until it expires."""
+        try:
+            kept = await self._tokens.find(name)
+        except LedgerDownError:
+            entry = self._entries.get(name)
+            if entry and entry.value != refused and self._clock() < entry.expires:
+                return entry.value
+            raise
+        return self._usable(kept, refused) if kept else None
+
+    async def renew(self, name: str, make: _Make, refused: str | None = None) -> str | NoAnswer:
+        """Return a token from `make`, called under the claim, or one that another replica has stored in the meantime."""
+        while True:
+            claim = await self._tokens.claim(name, CLAIM_SECONDS)
+            if claim is None:
+                await self._sleep(_POLL)
+                if found := await self.load(name, refused):
+                    return found
+                continue
+            if found := self._usable(claim, refused):
+                self._tokens.release(claim)
+                return found
+            try:
+                async with asyncio.timeout(RENEWAL_TIMEOUT):
+                    issued = await make(claim)
+            except TimeoutError:
+                issued = NoAnswer(Trouble.NO_TOKEN_ANSWER.value, link=link_of(name))
+            except BaseException:
+                # Also when cancelled: other replicas need not wait for the claim to expire.
+                self._tokens.release(claim)
+                raise
+            if isinstance(issued, NoAnswer):
+                if await self._tokens.failed(claim, issued.guidance.key):
+                    return issued
+            elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
+                self._store(name, issued.token, issued.life)
+                return issued.token
+            # The claim expired and another replica renewed the token, so its token is the valid one: try again.
+
+    def _usable(self, kept: StoredToken, refused: str | None) -> str | None:
+        if kept.value is None or kept.value == refused or kept.left <= _MARGIN:
+            return None
+        self._store(kept.name, kept.value, kept.left)
+        return kept.value
+
+    def _store(self, name: str, value: str, left: float) -> None:
+        now, left = self._clock(), left - _MARGIN
+        self._entries[name] = Cached(value, now + min(left, _CACHED_FOR), now + left)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -64,9 +150,7 @@ class Chain:
 
     async def exchange_code(self, code: str) -> Authorization | NoAnswer:
         """Exchange an authorization code for the owner and their tokens."""
-        return await self.with_platform_token(
-            lambda platform: self._component.query_auth(platform, code)
-        )
+        return await self.with_platform_token(partial(self._component.query_auth, code=code))
 
     async def with_platform_token(
         self, call: Callable[[str], Awaitable[T | NoAnswer]]
@@ -103,24 +187,20 @@ class Chain:
                 failed, until = self._failed.get(name, (None, 0.0))
                 if failed and self._clock() < until:
                     return failed
-                return self._record(name, await self._make(name, refused))
+                got = await self._make(name, refused)
         except TimeoutError:
-            trouble = Trouble.RENEWAL_SLOW
+            got = NoAnswer(Trouble.RENEWAL_SLOW.value, link=link_of(name))
         except LedgerDownError as error:
             # Without a traceback.
             _log.error("the ledger can neither read nor store tokens", extra={"reason": str(error)})
-            trouble = Trouble.TOKENS_NOT_KEPT
-        link = link_of(name)
-        self.renewed(link.value, trouble.value.key)
-        return NoAnswer(trouble.value, link=link)
+            got = NoAnswer(Trouble.TOKENS_NOT_KEPT.value, link=link_of(name))
+        return self._record(name, got)
 
     def _record(self, name: str, got: str | NoAnswer) -> str | NoAnswer:
         """Log and count the result of a renewal, and cache a failure for a few seconds."""
         if isinstance(got, NoAnswer):
             self._failed[name] = got, self._clock() + _FAILED_FOR
-            broke = got.link.value if got.link else None
-            facts = {"whose": name, "link": broke, **got.facts}
-            _log.warning("token not renewed", extra=facts)
+            _log.warning("token not renewed", extra={"whose": name, **got.facts})
             self.renewed(link_of(name).value, got.guidance.key)
         else:
             _log.info("token renewed", extra={"whose": name})
@@ -134,8 +214,7 @@ class Chain:
             lambda token: self._cache.renew(name, partial(self._make_owner, token), refused)
         )
 
-    async def _make_platform(self, claim: StoredToken) -> Issued | NoAnswer:
-        del claim
+    async def _make_platform(self, _claim: StoredToken) -> Issued | NoAnswer:
         ticket = await self._cache.load(TICKET)
         if ticket is None:
             return await self._no_ticket()

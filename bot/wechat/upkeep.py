@@ -13,8 +13,7 @@ from bot.guidance import by_key
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.wechat.api import NoAnswer
-from bot.wechat.chain import Chain
-from bot.wechat.token_cache import link_of
+from bot.wechat.chain import Chain, link_of
 
 _RENEW_AT = 0.1  # the share of a token's life that is left when it is renewed
 _SPREAD = 0.02  # jitter, as a share of the life, so that replicas and owners do not renew at once

@@ -12,9 +12,8 @@ from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.observers import no_op
 from bot.wechat.api import NoAnswer
-from bot.wechat.chain import PUSH_EVERY
+from bot.wechat.chain import CLAIM_SECONDS, PUSH_EVERY
 from bot.wechat.client import WeChat
-from bot.wechat.token_cache import CLAIM_SECONDS
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, always, missing

@@ -10,7 +10,7 @@ from bot.guidance import Trouble
 from bot.playground.faults import Slow
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer
-from bot.wechat.token_cache import CLAIM_SECONDS
+from bot.wechat.chain import CLAIM_SECONDS
 from tests.conftest import Clock, soon
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints

@@ -10,8 +10,8 @@ from bot.guidance import Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer
+from bot.wechat.chain import CLAIM_SECONDS, RENEWAL_TIMEOUT
 from bot.wechat.component import MOST_SECONDS, AuthorizerInfo, Component
-from bot.wechat.token_cache import CLAIM_SECONDS, RENEWAL_TIMEOUT
 from bot.wechat.transport import WeChatApi
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB

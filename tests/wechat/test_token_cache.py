@@ -9,8 +9,8 @@ from bot.guidance import for_code
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import StoredToken
 from bot.wechat.api import NoAnswer
+from bot.wechat.chain import CLAIM_SECONDS, TokenCache
 from bot.wechat.component import Issued
-from bot.wechat.token_cache import CLAIM_SECONDS, TokenCache
 from tests.conftest import Clock
 from tests.wechat.conftest import OWNER
 from tests.wechat.replicas import LIFE, Replica, Replicas, briefly
