@@ -38,9 +38,8 @@ def json_line(fields: Mapping[str, object]) -> str:
     """Return an object as one line of JSON, with the same characters escaped."""
     try:
         line = orjson.dumps(fields).decode()
-    except (
-        orjson.JSONEncodeError
-    ):  # half a surrogate pair, as in a path that is not UTF-8, or a huge integer
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair, as in a path that is not UTF-8, or a huge integer.
         line = json.dumps(fields, separators=(",", ":"))
     if line.isascii() and "\x7f" not in line:
         return line
