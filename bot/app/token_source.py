@@ -63,7 +63,6 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     from bot.wechat.callback import Callback, PushHandler  # noqa: PLC0415
     from bot.wechat.chain import Chain  # noqa: PLC0415
     from bot.wechat.component import Component  # noqa: PLC0415
-    from bot.wechat.push import Platform, key_of  # noqa: PLC0415
     from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
 
     if not platform.encryption_keys:
@@ -87,10 +86,8 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
     in_force.subscribe(lambda _: upkeep.wake())
     handler = PushHandler(chain, tokens, upkeep.wake)
-    keys = [*map(key_of, platform.encoding_aes_keys)]
-    known = Platform(platform.appid, platform.message_tokens, keys)
     refused = partial(observers.refused, PUSHES)
-    pushes = Callback(known, handler.handle, runtime.now, start, refused).answer
+    pushes = Callback(platform, handler.handle, runtime.now, start, refused).answer
     return Source(
         chain,
         upkeep.states,

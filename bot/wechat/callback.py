@@ -18,26 +18,16 @@ from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, OwnerPush, Tokens
 from bot.runtime.bodies import Unread, read_body
 from bot.runtime.observers import no_op
+from bot.settings.access import PlatformSettings
 from bot.wechat.api import NoAnswer
 from bot.wechat.chain import Chain
-from bot.wechat.push import (
-    Authorized,
-    HandledPush,
-    Other,
-    Platform,
-    PushRefusal,
-    Ticket,
-    Unauthorized,
-    read_push,
-)
+from bot.wechat.push import Authorized, Push, PushRefusal, Ticket, Unauthorized, read_push
 
 BODY_LIMIT = 64 << 10
 """Bytes; a push of WeChat's has one or two thousand."""
 
-_SUCCESS = "success"
 _IN_TIME = 0.8  # seconds; WeChat reports a callback as failing after five, our own limit is one
 _BROKEN = frozenset({PushRefusal.NOT_XML, PushRefusal.INCOMPLETE})
-_NAME_LIMIT = 40
 _NOT_AUTHORISED = "61003"
 _MARK = 16  # characters
 
@@ -51,8 +41,8 @@ class Callback:
     `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
 
-    _platform: Platform
-    _handle: Callable[[HandledPush], Awaitable[None]]
+    _platform: PlatformSettings
+    _handle: Callable[[Push], Awaitable[None]]
     _now: Callable[[], float]
     _start: Callable[[Coroutine[None, None, None]], None]
     _refused: Callable[[PushRefusal | Unread], None] = no_op
@@ -65,21 +55,19 @@ class Callback:
         push = read_push(self._platform, request.query, body, self._now())
         if isinstance(push, PushRefusal):
             return self._refuse(400 if push in _BROKEN else 403, push)
-        if isinstance(push, Other):
-            _log.info("push ignored", extra={"push": push.info_type[:_NAME_LIMIT]})
-            return web.Response(text=_SUCCESS)
-        done = asyncio.Event()
-        self._start(self._process(push, done))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_IN_TIME):
-                await done.wait()
-        return web.Response(text=_SUCCESS)
+        if push is not None:
+            done = asyncio.Event()
+            self._start(self._process(push, done))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IN_TIME):
+                    await done.wait()
+        return web.Response(text="success")
 
     def _refuse(self, status: int, why: PushRefusal | Unread) -> web.Response:
         self._refused(why)
         return web.Response(status=status, text="not understood")
 
-    async def _process(self, push: HandledPush, done: asyncio.Event) -> None:
+    async def _process(self, push: Push, done: asyncio.Event) -> None:
         await self._handle(push)
         done.set()
 
@@ -92,7 +80,7 @@ class PushHandler:
     _tokens: Tokens
     _wake: Callable[[], None]
 
-    async def handle(self, push: HandledPush) -> None:
+    async def handle(self, push: Push) -> None:
         """Apply one push, once. Whether that works or not, the next renewal starts anew."""
         try:
             new = await self._apply(push)
@@ -104,7 +92,7 @@ class PushHandler:
             self._chain.invalidate(TICKET if isinstance(push, Ticket) else push.owner)
             self._wake()
 
-    async def _apply(self, push: HandledPush) -> bool:
+    async def _apply(self, push: Push) -> bool:
         """Store a push; False if it, or a later one, was stored before."""
         match push:
             case Ticket(created, ticket):

@@ -8,7 +8,7 @@ XML is parsed only after its signature is verified, and entities are never expan
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from xml.etree.ElementTree import ParseError
@@ -21,6 +21,7 @@ from defusedxml.ElementTree import fromstring
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import SET_THE_CLOCK, Problem
+from bot.settings.access import PlatformSettings
 
 STALE_AFTER = 300.0
 """Seconds that a push's timestamp may differ from the clock, against replays."""
@@ -82,24 +83,7 @@ class Unauthorized:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A genuine push of a type that the bot does not handle."""
-
-    info_type: str
-
-
-HandledPush = Ticket | Authorized | Unauthorized
-Push = HandledPush | Other
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """The platform's secrets as configured at open.weixin.qq.com; tokens and keys (32 bytes each) newest first."""
-
-    component_appid: str
-    message_tokens: Sequence[str] = field(repr=False)
-    keys: Sequence[bytes] = field(repr=False)
+Push = Ticket | Authorized | Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +95,9 @@ class Decrypted:
 
 
 def read_push(
-    platform: Platform, query: Mapping[str, str], body: bytes, now: float
-) -> Push | PushRefusal:
-    """Verify and parse a push; `now` is in Unix seconds."""
+    platform: PlatformSettings, query: Mapping[str, str], body: bytes, now: float
+) -> Push | PushRefusal | None:
+    """Verify and parse a push, None if it is of no concern to the bot; `now` is in Unix seconds."""
     timestamp = query.get("timestamp", "")
     sent = _number(timestamp)
     if sent is None or abs(now - sent) > STALE_AFTER:
@@ -145,16 +129,17 @@ def _encrypted(body: bytes) -> str:
     return "" if "<" in text or "&" in text else text
 
 
-def _decrypted(platform: Platform, encrypted: str) -> Push | PushRefusal:
-    opened = next(filter(None, (decrypt(key, encrypted) for key in platform.keys)), None)
+def _decrypted(platform: PlatformSettings, encrypted: str) -> Push | PushRefusal | None:
+    tried = (decrypt(key_of(each), encrypted) for each in platform.encoding_aes_keys)
+    opened = next(filter(None, tried), None)
     if opened is None:
         return PushRefusal.DECRYPTION
     fields = _members(opened.message)
-    if {opened.appid, fields.get("AppId")} != {platform.component_appid}:
+    if {opened.appid, fields.get("AppId")} != {platform.appid}:
         return PushRefusal.OTHER_PLATFORM
     info_type, created = fields.get("InfoType", ""), _number(fields.get("CreateTime", ""))
     if info_type not in _OF_CONCERN:
-        return Other(info_type)
+        return None
     return PushRefusal.INCOMPLETE if created is None else _parsed(info_type, fields, created)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,10 +21,11 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.tasks import Tasks
+from bot.settings.access import PlatformSettings
 from bot.wechat.callback import Callback, PushHandler
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
-from bot.wechat.push import RANDOM_BYTES, Platform, key_of
+from bot.wechat.push import RANDOM_BYTES
 from bot.wechat.transport import WeChatApi
 from bot.wechat.upkeep import Upkeep
 from tests.databases import Database
@@ -193,6 +194,11 @@ class Replicas:
                 connection.execute(text("DROP TRIGGER full"))
 
 
+def known_platform(appid: str, tokens: Sequence[str], keys: Sequence[str]) -> PlatformSettings:
+    """Return the settings of a platform with these message tokens and EncodingAESKeys, newest first."""
+    return PlatformSettings(appid, "", tuple(tokens), tuple(keys), None, ())
+
+
 def endpoints(wechat: LocalWeChat) -> list[str]:
     """Return the platform's calls by name, without `api_`."""
     return [call.endpoint.removeprefix("api_") for call in wechat.platform.calls]
@@ -215,8 +221,9 @@ def pushed(
 async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
     """Serve the replica's callback as `bot.app.running` does; yield its address."""
     platform = wechat.platform
-    keys = [key_of(platform.encoding_aes_key)]
-    known = Platform(platform.component_appid, [platform.message_token], keys)
+    known = known_platform(
+        platform.component_appid, [platform.message_token], [platform.encoding_aes_key]
+    )
     tasks = Tasks()
     callback = Callback(known, replica.handler.handle, time.time, tasks.start)
     async with served(callback) as url:

@@ -16,20 +16,26 @@ from bot.playground.faults import Slow
 from bot.playground.wechat.pushes import Push, Stamp, sealed
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.tasks import Tasks
+from bot.settings.access import PlatformSettings
 from bot.wechat.callback import Callback
 from bot.wechat.push import (
     RANDOM_BYTES,
     Authorized,
-    HandledPush,
-    Platform,
     PushRefusal,
     Ticket,
     Unauthorized,
-    key_of,
 )
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
-from tests.wechat.replicas import Replica, Replicas, endpoints, pushed, served, serving
+from tests.wechat.replicas import (
+    Replica,
+    Replicas,
+    endpoints,
+    known_platform,
+    pushed,
+    served,
+    serving,
+)
 
 LIMIT = 64 << 10
 SUCCESS = (200, "success")
@@ -39,13 +45,13 @@ class PushListener:
     """Records pushes, once it may."""
 
     def __init__(self) -> None:
-        self.handled: list[HandledPush] = []
+        self.handled: list[Ticket | Authorized | Unauthorized] = []
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.begun = 0
         self.refused = list[Enum]()
 
-    async def handle(self, push: HandledPush) -> None:
+    async def handle(self, push: Ticket | Authorized | Unauthorized) -> None:
         """Record a push."""
         self.begun += 1
         await self.may_go_on.wait()
@@ -58,7 +64,7 @@ def listener() -> PushListener:
 
 
 @asynccontextmanager
-async def listening(known: Platform, listener: PushListener) -> AsyncIterator[str]:
+async def listening(known: PlatformSettings, listener: PushListener) -> AsyncIterator[str]:
     """Serve a callback for this platform with a listener; yield its address."""
     tasks = Tasks()
     callback = Callback(known, listener.handle, time.time, tasks.start, listener.refused.append)
@@ -98,8 +104,9 @@ class Door:
 @pytest.fixture
 async def door(wechat: LocalWeChat, listener: PushListener) -> AsyncIterator[Door]:
     platform = wechat.platform
-    keys = [key_of(platform.encoding_aes_key)]
-    known = Platform(platform.component_appid, [platform.message_token], keys)
+    known = known_platform(
+        platform.component_appid, [platform.message_token], [platform.encoding_aes_key]
+    )
     async with listening(known, listener) as url, aiohttp.ClientSession() as client:
         platform.callback = url
         yield Door(url, wechat, listener, client)

@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 from bot.playground.wechat.pushes import Push as Posted
 from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
+from bot.settings.access import PlatformSettings
 from bot.wechat.push import (
     RANDOM_BYTES,
     STALE_AFTER,
     Authorized,
-    Other,
-    Platform,
     Push,
     PushRefusal,
     Ticket,
@@ -23,6 +22,7 @@ from bot.wechat.push import (
     signature,
 )
 from tests.wechat.conftest import OWNER
+from tests.wechat.replicas import known_platform
 from tests.wechat.test_encryption import SIGNED, V1
 
 COMPONENT = "wxc0de00000000c0de"
@@ -30,7 +30,7 @@ ANOTHER = "wxc0de00000000beef"
 SEAL = PushKeys(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
 OLDER_KEY = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
 KEY = key_of(SEAL.encoding_aes_key)
-PLATFORM = Platform(COMPONENT, [SEAL.message_token], [KEY])
+PLATFORM = known_platform(COMPONENT, [SEAL.message_token], [SEAL.encoding_aes_key])
 NOW = 1_715_943_329
 TICKET = "ticket@@@made-up"
 OF_OWNER: dict[str, str | int] = {"AuthorizerAppid": OWNER}
@@ -45,7 +45,9 @@ def of(fields: Mapping[str, str | int], seal: PushKeys = SEAL, timestamp: int = 
     return sealed(fields, seal, Stamp(timestamp, "1590219412", b"r" * RANDOM_BYTES))
 
 
-def read(posted: Posted, platform: Platform = PLATFORM, now: float = NOW) -> Push | PushRefusal:
+def read(
+    posted: Posted, platform: PlatformSettings = PLATFORM, now: float = NOW
+) -> Push | PushRefusal | None:
     return read_push(platform, posted.query, posted.body, now)
 
 
@@ -75,18 +77,15 @@ TICKET_PUSH = push_of("component_verify_ticket", ComponentVerifyTicket=TICKET)
         (push_of("authorized", **OF_CODE), Authorized(NOW, OWNER, "queryauthcode@@@made-up")),
         (push_of("updateauthorized", **OF_CODE), Authorized(NOW, OWNER, "queryauthcode@@@made-up")),
         (push_of("unauthorized", **OF_OWNER), Unauthorized(NOW, OWNER)),
-        (push_of("notify_third_fasteregister", status=0), Other("notify_third_fasteregister")),
-        (push_of("秘密"), Other("秘密")),
-        (of({"AppId": COMPONENT, "InfoType": "notify_something"}), Other("notify_something")),
-        (
-            of({"AppId": COMPONENT, "InfoType": "notify_something", "CreateTime": "soon"}),
-            Other("notify_something"),
-        ),
-        (push_of(""), Other("")),
+        (push_of("notify_third_fasteregister", status=0), None),
+        (push_of("秘密"), None),
+        (of({"AppId": COMPONENT, "InfoType": "notify_something"}), None),
+        (of({"AppId": COMPONENT, "InfoType": "notify_something", "CreateTime": "soon"}), None),
+        (push_of(""), None),
     ],
     ids=lambda value: type(value).__name__ + (value.info_type if isinstance(value, Posted) else ""),
 )
-def test_each_kind_of_push_is_understood(posted: Posted, meaning: Push) -> None:
+def test_each_kind_of_push_is_understood(posted: Posted, meaning: Push | None) -> None:
     assert read(posted) == meaning
 
 
@@ -118,7 +117,7 @@ def test_the_documented_push_is_verified_and_decrypted_and_is_not_an_event_of_th
     _, timestamp, nonce, encrypted, sign = SIGNED["V1"]
     query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": sign}
     posted = Posted("", query, xml({"ToUserName": "gh_97417a04a28d", "Encrypt": encrypted}))
-    platform = Platform(V1.appid, ["AAAAA"], [key_of(V1.key)])
+    platform = known_platform(V1.appid, ["AAAAA"], [V1.key])
     assert read(posted, platform) is PushRefusal.OTHER_PLATFORM
     unverified = {**query, "msg_signature": SIGNED["V1-without-a-message"].signature}
     assert read_push(platform, unverified, posted.body, NOW) is PushRefusal.SIGNATURE
@@ -193,27 +192,33 @@ def test_the_signature_that_does_not_cover_the_message_is_ignored() -> None:
 
 
 def test_another_message_token_is_refused() -> None:
-    assert read(TICKET_PUSH, Platform(COMPONENT, ["other"], [KEY])) is PushRefusal.SIGNATURE
-    assert read(TICKET_PUSH, Platform(COMPONENT, [], [KEY])) is PushRefusal.SIGNATURE
+    assert (
+        read(TICKET_PUSH, known_platform(COMPONENT, ["other"], [SEAL.encoding_aes_key]))
+        is PushRefusal.SIGNATURE
+    )
+    assert (
+        read(TICKET_PUSH, known_platform(COMPONENT, [], [SEAL.encoding_aes_key]))
+        is PushRefusal.SIGNATURE
+    )
 
 
 def test_a_push_with_the_previous_message_token_is_accepted() -> None:
-    both = Platform(COMPONENT, ["newer", SEAL.message_token], [KEY])
+    both = known_platform(COMPONENT, ["newer", SEAL.message_token], [SEAL.encoding_aes_key])
     assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
 
 
 def test_a_push_with_the_previous_key_is_accepted_and_one_with_an_unknown_key_is_not() -> None:
-    older = key_of(OLDER_KEY)
     under_older = of(
         event(COMPONENT, "unauthorized", NOW, **OF_OWNER),
         PushKeys(COMPONENT, SEAL.message_token, OLDER_KEY),
     )
-    both = Platform(COMPONENT, [SEAL.message_token], [KEY, older])
+    both = known_platform(COMPONENT, [SEAL.message_token], [SEAL.encoding_aes_key, OLDER_KEY])
     assert read(under_older, both) == Unauthorized(NOW, OWNER)
     assert read(TICKET_PUSH, both) == Ticket(NOW, TICKET)
     assert read(under_older) is PushRefusal.DECRYPTION
     assert (
-        read(TICKET_PUSH, Platform(COMPONENT, [SEAL.message_token], [])) is PushRefusal.DECRYPTION
+        read(TICKET_PUSH, known_platform(COMPONENT, [SEAL.message_token], []))
+        is PushRefusal.DECRYPTION
     )
 
 

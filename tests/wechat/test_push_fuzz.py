@@ -17,7 +17,6 @@ from bot.wechat.callback import Callback
 from bot.wechat.push import (
     RANDOM_BYTES,
     Authorized,
-    Other,
     Push,
     PushRefusal,
     Ticket,
@@ -78,7 +77,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(body[: draw(st.none() | st.integers(0, len(body)))])
 
 
-def assert_understood_or_refused(found: Push | PushRefusal) -> None:
+def assert_understood_or_refused(found: Push | PushRefusal | None) -> None:
     """Check that a push has valid values, or is a refusal, and that its repr has no secret."""
     match found:
         case Ticket(created, ticket):
@@ -91,10 +90,8 @@ def assert_understood_or_refused(found: Push | PushRefusal) -> None:
         case Unauthorized(created, owner):
             assert is_appid(owner)
             assert math.isfinite(created)
-        case Other(info_type):
-            assert info_type not in KINDS[:4]
         case _:
-            assert isinstance(found, PushRefusal)
+            assert found is None or isinstance(found, PushRefusal)
     assert "made-up" not in repr(found)
 
 
