@@ -147,8 +147,3 @@ def _too_long(request: web.Request) -> Unread:
 
 BODIES = web.AppKey("BODIES", Bodies)
 """The key of an application's Bodies."""
-
-
-async def read_body(request: web.Request, limit: int) -> bytes | Unread:
-    """Return the body of a request, of at most `limit` bytes, or why it was not read."""
-    return await request.app[BODIES].read(request, limit)

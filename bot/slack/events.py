@@ -11,7 +11,7 @@ from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
 from bot.domain.finding import SET_THE_CLOCK, Problem
-from bot.runtime.bodies import Unread, read_body
+from bot.runtime.bodies import BODIES, Unread
 from bot.runtime.observers import Acked, RefusedPost, no_op
 from bot.slack.listeners import App
 from bot.slack.payloads import object_in
@@ -61,7 +61,7 @@ def slack_events(
         began = time.monotonic()
         if not _may_be_signed(request):
             return no(401, NotFromSlack.UNSIGNED, _UNSIGNED)
-        raw = await read_body(request, BODY_LIMIT)
+        raw = await request.app[BODIES].read(request, BODY_LIMIT)
         if isinstance(raw, Unread):
             return no(raw.status, raw, raw.value.found)
         try:

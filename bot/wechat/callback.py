@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, OwnerPush, Tokens
-from bot.runtime.bodies import Unread, read_body
+from bot.runtime.bodies import BODIES, Unread
 from bot.runtime.observers import no_op
 from bot.settings.access import PlatformSettings
 from bot.wechat.api import NoAnswer
@@ -49,7 +49,7 @@ class Callback:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one push: `success` if it is genuine, else a 4xx."""
-        body = await read_body(request, BODY_LIMIT)
+        body = await request.app[BODIES].read(request, BODY_LIMIT)
         if isinstance(body, Unread):
             return self._refuse(body.status, body)
         push = read_push(self._platform, request.query, body, self._now())
@@ -99,8 +99,11 @@ class PushHandler:
                 return await self._tokens.ticket(ticket, created)
             case Authorized():
                 new = await self._tokens.record_push(_owner_push(push))
-                if new:
-                    _log_exchange(push.owner, await self._exchange(push))
+                if new and (unused := await self._exchange(push)):
+                    why = {"owner": push.owner, "reason": unused}
+                    _log.warning("authorisation not used", extra=why)
+                elif new:
+                    _log.info("authorised", extra={"owner": push.owner})
             case Unauthorized():
                 new = await self._tokens.revoke(_owner_push(push), _NOT_AUTHORISED)
                 if new:
@@ -129,10 +132,3 @@ def _owner_push(push: Authorized | Unauthorized) -> OwnerPush:
     code = push.code if isinstance(push, Authorized) else ""
     mark = hashlib.sha256(code.encode(errors="replace")).hexdigest()[:_MARK]
     return OwnerPush(push.owner, push.created, mark)
-
-
-def _log_exchange(owner: str, unused: str | None) -> None:
-    if unused is None:
-        _log.info("authorised", extra={"owner": owner})
-    else:
-        _log.warning("authorisation not used", extra={"owner": owner, "reason": unused})

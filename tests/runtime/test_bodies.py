@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.playground.loopback import free_port
-from bot.runtime.bodies import BODIES, Bodies, Unread, read_body
+from bot.runtime.bodies import BODIES, Bodies, Unread
 from bot.runtime.http_server import HttpServer
 from tests.conftest import Sleep
 
@@ -42,7 +42,7 @@ class BodyServer:
         """Answer with the length of the body."""
         self.begun += 1
         self.connections.add(request.protocol)
-        body = await read_body(request, self.limit)
+        body = await request.app[BODIES].read(request, self.limit)
         self.measure()
         if isinstance(body, Unread):
             self.unread.append(body)
