@@ -10,7 +10,6 @@ from bot.wechat.api import NoAnswer, read_answer, read_done
 from bot.wechat.component import Authorization, AuthorizerPage, Issued
 from tests.wechat.conftest import OTHER, OWNER
 
-COMPONENT = "wxc0de00000000c0de"
 RID = "686cab53-686d2226-2e40eeeb"
 NOT_JSON = NoAnswer(Trouble.NOT_JSON.value)
 
