@@ -105,7 +105,7 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
             Status(204, b""),
         ),
         *(Status(500), Status(200), json(""), json("[]"), json("{}"), json("[" * 60_000)),
-        *(json('{"errcode":0,"errcode":1}'), json('{"authorizer_access_token":7,"expires_in":9}')),
+        json('{"authorizer_access_token":7,"expires_in":9}'),
     ),
     Fault(CHAIN, "the connection closed or reset, before or within the body", NO_TOKEN): (
         *(
