@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -73,7 +72,11 @@ class Resources:
 
 async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Runtime) -> Resources:
     """Return the resources, in the order in which they are opened; raises CannotStartError."""
-    metrics = _metrics(runtime.clock) if settings.listener else None
+    metrics = None
+    if settings.listener:  # else prometheus-client is not loaded
+        from bot.ops.metrics import Metrics  # noqa: PLC0415
+
+        metrics = Metrics(__version__, runtime.clock)
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
@@ -97,12 +100,6 @@ def _warn_if_nobody_may(policy: Policy) -> None:
     """Log a warning if a policy that came into force denies everybody everything."""
     if nobody := only_denies(policy):
         _log.warning("the policy only denies", extra={"reason": nobody.found, "fix": nobody.fix})
-
-
-def _metrics(clock: Callable[[], float]) -> "Metrics":
-    from bot.ops.metrics import Metrics  # noqa: PLC0415  # prometheus-client is loaded only with a listener
-
-    return Metrics(__version__, clock)
 
 
 def _session() -> aiohttp.ClientSession:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TextIO
@@ -123,8 +124,8 @@ def _own_stream() -> TextIO:
 def log_uncaught() -> None:
     """Log uncaught exceptions, of the process, of threads and of destructors, and all warnings."""
     sys.excepthook = _of_process
-    threading.excepthook = _of_thread
-    sys.unraisablehook = _of_object
+    threading.excepthook = partial(_log_error, "an error that nobody caught ends a thread")
+    sys.unraisablehook = partial(_log_error, "an error that could not be raised")
     logging.captureWarnings(capture=True)
 
 
@@ -134,10 +135,5 @@ def _of_process(
     _log.critical("an error that nobody caught ends the bot", exc_info=(kind, error, trace))
 
 
-def _of_thread(args: threading.ExceptHookArgs) -> None:
-    _log.critical("an error that nobody caught ends a thread", exc_info=args.exc_value or True)
-
-
-def _of_object(args: "sys.UnraisableHookArgs") -> None:
-    told = {"doing": args.err_msg, "object": repr(args.object)}
-    _log.error("an error that could not be raised", exc_info=args.exc_value or True, extra=told)
+def _log_error(what: str, args: "threading.ExceptHookArgs | sys.UnraisableHookArgs") -> None:
+    _log.error(what, exc_info=args.exc_value or True)

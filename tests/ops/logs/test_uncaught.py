@@ -34,7 +34,7 @@ UNCAUGHT = {
     "a thread": (
         "thread = threading.Thread(target=fail); thread.start(); thread.join()",
         "an error that nobody caught ends a thread",
-        "critical",
+        "error",
     ),
     "an object": ("FailsWhenDeleted()", "an error that could not be raised", "error"),
     "a task": ("asyncio.run(fail_in_task())", "Task exception was never retrieved", "error"),
@@ -66,7 +66,7 @@ async def test_an_uncaught_error_is_one_redacted_line(
     assert "made-up" not in line
     assert "[hidden]" in line
     assert ("exception" in fields) == (level != "warning")
-    assert exit_code == (1 if level == "critical" and "thread" not in event else 0)
+    assert exit_code == (1 if level == "critical" else 0)
 
 
 async def test_a_librarys_log_lines_in_its_own_thread_are_redacted(tmp_path: Path) -> None:
