@@ -33,23 +33,16 @@ REFUSALS: Final = (
 )
 """The reasons for refusing a POST: the names from the rooms' enums."""
 FIXERS: Final = tuple(fixer.name.lower() for fixer in Fixer)
-_KINDS: Final = {
-    "block_actions": "click",
-    "block_suggestion": "options",
-    "event_callback": "event",
-    "message_action": "shortcut",
-    "shortcut": "shortcut",
-    "view_submission": "form",
-}
-KINDS: Final = ("command", *sorted(set(_KINDS.values())), "other")
-"""The kinds of Slack's payloads."""
+KINDS: Final = (
+    *("command", "shortcut", "message_action", "block_actions", "block_suggestion"),
+    *("view_submission", "event_callback"),
+)
+"""The types of Slack's payloads, besides a command, which has none."""
 
 
 def kind_of(payload: Mapping[str, object]) -> str:
-    """Return the kind of a payload, one of KINDS."""
-    if "command" in payload:
-        return "command"
-    return _KINDS.get(str(payload.get("type")), "other")
+    """Return the kind of a payload, one of KINDS or OTHER."""
+    return "command" if "command" in payload else known(payload.get("type"), KINDS)
 
 
 def known(value: object, values: Collection[str] | None) -> str:

@@ -50,7 +50,7 @@ _COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "renewal_failures": ("Renewals that failed", {"link": labels.LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": RESULTS}),
-    "unheard": ("Payloads that nobody listens to", {"kind": labels.KINDS}),
+    "unheard": ("Payloads that nobody listens to", {"kind": (*labels.KINDS, labels.OTHER)}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": labels.ANSWERS}),
 }
 """The counters with labels: the help text, and the closed set of each label's values; None if all are the bot's own names."""
