@@ -118,7 +118,6 @@ def _policy_options(policy: argparse.ArgumentParser) -> None:
     add("--channel", metavar="ID", help="where they ask")
     add("--group", dest="groups", action="append", metavar="ID", help=group)
     add("--guest", action="store_true", default=None, help="they are a guest")
-    add("--json", action="store_true", help="print JSON")
 
 
 def _demo_options(demo: argparse.ArgumentParser) -> None:
@@ -197,7 +196,7 @@ def _policy(given: argparse.Namespace) -> int:
 
     names = Question.model_fields
     asked = {name: word for name in names if (word := getattr(given, name)) is not None}
-    return policy(environment(), given.file, asked, as_json=given.json)
+    return policy(environment(), given.file, asked)
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -34,17 +34,13 @@ _LISTS = "SHARE_ENV_ALLOWED_"
 _PEOPLE = (Table.SHARE_ENV_ALLOWED_USERS.name, Table.SHARE_ENV_ALLOWED_GROUPS.name)
 
 
-def policy(
-    environ: Mapping[str, str], file: str | None, asked: Mapping[str, object], *, as_json: bool
-) -> int:
+def policy(environ: Mapping[str, str], file: str | None, asked: Mapping[str, object]) -> int:
     """Print the findings, or the answer to a question; return the exit code."""
     if file is not None and not file.strip():
         return complain(["FILE is empty. Name the policy file, or leave FILE out."])
     question = read_question(asked) if asked else None
     if isinstance(question, list):
         return complain(question)
-    if question and as_json:
-        return complain(["--json prints findings, not an answer. Leave it out."])
     read = Reader(_with_file(environ, file) if file is not None else environ)
     path = file_of(read)
     owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
@@ -58,7 +54,7 @@ def policy(
         told = promptly(_slack_answers(environ, tested.policy))
     findings = [*_findings(str(path) if path else None, tested, read.problems, told)]
     if question is None:
-        return FINE if print_each(findings, as_json=as_json) else FAILED
+        return FINE if print_each(findings) else FAILED
     return _answer(tested.policy if tested else None, question, findings)
 
 
@@ -98,9 +94,9 @@ def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
 def _answer(rules: Policy | None, question: Question, findings: Sequence[Finding]) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
     if rules is None:
-        print_each(findings, as_json=False)
+        print_each(findings)
         return FAILED
-    fine = print_each([each for each in findings if each.level == "wrong"], as_json=False)
+    fine = print_each([each for each in findings if each.level == "wrong"])
     ask = question.ask()
     said = [*explanation(rules, ask), *_unread_groups(rules, ask.person)]
     print(*map(printable, said), sep="\n", flush=True)

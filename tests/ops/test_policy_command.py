@@ -1,5 +1,4 @@
 import asyncio
-import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -72,13 +71,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(
         text: str | None = None,
         environ: Mapping[str, str] | None = None,
-        as_json: bool = False,
         file: str | None = None,
         **asked: object,
     ) -> tuple[int, str, str]:
         if text is not None:
             Path("policy.toml").write_text(text, encoding="utf-8")
-        code = policy(environ or {}, file, asked, as_json=as_json)
+        code = policy(environ or {}, file, asked)
         out, err = capsys.readouterr()
         return code, out, err
 
@@ -354,17 +352,6 @@ def test_an_answer_by_a_policy_that_the_bot_would_refuse_says_so_first(run: Run)
     assert out.startswith("❌ policy-file: policy.toml: rule: it must be a list")
 
 
-def test_json_has_the_findings(run: Run) -> None:
-    code, out, _ = run(ALLOW + ALLOW, as_json=True)
-    found = json.loads(out)
-    assert code == 0
-    assert all(list(finding) == ["name", "level", "found", "fix"] for finding in found)
-    assert {(finding["name"], finding["level"]) for finding in found} == {
-        *((f"policy-{name}", "ok") for name in ("file", "tests", "approvers", "operators")),
-        *((f"policy-{name}", "warning") for name in ("reach", "owners")),
-    }
-
-
 HOUSE = """
 [[rule]]
 name = "Dr. House team"
@@ -404,22 +391,15 @@ ASKED = f"policy.toml: test 1: U0ANN with {A} and a-1"
 def test_a_full_stop_in_a_name_does_not_end_the_finding(
     run: Run, text: str, found: str, fix: str | None
 ) -> None:
-    _, out, _ = run(text, as_json=True)
-    fixes = {finding["found"]: finding["fix"] for finding in json.loads(out)}
-    assert fixes.get(found, "not found") == fix
+    _, out, _ = run(text)
+    assert f": {found}\n   → {fix}\n" in out
 
 
 def test_a_full_stop_in_the_files_path_does_not_end_the_finding(run: Run, tmp_path: Path) -> None:
     (tmp_path / "v. 2").mkdir()
     (tmp_path / "v. 2" / "policy.toml").write_text("nothing = 1", encoding="utf-8")
-    _, out, _ = run(file="v. 2/policy.toml", as_json=True)
-    fixes = {finding["found"]: finding["fix"] for finding in json.loads(out)}
-    assert fixes["v. 2/policy.toml: nothing: there is no such key"] == "Remove it."
-
-
-def test_json_is_refused_for_an_answer(run: Run) -> None:
-    error = "--json prints findings, not an answer. Leave it out.\n"
-    assert run(FILE, as_json=True, **about("prod-1")) == (2, "", error)
+    _, out, _ = run(file="v. 2/policy.toml")
+    assert "v. 2/policy.toml: nothing: there is no such key\n   → Remove it.\n" in out
 
 
 async def test_the_command_runs_without_any_setting(tmp_path: Path) -> None:
@@ -428,8 +408,8 @@ async def test_the_command_runs_without_any_setting(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("✅ policy-file: policy.toml: rules: 4\n")
     (tmp_path / "bad.toml").write_text("rule = 1", encoding="utf-8")
-    code, out, err = await finished({}, tmp_path, "policy", "bad.toml", "--json")
-    assert (code, err, json.loads(out)[0]["level"]) == (1, "", "wrong")
+    code, out, err = await finished({}, tmp_path, "policy", "bad.toml")
+    assert (code, err, out[:14]) == (1, "", "❌ policy-file:")
     code, out, err = await finished({}, tmp_path, "policy", "--user", "U0ANN", "--env", "x")
     assert (code, out, err) == (2, "", "--appid: it is missing. Add it.\n")
 

@@ -96,21 +96,19 @@ def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding:
     return _cause(nearest, others) if nearest else finding
 
 
-def print_each(findings: Sequence[Finding], *, as_json: bool) -> bool:
+def print_each(findings: Sequence[Finding]) -> bool:
     """Print all findings; return whether none is wrong."""
-    if as_json:
-        facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in findings]
-        print(json.dumps(facts, ensure_ascii=False, indent=2))
-    else:
-        for finding in findings:
-            _print(finding.name, finding)
+    for finding in findings:
+        _print(finding.name, finding)
     return _none_wrong(findings)
 
 
 def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
     """Print the findings by cause, a tally and what to fix first, or all as JSON; return whether none is wrong."""
     if as_json:
-        return print_each(findings, as_json=True)
+        facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in findings]
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        return _none_wrong(findings)
     told = by_cause(findings)
     for each in told:
         cause = ", ".join(each.names)
