@@ -1,11 +1,10 @@
 """The command `share-env-bot policy`: print the findings about the policy, or its answer to a question."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.command.grammar import is_appid
-from bot.domain.finding import Finding, ok, warning, wrong_by
+from bot.domain.finding import Finding, ok, wrong_by
 from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.rules import fit
@@ -31,7 +30,6 @@ _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], 
 _MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _LISTS = "SHARE_ENV_ALLOWED_"
-_PEOPLE = (Table.SHARE_ENV_ALLOWED_USERS.name, Table.SHARE_ENV_ALLOWED_GROUPS.name)
 
 
 def policy(environ: Mapping[str, str], file: str | None, asked: Mapping[str, object]) -> int:
@@ -45,17 +43,15 @@ def policy(environ: Mapping[str, str], file: str | None, asked: Mapping[str, obj
     path = file_of(read)
     owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
-    # Path.exists raises if the name is too long.
-    is_there = os.path.exists(path) if path else any(map(read.text, _PEOPLE))  # noqa: PTH110
-    if tested is None and not is_there:
+    if tested is None:
         return complain(read.problems)
     told = SlackAnswers()
-    if tested and question is None:
+    if question is None:
         told = promptly(_slack_answers(environ, tested.policy))
     findings = [*_findings(str(path) if path else None, tested, read.problems, told)]
     if question is None:
         return FINE if print_each(findings) else FAILED
-    return _answer(tested.policy if tested else None, question, findings)
+    return _answer(tested.policy, question, findings)
 
 
 async def _slack_answers(environ: Mapping[str, str], rules: Policy) -> SlackAnswers:
@@ -69,16 +65,11 @@ async def _slack_answers(environ: Mapping[str, str], rules: Policy) -> SlackAnsw
 
 
 def _findings(
-    path: str | None, tested: Tested | None, problems: Sequence[str], told: SlackAnswers
+    path: str | None, tested: Tested, problems: Sequence[str], told: SlackAnswers
 ) -> Iterator[Finding]:
     """Yield the findings about the policy, or that all is well; `path` is its file."""
     for problem in problems:
         yield wrong_by("policy-file", problem)
-    if tested is None:
-        others = "policy-reach, policy-approvers and policy-owners"
-        fix = "Correct the lines above, then run it again."
-        yield warning("policy-tests", f"not checked, nor are {others}", fix)
-        return
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
     # The setting may be there where the bot runs.
@@ -91,11 +82,8 @@ def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
     return {**others, "POLICY_FILE": file}
 
 
-def _answer(rules: Policy | None, question: Question, findings: Sequence[Finding]) -> int:
-    """Print the answer, and what is wrong with the policy since the bot would refuse it; or why there is no answer."""
-    if rules is None:
-        print_each(findings)
-        return FAILED
+def _answer(rules: Policy, question: Question, findings: Sequence[Finding]) -> int:
+    """Print the answer, and what is wrong with the policy since the bot would refuse it."""
     fine = print_each([each for each in findings if each.level == "wrong"])
     ask = question.ask()
     said = [*explanation(rules, ask), *_unread_groups(rules, ask.person)]
