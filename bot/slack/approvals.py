@@ -17,7 +17,7 @@ from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
-from bot.workflow.ports import AwayError, LinkTo, NotAskedError, PolicyInForce
+from bot.workflow.ports import LinkTo, NotAskedError, PolicyInForce
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
@@ -59,10 +59,7 @@ class ApproverMessages:
             for e in past
         ]
         words, posted_questions = self._languages.channel, list[Posted]()
-        where = await self._where(rule, request.origin.user_id)
-        if not where and await self._people.lacks_groups(rule):
-            raise AwayError("the bot lacks the scope usergroups:read")
-        for conversation in where:
+        for conversation in await self._where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
             asked = question(words, request, before, until, who)

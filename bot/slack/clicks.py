@@ -69,8 +69,7 @@ class ClickListeners:
         """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
         replaces = reply.replaces or alone
-        about = click.request_id
-        await self._private.send(click.origin, reply.message, replaces=replaces, about=about)
+        await self._private.send(click.origin, reply.message, replaces=replaces)
         if not click.origin.channel_id:
             self._on_home_click(click.origin.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
@@ -91,5 +90,4 @@ class ClickListeners:
         opened = await self._api.write("views.open", 0.0, trigger_id=trigger_id, view=view)
         if not isinstance(opened, Answered):
             _log.warning("a modal did not open", extra={"reason": str(opened)})
-            not_opened = refused(words, NothingDone.NOT_OPENED)
-            await self._private.send(click.origin, not_opened, about=click.request_id)
+            await self._private.send(click.origin, refused(words, NothingDone.NOT_OPENED))

@@ -53,7 +53,6 @@ class Directory:
         self._api = api
         self._team_id = team_id
         self._clock = clock
-        self._named = frozenset[str]()
         self._deadline = deadline
         self._people = Cache(self._read_person, clock, _is_rate_limited)
         self._groups = Cache(self._read_groups, clock, _is_rate_limited)
@@ -94,53 +93,34 @@ class Directory:
         """Tell whether anybody may decide about this requester's request; True if in doubt."""
         try:
             async with asyncio.timeout(self._deadline):
-                named, in_doubt = await self._named_in(rule, requester_id)
-                return in_doubt or bool(await self._first_able(named, 1))
-        except TimeoutError:
+                anyone = ANYONE in rule.approvers.users
+                return anyone or bool(await self.approvers(rule, requester_id, 1))
+        except (TimeoutError, AwayError):
             return True
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
         """Return up to `most` user ids who may decide about this requester's request, including those who are unreadable.
 
-        Raises AwayError while Slack does not answer who is in their groups.
+        Raises AwayError while Slack does not answer who is in their groups, or nobody is known for lack of a scope.
         """
-        if await self._told(rule) in _AWAY:
+        users, groups = rule.approvers.users, rule.approvers.groups
+        told = await self._groups.get(_ALL) if groups else {}
+        if told in _AWAY:
             raise AwayError("the members of groups are not told")
-        named, _ = await self._named_in(rule, requester_id)
-        return await self._first_able(named, most)
-
-    async def lacks_groups(self, rule: Rule) -> bool:
-        """Tell whether the bot lacks the scope to read who is in the groups of a rule's approvers."""
-        return await self._told(rule) is Unreadable.MISSING_SCOPE
-
-    async def _told(self, rule: Rule) -> Groups:
-        """Return all groups if a rule names groups of approvers, else none."""
-        return await self._groups.get(_ALL) if rule.approvers.groups else {}
-
-    async def _first_able(self, user_ids: Sequence[str], most: int) -> list[str]:
-        """Return the first `most` users who may be members."""
-        able = list[str]()
-        for user_id in user_ids:
-            if _may_be_member(await self._people.get(user_id)):
-                able.append(user_id)
-            if len(able) == most:
-                break
-        return able
-
-    async def _named_in(self, rule: Rule, requester_id: str) -> tuple[list[str], bool]:
-        """Return the user ids that a rule names as approvers of a request, and whether there may be more."""
-        approvers = rule.approvers
-        groups = await self._told(rule)
-        members = [_members_of(groups, name) for name in approvers.groups]
-        in_doubt = ANYONE in approvers.users or any(isinstance(m, Unreadable) for m in members)
-        named = set(approvers.users).union(*(m for m in members if not isinstance(m, Unreadable)))
+        members = [] if isinstance(told, Unreadable) else [told.get(name, ()) for name in groups]
+        named = users.union(*members) - {ANYONE}
         named -= set() if rule.self_approval else {requester_id}
-        return sorted(named - {ANYONE}), in_doubt
+        able = list[str]()
+        for user_id in sorted(named):
+            if len(able) < most and _may_be_member(await self._people.get(user_id)):
+                able.append(user_id)
+        if not able and told is Unreadable.MISSING_SCOPE:
+            raise AwayError("the bot lacks the scope usergroups:read")
+        return able
 
     def prefetch(self, groups: frozenset[str]) -> None:
         """Begin to read the groups of a policy that comes into force, so that the first command need not wait."""
-        new, self._named = groups - self._named, groups
-        if new:
+        if groups:
             self._groups.reread(_ALL)
 
     async def close(self) -> None:

@@ -40,7 +40,6 @@ class FormListeners:
     _private: PrivateReplies
     _start: Callable[[Coroutine[None, None, None]], None]
     _opened: Recent = field(default_factory=Recent)
-    _told: Recent = field(default_factory=Recent)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners."""
@@ -98,10 +97,7 @@ class FormListeners:
     async def _submit(self, origin: Origin, asked: Share) -> None:
         answer = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
-        if isinstance(answer, Announcement):
-            return
-        once = f"{origin.trigger_id} {hash(answer.text)}"  # Slack may deliver the form twice
-        if self._told.add(once):
+        if not isinstance(answer, Announcement):
             self._start(self._private.send(origin, answer))
 
 

@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Request
 from bot.messages.home import view
 from bot.runtime.tasks import Tasks, log_request
-from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
+from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body
 from bot.workflow.home import Page
 
@@ -22,7 +22,6 @@ LATELY = 3600.0
 """Seconds for which a page is kept up to date after it was opened."""
 
 _MOST = 500  # pages kept up to date at once
-_TRIES = 3
 _PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
 
 _log = logging.getLogger(__name__)
@@ -130,18 +129,9 @@ class Homes:
             try:
                 page = await self._page(viewer.team_id, viewer.user_id)
                 viewer.decides = page.decides
-                await self._publish(viewer.user_id, page)
+                how = {"user_id": viewer.user_id, "view": view(page.message)}
+                shown = await self._api.write("views.publish", _PATIENCE, **how)
+                if not isinstance(shown, Answered):
+                    _log.warning("an App Home was not shown", extra={"reason": str(shown)})
             except Exception:  # noqa: BLE001  # the other pages are not affected
                 _log.exception("unforeseen error")
-
-    async def _publish(self, user_id: str, page: Page) -> None:
-        """Publish a page, with retries, since views.publish is idempotent."""
-        shown = view(page.message)
-        for attempt in range(1, _TRIES + 1):
-            result = await self._api.write("views.publish", _PATIENCE, user_id=user_id, view=shown)
-            if isinstance(result, Answered):
-                return
-            if isinstance(result, Refused) and result.error != NOT_SENT:
-                break
-            await self._sleep(float(attempt))
-        _log.warning("an App Home was not shown", extra={"reason": str(result)})

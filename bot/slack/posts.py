@@ -8,7 +8,6 @@ docs.slack.dev, chat.postMessage, chat.update, "Message metadata".
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -31,10 +30,8 @@ from bot.slack.api import (
 )
 from bot.slack.conversations import NO_THREAD, PATIENCE, MessageSearch
 from bot.slack.payloads import Posted
-from bot.workflow.ports import AwayError
 
 _EVENT = "share_env_request"
-_EDITS_APART = 1.0  # seconds between two edits of one message, Slack's limit
 _TRIES = 3  # of a call for which Slack may be too busy
 _PAUSE = 1.0  # seconds before a search, since Slack may still be posting
 
@@ -73,9 +70,7 @@ class Posts:
         self._search = MessageSearch(api, bot_user_id)
         self._sleep = sleep
         self._now = now
-        self._edited = OrderedDict[Posted, float]()
         self._editing = WeakValueDictionary[Posted, asyncio.Lock]()
-        self._lasting = 0  # final edits under way, which no later one replaces
 
     async def post(  # noqa: PLR0913  # where, what, and what is known of earlier attempts
         self,
@@ -154,13 +149,6 @@ class Posts:
                 return found
         raise away_error(no)
 
-    async def find(
-        self, channel: str, mark: str, since: float, thread_ts: str | None = None
-    ) -> Posted | None:
-        """Return the message with this `mark`, posted `since` then; None if none is found."""
-        found = await self._search.find(channel, mark, thread_ts, since)
-        return found if isinstance(found, Posted) else None
-
     async def _find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
     ) -> Posted | Refused | Doubtful | None:
@@ -197,44 +185,22 @@ class Posts:
         return NO_THREAD
 
     async def edit(self, at: Posted, message: Message) -> Result:
-        """Edit a message, at least a second after its last edit; Refused if Slack is there and refuses.
+        """Edit a message; Refused if Slack is there and refuses.
 
         Retried, since an edit is idempotent; edits of one message are made in order, so that the last one stays.
         """
-        self._lasting += 1
-        try:
-            async with self._editing.setdefault(at, asyncio.Lock()):
-                if left := self._too_soon(at):
-                    await self._sleep(left)
-                return await self._keep_trying(partial(self._update, at, message, PATIENCE))
-        finally:
-            self._lasting -= 1
+        async with self._editing.setdefault(at, asyncio.Lock()):
+            return await self._keep_trying(partial(self._update, at, message, PATIENCE))
 
     async def show(self, at: Posted, message: Message) -> None:
-        """Edit a message with a transient text; raises AwayError if Slack is busy or a final edit is under way.
-
-        Slack counts the edits of all messages together. Source: docs.slack.dev, chat.update (tier 3).
-        """
-        if self._lasting:
-            raise AwayError("edits that last go first")
+        """Edit a message with a transient text; raises AwayError if Slack is away or busy."""
         result = await self._update(at, message, 0.0)
         if not isinstance(result, Answered) and is_transient(result):
             raise away_error(result)
 
     async def _update(self, at: Posted, message: Message, patience: float) -> Result:
         where = {"channel": at.channel, "ts": at.ts}
-        try:
-            return await self._api.write("chat.update", patience, **where, **as_arguments(message))
-        finally:
-            self._edited[at] = asyncio.get_running_loop().time()
-            self._edited.move_to_end(at)
-
-    def _too_soon(self, at: Posted) -> float:
-        """Return after how many seconds a message may be edited again."""
-        now = asyncio.get_running_loop().time()
-        while self._edited and next(iter(self._edited.values())) <= now - _EDITS_APART:
-            self._edited.popitem(last=False)
-        return self._edited[at] + _EDITS_APART - now if at in self._edited else 0.0
+        return await self._api.write("chat.update", patience, **where, **as_arguments(message))
 
 
 def raise_if_away(*ways: Result | Posted) -> None:

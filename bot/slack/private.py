@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
+from bot.messages.blocks import as_arguments, as_post, as_response
 from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (
@@ -37,7 +37,6 @@ class PrivateReplies:
         self._api = api
         self._sleep = sleep
         self._words = words
-        self._newest: dict[tuple[str, object], Message] = {}
 
     async def attempt(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
         """Do what somebody asked for after the ack, and tell them if that fails unexpectedly."""
@@ -46,38 +45,24 @@ class PrivateReplies:
         except Exception as error:  # noqa: BLE001  # they would wait for an answer
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 
-    async def send(
-        self, whom: Origin, message: Message, *, replaces: bool = False, about: str = ""
-    ) -> None:
+    async def send(self, whom: Origin, message: Message, *, replaces: bool = False) -> None:
         """Send a message in the first way that works, with retries while Slack is away.
 
-        `replaces` if it replaces the clicked message. `about` is the id of a request: a newer message to the same person
-        about it ends the retries, since this one would tell them afterwards how it stood before; but not those of a
-        question, such as for the confirmation of a retry, which only its buttons can answer.
+        `replaces` if it replaces the clicked message.
         """
-        key, asks = (whom.user_id, about or object()), _has_buttons(message)
-        self._newest[key] = message
-        try:
-            for pause in (*_PAUSES, None):
-                failed = list[Refused | Doubtful]()
-                for way in self._ways(whom, message, replaces=replaces):
-                    if not asks and self._newest.get(key) is not message:
-                        return
-                    result = await way()
-                    if isinstance(result, Answered):
-                        return
-                    failed.append(result)
-                no = next(filter(is_transient, failed), failed[-1])
-                if pause is None or not is_transient(no):
-                    break
-                await self._sleep(max(pause, retry_after(no) or 0.0))
-        finally:
-            if self._newest.get(key) is message:
-                del self._newest[key]
-        _log.error(
-            "Slack took nowhere what one person was to be told",
-            extra={"user": whom.user_id, "request": about, "reason": str(no)},
-        )
+        for pause in (*_PAUSES, None):
+            failed = list[Refused | Doubtful]()
+            for way in self._ways(whom, message, replaces=replaces):
+                result = await way()
+                if isinstance(result, Answered):
+                    return
+                failed.append(result)
+            no = next(filter(is_transient, failed), failed[-1])
+            if pause is None or not is_transient(no):
+                break
+            await self._sleep(max(pause, retry_after(no) or 0.0))
+        facts = {"user": whom.user_id, "reason": str(no)}
+        _log.error("Slack took nowhere what one person was to be told", extra=facts)
 
     def _ways(
         self, whom: Origin, message: Message, *, replaces: bool
@@ -100,7 +85,3 @@ def log_unforeseen(log: logging.Logger, error: Exception) -> str:
     reference = secrets.token_hex(4)
     log.error("unforeseen error", exc_info=error, extra={"reference": reference})
     return reference
-
-
-def _has_buttons(message: Message) -> bool:
-    return any(isinstance(part, Buttons) for part in message.parts)

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
-from bot.playground.faults import Code, Drop, RateLimited, Status
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.runtime.tasks import current_request_id, log_request
@@ -253,17 +253,13 @@ async def test_the_number_of_remembered_viewers_is_limited(
     assert "page 1" in text(slack)
 
 
-@pytest.mark.parametrize("fault", [RateLimited(1), Status(503), Drop(after_effect=True)])
-async def test_an_error_of_slack_delays_a_page(
-    slack: LocalSlack,
-    client: AsyncWebClient,
-    pages: NumberedPages,
-    fault: RateLimited | Status | Drop,
+async def test_a_rate_limit_delays_a_page(
+    slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages
 ) -> None:
     sleep = Sleep()
     homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
     async with listening(slack, client, homes):
-        slack.fail(PUBLISH, fault)
+        slack.fail(PUBLISH, RateLimited(1))
         await slack.open_home(REQUESTER)
         await soon(lambda: published(slack) == 2)
         await soon(lambda: text(slack))
@@ -272,33 +268,17 @@ async def test_an_error_of_slack_delays_a_page(
 
 
 @pytest.mark.usefixtures("homes")
-async def test_a_refused_page_is_logged_and_not_retried(
-    slack: LocalSlack, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("fault", [Code("not_enabled"), Status(503), Drop()])
+async def test_a_page_that_slack_does_not_take_is_logged_and_comes_at_the_next_opening(
+    slack: LocalSlack, caplog: pytest.LogCaptureFixture, fault: Fault
 ) -> None:
-    slack.fail(PUBLISH, Code("not_enabled"))
+    slack.fail(PUBLISH, fault)
     with caplog.at_level(logging.WARNING, "bot"):
         await slack.open_home(REQUESTER)
         await soon(lambda: said(caplog))
     assert said(caplog) == ["an App Home was not shown"]
     assert published(slack) == 1
     await opened(slack)
-
-
-async def test_a_page_that_always_fails_is_abandoned(
-    slack: LocalSlack,
-    client: AsyncWebClient,
-    pages: NumberedPages,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    sleep = Sleep()
-    homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
-    async with listening(slack, client, homes):
-        slack.fail(PUBLISH, *[Status(503)] * 3)
-        await slack.open_home(REQUESTER)
-        await soon(lambda: said(caplog))
-    await homes.close()
-    assert said(caplog) == ["an App Home was not shown"]
-    assert published(slack) == 3
 
 
 async def test_a_page_that_raises_does_not_affect_other_people(

@@ -1,8 +1,5 @@
-import asyncio
-
 import aiohttp
 import pytest
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
 from bot.messages.blocks import message
@@ -19,7 +16,6 @@ from bot.workflow.ports import AwayError
 from tests.conftest import (
     RELEASES,
     REQUESTER,
-    HeldSleep,
     Sleep,
     calls_of,
     web_client,
@@ -265,34 +261,6 @@ async def test_an_edit_is_repeated_until_it_succeeds(
     assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
 
 
-async def test_edits_of_one_message_are_spaced_and_do_not_delay_those_of_others(
-    posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
-    one, other = [await post_message(posts, HELLO, mark) for mark in ("one", "other")]
-    await posts.show(one, HELLO)
-    assert isinstance(await posts.edit(other, HELLO), Answered)
-    assert sleep.naps == []
-    for at in (one, other):
-        assert isinstance(await posts.edit(at, HELLO), Answered)
-    assert len(sleep.naps) == 2
-    assert all(0 < nap <= 60 for nap in sleep.naps)
-
-
-async def test_a_cancelled_edit_counts_as_an_edit(
-    posts: Posts, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.slack.posts._EDITS_APART", 60.0)
-    at = await post_message(posts)
-    editing = asyncio.create_task(posts.edit(at, HELLO))
-    await asyncio.sleep(0)
-    editing.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await editing
-    assert isinstance(await posts.edit(at, HELLO), Answered)
-    assert len(sleep.naps) == 1
-
-
 @pytest.mark.parametrize("fault", [Status(503), RateLimited(500)], ids=["5xx", "rate limit"])
 async def test_an_edit_that_slack_cannot_make_now_is_owed(
     slack: LocalSlack, posts: Posts, fault: Fault
@@ -313,23 +281,6 @@ async def test_progress_does_not_wait_for_a_rate_limit(
     assert (raised.value.after, sleep.naps) == (30, [])
     await posts.show(at, message("most of it"))
     assert slack.parents(RELEASES)[0].text == "most of it"
-
-
-async def test_progress_is_not_shown_while_a_final_edit_waits_for_slack(
-    slack: LocalSlack, client: AsyncWebClient
-) -> None:
-    sleep = HeldSleep()
-    posts = Posts(SlackApi(client, sleep), BOT, sleep)
-    one, other = [await post_message(posts, HELLO, mark) for mark in ("one", "other")]
-    slack.fail("chat.update", RateLimited(30))
-    editing = asyncio.create_task(posts.edit(one, message("done")))
-    await sleep.begun.wait()
-    with pytest.raises(AwayError, match="go first"):
-        await posts.show(other, message("half of it"))
-    sleep.over.set()
-    assert isinstance(await editing, Answered)
-    await posts.show(other, message("half of it"))
-    assert [m.text for m in slack.parents(RELEASES)] == ["done", "half of it"]
 
 
 async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
