@@ -11,7 +11,6 @@ from bot.messages.words import Languages
 from bot.runtime.cache import Cache
 from bot.slack.approvals import ApproverMessages
 from bot.slack.clicks import ClickListeners
-from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
@@ -106,14 +105,12 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     runtime, in_force = resources.runtime, resources.in_force
     spoken = languages(resources.settings.language, lambda: in_force.policy.contact)
     posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now)
-    channels = Channels(api, runtime.clock)
-    stack.push_async_callback(channels.close)
-    places = Threads(api, posts, channels, spoken, ready.field("url"))
     people = Directory(api, ready.field("team_id"), runtime.clock)
     stack.push_async_callback(people.close)
     people.prefetch(in_force.policy.groups)
     in_force.subscribe(lambda policy: people.prefetch(policy.groups))
-    approvals = ApproverMessages(posts, in_force, spoken, places.link, channels, people)
+    places = Threads(api, posts, people, spoken, ready.field("url"))
+    approvals = ApproverMessages(posts, in_force, spoken, places.link, people)
     return _Slack(people, places, approvals, spoken)
 
 

@@ -21,6 +21,8 @@ from bot.workflow.ports import AwayError
 NOT_SENT = "not sent"
 RESPONSE_URL = "response_url"
 """The method's name for calls to a response_url, in the log and the metrics."""
+PATIENCE = 120.0
+"""Seconds that one message may wait for rate limits, in all."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """The labels of the metrics for how calls end."""
 

@@ -12,7 +12,6 @@ from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
-from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
@@ -39,7 +38,6 @@ class ApproverMessages:
     _in_force: PolicyInForce
     _languages: Languages
     _link: LinkTo
-    _channels: Channels
     _people: Directory
 
     async def ask(
@@ -94,14 +92,14 @@ class ApproverMessages:
         words, at = self._languages.channel, entry.decided or entry.at or entry.created
         for asked in read_ref(entry.asked):
             # No other organisation reads there, as far as Slack tells; that may change while a question waits.
-            commented = await self._channels.why_private(asked.channel) is None
+            commented = await self._people.why_private(asked.channel) is None
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
             raise_if_away(await self._posts.edit(asked, shown))
 
     async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
         """Return the approvers' channel, or the user ids of approvers for direct messages."""
         channel = rule.approvers.channel
-        why = await self._channels.why_private(channel)
+        why = await self._people.why_private(channel)
         # A channel without the bot refuses the question anyway.
         if why is None or why is NoThread.NOT_INVITED:
             return (channel,)

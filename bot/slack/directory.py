@@ -1,20 +1,32 @@
-"""The directory: people and their user groups, cached; what Slack does not answer in time counts as unreadable.
+"""The directory: people, their user groups, and channels, cached; who is not told in time counts as unreadable.
 
 All groups are read with one call, since Slack allows some twenty of them a minute.
-Sources: docs.slack.dev, users.info (tier 4) and usergroups.list (tier 2).
+Sources: docs.slack.dev, users.info (tier 4), usergroups.list (tier 2) and conversations.info (tier 3).
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from bot.domain.language import SPOKEN, Language
+from bot.domain.language import Language
+from bot.messages.notices import NoThread
 from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache
-from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi, retry_after
+from bot.slack.api import (
+    PATIENCE,
+    Answered,
+    Doubtful,
+    Refused,
+    Result,
+    SlackApi,
+    away_error,
+    is_transient,
+    retry_after,
+)
+from bot.slack.payloads import DIRECT, is_shared_outside, language_of, standing_of, users_of
 from bot.workflow.ports import AwayError
 
-_GOOD_FOR, _BAD_FOR = 60.0, 5.0
+_GOOD_FOR, _BAD_FOR = 60.0, 5.0  # seconds to cache what Slack said, and that it did not
 _ALL = "all groups"
 Groups = Mapping[str, frozenset[str]] | Unreadable
 """The members of each enabled group, by group id."""
@@ -41,7 +53,7 @@ _ERRORS = {
 
 
 class Directory:
-    """The people and user groups of one workspace."""
+    """The people, user groups and channels of one workspace."""
 
     def __init__(
         self,
@@ -57,6 +69,7 @@ class Directory:
         self._people = Cache(self._read_person, clock, _is_rate_limited)
         self._groups = Cache(self._read_groups, clock, _is_rate_limited)
         self._asked_to_wait_until = 0.0
+        self._channels = Cache(self._read_channel, clock)
 
     async def person(
         self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
@@ -89,15 +102,6 @@ class Directory:
             for user_id, found in people.items()
         }
 
-    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Tell whether anybody may decide about this requester's request; True if in doubt."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                anyone = ANYONE in rule.approvers.users
-                return anyone or bool(await self.approvers(rule, requester_id, 1))
-        except (TimeoutError, AwayError):
-            return True
-
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
         """Return up to `most` user ids who may decide about this requester's request, including those who are unreadable.
 
@@ -118,6 +122,15 @@ class Directory:
             raise AwayError("the bot lacks the scope usergroups:read")
         return able
 
+    async def why_private(self, channel: str) -> NoThread | None:
+        """Return why details may not be posted in `channel`; None if they may. Raises AwayError."""
+        if channel.startswith(DIRECT):
+            return None
+        why = await self._channels.get(channel)
+        if isinstance(why, Refused | Doubtful):
+            raise away_error(why)
+        return why
+
     def prefetch(self, groups: frozenset[str]) -> None:
         """Begin to read the groups of a policy that comes into force, so that the first command need not wait."""
         if groups:
@@ -127,6 +140,7 @@ class Directory:
         """Cancel the reads under way."""
         await self._people.close()
         await self._groups.close()
+        await self._channels.close()
 
     async def _read_person(self, user_id: str) -> tuple[Profile | Unreadable, float]:
         result = await self._api.read("users.info", user=user_id, include_locale=True)
@@ -144,6 +158,24 @@ class Directory:
             return _active(found), _GOOD_FOR
         self._asked_to_wait_until = self._clock() + (retry_after(result) or 0.0)
         return trouble_of(result)
+
+    async def _read_channel(
+        self, channel: str
+    ) -> tuple[NoThread | Refused | Doubtful | None, float]:
+        """Return why details may not be posted in `channel`, or None if they may; an unreadable channel counts as no.
+
+        Returns Slack's failure instead while Slack is away.
+        """
+        result = await self._api.read("conversations.info", PATIENCE, channel=channel)
+        match result:
+            case Answered({"channel": dict() as info}):
+                return NoThread.SHARED_OUTSIDE if is_shared_outside(info) else None, _GOOD_FOR
+            case Refused("channel_not_found"):
+                return NoThread.NOT_INVITED, _BAD_FOR
+            case Refused() | Doubtful() if is_transient(result):
+                return result, 0.0
+            case _:
+                return NoThread.CANNOT_TELL, _BAD_FOR
 
 
 def _person(
@@ -178,32 +210,6 @@ def _is_rate_limited(found: object) -> bool:
     return found is Unreadable.RATE_LIMITED
 
 
-def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
-    """Return the standing of a users.info user in the workspace; the team is checked too, since is_stranger may be absent.
-
-    `is_app_user` means that the user has authorised this app, and Slackbot has no `is_bot`. Source: docs.slack.dev,
-    "User object".
-    """
-    if user.get("deleted"):
-        return Standing.DEACTIVATED
-    if user.get("is_bot") or user.get("id") == "USLACKBOT":
-        return Standing.BOT
-    grid = user.get("enterprise_user")
-    teams = grid.get("teams") if isinstance(grid, dict) else None
-    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
-    if user.get("is_stranger") or not ours:
-        return Standing.OUTSIDER
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return Standing.GUEST
-    return Standing.MEMBER
-
-
-def language_of(user: Mapping[str, object]) -> Language:
-    """Return the language for the locale of a users.info user; English if the bot does not speak it."""
-    spoken, _, _ = str(user.get("locale") or "").lower().partition("-")
-    return SPOKEN.get(spoken, Language.ENGLISH)
-
-
 def trouble_of(result: Result) -> tuple[Unreadable, float]:
     """Return why a read failed, and for how many seconds to cache that."""
     match result:
@@ -219,12 +225,6 @@ def _active(found: Sequence[object]) -> Mapping[str, frozenset[str]]:
     """Return the members of each enabled group of usergroups.list. Source: docs.slack.dev, usergroups.list (date_delete)."""
     groups = [group for group in found if isinstance(group, dict) and not group.get("date_delete")]
     return {str(group.get("id")): users_of(group) for group in groups}
-
-
-def users_of(group: Mapping[str, object]) -> frozenset[str]:
-    """Return the members of a group of usergroups.list."""
-    users = group.get("users")
-    return frozenset(map(str, users)) if isinstance(users, list) else frozenset()
 
 
 def _members_of(groups: Groups, name: str) -> frozenset[str] | Unreadable:

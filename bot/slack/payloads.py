@@ -1,4 +1,7 @@
-"""Read Slack's payloads: their texts, origin and click; and the references of messages. Pure."""
+"""Read what Slack sends: the texts, origin and click of a payload, users, groups and channels; and references of messages.
+
+Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,12 +10,19 @@ from typing import Any
 import orjson
 
 from bot.command.tokenizer import visible
+from bot.domain.language import SPOKEN, Language
 from bot.domain.request import Click, Origin
 from bot.messages.blocks import read_value
 from bot.messages.modals import COMMENT
 from bot.messages.words import as_typed
+from bot.policy.kinds import Standing
 
 Body = Mapping[str, Any]
+
+PERSON = ("U", "W")
+"""What user ids begin with."""
+DIRECT = ("D", *PERSON)
+"""What the ids of direct messages begin with; a user id means the conversation with the bot."""
 
 TOO_MANY = "too_many_websockets"
 """Slack's reason to end a new connection of an app that has ten already."""
@@ -124,6 +134,43 @@ def without_buttons(body: Body) -> dict[str, object] | None:
         return None
     kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
     return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
+
+
+def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
+    """Return the standing of a users.info user in the workspace; the team is checked too, since is_stranger may be absent.
+
+    `is_app_user` means that the user has authorised this app, and Slackbot has no `is_bot`. Source: docs.slack.dev,
+    "User object".
+    """
+    if user.get("deleted"):
+        return Standing.DEACTIVATED
+    if user.get("is_bot") or user.get("id") == "USLACKBOT":
+        return Standing.BOT
+    grid = user.get("enterprise_user")
+    teams = grid.get("teams") if isinstance(grid, dict) else None
+    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
+    if user.get("is_stranger") or not ours:
+        return Standing.OUTSIDER
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return Standing.GUEST
+    return Standing.MEMBER
+
+
+def language_of(user: Mapping[str, object]) -> Language:
+    """Return the language for the locale of a users.info user; English if the bot does not speak it."""
+    spoken, _, _ = str(user.get("locale") or "").lower().partition("-")
+    return SPOKEN.get(spoken, Language.ENGLISH)
+
+
+def users_of(group: Mapping[str, object]) -> frozenset[str]:
+    """Return the members of a group of usergroups.list."""
+    users = group.get("users")
+    return frozenset(map(str, users)) if isinstance(users, list) else frozenset()
+
+
+def is_shared_outside(channel: Mapping[str, object]) -> bool:
+    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bot.messages.notices import Note, noted
 from bot.messages.words import Words
 from bot.slack.api import (
     BAD_TOKEN,
+    PATIENCE,
     Answered,
     Doubtful,
     Refused,
@@ -28,8 +29,8 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
-from bot.slack.conversations import NO_THREAD, PATIENCE, MessageSearch
 from bot.slack.payloads import Posted
+from bot.slack.search import NO_THREAD, MessageSearch
 
 _EVENT = "share_env_request"
 _TRIES = 3  # of a call for which Slack may be too busy

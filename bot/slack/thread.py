@@ -17,9 +17,9 @@ from bot.messages.blocks import as_response
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
-from bot.slack.api import Answered, Doubtful, Refused, Result, SlackApi
-from bot.slack.conversations import DIRECT, PATIENCE, Channels
-from bot.slack.payloads import Posted, link_to, read_ref, ref_of
+from bot.slack.api import PATIENCE, Answered, Doubtful, Refused, Result, SlackApi
+from bot.slack.directory import Directory
+from bot.slack.payloads import DIRECT, Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
 
 PRIVATE = "private"
@@ -35,14 +35,14 @@ class Threads:
         self,
         api: SlackApi,
         posts: Posts,
-        channels: Channels,
+        people: Directory,
         languages: Languages,
         workspace_url: str = "",
     ) -> None:
         """Take the `workspace_url` of auth.test."""
         self._api = api
         self._posts = posts
-        self._channels = channels
+        self._people = people
         self._languages = languages
         self._workspace_url = workspace_url
 
@@ -107,7 +107,7 @@ class Threads:
 
         if at := _parent_of(ref):
             words, reply = self._words_in(at.channel, request), None
-            if await self._channels.why_private(at.channel) is None:
+            if await self._people.why_private(at.channel) is None:
                 reply = await self._posts.post(
                     words,
                     at.channel,
@@ -131,7 +131,7 @@ class Threads:
     ) -> Posted | NoThread:
         """Post the parent."""
         origin = request.origin
-        why = await self._channels.why_private(origin.channel_id)
+        why = await self._people.why_private(origin.channel_id)
         if why is not None:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why

@@ -119,8 +119,8 @@ class People(Protocol):
     ) -> Mapping[str, Person | Unreadable]:
         """Return these people, each as `person` does; reads the groups once."""
 
-    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Tell whether anybody may decide about this requester's request; True if in doubt."""
+    async def approvers(self, rule: Rule, requester_id: str, most: int) -> Sequence[str]:
+        """Return up to `most` users whom a rule names and who may decide about this requester's request; raises AwayError."""
 
 
 class LinkTo(Protocol):

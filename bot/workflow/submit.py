@@ -34,10 +34,10 @@ from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
 from bot.policy.decide import owner_of
-from bot.policy.kinds import NeedsApproval, Permitted, Person, Policy, Unreadable
+from bot.policy.kinds import ANYONE, NeedsApproval, Permitted, Person, Policy, Unreadable
 from bot.runtime.tasks import log_request
 from bot.workflow.deadline import LOOK_SECONDS, in_time, readiness_in_time, within
-from bot.workflow.ports import Ports
+from bot.workflow.ports import AwayError, Ports
 from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # before the deadline, kept for the ledger
@@ -115,9 +115,10 @@ class Intake:
         """Return the ruling, or a refusal if nobody can give this user the approval; if that is not known in time, the ruling."""
         try:
             async with asyncio.timeout_at(min(until - _RECORDING_SECONDS, within(LOOK_SECONDS))):
-                if await self._ports.people.has_approver(ruled.rule, user_id):
+                anyone = ANYONE in ruled.rule.approvers.users
+                if anyone or await self._ports.people.approvers(ruled.rule, user_id, 1):
                     return ruled
-        except TimeoutError:
+        except (TimeoutError, AwayError):
             return ruled
         return Refusal("denied", no_approver(words, ruled.rule), "NoApprover", ruled.rule)
 

@@ -18,7 +18,6 @@ from bot.policy.kinds import Approvers as Named
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
-from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError, NotAskedError, PolicyInForce
@@ -39,7 +38,7 @@ Make = Callable[..., ApproverMessages]
 @pytest.fixture
 def approvals(api: SlackApi, sleep: Sleep, clock: Clock) -> Make:
     """A factory of the messages to the approvers of a rule."""
-    channels, people = Channels(api, clock), Directory(api, TEAM, clock)
+    people = Directory(api, TEAM, clock)
     posts = Posts(api, BOT, sleep)
 
     def link(ref: str | None, *, own: bool) -> str | None:
@@ -47,7 +46,7 @@ def approvals(api: SlackApi, sleep: Sleep, clock: Clock) -> Make:
 
     def approvals(rule: Rule = RULE) -> ApproverMessages:
         in_force = PolicyInForce(Policy((rule,)))
-        return ApproverMessages(posts, in_force, LANGUAGES, link, channels, people)
+        return ApproverMessages(posts, in_force, LANGUAGES, link, people)
 
     return approvals
 

@@ -28,9 +28,10 @@ from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import Handler, cut
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.world import BOT, Channel
+from bot.playground.world import BOT, TEAM, Channel
 from bot.slack.api import SlackApi
-from bot.slack.conversations import DIRECT, Channels
+from bot.slack.directory import Directory
+from bot.slack.payloads import DIRECT
 from bot.slack.posts import Posts
 from bot.slack.thread import PRIVATE, Threads
 from bot.workflow.ports import AwayError
@@ -64,7 +65,7 @@ AWAY: dict[str, Fault] = {
 @pytest.fixture
 def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     slack.channels |= {GROUP.id: GROUP, STRANGERS.id: STRANGERS}
-    return Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES)
+    return Threads(api, Posts(api, BOT, sleep), Directory(api, TEAM, clock), LANGUAGES)
 
 
 async def opened(threads: Threads, request: Request, **how: Any) -> str:
@@ -193,7 +194,7 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
 
     async with served(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
-        threads = Threads(told, Posts(told, BOT, sleep), Channels(told, Clock()), LANGUAGES)
+        threads = Threads(told, Posts(told, BOT, sleep), Directory(told, TEAM, Clock()), LANGUAGES)
         request = request_of(slack)
         await opened(threads, request)
     assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
@@ -661,7 +662,7 @@ def test_only_a_thread_and_a_question_have_a_link_and_only_for_those_who_can_ope
     threads = Threads(
         api,
         Posts(api, BOT, sleep),
-        Channels(api, clock),
+        Directory(api, TEAM, clock),
         LANGUAGES,
         "https://playground.slack.com/",
     )

@@ -39,9 +39,9 @@ class Members:
         """Return all of these people."""
         return {each: await self.person(team_id, each, groups, fresh=fresh) for each in user_ids}
 
-    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
-        """Return True."""
-        return bool(rule.name and requester_id)
+    async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
+        """Return all users that the rule names."""
+        return sorted(rule.approvers.users - {requester_id})[:most]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
-from bot.workflow.ports import PolicyInForce, Ports
+from bot.workflow.ports import AwayError, PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import (
@@ -694,10 +694,10 @@ async def test_a_history_that_cannot_be_read_is_reported(slack: LocalSlack, data
 class NobodyKnows(Members):
     """A directory that never answers who may approve."""
 
-    async def has_approver(self, rule: Rule, requester_id: str) -> bool:
+    async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
         """Never return."""
         await asyncio.Event().wait()
-        return await super().has_approver(rule, requester_id)
+        return await super().approvers(rule, requester_id, most)
 
 
 async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
@@ -725,12 +725,21 @@ async def test_a_stopping_bot_accepts_no_request_and_says_so(
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
 
 
-async def test_a_request_is_accepted_in_time_while_the_lookup_of_the_approvers_is_slow(
-    slack: LocalSlack, begun: list[Entry], ports: Ports, tasks: Tasks
+class SlackIsAway(Members):
+    """A directory that cannot be asked who may approve."""
+
+    async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
+        """Raise AwayError."""
+        raise AwayError(f"{rule.name} {requester_id} {most}")
+
+
+@pytest.mark.parametrize("people", [NobodyKnows(), SlackIsAway()], ids=["slow", "away"])
+async def test_a_request_is_accepted_in_time_while_slack_does_not_tell_the_approvers(
+    slack: LocalSlack, begun: list[Entry], ports: Ports, tasks: Tasks, people: Members
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
-    intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=NobodyKnows()))
+    intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=people))
     origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
     async with asyncio.timeout(30):
         told = await intake.submit(

@@ -33,13 +33,12 @@ from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import BOT, OWNER
+from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import AcksFirst, Tasks
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
-from bot.slack.conversations import Channels
 from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.thread import Threads
@@ -102,7 +101,7 @@ def opened(database: Path) -> Iterator[Opened]:
 @pytest.fixture
 def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     url = "https://playground.slack.com/"
-    return Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES, url)
+    return Threads(api, Posts(api, BOT, sleep), Directory(api, TEAM, clock), LANGUAGES, url)
 
 
 @pytest.fixture
@@ -123,8 +122,7 @@ def make(
     in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     people = Directory(api, slack.world.team_id, time.monotonic)
-    channels = Channels(api, time.monotonic)
-    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, channels, people)
+    approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
     brake = Brake(in_force, people, time.time, 5.0)
 
     at_once = AcksFirst().step
@@ -728,7 +726,7 @@ async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_deci
         await thawed.wait()
 
     api = SlackApi(client, sleep_frozen)
-    places = Threads(api, Posts(api, BOT, sleep), Channels(api, clock), LANGUAGES)
+    places = Threads(api, Posts(api, BOT, sleep), Directory(api, TEAM, clock), LANGUAGES)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request_of(slack))
         ref = await places.open(entry.request)

@@ -20,7 +20,7 @@ from bot.policy.kinds import (
 from bot.policy.lint import approval, ownerless, owners, reach
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
-from bot.slack.conversations import is_shared_outside
+from bot.slack.payloads import is_shared_outside
 
 _NOT_SEEN = Refused("channel_not_found")
 
