@@ -138,7 +138,7 @@ def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
         __version__,
     )
     homes = Homes(resources.slack.api, home.page, runtime.clock, runtime.sleep)
-    in_force.subscribe(lambda _: homes.all_changed())
+    in_force.subscribe(lambda _: homes.changed())
     return homes
 
 

@@ -5,7 +5,6 @@ Source: docs.slack.dev, app_home_opened and views.publish (tier 4: some 100 call
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -21,7 +20,6 @@ from bot.workflow.home import Page
 LATELY = 3600.0
 """Seconds for which a page is kept up to date after it was opened."""
 
-_MOST = 500  # pages kept up to date at once
 _PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
 
 _log = logging.getLogger(__name__)
@@ -31,8 +29,8 @@ _log = logging.getLogger(__name__)
 class _Viewer:
     """A person who opened their page lately; `stale` once it has to be published again, `decides` as in Page."""
 
-    team_id: str
-    user_id: str
+    who: tuple[str, str]
+    """(team, user)."""
     opened: float = field(init=False)
     decides: bool = True  # until the first page says so
     stale: bool = field(init=False)
@@ -52,7 +50,7 @@ class Homes:
     _sleep: Callable[[float], Awaitable[None]]
     pause: float = 2.0
     gap: float = 0.6
-    _viewers: OrderedDict[tuple[str, str], _Viewer] = field(default_factory=OrderedDict)
+    _viewers: dict[tuple[str, str], _Viewer] = field(default_factory=dict)
     _tasks: Tasks = field(default_factory=Tasks)
     _refreshing: bool = False
 
@@ -60,20 +58,13 @@ class Homes:
         """Add the listener."""
         app.event("app_home_opened")(self._opened)
 
-    def changed(self, request: Request) -> None:
-        """Refresh the pages that may show this request soon, together with later changes."""
-        whose = request.origin.team_id, request.origin.user_id
-        self._show_anew(lambda each: each.decides or (each.team_id, each.user_id) == whose)
-
-    def all_changed(self) -> None:
-        """Refresh every page soon, together with later changes."""
-        self._show_anew(lambda _: True)
-
-    def _show_anew(self, wanted: Callable[[_Viewer], bool]) -> None:
-        changed = [viewer for viewer in self._lately() if wanted(viewer)]
-        for viewer in changed:
-            viewer.stale = True
-        if changed and not self._refreshing:
+    def changed(self, request: Request | None = None) -> None:
+        """Refresh the pages that may show this request, or every page, soon, together with later changes."""
+        by = request and (request.origin.team_id, request.origin.user_id)
+        viewers = self._lately()
+        for viewer in viewers:
+            viewer.stale = viewer.stale or viewer.decides or by in {None, viewer.who}
+        if not self._refreshing and any(viewer.stale for viewer in viewers):
             self._refreshing = True
             with log_request(""):  # the pages are of many requests
                 self._tasks.start(self._refresh())
@@ -91,21 +82,15 @@ class Homes:
 
     def publish_for(self, team_id: str, user_id: str) -> None:
         """Publish the page of a person who opened it or clicked on it, maybe with another replica, and keep it fresh."""
-        key = (team_id, user_id)
-        viewer = self._viewers.pop(key, None) or _Viewer(*key)
+        who = (team_id, user_id)
+        viewer = self._viewers.setdefault(who, _Viewer(who))
         viewer.opened, viewer.stale = self._clock(), True
-        self._viewers[key] = viewer
-        if len(self._viewers) > _MOST:
-            self._viewers.popitem(last=False)
         self._tasks.start(self._show(viewer))
 
     def _lately(self) -> list[_Viewer]:
         """Drop viewers who opened their page too long ago, and return the others."""
-        while self._viewers:
-            key, oldest = next(iter(self._viewers.items()))
-            if self._clock() - oldest.opened <= LATELY:
-                break
-            del self._viewers[key]
+        since = self._clock() - LATELY
+        self._viewers = {who: each for who, each in self._viewers.items() if each.opened >= since}
         return [*self._viewers.values()]
 
     async def _refresh(self) -> None:
@@ -127,9 +112,9 @@ class Homes:
                 return
             viewer.stale = False
             try:
-                page = await self._page(viewer.team_id, viewer.user_id)
+                page = await self._page(*viewer.who)
                 viewer.decides = page.decides
-                how = {"user_id": viewer.user_id, "view": view(page.message)}
+                how = {"user_id": viewer.who[1], "view": view(page.message)}
                 shown = await self._api.write("views.publish", _PATIENCE, **how)
                 if not isinstance(shown, Answered):
                     _log.warning("an App Home was not shown", extra={"reason": str(shown)})

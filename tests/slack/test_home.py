@@ -201,7 +201,7 @@ async def test_a_change_of_everything_refreshes_every_page(slack: LocalSlack, ho
     people = REQUESTER, APPROVER, "U0SECOND"
     for person in people:
         await opened(slack, person)
-    homes.all_changed()
+    homes.changed()
     await quiet()
     assert published(slack) == 2 * len(people)
 
@@ -239,18 +239,6 @@ async def test_a_person_who_has_not_looked_for_an_hour_gets_no_more_pages(
     assert "page 1" in text(slack)
     await opened(slack)
     assert "page 4" in text(slack)
-
-
-async def test_the_number_of_remembered_viewers_is_limited(
-    slack: LocalSlack, homes: Homes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.slack.home._MOST", 1)
-    await opened(slack)
-    await opened(slack, APPROVER)
-    homes.changed(request_of(slack))
-    await quiet()
-    assert published(slack) == 3
-    assert "page 1" in text(slack)
 
 
 async def test_a_rate_limit_delays_a_page(
