@@ -56,10 +56,14 @@ class Refused:
 
     error: str
     pointers: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    retry_after: float | None = field(default=None, compare=False, repr=False)
+    """Seconds, for a rate limit."""
 
     @property
     def label(self) -> str:
         """Its label of RESULTS."""
+        if self.retry_after is not None:
+            return "ratelimited"
         return NOT_SENT if self.error == NOT_SENT else "refused"
 
 
@@ -185,15 +189,9 @@ async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
         return Doubtful(type(error).__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Limited(Refused):
-    retry_after: float = field(default=_DEFAULT_RETRY_AFTER, kw_only=True)
-    label: ClassVar[str] = "ratelimited"
-
-
 def retry_after(result: Result) -> float | None:
     """Return the seconds that Slack asks to wait, if the result is a rate limit."""
-    return result.retry_after if isinstance(result, _Limited) else None
+    return result.retry_after if isinstance(result, Refused) else None
 
 
 def is_transient(no: Refused | Doubtful) -> bool:
@@ -216,7 +214,7 @@ def _read(status: int, headers: Mapping[str, str], _body: bytes, found: _Json | 
         return Answered(data, scopes)
     code = visible(str(data.get("error") or ""))
     if status == _TOO_MANY or code in _RATE_LIMITED:
-        return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
+        return Refused("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
     if status >= _SERVER_ERROR or not code or code in MAYBE:
         return Doubtful(code or (NOT_FROM_SLACK if status == _OK else f"HTTP {status}"))
     return Refused(code, _pointers(data))
@@ -234,7 +232,7 @@ def _read_response_url(
 ) -> Result:
     """Read the response of a response_url, a plain “ok”; any other page, such as a proxy's, is not Slack's."""
     if status == _TOO_MANY:
-        return _Limited("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
+        return Refused("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
     if status >= _SERVER_ERROR:
         return Doubtful(f"HTTP {status}")
     if status != _OK:

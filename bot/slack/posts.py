@@ -30,7 +30,7 @@ from bot.slack.api import (
     retry_after,
 )
 from bot.slack.payloads import Posted
-from bot.slack.search import NO_THREAD, MessageSearch
+from bot.slack.search import MessageSearch
 
 _EVENT = "share_env_request"
 _TRIES = 3  # of a call for which Slack may be too busy
@@ -93,7 +93,7 @@ class Posts:
         """
         posted: Posted | Refused | Doubtful | None = None
         if look_since is not None:
-            posted = await self._find(channel, mark, thread_ts, look_since)
+            posted = await self._search.find(channel, mark, thread_ts, look_since)
         if posted is None:
             posted = await self._try_to_post(channel, message, mark, thread_ts)
         elif corrects and isinstance(posted, Posted):
@@ -112,7 +112,7 @@ class Posts:
     ) -> Posted | Refused | Doubtful:
         """Post a message, with retries; Doubtful if it may be posted and cannot be verified."""
         once = partial(self._once, channel, message, mark, thread_ts)
-        look = partial(self._find, channel, mark, thread_ts, self._now())
+        look = partial(self._search.find, channel, mark, thread_ts, self._now())
         return await self._keep_trying(once, look)
 
     async def _once(
@@ -150,23 +150,10 @@ class Posts:
                 return found
         raise away_error(no)
 
-    async def _find(
-        self, channel: str, mark: str, thread_ts: str | None, since: float
-    ) -> Posted | Refused | Doubtful | None:
-        """Search as `MessageSearch.find`; if the thread is gone, delete a reply that Slack put into the channel instead."""
-        found = await self._search.find(channel, mark, thread_ts, since)
-        if found == NO_THREAD:
-            beside = await self._search.find(channel, mark, None, since)
-            if isinstance(beside, Posted):
-                # Slack is reported to find no thread below a message that stands (bolt-js, issue 2307; prox, issue 53).
-                parent_stands = beside.ts == thread_ts
-                return Doubtful("no thread") if parent_stands else await self._delete_stray(beside)
-        return found
-
     async def _verify_thread(
         self, at: Posted, data: Mapping[str, object], thread_ts: str | None
     ) -> Posted | Refused:
-        """Return a new message, or NO_THREAD having deleted a reply that Slack put into the channel instead.
+        """Return a new message, or a refusal having deleted a reply that Slack put into the channel instead.
 
         Slack refuses a reply to a deleted message, or posts it into the channel; then the response lacks `thread_ts`
         (slack-go, issue 1571; bolt-js, issue 2307).
@@ -174,16 +161,12 @@ class Posts:
         shown = data.get("message")
         if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
             return at
-        return await self._delete_stray(at)
-
-    async def _delete_stray(self, at: Posted) -> Refused:
-        """Delete a reply whose thread is gone, and return NO_THREAD."""
         delete = partial(self._api.write, "chat.delete", PATIENCE, channel=at.channel, ts=at.ts)
         result = await self._keep_trying(delete)
         if not isinstance(result, Answered) and result != Refused("message_not_found"):
             facts = {"channel": at.channel, "reason": str(result)}
             _log.error("a reply stands outside of its thread", extra=facts)
-        return NO_THREAD
+        return Refused("thread_not_found")
 
     async def edit(self, at: Posted, message: Message) -> Result:
         """Edit a message; Refused if Slack is there and refuses.

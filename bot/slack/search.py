@@ -12,7 +12,6 @@ from bot.workflow.ports import AwayError
 
 _PAGE = 200  # messages
 _PAGES = 10
-NO_THREAD = Refused("thread_not_found")
 # The errors of a bot that may not read there, though perhaps post; any other one is waited for.
 _MAY_NOT_LOOK = {"missing_scope", "not_in_channel", "channel_not_found"}
 # The errors of conversations.open for somebody who can get no direct message; posting says so too.
@@ -30,10 +29,11 @@ class MessageSearch:
 
     async def find(
         self, channel: str, mark: str, thread_ts: str | None, since: float
-    ) -> Posted | Refused | Doubtful | None:
-        """Return the bot's message with `mark`; None if there is none, NO_THREAD if the thread is gone.
+    ) -> Posted | Doubtful | None:
+        """Return the bot's message with `mark`, None if there is none.
 
-        Doubtful if the bot may not read the conversation, or there is too much in it. Only messages `since` then, in Unix
+        Slack is reported to find no thread below a message that stands (bolt-js, issue 2307; prox, issue 53); posting tells
+        whether it is gone. Doubtful if the bot may not read the conversation, or there is too much in it. Only messages `since` then, in Unix
         seconds, are read, as the pages of a thread begin with its oldest reply. Raises AwayError.
         """
         channel = await self._conversation(channel)
@@ -43,8 +43,8 @@ class MessageSearch:
         query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
-            if thread_ts and result == NO_THREAD:
-                return NO_THREAD
+            if thread_ts and result == Refused("thread_not_found"):
+                return None
             if isinstance(result, Refused) and result.error in _MAY_NOT_LOOK:
                 return Doubtful(result.error)
             if not isinstance(result, Answered):
