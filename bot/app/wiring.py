@@ -61,7 +61,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     homes = _homes(resources, source, slack)
     stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
-    private = PrivateReplies(api, runtime.sleep, slack.languages.channel)
+    private = PrivateReplies(api, runtime.sleep, slack.languages.channel, start)
     ports = Ports(
         resources.in_force,
         slack.people,
@@ -81,8 +81,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     owned = Cache(envs.of, runtime.clock)
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
-    forms = FormListeners(api, handler, private, start)
-    clicks = ClickListeners(api, ClickHandler(intake, ports), private, start, homes.publish_for)
+    forms = FormListeners(handler, private, start)
+    clicks = ClickListeners(api, ClickHandler(intake, ports), private, homes.publish_for)
     app = App(
         resources.slack.client,
         resources.slack.ready.identity,

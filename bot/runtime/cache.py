@@ -15,23 +15,6 @@ def _never(_: object) -> bool:
     return False
 
 
-class Recent:
-    """The last `most` keys: recognises what Slack delivers twice, which it does within seconds."""
-
-    def __init__(self, most: int = 500) -> None:
-        self._most = most
-        self._keys: dict[str, None] = {}
-
-    def add(self, key: str) -> bool:
-        """Remember a key; return whether it is new."""
-        if key in self._keys:
-            return False
-        self._keys[key] = None
-        if len(self._keys) > self._most:
-            del self._keys[next(iter(self._keys))]
-        return True
-
-
 class SingleFlight(Generic[T]):
     """Single flight by key: callers that come while a key's work is running share its result or its exception.
 

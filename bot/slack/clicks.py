@@ -1,8 +1,7 @@
 """Bolt's listeners for the buttons: ack at once, handle the click after that, and reply privately."""
 
-import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -11,17 +10,14 @@ from bot.domain.request import Act, Click
 from bot.messages.blocks import value_of
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision
-from bot.runtime.cache import Recent
 from bot.runtime.tasks import log_request
-from bot.slack.api import Answered, SlackApi
+from bot.slack.api import SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, without_buttons
 from bot.slack.private import PrivateReplies
 from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler
 
 _PATIENCE = 5.0  # seconds
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +30,7 @@ class ClickListeners:
     _api: SlackApi
     _handler: ClickHandler
     _private: PrivateReplies
-    _start: Callable[[Coroutine[None, None, None]], None]
     _on_home_click: Callable[[str, str], None]
-    _recent: Recent = field(default_factory=Recent)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners for every button, and for the modals of a decision."""
@@ -56,9 +50,8 @@ class ClickListeners:
         async def listener(ack: AsyncAck, body: Body) -> None:
             await ack()
             click = read(body)
-            if self._recent.add(click.origin.trigger_id):
-                with log_request(click.request_id):  # inherited by the task
-                    self._start(self._private.attempt(click.origin, partial(work, click, body)))
+            with log_request(click.request_id):  # inherited by the task
+                self._private.attempt_once(click.origin, partial(work, click, body))
 
         return listener
 
@@ -86,8 +79,5 @@ class ClickListeners:
             return
         metadata = value_of(click.request_id, click.message)
         view = decision(words, found.request, act, metadata)
-        trigger_id = click.origin.trigger_id
-        opened = await self._api.write("views.open", 0.0, trigger_id=trigger_id, view=view)
-        if not isinstance(opened, Answered):
-            _log.warning("a modal did not open", extra={"reason": str(opened)})
-            await self._private.send(click.origin, refused(words, NothingDone.NOT_OPENED))
+        not_opened = refused(words, NothingDone.NOT_OPENED)
+        await self._private.open_modal(click.origin, view, not_opened)

@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,8 +15,6 @@ from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
 from bot.messages.blocks import Announcement
-from bot.runtime.cache import Recent
-from bot.slack.api import Answered, SlackApi
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateReplies
 from bot.workflow.form import FormHandler
@@ -28,18 +25,14 @@ SHORTCUT, MESSAGE_SHORTCUT = "share_env", "share_env_from_message"
 _ACK_SECONDS = 2.3  # for the request to be recorded before the ack; Slack waits three
 _REMEMBERED = ("channel_id", "channel_name", "thread_ts", "active_thread", "response_url")
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class FormListeners:
     """Opens the form and handles its submission; `_start` runs what follows an ack."""
 
-    _api: SlackApi
     _handler: FormHandler
     _private: PrivateReplies
     _start: Callable[[Coroutine[None, None, None]], None]
-    _opened: Recent = field(default_factory=Recent)
 
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners."""
@@ -50,8 +43,7 @@ class FormListeners:
 
     async def open(self, origin: Origin) -> None:
         """Open the form in the background, after the ack; the same trigger opens only one."""
-        if self._opened.add(origin.trigger_id):
-            self._start(self._private.attempt(origin, partial(self._open, origin)))
+        self._private.attempt_once(origin, partial(self._open, origin))
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -60,12 +52,8 @@ class FormListeners:
     async def _open(self, origin: Origin) -> None:
         words = await self._handler.words(origin)
         view = say.form(words, origin, _metadata_of(origin))
-        opened = await self._api.write("views.open", 0.0, trigger_id=origin.trigger_id, view=view)
-        if isinstance(opened, Answered):
+        if await self._private.open_modal(origin, view, say.not_opened(words)):
             self._handler.prefetch()
-            return
-        _log.warning("the form did not open", extra={"reason": str(opened)})
-        await self._private.send(origin, say.not_opened(words))
 
     async def _options(self, ack: AsyncAck, body: Body) -> None:
         origin, typed = _sent_from(body), str(body.get("value") or "")

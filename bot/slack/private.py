@@ -1,8 +1,8 @@
-"""Replies to one person, such as to what they clicked: each in the first way that works."""
+"""What somebody asked for by a click or a shortcut: done after the ack, answered by a modal or a private reply."""
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from functools import partial
 
 from bot.domain.request import Origin
@@ -23,6 +23,7 @@ from bot.slack.api import (
 _REPLY_PATIENCE = 30.0  # seconds that a reply to a click may wait for rate limits
 # Seconds between its tries while Slack is away: twice is better than never.
 _PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
+_REMEMBERED = 500  # clicks and shortcuts
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +32,27 @@ class PrivateReplies:
     """Sends messages to one person, such as the reply to a click: each in the first way that works."""
 
     def __init__(
-        self, api: SlackApi, sleep: Callable[[float], Awaitable[None]], words: Words
+        self,
+        api: SlackApi,
+        sleep: Callable[[float], Awaitable[None]],
+        words: Words,
+        start: Callable[[Coroutine[None, None, None]], None],
     ) -> None:
-        """Take `words` for errors, since it may not be known who asked."""
+        """Take `words` for errors, since it may not be known who asked, and what runs work in the background."""
         self._api = api
         self._sleep = sleep
         self._words = words
+        self._start = start
+        self._begun: dict[str, None] = {}  # by trigger, the oldest first
+
+    def attempt_once(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what somebody asked for in the background, once: Slack may deliver it again, which it does within seconds."""
+        if whom.trigger_id in self._begun:
+            return
+        self._begun[whom.trigger_id] = None
+        if len(self._begun) > _REMEMBERED:
+            del self._begun[next(iter(self._begun))]
+        self._start(self.attempt(whom, work))
 
     async def attempt(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
         """Do what somebody asked for after the ack, and tell them if that fails unexpectedly."""
@@ -44,6 +60,17 @@ class PrivateReplies:
             await work()
         except Exception as error:  # noqa: BLE001  # they would wait for an answer
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
+
+    async def open_modal(
+        self, whom: Origin, view: Mapping[str, object], not_opened: Message
+    ) -> bool:
+        """Open a modal, and return whether that worked; else send them `not_opened`."""
+        opened = await self._api.write("views.open", 0.0, trigger_id=whom.trigger_id, view=view)
+        if isinstance(opened, Answered):
+            return True
+        _log.warning("a modal did not open", extra={"reason": str(opened)})
+        await self.send(whom, not_opened)
+        return False
 
     async def send(self, whom: Origin, message: Message, *, replaces: bool = False) -> None:
         """Send a message in the first way that works, with retries while Slack is away.

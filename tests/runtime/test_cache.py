@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from bot.playground.loopback import Watched
-from bot.runtime.cache import Cache, Recent
+from bot.runtime.cache import Cache
 from tests.conftest import Clock
 
 
@@ -153,8 +153,3 @@ async def test_a_closed_cache_has_no_read_in_progress(cache: Cache[str], source:
     await source.until(lambda source: source.readings == ["a"])
     await cache.close()
     assert early.cancelled()
-
-
-def test_a_recent_key_is_new_once_and_again_after_enough_others() -> None:
-    recent = Recent(2)
-    assert [recent.add(key) for key in "aabbaca"] == [True, False, True, False, False, True, True]
