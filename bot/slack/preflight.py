@@ -15,6 +15,7 @@ from bot.slack.api import (
     Refused,
     Result,
     SlackApi,
+    is_transient,
     retry_after,
 )
 
@@ -64,8 +65,7 @@ async def _unasked() -> Result:
 
 def _is_no(result: Result) -> bool:
     """Tell whether Slack refused permanently, rather than being away or busy."""
-    later = retry_after(result) is not None
-    return isinstance(result, Refused) and result.error != NOT_SENT and not later
+    return isinstance(result, Refused) and not is_transient(result)
 
 
 def unreached(result: Result | None) -> bool:

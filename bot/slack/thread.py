@@ -17,7 +17,7 @@ from bot.messages.blocks import as_response
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
-from bot.slack.api import PATIENCE, Answered, Doubtful, Refused, Result, SlackApi
+from bot.slack.api import PATIENCE, Answered, Refused, Result, SlackApi
 from bot.slack.directory import Directory
 from bot.slack.payloads import DIRECT, Posted, link_to, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
@@ -192,14 +192,10 @@ class Threads:
         self, words: Words, request: Request, message: Message, look_since: float | None
     ) -> Result:
         """Post to the response_url, which cannot be looked for: what may be there already says that it replaces that."""
-        url, again = request.origin.response_url, noted(words, message, Note.REPLACING)
-        if not url:
+        if not request.origin.response_url:
             return Refused("no response_url")
-        first = message if look_since is None else again
-        result = await self._api.respond(url, PATIENCE, as_response(first))
-        if isinstance(result, Doubtful):
-            result = await self._api.respond(url, PATIENCE, as_response(again))
-        return result
+        said = message if look_since is None else noted(words, message, Note.REPLACING)
+        return await self._api.respond(request.origin.response_url, PATIENCE, as_response(said))
 
     def _words_in(self, channel: str, request: Request) -> Words:
         """Return the words for all who read there: in a direct message that is the requester alone."""

@@ -97,13 +97,7 @@ CASES: dict[Fault, tuple[Action, Trouble]] = dict(
             READING | {"`thread_not_found`": Code("thread_not_found")},
             WORKED,
         ),
-        *faults_of(
-            "`response_url`, at first",
-            actions.use_response_url,
-            WRITING,
-            NOT_INVITED,
-            dict.fromkeys(REFUSALS, WORKED),
-        ),
+        *faults_of("`response_url`, at first", actions.use_response_url, WRITING, WORKED),
         *faults_of(
             "`chat.postMessage`, the answer told directly",
             actions.send_direct_message,

@@ -26,7 +26,6 @@ from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
-from bot.playground.loopback import Handler, cut
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, TEAM, Channel
 from bot.slack.api import SlackApi
@@ -589,46 +588,16 @@ async def test_an_answer_whose_blocks_slack_refuses_is_told_as_its_text(
     assert set(caplog.messages) == {"a message is sent as its text, since Slack refuses its blocks"}
 
 
-def failing_once(slack: LocalSlack, fault: Callable[[web.BaseRequest], web.Response]) -> Handler:
-    """Return a response_url that fails once and then shows what it gets to the requester."""
-    met: list[bytes] = []
-
-    async def handler(request: web.BaseRequest) -> web.StreamResponse:
-        met.append(await request.read())
-        if len(met) == 1:
-            return fault(request)
-        async with (
-            aiohttp.ClientSession() as http,
-            http.post(slack.response_url(REQUESTER, "C0SECRET"), data=met[-1]) as response,
-        ):
-            return web.Response(status=response.status)
-
-    return handler
-
-
-@pytest.mark.parametrize(
-    ("fault", "doubt"),
-    [
-        pytest.param(lambda _: web.Response(status=500), True, id="500"),
-        pytest.param(lambda _: web.Response(status=503, text="oops"), True, id="503"),
-        pytest.param(cut, True, id="dropped"),
-        pytest.param(lambda _: web.Response(status=429), False, id="429"),
-    ],
-)
-async def test_a_doubtful_answer_to_a_response_url_is_repeated_with_a_note(
-    slack: LocalSlack,
-    threads: Threads,
-    fault: Callable[[web.BaseRequest], web.Response],
-    doubt: bool,
+async def test_a_start_by_a_response_url_that_slack_does_not_confirm_comes_as_a_direct_message_too(
+    slack: LocalSlack, threads: Threads
 ) -> None:
-    async with served(failing_once(slack, fault)) as origin:
-        request = request_of(slack, "C0SECRET", response_url=f"{origin}/commands/1")
-        ref = await opened(threads, request)
-        assert await threads.close(request, ref, ENDS)
-    [start], [end] = slack.shown_to(REQUESTER), slack.parents("D0BOT")
-    assert start.text.startswith(private_start(request, NoThread.NOT_INVITED).text)
-    assert (MAY_BE_TWO in start.text) is doubt
-    assert end.text == direct_answer(request, ENDS)
+    request = request_of(slack, "C0SECRET")
+    slack.fail("response_url", Status(503, after_effect=True))
+    ref = await opened(threads, request)
+    assert await threads.close(request, ref, ENDS)
+    assert_ended(slack, "D0BOT", request)
+    [start] = slack.shown_to(REQUESTER)
+    assert start.text == private_start(request, NoThread.NOT_INVITED).text
 
 
 async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
