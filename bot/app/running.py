@@ -9,7 +9,8 @@ from bot.app.policy_watcher import PolicyWatcher
 from bot.app.resources import CannotStartError, Resources, open_resources
 from bot.app.token_source import PUSHES, Source, token_source
 from bot.app.wiring import Wired, wire
-from bot.ops.health import Health, PartCheck, Watch, ended, refusal, ticket_trouble, unless
+from bot.domain.link import Link
+from bot.ops.health import Health, PartCheck, Watch, ended, is_good, unless
 from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, is_taken, listen, unusable
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
@@ -133,13 +134,18 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
         ),
     }
     minor: dict[str, PartCheck] = {
-        "policy": lambda: refusal(in_force.trouble),
+        "policy": unless(  # the mistakes may name people
+            lambda: not in_force.trouble,
+            "the policy file is gone or has a mistake; the old policy is in force, see the log",
+        ),
         "tokens": source.trouble,
     }
     if socket := parts.socket:
         major["slack"] = lambda: _socket_trouble(socket)
     if source.pushes:
-        minor["ticket"] = lambda: ticket_trouble(source.states())
+        minor["ticket"] = unless(
+            lambda: is_good(source.states(), Link.TICKET), "there is no good ticket from WeChat"
+        )
     return Health(major, minor=minor)
 
 

@@ -64,25 +64,14 @@ def chain_trouble(states: Sequence[LinkState]) -> str | None:
     """
     if not states:
         return "the tokens have not been looked at yet"
-    if not _is_good(states, Link.PLATFORM):
+    if not is_good(states, Link.PLATFORM):
         return "the platform's token is not good"
-    return None if _is_good(states, Link.OWNER) else "no owner's token is good"
+    return None if is_good(states, Link.OWNER) else "no owner's token is good"
 
 
-def ticket_trouble(states: Sequence[LinkState]) -> str | None:
-    """Return why tokens cannot be renewed."""
-    good = _is_good(states, Link.TICKET)
-    return None if good else "there is no good ticket from WeChat"
-
-
-def _is_good(states: Sequence[LinkState], link: Link) -> bool:
+def is_good(states: Sequence[LinkState], link: Link) -> bool:
+    """Return whether there is anything valid of this link of the chain."""
     return any(state.link is link and state.good_until is not None for state in states)
-
-
-def refusal(refused: Sequence[str] | None) -> str | None:
-    """Return that the policy file was refused; the reasons may name people, so they are only in the log."""
-    why = "the policy file is gone or has a mistake; the old policy is in force, see the log"
-    return why if refused else None
 
 
 def ended(tasks: Sequence[asyncio.Task[None]]) -> str | None:

@@ -10,15 +10,7 @@ import pytest
 from bot.app.running import running
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble
-from bot.ops.health import (
-    Health,
-    PartCheck,
-    Watch,
-    chain_trouble,
-    ended,
-    refusal,
-    ticket_trouble,
-)
+from bot.ops.health import Health, PartCheck, Watch, chain_trouble, ended, is_good
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
@@ -81,13 +73,7 @@ def test_the_chain_is_fresh_while_any_owners_env_can_be_shared(
     ids=["not looked at", "none", "one"],
 )
 def test_without_a_ticket_nothing_can_be_renewed(states: Sequence[LinkState], fine: bool) -> None:
-    assert (ticket_trouble(states) is None) is fine
-
-
-def test_the_report_of_a_refused_policy_contains_no_names() -> None:
-    assert refusal(None) is None
-    report = refusal(["policy.toml: test 1: U012ABCDEF may share prod-1.", "another"])
-    assert report == OLD_POLICY["policy"]
+    assert is_good(states, Link.TICKET) is fine
 
 
 async def test_a_task_has_died_only_if_it_ended_with_an_error() -> None:
