@@ -63,9 +63,10 @@ _NAMED = re.compile(
     rf"(?P<blank>[ \t]*)(?:b(?=[\"']))?(?:(?P<depth>\\*)(?P<quote>[\"'])|{_ENCODED}22)?"
     rf"(?P<scheme>(?:Bearer|Basic|Token)(?:[ \t+]|{_ENCODED}20)+)?"
 )
-# What a bracket opens may hold anything: all to the end of the text is the value, in a line of source to that of the line.
-_UNQUOTED = rf"(?:\[hidden\]|(?![(\[{{]){_BARE_SIGN})*(?:[(\[{{]"
-_IN_SOURCE, _IN_DATA = re.compile(_UNQUOTED + ".*)?"), re.compile(rf"(?s){_UNQUOTED}.*)?")
+# What a bracket opens may hold anything: all to the end of the line is the value; of data that begins with one, all.
+_UNQUOTED = rf"(?:\[hidden\]|(?![(\[{{]){_BARE_SIGN})*(?:[(\[{{].*)?"
+_IN_SOURCE = re.compile(_UNQUOTED)
+_IN_DATA = re.compile(rf"(?!\[hidden\])[(\[{{][\s\S]*|{_UNQUOTED}")
 _OF_HEADER = re.compile(  # quotes inside a header's value follow a “=”
     r"(?:\[hidden\]|\[.*|=\\*[\"'][^\"'\n]*[\"']?|[^\"'\n\\]|\\+(?![\"'\\nr]))*"
 )
