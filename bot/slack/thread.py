@@ -115,7 +115,7 @@ class Threads:
                     f"{request.id}-answer" if at.root else request.id,
                     at.root or at.ts,
                     look_since=look_since,
-                    corrects=called_again,
+                    corrects=called_again,  # the second of two calls may have ended differently
                 )
             edited = await self._posts.edit(at, endings.parent(words, request, outcome))
             if isinstance(reply, Posted):
