@@ -236,7 +236,5 @@ def _no_thread(no: Refused, request: Request) -> NoThread:
             return NoThread.ARCHIVED
         case Refused(error) if error.startswith("restricted_action"):
             return NoThread.READ_ONLY
-        case Refused(error) if error.startswith("slack_connect_"):
-            return NoThread.SHARED_OUTSIDE
         case _:
             return NoThread.SLACK_TROUBLE

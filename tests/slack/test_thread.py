@@ -149,7 +149,6 @@ async def test_in_other_places_only_the_requester_sees_the_answer_and_is_told_wh
     [
         ("restricted_action", NoThread.READ_ONLY),
         ("restricted_action_non_threadable_channel", NoThread.READ_ONLY),
-        ("slack_connect_file_upload_sharing_blocked", NoThread.SHARED_OUTSIDE),
         ("msg_too_long", NoThread.SLACK_TROUBLE),
         ("missing_scope", NoThread.SLACK_TROUBLE),
     ],
