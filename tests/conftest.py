@@ -135,18 +135,6 @@ class Sleep:
         await asyncio.sleep(0.001)
 
 
-class HeldSleep:
-    """A sleep that lasts until `over` is set; `begun` once somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.begun, self.over = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, _: float) -> None:
-        """Sleep."""
-        self.begun.set()
-        await self.over.wait()
-
-
 class Clock:
     """A clock, in seconds, that is moved by hand."""
 
