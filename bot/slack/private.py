@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from bot.domain.request import Origin
@@ -28,22 +29,18 @@ _REMEMBERED = 500  # clicks and shortcuts
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class PrivateReplies:
-    """Sends messages to one person, such as the reply to a click: each in the first way that works."""
+    """Sends messages to one person, such as the reply to a click: each in the first way that works.
 
-    def __init__(
-        self,
-        api: SlackApi,
-        sleep: Callable[[float], Awaitable[None]],
-        words: Words,
-        start: Callable[[Coroutine[None, None, None]], None],
-    ) -> None:
-        """Take `words` for errors, since it may not be known who asked, and what runs work in the background."""
-        self._api = api
-        self._sleep = sleep
-        self._words = words
-        self._start = start
-        self._begun: dict[str, None] = {}  # by trigger, the oldest first
+    `_words` are for errors, since it may not be known who asked; `_start` runs work in the background.
+    """
+
+    _api: SlackApi
+    _sleep: Callable[[float], Awaitable[None]]
+    _words: Words
+    _start: Callable[[Coroutine[None, None, None]], None]
+    _begun: dict[str, None] = field(default_factory=dict)  # by trigger, the oldest first
 
     def attempt_once(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
         """Do what somebody asked for in the background, once: Slack may deliver it again, which it does within seconds."""

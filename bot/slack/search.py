@@ -5,6 +5,7 @@ of which accepts a user id; conversations.open.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bot.slack.api import PATIENCE, Answered, Doubtful, Refused, SlackApi, away_error
 from bot.slack.payloads import PERSON, Posted, text_if_any
@@ -20,12 +21,12 @@ _NOBODY_THERE = {"user_not_found", "user_not_visible", "user_disabled", "cannot_
 _CLOCKS_DIFFER = 300.0
 
 
+@dataclass(frozen=True, slots=True)
 class MessageSearch:
     """Finds a message that may have been posted, from the time of the first attempt."""
 
-    def __init__(self, api: SlackApi, bot_user_id: str) -> None:
-        self._api = api
-        self._bot_user_id = bot_user_id
+    _api: SlackApi
+    _bot_user_id: str
 
     async def find(
         self, channel: str, mark: str, thread_ts: str | None, since: float

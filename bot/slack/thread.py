@@ -6,7 +6,7 @@ thread, the parent is a reply there. Sources: docs.slack.dev, chat.postMessage (
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
@@ -28,23 +28,18 @@ PRIVATE = "private"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
 class Threads:
-    """Opens the place for each request's answer, and writes there; the place's reference is its parent's, or PRIVATE."""
+    """Opens the place for each request's answer, and writes there; the place's reference is its parent's, or PRIVATE.
 
-    def __init__(
-        self,
-        api: SlackApi,
-        posts: Posts,
-        people: Directory,
-        languages: Languages,
-        workspace_url: str = "",
-    ) -> None:
-        """Take the `workspace_url` of auth.test."""
-        self._api = api
-        self._posts = posts
-        self._people = people
-        self._languages = languages
-        self._workspace_url = workspace_url
+    `_workspace_url` is that of auth.test.
+    """
+
+    _api: SlackApi
+    _posts: Posts
+    _people: Directory
+    _languages: Languages
+    _workspace_url: str = ""
 
     def link(self, ref: str | None, *, own: bool) -> str | None:
         """Return the URL of an answer's or a question's thread in Slack, if the reader can open it.
