@@ -149,13 +149,15 @@ class Directory:
         return trouble_of(result)
 
     async def _read_groups(self, _: str) -> tuple[Groups, float]:
-        """Return the members of all groups; makes no call during a rate limit."""
+        """Return the members of all groups without a `date_delete`; makes no call during a rate limit."""
         if (left := self._asked_to_wait_until - self._clock()) > 0:
             return Unreadable.RATE_LIMITED, 2 * left
         result = await self._api.read("usergroups.list", include_users=True, include_disabled=True)
         found = result.data.get("usergroups") if isinstance(result, Answered) else None
         if isinstance(found, list):
-            return _active(found), _GOOD_FOR
+            told = [each for each in found if isinstance(each, dict)]
+            enabled = [group for group in told if not group.get("date_delete")]
+            return {str(group.get("id")): users_of(group) for group in enabled}, _GOOD_FOR
         self._asked_to_wait_until = self._clock() + (retry_after(result) or 0.0)
         return trouble_of(result)
 
@@ -219,12 +221,6 @@ def trouble_of(result: Result) -> tuple[Unreadable, float]:
             return _ERRORS.get(error, Unreadable.SLACK_DOWN), wait or _BAD_FOR
         case Doubtful() | Answered():
             return Unreadable.SLACK_DOWN, _BAD_FOR
-
-
-def _active(found: Sequence[object]) -> Mapping[str, frozenset[str]]:
-    """Return the members of each enabled group of usergroups.list. Source: docs.slack.dev, usergroups.list (date_delete)."""
-    groups = [group for group in found if isinstance(group, dict) and not group.get("date_delete")]
-    return {str(group.get("id")): users_of(group) for group in groups}
 
 
 def _members_of(groups: Groups, name: str) -> frozenset[str] | Unreadable:

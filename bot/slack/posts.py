@@ -124,8 +124,10 @@ class Posts:
         result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
         if not isinstance(result, Answered):
             return result
-        if posted := _posted(result.data, channel):
-            return await self._verify_thread(posted, result.data, thread_ts)
+        # For a user id, which is enough for posting, `channel` in the response is the conversation's id.
+        there, ts = result.data.get("channel") or channel, result.data.get("ts")
+        if isinstance(there, str) and isinstance(ts, str) and ts:
+            return await self._verify_thread(Posted(there, ts), result.data, thread_ts)
         return Doubtful("it does not say where the message stands")
 
     async def _keep_trying(
@@ -194,9 +196,3 @@ def raise_if_away(*ways: Result | Posted) -> None:
             isinstance(no, Refused) and (is_transient(no) or no.error in BAD_TOKEN | _FOR_NOW)
         ):
             raise away_error(no)
-
-
-def _posted(data: Mapping[str, object], channel: str) -> Posted | None:
-    """Return the posted message; its channel differs from the argument for a user id, which becomes the conversation's."""
-    there, ts = data.get("channel") or channel, data.get("ts")
-    return Posted(there, ts) if isinstance(there, str) and isinstance(ts, str) and ts else None
