@@ -38,14 +38,12 @@ class Gate:
         if self._limit:
             await self._until_over(*self._limit)
             self._limit = None
-        await self._take_lane()
-        verdict = await self.brake.check(self.batch, left, fresh=True)
-        while verdict is BrakeVerdict.IN_DOUBT:
-            verdict = await self._until_known(left)
-            if verdict is not BrakeVerdict.GO:
-                break
+        while True:
             await self._take_lane()
-            verdict = await self.brake.check(self.batch, left)
+            verdict = await self.brake.check(self.batch, left, fresh=True)
+            if verdict is not BrakeVerdict.IN_DOUBT or not await self._is_left():
+                break
+            await self._until_known(left)
         self.pause = None
         self.is_open = verdict is not BrakeVerdict.STOP
         return self.is_open
@@ -85,17 +83,16 @@ class Gate:
             await self.leased.rest(self.batch, min(until - now, CHECK_AGAIN))
             until = min(until, next_try(limit, self.now()))
 
-    async def _until_known(self, left: Sequence[str]) -> BrakeVerdict:
-        """Return the verdict once Slack answers; IN_DOUBT if nothing is left before that. Other batches have the lane meanwhile."""
+    async def _until_known(self, left: Sequence[str]) -> None:
+        """Wait until Slack answers, or nothing is left; other batches have the lane meanwhile."""
         facts = {"request": self.batch.request.id}
         _log.warning("a batch pauses: Slack does not tell who asked for it", extra=facts)
         self.pause = InDoubt()
         await self._leave_lane()
-        verdict = BrakeVerdict.IN_DOUBT
-        while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
+        while await self._is_left():
             await self.leased.rest(self.batch, CHECK_AGAIN)
-            verdict = await self.brake.check(self.batch, left)
-        return verdict
+            if await self.brake.check(self.batch, left) is not BrakeVerdict.IN_DOUBT:
+                return
 
     async def _take_lane(self) -> None:
         take = partial(self.ledger.lane.take, self.batch)
