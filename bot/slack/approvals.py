@@ -16,7 +16,7 @@ from bot.slack.directory import Directory
 from bot.slack.payloads import Posted, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
-from bot.workflow.ports import LinkTo, NotAskedError, PolicyInForce
+from bot.workflow.ports import LinkTo, PolicyInForce
 from bot.workflow.ruling import approving_rule
 
 MOST = 20
@@ -47,11 +47,11 @@ class ApproverMessages:
         *,
         look_since: float | None = None,
         until: float,
-    ) -> str:
-        """Ask the approvers, and return the reference of the questions."""
+    ) -> str | Trouble:
+        """Ask the approvers, and return the reference of the questions, or why there are none."""
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
-            raise NotAskedError(Trouble.RULE_CHANGED)
+            return Trouble.RULE_CHANGED
         before = [
             Line(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
             for e in past
@@ -72,7 +72,7 @@ class ApproverMessages:
         if posted_questions:
             return ref_of(*posted_questions)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
-        raise NotAskedError(Trouble.NO_APPROVER)
+        return Trouble.NO_APPROVER
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""

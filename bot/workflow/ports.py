@@ -30,14 +30,6 @@ class AwayError(Exception):
         self.after = after
 
 
-class NotAskedError(Exception):
-    """No approver was asked, nor will be; `why` is for the requester."""
-
-    def __init__(self, why: Trouble) -> None:
-        super().__init__(why.value)
-        self.why = why
-
-
 class Places(Protocol):
     """The places for answers, each known by its reference; every method raises AwayError."""
 
@@ -74,8 +66,8 @@ class Approvals(Protocol):
 
     async def ask(
         self, request: Request, past: Sequence[Entry], *, look_since: float | None, until: float
-    ) -> str:
-        """Ask the approvers, and return the reference; raises NotAskedError. `past` are earlier shares of the env."""
+    ) -> str | Trouble:
+        """Ask the approvers, and return the reference, or why none will be asked. `past` are earlier shares of the env."""
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, once."""

@@ -28,7 +28,7 @@ from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.deadline import after_share
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
-from bot.workflow.ports import Approvals, AwayError, NotAskedError, Owners, Places, ReadinessCheck
+from bot.workflow.ports import Approvals, AwayError, Owners, Places, ReadinessCheck
 
 MOST_TAKE_OVERS = 5
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
@@ -139,13 +139,12 @@ class Worker:
     async def _ask(self, entry: Entry) -> Entry | None:
         request, keep_trying = entry.request, self.leased.keep_trying
         past = await keep_trying(partial(self.ledger.shares, request.env, _PAST))
-        try:
-            async with self.leased.while_held(entry) as since:
-                asked = await self.approvals.ask(
-                    request, past, look_since=since, until=entry.until or 0.0
-                )
-        except NotAskedError as no:
-            return await self.leased.answer(entry, Failed(no.why.value, tries=0))
+        async with self.leased.while_held(entry) as since:
+            asked = await self.approvals.ask(
+                request, past, look_since=since, until=entry.until or 0.0
+            )
+        if isinstance(asked, Trouble):
+            return await self.leased.answer(entry, Failed(asked.value, tries=0))
         if await keep_trying(partial(self.ledger.asked, entry, asked)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
