@@ -26,7 +26,7 @@ from bot.workflow.click_steps import (
     Resubmit,
     late,
 )
-from bot.workflow.deadline import person_in_time
+from bot.workflow.deadline import MODAL_SECONDS, told_by, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -67,8 +67,8 @@ class ClickHandler:
         Permissions are checked when the modal is submitted, as that may outlast the trigger.
         """
         people, team_id = self._ports.people, click.origin.team_id
-        clicker = await person_in_time(people, team_id, click.user_id, frozenset())
-        words = self._ports.languages.to(clicker)
+        asking = people.person(team_id, click.user_id, frozenset())
+        words = self._ports.languages.to(await told_by(within(MODAL_SECONDS), asking, None))
         try:
             entry = await self._find(click)
         except LedgerDownError as error:

@@ -9,16 +9,18 @@ from typing import TypeVar
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
 from bot.ledger import Entry, LedgerDownError
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
-from bot.policy.kinds import Person, Unreadable
-from bot.workflow.ports import People, ReadinessCheck
+from bot.workflow.ports import ReadinessCheck
 
 LOOK_SECONDS = 2.0
 """Seconds that an answer waits for Slack or WeChat to tell what it can do without."""
 
-_PERSON_SECONDS = 0.5  # of the three for which a trigger opens a modal
+MODAL_SECONDS = 0.5
+"""Of the three for which a trigger opens a modal, those for the language of the user."""
+
 _SPARE = 0.4  # seconds before the deadline, kept for the answer itself
 
 _Answer = TypeVar("_Answer")
+_Other = TypeVar("_Other")
 
 _log = logging.getLogger(__name__)
 
@@ -50,15 +52,13 @@ async def in_time(
         return None
 
 
-async def person_in_time(
-    people: People, team_id: str, user_id: str, groups: frozenset[str]
-) -> Person | Unreadable | None:
-    """Return the person that a modal is for; None if Slack does not answer at once who they are."""
+async def told_by(until: float, asking: Awaitable[_Answer], otherwise: _Other) -> _Answer | _Other:
+    """Return what Slack or WeChat answer by `until`, a deadline of the loop's clock, else `otherwise`."""
     try:
-        async with asyncio.timeout(_PERSON_SECONDS):
-            return await people.person(team_id, user_id, groups)
+        async with asyncio.timeout_at(until):
+            return await asking
     except TimeoutError:
-        return None
+        return otherwise
 
 
 async def readiness_in_time(
@@ -66,10 +66,8 @@ async def readiness_in_time(
 ) -> Readiness:
     """Return an env's readiness if it is known within two seconds and before `until`, else UNKNOWN; never raises."""
     try:
-        async with asyncio.timeout_at(min(until - _SPARE, within(LOOK_SECONDS))):
-            return await readiness(owner, env)
-    except TimeoutError:
-        return Readiness.UNKNOWN
+        latest = min(until - _SPARE, within(LOOK_SECONDS))
+        return await told_by(latest, readiness(owner, env), Readiness.UNKNOWN)
     except Exception:  # noqa: BLE001  # the answer does not depend on it
         _log.exception("unforeseen error")
         return Readiness.UNKNOWN

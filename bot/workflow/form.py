@@ -13,7 +13,7 @@ from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.runtime.cache import Cache
-from bot.workflow.deadline import in_time, person_in_time
+from bot.workflow.deadline import MODAL_SECONDS, in_time, told_by, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -33,8 +33,8 @@ class FormHandler:
     async def words(self, origin: Origin) -> Words:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
         people, groups = self._ports.people, self._ports.in_force.policy.groups
-        person = await person_in_time(people, origin.team_id, origin.user_id, groups)
-        return self._ports.languages.to(person)
+        asking = people.person(origin.team_id, origin.user_id, groups)
+        return self._ports.languages.to(await told_by(within(MODAL_SECONDS), asking, None))
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
@@ -45,14 +45,15 @@ class FormHandler:
         """Return the envs that contain `text` and that this person may share, and the env typed, if it can be one.
 
         Whoever may not share it is told why, and who can grant it, once they submit the form, which they cannot without an
-        env. Answers in time for Slack, without the envs that the ledger or WeChat do not return in time.
+        env. Answers in time for Slack, without the envs that the ledger or WeChat do not return in time; the cache has
+        WeChat's for the next caller.
         """
         policy, typed = self._ports.in_force.policy, env_in(text)
-        owners = _asked(policy)
+        owners, latest = _asked(policy), within(_WECHAT_SECONDS)
         person, past, owned = await asyncio.gather(
             self._person(origin, policy),
             in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
-            asyncio.gather(*map(self._envs_of, owners)),
+            asyncio.gather(*(told_by(latest, self._owned.get(each), ()) for each in owners)),
         )
         if isinstance(person, Unreadable):
             return [], typed
@@ -86,14 +87,6 @@ class FormHandler:
     async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
         people = self._ports.people
         return await people.person(origin.team_id, origin.user_id, policy.groups)
-
-    async def _envs_of(self, owner: str) -> tuple[str, ...]:
-        """Return an owner's envs, or none if they are not read in time; the cache has them for the next caller."""
-        try:
-            async with asyncio.timeout(_WECHAT_SECONDS):
-                return await self._owned.get(owner)
-        except TimeoutError:
-            return ()
 
 
 def _asked(policy: Policy) -> tuple[str, ...]:
