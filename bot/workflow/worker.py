@@ -203,25 +203,21 @@ class Worker:
         return placed if recorded else None
 
     async def _call(self, entry: Entry, *, called_again: bool) -> Entry | None:
-        """Call WeChat, and record the outcome."""
-        began, steps = time.monotonic(), list[Step]()
-        outcome = await self._outcome(entry, steps, called_again=called_again)
-        seconds = time.monotonic() - began
-        return await self.leased.answer(entry, outcome, seconds, steps, called_again=called_again)
-
-    async def _outcome(self, entry: Entry, steps: list[Step], *, called_again: bool) -> Outcome:
-        """Return the outcome: of the call, or without one if the policy stops it or it was taken over too often."""
+        """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
+        record = partial(self.leased.answer, entry, called_again=called_again)
         if entry.taken_over > MOST_TAKE_OVERS:
-            return _GIVEN_UP
+            return await record(_GIVEN_UP)
         late = is_late(entry, self.brake.now())
         if late and (ended := await self.brake.end_of(entry, self.leased, begun=called_again)):
-            return ended
+            return await record(ended)
         request, may_call = entry.request, partial(self.leased.holds, entry)
+        began, steps = time.monotonic(), list[Step]()
         outcome = await self.owners.share(
             request.owner, request.env, request.appid, steps.append, may_call
         )
+        seconds = time.monotonic() - began
         # An earlier call may have succeeded.
-        return doubted(outcome) if called_again else outcome
+        return await record(doubted(outcome) if called_again else outcome, seconds, steps)
 
     async def _run(self, entry: Entry, where: str) -> Entry | None:
         """Run a batch to its end, and record its outcome."""
