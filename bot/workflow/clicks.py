@@ -109,7 +109,10 @@ class ClickHandler:
         match step:
             case Reply():
                 if step.refused:
-                    await self._note_refused(context)
+                    click, request = context.click, context.entry.request
+                    who = {"user": click.user_id, "channel": click.origin.channel_id}
+                    facts = facts_of(request) | who
+                    await self._intake.note("not an approver", request.origin, facts)
                 return step
             case ApplyMove():
                 return await self._apply(context, step)
@@ -154,12 +157,6 @@ class ClickHandler:
             with suppress(LedgerDownError):
                 now = await self._find(context.click)
         return Reply(message, step.replaces, spent=now is not None and now.retried_by is not None)
-
-    async def _note_refused(self, context: ClickContext) -> None:
-        """Record that somebody tried to decide about it, to cancel or to retry it who may not."""
-        request, click = context.entry.request, context.click
-        facts = facts_of(request) | {"user": click.user_id, "channel": click.origin.channel_id}
-        await self._intake.note("not an approver", request.origin, facts)
 
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""

@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -131,11 +131,6 @@ class LeasedSteps:
         facts = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=facts)
         await self.keep_trying(partial(self.ledger.replica.owe, entry, str(away), away.after))
-
-    async def leave(self, entry: Entry) -> None:
-        """Release a request, for another replica to continue while this one stops; no effect if it is held by another."""
-        with suppress(LedgerDownError):  # the end of the stop releases it too
-            await self.ledger.replica.release(entry)
 
     async def keep_trying(self, write: Callable[[], Awaitable[T]]) -> T:
         """Return what the ledger answers; retries while it is down."""

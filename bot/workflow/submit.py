@@ -148,10 +148,13 @@ class Intake:
                 elif retry and not own:
                     self._ports.start(self._ask_requester(entry, retry.by))
                 return _taken_on(words, entry, own=own)
-            case Duplicate(entry) if not _is_recorded(request, entry):
-                return not_recorded(words)
             case Duplicate(entry):
-                return _taken_on(words, entry, own=own)
+                # An earlier request may happen to have the same id; one that was withdrawn is not recorded.
+                same = entry.request.origin.trigger_id == request.origin.trigger_id
+                withdrawn = entry.state is State.ENDED and entry.outcome is None
+                if same and not withdrawn:
+                    return _taken_on(words, entry, own=own)
+                return not_recorded(words)
             case UnderWay() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
                 await self.note(kind, request.origin, facts(), until)
@@ -201,12 +204,6 @@ def _log_facts(
 ) -> dict[str, object]:
     """Return the extras of the log line for an event that the ledger does not take."""
     return {"what": what, **who_of(origin), **facts()}
-
-
-def _is_recorded(request: Request, entry: Entry) -> bool:
-    """Tell whether an entry is this request and was not withdrawn; an earlier one may happen to have the same id."""
-    withdrawn = entry.state is State.ENDED and entry.outcome is None
-    return entry.request.origin.trigger_id == request.origin.trigger_id and not withdrawn
 
 
 def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:

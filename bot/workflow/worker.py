@@ -22,7 +22,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, State
 from bot.guidance import Trouble
-from bot.ledger import Entry, Ledger
+from bot.ledger import Entry, Ledger, LedgerDownError
 from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -80,7 +80,8 @@ class Worker:
             try:
                 reached = await self._step(entry, called_again=called_again)
             except LeaseLostError:
-                await self.leased.leave(entry)
+                with suppress(LedgerDownError):  # the end of the stop releases it too
+                    await self.ledger.replica.release(entry)  # if another replica does not hold it
                 return
             except LeaseExpiredError:
                 entry = replace(entry, taken_over=max(entry.taken_over, 1))
