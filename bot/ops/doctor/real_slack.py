@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, is_transient
@@ -53,40 +54,36 @@ class NoAnswerError(Exception):
         self.no = no
 
 
+@dataclass(slots=True)
 class RealChannel:
     """One run's messages in a channel, each with the run's mark in its metadata; `user` is shown two ephemeral ones."""
 
-    def __init__(
-        self,
-        api: SlackApi,
-        channel: str,
-        user: str,
-        mark: str,
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._api = api
-        self._channel = channel
-        self._user = user
-        self._mark = mark
-        self._sleep = sleep
-        self._parent = ""
-        self._posted: list[str] = []  # by ts, while not deleted
-        self._lost = False  # whether a message may exist whose ts is unknown
+    api: SlackApi
+    channel: str
+    user: str
+    mark: str
+    sleep: Callable[[float], Awaitable[None]]
+    _parent: str = field(default="", init=False)
+    _posted: list[str] = field(default_factory=list, init=False)  # by ts, while not deleted
+    _lost: bool = field(
+        default=False, init=False
+    )  # whether a message may exist whose ts is unknown
 
     async def try_all(self) -> list[Tried]:
         """Return the results, up to the first failure on which the rest depends."""
-        found = "found by conversations.history"
+        found, shown = "found by conversations.history", "answered with message_ts"
+        orphaned = "refused or top level"
         steps: tuple[tuple[str, Step, str], ...] = (
             ("post-message", self._post_first, "answered with channel, ts and message"),
             ("metadata-read-back", self._find, found),
             ("update-message", self._edit, "answered with the new text"),
             ("update-keeps-metadata", self._find, found),
             ("reply-in-thread", self._reply, "in its thread, also by conversations.replies"),
-            ("ephemeral", self._show, "answered with message_ts"),
-            ("ephemeral-in-thread", self._show_in_thread, "answered with message_ts"),
+            ("ephemeral", self._show, shown),
+            ("ephemeral-in-thread", self._show_in_thread, shown),
             ("delete-message", self._delete_first, "gone from conversations.history"),
-            ("reply-to-deleted", self._reply_to_deleted, "refused or top level"),
-            ("reply-to-deleted", self._reply_to_another, "refused or top level"),
+            ("reply-to-deleted", self._reply_to_deleted, orphaned),
+            ("reply-to-deleted", self._reply_to_another, orphaned),
         )
         tried = list[Tried]()
         for behaviour, step, seen in steps:
@@ -98,7 +95,8 @@ class RealChannel:
     async def clear(self) -> bool:
         """Delete the messages, replies before their parent; return whether none can be left."""
         for ts in reversed([*self._posted]):
-            await self._delete(ts)
+            with suppress(NoAnswerError):
+                await self._delete(ts)
         return not (self._posted or self._lost)
 
     async def _post_first(self) -> bool:
@@ -111,26 +109,25 @@ class RealChannel:
 
     async def _edit(self) -> bool:
         """Change the text, and drop the metadata."""
-        result = await self._say("chat.update", _EDITED, ts=self._parent)
-        return _EDITED in str(_data(result).get("text"))
+        answer = await self._say("chat.update", _EDITED, ts=self._parent)
+        return _EDITED in str(answer.get("text"))
 
     async def _reply(self) -> bool:
         answer = await self._post("a reply", thread_ts=self._parent)
         listed = await self._is_listed(str(answer.get("ts")), thread=self._parent)
         return listed and _thread_of(answer) == self._parent
 
-    async def _show(self, **thread: str) -> bool:
+    async def _show(self, where: str = "in the channel", **thread: str) -> bool:
         """Show an ephemeral message, which cannot be deleted and disappears when Slack is reloaded."""
-        where = "in the thread" if thread else "in the channel"
         words = f"only you see this, {where}"
-        result = await self._say("chat.postEphemeral", words, user=self._user, **thread)
-        return bool(_data(result).get("message_ts"))
+        answer = await self._say("chat.postEphemeral", words, user=self.user, **thread)
+        return bool(answer.get("message_ts"))
 
     async def _show_in_thread(self) -> bool:
-        return await self._show(thread_ts=self._parent)
+        return await self._show("in the thread", thread_ts=self._parent)
 
     async def _delete_first(self) -> bool:
-        _data(await self._delete(self._parent))
+        await self._delete(self._parent)
         return not await self._is_listed(self._parent, wanted=False)
 
     async def _reply_to_deleted(self) -> bool | str:
@@ -138,7 +135,7 @@ class RealChannel:
 
     async def _reply_to_another(self) -> bool | str:
         ts = str((await self._post("another one")).get("ts"))
-        _data(await self._delete(ts))
+        await self._delete(ts)
         return await self._orphan(ts, "one without replies")
 
     async def _orphan(self, parent: str, which: str) -> bool | str:
@@ -152,35 +149,36 @@ class RealChannel:
         return _thread_of(answer) is None and f"{which}: ok, and the reply stands top level"
 
     async def _post(self, words: str, **thread: str) -> Mapping[str, object]:
-        metadata = {"event_type": _EVENT, "event_payload": {"mark": self._mark}}
+        metadata = {"event_type": _EVENT, "event_payload": {"mark": self.mark}}
         before, self._lost = self._lost, True  # until Slack answers, also if Ctrl-C comes first
-        result = await self._say("chat.postMessage", words, metadata=metadata, **thread)
-        ts = result.data.get("ts") if isinstance(result, Answered) else None
-        self._lost = before or not (ts or isinstance(result, Refused))
-        self._posted += [str(ts)] if ts else []
-        return _data(result)
+        try:
+            answer = await self._say("chat.postMessage", words, metadata=metadata, **thread)
+        except NoAnswerError as error:
+            self._lost = before or isinstance(error.no, Doubtful)
+            raise
+        self._lost = before
+        self._posted.append(str(answer.get("ts")))
+        return answer
 
-    async def _say(self, method: str, words: str, **arguments: object) -> Result:
-        return await self._write(method, text=f"{BEGINNING} {words}", **arguments)
+    async def _say(self, method: str, words: str, **arguments: object) -> Mapping[str, object]:
+        arguments |= {"channel": self.channel, "text": f"{BEGINNING} {words}"}
+        return _data(await self.api.write(method, _PATIENCE, **arguments))
 
-    async def _delete(self, ts: str) -> Result:
-        result = await self._write("chat.delete", ts=ts)
-        if isinstance(result, Answered) or result == Refused("message_not_found"):
-            self._posted = [each for each in self._posted if each != ts]
-        return result
-
-    async def _write(self, method: str, **arguments: object) -> Result:
-        return await self._api.write(method, _PATIENCE, channel=self._channel, **arguments)
+    async def _delete(self, ts: str) -> None:
+        result = await self.api.write("chat.delete", _PATIENCE, channel=self.channel, ts=ts)
+        if result != Refused("message_not_found"):
+            _data(result)
+        self._posted.remove(ts)
 
     async def _is_listed(self, message: str, *, thread: str = "", wanted: bool = True) -> bool:
         """Return whether a message of this run is listed, after some seconds if that is not what is `wanted`."""
         method = "conversations.replies" if thread else "conversations.history"
-        where: dict[str, str | int] = {"channel": self._channel, "limit": _PAGE}
+        where: dict[str, str | int] = {"channel": self.channel, "limit": _PAGE}
         where |= {"ts": thread} if thread else {}
         for look in range(_LOOKS):
             if look:
-                await self._sleep(_PAUSE)
-            result = await self._api.read(method, _PATIENCE, **where, include_all_metadata=True)
+                await self.sleep(_PAUSE)
+            result = await self.api.read(method, _PATIENCE, **where, include_all_metadata=True)
             listed = _data(result).get("messages")
             shown = filter(self._is_marked, listed if isinstance(listed, list) else ())
             if any(str(each.get("ts")) == message for each in shown) is wanted:
@@ -190,7 +188,7 @@ class RealChannel:
     def _is_marked(self, message: object) -> bool:
         metadata = message.get("metadata") if isinstance(message, dict) else None
         payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-        return isinstance(payload, dict) and payload.get("mark") == self._mark
+        return isinstance(payload, dict) and payload.get("mark") == self.mark
 
 
 async def _tried(behaviour: str, step: Step, seen: str) -> Tried:
