@@ -13,7 +13,7 @@ A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 CHECKS = (
     *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
-    *("policy-operators", "ledger", "ledger-write", "bot", "owed", "disk", "deliveries"),
+    *("ledger", "ledger-write", "bot", "owed", "disk", "deliveries"),
     *("callback", "ticket"),
     *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
     "proxies",

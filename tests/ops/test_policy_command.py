@@ -97,7 +97,6 @@ def test_a_policy_without_problems_is_summarised_in_lines(run: Run) -> None:
             "✅ policy-approvers: rules that ask for approval: 1; each has approvers; "
             "not checked with Slack: C0LEADS\n"
             f"✅ policy-owners: {OWNER}; every env that rules name has an owner\n"
-            "✅ policy-operators: none are named; whoever asked and whoever may approve can cancel\n"
         ),
         "",
     )
@@ -182,14 +181,6 @@ async def test_with_slacks_token_it_is_reported_whether_approvers_can_be_asked_i
     assert line in out
     assert code == line.startswith("❌")
     assert [call.method for call in slack.calls] == ["conversations.info"]
-
-
-def test_operators_are_counted(run: Run) -> None:
-    code, out, _ = run(f'operators = {{ users = ["U0ANN"] }}\n{FILE + TESTS}')
-    assert (code, out.splitlines()[-1]) == (
-        0,
-        "✅ policy-operators: users: 1, groups: 0; they may cancel any request",
-    )
 
 
 def test_other_settings_are_not_needed(run: Run) -> None:

@@ -10,7 +10,6 @@ from bot.policy.kinds import (
     ANYONE,
     Approvers,
     Effect,
-    Operators,
     Policy,
     Rule,
     Standing,
@@ -40,7 +39,6 @@ def findings_of(tested: Tested, told: SlackAnswers, lost: Level, *causes: str) -
     yield from _reach(tested.policy, told)
     yield from _approvers(tested.policy, told)
     yield from _owners(tested.policy, lost, causes)
-    yield _operators(tested.policy, told)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -63,7 +61,7 @@ def _reach(policy: Policy, told: SlackAnswers) -> Sequence[Finding]:
 
 
 def _active(
-    who: Rule | Approvers | Operators, told: SlackAnswers, *, guests: bool = True
+    who: Rule | Approvers, told: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
     """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
@@ -76,7 +74,7 @@ def _active(
     return frozenset(user for user in everybody if told.people.get(user) not in shut)
 
 
-def _named(who: Rule | Approvers | Operators) -> tuple[str, ...]:
+def _named(who: Rule | Approvers) -> tuple[str, ...]:
     """Return the checks of those who are named, which explain why nobody is active."""
     checks = {"slack-people": who.users, "slack-groups": who.groups}
     return tuple(check for check, named in checks.items() if named)
@@ -139,16 +137,3 @@ def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Find
     elif not found:
         every = f"{listed([*policy.all_owners])}; every env that rules name has an owner"
         yield ok(name, every if policy.all_owners else "no rule needs one")
-
-
-def _operators(policy: Policy, told: SlackAnswers) -> Finding:
-    name, operators = "policy-operators", policy.operators
-    if operators == Operators():
-        return ok(name, "none are named; whoever asked and whoever may approve can cancel")
-    if _active(operators, told, guests=False) == frozenset():
-        why = "none of the operators exists and is an active full member"
-        found = f"{why}, so only whoever asked and approvers can cancel"
-        fix = "In the policy file, name operators who are active full members."
-        return wrong(name, found, fix, *_named(operators))
-    named = f"users: {len(operators.users)}, groups: {len(operators.groups)}"
-    return ok(name, f"{named}; they may cancel any request")

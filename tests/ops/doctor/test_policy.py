@@ -134,26 +134,3 @@ async def test_an_env_without_an_owner_is_named(under: Under) -> None:
         "wrong",
         "no mini program is known to own lost-1, glob-*",
     )
-
-
-@pytest.mark.parametrize(
-    ("operators", "level", "found"),
-    [
-        ("{}", "ok", "none are named; whoever asked and whoever may approve can cancel"),
-        (
-            '{ users = ["U0SECOND"], groups = ["S0PLATFORM"] }',
-            "ok",
-            "users: 1, groups: 1; they may cancel any request",
-        ),
-        (
-            '{ users = ["U0GONE", "U0GUEST"] }',
-            "wrong",
-            "none of the operators exists and is an active full member, so only whoever asked and approvers can cancel",
-        ),
-    ],
-)
-async def test_it_is_reported_whether_the_policy_has_operators(
-    under: Under, operators: str, level: str, found: str
-) -> None:
-    text = f"operators = {operators}\n{rule()}"
-    assert await judged(under(text), "policy-operators") == (level, found)
