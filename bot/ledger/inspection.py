@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, inspect, select
+from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, select
 from sqlalchemy.engine import URL
 
-from bot.ledger.database import revision_of
 from bot.ledger.engine import BUSY_SECONDS, REACHING, file_of, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
@@ -72,13 +71,6 @@ def _file_engine(path: Path, how: str) -> Engine:
 
 def _server_engine(url: URL) -> Engine:
     return create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=_POSTGRESQL)
-
-
-def schema_of(engine: Engine) -> tuple[str | None, list[str]]:
-    """Return the ledger's migration revision, and the names of missing tables."""
-    with engine.connect() as connection:
-        missing = set(metadata.tables) - set(inspect(connection).get_table_names())
-        return revision_of(connection), sorted(missing)
 
 
 def live_replicas(engine: Engine) -> int:

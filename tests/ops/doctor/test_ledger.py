@@ -102,7 +102,10 @@ async def test_a_ledger_that_others_can_read_is_reported(
 
 async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
     rows(ledger, "DROP TABLE events")
-    assert await judged(environ, "ledger") == ("wrong", "no table events")
+    assert await judged(environ, "ledger-write") == (
+        "wrong",
+        "it takes nothing (no such table: events)",
+    )
 
 
 async def test_a_damaged_file_is_wrong(ledger: Path, environ: dict[str, str]) -> None:

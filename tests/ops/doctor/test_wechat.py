@@ -277,5 +277,5 @@ async def test_owners_that_cannot_be_checked_in_time_are_reported_as_not_checked
     assert first == ok("wechat", B)
     assert (rest.level, rest.found) == (
         "warning",
-        f"not checked, for want of time: {', '.join(owners[1:11])} and 2 more",
+        f"not checked: there was no time for {', '.join(owners[1:11])} and 2 more",
     )
