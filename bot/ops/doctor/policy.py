@@ -52,8 +52,7 @@ def _tests(tested: Tested) -> Iterator[Finding]:
 def _reach(policy: Policy, told: SlackAnswers) -> Sequence[Finding]:
     name, findings = "policy-reach", [*reach(policy)]
     for rule in policy.rules:
-        named = rule.users or rule.groups
-        if rule.effect is not Effect.DENY and named and _active(rule, told) == frozenset():
+        if rule.effect is not Effect.DENY and _active(rule, told) == frozenset():
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             fix = "Name people who are there, or take the rule out."
             findings.append(warning(name, why, fix, *_named(rule)))

@@ -45,6 +45,11 @@ def test_a_check_that_depends_on_a_skipped_one_has_the_original_cause() -> None:
     )
 
 
+def test_what_a_check_finds_or_leaves_out_several_times_is_printed_once() -> None:
+    (printed,) = by_cause([SLACK, SLACK, SCOPES, SCOPES])
+    assert (printed.names, printed.unchecked) == (["slack-bot"], ["slack-scopes"])
+
+
 def test_of_several_wrong_settings_the_last_one_names_the_skipped_checks() -> None:
     other = wrong("settings", "PORT is “0”", "Set it.")
     bot = unchecked("slack-bot", "the token is not usable", "settings")

@@ -1,6 +1,7 @@
 """`doctor --real`, which tries the real Slack and WeChat; here it tries the stand-ins."""
 
 import asyncio
+import json
 import re
 import signal
 from collections.abc import Callable, Coroutine
@@ -184,6 +185,26 @@ async def test_a_failed_call_is_reported_as_not_tried_and_everything_is_deleted(
     assert not tried.held
     assert (name, "not tried") in [line[:2] for line in tried.lines]
     assert "What it had posted is deleted." in tried.out
+    assert left(slack) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "thread", "name"),
+    [("posted", None, "reply-in-thread"), ("deleted", "1.2", "reply-to-deleted")],
+)
+async def test_a_reply_that_stands_elsewhere_is_reported(
+    attempt: Try, slack: LocalSlack, after: str, thread: str | None, name: str
+) -> None:
+    reply = {"ok": True, "ts": "1.2", "message": {"thread_ts": thread}}
+
+    def answer(_message: PostedMessage, change: str) -> None:
+        if change == after:
+            slack.on_change = None
+            slack.fail("chat.postMessage", Status(200, json.dumps(reply).encode(), "text/json"))
+
+    slack.on_change = answer
+    tried = await attempt()
+    assert (name, "no") in [line[:2] for line in tried.lines]
     assert left(slack) == []
 
 
