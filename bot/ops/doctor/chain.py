@@ -40,7 +40,6 @@ _SEALED: Mapping[Sealed, tuple[Level, str | None]] = {
         "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens.",
     ),
 }
-_UNREAD = "the ledger cannot be read, or is not there yet"
 _START = "Start the bot, and look at its log."
 _COMPARE = (
     "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
@@ -56,10 +55,9 @@ async def check_chain(setup: Setup) -> list[Finding]:
     """Return the findings about each link, if the bot keeps a chain."""
     if not isinstance(setup.parts.tokens, PlatformSettings):
         return []
-    ledger = setup.ledger
-    kept = ledger.kept
+    ledger, kept = setup.ledger, setup.ledger.kept
     if kept is None:
-        return [unchecked("callback", _UNREAD, "ledger")]
+        return [unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")]
     ticket = kept[TICKET][0] if TICKET in kept else None
     states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
     where = "Look at the log of the bot that runs." if ledger.replicas else _START
@@ -119,15 +117,12 @@ def _utc(at: float | None) -> str:
 async def check_permissions(setup: Setup) -> list[Finding]:
     """Return for each owner whether set 49 is granted, using the ledger's platform token; nothing is renewed."""
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
-    if not isinstance(platform, PlatformSettings) or url is None or setup.parts.policy is None:
+    if not isinstance(platform, PlatformSettings) or url is None or not owners:
         return []
-    ledger = setup.ledger
-    if ledger.kept is None:
-        return [unchecked(_PERMISSIONS, _UNREAD, "ledger")]
-    value = ledger.good(COMPONENT)
+    value = setup.ledger.good(COMPONENT)
     if value is None:
         why = "the platform has no good token in the ledger"
-        return [unchecked(_PERMISSIONS, why, "platform-token")]
+        return [unchecked(_PERMISSIONS, why, "platform-token", "ledger")]
     component = Component(WeChatApi(setup.http, url), platform.appid, platform.appsecret, DEADLINE)
 
     async def one(owner: str) -> Finding:

@@ -64,13 +64,12 @@ def by_cause(findings: Sequence[Finding]) -> list[Printed]:
     for finding, cause in zip(findings, _causes(findings), strict=True):
         what = cause if cause.level == "ok" else replace(cause, name="", causes=())
         one = told.setdefault(what, Printed(what))
-        if cause is finding:
-            _add(one.names, finding.name)
-        elif finding.checked:
+        _add(one.names, cause.name)
+        if cause is not finding and finding.checked:
             _add(one.follows, finding)
             worst = max(one.finding.level, finding.level, key=[*_MARKS].index)
             one.finding = replace(one.finding, level=worst)
-        else:
+        elif cause is not finding:
             _add(one.unchecked, finding.name)
     return [*told.values()]
 

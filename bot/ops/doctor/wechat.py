@@ -75,14 +75,14 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     if parts.tokens is None or parts.wechat_url is None or parts.tested is None:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
     read = reader(setup.http, parts.tokens, setup.ledger, setup.runtime)
-    lacking = "ledger" if setup.ledger.kept is None else "owner-token"
     fixed = isinstance(parts.tokens, FixedTokenSettings)
     wechat = WeChatApi(setup.http, parts.wechat_url)
 
     async def one(owner: str) -> Finding:
         token = await read(owner)
         if token is None:
-            return unchecked(_NAME, f"{owner} has no good token in the ledger", lacking)
+            why = f"{owner} has no good token in the ledger"
+            return unchecked(_NAME, why, "owner-token", "ledger")
         if isinstance(token, NoAnswer):
             return failed(_NAME, token.guidance, token.said)
         return await _tried(wechat, owner, token, fixed=fixed)

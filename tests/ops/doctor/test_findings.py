@@ -122,7 +122,10 @@ def test_of_findings_that_may_each_explain_the_other_none_is_lost() -> None:
     other = wrong("other", "the call was refused", "Allow it.", "one")
     last = unchecked("last", "not asked", "one")
     printed = by_cause([one, other, last])
-    assert {each.finding.found for each in printed} == {one.found, other.found}
+    assert [(each.names, each.finding.found) for each in printed] == [
+        (["other"], other.found),
+        (["one"], one.found),
+    ]
     assert [name for each in printed for name in each.unchecked] == ["last"]
 
 
