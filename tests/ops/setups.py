@@ -701,7 +701,7 @@ BROKEN: dict[str, Broken] = {
     ),
     "a missing channel of approvers": policy(
         "policy-approvers",
-        "the approvers' channel C0NOSUCH01 does not exist, or is private and without the bot",
+        "the bot is not in the approvers' channel C0NOSUCH01, or there is no such channel",
         "Correct the id, or type /invite @share-env in it.",
         ASKING.format(who='groups = ["S0APPROVERS"]', channel="C0NOSUCH01"),
         "",

@@ -21,8 +21,6 @@ from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.payloads import is_shared_outside
 
-_NOT_SEEN = Refused("channel_not_found")
-
 
 async def check_policy(setup: Setup) -> list[Finding]:
     """Return the findings about the policy, with what Slack said about people."""
@@ -105,23 +103,17 @@ def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
 
 def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
     """Yield what Slack's answer about an approvers' channel says against it."""
-    name, its, shown = "policy-approvers", f"the approvers' channel {channel}", _shown(answer)
-    if answer == _NOT_SEEN:
-        found = f"{its} does not exist, or is private and without the bot"
-        yield wrong(name, found, "Correct the id, or type /invite @share-env in it.")
+    name, its = "policy-approvers", f"the approvers' channel {channel}"
+    found = answer.data.get("channel") if isinstance(answer, Answered) else None
+    shown = found if isinstance(found, dict) else {}
     if is_shared_outside(shown):
-        found = f"{its} is shared with another organisation, or about to be, so approvers are asked directly"
-        yield wrong(name, found, "Name a channel that only your own organisation reads.")
+        why = f"{its} is shared with another organisation, or about to be, so approvers are asked directly"
+        yield wrong(name, why, "Name a channel that only your own organisation reads.")
     if shown.get("is_archived"):
         yield wrong(name, f"{its} is archived", "Bring it back, or name another channel.")
-    elif shown.get("is_member") is False:
-        yield wrong(name, f"the bot is not in {its}", "Type /invite @share-env in it.")
-
-
-def _shown(answer: Result | None) -> Mapping[str, object]:
-    """Return the channel in Slack's answer, if any."""
-    shown = answer.data.get("channel") if isinstance(answer, Answered) else None
-    return shown if isinstance(shown, dict) else {}
+    elif answer == Refused("channel_not_found") or shown.get("is_member") is False:
+        why = f"the bot is not in {its}, or there is no such channel"
+        yield wrong(name, why, "Correct the id, or type /invite @share-env in it.")
 
 
 def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:
