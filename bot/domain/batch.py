@@ -26,15 +26,8 @@ _MINUTE, _HOUR = 60.0, 3600.0
 
 def tally_of(kinds: Counter[type]) -> Tally:
     """Return the Tally from the number of items per outcome type; NoneType counts those that have not ended."""
-    return Tally(
-        kinds.total(),
-        shared=kinds[Shared],
-        skipped=kinds[Skipped],
-        failed=kinds[Failed],
-        unknown=kinds[Unknown],
-        cancelled=kinds[Cancelled],
-        stopped=kinds[Stopped],
-    )
+    ends = (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
+    return Tally(kinds.total(), *(kinds[kind] for kind in ends))
 
 
 def finished_of(

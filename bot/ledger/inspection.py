@@ -3,7 +3,6 @@
 Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames" (immutable).
 """
 
-import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,30 +42,22 @@ def open_read_only(url: URL) -> Iterator[Engine]:
     read-only.
     """
     path = file_of(url)
-    engine = _file_engine(path, _read_mode(path)) if path else _server_engine(url)
+    engine = _file_engine(path, **_read_mode(path)) if path else _server_engine(url)
     try:
         yield engine
     finally:
         engine.dispose()
 
 
-def _read_mode(path: Path) -> str:
+def _read_mode(path: Path) -> dict[str, str]:
     """Return the query of the file's URI; without a write-ahead log no bot has it open, and a plain read would create one."""
-    return "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
+    return {"mode": "ro"} if Path(f"{path}-wal").exists() else {"mode": "ro", "immutable": "1"}
 
 
-def _file_engine(path: Path, how: str) -> Engine:
-    def connect() -> sqlite3.Connection:
-        address = f"file:{quote(str(path))}?{how}"
-        return sqlite3.connect(
-            address,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=True,
-        )
-
-    return create_engine("sqlite://", creator=connect, hide_parameters=True, poolclass=StaticPool)
+def _file_engine(path: Path, **how: str) -> Engine:
+    url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={**how, "uri": "true"})
+    args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    return create_engine(url, connect_args=args, hide_parameters=True, poolclass=StaticPool)
 
 
 def _server_engine(url: URL) -> Engine:
@@ -94,16 +85,14 @@ def owed(engine: Engine) -> tuple[int, float]:
 def try_to_write(url: URL) -> None:
     """Insert zero rows into each table and roll back; raises SQLAlchemyError if a bot could not write."""
     path = file_of(url)
-    engine = _file_engine(path, "mode=rw") if path else _server_engine(url)
+    engine = _file_engine(path, mode="rw") if path else _server_engine(url)
     try:
         with engine.connect() as connection:
-            if path:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
             for table in metadata.tables:
                 # S608: the names are the schema's own.
                 connection.exec_driver_sql(
                     f"INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0"  # noqa: S608
                 )
-            connection.exec_driver_sql("ROLLBACK") if path else connection.rollback()
+            connection.rollback()
     finally:
         engine.dispose()
