@@ -7,13 +7,12 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import BEGUN, MOVES, State
-from bot.ledger.entries import Entry, columns_of_outcome, entry_of, key_of, read_entries
+from bot.ledger.entries import Entry, columns_of_outcome, entry_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
-    MINE,
     NOW,
     OF_TEAM,
     PAIR,
@@ -67,7 +66,6 @@ _UNDO = (
         dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
     )
 )
-_RELEASE = update(requests).where(MINE).values(holder=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +194,5 @@ class ClickMoves(Operations):
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }
-        try:
-            with on.begin_nested():
-                undone = on.execute(_UNDO, which | as_before).rowcount
-        except IntegrityError:  # they asked again meanwhile, so the move stands, and is told
-            on.execute(_RELEASE, key_of(moved))
-            return
-        if undone:
+        if on.execute(_UNDO, which | as_before).rowcount:
             record(on, "taken back", entry.request, {"user": by})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, literal_column, or_, select, update
 
 from bot.domain.outcome import Outcome, Readiness, Step
 from bot.domain.request import State, before
@@ -35,11 +35,11 @@ _one = requests.alias("one").c
 _TOLD = exists().where(
     _r.appid == _one.appid, _r.owner == _one.owner, SHARED, among([State.ENDED]), _STEPS_TOLD
 )
-# Of a request that shared, or of a batch's items.
+# Of a request that shared, or of a batch's items. Beside a partial index, SQLite would compile the statement anew for
+# each value of a parameter.
+_SHARED = _one.outcome == literal_column("'shared'")
 _UNTOLD = Prepared(
-    select(_one.id)
-    .where(or_(_one.id == _THIS, _one.batch == _THIS), _one.outcome == "shared", ~_TOLD)
-    .limit(1)
+    select(_one.id).where(or_(_one.id == _THIS, _one.batch == _THIS), _SHARED, ~_TOLD).limit(1)
 )
 
 
