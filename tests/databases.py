@@ -18,11 +18,11 @@ from psycopg.sql import SQL
 from sqlalchemy import Connection, Dialect, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine.interfaces import Compiled
 
-from bot.ledger import LEASE, Ledger
 from bot.ledger.database import Opened, open_database
 from bot.ledger.engine import engine_of, parse
 from bot.ledger.events import EventListener
-from bot.ledger.lease import since_boot
+from bot.ledger.lease import LEASE, since_boot
+from bot.ledger.ledger import Ledger
 from bot.ledger.schema import metadata
 
 _numbers = count(1)

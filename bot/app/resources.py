@@ -11,10 +11,11 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.ledger import Ledger, LedgerDownError, open_database
-from bot.ledger.database import is_no_ledger, remedy
+from bot.ledger.database import is_no_ledger, open_database, remedy
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.events import EventListener
+from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
 from bot.ops.logs.events import RepeatedFailures, log_event
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies

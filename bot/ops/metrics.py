@@ -23,7 +23,7 @@ from prometheus_client import (
 
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import OUTCOMES
-from bot.ledger import Event
+from bot.ledger.events import Event
 from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.labels import kind_of, known

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.request import Request
 from bot.guidance import Trouble
-from bot.ledger import Entry
+from bot.ledger.entries import Entry
 from bot.messages.approvals import decided, question, reminder
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted

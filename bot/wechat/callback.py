@@ -14,8 +14,8 @@ from typing import assert_never
 
 from aiohttp import web
 
-from bot.ledger import LedgerDownError
 from bot.ledger.tokens import TICKET, OwnerPush, Tokens
+from bot.ledger.writer import LedgerDownError
 from bot.runtime.bodies import BODIES, Unread
 from bot.runtime.observers import no_op
 from bot.settings.access import PlatformSettings

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from bot.domain.link import Link
 from bot.guidance import Trouble, by_key
-from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
+from bot.ledger.writer import LedgerDownError
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed, no_op
 from bot.wechat.api import NoAnswer

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
-from bot.ledger import LedgerDownError
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
+from bot.ledger.writer import LedgerDownError
 from bot.wechat.api import NoAnswer
 from bot.wechat.chain import Chain, link_of
 

@@ -17,10 +17,11 @@ from bot.domain.batch import Pause, finished_of, limit_in, tally_of
 from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Tally, doubted
 from bot.domain.request import Request, State, item_of
 from bot.guidance import by_key
-from bot.ledger import Entry, Ledger
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
+from bot.ledger.entries import Entry
 from bot.ledger.items import Item
+from bot.ledger.ledger import Ledger
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.brake import STOPPED_MIDWAY, Brake

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from bot.domain.outcome import Called, Failed, Stopped, Unknown, doubted
 from bot.guidance import Trouble
-from bot.ledger import Entry
+from bot.ledger.entries import Entry
 from bot.policy.kinds import (
     Allow,
     Decision,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from bot.command.grammar import Share
 from bot.domain.outcome import Expired
 from bot.domain.request import Click, Origin, Retry, State
-from bot.ledger import Entry
 from bot.ledger.clicks import Move
+from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.clicks import NothingDone, refused, too_late

@@ -11,8 +11,9 @@ from typing import Literal, assert_never
 
 from bot.domain.outcome import Expired, Failed, Finished, Skipped, Unknown
 from bot.domain.request import Act, Click, State
-from bot.ledger import Entry, LedgerDownError
+from bot.ledger.entries import Entry
 from bot.ledger.events import facts_of
+from bot.ledger.writer import LedgerDownError
 from bot.messages import clicks as say
 from bot.messages.endings import answer
 from bot.messages.words import Words

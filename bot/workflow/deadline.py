@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
-from bot.ledger import Entry, LedgerDownError
+from bot.ledger.entries import Entry
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
+from bot.ledger.writer import LedgerDownError
 from bot.workflow.ports import ReadinessCheck
 
 LOOK_SECONDS = 2.0

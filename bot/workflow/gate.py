@@ -8,7 +8,8 @@ from functools import partial
 
 from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
-from bot.ledger import Entry, Ledger
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.workflow.brake import CHECK_AGAIN, Brake, BrakeVerdict
 from bot.workflow.leased import LeasedSteps
 

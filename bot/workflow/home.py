@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bot.domain.link import LinkState
 from bot.domain.request import BEGUN, Request, State
-from bot.ledger import Entry, Ledger
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home

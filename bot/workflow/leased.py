@@ -12,7 +12,10 @@ from itertools import count
 from typing import TypeVar
 
 from bot.domain.outcome import Outcome, Step
-from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
+from bot.ledger.entries import Entry
+from bot.ledger.lease import LEASE
+from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
 from bot.workflow.ports import AwayError
 
 _LOOKS_PER_LEASE = 12

@@ -10,7 +10,8 @@ from bot.domain.link import LinkState
 from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tally
 from bot.domain.request import Origin, Request
 from bot.guidance import Trouble
-from bot.ledger import Entry, Ledger
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.messages import Message
 from bot.messages.words import Languages
 from bot.policy.kinds import Person, Policy, Rule, Unreadable

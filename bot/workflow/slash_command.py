@@ -11,7 +11,7 @@ from bot.command.grammar import OpenForm, Share, Verb
 from bot.command.mistake import Misread
 from bot.command.parse import parse
 from bot.domain.request import Origin
-from bot.ledger import Entry
+from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.history import Line, history, no_history
 from bot.messages.mistakes import misread

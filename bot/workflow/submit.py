@@ -12,16 +12,16 @@ from typing import assert_never
 
 from bot.command.grammar import Share
 from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger import (
+from bot.ledger.acceptance import (
+    MOST_WAITING,
     Accepted,
     AlreadyRetried,
     Duplicate,
-    Entry,
     SharedBefore,
     TooManyBatches,
     UnderWay,
 )
-from bot.ledger.acceptance import MOST_WAITING
+from bot.ledger.entries import Entry
 from bot.ledger.events import facts_asked, facts_of, who_of
 from bot.messages import Message
 from bot.messages.answers import accepted, beforehand

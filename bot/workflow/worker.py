@@ -22,7 +22,9 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, State
 from bot.guidance import Trouble
-from bot.ledger import Entry, Ledger, LedgerDownError
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
 from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake

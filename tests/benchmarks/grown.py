@@ -9,9 +9,10 @@ from sqlalchemy import insert
 
 from bot.domain.outcome import Shared
 from bot.domain.request import Origin, Request
-from bot.ledger import Accepted, Ledger
+from bot.ledger.acceptance import Accepted
 from bot.ledger.database import open_database
 from bot.ledger.entries import columns_of_outcome
+from bot.ledger.ledger import Ledger
 from bot.ledger.schema import events, requests
 
 _FEW = 100

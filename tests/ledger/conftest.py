@@ -17,7 +17,9 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
 from bot.domain.request import Origin, Request, Retry, State
-from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger.acceptance import Accepted
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
 from tests.patience import PATIENT

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, event, text
 
 from bot.domain.outcome import Expired, Failed, Finished, Shared, Tally
 from bot.guidance import all_guidance
-from bot.ledger import Ledger
 from bot.ledger.audit import COLUMNS, WORDS, EventFilter, delete_before, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
+from bot.ledger.ledger import Ledger
 from tests.conftest import damage, no_room, soon
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within

@@ -23,18 +23,12 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, Retry, State, item_ids, items_of
 from bot.guidance import Trouble, all_guidance, for_code
-from bot.ledger import (
-    Accepted,
-    Duplicate,
-    Entry,
-    Event,
-    Ledger,
-    SharedBefore,
-    TooManyBatches,
-    UnderWay,
-)
+from bot.ledger.acceptance import Accepted, Duplicate, SharedBefore, TooManyBatches, UnderWay
 from bot.ledger.batches import ItemAnswered
 from bot.ledger.clicks import Move
+from bot.ledger.entries import Entry
+from bot.ledger.events import Event
+from bot.ledger.ledger import Ledger
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, all_requests, current, new_request
@@ -743,7 +737,7 @@ async def test_queueing_skipping_ending_and_abandoning_all_items_is_one_statemen
 async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
     database: Database, ledger: Ledger
 ) -> None:
-    heard: list[Event] = []
+    heard = list[Event]()
     listening = database.ledger("b", listeners=[heard.append])
     await listening.replica.heartbeat()
     await accepted(ledger, new_request(env="env", appid=appids(1)[0]))

@@ -21,9 +21,12 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Approval, Request, State
 from bot.guidance import all_guidance
-from bot.ledger import Accepted, Entry, Ledger, LedgerDownError
+from bot.ledger.acceptance import Accepted
 from bot.ledger.clicks import Move
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.ledger.schema import requests
+from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import (

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from bot.domain.outcome import Shared, Step
 from bot.domain.request import Origin, State
-from bot.ledger import Accepted, Event, Ledger, LedgerDownError
+from bot.ledger.acceptance import Accepted
 from bot.ledger.clicks import Move
-from bot.ledger.events import MOST, answer_events, note
-from bot.ledger.writer import Writer
+from bot.ledger.events import MOST, Event, answer_events, note
+from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, new_request
@@ -200,7 +200,7 @@ async def test_peoples_texts_are_recorded_but_not_published(sqlite: Database) ->
 @pytest.mark.parametrize("kind", ["denied", "dry run"])
 async def test_an_event_without_a_request_is_published_too(sqlite: Database, kind: str) -> None:
     published: list[Event] = []
-    ledger: Ledger = sqlite.ledger("a", listeners=[published.append])
+    ledger = sqlite.ledger("a", listeners=[published.append])
     await ledger.note(kind, ORIGIN, {"env": "prod-1"})
     await soon(lambda: published)
     assert [(event.kind, event.facts["env"]) for event in published] == [(kind, "prod-1")]

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, event, text
 from bot.domain.outcome import Failed, Shared
 from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
-from bot.ledger import LEASE, Entry, Ledger, LedgerDownError
 from bot.ledger.clicks import Move
-from bot.ledger.lease import since_boot
+from bot.ledger.entries import Entry
+from bot.ledger.lease import LEASE, since_boot
+from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
 from tests.ledger.conftest import (

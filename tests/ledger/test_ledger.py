@@ -31,20 +31,20 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import MOVES, Approval, Request, Retry, State
 from bot.guidance import Trouble, all_guidance
-from bot.ledger import (
+from bot.ledger.acceptance import (
     Acceptance,
     Accepted,
     AlreadyRetried,
     Duplicate,
-    Entry,
-    Ledger,
-    LedgerDownError,
     SharedBefore,
     TooManyBatches,
     UnderWay,
-    open_database,
 )
 from bot.ledger.clicks import Move
+from bot.ledger.database import open_database
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
 from tests.conftest import examples
 from tests.databases import Database
 from tests.ledger.conftest import PATIENCE, accepted, all_requests, current, new_request

@@ -4,9 +4,10 @@ import pytest
 
 from bot.domain.outcome import Shared
 from bot.domain.request import State
-from bot.ledger import Entry, Ledger
 from bot.ledger.engine import parse
+from bot.ledger.entries import Entry
 from bot.ledger.inspection import open_read_only, owed
+from bot.ledger.ledger import Ledger
 from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
 from tests.databases import Database
 from tests.ledger.conftest import accepted, current

@@ -10,8 +10,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
-from bot.ledger import Ledger, SharedBefore, UnderWay
+from bot.ledger.acceptance import SharedBefore, UnderWay
 from bot.ledger.clicks import Move
+from bot.ledger.ledger import Ledger
 from bot.ledger.schema import events, replicas, requests
 from bot.ledger.statements import NOW, Prepared, compared
 from tests.databases import Database, end_all_connections

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.ledger import Ledger, LedgerDownError
+from bot.ledger.ledger import Ledger
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import (
     COMPONENT,
@@ -22,6 +22,7 @@ from bot.ledger.tokens import (
     Tokens,
     at_rest,
 )
+from bot.ledger.writer import LedgerDownError
 from tests.databases import Database
 from tests.ledger.conftest import SOON, within
 from tests.processes import fork
@@ -126,7 +127,8 @@ async def test_of_many_concurrent_claims_one_succeeds(database: Database) -> Non
 
 CLAIM_ALL = """
 import asyncio, sys
-from bot.ledger import Ledger, open_database
+from bot.ledger.database import open_database
+from bot.ledger.ledger import Ledger
 from bot.ledger.seal import Seal
 from tests.patience import PATIENT, let_the_ledger_take
 

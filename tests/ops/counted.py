@@ -6,7 +6,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.domain.link import Link, LinkState
-from bot.ledger import Event
+from bot.ledger.events import Event
 from bot.ops.health import Health
 from bot.ops.metrics import Metrics
 from bot.slack.events import NotFromSlack

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.outcome import Outcome, Rejected, Shared
 from bot.domain.request import Approval, Request, State
 from bot.guidance import Trouble
-from bot.ledger import Entry
+from bot.ledger.entries import Entry
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, TEAM

@@ -13,7 +13,7 @@ from aiohttp import web
 from cryptography.fernet import Fernet
 from sqlalchemy import PoolProxiedConnection, text
 
-from bot.ledger import Ledger
+from bot.ledger.ledger import Ledger
 from bot.ledger.seal import Seal
 from bot.ledger.tokens import StoredToken, Tokens
 from bot.playground.wechat.pushes import Push, Stamp, event, sealed

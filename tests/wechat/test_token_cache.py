@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.link import Link
 from bot.guidance import for_code
-from bot.ledger import LedgerDownError
 from bot.ledger.tokens import StoredToken
+from bot.ledger.writer import LedgerDownError
 from bot.wechat.api import NoAnswer
 from bot.wechat.chain import CLAIM_SECONDS, TokenCache
 from bot.wechat.component import Issued

@@ -8,8 +8,8 @@ import pytest
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble, for_code
-from bot.ledger import LedgerDownError
 from bot.ledger.tokens import StoredToken
+from bot.ledger.writer import LedgerDownError
 from bot.playground.faults import Code, Slow
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.upkeep import Upkeep, link_states, rounds_skipped

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from bot.domain.outcome import Readiness
-from bot.ledger import Entry, Ledger, open_database
+from bot.ledger.database import open_database
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.playground.world import OWNER
 from bot.policy.kinds import Effect, Person, Policy, Rule
 from bot.runtime.clock import Runtime

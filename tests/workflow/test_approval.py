@@ -8,8 +8,10 @@ import pytest
 
 from bot.domain.outcome import Rejected, Shared
 from bot.domain.request import Origin, Request, State
-from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger.acceptance import Accepted
 from bot.ledger.clicks import Move
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op

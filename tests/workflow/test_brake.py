@@ -9,7 +9,10 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.request import Approval, Origin, Request, State
-from bot.ledger import Accepted, Entry, Ledger, open_database
+from bot.ledger.acceptance import Accepted
+from bot.ledger.database import open_database
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Act, Click, Origin, Request, State
 from bot.guidance import Trouble
-from bot.ledger import Entry
+from bot.ledger.entries import Entry
 from bot.messages import clicks as say
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.clicks import too_late

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.ledger import LedgerDownError
+from bot.ledger.writer import LedgerDownError
 from bot.workflow.deadline import in_time, within
 
 MISSING = "the ledger does not tell the weather"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger import Ledger, open_database
+from bot.ledger.database import open_database
+from bot.ledger.ledger import Ledger
 from bot.messages.modals import APPIDS, ENV
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack

@@ -11,7 +11,8 @@ import pytest
 from bot.command.grammar import OpenForm, Share
 from bot.domain.outcome import Shared
 from bot.domain.request import State
-from bot.ledger import Entry, Ledger
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.messages.answers import accepted
 from bot.messages.endings import answer, parent
 from bot.messages.history import no_history, not_recorded

@@ -25,10 +25,12 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Request, State
 from bot.guidance import Trouble, for_code
-from bot.ledger import Accepted, Entry, Ledger
+from bot.ledger.acceptance import Accepted
 from bot.ledger.database import Opened, open_database
 from bot.ledger.engine import engine_of
+from bot.ledger.entries import Entry
 from bot.ledger.lease import since_boot
+from bot.ledger.ledger import Ledger
 from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack

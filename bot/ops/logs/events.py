@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from bot.guidance import Fixer, Guidance, by_key, in_general
-from bot.ledger import Event
+from bot.ledger.events import Event
 
 _IN_A_ROW = 3
 _HOUR, _MINUTE = 3600.0, 60.0

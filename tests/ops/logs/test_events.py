@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from bot.guidance import Trouble, all_guidance
-from bot.ledger import Event
+from bot.ledger.events import Event
 from bot.ops.logs.events import Refusals, RepeatedFailures
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import Clock
