@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
-from bot.domain.request import BEGUN, Request, State, items_of
+from bot.domain.request import BEGUN, Request, State, item_ids, item_of
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
 from bot.ledger.events import answer_events, record, step_events
 from bot.ledger.items import Item, read_items, record_items
@@ -200,7 +200,8 @@ def _end_all(
 ) -> list[Request]:
     """End items with the same outcome and return them; records no events."""
     ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
-    return [item for item in items_of(batch) if item.id in ended]
+    left = ((id_, appid) for id_, appid in item_ids(batch).items() if id_ in ended)
+    return [item_of(batch, *each) for each in left]
 
 
 class Lane(Operations):

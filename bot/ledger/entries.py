@@ -238,9 +238,5 @@ def name_of(outcome: Outcome) -> str:
 
 
 def columns_of_outcome(outcome: Outcome) -> dict[str, object]:
-    """Return the columns of `requests` that an outcome fills; a finished batch leaves the lane.
-
-    `outcome` repeats the kind for conditions and indexes.
-    """
-    lane = {"lane": None} if isinstance(outcome, Finished) else {}
-    return {"outcome": name_of(outcome), "ending": encode(outcome), **lane}
+    """Return the columns of `requests` that an outcome fills; `outcome` repeats the kind for conditions and indexes."""
+    return {"outcome": name_of(outcome), "ending": encode(outcome)}

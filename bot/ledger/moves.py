@@ -50,8 +50,12 @@ def _move(
     happened: Sequence[tuple[str, Mapping[str, object]]],
     columns: Mapping[str, object],
 ) -> bool:
-    """Change the state and add the events; False if the fence is old or the move is not lawful."""
-    if _MOVE[to].run(on, {**columns, **key_of(entry)}) != 1:
+    """Change the state and add the events; False if the fence is old or the move is not lawful.
+
+    A batch leaves the lane, which it takes after it is placed.
+    """
+    lane = {"lane": None} if entry.request.appids else {}
+    if _MOVE[to].run(on, {**columns, **lane, **key_of(entry)}) != 1:
         return stands(on, entry, to)  # an earlier try may have been committed, and its result lost
     for kind, facts in happened:
         record(on, kind, entry.request, facts)
@@ -108,5 +112,4 @@ def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
 
     The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
     """
-    lane = {"lane": None} if entry.request.appids else {}
-    return _move(on, entry, State.ENDED, [(how, {"detail": why})], lane)
+    return _move(on, entry, State.ENDED, [(how, {"detail": why})], {})

@@ -1,4 +1,4 @@
-from bot.domain.request import MOVES, Origin, Request, State, before, items_of
+from bot.domain.request import MOVES, Origin, Request, State, before, item_ids, item_of
 
 ORIGIN = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
 FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
@@ -68,8 +68,7 @@ def test_a_batch_has_all_its_appids() -> None:
 def test_the_ids_of_a_batchs_items_are_deterministic_and_count_from_one() -> None:
     appids = tuple(f"wx{number:016x}" for number in range(500))
     batch = Request("k7m2p9qx", ORIGIN, "", "env", "owner", "rule", "why", appids=appids)
-    items = items_of(batch)
-    assert items == items_of(batch)
+    items = [item_of(batch, id_, appid) for id_, appid in item_ids(batch).items()]
     assert [item.appid for item in items] == list(appids)
     assert [item.id for item in items] == [f"{batch.id}-{number}" for number in range(1, 501)]
     assert len({item.id for item in items} | {item.origin.trigger_id for item in items}) == 500

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Request, Retry, State, item_ids, items_of
+from bot.domain.request import Request, Retry, State, item_ids, item_of
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.ledger.acceptance import Accepted, Duplicate, SharedBefore, TooManyBatches, UnderWay
 from bot.ledger.batches import ItemAnswered
@@ -58,6 +58,11 @@ async def queued(ledger: Ledger, count: int = 3, **changes: object) -> Entry:
     batch = await placed(ledger, new_batch(count, **changes))
     assert await ledger.batches.queue(batch)
     return batch
+
+
+def items_of(batch: Request) -> list[Request]:
+    """Return the requests of all items of a batch."""
+    return [item_of(batch, id_, appid) for id_, appid in item_ids(batch).items()]
 
 
 def answered(item: Request, outcome: Outcome | None = None) -> ItemAnswered:
