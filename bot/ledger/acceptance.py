@@ -22,7 +22,7 @@ from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
-from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, requests
+from bot.ledger.schema import CARRIED, LANE, SHARED, WAITING, requests
 from bot.ledger.statements import (
     NOW,
     OPEN_OF,
@@ -42,8 +42,7 @@ MOST_WAITING = 5
 
 _r = requests.c
 
-_SINGLE = and_(PAIR, _r.appid != "", OPEN)
-_WAITS = and_(_SINGLE, among([State.WAITING]), OPEN_OF)
+_WAITS = and_(PAIR, WAITING, OPEN_OF)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.

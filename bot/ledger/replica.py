@@ -122,18 +122,15 @@ class Replica(Operations):
         """The age of the oldest owed answer at the last heartbeat, of all replicas."""
 
     async def start(self) -> None:
-        """Send the first heartbeat, and release this replica's old requests or, if it is exclusive, all."""
-
-        def release(on: Connection) -> None:
-            self._release_all(on)
-            on.execute(_DELETE_REPLICAS if self._exclusive else _DELETE_EXPIRED)
-
-        await self._heartbeat_after(release)
+        """Send the first heartbeat, and delete the leases that have expired or, if this replica is exclusive, all."""
+        dead = _DELETE_REPLICAS if self._exclusive else _DELETE_EXPIRED
+        await self._heartbeat_after(lambda on: on.execute(dead))
 
     @in_transaction
     def stop(self, on: Connection) -> None:
         """Release all requests and delete the lease."""
-        self._release_all(on)
+        on.execute(_RELEASE_ALL, {"the_holder": self._holder})
+        on.execute(_DELETE_REPLICA, {"the_id": self._holder})
 
     async def heartbeat(self) -> None:
         """Send a heartbeat, which renews the lease."""
@@ -217,7 +214,3 @@ class Replica(Operations):
     def _release(self, on: Connection, entry: Entry) -> None:
         still = {"the_holder": self._holder, "the_state": entry.state.value}
         on.execute(_RELEASE, {**key_of(entry), **still})
-
-    def _release_all(self, on: Connection) -> None:
-        on.execute(_RELEASE_ALL, {"the_holder": self._holder})
-        on.execute(_DELETE_REPLICA, {"the_id": self._holder})

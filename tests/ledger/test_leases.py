@@ -470,15 +470,6 @@ async def test_a_replica_that_closes_releases_all_requests_at_once(
     assert ids(await ledger.replica.take_over(9)) == ids([entry])
 
 
-async def test_a_replica_that_restarts_with_its_name_takes_its_requests_up_again(
-    database: Database, ledger: Ledger
-) -> None:
-    entry = await accepted(ledger)
-    again = database.ledger("a")  # after a crash: its lease is still valid
-    await again.start()
-    assert ids(await again.replica.take_over(9)) == ids([entry])
-
-
 async def test_a_start_releases_others_requests_only_if_it_is_the_only_replica(
     database: Database, ledger: Ledger
 ) -> None:
