@@ -1,6 +1,6 @@
 """What clicks change in the ledger: of several at once, exactly one moves the request."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, case, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -82,7 +82,6 @@ class Move:
     kind: str
     comment: str | None = None
     outcome: Outcome | None = None
-    response_url: str | None = field(default=None, repr=False)
     patience: float | None = None
     rule: str | None = None
     asked: str | None = None
@@ -171,8 +170,6 @@ class ClickMoves(Operations):
             columns |= columns_of_outcome(move.outcome)
         if move.to is not State.WAITING:
             columns |= {"decided_by": move.by, "comment": move.comment}
-        if move.to is not State.ENDED and move.response_url:
-            columns["response_url"] = move.response_url
         columns |= {"rule": move.rule} if move.rule else {}
         columns |= {"asked": move.asked} if move.asked and entry.asked is None else {}
         return columns | ({"place": move.place} if move.place and entry.place is None else {})

@@ -98,7 +98,7 @@ def _confirm(context: ClickContext) -> ClickStep:
         return _nothing_done(context, NothingDone.NOT_YOURS)
     if context.entry.state is not State.CONFIRMING:
         return late(words, context.click, context.entry)
-    by, url = context.click.user_id, context.click.origin.response_url
+    by = context.click.user_id
     decisions = decide_again(policy, request, context.requester)
     _, decision = strictest(decisions)
     if doubt := doubt_in(decision):
@@ -109,7 +109,7 @@ def _confirm(context: ClickContext) -> ClickStep:
         move = Move(State.ENDED, by, "denied", outcome=no)
         return ApplyMove(move, ended(words, request, no), replaces=True)
     rule, message = decision.rule, accepted(words, request)
-    move = Move(State.ACCEPTED, by, "confirmed", response_url=url, rule=rule.name)
+    move = Move(State.ACCEPTED, by, "confirmed", rule=rule.name)
     if isinstance(decision, NeedsApproval):
         patience = rule.approvers.expires.total_seconds()
         move = replace(move, to=State.WAITING, patience=patience)

@@ -135,22 +135,10 @@ async def test_a_confirmation_with_nothing_left_to_do_ends_the_request_at_once(
 ) -> None:
     entry = await accepted(ledger, state=State.CONFIRMING)
     await ended(ledger, theirs(env=entry.request.env), Shared())
-    newer = "https://hooks.example/newer"
-    confirmed = Move(State.ACCEPTED, "U1", "confirmed", response_url=newer)
-    moved = await ledger.clicks.move(entry, confirmed)
+    moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "confirmed"))
     assert moved
     assert (moved.state, moved.outcome) == (State.ENDED, Skipped(SkipReason.SHARED_BEFORE))
     assert not [row for row in database.rows("SELECT * FROM requests") if row["response_url"]]
-
-
-async def test_a_confirmed_request_is_answered_where_it_was_confirmed(ledger: Ledger) -> None:
-    entry = await accepted(ledger, state=State.CONFIRMING)
-    moved = await ledger.clicks.move(
-        entry, Move(State.ACCEPTED, "U1", "confirmed", response_url="https://hooks.example/newer")
-    )
-    assert moved
-    assert moved.request.origin.response_url == "https://hooks.example/newer"
-    assert moved.request.approval is None
 
 
 async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
@@ -409,7 +397,6 @@ async def test_a_click_that_could_not_be_answered_is_undone(
         "decided",
         comment="no",
         outcome=outcome,
-        response_url="https://hooks.example/newer",
         patience=5.0,
         rule="another",
     )

@@ -232,13 +232,6 @@ def test_a_confirmed_request_continues_by_the_current_rule_and_its_expiry(
     assert (step.move.rule, step.move.patience) == ("new", patience)
 
 
-@pytest.mark.parametrize("rule", [PLAIN, FOUR])
-def test_a_confirmed_request_is_answered_where_it_was_confirmed(rule: Rule) -> None:
-    step = step_of(Act.CONFIRM, context(CONFIRMING, None, rule))
-    assert isinstance(step, ApplyMove)
-    assert step.move.response_url == "https://now"
-
-
 def test_a_second_confirmation_says_as_the_first_that_the_approvers_are_asked() -> None:
     first = step_of(Act.CONFIRM, context(CONFIRMING, None, FOUR))
     second = step_of(Act.CONFIRM, context(WAITING, None, FOUR))
