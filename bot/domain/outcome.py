@@ -157,11 +157,6 @@ class Finished:
     called_again: tuple[str, ...] = ()
     left_to_others: bool = False
 
-    @property
-    def lacks_groups(self) -> bool:
-        """Whether the groups have to be read from the items, since the ledger does not keep them with the batch."""
-        return not (self.groups or self.called_again)
-
 
 Called = Shared | Failed | Unknown
 """The outcomes of a request that was carried out."""

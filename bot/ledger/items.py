@@ -71,7 +71,7 @@ _SKIP = upsert(
 ).returning(_r.id, _r.ending)
 _IDS = func.aggregate_strings(_r.id, " ")
 _RECORDED = select(_IDS).where(_OF_BATCH)
-_HOW = _r.state, _r.begun, _r.ending, _r.called_again
+_HOW = _r.begun, _r.ending, _r.called_again
 _ITEMS = select(_IDS, *_HOW).where(_OF_BATCH).group_by(*_HOW)
 
 
@@ -84,7 +84,6 @@ class Item:
 
     id: str
     appid: str
-    state: State
     begun: bool
     outcome: Outcome | None
     called_again: bool = False
@@ -126,8 +125,8 @@ def read_items(on: Connection, batch: Request) -> list[Item]:
     """Return the recorded items of a batch, in the order of the command."""
     rows = on.execute(_ITEMS, {"the_batch": batch.id}).all()
     how = {
-        id_: (State(state), begun, decode(ending), called_again)
-        for ids, state, begun, ending, called_again in rows
+        id_: (begun, decode(ending), called_again)
+        for ids, begun, ending, called_again in rows
         for id_ in ids.split()
     }
     return [Item(id_, appid, *how[id_]) for id_, appid in item_ids(batch).items() if id_ in how]

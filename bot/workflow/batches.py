@@ -15,7 +15,7 @@ from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
 from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Tally, doubted
-from bot.domain.request import Request, State, item_of
+from bot.domain.request import Request, item_of
 from bot.guidance import by_key
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemAnswered
@@ -152,7 +152,7 @@ class _Run:
             await self.leased.turn()
         for item in await keep_trying(partial(self.items.items, self.batch.request)):
             self.ends[type(item.outcome)] += 1
-            if item.state is State.QUEUED:
+            if item.outcome is None:
                 self.todo.append(replace(item, called_again=item.begun))
 
     def _request_of(self, item: Item) -> Request:

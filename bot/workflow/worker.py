@@ -158,7 +158,7 @@ class Worker:
     async def _deliver(self, entry: Entry, outcome: Outcome, *, called_again: bool) -> None:
         """Deliver the outcome to the requester, and then show it to the approvers."""
         request = entry.request
-        if isinstance(outcome, Finished) and outcome.lacks_groups:
+        if isinstance(outcome, Finished):  # the ledger keeps its groups only in the items
             outcome = await self.batches.finished(request)
         again = called_again and outcome != _GIVEN_UP
         after = await after_share(self.readiness, entry, outcome)

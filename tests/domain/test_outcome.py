@@ -157,16 +157,6 @@ def test_no_two_groups_are_of_one_kind_and_items_that_the_policy_stopped_come_fi
     assert ranks == sorted(ranks)
 
 
-@given(batches)
-def test_a_finished_batch_lacks_its_groups_unless_some_or_repeated_calls_are_given(
-    items: list[tuple[str, Outcome | None]],
-) -> None:
-    groups, tally = groups_of(items), tally_of(kinds([end for _, end in items]))
-    assert Finished(tally).lacks_groups
-    assert Finished(tally, groups).lacks_groups is not bool(groups)
-    assert not Finished(tally, called_again=("wx1",)).lacks_groups
-
-
 @pytest.mark.parametrize("kind", [Failed, Unknown])
 def test_a_retry_helps_unless_the_requester_has_to_correct_something(
     kind: type[Failed | Unknown],

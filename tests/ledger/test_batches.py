@@ -86,7 +86,7 @@ async def test_items_wait_in_the_order_of_the_request(database: Database, ledger
     batch = await queued(ledger, 12)
     found = await ledger.batches.items(batch.request)
     assert [entry.appid for entry in found] == list(appids(12))
-    assert {entry.state for entry in found} == {State.QUEUED}
+    assert not any(entry.outcome for entry in found)
     assert not any(entry.begun for entry in found)
     assert [entry.id for entry in found] == [*item_ids(batch.request)]
     assert database.kinds() == ["accepted", "placed"]
@@ -246,10 +246,10 @@ async def test_an_answer_and_the_beginning_of_the_next_item_are_one_transaction(
     assert await ledger.batches.advance(batch, answered(one), two.id) is True
     assert len(database.commits) == 1
     found = await ledger.batches.items(batch.request)
-    assert [(entry.state, entry.outcome, entry.begun) for entry in found] == [
-        (State.ENDED, Shared(), True),
-        (State.QUEUED, None, True),
-        (State.QUEUED, None, False),
+    assert [(entry.outcome, entry.begun) for entry in found] == [
+        (Shared(), True),
+        (None, True),
+        (None, False),
     ]
 
 
@@ -370,7 +370,7 @@ async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
     await ledger.batches.advance(batch, answered(item), None)
     assert await ledger.batches.put_back(batch, item, [], begun=False)
     entry = (await ledger.batches.items(batch.request))[0]
-    assert (entry.state, entry.begun, entry.outcome) == (State.ENDED, True, Shared())
+    assert (entry.begun, entry.outcome) == (True, Shared())
 
 
 async def test_a_batch_has_open_items_until_the_last_one_has_ended(ledger: Ledger) -> None:
