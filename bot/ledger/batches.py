@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from bot.domain.outcome import Cancelled, Outcome, Step, Stopped
+from bot.domain.outcome import Cancelled, Outcome, Step
 from bot.domain.request import BEGUN, Request, State, item_ids, item_of
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
 from bot.ledger.events import answer_events, record, step_events
@@ -35,7 +35,7 @@ _PUT_BACK = update(requests).where(_THIS, _QUEUED, ~_r.paused).values(paused=Tru
 _OVER = columns_in(State.ENDED)
 _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _QUEUED).values(_OVER).returning(_r.id)
-_END_NOT_BEGUN = _END_LEFT.where(~_r.begun)
+_END_BEGUN, _END_NOT_BEGUN = _END_LEFT.where(_r.begun), _END_LEFT.where(~_r.begun)
 
 # The batch that is next: the first of some person. When one ends, all others of its person queue from then on, except
 # those that are being recorded just then, so that time alone would let a later one of them run first.
@@ -152,47 +152,27 @@ class BatchItems(Operations):
         return len(waiting)
 
     @in_transaction
-    def give_up(self, on: Connection, batch: Entry, outcome: Outcome) -> bool:
-        """End all open items with `outcome`; False if another replica holds the batch."""
-        if held := stands(on, batch, State.PLACED):
-            record_items(on, batch.request)
-            _answer_all(on, batch.request, _END_LEFT, outcome)
-        return held
-
-    @in_transaction
-    def stop(self, on: Connection, batch: Entry, midway: Sequence[ItemAnswered]) -> bool:
-        """End all items that have not begun as stopped, and those in `midway`, which a dead replica had begun.
+    def end(self, on: Connection, batch: Entry, begun: Outcome, others: Outcome) -> bool:
+        """End all open items, none of which is being called: those that have begun with one outcome, the others with another.
 
         False if another replica holds the batch.
         """
-        if not stands(on, batch, State.PLACED):
-            return False
-        ended = sum([_answer(on, done) for done in midway])
-        ended += len(_answer_all(on, batch.request, _END_NOT_BEGUN, Stopped()))
-        if ended:
-            record(on, "stopped", batch.request, {"detail": f"{ended} items"})
-        return True
+        held = stands(on, batch, State.PLACED)
+        if held:
+            record_items(on, batch.request)
+            for which, outcome in ((_END_BEGUN, begun), (_END_NOT_BEGUN, others)):
+                ((kind, facts),) = answer_events(outcome, 0.0, ())
+                for item in _end_all(on, batch.request, which, outcome):
+                    record(on, kind, item, facts)
+        return held
 
 
-def _answer(on: Connection, done: ItemAnswered) -> bool:
-    """Record how an item ended; False if that was done before, by an earlier try whose result was lost."""
+def _answer(on: Connection, done: ItemAnswered) -> None:
+    """Record how an item ended, unless that was done before, by an earlier try whose result was lost."""
     columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
-    if _END.run(on, {**columns, "the_id": done.item.id}) != 1:
-        return False
-    for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
-        record(on, kind, done.item, facts)
-    return True
-
-
-def _answer_all(
-    on: Connection, batch: Request, which: ReturningUpdate[Any], outcome: Outcome
-) -> list[Request]:
-    """End items with the same outcome, record an event for each, and return them."""
-    ended = _end_all(on, batch, which, outcome)
-    ((kind, facts),) = answer_events(outcome, 0.0, ())
-    for item in ended:
-        record(on, kind, item, facts)
-    return ended
+    if _END.run(on, {**columns, "the_id": done.item.id}) == 1:
+        for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
+            record(on, kind, done.item, facts)
 
 
 def _end_all(

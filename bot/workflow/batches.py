@@ -14,7 +14,7 @@ from functools import partial
 from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
-from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Tally, doubted
+from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, item_of
 from bot.guidance import by_key
 from bot.ledger.batches import BatchItems as Items
@@ -82,7 +82,7 @@ class Batches:
 
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished:
         """End all open items with `outcome`, and return the batch's; raises LeaseLostError."""
-        write = partial(self.ledger.batches.give_up, batch, outcome)
+        write = partial(self.ledger.batches.end, batch, outcome, outcome)
         if not await self.leased.keep_trying(write):
             raise LeaseLostError
         return await self.finished(batch.request)
@@ -133,13 +133,9 @@ class _Run:
         return [item.appid for item in self.todo]
 
     async def _stop(self) -> None:
-        """End the items that have not begun, since the policy no longer allows them."""
-        midway = [
-            ItemAnswered(self._request_of(item), STOPPED_MIDWAY, 0.0, ())
-            for item in self.todo
-            if item.begun
-        ]
-        if not await self.leased.keep_trying(partial(self.items.stop, self.batch, midway)):
+        """End the open items, since the policy no longer allows them."""
+        end = partial(self.items.end, self.batch, STOPPED_MIDWAY, Stopped())
+        if not await self.leased.keep_trying(end):
             raise LeaseLostError
         _log.warning("the policy stops a batch", extra={"items": len(self.todo)})
 

@@ -127,7 +127,7 @@ async def test_an_audit_of_a_request_has_its_items_and_no_other_events(
     batches = [await accepted(ledger, new_request(appid="", appids=PAIR)) for _ in range(2)]
     for batch in batches:
         await ledger.place(batch, "C1/1.1")
-        await ledger.batches.give_up(batch, Expired("approval"))
+        await ledger.batches.end(batch, Expired("approval"), Expired("approval"))
     wanted = batches[0].request.id
     events_at(database, 1.0, request=f"{wanted}0")
 
@@ -211,7 +211,7 @@ async def test_a_deletion_keeps_the_ended_items_of_an_open_batch(
     batches = [await accepted(ledger, new_request(appid="", appids=PAIR)) for _ in range(2)]
     for batch in batches:
         await ledger.place(batch, "C1/1.1")
-        await ledger.batches.give_up(batch, Expired("approval"))
+        await ledger.batches.end(batch, Expired("approval"), Expired("approval"))
     open_, ended = batches
     outcome = Finished(Tally(total=2))
     await ledger.end(await ledger.answer(ended, outcome) or ended, "delivered")

@@ -396,8 +396,7 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     assert await ledger.batches.advance(batch, answered(one), two.id) is None
     assert await ledger.batches.advance(batch, None, two.id) is None
     assert await ledger.batches.queue(batch) is None
-    assert await ledger.batches.give_up(batch, GIVEN_UP) is False
-    assert await ledger.batches.stop(batch, [answered(two)]) is False
+    assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP) is False
     assert await ledger.lane.take(batch) is False
     await ledger.lane.leave(batch)
     assert await ledger.answer(batch, Finished(Tally(3, shared=3))) is None
@@ -478,7 +477,7 @@ async def test_abandoning_a_batch_ends_its_open_items_with_the_same_outcome(
         await ledger.batches.queue(batch)
         await ledger.batches.advance(batch, None, items[0].id)
         await ledger.batches.advance(batch, answered(items[0]), items[1].id)
-    assert await ledger.batches.give_up(batch, GIVEN_UP) is True
+    assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP) is True
     first = [Shared()] if recorded else [GIVEN_UP]
     assert await ends(ledger, batch) == [*first, *[GIVEN_UP] * 3]
     assert Counter(database.kinds())["answered"] == 4
@@ -486,25 +485,23 @@ async def test_abandoning_a_batch_ends_its_open_items_with_the_same_outcome(
     assert isinstance(again, Accepted)
 
 
-async def test_the_policy_stops_items_that_have_not_begun_with_an_event_for_each(
+async def test_open_items_end_by_whether_they_had_begun_with_an_event_for_each(
     database: Database, ledger: Ledger
 ) -> None:
     batch = await queued(ledger, 4)
     one, two, three, four = items_of(batch.request)
     await ledger.batches.advance(batch, None, one.id)
     await ledger.batches.advance(batch, answered(one), two.id)
-    await ledger.batches.advance(batch, None, three.id)  # begun by a replica that died
-    midway = [ItemAnswered(three, GIVEN_UP, 0.0, ())]
-    assert await ledger.batches.stop(batch, midway)
-    assert await ends(ledger, batch) == [Shared(), None, GIVEN_UP, Stopped()]
+    assert await ledger.batches.end(batch, GIVEN_UP, Stopped())
+    assert await ends(ledger, batch) == [Shared(), GIVEN_UP, Stopped(), Stopped()]
     query = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
     assert [tuple(row.values()) for row in database.rows(query)][-3:] == [
-        ("answered", three.id, "unknown", GIVEN_UP.guidance.key),
+        ("answered", two.id, "unknown", GIVEN_UP.guidance.key),
+        ("answered", three.id, "stopped", None),
         ("answered", four.id, "stopped", None),
-        ("stopped", batch.request.id, None, "2 items"),
     ]
     before = database.kinds()
-    assert await ledger.batches.stop(batch, midway)  # the result of the first try was lost
+    assert await ledger.batches.end(batch, GIVEN_UP, Stopped())  # the first result was lost
     assert database.kinds() == before
 
 
@@ -708,7 +705,7 @@ async def test_of_concurrent_requests_for_the_lane_one_gets_it(
             await replica.answer(entry, Finished(Tally(3)), 0.0, ())
 
 
-async def test_queueing_skipping_ending_and_abandoning_all_items_is_one_statement_each(
+async def test_each_statement_is_for_all_items_that_it_queues_skips_or_ends(
     database: Database, ledger: Ledger
 ) -> None:
     def executed() -> list[str]:
@@ -734,8 +731,10 @@ async def test_queueing_skipping_ending_and_abandoning_all_items_is_one_statemen
     executed()
     assert await ledger.batches.cancel(first.request, "U1") == 19
     assert len(executed()) == 3  # the state, the recorded items, their end
-    assert await ledger.batches.give_up(second, GIVEN_UP)
-    assert len(executed()) == 3  # the lease, the recorded items, their end
+    assert await ledger.batches.end(second, GIVEN_UP, GIVEN_UP)
+    assert (
+        len(executed()) == 4
+    )  # the lease, the recorded items, the end of those begun and of the others
     assert Counter(await ends(ledger, second))[GIVEN_UP] == 20
 
 
@@ -750,7 +749,7 @@ async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
     await soon(lambda: [event.kind for event in heard] == ["accepted", "placed"])
     heard.clear()
     await listening.batches.queue(batch)
-    await listening.batches.give_up(batch, GIVEN_UP)
+    await listening.batches.end(batch, GIVEN_UP, GIVEN_UP)
     await soon(lambda: len(heard) == 3)
     items = items_of(batch.request)
     published = [(e.kind, e.facts["request"], e.facts["appid"], e.facts["detail"]) for e in heard]
