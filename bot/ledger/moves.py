@@ -11,7 +11,7 @@ from bot.ledger.batches import requeue_others
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
 from bot.ledger.events import answer_events, record
 from bot.ledger.schema import SHARED, events, requests
-from bot.ledger.statements import HALF_TIME, MINE, NOTHING_OWED, Prepared, among, columns_in
+from bot.ledger.statements import MINE, NOTHING_OWED, NOW, Prepared, among, columns_in
 
 _r = requests.c
 _THIS = bindparam("the_id", type_=_r.id.type)
@@ -22,7 +22,7 @@ _MOVE = {
 }
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _WITH_PLACE = _WAITS.values(**NOTHING_OWED)
-_ASKED = _WAITS.values(holder=None, owed=None, wake=HALF_TIME)
+_ASKED = _WAITS.values(holder=None, owed=None, wake=(NOW + _r.until) / 2)
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
 # detail, and count as answers with steps. Before it, an item has ended, but its batch may still wait for WeChat.

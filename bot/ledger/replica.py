@@ -16,7 +16,6 @@ from bot.ledger.lease import LEASE, Lease, since_boot
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import (
-    HALF_TIME,
     MINE,
     NOW,
     OWED_SECONDS,
@@ -38,8 +37,8 @@ _r = requests.c
 
 _RELEASE_WAITING = (
     update(requests)
-    .where(MINE, among([State.WAITING]), _r.holder.is_not(None))
-    .values(holder=None, owed=None, wake=case((_r.wake.is_(None), HALF_TIME), else_=_r.until))
+    .where(MINE, among([State.WAITING]))
+    .values(holder=None, owed=None, wake=_r.until)
 )
 _THIRD = (NOW - func.coalesce(_r.owed, NOW)) / 3
 _PAUSE = case(
@@ -161,7 +160,7 @@ class Replica(Operations):
 
     @in_transaction
     def release_waiting(self, on: Connection, entry: Entry) -> None:
-        """Release a request that waits for its approvers: until half of its time has passed, and the second time until all has."""
+        """Release a request whose approvers were reminded, until its time is over."""
         on.execute(_RELEASE_WAITING, key_of(entry))
 
     @in_transaction

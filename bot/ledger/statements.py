@@ -77,9 +77,6 @@ NOW = _Now()
 OWED_SECONDS = NOW - func.min(requests.c.owed)
 """For how long the oldest of the selected requests has been owed its next message; NULL if none is."""
 
-HALF_TIME = (NOW + requests.c.until) / 2
-"""The middle between now and the end of a request's wait."""
-
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
 """The columns that every move resets, since it supersedes an owed message."""
 
