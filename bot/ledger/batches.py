@@ -166,6 +166,21 @@ class BatchItems(Operations):
                     record(on, kind, item, facts)
         return held
 
+    @in_transaction
+    def take_lane(self, on: Connection, batch: Entry) -> bool:
+        """Take the lane; False while another batch has it or is next. An answered batch has left it."""
+        on.execute(_WANT, key_of(batch))
+        try:
+            with on.begin_nested():
+                return on.execute(_TAKE, key_of(batch)).rowcount == 1
+        except IntegrityError:  # another replica was faster
+            return False
+
+    @in_transaction
+    def leave_lane(self, on: Connection, batch: Entry) -> None:
+        """Leave the lane to other batches, until this one takes it again."""
+        on.execute(_LEAVE, key_of(batch))
+
 
 def _answer(on: Connection, done: ItemAnswered) -> None:
     """Record how an item ended, unless that was done before, by an earlier try whose result was lost."""
@@ -182,25 +197,6 @@ def _end_all(
     ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
     left = ((id_, appid) for id_, appid in item_ids(batch).items() if id_ in ended)
     return [item_of(batch, *each) for each in left]
-
-
-class Lane(Operations):
-    """Takes and leaves the lane; an answered batch has left it."""
-
-    @in_transaction
-    def take(self, on: Connection, batch: Entry) -> bool:
-        """Take the lane; False while another batch has it or is next."""
-        on.execute(_WANT, key_of(batch))
-        try:
-            with on.begin_nested():
-                return on.execute(_TAKE, key_of(batch)).rowcount == 1
-        except IntegrityError:  # another replica was faster
-            return False
-
-    @in_transaction
-    def leave(self, on: Connection, batch: Entry) -> None:
-        """Leave the lane to other batches, until this one takes it again."""
-        on.execute(_LEAVE, key_of(batch))
 
 
 def requeue_others(on: Connection, batch: Entry) -> None:

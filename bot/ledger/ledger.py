@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from bot.ledger import entries, events, moves
 from bot.ledger.acceptance import NewRequests
-from bot.ledger.batches import BatchItems, Lane
+from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
 from bot.ledger.events import EventListener
@@ -52,7 +52,6 @@ class Ledger:
         self.accept = NewRequests(self.writer, self.lease, holder).accept
         self.clicks = ClickMoves(self.writer, self.lease, holder)
         self.batches = BatchItems(self.writer)
-        self.lane = Lane(self.writer)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of the third-party platform with this component appid."""

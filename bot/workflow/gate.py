@@ -96,12 +96,12 @@ class Gate:
                 return
 
     async def _take_lane(self) -> None:
-        take = partial(self.ledger.lane.take, self.batch)
+        take = partial(self.ledger.batches.take_lane, self.batch)
         while not await self.leased.keep_trying(take) and await self._is_left():
             await self.leased.rest(self.batch, CHECK_AGAIN)
 
     async def _leave_lane(self) -> None:
-        await self.leased.keep_trying(partial(self.ledger.lane.leave, self.batch))
+        await self.leased.keep_trying(partial(self.ledger.batches.leave_lane, self.batch))
 
     async def _is_left(self) -> bool:
         """Tell whether any item is open."""

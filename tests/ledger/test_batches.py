@@ -390,15 +390,15 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     one, two, _ = items_of(batch.request)
     await placed(ledger, new_batch())  # by the same person, whose turn must not change either
     await ledger.batches.advance(batch, None, one.id)
-    assert await ledger.lane.take(batch)
+    assert await ledger.batches.take_lane(batch)
     await taken_over(database, other, "a")
     before = database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()
     assert await ledger.batches.advance(batch, answered(one), two.id) is None
     assert await ledger.batches.advance(batch, None, two.id) is None
     assert await ledger.batches.queue(batch) is None
     assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP) is False
-    assert await ledger.lane.take(batch) is False
-    await ledger.lane.leave(batch)
+    assert await ledger.batches.take_lane(batch) is False
+    await ledger.batches.leave_lane(batch)
     assert await ledger.answer(batch, Finished(Tally(3, shared=3))) is None
     assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
 
@@ -510,16 +510,16 @@ async def test_open_items_end_by_whether_they_had_begun_with_an_event_for_each(
 
 async def test_one_batch_has_the_lane_and_keeps_it(ledger: Ledger, other: Ledger) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.lane.take(one)
-    assert await ledger.lane.take(one)
-    assert not await other.lane.take(two)
-    assert not await other.lane.take(two)
+    assert await ledger.batches.take_lane(one)
+    assert await ledger.batches.take_lane(one)
+    assert not await other.batches.take_lane(two)
+    assert not await other.batches.take_lane(two)
 
 
 FREED: dict[str, Callable[[Ledger, Entry], Awaitable[object]]] = {
     "is answered": lambda ledger, one: ledger.answer(one, Finished(Tally(3, shared=3)), 0.0, ()),
     "ends without an answer": lambda ledger, one: ledger.end(one, "given up"),
-    "leaves it": lambda ledger, one: ledger.lane.leave(one),
+    "leaves it": lambda ledger, one: ledger.batches.leave_lane(one),
 }
 
 
@@ -528,23 +528,23 @@ async def test_the_lane_is_free_once_its_batch(
     ledger: Ledger, other: Ledger, over: Callable[[Ledger, Entry], Awaitable[object]]
 ) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.lane.take(one)
+    assert await ledger.batches.take_lane(one)
     await over(ledger, one)
-    assert await other.lane.take(two)
-    assert not await ledger.lane.take(one)
+    assert await other.batches.take_lane(two)
+    assert not await ledger.batches.take_lane(one)
 
 
 async def test_a_replica_that_takes_a_batch_over_has_the_lane(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.lane.take(one)
+    assert await ledger.batches.take_lane(one)
     await taken_over(database, other, "a")
-    assert not await other.lane.take(two)
+    assert not await other.batches.take_lane(two)
     taken = await current(other, one)
-    assert await other.lane.take(taken)
+    assert await other.batches.take_lane(taken)
     await other.answer(taken, Finished(Tally(3, shared=3)), 0.0, ())
-    assert await other.lane.take(two)
+    assert await other.batches.take_lane(two)
 
 
 def by(user: str) -> Request:
@@ -557,7 +557,7 @@ async def order(batches: Sequence[tuple[Ledger, Entry]]) -> list[int]:
     """Return the order in which batches run if they ask for the lane in reverse order."""
     left, ran = dict(enumerate(batches)), list[int]()
     while left:
-        got = [at for at in reversed(left) if await left[at][0].lane.take(left[at][1])]
+        got = [at for at in reversed(left) if await left[at][0].batches.take_lane(left[at][1])]
         assert len(got) == 1
         ledger, batch = left.pop(got[0])
         ran += got
@@ -578,9 +578,9 @@ async def test_later_batches_wait_until_an_earlier_one_has_its_place(
 ) -> None:
     first = await accepted(ledger, by("U1"))
     second = await placed(other, by("U2"))
-    assert not await other.lane.take(second)
+    assert not await other.batches.take_lane(second)
     assert await ledger.place(first, "C1/1.1")
-    assert await ledger.lane.take(replace(first, state=State.PLACED))
+    assert await ledger.batches.take_lane(replace(first, state=State.PLACED))
 
 
 async def test_a_persons_second_batch_runs_after_everybodys_first(ledger: Ledger) -> None:
@@ -604,9 +604,9 @@ async def test_a_persons_batches_run_in_order_even_if_a_later_one_queues_since_b
 
 async def test_the_running_batch_counts_for_its_person(ledger: Ledger) -> None:
     runs, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
-    assert await ledger.lane.take(runs)
+    assert await ledger.batches.take_lane(runs)
     theirs = await placed(ledger, by("U2"))
-    assert not await ledger.lane.take(theirs)
+    assert not await ledger.batches.take_lane(theirs)
     await ledger.answer(runs, Finished(Tally(3, shared=3)), 0.0, ())
     later = await placed(ledger, by("U3"))
     assert await order([(ledger, second), (ledger, theirs), (ledger, later)]) == [1, 0, 2]
@@ -623,25 +623,25 @@ async def test_a_paused_batch_blocks_no_other_and_returns_in_its_turn(
     ledger: Ledger,
 ) -> None:
     first, second, third = [await placed(ledger, by(f"U{at}")) for at in range(3)]
-    assert await ledger.lane.take(first)
-    await ledger.lane.leave(first)
-    assert await ledger.lane.take(second)
-    assert not await ledger.lane.take(first)
+    assert await ledger.batches.take_lane(first)
+    await ledger.batches.leave_lane(first)
+    assert await ledger.batches.take_lane(second)
+    assert not await ledger.batches.take_lane(first)
     await ledger.answer(second, Finished(Tally(3, shared=3)), 0.0, ())
-    assert not await ledger.lane.take(third)
-    assert await ledger.lane.take(first)
+    assert not await ledger.batches.take_lane(third)
+    assert await ledger.batches.take_lane(first)
 
 
 async def test_a_dead_replicas_batch_blocks_no_other_until_it_is_taken_over(
     database: Database, ledger: Ledger, other: Ledger
 ) -> None:
     first, second = await placed(ledger, by("U1")), await placed(other, by("U2"))
-    assert not await other.lane.take(second)
+    assert not await other.batches.take_lane(second)
     database.execute("UPDATE replicas SET lease_until = 0 WHERE id = 'a'")
     assert await other.replica.take_over(99)
-    assert not await other.lane.take(second)
+    assert not await other.batches.take_lane(second)
     database.execute("UPDATE requests SET holder = 'a' WHERE id = :id", id=first.request.id)
-    assert await other.lane.take(second)
+    assert await other.batches.take_lane(second)
 
 
 @pytest.mark.parametrize(
@@ -657,13 +657,13 @@ async def test_what_is_no_batch_under_way_blocks_none(
     ledger: Ledger, request_: Request, state: State
 ) -> None:
     await accepted(ledger, request_, state)
-    assert await ledger.lane.take(await placed(ledger, by("U1")))
+    assert await ledger.batches.take_lane(await placed(ledger, by("U1")))
 
 
 async def test_a_person_may_have_five_waiting_batches_besides_a_running_one(
     ledger: Ledger, other: Ledger
 ) -> None:
-    assert await ledger.lane.take(await placed(ledger, by("U1")))
+    assert await ledger.batches.take_lane(await placed(ledger, by("U1")))
     waits = [await placed(each, by("U1")) for each in (ledger, other, ledger)]
     await accepted(ledger, by("U1"), State.WAITING)
     known = by("U1")
@@ -699,7 +699,7 @@ async def test_of_concurrent_requests_for_the_lane_one_gets_it(
 ) -> None:
     for _ in range(10):
         one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-        got = await asyncio.gather(ledger.lane.take(one), other.lane.take(two))
+        got = await asyncio.gather(ledger.batches.take_lane(one), other.batches.take_lane(two))
         assert sorted(got) == [False, True]
         for replica, entry in ((ledger, one), (other, two)):
             await replica.answer(entry, Finished(Tally(3)), 0.0, ())

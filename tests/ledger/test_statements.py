@@ -86,9 +86,9 @@ async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database
     assert await ledger.clicks.move(waits, Move(State.PLACED, "U2", "approved"))
     batch = await accepted(ledger, new_request(appid="", appids=("wx0", "wx1")))
     assert await ledger.place(batch, "C1/1.7")
-    assert await ledger.lane.take(batch)
+    assert await ledger.batches.take_lane(batch)
     assert await ledger.batches.queue(batch)
-    await ledger.lane.leave(batch)
+    await ledger.batches.leave_lane(batch)
     assert await ledger.answer(batch, Finished(Tally(2, failed=2)))
     await ledger.replica.take_over(9)
     with sqlite.engine.connect() as connection:
