@@ -123,7 +123,8 @@ class Replica(Operations):
     async def start(self) -> None:
         """Send the first heartbeat, and delete the leases that have expired or, if this replica is exclusive, all."""
         dead = _DELETE_REPLICAS if self._exclusive else _DELETE_EXPIRED
-        await self._heartbeat_after(lambda on: on.execute(dead))
+        await self._writer.run(lambda on: on.execute(dead))
+        await self.heartbeat()  # which also reads the requests: a damaged ledger ends the start
 
     @in_transaction
     def stop(self, on: Connection) -> None:
