@@ -12,8 +12,7 @@ from bot.playground.loopback import Json
 from bot.playground.slack.payloads import element_of
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import Ack, PostedMessage
-from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import placed
+from bot.playground.slack.surfaces import View, placed
 from bot.playground.slack.workspace import Where
 from bot.playground.stage import Stage
 from bot.playground.targets import Targets, request_in, request_of

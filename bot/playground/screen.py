@@ -1,5 +1,6 @@
 """Print the conversation on a terminal as people would see it in Slack: who, where, and to whom."""
 
+import html
 import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -10,9 +11,17 @@ from rich.text import Text
 
 from bot.ops.output import printable
 from bot.playground.loopback import Json, JsonObject, objects
-from bot.playground.slack.surfaces import Typed, View, ViewChange
+from bot.playground.slack.surfaces import (
+    Placed,
+    Typed,
+    View,
+    ViewChange,
+    elements,
+    held,
+    placed,
+    words_of,
+)
 from bot.playground.slack.transcript import Change, PostedMessage
-from bot.playground.slack.values import Placed, elements, held, placed, words_of
 from bot.playground.world import World
 
 _WIDTH = 96
@@ -113,7 +122,8 @@ class Screen:
 
     def _lines(self, indent: str, mrkdwn: str) -> None:
         bar = f"{indent}│ "
-        for part in self._styled(_safe(mrkdwn)).split("\n", allow_blank=True):
+        plain = html.unescape(_MARKUP.sub(self._words, _safe(mrkdwn)))
+        for part in Text(plain).split("\n", allow_blank=True):
             marker = len(_ITEM.match(part.plain)[0])  # type: ignore[index]  # it matches anything
             room = self.console.width - len(bar) - marker - 1
             wrapped = part[marker:].wrap(self.console, room) or [Text()]
@@ -126,25 +136,12 @@ class Screen:
         id_ = id_ or ""
         return "a direct message" if id_.startswith("D") else _one_line(self._names.get(id_, id_))
 
-    def _styled(self, mrkdwn: str) -> Text:
-        """Return Slack's mrkdwn as styled text."""
-        text = Text()
-        at = 0
-        for found in _MARKUP.finditer(mrkdwn):
-            text.append(_plain(mrkdwn[at : found.start()]))
-            at = found.end()
-            if found["bold"]:
-                text.append_text(self._styled(found["bold"]))
-                text.stylize("bold", len(text) - len(_plain(found["bold"])))
-            elif found["code"]:
-                text.append(_plain(found["code"]), "cyan")
-            elif found["date"] or found["link"]:
-                text.append(_plain(found["date"] or found["link"]), "underline")
-            else:
-                text.append(
-                    self._name(found["user"] or found["channel"] or found["group"]), "bold blue"
-                )
-        return text.append(_plain(mrkdwn[at:]))
+    def _words(self, found: re.Match[str]) -> str:
+        """Return the words of mrkdwn's markup."""
+        if found["bold"]:
+            return _MARKUP.sub(self._words, found["bold"])
+        named = found["user"] or found["channel"] or found["group"]
+        return self._name(named) if named else found["code"] or found["date"] or found["link"]
 
 
 def _shortened(text: str) -> str:
@@ -165,10 +162,6 @@ def _safe(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return _safe(text).replace("\n", r"\n")
-
-
-def _plain(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _view_lines(view: View) -> Iterator[str]:

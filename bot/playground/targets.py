@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import Placed, placed
+from bot.playground.slack.surfaces import Placed, View, placed
 
 
 @dataclass

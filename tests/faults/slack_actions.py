@@ -58,13 +58,13 @@ async def find_reply(member: Member, trouble: Trouble) -> str:
 
 
 async def use_response_url(member: Member, trouble: Trouble) -> str:
-    member.slack.remove_bot(member.channel)
+    member.remove_bot()
     member.slack.fail(RESPOND, trouble, user=member.user)
     return await member.request_share()
 
 
 async def send_direct_message(member: Member, trouble: Trouble) -> str:
-    member.slack.remove_bot(member.channel)
+    member.remove_bot()
     member.slack.fail(POST, trouble, channel=member.user)
     return await member.request_share()
 

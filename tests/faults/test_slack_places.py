@@ -16,7 +16,7 @@ POSTING = ("chat.postMessage", "chat.update", "chat.postEphemeral")
 
 
 def archive(member: Member, _: PostedMessage) -> None:
-    member.slack.archive(member.channel)
+    member.archive_channel()
 
 
 def delete(member: Member, parent: PostedMessage) -> None:
@@ -30,7 +30,7 @@ def delete_silently(member: Member, parent: PostedMessage) -> None:
 
 
 def remove_bot(member: Member, _: PostedMessage) -> None:
-    member.slack.remove_bot(member.channel)
+    member.remove_bot()
 
 
 def revoke_token(member: Member, _: PostedMessage) -> None:

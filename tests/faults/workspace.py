@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
@@ -76,6 +76,17 @@ class Member:
     def slack(self) -> LocalSlack:
         """The local Slack."""
         return self.workspace.slack
+
+    def archive_channel(self) -> None:
+        """Archive the channel."""
+        self.slack.channels[self.channel] = replace(
+            self.slack.channels[self.channel], archived=True
+        )
+
+    def remove_bot(self) -> None:
+        """Remove the bot from the channel, like `/remove`."""
+        channel = self.slack.channels[self.channel]
+        self.slack.channels[self.channel] = replace(channel, members=channel.members - {BOT})
 
     async def request_share(self, within: float = 60.0) -> str:
         """Ask for a share; return all messages about it once it has ended, or the refusing ack."""

@@ -443,7 +443,7 @@ async def test_an_answer_that_reaches_nobody_is_logged(
     with wechat.thinking():
         await command_with_a_dead_response_url(slack, RELEASES)
         await slack.until(lambda slack: len(slack.parents(RELEASES)) == 1)
-        slack.archive(RELEASES)
+        slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
         slack.fail("chat.postMessage", Code("is_archived"), Code("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
     assert "Slack takes the answer nowhere" in events(caplog)

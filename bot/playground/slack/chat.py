@@ -10,8 +10,8 @@ from bot.playground.loopback import JsonObject, objects
 from bot.playground.slack.block_kit import block_errors, too_long
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import RefusedError, invalid_arguments, text_argument
+from bot.playground.slack.surfaces import identified
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.slack.values import identified
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel
 
@@ -45,17 +45,14 @@ def drafted(
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
-    metadata = args.get("metadata")
-    if metadata is None or metadata == {}:
-        return None
+    metadata = args.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise RefusedError("invalid_metadata_format")
-    event, payload = metadata.get("event_type"), metadata.get("event_payload")
-    if not (isinstance(event, str) and event and isinstance(payload, dict)):
+    if metadata and not (metadata.get("event_type") and "event_payload" in metadata):
         raise RefusedError("invalid_metadata_schema")
     if len(json.dumps(metadata)) > MAX_METADATA:
         raise RefusedError("metadata_too_large")
-    return metadata
+    return metadata or None
 
 
 def postable(workspace: Workspace, channel_id: str) -> Channel:

@@ -73,20 +73,15 @@ def _page(
     workspace: Workspace, args: JsonObject, messages: list[PostedMessage], usual: int, most: int
 ) -> JsonObject:
     """Return the page that limit (`usual` if left out) and cursor ask for, of what is newer than `oldest`."""
-    try:
-        oldest = float(text_argument(args, "oldest") or "-inf")
-    except ValueError:
-        raise RefusedError("invalid_ts_oldest") from None
+    oldest = float(text_argument(args, "oldest") or "-inf")
     within = [each for each in messages if float(each.ts) > oldest]
-    limit = text_argument(args, "limit") or str(usual)
-    if not limit.isdecimal() or not 1 <= int(limit) <= most:
+    limit = int(text_argument(args, "limit") or usual)
+    if not 1 <= limit <= most:
         raise RefusedError("invalid_limit")
-    mark, _, start = (text_argument(args, "cursor") or "next:0").partition(":")
-    if mark != "next" or not start.isdecimal():
-        raise RefusedError("invalid_cursor")
-    end = int(start) + int(limit)
+    start = int(text_argument(args, "cursor").removeprefix("next:") or 0)
+    end = start + limit
     with_metadata = flag_argument(args, "include_all_metadata")
-    page = within[int(start) : end]
+    page = within[start:end]
     answer: JsonObject = {
         "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in page],
         "has_more": end < len(within),

@@ -6,9 +6,8 @@ Source: docs.slack.dev, reference/interaction-payloads and reference/events/app_
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import ImpossibleError
-from bot.playground.slack.surfaces import View
+from bot.playground.slack.surfaces import Placed, View, placed
 from bot.playground.slack.transcript import PostedMessage
-from bot.playground.slack.values import Placed, placed
 from bot.playground.slack.views import shown
 from bot.playground.slack.workspace import Workspace
 

@@ -17,9 +17,8 @@ from bot.playground.slack.payloads import (
     place_fields,
 )
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
-from bot.playground.slack.surfaces import View
+from bot.playground.slack.surfaces import View, check, chosen
 from bot.playground.slack.transcript import Ack, PostedMessage
-from bot.playground.slack.values import check, chosen
 from bot.playground.slack.views import completed, shown
 from bot.playground.slack.workspace import Where
 
@@ -173,7 +172,11 @@ class LocalSlack(Connected):
         ack = await self._interact("view_submission", user, fields)
         left = self.view(current.id)
         if ack.error is None and left is not None:
-            self._follow(left, ack.payload or {})
+            try:
+                self._follow(left, ack.payload or {})
+            except RefusedError as refused:  # the modal stays
+                self.violations.append(f"ack: view_submission: {refused.error} {refused.details}")
+                self.changed()
         return ack
 
     def close(self, user: str, view: View) -> None:
@@ -183,14 +186,6 @@ class LocalSlack(Connected):
         self._tell_of(current, "closed")
 
     def _follow(self, view: View, answer: JsonObject) -> None:
-        """Apply the ack to a submitted modal; an invalid response is a violation, and the modal stays."""
-        try:
-            self._do(view, answer)
-        except RefusedError as refused:
-            self.violations.append(f"ack: view_submission: {refused.error} {refused.details}")
-            self.changed()
-
-    def _do(self, view: View, answer: JsonObject) -> None:
         match answer.get("response_action"):
             case None:
                 self.close(view.user, view)

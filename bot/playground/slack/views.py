@@ -18,8 +18,7 @@ from bot.playground.slack.block_kit import (
     view_block_errors,
 )
 from bot.playground.slack.refusals import RefusedError, invalid_arguments, text_argument
-from bot.playground.slack.surfaces import View
-from bot.playground.slack.values import identified, values
+from bot.playground.slack.surfaces import View, identified, values
 from bot.playground.slack.workspace import Workspace
 
 MAX_BYTES = 250_000

@@ -7,12 +7,44 @@ from time import time
 from typing import Literal, TypeAlias
 
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
-from bot.playground.slack.surfaces import Triggers, View
+from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage, Transcript
 from bot.playground.world import Channel, SlackUser, UserGroup, World
 
 Orphans: TypeAlias = Literal["refused", "top level"]
 Where: TypeAlias = PostedMessage | View | str
+TRIGGER_LIFETIME = 3.0
+
+
+class Triggers:
+    """The trigger_ids that were sent to the app: for each the person and the time; None once it is used.
+
+    It opens one view within three seconds of the click. Some of that time has passed when the app gets the payload, so for
+    the app it can expire sooner: `lifetime` is what is left. `clock` returns Unix seconds. Sources: docs.slack.dev,
+    interactivity/handling-user-interaction; reference/methods/views.open; java-slack-sdk, issue 1439; bolt-js, issue 1662.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.lifetime = TRIGGER_LIFETIME
+        self._clock = clock
+        self._sent: dict[str, tuple[str, float] | None] = {}
+
+    def note(self, trigger_id: str, user: str) -> None:
+        """Start the lifetime of a trigger_id; one that was sent before keeps its own."""
+        self._sent.setdefault(trigger_id, (user, self._clock()))
+
+    def exchange(self, trigger_id: str) -> str:
+        """Use up a trigger_id and return its person, or refuse it."""
+        if trigger_id not in self._sent:
+            raise RefusedError("invalid_trigger_id")
+        sent = self._sent[trigger_id]
+        if sent is None:
+            raise RefusedError("exchanged_trigger_id")
+        user, at = sent
+        if self._clock() - at >= self.lifetime:
+            raise RefusedError("expired_trigger_id")
+        self._sent[trigger_id] = None
+        return user
 
 
 class Workspace(Transcript):
@@ -62,19 +94,7 @@ class Workspace(Transcript):
     def invite_bot(self, channel_id: str) -> None:
         """Add the bot to a channel, like `/invite`."""
         members = self.channels[channel_id].members | {self.world.bot_user_id}
-        self._now(replace(self.channels[channel_id], members=members))
-
-    def remove_bot(self, channel_id: str) -> None:
-        """Remove the bot from a channel, like `/remove`."""
-        members = self.channels[channel_id].members - {self.world.bot_user_id}
-        self._now(replace(self.channels[channel_id], members=members))
-
-    def archive(self, channel_id: str) -> None:
-        """Archive a channel."""
-        self._now(replace(self.channels[channel_id], archived=True))
-
-    def _now(self, channel: Channel) -> None:
-        self.channels[channel.id] = channel
+        self.channels[channel_id] = replace(self.channels[channel_id], members=members)
         self.changed()
 
     def is_member(self, channel: Channel) -> bool:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,9 +65,9 @@ async def test_a_channel_can_be_changed_during_a_test(
 ) -> None:
     slack.invite_bot("C0SECRET")
     await api.chat_postMessage(channel="C0SECRET", text="hello")
-    slack.remove_bot("C0SECRET")
+    slack.channels["C0SECRET"] = replace(slack.channels["C0SECRET"], members=frozenset())
     assert await error_of(api.chat_postMessage(channel="C0SECRET", text="x")) == "channel_not_found"
-    slack.archive(RELEASES)
+    slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
     assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "is_archived"
 
 
@@ -217,7 +218,7 @@ async def test_only_the_bots_own_messages_can_be_edited(
         assert await error_of(api.chat_update(channel=RELEASES, ts=ts, text="x")) == error
     hidden = api.chat_update(channel="C0SECRET", ts=mine, text="x")
     assert await error_of(hidden) == "channel_not_found"
-    slack.archive(RELEASES)
+    slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
     inactive = api.chat_update(channel=RELEASES, ts=mine, text="x")
     assert await error_of(inactive) == "is_inactive"
     slack.delete(mine)
