@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
+from slack_sdk.signature import SignatureVerifier
 
 from bot.playground.loopback import free_port
-from bot.playground.slack.delivery import signature
 from bot.playground.world import World
 from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.faults.bots import request_of, rows
@@ -31,7 +31,7 @@ from tests.faults.table import Fault, rows_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
-SECRET = World().signing_secret
+VERIFIER = SignatureVerifier(World().signing_secret)
 LINE = "POST /slack/events HTTP/1.1"
 FORM = "application/x-www-form-urlencoded"
 LENGTH = "Content-Length"
@@ -77,7 +77,7 @@ def signed(body: bytes | None = None, kind: str = FORM, age: int = 0) -> dict[st
     return {
         "Content-Type": kind,
         TIME: then,
-        SIGNATURE: signature(SECRET, then, body.decode("latin-1")),
+        SIGNATURE: str(VERIFIER.generate_signature(timestamp=then, body=body.decode("latin-1"))),
     }
 
 

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from slack_sdk.signature import SignatureVerifier
 
 from bot.playground.loopback import JsonObject, free_port
-from bot.playground.slack.delivery import signature, signed_request
+from bot.playground.slack.delivery import signed_request
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
@@ -64,11 +65,11 @@ class Sender:
     def signed(self, body: str, content_type: str = FORM) -> dict[str, str]:
         """Return the headers of a signed body."""
         now = str(int(time()))
-        secret = self._slack.world.signing_secret
+        verifier = SignatureVerifier(self._slack.world.signing_secret)
         return {
             "Content-Type": content_type,
             "X-Slack-Request-Timestamp": now,
-            "X-Slack-Signature": signature(secret, now, body),
+            "X-Slack-Signature": str(verifier.generate_signature(timestamp=now, body=body)),
         }
 
     async def post(self, body: str | bytes | BytesIO, headers: dict[str, str]) -> tuple[int, str]:

@@ -289,7 +289,7 @@ async def test_the_bot_reconnects(
     happens: Callable[[LocalSlack], Awaitable[None]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.playground.slack.sockets.SILENCE", A_WHILE)
+    monkeypatch.setattr("bot.playground.slack.delivery.SILENCE", A_WHILE)
     async with connected(slack, client):
         await slack.until(lambda slack: slack.sockets.connections == 1)
         await happens(slack)

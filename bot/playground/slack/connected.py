@@ -19,10 +19,9 @@ from bot.playground.slack.calls import (
     api_call,
     show_ack,
 )
-from bot.playground.slack.delivery import posted, signed_request
+from bot.playground.slack.delivery import Sockets, posted, signed_request
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import RefusedError
-from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.transcript import Ack, AckError, ApiCall
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import World
