@@ -2,25 +2,16 @@
 
 import html
 import re
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bot.ops.output import printable
-from bot.playground.loopback import Json, JsonObject, objects
-from bot.playground.slack.surfaces import (
-    Placed,
-    Typed,
-    View,
-    ViewChange,
-    elements,
-    held,
-    placed,
-    words_of,
-)
+from bot.playground.loopback import Json, JsonObject
+from bot.playground.slack.block_kit import texts
+from bot.playground.slack.surfaces import View, ViewChange, elements, words_of
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import World
 
@@ -82,9 +73,8 @@ class Screen:
     def submitted(self, user: str, view: View, entered: Iterable[Json]) -> None:
         """Print what a person enters into a form and submits."""
         words = ", ".join(f"“{_shortened(text)}”" for text in entered if isinstance(text, str))
-        self.clicked(
-            user, _view_words(view, "submit"), f"writes {words}, then clicks" if words else "clicks"
-        )
+        does = f"writes {words}, then clicks" if words else "clicks"
+        self.clicked(user, words_of(view.body["submit"]), does)
 
     def observe(self, message: PostedMessage, change: Change) -> None:
         """Print a new or changed message."""
@@ -105,15 +95,16 @@ class Screen:
                 self._lines(indent, _buttons(block))
 
     def observe_view(self, view: View, change: ViewChange) -> None:
-        """Print a modal or an App Home in its new state."""
+        """Print a modal or an App Home: its words, once they are there or others."""
         marks = [
-            _view_words(view, "title") or "Home",
+            words_of(view.body["title"]) or "Home",
             f"{view.kind} of {self._name(view.user)}",
             change,
         ]
         self.console.print(Text(_one_line(f"  {' · '.join(marks)}"), "yellow"))
-        for line in () if change == "closed" else _view_lines(view):
-            self._lines("  ", line)
+        for block in () if change in {"closed", "refused"} else view.blocks:
+            for words in [_buttons(block)] if block["type"] == "actions" else texts(block):
+                self._lines("  ", words)
 
     def _who(self, user: str, does: str) -> None:
         self.console.print()
@@ -164,52 +155,5 @@ def _one_line(text: str) -> str:
     return _safe(text).replace("\n", r"\n")
 
 
-def _view_lines(view: View) -> Iterator[str]:
-    """Yield a view's lines: its blocks with what was typed, and the buttons below."""
-    for block in view.blocks:
-        yield from _block(block, view.typed)
-        if error := view.errors.get(str(block["block_id"])):
-            yield f"  ⚠ {error}"
-    below = _view_words(view, "close"), _view_words(view, "submit")
-    if any(below):
-        yield "  ".join(f"[ {words} ]" for words in below if words)
-
-
-def _view_words(view: View, key: Literal["title", "submit", "close"]) -> str:
-    """Return the text of a view's title or button; empty if it has none."""
-    return words_of(view.body.get(key))
-
-
-def _block(block: JsonObject, typed: Typed) -> Iterator[str]:
-    match block["type"]:
-        case "section":
-            yield from words_of(block["text"]).splitlines()
-        case "context":
-            yield " ".join(words_of(each) for each in objects(block["elements"]))
-        case "rich_text":
-            for listing in objects(block["elements"]):
-                yield from "".join(map(words_of, objects(listing["elements"]))).splitlines()
-        case "input":
-            optional = " (optional)" if block.get("optional") else ""
-            yield f"*{words_of(block['label'])}*{optional}"
-            yield from (_field(each, typed) for each in placed([block]))
-            if "hint" in block:
-                yield f"  {words_of(block['hint'])}"
-        case _:
-            yield _buttons(block)
-
-
 def _buttons(block: JsonObject) -> str:
     return "  ".join(f"[ {words_of(each['text'])} ]" for each in elements(block))
-
-
-def _field(each: Placed, typed: Typed) -> str:
-    state, element = held(each, typed), each.element
-    if each.kind == "checkboxes":
-        ticked, options = objects(state["selected_options"]), objects(element["options"])
-        return "  ".join(f"{'☑' if o in ticked else '☐'} {words_of(o['text'])}" for o in options)
-    if each.kind == "plain_text_input":
-        return f"‹{state['value'] or words_of(element.get('placeholder'))}›"
-    option = state["selected_option"]
-    words = words_of(option["text"] if isinstance(option, dict) else element.get("placeholder"))
-    return f"[ {words} ▾ ]"

@@ -172,17 +172,17 @@ def too_long(blocks: Json) -> bool:
     and 2867. According to the second, a response_url accepts more; to be on the safe side, not here.
     """
     many = len(blocks) if isinstance(blocks, list) else 0
-    return _characters(blocks) + many * _EACH_BLOCK > _MAX_CHARACTERS
+    return sum(map(len, texts(blocks))) + many * _EACH_BLOCK > _MAX_CHARACTERS
 
 
-def _characters(found: Json) -> int:
-    """Return the number of characters of text in blocks."""
-    if not isinstance(found, dict | list):
-        return 0
-    text = found.get("text") if isinstance(found, dict) else None
-    own = len(text) if isinstance(text, str) else 0
-    inner = found.values() if isinstance(found, dict) else found
-    return own + sum(_characters(each) for each in inner if isinstance(each, dict | list))
+def texts(found: Json) -> Iterator[str]:
+    """Yield all texts in blocks."""
+    words = found.get("text") if isinstance(found, dict) else None
+    if isinstance(words, str):
+        yield words
+    elif isinstance(found, dict | list):
+        for each in found.values() if isinstance(found, dict) else found:
+            yield from texts(each)
 
 
 def view_block_errors(blocks: Json) -> list[Flaw]:
