@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias, assert_never
 
@@ -100,10 +100,6 @@ class Faults:
     def __init__(self, methods: Collection[str]) -> None:
         self._planned: dict[str, list[Planned]] = {_name(method): [] for method in methods}
         self._cleared: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-
-    def __iter__(self) -> Iterator[tuple[str, Fault]]:
-        """Iterate over all planned faults, with their methods."""
-        return ((method, each.fault) for method, all_ in self._planned.items() for each in all_)
 
     def plan(self, method: str, *faults: Fault, times: int | None = 1, **only: str) -> None:
         """Plan faults for the next calls of a method, in order: each for so many calls, or None for all until it is cleared.

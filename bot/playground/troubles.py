@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from itertools import groupby
 
 from bot.guidance import CODES
 from bot.playground.faults import Code, Drop, Fault, Slow, Status
@@ -36,22 +35,6 @@ TROUBLES: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.ite
 
 ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items()}
 """The errcodes for which the bot has guidance, with their meanings."""
-
-
-def planned(wechat: LocalWeChat) -> list[str]:
-    """Return what WeChat's next calls meet, in order and with how many of them do."""
-    told = (_words(fault) for _, fault in wechat.faults)
-    return [f"{len([*same])} × {words}" for words, same in groupby(told)]
-
-
-def _words(fault: Fault) -> str:
-    match fault:
-        case Slow():
-            return "a slow answer"
-        case Drop(after_effect):
-            return "no answer to what was done" if after_effect else "no answer"
-        case _:
-            return str(getattr(fault, "code", ""))
 
 
 async def behave(wechat: LocalWeChat, word: str) -> str:

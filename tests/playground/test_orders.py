@@ -19,7 +19,6 @@ from bot.playground.orders import Orders
 from bot.playground.screen import Screen
 from bot.playground.stage import stage
 from bot.playground.terminal import Offers
-from bot.playground.troubles import planned
 from bot.playground.world import APPID, POLICY
 from bot.runtime.clock import Runtime
 
@@ -120,7 +119,6 @@ async def test_lines_can_change_wechat_and_the_policy(prompt: Prompt, tmp_path: 
     assert "cloudbase_auth" not in wechat.functions["prod-1"]
     assert wechat.platform.authorized == {}
     await prompt.play(":wechat ok")
-    assert [*wechat.faults] == []
     assert "cloudbase_auth" in wechat.functions["prod-1"]
     assert "✅ @requester shared prod-2" in await prompt.play(f"/share-env {APPID} prod-2")
     assert "rule “platform team”" in await prompt.play(":as outsider", f"/share-env {APPID} prod-3")
@@ -188,14 +186,10 @@ async def test_nobody_joins_a_direct_message(prompt: Prompt) -> None:
 
 async def test_what_wechat_was_told_last_is_what_it_does_next(prompt: Prompt) -> None:
     wechat = prompt.acts.stage.wechat
-    await prompt.play(":wechat slow")
-    assert planned(wechat) == ["10 × a slow answer"]
-    await prompt.play(":wechat batch")
-    assert planned(wechat) == ["7 × a slow answer", "1 × 85088", "192 × a slow answer"]
-    await prompt.play(":wechat 48001")
-    assert planned(wechat) == ["1 × 48001"]
-    await prompt.play(f"/share-env {APPID} prod-1")
+    await prompt.play(":wechat hang", ":wechat 48001", f"/share-env {APPID} prod-1")
     assert [call.errcode for call in wechat.calls] == [48001]
+    await prompt.play(f"/share-env {APPID} prod-2")
+    assert [call.errcode for call in wechat.calls] == [48001, 0]
 
 
 async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) -> None:

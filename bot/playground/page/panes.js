@@ -100,16 +100,14 @@ function drawWechat(body) {
 }
 
 function showWechat(body) {
-  const { planned, calls, shared } = state.parts.get("wechat");
-  const list = (rows) => h("ul", {}, rows.map((each) => h("li", {}, each)));
+  const { calls, shared } = state.parts.get("wechat");
   const row = (tag, ...cells) => h("tr", {}, cells.map((each) => h(tag, {}, each)));
   const held = () => h("table", {}, row("th", "Env", "Appid"), shared.map(({ env, appid }) => row("td", env, appid)));
-  show(body.lastChild, [planned, calls, shared], () => [
-    planned.length > 0 && [h("h3", {}, "Still to come"), list(planned)],
+  show(body.lastChild, [calls, shared], () => [
     h("h3", {}, "Who holds which env"),
     shared.length ? held() : soft("Nothing was shared yet."),
     h("h3", {}, "What it heard, the newest first"),
-    list(calls.toReversed()),
+    h("ul", {}, calls.toReversed().map((each) => h("li", {}, each))),
   ]);
 }
 

@@ -9,7 +9,7 @@ from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
-from bot.playground.troubles import ERRCODES, TROUBLES, planned
+from bot.playground.troubles import ERRCODES, TROUBLES
 from bot.playground.world import ABOUT, ROLES, Channel
 
 _MARKS = {"public": "#", "private": "🔒"}
@@ -43,7 +43,6 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
         ],
         "policy": acts.stage.rules.text,
         "wechat": {
-            "planned": [*planned(wechat)],
             "calls": [*wechat.transcript().splitlines()[-60:]],
             "shared": [{"env": env, "appid": appid} for _, env, appid in wechat.shared[-60:]],
             "words": [[word, about] for word, about in {**TROUBLES, **ERRCODES}.items()],
