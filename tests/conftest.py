@@ -32,11 +32,9 @@ from bot.app.running import running
 from bot.domain.request import Origin, Request
 from bot.ledger.database import open_database
 from bot.ledger.writer import PATIENCE
-from bot.playground.environments import environment
 from bot.playground.loopback import Handler, Loopback, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
@@ -49,6 +47,7 @@ from tests.databases import (
     running_postgresql,
 )
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
+from tests.token_server import TokenWeChat, environment
 
 if TYPE_CHECKING:
     from tests.rig import Rig
@@ -193,8 +192,8 @@ async def slack(ack_timeout: float) -> AsyncIterator[LocalSlack]:
 
 
 @pytest.fixture
-async def wechat() -> AsyncIterator[LocalWeChat]:
-    async with LocalWeChat() as wechat:
+async def wechat() -> AsyncIterator[TokenWeChat]:
+    async with TokenWeChat() as wechat:
         yield wechat
 
 
@@ -236,7 +235,7 @@ def database(tmp_path: Path, empty_ledger: Path) -> Path:
 
 
 @pytest.fixture
-def environ(slack: LocalSlack, wechat: LocalWeChat, database: Path) -> dict[str, str]:
+def environ(slack: LocalSlack, wechat: TokenWeChat, database: Path) -> dict[str, str]:
     """The environment of a bot with a rule for the platform team, over Socket Mode."""
     return environment(slack, wechat) | {
         "DATABASE_URL": f"sqlite:///{database}",
@@ -248,7 +247,7 @@ def environ(slack: LocalSlack, wechat: LocalWeChat, database: Path) -> dict[str,
 @pytest.fixture
 def rig(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     database: Path,
     environ: dict[str, str],
     runtime: Runtime,

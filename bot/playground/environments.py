@@ -13,15 +13,6 @@ def slack_environment(slack: LocalSlack) -> dict[str, str]:
     }
 
 
-def environment(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
-    """Return the settings for both stand-ins, with tokens from the local token server."""
-    return slack_environment(slack) | {
-        "WECHAT_API_URL": wechat.url,
-        "WECHAT_TOKEN_SERVER_URL": wechat.token_url,
-        "WECHAT_TOKEN_SERVER_AUTHORIZATION": wechat.authorization,
-    }
-
-
 def chain_environment(wechat: LocalWeChat, port: int) -> dict[str, str]:
     """Return the settings with which the bot keeps the token chain, and let WeChat push to `port`."""
     platform = wechat.platform

@@ -26,7 +26,6 @@ from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Drop, Slow
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime, new_id
 from bot.slack.events import PATH
@@ -51,6 +50,7 @@ from tests.conftest import (
 from tests.languages import ENGLISH
 from tests.rig import ALLOW, DENY, Rig
 from tests.said import USABLE
+from tests.token_server import TokenWeChat
 
 
 def tasks_of_the_bot() -> set[str]:
@@ -160,7 +160,7 @@ def test_ids_are_short_and_differ() -> None:
 
 
 async def test_a_fixed_token_is_enough_to_share(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start, environ: dict[str, str]
+    slack: LocalSlack, wechat: TokenWeChat, start: Start, environ: dict[str, str]
 ) -> None:
     del environ["WECHAT_TOKEN_SERVER_URL"], environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
     environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"] = wechat.issue(OWNER)
@@ -298,7 +298,7 @@ async def test_in_http_mode_no_task_and_no_connection_outlives_the_bot(
 
 
 async def test_a_call_in_progress_is_finished_before_the_bot_stops(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start
+    slack: LocalSlack, wechat: TokenWeChat, start: Start
 ) -> None:
     wechat.fail("shareenv", Slow(0.3, after_effect=True))
     async with start():
@@ -309,7 +309,7 @@ async def test_a_call_in_progress_is_finished_before_the_bot_stops(
 
 @pytest.mark.parametrize("grace", ["0", "0.1"])
 async def test_a_call_that_exceeds_the_grace_is_cancelled_and_the_next_start_finishes_it(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start, database: Path, grace: str
+    slack: LocalSlack, wechat: TokenWeChat, start: Start, database: Path, grace: str
 ) -> None:
     wechat.fail("shareenv", Slow(30, after_effect=True))
     async with assert_nothing_left(slack), prompt_stop(start(SHUTDOWN_GRACE=grace)):
@@ -325,7 +325,7 @@ async def test_a_call_that_exceeds_the_grace_is_cancelled_and_the_next_start_fin
 
 
 async def test_a_silent_slack_does_not_delay_the_stop_and_the_next_start_answers(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, start: Start, database: Path
 ) -> None:
     async with assert_nothing_left(slack), prompt_stop(start(SHUTDOWN_GRACE="0")):
         with wechat.thinking():
@@ -341,7 +341,7 @@ async def test_a_silent_slack_does_not_delay_the_stop_and_the_next_start_answers
 
 
 async def test_a_request_that_had_not_begun_when_the_bot_stopped_begins_at_the_next_start(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, start: Start, database: Path
 ) -> None:
     slack.fail("chat.postMessage", Slow(30))
     async with start(SHUTDOWN_GRACE="0"):
@@ -356,7 +356,7 @@ async def test_a_request_that_had_not_begun_when_the_bot_stopped_begins_at_the_n
 
 async def test_a_ledger_that_is_down_does_not_delay_the_stop(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     start: Start,
     database: Path,
     caplog: pytest.LogCaptureFixture,
@@ -391,7 +391,7 @@ async def test_a_ledger_that_hangs_does_not_delay_the_stop(
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_commands_during_the_stop_are_answered_that_the_bot_is_stopping(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start, mode: str
+    slack: LocalSlack, wechat: TokenWeChat, start: Start, mode: str
 ) -> None:
     port = free_port()
     settings = over_http(port) if mode == "http" else {}
@@ -450,7 +450,7 @@ MALFORMED = {
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 async def test_malformed_requests_fill_no_log_and_leave_no_content_in_it(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     environ: dict[str, str],
     runtime: Runtime,
     capsys: pytest.CaptureFixture[str],
@@ -479,7 +479,7 @@ async def test_malformed_requests_fill_no_log_and_leave_no_content_in_it(
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
 async def test_no_log_line_shows_a_secret(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     environ: dict[str, str],
     runtime: Runtime,
     caplog: pytest.LogCaptureFixture,

@@ -11,8 +11,8 @@ from time import perf_counter
 
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World
+from tests.token_server import TokenWeChat
 
 OWNER = "wx0123456789abcdef"
 
@@ -50,7 +50,7 @@ class StandIns:
     That corresponds to serving many merchants from few envs. Commands come from `channels` in turn.
     """
 
-    def __init__(self, slack: LocalSlack, wechat: LocalWeChat) -> None:
+    def __init__(self, slack: LocalSlack, wechat: TokenWeChat) -> None:
         self.slack = slack
         self.wechat = wechat
         self.channels: Sequence[str] = (CHANNEL,)
@@ -168,5 +168,5 @@ async def standins(latency: float = 0.0, world: World | None = None) -> AsyncIte
 
     `latency` is the seconds for each response of WeChat's.
     """
-    async with LocalSlack(world or World()) as slack, LocalWeChat(latency) as wechat:
+    async with LocalSlack(world or World()) as slack, TokenWeChat(latency) as wechat:
         yield StandIns(slack, wechat)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.environments import environment
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from tests.conftest import RELEASES
 from tests.processes import Forked, fork, start
+from tests.token_server import TokenWeChat, environment
 
 STARTUP = 60.0  # seconds; enough on a busy machine
 # What asyncio's debug mode, a part of `-X dev`, says on a busy machine.
@@ -36,7 +35,7 @@ class Process:
 
 
 @pytest.fixture
-def environ(slack: LocalSlack, wechat: LocalWeChat) -> dict[str, str]:
+def environ(slack: LocalSlack, wechat: TokenWeChat) -> dict[str, str]:
     """The bot's environment, which tests can change."""
     return {
         **environment(slack, wechat),

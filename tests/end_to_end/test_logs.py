@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from bot import __version__
-from bot.playground.environments import chain_environment, environment, slack_environment
+from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import RELEASES, REQUESTER, over_http, soon
 from tests.databases import Database
 from tests.end_to_end.conftest import Process, bot, finished
 from tests.faults.bots import FINAL, request_in, request_of
+from tests.token_server import TokenWeChat, environment
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ SOURCES = ("token server", "platform")
 def environ(
     request: pytest.FixtureRequest,
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     unused_tcp_port: int,
 ) -> dict[str, str]:
     """The environment of a bot that logs everything."""
@@ -76,7 +76,7 @@ async def final(slack: LocalSlack, request_id: str) -> PostedMessage:
 
 
 async def test_debug_logs_name_each_request_and_contain_no_secret(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
+    slack: LocalSlack, wechat: TokenWeChat, environ: dict[str, str], tmp_path: Path
 ) -> None:
     async with bot(environ, tmp_path) as process:
         if "WECHAT_COMPONENT_APPID" in environ:
@@ -186,7 +186,7 @@ async def test_debug_logs_contain_no_database_password(
     ],
 )
 async def test_a_database_that_cannot_be_opened_shows_no_password(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path, database: str
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path, database: str
 ) -> None:
     told = environment(slack, wechat) | {
         "WECHAT_AUTHORIZER_APPID": OWNER,

@@ -16,13 +16,12 @@ from typing import Any, Self
 
 from sqlalchemy import NullPool, create_engine, text
 
-from bot.playground.environments import environment
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import RELEASES, REQUESTER, over_http
 from tests.processes import ROOT, Forked, fork, kept, start
+from tests.token_server import TokenWeChat, environment
 
 FINAL = ("✅", "❌", "❔")
 
@@ -30,7 +29,7 @@ MADE_UP = "made-up"
 """A marker that every secret of the playground contains, and no other text."""
 
 
-def environ(slack: LocalSlack, wechat: LocalWeChat, database: str) -> dict[str, str]:
+def environ(slack: LocalSlack, wechat: TokenWeChat, database: str) -> dict[str, str]:
     """Return the environment of a bot with these two servers."""
     return {
         **environment(slack, wechat),

@@ -6,9 +6,9 @@ from itertools import count
 from pathlib import Path
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World
 from tests.faults.bots import Bot, Load, assert_answered_once, environ
+from tests.token_server import TokenWeChat
 
 LONGEST_LIFE = 0.25  # seconds after being ready; a request takes about a tenth of that
 
@@ -18,7 +18,7 @@ async def assert_survives_kills(kills: int, database: str, folder: Path) -> None
     dice_seed = random.randrange(10**6)  # noqa: S311  # only to vary
     print(f"seed {dice_seed}")  # noqa: T201  # pytest shows it when the test fails
     dice = random.Random(dice_seed)  # noqa: S311  # has to be reproducible
-    async with LocalSlack(World(), ack_timeout=0.5) as slack, LocalWeChat(latency=0.02) as wechat:
+    async with LocalSlack(World(), ack_timeout=0.5) as slack, TokenWeChat(latency=0.02) as wechat:
         bot = Bot(environ(slack, wechat, database), folder)
         try:
             async with Load(slack, people=3, pause=0.05) as load:

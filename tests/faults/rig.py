@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bot.playground.slack.connected import ACK_TIMEOUT
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, World
 from tests.conftest import RELEASES, REQUESTER
 from tests.faults.bots import FINAL, Bot, assert_keeps_secrets, environ, request_of
+from tests.token_server import TokenWeChat
 
 AT_ONCE = 20
 """The number of commands typed concurrently."""
@@ -23,7 +23,7 @@ class ProcessRig:
     """A bot as a process of its own, its two servers, and a requester."""
 
     slack: LocalSlack
-    wechat: LocalWeChat
+    wechat: TokenWeChat
     bot: Bot
     database: str
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -79,7 +79,7 @@ async def start_rig(
     folder: Path, ack_timeout: float = ACK_TIMEOUT, /, **more: str
 ) -> AsyncIterator[ProcessRig]:
     """Run a bot with tokens from a token server; `more` are extra settings."""
-    async with LocalSlack(World(), ack_timeout=ack_timeout) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World(), ack_timeout=ack_timeout) as slack, TokenWeChat() as wechat:
         database = f"sqlite:///{folder}/ledger.db"
         bot = Bot(environ(slack, wechat, database) | more, folder)
         await bot.start()

@@ -11,7 +11,6 @@ from signal import SIGKILL, SIGTERM
 import pytest
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World
 from bot.workflow.batches import AT_ONCE
 from tests.conftest import RELEASES, REQUESTER, address_at, over_http
@@ -27,6 +26,7 @@ from tests.faults.bots import (
     request_of,
     rows,
 )
+from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ class Servers:
     """Both servers, a database, and the bots that use them."""
 
     slack: LocalSlack
-    wechat: LocalWeChat
+    wechat: TokenWeChat
     database: str
     folder: Path
     stack: AsyncExitStack
@@ -147,7 +147,7 @@ class Servers:
 async def serve(database: str, folder: Path, latency: float = 0.1) -> AsyncIterator[Servers]:
     async with (
         LocalSlack(World()) as slack,
-        LocalWeChat(latency) as wechat,
+        TokenWeChat(latency) as wechat,
         AsyncExitStack() as stack,
     ):
         yield Servers(slack, wechat, database, folder, stack)

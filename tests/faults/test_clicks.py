@@ -11,7 +11,6 @@ import pytest
 from bot.playground.faults import Drop
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, World
 from tests.conftest import RELEASES, REQUESTER, address_at, opened
 from tests.databases import PostgreSQL
@@ -25,6 +24,7 @@ from tests.faults.bots import (
     until_none,
 )
 from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
+from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ class Pair:
     """Two replicas in HTTP mode on one database; each action says which of them gets it."""
 
     slack: LocalSlack
-    wechat: LocalWeChat
+    wechat: TokenWeChat
     database: str
     bots: tuple[Bot, Bot]
     addresses: list[str]
@@ -109,7 +109,7 @@ async def pair(
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY, encoding="utf-8")
     ports = unused_tcp_port_factory(), unused_tcp_port_factory()
-    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
         both = environ(slack, wechat, database) | {"POLICY_FILE": str(policy)}
         del both["SHARE_ENV_ALLOWED_USERS"]
         async with two_bots(both, tmp_path, *ports) as bots:

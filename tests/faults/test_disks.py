@@ -11,7 +11,6 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 import pytest
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World
 from tests.faults.bots import (
     Bot,
@@ -24,6 +23,7 @@ from tests.faults.bots import (
     rows,
 )
 from tests.faults.table import NOT_BEGUN, Fault
+from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +106,7 @@ async def assert_survives_disk_failure(
     trouble: AbstractContextManager[None],
 ) -> None:
     """Break a ledger's disk under load; check that no accepted request is lost, and that the ledger recovers."""
-    async with LocalSlack(World()) as slack, LocalWeChat(latency=0.3) as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat(latency=0.3) as wechat:
         bot = Bot(environ(slack, wechat, database), tmp_path)
         try:
             await bot.start()
@@ -163,7 +163,7 @@ async def test_a_copy_of_a_ledger_in_use_can_be_restored(
     tmp_path: Path, copied: Callable[[Path, Path], None]
 ) -> None:
     ledger, copy = tmp_path / LEDGER, tmp_path / "copy.db"
-    async with LocalSlack(World()) as slack, LocalWeChat(latency=0.5) as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat(latency=0.5) as wechat:
         bot = Bot(environ(slack, wechat, f"sqlite:///{ledger}"), tmp_path)
         restored = Bot(environ(slack, wechat, f"sqlite:///{copy}"), tmp_path, "restored")
         try:
@@ -191,7 +191,7 @@ async def test_a_copy_of_a_ledger_in_use_can_be_restored(
 async def test_a_second_process_on_the_same_file_is_refused_while_the_first_keeps_working(
     tmp_path: Path,
 ) -> None:
-    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
         settings = environ(slack, wechat, "sqlite:///ledger.db")
         first, second = Bot(settings, tmp_path, "first"), Bot(settings, tmp_path, "second")
         try:

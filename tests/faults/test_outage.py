@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.slack.server import PostedMessage
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
 from tests.conftest import RELEASES, REQUESTER, opened, soon
 from tests.databases import PostgreSQL
@@ -28,6 +27,7 @@ from tests.faults.bots import (
 from tests.faults.outage import Outage, OutageKind, ProxiedSlack, SlackProxy, proxied_slack
 from tests.faults.table import WORKED, Fault
 from tests.rig import APPROVALS, APPROVER
+from tests.token_server import TokenWeChat
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -88,7 +88,7 @@ class OutageRun:
 
     slack: ProxiedSlack
     proxy: SlackProxy
-    wechat: LocalWeChat
+    wechat: TokenWeChat
     bots: list[Bot]
     database: str
 
@@ -184,7 +184,7 @@ async def run_outage(
     async with (
         AsyncExitStack() as stack,
         proxied_slack() as (slack, proxy),
-        LocalWeChat(latency=WECHAT_LATENCY) as wechat,
+        TokenWeChat(latency=WECHAT_LATENCY) as wechat,
     ):
         settings = environ(slack, wechat, database)
         settings |= {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_USERS": ""}

@@ -6,7 +6,6 @@ from typing import Literal
 import pytest
 
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World
 from tests.conftest import soon
 from tests.databases import Database, PostgreSQL
@@ -22,6 +21,7 @@ from tests.faults.bots import (
 from tests.faults.kills import assert_survives_kills
 from tests.faults.rig import start_rig
 from tests.faults.table import NOT_BEGUN, Fault
+from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ async def test_accepted_requests_survive_a_restart_of_the_server_under_load(
     postgresql: PostgreSQL, tmp_path: Path, mode: Literal["fast", "immediate"]
 ) -> None:
     database = postgresql.new()
-    async with LocalSlack(World()) as slack, LocalWeChat(latency=0.3) as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat(latency=0.3) as wechat:
         bot = Bot(environ(slack, wechat, database), tmp_path)
         try:
             await bot.start()

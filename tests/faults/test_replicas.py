@@ -9,7 +9,6 @@ import pytest
 
 from bot.ledger.lease import LEASE
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, World
 from tests.benchmarks.database import pgbouncer
 from tests.conftest import RELEASES, REQUESTER, address_at, soon
@@ -24,6 +23,7 @@ from tests.faults.bots import (
     rows,
     two_bots,
 )
+from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ async def test_requests_of_a_killed_replica_are_finished_by_the_other_within_20_
 ) -> None:
     async with (
         LocalSlack(World()) as slack,
-        LocalWeChat(latency=LONG) as wechat,
+        TokenWeChat(latency=LONG) as wechat,
         two_bots(environ(slack, wechat, database) | PATIENT, tmp_path) as (one, other),
     ):
         async with Load(slack) as load:
@@ -77,7 +77,7 @@ async def test_a_replica_that_was_frozen_for_longer_than_its_lease_overwrites_no
 ) -> None:
     async with (
         LocalSlack(World()) as slack,
-        LocalWeChat(latency=LONG) as wechat,
+        TokenWeChat(latency=LONG) as wechat,
         two_bots(environ(slack, wechat, database) | PATIENT, tmp_path) as (one, other),
     ):
         load = Load(slack)
@@ -110,7 +110,7 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
 ) -> None:
     async with (
         LocalSlack(World()) as slack,
-        LocalWeChat(latency=LONG) as wechat,
+        TokenWeChat(latency=LONG) as wechat,
         two_bots(
             environ(slack, wechat, database) | PATIENT | {"SHUTDOWN_GRACE": "0"}, tmp_path
         ) as (one, other),
@@ -140,7 +140,7 @@ async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
     addresses = [*map(address_at, ports)]
     async with (
         LocalSlack(World()) as slack,
-        LocalWeChat() as wechat,
+        TokenWeChat() as wechat,
         two_bots(environ(slack, wechat, database), tmp_path, *ports),
     ):
         for number in range(20):

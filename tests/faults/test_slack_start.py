@@ -7,10 +7,10 @@ import pytest
 from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.faults import Fault as Trouble
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import World
 from tests.faults.bots import Bot, assert_keeps_secrets, environ
 from tests.faults.table import Fault
+from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ FAULTS = tuple(CASES)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_start_without_slack_ends_and_says_why(fault: Fault, tmp_path: Path) -> None:
     method, trouble, code = CASES[fault]
-    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
         slack.fail(method, trouble)
         bot = Bot(environ(slack, wechat, f"sqlite:///{tmp_path}/ledger.db"), tmp_path)
         await bot.launch()

@@ -9,11 +9,11 @@ from cryptography.fernet import Fernet
 
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, World
 from tests.faults.bots import Bot
 from tests.faults.rig import ProcessRig
 from tests.faults.wechat_faults import owner_of, policy
+from tests.token_server import TokenWeChat
 from tests.wechat.replicas import pushed
 
 LIFETIME = 7200.0
@@ -24,7 +24,7 @@ async def chain_rig(
     folder: Path, port: int, owners: int = 0, **more: str
 ) -> AsyncIterator[ProcessRig]:
     """Start a bot for the default owner and `owners` others; WeChat pushes to it at `port`."""
-    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
         for number in range(owners):
             wechat.platform.authorize(owner_of(number))
         file = folder / "owners.toml"

@@ -13,9 +13,9 @@ from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from tests.ops.doctors import B, rule
+from tests.token_server import TokenWeChat
 
 OTHER_OWNER = "wx00000000000000aa"
 TEST = f'[[test]]\nuser = "U0STRANGER"\nappid = "{B}"\nenv = "prod-1"\nexpect = "allow"\n'
@@ -39,7 +39,7 @@ class Around:
     """The servers that a setup talks to, and the folder in which the bot runs."""
 
     slack: LocalSlack
-    wechat: LocalWeChat
+    wechat: TokenWeChat
     folder: Path
 
 

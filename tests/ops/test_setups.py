@@ -15,14 +15,13 @@ from bot.app.running import running
 from bot.ops.doctor.findings import Printed
 from bot.ops.doctor.run import examine
 from bot.ops.logs.redaction import Redactor
-from bot.playground.environments import environment
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER, World
 from bot.settings.load import Settings, load
 from tests.checking import checks
 from tests.ops.doctors import complaints, with_policy
 from tests.ops.setups import BROKEN, Around, Broken, Change
+from tests.token_server import TokenWeChat, environment
 
 AT_ONCE = 6
 
@@ -42,7 +41,7 @@ def copied(ledger: Path, folder: Path) -> Path:
 async def setup(broken: Broken, folder: Path, ledger: Path) -> AsyncIterator[dict[str, str]]:
     """Yield the environment of one broken setup, with its own servers."""
     database = copied(ledger, folder)
-    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
         environ = environment(slack, wechat) | {
             "DATABASE_URL": f"sqlite:///{database}",
             "WECHAT_AUTHORIZER_APPID": OWNER,

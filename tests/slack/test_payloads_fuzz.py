@@ -15,14 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.app.running import running
-from bot.playground.environments import environment
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.slack.views import shown
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM, World
 from tests.conftest import RELEASES, REQUESTER, examples, opened, rows, settings_of
 from tests.rig import APPROVALS, APPROVER, SECOND
+from tests.token_server import TokenWeChat, environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -119,7 +118,7 @@ class FuzzedBot:
     """A bot, and one payload of each kind."""
 
     slack: LocalSlack
-    wechat: LocalWeChat
+    wechat: TokenWeChat
     database: Path
     late: LateErrors
     payloads: dict[str, tuple[str, JsonObject]] = field(default_factory=dict)
@@ -216,7 +215,7 @@ async def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fuzz
     (folder / "policy.toml").write_text(RULES, encoding="utf-8")
     late = LateErrors()
     logging.getLogger().addHandler(late)
-    async with LocalSlack(World(), ack_timeout=10.0) as slack, LocalWeChat() as wechat:
+    async with LocalSlack(World(), ack_timeout=10.0) as slack, TokenWeChat() as wechat:
         kept = {"DATABASE_URL": f"sqlite:///{folder}/ledger.db"}
         environ = environment(slack, wechat) | kept | {"POLICY_FILE": f"{folder}/policy.toml"}
         async with running(settings_of(environ | {"WECHAT_AUTHORIZER_APPID": OWNER})):

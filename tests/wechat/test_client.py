@@ -10,7 +10,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Said, Shared, Step, Unknown
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
-from bot.playground.wechat.server import LocalWeChat, ShareCall
+from bot.playground.wechat.server import ShareCall
 from bot.runtime.observers import no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.client import MOST_TRIES, TOTAL_SECONDS, WeChat
@@ -19,6 +19,7 @@ from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
+from tests.token_server import TokenWeChat
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, Pauses, always
 
 SHORT = 1.0  # seconds, half of which is for connecting; enough for a busy machine
@@ -27,7 +28,7 @@ Maker = Callable[..., WeChat]
 
 
 @pytest.fixture
-def bot(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, pauses: Pauses) -> Maker:
+def bot(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock, pauses: Pauses) -> Maker:
     """A factory of the client, by default for the stand-ins and with a jitter of one half."""
 
     def make(
@@ -58,13 +59,13 @@ def advice(outcome: Called) -> Guidance:
     return outcome.guidance
 
 
-async def test_a_share_uses_the_owners_token(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_a_share_uses_the_owners_token(bot: Maker, wechat: TokenWeChat) -> None:
     assert await share(bot()) == Shared(1)
     assert wechat.shared == [(OWNER, ENV, APPID)]
 
 
 async def test_an_error_has_its_guidance_and_wechats_errmsg(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Code(85088, "no qbase privilege rid: 686cab53-686d2226-2e40eeeb"))
     said = Said(85088, "no qbase privilege", "686cab53-686d2226-2e40eeeb")
@@ -84,7 +85,7 @@ class Tokens:
         return self._renew() if refused else self._token()
 
 
-def issued(wechat: LocalWeChat) -> Tokens:
+def issued(wechat: TokenWeChat) -> Tokens:
     """Return a source of tokens that WeChat has just issued."""
     return Tokens(lambda: wechat.issue(OWNER))
 
@@ -111,7 +112,7 @@ async def test_a_bug_leaves_the_outcome_unknown_and_is_logged(
 )
 async def test_each_error_is_tried_as_often_as_its_guidance_says(
     bot: Maker,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     pauses: Pauses,
     retry: AutoRetry,
     code: int,
@@ -129,7 +130,7 @@ async def test_each_error_is_tried_as_often_as_its_guidance_says(
 
 @pytest.mark.parametrize("code", [-601001, -601003, -601008, -604102, -604103])
 async def test_internal_errors_of_cloudbase_are_unknown_outcomes(
-    bot: Maker, wechat: LocalWeChat, code: int
+    bot: Maker, wechat: TokenWeChat, code: int
 ) -> None:
     wechat.fail("shareenv", Code(code))
     ended = await share(bot())
@@ -138,7 +139,7 @@ async def test_internal_errors_of_cloudbase_are_unknown_outcomes(
 
 
 async def test_after_a_renewal_the_call_is_repeated_once_at_once(
-    bot: Maker, wechat: LocalWeChat, pauses: Pauses
+    bot: Maker, wechat: TokenWeChat, pauses: Pauses
 ) -> None:
     wechat.expire(wechat.issue(OWNER))
     old = wechat.issue(OWNER)
@@ -152,7 +153,7 @@ async def test_after_a_renewal_the_call_is_repeated_once_at_once(
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
 async def test_a_token_is_renewed_only_once_per_share(
-    bot: Maker, wechat: LocalWeChat, code: int
+    bot: Maker, wechat: TokenWeChat, code: int
 ) -> None:
     fresh = NumberedTokens()
     wechat.fail("shareenv", Code(code, "no rid: 686cab53-686d2226-2e40eeeb"), times=None)
@@ -163,7 +164,7 @@ async def test_a_token_is_renewed_only_once_per_share(
 
 
 async def test_wechats_advice_that_does_not_apply_to_platforms_is_left_out(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Code(40001), times=None)
     ended = await share(bot(tokens=NumberedTokens()))
@@ -190,7 +191,7 @@ class NumberedTokens:
         return f"token-{len(self.refused)}"
 
 
-async def test_many_refusals_of_one_token_make_one_renewal(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_many_refusals_of_one_token_make_one_renewal(bot: Maker, wechat: TokenWeChat) -> None:
     client = bot()
     await share(client)
     wechat.supersede(wechat.calls[0].token)
@@ -200,7 +201,7 @@ async def test_many_refusals_of_one_token_make_one_renewal(bot: Maker, wechat: L
 
 
 async def test_after_a_renewal_each_error_keeps_its_own_count(
-    bot: Maker, wechat: LocalWeChat, pauses: Pauses
+    bot: Maker, wechat: TokenWeChat, pauses: Pauses
 ) -> None:
     wechat.fail("shareenv", Code(-1), Code(42001), Code(-1000), Code(-1), Code(-1), Code(0))
     assert await share(bot(tokens=issued(wechat))) == Shared(6)
@@ -212,7 +213,7 @@ async def test_after_a_renewal_each_error_keeps_its_own_count(
     [(0.0, [0.25, 0.5, 1.0]), (0.25, [0.375, 0.75, 1.5]), (1.0, [0.75, 1.5, 3.0])],
 )
 async def test_pauses_double_with_jitter(
-    bot: Maker, wechat: LocalWeChat, pauses: Pauses, jitter: float, waited: list[float]
+    bot: Maker, wechat: TokenWeChat, pauses: Pauses, jitter: float, waited: list[float]
 ) -> None:
     wechat.fail("shareenv", Code(-1), times=None)
     await share(bot(jitter=jitter))
@@ -224,7 +225,7 @@ async def test_pauses_double_with_jitter(
 )
 async def test_no_try_begins_after_the_time_limit(
     bot: Maker,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     clock: Clock,
     pauses: Pauses,
     seconds_for_each: float,
@@ -253,7 +254,7 @@ class Ticking(list[ShareCall]):
 
 
 async def test_the_last_try_has_only_the_remaining_time(
-    bot: Maker, wechat: LocalWeChat, clock: Clock
+    bot: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     wechat.fail("shareenv", Code(-1), Drop(silence=60))
     wechat.calls = Ticking(clock, 14.2)  # and half a second of pause
@@ -263,7 +264,7 @@ async def test_the_last_try_has_only_the_remaining_time(
 
 
 async def test_a_call_follows_a_renewal_however_long_that_took(
-    bot: Maker, wechat: LocalWeChat, clock: Clock
+    bot: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     wechat.fail("shareenv", Code(42001, "expired"), Code(45011))
     outcome = await share(bot(tokens=NumberedTokens(clock, takes=19.9)))
@@ -273,7 +274,7 @@ async def test_a_call_follows_a_renewal_however_long_that_took(
 
 
 async def test_the_time_of_a_renewal_is_not_given_to_other_tries(
-    bot: Maker, wechat: LocalWeChat, clock: Clock
+    bot: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     wechat.fail("shareenv", Code(42001), *[Code(-1)] * 4)
     wechat.calls = Ticking(clock, 7.4)
@@ -282,7 +283,7 @@ async def test_the_time_of_a_renewal_is_not_given_to_other_tries(
 
 
 async def test_no_call_follows_a_permission_that_took_all_the_time(
-    bot: Maker, wechat: LocalWeChat, clock: Clock
+    bot: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     async def may_call() -> bool:
         clock.now += TOTAL_SECONDS
@@ -312,7 +313,7 @@ async def test_no_call_follows_a_permission_that_took_all_the_time(
     ids=lambda value: "-".join(map(repr, value)) if isinstance(value, list) else "",
 )
 async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_succeeds(
-    bot: Maker, wechat: LocalWeChat, answers: list[Fault], outcome: type[Called], key: str
+    bot: Maker, wechat: TokenWeChat, answers: list[Fault], outcome: type[Called], key: str
 ) -> None:
     wechat.fail("shareenv", *answers)
     ended = await share(
@@ -347,7 +348,7 @@ async def test_after_a_try_in_doubt_the_outcome_is_unknown_unless_a_later_try_su
 )
 async def test_an_answer_that_is_not_wechats_has_the_right_outcome_and_guidance(
     bot: Maker,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     fault: Fault,
     trouble: Trouble,
     outcome: type[Failed | Unknown],
@@ -369,7 +370,7 @@ async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
     assert pauses == [0.5, 1.0, 2.0]
 
 
-async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: TokenWeChat) -> None:
     token = wechat.issue(OWNER)
     wechat.expire(token)
     ended = await share(bot(tokens=FixedToken(OWNER, token)))
@@ -380,21 +381,21 @@ async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: LocalWeChat
 
 
 async def test_a_fixed_token_is_not_used_for_another_owners_env(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     client = bot(tokens=FixedToken(OTHER, wechat.issue(OTHER)))
     assert await share(client) == Failed(Trouble.TOKEN_FIXED_OTHER_OWNER.value, None, 0)
     assert wechat.calls == []
 
 
-async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: TokenWeChat) -> None:
     wechat.fail("token", Status(503))
     assert await share(bot()) == Failed(Trouble.TOKEN_SERVER_ANSWER.value, None, 0)
     assert wechat.calls == []
 
 
 async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001, "access_token expired rid: 686cab53-686d2226-2e40eeeb"))
     said = Said(42001, "access_token expired", "686cab53-686d2226-2e40eeeb")
@@ -402,7 +403,7 @@ async def test_a_failed_renewal_names_the_token_server_and_keeps_wechats_errmsg(
 
 
 async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
     why = NoAnswer(for_code(61023), Said(61023, "no", "rid"), link=Link.OWNER)
@@ -411,7 +412,7 @@ async def test_a_renewal_that_wechat_refuses_is_reported_in_wechats_words(
 
 
 async def test_a_failed_renewal_after_a_try_in_doubt_leaves_the_outcome_unknown(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Drop(after_effect=True), Code(42001))
     ended = await share(bot())
@@ -437,7 +438,7 @@ def test_each_kind_of_retry_has_a_number_of_tries() -> None:
     ids=repr,
 )
 async def test_no_log_line_and_no_outcome_shows_a_token(
-    bot: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Fault
+    bot: Maker, wechat: TokenWeChat, caplog: pytest.LogCaptureFixture, answer: Fault
 ) -> None:
     caplog.set_level(logging.DEBUG)
     wechat.fail("shareenv", *[answer] * 2)
@@ -449,7 +450,7 @@ async def test_no_log_line_and_no_outcome_shows_a_token(
         assert token not in caplog.text
 
 
-async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: TokenWeChat) -> None:
     wechat.fail("shareenv", Drop(silence=60), times=None)
     calling = asyncio.create_task(share(bot()))
     await wechat.until(lambda wechat: len(wechat.calls) == 1)
@@ -459,7 +460,7 @@ async def test_a_call_that_is_cancelled_ends_at_once(bot: Maker, wechat: LocalWe
     assert len(wechat.calls) == 1
 
 
-async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: LocalWeChat) -> None:
+async def test_a_hundred_shares_at_once_all_arrive(bot: Maker, wechat: TokenWeChat) -> None:
     client = bot()
     outcomes = await asyncio.gather(
         *(client.share(OWNER, f"e-{n}", APPID, no_op, always) for n in range(100))
@@ -480,7 +481,7 @@ async def steps(bot: WeChat) -> list[Step]:
 
 @pytest.mark.parametrize("tries", [0, 1, 2])
 async def test_each_call_is_made_only_if_the_caller_permits_it(
-    bot: Maker, wechat: LocalWeChat, tries: int
+    bot: Maker, wechat: TokenWeChat, tries: int
 ) -> None:
     asked = list[int]()
 
@@ -496,7 +497,7 @@ async def test_each_call_is_made_only_if_the_caller_permits_it(
 
 
 async def test_no_permission_is_asked_for_once_nothing_is_left_to_call(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     asked = list[int]()
 
@@ -510,14 +511,14 @@ async def test_no_permission_is_asked_for_once_nothing_is_left_to_call(
 
 
 async def test_a_success_is_reported_as_one_step(
-    bot: Maker, wechat: LocalWeChat, clock: Clock
+    bot: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     wechat.calls = Ticking(clock, 0.25)
     assert await steps(bot()) == [Step("call", 0.25, "done")]
 
 
 async def test_each_call_and_each_renewal_is_reported_as_a_step_with_its_result_and_duration(
-    bot: Maker, wechat: LocalWeChat, clock: Clock
+    bot: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     wechat.fail(
         "shareenv", Code(-1, "busy rid: 1-2-3"), Code(42001, "expired"), Drop(), Code(85088, "no")
@@ -536,7 +537,7 @@ async def test_each_call_and_each_renewal_is_reported_as_a_step_with_its_result_
 
 
 async def test_a_failed_renewal_is_reported_as_a_step_with_its_reason(
-    bot: Maker, wechat: LocalWeChat
+    bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
     reported = await steps(bot(tokens=FixedToken(OWNER, "t")))

@@ -10,7 +10,6 @@ import pytest
 from bot.domain.outcome import Readiness, Said
 from bot.guidance import Trouble, for_code
 from bot.playground.faults import Code, Drip, Drop, Fault, Status
-from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import (
     NEEDED,
     NoAnswer,
@@ -24,6 +23,7 @@ from bot.wechat.client import Envs, WeChat
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
+from tests.token_server import TokenWeChat
 from tests.wechat.conftest import OTHER, OWNER
 
 GOOD, BAD, NOT_READY = 300.0, 60.0, 2.0
@@ -32,7 +32,7 @@ Maker = Callable[..., Envs]
 
 
 @pytest.fixture
-def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
+def make(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock) -> Maker:
     def make(tokens: TokenSource | None = None, timeout: float = 30.0) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
         client = WeChat(
@@ -74,7 +74,7 @@ def test_an_answer_is_read_as_the_envs_in_service_or_an_error(body: bytes, envs:
 
 
 async def test_the_owners_envs_are_those_that_are_in_service(
-    make: Maker, wechat: LocalWeChat
+    make: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.envs[OTHER] = {"theirs-1": "NORMAL", "theirs-2": "HALTED"}
     assert await make().of(OWNER) == (("prod-1", "test-1"), GOOD)
@@ -97,7 +97,7 @@ async def test_the_owners_envs_are_those_that_are_in_service(
     ids=str,
 )
 async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
-    make: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, answer: Fault, reason: str
+    make: Maker, wechat: TokenWeChat, caplog: pytest.LogCaptureFixture, answer: Fault, reason: str
 ) -> None:
     wechat.fail("getenvinfo", answer)
     timeout = 1.0 if answer in {Drop(silence=60), Drip(1)} else 5.0
@@ -111,7 +111,7 @@ async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
     assert "token-" not in caplog.text
 
 
-async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: LocalWeChat) -> None:
+async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: TokenWeChat) -> None:
     token = wechat.issue(OWNER)
     fixed = make(FixedToken(OWNER, token))
     assert (await fixed.of(OWNER))[0] == ("prod-1", "test-1")
@@ -169,7 +169,7 @@ def test_an_error_of_wechat_or_a_gateway_is_not_a_list() -> None:
 
 
 async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_two_seconds(
-    make: Maker, wechat: LocalWeChat, clock: Clock
+    make: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     envs = make()
     wechat.functions["prod-1"] = {}
@@ -188,7 +188,7 @@ async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_tw
 
 
 async def test_a_function_that_may_be_among_those_that_were_not_listed_is_not_missing(
-    make: Maker, wechat: LocalWeChat
+    make: Maker, wechat: TokenWeChat
 ) -> None:
     functions = {f"f{number}": "Active" for number in range(99)} | {NEEDED: "Active"}
     wechat.functions["prod-1"] = dict(functions)
@@ -199,7 +199,7 @@ async def test_a_function_that_may_be_among_those_that_were_not_listed_is_not_mi
 
 
 async def test_a_failed_check_of_an_env_is_not_repeated_within_a_minute(
-    make: Maker, wechat: LocalWeChat, clock: Clock
+    make: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     envs = make()
     wechat.functions["prod-1"] = {NEEDED: "Active"}
@@ -211,7 +211,7 @@ async def test_a_failed_check_of_an_env_is_not_repeated_within_a_minute(
     assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
 
 
-async def test_concurrent_checks_of_an_env_make_one_call(make: Maker, wechat: LocalWeChat) -> None:
+async def test_concurrent_checks_of_an_env_make_one_call(make: Maker, wechat: TokenWeChat) -> None:
     envs = make()
     asking = (envs.readiness(OWNER, "prod-1") for _ in range(20))
     assert len(set(await asyncio.gather(*asking))) == 1

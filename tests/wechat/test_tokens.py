@@ -9,12 +9,12 @@ import pytest
 
 from bot.guidance import Trouble
 from bot.playground.faults import Code, Drip, Drop, Fault, Status
-from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer
 from bot.wechat.tokens import FixedToken, TokenServer, read_token
 from tests.conftest import Clock
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
+from tests.token_server import TokenWeChat
 from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
 
 
@@ -26,7 +26,7 @@ Maker = Callable[..., TokenServer]
 
 
 @pytest.fixture
-def server(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock) -> Maker:
+def server(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock) -> Maker:
     """A factory of the token source, by default for the stand-in."""
 
     def make(url: str = "", authorization: str | None = "", timeout: float = 30.0) -> TokenServer:
@@ -49,7 +49,7 @@ async def test_a_fixed_token_is_for_its_owner_only() -> None:
 
 
 async def test_a_token_source_reports_its_trouble_until_it_is_over(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     fixed, source = FixedToken(OWNER, "t0k3n"), server()
     owners = {OWNER, OTHER}
@@ -67,7 +67,7 @@ async def test_a_token_source_reports_its_trouble_until_it_is_over(
 
 
 async def test_a_token_is_read_again_after_a_minute(
-    server: Maker, wechat: LocalWeChat, clock: Clock
+    server: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     tokens = server()
     first = await tokens.token(OWNER)
@@ -86,7 +86,7 @@ async def test_a_token_is_read_again_after_a_minute(
     ids=lambda value: str(value)[:8],
 )
 async def test_a_token_that_expires_sooner_is_read_again_sooner(
-    server: Maker, wechat: LocalWeChat, clock: Clock, expires_in: float, seconds: float
+    server: Maker, wechat: TokenWeChat, clock: Clock, expires_in: float, seconds: float
 ) -> None:
     wechat.fail("token", token_response(access_token="t", expires_in=expires_in))
     tokens = server()
@@ -101,7 +101,7 @@ async def test_a_token_that_expires_sooner_is_read_again_sooner(
 
 @pytest.mark.parametrize("expires_in", [0, -1, float("nan"), False])
 async def test_an_expired_token_is_used_once(
-    server: Maker, wechat: LocalWeChat, expires_in: float
+    server: Maker, wechat: TokenWeChat, expires_in: float
 ) -> None:
     wechat.fail("token", token_response(access_token="t", expires_in=expires_in))
     tokens = server()
@@ -111,7 +111,7 @@ async def test_an_expired_token_is_used_once(
 
 @pytest.mark.parametrize("away", [Status(502), CUT_OFF], ids=["no answer", "cut off"])
 async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_valid(
-    server: Maker, wechat: LocalWeChat, clock: Clock, away: Fault
+    server: Maker, wechat: TokenWeChat, clock: Clock, away: Fault
 ) -> None:
     wechat.fail("token", token_response(access_token="t", expires_in=600))
     tokens = server()
@@ -141,7 +141,7 @@ async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_
     ids=repr,
 )
 async def test_a_server_that_answers_without_a_token_ends_the_use_of_the_last_one(
-    server: Maker, wechat: LocalWeChat, clock: Clock, no: Fault, trouble: Trouble
+    server: Maker, wechat: TokenWeChat, clock: Clock, no: Fault, trouble: Trouble
 ) -> None:
     tokens = server()
     await tokens.token(OWNER)
@@ -150,14 +150,14 @@ async def test_a_server_that_answers_without_a_token_ends_the_use_of_the_last_on
     assert await tokens.token(OWNER) == no_token(trouble)
 
 
-async def test_each_owner_has_its_own_token_and_address(server: Maker, wechat: LocalWeChat) -> None:
+async def test_each_owner_has_its_own_token_and_address(server: Maker, wechat: TokenWeChat) -> None:
     tokens = server()
     first, second = await tokens.token(OWNER), await tokens.token(OTHER)
     assert (OWNER in str(first), OTHER in str(second)) == (True, True)
     assert wechat.token_calls == [OWNER, OTHER]
 
 
-async def test_fifty_concurrent_requests_make_one_call(server: Maker, wechat: LocalWeChat) -> None:
+async def test_fifty_concurrent_requests_make_one_call(server: Maker, wechat: TokenWeChat) -> None:
     wechat.latency = 0.02
     tokens = server()
     got = await asyncio.gather(*(tokens.token(OWNER) for _ in range(50)))
@@ -165,7 +165,7 @@ async def test_fifty_concurrent_requests_make_one_call(server: Maker, wechat: Lo
     assert wechat.token_calls == [OWNER]
 
 
-async def test_fifty_concurrent_renewals_make_one_call(server: Maker, wechat: LocalWeChat) -> None:
+async def test_fifty_concurrent_renewals_make_one_call(server: Maker, wechat: TokenWeChat) -> None:
     tokens = server()
     old = str(await tokens.token(OWNER))
     wechat.expire(old)
@@ -178,7 +178,7 @@ async def test_fifty_concurrent_renewals_make_one_call(server: Maker, wechat: Lo
 
 
 async def test_a_slow_call_for_one_owner_does_not_delay_the_others(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("token", Drop(silence=60))
     tokens = server()
@@ -199,7 +199,7 @@ async def test_fifty_requests_wait_for_a_hanging_server_together(server: Maker) 
 
 
 async def test_a_renewal_returns_a_newer_token_that_was_already_read(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     tokens = server()
     kept = await tokens.token(OWNER)
@@ -208,14 +208,14 @@ async def test_a_renewal_returns_a_newer_token_that_was_already_read(
 
 
 async def test_a_renewal_without_a_cached_token_calls_the_server(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     assert OWNER in str(await server().token(OWNER, "an older one"))
     assert wechat.token_calls == [OWNER]
 
 
 async def test_a_renewal_does_not_return_a_token_whose_call_began_before_the_refusal(
-    server: Maker, wechat: LocalWeChat, clock: Clock
+    server: Maker, wechat: TokenWeChat, clock: Clock
 ) -> None:
     tokens = server()
     old = str(await tokens.token(OWNER))
@@ -241,7 +241,7 @@ async def test_a_stop_cancels_calls_in_progress(server: Maker) -> None:
 
 
 async def test_a_server_that_returns_the_refused_token_is_reported(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     tokens = server()
     refused = str(await tokens.token(OWNER))
@@ -253,7 +253,7 @@ async def test_a_server_that_returns_the_refused_token_is_reported(
 
 
 async def test_after_an_error_the_next_request_calls_the_server_again(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     tokens = server()
     refused = str(await tokens.token(OWNER))
@@ -307,7 +307,7 @@ async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) ->
     ids=lambda value: repr(value)[:50] if isinstance(value, Fault) else "",
 )
 async def test_each_way_to_fail_has_its_trouble(
-    server: Maker, wechat: LocalWeChat, fault: Fault, trouble: Trouble
+    server: Maker, wechat: TokenWeChat, fault: Fault, trouble: Trouble
 ) -> None:
     wechat.fail("token", fault)
     timeout = 1.0 if trouble is Trouble.TOKEN_SERVER_SLOW else 5
@@ -316,7 +316,7 @@ async def test_each_way_to_fail_has_its_trouble(
 
 
 async def test_a_server_that_closes_the_connection_is_down(
-    server: Maker, wechat: LocalWeChat
+    server: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("token", Drop(), Drop())  # the library repeats a GET once, which is harmless
     assert await server().token(OWNER) == no_token(Trouble.TOKEN_SERVER_DOWN)
@@ -330,14 +330,14 @@ async def test_a_server_that_closes_the_connection_is_down(
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_down(
-    server: Maker, wechat: LocalWeChat, unused_tcp_port: int, url: str
+    server: Maker, wechat: TokenWeChat, unused_tcp_port: int, url: str
 ) -> None:
     at = url.format(refused=unused_tcp_port, without_tls=urlsplit(wechat.url).port)
     assert await server(at).token(OWNER) == no_token(Trouble.TOKEN_SERVER_DOWN)
 
 
 async def test_no_log_line_shows_a_token_or_a_key_of_the_token_server(
-    server: Maker, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+    server: Maker, wechat: TokenWeChat, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     tokens = server(f"{wechat.token_url}?key=k3y")
@@ -390,7 +390,7 @@ def test_a_token_is_found_in_the_answers_of_various_token_servers(
 
 
 async def test_each_call_is_reported_with_its_result_and_a_cached_token_is_not(
-    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock
+    http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock
 ) -> None:
     reports: list[tuple[str, str]] = []
     server = TokenServer(

@@ -7,14 +7,13 @@ from pathlib import Path
 from time import monotonic
 
 from bot.messages.modals import APPIDS, ENV
-from bot.playground.environments import environment
 from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
+from tests.token_server import TokenWeChat, environment
 from tests.workflow.test_form import asked, offered
 
 NOT_ENABLED = 85088
@@ -115,7 +114,7 @@ async def test_failures_are_grouped_and_only_they_are_retried_once(rig: Rig) -> 
     assert len(rig.wechat.calls) == before + 2
 
 
-async def test_a_retry_is_for_failed_and_unknown_items_only(rig: Rig, wechat: LocalWeChat) -> None:
+async def test_a_retry_is_for_failed_and_unknown_items_only(rig: Rig, wechat: TokenWeChat) -> None:
     async with rig.bot(ALLOW):
         await rig.ask(f"{appids(4)[3]} prod-1")
         await rig.over()
@@ -161,7 +160,7 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
 
 
 async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_under_way(
-    rig: Rig, wechat: LocalWeChat
+    rig: Rig, wechat: TokenWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         with wechat.thinking():
@@ -174,7 +173,7 @@ async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_unde
 
 
 async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_the_other(
-    rig: Rig, wechat: LocalWeChat
+    rig: Rig, wechat: TokenWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         with wechat.thinking():
@@ -190,7 +189,7 @@ async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_t
 
 
 async def test_batches_run_in_the_order_of_their_requests_not_of_their_parents(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: TokenWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         slack.fail("chat.postMessage", Slow(0.5))
@@ -201,7 +200,7 @@ async def test_batches_run_in_the_order_of_their_requests_not_of_their_parents(
 
 
 async def test_a_persons_second_batch_runs_after_another_persons_first(
-    rig: Rig, wechat: LocalWeChat
+    rig: Rig, wechat: TokenWeChat
 ) -> None:
     async with rig.bot(ALLOW):
         with wechat.thinking():
@@ -233,7 +232,7 @@ async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
 
 
 async def test_the_progress_is_edited_at_most_every_three_seconds(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: TokenWeChat
 ) -> None:
     rig.runtime = replace(rig.runtime, sleep=lambda seconds: asyncio.sleep(seconds / 3))
     wechat.latency = 0.6
@@ -272,7 +271,7 @@ class FastClock:
 
 
 async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
-    wechat: LocalWeChat, database: Path, runtime: Runtime
+    wechat: TokenWeChat, database: Path, runtime: Runtime
 ) -> None:
     fast = FastClock()
     wechat.latency = 0.2

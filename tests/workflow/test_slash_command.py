@@ -20,7 +20,6 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
@@ -48,6 +47,7 @@ from tests.conftest import (
 from tests.languages import CHINESE, ENGLISH
 from tests.rig import ALLOW, SECOND, Rig, approved_by
 from tests.said import CANNOT_TELL, DENIED, USABLE
+from tests.token_server import TokenWeChat
 from tests.workflow.conftest import Members
 
 RULES = f"""\
@@ -124,7 +124,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.usefixtures("bot")
 async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
-    slack: LocalSlack, wechat: LocalWeChat
+    slack: LocalSlack, wechat: TokenWeChat
 ) -> None:
     ack = await slack.command(REQUESTER, RELEASES, ASK)
     request = request_of(slack)
@@ -165,7 +165,7 @@ async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
     ],
 )
 async def test_a_command_that_is_not_an_allowed_share_is_answered_at_once_without_a_call(
-    slack: LocalSlack, wechat: LocalWeChat, user: str, text: str, says: str
+    slack: LocalSlack, wechat: TokenWeChat, user: str, text: str, says: str
 ) -> None:
     ack = await slack.command(user, RELEASES, text)
     assert says in said(ack)
@@ -177,7 +177,7 @@ async def test_a_command_that_is_not_an_allowed_share_is_answered_at_once_withou
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize("text", ["help", "whoami", f"why {ASK}", ASK, f"{ASK} --dry-run"])
 async def test_a_person_who_cannot_be_looked_up_may_share_nothing_and_is_told_why(
-    slack: LocalSlack, wechat: LocalWeChat, text: str
+    slack: LocalSlack, wechat: TokenWeChat, text: str
 ) -> None:
     slack.fail("users.info", Status(503))
     ack = await slack.command(REQUESTER, RELEASES, text)
@@ -186,7 +186,7 @@ async def test_a_person_who_cannot_be_looked_up_may_share_nothing_and_is_told_wh
 
 
 async def test_an_unreadable_group_allows_nobody(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start
+    slack: LocalSlack, wechat: TokenWeChat, start: Start
 ) -> None:
     slack.scopes.discard("usergroups:read")
     async with start():
@@ -198,7 +198,7 @@ async def test_an_unreadable_group_allows_nobody(
 
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 async def test_an_ack_is_in_time_however_long_the_lookup_of_the_person_takes(
-    slack: LocalSlack, wechat: LocalWeChat, start: Start, method: str
+    slack: LocalSlack, wechat: TokenWeChat, start: Start, method: str
 ) -> None:
     slack.fail(method, Slow(30))
     async with start():
@@ -227,7 +227,7 @@ async def test_a_corrected_line_is_shown_completely_or_not_at_all(
 )
 async def test_people_are_answered_in_their_language_and_the_channel_in_its_own(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     start: Start,
     setting: str,
     channel: Words,
@@ -271,7 +271,7 @@ async def test_a_person_who_cannot_be_looked_up_is_answered_in_the_channels_lang
 
 @pytest.mark.usefixtures("bot")
 async def test_a_command_that_is_delivered_twice_at_once_runs_once(
-    slack: LocalSlack, wechat: LocalWeChat
+    slack: LocalSlack, wechat: TokenWeChat
 ) -> None:
     acks = await asyncio.gather(
         *(slack.command(REQUESTER, RELEASES, ASK, trigger_id="1.2.same") for _ in range(5))
@@ -288,7 +288,7 @@ SAME = f"`{ENV}` with `{APPID}`"
 @pytest.mark.usefixtures("crew", "bot")
 @pytest.mark.parametrize("asks", [REQUESTER, "U0SECOND"])
 async def test_a_share_that_is_under_way_is_not_repeated_but_linked(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, asks: str
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, asks: str
 ) -> None:
     wechat.fail("shareenv", Slow(after_effect=True))
     await slack.command(REQUESTER, RELEASES, ASK)
@@ -306,7 +306,7 @@ async def test_a_share_that_is_under_way_is_not_repeated_but_linked(
 
 @pytest.mark.usefixtures("bot")
 async def test_a_share_that_is_under_way_in_a_private_place_has_no_link(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Slow(after_effect=True))
     await slack.command(REQUESTER, "C0SECRET", ASK)
@@ -320,7 +320,7 @@ async def test_a_share_that_is_under_way_in_a_private_place_has_no_link(
 
 @pytest.mark.usefixtures("bot")
 async def test_concurrent_requests_for_the_same_share_make_one(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, database: Path
 ) -> None:
     acks = await asyncio.gather(*(slack.command(REQUESTER, RELEASES, ASK) for _ in range(5)))
     assert sorted(said(ack).startswith("On it") for ack in acks) == [False] * 4 + [True]
@@ -330,7 +330,7 @@ async def test_concurrent_requests_for_the_same_share_make_one(
 
 @pytest.mark.usefixtures("bot")
 async def test_an_earlier_share_is_repeated_only_on_demand(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, database: Path
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
     await soon(lambda: states(database) == ["ended"])
@@ -377,7 +377,7 @@ async def test_a_dry_run_says_that_nobody_can_approve(rig: Rig) -> None:
 
 @pytest.mark.usefixtures("bot")
 async def test_a_request_that_failed_before_is_tried_again(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(85088))
     for _ in range(2):
@@ -388,7 +388,7 @@ async def test_a_request_that_failed_before_is_tried_again(
 
 
 async def test_the_same_trigger_makes_one_request_even_after_a_restart(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, start: Start
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, start: Start
 ) -> None:
     async with start():
         first = await slack.command(REQUESTER, RELEASES, ASK)
@@ -425,7 +425,7 @@ async def command_with_a_dead_response_url(slack: LocalSlack, channel: str) -> N
 
 @pytest.mark.usefixtures("bot")
 async def test_wechat_is_not_called_if_the_answer_could_reach_nobody(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     await command_with_a_dead_response_url(slack, "C0SECRET")
@@ -437,7 +437,7 @@ async def test_wechat_is_not_called_if_the_answer_could_reach_nobody(
 
 @pytest.mark.usefixtures("bot")
 async def test_an_answer_that_reaches_nobody_is_logged(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, caplog: pytest.LogCaptureFixture
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     with wechat.thinking():
@@ -465,7 +465,7 @@ async def test_an_answer_that_reaches_nobody_is_logged(
 )
 async def test_the_log_has_one_line_for_the_beginning_and_one_for_the_end_of_a_request(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     caplog: pytest.LogCaptureFixture,
     answers: list[Code | Drop],
     outcome: str,
@@ -564,7 +564,7 @@ async def test_every_command_is_recorded_as_an_event_with_the_person_and_place(
 
 @pytest.mark.usefixtures("bot")
 async def test_a_request_that_cannot_be_recorded_does_not_begin_and_the_person_is_told(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, database: Path
 ) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
@@ -577,7 +577,7 @@ async def test_a_request_that_cannot_be_recorded_does_not_begin_and_the_person_i
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_request_that_is_recorded_too_slowly_never_begins(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, start: Start
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, start: Start
 ) -> None:
     async with start():
         let_hang(database, "requests")
@@ -616,7 +616,7 @@ async def test_a_command_that_is_no_request_is_answered_even_if_it_cannot_be_rec
 @pytest.mark.parametrize("text", ["help", "history", ASK, f"{ASK} --dry-run", "oops"])
 async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     database: Path,
     start: Start,
     text: str,
@@ -638,7 +638,7 @@ async def test_an_ack_is_in_time_however_long_slack_and_the_ledger_take_together
 
 @pytest.mark.usefixtures("bot")
 async def test_a_persons_own_history_has_links_and_the_newest_first(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(0), Code(85088), *[Drop()] * 4)
     for number, channel in enumerate((RELEASES, RELEASES, "C0SECRET"), 1):

@@ -34,7 +34,6 @@ from bot.ledger.ledger import Ledger
 from bot.messages.endings import answer, parent
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.runtime.observers import no_op
@@ -74,6 +73,7 @@ from tests.conftest import (
 )
 from tests.languages import ENGLISH, LANGUAGES
 from tests.said import MAY_BE_TWO, USABLE
+from tests.token_server import TokenWeChat
 
 THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
 RESTARTED = "I was restarted"
@@ -107,7 +107,7 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 
 
 @pytest.fixture
-def owners(wechat: LocalWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
+def owners(wechat: TokenWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
     transport = Transport(http)
     tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
     return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
@@ -259,7 +259,7 @@ EVERY_STATE = pytest.mark.parametrize("left", LEFT)
 @EVERY_STATE
 async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     leave: Leave,
     database: Path,
     resume: Resume,
@@ -285,7 +285,7 @@ async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
 @EVERY_STATE
 async def test_after_a_crash_in_a_private_place_there_is_one_answer_and_a_repeated_start_says_so(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     leave: Leave,
     resume: Resume,
     left: str,
@@ -368,7 +368,7 @@ async def test_an_answer_after_two_calls_still_says_so_if_it_is_told_after_anoth
 @pytest.mark.parametrize("left", ["accepted", "placed"])
 async def test_a_request_that_was_taken_over_too_often_is_abandoned_without_a_call_and_says_so(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     leave: Leave,
     database: Path,
     resume: Resume,
@@ -395,7 +395,7 @@ async def test_a_reply_that_was_not_recorded_stays_if_its_request_is_abandoned(
 @pytest.mark.parametrize(("left", "mark"), [("accepted, parent posted", "❌"), ("placed", "❔")])
 async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unknown(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     leave: Leave,
     resume: Resume,
     left: str,
@@ -410,7 +410,7 @@ async def test_an_error_of_the_second_call_leaves_the_outcome_of_the_first_unkno
 
 
 async def test_after_the_fifth_take_over_the_call_is_still_made(
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     slack: LocalSlack,
     leave: Leave,
     database: Path,
@@ -435,7 +435,7 @@ async def test_after_the_fifth_take_over_the_call_is_still_made(
 )
 async def test_a_request_takes_four_transactions(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     ledger: Ledger,
     opened: Opened,
     make: Make,
@@ -454,7 +454,7 @@ async def test_a_request_takes_four_transactions(
 
 
 async def test_the_events_of_a_call_have_wechats_answer(
-    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, ledger: Ledger, make: Make, database: Path
 ) -> None:
     wechat.fail("shareenv", Code(85088, "no rid: 686cab53-686d2226-2e40eeeb"))
     await make(ledger).process(await accepted(ledger, request_of(slack)))
@@ -507,7 +507,7 @@ async def test_each_step_of_a_request_and_after_a_moment_its_end_wait_for_their_
 
 
 async def test_each_item_of_a_batch_waits_for_its_turn(
-    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, tasks: Tasks
+    slack: LocalSlack, wechat: TokenWeChat, ledger: Ledger, make: Make, tasks: Tasks
 ) -> None:
     taken, steps, its_turn = 0, 2, asyncio.Event()
 
@@ -527,7 +527,7 @@ async def test_each_item_of_a_batch_waits_for_its_turn(
 
 
 async def test_an_item_waits_for_its_turn_right_before_its_write(
-    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make
+    slack: LocalSlack, wechat: TokenWeChat, ledger: Ledger, make: Make
 ) -> None:
     waiting = most = 0
 
@@ -572,7 +572,7 @@ async def test_an_answer_is_posted_only_after_it_is_recorded(
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
 async def test_no_call_is_made_before_it_is_recorded_that_one_may_have_been_made(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     opened: Opened,
     make: Make,
     database: Path,
@@ -625,7 +625,7 @@ class HookedPlaces:
 
 async def test_a_replica_that_lost_the_request_before_its_place_stops_silently(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     places: Threads,
     ledger: Ledger,
     make: Make,
@@ -653,7 +653,7 @@ async def test_a_request_that_a_replica_ended_or_lost_is_no_longer_under_its_lea
 
 async def test_a_replica_that_lost_the_request_during_the_call_stops_silently(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     ledger: Ledger,
     make: Make,
     database: Path,
@@ -683,7 +683,7 @@ async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
 
 async def test_a_replica_that_lost_a_batch_while_frozen_shows_no_progress(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     several: Opened,
     make: Make,
     sleep: Sleep,
@@ -713,7 +713,7 @@ async def test_a_replica_that_lost_a_batch_while_frozen_shows_no_progress(
 
 async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_decision_any_more(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     client: AsyncWebClient,
     several: Opened,
     make: Make,
@@ -795,7 +795,7 @@ def failing(times: int, error: type[Exception] = RuntimeError) -> Callable[[], N
 )
 async def test_a_request_with_an_unforeseen_error_is_retried(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     places: Threads,
     ledger: Ledger,
     make: Make,
@@ -818,7 +818,7 @@ async def test_a_request_with_an_unforeseen_error_is_retried(
 
 async def test_an_unforeseen_error_after_a_call_leaves_its_outcome_unknown_unless_the_next_succeeds(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     owners: WeChat,
     ledger: Ledger,
     make: Make,
@@ -852,7 +852,7 @@ async def test_a_request_that_always_raises_is_abandoned_and_blocks_no_other(
 
 
 async def test_a_batch_whose_items_cannot_be_read_is_abandoned_and_blocks_no_other(
-    slack: LocalSlack, wechat: LocalWeChat, ledger: Ledger, make: Make, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, ledger: Ledger, make: Make, database: Path
 ) -> None:
     batches = [
         await accepted(ledger, replace(request_of(slack), id=name, appid="", appids=pair))
@@ -893,7 +893,7 @@ class SuspendedTokens:
 @pytest.mark.parametrize("before", [True, False], ids=["before the call", "before its second try"])
 async def test_after_a_suspension_only_the_holder_of_the_request_calls_wechat(
     slack: LocalSlack,
-    wechat: LocalWeChat,
+    wechat: TokenWeChat,
     owners: WeChat,
     several: Opened,
     make: Make,
@@ -952,7 +952,7 @@ async def test_a_replica_keeps_its_requests(ledger: Ledger, make: Make, database
 
 
 async def test_a_request_without_a_holder_is_taken_over_and_finished(
-    slack: LocalSlack, wechat: LocalWeChat, several: Opened, make: Make, database: Path
+    slack: LocalSlack, wechat: TokenWeChat, several: Opened, make: Make, database: Path
 ) -> None:
     async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
         entry = await accepted(dead, request_of(slack))

@@ -1,10 +1,10 @@
-"""A local WeChat: /tcb/shareenv, reads of envs, the platform's token chain, and a central token server."""
+"""A local WeChat: /tcb/shareenv, reads of envs, and the platform's token chain."""
 
 import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from typing import NamedTuple
 from aiohttp import web
 
 from bot.playground.faults import Code, Fault, Faults, answer
-from bot.playground.loopback import Json, JsonObject, StandIn, cut
+from bot.playground.loopback import JsonObject, StandIn, cut
 from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
 from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
 
-SHARE, TOKEN = "shareenv", "token"
+SHARE = "shareenv"
 CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
 
 _APPID = re.compile(r"wx[0-9a-f]{16}")
@@ -44,23 +44,19 @@ class ShareCall(NamedTuple):
 class LocalWeChat(StandIn):
     """WeChat on 127.0.0.1 inside `async with`.
 
-    `url` is the bot's WECHAT_API_URL, `token_url` its WECHAT_TOKEN_SERVER_URL, `authorization` its
-    WECHAT_TOKEN_SERVER_AUTHORIZATION; `platform` is a third-party platform that the bot can use instead of those. `latency`,
-    in seconds, delays each response. `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those
+    `url` is the bot's WECHAT_API_URL, `platform` its third-party platform. `latency`, in seconds, delays each response. `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those
     of each env, for /tcb/listfunctions; `owners_envs.add` gives an owner another env. `in_flight` is the number of unanswered calls
-    of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths or
-    `token` for the token server; `clear` removes them.
+    of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths;
+    `clear` removes them.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
         super().__init__()
         self.latency = latency
-        self.authorization = "Bearer made-up-token-server"
         self.shared: list[tuple[str, str, str]] = []
         self.calls: list[ShareCall] = []
         self.in_flight = 0
         self.most_at_once = 0
-        self.token_calls: list[str] = []
         self._ahead = 0.0
         self._tokens = IssuedTokens("made-up-token", self._clock, _TOKEN)
         self._lines: list[str] = []
@@ -76,7 +72,7 @@ class LocalWeChat(StandIn):
             **{f"/tcb/{name}": self._for_owner(run) for name, run in owners_envs.calls.items()},
             **{f"{PREFIX}{name}": run for name, run in component.calls.items()},
         }
-        self.faults = Faults((TOKEN, *self._calls))
+        self.faults = Faults(self._calls)
         self.fail, self.clear = self.faults.plan, self.faults.clear
 
     async def __aexit__(self, *_: object) -> None:
@@ -87,11 +83,6 @@ class LocalWeChat(StandIn):
     def url(self) -> str:
         """The base URL of WeChat's API."""
         return self._loopback.origin
-
-    @property
-    def token_url(self) -> str:
-        """The token server's URL, with `{appid}` for the owner."""
-        return f"{self._loopback.origin}/token/{{appid}}"
 
     @contextmanager
     def thinking(self) -> Iterator[None]:
@@ -110,7 +101,7 @@ class LocalWeChat(StandIn):
         return time.monotonic() + self._ahead
 
     def issue(self, owner: str) -> str:
-        """Return a new authorizer_access_token of an owner, which the token server returns from now on."""
+        """Return a new authorizer_access_token of an owner."""
         return self._tokens.issue(owner, LIFETIME)
 
     def expire(self, token: str) -> None:
@@ -141,8 +132,6 @@ class LocalWeChat(StandIn):
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.latency and not await self._loopback.hold(self.latency):
             return cut(request)
-        if request.path.startswith("/token/"):
-            return await self._token(request)
         if request.method == "POST" and "Content-Length" not in request.headers:
             # The gateway in front of WeChat requires it.
             return web.Response(status=412)
@@ -152,39 +141,24 @@ class LocalWeChat(StandIn):
         if request.method != "POST":
             return self._coded(43002)
         asked = await Asked.read(request)
-        note = partial(self._record, request.path.rpartition("/")[2], asked)
-        usual = partial(self._answered, run, asked, note)
-        return await self._met(request, request.path, asked.body or {}, usual, note)
 
-    async def _met(
-        self,
-        request: web.BaseRequest,
-        method: str,
-        args: Mapping[str, Json],
-        usual: Callable[[], web.Response],
-        note: Callable[[int | None], None],
-    ) -> web.StreamResponse:
-        """Answer as usual, or with the fault planned for such a call.
-
-        `usual` performs the call; `note` is called with the errcode, if any, of a call that had no effect.
-        """
+        def usual() -> web.Response:
+            try:
+                told = run(asked)
+            except CodedError as coded:
+                self._record(request.path, asked, coded.errcode)
+                return self._coded(coded.errcode)
+            self._record(request.path, asked, 0)
+            return self._response(json.dumps(told, ensure_ascii=False).encode())
 
         def failed(fault: Fault) -> web.Response:
             code = fault if isinstance(fault, Code) else None
-            note(int(code.code) if code else None)
+            self._record(request.path, asked, int(code.code) if code else None)
             return self._coded(code.code, code.text) if code else web.Response()
 
-        hold = partial(self._loopback.hold, told=self.faults.cleared(method))
-        return await answer(self.faults.meet(method, args), request, hold, usual, failed)
-
-    def _answered(self, run: Run, asked: Asked, note: Callable[[int | None], None]) -> web.Response:
-        try:
-            told = run(asked)
-        except CodedError as coded:
-            note(coded.errcode)
-            return self._coded(coded.errcode)
-        note(0)
-        return self._response(json.dumps(told, ensure_ascii=False).encode())
+        hold = partial(self._loopback.hold, told=self.faults.cleared(request.path))
+        fault = self.faults.meet(request.path, asked.body or {})
+        return await answer(fault, request, hold, usual, failed)
 
     def _coded(self, errcode: int | str, errmsg: str | None = None) -> web.Response:
         return self._response(body_of(errcode, self._answers + 1, errmsg))
@@ -212,8 +186,9 @@ class LocalWeChat(StandIn):
         self.shared.append((owner, env, appid))
         return {}
 
-    def _record(self, name: str, asked: Asked, errcode: int | None) -> None:
+    def _record(self, path: str, asked: Asked, errcode: int | None) -> None:
         """Record a call and its errcode, None if it got no verdict."""
+        name = path.rpartition("/")[2]
         if name == SHARE:
             call = ShareCall(asked.text("env"), asked.text("appid"), asked.token, errcode)
             self.calls.append(call)
@@ -229,20 +204,3 @@ class LocalWeChat(StandIn):
     def _note(self, line: str) -> None:
         self._lines.append(line)
         self.changed()
-
-    async def _token(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer as a company's token server: with the owner's current token, or a new one if that has expired."""
-        owner = request.path.removeprefix("/token/")
-        self.token_calls.append(owner)
-        self.changed()
-
-        def handed_out() -> web.Response:
-            if request.headers.get("Authorization") != self.authorization:
-                return web.json_response({"error": "unauthorized"}, status=401)
-            if request.method != "GET":
-                return web.json_response({"error": "method not allowed"}, status=405)
-            token = self._tokens.current(owner) or self.issue(owner)
-            return web.json_response({"authorizer_access_token": token, "expires_in": LIFETIME})
-
-        args: JsonObject = {"owner": owner}
-        return await self._met(request, TOKEN, args, handed_out, lambda _: None)

@@ -79,8 +79,3 @@ class IssuedTokens:
         """Return the owner's newest token, valid or not; None if there is none."""
         owned = (token for token in reversed(self._issued) if self._issued[token].owner == owner)
         return next(owned, None)
-
-    def current(self, owner: str) -> str | None:
-        """Return the owner's newest token if it is valid now."""
-        token = self.newest(owner)
-        return token if token and self._clock() < self._issued[token].until else None

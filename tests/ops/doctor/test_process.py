@@ -3,20 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.environments import chain_environment, environment
+from bot.playground.environments import chain_environment
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from tests.end_to_end.conftest import finished
 from tests.processes import ROOT
+from tests.token_server import TokenWeChat, environment
 
 GROUP = {"WECHAT_AUTHORIZER_APPID": OWNER, "SHARE_ENV_ALLOWED_GROUPS": "S0PLATFORM"}
 MARKS = ("✅ ", "⚠️ ", "❌ ", "   → ")
 
 
 async def test_if_nothing_is_wrong_the_doctor_exits_with_0_and_prints_a_line_for_each_check(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path
 ) -> None:
     code, out, err = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor")
     assert (code, err) == (0, "")
@@ -29,7 +29,7 @@ async def test_if_nothing_is_wrong_the_doctor_exits_with_0_and_prints_a_line_for
 
 
 async def test_if_something_is_wrong_the_doctor_exits_with_1(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path
 ) -> None:
     broken = environment(slack, wechat) | GROUP | {"SLACK_BOT_TOKEN": "xoxb-revoked"}
     code, out, err = await finished(broken, tmp_path, "doctor")
@@ -40,7 +40,7 @@ async def test_if_something_is_wrong_the_doctor_exits_with_1(
 
 
 async def test_json_is_a_list_of_objects(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path
 ) -> None:
     _, out, _ = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor", "--json")
     findings = json.loads(out)
@@ -51,7 +51,7 @@ async def test_json_is_a_list_of_objects(
 
 @pytest.mark.parametrize("broken", [False, True])
 async def test_no_secret_is_shown(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path, broken: bool
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path, broken: bool
 ) -> None:
     environ = environment(slack, wechat) | chain_environment(wechat, free_port()) | GROUP
     del environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]
@@ -78,7 +78,7 @@ async def test_no_secret_is_shown(
 
 
 async def test_a_name_server_that_never_answers_does_not_keep_the_doctor_from_ending(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path: Path
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path
 ) -> None:
     silent = "import socket, time\nsocket.getaddrinfo = lambda *_, **__: time.sleep(1000)\n"
     (tmp_path / "sitecustomize.py").write_text(silent, encoding="utf-8")

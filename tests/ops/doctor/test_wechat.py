@@ -15,7 +15,6 @@ from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import rows, settings_of
@@ -29,10 +28,11 @@ from tests.ops.doctors import (
     rule,
     with_policy,
 )
+from tests.token_server import TokenWeChat
 
 
 @pytest.fixture
-def fixed(environ: dict[str, str], wechat: LocalWeChat) -> dict[str, str]:
+def fixed(environ: dict[str, str], wechat: TokenWeChat) -> dict[str, str]:
     """The environment of a bot with a fixed token."""
     others = {k: v for k, v in environ.items() if not k.startswith("WECHAT_TOKEN_SERVER")}
     return {**others, "WECHAT_AUTHORIZER_ACCESS_TOKEN": wechat.issue(OWNER)}
@@ -40,7 +40,7 @@ def fixed(environ: dict[str, str], wechat: LocalWeChat) -> dict[str, str]:
 
 @pytest.fixture
 async def chain(
-    slack: LocalSlack, wechat: LocalWeChat, database: Path, runtime: Runtime
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, runtime: Runtime
 ) -> dict[str, str]:
     """The environment of a bot that maintains the token chain, has run, and has a token."""
     environ = {
@@ -63,14 +63,14 @@ async def test_a_token_that_wechat_accepts_is_fine(fixed: dict[str, str]) -> Non
 
 
 async def test_an_expired_token_of_a_token_server_is_reported_for_that_server(
-    environ: dict[str, str], wechat: LocalWeChat
+    environ: dict[str, str], wechat: TokenWeChat
 ) -> None:
     wechat.fail("getenvinfo", Code(42001))
     assert "token server" in ((await finding_of(environ, "wechat")).fix or "")
 
 
 async def test_guidance_for_operators_does_not_refer_to_the_operators(
-    fixed: dict[str, str], wechat: LocalWeChat
+    fixed: dict[str, str], wechat: TokenWeChat
 ) -> None:
     wechat.fail("/tcb/getenvinfo", Code(-1))
     found = await finding_of(fixed, "wechat")
@@ -79,7 +79,7 @@ async def test_guidance_for_operators_does_not_refer_to_the_operators(
 
 
 async def test_each_owner_has_a_line_about_its_token(
-    environ: dict[str, str], wechat: LocalWeChat, tmp_path: Path
+    environ: dict[str, str], wechat: TokenWeChat, tmp_path: Path
 ) -> None:
     text = f'[[owner]]\nappid = "{B}"\nenvs = ["b-*"]\n' + rule()
     found = await findings_of(with_policy(environ, tmp_path, text), "wechat")
@@ -98,7 +98,7 @@ async def test_owners_with_the_same_problem_are_reported_in_one_line(
 
 
 async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
-    chain: dict[str, str], wechat: LocalWeChat, database: Path
+    chain: dict[str, str], wechat: TokenWeChat, database: Path
 ) -> None:
     calls, kept = list(wechat.platform.calls), rows(database, "SELECT * FROM tokens")
     assert await level_of(chain, "wechat") == "ok"
@@ -117,7 +117,7 @@ async def test_an_owner_that_granted_set_49_is_fine(chain: dict[str, str]) -> No
 
 
 async def test_an_owner_that_did_not_grant_set_49_is_reported_with_the_fix(
-    chain: dict[str, str], wechat: LocalWeChat
+    chain: dict[str, str], wechat: TokenWeChat
 ) -> None:
     wechat.platform.granted[OWNER] = (18,)
     found = await finding_of(chain, "permissions")
@@ -127,7 +127,7 @@ async def test_an_owner_that_did_not_grant_set_49_is_reported_with_the_fix(
 
 @pytest.mark.parametrize("not_authorised", [40013, 61003])
 async def test_an_owner_that_withdrew_has_not_authorised_the_platform(
-    chain: dict[str, str], wechat: LocalWeChat, not_authorised: int
+    chain: dict[str, str], wechat: TokenWeChat, not_authorised: int
 ) -> None:
     wechat.platform.not_authorised = not_authorised
     wechat.platform.revoke(OWNER)
@@ -138,7 +138,7 @@ async def test_an_owner_that_withdrew_has_not_authorised_the_platform(
 
 
 async def test_grants_are_not_looked_up_without_the_platforms_token(
-    chain: dict[str, str], wechat: LocalWeChat, database: Path
+    chain: dict[str, str], wechat: TokenWeChat, database: Path
 ) -> None:
     calls = list(wechat.platform.calls)
     rows(database, "UPDATE tokens SET expires = 1 WHERE name = 'component'")
@@ -154,7 +154,7 @@ async def test_grants_cannot_be_looked_up_with_other_token_sources(fixed: dict[s
 
 
 async def test_an_expired_token_is_not_tried(
-    chain: dict[str, str], wechat: LocalWeChat, database: Path
+    chain: dict[str, str], wechat: TokenWeChat, database: Path
 ) -> None:
     calls = list(wechat.platform.calls)
     rows(database, "UPDATE tokens SET expires = 1, error = '61023' WHERE name LIKE 'wx%'")
@@ -233,7 +233,7 @@ async def test_the_protection_of_the_tokens_is_reported(chain: dict[str, str]) -
 
 
 async def test_changed_or_lost_keys_are_reported(
-    chain: dict[str, str], wechat: LocalWeChat, runtime: Runtime, tmp_path: Path
+    chain: dict[str, str], wechat: TokenWeChat, runtime: Runtime, tmp_path: Path
 ) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     chain |= {"TOKEN_ENCRYPTION_KEY": old, "DATABASE_URL": f"sqlite:///{tmp_path}/sealed.db"}
@@ -255,7 +255,7 @@ async def test_changed_or_lost_keys_are_reported(
 
 @pytest.mark.parametrize("not_listed", [40164, 61004])
 async def test_an_address_that_is_not_listed_at_wechat_is_one_finding_for_all_refused_calls(
-    chain: dict[str, str], wechat: LocalWeChat, database: Path, not_listed: int
+    chain: dict[str, str], wechat: TokenWeChat, database: Path, not_listed: int
 ) -> None:
     wechat.fail("getenvinfo", Code(not_listed))
     wechat.fail("api_get_authorizer_info", Code(not_listed))

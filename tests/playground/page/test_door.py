@@ -8,20 +8,19 @@ import aiohttp
 import pytest
 
 from bot.playground.acts import Acts
-from bot.playground.environments import environment
 from bot.playground.page.server import served
 from bot.playground.slack.server import LocalSlack
 from bot.playground.stage import Rules, Stage
-from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import POLICY
 from bot.settings.load import Settings, load
+from tests.token_server import TokenWeChat, environment
 
 HELLO = {"do": "say", "channel": "C0RELEASES", "text": "hello", "thread": ""}
 
 
 @pytest.fixture
 async def url(
-    slack: LocalSlack, wechat: LocalWeChat, tmp_path_factory: pytest.TempPathFactory
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
     """The page's address, without a bot."""
     policy = tmp_path_factory.mktemp("rules") / "policy.toml"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from bot.playground.wechat.server import LocalWeChat
+from tests.token_server import TokenWeChat
 
 OWNER = "wx0123456789abcdef"
 OTHER = "wxfedcba9876543210"
@@ -22,7 +22,7 @@ class Caller:
     """A platform that calls the stand-in; each method returns what WeChat answers."""
 
     http: aiohttp.ClientSession
-    wechat: LocalWeChat
+    wechat: TokenWeChat
 
     async def post(self, path: str, body: object, **query: str) -> Body:
         """Post a body with this query."""
@@ -87,5 +87,5 @@ class Caller:
 
 
 @pytest.fixture
-def caller(http: aiohttp.ClientSession, wechat: LocalWeChat) -> Caller:
+def caller(http: aiohttp.ClientSession, wechat: TokenWeChat) -> Caller:
     return Caller(http, wechat)

@@ -5,14 +5,14 @@ import aiohttp
 import pytest
 
 from bot.playground.faults import Code, Drip, Drop, Fault, Slow, Status
-from bot.playground.wechat.server import LocalWeChat
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.playground.wechat.conftest import APPID, BODY, ENV, OWNER, Caller
+from tests.token_server import TokenWeChat
 
 
 async def test_queued_answers_are_given_in_order_and_then_the_usual_ones(
-    wechat: LocalWeChat, caller: Caller
+    wechat: TokenWeChat, caller: Caller
 ) -> None:
     token = wechat.issue(OWNER)
     wechat.fail("shareenv", Code(-1), Code("61007"), Code(0))
@@ -23,7 +23,7 @@ async def test_queued_answers_are_given_in_order_and_then_the_usual_ones(
 
 
 async def test_a_gateways_answer_is_returned_unchanged(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: TokenWeChat, http: aiohttp.ClientSession
 ) -> None:
     wechat.fail(
         "shareenv", Status(502), Status(302, headers={"Location": "http://127.0.0.1:1/elsewhere"})
@@ -52,7 +52,7 @@ async def test_a_gateways_answer_is_returned_unchanged(
     ids=repr,
 )
 async def test_a_lost_answer_does_not_reveal_whether_the_env_was_shared(
-    wechat: LocalWeChat, caller: Caller, fault: Fault, shared: bool
+    wechat: TokenWeChat, caller: Caller, fault: Fault, shared: bool
 ) -> None:
     token = wechat.issue(OWNER)
     wechat.fail("shareenv", fault)
@@ -61,14 +61,14 @@ async def test_a_lost_answer_does_not_reveal_whether_the_env_was_shared(
     assert bool(wechat.shared) is shared
 
 
-async def test_a_reset_comes_at_once_and_as_a_reset(wechat: LocalWeChat, caller: Caller) -> None:
+async def test_a_reset_comes_at_once_and_as_a_reset(wechat: TokenWeChat, caller: Caller) -> None:
     wechat.fail("shareenv", Drop(after_effect=True, reset=True))
     with pytest.raises(aiohttp.ClientOSError, match="reset"):
         await caller.share(wechat.issue(OWNER))
 
 
 async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
-    wechat: LocalWeChat, caller: Caller, http: aiohttp.ClientSession
+    wechat: TokenWeChat, caller: Caller, http: aiohttp.ClientSession
 ) -> None:
     wechat.fail("token", Status(503), owner="wxfedcba9876543210")
     assert await caller.token_of_server()
@@ -79,13 +79,13 @@ async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
 
 @pytest.mark.parametrize("fault", [Slow(0.01, after_effect=True), Drip(0.0001)])
 async def test_a_slow_answer_is_the_usual_one(
-    wechat: LocalWeChat, caller: Caller, fault: Fault
+    wechat: TokenWeChat, caller: Caller, fault: Fault
 ) -> None:
     wechat.fail("shareenv", fault)
     assert (await caller.share(wechat.issue(OWNER)))["errcode"] == 0
 
 
-async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.ClientSession) -> None:
+async def test_a_body_can_be_huge_or_grow(wechat: TokenWeChat, http: aiohttp.ClientSession) -> None:
     wechat.fail("shareenv", Status(200, bytes(200_000)), GZIP_BOMB)
     url = f"{wechat.url}/tcb/shareenv"
     async with http.post(url, json=BODY) as response:
@@ -96,7 +96,7 @@ async def test_a_body_can_be_huge_or_grow(wechat: LocalWeChat, http: aiohttp.Cli
 
 
 async def test_the_token_server_fails_on_demand(
-    wechat: LocalWeChat, caller: Caller, http: aiohttp.ClientSession
+    wechat: TokenWeChat, caller: Caller, http: aiohttp.ClientSession
 ) -> None:
     twice = (Drop(), Drop())  # aiohttp repeats a GET once by itself
     wechat.fail("token", Status(503), Code(61023), *twice)
@@ -112,7 +112,7 @@ async def test_the_token_server_fails_on_demand(
 
 
 async def test_a_timeout_of_until_has_the_calls_without_their_tokens(
-    wechat: LocalWeChat, caller: Caller
+    wechat: TokenWeChat, caller: Caller
 ) -> None:
     token = wechat.issue(OWNER)
     await caller.share(token)
@@ -128,7 +128,7 @@ async def test_rids_differ_from_call_to_call(caller: Caller) -> None:
 
 @pytest.mark.parametrize("times", [1, None])
 async def test_a_call_hangs_until_the_faults_are_cleared_and_is_lost_or_answered(
-    wechat: LocalWeChat, caller: Caller, times: int | None
+    wechat: TokenWeChat, caller: Caller, times: int | None
 ) -> None:
     token = wechat.issue(OWNER)
     wechat.fail("shareenv", Slow(), times=times, env=ENV)

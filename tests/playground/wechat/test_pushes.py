@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 
 from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
-from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.push import decrypt, key_of, signature
 from tests.conftest import served
 from tests.playground.wechat.conftest import OTHER, OWNER, Body, Caller
+from tests.token_server import TokenWeChat
 
 STAMP = Stamp(1715943329, "1590219412", b"1205899eaf019bbd")
 
@@ -57,7 +57,7 @@ def fields_of(body: bytes) -> dict[str, str]:
 
 
 @pytest.fixture
-async def callback(wechat: LocalWeChat) -> AsyncIterator[Callback]:
+async def callback(wechat: TokenWeChat) -> AsyncIterator[Callback]:
     callback = Callback()
     callback.answering.set()
     async with served(callback.serve) as origin:
@@ -66,12 +66,12 @@ async def callback(wechat: LocalWeChat) -> AsyncIterator[Callback]:
         callback.answering.set()
 
 
-def opened(callback: Callback, wechat: LocalWeChat) -> dict[str, str]:
+def opened(callback: Callback, wechat: TokenWeChat) -> dict[str, str]:
     return callback.opened(wechat.platform.encoding_aes_key, wechat.platform.message_token)
 
 
 async def test_a_pushed_ticket_brings_a_component_token(
-    wechat: LocalWeChat, caller: Caller, callback: Callback
+    wechat: TokenWeChat, caller: Caller, callback: Callback
 ) -> None:
     before = int(time.time())
     assert await wechat.platform.push_ticket() == (200, "success")
@@ -86,7 +86,7 @@ async def test_a_pushed_ticket_brings_a_component_token(
 
 
 async def test_a_push_has_two_signatures_of_which_one_does_not_cover_the_body(
-    wechat: LocalWeChat, callback: Callback
+    wechat: TokenWeChat, callback: Callback
 ) -> None:
     await wechat.platform.push_ticket()
     query = callback.came[-1][0]
@@ -97,7 +97,7 @@ async def test_a_push_has_two_signatures_of_which_one_does_not_cover_the_body(
     assert query["signature"] != query["msg_signature"]
 
 
-async def test_two_pushes_are_never_equal(wechat: LocalWeChat, callback: Callback) -> None:
+async def test_two_pushes_are_never_equal(wechat: TokenWeChat, callback: Callback) -> None:
     for _ in range(5):
         await wechat.platform.push_ticket()
     assert len({body for _, _, body in callback.came}) == 5
@@ -106,7 +106,7 @@ async def test_two_pushes_are_never_equal(wechat: LocalWeChat, callback: Callbac
 
 @pytest.mark.parametrize("info_type", ["authorized", "updateauthorized"])
 async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
-    wechat: LocalWeChat, caller: Caller, callback: Callback, info_type: str
+    wechat: TokenWeChat, caller: Caller, callback: Callback, info_type: str
 ) -> None:
     platform = wechat.platform
     owner, push = {
@@ -125,7 +125,7 @@ async def test_an_authorisation_is_pushed_with_a_code_to_exchange(
 
 
 async def test_a_new_authorisation_changes_the_refresh_token(
-    wechat: LocalWeChat, callback: Callback
+    wechat: TokenWeChat, callback: Callback
 ) -> None:
     before = wechat.platform.refresh_token(OWNER)
     await wechat.platform.push_updateauthorized(OWNER)
@@ -134,7 +134,7 @@ async def test_a_new_authorisation_changes_the_refresh_token(
 
 
 async def test_a_withdrawal_takes_effect_before_it_is_pushed(
-    wechat: LocalWeChat, callback: Callback
+    wechat: TokenWeChat, callback: Callback
 ) -> None:
     assert await wechat.platform.push_unauthorized(OWNER) == (200, "success")
     fields = opened(callback, wechat)
@@ -142,13 +142,13 @@ async def test_a_withdrawal_takes_effect_before_it_is_pushed(
     assert wechat.platform.authorized == {}
 
 
-async def test_any_other_event_can_be_pushed(wechat: LocalWeChat, callback: Callback) -> None:
+async def test_any_other_event_can_be_pushed(wechat: TokenWeChat, callback: Callback) -> None:
     assert await wechat.platform.push("notify_third_fasteregister") == (200, "success")
     assert opened(callback, wechat)["InfoType"] == "notify_third_fasteregister"
 
 
 async def test_the_bots_answers_are_recorded_and_shown_without_the_ticket(
-    wechat: LocalWeChat, callback: Callback
+    wechat: TokenWeChat, callback: Callback
 ) -> None:
     callback.status, callback.text = 503, "not now"
     assert await wechat.platform.push_ticket() == (503, "not now")
@@ -160,7 +160,7 @@ async def test_the_bots_answers_are_recorded_and_shown_without_the_ticket(
 
 
 async def test_a_late_or_missing_answer_has_status_0(
-    wechat: LocalWeChat, callback: Callback, monkeypatch: pytest.MonkeyPatch
+    wechat: TokenWeChat, callback: Callback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     callback.answering.clear()
     monkeypatch.setattr("bot.playground.wechat.pushes.TIMEOUT", 0.05)
@@ -171,13 +171,13 @@ async def test_a_late_or_missing_answer_has_status_0(
     assert [status for _, status, _ in wechat.platform.pushes] == [0, 0]
 
 
-async def test_without_a_callback_nothing_can_be_pushed(wechat: LocalWeChat) -> None:
+async def test_without_a_callback_nothing_can_be_pushed(wechat: TokenWeChat) -> None:
     with pytest.raises(ValueError, match="nowhere to push to"):
         await wechat.platform.push_ticket()
 
 
 async def test_a_push_can_be_forged_altered_repeated_and_old(
-    wechat: LocalWeChat, callback: Callback
+    wechat: TokenWeChat, callback: Callback
 ) -> None:
     platform = wechat.platform
     fields = event(platform.component_appid, "component_verify_ticket", STAMP.timestamp)
@@ -208,7 +208,7 @@ def test_texts_are_in_cdata_and_numbers_are_not() -> None:
 
 
 async def test_requested_tickets_are_pushed_at_once_and_then_regularly(
-    wechat: LocalWeChat, caller: Caller, callback: Callback, monkeypatch: pytest.MonkeyPatch
+    wechat: TokenWeChat, caller: Caller, callback: Callback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.playground.wechat.platform.PUSH_INTERVAL", 0.01)
     assert await caller.start_push_ticket() == "ok"
@@ -218,7 +218,7 @@ async def test_requested_tickets_are_pushed_at_once_and_then_regularly(
 
 
 async def test_another_request_pushes_another_ticket_at_once(
-    wechat: LocalWeChat, caller: Caller, callback: Callback
+    wechat: TokenWeChat, caller: Caller, callback: Callback
 ) -> None:
     assert await caller.start_push_ticket() == "ok"
     await wechat.until(lambda wechat: len(wechat.platform.pushes) == 1)
@@ -228,7 +228,7 @@ async def test_another_request_pushes_another_ticket_at_once(
 
 
 async def test_without_a_callback_a_request_for_tickets_succeeds_but_pushes_none(
-    wechat: LocalWeChat, caller: Caller
+    wechat: TokenWeChat, caller: Caller
 ) -> None:
     assert await caller.start_push_ticket() == "ok"
     assert wechat.platform.pushes == []
@@ -240,7 +240,7 @@ async def test_the_stop_does_not_wait_for_an_unanswered_push(
     monkeypatch.setattr("bot.playground.wechat.pushes.TIMEOUT", 60)
     callback = Callback()
     async with served(callback.serve) as origin:
-        async with LocalWeChat() as wechat:
+        async with TokenWeChat() as wechat:
             wechat.platform.callback = f"{origin}/wechat/events"
             await Caller(http, wechat).start_push_ticket()
             await callback.arrived.acquire()

@@ -5,9 +5,9 @@ from inspect import getsource
 import aiohttp
 import pytest
 
-from bot.playground.wechat.server import LocalWeChat
 from bot.wechat import api
 from tests.playground.wechat.conftest import APPID, BODY, ENV, OWNER, RID, Caller
+from tests.token_server import TokenWeChat
 
 TCB = tuple(f"/tcb/{name}" for name in re.findall(r'_call\("(\w+)"', getsource(api)))
 """Every call that the bot makes with an owner's token."""
@@ -17,7 +17,7 @@ COMPONENT = tuple(
 
 
 async def test_a_valid_call_shares_the_env_of_the_tokens_owner(
-    wechat: LocalWeChat, caller: Caller
+    wechat: TokenWeChat, caller: Caller
 ) -> None:
     token = wechat.issue(OWNER)
     assert await caller.share(token) == {"errcode": 0, "errmsg": "ok"}
@@ -37,7 +37,7 @@ async def test_a_valid_call_shares_the_env_of_the_tokens_owner(
     ],
 )
 async def test_a_wrong_body_has_its_code_and_a_rid(
-    wechat: LocalWeChat, caller: Caller, body: object, errcode: int
+    wechat: TokenWeChat, caller: Caller, body: object, errcode: int
 ) -> None:
     answer = await caller.share(wechat.issue(OWNER), body)
     assert answer["errcode"] == errcode
@@ -47,7 +47,7 @@ async def test_a_wrong_body_has_its_code_and_a_rid(
 
 @pytest.mark.parametrize("path", TCB)
 async def test_each_kind_of_invalid_token_has_its_own_code(
-    wechat: LocalWeChat, caller: Caller, path: str
+    wechat: TokenWeChat, caller: Caller, path: str
 ) -> None:
     expired, superseded = wechat.issue(OWNER), wechat.issue(OWNER)
     wechat.expire(expired)
@@ -62,7 +62,7 @@ async def test_each_kind_of_invalid_token_has_its_own_code(
 
 @pytest.mark.parametrize("path", [*TCB, *COMPONENT])
 async def test_get_an_empty_body_bad_json_and_no_length_have_different_errors(
-    wechat: LocalWeChat, caller: Caller, path: str
+    wechat: TokenWeChat, caller: Caller, path: str
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"{}"
@@ -81,14 +81,14 @@ async def test_get_an_empty_body_bad_json_and_no_length_have_different_errors(
 
 
 async def test_an_unknown_path_is_an_invalid_url(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: TokenWeChat, http: aiohttp.ClientSession
 ) -> None:
     async with http.post(f"{wechat.url}/tcb/sharenv") as response:
         assert (await response.json(content_type=None))["errcode"] == 40066
 
 
 async def test_every_second_answer_has_a_wrong_content_type(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: TokenWeChat, http: aiohttp.ClientSession
 ) -> None:
     kinds = []
     for _ in range(4):
@@ -98,7 +98,7 @@ async def test_every_second_answer_has_a_wrong_content_type(
 
 
 async def test_the_token_server_returns_the_current_token_until_it_expires(
-    wechat: LocalWeChat, caller: Caller
+    wechat: TokenWeChat, caller: Caller
 ) -> None:
     first = await caller.token_of_server()
     assert await caller.token_of_server() == first
@@ -112,7 +112,7 @@ async def test_the_token_server_returns_the_current_token_until_it_expires(
 
 
 async def test_the_token_server_requires_its_authorization(
-    wechat: LocalWeChat, http: aiohttp.ClientSession
+    wechat: TokenWeChat, http: aiohttp.ClientSession
 ) -> None:
     async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
         assert response.status == 401
