@@ -1,6 +1,7 @@
 """`python -m bot demo`: the real bot with a local Slack and a local WeChat, in the browser and on the terminal."""
 
 import asyncio
+import os
 import sys
 import webbrowser
 from dataclasses import replace
@@ -11,7 +12,6 @@ from bot.command.grammar import SLASH_COMMAND
 from bot.ops.logs.setup import set_up
 from bot.ops.output import FINE, complain
 from bot.playground.acts import Acts
-from bot.playground.loopback import direct
 from bot.playground.orders import Orders, content
 from bot.playground.page.server import served
 from bot.playground.screen import Screen
@@ -40,6 +40,9 @@ def demo(
     if problem:
         return complain([problem])
     set_up("ERROR", "text", ())
+    for name in [each for each in os.environ if each.upper().endswith("_PROXY")]:
+        del os.environ[name]  # all servers are on this machine
+    os.environ["no_proxy"] = "*"  # an operating system may have proxy settings, too
     if script is None and line is None and not sys.stdin.isatty():
         script = ""
     try:
@@ -75,7 +78,7 @@ def _problem(role: str, place: str, line: str | None, script: str | None) -> str
 async def _run(role: str, place: str, line: str | None, script: str | None, *, opens: bool) -> None:
     numbers = count(1)
     runtime = replace(Runtime(), new_id=lambda: f"demo{next(numbers):04}", jitter=lambda: 0.5)
-    async with direct(), stage(runtime, WECHAT_TIMEOUT=_TIMEOUT) as on:
+    async with stage(runtime, WECHAT_TIMEOUT=_TIMEOUT) as on:
         screen = Screen(on.slack.world)
         on.slack.on_change = screen.observe
         on.slack.on_view = screen.observe_view

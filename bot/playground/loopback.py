@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import json
-import os
 import secrets
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
 
 from aiohttp import web
@@ -80,20 +79,6 @@ def free_port() -> int:
             return port
 
 
-@contextlib.asynccontextmanager
-async def direct() -> AsyncIterator[None]:
-    """Disable the environment's proxies while the context is open: all servers are on this machine."""
-    named = [name for name in os.environ if name.upper().endswith("_PROXY")]
-    hidden = {name: os.environ.pop(name) for name in named}
-    # An operating system may have proxy settings besides the environment.
-    os.environ["no_proxy"] = "*"
-    try:
-        yield
-    finally:
-        del os.environ["no_proxy"]
-        os.environ.update(hidden)
-
-
 def cut(request: web.BaseRequest) -> web.Response:
     """Close the connection without a response; the return value is never sent."""
     if request.transport is not None:
@@ -115,13 +100,25 @@ def json_object(raw: str | bytes) -> JsonObject | None:
     return value if isinstance(value, dict) else None
 
 
-class Watched(ABC):
-    """State that can be awaited without polling."""
+class StandIn(ABC):
+    """A stand-in for a service, on 127.0.0.1 inside `async with`; changes of its state can be awaited without polling."""
 
     def __init__(self) -> None:
+        self._loopback = Loopback()
         self.watchers: set[Callable[[], None]] = set()
         """Called after each change; they return at once."""
         self._change = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self._loopback.start(self._serve)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._loopback.stop()
+
+    @abstractmethod
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request."""
 
     def changed(self) -> None:
         """Wake the tasks in `until`, and call the watchers."""
@@ -149,22 +146,3 @@ class Watched(ABC):
                     await self._change.wait()
         except TimeoutError:
             raise TimeoutError(f"not within {timeout} s; so far:\n{self.transcript()}") from None
-
-
-class StandIn(Watched):
-    """A stand-in for a service, on 127.0.0.1 inside `async with`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._loopback = Loopback()
-
-    async def __aenter__(self) -> Self:
-        await self._loopback.start(self._serve)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._loopback.stop()
-
-    @abstractmethod
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request."""

@@ -113,9 +113,7 @@ class Orders:
             case ":policy", value:
                 text = _text(value) if value.startswith('"') else content(value)
                 return "\n".join(await acts.policy(text)) or "The policy is in force."
-            case ":save", "":
-                return "\n".join(acts.lines) or "Nothing was done yet."
-            case ":save", path:
+            case ":save", path if path:
                 _keep(path, "\n".join([*acts.lines, ""]))
                 return f"Play it again with: python -m bot demo --script {path}"
             case ":replay", path if path:

@@ -57,7 +57,7 @@ class StandIns:
         self._asked = 0
         self._waiting: dict[str, asyncio.Future[float]] = {}
         self._batch: asyncio.Future[float] | None = None
-        wechat.owners_envs.add(OWNER, _ENV)
+        wechat.add_env(OWNER, _ENV)
         slack.on_change = self._look
 
     def environment(self) -> dict[str, str]:
@@ -104,7 +104,7 @@ class StandIns:
         self._asked += 1
         appids = " ".join(f"wx{number:016x}" for number in range(size))
         env = f"batch-{self._asked}"
-        self.wechat.owners_envs.add(OWNER, env)
+        self.wechat.add_env(OWNER, env)
         self._batch = asyncio.get_running_loop().create_future()
         begun = perf_counter()
         ack = await self.slack.command(REQUESTER, self.channels[0], f"{appids} {env}")

@@ -2,16 +2,14 @@ import asyncio
 
 import pytest
 
-from bot.playground.loopback import Watched
 from bot.runtime.cache import Cache
 from tests.conftest import Clock
 
 
-class Source(Watched):
+class Source:
     """The source of the cached values: it counts its reads, holds them while `gate` is closed; values live ten seconds."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.readings: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -20,13 +18,8 @@ class Source(Watched):
         """Return the key with the number of this read."""
         self.readings.append(key)
         number = len(self.readings)
-        self.changed()
         await self.gate.wait()
         return f"{key}{number}", 10.0
-
-    def transcript(self) -> str:
-        """Return the keys read so far."""
-        return " ".join(self.readings)
 
 
 @pytest.fixture
@@ -56,7 +49,7 @@ async def test_past_half_its_lifetime_a_value_is_refreshed_while_the_old_one_is_
     source.gate.clear()
     assert await cache.get("a") == "a1"
     assert await cache.get("a") == "a1"
-    await source.until(lambda source: source.readings == ["a", "a"])
+    await soon(lambda: source.readings == ["a", "a"])
     source.gate.set()
     clock.now += 5  # now the old value has expired, and the read in progress is awaited
     assert await cache.get("a") == "a2"
@@ -97,7 +90,7 @@ async def test_reread_reads_even_if_the_cached_value_is_fresh(
 async def test_reread_joins_a_read_in_progress(cache: Cache[str], source: Source) -> None:
     source.gate.clear()
     early = cache.get("a")
-    await source.until(lambda source: source.readings == ["a"])
+    await soon(lambda: source.readings == ["a"])
     wanted = asyncio.gather(*(cache.reread("a") for _ in range(20)))
     source.gate.set()
     assert await wanted == ["a1"] * 20
@@ -110,7 +103,7 @@ async def test_get_starts_the_read_at_once_without_being_awaited(
 ) -> None:
     source.gate.clear()
     first, second = cache.get("a"), cache.get("b")
-    await source.until(lambda source: source.readings == ["a", "b"])
+    await soon(lambda: source.readings == ["a", "b"])
     source.gate.set()
     assert (await second, await first) == ("b2", "a1")
     kept = cache.get("a")
@@ -150,6 +143,6 @@ async def test_a_value_that_says_nothing_replaces_only_an_expired_one(
 async def test_a_closed_cache_has_no_read_in_progress(cache: Cache[str], source: Source) -> None:
     source.gate.clear()
     early = cache.get("a")
-    await source.until(lambda source: source.readings == ["a"])
+    await soon(lambda: source.readings == ["a"])
     await cache.close()
     assert early.cancelled()

@@ -85,7 +85,7 @@ async def test_a_decision_opens_a_modal_that_keeps_the_request(rig: Rig, button:
     async with rig.bot(APPROVE):
         await rig.ask()
         view = await rig.open(APPROVER, button)
-        assert view.callback_id == button
+        assert view.body["callback_id"] == button
         said = str(view.body)
         assert f"<@{REQUESTER}> asks to share" in said
         assert ("cannot be undone" in said) == (button == "approve")

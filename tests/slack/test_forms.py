@@ -105,7 +105,7 @@ async def test_the_command_without_arguments_opens_the_form_and_the_answer_comes
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
     view = await by_command(slack)
-    assert view.callback_id == FORM
+    assert view.body["callback_id"] == FORM
     ack = await sent(slack, view, **{REASON: "release", DRY_RUN: []})
     assert (ack.error, ack.errors, slack.modal(REQUESTER)) == (None, {}, None)
     await done(slack)

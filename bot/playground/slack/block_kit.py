@@ -24,40 +24,38 @@ class Flaw(NamedTuple):
 Check: TypeAlias = Callable[[Json, str], Sequence[Flaw]]
 
 
-def rules(*listed: tuple[str, Callable[[Json], bool]]) -> Check:
-    """Check that all of these hold; the first one that does not is the error."""
-
-    def check(value: Json, at: str) -> Sequence[Flaw]:
-        return [Flaw(problem, at) for problem, holds in listed if not holds(value)][:1]
-
-    return check
+def rule(problem: str, holds: Callable[[Json], bool]) -> Check:
+    """Check that this holds."""
+    return lambda value, at: [] if holds(value) else [Flaw(problem, at)]
 
 
-flag = rules(("must be a boolean", lambda value: isinstance(value, bool)))
+flag = rule("must be a boolean", lambda value: isinstance(value, bool))
 """Check a boolean."""
 
 
 def string(limit: int, least: int = 1) -> Check:
     """Check a string by its length in characters."""
-    return rules(
-        ("must be a string", lambda value: isinstance(value, str)),
-        (f"must be more than {least - 1} characters", lambda value: len(str(value)) >= least),
-        (f"must be less than {limit + 1} characters", lambda value: len(str(value)) <= limit),
+    long = rule(f"must be less than {limit + 1} characters", lambda value: len(str(value)) <= limit)
+    short = rule(
+        f"must be a string of more than {least - 1} characters",
+        lambda value: isinstance(value, str) and len(value) >= least,
     )
+    return lambda value, at: short(value, at) or long(value, at)
 
 
 def whole(least: int, most: int) -> Check:
     """Check an integer by its bounds."""
-    return rules(
-        ("must be an integer", lambda value: type(value) is int),
-        (f"must be between {least} and {most}", lambda value: value in range(least, most + 1)),
+    return rule(
+        f"must be an integer between {least} and {most}",
+        lambda value: type(value) is int and least <= value <= most,
     )
 
 
 def one_of(*allowed: str) -> Check:
     """Check for one of these strings."""
-    problem = f"must be a valid enum value ({', '.join(allowed)})"
-    return rules((problem, lambda value: value in allowed))
+    return rule(
+        f"must be a valid enum value ({', '.join(allowed)})", lambda value: value in allowed
+    )
 
 
 def array(item: Check, most: int, least: int = 1) -> Check:
@@ -66,14 +64,11 @@ def array(item: Check, most: int, least: int = 1) -> Check:
     def check(value: Json, at: str) -> Sequence[Flaw]:
         if not isinstance(value, list):
             return [Flaw("must be an array", at)]
-        found: list[Flaw] = []
         if len(value) < least:
-            found.append(Flaw(f"no less than {least} items allowed", at))
+            return [Flaw(f"no less than {least} items allowed", at)]
         if len(value) > most:
-            found.append(Flaw(f"no more than {most} items allowed", at))
-        for index, each in enumerate(value):
-            found += item(each, f"{at}/{index}")
-        return found
+            return [Flaw(f"no more than {most} items allowed", at)]
+        return [flaw for index, each in enumerate(value) for flaw in item(each, f"{at}/{index}")]
 
     return check
 

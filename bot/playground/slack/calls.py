@@ -170,7 +170,9 @@ class ResponseUrls:
         def run() -> web.Response:
             if args is None:
                 raise RefusedError("invalid_payload")
-            self._use(path, args)
+            if hook is None or self._workspace.clock() >= hook.expires:
+                raise RefusedError("expired_url")
+            self._use(hook, args)
             return web.Response(text="ok")
 
         def no(refused: RefusedError) -> web.Response:
@@ -180,10 +182,7 @@ class ResponseUrls:
         meets: JsonObject = {"user": hook.user} if hook else {}
         return Called(RESPONSE_URL, args or {}, meets, path.encode() + raw, run, no)
 
-    def _use(self, path: str, args: JsonObject) -> None:
-        hook = self._hooks.get(path)
-        if hook is None or self._workspace.clock() >= hook.expires:
-            raise RefusedError("expired_url")
+    def _use(self, hook: _Hook, args: JsonObject) -> None:
         if hook.uses >= MAX_USES:
             raise RefusedError("used_url")
         if hook.original and flag_argument(args, "replace_original"):

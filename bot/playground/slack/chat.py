@@ -78,7 +78,7 @@ def thread_parent(workspace: Workspace, channel: Channel, args: JsonObject) -> s
     if not ts or (gone and workspace.orphans == "top level"):
         return None
     parent = workspace.find(channel.id, ts)
-    if parent is None or parent.is_reply:
+    if parent is None or parent.thread_ts:
         raise RefusedError("thread_not_found")
     if not parent.can_have_replies:
         raise RefusedError("cannot_reply_to_message")

@@ -65,7 +65,7 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
     message = workspace.find(channel.id, text_argument(args, "ts", required=True))
     if message is None:
         raise RefusedError("thread_not_found")
-    others = [] if message.is_reply else workspace.thread(channel.id, message.ts)
+    others = [] if message.thread_ts else workspace.thread(channel.id, message.ts)
     return _page(workspace, args, [message, *others], 1000, 1000)
 
 

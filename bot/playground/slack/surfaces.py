@@ -33,11 +33,6 @@ class View:
         return str(self.body["type"])
 
     @property
-    def callback_id(self) -> str:
-        """The view's callback_id, chosen by the bot."""
-        return str(self.body.get("callback_id", ""))
-
-    @property
     def blocks(self) -> list[JsonObject]:
         """The view's blocks, each with an id."""
         return objects(self.body["blocks"])

@@ -33,11 +33,6 @@ class PostedMessage:
     deleted: bool = False
     can_have_replies: bool = True
 
-    @property
-    def is_reply(self) -> bool:
-        """Whether it is a reply in a thread."""
-        return self.thread_ts is not None and self.thread_ts != self.ts
-
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:

@@ -1,4 +1,8 @@
-"""A local WeChat: /tcb/shareenv, reads of envs, and the platform's token chain."""
+"""A local WeChat: /tcb/shareenv, reads of envs, and the platform's token chain.
+
+Source: developers.weixin.qq.com, oplatform/openApi/cloudbase-common: env-management/api_shareenv and api_getenvinfo,
+scf-management/api_getfuntionlist.
+"""
 
 import asyncio
 import json
@@ -12,16 +16,19 @@ from typing import NamedTuple
 from aiohttp import web
 
 from bot.playground.faults import Code, Fault, Faults, answer
-from bot.playground.loopback import JsonObject, StandIn, cut
+from bot.playground.loopback import Json, JsonObject, StandIn, cut
 from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
-from bot.playground.wechat.envs import OwnersEnvs
 from bot.playground.wechat.platform import PlatformCall, PlatformStandIn
 from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
+from bot.playground.world import OWNER
 
 SHARE = "shareenv"
 CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
 
+_ENVS = ("prod-1", "test-1")  # the first owner's, to begin with
+_FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
+_MOST_LISTED = 100  # functions at once; a guess, from the page's example
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _TOKEN: Codes = {
     "missing": 41001,
@@ -45,7 +52,7 @@ class LocalWeChat(StandIn):
     """WeChat on 127.0.0.1 inside `async with`.
 
     `url` is the bot's WECHAT_API_URL, `platform` its third-party platform. `latency`, in seconds, delays each response. `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those
-    of each env, for /tcb/listfunctions; `owners_envs.add` gives an owner another env. `in_flight` is the number of unanswered calls
+    of each env, for /tcb/listfunctions; `add_env` gives an owner another env. `in_flight` is the number of unanswered calls
     of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths;
     `clear` removes them.
     """
@@ -63,13 +70,16 @@ class LocalWeChat(StandIn):
         self._answers = 0
         self._answering = asyncio.Event()
         self._answering.set()
-        self.owners_envs = owners_envs = OwnersEnvs()
-        self.envs, self.functions = owners_envs.envs, owners_envs.functions
+        self.envs: dict[str, dict[str, str]] = {OWNER: {}}
+        self.functions: dict[str, dict[str, str]] = {}
+        for env in _ENVS:
+            self.add_env(OWNER, env)
         self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
         component = ComponentCalls(self.platform, self._clock)
         self._calls: dict[str, Run] = {
             f"/tcb/{SHARE}": self._for_owner(self._share),
-            **{f"/tcb/{name}": self._for_owner(run) for name, run in owners_envs.calls.items()},
+            "/tcb/getenvinfo": self._for_owner(self._list_envs),
+            "/tcb/listfunctions": self._for_owner(self._list_functions),
             **{f"{PREFIX}{name}": run for name, run in component.calls.items()},
         }
         self.faults = Faults(self._calls)
@@ -185,6 +195,30 @@ class LocalWeChat(StandIn):
             raise CodedError(40097)
         self.shared.append((owner, env, appid))
         return {}
+
+    def add_env(self, owner: str, env: str) -> None:
+        """Give an owner another env, ready to be shared."""
+        self.envs[owner][env] = "NORMAL"
+        self.functions[env] = dict(_FUNCTIONS)
+
+    def _list_envs(self, owner: str, _asked: Asked) -> JsonObject:
+        """Return an owner's envs with their states; an empty list is left out."""
+        listed: list[Json] = [
+            {"env": env, "alias": env, "status": status}
+            for env, status in self.envs.get(owner, {}).items()
+        ]
+        return {"info_list": listed} if listed else {}
+
+    def _list_functions(self, owner: str, asked: Asked) -> JsonObject:
+        """Return a page of an env's functions with their states; the errcode for another owner's env is a guess."""
+        env = asked.named("env", 40101)
+        limit, offset = min(asked.number("limit"), _MOST_LISTED), asked.number("offset")
+        if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:
+            raise CodedError(40097)
+        listed: list[Json] = [
+            {"name": name, "status": status} for name, status in self.functions.get(env, {}).items()
+        ]
+        return {"total_count": len(listed), "functions": listed[offset : offset + limit]}
 
     def _record(self, path: str, asked: Asked, errcode: int | None) -> None:
         """Record a call and its errcode, None if it got no verdict."""

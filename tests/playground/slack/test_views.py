@@ -42,7 +42,7 @@ async def test_a_modal_opens_for_the_person_behind_the_trigger(
     assert slack.modal("U0REQUESTER") is None
     assert shown["id"] == view.id
     assert shown["private_metadata"] == ""
-    assert (view.kind, view.callback_id) == ("modal", "form")
+    assert (view.kind, view.body["callback_id"]) == ("modal", "form")
     assert view.blocks[0]["block_id"]
 
 
