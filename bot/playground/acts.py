@@ -21,7 +21,6 @@ from bot.playground.world import PLACES
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 
 _BARE = re.compile(r"[\w.,/…-]+")
-_NO_MULTILINE = re.compile(r"/[^\n\r]*\S")
 
 
 @dataclass
@@ -159,5 +158,5 @@ def _words(*words: str) -> str:
 
 def _typed(text: str) -> str:
     """Return the line that types this text: a command as it is, unless it has several lines."""
-    bare = _NO_MULTILINE.fullmatch(text)
+    bare = text.startswith("/") and text.splitlines() == [text.strip()]
     return text if bare else f":say {json.dumps(text, ensure_ascii=False)}"

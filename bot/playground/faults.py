@@ -50,14 +50,16 @@ class Status:
 class Drop:
     """Raw bytes in place of a response, often none; then the connection is closed, or reset (RST).
 
-    With `after_effect`, the call has its effect first. Before the bytes comes a silence of so many seconds, as for Slow.
-    A complete response should have `Connection: close`; else the client may reuse a connection that is closed.
+    With `after_effect`, the call has its effect first. Before the bytes comes a silence of so many seconds, as for Slow;
+    `apart` is the one after each byte of a body. A complete response should have `Connection: close`; else the client may
+    reuse a connection that is closed.
     """
 
     after_effect: bool = False
     sent: bytes = b""
     reset: bool = False
     silence: float | None = 0.0
+    apart: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,7 @@ class Slow:
     after_effect: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Drip:
-    """The body of the usual response, one byte at a time; the call has its effect."""
-
-    after_effect: ClassVar = True
-    seconds_per_byte: float
-
-
-Fault: TypeAlias = Code | RateLimited | Status | Drop | Slow | Drip
+Fault: TypeAlias = Code | RateLimited | Status | Drop | Slow
 
 Hold: TypeAlias = Callable[[float | None], Awaitable[bool]]
 """Waits so many seconds, with None until the faults are cleared; returns False if the server was stopped meanwhile."""
@@ -173,32 +167,23 @@ async def answer(  # one case for each fault
             return (whole if after_effect else usual()) if stayed else cut(request)
         case Status(code, body, content_type, headers=headers):
             return web.Response(status=code, body=body, content_type=content_type, headers=headers)
-        case Drip(seconds):
-            return await _dripped(request, hold, whole.text or "", seconds)
         case Drop(silence=seconds):
             await hold(seconds)
-            return _dropped(request, fault)
+            return await _dropped(request, hold, fault)
         case _:
             assert_never(fault)
 
 
-def _dropped(request: web.BaseRequest, fault: Drop) -> web.Response:
+async def _dropped(request: web.BaseRequest, hold: Hold, fault: Drop) -> web.Response:
+    head, blank, body = fault.sent.partition(b"\r\n\r\n")
+    parts = (head + blank, *(bytes([each]) for each in body)) if fault.apart else (fault.sent,)
+    for part in parts:
+        if request.transport is not None:
+            request.transport.write(part)
+            await hold(fault.apart)
     if request.transport is not None:
-        request.transport.write(fault.sent)
         if fault.reset:
             connection: socket.socket = request.transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         request.transport.close()
     return web.Response()  # never sent
-
-
-async def _dripped(
-    request: web.BaseRequest, hold: Hold, body: str, seconds: float
-) -> web.StreamResponse:
-    response = web.StreamResponse()
-    await response.prepare(request)
-    for each in body.encode():
-        await response.write(bytes([each]))
-        if not await hold(seconds):
-            return cut(request)
-    return response

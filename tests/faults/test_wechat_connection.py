@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Slow
+from bot.playground.faults import Code, Drop, Slow
 from bot.playground.faults import Fault as Trouble
-from tests.cut_off import CUT_OFF
+from tests.cut_off import CUT_OFF, drip
 from tests.faults.rig import start_rig
 from tests.faults.table import Fault
 from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
@@ -50,7 +50,7 @@ SLOW: Mapping[Fault, Sequence[Trouble]] = {
         Drop(silence=60),
         Slow(60, after_effect=True),
     ),
-    Fault(WECHAT, "a slow drip, which is done", LATE): (Drip(0.1),),
+    Fault(WECHAT, "a slow drip, which is done", LATE): (drip(0.1),),
 }
 AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)
 UNTRUSTED = f"{NO} The bot's connection to WeChat is not secure"

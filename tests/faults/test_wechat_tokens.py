@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Status
+from bot.playground.faults import Code, Drop, Status
 from bot.playground.faults import Fault as Trouble
-from tests.cut_off import CUT_OFF
+from tests.cut_off import CUT_OFF, drip
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault
 from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
@@ -73,7 +73,7 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
         SERVER,
         "accept and hang, or a slow drip",
         f"{NO} The central token server did not answer in time",
-    ): (*(Drop(silence=60), Drip(0.3)),),
+    ): (*(Drop(silence=60), drip(0.3)),),
 }
 STALE = Fault(
     SERVER,
@@ -117,7 +117,7 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
         ),
         CUT_OFF,
     ),
-    Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Drop(silence=60), Drip(0.3)),
+    Fault(CHAIN, "accept and hang, or a slow drip", NO_TOKEN): (Drop(silence=60), drip(0.3)),
     Fault(CHAIN, "WeChat is too busy (-1)", NO_TOKEN): (Code(-1),),
     Fault(
         CHAIN,

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.outcome import Readiness, Said
 from bot.guidance import Trouble, for_code
-from bot.playground.faults import Code, Drip, Drop, Fault, Status
+from bot.playground.faults import Code, Drop, Fault, Status
 from bot.wechat.api import (
     NEEDED,
     NoAnswer,
@@ -23,6 +23,7 @@ from bot.wechat.client import Envs, WeChat
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
+from tests.cut_off import drip
 from tests.token_server import TokenWeChat
 from tests.wechat.conftest import OTHER, OWNER
 
@@ -92,7 +93,7 @@ async def test_the_owners_envs_are_those_that_are_in_service(
         (Drop(), "lost"),
         (Status(200, bytes(2 << 20)), "not-json"),
         (Drop(silence=60), "timeout"),
-        (Drip(1), "timeout"),
+        (drip(1), "timeout"),
     ],
     ids=str,
 )
@@ -100,7 +101,7 @@ async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
     make: Maker, wechat: TokenWeChat, caplog: pytest.LogCaptureFixture, answer: Fault, reason: str
 ) -> None:
     wechat.fail("getenvinfo", answer)
-    timeout = 1.0 if answer in {Drop(silence=60), Drip(1)} else 5.0
+    timeout = 1.0 if answer in {Drop(silence=60), drip(1)} else 5.0
     assert await make(timeout=timeout).of(OWNER) == ((), BAD)
     [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert line.getMessage() == "WeChat does not list the envs of an owner"

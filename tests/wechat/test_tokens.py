@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from bot.guidance import Trouble
-from bot.playground.faults import Code, Drip, Drop, Fault, Status
+from bot.playground.faults import Code, Drop, Fault, Status
 from bot.wechat.api import NoAnswer
 from bot.wechat.tokens import FixedToken, TokenServer, read_token
 from tests.conftest import Clock
-from tests.cut_off import CUT_OFF
+from tests.cut_off import CUT_OFF, drip
 from tests.gzip_bomb import GZIP_BOMB
 from tests.token_server import TokenWeChat
 from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute
@@ -302,7 +302,7 @@ async def test_without_an_authorisation_no_such_header_is_sent(server: Maker) ->
         (GZIP_BOMB, Trouble.TOKEN_SERVER_ANSWER),
         (CUT_OFF, Trouble.TOKEN_SERVER_DOWN),
         (Drop(silence=60), Trouble.TOKEN_SERVER_SLOW),
-        (Drip(0.1), Trouble.TOKEN_SERVER_SLOW),
+        (drip(0.1), Trouble.TOKEN_SERVER_SLOW),
     ],
     ids=lambda value: repr(value)[:50] if isinstance(value, Fault) else "",
 )

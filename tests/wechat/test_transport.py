@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from bot.guidance import Trouble
-from bot.playground.faults import Drip, Drop, Fault
+from bot.playground.faults import Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer, read_done, share_env
 from bot.wechat.transport import UNPACKED, WeChatApi, connect_within, exchange
-from tests.cut_off import CUT_OFF
+from tests.cut_off import CUT_OFF, drip
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
@@ -109,7 +109,7 @@ async def test_no_library_repeats_a_call_after_a_reset(
     assert len(wechat.calls) == 1
 
 
-@pytest.mark.parametrize("fault", [Drop(silence=60), Drip(0.05)], ids=repr)
+@pytest.mark.parametrize("fault", [Drop(silence=60), drip(0.05)], ids=repr)
 async def test_an_answer_that_takes_too_long_is_a_timeout_even_if_bytes_keep_coming(
     send: Send, wechat: LocalWeChat, fault: Fault
 ) -> None:

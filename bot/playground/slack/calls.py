@@ -76,25 +76,23 @@ def _response(workspace: Workspace, token: str, body: JsonObject) -> web.Respons
 class Limits:
     """Returns the fault for each call; once it is `on`, also rate-limits each method to its calls a minute.
 
-    `violated` is called when a call with the same body is repeated before its Retry-After. Other calls are not reported:
-    their callers may not know of the limit. `clock` returns seconds.
+    A call with the same body that is repeated before its Retry-After is a violation. Other calls are not: their callers may
+    not know of the limit.
     """
 
-    def __init__(
-        self, faults: Faults, clock: Callable[[], float], violated: Callable[[str], None]
-    ) -> None:
+    def __init__(self, workspace: Workspace, faults: Faults) -> None:
         self.on = False
+        self._workspace = workspace
         self._faults = faults
-        self._clock = clock
-        self._violated = violated
         self._waits: dict[tuple[str, bytes], float] = {}
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def meet(self, called: Called) -> Fault | None:
         """Count a call and return its fault, if any; a rate-limited call is not counted."""
-        now, same = self._clock(), (called.method, called.body)
+        now, same = self._workspace.clock(), (called.method, called.body)
         if called.body and now < self._waits.get(same, now):
-            self._violated(f"{called.method}: called again before Slack's Retry-After was over")
+            early = f"{called.method}: called again before Slack's Retry-After was over"
+            self._workspace.violations.append(early)
         fault = self._faults.meet(called.method, called.meets)
         if isinstance(fault, RateLimited):
             self._waits[same] = now + fault.retry_after

@@ -1,7 +1,4 @@
-"""The methods chat.…: what the bot or a response_url may post, edit and delete, and where.
-
-Source: docs.slack.dev, reference/methods: each method's page lists its errors.
-"""
+"""What the bot or a response_url may post, edit and delete. Source: docs.slack.dev, the methods chat.… with their errors."""
 
 import json
 from dataclasses import replace

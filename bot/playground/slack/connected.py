@@ -55,7 +55,7 @@ class Connected(Workspace):
         self.sockets = Sockets(self, self._loopback, ping_every)
         self.faults = Faults((*METHODS, RESPONSE_URL))
         self.fail, self.clear = self.faults.plan, self.faults.clear
-        self.limits = Limits(self.faults, clock, self.violations.append)
+        self.limits = Limits(self, self.faults)
         self._response_urls = ResponseUrls(self)
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,7 +1,4 @@
-"""How payloads reach the app: in Socket Mode, or as signed HTTP requests.
-
-Source: docs.slack.dev, apis/events-api/using-socket-mode, authentication/verifying-requests-from-slack.
-"""
+"""How payloads reach the app. Source: docs.slack.dev, using-socket-mode and verifying-requests-from-slack."""
 
 import asyncio
 import contextlib

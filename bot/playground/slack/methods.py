@@ -72,10 +72,7 @@ def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
 
 
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return the direct message with a person.
-
-    Source: docs.slack.dev, conversations.open (users, and its errors).
-    """
+    """Return the direct message with a person."""
     user = text_argument(args, "users", required=True)
     channel, person = workspace.direct_message(user), workspace.people.get(user)
     if channel is None:

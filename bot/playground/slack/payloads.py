@@ -1,7 +1,4 @@
-"""The payloads that Slack sends to the app when a person clicks, submits a form, or opens something.
-
-Source: docs.slack.dev, reference/interaction-payloads and reference/events/app_home_opened.
-"""
+"""What Slack sends when a person acts. Source: docs.slack.dev, reference/interaction-payloads and app_home_opened."""
 
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered

@@ -8,7 +8,6 @@ from bot.playground.world import World
 
 TokenKind: TypeAlias = Literal["bot", "app"]
 
-
 APP_SCOPE = "connections:write"
 
 

@@ -1,7 +1,4 @@
-"""The views on people's screens, a modal and an App Home for each person; their elements, and what a person enters there.
-
-Source: docs.slack.dev, reference/views and reference/block-kit/block-elements.
-"""
+"""Views on screens, their elements, and what is entered there. Source: docs.slack.dev, reference/views, block-elements."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -185,7 +185,9 @@ class Transcript(StandIn):
 
     def transcript(self) -> str:
         """Return everything so far as readable text."""
-        lines = [_line(message) for message in self.messages]
+        lines = [
+            f"{m.ts} {m.channel} {m.user} {m.ephemeral_to or ''}: {m.text}" for m in self.messages
+        ]
         lines += [f"violation: {each}" for each in self.violations]
         refused = [call for call in self.calls if call.error is not None]
         lines += [f"refused: {call.method} {call.error}" for call in refused]
@@ -198,12 +200,3 @@ def _shelf(message: PostedMessage) -> tuple[str, ...]:
     if message.thread_ts is not None:
         return "thread", message.channel, message.thread_ts
     return "parents", message.channel
-
-
-def _line(message: PostedMessage) -> str:
-    place = message.channel if message.thread_ts is None else f"{message.channel} ↳"
-    marks = [f"only {message.ephemeral_to}"] if message.ephemeral_to else []
-    marks += [f"edited {message.edits}×"] if message.edits else []
-    marks += ["deleted"] if message.deleted else []
-    note = f" ({', '.join(marks)})" if marks else ""
-    return f"{message.ts} {place} {message.user} by {message.via}{note}: {message.text}"

@@ -1,7 +1,4 @@
-"""Views in the stand-in's Web API: their validation, and the methods that show them.
-
-Source: docs.slack.dev, reference/views: modals and App Home tabs.
-"""
+"""Modals and App Home tabs in the Web API: their checks and methods. Source: docs.slack.dev, reference/views."""
 
 import json
 from collections.abc import Mapping
@@ -90,8 +87,7 @@ def open_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Show a modal to the person of a trigger_id."""
     body = completed(args.get("view"), "modal")
     user = workspace.triggers.exchange(text_argument(args, "trigger_id", required=True))
-    view = workspace.show(View(workspace.next_view_id(), user, body), "opened")
-    return {"view": shown(workspace, view)}
+    return {"view": shown(workspace, workspace.show(_new(workspace, user, body), "opened"))}
 
 
 def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -100,5 +96,9 @@ def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
     if workspace.direct_message(user) is None:
         raise invalid_arguments("[ERROR] invalid user [json-pointer:/user_id]")
     body = completed(args.get("view"), "home")
-    view = workspace.home(user) or View(workspace.next_view_id(), user, body)
+    view = workspace.home(user) or _new(workspace, user, body)
     return {"view": shown(workspace, workspace.show(replace(view, body=body), "published"))}
+
+
+def _new(workspace: Workspace, user: str, body: JsonObject) -> View:
+    return View(f"V{workspace.next_number():010d}", user, body)

@@ -74,10 +74,6 @@ class Workspace(Transcript):
         self._numbers += 1
         return self._numbers
 
-    def next_view_id(self) -> str:
-        """Return an unused id for a view."""
-        return f"V{self.next_number():010d}"
-
     def next_trigger(self) -> str:
         """Return a unique trigger_id, also across workspaces and runs."""
         return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"
@@ -113,10 +109,7 @@ class Workspace(Transcript):
         return channel
 
     def direct_message(self, user_id: str) -> Channel | None:
-        """Return the person's direct message with the bot; opens it if necessary.
-
-        Source: docs.slack.dev, chat.postMessage: a user id as channel posts in the App Home.
-        """
+        """Return the person's direct message with the bot; opens it if necessary."""
         person = self.people.get(user_id)
         if person is None or person.deleted or person.is_bot or person.is_stranger:
             return None

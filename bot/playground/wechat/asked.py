@@ -1,8 +1,4 @@
-"""Parse a call to the stand-in WeChat, and build its error responses.
-
-Source: developers.weixin.qq.com, oplatform/openApi, cloudbase-common: shareEnv's table of errors, and the global return
-codes.
-"""
+"""One call to WeChat as parsed, and its errors. Source: developers.weixin.qq.com, api_shareenv and global return codes."""
 
 import json
 from collections.abc import Callable

@@ -1,8 +1,4 @@
-"""The stand-in's /cgi-bin/component/…: the third-party platform's calls.
-
-Source: developers.weixin.qq.com, oplatform: api_component_token, api_authorizer_token, api_query_auth,
-api_get_authorizer_info, api_get_authorizer_list, and the global return codes.
-"""
+"""The calls /cgi-bin/component/…. Source: developers.weixin.qq.com, oplatform, their pages and the global return codes."""
 
 from collections.abc import Callable
 

@@ -4,7 +4,6 @@ Source: developers.weixin.qq.com, oplatform: a refresh token is valid until its 
 """
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -86,9 +85,7 @@ class PlatformStandIn:
         """Stop pushing tickets."""
         if self._ticking is not None:
             self._ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
-            self._ticking = None
+            await asyncio.wait([self._ticking])
 
     @property
     def seal(self) -> PushKeys:

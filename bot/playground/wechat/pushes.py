@@ -1,8 +1,4 @@
-"""WeChat's pushes to the platform: XML, encrypted and signed, and the POST that carries it.
-
-Source: developers.weixin.qq.com, oplatform/Third-party_Platforms/2.0, Before_Develop: component_verify_ticket,
-authorize_event and message_push.
-"""
+"""WeChat's pushes: XML, encrypted and signed. Source: developers.weixin.qq.com, Before_Develop and message_push."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,24 +60,17 @@ def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Pus
 
 def xml(fields: Mapping[str, str | int]) -> bytes:
     """Return fields in WeChat's XML: strings as CDATA, numbers bare."""
-    lines = (f"<{name}>{_value(value)}</{name}>" for name, value in fields.items())
-    return "\n".join(("<xml>", *lines, "</xml>")).encode()
-
-
-def _value(value: str | int) -> str:
-    return str(value) if isinstance(value, int) else f"<![CDATA[{value}]]>"
+    values = ((k, v if isinstance(v, int) else f"<![CDATA[{v}]]>") for k, v in fields.items())
+    return "\n".join(("<xml>", *(f"<{k}>{v}</{k}>" for k, v in values), "</xml>")).encode()
 
 
 async def posted(url: str, push: Push) -> tuple[int, str]:
     """Return the response's status and text; 0 and the error's name if there was none in time."""
-    sending = ClientSession(timeout=ClientTimeout(total=TIMEOUT))
-    headers = {"Content-Type": "text/xml"}
+    headers, timeout = {"Content-Type": "text/xml"}, ClientTimeout(total=TIMEOUT)
     try:
         async with (
-            sending as session,
-            session.post(
-                url, params=push.query, data=push.body, headers=headers, allow_redirects=False
-            ) as response,
+            ClientSession(headers=headers, timeout=timeout) as session,
+            session.post(url, params=push.query, data=push.body, allow_redirects=False) as response,
         ):
             return response.status, await response.text(errors="replace")
     except (ClientError, TimeoutError) as error:

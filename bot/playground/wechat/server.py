@@ -1,8 +1,4 @@
-"""A local WeChat: /tcb/shareenv, reads of envs, and the platform's token chain.
-
-Source: developers.weixin.qq.com, oplatform/openApi/cloudbase-common: env-management/api_shareenv and api_getenvinfo,
-scf-management/api_getfuntionlist.
-"""
+"""A local WeChat. Source: developers.weixin.qq.com, cloudbase-common: api_shareenv, api_getenvinfo, api_getfuntionlist."""
 
 import asyncio
 import json

@@ -162,7 +162,7 @@ async def test_a_timeout_of_until_has_the_transcript(
     await error_of(api.chat_postMessage(channel="C0SECRET", text="x"))
     with pytest.raises(TimeoutError) as caught:
         await slack.until(lambda _: False, timeout=0.01)
-    for shown in ("finished", "edited 1×", "↳", "only U0SECOND", "channel_not_found"):
+    for shown in ("finished", "U0SECOND: psst", "channel_not_found"):
         assert shown in str(caught.value)
 
 

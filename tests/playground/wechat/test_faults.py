@@ -4,8 +4,8 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from bot.playground.faults import Code, Drip, Drop, Fault, Slow, Status
-from tests.cut_off import CUT_OFF
+from bot.playground.faults import Code, Drop, Fault, Slow, Status
+from tests.cut_off import CUT_OFF, drip
 from tests.gzip_bomb import GZIP_BOMB
 from tests.playground.wechat.conftest import APPID, BODY, ENV, OWNER, Caller
 from tests.token_server import TokenWeChat
@@ -77,12 +77,18 @@ async def test_faults_for_one_owner_apply_to_the_calls_for_its_token_only(
         assert response.status == 503
 
 
-@pytest.mark.parametrize("fault", [Slow(0.01, after_effect=True), Drip(0.0001)])
-async def test_a_slow_answer_is_the_usual_one(
-    wechat: TokenWeChat, caller: Caller, fault: Fault
-) -> None:
-    wechat.fail("shareenv", fault)
+async def test_a_slow_answer_is_the_usual_one(wechat: TokenWeChat, caller: Caller) -> None:
+    wechat.fail("shareenv", Slow(0.01, after_effect=True))
     assert (await caller.share(wechat.issue(OWNER)))["errcode"] == 0
+
+
+async def test_a_body_can_come_byte_by_byte(
+    wechat: TokenWeChat, http: aiohttp.ClientSession
+) -> None:
+    wechat.fail("shareenv", drip(0.0001))
+    async with http.post(f"{wechat.url}/tcb/shareenv", json=BODY) as response:
+        first = await response.content.readany()
+        assert (len(first) < 999, len(first) + len(await response.read())) == (True, 999)
 
 
 async def test_a_body_can_be_huge_or_grow(wechat: TokenWeChat, http: aiohttp.ClientSession) -> None:
