@@ -185,9 +185,7 @@ class Transcript(StandIn):
 
     def transcript(self) -> str:
         """Return everything so far as readable text."""
-        lines = [
-            f"{m.ts} {m.channel} {m.user} {m.ephemeral_to or ''}: {m.text}" for m in self.messages
-        ]
+        lines = [f"{m.channel} {m.user} {m.ephemeral_to or ''}: {m.text}" for m in self.messages]
         lines += [f"violation: {each}" for each in self.violations]
         refused = [call for call in self.calls if call.error is not None]
         lines += [f"refused: {call.method} {call.error}" for call in refused]
