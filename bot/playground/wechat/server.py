@@ -47,9 +47,10 @@ class ShareCall(NamedTuple):
 class LocalWeChat(StandIn):
     """WeChat on 127.0.0.1 inside `async with`.
 
-    `url` is the bot's WECHAT_API_URL, `platform` its third-party platform. `latency`, in seconds, delays each response. `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those
-    of each env, for /tcb/listfunctions; `add_env` gives an owner another env. `in_flight` is the number of unanswered calls
-    of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths;
+    `url` is the bot's WECHAT_API_URL, `platform` its third-party platform. `latency`, in seconds, delays each response.
+    `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those of each env, for
+    /tcb/listfunctions; `add_env` gives an owner another env. `in_flight` is the number of unanswered calls of
+    /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths;
     `clear` removes them.
     """
 
