@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from bot.runtime.cache import Cache
-from tests.conftest import Clock
+from tests.conftest import Clock, soon
 
 
 class Source:

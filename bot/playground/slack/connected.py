@@ -29,7 +29,6 @@ from bot.playground.world import World
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 
 ACK_TIMEOUT = 3.0
-PING_EVERY = 10.0
 _WITH_RESPONSE = ("view_submission", "block_suggestion")
 
 
@@ -43,16 +42,12 @@ class Connected(Workspace):
     """
 
     def __init__(
-        self,
-        world: World,
-        clock: Callable[[], float] = time,
-        ack_timeout: float = ACK_TIMEOUT,
-        ping_every: float = PING_EVERY,
+        self, world: World, clock: Callable[[], float] = time, ack_timeout: float = ACK_TIMEOUT
     ) -> None:
         super().__init__(world, clock)
         self.request_url: str | None = None
         self._ack_timeout = ack_timeout
-        self.sockets = Sockets(self, self._loopback, ping_every)
+        self.sockets = Sockets(self, self._loopback)
         self.faults = Faults((*METHODS, RESPONSE_URL))
         self.fail, self.clear = self.faults.plan, self.faults.clear
         self.limits = Limits(self, self.faults)

@@ -16,6 +16,7 @@ TICKET_LIFETIME = 30.0
 MAX_CONNECTIONS = 10
 CLOSE_TIMEOUT = 0.5
 SILENCE = 60.0
+PING_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +38,8 @@ class Sockets:
     connections that got a hello, `refused` those beyond `most`.
     """
 
-    def __init__(self, workspace: Workspace, loopback: Loopback, ping_every: float) -> None:
+    def __init__(self, workspace: Workspace, loopback: Loopback) -> None:
         self._workspace = workspace
-        self._ping_every = ping_every
         self._loopback = loopback
         self._tickets: dict[str, float] = {}
         self._sent = 0
@@ -108,7 +108,7 @@ class Sockets:
     async def _ping(self, connection: _Connection) -> None:
         """Ping as Slack does; clients reconnect if they get no pings."""
         with contextlib.suppress(ConnectionError):
-            while await self._loopback.hold(self._ping_every):
+            while await self._loopback.hold(PING_EVERY):
                 await connection.socket.ping(b"Ping from the playground")
 
     def _acknowledged(self, text: str, connection: _Connection) -> None:

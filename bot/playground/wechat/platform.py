@@ -14,7 +14,6 @@ from bot.playground.wechat.tokens import LIFETIME, Codes, IssuedTokens
 from bot.playground.world import OWNER
 from bot.wechat.push import RANDOM_BYTES
 
-COMPONENT_APPID = "wxc0de00000000c0de"
 TICKET_LIFETIME = 12 * 3600
 CODE_LIFETIME = 3600
 PUSH_INTERVAL = 600.0  # seconds
@@ -60,7 +59,7 @@ class PlatformStandIn:
     def __init__(
         self, clock: Callable[[], float], access_tokens: IssuedTokens, note: Callable[[str], None]
     ) -> None:
-        self.component_appid = COMPONENT_APPID
+        self.component_appid = "wxc0de00000000c0de"
         self.appsecret = "made-up-component-secret"
         self.message_token = "made-up-message-token"
         self.encoding_aes_key = "MadeUpEncodingAESKeyOfTheLocalWeChat0000004"

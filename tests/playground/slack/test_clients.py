@@ -81,8 +81,9 @@ async def test_the_threaded_client_receives_and_acks_commands(
 
 
 @pytest.fixture
-async def pinged(clock: Clock) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(World(), clock, ping_every=0.01) as slack:
+async def pinged(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalSlack]:
+    monkeypatch.setattr("bot.playground.slack.delivery.PING_EVERY", 0.01)
+    async with LocalSlack(World(), clock) as slack:
         yield slack
 
 
