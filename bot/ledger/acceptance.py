@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -22,7 +23,7 @@ from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
-from bot.ledger.schema import CARRIED, LANE, SHARED, WAITING, requests
+from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, WAITING, requests
 from bot.ledger.statements import (
     NOW,
     OPEN_OF,
@@ -43,6 +44,9 @@ MOST_WAITING = 5
 _r = requests.c
 
 _WAITS = and_(PAIR, WAITING, OPEN_OF)
+_DONE = _r.outcome.in_([literal_column("'shared'"), literal_column("'unknown'")])
+_OWED = and_(PAIR, _r.appid != "", OPEN, among([State.ANSWERED]), or_(_DONE, OPEN_OF))
+_IGNORE_OWED = bindparam("ignore_owed", type_=Boolean)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
@@ -58,6 +62,7 @@ _ACCEPT = Prepared(
         ).where(
             ~exists().where(PAIR, CARRIED),
             ~exists().where(_WAITS),
+            or_(_IGNORE_OWED, ~exists().where(_OWED)),
             or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
         ),
     ).returning(_r.created)
@@ -98,6 +103,10 @@ class UnderWay(_OfEntry):
     """The same env is being shared with the same appid, or the same requester's request for that waits for approval."""
 
 
+class Undelivered(_OfEntry):
+    """The same pair has an undelivered answer: this requester's, or anybody's if it was shared or is unknown."""
+
+
 class SharedBefore(_OfEntry):
     """The same env was shared with the same appid."""
 
@@ -112,13 +121,14 @@ class TooManyBatches:
     """MOST_WAITING batches of this person wait already."""
 
 
-Conflict = Duplicate | UnderWay | SharedBefore
+Conflict = Duplicate | UnderWay | Undelivered | SharedBefore
 Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
 
 
 _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
     Duplicate: select(requests).where(or_(compared(_r.trigger_id), compared(_r.id))),
     UnderWay: WITH_PLACES.where(or_(and_(PAIR, CARRIED), _WAITS)),
+    Undelivered: select(requests).where(~_IGNORE_OWED, _OWED),
     SharedBefore: (
         WITH_PLACES.where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
     ),
@@ -147,6 +157,7 @@ class NewRequests:
         CONFIRMING and WAITING expire after `patience` seconds; a request in CONFIRMING is leased to no replica.
         """
         fill = {
+            "ignore_owed": request.again or retry is not None,
             "ignore_shared": request.again,
             **columns_of(request, state, None if state is State.CONFIRMING else self._holder),
             "patience": patience,

@@ -38,6 +38,13 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
     )
 
 
+def untold(words: Words, earlier: Request, answer: Message) -> Message:
+    """Give the answer to an earlier request that Slack has not accepted yet."""
+    say = words.about(earlier)
+    told = say("{who} asked for this already. The answer has not reached Slack yet, so here it is:")
+    return message(told) + answer
+
+
 def shared_before(
     words: Words, earlier: Request, ended: float, link: str | None, reason: str | None = None
 ) -> Message:

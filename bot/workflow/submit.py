@@ -19,6 +19,7 @@ from bot.ledger.acceptance import (
     Duplicate,
     SharedBefore,
     TooManyBatches,
+    Undelivered,
     UnderWay,
 )
 from bot.ledger.entries import Entry
@@ -29,7 +30,8 @@ from bot.messages.approvals import confirmation, no_approver, sent_to_approvers
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.clicks import NothingDone, refused, requester_asked
-from bot.messages.history import not_recorded, shared_before, under_way
+from bot.messages.endings import answer
+from bot.messages.history import not_recorded, shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
@@ -155,7 +157,7 @@ class Intake:
                 if same and not withdrawn:
                     return _taken_on(words, entry, own=own)
                 return not_recorded(words)
-            case UnderWay() | SharedBefore():
+            case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
                 await self.note(kind, request.origin, facts(), until)
                 return self._why_not(words, found, request, own=own)
@@ -169,7 +171,12 @@ class Intake:
                 assert_never(found)
 
     def _why_not(
-        self, words: Words, found: UnderWay | SharedBefore, request: Request, *, own: bool
+        self,
+        words: Words,
+        found: UnderWay | Undelivered | SharedBefore,
+        request: Request,
+        *,
+        own: bool,
     ) -> Message:
         """Say that `request` was made before; its requester reads that, unless somebody else retries for them."""
         entry = found.entry
@@ -178,6 +185,9 @@ class Intake:
         link = self._ports.link(entry.place, own=theirs)
         if isinstance(found, UnderWay):
             return under_way(words, earlier, link)
+        if isinstance(found, Undelivered) and entry.outcome:
+            told = answer(words, earlier, entry.outcome, called_again=entry.called_again)
+            return untold(words, earlier, told)
         ended = entry.ended or entry.created
         return shared_before(words, earlier, ended, link, request.reason if own else None)
 

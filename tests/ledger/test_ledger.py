@@ -38,6 +38,7 @@ from bot.ledger.acceptance import (
     Duplicate,
     SharedBefore,
     TooManyBatches,
+    Undelivered,
     UnderWay,
 )
 from bot.ledger.clicks import Move
@@ -203,11 +204,15 @@ async def test_a_share_that_is_being_repeated_is_under_way(ledger: Ledger) -> No
     assert found == UnderWay(second)
 
 
-async def test_a_share_counts_as_made_before_its_answer_is_delivered(ledger: Ledger) -> None:
-    entry = await accepted(ledger)
-    await move(ledger, entry, State.ANSWERED, Shared())
-    found = await ledger.accept(new_request(env=entry.request.env))
-    assert found == SharedBefore(await current(ledger, entry))
+@pytest.mark.parametrize("outcome", [Shared(), FAILED], ids=["shared", "failed"])
+async def test_an_outcome_that_is_not_delivered_yet_is_reported_to_a_new_request(
+    ledger: Ledger, outcome: Outcome
+) -> None:
+    for _ in range(2):
+        entry = await accepted(ledger, new_request(env="prod-1", again=True))
+        await move(ledger, entry, State.ANSWERED, outcome)
+    found = await ledger.accept(new_request(env="prod-1"))
+    assert found == Undelivered(await current(ledger, entry))  # the newest
 
 
 async def test_a_failure_that_is_not_delivered_yet_may_be_retried(ledger: Ledger) -> None:
@@ -217,7 +222,7 @@ async def test_a_failure_that_is_not_delivered_yet_may_be_retried(ledger: Ledger
     found = await ledger.accept(again, retry=Retry(entry.request.id, "U1"))
     assert isinstance(found, Accepted)
     await move(ledger, found.entry, State.ANSWERED, FAILED)
-    await accepted(ledger, new_request(env=entry.request.env))
+    await accepted(ledger, new_request(env=entry.request.env, again=True))
 
 
 @pytest.mark.parametrize("outcome", [FAILED, Unknown(all_guidance()[0])], ids=["failed", "unknown"])
@@ -317,6 +322,15 @@ def by(user_id: str, **changes: Any) -> Request:
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
 async def test_a_waiting_request_does_not_block_others(ledger: Ledger, state: State) -> None:
     entry = await accepted(ledger, state=state)
+    await accepted(ledger, by("U2", env=entry.request.env))
+
+
+@pytest.mark.parametrize("outcome", [Rejected("U9", "no"), FAILED], ids=["rejected", "failed"])
+async def test_another_persons_owed_answer_does_not_block_a_request(
+    ledger: Ledger, outcome: Outcome
+) -> None:
+    entry = await accepted(ledger)
+    await move(ledger, entry, State.ANSWERED, outcome)
     await accepted(ledger, by("U2", env=entry.request.env))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
-from bot.ledger.acceptance import SharedBefore, UnderWay
+from bot.ledger.acceptance import SharedBefore, Undelivered, UnderWay
 from bot.ledger.clicks import Move
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import events, replicas, requests
@@ -78,6 +78,7 @@ async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), UnderWay)
     assert await ledger.place(entry, "C1/1.5")
     assert await ledger.answer(entry, Shared())
+    assert isinstance(await ledger.accept(new_request(env=entry.request.env)), Undelivered)
     assert await ledger.end(entry, "delivered")
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), SharedBefore)
     waits = await accepted(ledger, state=State.WAITING, patience=100.0)

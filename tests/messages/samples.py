@@ -25,6 +25,7 @@ from bot.messages.history import (
     not_recorded,
     shared_before,
     under_way,
+    untold,
 )
 from bot.messages.mistakes import misread
 from bot.messages.modals import not_opened
@@ -374,6 +375,8 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     for name, link in (("in a thread", LINK), ("in private", None)):
         yield f"under way: {name}", under_way(words, request(REASON), link)
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
+    answered = ending(words, request(REASON), failed)
+    yield "untold", untold(words, request(REASON), answered)
 
 
 def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
