@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.domain.outcome import AfterShare, Outcome, Readiness, Shared
 from bot.domain.request import Origin, Request
-from bot.messages import Message, answers, approvals, clicks, endings, history
+from bot.messages import Message, answers, approvals, clicks, endings
 from bot.messages.clicks import too_late
 from bot.messages.notices import Note
 from bot.messages.rulings import denied
@@ -52,8 +52,8 @@ def verdict_on(outcome: Outcome) -> str:
 
 
 def late_answer(outcome: Outcome) -> str:
-    """Return the text after TOO_LATE for a request with this outcome."""
-    end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ")
+    """Return how a request with this outcome ended, in the answer to a click that comes too late."""
+    end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ").partition(". ")[0]
     return _MARKUP.sub("", end).strip()
 
 
@@ -64,19 +64,18 @@ USABLE = AfterShare(Readiness.READY)
 SHARED = endings.answer(ENGLISH, _ANY, Shared()).text.partition(".")[0]
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
-NOT_RECORDED = gist(history.not_recorded(ENGLISH))
+NOT_RECORDED = gist(clicks.refused(ENGLISH, clicks.NothingDone.LEDGER_DOWN))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(approvals.sent_to_approvers(ENGLISH, _ANY))
 
 # In response to a click.
-CANCELLED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.CANCELLED))
+CANCELLED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.CANCELLED))
 TOO_LATE = too_late(ENGLISH, _ANY, None).text.partition(":")[0]
 NO_SUCH_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.NO_SUCH_REQUEST))
 NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVER, _ANY, [_RULE]))
 NOT_A_MEMBER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_A_MEMBER))
 OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
 CANNOT_TELL_WHO = gist(clicks.cannot_tell(ENGLISH, "U0", Unreadable.SLACK_DOWN))
-CLICK_NOT_RECORDED = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_RECORDED))
 RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
-YOU_APPROVED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.APPROVED))
-YOU_REJECTED = gist(clicks.settled(ENGLISH, _ANY, clicks.Settled.REJECTED))
+YOU_APPROVED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.APPROVED))
+YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED))

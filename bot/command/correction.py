@@ -102,12 +102,7 @@ class Reading:
         for at, (part, word) in enumerate(self._parts[: self._end]):
             if part in self._places or is_damaged_appid(part):
                 continue
-            # The number of a line in a list.
-            if part.isdecimal() and self._parts[at + 1][0] in self.appids:
-                continue
-            # Each line of a quotation begins with the sign that is an arrow elsewhere.
-            quoted = part == self.words[0] == ">"
-            between = receivers and receivers[0] < at < receivers[-1] and not quoted
+            between = receivers and receivers[0] < at < receivers[-1]
             if not is_filler(part) or (between and part.lower() not in JOINING):
                 return word
         return None

@@ -25,13 +25,12 @@ _QUOTES = {
 }
 _NO_APOSTROPHES = _QUOTES.keys() - {*"'‘’"}
 _NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
-_SPACES = ",;、。`"  # after NFKC, which maps the full-width comma and semicolon to these
+_SPACES = ",;、。`…"  # full-width commas and semicolons are plain by then
 _LONG_DASHES = "–—―"  # phones and documents make them of two hyphens
 _PLAIN_SHORT_DASHES = dict.fromkeys(map(ord, "‐‑‒−"), "-")
 _PLAIN_DASHES = _PLAIN_SHORT_DASHES | dict.fromkeys(map(ord, _LONG_DASHES), "-")
 _OPTION = re.compile(f"[-{_LONG_DASHES}][^=]*")
-_MARKS = ("<super>", "<sub>")  # in Unicode's decompositions
-_SIGNS = {"No", "Nl", "So"}  # Unicode's categories of ①, Ⅱ and №
+_FORMS = ("<wide>", "<narrow>", "<small>", "<noBreak>")  # in Unicode's decompositions
 _INVISIBLE = {"Cf", "Cc", "Cs"}  # format and control characters, surrogates
 # Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
@@ -99,25 +98,23 @@ def _split(plain: str) -> tuple[list[Word], bool]:
         if len(piece) > 1:
             part += piece
             continue
-        for simple in _simple(piece):
-            if simple.isspace() or simple in _SPACES:
-                words += _word(part)
-                part = ""
-            else:
-                part += simple
+        simple = _simple(piece)
+        if simple.isspace() or simple in _SPACES:
+            words += _word(part)
+            part = ""
+        else:
+            part += simple
     return words + _word(part), True
 
 
 def _simple(char: str) -> str:
-    """Return a character as keyboards have it, such as a full-width one.
+    """Return a full-width character, a small or a non-breaking one, as keyboards have it.
 
-    A footnote's mark or a sign such as ① stays: `prod-1²` would become another env, `prod-12`.
+    All others stay: a footnote's mark in `prod-1²` would make it another env, `prod-12`.
     """
-    if char.isascii():
+    if char.isascii() or not unicodedata.decomposition(char).startswith(_FORMS):
         return char
-    is_mark = unicodedata.decomposition(char).startswith(_MARKS)
-    stays = is_mark or unicodedata.category(char) in _SIGNS
-    return char if stays else unicodedata.normalize("NFKC", char)
+    return unicodedata.normalize("NFKC", char)
 
 
 def _word(part: str) -> list[Word]:

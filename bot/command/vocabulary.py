@@ -62,8 +62,6 @@ _STAND_FOR = {
     Verb.WHOAMI: re.compile("我是谁"),
     Verb.WHY: re.compile("为什么|为何"),
 }
-# What other programs call a dry run.
-_DRY_RUNS = {"n", "noop", "no-op", "preview", "check", "test", "try", "simulate", "what-if"}
 
 # Chinese has no spaces between words: they are found in a run of characters, longest first.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
@@ -169,8 +167,5 @@ def nearest(word: str, known: Sequence[str], cutoff: float) -> str | None:
 def nearest_option(word: str) -> str | None:
     """Return the option that `word` most likely means; None if that is unclear. `--again=false` means none."""
     name, _, value = word.lower().partition("=")
-    plain = name.strip("-:")
-    if plain in _DRY_RUNS:
-        return "--dry-run"
-    near = nearest(plain, [option.lstrip("-") for option in OPTIONS], _ALIKE)
+    near = nearest(name.strip("-:"), [option.lstrip("-") for option in OPTIONS], _ALIKE)
     return f"--{near}" if near and not (near == "again" and value) else None

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS
-from bot.guidance.codes import RECEIVER_ROWS, ROWS, UNKNOWN
+from bot.guidance.codes import ROWS, UNKNOWN
 from bot.guidance.platform import PLATFORM_ROWS
 from bot.guidance.troubles import Trouble
 from bot.guidance.types import Guidance
@@ -33,11 +33,6 @@ def for_code(errcode: int) -> Guidance:
     return CLOUDBASE if errcode in _CLOUDBASE_CODES else UNKNOWN
 
 
-def where_others_were_shared(guidance: Guidance) -> Guidance:
-    """Return the guidance for an error if other appids were shared from the same env, so only the receiver can be at fault."""
-    return next((row for row in RECEIVER_ROWS if row.key == guidance.key), guidance)
-
-
 def all_guidance() -> tuple[Guidance, ...]:
     """Return each guidance once: WeChat's codes, CloudBase's, the unknown code, then the troubles."""
     troubles = (each.value for each in Trouble)
@@ -45,5 +40,6 @@ def all_guidance() -> tuple[Guidance, ...]:
 
 
 def by_key(key: str) -> Guidance:
-    """Return the guidance with this key; the unknown one if another version of the bot wrote the key."""
-    return next((row for row in all_guidance() if row.key == key), UNKNOWN)
+    """Return the guidance with this key or code; the unknown one if another version of the bot wrote another key."""
+    rows = all_guidance()
+    return next((row for row in rows if key in {row.key, *map(str, row.also)}), UNKNOWN)

@@ -1,6 +1,6 @@
 """The answer to a request after the call to WeChat: what happened, who acts, what they do, and the steps after a share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.domain.link import Link
@@ -93,11 +93,6 @@ def wechat_said(words: Words, said: Said) -> str:
     return " · ".join(filter(None, [f"{what} {text}".rstrip(), rid]))
 
 
-def where_it_broke(words: Words, link: Link) -> str:
-    """Return which link of the token chain broke."""
-    return words("*What broke:* {link}.", link=words(LINK_NAMES[link]))
-
-
 def accepted(words: Words, request: Request) -> Announcement:
     """Tell the requester at once that the bot has accepted the request."""
     say = words.about(request)
@@ -121,10 +116,20 @@ def answer(
         whole = _shared(words, request, after)
     else:
         whole = _failed(words, request, outcome)
-    say, again = words.about(request), ""
-    if called_again and outcome.tries:
-        again = say("I was restarted while this was under way, so I asked WeChat once more.")
-    return message(*whole, _footer(say, outcome), small(again))
+    twice = request.receivers if called_again and outcome.tries else ()
+    return message(*whole, _footer(words.about(request), outcome), asked_again(words, twice))
+
+
+def asked_again(words: Words, appids: Sequence[str]) -> Part | None:
+    """Return the appids that were sent to WeChat twice: of a batch, about twenty per crash at most."""
+    if not appids:
+        return None
+    return small(
+        words(
+            "I was restarted while this was under way, so I asked WeChat once more about {appids}.",
+            appids=Mrkdwn(" ".join(map(code, appids))),
+        )
+    )
 
 
 def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[str | None, ...]:
@@ -134,7 +139,8 @@ def _failed(words: Words, request: Request, outcome: Failed | Unknown) -> tuple[
         headline = say(
             "❌ *{title}.* {env} of {owner} was not shared with {receivers}.", title=title
         )
-        broke = outcome.link and where_it_broke(say, outcome.link)
+        if outcome.link:
+            broke = say("*What broke:* {link}.", link=say(LINK_NAMES[outcome.link]))
     else:
         headline = say(
             "❔ *{title}.* {env} of {owner} may or may not have been shared with {appid}.",
@@ -157,6 +163,9 @@ def _footer(say: Words, outcome: Called) -> Part:
 
 _IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
 _LEFT = msgid("*What is left to do*")
+_LACKING = msgid(
+    "{env} has no active cloud function `cloudbase_auth`; its owner's developers deploy it."
+)
 _READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
 
 
@@ -165,24 +174,21 @@ def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Bu
     say = words.about(request)
     if after.readiness is Readiness.READY:
         return say("✅ *Shared, ready to use.* {env} of {owner} with {appid}."), say(_IN_CODE)
-    lacks, left = _to_do(say, request, after, say(_LEFT))
+    lacking = after.readiness is Readiness.LACKING
     headline = say(
         "✅ *Shared, not usable yet.* {env} of {owner} with {appid}."
-        if lacks
+        if lacking
         else "✅ *Shared.* WeChat accepted {env} of {owner} for {appid}."
     )
-    return headline, lacks, left
+    lacks = say(_LACKING) if lacking else None
+    return headline, lacks, _to_do(say, request, after, say(_LEFT))
 
 
-def _to_do(
-    say: Words, request: Request, after: AfterShare, title: str
-) -> tuple[str | None, str | Buttons]:
-    """Return what the env lacks, if that is known, and the steps below their title; if told before, a button for them."""
-    lacks = _lacking(say, request.env, after.readiness)
+def _to_do(say: Words, request: Request, after: AfterShare, title: str) -> str | Buttons:
+    """Return the steps below their title or, if they were told before, a button for them."""
     if after.told_before:
-        button = Button(say("What is left to do"), Act.STEPS, request.id)
-        return lacks and _deployed(say, lacks), Buttons((button,))
-    return lacks, _what_is_left(say, title)
+        return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
+    return _what_is_left(say, title)
 
 
 def _what_is_left(say: Words, title: str) -> str:
@@ -214,27 +220,18 @@ def steps_after_batch(
     title = say("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
         return say(_READY), f"{title}\n{say(_IN_CODE)}"
-    lacks, left = _to_do(say, request, after, title)
-    return lacks and say("*Not usable yet:* {lacking}", lacking=lacks), left
-
-
-def _lacking(words: Words, env: str, readiness: Readiness) -> str | None:
-    """Return why other mini programs cannot use an env yet, if that is known."""
-    if readiness is not Readiness.LACKING:
-        return None
-    return words("{env} has no active cloud function `cloudbase_auth`.", env=code(env))
-
-
-def _deployed(words: Words, lacks: str) -> str:
-    """Return what an env lacks and who can fix it, for answers without the list of steps."""
-    return sentences(words, lacks, words("Its owner's developers deploy it."))
+    lacking = say("*Not usable yet:* {lacking}", lacking=say(_LACKING))
+    return (
+        lacking if after.readiness is Readiness.LACKING else None,
+        _to_do(say, request, after, title),
+    )
 
 
 def beforehand(words: Words, env: str, readiness: Readiness) -> str | None:
-    """Return whether the env could be used after a share, for a dry run."""
+    """Return whether the env could be used after a share, if that is known, for a dry run."""
     if readiness is Readiness.READY:
         return words(_READY)
-    lacks = _lacking(words, env, readiness)
-    return lacks and words(
-        "Once shared, it would not be usable yet. {lacking}", lacking=_deployed(words, lacks)
-    )
+    if readiness is Readiness.UNKNOWN:
+        return None
+    lacking = words(_LACKING, env=code(env))
+    return words("Once shared, it would not be usable yet. {lacking}", lacking=lacking)

@@ -1,14 +1,15 @@
-"""While a request waits for people: what its requester, the channel and the approvers see, and what replaces the question."""
+"""While a request waits for people: what its requester, the channel and the approvers see, and what replaces the question or answers a click on it."""
 
 from collections.abc import Sequence
+from enum import Enum
 
 from bot.domain.outcome import Finished, Outcome, Rejected
 from bot.domain.request import Act, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.history import Line
-from bot.messages.outcomes import became, mark
-from bot.messages.request import FOR_GOOD, all_appids, appids, in_channel, reason, with_comment
+from bot.messages.request import all_appids, appids, became, in_channel, mark, reason
 from bot.messages.words import (
+    FOR_GOOD,
     Mrkdwn,
     Words,
     bullets,
@@ -183,6 +184,11 @@ def decided(
     )
 
 
+def with_comment(words: Words, told: str, comment: str | None) -> str:
+    """Return `told` and, below it, the approver's comment, if any."""
+    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
+
+
 def _comment(request: Request, outcome: Outcome | None) -> str | None:
     if request.approval:
         return request.approval.comment
@@ -190,10 +196,28 @@ def _comment(request: Request, outcome: Outcome | None) -> str | None:
 
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
-    sign, end = mark(outcome) if outcome else "⏳", became(words, request, outcome)
+    sign, ended = mark(outcome) if outcome else "⏳", became(words, request, outcome)
     if request.approval and outcome:
         by = request.approval.by
         return words(
-            "{mark} <@{by}> approved this, {when}: {end}", mark=sign, by=by, when=when(at), end=end
+            "{mark} <@{by}> approved this, {when}: {state}.",
+            mark=sign,
+            by=by,
+            when=when(at),
+            state=ended,
         )
-    return words("{mark} {when}: {end}", mark=sign, when=when(at), end=end)
+    return words("{mark} {when}: {state}.", mark=sign, when=when(at), state=ended)
+
+
+class Settled(Enum):
+    """What a click did, for the person who clicked."""
+
+    CANCELLED = msgid("Cancelled: {env} was not shared with {receivers}. Request {id}.")
+    """In place of the question, if the requester cancels instead of confirming."""
+    APPROVED = msgid("You approved sharing {env} with {receivers}. It is under way.")
+    REJECTED = msgid("You rejected sharing {env} with {receivers}. The requester is told.")
+
+
+def settled(words: Words, request: Request, what: Settled) -> Message:
+    """Say what a click did with a request."""
+    return message(words.about(request)(what.value))

@@ -1,7 +1,6 @@
 """Batches: the parent message with its progress bar, and the summary, grouped by outcome."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
@@ -16,12 +15,17 @@ from bot.domain.outcome import (
     retry_may_help,
 )
 from bot.domain.request import Act, Request
-from bot.guidance import where_others_were_shared
-from bot.messages.answers import steps_after_batch, titled, wechat_said, what_to_do, who_acts
+from bot.messages.answers import (
+    asked_again,
+    steps_after_batch,
+    titled,
+    wechat_said,
+    what_to_do,
+    who_acts,
+)
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import counts, mark, next_step, state
-from bot.messages.request import in_channel, name
-from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
+from bot.messages.request import counts, in_channel, mark, name, next_step, state
+from bot.messages.words import Mrkdwn, Words, capital, code, first, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -72,14 +76,14 @@ def answer(
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
-    told = [_group(words, request, group, tally.shared) for group in groups[:_GROUPS]]
+    told = [_group(words, request, group) for group in groups[:_GROUPS]]
     more = words(
         "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
         f"{mark(finished)} {_totals(words, tally)}",
-        _called_again(words, finished.called_again),
+        asked_again(words, finished.called_again),
         *told,
         *(steps_after_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
@@ -94,23 +98,9 @@ def _totals(words: Words, tally: Tally) -> str:
     return words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
 
 
-def _called_again(words: Words, appids: Sequence[str]) -> Part | None:
-    """Return the appids that were sent to WeChat twice: about twenty per crash at most."""
-    if not appids:
-        return None
-    return small(
-        words(
-            "I was restarted while this was under way, so I asked WeChat once more about {appids}.",
-            appids=Mrkdwn(" ".join(map(code, appids))),
-        )
-    )
-
-
-def _group(words: Words, request: Request, group: Group, shared: int) -> str:
-    """Return how some appids ended; `shared` is how many others got the env."""
+def _group(words: Words, request: Request, group: Group) -> str:
+    """Return how some appids ended."""
     outcome = group.outcome
-    if isinstance(outcome, Failed) and shared:
-        outcome = replace(outcome, guidance=where_others_were_shared(outcome.guidance))
     if isinstance(outcome, Failed | Unknown):
         title, advice = titled(words, outcome), _advice(words, request, outcome)
     else:
@@ -137,23 +127,14 @@ def _advice(words: Words, request: Request, outcome: Failed | Unknown) -> str:
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch or, for several reasons, all; the reason for the first one follows."""
-    count = len(appids)
-    no = msgid(
-        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done."
+    told = words(
+        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
+        env=code(env),
+        count=len(appids),
+        total=total,
     )
-    if count == total:
-        no = msgid(
-            "🚫 You may not share {env} with any of these {total} mini programs. Nothing was done."
-        )
-        ask = msgid("Ask for the right to share with them. About the first of them:")
-    elif count > 1:
-        ask = msgid(
-            "Leave them out, or ask for the right to share with them. About the first of them:"
-        )
-    else:
-        ask = msgid("Leave it out, or ask for the right to share with it:")
-    told = words(no, env=code(env), count=count, total=total)
-    return message(told, _some(words, appids), words(ask))
+    ask = words("Ask for the right to share with these, or leave them out. About the first:")
+    return message(told, _some(words, appids), ask)
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:

@@ -1,4 +1,4 @@
-"""What only the person who clicked sees: why the click did nothing, what it did, or that it came too late."""
+"""What only the person who clicked sees: why nothing was done, or that it came too late."""
 
 from collections.abc import Collection, Sequence
 from enum import Enum
@@ -6,15 +6,14 @@ from enum import Enum
 from bot.domain.outcome import Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
-from bot.messages.outcomes import became
-from bot.messages.request import why_command
+from bot.messages.request import became
 from bot.messages.rules import UNREADABLE, approvers, unread, who_can_fix
-from bot.messages.words import Words, code, how_many, mention, msgid, when
+from bot.messages.words import Words, code, how_many, mention, msgid, when, why_command
 from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Rule, Unreadable
 
 
 class NothingDone(Enum):
-    """Why a click did nothing; the value is what the person who clicked reads, by paragraphs."""
+    """Why a click, or a command, did nothing; the value is what the person reads, by paragraphs."""
 
     NO_SUCH_REQUEST = (
         msgid("I do not know this request here. Nothing was done."),
@@ -59,24 +58,17 @@ class NothingDone(Enum):
     )
     NOT_OPENED = (
         msgid(
-            "Slack did not confirm that the form opened. If you do not see it, please click again; "
-            "nothing was done so far."
+            "Slack did not confirm that the form opened. If you do not see it, please try again. Nothing was done so far."
         ),
     )
-    """The form for a decision may not have opened."""
-    NOT_RECORDED = (
-        msgid("I could not save this, so nothing was done. Please click again in a minute."),
+    """A form, or the one for a decision, may not have opened."""
+    LEDGER_DOWN = (
+        msgid("My ledger of requests does not work right now, so nothing was done."),
+        msgid(
+            "Please try again in a few minutes. If it happens again, tell {contact}: my ledger (`DATABASE_URL`) does not work."
+        ),
     )
-    """The ledger does not answer."""
-
-
-class Settled(Enum):
-    """What a click did, for the person who clicked."""
-
-    CANCELLED = msgid("Cancelled: {env} was not shared with {receivers}. Request {id}.")
-    """In place of the question, if the requester cancels instead of confirming."""
-    APPROVED = msgid("You approved sharing {env} with {receivers}. It is under way.")
-    REJECTED = msgid("You rejected sharing {env} with {receivers}. The requester is told.")
+    """Something could not be recorded, or read."""
 
 
 def refused(
@@ -87,11 +79,6 @@ def refused(
         return message(*map(words, why.value))
     say, able = words.about(request), approvers(words, rules, request.origin.user_id)
     return message(*(say(text, approvers=able) for text in why.value))
-
-
-def settled(words: Words, request: Request, what: Settled) -> Message:
-    """Say what a click did with a request."""
-    return message(words.about(request)(what.value))
 
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:
@@ -106,16 +93,16 @@ def requester_asked(words: Words, request: Request, until: float) -> Message:
 
 
 def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
-    """Tell somebody who tries again for the requester that the policy denies it."""
+    """Tell somebody who tries again for the requester that the policy denies it, or that it is not known."""
     return message(
         words(
-            "🚫 The policy does not let {who} share {env} with {receivers} any more. Nothing was done.",
+            "🚫 {who} cannot have {env} shared with {receivers} now. Nothing was done.",
             who=mention(ask.person.user_id),
             env=code(ask.env),
             receivers=how_many(words, appids),
         ),
         words(
-            "They can type {command} to see what it says now.",
+            "They can type {command} to see why.",
             command=why_command(appids[0], ask.env),
         ),
     )
@@ -130,7 +117,7 @@ def cannot_tell(
     no = words(
         "Slack does not tell me enough about {who}, so I did nothing: {why}.", who=who, why=why
     )
-    return message(no, who_can_fix(words, trouble))
+    return message(no, who_can_fix(words))
 
 
 def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
@@ -140,9 +127,7 @@ def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
 
 
 def rest_cancelled(words: Words, count: int) -> Message:
-    """Say how many requests of a batch were cancelled, if any had not begun."""
-    if not count:
-        return message(words("Nothing is left to cancel. Those under way go on."))
+    """Say how many requests of a batch were cancelled."""
     return message(
         words("Cancelled {count} that had not begun. Those under way go on.", count=count)
     )
@@ -150,4 +135,9 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
     """Say that the click came too late for what it should do, and how the request ended."""
-    return message(words("That came too late: {end}", end=became(words, request, outcome)))
+    return message(
+        words(
+            "That came too late: {state}. The answer to the request says more.",
+            state=became(words, request, outcome),
+        )
+    )

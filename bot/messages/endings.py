@@ -13,11 +13,19 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Act, Approval, Request
+from bot.domain.request import Act, Request
 from bot.messages import answers, approvals, batches
-from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.outcomes import ENDINGS, kind_of, mark, next_step, state, who_ended
-from bot.messages.request import in_channel, name, with_comment
+from bot.messages.blocks import Button, Buttons, Message, message, small
+from bot.messages.request import (
+    ENDINGS,
+    in_channel,
+    kind_of,
+    mark,
+    name,
+    next_step,
+    state,
+    who_ended,
+)
 from bot.messages.words import Words
 
 
@@ -63,8 +71,9 @@ def answer(
             whole = batches.answer(words, request, outcome, after)
         case _:
             whole = _not_called(words, request, outcome)
-    if request.approval:
-        whole += message(_approved(words, request.approval))
+    if approval := request.approval:
+        approved = words("Approved by <@{by}>", by=approval.by)
+        whole += message(small(approvals.with_comment(words, approved, approval.comment)))
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
         whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
     return whole
@@ -75,7 +84,7 @@ def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:
     why = words.about(request)(ENDINGS[kind_of(outcome)].why, by=who_ended(outcome))
     comment = outcome.comment if isinstance(outcome, Rejected) else None
     return message(
-        with_comment(words, why, comment),
+        approvals.with_comment(words, why, comment),
         next_step(words, request, outcome, request.receivers[0]),
         small(name(words, request)),
     )
@@ -85,10 +94,3 @@ def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> M
     """Return the answer `whole` for one person, below the parent's text; the request's id appears once."""
     above = parent(words, request, outcome).parts
     return Message(tuple(part for part in above if part != small(name(words, request)))) + whole
-
-
-def _approved(words: Words, approval: Approval) -> Part:
-    by, comment = approval.by, approval.comment
-    if not comment:
-        return small(words("Approved by <@{by}>", by=by))
-    return small(words("Approved by <@{by}>: “{comment}”", by=by, comment=comment))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain.outcome import Outcome
 from bot.domain.request import Act, Request, State
 from bot.messages.blocks import Button, Buttons, Message, message, small
-from bot.messages.outcomes import mark, state
+from bot.messages.request import mark, state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
 
 _LISTED = 15
@@ -32,9 +32,7 @@ def under_way(words: Words, running: Request, link: str | None) -> Message:
     say = words.about(running)
     return message(
         say("{who} is already sharing {env} with {appid}, or waiting to. Nothing more was done."),
-        say("The answer comes in <{link}|this thread>. Request {id}.", link=link)
-        if link
-        else say("{who} gets the answer. Request {id}."),
+        _answer_in(say, link),
     )
 
 
@@ -55,14 +53,23 @@ def shared_before(
             "{who} shared {env} with {appid} before, {date}. Nothing was done.",
             date=when(ended),
         ),
-        say("The answer is in <{link}|this thread>. Request {id}.", link=link)
-        if link
-        else say("{who} got the answer. Request {id}."),
+        _answer_in(say, link),
         words("To do it all the same, send the command with `--again`."),
         Buttons((Button(words("Share it again"), Act.SHARE_AGAIN, earlier.id, reason=reason),)),
     )
 
 
+def _answer_in(say: Words, link: str | None) -> str:
+    if link:
+        return say("Its answer: <{link}|this thread>. Request {id}.", link=link)
+    return say("Its answer is for {who} alone. Request {id}.")
+
+
+_UNDER_WAY = msgid("⏳ under way")
+_HOW_FAR = {
+    State.CONFIRMING: msgid("🕓 waiting for a confirmation"),
+    State.WAITING: msgid("🕓 waiting for an approval"),
+}
 _OWN = (
     msgid("*Your requests, the newest first*"),
     msgid("You have no requests yet."),
@@ -91,31 +98,13 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
     )
 
 
-def no_history(words: Words) -> Message:
-    """Say that the ledger cannot be read."""
-    return message(
-        words("I cannot read my ledger of requests right now. Please try again in a few minutes."),
-        words("If it happens again, tell {contact}: my ledger (`DATABASE_URL`) does not answer."),
-    )
-
-
-def not_recorded(words: Words) -> Message:
-    """Say that the ledger did not record the request, so nothing was done."""
-    return message(
-        words("I could not save this, so nothing was done."),
-        words(
-            "Please send the command again in a few minutes. If it happens again, tell {contact}: I cannot write to my ledger (`DATABASE_URL`)."
-        ),
-    )
-
-
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     """Return one request as one line; with its requester unless it is the reader's `own`."""
     request, say = line.request, words.about(line.request)
     if line.outcome:
         ended = f"{mark(line.outcome)} {state(words, line.outcome)}"
     else:
-        ended = _how_far(words, line.state)
+        ended = words(_HOW_FAR.get(line.state, _UNDER_WAY))
     told = [
         when(line.at),
         ended,
@@ -125,14 +114,3 @@ def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
         line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
-
-
-def _how_far(words: Words, state: State) -> str:
-    """Return whom a request waits for, or that it is under way."""
-    match state:
-        case State.CONFIRMING:
-            return words("🕓 waiting for a confirmation")
-        case State.WAITING:
-            return words("🕓 waiting for an approval")
-        case _:
-            return words("⏳ under way")

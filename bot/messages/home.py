@@ -8,7 +8,7 @@ from bot.domain.request import Act
 from bot.messages.answers import LINK_NAMES
 from bot.messages.approvals import choice, details, limits
 from bot.messages.blocks import Block, Button, Buttons, Message, message, small
-from bot.messages.history import Line, history, in_a_line, no_history
+from bot.messages.history import Line, history, in_a_line
 from bot.messages.people import is_well, may_share
 from bot.messages.request import ASKS, appids
 from bot.messages.words import Words, code, listed, sentences
@@ -41,9 +41,15 @@ def home(
     """Return one person's page; `records` is None if the ledger does not answer."""
     page = message(_health(words, person, records, version), may_share(words, person, rules))
     if rules:
-        page += message(_how(words))
+        page += message(
+            words(
+                "To share one, type {command} in a channel, or {bare} alone for a form.",
+                command=code("/share-env <appid> <env>"),
+                bare=code("/share-env"),
+            )
+        )
     if records is None:
-        return page + message(no_history(words).parts[0])
+        return page
     page += _section(words, words("*Waiting for your decision*"), records.waiting, _undecided)
     page += _section(words, words("*What you can cancel*"), records.stoppable, _stoppable)
     return page + history(words, records.lines, None, LISTED)
@@ -52,14 +58,6 @@ def home(
 def view(page: Message) -> Block:
     """Return a page as Slack's view."""
     return {"type": "home", "blocks": page.blocks}
-
-
-def _how(words: Words) -> str:
-    return words(
-        "To share one, type {command} in a channel, or {bare} alone for a form.",
-        command=code("/share-env <appid> <env>"),
-        bare=code("/share-env"),
-    )
 
 
 def _stoppable(words: Words, line: Line) -> Message:
@@ -95,21 +93,17 @@ def _health(
     words: Words, person: Person | Unreadable, records: Records | None, version: str
 ) -> str:
     """Return one line: that the bot is healthy, or what is wrong."""
-    links = records.links if records else ()
-    bad = dict.fromkeys(state.link for state in links if not is_well(state))
-    troubled = [words(LINK_NAMES[link]) for link in bad]
-    wrong: list[str] = []
-    if isinstance(person, Unreadable):
-        wrong.append(words("I could not find out who you are"))
-    if records is None:
-        wrong.append(words("the ledger does not answer"))
-    if troubled:
-        wrong.append(words("there is trouble with {links}", links=listed(words, troubled)))
+    bad = [state.link for state in (records.links if records else ()) if not is_well(state)]
+    wrong = [
+        *([words("I could not find out who you are")] if isinstance(person, Unreadable) else []),
+        *([] if records else [words("the ledger does not answer")]),
+        *(
+            words("trouble with {link}", link=words(LINK_NAMES[link]))
+            for link in dict.fromkeys(bad)
+        ),
+    ]
+    said = words("✅ I know of no trouble with Slack, the ledger or tokens")
     if wrong:
         problem = words("⚠️ Problem: {what}.", what=listed(words, wrong))
         said = sentences(words, problem, words("If this goes on, tell {contact}."))
-    elif links:
-        said = words("✅ Healthy: Slack, ledger and tokens")
-    else:
-        said = words("✅ Healthy: Slack and ledger")
     return f"{said} · share-env-bot {version}"

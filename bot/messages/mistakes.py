@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from bot.command.grammar import BLANK_APPID, BLANK_ENV, BLANK_REASON
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.messages.blocks import COPIED_LIMIT, Copied, Message, Part, message, small
-from bot.messages.request import FOR_GOOD
-from bot.messages.words import Mrkdwn, Words, as_typed, code, escape, listed, sentences
+from bot.messages.words import FOR_GOOD, Mrkdwn, Words, as_typed, code, escape, listed, sentences
 
 _LINE_LIMIT = 500
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from bot.command.form import Mistakes
 from bot.command.grammar import REASON_LIMIT
 from bot.domain.request import Act, Origin, Request
-from bot.messages.blocks import Block, Message, message, plain, small
+from bot.messages.blocks import Block, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
-from bot.messages.request import ASKS, FOR_GOOD, all_appids, appids
-from bot.messages.words import Words, as_typed, code
+from bot.messages.request import ASKS, all_appids, appids
+from bot.messages.words import FOR_GOOD, Words, as_typed
 
 FORM = "share_env_form"
 """The callback_id of the modal."""
@@ -94,16 +94,6 @@ def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
         field: as_typed(_CODE.sub(r"“\1”", sentence(words, mistake)))
         for field, mistake in mistakes.items()
     }
-
-
-def not_opened(words: Words) -> Message:
-    """Say that Slack may not have opened the form, and what to type instead."""
-    return message(
-        words(
-            "Slack did not confirm that the form opened. If you do not see it, please try again, or type {line}.",
-            line=code("/share-env <appid> <env>"),
-        )
-    )
 
 
 COMMENT = "comment"

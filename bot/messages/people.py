@@ -6,10 +6,8 @@ from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.domain.link import Link, LinkState
 from bot.messages.answers import LINK_NAMES
 from bot.messages.blocks import Message, message, small
-from bot.messages.request import FOR_GOOD
 from bot.messages.rules import (
     LISTED_RULES,
-    PASSING,
     STANDINGS,
     UNREADABLE,
     right,
@@ -18,6 +16,7 @@ from bot.messages.rules import (
     who_can_fix,
 )
 from bot.messages.words import (
+    FOR_GOOD,
     Words,
     bullets,
     code,
@@ -45,7 +44,7 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
         return message(
             words("You are {who}: user {user}, workspace {team}.", who=who, user=user, team=team),
             words("I could not find out more: {trouble}.", trouble=words(UNREADABLE[person])),
-            who_can_fix(words, person),
+            who_can_fix(words),
         )
     groups = listed(words, [group_name(group) for group in sorted(person.groups)], 20)
     applies = listed(words, [rule_name(rule) for rule in rules], LISTED_RULES)
@@ -77,9 +76,8 @@ def _unread(words: Words, person: Person) -> str | None:
     ]
     if not lines:
         return None
-    worst = max(person.unreadable.values(), key=lambda why: why not in PASSING)
     told = under(words, words("*Groups I could not read*"), lines)
-    return f"{told}\n{who_can_fix(words, worst)}"
+    return f"{told}\n{who_can_fix(words)}"
 
 
 def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> Message:
@@ -89,7 +87,7 @@ def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) ->
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
     return message(
         may_share(words, person, rules),
-        who_can_fix(words, person) if isinstance(person, Unreadable) else None,
+        who_can_fix(words) if isinstance(person, Unreadable) else None,
         f"{words('*What you can type*')}\n{typed}",
         small(words(FOR_GOOD)) if rules else None,
     )
@@ -130,21 +128,18 @@ def is_well(state: LinkState) -> bool:
 
 def _good(words: Words, state: LinkState) -> str:
     name = code(state.owner) if state.owner else words(LINK_NAMES[state.link])
-    if not state.good_until:
+    if not (state.good_until and state.renewed):
         return words("{name}: there is none now.", name=name)
-    until = when(state.good_until)
-    if not state.renewed:
-        return words("{name}: good until {until}.", name=name, until=until)
-    renewed = when(state.renewed)
     return words(
-        "{name}: good until {until}, renewed {renewed}.", name=name, until=until, renewed=renewed
+        "{name}: good until {until}, renewed {renewed}.",
+        name=name,
+        until=when(state.good_until),
+        renewed=when(state.renewed),
     )
 
 
 def _failed(words: Words, state: LinkState) -> str | None:
-    if not state.trouble:
+    if not (state.trouble and state.trouble_at):
         return None
     title = words.escaped(state.trouble.title)
-    if not state.trouble_at:
-        return words("The last try failed: {title}.", title=title)
     return words("The last try failed {date}: {title}.", date=when(state.trouble_at), title=title)

@@ -34,8 +34,6 @@ UNREADABLE = {
     Unreadable.NOT_FOUND: msgid("Slack does not know this id"),
     Unreadable.SLACK_DOWN: msgid("Slack did not tell me; try again in a minute"),
 }
-PASSING = frozenset({Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN})
-"""What usually clears by itself."""
 LISTED_RULES = 10
 _LIST_ROOM = 2000  # characters of one message's 4000
 _NAME_LIMIT = 80
@@ -48,11 +46,9 @@ _FITS = {
 }
 
 
-def who_can_fix(words: Words, trouble: Unreadable) -> str:
+def who_can_fix(words: Words) -> str:
     """Return whom to contact if the bot cannot find out who a person is, or who is in a group."""
-    if trouble in PASSING:
-        return words("If this goes on, tell {contact}.")
-    return words("*Who can fix it:* {contact}.")
+    return words("*Who can fix it:* {contact}, if this goes on.")
 
 
 def under(words: Words, title: str, lines: Sequence[str]) -> str:

@@ -5,9 +5,8 @@ from typing import assert_never
 
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message, small
-from bot.messages.request import FOR_GOOD
 from bot.messages.rules import STANDINGS, UNREADABLE, fit, rule_name, under, who_can_fix
-from bot.messages.words import Mrkdwn, Words, code, group_name, how_many, msgid, sentences
+from bot.messages.words import FOR_GOOD, Mrkdwn, Words, code, group_name, how_many, msgid, sentences
 from bot.policy.decide import may_share_somewhere
 from bot.policy.kinds import (
     Allow,
@@ -177,7 +176,7 @@ def who_can(words: Words, no: Deny) -> str | None:
     match no:
         case Deny(NotEntitled()):
             return None
-        case Deny(GroupUnreadable(trouble=trouble) | PersonUnreadable(trouble)):
-            return who_can_fix(words, trouble)
+        case Deny(GroupUnreadable() | PersonUnreadable()):
+            return who_can_fix(words)
         case _:
             return words("*Who can grant it:* {contact}.")

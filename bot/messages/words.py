@@ -51,6 +51,11 @@ def code(text: str, most: int = _WORD_LIMIT) -> Mrkdwn:
     return Mrkdwn(f"`{escape(shortened(text, most).replace('`', 'ˋ')) or ' '}`")
 
 
+def why_command(appid: str, env: str) -> Mrkdwn:
+    """Return the `why` command for this appid and env."""
+    return code(f"/share-env why {appid} {env}", 120)
+
+
 def mention(user_id: str) -> Mrkdwn:
     """Return the markup that Slack shows as the user's name."""
     return Mrkdwn(f"<@{user_id}>")
@@ -95,6 +100,11 @@ def bullets(lines: Iterable[str]) -> str:
 def msgid(text: str) -> str:
     """Return `text` unchanged; marks a sentence in a table as one to translate."""
     return text
+
+
+FOR_GOOD: Final = msgid(
+    "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+)
 
 
 @dataclass(frozen=True, slots=True)

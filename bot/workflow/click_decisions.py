@@ -10,14 +10,12 @@ from bot.domain.outcome import Cancelled, Denied, Ground, Rejected, retry_may_he
 from bot.domain.request import BEGUN, Act, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages.answers import accepted, steps_left
-from bot.messages.approvals import no_approver, sent_to_approvers
+from bot.messages.approvals import Settled, no_approver, sent_to_approvers, settled
 from bot.messages.clicks import (
     NothingDone,
-    Settled,
     cannot_tell,
     cannot_tell_requester,
     refused,
-    settled,
     too_late,
 )
 from bot.messages.endings import answer as ended

@@ -9,7 +9,7 @@ from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.approvals import sent_to_approvers, waiting
-from bot.messages.clicks import NothingDone, refused, too_late
+from bot.messages.clicks import too_late
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable
 
@@ -71,14 +71,12 @@ ClickStep = Reply | ApplyMove | CancelRest | Resubmit
 
 
 def late(words: Words, click: Click, entry: Entry) -> Reply:
-    """Reply that a click came too late, and how the request ended, that it was retried, or for whom it waits."""
+    """Reply that a click came too late, and how the request ended, or for whom it waits."""
     request, waits = entry.request, entry.state is State.WAITING
     if waits and click.user_id == request.origin.user_id:
         message: Message = sent_to_approvers(words, request)
     elif waits:
         message = waiting(words, request)  # they cancelled it just when its requester confirmed it
-    elif isinstance(entry.outcome, Expired) and entry.retried_by:
-        message = refused(words, NothingDone.RETRIED_ALREADY)
     else:
         message = too_late(words, request, entry.outcome)
     return Reply(message, replaces=click.message is None, spent=_is_orphan(click, entry))

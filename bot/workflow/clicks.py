@@ -169,4 +169,4 @@ def _ledger_down(words: Words, click: Click, error: LedgerDownError) -> Reply:
     """Log that the ledger is down, and return the reply that says so."""
     facts = {"request": click.request_id, "reason": str(error)}
     _log.error("the ledger does not take a click", extra=facts)
-    return Reply(say.refused(words, say.NothingDone.NOT_RECORDED))
+    return Reply(say.refused(words, say.NothingDone.LEDGER_DOWN))

@@ -13,7 +13,8 @@ from bot.command.parse import parse
 from bot.domain.request import Origin
 from bot.ledger.entries import Entry
 from bot.messages import Message
-from bot.messages.history import Line, history, no_history
+from bot.messages.clicks import NothingDone, refused
+from bot.messages.history import Line, history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, why
@@ -99,7 +100,7 @@ class SlashCommands:
         asking = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
         found = await in_time(asking, "the ledger does not tell the history", until=until)
         if found is None:
-            return no_history(words)
+            return refused(words, NothingDone.LEDGER_DOWN)
         seen = [entry for entry in found if may_see(entry)]
         return history(
             words, [line_of(entry, self._ports.link, origin.user_id) for entry in seen], about

@@ -31,7 +31,7 @@ from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.clicks import NothingDone, refused, requester_asked
 from bot.messages.endings import answer
-from bot.messages.history import not_recorded, shared_before, under_way, untold
+from bot.messages.history import shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
@@ -142,7 +142,7 @@ class Intake:
         found = await in_time(accepting, _NOT_RECORDED, log_facts, until=until)
         match found:
             case None:
-                return not_recorded(words)
+                return refused(words, NothingDone.LEDGER_DOWN)
             case Accepted(entry):
                 self._ports.changed(request)
                 if state is not State.CONFIRMING:
@@ -156,7 +156,7 @@ class Intake:
                 withdrawn = entry.state is State.ENDED and entry.outcome is None
                 if same and not withdrawn:
                     return _taken_on(words, entry, own=own)
-                return not_recorded(words)
+                return refused(words, NothingDone.LEDGER_DOWN)
             case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
                 await self.note(kind, request.origin, facts(), until)

@@ -9,9 +9,9 @@ from bot.command.form import Fields, Mistakes, env_in, read
 from bot.command.grammar import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.mistake import Mistake, Wrong
 from bot.domain.request import Origin
-from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, not_opened, options
+from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form, options
 from bot.messages.words import Words
-from bot.playground.slack.block_kit import OFFERED, block_errors
+from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.views import view_errors
 from tests.languages import ENGLISH, in_each_language
 
@@ -229,13 +229,12 @@ def test_the_errors_in_a_form_stand_at_its_fields_and_quote_the_words_as_they_we
 
 
 @in_each_language
-def test_the_options_and_the_message_without_a_form_are_valid_for_slack(words: Words) -> None:
+def test_the_options_are_valid_for_slack(words: Words) -> None:
     envs = [f"{number:064}" for number in range(150)]
     offered = options(words, envs, "t" * 64)
     assert len(offered) == MOST_OPTIONS
     assert offered[-1]["value"] == "t" * 64
     assert [*OFFERED(json.loads(json.dumps({"options": offered})), "")] == []
-    assert block_errors(json.loads(json.dumps(not_opened(words).blocks))) == []
 
 
 def test_a_typed_env_that_is_listed_is_not_offered_twice() -> None:

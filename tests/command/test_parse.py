@@ -657,9 +657,7 @@ def test_very_long_text_is_quoted_back_in_part_only() -> None:
     assert wrong.received == f"{A} {'prod_1 ' * 100}"[:RECEIVED_LIMIT]
 
 
-@pytest.mark.parametrize(
-    "text", ["ab " * 1001, "ab --reason a b " * 600, "“ab " * 1001, "\ufdfa" * 600]
-)
+@pytest.mark.parametrize("text", ["ab " * 1001, "ab --reason a b " * 600, "“ab " * 1001])
 def test_more_words_than_any_command_has_are_not_looked_through(text: str) -> None:
     wrong = parse(text)
     assert isinstance(wrong, Misread)

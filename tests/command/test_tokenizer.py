@@ -169,7 +169,7 @@ def test_a_long_dash_before_a_word_is_read_as_two_hyphens(option: str) -> None:
         ("a&amp;b", ["a&b"]),
         ("&amp;lt;", ["&lt"]),
         ("a&b &copy &unheardof;", ["a&b", "&copy", "&unheardof"]),
-        ("ﬁle", ["file"]),
+        ("ﬁle", ["ﬁle"]),
         ("", []),
         (" \n\u200b… ", []),
     ],

@@ -27,7 +27,8 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "@requester clicks [Share it]",
         "🕓 @share-approvers: @requester asks to share core-1",
         "✅ @approver approved this",
-        "Approved by @approver: “Fine, after the release”",
+        "Approved by @approver",
+        "They said: “Fine, after the release”",
         " of 200",
         "199 shared, 1 not shared, of 200.",
         "正在处理：将环境 prod-8",
@@ -148,7 +149,8 @@ async def test_a_script_is_played_and_the_one_it_saves_does_the_same(tmp_path: P
     code, out, err = await finished({}, tmp_path, "demo", "--script", "script.txt")
     assert (code, err) == (0, "")
     told = [
-        "Approved by @approver: “Fine by me”",
+        "Approved by @approver",
+        "They said: “Fine by me”",
         "appids: “nonsense” is not an appid: that is “wx” and 16 of",
         "✅ @requester asked to share prod-4 with 2 mini programs: 2 shared.",
         "❌ @requester asked to share prod-5",

@@ -23,7 +23,7 @@ KINDS = (
     *(LATER, "HTTP 503", "silence", "the connection drops"),
     *("HTTP 500 after the effect", "the connection drops after the effect"),
 )
-NOT_OPENED = "Slack did not confirm that the form opened. If you do not see it, please click again"
+NOT_OPENED = "Slack did not confirm that the form opened. If you do not see it, please try again"
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,11 @@ from bot.messages.endings import parent
 from bot.messages.history import (
     Line,
     history,
-    no_history,
-    not_recorded,
     shared_before,
     under_way,
     untold,
 )
 from bot.messages.mistakes import misread
-from bot.messages.modals import not_opened
 from bot.messages.notices import (
     Note,
     NoThread,
@@ -275,10 +272,6 @@ CHAINS: dict[str, list[LinkState]] = {
         PLATFORM_FINE,
         LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200, for_code(61004), NOW),
     ],
-    "without dates": [
-        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, None),
-        LinkState(Link.OWNER, APPID, None, None, for_code(61023)),
-    ],
     "no ticket": [
         LinkState(Link.TICKET, None, None, None, for_code(40125), NOW),
         LinkState(Link.PLATFORM, None, None, NOW - 9000, NO_TICKET, NOW),
@@ -370,8 +363,6 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
         history(words, [line_of(n, Shared()) for n in range(40)], None),
     )
     yield "history: too many about", history(words, [line_of(n, failed) for n in range(40)], APPID)
-    yield "no history", no_history(words)
-    yield "not recorded", not_recorded(words)
     for name, link in (("in a thread", LINK), ("in private", None)):
         yield f"under way: {name}", under_way(words, request(REASON), link)
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
@@ -438,7 +429,6 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield "replacing", noted(words, parent(words, request(REASON), None), Note.REPLACING)
     yield from _histories(words)
     yield "stopping", stopping(words)
-    yield "form not opened", not_opened(words)
     yield "command-of-another-name", unknown_command(words, "/share-envs")
     yield "broken", broken(words, "5f2c1e7a")
 

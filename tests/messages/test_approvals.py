@@ -33,12 +33,14 @@ from bot.messages import Message, endings
 from bot.messages import clicks as say
 from bot.messages.answers import accepted
 from bot.messages.approvals import (
+    Settled,
     confirmation,
     decided,
     no_approver,
     question,
     reminder,
     sent_to_approvers,
+    settled,
     waiting,
 )
 from bot.messages.batches import progress
@@ -150,9 +152,9 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in [("under way", None), *every.items()]
         },
         "confirmed": accepted(words, request),
-        "cancelled": say.settled(words, request, say.Settled.CANCELLED),
-        "approved": say.settled(words, request, say.Settled.APPROVED),
-        "rejected": say.settled(words, request, say.Settled.REJECTED),
+        "cancelled": settled(words, request, Settled.CANCELLED),
+        "approved": settled(words, request, Settled.APPROVED),
+        "rejected": settled(words, request, Settled.REJECTED),
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
     }
 
@@ -190,7 +192,7 @@ def without_request(words: Words) -> dict[str, Message]:
                 ("who is in a group now", Unreadable.RATE_LIMITED, "S1"),
             ]
         },
-        "not recorded": say.refused(words, say.NothingDone.NOT_RECORDED),
+        "ledger down": say.refused(words, say.NothingDone.LEDGER_DOWN),
         "not opened": say.refused(words, say.NothingDone.NOT_OPENED),
         "no rest cancelled": say.rest_cancelled(words, 0),
         "rest cancelled": say.rest_cancelled(words, 1),
@@ -308,8 +310,8 @@ def test_the_approvers_message_differs_for_each_outcome(words: Words) -> None:
 @pytest.mark.parametrize("name", CALLED)
 def test_an_unknown_outcome_is_never_called_a_failure(words: Words, name: str) -> None:
     text = decided(words, APPROVED, CALLED[name], AT).text
-    failure = words("it did not succeed; the answer to the requester says why.")
-    assert (failure in text) == (name == "failed")
+    failure = words("not shared")
+    assert (failure in text) == (name in {"failed", "finished"})
 
 
 @in_each_language

@@ -37,7 +37,7 @@ from bot.messages.batches import denied_some, progress, several_rules, too_many_
 from bot.messages.blocks import Part
 from bot.messages.history import Line, history
 from bot.messages.notices import NoThread, only_you
-from bot.messages.outcomes import counts
+from bot.messages.request import counts
 from bot.messages.words import Words, code
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
@@ -208,13 +208,6 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
     said = [*messages(words, hostile).values(), several_rules(words, {MENTION: APPIDS})]
     for each in said:
         check_that_nobody_is_mentioned(each)
-
-
-def test_one_share_is_enough_to_clear_the_env_and_its_owner_of_blame() -> None:
-    wrong = [Failed(for_code(40097))] * (len(APPIDS) - 1)
-    cleared = "Others were shared from this env"
-    assert cleared in endings.answer(ENGLISH, BATCH, finished(Shared(), *wrong)).text
-    assert cleared not in endings.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
 
 
 # The bar.

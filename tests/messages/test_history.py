@@ -42,7 +42,7 @@ FAILED = for_code(85088)
         (Unknown(FAILED), State.ENDED, "❔ unknown, it may have been shared"),
         (Rejected("U1"), State.ENDED, "🚫 rejected by <@U1>"),
         (Cancelled("U1"), State.ENDED, "🚫 cancelled by <@U1>"),
-        (Denied(), State.ENDED, "🚫 denied"),
+        (Denied(), State.ENDED, "🚫 denied, since the policy no longer allows it"),
         (Stopped(), State.ENDED, "🚫 stopped by the policy"),
         (Expired("approval"), State.ENDED, "⌛ expired"),
         (Skipped(SkipReason.SHARED_BEFORE), State.ENDED, "✅ already shared by another request"),

@@ -141,8 +141,10 @@ def test_one_line_shows_the_bots_health(snapshot: SnapshotAssertion) -> None:
     assert "\n".join(lines) == snapshot
 
 
-def test_without_a_token_chain_the_page_says_nothing_about_tokens() -> None:
-    assert health(NOTHING) == ("✅ Healthy: Slack and ledger · share-env-bot 1.2.3")
+def test_without_a_problem_the_page_says_that_the_bot_knows_of_none() -> None:
+    assert health(NOTHING) == (
+        "✅ I know of no trouble with Slack, the ledger or tokens · share-env-bot 1.2.3"
+    )
 
 
 def test_every_problem_is_named() -> None:
@@ -152,7 +154,7 @@ def test_every_problem_is_named() -> None:
     )
     both = health(Records((), (), CHAINS["no ticket"]), Unreadable.SLACK_DOWN)
     assert both.startswith("⚠️ Problem: I could not find out who you are")
-    assert "there is trouble with the platform's ticket" in both
+    assert "trouble with the platform's ticket" in both
 
 
 def test_the_page_does_not_mention_owners() -> None:

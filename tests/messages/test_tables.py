@@ -17,11 +17,13 @@ from bot.domain.outcome import (
     Skipped,
     SkipReason,
 )
+from bot.domain.request import State
 from bot.guidance import Fixer
-from bot.messages.outcomes import ENDINGS
+from bot.messages.request import ENDINGS
 
 LEFT_OUT: dict[str, set[Enum]] = {
     "bot.messages.answers._WHO": {Fixer.OPERATOR},  # told by when a retry helps
+    "bot.messages.history._HOW_FAR": {*State} - {State.CONFIRMING, State.WAITING},  # under way
 }
 
 

@@ -18,7 +18,7 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.messages import Message
-from bot.messages.answers import answer, where_it_broke
+from bot.messages.answers import LINK_NAMES, answer
 from bot.messages.history import Line, history, shared_before
 from bot.messages.mistakes import misread
 from bot.messages.people import whoami
@@ -324,7 +324,7 @@ def test_an_answer_says_which_link_broke_exactly_when_one_did(link: Link | None)
 
 
 def test_each_link_has_its_own_words() -> None:
-    assert len({where_it_broke(ENGLISH, link) for link in Link}) == len(Link)
+    assert len({ENGLISH(LINK_NAMES[link]) for link in Link}) == len(Link)
 
 
 @pytest.mark.parametrize("name", CHAINS)

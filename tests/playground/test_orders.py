@@ -73,7 +73,7 @@ async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Pat
     said = await prompt.play(":as approver", ":click", ":click Approve")
     assert "Approve demo0001 Reject demo0001" in said
     await prompt.play(':submit comment="Fine, by me"')
-    await prompt.sees("it was shared")
+    await prompt.sees(": shared.")
     said = await prompt.play(":as requester", ":in approvals", ":in releases", ":say Ready & <set>")
     assert prompt.orders.where == "#releases"
     assert "Ready & <set>" in said

@@ -307,10 +307,10 @@ async def test_a_decision_replaces_the_question(
     assert isinstance(ref, str)
     await asking.show_decision(entry_of(request_, ref))
     (question,) = slack.parents(APPROVALS)
-    assert f": <@{APPROVER}> approved it." in question.text
+    assert f": approved by <@{APPROVER}>." in question.text
     assert not has_button(question, "approve")
     await asking.show_decision(entry_of(request_, ref, Shared()))
-    assert "it was shared." in slack.parents(APPROVALS)[0].text
+    assert ": shared." in slack.parents(APPROVALS)[0].text
     assert slack.parents(APPROVALS)[0].edits == 2
 
 
@@ -337,7 +337,7 @@ async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
     rejected = replace(entry_of(request_, ref, Rejected(APPROVER, "too dear")), request=request_)
     approved = replace(rejected, request=replace(request_, approval=Approval(APPROVER, "go on")))
     for decided, verdict, comment in (
-        (rejected, "rejected it", "too dear"),
+        (rejected, ": rejected by", "too dear"),
         (approved, "approved this", "go on"),
     ):
         await asking.show_decision(decided)
@@ -377,7 +377,7 @@ async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
         asking.show_decision(entry_of(request_, ref)),
         asking.show_decision(entry_of(request_, ref, Shared())),
     )
-    assert "it was shared." in slack.parents(APPROVALS)[0].text
+    assert ": shared." in slack.parents(APPROVALS)[0].text
 
 
 async def test_past_shares_are_linked_if_they_have_a_thread(

@@ -112,7 +112,7 @@ async def test_a_person_whose_modal_does_not_open_is_told_to_click_again(
         await rig.ask()
         question = await rig.question()
         rig.slack.fail("views.open", fault)
-        assert "please click again" in await rig.click(APPROVER, question, "approve")
+        assert "please try again" in await rig.click(APPROVER, question, "approve")
         await rig.decide(APPROVER, "approve")
         await rig.over()
 
@@ -130,7 +130,7 @@ async def test_a_modal_is_in_the_clickers_language(rig: Rig) -> None:
         assert told == CHINESE(rejected, env=code(ENV), receivers=code(APPID))
         # The question is for all approvers, so it stays in the channel's language.
         await rig.over()
-    assert "rejected it" in rig.slack.parents(APPROVALS)[0].text
+    assert ": rejected by" in rig.slack.parents(APPROVALS)[0].text
 
 
 # The answer.
@@ -184,7 +184,7 @@ async def test_a_public_message_is_never_replaced_by_an_answer_to_one_person(rig
         await rig.click(REQUESTER, waiting, "cancel")
         await rig.click(APPROVER, question, "approve")
     assert rig.slack.parents(RELEASES)[0].text.startswith("🚫")
-    assert "cancelled it" in rig.slack.parents(APPROVALS)[0].text
+    assert ": cancelled by" in rig.slack.parents(APPROVALS)[0].text
     assert not has_button(rig.slack.parents(APPROVALS)[0], "approve")
 
 

@@ -219,7 +219,7 @@ async def test_the_approvers_see_that_the_policy_stopped_the_request(
             await change(DENY)
         await answer_to_all(rig)
         left = 60 - len(wechat.calls)
-        await soon(lambda: f"the policy stopped {left} of 60." in question(rig.slack))
+        await soon(lambda: f"{left} stopped by the policy." in question(rig.slack))
 
 
 def question(slack: LocalSlack) -> str:

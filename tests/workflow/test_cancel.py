@@ -89,7 +89,7 @@ async def test_a_waiting_request_can_be_cancelled_by_its_requester_operators_and
         assert told.startswith("Cancelled")
         await rig.over()
     assert f"*Cancelled* by <@{user}>" in rig.replies()[-1]
-    assert f"<@{user}> cancelled it" in rig.slack.parents(APPROVALS)[0].text
+    assert f": cancelled by <@{user}>" in rig.slack.parents(APPROVALS)[0].text
     assert rows(rig.database, "SELECT user FROM events WHERE kind = 'cancelled'") == [(user,)]
     assert rig.parent().startswith("🚫")
     assert not has_button(rig.slack.parents(RELEASES)[0], "cancel")
@@ -199,7 +199,7 @@ async def test_a_request_whose_call_has_begun_cannot_be_cancelled(rig: Rig) -> N
         rig.wechat.fail("shareenv", Slow(after_effect=True))
         await rig.decide(APPROVER, "approve")
         await rig.wechat.until(lambda wechat: bool(wechat.calls))
-        assert "approved it" in await rig.click(OPERATOR, waits, "cancel")
+        assert ": approved by" in await rig.click(OPERATOR, waits, "cancel")
         rig.wechat.clear("shareenv")
         await rig.over()
         assert late_answer(Shared()) in await rig.click(OPERATOR, waits, "cancel")

@@ -205,18 +205,6 @@ def test_whoever_cancels_what_its_requester_just_confirmed_sees_that_it_waits_an
     assert said == (waiting(ENGLISH, ONE) if cancels else sent_to_approvers(ENGLISH, ONE))
 
 
-@pytest.mark.parametrize("retried_by", [None, "U2"])
-def test_after_an_expiry_the_button_to_try_again_is_named_only_while_it_is_there(
-    retried_by: str | None,
-) -> None:
-    clicked = context(ENDED, outcome=Expired("confirmation"))
-    clicked = replace(clicked, entry=replace(clicked.entry, retried_by=retried_by))
-    step = step_of(Act.CONFIRM, clicked)
-    assert isinstance(step, Reply)
-    assert ("The answer has a button" in step.message.text) is (retried_by is None)
-    assert ("tried again already" in step.message.text) is (retried_by is not None)
-
-
 def test_a_person_who_cannot_be_looked_up_is_told_so_and_not_that_they_may_not() -> None:
     assert step_of(Act.CONFIRM, context(CONFIRMING, NOT_TOLD)) == Reply(
         say.cannot_tell(ENGLISH, "U1", NOT_TOLD)

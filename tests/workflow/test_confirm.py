@@ -19,8 +19,8 @@ from tests.rig import (
     has_button,
 )
 from tests.said import (
-    CLICK_NOT_RECORDED,
     NEEDS_APPROVAL,
+    NOT_RECORDED,
     SHARED,
     TOO_LATE,
     answer_to,
@@ -111,7 +111,7 @@ async def test_a_confirmation_after_the_deadline_does_not_count_even_if_the_requ
     async with rig.bot(CONFIRM):
         await rig.ask()
         rig.let_expire()
-        assert "it has expired" in await rig.click(REQUESTER, rig.shown(), "confirm")
+        assert ": expired." in await rig.click(REQUESTER, rig.shown(), "confirm")
     assert states(rig.database) == ["confirming"]
     assert rig.wechat.calls == []
 
@@ -129,7 +129,7 @@ async def test_a_request_that_is_not_confirmed_within_ten_minutes_ends_and_the_r
         await rig.over()
         assert answer_to(Expired("confirmation")) in rig.told_directly().text
         assert has_button(rig.told_directly(), "retry")
-        assert "it has expired" in await rig.click(REQUESTER, shown, "confirm")
+        assert ": expired." in await rig.click(REQUESTER, shown, "confirm")
         await soon(lambda: not has_button(rig.slack.sought(shown.ts) or shown, "confirm"))
     assert rig.column("outcome") == "expired"
     assert rig.slack.parents(RELEASES) == []
@@ -198,7 +198,7 @@ async def test_a_click_that_cannot_be_recorded_changes_nothing_and_says_so(
         await rig.ask()
         shown = rig.shown()
         with ledger_down(rig.database):
-            assert CLICK_NOT_RECORDED in await rig.click(REQUESTER, shown, button)
+            assert NOT_RECORDED in await rig.click(REQUESTER, shown, button)
         assert states(rig.database) == ["confirming"]
         assert has_button(rig.slack.sought(shown.ts) or shown, "confirm")
         await rig.click(REQUESTER, shown, button)

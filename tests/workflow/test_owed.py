@@ -203,7 +203,7 @@ async def test_a_waiting_request_does_not_block_others_and_the_env_is_not_shared
     (answer,) = rig.slack.thread(RELEASES, first.ts)
     assert answer.text.startswith("✅ *Another request shared it*")
     (settled,) = rig.slack.parents(APPROVALS)
-    assert "another request shared it meanwhile" in settled.text
+    assert "already shared by another request" in settled.text
 
 
 async def test_the_second_approval_finds_the_env_shared_even_while_the_first_answer_is_owed(

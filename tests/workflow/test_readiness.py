@@ -21,7 +21,7 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
     ("functions", "said", "steps"),
     [
         ({"cloudbase_auth": "Active"}, "✅ *Shared, ready to use.*", False),
-        ({"login": "Active"}, f"`{ENV}` has no active cloud function `cloudbase_auth`.", True),
+        ({"login": "Active"}, f"`{ENV}` has no active cloud function `cloudbase_auth`;", True),
         ({}, "✅ *Shared, not usable yet.*", True),
         ({"cloudbase_auth": "CreateFailed"}, "has no active cloud function", True),
         (
@@ -106,7 +106,7 @@ async def test_a_batch_checks_readiness_once(rig: Rig) -> None:
         await rig.ask(line(3))
         await rig.over(4)
     (answer,) = rig.replies()
-    assert f"`{ENV}` has no active cloud function `cloudbase_auth`." in answer
+    assert f"`{ENV}` has no active cloud function `cloudbase_auth`;" in answer
     assert answer.count("deploy a cloud function") == 1
     assert sum("listfunctions" in line for line in rig.wechat.transcript().splitlines()) == 1
 
@@ -120,7 +120,7 @@ async def test_a_batch_checks_readiness_while_its_last_items_are_shared(rig: Rig
             assert rig.wechat.shared == []
         await rig.over(4)
     (answer,) = rig.replies()
-    assert f"`{ENV}` has no active cloud function `cloudbase_auth`." in answer
+    assert f"`{ENV}` has no active cloud function `cloudbase_auth`;" in answer
 
 
 async def test_a_batch_has_the_steps_behind_a_button_if_all_its_receivers_were_told_them(

@@ -25,9 +25,9 @@ from tests.rig import (
     has_button,
 )
 from tests.said import (
-    CLICK_NOT_RECORDED,
     NEEDS_APPROVAL,
     NO_SUCH_REQUEST,
+    NOT_RECORDED,
     RETRIED_ALREADY,
     SHARED,
     answer_to,
@@ -170,7 +170,7 @@ async def test_an_approver_is_told_that_the_requester_may_no_longer_share(
     rig.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
     async with rig.bot(APPROVE):
         told = await rig.click(APPROVER, answer, "retry")
-    assert f"The policy does not let <@{REQUESTER}> share `{ENV}` with" in told
+    assert f"<@{REQUESTER}> cannot have `{ENV}` shared with" in told
     assert f"They can type `/share-env why {APPID} {ENV}`" in told
     assert "You" not in told
     assert states(rig.database) == ["ended"]
@@ -183,7 +183,9 @@ async def test_an_approver_is_told_if_the_requester_cannot_be_looked_up(
     async with rig.bot(APPROVE):
         rig.slack.fail("users.info", Status(503), user=REQUESTER)
         told = await rig.click(APPROVER, answer, "retry")
-    assert f"enough about <@{REQUESTER}>, so I did nothing" in told
+    assert (
+        f"<@{REQUESTER}> cannot have `{ENV}` shared with `{APPID}` now. Nothing was done." in told
+    )
 
 
 SURE = ALLOW.replace("platform team", "sure") + "confirm = true\n"
@@ -451,7 +453,7 @@ async def test_sharing_again_is_answered_if_the_request_is_unknown_or_the_ledger
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
         with ledger_down(rig.database):
-            assert CLICK_NOT_RECORDED in await rig.click(SECOND, shown, "again")
+            assert NOT_RECORDED in await rig.click(SECOND, shown, "again")
         rows(rig.database, "DELETE FROM requests")
         assert NO_SUCH_REQUEST in await rig.click(SECOND, shown, "again")
     assert len(rig.wechat.calls) == 1

@@ -14,8 +14,8 @@ from bot.domain.request import State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages.answers import accepted
+from bot.messages.clicks import NothingDone, refused
 from bot.messages.endings import answer, parent
-from bot.messages.history import no_history, not_recorded
 from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
@@ -357,7 +357,7 @@ async def test_only_who_can_open_a_direct_message_gets_a_link_to_the_answer_ther
             told = await rig.ask(text, SECOND)
             assert f"<@{REQUESTER}>" in told
             assert "thread>" not in told
-        assert f"<@{REQUESTER}> got the answer." in await rig.ask(user=SECOND)
+        assert f"Its answer is for <@{REQUESTER}> alone." in await rig.ask(user=SECOND)
 
 
 async def test_a_dry_run_says_that_no_share_is_repeated_unless_that_is_asked_for(rig: Rig) -> None:
@@ -405,7 +405,7 @@ async def test_a_request_that_gets_the_id_of_an_earlier_one_is_not_taken_for_it(
         assert (await rig.ask()).startswith("On it")
         await rig.over()
         said = await rig.ask(ASK.replace("prod-1", "prod-2"))
-    assert said.startswith("I could not save this, so nothing was done.")
+    assert said.startswith("My ledger of requests does not work right now, so nothing was done.")
     assert states(rig.database) == ["ended"]
 
 
@@ -568,7 +568,7 @@ async def test_a_request_that_cannot_be_recorded_does_not_begin_and_the_person_i
 ) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, ASK)
-        assert said(ack) == not_recorded(ENGLISH).text
+        assert said(ack) == refused(ENGLISH, NothingDone.LEDGER_DOWN).text
     again = await slack.command(REQUESTER, RELEASES, ASK)
     assert said(again).startswith("On it")
     await soon(lambda: states(database) == ["ended"])
@@ -582,7 +582,7 @@ async def test_a_request_that_is_recorded_too_slowly_never_begins(
     async with start():
         let_hang(database, "requests")
         ack = await slack.command(REQUESTER, RELEASES, ASK)
-        assert said(ack) == not_recorded(ENGLISH).text
+        assert said(ack) == refused(ENGLISH, NothingDone.LEDGER_DOWN).text
         assert ack.seconds > 1.9
         await soon(lambda: states(database) == ["ended"], 60)
         again = await slack.redeliver(ack)
@@ -605,7 +605,7 @@ async def test_a_command_that_is_no_request_is_answered_even_if_it_cannot_be_rec
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, text)
     assert ack.error is None
-    assert said(ack) != not_recorded(ENGLISH).text
+    assert said(ack) != refused(ENGLISH, NothingDone.LEDGER_DOWN).text
     [line] = [vars(r) for r in caplog.records if r.getMessage() == "not recorded"]
     who = {"team": TEAM, "user": REQUESTER, "channel": RELEASES}
     assert (who | {"what": what}).items() <= line.items()
@@ -686,7 +686,7 @@ async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_history(
 async def test_a_history_that_cannot_be_read_is_reported(slack: LocalSlack, database: Path) -> None:
     with ledger_down(database):
         ack = await slack.command(REQUESTER, RELEASES, "history")
-    assert said(ack) == no_history(ENGLISH).text
+    assert said(ack) == refused(ENGLISH, NothingDone.LEDGER_DOWN).text
 
 
 # The use case alone.

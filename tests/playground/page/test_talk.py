@@ -50,9 +50,10 @@ async def test_two_people_in_two_tabs_ask_for_an_approval_and_give_it(sit: Sit) 
     await approver.click("Approve")
     await approver.dialog.get_by_label("Comment for the requester").fill("Fine by me")
     await approver.click("Approve", approver.dialog)
-    await approver.sees("it was shared")
+    await approver.sees(": shared.")
     await requester.click("1 reply")
-    await requester.sees("Approved by @approver: “Fine by me”", requester.pane)
+    await requester.sees("Approved by @approver", requester.pane)
+    await requester.sees("They said: “Fine by me”", requester.pane)
     await expect(approver.dialog).to_be_hidden()
 
 
