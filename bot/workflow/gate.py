@@ -39,12 +39,12 @@ class Gate:
         if self._limit:
             await self._until_over(*self._limit)
             self._limit = None
-        while True:
-            await self._take_lane()
-            verdict = await self.brake.check(self.batch, left, fresh=True)
-            if verdict is not BrakeVerdict.IN_DOUBT or not await self._is_left():
-                break
+        await self._take_lane()
+        verdict = await self.brake.check(self.batch, left, fresh=True)
+        while verdict is BrakeVerdict.IN_DOUBT and await self._is_left():
             await self._until_known(left)
+            await self._take_lane()
+            verdict = await self.brake.check(self.batch, left)
         self.pause = None
         self.is_open = verdict is not BrakeVerdict.STOP
         return self.is_open
@@ -93,7 +93,8 @@ class Gate:
         while await self._is_left():
             await self.leased.rest(self.batch, CHECK_AGAIN)
             if await self.brake.check(self.batch, left) is not BrakeVerdict.IN_DOUBT:
-                return
+                break
+        self.pause = None
 
     async def _take_lane(self) -> None:
         take = partial(self.ledger.batches.take_lane, self.batch)

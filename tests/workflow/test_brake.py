@@ -300,6 +300,7 @@ async def test_a_batch_that_waits_for_its_turn_after_slacks_doubt_is_stopped_if_
             clock.now += 60
             waits = "SELECT 1 FROM requests WHERE lane IS NULL AND NOT paused AND batch IS NULL"
             await soon(lambda: rows(rig.database, waits))
+            await soon(lambda: "Slack does not tell me" not in slack.parents(RELEASES)[0].text)
             await change(THEIRS + DENY)
         await soon(lambda: "3 stopped" in slack.parents(RELEASES)[0].text)
     assert {env for _, env, _ in wechat.shared} == {"test-1"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Code, Slow, Status
+from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.wechat.server import LocalWeChat
@@ -238,6 +238,17 @@ async def test_a_batch_that_slack_leaves_in_doubt_after_the_daily_limit_goes_on_
             await wechat.until(lambda wechat: wechat.in_flight == 2)
             assert rows(rig.database, "SELECT 1 FROM requests WHERE lane IS NOT NULL")
         await answer_to_all(rig)
+
+
+async def test_slacks_rate_limit_after_a_pause_does_not_hold_a_batch_whose_group_was_read_just_now(
+    rig: Rig, time: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with rig.bot(for_platform_team(ALLOW)):
+        await at_a_limit(rig, 2)
+        rig.slack.fail("usergroups.list", RateLimited(30))
+        time.now = IN_A_MINUTE
+        await answer_to_all(rig)
+    assert caplog.messages.count("a batch pauses: Slack does not tell who asked for it") == 1
 
 
 @LIMITS
