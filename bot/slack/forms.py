@@ -87,7 +87,7 @@ class FormListeners:
         answer = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(answer, Announcement):
-            self._start(self._private.send(origin, answer))
+            self._private.attempt_once(origin, partial(self._private.send, origin, answer))
 
 
 def _metadata_of(origin: Origin) -> str:

@@ -274,6 +274,17 @@ async def test_the_same_form_delivered_twice_is_one_request_and_one_answer(
     assert len(slack.parents(RELEASES)) == 1
 
 
+async def test_the_answer_to_a_form_that_is_delivered_twice_is_told_once(
+    slack: LocalSlack, database: Path
+) -> None:
+    ack = await sent(slack, await by_command(slack), **{DRY_RUN: [DRY_RUN]})
+    await slack.redeliver(ack)
+    await soon(lambda: kinds(database) == ["dry run"] * 2)
+    await sent(slack, await by_command(slack), **{APPIDS: OTHER})
+    await done(slack)
+    assert len(slack.shown_to(REQUESTER)) == 1
+
+
 async def test_a_form_that_is_changed_after_a_lost_ack_is_another_request(
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
