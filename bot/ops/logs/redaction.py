@@ -55,8 +55,8 @@ _NAMES = (
     r"encryption_?key|aes_?key(?:_previous)?|trigger_?id|(?P<header>authorization))|"
     r"(?P<word>ticket|secret|token|api[_-]?key|password|passwd|pwd)"
 )
-# ("access_token", "…") and {"name": "access_token", "value": "…"}; a word like “token” is as likely an item of a list.
-_PAIR = r"(?(word)(?!)|(?<=[\"']),\s*(?=b?\\*[\"'])(?:b?\\*[\"']value\\*[\"']\s*:)?)"
+# {"name": "token", "value": "…"} and ("access_token", "…"); there a word like “token” is as likely an item of a list.
+_PAIR = r"(?<=[\"']),\s*(?=b?\\*[\"'])(?:b?\\*[\"']value\\*[\"']\s*:|(?(word)(?!)))"
 _NAMED = re.compile(
     rf"(?i)(?:{_NAMES})(?P<closed>{_QUOTE})?[ \t]*"
     rf"(?P<is>[=:][=>]?|{_ENCODED}3[ad]|>(?:<!\[CDATA\[)?|{_PAIR})"

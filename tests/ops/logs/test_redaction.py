@@ -79,6 +79,7 @@ SECRETS = {
     "header-with-a-list": "Authorization: «['Basic dXNl'] sent»",
     "name-and-value": '{"name": "access_token", "value": "«abc»"}',
     "name-and-value-in-lines": "{'name': 'access_token',\n 'value': '«abc»'}",
+    "name-and-value-of-a-word": '{"name": "password", "value": "«abc»"}',
     "header-with-another-scheme": "Authorization: «ApiKey abc»",
     "header-with-a-digest": 'Authorization: «Digest username="a", response="b", qop=auth»\nHost: a',
     "header-with-a-digest-in-json": r'{"sent": "Authorization: «Digest a=\"b\", c=\"d\"»\r\nHost: e", "f": 1}',
