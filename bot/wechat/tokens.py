@@ -167,4 +167,4 @@ def read_token(body: bytes) -> tuple[str, float] | None:
     found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
     expires_in = answer.get("expires_in")
     life = expires_in if isinstance(expires_in, int | float) else _READ_AGAIN_AFTER
-    return (found[1], float(min(life, _LONGEST_LIFE))) if found else None
+    return (found[1], float(max(0.0, min(life, _LONGEST_LIFE)))) if found else None

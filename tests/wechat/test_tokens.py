@@ -371,6 +371,7 @@ async def test_no_log_line_shows_a_token_or_a_key_of_the_token_server(
         (b'{"access_token":"a\\u0000b"}', None),
         (b'{"access_token":"\\ud800"}', None),
         ('{"access_token":"秘密"}'.encode(), None),
+        (b'{"access_token":"t","expires_in":-%s}' % (b"9" * 400), ("t", 0.0)),
         (b'{"errcode":61023}', None),
         (b"{}", None),
         (b"[]", None),
