@@ -77,8 +77,9 @@ async def check_proxies(setup: Setup) -> list[Finding]:
         what = f"none of these answers: {', '.join(silent)}"
         fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
         found = [wrong(_PROXIES, what, fix)]
-    used = ", ".join(f"{kind}: {_address(url)}" for kind, url in sorted(proxies.items()))
-    return found or [ok(_PROXIES, used or "none")]
+    used = {kind: _address(url) for kind, url in sorted(proxies.items())}
+    shown = ", ".join(f"{kind}: {address}" for kind, address in used.items() if address)
+    return found or [ok(_PROXIES, shown or "none")]
 
 
 def _address(url: str) -> str | None:

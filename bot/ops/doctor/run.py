@@ -72,7 +72,8 @@ async def examine(
         slack, ledger, bot = await asyncio.gather(
             _guarded("slack-bot", asking, longest, lambda failed: SlackAnswers(failed=failed)),
             _guarded("ledger", looking, longest, lambda failed: LedgerLook((failed,))),
-            ask_running_bot(parts.listener),
+            # Another program's page may be anything.
+            _guarded("deliveries", ask_running_bot(parts.listener), longest, lambda _: None),
         )
         setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
         findings = list[Finding]()

@@ -44,7 +44,7 @@ async def test_a_bot_of_another_ledger_is_not_taken_for_this_one(
         assert await judged(listening, "listener") == taken(f"127.0.0.1:{served.port}")
 
 
-@pytest.mark.parametrize("said", ["It works!", "[]", "up 1\n", "{" * 9999])
+@pytest.mark.parametrize("said", ["It works!", "[]", "up 1\n", "{" * 9999, 'a{b="c", ="d"} 1\n'])
 async def test_another_program_on_the_port_is_not_taken_for_a_bot(
     environ: dict[str, str], said: str
 ) -> None:
