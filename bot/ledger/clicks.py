@@ -7,12 +7,13 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import BEGUN, MOVES, State
-from bot.ledger.entries import Entry, columns_of_outcome, entry_of, read_entries
+from bot.ledger.entries import Entry, columns_of_outcome, entry_of, key_of, read_entries
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
 from bot.ledger.statements import (
+    MINE,
     NOW,
     OF_TEAM,
     PAIR,
@@ -66,6 +67,7 @@ _UNDO = (
         dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
     )
 )
+_RELEASE = update(requests).where(MINE).values(holder=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +193,11 @@ class ClickMoves(Operations):
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }
-        if on.execute(_UNDO, which | as_before).rowcount:
+        try:
+            with on.begin_nested():
+                undone = on.execute(_UNDO, which | as_before).rowcount
+        except IntegrityError:  # they asked again meanwhile, so the move stands, and is told
+            on.execute(_RELEASE, key_of(moved))
+            return
+        if undone:
             record(on, "taken back", entry.request, {"user": by})

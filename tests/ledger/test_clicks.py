@@ -545,6 +545,25 @@ async def test_the_approvers_are_not_asked_for_what_another_request_shared_befor
     assert moved.outcome == (Skipped(why) if why else None)
 
 
+async def test_a_rejection_that_was_not_told_stands_if_the_requester_asked_again_meanwhile(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await asked(ledger)
+    again = new_request(env=entry.request.env, again=True)
+    rejected = Move(State.ANSWERED, "U2", "rejected", outcome=Rejected("U2"))
+    with database.holding() as reached:
+        clicking = asyncio.create_task(ledger.clicks.move(entry, rejected))
+        await soon(reached)
+        asking = asyncio.create_task(ledger.accept(again, State.WAITING, patience=PATIENCE))
+        await asyncio.sleep(0)  # its first step, the queueing, is done
+        clicking.cancel()
+        await asyncio.wait([clicking])
+    assert isinstance(await asking, Accepted)
+    await ledger.replica.heartbeat()
+    taken = [(each.request.id, each.outcome) for each in await other.replica.take_over(9)]
+    assert taken == [(entry.request.id, Rejected("U2"))]
+
+
 def theirs(**changes: object) -> Request:
     """Return a request of another person."""
     request = new_request(**changes)
