@@ -38,7 +38,8 @@ _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = r"disk is full|No space left|disk I/O error"
 _REMEDIES = {
     _DISK: "Make room on its disk, or replace the disk if it is not full.",
-    r"no such (table|column)|(relation|column) .* does not exist": "Start the bot once: it brings the schema up to date.",
+    r"no such (table|column)|(relation|column) .* does not exist": "Start the bot once: it brings the schema up to date. "
+    "If that does not help, bring the ledger back from a backup.",
     "read-only transaction": "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full.",
     "database is locked|lock timeout": "Another program holds the database: end it, or wait until it is done.",
     "permission denied for|no schema has been selected": "Let the role in DATABASE_URL own the database and its tables.",

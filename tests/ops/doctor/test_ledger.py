@@ -102,10 +102,9 @@ async def test_a_ledger_that_others_can_read_is_reported(
 
 async def test_a_missing_table_is_named(ledger: Path, environ: dict[str, str]) -> None:
     rows(ledger, "DROP TABLE events")
-    assert await judged(environ, "ledger-write") == (
-        "wrong",
-        "it takes nothing (no such table: events)",
-    )
+    found = await finding_of(environ, "ledger-write")
+    assert (found.level, found.found) == ("wrong", "it takes nothing (no such table: events)")
+    assert str(found.fix).endswith("bring the ledger back from a backup.")
 
 
 async def test_a_damaged_file_is_wrong(ledger: Path, environ: dict[str, str]) -> None:
