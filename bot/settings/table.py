@@ -135,7 +135,7 @@ class Table:
     DATABASE_URL = Setting(
         database,
         "the ledger; several replicas: `postgresql+psycopg://…` (`%40` for `@`)",
-        "That is postgresql+psycopg://user:password@host/database, and needs\n"
+        "PostgreSQL is postgresql+psycopg://user:password@host/database, and needs\n"
         ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
         default="sqlite:///share-env.db",
     )

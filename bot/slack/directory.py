@@ -82,7 +82,7 @@ class Directory:
     ) -> Mapping[str, Person | Unreadable]:
         """Return who these are, each with those of `groups` that hold them; within the deadline, whatever Slack does.
 
-        `fresh` bypasses the cache, for the decision of a click.
+        `fresh` bypasses the cache, for the decision of a click; a call that is under way, for 15 seconds at most, is joined.
         """
         if team_id != self._team_id:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
