@@ -24,7 +24,8 @@ _QUOTES = {
     "«": "»",
 }
 _NO_APOSTROPHES = _QUOTES.keys() - {*"'‘’"}
-_NO_QUOTES = {ord(mark): " " for pair in _QUOTES.items() for mark in "".join(pair)}
+# Not the apostrophe of “don't”, which is no quote in `_split` either.
+_QUOTE = re.compile(rf"(?!(?<=[^\W\d_])['‘’][^\W\d_])[{''.join([*_QUOTES, *_QUOTES.values()])}]")
 _SPACES = ",;、。`…"  # full-width commas and semicolons are plain by then
 _LONG_DASHES = "–—―"  # phones and documents make them of two hyphens
 _PLAIN_SHORT_DASHES = dict.fromkeys(map(ord, "‐‑‒−"), "-")
@@ -61,7 +62,7 @@ def tokenize(text: str) -> tuple[list[Word], bool]:
 
 def tokenize_unquoted(text: str) -> list[str]:
     """Return the words of `text` with quotes ignored, to see the words inside an unclosed quote."""
-    words, _ = _split(_without_markup(text).translate(_NO_QUOTES))
+    words, _ = _split(_QUOTE.sub(" ", _without_markup(text)))
     return [word.text for word in words]
 
 

@@ -52,6 +52,9 @@ disable A prod-1                           | nothing                    | OnlySh
 take prod-1 from A                         | nothing                    | OnlyShares
 don't share prod-1 with A                  | nothing                    | OnlyShares
 don’t share prod-1 with A                  | nothing                    | OnlyShares
+don't share prod-1 with A "                | nothing                    | OnlyShares
+“don’t share prod-1 with A                 | nothing                    | OnlyShares
+A prod-1 don't "                           | nothing                    | OnlyShares
 dont share A prod-1                        | nothing                    | OnlyShares
 do not share A prod-1                      | nothing                    | OnlyShares
 please do not share A prod-1               | nothing                    | OnlyShares

@@ -206,6 +206,11 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         Mistake(Wrong.UNCLOSED_QUOTE),
         f"{A} prod-1 {WHY} --dry-run",
     ),
+    (
+        f"{A} prod-1 --reason \"it's urgent",
+        Mistake(Wrong.UNCLOSED_QUOTE),
+        f'{A} prod-1 --reason "it\'s urgent"',
+    ),
     (f'{A} prod-1 --reason "--again', Mistake(Wrong.UNCLOSED_QUOTE), f"{A} prod-1 {WHY} --again"),
     (
         f'{A} --dry-run prod-1 --reason "QA —again',
