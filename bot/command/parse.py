@@ -111,7 +111,7 @@ def _split_options(words: Sequence[Word], *, closed: bool) -> Split:
         elif meant == "--again":
             options = replace(options, again=True)
         elif meant == "--reason":
-            said = _reason(value, rest, [] if options.reason else found)
+            said = _reason(value, rest, [] if options.reason else found, closed=closed)
             wrong += [Mistake(Wrong.EXTRA_WORDS, tuple(said[1:]))] if said[1:] else []
             reason = options.reason or " ".join(said) or BLANK_REASON
             options = replace(options, reason=reason)
@@ -131,14 +131,17 @@ def _is_option(word: str) -> bool:
     return name.lower() not in _NAMES and any(map(str.isalnum, name))
 
 
-def _reason(value: str, rest: deque[Word], before: list[str]) -> list[str]:
-    """Take the words of a reason: one, or, if an appid and an env are `before` it, all up to the next option."""
+def _reason(value: str, rest: deque[Word], before: list[str], *, closed: bool) -> list[str]:
+    """Take the words of a reason: one, or, if an appid and an env are `before` it, all up to the next option.
+
+    All also if quotes are not `closed`: an id may stand in the reason, and is then not to be shared.
+    """
     quoted = " " in value
     if not value and rest and (rest[0].quoted or not _is_option(rest[0].text)):
         word = rest.popleft()
         value, quoted = word.text, word.quoted
     said = [value] if value else []
-    if not quoted and rest and Reading(before).is_share:
+    if not quoted and rest and (not closed or Reading(before).is_share):
         while rest and (rest[0].quoted or rest[0].text[0] != "-"):
             said.append(rest.popleft().text)
     return said

@@ -190,7 +190,21 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         Mistake(Wrong.UNCLOSED_QUOTE),
         f'{A} prod-1 --reason "for QA"',
     ),
-    (f'{A} --reason "for testing prod-1', Mistake(Wrong.UNCLOSED_QUOTE), None),
+    (
+        f'{A} --reason "for testing prod-1',
+        Mistake(Wrong.UNCLOSED_QUOTE),
+        f'{A} <env> --reason "for testing prod-1"',
+    ),
+    (
+        f'{A} --reason "revert prod-1',
+        Mistake(Wrong.UNCLOSED_QUOTE),
+        f'{A} <env> --reason "revert prod-1"',
+    ),
+    (
+        f'prod-1 --reason "replaces {A}',
+        Mistake(Wrong.UNCLOSED_QUOTE),
+        f'<appid> prod-1 --reason "replaces {A}"',
+    ),
     (
         f'{A} prod-1 --reason "QA --dry-run',
         Mistake(Wrong.UNCLOSED_QUOTE),
