@@ -13,7 +13,9 @@ class Wrong(Enum):
     """
 
     UNCLOSED_QUOTE = "A quotation mark is never closed."
-    NOT_AN_APPID = "{words} is not an appid: that is `wx` and 16 of the characters 0-9 and a-f, in lower case. An appid has 18 characters, and this has {length}."
+    NOT_AN_APPID = (
+        "{words} is not an appid: that is `wx` and 16 of the characters 0-9 and a-f, in lower case."
+    )
     """In the place of an appid, or with one in it."""
     NOT_APPIDS = (
         "Not appids: {words}. An appid is `wx` and 16 of the characters 0-9 and a-f, in lower case."

@@ -8,6 +8,7 @@ from bot.messages.blocks import COPIED_LIMIT, Copied, Message, Part, message, sm
 from bot.messages.words import FOR_GOOD, Mrkdwn, Words, as_typed, code, escape, listed, sentences
 
 _LINE_LIMIT = 500
+_APPID_LENGTH = 18
 
 
 def misread(words: Words, wrong: Misread) -> Message:
@@ -53,10 +54,15 @@ def _instead(words: Words, line: str) -> Mrkdwn:
 
 def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
     """Return what is wrong, as mrkdwn."""
-    return words(
+    length = len(next(iter(mistake.words), ""))
+    said = words(
         mistake.wrong.value,
         words=listed(words, list(map(code, mistake.words))),
         count=len(mistake.words),
-        length=len(next(iter(mistake.words), "")),
+        length=length,
         nearest=code(mistake.nearest or ""),
     )
+    if mistake.wrong is not Wrong.NOT_AN_APPID or length == _APPID_LENGTH:
+        return said
+    counted = words("An appid has 18 characters, and this has {count}.", count=length)
+    return sentences(words, said, counted)
