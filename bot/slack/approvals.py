@@ -13,7 +13,7 @@ from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
 from bot.slack.directory import Directory
-from bot.slack.payloads import Posted, read_ref, ref_of
+from bot.slack.payloads import DIRECT, Posted, read_ref, ref_of
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.ports import LinkTo, PolicyInForce
@@ -63,7 +63,7 @@ class ApproverMessages:
             asked = question(words, request, before, until, who)
             asked = noted(words, asked, Note.ASKED_DIRECTLY) if direct else asked
             posted = await self._posts.post(
-                words, conversation, asked, f"{request.id}-question", look_since=look_since
+                words, conversation, asked, _mark(request), look_since=look_since
             )
             raise_if_away(posted)
             if isinstance(posted, Posted):
@@ -88,9 +88,9 @@ class ApproverMessages:
             raise_if_away(posted)
 
     async def show_decision(self, entry: Entry) -> None:
-        """Replace the question with who decided, when, and how it ended."""
+        """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
         words, at = self._languages.channel, entry.decided or entry.at or entry.created
-        for asked in read_ref(entry.asked):
+        for asked in await self._all_asked(entry):
             # No other organisation reads there, as far as Slack tells; that may change while a question waits.
             commented = await self._people.why_private(asked.channel) is None
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
@@ -106,6 +106,23 @@ class ApproverMessages:
         facts = {"channel": channel, "reason": why.name.lower()}
         _log.warning("approvers are asked directly, and not in their channel", extra=facts)
         return await self._people.approvers(rule, requester_id, MOST)
+
+    async def _all_asked(self, entry: Entry) -> list[Posted]:
+        """Return the posted questions, which may not be recorded because of a crash or an error of Slack's."""
+        request, known = entry.request, read_ref(entry.asked)
+        if known and not known[0].channel.startswith(DIRECT):
+            return known  # the channel has only one
+        rule = approving_rule(self._in_force.policy, request)
+        where = await self._where(rule, request.origin.user_id) if rule else ()
+        if len(known) >= len(where):
+            return known
+        mark, since = _mark(request), entry.created
+        found = [await self._posts.find(conversation, mark, since) for conversation in where]
+        return list(dict.fromkeys([*known, *filter(None, found)]))
+
+
+def _mark(request: Request) -> str:
+    return f"{request.id}-question"
 
 
 def _who(rule: Rule, request: Request) -> str:

@@ -152,6 +152,13 @@ class Posts:
                 return found
         raise away_error(no)
 
+    async def find(
+        self, channel: str, mark: str, since: float, thread_ts: str | None = None
+    ) -> Posted | None:
+        """Return the message with this `mark`, posted `since` then; None if none is found. Raises AwayError."""
+        found = await self._search.find(channel, mark, thread_ts, since)
+        return found if isinstance(found, Posted) else None
+
     async def _verify_thread(
         self, at: Posted, data: Mapping[str, object], thread_ts: str | None
     ) -> Posted | Refused:

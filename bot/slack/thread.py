@@ -70,6 +70,15 @@ class Threads:
             await list_appids(self._posts, words, request, thread, look_since=look_since)
         return ref
 
+    async def find(self, request: Request, since: float) -> str | None:
+        """Return the reference of a place that was opened `since` then, but not recorded; None if none is found."""
+        origin = request.origin
+        ways = (origin.channel_id, origin.thread_ts), (origin.user_id, "")
+        for channel, root in ways:
+            if parent := await self._posts.find(channel, request.id, since, root or None):
+                return ref_of(replace(parent, root=root))
+        return None
+
     async def go_on(self, request: Request, ref: str) -> None:
         """Show in the parent what is under way, without the button to cancel; an ephemeral message cannot be edited."""
         if at := _parent_of(ref):

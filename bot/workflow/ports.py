@@ -39,6 +39,9 @@ class Places(Protocol):
     ) -> str | None:
         """Post what is under way or waited for, and return the reference of that place; None if there is none."""
 
+    async def find(self, request: Request, since: float) -> str | None:
+        """Return the reference of a place that was opened `since` then, but not recorded; None if none is found."""
+
     async def go_on(self, request: Request, ref: str) -> None:
         """Show that a request no longer waits for people, and what is under way instead."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.domain.outcome import (
+    Cancelled,
     Expired,
     Failed,
     Finished,
@@ -39,6 +40,7 @@ _LATE = 60.0  # seconds after which the last check of the policy is too old
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
 _GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
+_UNCONFIRMED = Expired("confirmation")
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +130,7 @@ class Worker:
     async def _wait(self, entry: Entry) -> Entry | None:
         """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
         if entry.state is State.CONFIRMING:
-            return await self.leased.answer(entry, Expired("confirmation"))
+            return await self.leased.answer(entry, _UNCONFIRMED)
         if entry.overdue:
             return await self.leased.answer(entry, Expired("approval"))
         if entry.asked is None:
@@ -160,13 +162,18 @@ class Worker:
         request = entry.request
         if isinstance(outcome, Finished):  # the ledger keeps its groups only in the items
             outcome = await self.batches.finished(request)
+        # A crash or an error of Slack's may have come between posting the parent or the question and recording where it is.
+        unrecorded = isinstance(outcome, Cancelled | Expired) and outcome != _UNCONFIRMED
+        where = entry.place
+        if where is None and unrecorded:
+            where = await self.places.find(request, entry.created)
         again = called_again and outcome != _GIVEN_UP
         after = await after_share(self.readiness, entry, outcome)
         async with self.leased.while_held(entry) as since:
             delivered = await self.places.close(
-                request, entry.place, outcome, look_since=since, called_again=again, after=after
+                request, where, outcome, look_since=since, called_again=again, after=after
             )
-        if entry.asked:
+        if entry.asked or unrecorded:
             await self.approvals.show_decision(entry)
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None

@@ -241,9 +241,7 @@ async def test_direct_questions_to_approvers_are_owed_and_asked_once(rig: Rig, t
     assert rig.wechat.calls == []
 
 
-async def test_a_question_with_an_owed_list_says_at_a_click_that_its_request_was_cancelled(
-    rig: Rig,
-) -> None:
+async def test_a_question_with_an_owed_list_is_closed_with_its_request(rig: Rig) -> None:
     rig.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=APPROVALS)  # its list is owed
     async with rig.bot(APPROVE):
         await rig.ask(line(12))
@@ -252,8 +250,39 @@ async def test_a_question_with_an_owed_list_says_at_a_click_that_its_request_was
         assert has_button(question, "approve")
         await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
         await rig.over()
-        assert "cancelled" in await rig.click(APPROVER, question, "approve")
-        await soon(lambda: not has_button(rig.slack.parents(APPROVALS)[0], "approve"))
+    (settled,) = rig.slack.parents(APPROVALS)
+    assert f": cancelled by <@{REQUESTER}>." in settled.text
+    assert not has_button(settled, "approve")
+
+
+async def test_a_decision_before_all_direct_questions_were_sent_closes_those_that_were(
+    rig: Rig,
+) -> None:
+    approvals = rig.slack.channels[APPROVALS]
+    rig.slack.channels[APPROVALS] = replace(approvals, ext_shared=True)
+    async with rig.bot(APPROVE):
+        rig.slack.fail("chat.postMessage", *AWAY, channel="D0APPROVER2")
+        await rig.ask(line(12))
+        await owed(rig)
+        await rig.decide(APPROVER, "reject", where=rig.told_directly(APPROVER))
+        await rig.over()
+    for user in (APPROVER, SECOND_APPROVER):
+        settled = rig.told_directly(user)
+        assert f": rejected by <@{APPROVER}>." in settled.text
+        assert not has_button(settled, "approve")
+
+
+async def test_a_parent_with_an_owed_list_shows_the_result(rig: Rig) -> None:
+    rig.slack.fail("chat.postMessage", Slow(0.0), *AWAY, channel=RELEASES)  # its list is owed
+    async with rig.bot(APPROVE):
+        await rig.ask(line(12))
+        await owed(rig)
+        assert rig.parent().startswith("🕓")
+        rig.let_expire()
+        due(rig)
+        await rig.over()
+    assert rig.parent().startswith("⌛")
+    assert rig.replies()[-1].startswith("⌛")
 
 
 async def test_a_request_that_expires_before_its_parent_is_posted_is_answered_to_its_requester_alone(

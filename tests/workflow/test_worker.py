@@ -604,7 +604,7 @@ class HookedPlaces:
         opened: Callable[[], object] = no_op,
         closing: Callable[[], object] = no_op,
     ) -> None:
-        self.go_on, self.progress = places.go_on, places.progress
+        self.go_on, self.progress, self.find = places.go_on, places.progress, places.find
         self._places = places
         self._opened = opened
         self._closing = closing
