@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -87,7 +87,8 @@ class FormListeners:
         answer = await self._handler.submit(origin, asked)
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(answer, Announcement):
-            self._private.attempt_once(origin, partial(self._private.send, origin, answer))
+            told = replace(origin, trigger_id=f"{origin.trigger_id} {answer.text}")
+            self._private.attempt_once(told, partial(self._private.send, origin, answer))
 
 
 def _metadata_of(origin: Origin) -> str:

@@ -285,6 +285,18 @@ async def test_the_answer_to_a_form_that_is_delivered_twice_is_told_once(
     assert len(slack.shown_to(REQUESTER)) == 1
 
 
+async def test_a_form_that_is_sent_again_once_the_ledger_is_back_is_answered_anew(
+    slack: LocalSlack, database: Path
+) -> None:
+    await sent(slack, await by_command(slack))
+    await soon(lambda: states(database) == ["ended"])
+    with ledger_down(database):
+        ack = await sent(slack, await by_command(slack))
+        await slack.until(lambda slack: any(DOWN in m.text for m in slack.messages))
+    await slack.redeliver(ack)
+    await slack.until(lambda slack: any("--again" in m.text for m in slack.messages))
+
+
 async def test_a_form_that_is_changed_after_a_lost_ack_is_another_request(
     slack: LocalSlack, wechat: LocalWeChat
 ) -> None:
