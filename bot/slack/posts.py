@@ -186,10 +186,17 @@ class Posts:
             return await self._keep_trying(partial(self._update, at, message, PATIENCE))
 
     async def show(self, at: Posted, message: Message) -> None:
-        """Edit a message with a transient text; raises AwayError if Slack is away or busy."""
-        result = await self._update(at, message, 0.0)
+        """Edit a message with a transient text; raises AwayError if Slack is away or busy.
+
+        If it is cancelled, Slack may still make the edit, so the next one waits for the response.
+        """
+        result = await asyncio.shield(self._show(at, message))
         if not isinstance(result, Answered) and is_transient(result):
             raise away_error(result)
+
+    async def _show(self, at: Posted, message: Message) -> Result:
+        async with self._editing.setdefault(at, asyncio.Lock()):
+            return await self._update(at, message, 0.0)
 
     async def _update(self, at: Posted, message: Message, patience: float) -> Result:
         where = {"channel": at.channel, "ts": at.ts}

@@ -1,10 +1,12 @@
+import asyncio
+
 import aiohttp
 import pytest
 
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.notices import Note, noted
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
@@ -18,6 +20,7 @@ from tests.conftest import (
     REQUESTER,
     Sleep,
     calls_of,
+    soon,
     web_client,
     without_history,
 )
@@ -275,6 +278,19 @@ async def test_progress_does_not_wait_for_a_rate_limit(
     assert (raised.value.after, sleep.naps) == (30, [])
     await posts.show(at, message("most of it"))
     assert slack.parents(RELEASES)[0].text == "most of it"
+
+
+async def test_progress_that_is_cancelled_on_its_way_does_not_replace_what_lasts(
+    slack: LocalSlack, posts: Posts
+) -> None:
+    at = await post_message(posts)
+    slack.fail("chat.update", Slow(0.3))
+    showing = asyncio.create_task(posts.show(at, message("half of it")))
+    await soon(lambda: calls_of(slack, "chat.update") == 1)
+    showing.cancel()
+    assert isinstance(await posts.edit(at, message("all of it")), Answered)
+    await soon(lambda: slack.parents(RELEASES)[0].edits == 2)
+    assert slack.parents(RELEASES)[0].text == "all of it"
 
 
 async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
