@@ -63,7 +63,8 @@ class Homes:
         by = request and (request.origin.team_id, request.origin.user_id)
         viewers = self._lately()
         for viewer in viewers:
-            viewer.stale = viewer.stale or viewer.decides or by in {None, viewer.who}
+            if viewer.decides or by is None or viewer.who == by:
+                viewer.stale = True
         if not self._refreshing and any(viewer.stale for viewer in viewers):
             self._refreshing = True
             with log_request(""):  # the pages are of many requests
