@@ -34,8 +34,8 @@ class MessageSearch:
         """Return the bot's message with `mark`, None if there is none.
 
         Slack is reported to find no thread below a message that stands (bolt-js, issue 2307; prox, issue 53); posting tells
-        whether it is gone. Doubtful if the bot may not read the conversation, or there is too much in it. Only messages `since` then, in Unix
-        seconds, are read, as the pages of a thread begin with its oldest reply. Raises AwayError.
+        whether it is gone. Doubtful if the bot may not read the conversation, or there is too much in it. Only messages
+        `since` then, in Unix seconds, are read, as the pages of a thread begin with its oldest reply. Raises AwayError.
         """
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
