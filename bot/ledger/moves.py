@@ -32,14 +32,22 @@ _STEPS_TOLD = exists().where(
     events.c.detail.is_distinct_from(Readiness.READY.value),
 )
 _one = requests.alias("one").c
-_TOLD = exists().where(
-    _r.appid == _one.appid, _r.owner == _one.owner, SHARED, among([State.ENDED]), _STEPS_TOLD
+# The order is an index's: else PostgreSQL would read all shares of an appid that has thousands, for each answer.
+_TOLD = (
+    select(_r.id)
+    .where(_r.appid == _one.appid, _r.owner == _one.owner, SHARED)
+    .where(among([State.ENDED]), _STEPS_TOLD)
+    .order_by(_r.created.desc())
+    .limit(1)
+    .scalar_subquery()
 )
 # Of a request that shared, or of a batch's items. Beside a partial index, SQLite would compile the statement anew for
 # each value of a parameter.
 _SHARED = _one.outcome == literal_column("'shared'")
 _UNTOLD = Prepared(
-    select(_one.id).where(or_(_one.id == _THIS, _one.batch == _THIS), _SHARED, ~_TOLD).limit(1)
+    select(_one.id)
+    .where(or_(_one.id == _THIS, _one.batch == _THIS), _SHARED, _TOLD.is_(None))
+    .limit(1)
 )
 
 

@@ -1,6 +1,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,31 @@ async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database
         }
     assert len({words for words, _ in plans}) > 20
     assert [plan for plan in plans if _OF_ALL_TIMES.search(plan[1])] == []
+
+
+async def test_an_answer_reads_few_of_the_earlier_shares_of_its_appid_on_postgresql(
+    ready_on_postgresql: Database,
+) -> None:
+    database, ledger = ready_on_postgresql, ready_on_postgresql.ledger("a")
+    await ledger.start()
+    entry = await accepted(ledger)
+    assert await ledger.place(entry, "C1/1.7")
+    own = {"id": "'r' || i", "trigger_id": "i", "state": "'ended'", "outcome": "'shared'"}
+    names = ", ".join(f'"{each.name}"' for each in requests.columns)
+    values = ", ".join(own.get(each.name, f'"{each.name}"') for each in requests.columns)
+    copies = f"SELECT {values} FROM requests, generate_series(1, 5000) i"  # noqa: S608  # ours
+    database.execute(f"INSERT INTO requests ({names}) {copies}")
+    database.execute(
+        "INSERT INTO events (at, kind, request) SELECT 1, 'delivered', id FROM requests"
+    )
+    database.execute("ANALYZE")
+    database.statements.clear()
+    assert await ledger.answer(replace(entry, state=State.PLACED), Shared())
+    ((words, parameters),) = [each for each in database.statements if " AS one" in each[0]]
+    with database.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN {words}", parameters).scalars().all()
+    assert any("requests_by_appid" in step for step in plan)
+    await ledger.close()
 
 
 # A prepared statement has the same effect as SQLAlchemy's own execution, on both databases.
