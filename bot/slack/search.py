@@ -14,7 +14,7 @@ from bot.workflow.ports import AwayError
 _PAGE = 200  # messages
 _PAGES = 10
 # The errors of a bot that may not read there, though perhaps post; any other one is waited for.
-_MAY_NOT_LOOK = {"missing_scope", "not_in_channel", "channel_not_found"}
+_MAY_NOT_LOOK = {"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found"}
 # The errors of conversations.open for somebody who can get no direct message; posting says so too.
 _NOBODY_THERE = {"user_not_found", "user_not_visible", "user_disabled", "cannot_dm_bot"}
 # Seconds between Slack's clock and the ledger's: with more, HTTP mode accepts nothing.
@@ -33,9 +33,10 @@ class MessageSearch:
     ) -> Posted | Doubtful | None:
         """Return the bot's message with `mark`, None if there is none.
 
-        Slack is reported to find no thread below a message that stands (bolt-js, issue 2307; prox, issue 53); posting tells
-        whether it is gone. Doubtful if the bot may not read the conversation, or there is too much in it. Only messages
-        `since` then, in Unix seconds, are read, as the pages of a thread begin with its oldest reply. Raises AwayError.
+        Doubtful if the bot may not read the conversation, there is too much in it, or Slack finds no thread, which it is
+        reported to do below a message that stands (bolt-js, issue 2307; prox, issue 53); posting tells whether it is gone.
+        Only messages `since` then, in Unix seconds, are read, as the pages of a thread begin with its oldest reply. Raises
+        AwayError.
         """
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
@@ -44,8 +45,6 @@ class MessageSearch:
         query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
-            if thread_ts and result == Refused("thread_not_found"):
-                return None
             if isinstance(result, Refused) and result.error in _MAY_NOT_LOOK:
                 return Doubtful(result.error)
             if not isinstance(result, Answered):

@@ -128,7 +128,7 @@ async def test_a_reply_to_a_deleted_message_that_cannot_be_removed_is_reported(
     assert "a reply stands outside of its thread" in caplog.text
 
 
-async def test_a_parent_whose_thread_slack_does_not_find_stays_and_gets_its_reply(
+async def test_a_parent_whose_thread_slack_does_not_find_stays_and_gets_its_reply_with_a_note(
     slack: LocalSlack, posts: Posts
 ) -> None:
     parent = await post_message(posts)
@@ -136,7 +136,7 @@ async def test_a_parent_whose_thread_slack_does_not_find_stays_and_gets_its_repl
     await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts, look_since=0)
     assert texts(slack) == [HELLO.text]
     [reply] = slack.thread(RELEASES, parent.ts)
-    assert reply.text == HELLO.text
+    assert reply.text == AGAIN.text
 
 
 @pytest.mark.parametrize("author", [REQUESTER, BOT], ids=["a person", "a reply to a click"])
