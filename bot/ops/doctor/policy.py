@@ -95,7 +95,8 @@ def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
-        yield wrong(name, found, "Name approvers who are there.", *_named(approvers))
+        causes = () if _active(approvers, told) else _named(approvers)  # guests are there
+        yield wrong(name, found, "Name approvers who are there.", *causes)
     yield from approval(rule, able, _active(rule, told))
     channel = approvers.channel
     yield from _channel(channel, told.channels.get(channel))

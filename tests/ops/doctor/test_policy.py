@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.doctors import A, B, finding_of, findings_of, judged, level_of, rule, with_policy
+from bot.ops.doctor.run import examine
+from tests.ops.doctors import (
+    A,
+    B,
+    complaints,
+    finding_of,
+    findings_of,
+    judged,
+    level_of,
+    rule,
+    with_policy,
+)
 
 APPROVE = """
 [[rule]]
@@ -112,6 +123,12 @@ async def test_a_rule_that_nobody_can_approve_is_named(under: Under, text: str, 
     finding = await finding_of(under(text), "policy-approvers")
     assert finding.level == "wrong"
     assert found in finding.found
+
+
+async def test_that_guests_cannot_approve_is_a_cause_of_its_own(under: Under) -> None:
+    text = rule("old", "U0GONE") + approve('users = ["U0GUEST"]')
+    printed = complaints(await examine(under(text)))
+    assert ["policy-approvers"] in [each.names for each in printed]
 
 
 @pytest.mark.parametrize(
