@@ -93,7 +93,7 @@ def requester_asked(words: Words, request: Request, until: float) -> Message:
 
 
 def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
-    """Tell somebody who tries again for the requester that the policy denies it, or that it is not known."""
+    """Tell somebody who tries again for the requester that the policy denies it."""
     return message(
         words(
             "🚫 {who} cannot have {env} shared with {receivers} now. Nothing was done.",

@@ -8,7 +8,7 @@ from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
-from bot.messages.clicks import denied_for_them
+from bot.messages.clicks import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
 from bot.policy.conditions import ENVS, fits_any
@@ -151,11 +151,12 @@ def ruling(
     """
     ask, counts = strictest(decisions)
     if isinstance(counts, Deny):
-        message = (
-            _denied(words, policy, decisions, ask, counts)
-            if own
-            else denied_for_them(words, ask, _appids_denied(decisions, counts))
-        )
+        if own:
+            message = _denied(words, policy, decisions, ask, counts)
+        elif doubt := doubt_in(counts):
+            message = cannot_tell_requester(words, ask.person.user_id, doubt)
+        else:
+            message = denied_for_them(words, ask, _appids_denied(decisions, counts))
         return Refusal("denied", message, type(counts.because).__name__, deciding_rule(counts))
     by_rule: dict[str, list[str]] = {}
     for asked, decision in decisions:
