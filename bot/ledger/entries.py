@@ -53,9 +53,9 @@ class Entry:
     take-over, and only a holder with the newest one may write. `at` is when this was read, 0 if not needed. `until` is
     when waiting for people ends, `wake` when to look at the request next, and `owed_since` since when Slack has refused
     its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first
-    answer. `told_steps` right after a share if earlier answers told the receivers the remaining steps. `taken_over` is
-    how often it was taken over; those after clean stops count as one. `overdue` if its wait for people had expired when
-    this was read.
+    answer. `told_steps`, known right after a share, if earlier answers told the receivers the remaining steps.
+    `taken_over` is how often it was taken over; those after clean stops count as one. `overdue` if its wait for people
+    had expired when this was read.
     """
 
     request: Request
@@ -74,7 +74,7 @@ class Entry:
     retried_by: str | None = None
     owed_since: float | None = None
     called_again: bool = False
-    told_steps: bool = False
+    told_steps: bool | None = None
     overdue: bool = field(default=False, compare=False)
 
 

@@ -43,6 +43,7 @@ class Ledger:
         self.history = operation(self.writer, entries.history)
         self.shares = operation(self.writer, entries.shares)
         self.envs = operation(self.writer, entries.envs)
+        self.told_steps = operation(self.writer, moves.told_steps)
         self._release = opened.release
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, bindparam, exists, func, literal_column, or_, select, update
 
 from bot.domain.outcome import Outcome, Readiness, Step
-from bot.domain.request import State, before
+from bot.domain.request import Request, State, before
 from bot.ledger.batches import requeue_others
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
 from bot.ledger.events import answer_events, record
@@ -111,8 +111,13 @@ def answer(  # noqa: PLR0913  # one column or event each
         called_again=called_again,
         owed_since=None,
         wake=None,
-        told_steps=_UNTOLD.scalar(on, {"the_id": entry.request.id}) is None,
+        told_steps=told_steps(on, entry.request),
     )
+
+
+def told_steps(on: Connection, request: Request) -> bool:
+    """Tell whether earlier answers told the receivers of a share the steps that remain after it."""
+    return _UNTOLD.scalar(on, {"the_id": request.id}) is None
 
 
 def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:

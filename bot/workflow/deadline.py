@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
 from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
 from bot.ledger.writer import LedgerDownError
 from bot.workflow.ports import ReadinessCheck
@@ -74,12 +75,17 @@ async def readiness_in_time(
         return Readiness.UNKNOWN
 
 
-async def after_share(readiness: ReadinessCheck, entry: Entry, outcome: Outcome) -> AfterShare:
+async def after_share(
+    readiness: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
+) -> AfterShare:
     """Return what else the answer to a share or a batch says: the env's readiness, and whether the steps are known."""
     if not (
         isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
     ):
         return AfterShare()
     found = await readiness_in_time(readiness, entry.request.owner, entry.request.env)
-    left = found is not Readiness.READY
-    return AfterShare(found, told_before=left and entry.told_steps)
+    left, told = found is not Readiness.READY, entry.told_steps
+    if left and told is None:  # the answer was owed, or another replica's
+        asking = ledger.told_steps(entry.request)
+        told = await in_time(asking, "the ledger does not tell of earlier shares")
+    return AfterShare(found, told_before=left and bool(told))

@@ -168,7 +168,7 @@ class Worker:
         if where is None and unrecorded:
             where = await self.places.find(request, entry.created)
         again = called_again and outcome != _GIVEN_UP
-        after = await after_share(self.readiness, entry, outcome)
+        after = await after_share(self.readiness, self.ledger, entry, outcome)
         async with self.leased.while_held(entry) as since:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=again, after=after

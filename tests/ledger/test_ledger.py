@@ -466,7 +466,7 @@ async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
         await accepted(ledger, new_request(env=f"env-{n}", appid="wx5fe6bb43205e9e70"))
         for n in range(4)
     ]
-    mentioned_before = list[bool]()
+    mentioned_before = list[bool | None]()
     for entry, why in (
         (ready, "ready"),  # whose answer has no next steps
         (owed, None),
