@@ -33,6 +33,7 @@ from bot.workflow.click_steps import (
 from bot.workflow.ruling import (
     decide_again,
     deciding_rules,
+    denial,
     doubt_in,
     ground_against,
     strictest,
@@ -98,14 +99,19 @@ def _confirm(context: ClickContext) -> ClickStep:
         return late(words, context.click, context.entry)
     by = context.click.user_id
     decisions = decide_again(policy, request, context.requester)
-    _, decision = strictest(decisions)
+    ask, decision = strictest(decisions)
     if doubt := doubt_in(decision):
         return Reply(cannot_tell_requester(words, by, doubt))
     ground = ground_against(policy, request, decisions)
     if ground or isinstance(decision, Deny):
         no = Denied(ground or Ground.NOT_ALLOWED)
+        message = ended(words, request, no)
+        if isinstance(
+            decision, Deny
+        ):  # with what would be enough, and who can grant it, as at the command
+            message = denial(words, policy, decisions, ask, decision)
         move = Move(State.ENDED, by, "denied", outcome=no)
-        return ApplyMove(move, ended(words, request, no), replaces=True)
+        return ApplyMove(move, message, replaces=True)
     rule, message = decision.rule, accepted(words, request)
     move = Move(State.ACCEPTED, by, "confirmed", rule=rule.name)
     if isinstance(decision, NeedsApproval):

@@ -152,7 +152,7 @@ def ruling(
     ask, counts = strictest(decisions)
     if isinstance(counts, Deny):
         if own:
-            message = _denied(words, policy, decisions, ask, counts)
+            message = denial(words, policy, decisions, ask, counts)
         elif doubt := doubt_in(counts):
             message = cannot_tell_requester(words, ask.person.user_id, doubt)
         else:
@@ -169,7 +169,7 @@ def ruling(
     return counts
 
 
-def _denied(
+def denial(
     words: Words, policy: Policy, decisions: Sequence[Decided], ask: Ask, no: Deny
 ) -> Message:
     """Tell the requester of the strictest decision, a denial, and which appids are denied as surely as that one."""

@@ -141,7 +141,7 @@ async def test_a_request_that_the_policy_no_longer_allows_cannot_be_confirmed(ri
         await rig.ask()
     async with rig.bot(DENY + CONFIRM):
         told = await rig.click(REQUESTER, rig.shown(), "confirm")
-        assert "The policy does not allow this any more" in told
+        assert "“freeze” says no" in told
     assert (states(rig.database), rig.column("outcome")) == (["ended"], "denied")
     assert not has_button(rig.shown(), "confirm")
     assert rig.wechat.calls == []
