@@ -192,6 +192,8 @@ class ClickMoves(Operations):
             "until": entry.until,
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
+            "asked": entry.asked,
+            "place": entry.place,
         }
         try:
             with on.begin_nested():

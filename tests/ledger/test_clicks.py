@@ -412,6 +412,17 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
 
 
+async def test_after_a_click_on_the_first_question_is_undone_the_other_approvers_are_still_asked(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING)  # the question stands, but is not recorded
+    decided = Move(State.ACCEPTED, "U2", "approved", asked="C2/1.6", place="C1/1.5")
+    await cancel_at_commit(database, ledger.clicks.move(entry, decided))
+    await ledger.replica.heartbeat()
+    (again,) = await ledger.replica.take_over(9)
+    assert (again.state, again.asked, again.place) == (State.WAITING, None, None)
+
+
 async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(
     database: Database, ledger: Ledger
 ) -> None:
