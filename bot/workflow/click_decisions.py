@@ -106,9 +106,8 @@ def _confirm(context: ClickContext) -> ClickStep:
     if ground or isinstance(decision, Deny):
         no = Denied(ground or Ground.NOT_ALLOWED)
         message = ended(words, request, no)
-        if isinstance(
-            decision, Deny
-        ):  # with what would be enough, and who can grant it, as at the command
+        if isinstance(decision, Deny):
+            # With what would be enough, and who can grant it, as at the command.
             message = denial(words, policy, decisions, ask, decision)
         move = Move(State.ENDED, by, "denied", outcome=no)
         return ApplyMove(move, message, replaces=True)
