@@ -1,6 +1,12 @@
 """Guidance: for each error that can end a share, what it means, who can fix it and what to do next."""
 
-from bot.guidance.lookup import CODES, all_guidance, by_key, for_code
+from bot.guidance.lookup import (
+    CODES,
+    all_guidance,
+    by_key,
+    for_code,
+    where_others_were_shared,
+)
 from bot.guidance.troubles import Trouble
 from bot.guidance.types import (
     AUTHORISE_ANEW,
@@ -23,4 +29,5 @@ __all__ = [
     "by_key",
     "for_code",
     "in_general",
+    "where_others_were_shared",
 ]

@@ -24,9 +24,24 @@ from bot.guidance.types import (
 _ONE_SYSTEM = "Let only one system renew the token."
 _ROOM = "Store tokens whole: up to 512 characters."
 _OWNER_TOKEN = "Check that the token source gives {owner}'s authorizer_access_token."  # noqa: S105
+_NO_PROXY_CHANGES = "Check that no proxy changes, drops or splits what the bot sends."
 
 # Unformatted, so that a row reads as one block.
 # fmt: off
+RECEIVER_ROWS: Final[tuple[Guidance, ...]] = (
+    row("40097", Fixer.REQUESTER, "WeChat rejected the appid",
+        "Others were shared from this env, so the env is right.",
+        "Compare the appid with where you got it.",
+        SAME_COMPANY,
+        "If that is right, send this message to {contact}."),
+    row("85088", Fixer.OPERATOR, "CloudBase (云开发) is off for the receiver",
+        "Others were shared from this env, so its owner has it on.",
+        "The receiver's admin enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
+        "Wait ten minutes.",
+        doctor=False),
+)
+"""What these codes mean where others were shared from the same env: nothing is wrong with that or its owner."""
+
 ROWS: Final[tuple[Guidance, ...]] = (
     # The codes that api_shareenv lists.
     row("-1", Fixer.WECHAT, "WeChat is overloaded",
@@ -45,15 +60,14 @@ ROWS: Final[tuple[Guidance, ...]] = (
         _ROOM,
         retry=AutoRetry.RENEW),
     row("40097", Fixer.REQUESTER, "WeChat rejected the appid or the env, without saying which",
-        "One is mistyped or not allowed.",
-        "Check the appid; the env too, unless others got it.",
+        "One is mistyped, or the two may not be shared.",
+        "Compare both with where you got them.",
         SAME_COMPANY,
         CONTACT_CHECKS),
-    row("40101", Fixer.OPERATOR, "What the bot sent did not reach WeChat whole",
-        "It sends JSON; something on the way changed that.",
-        "Check that no proxy changes the body of a POST, or drops its Content-Length.",
-        TELL_MAINTAINERS,
-        also=(44002, 47001)),
+    row("40101", Fixer.OPERATOR, "The appid or the env did not reach WeChat",
+        "The bot sends both, so something on the way dropped them.",
+        _NO_PROXY_CHANGES,
+        TELL_MAINTAINERS),
     row("41001", Fixer.OPERATOR, "No access token reached WeChat",
         "The token source gave an empty one, or something on the way cut it off.",
         "Check that the token source gives one (WECHAT_TOKEN_SERVER_URL, or WECHAT_AUTHORIZER_ACCESS_TOKEN).",
@@ -67,8 +81,16 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "The bot sends a POST; a redirect or a proxy changed it on the way.",
         "Check that WECHAT_API_URL begins with https and is the final address, not one that redirects.",
         "Check that no proxy rewrites the call."),
+    row("44002", Fixer.OPERATOR, "The call reached WeChat empty",
+        "Its body was lost on the way.",
+        "Check that no proxy drops the body or the Content-Length of a POST.",
+        TELL_MAINTAINERS),
+    row("47001", Fixer.OPERATOR, "WeChat could not read what the bot sent",
+        "WeChat expects JSON, and what arrived was something else or incomplete.",
+        "Check that no proxy compresses, splits or re-encodes what the bot sends.",
+        TELL_MAINTAINERS),
     row("85088", Fixer.OPERATOR, "CloudBase (云开发) is off for one of the two mini programs",
-        "If others got {env}, it is the receiver; if not, a wrong owner is likeliest.",
+        "An owner with an env has it on, so a wrong owner is likeliest.",
         RIGHT_OWNER,
         "If so, {owner}'s admin, then the receiver's, enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
         "Wait ten minutes.",

@@ -1,6 +1,7 @@
 """Batches: the parent message with its progress bar, and the summary, grouped by outcome."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
@@ -15,6 +16,7 @@ from bot.domain.outcome import (
     retry_may_help,
 )
 from bot.domain.request import Act, Request
+from bot.guidance import where_others_were_shared
 from bot.messages.answers import (
     asked_again,
     steps_after_batch,
@@ -76,7 +78,7 @@ def answer(
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = finished.tally, finished.groups
-    told = [_group(words, request, group) for group in groups[:_GROUPS]]
+    told = [_group(words, request, group, tally.shared) for group in groups[:_GROUPS]]
     more = words(
         "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
@@ -98,9 +100,11 @@ def _totals(words: Words, tally: Tally) -> str:
     return words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
 
 
-def _group(words: Words, request: Request, group: Group) -> str:
-    """Return how some appids ended."""
+def _group(words: Words, request: Request, group: Group, shared: int) -> str:
+    """Return how some appids ended; `shared` is how many others got the env."""
     outcome = group.outcome
+    if isinstance(outcome, Failed) and shared:
+        outcome = replace(outcome, guidance=where_others_were_shared(outcome.guidance))
     if isinstance(outcome, Failed | Unknown):
         title, advice = titled(words, outcome), _advice(words, request, outcome)
     else:

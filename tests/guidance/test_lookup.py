@@ -15,7 +15,9 @@ from bot.guidance import (
     all_guidance,
     by_key,
     for_code,
+    where_others_were_shared,
 )
+from bot.guidance.codes import RECEIVER_ROWS
 from bot.guidance.types import in_general
 from tests.checking import checks
 
@@ -255,9 +257,12 @@ def settings_are_named_as_they_are_spelt(row: Guidance) -> None:
     assert set(named) <= SETTINGS
 
 
-@pytest.mark.parametrize("code", [40097, 85088])
-def test_what_may_be_the_receivers_fault_says_how_to_tell_by_other_shares(code: int) -> None:
-    assert "others got" in " ".join(texts(for_code(code)))
+@pytest.mark.parametrize("row", RECEIVER_ROWS, ids=lambda row: row.key)
+def test_if_other_items_were_shared_neither_the_env_nor_its_owner_is_blamed(row: Guidance) -> None:
+    assert where_others_were_shared(for_code(int(row.key))) is row
+    assert not re.search("{owner}|{env}|the env's|enough", " ".join(texts(row)))
+    assert row.fixer is for_code(int(row.key)).fixer
+    assert row.retry_helps is for_code(int(row.key)).retry_helps
 
 
 @pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)

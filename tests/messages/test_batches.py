@@ -210,6 +210,13 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
         check_that_nobody_is_mentioned(each)
 
 
+def test_one_share_is_enough_to_clear_the_env_and_its_owner_of_blame() -> None:
+    wrong = [Failed(for_code(40097))] * (len(APPIDS) - 1)
+    cleared = "Others were shared from this env"
+    assert cleared in endings.answer(ENGLISH, BATCH, finished(Shared(), *wrong)).text
+    assert cleared not in endings.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
+
+
 # The bar.
 
 
