@@ -172,6 +172,14 @@ async def test_a_form_on_top_is_named_where_its_buttons_are_clicked(prompt: Prom
     await prompt.sees("🧪 Dry run")
 
 
+async def test_a_click_with_a_request_goes_to_the_older_of_two_questions(prompt: Prompt) -> None:
+    for env in ("live-1", "live-2"):
+        await prompt.play(f"/share-env {APPID} {env}")
+    await prompt.play(":click Cancel demo0001", ":click Share it")
+    await prompt.sees("✅ @requester shared live-2")
+    assert [each.env for each in prompt.acts.stage.wechat.calls] == ["live-2"]
+
+
 async def test_a_command_can_have_a_line_for_each_appid(prompt: Prompt) -> None:
     said = await prompt.play(f':say "/share-env\\n{APPID}\\nwx0000000000000001\\nprod-1"')
     assert "with 2 mini programs: 2 shared." in said
