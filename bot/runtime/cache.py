@@ -35,6 +35,13 @@ class SingleFlight(Generic[T]):
             flight.add_done_callback(lambda _: self._flights.pop(key))
         return asyncio.shield(flight)
 
+    async def do_newer(
+        self, key: str, work: Callable[[], Coroutine[None, None, T]], refused: object
+    ) -> T:
+        """Return the result of `do`; if that is what was `refused`, of once more, since it may have begun before that."""
+        got = await self.do(key, work)
+        return await self.do(key, work) if got == refused else got
+
     async def close(self, seconds: float = 0.0) -> None:
         """Wait up to `seconds` for running work, then cancel it."""
         flights = [*self._flights.values()]

@@ -144,9 +144,7 @@ class Chain:
         if found := self._cache.cached(name, refused):
             return found
         obtain = partial(self._obtain, name, refused)
-        got = await self._single_flight.do(name, obtain)
-        # This caller may have joined a renewal that began before the token was refused.
-        return await self._single_flight.do(name, obtain) if got == refused else got
+        return await self._single_flight.do_newer(name, obtain, refused)
 
     async def exchange_code(self, code: str) -> Authorization | NoAnswer:
         """Exchange an authorization code for the owner and their tokens."""

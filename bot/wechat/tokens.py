@@ -102,9 +102,7 @@ class TokenServer:
         if cached and cached.value != refused and self._clock() < cached.reread_at:
             return cached.value
         read = partial(self._read, owner, refused)
-        got = await self._readings.do(owner, read)
-        # This caller may have joined a reading that began before the token was refused.
-        return await self._readings.do(owner, read) if got == refused else got
+        return await self._readings.do_newer(owner, read, refused)
 
     def trouble(self, owners: Collection[str]) -> str | None:
         """Return why the last reading failed, for the one of these owners whose reading failed most recently."""

@@ -101,8 +101,9 @@ async def exchange(
 ) -> tuple[int, bytes] | NoAnswer:
     """Return status and body of the response to `request`, or the trouble that prevented it within `seconds`.
 
-    The body is as sent, compressed or not, and empty if it has more than `limit` bytes. Redirects are not followed, since they would carry the token elsewhere;
-    nothing is retried; and nothing is decompressed, since a kilobyte can unpack to gigabytes.
+    The body is as sent, compressed or not, and empty if it has more than `limit` bytes. Redirects are not followed, since
+    they would carry the token elsewhere; nothing is retried; and nothing is decompressed, since a kilobyte can unpack to
+    gigabytes.
     """
     own = {"timeout": {"connect": connect_within(seconds)}, "limit": limit}
     request.extensions = {"query": "", **request.extensions, **own}

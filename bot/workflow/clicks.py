@@ -27,7 +27,7 @@ from bot.workflow.click_steps import (
     Resubmit,
     late,
 )
-from bot.workflow.deadline import MODAL_SECONDS, told_by, within
+from bot.workflow.deadline import modal_words
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -67,9 +67,7 @@ class ClickHandler:
 
         Permissions are checked when the modal is submitted, as that may outlast the trigger.
         """
-        people, team_id = self._ports.people, click.origin.team_id
-        asking = people.person(team_id, click.user_id, frozenset())
-        words = self._ports.languages.to(await told_by(within(MODAL_SECONDS), asking, None))
+        words = await modal_words(self._ports, click.origin, frozenset())
         try:
             entry = await self._find(click)
         except LedgerDownError as error:

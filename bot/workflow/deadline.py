@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
+from bot.domain.request import Origin
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
 from bot.ledger.writer import LedgerDownError
-from bot.workflow.ports import ReadinessCheck
+from bot.messages.words import Words
+from bot.workflow.ports import Ports, ReadinessCheck
 
 LOOK_SECONDS = 2.0
 """Seconds that an answer waits for Slack or WeChat to tell what it can do without."""
 
-MODAL_SECONDS = 0.5
-"""Of the three for which a trigger opens a modal, those for the language of the user."""
-
+_MODAL_SECONDS = 0.5  # of the three for which a trigger opens a modal
 _SPARE = 0.4  # seconds before the deadline, kept for the answer itself
 
 _Answer = TypeVar("_Answer")
@@ -61,6 +61,12 @@ async def told_by(until: float, asking: Awaitable[_Answer], otherwise: _Other) -
             return await asking
     except TimeoutError:
         return otherwise
+
+
+async def modal_words(ports: Ports, origin: Origin, groups: frozenset[str]) -> Words:
+    """Return the words in the language of the user of a modal, or the channel's if Slack does not answer at once who they are."""
+    asking = ports.people.person(origin.team_id, origin.user_id, groups)
+    return ports.languages.to(await told_by(within(_MODAL_SECONDS), asking, None))
 
 
 async def readiness_in_time(

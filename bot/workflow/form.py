@@ -13,7 +13,7 @@ from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.runtime.cache import Cache
-from bot.workflow.deadline import MODAL_SECONDS, in_time, told_by, within
+from bot.workflow.deadline import in_time, modal_words, told_by, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -32,9 +32,7 @@ class FormHandler:
 
     async def words(self, origin: Origin) -> Words:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
-        people, groups = self._ports.people, self._ports.in_force.policy.groups
-        asking = people.person(origin.team_id, origin.user_id, groups)
-        return self._ports.languages.to(await told_by(within(MODAL_SECONDS), asking, None))
+        return await modal_words(self._ports, origin, self._ports.in_force.policy.groups)
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""

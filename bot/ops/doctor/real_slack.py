@@ -65,9 +65,8 @@ class RealChannel:
     sleep: Callable[[float], Awaitable[None]]
     _parent: str = field(default="", init=False)
     _posted: list[str] = field(default_factory=list, init=False)  # by ts, while not deleted
-    _lost: bool = field(
-        default=False, init=False
-    )  # whether a message may exist whose ts is unknown
+    _lost: bool = field(default=False, init=False)
+    """Whether a message may exist whose ts is unknown."""
 
     async def try_all(self) -> list[Tried]:
         """Return the results, up to the first failure on which the rest depends."""
