@@ -173,6 +173,13 @@ def is_shared_outside(channel: Mapping[str, object]) -> bool:
     return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
+def event_payload(message: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the payload of a message's metadata; empty if it has none."""
+    metadata = message.get("metadata")
+    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    return payload if isinstance(payload, dict) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """A posted message; `channel` is the conversation's id, also for a direct message.

@@ -4,11 +4,10 @@ Sources: docs.slack.dev, conversations.history, conversations.replies (pages beg
 of which accepts a user id; conversations.open.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.slack.api import PATIENCE, Answered, Doubtful, Refused, SlackApi, away_error
-from bot.slack.payloads import PERSON, Posted, text_if_any
+from bot.slack.payloads import PERSON, Posted, event_payload, text_if_any
 from bot.workflow.ports import AwayError
 
 _PAGE = 200  # messages
@@ -54,7 +53,9 @@ class MessageSearch:
                 raise AwayError("Slack's answer is not a list of messages")
             for message in messages:
                 ts, own = message.get("ts"), message.get("user") == self._bot_user_id
-                if own and isinstance(ts, str) and ts != thread_ts and _is_marked(message, mark):
+                # By its metadata: other messages of the bot may name the request in their text.
+                marked = event_payload(message).get("request") == mark
+                if own and isinstance(ts, str) and ts != thread_ts and marked:
                     return Posted(channel, ts)
             more = result.data.get("response_metadata")
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
@@ -78,10 +79,3 @@ class MessageSearch:
         if isinstance(opened, Refused) and opened.error in _MAY_NOT_LOOK | _NOBODY_THERE:
             return channel
         raise away_error(opened)
-
-
-def _is_marked(message: Mapping[str, object], mark: str) -> bool:
-    """Tell whether a message has `mark` in its metadata; other messages of the bot may name the request in their text."""
-    metadata = message.get("metadata")
-    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-    return isinstance(payload, dict) and payload.get("request") == mark

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, is_transient
+from bot.slack.payloads import event_payload
 
 BEHAVIOURS = (
     *("post-message", "metadata-read-back", "update-message", "update-keeps-metadata"),
@@ -185,9 +186,7 @@ class RealChannel:
         return not wanted
 
     def _is_marked(self, message: object) -> bool:
-        metadata = message.get("metadata") if isinstance(message, dict) else None
-        payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-        return isinstance(payload, dict) and payload.get("mark") == self.mark
+        return isinstance(message, dict) and event_payload(message).get("mark") == self.mark
 
 
 async def _tried(behaviour: str, step: Step, seen: str) -> Tried:
