@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import aiohttp
 import orjson
@@ -15,7 +15,6 @@ from bot import __version__
 from bot.command.tokenizer import visible
 from bot.runtime.observers import CalledSlack
 from bot.settings.access import SlackSettings
-from bot.slack.payloads import object_in
 from bot.workflow.ports import AwayError
 
 NOT_SENT = "not sent"
@@ -187,6 +186,15 @@ async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
         return Refused(NOT_SENT)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Doubtful(type(error).__name__)
+
+
+def object_in(text: str | bytes) -> dict[str, Any] | None:
+    """Return the object that a JSON text holds; None if it holds anything else, or is no JSON."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def retry_after(result: Result) -> float | None:

@@ -13,8 +13,8 @@ from slack_sdk.signature import SignatureVerifier
 from bot.domain.finding import SET_THE_CLOCK, Problem
 from bot.runtime.bodies import BODIES, Unread
 from bot.runtime.observers import Acked, RefusedPost, no_op
+from bot.slack.api import object_in
 from bot.slack.listeners import App
-from bot.slack.payloads import object_in
 
 PATH = "/slack/events"
 _UNSIGNED, _UNREADABLE = "no good signature", "the body is not what Slack sends"

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
-
 from bot.command.tokenizer import visible
 from bot.domain.language import SPOKEN, Language
 from bot.domain.request import Click, Origin
@@ -26,15 +24,6 @@ DIRECT = ("D", *PERSON)
 
 TOO_MANY = "too_many_websockets"
 """Slack's reason to end a new connection of an app that has ten already."""
-
-
-def object_in(text: str | bytes) -> dict[str, Any] | None:
-    """Return the object that a JSON text holds; None if it holds anything else, or is no JSON."""
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def text_at(body: Body, *path: str) -> str:

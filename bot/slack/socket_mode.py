@@ -22,9 +22,9 @@ from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType
 from bot.runtime.clock import sleep
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
-from bot.slack.api import Answered, Doubtful, Refused, SlackApi
+from bot.slack.api import Answered, Doubtful, Refused, SlackApi, object_in
 from bot.slack.listeners import App
-from bot.slack.payloads import TOO_MANY, object_in
+from bot.slack.payloads import TOO_MANY
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
 TOO_MANY_CONNECTIONS = "Slack has too many connections of this app: it allows ten"

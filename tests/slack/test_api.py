@@ -17,6 +17,7 @@ from bot.slack.api import (
     Refused,
     Result,
     SlackApi,
+    object_in,
     retry_after,
 )
 from tests.conftest import RELEASES, REQUESTER, Sleep, served, use_up, web_client
@@ -57,6 +58,22 @@ def always(
 async def asked(http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask) -> Result:
     async with served(handler) as origin:
         return await ask(SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep), origin)
+
+
+def test_an_object_is_read_from_a_text_and_from_bytes() -> None:
+    assert object_in('{"a": "\\ud83d\\ude00"}') == object_in('{"a": "😀"}'.encode()) == {"a": "😀"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "7", "null", "nul", "[" * 100_000, b"\xff", b'{"a": "\xff"}'),
+        *('{"a": "\\ud800"}', '{"a": NaN}', '{"a": true}'.encode("utf-16")),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_what_holds_no_object_or_what_slack_cannot_send_is_none(text: str | bytes) -> None:
+    assert object_in(text) is None
 
 
 async def test_an_answer_is_what_slack_says(slack: LocalSlack, api: SlackApi) -> None:

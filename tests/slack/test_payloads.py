@@ -4,26 +4,7 @@ from typing import Any
 import pytest
 
 from bot.domain.request import Click
-from bot.slack.payloads import Posted, click_of, decision_of, object_in, read_ref, ref_of
-
-# JSON.
-
-
-def test_an_object_is_read_from_a_text_and_from_bytes() -> None:
-    assert object_in('{"a": "\\ud83d\\ude00"}') == object_in('{"a": "😀"}'.encode()) == {"a": "😀"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "{", "[]", "7", "null", "nul", "[" * 100_000, b"\xff", b'{"a": "\xff"}'),
-        *('{"a": "\\ud800"}', '{"a": NaN}', '{"a": true}'.encode("utf-16")),
-    ],
-    ids=lambda text: repr(text[:20]),
-)
-def test_what_holds_no_object_or_what_slack_cannot_send_is_none(text: str | bytes) -> None:
-    assert object_in(text) is None
-
+from bot.slack.payloads import Posted, click_of, decision_of, read_ref, ref_of
 
 # Places of messages, as stored in the ledger.
 
