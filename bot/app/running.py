@@ -49,10 +49,10 @@ async def running(
             reload or asyncio.Event(),
             reloaded=on_reload,
         )
-        work = parts.worker.leased.run(parts.worker.resume)
         # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
-        for keep in (source.run(), work, watcher.run()):
-            stack.callback(resources.tasks.keep(keep).cancel)
+        kept = [parts.worker.leased.run(parts.worker.resume), watcher.run()]
+        for work in kept + ([source.run()] if source.run else []):
+            stack.callback(resources.tasks.keep(work).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)
         ready = resources.slack.ready
         where = f"{ready.field('team')} as {ready.field('user')}"
@@ -128,7 +128,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
     """Return the readiness check: major parts, which the bot needs to work, and minor ones that only need attention."""
     replica, in_force = resources.ledger.replica, resources.in_force
     major: dict[str, PartCheck] = {
-        "commands": unless(lambda: not resources.tasks.draining, "the bot is stopping"),
+        "commands": unless(lambda: not resources.tasks.stopping(), "the bot is stopping"),
         "ledger": unless(
             lambda: replica.writable, "it did not take the last sign of life, see the log"
         ),

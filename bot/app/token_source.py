@@ -25,10 +25,6 @@ _LAST_RENEWALS = 2.0  # seconds for renewals under way at a stop
 _log = logging.getLogger(__name__)
 
 
-async def _nothing() -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """A token source, and what the platform's own chain needs besides: its state, its pushes, its upkeep."""
@@ -36,7 +32,7 @@ class Source:
     tokens: TokenSource
     states: Callable[[], Sequence[LinkState]] = tuple
     pushes: "Handler | None" = None
-    run: Callable[[], Coroutine[None, None, None]] = _nothing
+    run: Callable[[], Coroutine[None, None, None]] | None = None
     trouble: Callable[[], str | None] = lambda: None
     """Returns in a few words why there is no good token, else None."""
 

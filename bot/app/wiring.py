@@ -71,7 +71,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         source.states,
         runtime.new_id,
         start,
-        lambda: resources.tasks.draining,
+        resources.tasks.stopping,
         slack.languages,
         private.send,
         envs.readiness,
@@ -146,9 +146,7 @@ def _worker(
     resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, homes: Homes
 ) -> Worker:
     runtime, ledger = resources.runtime, resources.ledger
-    leased = LeasedSteps(
-        ledger, runtime.sleep, resources.acks.step, lambda: resources.tasks.draining
-    )
+    leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step, resources.tasks.stopping)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake_every)
     return Worker(
         ledger,

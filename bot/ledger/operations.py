@@ -37,6 +37,6 @@ def in_transaction(
 
     @wraps(work)
     def run(self: Self, /, *given: P.args, **named: P.kwargs) -> asyncio.Future[T]:
-        return self._writer.run(lambda on: work(self, on, *given, **named))
+        return self._writer.run(partial(work, self), *given, **named)
 
     return run

@@ -32,7 +32,7 @@ class SingleFlight(Generic[T]):
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.create_task(work())
-            flight.add_done_callback(lambda _: self._flights.pop(key))
+            flight.add_done_callback(partial(self._flights.pop, key))
         return asyncio.shield(flight)
 
     async def do_newer(

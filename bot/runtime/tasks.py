@@ -27,8 +27,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
-        self.draining = False
-        """Whether the bot stops, so that work which only waits should end."""
+        self._stopping = False
         self._over = False
         self.kept: list[asyncio.Task[None]] = []
         """The tasks that run until the stop; `drain` does not wait for them."""
@@ -36,6 +35,10 @@ class Tasks:
     def __len__(self) -> int:
         """Return how many pieces of work are running."""
         return len(self._running)
+
+    def stopping(self) -> bool:
+        """Tell whether the bot stops, so that work which only waits should end."""
+        return self._stopping
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` in a task from the loop's next iteration, after the ack it follows; its exceptions are logged.
@@ -59,7 +62,7 @@ class Tasks:
 
         All work that was started has begun by then, even with no grace.
         """
-        self.draining = True
+        self._stopping = True
         now = asyncio.get_running_loop().time
         end = now() + grace
         await asyncio.sleep(0)

@@ -109,10 +109,10 @@ async def test_what_only_waits_is_told_of_the_stop_while_it_is_waited_for() -> N
     tasks, seen = Tasks(), list[bool]()
 
     async def work() -> None:
-        seen.append(tasks.draining)
+        seen.append(tasks.stopping())
 
     tasks.start(work())
-    assert not tasks.draining
+    assert not tasks.stopping()
     await tasks.drain(5)
     assert seen == [True]
 

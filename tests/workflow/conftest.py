@@ -94,7 +94,7 @@ def ports(
         tuple,
         runtime.new_id,
         tasks.start,
-        lambda: tasks.draining,
+        tasks.stopping,
         LANGUAGES,
         tell_privately,
         readiness,

@@ -713,8 +713,8 @@ async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
 async def test_a_stopping_bot_accepts_no_request_and_says_so(
     slack: LocalSlack, ledger: Ledger, begun: list[Entry], ports: Ports, tasks: Tasks
 ) -> None:
+    ports = replace(ports, stopping=lambda: True)
     sharing = SlashCommands(Intake(ports), ports)
-    tasks.draining = True
     answers = [
         await sharing.command(request_of(slack).origin, text)
         for text in (ASK, f"{MANY} {ENV}", "whoami", f"{ASK} --dry-run")

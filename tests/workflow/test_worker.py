@@ -138,7 +138,7 @@ def make(
         owners: Owners = owners,
         turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
-        leased = LeasedSteps(ledger, sleep, turn, lambda: tasks.draining)
+        leased = LeasedSteps(ledger, sleep, turn, tasks.stopping)
         batches = Batches(ledger, leased, owners, brake, time.time)
         return Worker(
             ledger,
