@@ -56,7 +56,7 @@ class Reading:
 
     @cached_property
     def env(self) -> str | None:
-        """The env, if exactly one word can be it; behind an appid, in `prod_1 for release`, the one that was meant is damaged."""
+        """The env, if exactly one word can be it; None in `<appid> prod_1 for release`, where `prod_1` was meant."""
         clear = len(self.envs) == 1 and is_env(self.envs[0])
         damaged = self.appids and _LIKE_AN_ENV.match(self.unclear or "")
         return self.envs[0] if clear and not damaged else None
@@ -147,13 +147,13 @@ def first_word(words: Sequence[str]) -> str:
 
 
 def following(sub: Subcommand, first: str, words: Sequence[str]) -> Reading:
-    """Return what the words after `first` name; if that stands for the subcommand, its verb names nothing: `show history`."""
+    """Return what the words after `first` name; in `show history`, the subcommand's own word names nothing."""
     stands_for, after = first.lower() != sub.verb, words[words.index(first) + 1 :]
     return Reading([word for word in after if not (stands_for and word.lower() == sub.verb)])
 
 
 def _unclear(named: Reading) -> str | None:
-    """Return the word that a line must not leave out; with one appid and no env there is nothing yet that it shares."""
+    """Return the unclear word that forbids a line to copy; one with a single appid and no env shares nothing yet."""
     return named.unclear if named.is_share or len(named.appids) > 1 else None
 
 

@@ -148,7 +148,7 @@ def _reason(value: str, rest: deque[Word], before: list[str], *, closed: bool) -
 
 
 def _exact(words: list[str], options: Options) -> Share | None:
-    """Return the share if the words are exactly appids and an env: then everyday words need not be looked for."""
+    """Return the share if the words are exactly appids and an env, which saves the search for everyday words."""
     *appids, env = words or [""]
     if not (appids and all(map(is_appid, appids)) and is_env(env)):
         return None
@@ -162,7 +162,7 @@ def _exact(words: list[str], options: Options) -> Share | None:
 
 
 def _objection(split: Split, said: Sequence[str]) -> Mistake | None:
-    """Return the mistake if everyday words ask for the opposite of a share, or what was shared.
+    """Return the mistake if everyday words ask for the opposite of a share, or for a list of past ones.
 
     Words that begin with a subcommand are never a mistake.
     """

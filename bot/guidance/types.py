@@ -25,7 +25,7 @@ class AutoRetry(Enum):
 
 
 class RetryHelps(Enum):
-    """When the requester may try again what operators fix; for all else, who fixes it tells that."""
+    """When the requester may try again after an error that operators fix. For any other fixer, the fixer implies it."""
 
     AFTER_FIX = "once it is fixed"
     IN_HOURS = "in some hours"
@@ -74,9 +74,9 @@ _TO_THEMSELVES: Final = {
 
 
 def in_general(text: str) -> str:
-    """Return a meaning or a step for whoever runs the bot, and sees beside it which owner and env it is about.
+    """Return a meaning or a step in words for operators, who see beside it which owner and env it is about.
 
-    What sends a requester to them tells them what to do instead.
+    Where the text tells a requester to contact the operators, it says what these do instead.
     """
     for sends, instead in _TO_THEMSELVES.items():
         text = text.replace(sends, instead)

@@ -113,8 +113,8 @@ class ClickMoves(Operations):
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a waiting request and lease it; None if its state has changed since, or it has expired.
 
-        If the same env was shared with the same appid meanwhile, or is being shared, it ends as Skipped instead; so it
-        does if another request of this person for that waits for its approvers.
+        If the same env was shared with the same appid meanwhile, or is being shared, it ends as Skipped instead; also if
+        another request of this person for the same share waits for its approvers.
         """
         made: list[Entry] = []
 

@@ -100,7 +100,7 @@ def compared(column: Column[Any]) -> ColumnElement[bool]:
 
 
 def unindexed(column: Column[Any]) -> ColumnElement[bool]:
-    """Return the same condition, but without an index on this column, which would cover ended requests too."""
+    """Return `compared`, but in a form for which no index on this column is used: it would cover ended requests too."""
     return column.concat("") == value_of(column)
 
 

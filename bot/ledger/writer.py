@@ -111,7 +111,7 @@ class Writer:
         self._resolve([job], LedgerDownError(f"no answer within {self._patience:g} s"))
 
     async def run_or(self, follow_up: Work[object], work: Work[T], **facts: object) -> T:
-        """Return the result of `work`; if it fails or this is cancelled, queue a follow-up: what it wrote may stand or not."""
+        """Return the result of `work`; if it fails or is cancelled, it may be committed all the same: queue a follow-up."""
         try:
             return await self.run(work)
         except (asyncio.CancelledError, LedgerDownError):

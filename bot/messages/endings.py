@@ -1,4 +1,4 @@
-"""What any request begins with, its parent message in the channel, and the answer in its thread."""
+"""The messages around any request: its first sentence, its parent message in the channel, and the answer in its thread."""
 
 from bot.domain.outcome import (
     NOTHING_KNOWN,

@@ -26,7 +26,7 @@ def misread(words: Words, wrong: Misread) -> Message:
 
 
 def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
-    """Yield the line to copy if it fits as a whole, and for what no command does, who can do it."""
+    """Yield the line to copy, unless it is too long, and for what no command can do, who can do it."""
     kind, line = wrong.mistake.wrong, wrong.instead
     if line and len(escape(line)) <= COPIED_LIMIT:
         yield _instead(words, line)
@@ -43,7 +43,7 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
 
 
 def _instead(words: Words, line: str) -> Mrkdwn:
-    """Introduce the line to copy; sent with its placeholders, it would be answered by the same line."""
+    """Introduce the line to copy, and say which placeholders to fill in: sent with them, it would be refused again."""
     if BLANK_REASON in line:
         return words("Try this instead, with your own reason or without `--reason`:")
     if blanks := [code(blank) for blank in (BLANK_APPID, BLANK_ENV) if blank in line]:

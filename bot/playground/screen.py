@@ -95,7 +95,7 @@ class Screen:
                 self._lines(indent, _buttons(block))
 
     def observe_view(self, view: View, change: ViewChange) -> None:
-        """Print a modal or an App Home: its words, once they are there or others."""
+        """Print a modal or an App Home when it opens, changes or closes."""
         marks = [
             words_of(view.body["title"]) or "Home",
             f"{view.kind} of {self._name(view.user)}",

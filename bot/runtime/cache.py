@@ -38,7 +38,7 @@ class SingleFlight(Generic[T]):
     async def do_newer(
         self, key: str, work: Callable[[], Coroutine[None, None, T]], refused: object
     ) -> T:
-        """Return the result of `do`; if that is what was `refused`, of once more, since it may have begun before that."""
+        """Return the result of `do`, or if it is the `refused` one, of a second `do`: the first may have begun earlier."""
         got = await self.do(key, work)
         return await self.do(key, work) if got == refused else got
 

@@ -145,7 +145,7 @@ def address(instead: str = "") -> Parser[str]:
 
 
 def database(read: Reader, name: str, default: str) -> str:
-    """Return a database's URL; in a container's file, a comment behind SQLite's would be a part of the file's name."""
+    """Return a database's URL; a comment behind it, which env files of containers keep, would be in SQLite's file name."""
     word = read.text(name) or default
     if re.match(r"sqlite.*\s#", word):
         read.wrong(f"{name} has a comment behind it", "Put the comment on a line of its own.")

@@ -1,4 +1,4 @@
-"""The directory: people, their user groups, and channels, cached; who is not told in time counts as unreadable.
+"""The directory: people, their user groups, and channels, cached; whom Slack does not return in time counts as unreadable.
 
 All groups are read with one call, since Slack allows some twenty of them a minute.
 Sources: docs.slack.dev, users.info (tier 4), usergroups.list (tier 2) and conversations.info (tier 3).

@@ -195,7 +195,7 @@ class Threads:
     async def _respond(
         self, words: Words, request: Request, message: Message, look_since: float | None
     ) -> Result:
-        """Post to the response_url, which cannot be looked for: what may be there already says that it replaces that."""
+        """Post to the response_url, where no earlier post can be searched for: one that may be a second says so."""
         if not request.origin.response_url:
             return Refused("no response_url")
         said = message if look_since is None else noted(words, message, Note.REPLACING)

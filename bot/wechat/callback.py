@@ -1,7 +1,7 @@
 """`POST /wechat/events`: answer WeChat's pushes with `success` within a second, and apply them to the token chain.
 
-WeChat has got its `success`, and does not push again what could not be applied. Nor need it: the next ticket comes in ten
-minutes, an owner's tokens are also got without the code, by the next renewal, and a withdrawal shows in WeChat's answers.
+After the `success` WeChat does not repeat a push, even if it could not be applied. That does no harm: the next ticket comes
+within ten minutes, the next renewal gets an owner's tokens without the code, and calls fail once an owner has withdrawn.
 """
 
 import asyncio

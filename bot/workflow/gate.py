@@ -1,4 +1,4 @@
-"""The gate of a batch: its items may begin in its turn, while WeChat takes calls and the policy allows it."""
+"""The gate of a batch: open while it is the batch's turn, WeChat takes calls and the policy allows it."""
 
 import asyncio
 import logging

@@ -122,8 +122,8 @@ class LeasedSteps:
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
         """Record the end, with retries; until then another replica may deliver the answer again.
 
-        A moment later, and after the acks that came meanwhile: nobody waits for it, but an ack would have to wait for a
-        transaction that has begun.
+        It waits a moment, and for pending acks: nobody waits for the end, but an ack would have to wait for a transaction
+        that has begun.
         """
         await self.sleep(_LULL)
         await self.turn()

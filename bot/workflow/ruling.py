@@ -78,13 +78,13 @@ def decide_again(
     requester: Person | Unreadable,
     appids: Sequence[str] | None = None,
 ) -> list[Decided]:
-    """Return what the policy says now to what was asked then or, with `appids`, to the rest of a batch."""
+    """Return the current decisions on a recorded request or, with `appids`, on the rest of a batch."""
     receivers = request.receivers if appids is None else appids
     return decide_all(policy, request.origin, requester, receivers, request.env)
 
 
 def doubt_in(decision: Decision) -> Doubt | None:
-    """Return what Slack did not answer, if it is a denial only for that: who somebody is, or who is in a group."""
+    """Return what Slack did not return (a person, or the members of a group), if that is the only reason to deny."""
     if isinstance(decision, Deny) and isinstance(decision.because, Doubt):
         return decision.because
     return None

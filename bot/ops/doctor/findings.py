@@ -37,7 +37,7 @@ def listed(words: list[str]) -> str:
 
 @dataclass(slots=True)
 class Printed:
-    """One cause as printed: its finding, as severe as the worst of what follows from it."""
+    """A root cause to print: its finding, with the worst level among its consequences."""
 
     finding: Finding
     names: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def with_true_causes(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def by_cause(findings: Sequence[Finding]) -> list[Printed]:
-    """Return what to print: equal findings once, unless they are fine, and what follows from another with that."""
+    """Return what to print: equal findings once, unless they are ok, and the consequences of a finding with it."""
     told: dict[Finding, Printed] = {}
     for finding, cause in zip(findings, _causes(findings), strict=True):
         what = cause if cause.level == "ok" else replace(cause, name="", causes=())

@@ -74,7 +74,7 @@ def pushes_refused(counted: BotCounts | None) -> bool:
 
 
 def _refused(counted: BotCounts, *, unproven: bool) -> Iterator[Finding]:
-    """Yield which posts were refused that seem to be Slack's or WeChat's; `unproven` if none of Slack's was taken."""
+    """Yield the refused POSTs that seem to be Slack's or WeChat's; `unproven` if none of Slack's was accepted yet."""
     for (path, reason), times in counted.refused.items():
         why = _REASONS.get((path, reason), Problem(""))
         if why.fix:

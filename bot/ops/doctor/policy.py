@@ -32,7 +32,7 @@ async def check_policy(setup: Setup) -> list[Finding]:
 
 
 def findings_of(tested: Tested, told: SlackAnswers, lost: Level, *causes: str) -> Iterator[Finding]:
-    """Yield the findings about a policy, as far as Slack told; `lost` is that of envs without an owner, with its `causes`."""
+    """Yield the findings about a policy; one about envs without an owner has the level `lost` and these `causes`."""
     yield from _tests(tested)
     yield from _reach(tested.policy, told)
     yield from _approvers(tested.policy, told)
@@ -72,7 +72,7 @@ def _active(
 
 
 def _named(who: Rule | Approvers) -> tuple[str, ...]:
-    """Return the checks of those who are named, which explain why nobody is active."""
+    """Return the checks of the named people and groups, which can explain why nobody is active."""
     checks = {"slack-people": who.users, "slack-groups": who.groups}
     return tuple(check for check, named in checks.items() if named)
 

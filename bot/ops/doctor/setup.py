@@ -53,7 +53,7 @@ async def ask_running_bot(address: Address | None) -> BotCounts | None:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The setup to check, and what Slack, its ledger and the running bot said of it."""
+    """The setup to check, and what Slack, the ledger and the running bot returned."""
 
     environ: Mapping[str, str]
     parts: Parts

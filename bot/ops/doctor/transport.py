@@ -26,7 +26,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=DEADLINE, connect=DEADLINE * 0.8)
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """A loop that makes blocking calls in daemon threads: asyncio's own are waited for at the end, however late."""
+    """A loop that makes blocking calls in daemon threads, since Python waits for asyncio's own before it exits."""
 
     def run_in_executor(
         self,

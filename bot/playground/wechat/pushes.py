@@ -12,7 +12,7 @@ TIMEOUT = 5.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class PushKeys:
-    """The keys that encrypt and sign a push; both sides have the same."""
+    """The keys that encrypt and sign a push, shared by both sides."""
 
     appid: str
     message_token: str

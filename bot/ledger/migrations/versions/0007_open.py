@@ -1,4 +1,4 @@
-"""What is open is found by its env and appid, however much of that env has ended."""
+"""An index of open requests by env and appid, so that ended requests for an env do not slow the search."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Of a person's requests for the same share, only one waits for an approval."""
+"""A unique index: of a person's requests for the same share, only one can wait for an approval."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Only the batch in the lane is in the lane's index, which each new request had to be added to."""
+"""The lane's index becomes partial: each new request had to be added to it, not only the batch in the lane."""
 
 from alembic import op
 
